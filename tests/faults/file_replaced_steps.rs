@@ -71,7 +71,7 @@ fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
     let of_call = &operations[usize::try_from(began).unwrap()..];
     let synced = of_call.iter().rposition(|operation| *operation == Operation::Sync)?;
-    let look = of_call[synced..].iter().position(|operation| *operation == Operation::Look)?;
+    let look = of_call[synced..].iter().position(|operation| *operation == Operation::Metadata)?;
     Some(began + (synced + look) as u64)
 }
 
@@ -190,7 +190,7 @@ fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
 fn a_place_that_cannot_be_looked_at_is_no_proof() {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
-    place.disk.fail_every(&[Operation::Look], Failure::Io);
+    place.disk.fail_every(&[Operation::Metadata], Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
     assert!(cache.flush().is_err());
     assert_eq!(state_of(&cache), DiskState::Suspended);

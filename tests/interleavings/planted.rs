@@ -2,7 +2,7 @@
 //!
 //! The seeds are fixed, so a fault that is caught once is caught every time.
 
-use larder::model::{Fault, plant};
+use larder::model::{Failpoint, set_failpoint};
 
 use crate::harness::run;
 
@@ -10,86 +10,86 @@ use crate::harness::run;
 /// gate runs more of each scenario.
 const ENOUGH: u64 = 6_000;
 
-fn assert_caught(fault: Fault, scenario: fn()) {
-    plant(Some(fault));
+fn assert_caught(fault: Failpoint, scenario: fn()) {
+    set_failpoint(Some(fault));
     let result = run(scenario, 0, ENOUGH);
-    plant(None);
+    set_failpoint(None);
     let (seed, _panic) = result.expect_err("no schedule showed it");
     eprintln!("{fault:?}: caught by schedule {seed}");
 }
 
 #[test]
 fn a_load_published_without_its_lease_is_caught() {
-    assert_caught(Fault::FillWithoutLease, crate::loads::a_load_never_outlives_a_removal);
+    assert_caught(Failpoint::FillWithoutLease, crate::loads::a_load_never_outlives_a_removal);
 }
 
 #[test]
 fn a_load_published_behind_a_fence_is_caught() {
-    assert_caught(Fault::FillWithoutLease, crate::loads::a_load_never_outlives_an_update);
+    assert_caught(Failpoint::FillWithoutLease, crate::loads::a_load_never_outlives_an_update);
 }
 
 #[test]
 fn a_promotion_published_without_its_lease_is_caught() {
-    assert_caught(Fault::PromoteWithoutLease, crate::loads::a_promotion_never_outlives_a_clear);
+    assert_caught(Failpoint::PromoteWithoutLease, crate::loads::a_promotion_never_outlives_a_clear);
 }
 
 #[test]
 fn a_flight_that_outlives_an_invalidation_is_caught() {
-    assert_caught(Fault::KeepFlight, crate::loads::a_load_never_outlives_a_removal);
+    assert_caught(Failpoint::KeepFlight, crate::loads::a_load_never_outlives_a_removal);
 }
 
 #[test]
 fn a_range_removal_without_its_barrier_is_caught() {
-    assert_caught(Fault::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
+    assert_caught(Failpoint::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
 }
 
 #[test]
 fn a_record_believed_below_the_floor_is_caught() {
-    assert_caught(Fault::IgnoreFloor, crate::loads::a_promotion_never_outlives_a_clear);
+    assert_caught(Failpoint::IgnoreMinVisibleSequence, crate::loads::a_promotion_never_outlives_a_clear);
 }
 
 #[test]
 fn a_floor_that_is_raised_after_memory_is_purged_is_caught() {
-    assert_caught(Fault::RaiseFloorLate, crate::loads::a_promotion_never_outlives_a_clear);
+    assert_caught(Failpoint::InsertRangeTombstoneLate, crate::loads::a_promotion_never_outlives_a_clear);
 }
 
 #[test]
 fn a_floor_that_goes_when_a_large_removal_is_answered_is_caught() {
-    assert_caught(Fault::LiftFloorWithRow, crate::reads::a_clear_agrees_with_writes_and_reads);
+    assert_caught(Failpoint::RemoveRangeTombstoneWithRow, crate::reads::a_clear_agrees_with_writes_and_reads);
 }
 
 #[test]
 #[ignore = "40,000 schedules do not show it: the scenario has to be brought closer to the moment"]
 fn a_floor_that_goes_before_the_disk_shows_it_is_caught() {
-    assert_caught(Fault::RemoveRangeTombstoneEarly, crate::reads::a_large_removal_agrees_with_reads);
+    assert_caught(Failpoint::RemoveRangeTombstoneEarly, crate::reads::a_large_removal_agrees_with_reads);
 }
 
 #[test]
 fn a_key_that_leaves_memory_before_the_disk_shows_it_is_caught() {
-    assert_caught(Fault::SettleEarly, crate::reads::removals_writes_and_promotions_agree);
+    assert_caught(Failpoint::MarkCleanEarly, crate::reads::removals_writes_and_promotions_agree);
 }
 
 #[test]
 fn a_removal_that_is_not_replayed_after_a_failure_is_caught() {
-    assert_caught(Fault::ForgetDrained, crate::outages::a_single_failure_brings_nothing_back);
+    assert_caught(Failpoint::ForgetDrained, crate::outages::a_single_failure_brings_nothing_back);
 }
 
 #[test]
 fn a_wait_for_room_that_nobody_hears_of_is_caught() {
-    assert_caught(Fault::IgnoreWaiters, crate::durability::writers_wait_for_room_and_go_on);
+    assert_caught(Failpoint::IgnoreWaiters, crate::durability::writers_wait_for_room_and_go_on);
 }
 
 #[test]
 fn a_wait_of_a_large_value_that_nobody_hears_of_is_caught() {
-    assert_caught(Fault::IgnoreWaiters, crate::durability::large_values_and_small_ones_go_on);
+    assert_caught(Failpoint::IgnoreWaiters, crate::durability::large_values_and_small_ones_go_on);
 }
 
 #[test]
 fn a_shard_that_takes_what_is_stored_after_it_is_closed_is_caught() {
-    assert_caught(Fault::StoreInClosed, crate::shutdown::a_closed_cache_has_nothing);
+    assert_caught(Failpoint::StoreInClosed, crate::shutdown::a_closed_cache_has_nothing);
 }
 
 #[test]
 fn a_last_commit_that_begins_before_writers_are_refused_is_caught() {
-    assert_caught(Fault::DrainBeforeSealing, crate::shutdown::a_closed_cache_has_nothing);
+    assert_caught(Failpoint::DrainBeforeSealing, crate::shutdown::a_closed_cache_has_nothing);
 }

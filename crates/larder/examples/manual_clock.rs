@@ -30,7 +30,7 @@ impl Sessions {
     }
 }
 
-fn main() -> Result<(), Error> {
+pub(crate) fn main() -> Result<(), Error> {
     let cache = Cache::builder().open()?;
     let sessions = Sessions::open(&cache)?;
     sessions.log_in(7, "Ada")?;

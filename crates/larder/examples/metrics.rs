@@ -1,8 +1,7 @@
 //! Serves the metrics of a cache to Prometheus: `cargo run -p larder --features metrics --example metrics`,
 //! and then `curl 127.0.0.1:9184/metrics`.
 //!
-//! An application that has a web server adds a route to it; this one makes do with the standard library's
-//! sockets.
+//! An application with a web server adds a route to it. This example uses the standard library's sockets.
 #![expect(clippy::print_stdout, reason = "an example says where it listens")]
 
 use std::error::Error;
@@ -25,19 +24,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&address)?;
     println!("serving http://{}/metrics", listener.local_addr()?);
     for (request, stream) in (1..).zip(listener.incoming()) {
-        // What the application is for: here, a few squares.
+        // Stands for the work of the application.
         for number in 0..request {
             squares.get_or_load(&number, || Ok::<_, larder::Error>(number * number))?;
         }
         let mut stream = stream?;
-        // Everything up to the empty line that ends a request without a body.
+        // Reads up to the empty line that ends a request without a body.
         let lines = BufReader::new(&stream).lines();
         lines.take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty())).for_each(drop);
         publisher.publish();
         prometheus.run_upkeep();
         let body = prometheus.render();
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n";
-        // A client that has gone is its own affair.
+        // A failure is ignored: the client has gone.
         drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()));
     }
     Ok(())

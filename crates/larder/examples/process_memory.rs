@@ -1,10 +1,10 @@
-//! What a process takes in memory, beside what the cache in it was told that it may.
+//! Measures the resident memory of a process against the capacities of its cache.
 //!
-//! `cargo run --release -p larder --example process_memory`: for values of several sizes a child fills a
-//! cache with 32 MiB of memory, 16 of page cache and 16 of write buffer, and goes on with inserts,
-//! overwrites, reads from disk and removals. Each line says what the kernel counts as resident beyond what
-//! the process had before it opened the cache, at its peak and in the end, in MiB and as a multiple of the
-//! 64 MiB. `-- 10 5242880` measures these sizes alone.
+//! `cargo run --release -p larder --example process_memory`: for each of several value sizes, a child process
+//! fills a cache with 32 MiB of memory, 16 MiB of page cache and 16 MiB of write buffer. It goes on with
+//! inserts, overwrites, reads from disk and removals. Each line shows the resident memory that the process
+//! gained after it opened the cache, at the peak and at the end, in MiB and as a multiple of the 64 MiB.
+//! `-- 10 5242880` measures only these sizes.
 #![expect(clippy::print_stdout, reason = "a measurement says what it found")]
 
 use std::error::Error;
@@ -18,15 +18,15 @@ use larder::{ByteSize, Cache, Format, Keyspace, KeyspaceDefinition};
 const MEMORY: u64 = 32 << 20;
 const PAGES: u64 = 16 << 20;
 const BUFFER: u64 = 16 << 20;
-/// Of values, keys and bookkeeping that are written before anything is measured, and the room of the keys
-/// that are used then.
+/// Bytes of values, keys and bookkeeping that are written before the measurement. They also set the number of
+/// keys.
 const WORKING_SET: u64 = 160 << 20;
-/// About what an entry takes besides its value.
+/// Approximate bytes of an entry besides its value.
 const OVERHEAD: u64 = 160;
 const LASTS: Duration = Duration::from_secs(8);
 const THREADS: usize = 2;
 const SIZES: [usize; 4] = [10, 100, 10_000, 5 << 20];
-/// What this program is told with when it is a child.
+/// The first argument of a child process.
 const CHILD: &str = "--child";
 
 const VALUES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("values");
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The child's part.
+/// Runs in the child process.
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are below what a double tells apart")]
 fn fill(size: usize, path: &Path) -> Result<(), Box<dyn Error>> {
     let empty = status("VmRSS")?;
@@ -104,7 +104,7 @@ fn format() -> Format {
 
 #[expect(clippy::disallowed_methods, reason = "a measurement lasts for as long as it lasts")]
 fn work(values: &Keyspace<u64, Vec<u8>>, size: usize, keys: u64, seed: u64) -> Result<u64, Box<dyn Error>> {
-    // Each thread fills its part first.
+    // Each thread fills its own part first.
     for key in (seed..keys).step_by(THREADS) {
         values.insert(&key, vec![1; size])?;
     }
@@ -123,7 +123,7 @@ fn work(values: &Keyspace<u64, Vec<u8>>, size: usize, keys: u64, seed: u64) -> R
     Ok(operations)
 }
 
-/// A field of the kernel's account of this process, in bytes.
+/// Returns a field of the kernel's status of this process, in bytes.
 fn status(field: &str) -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with(field)).ok_or("the kernel does not say")?;

@@ -1,21 +1,22 @@
-//! What a cache tells its application of its own accord.
+//! Events that a cache reports to its application.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Something that happened to the disk tier. [`CacheBuilder::on_event`](crate::CacheBuilder::on_event) listens.
+/// An event of the disk tier. [`CacheBuilder::on_event`](crate::CacheBuilder::on_event) sets a listener.
 ///
-/// Prints as a line for a log.
+/// It prints as a line for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The disk failed, or is full. Memory keeps serving, what is written is kept to be committed later, and the file is tried again.
+    /// The disk failed, or is full. Memory keeps serving. Writes are kept, to be committed later, and the
+    /// file is tried again.
     DiskSuspended {
         /// What failed.
         cause: String,
     },
-    /// The disk failed, and the file was put out of service for good, with its entries: an invalidation could not be committed, or no
-    /// more writes could be kept for it. A fresh file is made when the disk allows.
+    /// The disk failed, and the file was put out of service for good, with its entries: an invalidation could
+    /// not be committed, or no more writes could be kept for it. A fresh file is made when the disk allows.
     DiskDiscarded {
         /// What failed.
         cause: String,
@@ -24,31 +25,31 @@ pub enum Event {
     DiskQuarantined {
         /// What was wrong.
         cause: String,
-        /// Where the damaged file is kept; none if it could not be moved.
+        /// Where the damaged file is kept. `None` if it could not be moved.
         moved_to: Option<PathBuf>,
     },
-    /// The disk tier works, with less than was asked of it: a smaller capacity, or a weaker promise.
+    /// The disk tier works, but with less than it was asked for: a smaller capacity, or a weaker promise.
     DiskLimited {
-        /// What is less, why, and what would change it.
+        /// What is less, why, and what would change that.
         cause: String,
     },
     /// The disk tier works again.
     DiskRecovered {
-        /// Whether its entries are still there: not after the file was discarded or quarantined.
+        /// Whether its entries are still there. They are not after the file was discarded or quarantined.
         kept_entries: bool,
     },
-    /// `<path>.lock` was removed or replaced while the cache had it locked. It is locked again, or another
-    /// process has it; then the file stays in service, but is not put aside, opened again or replaced until
-    /// the lock is this cache's.
+    /// `<path>.lock` was removed or replaced while the cache had it locked. Either it is locked again, or
+    /// another process has it. In the second case the file stays in service, but it is not moved aside,
+    /// opened again or replaced until this cache has the lock.
     LockLost {
-        /// What happened to it.
+        /// What happened to the lock.
         cause: String,
         /// Whether this cache has the lock again.
         is_held: bool,
     },
-    /// The file system gives the cache file another identity with time, as some network file systems do.
-    /// Identities are no longer believed: whether the file was moved or replaced is told by what is written
-    /// into it.
+    /// The file system changes the identity of the cache file over time, as some network file systems do.
+    /// Identities are no longer used. Instead, a mark in the file tells whether the file was moved or
+    /// replaced.
     FileIdentityUnstable,
 }
 

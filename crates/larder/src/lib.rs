@@ -16,18 +16,18 @@ mod sys;
 pub mod testing;
 mod units;
 
-/// Time: the cache's only source of it.
+/// Time: the only source of it for the cache.
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
-/// What the model checker's tests need beyond the interface; part of no other build.
+/// For the model checker's tests, in no other build.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {
+    pub use crate::sys::sync::failpoint::{Failpoint, set_failpoint};
     pub use crate::sys::sync::pass_time;
-    pub use crate::sys::sync::planted::{Failpoint, plant};
 }
 
 pub use crate::api::cache::Cache;
@@ -46,7 +46,7 @@ pub use crate::config::{
     MAX_TTL, MIN_TTL,
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
-pub use crate::disk::file::files::MAX_QUARANTINED;
+pub use crate::disk::file::quarantine::MAX_QUARANTINED;
 pub use crate::engine::sweeper::{SweepReport, WATCH_INTERVAL};
 pub use crate::engine::verify::VerifyReport;
 pub use crate::error::{Error, LoadError};

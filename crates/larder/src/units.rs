@@ -1,11 +1,11 @@
-//! Sizes and points in time: numbers that carry their unit.
+//! Sizes and points in time: numbers with their unit.
 
 use std::fmt;
 use std::time::Duration;
 
 /// A number of bytes.
 ///
-/// Settings take `impl Into<ByteSize>`, so a plain `u64` works wherever a size is asked for.
+/// Settings take `impl Into<ByteSize>`, so a plain `u64` works wherever a size is expected.
 ///
 /// ```
 /// use larder::ByteSize;
@@ -16,31 +16,31 @@ use std::time::Duration;
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// That many bytes.
+    /// Makes a size of so many bytes.
     #[must_use]
     pub const fn bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// That many KiB (1,024 bytes), saturating.
+    /// Makes a size of so many KiB (1,024 bytes), saturating.
     #[must_use]
     pub const fn kib(kib: u64) -> Self {
         Self(kib.saturating_mul(1 << 10))
     }
 
-    /// That many MiB (1,048,576 bytes), saturating.
+    /// Makes a size of so many MiB (1,048,576 bytes), saturating.
     #[must_use]
     pub const fn mib(mib: u64) -> Self {
         Self(mib.saturating_mul(1 << 20))
     }
 
-    /// That many GiB (1,073,741,824 bytes), saturating.
+    /// Makes a size of so many GiB (1,073,741,824 bytes), saturating.
     #[must_use]
     pub const fn gib(gib: u64) -> Self {
         Self(gib.saturating_mul(1 << 30))
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         self.0
@@ -53,7 +53,7 @@ impl From<u64> for ByteSize {
     }
 }
 
-/// The largest unit that leaves a number of at least one, with at most one decimal: `1.5 MiB`.
+/// Uses the largest unit whose number is at least one, with at most one decimal: `1.5 MiB`.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(u64, &str); 4] =
@@ -82,35 +82,35 @@ impl fmt::Debug for ByteSize {
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The start of the era, before every entry.
+    /// The beginning of the scale, before every entry.
     pub const ZERO: Self = Self(0);
 
-    /// That many milliseconds since 1970.
+    /// Makes a timestamp of so many milliseconds since 1970.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since 1970.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// This point plus a duration, rounded down to the millisecond, saturating.
+    /// Returns this point plus a duration, rounded down to the millisecond, saturating.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// How much later this point is than `earlier`; zero if it is not later.
+    /// Returns how much later this point is than `earlier`. Zero if it is not later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Whole milliseconds of a duration, saturating.
+/// Returns the whole milliseconds of a duration, saturating.
 pub(crate) fn millis(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }

@@ -1,4 +1,4 @@
-//! Reading the shop's database: one query for each kind of request. The queries are counted.
+//! Reads the shop's database: one query for each request. The queries are counted.
 //!
 //! A single statement reads each answer, so the answer comes from a single snapshot of the database. That is
 //! why its highest revision says which changes it shows.

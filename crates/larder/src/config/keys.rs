@@ -1,13 +1,13 @@
-//! Whether single keys are seen: by sampling, and in the log.
+//! Settings about single keys: whether they are sampled, and whether the log names them.
 
 use super::CacheBuilder;
 
 impl CacheBuilder {
-    /// Whether the keys of a few operations are looked at, for [`Cache::hot_keys`](crate::Cache::hot_keys), and for
-    /// `larder hot` and `larder monitor`: not unless set.
+    /// Sets whether the keys of a few operations are sampled, for
+    /// [`Cache::hot_keys`](crate::Cache::hot_keys), and for `larder hot` and `larder monitor`. Default: off.
     ///
-    /// Who may write the control socket then sees which keys the application asks for, as they
-    /// also see which there are.
+    /// A process that may write to the control socket can then see which keys the application asks for. It
+    /// can list the keys in any case.
     ///
     /// ```
     /// let cache = larder::Cache::builder().sample_keys(true).open()?;
@@ -16,15 +16,15 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Cost
-    /// One hit in 64 and one miss in 8 is sampled, which takes some 300 instructions. At most 1,024 keys are kept:
-    /// some 100 KiB of memory with keys of usual length, 4 MiB with the longest.
+    /// One hit in 64 and one miss in 8 is sampled, at about 300 instructions each. At most 1,024 keys are
+    /// kept: about 100 KiB of memory with keys of usual length, 4 MiB with the longest.
     pub fn sample_keys(mut self, is_wanted: bool) -> Self {
         self.sample_keys = is_wanted;
         self
     }
 
-    /// Whether warnings in the log name the keys that they are about (slow loads, values that are not cached, records
-    /// that do not decode): not unless set, because a key may be a secret.
+    /// Sets whether warnings in the log name the keys they are about (slow loads, values that are not cached,
+    /// records that do not decode). Default: off, because a key may be a secret.
     ///
     /// ```
     /// use std::time::Duration;

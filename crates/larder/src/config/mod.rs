@@ -1,4 +1,4 @@
-//! The settings of a cache, and what they may be.
+//! The settings of a cache, with their defaults and ranges.
 
 pub(crate) mod file_size;
 mod keys;
@@ -24,22 +24,22 @@ use ranges::RangeSettings;
 
 /// Weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
-/// What the file may take of its disk. Default 1 GiB.
+/// Size of the file on its disk. Default 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
-/// Bytes acknowledged and not yet committed before writers wait. Default 8 MiB: a second of heavy writing on
-/// a slow disk.
+/// Bytes that may be acknowledged and not yet committed before writers wait. Default 8 MiB: a second of heavy
+/// writing on a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
 /// redb's own cache of pages. Default 64 MiB. A page that is not in it is read from the operating system,
-/// which about doubles what a hit on disk costs (`docs/benchmarks.md`): give a busy cache the size of its
-/// file, if there is memory for it.
+/// which about doubles the cost of a hit on disk (`docs/benchmarks.md`). If there is memory for it, give a
+/// busy cache the size of its file.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
 /// A file up to this length is verified page by page when it is opened. Default 16 MiB: 16 ms.
 pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
-/// The longest an insert waits for its commit. Default 100 ms.
+/// Maximum time that an insert waits for its commit. Default 100 ms.
 pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
-/// The least time between two sweeps. Default 1 s.
+/// Minimum time between two sweeps. Default 1 s.
 pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// A load that takes as long is told in the log. Default 1 s.
+/// A load that takes at least this long is logged. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
@@ -48,23 +48,23 @@ const MIN_DISK: ByteSize = ByteSize::mib(1);
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 const MAX_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_SHARDS: usize = 1 << 12;
-/// Capacity of a shard, at the least, unless the number of shards is set.
+/// Minimum capacity of a shard, unless the number of shards is set.
 const MIN_SHARD: ByteSize = ByteSize::mib(1);
 
-/// The shortest lifetime an entry may be given.
+/// Minimum TTL of an entry.
 pub const MIN_TTL: Duration = Duration::from_millis(1);
-/// The longest lifetime an entry may be given: ten years.
+/// Maximum TTL of an entry: ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
-/// What a [`weigher`](CacheBuilder::weigher) may weigh an entry by.
+/// An entry, as a [`weigher`](CacheBuilder::weigher) gets it.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct EntryInfo<'a> {
     /// The keyspace's name.
     pub keyspace: &'a str,
-    /// Bytes of the key, encoded.
+    /// Length of the encoded key, in bytes.
     pub key_len: usize,
-    /// Bytes of the value, encoded.
+    /// Length of the encoded value, in bytes.
     pub encoded_len: usize,
     /// The value, of the keyspace's type.
     pub value: &'a (dyn Any + Send + Sync),
@@ -83,7 +83,7 @@ impl fmt::Debug for EntryInfo<'_> {
 
 pub(crate) type Weigher = Arc<dyn Fn(&EntryInfo<'_>) -> u64 + Send + Sync>;
 
-/// What [`on_event`](CacheBuilder::on_event) listens with.
+/// The function that [`on_event`](CacheBuilder::on_event) sets.
 #[derive(Clone)]
 pub(crate) struct Listener(Arc<dyn Fn(&Event) + Send + Sync>);
 
@@ -99,7 +99,8 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Settings of a [`Cache`](crate::Cache), each with a default; [`open`](CacheBuilder::open) checks them all.
+/// The settings of a [`Cache`](crate::Cache). Each has a default, and [`open`](CacheBuilder::open) checks
+/// them all.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -135,7 +136,7 @@ pub struct CacheBuilder {
     pub(crate) check_every_value: bool,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) shards: Option<usize>,
-    /// For tests that are to go the same way each time.
+    /// For tests that must run the same way each time.
     pub(crate) hash_seed: Option<u64>,
     pub(crate) ranges: RangeSettings,
     pub(crate) weigher: Option<Weigher>,
@@ -181,92 +182,93 @@ impl Default for CacheBuilder {
 }
 
 impl CacheBuilder {
-    /// The cache file; made if it is missing, with its directories. Without a path the cache is only in
-    /// memory.
+    /// Sets the path of the cache file. If the file is missing, it is made with its directories. Without a
+    /// path the cache is only in memory.
     ///
-    /// Beside it stand `<path>.lock`, which says who owns it, and `<path>.ballast`, a little room kept for
-    /// deletions on a full disk; and after damage, up to three files named `<path>.damaged-<time>`.
+    /// Two files stand beside it: `<path>.lock` says who owns it, and `<path>.ballast` reserves a little room
+    /// for deletions on a full disk. After damage there are up to three files named `<path>.damaged-<time>`.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// The weight that committed entries may have in memory, in bytes: 64 KiB to 16 TiB, 64 MiB unless set.
+    /// Sets the maximum weight of committed entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
-    /// An entry weighs its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A value
-    /// weighs its own place, and the length of its encoding if its type owns anything, unless a weigher says
-    /// otherwise. The bound is for the whole cache: one value may take all of it. Entries that are not
-    /// committed yet stand in the write buffer instead.
+    /// The weight of an entry is its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD).
+    /// Unless a weigher says otherwise, a value weighs the size of its type, plus the length of its encoding
+    /// if the type owns anything. The limit is for the whole cache, so one value may take all of it. Entries
+    /// that are not committed yet are in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
     }
 
-    /// What the file may take of its disk, in bytes: 1 MiB to 16 TiB, 1 GiB unless set.
+    /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
-    /// Counted are allocated blocks, as `du` does; the file's length may be twice as much. Where the file
-    /// system is not known to count blocks truly (one that compresses, network and FUSE file systems), the
-    /// length is what counts, and far less fits.
+    /// Allocated blocks are counted, as `du` does. The file's length may be twice as much. Where the file
+    /// system may not count blocks correctly (one that compresses, network and FUSE file systems), the length
+    /// is counted, and far less fits.
     ///
-    /// Of 64 MiB, live keys and values take 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 % at 33 kB; less
-    /// of a small capacity. `stats` says "live X of usable Y": a full cache has about as much live as is
-    /// usable.
+    /// Of 64 MiB, live keys and values take 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 % at 33 kB. Of a
+    /// smaller capacity they take less. `stats` says "live X of usable Y": a full cache has about as much
+    /// live as is usable.
     ///
-    /// Entries that were written first are deleted for room; what memory holds, or was read from disk lately,
-    /// is spared. A value whose page (its record, rounded up to a power of two) is more than a sixteenth of
-    /// the capacity is kept in memory alone.
+    /// When room is needed, the entries that were written first are deleted. Entries that are in memory, or
+    /// were read from disk lately, are spared. A value whose page (its record, rounded up to a power of two)
+    /// is more than a sixteenth of the capacity is kept in memory alone.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
     }
 
-    /// Bytes that may be acknowledged and not yet committed: values in memory, their encodings, and what is
-    /// kept of each until then (288 bytes). 64 KiB to 16 TiB, 8 MiB unless set.
+    /// Sets how many bytes may be acknowledged and not yet committed: values in memory, their encodings, and
+    /// 288 bytes of bookkeeping for each. 64 KiB to 16 TiB. Default 8 MiB.
     ///
-    /// When it is full, inserts wait for a commit. A value that is larger than all of it, with its encoding,
-    /// waits until it is empty and goes alone; until its commit, the part beyond the buffer counts against
+    /// When it is full, inserts wait for a commit. A value that, with its encoding, is larger than all of it
+    /// waits until it is empty, and goes alone. Until its commit, the part beyond the buffer counts against
     /// the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self
     }
 
-    /// Memory for the store's own cache of pages, in bytes: 64 KiB to 16 TiB, 64 MiB unless set. It adds to
-    /// the memory capacity.
+    /// Sets the memory for the store's own cache of pages, in bytes: 64 KiB to 16 TiB. Default 64 MiB. It
+    /// adds to the memory capacity.
     pub fn page_cache(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.page_cache = bytes.into();
         self
     }
 
-    /// Up to which length a file is verified page by page when it is opened: any, 16 MiB unless set. About a
-    /// second for a gigabyte.
+    /// Sets up to which length a file is verified page by page when it is opened: any length. Default 16 MiB.
+    /// It takes about a second for a gigabyte.
     ///
-    /// Records are checked at every lookup in any case; this finds damage in the pages that lead to them.
+    /// Records are checked at every lookup in any case. This finds damage in the pages that lead to them.
     pub fn verify_on_open(mut self, up_to: impl Into<ByteSize>) -> Self {
         self.verify_on_open = up_to.into();
         self
     }
 
-    /// The longest an insert waits for its commit, and so what a crash may lose: 1 ms to an hour, 100 ms
-    /// unless set.
+    /// Sets the maximum time that an insert waits for its commit, and so how much a crash may lose: 1 ms to
+    /// an hour. Default 100 ms.
     pub fn flush_interval(mut self, interval: Duration) -> Self {
         self.flush_interval = interval;
         self
     }
 
-    /// The least time between two sweeps: 1 ms to an hour, 1 s unless set. Expired entries are never served,
-    /// swept or not.
+    /// Sets the minimum time between two sweeps: 1 ms to an hour. Default 1 s. Expired entries are never
+    /// served, even if they are not swept yet.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = interval;
         self
     }
 
-    /// Listens to what happens to the disk tier: that it failed, that it works again. None unless set.
+    /// Sets a function that is called for each event of the disk tier: that it failed, or that it works
+    /// again. Default: none.
     ///
-    /// Called on a thread of the cache, one event after another, with no lock held: it may call the cache.
-    /// While it runs nothing is swept, and values that are evicted are not dropped, so it should not take
-    /// long. A panic in it is caught. What happens while the cache is being closed is told by the answer of
-    /// [`close`](crate::Cache::close) instead.
+    /// It is called on a thread of the cache, for one event after another, with no lock held, and it may call
+    /// the cache. While it runs, nothing is swept and evicted values are not dropped, so it should not take
+    /// long. A panic in it is caught. Events while the cache is being closed are not passed to it:
+    /// [`close`](crate::Cache::close) returns them.
     ///
     /// ```
     /// let cache = larder::Cache::builder().on_event(|event| eprintln!("cache: {event}")).open()?;
@@ -277,69 +279,71 @@ impl CacheBuilder {
         self
     }
 
-    /// Whether each value that is stored is first decoded from its bytes and compared: in debug builds,
-    /// unless set.
+    /// Sets whether each value that is stored is first decoded from its bytes and compared. Default: in debug
+    /// builds.
     ///
-    /// Otherwise the first values of each keyspace are, and those that have a part which none before them
-    /// had. It costs what decoding and two passes over the value take: for staging, where no value may be
-    /// found to be refused by a reader in production.
+    /// Otherwise only some values are: the first ones of each keyspace, and those with a part that no earlier
+    /// value had. The cost is decoding, and two passes over the value. Use it in staging, to find a value
+    /// that can't be read back before production does.
     pub fn check_every_value(mut self, is_wanted: bool) -> Self {
         self.check_every_value = is_wanted;
         self
     }
 
-    /// How long to wait for another owner of the file to leave: up to an hour, not at all unless set.
+    /// Sets how long to wait for another owner of the file to leave: up to an hour. Default: no wait.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout;
         self
     }
 
-    /// How long a loader may take before it is kept among the [slow loads](crate::Cache::slow_loads), and a warning
-    /// in the log names its keyspace: any time, 1 s unless set; [`Duration::MAX`] for never.
+    /// Sets how long a loader may take before it counts as a [slow load](crate::Cache::slow_loads), and a
+    /// warning in the log names its keyspace: any time. Default 1 s. [`Duration::MAX`] means never.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self
     }
 
-    /// The longest that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the load of
-    /// another caller: 1 ms to an hour, as long as it takes unless set. Then it gets
-    /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped: bound what it
-    /// asks.
+    /// Sets the maximum time that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the
+    /// load of another caller: 1 ms to an hour. Default: no limit. After that time the caller gets
+    /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so limit the time
+    /// of its queries.
     ///
-    /// It also ends the one wait that can last for ever: a loader that joins a thread which asks for the
-    /// loader's own key. (A loader that asks for it directly, or through other loads, is told at once.)
+    /// It also ends the one wait that could last for ever: a loader joins a thread, and that thread asks for
+    /// the loader's own key. (A loader that asks for its own key directly, or through other loads, gets an
+    /// error at once.)
     ///
-    /// Real time, whatever the [`clock`](CacheBuilder::clock).
+    /// This is real time, whatever the [`clock`](CacheBuilder::clock) is.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = Some(timeout);
         self
     }
 
-    /// Into how many parts memory is divided, each with its own lock: 1 to 4,096, rounded up to a power of
-    /// two. Unless set, eight for each processor, but none of less than 1 MiB of the memory capacity: each
-    /// shard chooses what to evict among its own.
+    /// Sets the number of parts of the memory tier, each with its own lock: 1 to 4,096, rounded up to a power
+    /// of two. The default is eight for each processor, but each has at least 1 MiB of the memory capacity,
+    /// because each shard chooses victims among its own entries.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
     }
 
-    /// Weighs entries for the memory capacity, in bytes; a keyspace's own weigher goes before it.
+    /// Sets a function that weighs entries for the memory capacity, in bytes. A keyspace's own weigher takes
+    /// precedence.
     ///
-    /// Its answer is the whole weight of the entry, and counts as at least 1. Called once for each value
-    /// stored or promoted, with no lock held.
+    /// Its result is the whole weight of the entry, and counts as at least 1. It is called once for each
+    /// value that is stored or promoted, with no lock held.
     pub fn weigher(mut self, weigher: impl Fn(&EntryInfo<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self
     }
 
-    /// Where time comes from: the operating system unless set. [`ManualClock`](crate::clock::ManualClock) is
+    /// Sets the source of time. Default: the operating system. [`ManualClock`](crate::clock::ManualClock) is
     /// for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The number of shards that was set, or that suits the capacity and the processors.
+    /// Returns the number of shards that was set, or one that suits the capacity and the processors.
     pub(crate) fn shards_or_default(&self) -> usize {
         self.shards.unwrap_or_else(|| {
             let suits_threads = thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8;

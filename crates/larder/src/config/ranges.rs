@@ -1,15 +1,15 @@
-//! How range removals are made: settings of tests alone.
+//! How range removals are made. Only tests change these settings.
 
-/// Rows that a range removal may look at in the commit that acknowledges it, and a part of a larger one: some
-/// 5 ms of work at the most.
+/// Rows that a range removal may visit in the commit that acknowledges it, and in one part of a larger
+/// removal. That is about 5 ms of work at most.
 pub(crate) const RANGE_ROWS: usize = 1000;
 
 /// How range removals are made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RangeSettings {
-    /// [`RANGE_ROWS`], but for tests.
+    /// [`RANGE_ROWS`], except in tests.
     pub(crate) rows: usize,
-    /// Whether parts are made between the steps of the writer; otherwise one with each step, so that a test
+    /// Whether parts are made between the steps of the writer. If not, each step makes one, so that a test
     /// decides when.
     pub(crate) between_steps: bool,
 }

@@ -1,4 +1,4 @@
-//! The settings of a cache that is not open, for a tool to look at.
+//! The settings of a cache that is not open, for tools.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,11 +7,11 @@ use super::CacheBuilder;
 use crate::error::Error;
 use crate::units::ByteSize;
 
-/// What a builder is set to. [`CacheBuilder::settings`] tells it.
+/// The settings of a builder. [`CacheBuilder::settings`] returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The cache file; none if the cache is only in memory.
+    /// The cache file. `None` if the cache is only in memory.
     pub path: Option<PathBuf>,
     /// [`CacheBuilder::memory_capacity`].
     pub memory_capacity: ByteSize,
@@ -28,7 +28,7 @@ pub struct Settings {
 }
 
 impl CacheBuilder {
-    /// What the builder is set to, without opening anything.
+    /// Returns the settings of the builder, without opening anything.
     ///
     /// ```
     /// let settings = larder::CacheBuilder::from_url("file:var/shop.larder?disk=2GiB")?.settings()?;
@@ -37,7 +37,8 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a setting out of its range, as [`open`](CacheBuilder::open) would.
+    /// [`Error::InvalidSetting`] for a setting out of its range, as [`open`](CacheBuilder::open) would
+    /// return.
     pub fn settings(&self) -> Result<Settings, Error> {
         self.validate()?;
         Ok(Settings {
@@ -51,7 +52,7 @@ impl CacheBuilder {
         })
     }
 
-    /// The path of the control socket, as it was given.
+    /// Returns the path of the control socket, as it was given.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn socket(&self) -> Option<&Path> {
         self.control_socket.as_deref()

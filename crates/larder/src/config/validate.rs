@@ -1,4 +1,4 @@
-//! What the settings of a cache may be.
+//! Checks the settings of a cache.
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,7 +42,8 @@ impl CacheBuilder {
     }
 }
 
-/// Whether a path ends with a name: `var/` and `var/.` are the directory `var`, and `Path` skips what tells it.
+/// Returns whether a path ends with a name. `var/` and `var/.` are the directory `var`, and `Path` hides
+/// that.
 fn names_a_file(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
     let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
@@ -66,7 +67,7 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
-/// Checks a lifetime.
+/// Checks a TTL.
 pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     if (MIN_TTL..=MAX_TTL).contains(&ttl) {
         return Ok(());
@@ -77,7 +78,7 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
 }
 
-/// Refuses a name of a keyspace or a schema that the file has no room for.
+/// Refuses a name of a keyspace or a schema that is too long for the file.
 pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
     if (1..=MAX_NAME_LEN).contains(&name.len()) {
         return Ok(());

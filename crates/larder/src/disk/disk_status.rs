@@ -1,38 +1,40 @@
-//! What the disk tier holds and has been through, as statistics show it.
+//! The state of the disk tier and its counts, as statistics show them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::store::extent::Extent;
 use super::store::identity::FileIdentity;
+use super::store::keyspace_row::KeyspaceRow;
+use super::store::redb_store::Store;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
-/// A keyspace of the file, as the last commit left it.
+/// A keyspace of the file after the last commit.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The schema that the file records for it.
+    /// The schema that the file records for the keyspace.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) schema: Option<String>,
 }
 
-/// What the disk tier was after its last commit.
+/// The disk tier after its last commit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiskStatus {
     pub(crate) keyspaces: BTreeMap<String, KeyspaceStatus>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// Which file it is; one of format 1 has no identity yet.
+    /// The identity of the file. A file of format 1 has none yet.
     pub(crate) identity: Option<FileIdentity>,
-    /// Bytes that all entries may be charged for at present.
+    /// Number of bytes that all entries together may be charged for at present.
     pub(crate) usable: u64,
     pub(crate) extent: Extent,
-    /// Range removals whose entries are still being deleted.
+    /// Number of range removals whose entries are still being deleted.
     pub(crate) pending_removals: u64,
     pub(crate) commits: u64,
     pub(crate) evictions: u64,
@@ -43,26 +45,26 @@ pub(crate) struct DiskStatus {
     pub(crate) state: DiskState,
     /// Why the disk tier is off.
     pub(crate) off: Option<String>,
-    /// Times the store failed.
+    /// How often the store failed.
     pub(crate) faults: u64,
     pub(crate) suspensions: u64,
     pub(crate) discards: u64,
     pub(crate) recoveries: u64,
     pub(crate) quarantines: u64,
-    /// By keyspace: entries deleted for room, and for age.
+    /// Number of entries deleted for room, and for age, by keyspace.
     pub(crate) gone: BTreeMap<KeyspaceId, (u64, u64)>,
-    /// Since when the disk tier has not been on.
+    /// When the disk tier stopped being on; none while it is on.
     pub(crate) off_since: Option<Timestamp>,
-    /// How long earlier outages lasted.
+    /// Total length of the earlier outages.
     pub(crate) degraded: Duration,
-    /// When lookups were last shown what was committed.
+    /// When the latest snapshot was installed.
     pub(crate) shown_at: Timestamp,
     pub(crate) damaged_records: u64,
     pub(crate) read_faults: u64,
 }
 
 impl DiskStatus {
-    /// Notes that the disk tier is on, or is not, from now.
+    /// Notes the state of the disk tier, and when an outage begins or ends.
     pub(crate) fn turn(&mut self, state: DiskState, now: Timestamp) {
         self.state = state;
         match (state, self.off_since) {
@@ -75,8 +77,54 @@ impl DiskStatus {
         }
     }
 
-    /// How long it has not been on.
+    /// Returns how long the disk tier has been off in total, the current outage included.
     pub(crate) fn degraded(&self, now: Timestamp) -> Duration {
         self.degraded + self.off_since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+}
+
+impl Store {
+    /// Returns the status of a file that was just opened.
+    pub(crate) fn view(&mut self) -> DiskStatus {
+        let mut status = DiskStatus {
+            recovered_entries: self.catalog.entries(),
+            was_closed_cleanly: self.catalog.state.closed_cleanly,
+            ..DiskStatus::default()
+        };
+        self.show(&mut status);
+        status
+    }
+
+    /// Brings a status up to date. The first call visits all keyspaces, a later call those that changed
+    /// since.
+    pub(crate) fn show(&mut self, status: &mut DiskStatus) {
+        let keyspaces = &self.catalog.keyspaces;
+        let shown = |row: &KeyspaceRow| KeyspaceStatus {
+            id: row.id,
+            entries: row.entries,
+            bytes: row.bytes,
+            schema: row.schema.clone(),
+        };
+        match self.unshown.replace(BTreeSet::new()) {
+            None => {
+                status.keyspaces = keyspaces.iter().map(|(name, row)| (name.clone(), shown(row))).collect();
+                status.gone.retain(|id, _| keyspaces.name_of(*id).is_some());
+            }
+            Some(names) => {
+                let rows = names.into_iter().filter_map(|name| Some((shown(keyspaces.get(&name)?), name)));
+                for (row, name) in rows {
+                    let id = row.id;
+                    let old = status.keyspaces.insert(name, row);
+                    if let Some(old) = old.filter(|old| old.id != id) {
+                        status.gone.remove(&old.id);
+                    }
+                }
+            }
+        }
+        (status.entries, status.bytes) = (self.catalog.entries(), self.catalog.live_bytes());
+        status.identity = self.catalog.identity;
+        status.pending_removals = self.catalog.ranges.len() as u64;
+        // A limit that has just fallen may be below the charges. The next commit brings them down to it.
+        status.usable = self.pressure.limit().max(status.bytes);
     }
 }

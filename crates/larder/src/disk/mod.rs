@@ -1,8 +1,10 @@
-//! The disk tier: one redb file, its lock and its ballast. The only I/O on entries.
+//! The disk tier: one redb file, its lock and its ballast. All I/O on entries is here.
 //!
-//! - [`store`]: what stands in the file, and how a transaction changes it.
-//! - [`file`]: the file itself: opening, the owner's lock, its life through the failures of a disk.
+//! - [`store`]: what the file holds, and how a transaction changes it.
+//! - [`file`]: the file itself: opening, the owner's lock, and its life through the failures of a disk.
 //! - [`reader`]: a file that this process may not write, or that no cache has open.
+//!
+//! `file` builds on `store`, and `reader` builds on both.
 
 pub(crate) mod disk_status;
 pub(crate) mod file;

@@ -32,7 +32,7 @@ impl Tiers {
     /// What memory has of a key, as a use of it.
     #[inline]
     pub(crate) fn look_in_memory(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.get(key, self.time.span().latest) {
+        match self.memory.get(key, self.time.bounds().latest) {
             // It may live for a few milliseconds yet: only for these is the precise time asked for.
             Lookup::Negative => self.look_precisely(key),
             found => found,
@@ -46,7 +46,7 @@ impl Tiers {
 
     /// As [`look_in_memory`](Tiers::look_in_memory), as no use of the key.
     pub(crate) fn peek(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.peek(key, self.time.span().latest) {
+        match self.memory.peek(key, self.time.bounds().latest) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }
@@ -62,7 +62,7 @@ impl Tiers {
     /// that it does not have, and its parent may use the pages of the snapshot for something else.
     pub(crate) fn read(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<Stored> {
         let record = self.raw(key)?;
-        let stored = self.live(key, record, min_visible_sequence, self.time.span().earliest)?;
+        let stored = self.live(key, record, min_visible_sequence, self.time.bounds().earliest)?;
         self.uses.mark(key.hash);
         Some(stored)
     }

@@ -11,7 +11,7 @@ use crate::format::codec::erased::ErasedCodec;
 use crate::format::codec::format::Format;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::counters::{Count, Counters};
+use crate::stats::counters::Counters;
 use crate::stats::cumulative::CumulativeStats;
 use crate::stats::observe::named::Named;
 use crate::sys::sync::{Arc, AtomicBool, Condvar, Mutex};
@@ -116,21 +116,7 @@ impl CounterRegistry {
 }
 
 fn counted(open_keyspace: &OpenKeyspace) -> CumulativeStats {
-    let sums = open_keyspace.counters.sums();
-    CumulativeStats {
-        memory_hits: sums.of(Count::MemoryHits),
-        disk_hits: sums.of(Count::DiskHits),
-        misses: sums.of(Count::Misses),
-        loads: sums.of(Count::Loads),
-        load_failures: sums.of(Count::LoadFailures),
-        promotions: sums.of(Count::Promotions),
-        inserts: sums.of(Count::Inserts),
-        invalidations: sums.of(Count::Invalidations),
-        undecodable: sums.of(Count::Undecodable),
-        uncacheable: sums.of(Count::Uncacheable),
-        voided_fills: sums.of(Count::VoidedFills),
-        ..CumulativeStats::default()
-    }
+    CumulativeStats::of_keyspace(&open_keyspace.counters.sums())
 }
 
 /// The names of the keyspaces that are being opened.
@@ -211,6 +197,7 @@ impl std::fmt::Display for KeyspaceType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::count::Count;
 
     fn open_keyspace(number: u32) -> Arc<OpenKeyspace> {
         Arc::new(OpenKeyspace {

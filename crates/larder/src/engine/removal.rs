@@ -13,14 +13,15 @@
 
 use super::shared::Shared;
 use super::writer::command::Acknowledge;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::PreviousState;
 use crate::memory::purged::Purged;
-use crate::stats::counters::{Count, Counters};
+use crate::stats::count::Count;
+use crate::stats::counters::Counters;
 
 /// One removal of several.
 #[derive(Debug)]

@@ -8,14 +8,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::tiers::Tiers;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::{StoreError, guarded};
-use crate::disk::store::range_removals::any_takes;
 use crate::disk::store::snapshot::Snapshot;
 use crate::disk::store::tables::after_prefix;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::{RangeTombstone, any_covers};
 use crate::format::record;
-use crate::memory::slot::Range;
 use crate::units::Timestamp;
 
 /// Rows counted in one snapshot.
@@ -26,7 +25,7 @@ struct Uncounted<'a> {
     /// Keys that memory knew.
     memory_keys: HashSet<&'a [u8]>,
     /// Removals that were made before.
-    earlier: &'a [Range],
+    earlier: &'a [RangeTombstone],
     /// Keyspaces that are not retired.
     keyspaces: BTreeSet<KeyspaceId>,
     now: Timestamp,
@@ -44,7 +43,7 @@ struct RemovalCount {
 impl Snapshot {
     fn count(
         &self,
-        range: &Range,
+        range: &RangeTombstone,
         after: Option<&[u8]>,
         most: usize,
         uncounted: &Uncounted<'_>,
@@ -64,12 +63,11 @@ impl Snapshot {
                     counted.last = Some(key.to_vec());
                 }
                 let Some(header) = record::peek(record.value()) else { continue };
-                let is_counted = header.sequence <= range.sequence
+                let is_counted = range.covers(key, header.sequence)
                     && header.expires_at > uncounted.now
-                    && range.scope.covers(key)
                     && !uncounted.memory_keys.contains(key)
                     && uncounted.keyspaces.contains(&KeyspaceId::of(key))
-                    && !any_takes(uncounted.earlier, key, &header);
+                    && !any_covers(uncounted.earlier, key, header.sequence);
                 counted.live += u64::from(is_counted);
                 if counted.seen == most {
                     break;
@@ -90,7 +88,7 @@ impl Tiers {
     pub(crate) fn count_on_disk(
         &self,
         removal: &RangeRemoval,
-        earlier: &[Range],
+        earlier: &[RangeTombstone],
         now: Timestamp,
     ) -> (u64, bool) {
         let view = self.view();

@@ -5,7 +5,6 @@ use super::open_keyspace::OpenKeyspace;
 use super::shared::Shared;
 use crate::disk::disk_status::DiskStatus;
 use crate::memory::keyspace_usage::KeyspaceUsage;
-use crate::stats::counters::Count;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 
 impl Shared {
@@ -39,17 +38,8 @@ impl Shared {
         for open_keyspace in self.open_keyspaces.lock().values() {
             let usage = usages.get(&open_keyspace.id).copied().unwrap_or_default();
             let keyspace = keyspace_stats(open_keyspace, usage, &DiskUsage::of(open_keyspace, &view));
-            stats.memory.hits += keyspace.memory_hits;
+            stats.add_counts(&keyspace);
             disk_hits += keyspace.disk_hits;
-            stats.misses += keyspace.misses;
-            stats.loads += keyspace.loads;
-            stats.load_failures += keyspace.load_failures;
-            stats.voided_fills += keyspace.voided_fills;
-            stats.uncacheable += keyspace.uncacheable;
-            stats.too_large_for_disk += keyspace.too_large_for_disk;
-            stats.promotions += keyspace.promotions;
-            stats.inserts += keyspace.inserts;
-            stats.invalidations += keyspace.invalidations;
             stats.memory.entries += keyspace.memory_entries;
             stats.memory.unsaved_weight += keyspace.unsaved_weight;
             stats.keyspaces.push(keyspace);
@@ -124,23 +114,11 @@ impl DiskUsage {
 
 /// Returns the statistics of a keyspace, given what each tier holds of it.
 fn keyspace_stats(open_keyspace: &OpenKeyspace, memory: KeyspaceUsage, disk: &DiskUsage) -> KeyspaceStats {
-    let sums = open_keyspace.counters.sums();
-    KeyspaceStats {
+    let mut stats = KeyspaceStats {
         name: open_keyspace.name.clone(),
-        memory_hits: sums.of(Count::MemoryHits),
-        disk_hits: sums.of(Count::DiskHits),
-        misses: sums.of(Count::Misses),
-        loads: sums.of(Count::Loads),
-        load_failures: sums.of(Count::LoadFailures),
         load_latency: open_keyspace.counters.load_times.latencies(),
-        promotions: sums.of(Count::Promotions),
-        voided_fills: sums.of(Count::VoidedFills),
-        uncacheable: sums.of(Count::Uncacheable),
         uncacheable_cause: open_keyspace.counters.uncacheable_cause.text(),
-        too_large_for_disk: sums.of(Count::TooLargeForDisk),
         too_large_for_disk_cause: open_keyspace.counters.too_large_cause.text(),
-        inserts: sums.of(Count::Inserts),
-        invalidations: sums.of(Count::Invalidations),
         memory_entries: memory.entries,
         memory_weight: memory.weight,
         unsaved_weight: memory.unsaved_weight,
@@ -150,7 +128,9 @@ fn keyspace_stats(open_keyspace: &OpenKeyspace, memory: KeyspaceUsage, disk: &Di
         disk_bytes: disk.bytes,
         disk_evictions: disk.evictions,
         disk_expirations: disk.expirations,
-        undecodable: sums.of(Count::Undecodable),
         undecodable_cause: open_keyspace.counters.undecodable_cause.text(),
-    }
+        ..KeyspaceStats::default()
+    };
+    stats.set_counts(&open_keyspace.counters.sums());
+    stats
 }

@@ -7,11 +7,11 @@ use std::fmt;
 pub struct Holder {
     /// Its id.
     pub pid: u32,
-    /// What the system calls it, without control characters; none where it does not tell.
+    /// Its name in the system, without control characters. `None` where the system does not tell.
     pub name: Option<String>,
 }
 
-/// As `10366 (shop-worker)`.
+/// For example `10366 (shop-worker)`.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {

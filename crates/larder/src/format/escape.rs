@@ -1,18 +1,18 @@
-//! Texts of a file, or of another process, made safe for a terminal.
+//! Escapes a text from a file or another process, so that a terminal can print it safely.
 //!
-//! The invariant: what [`escape_control`] returns has no character that a terminal obeys, that ends a line, or
-//! that hides or turns the text around it.
+//! The invariant: the result of [`escape_control`] has no character that controls a terminal, ends a line, or
+//! hides or reverses the text around it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Replaces each character that a terminal obeys, or that hides or turns the text around it, by its escape in
-/// Rust: `\n`, `\t`, `\u{1B}`.
+/// Replaces each character that controls a terminal, or that hides or reverses the text around it, by its
+/// escape in Rust: `\n`, `\t`, `\u{1B}`.
 ///
-/// A cache file and a live process may say anything, a keyspace's name or the cause of an error included. A
-/// program that prints such a text passes it through here first. Otherwise the text could move the cursor,
-/// forge a line of output, or set the title of the window. The result is for people: a text that has a
-/// backslash of its own is left as it is, so the result is not read back.
+/// A text from a cache file or a live process may hold any character: the name of a keyspace, the cause of an
+/// error. A program that prints such a text escapes it first. Otherwise the text could move the cursor, forge
+/// a line of output, or set the title of the window. The result is for people and is not read back: a
+/// backslash in the text is left as it is.
 ///
 /// # Cost
 /// One pass. It allocates only if there is something to replace.
@@ -41,12 +41,12 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns whether a terminal does something else with a character than show it.
+/// Returns whether a terminal does anything with a character but show it.
 pub(crate) fn is_obeyed(letter: char) -> bool {
     letter.is_control() || is_format(letter)
 }
 
-/// Writes a character as the escape that it has in Rust.
+/// Writes the escape of a character in Rust.
 pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
     match letter {
         '\n' => out.write_str("\\n"),
@@ -56,7 +56,7 @@ pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Resu
     }
 }
 
-/// Returns whether a character is not seen, and changes how others are.
+/// Returns whether a character is invisible and changes how others are shown.
 fn is_format(letter: char) -> bool {
     matches!(letter, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }

@@ -1,7 +1,8 @@
-//! The number of a keyspace, with which every key of it begins.
+//! The number of a keyspace, which begins each of its keys.
 
-/// A keyspace, by number. Numbers of keyspaces on disk are kept in the file; those of memory-only keyspaces have the top bit
-/// set and live as long as the process, so that a key's bytes alone say which tiers it may be in.
+/// The number of a keyspace. Numbers of keyspaces on disk are kept in the file. Numbers of memory-only
+/// keyspaces have the top bit set and live as long as the process. So a key's bytes alone say which tiers it
+/// may be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyspaceId(u32);
 
@@ -31,7 +32,7 @@ impl KeyspaceId {
         self.0.to_be_bytes()
     }
 
-    /// The keyspace of a whole key.
+    /// Returns the keyspace of a whole key.
     pub(crate) fn of(key: &[u8]) -> Self {
         Self(key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes)))
     }

@@ -1,7 +1,9 @@
-//! Bytes of keys, values and records. Nothing here does I/O or reads a clock.
+//! The bytes of keys, values and records. Nothing here does I/O or reads a clock.
 
 pub(crate) mod codec;
 pub(crate) mod escape;
 pub(crate) mod key;
 pub(crate) mod keyspace_id;
+pub(crate) mod range_tombstone;
 pub(crate) mod record;
+pub(crate) mod stored_key;

@@ -10,25 +10,25 @@
 //!     16     8  sequence of the mutation that wrote it
 //!     24     8  written at, ms since 1970
 //!     32     8  expires at, ms since 1970
-//!     40     8  delete after, ms since 1970: when the sweeper may take it (later than its expiry with a grace period)
+//!     40     8  delete after, ms since 1970: when the sweeper may delete it (later than its expiry with a grace period)
 //!     48     4  extension length
 //!     52     …  extension, then payload
 //! ```
 //!
 //! The extension is a list of fields in ascending order of their tags: tag 1, length 2, content. A reader
-//! passes over tags that it does not know, so a field may add to an entry and must not change its meaning;
-//! what changes the meaning is a flag.
+//! skips tags that it does not know. So a field may add to an entry and must not change its meaning; a flag
+//! says that the meaning is another.
 //!
 //! | tag | content |
 //! |---|---|
 //! | 1 | fingerprint of the shape that the value was written with, 8 bytes |
 //! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has it |
 //!
-//! A record of format 1 has no flags, and nothing that this version reads in its extension. Such records stay
-//! as they are in a file that is upgraded, until they are overwritten.
+//! A record of format 1 has no flags, and its extension has no field that this version reads. When a file is
+//! upgraded, such records stay as they are until they are overwritten.
 //!
-//! Integers are big endian. The checksum is checked before any other field is believed, and covers the key,
-//! so that a record that damage moved under another key is as invalid as a torn one (contract 5).
+//! Integers are big endian. A reader checks the checksum before it uses any other field. The checksum covers
+//! the key, so a record that damage moved under another key is as invalid as a torn one (contract 5).
 //!
 //! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
 
@@ -38,20 +38,20 @@ use crate::units::Timestamp;
 
 /// Bytes before the payload of a record without an extension.
 pub(crate) const HEADER_LEN: usize = 52;
-/// The format of the records that are written.
+/// The format in which records are written.
 pub(crate) const FORMAT: u8 = 2;
-/// The first format, without flags and fields.
+/// The first format, which has no flags and no fields.
 const FORMAT_1: u8 = 1;
 const KIND_VALUE: u8 = 0;
-/// Tag and length of a field of the extension.
+/// Bytes of the tag and the length of a field of the extension.
 const FIELD_HEAD_LEN: usize = 3;
 const FINGERPRINT: u8 = 1;
 const INFLATED_LEN: u8 = 2;
 
-/// What a record says about its entry, besides the value.
+/// The fields of a record besides the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// The format that the record was written in. Every record is written in [`FORMAT`], whatever this says.
+    /// The format of the record when it was read. Records are written in [`FORMAT`], whatever this says.
     pub(crate) format: u8,
     pub(crate) compression: Compression,
     pub(crate) version: u32,
@@ -97,30 +97,30 @@ impl Compression {
     }
 }
 
-/// What a record says about its value that not every record has.
+/// The optional fields of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extension {
     /// The fingerprint of the shape that the value was written with.
     pub(crate) fingerprint: Option<u64>,
-    /// The payload's length before it was compressed.
+    /// The length of the payload before it was compressed.
     pub(crate) inflated_len: Option<u32>,
 }
 
 /// Why bytes are not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// Shorter than a header, or than its header says.
+    /// It is shorter than a header, or than its header says.
     Short,
-    /// The checksum is not that of these bytes under this key.
+    /// The checksum does not match these bytes under this key.
     Checksum,
-    /// A format, kind or flag that this version does not know.
+    /// It has a format, kind or flag that this version does not know.
     Unknown,
-    /// An extension that is not a list of fields in order, or lacks one that the flags call for.
+    /// Its extension is not a list of fields in order, or lacks a field that the flags require.
     Extension,
 }
 
 impl Damage {
-    /// What is wrong with the record.
+    /// Returns a text that says what is wrong with the record.
     pub(crate) const fn cause(self) -> &'static str {
         match self {
             Self::Short => "it is shorter than it should be",
@@ -164,7 +164,7 @@ fn whole<const N: usize>(content: &[u8]) -> Result<[u8; N], Damage> {
     content.try_into().map_err(|_| Damage::Extension)
 }
 
-/// How many bytes the record of a payload has.
+/// Returns the number of bytes of a payload's record.
 pub(crate) const fn record_len(extension: &Extension, payload_len: usize) -> usize {
     HEADER_LEN + extension.len() + payload_len
 }
@@ -203,7 +203,7 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
     }
 }
 
-/// Reads a record that stood under `key`: its header, its extension and its payload.
+/// Reads the record of `key`: its header, its extension and its payload.
 pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extension, &'a [u8]), Damage> {
     let (stored, checked) = record.split_first_chunk::<8>().ok_or(Damage::Short)?;
     if checked.len() < HEADER_LEN - 8 {
@@ -218,13 +218,13 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
-/// Reads the header alone, *without* the checksum: for deciding what to delete, where believing a damaged
+/// Reads the header alone, *without* the checksum. Used to decide which records to delete, where a damaged
 /// record costs at most a miss.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }
 
-/// Takes a record apart: its header, the bytes of its extension, its payload.
+/// Splits a record into its header, the bytes of its extension, and its payload.
 fn parse(checked: &[u8]) -> Result<(Header, &[u8], &[u8]), Damage> {
     let mut fields = Fields(checked);
     let [format, kind, flags_high, flags_low] = fields.take()?;
@@ -247,7 +247,7 @@ fn parse(checked: &[u8]) -> Result<(Header, &[u8], &[u8]), Damage> {
     Ok((header, extension, payload))
 }
 
-/// Whether what the flags call for is there.
+/// Returns whether the extension has the fields that the flags require.
 fn is_complete(header: &Header, extension: &Extension) -> bool {
     header.compression == Compression::None || extension.inflated_len.is_some()
 }
@@ -256,7 +256,7 @@ pub(crate) fn checksum(key: &[u8], checked: &[u8]) -> u64 {
     xxh3_64_with_seed(checked, xxh3_64(key))
 }
 
-/// Fixed-size big-endian fields, taken from the front.
+/// Reads big-endian fields of fixed size from the front.
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl Fields<'_> {

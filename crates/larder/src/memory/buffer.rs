@@ -30,7 +30,7 @@
 use std::collections::VecDeque;
 
 use super::budget::Reservation;
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
 /// The bytes of unsaved values, and their limit.

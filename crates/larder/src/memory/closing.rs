@@ -14,7 +14,6 @@
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::shard::Shard;
 
 impl Memory {
     /// Does step 1.
@@ -29,7 +28,8 @@ impl Memory {
         self.buffer.close();
         let mut evicted_values = EvictedValues::default();
         for shard in &self.shards {
-            self.change_shard(shard, &mut evicted_values, Shard::close);
+            let mut locked = self.lock_shard(shard, &mut evicted_values);
+            locked.shard.close(&mut locked.released.deferred);
         }
         evicted_values
     }

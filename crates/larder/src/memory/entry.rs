@@ -49,6 +49,14 @@ pub(crate) struct IncomingEntry {
     pub(crate) unsaved: Option<Arc<Unsaved>>,
 }
 
+impl IncomingEntry {
+    /// Returns the weight to reserve before the entry is stored. An entry that will be saved reserves its weight
+    /// when it becomes clean.
+    pub(super) fn clean_weight(&self) -> u64 {
+        if self.unsaved.is_none() { self.weight.bytes() } else { 0 }
+    }
+}
+
 /// Why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {

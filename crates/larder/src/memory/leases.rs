@@ -20,13 +20,13 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
-use super::stored_key::StoredKey;
 use crate::format::key::scope::Scope;
+use crate::format::stored_key::StoredKey;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;
 
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The number of a lease. It is unique in its shard.
 pub(crate) type LeaseId = u64;

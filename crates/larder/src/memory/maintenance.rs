@@ -34,10 +34,10 @@ impl Memory {
         for shard in &self.shards {
             loop {
                 let mut evicted_values = EvictedValues::default();
-                let batch = self.change_shard(shard, &mut evicted_values, |shard, deferred| {
-                    shard.expire(now, EXPIRE_BATCH, deferred)
-                });
-                // In batches, because the expired entries may be a good part of the memory tier.
+                let mut locked = self.lock_shard(shard, &mut evicted_values);
+                let batch = locked.shard.expire(now, EXPIRE_BATCH, &mut locked.released.deferred);
+                drop(locked);
+                // In batches: all of them may be a good part of what memory holds.
                 if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
                     panic.get_or_insert(dropped);
                 }

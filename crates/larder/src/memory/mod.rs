@@ -15,6 +15,7 @@ mod expiry;
 pub mod heap;
 pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
+mod locked_shard;
 pub(crate) mod lookup;
 mod maintenance;
 mod policy;
@@ -26,7 +27,6 @@ pub(crate) mod shard;
 pub(crate) mod slot;
 pub(crate) mod slot_key;
 mod slots;
-pub(crate) mod stored_key;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 pub(crate) mod weight;
@@ -35,8 +35,8 @@ mod write_back;
 use buffer::WriteBuffer;
 use evicted_values::EvictedValues;
 use leases::{LeaseId, Permit};
+use locked_shard::LockedShard;
 
-use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::lookup::{Lookup, MissToken};
 use crate::memory::slot_key::SlotKey;
@@ -195,7 +195,9 @@ impl Memory {
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.change_shard_of(key, |shard, deferred| shard.leases.release(key, lease, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.leases.release(key, lease, &mut locked.released.deferred);
     }
 
     /// Stores an explicit write. If the entry will not be saved and memory has no room for it, it is evicted
@@ -216,16 +218,14 @@ impl Memory {
             // unsaved entry.
             self.has_unsaved.store(true, Ordering::SeqCst);
         }
-        let store = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
-            shard.store(key, entry, &self.sequence, deferred)
-        };
-        self.store_charged(key, entry, evicted_values, store).map_err(|refused| match refused {
+        let weight = entry.clean_weight();
+        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
             // Otherwise the replaced value would outlive the write that replaced it.
-            Refused::NoRoom => self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
-                shard.forget_replaced(key, now, deferred)
-            }),
-            other => other,
-        })
+            let mut locked = self.lock(key, evicted_values);
+            return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
+        };
+        let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
+        stored.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
     /// Returns whether unsaved writes were stored since the last call, and resets the flag.
@@ -241,10 +241,12 @@ impl Memory {
         entry: IncomingEntry,
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
-        let fill = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
-            shard.fill(key, lease, entry, &self.sequence, deferred)
+        let weight = entry.clean_weight();
+        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
+            return Err(Refused::NoRoom);
         };
-        self.store_charged(key, entry, evicted_values, fill)
+        let filled = locked.shard.fill(key, lease, entry, &self.sequence, &mut locked.released.deferred);
+        filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
     /// Publishes a value that was read from disk if the permit still holds.
@@ -256,49 +258,42 @@ impl Memory {
         sequence: u64,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
-        let promote = |shard: &mut Shard, entry, deferred: &mut DeferredDrops| {
-            shard.promote(key, permit, entry, sequence, deferred)
+        let weight = entry.clean_weight();
+        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
+            return Err(Refused::NoRoom);
         };
-        self.store_charged(key, entry, evicted_values, promote)
+        let promoted = locked.shard.promote(key, permit, entry, sequence, &mut locked.released.deferred);
+        promoted.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores an entry. An entry that will not be saved is clean from the start, so its weight is reserved
-    /// first.
+    /// Locks the shard of a key, with `weight` reserved in the budget. Returns `None` if memory has no room for it.
     ///
-    /// In a full cache the room mostly comes from the entry's own shard: the victim is evicted under the same
-    /// lock, and no other entry can take its room. If that fails, room is looked for in every shard.
-    fn store_charged<R>(
-        &self,
+    /// In a full cache the room mostly comes from the key's own shard: the victim is evicted under the same lock,
+    /// and no other entry can take its room. If that fails, room is looked for in every shard.
+    ///
+    /// No value is dropped here: weight is reserved at this moment that no entry has yet, and a user's `Drop` may
+    /// wait for that weight.
+    fn lock_with_room<'a>(
+        &'a self,
         key: SlotKey<'_>,
-        entry: IncomingEntry,
-        // Not dropped here: weight is reserved at this moment that no entry has yet, and a user's `Drop` may
-        // wait for that weight.
-        evicted_values: &mut EvictedValues,
-        store: impl FnOnce(&mut Shard, IncomingEntry, &mut DeferredDrops) -> Result<R, Refused>,
-    ) -> Result<R, Refused> {
-        let weight = if entry.unsaved.is_none() { entry.weight.bytes() } else { 0 };
-        let is_reserved = self.budget.try_reserve(weight);
-        let mut left = Some((entry, store));
-        let mut stored = Err(Refused::NoRoom);
-        if is_reserved || weight <= self.budget.capacity() {
-            self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
-                if (is_reserved || (shard.evict(deferred) && deferred.give_room(weight)))
-                    && let Some((entry, store)) = left.take()
-                {
-                    stored = store(shard, entry, deferred);
-                }
-            });
+        weight: u64,
+        mut evicted_values: &'a mut EvictedValues,
+    ) -> Option<LockedShard<'a>> {
+        if self.budget.try_reserve(weight) {
+            return Some(self.lock(key, evicted_values));
         }
-        if let Some((entry, store)) = left {
-            if !self.reserve_weight(key, weight, evicted_values) {
-                self.bypassed.fetch_add(1, Ordering::Relaxed);
-                return Err(Refused::NoRoom);
+        if weight <= self.budget.capacity() {
+            let mut locked = self.lock(key, evicted_values);
+            if locked.evict_for(weight) {
+                return Some(locked);
             }
-            stored = self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
-                store(shard, entry, deferred)
-            });
+            evicted_values = locked.unlock();
         }
-        stored.inspect_err(|_| self.budget.release(weight))
+        if !self.reserve_weight(key, weight, evicted_values) {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.lock(key, evicted_values))
     }
 
     /// Reserves weight in the budget for a key, and evicts as needed. The key's own shard comes first, so
@@ -311,14 +306,10 @@ impl Memory {
         if self.budget.try_reserve(weight) {
             return true;
         }
-        self.change_shard(self.shard(key), evicted_values, Shard::evict);
+        self.lock(key, evicted_values).evict();
         let mut idle = 0;
         while !self.budget.try_reserve(weight) {
-            let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
-            let Some(shard) = self.shards.get(next & (self.shards.len() - 1)) else {
-                return false;
-            };
-            if self.change_shard(shard, evicted_values, Shard::evict) {
+            if self.evict_next(evicted_values) {
                 idle = 0;
                 continue;
             }
@@ -334,35 +325,32 @@ impl Memory {
         true
     }
 
-    /// Returns the shard of a key. It is chosen by the upper half of the hash, because the shard's table and
-    /// its policy use the lower half.
+    /// Evicts one clean entry from the next shard in turn. Returns whether it had one.
+    fn evict_next(&self, evicted_values: &mut EvictedValues) -> bool {
+        let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
+        let shard = self.shards.get(next & (self.shards.len() - 1));
+        shard.is_some_and(|shard| self.lock_shard(shard, evicted_values).evict())
+    }
+
+    /// Returns the shard of a key. It is chosen by the upper half of the hash, because the shard's table and its
+    /// policy use the lower half.
     #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
         let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
         self.shards.get(at).expect("a masked index is below the power of two that is the length")
     }
 
-    fn change_shard_of<R>(
-        &self,
-        key: SlotKey<'_>,
-        change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R,
-    ) -> R {
-        self.change_shard(self.shard(key), &mut EvictedValues::default(), change)
+    /// Locks the shard of a key. The values that it lets go of pass to `evicted_values`.
+    fn lock<'a>(&'a self, key: SlotKey<'_>, evicted_values: &'a mut EvictedValues) -> LockedShard<'a> {
+        self.lock_shard(self.shard(key), evicted_values)
     }
 
-    /// Changes a shard under its lock, and gives back the weight that it lets go of. The caller drops the
-    /// values.
-    fn change_shard<R>(
-        &self,
-        shard: &RwLock<Shard>,
-        evicted_values: &mut EvictedValues,
-        change: impl FnOnce(&mut Shard, &mut DeferredDrops) -> R,
-    ) -> R {
-        let mut deferred = DeferredDrops::default();
-        let result = change(&mut shard.write(), &mut deferred);
-        self.budget.release(deferred.weight);
-        evicted_values.extend(deferred.values);
-        result
+    fn lock_shard<'a>(
+        &'a self,
+        shard: &'a RwLock<Shard>,
+        evicted_values: &'a mut EvictedValues,
+    ) -> LockedShard<'a> {
+        LockedShard::new(shard, &self.budget, evicted_values)
     }
 }
 

@@ -23,11 +23,11 @@
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::slot::Range;
 use crate::format::key::scope::Scope;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::purged::Purged;
 use crate::sys::sync::Ordering;
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// Slots that are visited under one hold of a shard's lock: about 50 µs if all of them are removed.
@@ -45,25 +45,26 @@ impl Memory {
         now: Timestamp,
         most_listed: usize,
         evicted_values: &mut EvictedValues,
-    ) -> (Range, Purged) {
+    ) -> (RangeTombstone, Purged) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::SkipBarrier)) {
-            self.change_shard(shard, evicted_values, |shard, deferred| {
-                shard.leases.raise_barrier(&scope, deferred)
-            });
+            let mut locked = self.lock_shard(shard, evicted_values);
+            locked.shard.leases.raise_barrier(&scope, &mut locked.released.deferred);
         }
         let sequence = self.sequence.fetch_add(1, Ordering::SeqCst) + 1;
-        let range = Range { scope, sequence };
+        let range = RangeTombstone { scope, sequence };
         let mut purged = Purged::default();
         for shard in &self.shards {
-            let is_late = failpoint_is_set(Failpoint::RaiseFloorLate);
+            let is_late = failpoint_is_set(Failpoint::InsertRangeTombstoneLate);
             let mut next = Some(0);
             while let Some(from) = next {
-                next = self.change_shard(shard, evicted_values, |shard, deferred| {
-                    if from == 0 && is_on_disk && !is_late {
-                        purged.earlier = shard.insert_range_tombstone(&range);
-                    }
-                    shard.purge_part(&range, now, (from, SLOTS), most_listed, &mut purged, deferred)
-                });
+                let mut locked = self.lock_shard(shard, evicted_values);
+                if from == 0 && is_on_disk && !is_late {
+                    purged.earlier = locked.shard.insert_range_tombstone(&range);
+                }
+                let deferred = &mut locked.released.deferred;
+                let slots = (from, SLOTS);
+                next = locked.shard.purge_part(&range, now, slots, most_listed, &mut purged, deferred);
+                drop(locked);
                 evicted_values.drop_if_many();
             }
             if is_late {
@@ -75,7 +76,7 @@ impl Memory {
     }
 
     /// Hides the ranges on disk whose removal is pending in the file. Called before the first lookup.
-    pub(crate) fn insert_range_tombstones(&self, ranges: &[Range]) {
+    pub(crate) fn insert_range_tombstones(&self, ranges: &[RangeTombstone]) {
         for shard in &self.shards {
             let mut shard = shard.write();
             for range in ranges {

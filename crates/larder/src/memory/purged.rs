@@ -1,7 +1,7 @@
 //! The entries that a range removal took out of memory.
 
-use super::slot::Range;
-use super::stored_key::StoredKey;
+use crate::format::range_tombstone::RangeTombstone;
+use crate::format::stored_key::StoredKey;
 
 /// The entries that a purge took out of the shards.
 #[derive(Debug, Default)]
@@ -14,5 +14,5 @@ pub(crate) struct Purged {
     /// Live entries beyond that bound. They were committed, so the disk has them unless it evicted them.
     pub(crate) unlisted: u64,
     /// Range removals that were made before and are still pending. The keys they cover were already removed.
-    pub(crate) earlier: Vec<Range>,
+    pub(crate) earlier: Vec<RangeTombstone>,
 }

@@ -15,7 +15,8 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> PreviousState {
-        self.change_shard(self.shard(key), evicted_values, |shard, deferred| shard.forget(key, now, deferred))
+        let mut locked = self.lock(key, evicted_values);
+        locked.shard.forget(key, now, &mut locked.released.deferred)
     }
 
     /// Removes a key by a tombstone. Returns the previous state, the sequence of the removal, the
@@ -27,25 +28,31 @@ impl Memory {
         evicted_values: &mut EvictedValues,
         read_disk: impl FnOnce() -> S,
     ) -> Result<(PreviousState, u64, u64, S), Refused> {
-        self.change_shard(self.shard(key), evicted_values, |shard, deferred| {
-            if shard.is_closed() {
-                return Err(Refused::Closed);
-            }
-            let (previous, sequence) = shard.insert_tombstone(key, now, &self.sequence, deferred);
-            Ok((previous, sequence, shard.min_visible_sequence(key), read_disk()))
-        })
+        let mut locked = self.lock(key, evicted_values);
+        if locked.shard.is_closed() {
+            return Err(Refused::Closed);
+        }
+        let deferred = &mut locked.released.deferred;
+        let (previous, sequence) = locked.shard.insert_tombstone(key, now, &self.sequence, deferred);
+        Ok((previous, sequence, locked.shard.min_visible_sequence(key), read_disk()))
     }
 
     pub(crate) fn cancel_tombstone(&self, key: SlotKey<'_>, sequence: u64) {
-        self.change_shard_of(key, |shard, deferred| shard.cancel_tombstone(key, sequence, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.cancel_tombstone(key, sequence, &mut locked.released.deferred);
     }
 
-    /// Bars fills of a key. The removal that follows lowers the fence again.
+    /// Bars fills of a key until the fence is lowered, and revokes its leases.
     pub(crate) fn raise_fence(&self, key: SlotKey<'_>) {
-        self.change_shard_of(key, |shard, deferred| shard.leases.raise_fence(key, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.leases.raise_fence(key, &mut locked.released.deferred);
     }
 
     pub(crate) fn lower_fence(&self, key: SlotKey<'_>) {
-        self.change_shard_of(key, |shard, deferred| shard.leases.lower_fence(key, deferred));
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.leases.lower_fence(key, &mut locked.released.deferred);
     }
 }

@@ -1,9 +1,8 @@
 //! A slot: the state of one key in a shard.
 
 use super::entry::{Unsaved, Value};
-use super::stored_key::StoredKey;
 use super::weight::Weight;
-use crate::format::key::scope::Scope;
+use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -54,10 +53,11 @@ pub(crate) struct Mutation {
     pub(crate) key: StoredKey,
     pub(crate) sequence: u64,
     pub(crate) change: Change,
-    /// Whether a removal that is not committed yet is made by this, if not the change itself.
+    /// Whether this change also makes an earlier removal durable, which is not committed yet.
     pub(crate) hides_removal: bool,
 }
 
+/// A value to write, or a deletion.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
     Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: Weight },
@@ -69,7 +69,7 @@ impl Mutation {
         matches!(self.change, Change::Put { .. })
     }
 
-    /// What the value weighs that becomes clean with this.
+    /// Returns the weight of the value that becomes clean when this is committed.
     pub(crate) fn weight(&self) -> u64 {
         match &self.change {
             Change::Put { weight, .. } => weight.bytes(),
@@ -77,15 +77,8 @@ impl Mutation {
         }
     }
 
-    /// Whether a removal becomes durable with this, so that somebody may wait for it.
+    /// Returns whether a removal becomes durable with this, so that a caller may wait for it.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || matches!(self.change, Change::Delete)
     }
-}
-
-/// A removal of every key in a scope, until nothing of it is left on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range {
-    pub(crate) scope: Scope,
-    pub(crate) sequence: u64,
 }

@@ -2,7 +2,7 @@
 
 use super::segments::Segments;
 use super::slot::{Slot, SlotState};
-use super::stored_key::StoredKey;
+use crate::format::stored_key::StoredKey;
 use crate::memory::policy::slot_id::SlotId;
 use crate::units::Timestamp;
 

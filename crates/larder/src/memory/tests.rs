@@ -6,6 +6,7 @@ use super::leases::{LeaseId, Permit};
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
+use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
@@ -26,7 +27,7 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
-/// Stored with what goes for it dropped at once.
+/// Stores an entry, and drops the values that it displaces at once.
 impl Memory {
     pub(crate) fn store(
         &self,
@@ -76,7 +77,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let Leased::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
         panic!("a lease")
     };
-    // As the purge of another thread stands between its first pass and its second.
+    // The state between the first and the second pass of a purge on another thread.
     for shard in &memory.shards {
         shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]), &mut DeferredDrops::default());
     }
@@ -97,7 +98,7 @@ impl Drop for Caller {
     }
 }
 
-/// Whatever lets go of a flight, of which the lease has the last reference.
+/// Tries each operation that can drop a flight while the lease has the last reference to it.
 #[test]
 fn a_flight_is_let_go_of_without_a_lock() {
     type Change = fn(&Memory, SlotKey<'_>, LeaseId);
@@ -118,7 +119,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
     for (what, change) in changes {
         let memory = Arc::new(Memory::new(1, 1_000, 1 << 20, 0));
         let (done, is_done) = crate::sys::sync::channel::bounded(1);
-        // A deadlock is a failure, not a test that hangs.
+        // On a thread of its own, so that a deadlock fails the test instead of hanging it.
         std::thread::spawn(move || {
             let bytes = key_of(1);
             let key = memory.key(&bytes);
@@ -175,7 +176,7 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     assert!((0..8).all(|at| matches!(memory.get(key(at), now), Lookup::Unknown(_))));
     memory.validate();
 }
-/// Every cache of a test looks at its sums when its last handle goes.
+/// Every cache of a test checks its sums when its last handle is dropped.
 #[test]
 fn a_cache_that_lost_something_fails_the_test_that_had_it() {
     type Lose = (&'static str, fn(&Memory));

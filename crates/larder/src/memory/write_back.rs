@@ -4,9 +4,8 @@ use super::Memory;
 use super::budget::Reservation;
 use super::buffer::BufferRoom;
 use super::evicted_values::EvictedValues;
-use super::shard::Shard;
 use super::slot::{Change, Mutation};
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Ordering, thread};
 use crate::units::Timestamp;
 
@@ -40,9 +39,7 @@ impl Memory {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
         while !reservation.grow_to(weight) {
-            let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
-            let shard = self.shards.get(next & (self.shards.len() - 1));
-            if shard.is_some_and(|shard| self.change_shard(shard, evicted_values, Shard::evict)) {
+            if self.evict_next(evicted_values) {
                 idle = 0;
                 continue;
             }
@@ -72,9 +69,8 @@ impl Memory {
         evicted_values: &mut EvictedValues,
     ) {
         for shard in &self.shards {
-            self.change_shard(shard, evicted_values, |shard, deferred| {
-                shard.drain(now, mutations, deferred);
-            });
+            let mut locked = self.lock_shard(shard, evicted_values);
+            locked.shard.drain(now, mutations, &mut locked.released.deferred);
         }
     }
 
@@ -113,10 +109,9 @@ impl Memory {
         if !keep {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
         }
-        let shard = self.shard(key);
-        let kept = self.change_shard(shard, evicted_values, |shard, deferred| {
-            shard.mark_clean(key, mutation.sequence, keep, deferred)
-        });
+        let mut locked = self.lock(key, evicted_values);
+        let kept = locked.shard.mark_clean(key, mutation.sequence, keep, &mut locked.released.deferred);
+        drop(locked);
         if !kept {
             self.budget.release(if keep { weight } else { passed });
         }

@@ -1,24 +1,24 @@
-//! Why something was counted: the latest reason, kept beside the counter, so that statistics can tell it as
-//! well as the log.
+//! The latest cause of a count, kept beside the counter, so that statistics can report it as well as the log.
 //!
-//! No lock is taken: a reason may be noted by a lookup, and a lookup waits for no reader of statistics.
+//! No lock is taken. A lookup may record a cause, and a lookup never waits for a reader of statistics.
 
 use std::fmt::Display;
 
 use crate::sys::sync::{Arc, AtomicSnapshot};
 
-/// Bytes of a reason that are kept. The codec's own are shorter; a panic of a user's type may say anything.
+/// Maximum length of a cause, in bytes. The codec's own are shorter, but a panic of a user's type may say
+/// anything.
 const MAX_LEN: usize = 400;
 
-/// A reason.
+/// A cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) text: String,
-    /// Whether a type's own code has said it, which may quote the value.
+    /// Whether the code of a type wrote the text. Then it may quote the value.
     pub(crate) may_quote: bool,
 }
 
-/// The latest reason; none before the first.
+/// The latest cause. Empty before the first.
 #[derive(Debug)]
 pub(crate) struct LatestCause(AtomicSnapshot<Cause>);
 
@@ -29,12 +29,12 @@ impl Default for LatestCause {
 }
 
 impl LatestCause {
-    /// Keeps a reason in place of the one before.
+    /// Replaces the latest cause.
     pub(crate) fn note(&self, cause: &dyn Display, may_quote: bool) {
         let mut text = cause.to_string();
         text.truncate(text.floor_char_boundary(MAX_LEN));
         let cause = Cause { text, may_quote };
-        // Most are like the one before: threads that find the same do not contend for it.
+        // Most causes equal the one before. Threads that find the same one do not contend to store it.
         let is_known = self.0.load().as_ref().is_some_and(|known| **known == cause);
         if !is_known {
             drop(self.0.swap(Some(Arc::new(cause))));

@@ -1,34 +1,19 @@
-//! Counters that many threads raise at once, none waiting for another's cache line.
+//! Counters that many threads raise at once, without waiting for each other's cache line.
 //!
-//! A thread that counts for the first time gets the number of a stripe that is its own until it ends, so it
-//! adds by a load and a store, which no other thread can come between. When more threads count than there are
-//! stripes, the others share the last one and add to it atomically. Either way no count is lost.
+//! A thread that counts for the first time takes a stripe, which is its own until it ends. So it adds by a
+//! load and a store, and no other thread comes between them. When more threads count than there are stripes,
+//! the others share the last one and add to it atomically. Either way no count is lost.
+//!
+//! Why our own: crates of striped counters add atomically, and a hit can't afford that. Here a hit also gets
+//! the new count, which decides whether the hit is sampled.
 
 use super::cause::LatestCause;
+use super::count::{COUNTS, Count, Sums};
 use super::latency::Histogram;
 use crate::sys::sync::{AtomicBool, Ordering, StatisticU64};
 
 /// Threads that have a stripe of their own.
 const OWN_STRIPES: usize = 31;
-
-/// What a keyspace counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Count {
-    MemoryHits,
-    DiskHits,
-    Misses,
-    Loads,
-    LoadFailures,
-    VoidedFills,
-    Uncacheable,
-    Promotions,
-    Inserts,
-    Invalidations,
-    Undecodable,
-    TooLargeForDisk,
-}
-
-pub(crate) const COUNTS: usize = 16;
 
 /// The counters of one keyspace.
 #[derive(Debug, Default)]
@@ -37,9 +22,9 @@ pub(crate) struct Counters {
     shared: Stripe,
     /// How long loaders took.
     pub(crate) load_times: Histogram,
-    /// Whether the log has a loaded value that could not be cached: one will do.
+    /// Whether a loaded value that could not be cached was logged. One is logged for each keyspace.
     pub(crate) has_told_uncacheable: AtomicBool,
-    /// Whether the log has a value that was too large for the file.
+    /// Whether a value that was too large for the file was logged.
     pub(crate) has_told_too_large: AtomicBool,
     pub(crate) uncacheable_cause: LatestCause,
     pub(crate) too_large_cause: LatestCause,
@@ -57,13 +42,13 @@ impl Counters {
         self.number(count);
     }
 
-    /// Adds one. Returns which it was of those that were counted on the stripe of this thread.
+    /// Adds one. Returns the new count on the stripe of this thread.
     #[inline]
     pub(crate) fn number(&self, count: Count) -> u64 {
         let stripe = STRIPE.try_with(|stripe| stripe.0).ok().flatten();
         if let Some(counter) = stripe.and_then(|stripe| self.own.get(stripe)?.0.get(count as usize)) {
-            // No other thread writes here while this one lives; the next owner's number comes to it through
-            // `FREE`.
+            // No other thread writes here while this one lives. The next owner of the stripe sees the number
+            // through `FREE`.
             let counted = counter.load(Ordering::Relaxed).wrapping_add(1);
             counter.store(counted, Ordering::Relaxed);
             counted
@@ -73,10 +58,11 @@ impl Counters {
         }
     }
 
-    /// Returns what was counted of everything.
+    /// Returns the sums of all counters.
     pub(crate) fn sums(&self) -> Sums {
         let mut sums = [0_u64; COUNTS];
-        // Who has seen a count has seen its stripe taken as well, which came before it on its thread.
+        // A thread that sees a count also sees its stripe as taken, because that was stored before on the
+        // counting thread.
         let taken = usize::try_from(TAKEN.load(Ordering::Relaxed)).unwrap_or(OWN_STRIPES);
         for stripe in self.own.iter().take(taken).chain([&self.shared]) {
             for (sum, counter) in sums.iter_mut().zip(&stripe.0) {
@@ -87,24 +73,15 @@ impl Counters {
     }
 }
 
-/// What a keyspace has counted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sums([u64; COUNTS]);
-
-impl Sums {
-    pub(crate) fn of(&self, count: Count) -> u64 {
-        self.0.get(count as usize).copied().unwrap_or(0)
-    }
-}
-
-/// Which stripes no thread has, a bit for each. Changed when a thread first counts and when it ends. Not a
-/// lock: a thread may do either in a forked child, where a lock may be held for ever.
+/// The free stripes, a bit for each. Changed when a thread first counts, and when it ends. It is not a lock:
+/// a thread may do either in a forked child, where a lock may be held for ever.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
-/// How many stripes were ever taken: always the first that is free, so none beyond these has a count.
+/// One more than the highest stripe that was ever taken. A thread takes the first free one, so no stripe from
+/// this number on has a count.
 static TAKEN: StatisticU64 = StatisticU64::new(0);
 
-/// A thread's stripe; none if it shares the last.
+/// The stripe of a thread. `None` if the thread shares the last one.
 struct Owned(Option<usize>);
 
 std::thread_local! {
@@ -114,8 +91,8 @@ std::thread_local! {
 impl Owned {
     fn take() -> Self {
         let without_first = |free: u64| (free != 0).then(|| free & (free - 1));
-        // Acquire: pairs with the Release in `drop`, so that this thread goes on counting where the last
-        // owner left off.
+        // Acquire: pairs with the Release in `drop`, so that this thread continues from the counts of the
+        // last owner.
         let before = FREE.fetch_update(Ordering::Acquire, Ordering::Relaxed, without_first);
         let stripe = before.ok().map(u64::trailing_zeros);
         if let Some(stripe) = stripe {
@@ -150,7 +127,7 @@ mod tests {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
-                        // All of them live at once, so that some must share; the second time, stripes have
+                        // All threads live at once, so that some must share. The second time, stripes have
                         // had other owners.
                         all_count.wait();
                         for _ in 0..1_000 {

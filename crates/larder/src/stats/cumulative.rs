@@ -1,120 +1,104 @@
-//! What a cache file has seen, over all the processes that had it.
+//! The counts of a cache file, over all the processes that had it.
 
 use serde::{Deserialize, Serialize};
 
-/// Counts since the file was made. They are stored with whatever is committed, so a crash loses those since the last commit.
-///
-/// A file of a version of larder that did not count them, or one in which they are damaged, begins at nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct CumulativeStats {
-    /// Times that the file was opened as a cache.
-    pub openings: u64,
-    /// Lookups answered from memory.
-    pub memory_hits: u64,
-    /// Lookups answered from disk.
-    pub disk_hits: u64,
-    /// Lookups that no tier could answer.
-    pub misses: u64,
-    /// Loaders run.
-    pub loads: u64,
-    /// Loaders that returned an error or panicked.
-    pub load_failures: u64,
-    /// Disk hits copied into memory.
-    pub promotions: u64,
-    /// Values that the application inserted. What loaders returned is counted under `loads` alone.
-    pub inserts: u64,
-    /// Calls that removed entries.
-    pub invalidations: u64,
-    /// Entries removed from memory for room.
-    pub memory_evictions: u64,
-    /// Entries removed from memory for age.
-    pub memory_expirations: u64,
-    /// Entries deleted from disk for room.
-    pub disk_evictions: u64,
-    /// Entries deleted from disk for age.
-    pub disk_expirations: u64,
-    /// Transactions committed.
-    pub commits: u64,
-    /// Times that the store failed.
-    pub faults: u64,
-    /// Times that the file was found to be damaged, and replaced.
-    pub quarantines: u64,
-    /// Lookups that found a record whose value did not decode: each was a miss.
-    pub undecodable: u64,
-    /// Loaded values that could not be cached.
-    pub uncacheable: u64,
-    /// Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile.
-    pub voided_fills: u64,
+/// Declares the struct, with its numbers in the order of the fields.
+macro_rules! cumulative_stats {
+    (
+        $(#[$attribute:meta])*
+        pub struct CumulativeStats {
+            $($(#[$doc:meta])* pub $count:ident: u64,)+
+        }
+    ) => {
+        $(#[$attribute])*
+        pub struct CumulativeStats {
+            $($(#[$doc])* pub $count: u64,)+
+        }
+
+        const COUNTS: usize = [$(stringify!($count)),+].len();
+
+        impl CumulativeStats {
+            /// Returns the counts in the order of the file.
+            pub(crate) fn numbers(&self) -> [u64; COUNTS] {
+                [$(self.$count),+]
+            }
+
+            /// Makes counts of the numbers in a file. Missing numbers are zero, and those that only a later
+            /// version knows are skipped.
+            pub(crate) fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
+                let mut numbers = numbers.into_iter();
+                $(let $count = numbers.next().unwrap_or(0);)+
+                Self { $($count),+ }
+            }
+        }
+    };
 }
 
-/// How many counts there are, in the order in which the file has them: new ones come last.
-const COUNTS: usize = 19;
+// The order is part of the file format. New counts come last.
+cumulative_stats! {
+    /// Counts since the file was made. They are stored with every commit, so a crash loses the counts since
+    /// the last commit.
+    ///
+    /// A file of an older version of larder that did not count, or one whose counts are damaged, begins at
+    /// zero.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(default)]
+    #[non_exhaustive]
+    pub struct CumulativeStats {
+        /// Times that the file was opened as a cache.
+        pub openings: u64,
+        /// Lookups answered from memory.
+        pub memory_hits: u64,
+        /// Lookups answered from disk.
+        pub disk_hits: u64,
+        /// Lookups that no tier could answer.
+        pub misses: u64,
+        /// Loaders run.
+        pub loads: u64,
+        /// Loaders that returned an error or panicked.
+        pub load_failures: u64,
+        /// Disk hits copied into memory.
+        pub promotions: u64,
+        /// Values that the application inserted. The values of loaders are counted under `loads` alone.
+        pub inserts: u64,
+        /// Calls that removed entries.
+        pub invalidations: u64,
+        /// Entries removed from memory for room.
+        pub memory_evictions: u64,
+        /// Entries removed from memory for age.
+        pub memory_expirations: u64,
+        /// Entries deleted from disk for room.
+        pub disk_evictions: u64,
+        /// Entries deleted from disk for age.
+        pub disk_expirations: u64,
+        /// Transactions committed.
+        pub commits: u64,
+        /// Times that the store failed.
+        pub faults: u64,
+        /// Times that the file was found to be damaged, and replaced.
+        pub quarantines: u64,
+        /// Lookups that found a record whose value did not decode. Each was a miss.
+        pub undecodable: u64,
+        /// Loaded values that could not be cached.
+        pub uncacheable: u64,
+        /// Loaded or promoted values that were not cached, because their key was written or invalidated in
+        /// the meantime.
+        pub voided_fills: u64,
+    }
+}
 
 impl CumulativeStats {
-    pub(crate) fn numbers(&self) -> [u64; COUNTS] {
-        [
-            self.openings,
-            self.memory_hits,
-            self.disk_hits,
-            self.misses,
-            self.loads,
-            self.load_failures,
-            self.promotions,
-            self.inserts,
-            self.invalidations,
-            self.memory_evictions,
-            self.memory_expirations,
-            self.disk_evictions,
-            self.disk_expirations,
-            self.commits,
-            self.faults,
-            self.quarantines,
-            self.undecodable,
-            self.uncacheable,
-            self.voided_fills,
-        ]
-    }
-
-    /// The counts with these numbers; those that are missing are zero, and those of a later version are passed over.
-    pub(crate) fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
-        let mut numbers = numbers.into_iter();
-        let mut next = || numbers.next().unwrap_or(0);
-        Self {
-            openings: next(),
-            memory_hits: next(),
-            disk_hits: next(),
-            misses: next(),
-            loads: next(),
-            load_failures: next(),
-            promotions: next(),
-            inserts: next(),
-            invalidations: next(),
-            memory_evictions: next(),
-            memory_expirations: next(),
-            disk_evictions: next(),
-            disk_expirations: next(),
-            commits: next(),
-            faults: next(),
-            quarantines: next(),
-            undecodable: next(),
-            uncacheable: next(),
-            voided_fills: next(),
-        }
-    }
-
     pub(crate) fn plus(&self, other: &Self) -> Self {
         Self::of(self.numbers().into_iter().zip(other.numbers()).map(|(one, more)| one.saturating_add(more)))
     }
 
-    /// Returns what was counted after an earlier moment.
+    /// Returns the counts since an earlier moment, whose counts are given.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let pairs = self.numbers().into_iter().zip(earlier.numbers());
         Self::of(pairs.map(|(now, then)| now.saturating_sub(then)))
     }
 
-    /// Lookups of every kind.
+    /// Returns the number of lookups of every kind.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.memory_hits + self.disk_hits + self.misses

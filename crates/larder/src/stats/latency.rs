@@ -1,7 +1,8 @@
-//! How long things take: counted in buckets whose width grows with the time, so that a tail shows whatever its scale.
+//! How long operations take, counted in buckets. A bucket is wider the longer the time, so that a tail shows
+//! at every scale.
 //!
-//! A power of two has four buckets, so a time is known to a fifth. Recording adds to three atomics; loads and commits are recorded, which
-//! take far longer, and lookups are not.
+//! A power of two has four buckets, so a time is known to a fifth. Recording adds to three atomics. Loads and
+//! commits are recorded, which take far longer than that. Lookups are not.
 //!
 //! The crate `histogram` has the same bounds (a grouping power of 2). Its buckets are atomics of the standard
 //! library, not of `sync`, it keeps no sum, and it refuses a time beyond the last bucket. So this is our own.
@@ -12,13 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Buckets to a power of two, as a power of two.
+/// The number of buckets in a power of two, as a power of two.
 const PRECISION: u32 = 2;
-/// The largest power of two, in microseconds: 19 hours. What takes longer is in its last bucket.
+/// The largest power of two, in microseconds: 19 hours. Longer times are in its last bucket.
 const MAX_POWER: u32 = 36;
 const BUCKETS: usize = ((MAX_POWER - PRECISION + 2) << PRECISION) as usize;
 
-/// Times as they are recorded.
+/// Recorded times.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     buckets: [StatisticU64; BUCKETS],
@@ -67,7 +68,7 @@ fn bucket_of(us: u64) -> usize {
     (((power - PRECISION + 1) << PRECISION) as usize) + usize::try_from(within).unwrap_or(0)
 }
 
-/// The first time, in microseconds, that is beyond a bucket.
+/// Returns the end of a bucket: the first time, in microseconds, that is beyond it.
 fn end_of(bucket: usize) -> u64 {
     let bucket = bucket as u64 + 1;
     let (row, within) = (bucket >> PRECISION, bucket & ((1 << PRECISION) - 1));
@@ -77,19 +78,19 @@ fn end_of(bucket: usize) -> u64 {
     }
 }
 
-/// How long something took, each time: how many times, in buckets.
+/// How long an operation took, over many times: the number of times in each bucket.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Latencies {
-    /// All of it together.
+    /// The sum of all times.
     #[serde(with = "super::seconds")]
     pub sum: Duration,
-    /// The buckets that have anything in them, the shortest first.
+    /// The buckets that are not empty, the shortest time first.
     pub buckets: Vec<LatencyBucket>,
 }
 
-/// How many of them took less than a bound, and no less than the bound of the bucket before.
+/// How many times were below a bound, and not below the bound of the bucket before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -97,25 +98,26 @@ pub struct LatencyBucket {
     /// The bound.
     #[serde(with = "super::seconds")]
     pub up_to: Duration,
-    /// How many.
+    /// The number of times.
     pub count: u64,
 }
 
 impl Latencies {
-    /// How many times.
+    /// Returns the number of times.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|bucket| bucket.count).sum()
     }
 
-    /// The mean; zero before the first.
+    /// Returns the mean, or zero before the first time.
     #[must_use]
     pub fn mean(&self) -> Duration {
         let count = self.count().max(1);
         Duration::from_nanos(u64::try_from(self.sum.as_nanos() / u128::from(count)).unwrap_or(u64::MAX))
     }
 
-    /// A time that this share of them, from 0 to 1, did not exceed: the bound of a bucket, so up to a quarter too long; zero before the first.
+    /// Returns a time that this share of all times, from 0 to 1, did not exceed. It is the bound of a bucket,
+    /// so up to a quarter too long. Zero before the first time.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,

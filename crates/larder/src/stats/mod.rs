@@ -1,6 +1,7 @@
-//! What the cache counts, and how a person reads it.
+//! Statistics: the counts of a cache, and how people read them.
 
 pub(crate) mod cause;
+pub(crate) mod count;
 pub(crate) mod counters;
 pub(crate) mod cumulative;
 mod display;
@@ -20,10 +21,11 @@ use latency::Latencies;
 
 use recent::Recent;
 
-/// What a cache did since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats) takes one.
+/// The counts of a cache since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats)
+/// returns them.
 ///
-/// The counts are taken one after another while the cache is in use, so sums may be off by what happened
-/// meanwhile.
+/// The counts are read one after another while the cache is in use. So sums may be off by the operations that
+/// happened in between.
 ///
 /// It prints as tables: `{stats}` with a line for each row, `{stats:80}` folded for a terminal of 80 columns.
 ///
@@ -40,47 +42,50 @@ use recent::Recent;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How long the cache has been open: what its counts were counted in.
+    /// How long the cache has been open.
     #[serde(with = "seconds")]
     pub uptime: Duration,
     /// The memory tier.
     pub memory: MemoryStats,
-    /// The disk tier; none in a cache that is only in memory.
+    /// The disk tier. `None` in a cache that is only in memory.
     pub disk: Option<DiskStats>,
-    /// Lookups that no tier could answer; those included that waited for the load of another caller.
+    /// Lookups that no tier could answer. They include lookups that waited for the load of another caller.
     pub misses: u64,
     /// Loaders run.
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
-    /// Loaded or promoted values that were not cached, because their key was written or invalidated
-    /// meanwhile.
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
+    /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
-    /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
+    /// Loaded values that could not be cached: too large, not encodable, or memory had no room and they have
+    /// no other place. The next caller loads each of them again. The log names the cause once for each
+    /// keyspace.
     pub uncacheable: u64,
     /// Disk hits copied into memory.
     pub promotions: u64,
-    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
-    /// disk capacity. The log names the first of each keyspace.
+    /// Values kept in memory alone, because their page would be larger than a sixteenth of the disk capacity.
+    /// The log names the first one of each keyspace.
     pub too_large_for_disk: u64,
-    /// Values that the application inserted. What a loader returned is stored as well, and counted under
-    /// `loads`, not here.
+    /// Values that the application inserted. The values of loaders are stored as well, but counted under
+    /// `loads` and not here.
     pub inserts: u64,
-    /// Calls of the application that remove entries: by key, by prefix, or all; each counts once, however many
-    /// entries it removed, also none. Removals through the control socket are not among them.
+    /// Calls of the application that remove entries: by key, by prefix, or all. Each call counts once,
+    /// however many entries it removed, even if it removed none. Removals through the control socket are not
+    /// included.
     pub invalidations: u64,
-    /// Bytes acknowledged and not yet committed, values and their encodings together. Above the write buffer
-    /// only for a single value that is larger than it.
+    /// Bytes that are acknowledged and not yet committed: values and their encodings. Above the write buffer
+    /// only for a single value that is larger than the write buffer.
     pub unsaved_bytes: u64,
-    /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer), in bytes: what these may be.
+    /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer), in bytes: the limit of
+    /// `unsaved_bytes`.
     pub write_buffer: u64,
-    /// Each keyspace opened since the start, by name.
+    /// Each keyspace that was opened, by name.
     pub keyspaces: Vec<KeyspaceStats>,
-    /// Counts since the file was made, those above included; none in a cache that is only in memory.
+    /// Counts since the file was made, including those above. `None` in a cache that is only in memory.
     pub lifetime: Option<CumulativeStats>,
-    /// What was counted in about the last minute, and in the last ten once the cache has been open for as long;
-    /// the shortest first. Empty in a cache that is only in memory.
+    /// The counts of about the last minute, and of the last ten once the cache has been open that long. The
+    /// shortest time is first. Empty in a cache that is only in memory.
     pub recent: Vec<Recent>,
 }
 
@@ -91,22 +96,23 @@ pub struct Stats {
 pub struct MemoryStats {
     /// Lookups answered from memory.
     pub hits: u64,
-    /// Entries held, those included that wait in the write buffer.
+    /// Number of entries, including those in the write buffer.
     pub entries: u64,
-    /// How much of the capacity is taken, in bytes; never more than all of it. It is the weight of the entries
-    /// that are clean (committed, or never to be), and what a value larger than the write buffer takes of the
-    /// capacity until it is committed. What waits in the write buffer stands beside it: see `unsaved_weight`.
+    /// How much of the capacity is taken, in bytes. Never more than the capacity. It is the weight of the
+    /// clean entries (committed, or never to be), and the part of the capacity that a value larger than the
+    /// write buffer takes until it is committed. Entries in the write buffer are counted beside it: see
+    /// `unsaved_weight`.
     pub weight: u64,
-    /// Weight of the entries in the write buffer, in bytes: acknowledged and not yet committed. Not limited by
-    /// `capacity`, but by the write buffer, with their encodings: [`Stats::unsaved_bytes`] is both.
+    /// Weight of the entries in the write buffer, in bytes: acknowledged and not yet committed. The write
+    /// buffer limits it, and not `capacity`. [`Stats::unsaved_bytes`] is this with the encodings.
     pub unsaved_weight: u64,
-    /// The weight that clean entries may have, in bytes.
+    /// The maximum weight of clean entries, in bytes.
     pub capacity: u64,
     /// Entries removed for room.
     pub evictions: u64,
     /// Entries removed for age.
     pub expirations: u64,
-    /// Values left to the disk because memory had no room for their weight.
+    /// Values that were left to the disk because memory had no room for them.
     pub bypassed: u64,
 }
 
@@ -118,7 +124,7 @@ pub enum DiskState {
     /// Writes are committed, and lookups ask the disk.
     #[default]
     On,
-    /// The disk failed. Lookups are answered from memory; what is written is kept in the write buffer, to be
+    /// The disk failed. Lookups are answered from memory. Writes are kept in the write buffer, and are
     /// committed when the file opens again.
     Suspended,
     /// The file is out of service for good. Entries live in memory alone until a fresh file can be made.
@@ -132,23 +138,23 @@ pub enum DiskState {
 pub struct DiskStats {
     /// Lookups answered from disk.
     pub hits: u64,
-    /// Entries committed, those included that have expired and are not yet swept, and those that a large
+    /// Committed entries. They include expired entries that are not swept yet, and entries that a large
     /// removal covers and that are still being deleted.
     pub entries: u64,
-    /// Bytes these entries are charged for: what they take in the file.
+    /// Bytes that these entries are charged for: their size in the file.
     pub bytes: u64,
-    /// Large removals of many keys that hold already, and whose entries are still being deleted.
+    /// Removals of many keys that are in effect, and whose entries are still being deleted.
     pub pending_removals: u64,
-    /// Bytes that all entries together may be charged for. A full cache has about as many; the rest of the
-    /// capacity is what the store needs to change its pages. Less while the file grows close to its capacity,
-    /// as after a change of sizes, and in small files.
+    /// Bytes that all entries together may be charged for. A full cache has about as many. The store needs
+    /// the rest of the capacity to change its pages. It is less in small files, and while the file grows
+    /// close to its capacity, as after a change of sizes.
     pub usable_bytes: u64,
-    /// Length of the file, in bytes, after the last commit. With holes it is more than the file takes.
+    /// Length of the file after the last commit, in bytes. A file with holes takes less.
     pub file_bytes: u64,
-    /// Bytes that the file takes on its disk, as `du` counts them; none where the file system can't be
-    /// believed about that.
+    /// Bytes that the file takes on its disk, as `du` counts them. `None` where the file system's count can't
+    /// be believed.
     pub allocated_bytes: Option<u64>,
-    /// The bytes the file may take: those on its disk, where these are counted, and its length elsewhere.
+    /// The maximum size of the file: its bytes on disk where these are counted, and its length elsewhere.
     pub capacity: u64,
     /// Transactions committed.
     pub commits: u64,
@@ -158,20 +164,20 @@ pub struct DiskStats {
     pub expirations: u64,
     /// Entries found in the file when it was opened.
     pub recovered_entries: u64,
-    /// Whether the file had been closed before it was opened, not left by a crash.
+    /// Whether the previous owner had closed the file, and it was not left by a crash.
     pub was_closed_cleanly: bool,
-    /// Records that failed their check: each was a miss.
+    /// Records that failed their check. Each was a miss.
     pub damaged_records: u64,
-    /// Lookups that the store answered with an error: each was a miss.
+    /// Lookups that the store answered with an error. Each was a miss.
     pub read_faults: u64,
-    /// Where the latest damaged file was moved.
+    /// The path to which the latest damaged file was moved.
     #[serde(serialize_with = "shown")]
     pub quarantined: Option<PathBuf>,
     /// Whether the disk tier works.
     pub state: DiskState,
-    /// Why the disk tier is off; none while it is on.
+    /// Why the disk tier is off. `None` while it is on.
     pub off: Option<String>,
-    /// Times that the store failed, those included that did not take the tier off.
+    /// Times that the store failed, including those that did not take the tier off.
     pub faults: u64,
     /// Times that the disk tier was suspended.
     pub suspensions: u64,
@@ -182,19 +188,19 @@ pub struct DiskStats {
     /// Times that the file was found to be damaged and was moved aside, when it was opened or while it was
     /// used.
     pub quarantines: u64,
-    /// How long the disk tier has not been on, all its outages together.
+    /// How long the disk tier has been off, over all its outages.
     #[serde(with = "seconds")]
     pub degraded: Duration,
-    /// How long the oldest insert has waited that is not committed. More than the flush interval and a commit
-    /// says that the disk does not keep up.
+    /// How long the oldest uncommitted insert has waited. If it is more than the flush interval and the time
+    /// of a commit, the disk does not keep up.
     #[serde(with = "seconds")]
     pub flush_lag: Duration,
-    /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval): what that is held against.
+    /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval), to compare `flush_lag` with.
     #[serde(with = "seconds")]
     pub flush_interval: Duration,
     /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache), in bytes.
     pub page_cache: u64,
-    /// How long ago the state of the file was committed that lookups see. Grows while nothing is written.
+    /// How long ago the state of the file that lookups see was committed. Grows while nothing is written.
     #[serde(with = "seconds")]
     pub snapshot_age: Duration,
     /// How long commits took.
@@ -218,32 +224,33 @@ pub struct KeyspaceStats {
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
-    /// How long loaders took, those included that failed.
+    /// How long loaders took, including those that failed.
     pub load_latency: Latencies,
     /// Disk hits copied into memory.
     pub promotions: u64,
-    /// Loaded or promoted values that were not cached, because their key was written or invalidated
-    /// meanwhile.
+    /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
+    /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: too large, not to be encoded, or without a place while memory
-    /// had no room for them. Each is loaded anew by the next caller. The log names the cause once a keyspace.
+    /// Loaded values that could not be cached: too large, not encodable, or memory had no room and they have
+    /// no other place. The next caller loads each of them again. The log names the cause once for each
+    /// keyspace.
     pub uncacheable: u64,
-    /// Why the latest of these could not.
+    /// Why the latest of these values could not be cached.
     pub uncacheable_cause: Option<String>,
-    /// Values kept in memory alone, because the page that they would take is more than a sixteenth of the
-    /// disk capacity. The log names the first.
+    /// Values kept in memory alone, because their page would be larger than a sixteenth of the disk capacity.
+    /// The log names the first one.
     pub too_large_for_disk: u64,
-    /// How large the latest of these was, and what would take it.
+    /// The size of the latest of these values, and the settings that would take it.
     pub too_large_for_disk_cause: Option<String>,
-    /// Values that the application inserted. What a loader returned is stored as well, and counted under
-    /// `loads`, not here.
+    /// Values that the application inserted. The values of loaders are stored as well, but counted under
+    /// `loads` and not here.
     pub inserts: u64,
-    /// Calls of the application that remove entries of this keyspace; each counts once, also if there was
-    /// nothing to remove. Removals through the control socket are not among them.
+    /// Calls of the application that remove entries of this keyspace. Each call counts once, even if it
+    /// removed nothing. Removals through the control socket are not included.
     pub invalidations: u64,
-    /// Entries in memory, those included that wait in the write buffer.
+    /// Entries in memory, including those in the write buffer.
     pub memory_entries: u64,
-    /// Weight of its clean entries in bytes: its part of the memory capacity.
+    /// Weight of its clean entries, in bytes: its part of the memory capacity.
     pub memory_weight: u64,
     /// Weight of its entries in the write buffer, in bytes.
     pub unsaved_weight: u64,
@@ -253,29 +260,29 @@ pub struct KeyspaceStats {
     pub memory_expirations: u64,
     /// Entries on disk.
     pub disk_entries: u64,
-    /// Bytes these are charged for.
+    /// Bytes that these entries are charged for.
     pub disk_bytes: u64,
     /// Entries deleted from disk for room.
     pub disk_evictions: u64,
     /// Entries deleted from disk for age.
     pub disk_expirations: u64,
-    /// Records whose value did not decode: each was a miss. The first of a keyspace is told in the log with
-    /// the reason: the type has changed without a new version, or needs
-    /// [`Format::MessagePack`](crate::Format::MessagePack), the record is of another version of larder, or
+    /// Records whose value did not decode. Each was a miss. The log names the first one of a keyspace, with
+    /// the cause: the type has changed without a new version, or needs
+    /// [`Format::MessagePack`](crate::Format::MessagePack); the record is of another version of larder; or
     /// Zstandard is not built in.
     pub undecodable: u64,
-    /// Why the latest of these did not.
+    /// Why the latest of these values did not decode.
     pub undecodable_cause: Option<String>,
 }
 
 impl Stats {
-    /// Lookups of every kind.
+    /// Returns the number of lookups of every kind.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.memory.hits + self.disk.as_ref().map_or(0, |disk| disk.hits) + self.misses
     }
 
-    /// The share of lookups that a tier answered, from 0 to 1; 0 before the first.
+    /// Returns the share of lookups that a tier answered, from 0 to 1. 0 before the first lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         share(self.requests() - self.misses, self.requests())
@@ -283,7 +290,8 @@ impl Stats {
 }
 
 impl KeyspaceStats {
-    /// The share of this keyspace's lookups that a tier answered, from 0 to 1; 0 before the first.
+    /// Returns the share of this keyspace's lookups that a tier answered, from 0 to 1. 0 before the first
+    /// lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         let hits = self.memory_hits + self.disk_hits;
@@ -291,7 +299,7 @@ impl KeyspaceStats {
     }
 }
 
-/// A path as text, whatever bytes it has.
+/// Serializes a path as text, whatever bytes it has.
 #[expect(clippy::ref_option, reason = "as serde asks for it")]
 fn shown<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
     path.as_deref().map(Path::to_string_lossy).serialize(out)

@@ -1,4 +1,4 @@
-//! What a cache was opened with, and when: what its counts are held against.
+//! The settings with which a cache was opened, and the time of opening. Counts are compared with them.
 
 use std::time::Duration;
 

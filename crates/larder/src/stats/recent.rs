@@ -1,8 +1,8 @@
-//! What was counted of late: totals are noted every few seconds, and those of a minute ago say what the last
-//! minute did.
+//! The counts of the last minutes. Totals are recorded every few seconds, and the difference from those of a
+//! minute ago shows the last minute.
 //!
-//! The sweeper notes them when it looks after the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so a
-//! lookup pays nothing.
+//! The sweeper records them when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so a lookup
+//! pays nothing.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
-/// How long the spans are that are told. A minute shows what has just begun, ten show what is no passing
-/// load.
+/// The lengths of the reported times. One minute shows what has just begun. Ten minutes show a load that
+/// lasts.
 const SPANS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(10)];
-/// Totals that are kept: those of the longest span, one for each ten seconds, and the one at its beginning.
+/// Maximum number of recorded totals: one for each ten seconds of the longest time, and the one at its
+/// beginning.
 const MAX_NOTES: usize = 61;
 
-/// What a cache did in the last while.
+/// The counts of a cache in the last minutes.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -33,10 +34,10 @@ const MAX_NOTES: usize = 61;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Recent {
-    /// How long that is.
+    /// The length of that time.
     #[serde(with = "super::seconds")]
     pub over: Duration,
-    /// What was counted in it, by the names of the counts since the file was made.
+    /// The counts in that time. Their names are those of the counts since the file was made.
     pub counts: CumulativeStats,
 }
 
@@ -52,8 +53,8 @@ impl Notes {
         self.0.push_back((now, totals));
     }
 
-    /// Returns what was counted in each of the spans that the notes reach back for, the shortest first. While
-    /// they reach back for none, that is what was counted since the first note.
+    /// Returns the counts of each time that the recorded totals cover, the shortest first. While they cover
+    /// none, returns the counts since the first record.
     pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         let is_old = |span: Duration| move |note: &&(Timestamp, CumulativeStats)| now.since(note.0) >= span;
         let mut from: Vec<_> =
@@ -61,7 +62,7 @@ impl Notes {
         if from.is_empty() {
             from.extend(self.0.front().filter(|first| now > first.0));
         }
-        // After a long pause both spans begin with one note.
+        // After a long pause both times begin with one record.
         from.dedup();
         let recent = from.into_iter().map(|(at, before)| (now.since(*at), totals.since(before)));
         recent.map(|(over, counts)| Recent { over, counts }).collect()
@@ -85,7 +86,7 @@ mod tests {
     fn the_spans_end_now_and_begin_with_a_note() {
         let mut notes = Notes::default();
         assert_eq!(told(&notes, 7, 7), [], "nothing was noted");
-        // A miss a second, noted each ten seconds.
+        // A miss each second, recorded every ten seconds.
         for second in (0..=10_000).step_by(10) {
             notes.add(Timestamp::from_millis(second * 1_000), misses(second));
             let expected = match second {

@@ -1,4 +1,4 @@
-//! Durations as seconds, in what others read.
+//! Durations as seconds, in serialized statistics.
 
 use std::time::Duration;
 

@@ -1,32 +1,32 @@
-//! Which process this is. A forked child has the memory of its parent, and of its threads only the one that
-//! forked.
+//! The identity of a process, to recognize a fork. A forked child has the memory of its parent, but only the
+//! thread that forked.
 //!
-//! So in a child a lock may be held for ever, by a thread that the child does not have; and a file that both
-//! have open is the parent's to write, to unlock and to close cleanly. Whatever opens something keeps the
+//! So in a child a lock may be held for ever, by a thread that the child does not have. A file that both have
+//! open is the parent's to write, to unlock and to close cleanly. Code that opens something keeps the
 //! [`Process`] that opened it, and asks whether that is the current one
 //!
 //! 1. before it takes a lock that another thread may hold, or after it could not take it without waiting;
 //! 2. before it changes, unlocks or closes something that a child shares with its parent;
 //! 3. before it wakes, asks or joins a thread.
 //!
-//! The answer is not kept anywhere, since a fork would copy it: asking is a system call, some 50 ns. A lookup
+//! The answer is not stored, because a fork would copy it. Asking is a system call of about 50 ns. A lookup
 //! that memory answers does not ask.
 //!
-//! Numbers of processes are used again, so a descendant can in theory be given the number of an ancestor that
-//! has ended, and is then taken for it. A child that is the first of a PID namespace of its own has the
-//! number 1, as the process may have that forked it.
+//! Process numbers are used again. In theory, a descendant can get the number of an ancestor that has ended,
+//! and is then taken for it. A child that is the first process of its own PID namespace has the number 1, and
+//! the process that forked it may have the number 1, too.
 
 /// A process, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 
 impl Process {
-    /// The process that calls.
+    /// Returns the calling process.
     pub(crate) fn current() -> Self {
         Self(std::process::id())
     }
 
-    /// Whether this is the process that calls. If not, the caller runs in a fork of it.
+    /// Returns whether this is the calling process. If not, the caller runs in a fork of it.
     pub(crate) fn is_current(self) -> bool {
         self == Self::current()
     }
@@ -34,7 +34,7 @@ impl Process {
 
 #[cfg(test)]
 impl Process {
-    /// A process that is never the one that calls.
+    /// Returns a process that is never the calling one.
     pub(crate) const fn other() -> Self {
         Self(0)
     }

@@ -1,6 +1,6 @@
-//! Bytes to things and back: records, values and keys, as the file holds them.
+//! Access to larder's encodings for tests: of records, values and keys, as the file holds them.
 //!
-//! Thin on purpose: what must be true of them is asserted where they are driven.
+//! Thin on purpose. The tests that use it assert what must be true.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,32 +15,32 @@ use crate::format::record::{Compression, Extension, Header};
 use crate::format::{codec, key, record};
 use crate::units::Timestamp;
 
-/// A record, read.
+/// A decoded record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The keyspace's version.
     pub version: u32,
-    /// The number of the mutation that wrote it.
+    /// The sequence of the mutation that wrote it.
     pub sequence: u64,
     /// When it was written.
     pub written_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// When the sweeper may take it.
+    /// When the sweeper may delete it.
     pub delete_after: Timestamp,
-    /// The format that it was written in; it is always written in the latest.
+    /// The format in which it was written. Writing always uses the latest.
     pub format: u8,
     /// How the payload is compressed: 0 not, 1 LZ4, 2 zstd.
     pub compression: u8,
-    /// The fingerprint of the shape that the value was written with; none in what [`peek_record`] answers.
+    /// The fingerprint of the shape that the value was written with. `None` from [`peek_record`].
     pub fingerprint: Option<u64>,
-    /// The payload's length before it was compressed; none in what [`peek_record`] answers.
+    /// The payload's length before it was compressed. `None` from [`peek_record`].
     pub inflated_len: Option<u32>,
-    /// The encoded value; nothing in what [`peek_record`] answers.
+    /// The encoded value. Empty from [`peek_record`].
     pub payload: Vec<u8>,
 }
 
-/// The format of the records that are written.
+/// The format in which records are written.
 pub const RECORD_FORMAT: u8 = record::FORMAT;
 
 impl Record {
@@ -68,7 +68,7 @@ impl Record {
     }
 }
 
-/// The bytes of a record that stands under `key`.
+/// Encodes a record under `key`.
 #[must_use]
 pub fn write_record(key: &[u8], record: &Record) -> Vec<u8> {
     let extension = Extension { fingerprint: record.fingerprint, inflated_len: record.inflated_len };
@@ -77,20 +77,20 @@ pub fn write_record(key: &[u8], record: &Record) -> Vec<u8> {
     bytes
 }
 
-/// The record of these bytes, which stood under `key`; none if they are damaged.
+/// Decodes a record that was written under `key`. Returns `None` if it is damaged.
 #[must_use]
 pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<Record> {
     let (header, extension, payload) = record::read(key, bytes).ok()?;
     Some(Record::new(header, extension, payload))
 }
 
-/// What these bytes would say as a record, unchecked.
+/// Decodes a record without checking it.
 #[must_use]
 pub fn peek_record(bytes: &[u8]) -> Option<Record> {
     record::peek(bytes).map(|header| Record::new(header, Extension::default(), &[]))
 }
 
-/// Gives bytes the checksum of a record under `key`, so that the rest of it is believed.
+/// Gives a record the checksum for `key`, so that a reader accepts the rest of its bytes.
 pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
     let checksum = bytes.get(8..).map(|checked| record::checksum(key, checked));
     if let (Some(field), Some(checksum)) = (bytes.first_chunk_mut::<8>(), checksum) {
@@ -98,7 +98,7 @@ pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
     }
 }
 
-/// The bytes of a value, and the fingerprint that its record carries.
+/// Encodes a value. Returns the bytes, and the fingerprint for its record.
 ///
 /// # Errors
 /// As an insert.
@@ -111,7 +111,7 @@ where
     Ok((encoded.payload, fingerprint))
 }
 
-/// How many bytes a value has.
+/// Returns the length of a value's encoding.
 ///
 /// # Errors
 /// As an insert.
@@ -119,15 +119,15 @@ pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<
     codec::encoded_len(format, value)
 }
 
-/// The value of these bytes, whatever it was written as.
+/// Decodes a value, whatever type was written.
 ///
 /// # Errors
-/// When the bytes are none of a value of this type.
+/// When the bytes are not a value of this type.
 pub fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<V, CodecError> {
     codec::decode_unmarked(format, bytes)
 }
 
-/// The value of a record with this fingerprint.
+/// Decodes the value of a record with this fingerprint.
 ///
 /// # Errors
 /// When a lookup would miss.
@@ -138,7 +138,7 @@ where
     Values::new(format, true).decode(bytes, fingerprint)
 }
 
-/// The value of a record, inflated if it is compressed.
+/// Decodes the value of a record, and inflates it first if it is compressed.
 ///
 /// # Errors
 /// When a lookup would miss.
@@ -152,13 +152,13 @@ where
     ValueChecks::new(true).read(format, compression, &extension, payload).map(|(value, _)| value)
 }
 
-/// The payload, compressed with LZ4; none if that makes it no shorter.
+/// Compresses a payload with LZ4. Returns `None` if the result is not shorter.
 #[must_use]
 pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
     crate::format::codec::compression::Compression::Lz4.deflate(payload)
 }
 
-/// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first.
+/// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first value.
 ///
 /// # Errors
 /// As an insert.
@@ -169,7 +169,7 @@ where
     Values::new(format, true).encode(value)
 }
 
-/// The values of one keyspace, as it encodes and reads them: for measuring what that costs.
+/// Encodes and reads the values of one keyspace, to measure the cost of that.
 #[derive(Debug)]
 pub struct Values {
     format: Format,
@@ -177,13 +177,14 @@ pub struct Values {
 }
 
 impl Values {
-    /// Of a keyspace of this format, in a cache that checks every value, or as many as a release build does.
+    /// For a keyspace of this format, in a cache that checks every value, or as many as a release build does.
     #[must_use]
     pub fn new(format: Format, checks_every_value: bool) -> Self {
         Self { format, checks: ValueChecks::new(checks_every_value) }
     }
 
-    /// The bytes of a value, tried if it is to be, and the fingerprint of its record.
+    /// Encodes a value, and tries it if an insert would. Returns the bytes, and the fingerprint for its
+    /// record.
     ///
     /// # Errors
     /// As an insert.
@@ -197,7 +198,7 @@ impl Values {
         Ok((encoded.payload, fingerprint))
     }
 
-    /// The value of a record.
+    /// Decodes the value of a record.
     ///
     /// # Errors
     /// When a lookup would miss.
@@ -210,8 +211,7 @@ impl Values {
     }
 }
 
-/// What a release build knows of the values of one keyspace: only the first are tried, and those of a new
-/// shape.
+/// The checks of a keyspace in a release build: only the first values and those of a new shape are tried.
 #[derive(Debug)]
 pub struct ReleaseChecks(ValueChecks);
 
@@ -236,7 +236,7 @@ impl ReleaseChecks {
         Ok((encoded.payload, fingerprint))
     }
 
-    /// The value of a record with this fingerprint.
+    /// Decodes the value of a record with this fingerprint.
     ///
     /// # Errors
     /// When a lookup would miss.
@@ -249,7 +249,7 @@ impl ReleaseChecks {
     }
 }
 
-/// The bytes of a key, without its keyspace's number.
+/// Encodes a key, without its keyspace's number.
 #[must_use]
 pub fn encode_key<K>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     let mut out = KeyWriter::default();
@@ -257,7 +257,7 @@ pub fn encode_key<K>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     out.as_slice().to_vec()
 }
 
-/// The bytes that the keys with this prefix begin with.
+/// Returns the bytes that begin the keys with this prefix.
 #[must_use]
 pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
     let mut out = KeyWriter::default();
@@ -265,10 +265,10 @@ pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
     out.as_slice().to_vec()
 }
 
-/// The key of these bytes.
+/// Decodes a key.
 ///
 /// # Errors
-/// When they are not those of a key of this type.
+/// When the bytes are not a key of this type.
 pub fn decode_key<K: Key>(bytes: &[u8]) -> Result<K, KeyError> {
     key::decode(bytes)
 }

@@ -1,6 +1,7 @@
-//! What tests need: a cache that goes step by step, a disk that fails on demand, and a way to larder's bytes.
+//! Support for tests: a cache that runs step by step, a disk that fails on demand, and access to larder's
+//! encodings.
 //!
-//! Behind the feature `test-util`, which no program needs. It is for tests, and may change without a new version.
+//! Behind the feature `test-util`, which no program needs. It may change without a new version.
 
 #[doc(hidden)]
 pub mod bytes;
@@ -17,16 +18,19 @@ use std::time::Duration;
 
 use crate::config::CacheBuilder;
 
-/// The longest that a worker may be told to wait.
+/// The maximum wait that a worker accepts.
 const AN_HOUR: Duration = Duration::from_hours(1);
 
 impl CacheBuilder {
-    /// A cache whose workers go step by step, and that does the same in each run: for tests of an application's own caching.
+    /// Makes a cache whose workers run step by step, and which does the same in each run. It is for tests of
+    /// an application's own caching.
     ///
-    /// Hashes come from `seed`, so that which shard a key is in, and what is evicted, is the same each time. The writer and the
-    /// sweeper do nothing of their own accord: [`flush`](crate::Cache::flush) is a step of the one, [`sweep`](crate::Cache::sweep) of the other.
-    /// (The writer still commits for a removal, and when the write buffer is half full; both would wake after an hour.) It sets the intervals
-    /// of both; with a [`ManualClock`](crate::clock::ManualClock) and a [`SimulatedVolume`], time and the disk are the test's as well.
+    /// Hashes come from `seed`, so the shards of keys and the victims of evictions are the same each time.
+    /// The writer and the sweeper do nothing by themselves: [`flush`](crate::Cache::flush) makes a step of
+    /// the writer, and [`sweep`](crate::Cache::sweep) one of the sweeper. (The writer still commits for a
+    /// removal, and when the write buffer is half full. Both would wake after an hour.) This sets the
+    /// intervals of both. With a [`ManualClock`](crate::clock::ManualClock) and a [`SimulatedVolume`], the
+    /// test also controls time and the disk.
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};
@@ -54,25 +58,23 @@ impl CacheBuilder {
         self.parts_with_steps()
     }
 
-    /// Makes range removals large that look at more than so many rows, where a program's take some hundreds:
-    /// their
-    /// entries are deleted behind the answer, in parts of so many rows.
+    /// Sets from how many rows on a range removal is large. In a program that is about a thousand. The
+    /// entries of a large removal are deleted after the answer, in parts of so many rows.
     pub fn range_rows(mut self, rows: usize) -> Self {
         self.ranges.rows = rows.max(1);
         self
     }
 
-    /// Makes a part of a large range removal with each commit, in place of parts between them: so it is in a
-    /// cache
-    /// that is [`stepped`](Self::stepped).
+    /// Makes one part of a large range removal with each commit, and none between commits. A cache that is
+    /// [`stepped`](Self::stepped) does that, too.
     pub fn parts_with_steps(mut self) -> Self {
         self.ranges.between_steps = false;
         self
     }
 }
 
-/// Waits until the sweeper of a cache has looked for the first time, which it does of its own accord: what
-/// expires later stays on disk until the next sweep.
+/// Waits until the sweeper of a cache has made its first sweep, which it makes by itself. Entries that expire
+/// later stay on disk until the next sweep.
 ///
 /// # Errors
 /// Those of [`Cache::sweep`](crate::Cache::sweep).
@@ -80,11 +82,11 @@ pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::
     while cache.shared().tiers.has_not_swept() {
         crate::sys::sync::thread::yield_now();
     }
-    // Behind the question that the first sweep may still have with the writer.
+    // The first sweep may still wait for the writer. This sweep comes after it.
     cache.sweep().map(drop)
 }
 
-/// Returns what the control socket of a cache answers to a line, without a socket: for the fuzzer.
+/// Returns the answer of a cache's control socket to a line, without a socket. For the fuzzer.
 #[cfg(all(unix, feature = "control"))]
 #[doc(hidden)]
 #[must_use]

@@ -1,19 +1,20 @@
-//! A disk that can be made to stall: files of the operating system whose syncs wait.
+//! A disk that can stall: files of the operating system whose syncs wait.
 //!
-//! A disk that is slow answers in the end, and a disk that fails says so. One that stalls does neither, and
-//! entries wait for their commit meanwhile. A test can't make a real disk stall; it stalls this one.
+//! A slow disk answers in the end, and a failing disk returns an error. A stalled disk does neither, and
+//! entries wait for their commit meanwhile. A test can't make a real disk stall, but it can stall this one.
 
 use std::io;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use parking_lot::{Condvar, Mutex};
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
 use crate::sys::volume::content::Content;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::os::OsVolume;
 use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
 
@@ -39,7 +40,7 @@ use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct StallingDisk {
-    // A lock of its own, as that of the simulated disk: the model checker has no files to wait for.
+    // A lock of its own, like that of the simulated disk: the model checker has no files to wait for.
     gate: Arc<Gate>,
 }
 
@@ -56,7 +57,7 @@ struct Syncs {
 }
 
 impl Gate {
-    /// Waits until the disk goes on.
+    /// Waits until the disk is resumed.
     fn pass(&self) {
         let mut syncs = self.syncs.lock();
         syncs.waiting += 1;
@@ -69,18 +70,18 @@ impl Gate {
 }
 
 impl StallingDisk {
-    /// A disk that does not stall yet.
+    /// Makes a disk that is not stalled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes every sync wait from here on.
+    /// Makes every sync wait from now on.
     pub fn stall(&self) {
         self.gate.syncs.lock().are_stalled = true;
     }
 
-    /// Waits until a sync waits: a commit is under way then, and does not end.
+    /// Waits until a sync waits. Then a commit is in progress, and does not end.
     pub fn await_sync(&self) {
         let mut syncs = self.gate.syncs.lock();
         while syncs.waiting == 0 {
@@ -88,7 +89,7 @@ impl StallingDisk {
         }
     }
 
-    /// Lets the syncs that wait, and every later one, go on.
+    /// Lets the waiting syncs, and every later one, continue.
     pub fn resume(&self) {
         self.gate.syncs.lock().are_stalled = false;
         self.gate.changed.notify_all();
@@ -206,27 +207,5 @@ impl StorageBackend for StallingFile {
         self.file.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
-    }
+    forward_locks!(file);
 }

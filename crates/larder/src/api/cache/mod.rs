@@ -17,7 +17,7 @@ use crate::engine::verify::VerifyReport;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::stats::Stats;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
 /// A cache: one memory tier over one file, for any number of keyspaces.

@@ -14,7 +14,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::{LeaseId, Permit};
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
@@ -65,7 +65,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         };
         // After reading and decoding, which took time. The precise time is asked for only where it matters.
-        let is_live = expires_at > self.shared.tiers.time.span().latest || expires_at > self.now();
+        let is_live = expires_at > self.shared.tiers.time.bounds().latest || expires_at > self.now();
         is_live.then(|| FromDisk { value: Arc::new(value), expires_at, sequence, encoded_len })
     }
 

@@ -33,7 +33,7 @@ use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::millis;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::disk::store::catalog::Registration;
+use crate::disk::store::registration::Registration;
 use crate::engine::open_keyspace::{KeyspaceType, OpenKeyspace};
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
@@ -31,7 +31,8 @@ use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::KeyspaceStats;
-use crate::stats::counters::{Count, Counters};
+use crate::stats::count::Count;
+use crate::stats::counters::Counters;
 use crate::sys::sync::{Arc, AtomicBool, thread};
 use crate::units::Timestamp;
 use write::InsertOutcome;

@@ -29,7 +29,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering, thread};
 use crate::units::{ByteSize, Timestamp};
 
@@ -92,7 +92,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.check_size(weight, payload.as_ref())?;
         // Rounded towards expired, by less than a tick of the coarse clock; not where that would be a good
         // part of the lifetime.
-        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.span().earliest };
+        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.unsaved(payload, weight, now, &mut evicted_values));
         let is_saved = unsaved.is_some();
@@ -230,7 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// replaces. The answer is the page that it would take.
     fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
         let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
-        if page <= self.shared.most_page() {
+        if page <= self.shared.max_page() {
             return None;
         }
         payload.bytes = Vec::new();
@@ -247,7 +247,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
              room as it takes, and open it again"
                 .to_owned()
         };
-        self.value_too_large(page, "the page it takes on disk", self.shared.most_page(), remedy)
+        self.value_too_large(page, "the page it takes on disk", self.shared.max_page(), remedy)
     }
 
     /// Counts a value that lives in memory alone. The first of a keyspace is told in the log.

@@ -6,11 +6,11 @@
 //! redis://:password@10.0.0.7:6379/1        (not yet)
 //! ```
 //!
-//! The part after `file:` is a path, relative ones included; `file:///var/…` means the same as `file:/var/…`.
-//! Bytes that a URL has no place for are written `%XX`. White space around a URL is no part of it. A password
-//! is never shown: not in an error, not in a log line.
+//! The part after `file:` is a path, which may be relative. `file:///var/…` means the same as `file:/var/…`.
+//! Bytes that a URL can't contain are written `%XX`. White space around a URL is not part of it. A password
+//! is never shown, neither in an error nor in a log line.
 //!
-//! What a path may be is decided in [`path`]: the path of a socket goes by the same rules as that of the file.
+//! [`path`] says which paths are allowed. The same rules hold for the path of a socket and that of the file.
 
 mod path;
 mod refusal;
@@ -27,7 +27,7 @@ pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
 const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, slow_load (durations), sample_keys, log_keys (on or off), shards, control (a socket's path) and control_values (on or off)";
-/// Those that may be shown with their values; what stands in others might be a password.
+/// Options whose values may be shown. The value of any other option might be a password.
 const KNOWN_OPTIONS: [&str; 15] = [
     "memory",
     "disk",
@@ -45,12 +45,13 @@ const KNOWN_OPTIONS: [&str; 15] = [
     "control",
     "control_values",
 ];
-/// What a file of variables keeps around a value, where a shell would take it away.
+/// A file of variables may keep these around a value. A shell would remove them.
 const QUOTES: [char; 2] = ['\'', '"'];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
 impl CacheBuilder {
-    /// The settings that a URL gives; the others are the defaults, and may be set as ever.
+    /// Makes a builder with the settings of a URL. Settings that the URL does not give have their defaults,
+    /// and can be set later as usual.
     ///
     /// | part | means |
     /// |---|---|
@@ -72,13 +73,14 @@ impl CacheBuilder {
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
     /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
     ///
-    /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`; durations whole numbers with `ms`,
+    /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`. Durations are whole numbers with `ms`,
     /// `s`, `m` or `h`. Each option is given once.
     ///
-    /// White space before and behind the URL is skipped, such as the end of the line that it was read from. Within
-    /// it, a path neither begins nor ends with white space, and holds no control character, written `%XX` or not.
-    /// `~` and `$HOME` are what a shell expands, and refused: two programs with different home directories would
-    /// open different files. A file that is called so is written `./~`, or with `%24` for the `$`.
+    /// White space before and after the URL is skipped, such as the end of the line that it was read from.
+    /// Within the URL, a path neither begins nor ends with white space, and has no control character, written
+    /// `%XX` or not. `~` and `$HOME` are refused, because only a shell expands them: two programs with
+    /// different home directories would open different files. A file with such a name is written `./~`, or
+    /// with `%24` for the `$`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -89,8 +91,8 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for a scheme, an option, a number or a unit that is none of these; it says what
-    /// is allowed. Whether a value is in its range is checked by [`open`](CacheBuilder::open).
+    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. It says what is allowed.
+    /// [`open`](CacheBuilder::open) checks whether a value is in its range.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
         let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };
@@ -244,8 +246,8 @@ fn switch(name: &str, value: &str) -> Result<bool, UrlRefusal> {
     }
 }
 
-/// A URL as it may be shown: without what may be a password, before an `@` in the place of its host or in an
-/// option.
+/// Returns a URL that is safe to show, without possible passwords: before an `@` in the place of its host, or
+/// in an option.
 pub(crate) fn redacted(url: &str) -> String {
     let shown = without_user(url);
     let Some((place, query)) = shown.split_once('?') else {
@@ -260,7 +262,7 @@ pub(crate) fn redacted(url: &str) -> String {
 
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else {
-        // Without a host there is no place for a password; whoever wrote one all the same would not want it
+        // Without a host there is no place for a password. If there is one all the same, it must not be
         // shown.
         return match url.rsplit_once('@') {
             Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
@@ -270,7 +272,7 @@ fn without_user(url: &str) -> String {
     let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let last_at = rest.rfind('@');
     let hidden = match last_at {
-        // A password may hold a slash that nobody encoded.
+        // A password may have a slash that was not encoded.
         Some(at) if at < host_end || !scheme.starts_with("file") => at + 1,
         _ => 0,
     };

@@ -1,8 +1,8 @@
 //! The path in a URL: of the cache file, and of the control socket.
 //!
-//! A path that a person did not mean is refused, since a file of that name would be made without a word. What is
-//! refused means a file of another name nearly always: `~` and `$HOME` that no shell has expanded, `%HOME%`, and
-//! white space or control characters that came with the text.
+//! A path that nearly always is a mistake is refused. Otherwise a file of that name would be made without a
+//! warning. Refused are `~` and `$HOME` that no shell has expanded, `%HOME%`, and white space or control
+//! characters that came with the text.
 
 #[cfg(unix)]
 use std::ffi::OsString;
@@ -20,20 +20,20 @@ const ESCAPE: &str = "write %25 for a percent sign, and what a variable stands f
 const TRIM: &str = "leave it out, or write %20 for a space in a name";
 const NO_CONTROL: &str = "give a path without control characters, such as the end of a line";
 
-/// The path that stands behind `file:`.
+/// Returns the path after `file:`.
 pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     let path = match place.strip_prefix("//") {
         None => place,
         Some(rest) => {
             let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            // What stands before an `@` may be a password.
+            // The text before an `@` may be a password.
             if host.starts_with('~') {
                 return Err(home("~"));
             }
             if !matches!(host, "" | "localhost") {
                 return Err(("it names a host, and a file is on this machine".to_owned(), FORM));
             }
-            // With an empty host, a home directory can only stand behind the slash.
+            // With an empty host, a home directory can only come after the slash.
             if path.starts_with("/~") {
                 return Err(home(path));
             }
@@ -43,7 +43,7 @@ pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     of_text(path)
 }
 
-/// A path as it is written in a URL.
+/// Returns a path that is written in a URL.
 pub(super) fn of_text(text: &str) -> Result<PathBuf, UrlRefusal> {
     if text.is_empty() {
         return Err(("it names no file".to_owned(), FORM));
@@ -78,7 +78,7 @@ fn home(text: &str) -> UrlRefusal {
     (format!("its path begins with {name}, which only a shell expands"), WHOLE)
 }
 
-/// What a shell would put the value of a variable, or the output of a command, in the place of.
+/// Returns the part that a shell would replace by the value of a variable, or by the output of a command.
 fn variable(text: &str) -> Option<&str> {
     let is_one = |rest: &str| {
         rest.starts_with(['{', '('])
@@ -91,7 +91,7 @@ fn variable(text: &str) -> Option<&str> {
     })
 }
 
-/// A percent sign with what follows it, if that is not the number of a byte.
+/// Returns a percent sign with the text after it, if that is not the number of a byte.
 fn wrong_escape(text: &str) -> Option<String> {
     text.match_indices('%').find_map(|(at, _)| {
         let escape: String = text.get(at..).unwrap_or_default().chars().take(3).collect();

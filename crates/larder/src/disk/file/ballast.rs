@@ -1,7 +1,8 @@
-//! The ballast: a little room held beside the cache file, so that a full disk can still take deletions.
+//! The ballast: a file of up to 1 MiB beside the cache file, deleted when the disk is full.
 //!
-//! redb copies pages before it changes them, so on a full disk it can't even delete. Giving the ballast up makes the room that a
-//! deletion's commit needs; the deletion then frees more. It is taken again when the disk has had room for a while.
+//! redb copies pages before it changes them, so on a full disk it can't even delete an entry. Deleting the
+//! ballast makes the room that the commit of a deletion needs. The deletion then frees more. The ballast is
+//! written again when the disk has had room for a while.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +11,12 @@ use redb::StorageBackend;
 use super::names::{BALLAST, beside};
 use crate::sys::volume::{FileKind, Volume};
 
-/// How a ballast begins: a file of its name that begins otherwise is somebody else's, and left alone.
+/// The first bytes of a ballast. A file of this name that begins otherwise is not larder's, and stays as it
+/// is.
 const MARK: &[u8] = b"larder: room kept for deletions on a full disk\n";
 const LEAST: u64 = 256 << 10;
 const MOST: u64 = 1 << 20;
-/// The part of the file's capacity that is held as ballast: one in so many, within the bounds above.
+/// The ballast takes this fraction of the file's capacity, within the bounds above.
 const SHARE: u64 = 64;
 const CHUNK: usize = 64 << 10;
 
@@ -35,7 +37,8 @@ impl Ballast {
         self.is_held
     }
 
-    /// Takes the room, unless it is held. Best effort: without it a full disk costs the cache its file, and no promise.
+    /// Writes the ballast, unless it is there. Best effort: without a ballast, a full disk may cost the cache
+    /// its file, but breaks no promise.
     pub(crate) fn take(&mut self, volume: &dyn Volume) {
         if !self.is_held {
             self.is_held = self.try_take(volume).unwrap_or(false);
@@ -44,14 +47,14 @@ impl Ballast {
 
     fn try_take(&self, volume: &dyn Volume) -> std::io::Result<bool> {
         match volume.metadata(&self.path)? {
-            Some(seen) if seen.kind != FileKind::File => return Ok(false),
-            Some(seen) if seen.len > 0 => {
+            Some(metadata) if metadata.kind != FileKind::File => return Ok(false),
+            Some(metadata) if metadata.len > 0 => {
                 let start = volume.open(&self.path, false)?.start(MARK.len())?;
-                // A crash may have left it without its mark.
+                // A crash may have left the file without its mark.
                 if start != MARK && start.iter().any(|byte| *byte != 0) {
                     return Ok(false);
                 }
-                if start == MARK && seen.len == self.len {
+                if start == MARK && metadata.len == self.len {
                     return Ok(true);
                 }
             }
@@ -64,7 +67,7 @@ impl Ballast {
         filled.map(|()| true)
     }
 
-    /// Writes every byte: a file that is only long takes no room.
+    /// Writes every byte, because a file that is only long takes no blocks.
     fn fill(&self, volume: &dyn Volume) -> std::io::Result<()> {
         let file = volume.open(&self.path, true)?;
         file.set_len(0)?;
@@ -80,10 +83,11 @@ impl Ballast {
         file.sync_data()
     }
 
-    /// Gives up what an earlier run left, so that a full disk has the room that opening takes. Answers whether there was any.
+    /// Deletes the ballast of an earlier run, so that opening finds room on a full disk. Returns whether
+    /// there was one.
     pub(crate) fn give_up_left(volume: &dyn Volume, cache_path: &Path) -> bool {
         let path = beside(cache_path, BALLAST);
-        let is_ours = matches!(volume.metadata(&path), Ok(Some(seen)) if seen.kind == FileKind::File)
+        let is_ours = matches!(volume.metadata(&path), Ok(Some(metadata)) if metadata.kind == FileKind::File)
             && volume
                 .open(&path, false)
                 .and_then(|file| file.start(MARK.len()))
@@ -91,7 +95,7 @@ impl Ballast {
         is_ours && volume.remove(&path).is_ok()
     }
 
-    /// Gives the room to whoever is quick. Answers whether there was any.
+    /// Deletes the ballast file. Returns whether it existed.
     pub(crate) fn give_up(&mut self, volume: &dyn Volume) -> bool {
         std::mem::take(&mut self.is_held) && volume.remove(&self.path).is_ok()
     }

@@ -1,49 +1,49 @@
-//! Whose a file is that can't be read: evidence that only a file has which was accepted as a cache's.
+//! Evidence that an unreadable file is a cache file of ours, and so may be moved aside.
 //!
-//! A file that was cut or overwritten may have lost the name of our tables, which stands wherever the store
-//! put it. So an owner leaves two things once it has accepted a file:
+//! A file that was cut or overwritten may have lost the name of our tables, which redb puts anywhere in the
+//! file. So an owner leaves two pieces of evidence once it has accepted a file:
 //!
-//! - The **mark**, in the file: a word, the file's identity and their checksum, in the part of the first page
-//!   that the store leaves alone. Whatever is cut off the end of a file, it stays.
-//! - The **lines of the lock** (`<path>.lock`), which stay when the cache is closed: the identity of the file
-//!   that was accepted at this path, and which file of the file system that was.
+//! - The **mark**, in the file: a word, the file's identity and their checksum. It stands in a part of the
+//!   first page that redb leaves alone, so it survives when the end of the file is cut off.
+//! - **Lines in the lock file** (`<path>.lock`), which stay when the cache is closed: the identity of the
+//!   file that was accepted at this path, and its place in the file system.
 //!
-//! A file is ours if
+//! A file is ours if one of these holds:
 //!
-//! 1. it begins as the store's files do, and the name of our tables stands in it; or
-//! 2. it has the mark, and the lock names no other identity; or
-//! 3. it is too short to have a mark, and so to be anybody's database; it begins as the store's files do, as
-//!    far as it goes; and it is the very file that the lock names; or
-//! 4. the identity that the lock names, 16 random bytes, stands in it: of a file whose first page was
-//!    overwritten.
+//! 1. It begins as redb's files do and contains the name of our tables.
+//! 2. It has the mark, and the lock file names no other identity.
+//! 3. It is too short to have a mark, and so too short to be any database; its bytes begin as redb's files
+//!    do; and it is the very file that the lock file names.
+//! 4. It contains the identity that the lock file names, 16 random bytes. This finds a file whose first page
+//!    was overwritten.
 //!
-//! So what takes the place of a file of ours later is not ours by what that one left: it has neither the mark
-//! nor the identity. An inode may be used again, and so the lock names a file by the time of its making, too.
-//! Where the file system does not keep that, (3) finds nothing.
+//! A foreign file that later takes the place of our file is not accepted: it has neither the mark nor the
+//! identity. File systems reuse inodes, so the lock file also records when the file was made. Where the file
+//! system does not keep that time, rule 3 never applies.
 
 use std::path::Path;
 use std::{fmt, io};
 
-use super::open::REDB_MAGIC;
 use super::overlay;
 use crate::disk::store::identity::FileIdentity;
+use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::disk::store::tables::marker;
 use crate::format::record::checksum;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::{Metadata, Volume};
 
-/// Where the mark stands: in the first page, behind the sector with the store's header.
+/// Offset of the mark: in the first page, behind the sector with redb's header.
 pub(crate) const MARK_AT: u64 = 512;
 const WORD: [u8; 16] = *b"larder's file:\0\0";
 const MARK_LEN: usize = WORD.len() + FileIdentity::LEN + 8;
-/// The first bytes of a file, its mark included.
+/// Number of bytes at the start of a file that include its mark.
 pub(crate) const MARK_END: usize = 512 + MARK_LEN;
 
-/// Where a number stands by which a file is told from its copies ([`super::cache_file`]), and its length.
+/// Offset and length of a number that distinguishes a file from its copies ([`super::cache_file`]).
 pub(crate) const PROBE_AT: usize = 1024;
 pub(crate) const PROBE_LEN: usize = 8;
 
-/// The mark of a file with this identity.
+/// Returns the mark of a file with this identity.
 pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
     let mut bytes = [0; MARK_LEN];
     let parts = WORD.iter().chain(&identity.to_bytes()).copied().collect::<Vec<u8>>();
@@ -54,7 +54,7 @@ pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
     bytes
 }
 
-/// The identity in the mark of a file that begins with these bytes; none without a whole mark.
+/// Returns the identity in the mark of a file that begins with these bytes; none without a complete mark.
 pub(crate) fn marked(start: &[u8]) -> Option<FileIdentity> {
     let found = start.get(usize::try_from(MARK_AT).ok()?..MARK_END)?;
     let identity = found.get(WORD.len()..WORD.len() + FileIdentity::LEN)?.try_into().ok()?;
@@ -62,7 +62,7 @@ pub(crate) fn marked(start: &[u8]) -> Option<FileIdentity> {
     (mark(identity) == found).then_some(identity)
 }
 
-/// Which file of the file system a file is, for good.
+/// Identifies a file in the file system permanently: no later file has the same values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FilePlace {
     device: u64,
@@ -71,9 +71,9 @@ pub(crate) struct FilePlace {
 }
 
 impl FilePlace {
-    /// None where the file system does not keep when a file was made.
-    pub(crate) fn of(seen: &Metadata) -> Option<Self> {
-        seen.born.map(|born| Self { device: seen.identity.0, inode: seen.identity.1, born })
+    /// Returns none where the file system does not keep when a file was made.
+    pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
+        metadata.born.map(|born| Self { device: metadata.identity.0, inode: metadata.identity.1, born })
     }
 
     pub(crate) fn read(text: &str) -> Option<Self> {
@@ -89,14 +89,14 @@ impl fmt::Display for FilePlace {
     }
 }
 
-/// The file that was accepted at a path last, as its lock names it.
+/// The file that was last accepted at a path, as its lock file names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Accepted {
     pub(crate) identity: FileIdentity,
     pub(crate) place: Option<FilePlace>,
 }
 
-/// Whether a file that can't be read is ours: see the module.
+/// Returns whether an unreadable file is ours, by the rules of the module.
 pub(crate) fn is_ours(
     volume: &dyn Volume,
     path: &Path,
@@ -113,7 +113,7 @@ pub(crate) fn is_ours(
     let Some(accepted) = accepted else { return Ok(false) };
     if start.len() < MARK_END {
         let begins_so = start.iter().zip(&REDB_MAGIC).all(|(found, expected)| found == expected);
-        let place = volume.metadata(path)?.and_then(|seen| FilePlace::of(&seen));
+        let place = volume.metadata(path)?.and_then(|metadata| FilePlace::of(&metadata));
         return Ok(begins_so && place.is_some() && place == accepted.place);
     }
     overlay::contains(file, &accepted.identity.to_bytes())

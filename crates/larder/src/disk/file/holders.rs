@@ -1,9 +1,9 @@
-//! Which processes hold a cache file: its owner, and those that the owner forked while it had the file open.
-//! A fork copies descriptors, so each of them keeps the file locked when the owner has ended.
+//! The processes that hold a cache file: its owner, and the processes that the owner forked while it had the
+//! file open. A fork copies descriptors, so each of them keeps the file locked after the owner has ended.
 //!
-//! The system tells it of processes of the same user, and root of all (Linux, `/proc/PID/fd`). A process
-//! holds the file if it has both the file and its lock open: one that waits for the lock has the lock alone,
-//! one that reads has the file alone.
+//! The system tells this about processes of the same user, and to root about all (Linux, `/proc/PID/fd`). A
+//! process holds the file if it has both the file and its lock open. A process that waits for the lock has
+//! only the lock open, and a process that reads has only the file open.
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,15 @@ use crate::format::escape::escape_control;
 use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 
-/// The longest name of a process that the system keeps, and its line's end.
+/// Maximum length of a process's name in the system, and the end of its line.
 const NAME_LEN: u64 = 64;
 
-/// The processes that hold a cache file, by their ids, as far as they are seen from here: those of the same user,
-/// or all for root, of the same container. None where the system has no such list (it is Linux's).
+/// Returns the processes that hold a cache file, by their ids. It sees the processes of the same user, or for
+/// root all processes, in the same container. Returns none where the system has no such list (only Linux has
+/// it).
 ///
-/// The owner of a file is one of them. Where it has ended (`FileState::Owned` of an inspector says so), the others
-/// are its forks, which keep the next owner out.
+/// The owner of a file is one of them. If the owner has ended (`FileState::Owned` of an inspector says so),
+/// the others are its forks, which keep the next owner out.
 ///
 /// ```
 /// let dir = tempfile::tempdir()?;
@@ -34,7 +35,7 @@ const NAME_LEN: u64 = 64;
 /// ```
 ///
 /// # Cost
-/// The open files of every process of the machine are listed: milliseconds to tens of them.
+/// It lists the open files of every process of the machine: one to tens of milliseconds.
 #[must_use]
 pub fn holders(path: &Path) -> Vec<Holder> {
     let Some(path) = real(path) else { return Vec::new() };
@@ -49,7 +50,7 @@ pub fn holders(path: &Path) -> Vec<Holder> {
     pids.into_iter().map(|pid| Holder { pid, name: name_of(pid) }).collect()
 }
 
-/// The path by which the system knows an open file.
+/// Returns the path by which the system knows an open file.
 fn real(path: &Path) -> Option<PathBuf> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Some(OsVolume.real_directory(directory).ok()?.join(path.file_name()?))
@@ -62,7 +63,7 @@ fn has_open(pid: u32, paths: &[PathBuf]) -> bool {
     paths.iter().all(|path| open.iter().any(|open| open.as_bytes() == path.as_os_str().as_encoded_bytes()))
 }
 
-/// What the system calls a process.
+/// Returns the system's name of a process.
 fn name_of(pid: u32) -> Option<String> {
     let name = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/comm")), NAME_LEN).ok()?;
     let name = String::from_utf8_lossy(&name);

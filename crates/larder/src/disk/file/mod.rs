@@ -1,14 +1,29 @@
-//! The file itself: its opening, its lock, and its life through the failures of a disk.
+//! The cache file as a whole: its opening, its lock, and its life through the failures of a disk.
+//!
+//! Where to look:
+//!
+//! - Who may write, rename or delete the file: [`lock`]. How a file is made: [`create`]. How it is opened:
+//!   [`open`].
+//! - A full disk: [`ballast`]. A disk that fails: [`cache_file`].
+//! - A damaged file: [`evidence`] says whether it is ours, [`quarantine`] moves it aside.
+//! - A file that is larger than its entries need: [`compact`].
 
 pub(crate) mod ballast;
 pub(crate) mod cache_file;
 pub(crate) mod compact;
+pub(crate) mod create;
+pub(crate) mod directories;
+pub(crate) mod error_translation;
 pub(crate) mod evidence;
-pub(crate) mod files;
 pub(crate) mod holders;
+pub(crate) mod io_error;
+pub(crate) mod lock;
 pub(crate) mod names;
 pub(crate) mod new_directories;
 pub(crate) mod open;
 pub(crate) mod overlay;
 pub(crate) mod owner;
 mod owner_info;
+pub(crate) mod path_state;
+pub(crate) mod quarantine;
+pub(crate) mod verify;

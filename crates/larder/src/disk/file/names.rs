@@ -1,30 +1,31 @@
-//! The names of the files that stand beside a cache file: its name, and what is put behind it.
+//! The names of the files beside a cache file: the name of the cache file and a suffix.
 //!
-//! The one place that knows them all, and so how long the name of a cache file may be: one that leaves no
-//! room for the longest of them could be neither moved aside when it is damaged nor discarded when the disk
+//! All suffixes are listed here, so the longest name of a cache file follows from them. Without room for the
+//! longest suffix, a damaged file could not be moved aside, and a file could not be discarded when the disk
 //! fails. Names are bytes; they need not be text.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::files::{directory_of, io_error};
+use super::directories::directory_of;
+use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
 /// The owner's lock.
 pub(crate) const LOCK: &str = ".lock";
-/// Room that is kept for deletions on a full disk.
+/// The ballast, which is deleted when the disk is full.
 pub(crate) const BALLAST: &str = ".ballast";
-/// A file until it is whole.
+/// A file that is not complete yet.
 pub(crate) const UNFINISHED: &str = ".larder-new";
-/// A damaged file that is kept; a time stands behind it.
+/// A damaged file that is kept. A time follows the suffix.
 pub(crate) const DAMAGED: &str = ".damaged-";
-/// A file that must never be opened again; a time stands behind it.
+/// A file that must never be opened again. A time follows the suffix.
 pub(crate) const DISCARDED: &str = ".discarded-";
 
-/// Digits of the largest time.
+/// Number of digits of the largest time.
 const MAX_TIME_LEN: usize = 20;
-/// What is put behind the name of a cache file has at most so many bytes.
+/// Maximum number of bytes that are added to the name of a cache file.
 const MAX_SUFFIX_LEN: usize = DISCARDED.len() + MAX_TIME_LEN;
 const _: () = assert!(
     LOCK.len() <= MAX_SUFFIX_LEN
@@ -32,37 +33,37 @@ const _: () = assert!(
         && UNFINISHED.len() <= MAX_SUFFIX_LEN
         && DAMAGED.len() + MAX_TIME_LEN <= MAX_SUFFIX_LEN
 );
-/// What the system takes for a path, without the zero at its end.
+/// Maximum length of a path on Linux, without the terminating zero.
 const MAX_PATH_LEN: usize = 4095;
 
-/// `<path><suffix>`, in the same directory.
+/// Returns `<path><suffix>`, in the same directory.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// Refuses a path that leaves no room for the names beside it.
+/// Refuses a path that leaves no room for the suffixes.
 pub(crate) fn refuse_too_long(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
-    let refused = |len: usize, what: &str, most: usize| {
+    let refused = |len: usize, what: &str, max_len: usize| {
         let allowed = format!(
-            "its {what} is {len} bytes long, and may be {most}: files are put beside it whose names begin with \
+            "its {what} is {len} bytes long, and may be {max_len}: files are put beside it whose names begin with \
              its own; choose a shorter one"
         );
         Error::InvalidSetting { setting: "path", value: path.display().to_string(), allowed }
     };
     let directory = directory_of(path);
     let longest = volume.longest_name(directory).map_err(|error| io_error("look at", directory, error))?;
-    let most = longest.saturating_sub(MAX_SUFFIX_LEN);
+    let max_len = longest.saturating_sub(MAX_SUFFIX_LEN);
     let len = path.file_name().map_or(0, OsStr::len);
-    if len > most {
-        return Err(refused(len, "name", most));
+    if len > max_len {
+        return Err(refused(len, "name", max_len));
     }
-    let (len, most) = (path.as_os_str().len(), MAX_PATH_LEN - MAX_SUFFIX_LEN);
-    if len > most { Err(refused(len, "whole path", most)) } else { Ok(()) }
+    let (len, max_len) = (path.as_os_str().len(), MAX_PATH_LEN - MAX_SUFFIX_LEN);
+    if len > max_len { Err(refused(len, "whole path", max_len)) } else { Ok(()) }
 }
 
-/// The files beside a path that are named by it, a word and a time; earliest first.
+/// Returns the files whose names are that of the path, this word and a time, earliest first.
 pub(crate) fn dated(volume: &dyn Volume, path: &Path, word: &str) -> Vec<PathBuf> {
     let Some(name) = path.file_name() else { return Vec::new() };
     let prefix = [name.as_encoded_bytes(), word.as_bytes()].concat();
@@ -86,10 +87,10 @@ mod tests {
     use super::*;
     use crate::api::cache::Cache;
     use crate::api::keyspace::definition::KeyspaceDefinition;
-    use crate::disk::file::files::{MAX_QUARANTINED, quarantine};
+    use crate::disk::file::quarantine::{MAX_QUARANTINED, quarantine};
     use crate::sys::volume::os::OsVolume;
 
-    /// A file system's names, in most cases.
+    /// Maximum length of a name on most file systems.
     const MAX_NAME_LEN: usize = 255;
 
     #[test]
@@ -99,8 +100,8 @@ mod tests {
         let path = dir.path().join("n".repeat(longest));
         refuse_too_long(&OsVolume, &path).unwrap();
         fs::write(&path, "x").unwrap();
-        let aside = quarantine(&OsVolume, &path, u64::MAX).unwrap();
-        assert!(aside.exists(), "the longest name can be moved aside");
+        let renamed = quarantine(&OsVolume, &path, u64::MAX).unwrap();
+        assert!(renamed.exists(), "the longest name can be moved renamed");
         for len in [longest + 1, 234, 244, 255] {
             let refused = refuse_too_long(&OsVolume, &dir.path().join("n".repeat(len))).unwrap_err();
             let text = refused.to_string();

@@ -1,148 +1,115 @@
-//! Opening a file: whose it is, before a byte of it changes.
+//! Opening a cache file. Before a byte is changed, it is known whose the file is.
 //!
-//! With the owner's lock held:
+//! The caller holds the owner's lock.
 //!
-//! 1. Nothing there, or an empty file: a new one is made under a temporary name, closed, and renamed into
-//!    place, so that a crash leaves none or a whole one.
-//!    It is not written in place: an empty file that is a mount point is refused, as any other that is.
-//! 2. Not a regular file: refused. Not beginning as redb's files do: dealt with as in step 4.
-//! 3. Its tables are read, without writing (see [`super::overlay`]). None of ours, though every page is as it
-//!    was written: refused. A newer format: refused. In use: refused.
-//! 4. Damaged, and there is evidence that it is ours ([`super::evidence`]): moved aside, kept, and step 1.
-//!    Without evidence nobody can tell whose it is: refused.
-//! 5. Ours: opened for writing, with every page verified up to a set size. Damage found now is dealt with as
-//!    in step 4. What range removals cover that the file still has to make is nobody's: it is disbelieved
-//!    from
+//! 1. Nothing or an empty file stands at the path: a new file is made under a temporary name, closed, and
+//!    renamed to the path ([`super::create`]). So a crash leaves either no file or a complete one. An empty
+//!    file that is a mount point is refused, because it can't be replaced.
+//! 2. No regular file: refused. A file that does not begin as redb's files do: step 4.
+//! 3. The tables are read without writing ([`super::overlay`]). A file without our tables whose pages are all
+//!    as they were written is refused. So are a newer format and a file in use.
+//! 4. Damaged, with evidence that it is ours ([`super::evidence`]): the file is moved aside and kept, and
+//!    step 1 follows. Without evidence the file is refused.
+//! 5. Ours: the file is opened for writing. If it is no longer than a set size, every page is verified.
+//!    Damage found now is handled as in step 4. Entries that pending range removals cover are ignored from
 //!    the first lookup on ([`crate::disk::store::range_removals`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
 
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, ConcurrencyMode, Database};
-
 use super::ballast::Ballast;
 use super::compact::widen;
+use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfinished, unfinished};
+use super::error_translation::{FileAction, error_of, unknown_damage};
 use super::evidence::Accepted;
-use super::files::{PathState, io_error};
-use super::names::{self, UNFINISHED, beside};
+use super::io_error::{foreign, io_error};
 use super::overlay::Overlay;
-use super::owner::Owner;
-use super::{evidence, files, overlay};
+use super::path_state::{PathState, path_state, refuse_mount_point, refuse_unless_redb};
+use super::quarantine::quarantine;
+use super::verify::verify;
+use super::{evidence, names, overlay};
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::charging::Charging;
+use crate::disk::store::database::{OpenOptions, SMALL_CACHE, builder};
 use crate::disk::store::file_format::FileFormat;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
-use crate::disk::store::identity::Identities;
-use crate::disk::store::new_file;
-use crate::disk::store::new_file::NewFile;
-use crate::disk::store::redb_store::{Store, StoreLimits};
-use crate::disk::store::sparse::{Reserve, SparseFile};
+use crate::disk::store::redb_header::REDB_MAGIC;
+use crate::disk::store::redb_store::Store;
 use crate::disk::store::tables::marker;
 use crate::error::Error;
-use crate::sys::sync::Arc;
+use crate::sys::volume::Volume;
 use crate::sys::volume::file::VolumeFile;
-use crate::sys::volume::seal::Seal;
-use crate::sys::volume::{Anchor, Identity, Volume};
-use crate::units::Timestamp;
 
-/// The page cache for a look into a file.
-const SMALL_CACHE: usize = 1 << 20;
-/// How redb's files begin (redb's design document, "Database file format").
-pub(crate) const REDB_MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
-
-/// How a file is to be opened.
-#[derive(Debug, Clone)]
-pub(crate) struct OpenOptions {
-    pub(crate) volume: Arc<dyn Volume>,
-    pub(crate) path: PathBuf,
-    pub(crate) page_cache: usize,
-    /// Every page is verified when the file is no longer than this.
-    pub(crate) verify_up_to: u64,
-    pub(crate) room: StoreLimits,
-    /// The bytes that the file may take: its blocks, where these are counted, and its length elsewhere.
-    pub(crate) capacity: u64,
-    pub(crate) counts_blocks: bool,
-    /// The rule by which entries are charged; none for that of the file.
-    pub(crate) charging: Option<Charging>,
-    pub(crate) now: Timestamp,
-    /// Where the identity of a file comes from that is made or upgraded.
-    pub(crate) identities: Identities,
-    /// The file that was accepted at the path last, as the lock names it.
-    pub(crate) accepted: Option<Accepted>,
-}
-
-/// A file that is open, and how it was found.
+/// A file that is open, and what was found on opening it.
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     pub(crate) store: Store,
-    /// Where a damaged predecessor was moved.
+    /// The new path of a damaged file that stood at the path before.
     pub(crate) quarantined: Option<PathBuf>,
 }
 
-/// Opens the file, or makes it. The owner's lock is held.
-pub(crate) fn open(options: &OpenOptions) -> Result<OpenedFile, Error> {
+/// Opens the file, or makes it. The caller holds the owner's lock.
+pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
-    let standing = files::standing(volume, path)?;
-    if standing != PathState::Nothing {
-        files::refuse_mount_point(volume, path)?;
+    let state = path_state(volume, path)?;
+    if state != PathState::Nothing {
+        refuse_mount_point(volume, path)?;
     }
-    let opened = match standing {
+    let opened = match state {
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
-            // Before it is removed: a refusal leaves it.
+            // Checked before the empty file is removed, so that a refusal leaves it in place.
             refuse_unless_unfinished(options)?;
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
         }
         PathState::File { len } => {
             match refuse_unless_redb(volume, path) {
-                Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, refused),
+                Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, accepted, refused),
                 begun => begun?,
             }
-            let found =
-                identify(volume, path).and_then(|format| match format.map(|found| found.catalog(path)) {
-                    // Damage to these rows looks like this too.
+            let found = identify(volume, path).and_then(|format| {
+                match format.map(|found| found.supported_version(path)) {
+                    // Damaged rows can look like a newer format.
                     Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
-                    Some(Ok(_)) => open_ours(options, len)
-                        .or_else(|fault| match fault.kind {
-                            // Repairing may take room.
+                    Some(Ok(_)) => Store::open(options, len)
+                        .or_else(|error| match error.kind {
+                            // The repair of a file may need room.
                             StoreErrorKind::Full if Ballast::give_up_left(volume, path) => {
-                                open_ours(options, len)
+                                Store::open(options, len)
                             }
-                            _ => Err(fault),
+                            _ => Err(error),
                         })
                         .map(Ok),
-                    // Damage to the list of tables looks like this too.
+                    // A damaged list of tables can look like a database without our tables.
                     None => verify(volume, path)
                         .map(|()| Err(foreign(path, "it is a redb database without larder's tables"))),
-                });
+                }
+            });
             match found {
                 Ok(Ok(store)) => Ok(OpenedFile { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
-                Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                    let why = format!("it is a damaged redb database ({fault}) with no sign of larder in it");
-                    replace_damaged(options, foreign(path, why))
+                Err(error) if error.kind == StoreErrorKind::Damage => {
+                    replace_damaged(options, accepted, unknown_damage(path, &error.cause))
                 }
-                Err(fault) => Err(refusal(path, fault)),
+                Err(error) => Err(error_of(FileAction::Open, path, error)),
             }
         }
     }?;
-    // Only now that the place is known to be ours. Best effort.
+    // Done only now that the path is known to be ours. Best effort.
     remove_discarded(volume, path);
-    // A compaction that was cut off.
-    let is_left = files::standing(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
+    // A compaction that was cut off by a crash leaves an unfinished file.
+    let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
     if is_left && refuse_unless_unfinished(options).is_ok() {
         drop(remove_unfinished(options));
     }
     let OpenedFile { store, quarantined } = opened;
-    let store = widen(store, options).map_err(|fault| refusal(path, fault))?;
+    let store = widen(store, options).map_err(|error| error_of(FileAction::Open, path, error))?;
     Ok(OpenedFile { store, quarantined })
 }
 
-/// Deletes what a crash left of files that were put out of service. Best effort, and nothing that is not
-/// larder's.
+/// Deletes discarded files that a crash left. Best effort; it deletes only files that are larder's.
 fn remove_discarded(volume: &dyn Volume, path: &Path) {
     for old in names::dated(volume, path, names::DISCARDED) {
         let is_ours = |file: VolumeFile| {
@@ -154,225 +121,48 @@ fn remove_discarded(volume: &dyn Volume, path: &Path) {
     }
 }
 
-pub(crate) fn foreign(path: &Path, why: impl Into<String>) -> Error {
-    Error::Foreign { path: path.to_owned(), why: why.into() }
-}
-
-/// The error of a fault that is not damage.
-pub(crate) fn refusal(path: &Path, fault: StoreError) -> Error {
-    let path = path.to_owned();
-    match fault.kind {
-        StoreErrorKind::Locked => Owner::default().in_use(&path),
-        StoreErrorKind::Denied => Error::Permission {
-            action: "open",
-            path,
-            source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause),
-        },
-        StoreErrorKind::Full => {
-            Error::Io { action: "open", path, cause: format!("{fault}; {}", files::ROOM) }
-        }
-        _ => Error::Io { action: "open", path, cause: fault.cause },
-    }
-}
-
-pub(crate) fn refuse_unless_redb(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
-    let file = volume.open(path, false).map_err(|error| io_error("open", path, error))?;
-    let magic = file.start(REDB_MAGIC.len()).map_err(|error| io_error("read", path, error))?;
-    if magic == REDB_MAGIC { Ok(()) } else { Err(foreign(path, "it is not a redb database, and not empty")) }
-}
-
-pub(crate) fn builder(page_cache: usize) -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(page_cache).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-    builder
-}
-
-/// The format of a larder file; `None` if the file has no table of ours. Changes nothing.
+/// Returns the format of a larder file; none if the file has none of our tables. Changes nothing.
 fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, StoreError> {
     let file = || volume.open(path, false);
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));
     match read_only {
         Ok(db) => FileFormat::of(&*Guarded::new(db)),
-        Err(fault) if fault.kind == StoreErrorKind::Unrepaired => {
+        Err(error) if error.kind == StoreErrorKind::Unrepaired => {
             let repaired = guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?;
             FileFormat::of(&*Guarded::new(repaired))
         }
-        Err(fault) => Err(fault),
+        Err(error) => Err(error),
     }
 }
 
-/// Checks every page of a file. Changes nothing.
-fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
-    verify_pages(|| Overlay::new(volume.open(path, false)?))
-}
-
-/// Checks every page of a file that this process has open, as it stands. Changes nothing; nobody may write
-/// meanwhile.
-pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
-    verify_pages(|| Overlay::of_own(volume.open(path, false)?))
-}
-
-fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), StoreError> {
-    let mut builder = builder(SMALL_CACHE);
-    builder.set_check_integrity_on_open(true);
-    let db = guarded(|| Ok(builder.create_with_backend(overlay()?)?))?;
-    close(db)
-}
-
-/// Opens a larder file for writing.
-pub(crate) fn open_ours(options: &OpenOptions, len: u64) -> Result<Store, StoreError> {
-    let mut store = Store::of_file(open_database(options, len <= options.verify_up_to)?, options)?;
-    if let Some(charging) = options.charging {
-        store.charge_by(charging)?;
-    }
-    // What every lookup opens: damage to it is dealt with as any other that is found on opening.
-    store.snapshot(0)?;
-    Ok(store)
-}
-
-/// The database of a file that is open for writing, and what governs its writes.
-pub(crate) struct OpenDatabase {
-    pub(crate) db: Database,
-    /// Ends all writing to the file.
-    pub(crate) seal: Seal,
-    pub(crate) reserve: Reserve,
-    /// The largest page that the file can have ([`crate::disk::store::new_file`]).
-    pub(crate) largest_page: u64,
-}
-
-/// Opens the database of a file for writing.
-pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
-    let mut builder = builder(options.page_cache);
-    builder.set_check_integrity_on_open(verifies);
-    let file = options.volume.open(&options.path, false)?;
-    let (seal, largest_page) = (file.seal(), new_file::region_len(&file)?);
-    // Where blocks are not counted nothing is gained by holes.
-    if options.counts_blocks {
-        let file = SparseFile::new(file, options.capacity)?;
-        let reserve = file.reserve();
-        let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-        return Ok(OpenDatabase { db, seal, reserve, largest_page });
-    }
-    let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-    Ok(OpenDatabase { db, seal, reserve: Reserve::default(), largest_page })
-}
-
-/// Moves a damaged file aside, if there is evidence that it is ours. Otherwise the answer is `refused`.
-fn replace_damaged(options: &OpenOptions, refused: Error) -> Result<OpenedFile, Error> {
-    let OpenOptions { volume, path, accepted, .. } = options;
+/// Moves a damaged file aside and makes a new one, if there is evidence that the file is ours. Otherwise
+/// returns `refused`.
+fn replace_damaged(
+    options: &OpenOptions,
+    accepted: Option<&Accepted>,
+    refused: Error,
+) -> Result<OpenedFile, Error> {
+    let OpenOptions { volume, path, .. } = options;
     let is_ours = volume
         .open(path, false)
-        .and_then(|file| evidence::is_ours(&**volume, path, &file, accepted.as_ref()))
+        .and_then(|file| evidence::is_ours(&**volume, path, &file, accepted))
         .map_err(|error| io_error("read", path, error))?;
     if !is_ours {
         return Err(refused);
     }
-    let aside = files::quarantine(&**volume, path, options.now.as_millis())
+    let quarantined = quarantine(&**volume, path, options.now.as_millis())
         .map_err(|error| io_error("move the damaged file aside:", path, error))?;
-    create_first(options, Some(aside))
+    create_first(options, Some(quarantined))
 }
 
 fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<OpenedFile, Error> {
     refuse_unless_unfinished(options)?;
     let catalog = Catalog::fresh(options.now, options.identities);
     let create = || create(options, &catalog, &mut CreatedFile::default());
-    let created = create().or_else(|fault| match fault.kind {
+    let created = create().or_else(|error| match error.kind {
         StoreErrorKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
-        _ => Err(fault),
+        _ => Err(error),
     });
-    let store = created.map_err(|fault| refusal(&options.path, fault))?;
+    let store = created.map_err(|error| error_of(FileAction::Open, &options.path, error))?;
     Ok(OpenedFile { store, quarantined })
-}
-
-/// What a file is called until it is whole.
-pub(crate) fn unfinished(path: &Path) -> PathBuf {
-    beside(path, UNFINISHED)
-}
-
-/// A file of the unfinished one's name that does not begin as one may is somebody else's.
-pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
-    let path = unfinished(&options.path);
-    if files::standing(&*options.volume, &path)? == PathState::Nothing {
-        return Ok(());
-    }
-    let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
-    let start = start.map_err(|error| io_error("read", &path, error))?;
-    // A crash leaves it with its first sector written, or without.
-    if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
-        return Ok(());
-    }
-    Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
-}
-
-/// Removes an unfinished file that a crash left: the owner's lock says that nobody is at work on it.
-pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError> {
-    match options.volume.remove(&unfinished(&options.path)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// A file that was made and has not been put to use: it is known by its anchor, so that a later try can
-/// remove it.
-#[derive(Debug, Default)]
-pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
-
-impl CreatedFile {
-    /// Removes what an earlier try left at the path.
-    pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
-        if let Some(anchor) = &self.0
-            && let Some(seen) = options.volume.metadata(&options.path)?
-            && seen.identity == anchor.identity()
-        {
-            options.volume.remove(&options.path)?;
-        }
-        self.0 = None;
-        Ok(())
-    }
-
-    /// Whether it is the file of this identity.
-    pub(crate) fn is(&self, identity: Identity) -> bool {
-        self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
-    }
-
-    pub(crate) fn take(&mut self) -> Option<Box<dyn Anchor>> {
-        self.0.take()
-    }
-}
-
-/// Makes a new file under a temporary name and renames it into place, durably. Which one it is, is told by
-/// `made`.
-pub(crate) fn create(
-    options: &OpenOptions,
-    catalog: &Catalog,
-    made: &mut CreatedFile,
-) -> Result<Store, StoreError> {
-    let OpenOptions { volume, path, .. } = options;
-    let volume = &**volume;
-    let temporary = unfinished(path);
-    remove_unfinished(options)?;
-    let file = volume.open(&temporary, true)?;
-    let file = NewFile::new(file, options.capacity);
-    let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
-        .and_then(|db| Store::initialise(&db, catalog).and_then(|()| close(db)))
-        .and_then(|()| Ok(volume.anchor(&temporary)?))
-        .and_then(|anchor| {
-            made.0 = Some(anchor);
-            Ok(volume.rename(&temporary, path)?)
-        });
-    if let Err(fault) = finished {
-        drop(volume.remove(&temporary));
-        return Err(fault);
-    }
-    let opened =
-        files::sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| open_ours(options, 0));
-    if opened.is_err() {
-        // Nobody has used it yet: the next try begins anew.
-        drop(made.remove(options));
-    }
-    opened
-}
-
-pub(crate) fn close(db: Database) -> Result<(), StoreError> {
-    guarded(|| Ok(db.close()?))
 }

@@ -1,8 +1,9 @@
-//! Looking into a redb file without changing a byte of it.
+//! An overlay: a redb file that can be read and repaired without changing a byte of it.
 //!
-//! A file that was not closed must be repaired before it can be read, and repairing writes. To learn whose file it is first, the
-//! repair runs on an overlay: reads come from the file, writes stay in memory and are thrown away. Locks are the file's own, so
-//! that a file in use is noticed and left alone.
+//! A file that was not closed must be repaired before it can be read, and the repair writes. While it is not
+//! known whose the file is, nothing may be written to it. So the repair runs on an overlay: reads come from
+//! the file, and writes stay in memory and are discarded. Locks are taken on the file itself, so a file in
+//! use is detected and left alone.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,7 +19,7 @@ const BLOCK: u64 = 4096;
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: VolumeFile,
-    /// Whether this process has the file open already, so that its locks are ours.
+    /// Whether this process already has the file open, and so already holds its locks.
     is_own: bool,
     changes: Mutex<OverlayPages>,
 }
@@ -26,7 +27,7 @@ pub(crate) struct Overlay {
 #[derive(Debug)]
 struct OverlayPages {
     len: u64,
-    /// Bytes of the file below this are still the file's, where no block replaces them.
+    /// Bytes below this offset come from the file, unless a block in memory replaces them.
     file_len: u64,
     blocks: HashMap<u64, Box<[u8]>>,
 }
@@ -38,13 +39,15 @@ impl Overlay {
         Ok(Self { file, is_own: false, changes })
     }
 
-    /// An overlay on a file that this process has open for writing, and does not write meanwhile.
+    /// Makes an overlay on a file that this process has open for writing. The file must not be written
+    /// meanwhile.
     pub(crate) fn of_own(file: VolumeFile) -> io::Result<Self> {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
-    /// An overlay that takes no lock of the file, and sees it as its first bytes said it was: what another process commits
-    /// meanwhile is not seen, as long as it leaves the pages that they lead to alone.
+    /// Makes an overlay that takes no lock and shows the file as its first bytes describe it. Later commits
+    /// of another process stay invisible, as long as that process does not reuse the pages that the first
+    /// bytes lead to.
     pub(crate) fn frozen(file: VolumeFile, len: u64, start: &[u8]) -> io::Result<Self> {
         let overlay = Self { is_own: true, ..Self::new(file)? };
         {
@@ -68,7 +71,8 @@ impl Overlay {
         Ok(block)
     }
 
-    /// Calls `visit` with each block that a range of bytes touches, where in it the range begins, and where in the range.
+    /// Calls `visit` for each block that a range of bytes touches, with the block's number, the offset in the
+    /// block, the offset in the range, and the number of bytes.
     fn each_block(
         offset: u64,
         len: usize,
@@ -160,11 +164,11 @@ impl StorageBackend for Overlay {
     }
 }
 
-/// Whether a file contains a byte string anywhere.
+/// Returns whether a file contains a byte string.
 pub(crate) fn contains(file: &VolumeFile, needle: &[u8]) -> io::Result<bool> {
     const WINDOW: u64 = 1 << 20;
     let len = file.len()?;
-    // The needle may lie across two windows.
+    // The byte string may lie across two windows.
     let overlap = needle.len().saturating_sub(1) as u64;
     let mut start = 0;
     while start < len {

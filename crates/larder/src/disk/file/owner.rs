@@ -1,9 +1,9 @@
-//! Whether somebody owns a file, asked without taking its lock.
+//! Finds out whether a process owns a file, without taking its lock.
 //!
-//! Trying the lock would hold it for a moment, and an owner that starts just then would be refused. So the
-//! question goes to the system's list of locks, where there is one (Linux). What it does not show, such as
-//! the locks of another container's processes, is left to the store's own locks, which are asked when the
-//! file is opened.
+//! Trying the lock would hold it for a moment, and an owner that starts just then would be refused. So this
+//! module reads the system's list of locks, where there is one (Linux). The list does not show, for example,
+//! the locks of processes in another container. Those are noticed when the file is opened, by redb's own
+//! locks.
 
 use std::path::{Path, PathBuf};
 
@@ -14,39 +14,41 @@ use crate::disk::file::holders::holders;
 use crate::error::Error;
 use crate::sys::volume::os::OsVolume;
 
-/// More than the id of a process, its name, its state and the number of its threads take.
+/// Enough bytes for the id of a process, its name, its state and the number of its threads.
 #[cfg(target_os = "linux")]
 const STAT_LEN: u64 = 1024;
-/// More than the list of all locks of a machine takes.
+/// Enough bytes for the list of all locks of a machine.
 #[cfg(target_os = "linux")]
 const MAX_LOCKS: u64 = 4 << 20;
 
-/// Who an owner says it is.
+/// The owner of a file, as its lock file describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Owner {
-    /// Its process id, where that can be told.
+    /// The owner's process id, if the lock file names it.
     pub(crate) pid: Option<u32>,
-    /// Whether no process of this id runs, though the file is held: a process that it forked has it.
+    /// Whether no process with this id runs though the file is locked: a process that the owner forked holds
+    /// the lock.
     pub(crate) has_ended: bool,
-    /// Whether the id is of another namespace of process ids, as of a container: here it says nothing.
+    /// Whether the id belongs to another namespace of process ids, such as a container's. It means nothing
+    /// here then.
     pub(crate) is_elsewhere: bool,
-    /// The control socket that it names.
+    /// The control socket that the lock file names.
     pub(crate) socket: Option<PathBuf>,
 }
 
 impl Owner {
-    pub(crate) fn of(facts: &OwnerInfo) -> Self {
-        let is_elsewhere = facts.is_elsewhere(namespace().as_deref());
-        let has_ended = !is_elsewhere && facts.pid.is_some_and(has_ended);
-        Self { pid: facts.pid, has_ended, is_elsewhere, socket: facts.socket() }
+    pub(crate) fn of(info: &OwnerInfo) -> Self {
+        let is_elsewhere = info.is_elsewhere(namespace().as_deref());
+        let has_ended = !is_elsewhere && info.pid.is_some_and(has_ended);
+        Self { pid: info.pid, has_ended, is_elsewhere, socket: info.socket() }
     }
 
-    /// The owner of a file that is held, as the lock beside it says.
+    /// Returns the owner of a locked file, as the lock file beside it describes it.
     pub(crate) fn beside(path: &Path) -> Self {
-        facts(path).as_ref().map(Self::of).unwrap_or_default()
+        read_info(path).as_ref().map(Self::of).unwrap_or_default()
     }
 
-    /// The error of a file that this owner has.
+    /// Returns the error for a file that this owner has open.
     pub(crate) fn in_use(self, path: &Path) -> Error {
         let Self { pid, has_ended, is_elsewhere, socket } = self;
         let holders = if has_ended { holders(path) } else { Vec::new() };
@@ -54,33 +56,33 @@ impl Owner {
     }
 }
 
-/// The file that was accepted at a path last.
+/// Returns the file that was last accepted at a path.
 pub(crate) fn accepted(path: &Path) -> Option<Accepted> {
-    facts(path)?.accepted()
+    read_info(path)?.accepted()
 }
 
-/// What stands beside a cache file of its owner, or of one that was killed.
-fn facts(path: &Path) -> Option<OwnerInfo> {
+/// Reads the lock file beside a cache file. Its owner may still run, or may have been killed.
+fn read_info(path: &Path) -> Option<OwnerInfo> {
     OwnerInfo::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
-/// The namespace of process ids that this process is in, by its number; none where there is no such thing.
+/// Returns the number of this process's namespace of process ids; none where the system has no such
+/// namespaces.
 pub(crate) fn namespace() -> Option<String> {
     let target = rustix::fs::readlink("/proc/self/ns/pid", Vec::new()).ok()?;
     let number = target.to_str().ok()?.strip_prefix("pid:[")?.strip_suffix(']')?;
     Some(number.to_owned())
 }
 
-/// Whether no process of this id runs. One that has ended and was not waited for has closed its files, and
-/// counts as ended.
+/// Returns whether no process with this id runs. A zombie has closed its files, so it counts as ended.
 pub(crate) fn has_ended(pid: u32) -> bool {
     let Some(id) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return true };
     rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
 }
 
-/// Its state stands behind its name, which is in brackets and may hold brackets itself; its threads are
-/// seventeen words later (`proc_pid_stat(5)`). A process whose first thread has ended looks like a zombie,
-/// for as long as others run.
+/// Reads the state, which follows the name of the process, and the number of threads, seventeen words later
+/// (`proc_pid_stat(5)`). The name stands in brackets and may itself contain brackets. A process whose first
+/// thread has ended looks like a zombie while other threads run.
 #[cfg(target_os = "linux")]
 fn is_zombie(pid: u32) -> bool {
     let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
@@ -95,13 +97,13 @@ fn is_zombie(_: u32) -> bool {
     false
 }
 
-/// Whether the owner's lock beside a cache file is held.
+/// Returns whether the owner's lock beside a cache file is held.
 #[cfg(target_os = "linux")]
 pub(crate) fn holds_lock(path: &Path) -> bool {
     use crate::sys::volume::Volume;
     let Ok(Some(lock)) = OsVolume.metadata(&beside(path, LOCK)) else { return false };
     let Ok(list) = OsVolume::read_beside(Path::new("/proc/locks"), MAX_LOCKS) else { return false };
-    let owner = facts(path).and_then(|facts| facts.pid);
+    let owner = read_info(path).and_then(|info| info.pid);
     String::from_utf8_lossy(&list).lines().any(|line| is_lock_of(line, lock.identity.1, owner))
 }
 
@@ -110,9 +112,8 @@ pub(crate) fn holds_lock(_: &Path) -> bool {
     false
 }
 
-/// Whether a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF` is of the owner's lock.
-/// Devices are numbered otherwise by some file systems, so the process that the lock names is compared in
-/// their place.
+/// Returns whether a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF` describes the owner's
+/// lock. Some file systems number devices differently, so the process id is compared and the device is not.
 #[cfg(target_os = "linux")]
 fn is_lock_of(line: &str, inode: u64, owner: Option<u32>) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn a_process_has_ended_before_it_was_waited_for() {
         assert!(!has_ended(std::process::id()));
-        // Nobody waits for it until the end of the test.
+        // The child stays a zombie until the test waits for it at the end.
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         assert!(!has_ended(child.id()));
         child.kill().unwrap();

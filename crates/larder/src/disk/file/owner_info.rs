@@ -1,4 +1,4 @@
-//! What an owner says of itself in `<path>.lock`, and what a file of that name must be to be ours.
+//! The content of `<path>.lock`, by which the file is also recognized as ours.
 //!
 //! ```text
 //! 4711
@@ -10,21 +10,21 @@
 //! socket=/run/shop/larder.sock
 //! ```
 //!
-//! The first line is the process id; then come lines `name=value` in printable ASCII, of which a reader
-//! passes over those that it does not know. The first version wrote the process id alone. In a lock that
-//! nobody holds the first line is empty, unless its owner ended without closing the cache. The lines of the
-//! file that was accepted last, its identity and which file it is ([`super::evidence`]), stay.
+//! The first line is the process id. Lines `name=value` in printable ASCII follow; a reader ignores those
+//! that it does not know. The first version wrote the process id only. When no process holds the lock, the
+//! first line is empty, unless the owner ended without closing the cache. The lines `file` and `place`
+//! describe the file that was accepted last ([`super::evidence`]). They stay when the owner leaves.
 //!
-//! The line `pid_namespace` says in which namespace of process ids (Linux) the first line is one: in a
-//! container it is another than outside, and there the number may be nobody's, or another process's.
+//! The line `pid_namespace` names the namespace of process ids (Linux) of the first line. A container has its
+//! own namespace: outside it, the same number may belong to no process or to another one.
 //!
-//! The line `socket` names the control socket of the owner, as an absolute path; each byte that is not
-//! printable ASCII, and each `%`, is written as `%XX`. It is written with the lock, before the socket listens,
-//! and goes with the owner. So a reader that finds it may still find no socket there, or after a crash that of
-//! another process: it asks who answers, as `control::Client::connect_to_owner` does.
+//! The line `socket` is the absolute path of the owner's control socket. Each byte that is not printable
+//! ASCII, and each `%`, is written as `%XX`. The line is written when the lock is taken, before the socket
+//! listens, and removed when the owner leaves. So a reader may find no socket there yet or, after a crash,
+//! the socket of another process. It therefore asks who answers, as `control::Client::connect_to_owner` does.
 //!
-//! Whatever is not of this form is somebody else's file, such as a `Cargo.lock` beside a cache called
-//! `Cargo`. What a crash made of ours still is: it may end in the middle of a line, and in zeros.
+//! A file that is not of this form is not ours, such as a `Cargo.lock` beside a cache called `Cargo`. What a
+//! crash leaves of our file is of this form: it may end in the middle of a line, and in zeros.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -33,53 +33,53 @@ use super::evidence::{Accepted, FilePlace};
 use crate::disk::store::identity::FileIdentity;
 use crate::units::Timestamp;
 
-/// The lines of the file that was accepted.
+/// Names of the lines that describe the accepted file.
 const FILE: &str = "file";
 const PLACE: &str = "place";
-/// The line of the namespace that the process id is of.
+/// Name of the line with the namespace of the process id.
 const PID_NAMESPACE: &str = "pid_namespace";
-/// The line of the control socket.
+/// Name of the line with the control socket.
 const SOCKET: &str = "socket";
 
-/// The most bytes that are read of a lock, and written to one.
+/// Maximum number of bytes that are read from a lock file, and written to one.
 pub(crate) const MAX_LEN: usize = 4096;
-/// The most lines after the process id.
+/// Maximum number of lines after the process id.
 const MAX_LINES: usize = 16;
-/// The most digits of a process id.
+/// Maximum number of digits of a process id.
 const MAX_PID_LEN: usize = 20;
 
-/// What an owner says of itself.
+/// The content of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct OwnerInfo {
-    /// None in a lock that nobody holds.
+    /// None if no process holds the lock.
     pub(crate) pid: Option<u32>,
     lines: Vec<(String, String)>,
 }
 
 impl OwnerInfo {
-    /// What this process says.
+    /// Returns the content that this process writes.
     pub(crate) fn own(format: u32, started: Timestamp) -> Self {
-        let mut facts = Self { pid: Some(std::process::id()), lines: Vec::new() };
-        facts.set("format", &format.to_string());
-        facts.set("started", &started.as_millis().to_string());
-        facts
+        let mut info = Self { pid: Some(std::process::id()), lines: Vec::new() };
+        info.set("format", &format.to_string());
+        info.set("started", &started.as_millis().to_string());
+        info
     }
 
-    /// Adds a line. One that a lock can't have is left out: it is told for people and tools alone.
+    /// Adds a line. A line that a lock file can't contain is omitted: lines only inform people and tools.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         if is_name(name) && is_printable(value) && self.lines.len() < MAX_LINES {
             self.lines.push((name.to_owned(), value.to_owned()));
         }
     }
 
-    /// The file that was accepted last; none if that is not told.
+    /// Returns the file that was accepted last; none if the lock file does not name it.
     pub(crate) fn accepted(&self) -> Option<Accepted> {
         let digits = self.get(FILE).filter(|digits| digits.len() == 2 * FileIdentity::LEN)?;
         let identity = FileIdentity::from_bytes(u128::from_str_radix(digits, 16).ok()?.to_be_bytes());
         Some(Accepted { identity, place: self.get(PLACE).and_then(FilePlace::read) })
     }
 
-    /// Says which file was accepted.
+    /// Sets the file that was accepted last.
     pub(crate) fn set_accepted(&mut self, accepted: &Accepted) {
         self.lines.retain(|(name, _)| name != FILE && name != PLACE);
         self.set(FILE, &accepted.identity.to_string());
@@ -88,32 +88,32 @@ impl OwnerInfo {
         }
     }
 
-    /// Says in which namespace this process has its id.
+    /// Sets the namespace in which this process has its id.
     pub(crate) fn set_namespace(&mut self, namespace: Option<&str>) {
         if let Some(namespace) = namespace {
             self.set(PID_NAMESPACE, namespace);
         }
     }
 
-    /// Returns whether the process id is of another namespace than this one. A lock without that line is of
-    /// an earlier version: it is not known, and the answer is no.
+    /// Returns whether the process id belongs to another namespace than this one. A lock file of an earlier
+    /// version has no such line, and the answer is no.
     pub(crate) fn is_elsewhere(&self, own: Option<&str>) -> bool {
         self.get(PID_NAMESPACE).zip(own).is_some_and(|(told, own)| told != own)
     }
 
-    /// Names the control socket of this owner, by an absolute path.
+    /// Sets the control socket of this owner, an absolute path.
     pub(crate) fn set_socket(&mut self, path: &Path) {
         self.lines.retain(|(name, _)| name != SOCKET);
         self.set(SOCKET, &escaped(path));
     }
 
-    /// Returns the control socket that the owner names.
+    /// Returns the control socket that the lock file names.
     pub(crate) fn socket(&self) -> Option<PathBuf> {
         let path = unescaped(self.get(SOCKET)?)?;
         path.is_absolute().then_some(path)
     }
 
-    /// What stays when its owner has left.
+    /// Returns the content that stays when the owner leaves.
     pub(crate) fn left(&self) -> Self {
         let mut left = Self::default();
         if let Some(accepted) = self.accepted() {
@@ -122,7 +122,7 @@ impl OwnerInfo {
         left
     }
 
-    /// The value of a line.
+    /// Returns the value of a line.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.lines.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -142,8 +142,8 @@ impl OwnerInfo {
         text.into_bytes()
     }
 
-    /// What these bytes say; none if they are no lock of larder's. They are all of the file, or one more than
-    /// [`MAX_LEN`].
+    /// Parses a lock file; none if it is not larder's. The bytes are the whole file, or the first [`MAX_LEN`]
+    /// and one more.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let text = std::str::from_utf8(bytes.get(..end)?).ok().filter(|_| bytes.len() <= MAX_LEN)?;
@@ -152,23 +152,23 @@ impl OwnerInfo {
         if first.len() > MAX_PID_LEN || !first.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let mut facts = Self { pid: first.parse().ok(), lines: Vec::new() };
+        let mut info = Self { pid: first.parse().ok(), lines: Vec::new() };
         for line in lines {
             let Some(whole) = line.strip_suffix('\n') else {
-                // Cut off: it says nothing.
-                return is_printable(line).then_some(facts);
+                // The line was cut off, so it is ignored.
+                return is_printable(line).then_some(info);
             };
             let (name, value) = whole.split_once('=')?;
-            if !is_name(name) || !is_printable(value) || facts.lines.len() == MAX_LINES {
+            if !is_name(name) || !is_printable(value) || info.lines.len() == MAX_LINES {
                 return None;
             }
-            facts.lines.push((name.to_owned(), value.to_owned()));
+            info.lines.push((name.to_owned(), value.to_owned()));
         }
-        Some(facts)
+        Some(info)
     }
 }
 
-/// A path in printable ASCII.
+/// Returns a path in printable ASCII.
 fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -182,7 +182,7 @@ fn escaped(path: &Path) -> String {
     text
 }
 
-/// The path that [`escaped`] wrote; none for a text that it can't have written.
+/// Returns the path that [`escaped`] wrote; none for a text that [`escaped`] never writes.
 fn unescaped(text: &str) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -232,23 +232,23 @@ mod tests {
 
     #[test]
     fn the_bytes_are_pinned() {
-        let facts = OwnerInfo::own(2, Timestamp::from_millis(1_767_225_600_000));
+        let info = OwnerInfo::own(2, Timestamp::from_millis(1_767_225_600_000));
         let pid = std::process::id();
         let text = format!("{pid}\nformat=2\nstarted=1767225600000\n");
-        assert_eq!(String::from_utf8(facts.to_bytes()).unwrap(), text);
-        assert_eq!(OwnerInfo::read(text.as_bytes()), Some(facts));
+        assert_eq!(String::from_utf8(info.to_bytes()).unwrap(), text);
+        assert_eq!(OwnerInfo::read(text.as_bytes()), Some(info));
     }
 
     #[test]
     fn what_is_left_names_the_file_and_no_owner() {
-        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
-        assert_eq!((facts.accepted(), facts.left().to_bytes()), (None, vec![]));
+        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        assert_eq!((info.accepted(), info.left().to_bytes()), (None, vec![]));
         let text = "\nfile=000102030405060708090a0b0c0d0e0f\nplace=66:7:8\n";
         let identity = FileIdentity::from_bytes(std::array::from_fn(|at| u8::try_from(at).unwrap()));
         let accepted = Accepted { identity, place: FilePlace::read("66:7:8") };
-        facts.set_accepted(&accepted);
-        facts.set_accepted(&accepted);
-        assert_eq!(String::from_utf8(facts.left().to_bytes()).unwrap(), text);
+        info.set_accepted(&accepted);
+        info.set_accepted(&accepted);
+        assert_eq!(String::from_utf8(info.left().to_bytes()).unwrap(), text);
         let read = OwnerInfo::read(text.as_bytes()).unwrap();
         assert_eq!((read.pid, read.accepted()), (None, Some(accepted)));
         for len in 0..text.len() {
@@ -262,34 +262,34 @@ mod tests {
     #[test]
     fn a_socket_is_named_in_printable_ascii_and_goes_with_its_owner() {
         use std::os::unix::ffi::OsStrExt;
-        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
-        assert_eq!(facts.socket(), None);
+        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        assert_eq!(info.socket(), None);
         for (path, line) in [
             (&b"/run/shop/larder.sock"[..], "/run/shop/larder.sock"),
             (b"/run/two words/100%.sock", "/run/two words/100%25.sock"),
             (b"/run/\xC3\xBC\n\xFF=.sock", "/run/%C3%BC%0A%FF=.sock"),
         ] {
             let path = Path::new(std::ffi::OsStr::from_bytes(path));
-            facts.set_socket(path);
-            assert_eq!(facts.get(SOCKET), Some(line));
-            let read = OwnerInfo::read(&facts.to_bytes()).unwrap();
+            info.set_socket(path);
+            assert_eq!(info.get(SOCKET), Some(line));
+            let read = OwnerInfo::read(&info.to_bytes()).unwrap();
             assert_eq!(read.socket().as_deref(), Some(path));
         }
-        assert_eq!(facts.left().socket(), None);
+        assert_eq!(info.left().socket(), None);
         for planted in ["", "a.sock", "/a%", "/a%4", "/a%zz", "/a%+1", "/a%00", "/a%\u{e4}"] {
-            let facts = OwnerInfo { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
-            assert_eq!(facts.socket(), None, "{planted:?}");
+            let info = OwnerInfo { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
+            assert_eq!(info.socket(), None, "{planted:?}");
         }
     }
 
     #[test]
     fn an_owner_of_another_namespace_is_known_as_one() {
-        let mut facts = OwnerInfo::own(2, Timestamp::from_millis(1));
-        assert!(!facts.is_elsewhere(Some("1")), "an earlier version says nothing");
-        facts.set_namespace(None);
-        assert!(!facts.is_elsewhere(Some("1")));
-        facts.set_namespace(Some("4026531836"));
-        let read = OwnerInfo::read(&facts.to_bytes()).unwrap();
+        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        assert!(!info.is_elsewhere(Some("1")), "an earlier version says nothing");
+        info.set_namespace(None);
+        assert!(!info.is_elsewhere(Some("1")));
+        info.set_namespace(Some("4026531836"));
+        let read = OwnerInfo::read(&info.to_bytes()).unwrap();
         assert!(!read.is_elsewhere(Some("4026531836")) && read.is_elsewhere(Some("4026532200")));
         assert!(!read.is_elsewhere(None), "this process does not know its own");
     }
@@ -346,14 +346,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_set_is_read(lines in proptest::collection::vec(("[a-z_A]{0,9}", "[ -~ü\n]{0,600}"), 0..20)) {
-            let mut facts = OwnerInfo { pid: Some(7), lines: vec![] };
+            let mut info = OwnerInfo { pid: Some(7), lines: vec![] };
             for (name, value) in &lines {
-                facts.set(name, value);
+                info.set(name, value);
             }
-            let bytes = facts.to_bytes();
+            let bytes = info.to_bytes();
             prop_assert!(bytes.len() <= MAX_LEN);
             let read = OwnerInfo::read(&bytes).unwrap();
-            prop_assert!(read.lines.iter().all(|line| facts.lines.contains(line)) && read.pid == Some(7));
+            prop_assert!(read.lines.iter().all(|line| info.lines.contains(line)) && read.pid == Some(7));
         }
     }
 }

@@ -1,33 +1,35 @@
-//! A file at one moment, read by whoever wants to know what is in it: its owner need not be asked, and may be
-//! at work.
+//! A snapshot of a file at one moment, for tools. The owner is not asked, and may be at work.
 //!
-//! Nothing is written, repaired or locked away from anybody:
+//! Reading never writes, repairs or locks anything:
 //!
-//! 1. The file is opened read-only, in redb's single-writer mode. What is read is one transaction, so it is
-//!    what one commit left.
-//! 2. A file that was left by a crash can't be read so. It is repaired in an [`Overlay`] that keeps writes in
-//!    memory, from the header that it has now. An owner that opens the file meanwhile takes no page of that
-//!    state into use before its first commit, and that changes the header: after each reading the header is
-//!    compared, and what was read is thrown away if it is another.
+//! 1. The file is opened read-only, in redb's single-writer mode. One transaction is read, so the snapshot
+//!    shows what one commit left.
+//! 2. A file that a crash left can't be read that way. It is repaired in an [`Overlay`] that keeps writes in
+//!    memory, starting from the current header. An owner that opens the file meanwhile reuses no page of that
+//!    state before its first commit, and that commit changes the header. So the header is compared after each
+//!    read, and what was read is discarded if the header has changed.
 //!
-//! A transaction keeps the owner from reusing pages: who looks for long makes the file grow.
+//! An open transaction keeps the owner from reusing pages, so a long read makes the file grow.
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
-use super::pages::{Pages, verify_pages};
-use crate::disk::file::files::{PathState, io_error};
-use crate::disk::file::open::{REDB_MAGIC, builder, foreign};
+use super::page_check::{PageCheck, check_pages};
+use super::redb_file::{header_at, len, open_redb};
+use crate::disk::file::error_translation::{FileAction, error_of, shows_larder};
+use crate::disk::file::io_error::{foreign, io_error};
 use crate::disk::file::overlay::Overlay;
+use crate::disk::file::owner;
 use crate::disk::file::owner::Owner;
-use crate::disk::file::{evidence, files, owner};
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::builder;
 use crate::disk::store::expiry;
 use crate::disk::store::file_format::FileFormat;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
-use crate::disk::store::redb_store::Store;
+use crate::disk::store::metadata::{catalog_at, cumulative_at};
+use crate::disk::store::redb_header::{HEADER_LEN, is_open_for_writing};
 use crate::disk::store::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
@@ -38,35 +40,28 @@ use crate::sys::volume::os::OsVolume;
 use crate::units::Timestamp;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// Redb's header, with its two commit slots, stands within the first bytes of a file (its design document,
-/// "Database file format").
-pub(crate) const HEADER_LEN: usize = 320;
-/// How often a file is looked at that is held, or changes, and seems to have been left by a crash: for some
-/// tens of milliseconds, as a commit may take.
+/// How often a file is examined again that is locked or changes, and looks as if a crash had left it. This
+/// takes some tens of milliseconds, as a commit may.
 const ATTEMPTS: usize = 200;
-/// Where the header says whether a writer has the file open, or left it without closing it.
-const FLAGS_AT: usize = REDB_MAGIC.len();
-const OPEN_FOR_WRITING: u8 = 2;
-
-/// Who has the file.
+/// Whether a process has the file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// A process.
+    /// A process has it open.
     Owned(Owner),
-    /// Nobody; it was closed.
+    /// No process has it open, and it was closed.
     Closed,
-    /// Nobody; its last owner ended without closing it.
+    /// No process has it open. Its last owner ended without closing it.
     Crashed,
 }
 
-/// What is known of the file besides its entries.
+/// The file without its entries.
 #[derive(Debug, Clone)]
 pub(crate) struct FileContents {
     pub(crate) path: PathBuf,
     pub(crate) len: u64,
     pub(crate) condition: Condition,
     pub(crate) catalog: Catalog,
-    pub(crate) lifetime: Option<CumulativeStats>,
+    pub(crate) cumulative: Option<CumulativeStats>,
 }
 
 /// A row of the table of entries.
@@ -74,13 +69,13 @@ pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
 /// A file at one moment.
 pub(crate) struct FileSnapshot {
-    // The tables before what they are of: fields are dropped in this order.
+    // Declared before the database, because fields drop in declaration order.
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     expiry: Guarded<ReadOnlyTable<&'static [u8], ()>>,
     _source: Source,
-    /// The header that a crash left, while the file is read through an overlay.
+    /// The header that a crash left; set while the file is read through an overlay.
     frozen: Option<Vec<u8>>,
-    pub(crate) facts: FileContents,
+    pub(crate) contents: FileContents,
 }
 
 enum Source {
@@ -90,20 +85,20 @@ enum Source {
 
 impl std::fmt::Debug for FileSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileSnapshot").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("FileSnapshot").field("contents", &self.contents).finish_non_exhaustive()
     }
 }
 
 impl FileSnapshot {
     /// Opens a file as it stands.
     ///
-    /// A file that a crash left is read through an overlay, which is right for as long as no process writes to
-    /// the file. There are moments at which a file in use can't be told from that: one whose lock is held, or
-    /// that changes meanwhile, is looked at again.
+    /// A file that a crash left is read through an overlay. That is correct as long as no process writes the
+    /// file. At some moments a file in use looks the same. So a file that is locked, or that changes
+    /// meanwhile, is examined again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         for attempt in 1..=ATTEMPTS {
-            if let Some(look) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
-                return Ok(look);
+            if let Some(snapshot) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
+                return Ok(snapshot);
             }
             thread::yield_now();
         }
@@ -116,37 +111,38 @@ impl FileSnapshot {
             guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
-            // Held by a process that has not opened it yet, or by a fork of one that has ended, it stays so.
-            Err(fault) if fault.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
+            // A process that has not opened the file yet may hold the lock. If a fork of an owner that has
+            // ended holds it, the state persists.
+            Err(error) if error.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
                 Ok(None)
             }
-            Err(fault) if fault.kind == StoreErrorKind::Unrepaired => {
+            Err(error) if error.kind == StoreErrorKind::Unrepaired => {
                 let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
-                let look = Self::repaired(path, file, start.clone());
-                // Whatever was read of a file that has changed, an error too, is of no commit.
-                if header(path)? == start { look.map(Some) } else { Ok(None) }
+                let snapshot = Self::repaired(path, file, start.clone());
+                // If the file has changed, what was read belongs to no commit. That includes an error.
+                if header_at(path)? == start { snapshot.map(Some) } else { Ok(None) }
             }
-            Err(fault) => Err(refused(path, &file, fault)),
+            Err(error) => Err(refused(path, error)),
         }
     }
 
     fn shared(path: &Path, file: &VolumeFile, db: Guarded<ReadOnlyDatabase>) -> Result<Self, Error> {
         let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
-        // The file could be opened, so that whoever has it open for writing is alive.
-        let is_open = start.get(FLAGS_AT).is_some_and(|flags| flags & OPEN_FOR_WRITING != 0);
+        // Opening succeeded, so a process that has the file open for writing is alive.
+        let is_open = is_open_for_writing(&start);
         let condition = if is_open || owner::holds_lock(path) {
             Condition::Owned(Owner::beside(path))
         } else {
             Condition::Closed
         };
-        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, file, fault))?;
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|error| refused(path, error))?;
         let txn = Guarded::new(txn);
         let format = format(path, file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, file, fault))?;
-        let facts =
-            FileContents { path: path.to_owned(), len: len(path, file)?, condition, catalog, lifetime };
-        Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, facts })
+        let (catalog, cumulative, entries, expiry) = read.map_err(|error| refused(path, error))?;
+        let contents =
+            FileContents { path: path.to_owned(), len: len(path, file)?, condition, catalog, cumulative };
+        Ok(Self { entries, expiry, _source: Source::Shared { _db: db }, frozen: None, contents })
     }
 
     fn repaired(path: &Path, file: VolumeFile, start: Vec<u8>) -> Result<Self, Error> {
@@ -155,26 +151,26 @@ impl FileSnapshot {
         let overlay = Overlay::frozen(file, len, &start).map_err(failed)?;
         let file = OsVolume::open_to_read(path).map_err(failed)?;
         let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
-        let db = Guarded::new(db.map_err(|fault| refused(path, &file, fault))?);
-        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|fault| refused(path, &file, fault))?;
+        let db = Guarded::new(db.map_err(|error| refused(path, error))?);
+        let txn = guarded(|| Ok(db.begin_read()?)).map_err(|error| refused(path, error))?;
         let txn = Guarded::new(txn);
         let format = format(path, &file, FileFormat::at(&txn))?;
         let read = tables(&txn, format);
-        let (catalog, lifetime, entries, expiry) = read.map_err(|fault| refused(path, &file, fault))?;
+        let (catalog, cumulative, entries, expiry) = read.map_err(|error| refused(path, error))?;
         let condition =
             if owner::holds_lock(path) { Condition::Owned(Owner::beside(path)) } else { Condition::Crashed };
-        let facts = FileContents { path: path.to_owned(), len, condition, catalog, lifetime };
-        Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), facts })
+        let contents = FileContents { path: path.to_owned(), len, condition, catalog, cumulative };
+        Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), contents })
     }
 
-    /// Rows in the order of their keys: those that start with `prefix`, after a key, up to so many, and no
-    /// further once they have so many bytes.
+    /// Returns the rows whose keys start with `prefix`, in order, after a key: at most `max_rows`, and no
+    /// more once they have `max_bytes`.
     pub(crate) fn rows(
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
-        most: usize,
-        most_bytes: usize,
+        max_rows: usize,
+        max_bytes: usize,
     ) -> Result<Vec<Row>, Error> {
         self.refuse_if_forked()?;
         let end = after_prefix(prefix);
@@ -183,7 +179,7 @@ impl FileSnapshot {
         let rows = guarded(|| {
             let (mut rows, mut bytes) = (Vec::new(), 0);
             for row in self.entries.range_owned::<&[u8]>((start, end))? {
-                if rows.len() == most || bytes >= most_bytes {
+                if rows.len() == max_rows || bytes >= max_bytes {
                     break;
                 }
                 let (key, record) = row?;
@@ -193,20 +189,20 @@ impl FileSnapshot {
             Ok(rows)
         });
         let rows: Vec<Row> = self.believed(rows)?;
-        // On a damaged page they may be in any order, and whoever asks for those after the last would never
-        // come to an end.
+        // On a damaged page the keys may be in any order. A caller that asks for the keys after the last one
+        // would never reach an end.
         let is_ordered = rows.is_sorted_by(|(one, _), (next, _)| one < next)
             && rows.first().zip(after).is_none_or(|((first, _), after)| first.as_slice() > after);
         if is_ordered { Ok(rows) } else { self.believed(Err(StoreError::damage("keys are out of order"))) }
     }
 
-    /// The record of a whole key.
+    /// Returns the record of a whole key.
     pub(crate) fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.refuse_if_forked()?;
         self.believed(guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec()))))
     }
 
-    /// How many entries of each keyspace the sweeper may delete at a time.
+    /// Returns how many entries of each keyspace are due for the sweeper.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
         self.refuse_if_forked()?;
         let counted = guarded(|| {
@@ -228,13 +224,10 @@ impl FileSnapshot {
         Ok(self.believed(counted)?.into_iter().collect())
     }
 
-    /// What was read, unless the file that it was read from is no longer the one that was frozen.
+    /// Returns what was read, unless the frozen file has changed.
     fn believed<T>(&self, read: Result<T, StoreError>) -> Result<T, Error> {
         self.refuse_if_changed()?;
-        read.map_err(|fault| match OsVolume::open_to_read(&self.facts.path) {
-            Ok(file) => refused(&self.facts.path, &file, fault),
-            Err(error) => io_error("read", &self.facts.path, error),
-        })
+        read.map_err(|error| refused(&self.contents.path, error))
     }
 
     fn refuse_if_forked(&self) -> Result<(), Error> {
@@ -243,15 +236,9 @@ impl FileSnapshot {
 
     fn refuse_if_changed(&self) -> Result<(), Error> {
         let Some(frozen) = &self.frozen else { return Ok(()) };
-        let path = &self.facts.path;
-        if header(path)? == *frozen { Ok(()) } else { Err(changed(path)) }
+        let path = &self.contents.path;
+        if header_at(path)? == *frozen { Ok(()) } else { Err(changed(path)) }
     }
-}
-
-/// The header of the file that stands at a path now.
-fn header(path: &Path) -> Result<Vec<u8>, Error> {
-    let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
-    start.map_err(|error| io_error("read", path, error))
 }
 
 fn changed(path: &Path) -> Error {
@@ -267,48 +254,23 @@ type Tables = (
 );
 
 fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, StoreError> {
-    let catalog = Store::known_at(txn, format, None)?;
+    let catalog = catalog_at(txn, format, None)?;
     let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
     let expiry = guarded(|| Ok(txn.open_table(EXPIRY)?))?;
-    Ok((catalog, Store::lifetime_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
+    Ok((catalog, cumulative_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
 }
 
-fn len(path: &Path, file: &VolumeFile) -> Result<u64, Error> {
-    redb::StorageBackend::len(file).map_err(|error| io_error("read", path, error))
-}
-
-/// Opens a file that begins as redb's do, to be read.
-pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
-    match files::standing(&OsVolume, path)? {
-        PathState::Nothing => return Err(Error::Missing { path: path.to_owned() }),
-        PathState::Empty => return Err(foreign(path, "it is empty: no cache has been opened on it yet")),
-        PathState::File { .. } => {}
-    }
-    let opened = OsVolume::open_to_read(path).and_then(|file| Ok((file.start(REDB_MAGIC.len())?, file)));
-    match opened {
-        Ok((magic, file)) if magic == REDB_MAGIC => Ok(file),
-        Ok((_, file)) if shows_larder(path, &file) => {
-            Err(Error::Damaged { path: path.to_owned(), cause: "its beginning was overwritten".to_owned() })
-        }
-        Ok(_) => Err(foreign(path, "it is not a redb database")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::Missing { path: path.to_owned() })
-        }
-        Err(error) => Err(io_error("open", path, error)),
-    }
-}
-
-/// The format, if it is one that this version reads.
+/// Returns the version of the format, if this version of larder supports it.
 fn format(
     path: &Path,
     file: &VolumeFile,
     found: Result<Option<FileFormat>, StoreError>,
 ) -> Result<u32, Error> {
-    match found.map_err(|fault| refused(path, file, fault))? {
-        Some(found) => found.catalog(path),
-        // Damage to the list of tables looks like this too.
-        None => match verify_pages(path)? {
-            Pages::Damaged(cause) if shows_larder(path, file) => {
+    match found.map_err(|error| refused(path, error))? {
+        Some(found) => found.supported_version(path),
+        // A damaged list of tables can look like a database without our tables.
+        None => match check_pages(path)? {
+            PageCheck::Damaged(cause) if shows_larder(path, file) => {
                 Err(Error::Damaged { path: path.to_owned(), cause })
             }
             _ => Err(foreign(path, "it is a redb database without larder's tables")),
@@ -316,29 +278,6 @@ fn format(
     }
 }
 
-/// Whether a cache would take a damaged file for its own.
-fn shows_larder(path: &Path, file: &VolumeFile) -> bool {
-    evidence::is_ours(&OsVolume, path, file, owner::accepted(path).as_ref()).unwrap_or(false)
-}
-
-/// The error of a fault.
-pub(crate) fn refused(path: &Path, file: &VolumeFile, fault: StoreError) -> Error {
-    match fault.kind {
-        StoreErrorKind::Damage if shows_larder(path, file) => {
-            Error::Damaged { path: path.to_owned(), cause: fault.cause }
-        }
-        StoreErrorKind::Damage => {
-            foreign(path, format!("it is a damaged redb database ({fault}) with no sign of larder in it"))
-        }
-        StoreErrorKind::Locked => Owner::beside(path).in_use(path),
-        StoreErrorKind::Denied => {
-            io_error("read", path, std::io::Error::new(std::io::ErrorKind::PermissionDenied, fault.cause))
-        }
-        StoreErrorKind::Unrepaired
-        | StoreErrorKind::Io
-        | StoreErrorKind::Full
-        | StoreErrorKind::TooLarge
-        | StoreErrorKind::Displaced
-        | StoreErrorKind::Removed => Error::Io { action: "read", path: path.to_owned(), cause: fault.cause },
-    }
+fn refused(path: &Path, error: StoreError) -> Error {
+    error_of(FileAction::Read, path, error)
 }

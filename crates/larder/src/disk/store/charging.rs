@@ -1,29 +1,30 @@
-//! What an entry is charged for: the bytes that it takes in the file.
+//! The charge of an entry: the bytes that it takes in the file.
 //!
-//! How these are counted follows from what is bounded. Where the file system tells the blocks of a file, an
-//! entry is charged for the blocks that it takes; elsewhere the file's length is bounded, by the rule of all
-//! files before. A file says by which rule its sums were made (`"charging"` in its metadata), and one that
-//! comes to a place of the other kind is counted anew when it is opened: one pass over its entries.
+//! The charge depends on which size of the file is bounded. If the file system reports the blocks of a file,
+//! an entry is charged for the blocks that it takes. Otherwise the length of the file is bounded, and the
+//! rule is that of all earlier files. The file names the rule of its sums (`"charging"` in its metadata). A
+//! file that is moved to a place with the other rule is recounted when it is opened, in one pass over its
+//! entries.
 
-/// By which rule entries are charged.
+/// The rule by which entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Charging {
-    /// By what they add to the length: whole pages of powers of two. A file without the row of metadata is of
-    /// this kind.
+    /// By the length that they add: whole pages whose sizes are powers of two. A file without the metadata
+    /// row has this rule.
     #[default]
     ByLength,
-    /// By the blocks that they take, with what is left free in the leaves of the tree.
+    /// By the blocks that they take, including the free space in the leaves of the tree.
     ByBlocks,
 }
 
 const BLOCK: u64 = 4096;
-/// Half a page: by length, a larger entry does not share its page with another.
+/// Half a page. When charged by length, a larger entry does not share its page.
 const SHARED_UP_TO: u64 = 2048;
-/// Bytes redb keeps beside a small entry, in its two tables.
+/// Bytes that redb adds to a small entry in each of its two tables.
 const ROW_OVERHEAD: u64 = 16;
 
 impl Charging {
-    /// The number in the metadata.
+    /// Returns the number of the rule in the metadata.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::ByLength => 0,
@@ -35,7 +36,7 @@ impl Charging {
         [Self::ByLength, Self::ByBlocks].into_iter().find(|charging| charging.code() == code)
     }
 
-    /// What an entry is charged for, with its expiry row.
+    /// Returns the charge of an entry, its expiry row included.
     pub(crate) fn charge(self, key_len: usize, record_len: usize) -> u64 {
         let row = (key_len + record_len) as u64 + ROW_OVERHEAD;
         let expiry_row = key_len as u64 + 8 + ROW_OVERHEAD;
@@ -47,8 +48,9 @@ impl Charging {
     }
 }
 
-/// The blocks of a large record. Small ones share a leaf, which stays between half full and full: on average
-/// a quarter of it is free, and the more the larger its rows are. Both were measured (`docs/adr/0009`).
+/// Returns the charge by blocks. A large record takes blocks of its own. Small records share a leaf, which is
+/// between half full and full: on average a quarter of it is free, and more if its rows are larger. Both were
+/// measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
     if row <= SHARED_UP_TO {
         row + row / 4 + row * row / BLOCK
@@ -57,8 +59,8 @@ fn by_blocks(row: u64) -> u64 {
     }
 }
 
-/// The page that an entry's record stands in: several small ones share one, a larger has one of a power of
-/// two.
+/// Returns the size of the page that holds a record. Several small records share a page; a larger record has
+/// a page whose size is a power of two.
 pub(crate) fn page_of(key_len: usize, record_len: usize) -> u64 {
     ((key_len + record_len) as u64 + ROW_OVERHEAD).next_power_of_two().max(BLOCK)
 }

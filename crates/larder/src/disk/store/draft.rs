@@ -1,29 +1,29 @@
-//! What a transaction makes of what is known of a file.
+//! A draft: the changes that a transaction makes to the catalog.
 //!
-//! A draft holds only the rows that differ, so a transaction costs what it changes, however many keyspaces
-//! the file has. It borrows what is known, which therefore can't change before the transaction has succeeded:
+//! A draft holds only the rows that differ. So a transaction costs what it changes, however many keyspaces
+//! the file has. The draft borrows the catalog, which therefore can't change before the transaction has
+//! succeeded:
 //!
-//! 1. [`Draft::of`] borrows what is known.
-//! 2. The transaction notes its changes in the draft, and writes them ([`super::redb_store::metadata::write_draft`]).
-//! 3. The transaction commits. After an error or a panic the draft is dropped, and what is known is as it
-//!    was.
-//! 4. [`Draft::into_changes`] ends the borrow, and [`Catalog::accept`] takes the changes over.
+//! 1. [`Draft::of`] borrows the catalog.
+//! 2. The transaction notes its changes in the draft, and writes them ([`super::metadata::write_draft`]).
+//! 3. The transaction commits. After an error or a panic the draft is dropped, and the catalog is unchanged.
+//! 4. [`Draft::into_changes`] ends the borrow, and [`Catalog::apply`] applies the changes.
 
 use std::collections::BTreeMap;
 
-use super::batch::Deltas;
-use super::catalog::{Catalog, PendingRegistrations, Registration};
+use super::catalog::Catalog;
 use super::charging::Charging;
 use super::file_format::{FEATURES, FORMAT};
 use super::identity::{FileIdentity, Identities};
 use super::keyspace_row::KeyspaceRow;
-use super::keyspace_rows::{Retired, Usage, clamped};
+use super::keyspace_rows::{Retired, Usage, UsageDeltas, clamped};
+use super::registration::Registration;
 use super::tables::CommitState;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::Range;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::units::Timestamp;
 
-/// What is known, with the changes of a transaction that has not succeeded yet.
+/// The catalog, with the changes of a transaction that has not succeeded yet.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     catalog: &'a Catalog,
@@ -32,16 +32,16 @@ pub(crate) struct Draft<'a> {
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: CommitState,
     pub(crate) retired: RetiredDraft<'a>,
-    /// The range removals that are to be pending: a few.
-    pub(crate) ranges: Vec<Range>,
+    /// The range removals that will be pending after the transaction. There are few.
+    pub(crate) ranges: Vec<RangeTombstone>,
     rows: BTreeMap<String, KeyspaceRow>,
-    /// The names of the keyspaces in `rows`, by their numbers.
+    /// The names of the keyspaces in `rows`, by number.
     names: BTreeMap<KeyspaceId, String>,
-    /// By how much the sums of the rows differ.
+    /// The difference that the changed rows make to the sums.
     usage: Usage,
 }
 
-/// What a transaction has changed, once it has succeeded.
+/// The changes of a transaction that has succeeded.
 #[derive(Debug)]
 pub(crate) struct DraftChanges {
     format: u32,
@@ -50,19 +50,19 @@ pub(crate) struct DraftChanges {
     state: CommitState,
     rows: BTreeMap<String, KeyspaceRow>,
     retired: BTreeMap<KeyspaceId, Option<u64>>,
-    ranges: Vec<Range>,
+    ranges: Vec<RangeTombstone>,
 }
 
 /// The retired keyspaces, with the changes of a transaction.
 #[derive(Debug)]
 pub(crate) struct RetiredDraft<'a> {
     catalog: &'a Retired,
-    /// The bytes of those that differ; none of those that are deleted.
+    /// The charged bytes of the keyspaces that differ; none if a keyspace is deleted.
     changed: BTreeMap<KeyspaceId, Option<u64>>,
 }
 
 impl<'a> Draft<'a> {
-    /// Begins without a change.
+    /// Returns a draft without changes.
     pub(crate) fn of(catalog: &'a Catalog) -> Self {
         Self {
             catalog,
@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Returns what is known before the transaction.
+    /// Returns the catalog before the transaction.
     pub(crate) fn before(&self) -> &'a Catalog {
         self.catalog
     }
@@ -102,21 +102,21 @@ impl<'a> Draft<'a> {
             && (self.format, self.identity) == (self.catalog.format, self.catalog.identity)
     }
 
-    /// Ends the draft of a transaction that has succeeded.
+    /// Returns the changes. Called when the transaction has succeeded.
     pub(crate) fn into_changes(self) -> DraftChanges {
         let Self { format, features, identity, state, rows, retired, ranges, .. } = self;
         DraftChanges { format, features, identity, state, rows, retired: retired.changed, ranges }
     }
 
-    /// Returns the row of a name.
+    /// Returns the row of a keyspace.
     pub(crate) fn row(&self, name: &str) -> Option<&KeyspaceRow> {
         self.rows.get(name).or_else(|| self.catalog.keyspaces.get(name))
     }
 
-    /// Returns the name of the keyspace that has a number.
-    fn name_of(&self, id: KeyspaceId) -> Option<&str> {
+    /// Returns the name of the keyspace with this number.
+    pub(super) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
         let name = self.names.get(&id).map(String::as_str).or_else(|| self.catalog.keyspaces.name_of(id))?;
-        // The transaction may have given the name another number.
+        // The transaction may have given the keyspace another number.
         self.row(name).filter(|row| row.id == id).map(|_| name)
     }
 
@@ -131,8 +131,8 @@ impl<'a> Draft<'a> {
         clamped(self.catalog.keyspaces.usage().plus(self.usage).bytes + self.retired.bytes())
     }
 
-    /// Counts the entries that the transaction has written and deleted.
-    pub(crate) fn apply(&mut self, deltas: &Deltas) {
+    /// Adds the entries that the transaction has written, and subtracts those that it has deleted.
+    pub(crate) fn apply(&mut self, deltas: &UsageDeltas) {
         for (&id, &(entries, bytes)) in deltas {
             if let Some(name) = self.name_of(id).map(str::to_owned)
                 && let Some(mut row) = self.row(&name).cloned()
@@ -147,7 +147,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Brings a file of an older format, or without features of this version, to this one.
+    /// Upgrades a file of an older format, or without all features of this version.
     pub(crate) fn upgrade(&mut self, now: Timestamp, identities: Identities) {
         self.features |= FEATURES;
         if self.format < FORMAT {
@@ -156,36 +156,18 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Takes over what was opened and is not in the file yet, whatever of it the file knows already.
-    pub(crate) fn adopt(&mut self, adopted: &PendingRegistrations) {
-        for (wanted, id, registered_at) in adopted.keyspaces.values() {
-            if self.row(&wanted.name).is_none_or(|row| row.id != *id) {
-                self.replace(wanted, *id, *registered_at);
-            }
-            self.number_beyond(*id);
-        }
-        for id in &adopted.retired {
-            if self.name_of(*id).is_none() {
-                if !self.retired.contains_key(*id) {
-                    self.retired.insert(*id, 0);
-                }
-                self.number_beyond(*id);
-            }
-        }
-    }
-
-    fn number_beyond(&mut self, id: KeyspaceId) {
+    pub(super) fn number_beyond(&mut self, id: KeyspaceId) {
         self.state.next_keyspace = self.state.next_keyspace.max(id.number() + 1);
     }
 
-    /// Finds or makes the row of a keyspace. A new version, keys or values of another shape, or values in
-    /// another format begin empty: the old entries are retired under their old number.
+    /// Finds or makes the row of a keyspace. A new version, another shape of keys or values, or another
+    /// format of values begins with an empty keyspace. The old entries are retired under their old number.
     ///
-    /// The schema of a keyspace is that of the definition that made it, so that tools spell its keys as those
-    /// were spelled that are in it. One without a schema (made by hand, or before files kept schemas) takes
-    /// that of the first definition that names one. A definition of another schema changes nothing while it
-    /// finds the keyspace as it wants it: the entries are shared, and stay as they are. When it finds another
-    /// version or shape it makes the keyspace anew, and then the schema is its own.
+    /// The schema of a keyspace is that of the definition that made it, so that tools spell the keys as the
+    /// entries in it were spelled. A keyspace without a schema (made by a tool, or before files kept schemas)
+    /// takes the schema of the first definition that names one. A definition with another schema changes
+    /// nothing if the keyspace is otherwise as it wants: the entries are shared, and the schema stays. If the
+    /// version or shape differs, the keyspace is made anew with the schema of the new definition.
     pub(crate) fn register(
         &mut self,
         wanted: &Registration,
@@ -204,8 +186,14 @@ impl<'a> Draft<'a> {
         (id, self.replace(wanted, id, now))
     }
 
-    /// Gives a keyspace an empty row under a new number. The old number, if there was one, is retired.
-    fn replace(&mut self, wanted: &Registration, id: KeyspaceId, now: Timestamp) -> Option<KeyspaceId> {
+    /// Gives a keyspace an empty row under a new number. Retires the old number, if there was one, and
+    /// returns it.
+    pub(super) fn replace(
+        &mut self,
+        wanted: &Registration,
+        id: KeyspaceId,
+        now: Timestamp,
+    ) -> Option<KeyspaceId> {
         let old = self.row(&wanted.name).map(|old| (old.id, old.bytes, old.retired_versions_with_this(now)));
         let (old, retired_versions) = match old {
             Some((old, bytes, versions)) => (Some((old, bytes)), versions),
@@ -250,11 +238,11 @@ impl RetiredDraft<'_> {
         kept.chain(new.map(|(id, _)| id)).copied()
     }
 
-    fn insert(&mut self, id: KeyspaceId, bytes: u64) {
+    pub(super) fn insert(&mut self, id: KeyspaceId, bytes: u64) {
         self.changed.insert(id, Some(bytes));
     }
 
-    /// Removes a keyspace whose entries are deleted.
+    /// Removes a retired keyspace whose entries are all deleted.
     pub(crate) fn remove(&mut self, id: KeyspaceId) {
         self.changed.insert(id, None);
     }
@@ -273,9 +261,8 @@ impl RetiredDraft<'_> {
 }
 
 impl Catalog {
-    /// Takes over what a transaction has changed that has succeeded. Returns the names of the rows that
-    /// differ.
-    pub(crate) fn accept(&mut self, changes: DraftChanges) -> Vec<String> {
+    /// Applies the changes of a transaction that has succeeded. Returns the names of the changed rows.
+    pub(crate) fn apply(&mut self, changes: DraftChanges) -> Vec<String> {
         let DraftChanges { format, features, identity, state, rows, retired, ranges } = changes;
         (self.format, self.features, self.identity) = (format, features, identity);
         (self.state, self.ranges) = (state, ranges);

@@ -1,8 +1,8 @@
-//! The rows of the expiry table: when each entry may be deleted, in classes of lifetimes.
+//! The rows of the expiry table: when each entry may be deleted, grouped by classes of lifetimes.
 //!
-//! A row begins with the class of its entry's lifetime, which is its logarithm, so the rows of a class stand
-//! in the order of their expiry, which nearly is that in which they were written. Hence the sweeper finds
-//! what is due at the heads of all classes, eviction finds what was written first there too, and neither
+//! A row begins with the class of its entry's lifetime, which is the logarithm of the lifetime. Within a
+//! class, rows are ordered by expiry, which is nearly the order of writing. So the sweeper finds due entries
+//! at the heads of all classes, and eviction finds the entries that were written first there too. Neither
 //! needs a table of its own.
 //!
 //! | offset | size | |
@@ -11,10 +11,10 @@
 //! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit |
 //! | 8 | … | keyspace number 4, key |
 //!
-//! A version without classes wrote delete-after in 8 bytes, of which the first is 0 for the next two million
-//! years: its rows are class 0, and served until their entries are overwritten or gone. What an entry that
-//! has such a row is deleted or overwritten by looks for the row of its class first, and for that one then. A
-//! file that has rows with classes says so by a feature ([`super::file_format`]).
+//! A version without classes wrote delete-after in 8 bytes. The first of them is 0 for the next two million
+//! years, so these rows are of class 0. They stay until their entries are overwritten or deleted. A deletion
+//! or an overwrite first looks for the row with a class, then for the row without one. A file that has rows
+//! with classes says so by a feature ([`super::file_format`]).
 
 use redb::{ReadableTable, StorageError};
 
@@ -23,21 +23,21 @@ use crate::units::Timestamp;
 
 /// The class of rows that were written without one.
 pub(crate) const UNCLASSED: u8 = 0;
-/// What stands in a row for this moment and all that are later.
+/// The time in a row that stands for this moment and all later ones.
 const LAST_MS: u64 = (1 << 56) - 1;
 
-/// The row of an entry.
+/// Returns the row of an entry.
 pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
     row_of(class(header), header.delete_after, key)
 }
 
-/// The row that a version without classes has written of an entry: it wrote every time in full, the end of
-/// time too.
+/// Returns the row that a version without classes wrote for an entry. It wrote every time in full, including
+/// the end of time.
 pub(crate) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
     [&header.delete_after.as_millis().to_be_bytes()[..], key].concat()
 }
 
-/// Whether a row is that of the entry with this header.
+/// Returns whether a row belongs to the entry with this header.
 pub(crate) fn is_own(found: &[u8], header: &Header, key: &[u8]) -> bool {
     found == row(header, key) || found == unclassed(header, key)
 }
@@ -57,32 +57,32 @@ fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Takes a row apart: when its entry may be deleted, and the entry's key. Where the time did not fit, it is
-/// the latest that does, and the entry has the true one ([`is_rounded`]).
+/// Splits a row into the time when its entry may be deleted, and the entry's key. A time that did not fit is
+/// the latest that does; the entry has the true one ([`is_rounded`]).
 pub(crate) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;
     head[0] = 0;
     Some((Timestamp::from_millis(u64::from_be_bytes(head)), key))
 }
 
-/// Whether a row tells an earlier time than that of its entry.
+/// Returns whether the time in a row may be earlier than that of its entry.
 pub(crate) fn is_rounded(row: &[u8]) -> bool {
     split(row).is_some_and(|(at, _)| at.as_millis() == LAST_MS)
 }
 
-/// The end of the rows of a class whose time has come: above every row of this moment, also at the end of
-/// time.
+/// Returns the end of the due rows of a class. It is greater than every row of this moment, even at the end
+/// of time.
 pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
-    // No keyspace on disk has a number that starts so.
+    // No number of a keyspace on disk begins with this byte.
     row_of(class, now, &[u8::MAX])
 }
 
-/// The end of the rows of a class; none of the last.
+/// Returns the end of the rows of a class; none for the last class.
 pub(crate) fn end_of_class(class: u8) -> Option<[u8; 1]> {
     class.checked_add(1).map(|next| [next])
 }
 
-/// The classes that have rows, and the first row of each.
+/// Returns the classes that have rows, and the first row of each.
 pub(crate) fn heads(
     table: &impl ReadableTable<&'static [u8], ()>,
 ) -> Result<Vec<(u8, Vec<u8>)>, StorageError> {
@@ -98,7 +98,7 @@ pub(crate) fn heads(
     Ok(heads)
 }
 
-/// When the earliest entry may be deleted.
+/// Returns when the earliest entry may be deleted.
 pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Option<Timestamp>, StorageError> {
     let heads = heads(table)?;
     Ok(heads.iter().filter_map(|(_, row)| split(row)).map(|(at, _)| at).min())
@@ -142,7 +142,7 @@ mod tests {
             let row = row(&header, &[0, 0, 0, 1, b'k']);
             assert!(is_rounded(&row) && split(&row).unwrap().0 == Timestamp::from_millis(LAST_MS));
             assert!(row < end_of_due(row[0], Timestamp::from_millis(u64::MAX)));
-            // As a version without classes wrote it.
+            // A version without classes wrote this row.
             let old = [&[u8::MAX; 8][..], &[0, 0, 0, 1, b'k']].concat();
             assert!(is_own(&old, &header, &[0, 0, 0, 1, b'k']));
         }

@@ -1,30 +1,31 @@
-//! What a file takes of its disk, against what it may.
+//! The size of a file on its disk, compared with its capacity.
 //!
-//! Where the file system tells the blocks of a file, these are what is bounded, as `du` counts them: a hole
-//! takes none. The length may be twice as much: copies that know no holes, backups and limits on the size of
-//! files go by it. Elsewhere the length is bounded itself.
+//! If the file system reports the blocks of a file, the blocks are bounded, as `du` counts them: a hole takes
+//! none. The length may be twice the capacity. It is bounded too, because copies without holes, backups and
+//! limits on file sizes depend on it. On other file systems only the length is bounded.
 
 use std::io;
 use std::path::Path;
 
 use crate::sys::volume::{FileKind, Volume};
 
-/// What a file takes.
+/// The size of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extent {
     pub(crate) len: u64,
-    /// Bytes of its blocks; none where they can't be told.
+    /// Bytes of the allocated blocks; none if the file system does not report them.
     pub(crate) allocated: Option<u64>,
 }
 
 impl Extent {
-    /// Looks at a file; one that is missing takes nothing.
+    /// Returns the size of a file. A missing file takes nothing.
     pub(crate) fn of(volume: &dyn Volume, path: &Path) -> io::Result<Self> {
-        let seen = volume.metadata(path)?.filter(|seen| seen.kind == FileKind::File);
-        Ok(seen.map_or_else(Self::default, |seen| Self { len: seen.len, allocated: seen.allocated }))
+        let metadata = volume.metadata(path)?.filter(|metadata| metadata.kind == FileKind::File);
+        Ok(metadata
+            .map_or_else(Self::default, |metadata| Self { len: metadata.len, allocated: metadata.allocated }))
     }
 
-    /// Whether it takes more than it may.
+    /// Returns whether the file exceeds its capacity.
     pub(crate) fn exceeds(self, capacity: u64) -> bool {
         match self.allocated {
             Some(allocated) => allocated > capacity || self.len > capacity.saturating_mul(2),
@@ -32,17 +33,17 @@ impl Extent {
         }
     }
 
-    /// By how much the file has grown since it took `before`, as far as that is close to what it may take: in
-    /// the last part of it, one of `parts`.
+    /// Returns by how much the file has grown beyond `before` within the last part of its capacity, which is
+    /// one of `parts` equal parts.
     pub(crate) fn growth_close_to(self, before: Self, capacity: u64, parts: u64) -> u64 {
         let beyond =
-            |taken: u64, before: u64, most: u64| taken.saturating_sub(before.max(most - most / parts));
+            |taken: u64, before: u64, limit: u64| taken.saturating_sub(before.max(limit - limit / parts));
         match (self.allocated, before.allocated) {
             (Some(allocated), before_allocated) => {
                 let blocks = beyond(allocated, before_allocated.unwrap_or(0), capacity);
                 blocks.max(beyond(self.len, before.len, capacity.saturating_mul(2)))
             }
-            // Its length is a power of two: by that the limit is set.
+            // The length is a power of two, and the limit of the charges takes that into account.
             (None, _) => 0,
         }
     }

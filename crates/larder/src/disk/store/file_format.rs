@@ -1,11 +1,11 @@
-//! Which format a file is of, and what it asks of its readers.
+//! The format of a file, and the features that its readers must know.
 //!
-//! A file of a newer format is refused, and so is one that uses a feature that this version does not know: a
-//! feature is what a reader must know to read the file rightly, and costs no format of its own. What a reader
-//! may pass over needs neither: tables, rows of the metadata and fields of keyspaces.
+//! A file of a newer format is refused. So is a file that uses a feature that this version does not know. A
+//! feature is something that a reader must know to read the file correctly; it does not need a new format.
+//! Tables, metadata rows and fields of keyspaces that a reader may ignore need neither.
 //!
 //! A file of an older format is read as it is. The first commit upgrades it, in the same transaction
-//! ([`super::catalog::Catalog::upgrade`]).
+//! ([`super::draft::Draft::upgrade`]).
 
 use std::path::Path;
 
@@ -15,18 +15,19 @@ use super::guard::{Guarded, StoreError, guarded};
 use super::tables::{FEATURES_ROW, FORMAT_ROW, META};
 use crate::error::Error;
 
-/// The format that is written. Files of a newer one are refused.
+/// The format that is written. Files of a newer format are refused.
 pub(crate) const FORMAT: u32 = 2;
 /// The first format: without identity, features, and fields of keyspaces.
 pub(crate) const FORMAT_1: u32 = 1;
-/// Rows of the expiry table have classes ([`super::expiry`]): whoever deletes entries must know.
+/// Rows of the expiry table have classes ([`super::expiry`]). Each program that deletes entries must know
+/// them.
 const LIFETIME_CLASSES: u64 = 1;
-/// The features of the files that this version makes, a bit each, and brings others to with its first commit.
+/// The features of files that this version makes, one bit each. Its first commit adds them to an older file.
 pub(crate) const FEATURES: u64 = LIFETIME_CLASSES;
 /// The features that this version knows.
 const KNOWN_FEATURES: u64 = FEATURES;
 
-/// What a file says of its format.
+/// The format and features that a file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileFormat {
     version: u32,
@@ -34,18 +35,18 @@ pub(crate) struct FileFormat {
 }
 
 impl FileFormat {
-    /// The format of a larder file; `None` if the file has no table of ours.
+    /// Returns the format of a larder file; none if the file has none of our tables.
     pub(crate) fn of(db: &impl ReadableDatabase) -> Result<Option<Self>, StoreError> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         Self::at(&txn)
     }
 
-    /// The same, in a transaction.
+    /// Returns the same, as a transaction sees it.
     pub(crate) fn at(txn: &ReadTransaction) -> Result<Option<Self>, StoreError> {
         let rows = guarded(|| {
             let meta = match txn.open_table(META) {
                 Ok(meta) => meta,
-                // A table of that name that is not like ours is somebody else's.
+                // A table of that name with other types is not ours.
                 Err(
                     TableError::TableDoesNotExist(_)
                     | TableError::TableTypeMismatch { .. }
@@ -72,8 +73,8 @@ impl FileFormat {
         self.version
     }
 
-    /// The format's version, if this version of larder reads the file.
-    pub(crate) fn catalog(self, path: &Path) -> Result<u32, Error> {
+    /// Returns the version of the format, if this version of larder supports it with all its features.
+    pub(crate) fn supported_version(self, path: &Path) -> Result<u32, Error> {
         let path = || path.to_owned();
         if self.version > FORMAT {
             return Err(Error::NewerFormat { path: path(), found: self.version, supported: FORMAT });

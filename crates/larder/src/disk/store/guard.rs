@@ -1,8 +1,8 @@
-//! What the store can answer besides data, and the guard around every call into it.
+//! The errors of the store, and the guard around every call into redb.
 //!
-//! A fault is either *damage* (the file is not what was written: corrupted pages, invalid data, an unexpected
-//! end, a panic inside redb) or a failure of *input and output* (everything else). Damage puts a file aside
-//! for good; a plain I/O error, a lock, a permission or a full disk never does on opening.
+//! An error is either *damage* or a failure of *input and output*. Damage means that the file is not what was
+//! written: corrupted pages, invalid data, an unexpected end, or a panic inside redb. Only damage moves a
+//! file aside for good. A plain I/O error, a lock, a permission or a full disk never does that on opening.
 
 use std::any::Any;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use std::{fmt, io};
 
 use crate::sys::process::Process;
 
-/// A failed call into the store.
+/// The error of a call into the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreError {
     pub(crate) kind: StoreErrorKind,
@@ -29,11 +29,11 @@ pub(crate) enum StoreErrorKind {
     Unrepaired,
     /// There is no room left for the file.
     Full,
-    /// The file would take more than its capacity ([`super::sparse`]), or than the system lets it.
+    /// The file would exceed its capacity ([`super::sparse`]), or a limit of the system.
     TooLarge,
     /// The operating system does not let this process use the file.
     Denied,
-    /// The file that is open is not the one that stands at its path: it was moved away, or replaced.
+    /// The open file is not the one at its path: it was moved away or replaced.
     Displaced,
     /// The file was removed: it has no name any more, and nothing stands in its place.
     Removed,
@@ -58,8 +58,8 @@ impl StoreError {
         Self { kind: StoreErrorKind::Removed, cause: "the cache file was removed".to_owned() }
     }
 
-    /// Whether a restart would not find the file that is open.
-    pub(crate) fn is_of_place(&self) -> bool {
+    /// Returns whether a restart would not find the open file.
+    pub(crate) fn is_displacement(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Displaced | StoreErrorKind::Removed)
     }
 }
@@ -105,10 +105,10 @@ fn of_io(error: &io::Error) -> StoreErrorKind {
     }
 }
 
-/// Runs a call into redb. A panic inside it is damage, not the end of the thread.
+/// Runs a call into redb. A panic inside it is reported as damage and does not end the thread.
 ///
-/// What a panic leaves half done is a transaction that is dropped, never committed, so nothing it touched is
-/// used again.
+/// A panic may leave a transaction half done. It is dropped and never committed, so nothing that it changed
+/// is used again.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(StoreError::from),
@@ -194,9 +194,9 @@ mod tests {
         assert_eq!(kind(redb::Error::PreviousIo), StoreErrorKind::Io);
         assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         drop(Guarded::new(Panics));
-        let fault = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
+        let error = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
         assert_eq!(
-            (fault.kind, fault.cause.as_str()),
+            (error.kind, error.cause.as_str()),
             (StoreErrorKind::Damage, "the store panicked: page 7")
         );
     }

@@ -1,4 +1,5 @@
-//! Which cache file a file is, whatever its path: files that belong to it name it by this.
+//! The identity of a cache file, independent of its path. Other files that belong to a cache file name it by
+//! its identity.
 
 use std::fmt;
 
@@ -7,30 +8,30 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::sys::sync::hash_seeds;
 use crate::units::Timestamp;
 
-/// The identity of a cache file: 16 random bytes, given to it when it was made or upgraded, and kept for as
-/// long as it is.
+/// The identity of a cache file: 16 random bytes. The file receives it when it is made or upgraded, and keeps
+/// it.
 ///
-/// A fresh file in the place of one that was discarded has another.
+/// A fresh file in the place of a discarded one has another identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity([u8; Self::LEN]);
 
 impl FileIdentity {
     pub(crate) const LEN: usize = 16;
 
-    /// The identity of these bytes.
+    /// Makes an identity from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the identity.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; Self::LEN] {
         self.0
     }
 }
 
-/// Where identities come from: chance, or a seed in a cache that is to do the same in each run.
+/// The source of identities: random, or derived from a seed in a cache whose runs must be repeatable.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Identities {
     seed: Option<u64>,
@@ -41,10 +42,10 @@ impl Identities {
         Self { seed }
     }
 
-    /// A new identity, for a file in the place of `replaced`.
+    /// Returns a new identity, for a file in the place of `replaced`.
     ///
-    /// The seeds of hashes are the crate's access to randomness. A child that was forked has inherited them,
-    /// so the process and the time are hashed with them.
+    /// The seeds of hashes are the crate's source of randomness. A forked child has inherited them, so the
+    /// process id and the time are hashed with them.
     pub(crate) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
         let told = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
         let half = |which: u8| match self.seed {
@@ -60,7 +61,7 @@ impl Identities {
 }
 
 impl fmt::Display for FileIdentity {
-    /// As 32 hexadecimal digits.
+    /// Writes 32 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }

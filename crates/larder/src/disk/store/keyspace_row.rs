@@ -1,4 +1,4 @@
-//! The row of a keyspace: what the file says of it.
+//! The row of a keyspace: how the file describes it.
 //!
 //! ```text
 //! offset  size  field
@@ -15,17 +15,17 @@
 //! | 0x8002 | format of its values, 1: 0 bincode (as without the field), 1 MessagePack, 2 raw bytes |
 //! | 0x8003 | fingerprint of its values' shape, 8 (0, as without the field: none) |
 //! | 0x8004 | name of the schema that it belongs to, UTF-8; without the field none |
-//! | 0x8005 | versions that were retired, oldest first, up to the latest 16: version 4, when 8 (ms since 1970), each |
+//! | 0x8005 | the latest 16 retired versions, oldest first: version 4, when 8 (ms since 1970), each |
 //!
-//! Fields that this version does not know are kept as they are, behind those that it knows, when it writes
-//! the row again. They are dropped with the entries when the keyspace begins empty under a new number: nobody
-//! could tell whether they are true of it.
+//! When this version writes the row again, it keeps fields that it does not know, behind those that it knows.
+//! They are dropped with the entries when the keyspace begins empty under a new number, because it is unknown
+//! whether they still apply.
 //!
-//! Tags begin at 0x8001 for the sake of a reader of format 1 that has the file open while it is upgraded:
-//! what stands there was text to it, and so is illegible. It reports an error, where text would be a shape
-//! that no keyspace has.
+//! Tags begin at 0x8001 because a reader of format 1 may have the file open while it is upgraded. That reader
+//! expects text at this offset. The tag is not valid text, so the reader reports an error. Valid text would
+//! look like a shape that no keyspace has.
 //!
-//! In format 1 a row had the fingerprint at 24, and from 32 on the shape of its keys.
+//! In format 1 a row had the fingerprint at offset 24, and the shape of its keys from 32 on.
 
 use crate::format::codec::format::Format;
 use crate::format::keyspace_id::KeyspaceId;
@@ -40,12 +40,12 @@ const FINGERPRINT: u16 = 0x8003;
 const SCHEMA: u16 = 0x8004;
 const RETIRED_VERSIONS: u16 = 0x8005;
 
-/// Retired versions that a file remembers of a keyspace.
+/// Number of retired versions that a file remembers of a keyspace.
 pub const MAX_RETIRED_VERSIONS: usize = 16;
-/// A version and a time.
+/// Length of a version and a time.
 const RETIRED_LEN: usize = 12;
 
-/// A version of a keyspace that another took the place of.
+/// A version of a keyspace that a later definition has replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredVersion {
@@ -55,20 +55,20 @@ pub struct RetiredVersion {
     pub retired_at: Timestamp,
 }
 
-/// What the file knows of a keyspace.
+/// The row of a keyspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyspaceRow {
     pub(crate) id: KeyspaceId,
     pub(crate) version: u32,
     pub(crate) entries: u64,
-    /// Bytes its entries are charged for: see [`super::tables::charge`].
+    /// Bytes that its entries are charged for: see [`super::charging`].
     pub(crate) bytes: u64,
     pub(crate) shape: String,
     pub(crate) format: u8,
     pub(crate) fingerprint: u64,
     pub(crate) schema: Option<String>,
     pub(crate) retired_versions: Vec<RetiredVersion>,
-    /// Fields of a later version, as they stand.
+    /// Fields of a later version, byte for byte.
     pub(crate) unknown: Vec<u8>,
 }
 
@@ -104,7 +104,7 @@ impl KeyspaceRow {
         bytes
     }
 
-    /// Reads the row of a file of this format.
+    /// Reads a row of a file in this format.
     pub(crate) fn read(bytes: &[u8], format: u32) -> Result<Self, Damage> {
         let mut fields = Fields(bytes);
         let mut row = Self {
@@ -157,7 +157,7 @@ impl KeyspaceRow {
         if known.contains(&KEY_SHAPE) { Ok(()) } else { Err(Damage::Short) }
     }
 
-    /// The versions that are retired once another takes this one's place.
+    /// Returns the retired versions for a row that replaces this one.
     pub(crate) fn retired_versions_with_this(&self, now: Timestamp) -> Vec<RetiredVersion> {
         let this = RetiredVersion { version: self.version, retired_at: now };
         let spare = (self.retired_versions.len() + 1).saturating_sub(MAX_RETIRED_VERSIONS);

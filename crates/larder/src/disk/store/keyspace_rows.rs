@@ -1,7 +1,7 @@
-//! The rows of keyspaces, and of retired ones, with their sums and an index by number.
+//! The rows of keyspaces and of retired keyspaces, with their sums and an index by number.
 //!
-//! A row changes only through the methods of these types, which keep the sums and the index. So nothing that
-//! asks for a sum, or for the keyspace of a key, visits all rows.
+//! A row changes only through the methods of these types, which maintain the sums and the index. So a sum, or
+//! the keyspace of a key, is found without visiting all rows.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -17,7 +17,11 @@ pub(crate) struct Keyspaces {
     usage: Usage,
 }
 
-/// What keyspaces hold together. Wide enough for any rows, since those of a damaged file say anything.
+/// Entries and bytes that a transaction adds to each keyspace; negative for what it deletes.
+pub(crate) type UsageDeltas = BTreeMap<KeyspaceId, (i64, i64)>;
+
+/// Sums over keyspaces. The numbers in a damaged file may be anything, so the type is wide enough for any
+/// rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) entries: i128,
@@ -29,7 +33,7 @@ impl Usage {
         Self { entries: row.entries.into(), bytes: row.bytes.into() }
     }
 
-    /// The difference that a row makes in the place of another.
+    /// Returns the difference that a row makes when it replaces another.
     pub(crate) fn difference(old: Option<&KeyspaceRow>, new: &KeyspaceRow) -> Self {
         Self::default().plus(Self::of(new)).minus(old.map(Self::of).unwrap_or_default())
     }
@@ -43,7 +47,7 @@ impl Usage {
     }
 }
 
-/// A sum as it is shown. Only the rows of a damaged file exceed it.
+/// Returns a sum as it is shown. Only the rows of a damaged file exceed the range.
 pub(crate) fn clamped(sum: i128) -> u64 {
     u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
 }
@@ -57,7 +61,7 @@ impl Deref for Keyspaces {
 }
 
 impl Keyspaces {
-    /// Returns the name of the keyspace that has a number.
+    /// Returns the name of the keyspace with this number.
     pub(crate) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
         self.names.get(&id).map(String::as_str)
     }
@@ -67,12 +71,12 @@ impl Keyspaces {
         self.usage
     }
 
-    /// Sets the row of a name.
+    /// Sets the row of a keyspace.
     pub(crate) fn put(&mut self, name: String, row: KeyspaceRow) {
         self.usage = self.usage.plus(Usage::difference(self.rows.get(&name), &row));
         let id = row.id;
         let old = self.rows.insert(name.clone(), row);
-        // In a damaged file two names may have one number.
+        // In a damaged file two names may have the same number.
         if let Some(old) = old.filter(|old| old.id != id)
             && self.name_of(old.id) == Some(name.as_str())
         {
@@ -81,7 +85,7 @@ impl Keyspaces {
         self.names.insert(id, name);
     }
 
-    /// Takes the entries of every keyspace away.
+    /// Sets the entries of every keyspace to none.
     pub(crate) fn empty_all(&mut self) {
         for row in self.rows.values_mut() {
             (row.entries, row.bytes) = (0, 0);
@@ -90,7 +94,7 @@ impl Keyspaces {
     }
 }
 
-/// The keyspaces that are to be deleted, with the bytes that each is still charged for.
+/// The keyspaces that are being deleted, with the bytes that each is still charged for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Retired {
     rows: BTreeMap<KeyspaceId, u64>,

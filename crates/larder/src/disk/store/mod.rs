@@ -1,9 +1,18 @@
-//! What stands in the redb file: its tables, the batches that change them, and the snapshot that lookups read.
+//! The content of the redb file: its tables, the transactions that change them, and the snapshot that lookups
+//! read.
+//!
+//! - The bytes: [`tables`] lists the tables, [`keyspace_row`] and [`expiry`] describe rows.
+//! - A commit: [`redb_store::commit`] changes the entries ([`batch`]) and notes the metadata in a [`draft`]
+//!   of the [`catalog`].
+//! - Room: an entry is charged ([`charging`]) against a limit ([`pressure`]), and evicted ([`batch::evict`])
+//!   by its [`uses`].
 
 pub(crate) mod batch;
 pub(crate) mod catalog;
 pub(crate) mod charging;
+pub(crate) mod database;
 pub(crate) mod draft;
+pub(crate) mod entry_change;
 pub(crate) mod expiry;
 pub(crate) mod extent;
 pub(crate) mod file_format;
@@ -11,10 +20,15 @@ pub(crate) mod guard;
 pub(crate) mod identity;
 pub(crate) mod keyspace_row;
 pub(crate) mod keyspace_rows;
+pub(crate) mod limits;
+pub(crate) mod metadata;
 pub(crate) mod new_file;
+pub(crate) mod pending_registrations;
 pub(crate) mod pressure;
 pub(crate) mod range_removals;
+pub(crate) mod redb_header;
 pub(crate) mod redb_store;
+pub(crate) mod registration;
 pub(crate) mod snapshot;
 pub(crate) mod sparse;
 pub(crate) mod tables;

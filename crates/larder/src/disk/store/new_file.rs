@@ -1,56 +1,57 @@
-//! How far a file grows at once.
+//! How much a file grows at a time.
 //!
-//! redb divides a file into regions of equal size. A file of one region doubles when it must grow; one of
-//! several grows by a region. Left to itself redb makes regions of 4 GiB, so that a file of any smaller
-//! capacity doubles, and comes to be up to three times as long as what is in use.
+//! redb divides a file into regions of equal size. A file of one region doubles when it must grow; a file of
+//! several regions grows by a region. By default redb makes regions of 4 GiB. A file with a smaller capacity
+//! would double, and become up to three times as long as its used pages.
 //!
-//! The size of a region stands in the header (bytes 20 to 23, in pages: redb's design document, "Database
-//! header"), is fixed when a file is made, and is read from there by everyone who opens it. redb's builder
-//! has no setting for it; but it writes the header of a new file, and then reads it. So the size is put into
-//! the header on its way to the file:
+//! The size of a region is stored in the header (bytes 20 to 23, in pages: redb's design document, "Database
+//! header"). It is fixed when the file is made, and each opener reads it from there. redb's builder has no
+//! setting for it. But redb writes the header of a new file and then reads it back. So the size is inserted
+//! into the header on its way to the file:
 //!
-//! 1. Whatever is written at the file's start, while it is made, gets the size of a region, if it is a header
-//!    with redb's size of a page and of a region.
-//! 2. redb reads it, and goes on with regions of that size.
+//! 1. While the file is made, each write at its start gets the size of a region, if it is a header with
+//!    redb's default sizes of a page and of a region.
+//! 2. redb reads it, and continues with regions of that size.
 //!
-//! Should a later redb begin otherwise, its files have its own regions.
+//! If a later version of redb writes another header, its files have redb's own regions.
 //!
-//! No page is larger than a region: [`region_len`] tells the size, and larger values are kept out of the
-//! file. One whose capacity is raised is made anew when it is opened, by a copy ([`crate::disk::file::compact`]).
+//! No page is larger than a region. [`region_len`] returns the size, and values with larger pages are not
+//! written to the file. When the capacity of a file is raised, opening remakes the file by a copy
+//! ([`crate::disk::file::compact`]).
 
 use std::io;
-use std::ops::Bound;
 
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use crate::sys::volume::content::BLOCK;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_locks::forward_locks;
 
-/// The part of the capacity that a region takes: one in so many, rounded up to a power of two.
+/// A region takes this fraction of the capacity, rounded up to a power of two.
 const REGION_SHARE: u64 = 8;
-/// A new file has 17 pages, which one region holds.
+/// A new file has 17 pages. They fit in one region.
 const MIN_REGION: u64 = 32 * BLOCK;
 const MAX_REGION: u64 = 1 << 32;
 const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
-/// The part of the capacity that the page of one value may take: one in so many. A transaction writes a
-/// larger one beside the page that it replaces, and one that was replaced before.
+/// The page of one value may take at most this fraction of the capacity. A transaction writes a large page
+/// beside the page that it replaces, and beside the one that was replaced before.
 pub(crate) const PAGE_SHARE: u64 = 16;
-/// The page of the largest value that there may be.
+/// The page of the largest possible value.
 const LARGEST_PAGE: u64 = 1 << 27;
 
-/// The largest page of a value that a file with this capacity is to take.
-pub(crate) fn most_page(capacity: u64) -> u64 {
+/// Returns the largest page of a value that a file with this capacity accepts.
+pub(crate) fn max_page(capacity: u64) -> u64 {
     (capacity / PAGE_SHARE).min(LARGEST_PAGE)
 }
 
-/// The bytes of a region of a file that is made for a capacity.
+/// Returns the size of a region in a file that is made for a capacity.
 pub(crate) fn region_for(capacity: u64) -> u64 {
     (capacity / REGION_SHARE).min(MAX_REGION).next_power_of_two().max(MIN_REGION)
 }
 
-/// The bytes of a region of a file that there is.
+/// Returns the size of a region in an existing file.
 pub(crate) fn region_len(file: &VolumeFile) -> io::Result<u64> {
     let start = file.start(REGION_PAGES_AT + 4)?;
     Ok(number_at(&start, REGION_PAGES_AT).map_or(MAX_REGION, |pages| u64::from(pages) * BLOCK))
@@ -72,12 +73,12 @@ impl NewFile {
         Self::with_regions(file, region_for(capacity))
     }
 
-    /// A file that is made with regions of so many bytes.
+    /// Wraps a file that is made with regions of this size.
     pub(crate) fn with_regions(file: VolumeFile, region: u64) -> Self {
         Self { file, region_pages: u32::try_from(region / BLOCK).unwrap_or(1 << 20) }
     }
 
-    /// A header with the size of a region, if these bytes are one (1).
+    /// Returns a header with the size of a region, if these bytes are a header (1).
     fn header(&self, offset: u64, data: &[u8]) -> Option<Vec<u8>> {
         let is_header = offset == 0
             && number_at(data, PAGE_SIZE_AT).map(u64::from) == Some(BLOCK)
@@ -117,29 +118,7 @@ impl StorageBackend for NewFile {
         self.file.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
-    }
+    forward_locks!(file);
 }
 
 #[cfg(test)]
@@ -185,7 +164,7 @@ mod tests {
         for capacity in [1 << 20, 3 << 20, 64 << 20, 100 << 20, 1 << 30, 1 << 44, u64::MAX] {
             let region = region_for(capacity);
             assert!(region.is_power_of_two() && (MIN_REGION..=MAX_REGION).contains(&region));
-            assert!(region >= most_page(capacity), "{capacity}");
+            assert!(region >= max_page(capacity), "{capacity}");
         }
     }
 }

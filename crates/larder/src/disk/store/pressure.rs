@@ -1,60 +1,60 @@
-//! How much entries may be charged for, as long as the file keeps within its bounds.
+//! The limit of what entries may be charged for, so that the file stays within its capacity.
 //!
-//! What an entry is charged for is an average: leaves of the tree are fuller or emptier, pages of many sizes
-//! leave gaps, and a transaction writes new pages while the old ones still stand. The limit of the charges
-//! leaves room for that. Where it is too little, as when values of another size come, the file shows it: it
-//! takes blocks that it did not have before, close to its capacity. Then the limit is lowered, by a multiple
-//! of what the file grew, so that the next transactions evict and free more pages than they need. As long as
-//! the file does not grow the limit comes back, in small steps. A file that takes much and does not grow is
-//! left as it is: it has free pages.
+//! The charge of an entry is an average: leaves of the tree are more or less full, pages of many sizes leave
+//! gaps, and a transaction writes new pages while the old ones still exist. The limit of the charges leaves
+//! room for that. Sometimes that room is too small, for example when values of another size arrive. Then the
+//! file takes new blocks close to its capacity. In that case the limit is lowered by a multiple of the
+//! growth, so that the next transactions evict more and free more pages than they need. While the file does
+//! not grow, the limit rises again in small steps. A large file that does not grow is left alone, because it
+//! has free pages.
 
 use super::extent::Extent;
 
-/// The file is close to its capacity when so much of it is left: one part in so many.
+/// The file is close to its capacity when less than this fraction of it is left.
 const CLOSE: u64 = 16;
-/// The limit falls by so many times what the file grew.
+/// The limit falls by the growth of the file times this factor.
 const FALL: u64 = 2;
-/// The limit without pressure is at most so many times the least: a file that stays too large in spite of
-/// that is compacted.
+/// The limit never falls below this fraction of the limit without pressure. A file that is still too large
+/// then is compacted.
 const MIN_PART: u64 = 8;
-/// The limit rises by one part in so many with each transaction.
+/// With each transaction the limit rises by this fraction.
 const RISE: u64 = 512;
 
-/// The limit of what entries are charged for, all together.
+/// The limit of what all entries together are charged for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pressure {
     /// The limit without pressure.
-    most: u64,
-    now: u64,
-    /// What the file took after the last transaction; none before the first: it has not grown since it was
-    /// opened.
+    unpressed: u64,
+    current: u64,
+    /// The size of the file after the last transaction. None before the first, because the file has not grown
+    /// since it was opened.
     last: Option<Extent>,
 }
 
 impl Pressure {
-    pub(crate) fn new(most: u64) -> Self {
-        Self { most, now: most, last: None }
+    pub(crate) fn new(unpressed: u64) -> Self {
+        Self { unpressed, current: unpressed, last: None }
     }
 
-    /// The bytes that entries may be charged for now.
+    /// Returns how many bytes entries may be charged for now.
     pub(crate) fn limit(&self) -> u64 {
-        self.now
+        self.current
     }
 
-    /// Takes notice that the file would have exceeded its capacity.
+    /// Notes that the file would have exceeded its capacity.
     pub(crate) fn note_refusal(&mut self, live: u64) {
-        self.now = (self.now.min(live) / 8 * 7).max(self.most / MIN_PART).min(self.now);
+        self.current = (self.current.min(live) / 8 * 7).max(self.unpressed / MIN_PART).min(self.current);
     }
 
-    /// Takes notice of what the file takes after a transaction that left it charged for `live`.
+    /// Notes the size of the file after a transaction that left entries charged for `live` bytes.
     pub(crate) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
         let last = self.last.replace(extent).unwrap_or(extent);
         let growth = extent.growth_close_to(last, capacity, CLOSE);
         if growth > 0 {
-            let fallen = self.now.min(live).saturating_sub(growth.saturating_mul(FALL));
-            self.now = fallen.max(self.most / MIN_PART).min(self.now);
+            let fallen = self.current.min(live).saturating_sub(growth.saturating_mul(FALL));
+            self.current = fallen.max(self.unpressed / MIN_PART).min(self.current);
         } else {
-            self.now = self.now.saturating_add(self.most / RISE).min(self.most);
+            self.current = self.current.saturating_add(self.unpressed / RISE).min(self.unpressed);
         }
     }
 }

@@ -1,64 +1,57 @@
-//! Range removals that stand in a file as rows of their own: made for everybody who reads it, and deleted
-//! behind that.
+//! Pending range removals: rows of the file that are valid at once, and whose entries are deleted later.
 //!
-//! A removal that would have to look at more than [`RANGE_ROWS`] rows is acknowledged by the commit of a row,
-//! its
-//! scope under its sequence. From then on nobody believes an entry of the scope whose sequence is not above
-//! it
-//! (contract 3). The entries are deleted behind the answer, in parts:
+//! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows,
+//! it is acknowledged by the commit of one row: its scope under its sequence. From then on, readers ignore
+//! the entries of the scope whose sequence is not higher (contract 3). The entries are deleted after the
+//! answer, in parts:
 //!
-//! 1. Memory lets go of the scope and raises the *floors* ([`crate::memory`]): its own lookups believe
-//!    nothing
-//!    that the range covers.
-//! 2. The caller counts what the disk has of it, over short snapshots.
-//! 3. The row is committed, the snapshot that shows it installed, the caller answered. The floors stay.
-//! 4. Between the steps that others wait for, the writer deletes the next rows of the first range, up to
-//!    [`RANGE_ROWS`] and for up to [`PART_TIME`], in a transaction of its own, and installs its snapshot. So
-//!    nobody waits longer than that for a commit. An eviction begins with a part, so that dead entries
-//!    push out no live ones.
-//! 5. The last part deletes the row too, in the same transaction. Earlier, a crash between the two would
-//!    bring
-//!    back what is left.
-//! 6. When a snapshot without it is installed, the floors are lifted. Earlier, an older snapshot would show
-//!    what it covers.
+//! 1. Memory purges the scope and inserts a range tombstone ([`crate::memory`]). Its own lookups then ignore
+//!    everything that the range covers.
+//! 2. The caller counts the covered entries on disk, over short snapshots.
+//! 3. The row is committed, the snapshot that shows it is installed, and the caller is answered. The range
+//!    tombstones in memory stay.
+//! 4. Between the steps that callers wait for, the writer deletes the next rows of the first range, up to
+//!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) and for up to [`PART_TIME`]. It does this in a
+//!    transaction of its own, and installs its snapshot. So no caller waits longer than that for a commit. An
+//!    eviction begins with such a part, so that dead entries do not displace live ones.
+//! 5. The last part also deletes the row, in the same transaction. If the row were deleted earlier, a crash
+//!    in between would bring the remaining entries back.
+//! 6. When a snapshot without the row is installed, the range tombstones in memory are removed. If they were
+//!    removed earlier, an older snapshot would show the covered entries.
 //!
-//! A crash begins the range anew, which finds less to do. An owner raises the floors of the rows that it
-//! finds
-//! before its first lookup, and goes on with (4). Who reads beside an owner takes the rows from the
-//! transaction that it takes the entries from. What changes a closed file by hand makes its ranges first.
+//! After a crash the range starts from the beginning, and finds less to do. Before its first lookup, an owner
+//! inserts range tombstones for the rows that it finds, and continues with (4). A reader beside an owner
+//! reads the rows and the entries in the same transaction. A tool that changes a closed file first deletes
+//! the entries of all pending ranges.
 //!
-//! A range whose scope is in that of a later one gives up its row to it, in the commit of the later one. At
-//! [`MAX_PENDING`] rows, a caller that has another large removal makes parts of the earliest until there are
-//! fewer. A lookup on disk compares its key with the scope of each pending row; one in memory with none.
+//! If the scope of a range lies within that of a later one, the commit of the later one deletes its row. When
+//! [`MAX_PENDING`] rows exist, a caller of another large removal performs parts of the earliest one until
+//! there are fewer. A lookup on disk compares its key with the scope of each pending row. A lookup in memory
+//! compares it with none.
 //!
-//! A suspended file keeps its rows; those of a discarded one are void with it. A row that is illegible is
-//! damage
-//! to the file: what it covers can't be told.
+//! A suspended file keeps its rows. The rows of a discarded file are void with it. An illegible row is damage
+//! to the file, because it is unknown what the row covers.
 
 use std::time::Duration;
 
 use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 
-use super::batch::Entries;
-use super::batch::range::{PartLimits, RemovalPart, takes};
+use super::batch::entries::Entries;
+use super::batch::remove_range::{PartLimits, RemovalPart};
 use super::catalog::Catalog;
 use super::draft::Draft;
 use super::guard::{StoreError, guarded};
-use super::redb_store::Store;
-use super::redb_store::metadata::write_draft;
 use super::tables::RANGES;
-use crate::config::ranges::RANGE_ROWS;
 use crate::format::key::scope::Scope;
-use crate::format::record::Header;
-use crate::memory::slot::Range;
+use crate::format::range_tombstone::{RangeTombstone, any_covers};
 
-/// How long a part may take, without its commit.
+/// Maximum duration of a part, without its commit.
 pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
-/// Rows that may stand in a file before a caller with another large removal waits.
+/// Maximum number of rows in a file before a caller of another large removal must wait.
 pub(crate) const MAX_PENDING: usize = 16;
 
-/// The range removals that a file has still to make, earliest first.
-pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, StoreError> {
+/// Returns the pending range removals of a file, earliest first.
+pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<RangeTombstone>, StoreError> {
     let rows = guarded(|| {
         let table = match txn.open_table(RANGES) {
             Ok(table) => table,
@@ -72,16 +65,23 @@ pub(crate) fn pending(txn: &ReadTransaction) -> Result<Vec<Range>, StoreError> {
         }
         Ok(rows)
     })?;
-    let legible: Option<Vec<Range>> = rows.into_iter().collect();
+    let legible: Option<Vec<RangeTombstone>> = rows.into_iter().collect();
     legible.ok_or_else(|| StoreError::damage("a range removal is illegible"))
 }
 
-fn read(sequence: &[u8], scope: &[u8]) -> Option<Range> {
-    Some(Range { scope: Scope::read(scope)?, sequence: u64::from_be_bytes(sequence.try_into().ok()?) })
+fn read(sequence: &[u8], scope: &[u8]) -> Option<RangeTombstone> {
+    Some(RangeTombstone {
+        scope: Scope::read(scope)?,
+        sequence: u64::from_be_bytes(sequence.try_into().ok()?),
+    })
 }
 
 /// Writes the rows that differ.
-pub(crate) fn write(txn: &WriteTransaction, old: &[Range], new: &[Range]) -> Result<(), redb::Error> {
+pub(crate) fn write(
+    txn: &WriteTransaction,
+    old: &[RangeTombstone],
+    new: &[RangeTombstone],
+) -> Result<(), redb::Error> {
     if old == new {
         return Ok(());
     }
@@ -96,34 +96,35 @@ pub(crate) fn write(txn: &WriteTransaction, old: &[Range], new: &[Range]) -> Res
 }
 
 impl Catalog {
-    /// Whether a range removal covers what stands under a whole key, so that it is not to be shown.
+    /// Returns whether a range removal covers the entry of a whole key, so that readers must ignore it.
     pub(crate) fn is_removed(&self, key: &[u8], sequence: u64) -> bool {
-        self.ranges.iter().any(|range| range.sequence >= sequence && range.scope.covers(key))
+        any_covers(&self.ranges, key, sequence)
     }
 }
 
 impl Draft<'_> {
-    /// Adds a range removal, in the place of those that it contains.
-    pub(crate) fn add_range(&mut self, range: &Range) {
-        let is_in_it =
-            |earlier: &Range| earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope);
+    /// Adds a range removal, and drops those that lie within it.
+    pub(crate) fn add_range(&mut self, range: &RangeTombstone) {
+        let is_in_it = |earlier: &RangeTombstone| {
+            earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope)
+        };
         self.ranges.retain(|earlier| !is_in_it(earlier));
         let at = self.ranges.partition_point(|earlier| earlier.sequence < range.sequence);
         self.ranges.insert(at, range.clone());
     }
 }
 
-/// How far the earliest pending range has been deleted.
+/// How far the entries of the earliest pending range have been deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Of which range.
+    /// The sequence of that range.
     sequence: u64,
-    /// The last key that was dealt with.
+    /// The last key that was handled.
     after: Vec<u8>,
 }
 
 impl Cursor {
-    /// Deletes the next part of the earliest pending range; with the last part, its row.
+    /// Deletes the next part of the earliest pending range, and its row with the last part.
     pub(crate) fn advance(
         &mut self,
         entries: &mut Entries<'_>,
@@ -141,44 +142,4 @@ impl Cursor {
         }
         Ok(part)
     }
-}
-
-impl Store {
-    /// Makes every range removal that the file has still to make. Answers how many live entries went.
-    pub(crate) fn make_ranges(&mut self) -> Result<u64, StoreError> {
-        let mut live = 0;
-        while !self.catalog.ranges.is_empty() {
-            live += self.make_part(RANGE_ROWS)?.live;
-        }
-        Ok(live)
-    }
-
-    /// Makes the next part, in a transaction of its own.
-    pub(crate) fn make_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
-        let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
-        let (part, next_expiry) = guarded(|| {
-            let mut txn = self.db.begin_write()?;
-            txn.set_quick_repair(true);
-            let (part, next_expiry) = {
-                let mut entries = Entries::open(&txn, catalog.state.clock_watermark, catalog.charging())?;
-                let limits = PartLimits { rows, is_over: &|| false };
-                let part = cursor.advance(&mut entries, &mut catalog, &limits)?;
-                catalog.apply(&entries.deltas);
-                (part, entries.next_expiry()?)
-            };
-            catalog.upgrade(catalog.state.clock_watermark, self.identities);
-            write_draft(&txn, &catalog)?;
-            txn.commit()?;
-            Ok((part, next_expiry))
-        })?;
-        let changes = catalog.into_changes();
-        self.accept(changes);
-        (self.cursor, self.next_expiry) = (cursor, next_expiry);
-        Ok(part)
-    }
-}
-
-/// Whether one of these range removals takes an entry.
-pub(crate) fn any_takes(ranges: &[Range], key: &[u8], header: &Header) -> bool {
-    ranges.iter().any(|range| takes(range, key, Some(header)))
 }

@@ -1,8 +1,8 @@
 //! The open read transaction that all lookups share.
 //!
-//! Opening a transaction costs more than the lookup, so one is kept open and replaced after every commit. A
-//! lookup holds it only while it copies its record out: a transaction kept across many commits would keep all
-//! their old pages alive.
+//! Opening a transaction costs more than a lookup. So one is kept open, and replaced after each commit. A
+//! lookup holds it only while it copies a record. A transaction that is held across many commits would keep
+//! all their old pages allocated.
 
 use std::ops::{Bound, Deref};
 use std::time::Duration;
@@ -14,17 +14,17 @@ use super::tables::{ENTRIES, after_prefix};
 use crate::sys::clock::pause;
 use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, thread};
 
-/// How often a lookup that holds a snapshot is given way to, before each pause.
+/// How often the thread yields to lookups that hold a snapshot, before each pause.
 const MAX_YIELDS: u32 = 1_000;
-/// A lookup that has not let go after so many pauses is left to itself.
+/// After this many pauses, waiting for a lookup ends.
 const MAX_PAUSES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The committed entries at one moment.
 pub(crate) struct Snapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
-    /// Which handle of the file it is from: a fault of an older one says nothing of the current (invariant
-    /// 7).
+    /// The handle of the file that it belongs to. An error of an older handle says nothing about the current
+    /// one (invariant 7).
     pub(crate) generation: u64,
 }
 
@@ -40,13 +40,13 @@ impl Snapshot {
         Self::at(&txn, generation)
     }
 
-    /// The entries that a transaction sees.
+    /// Returns the entries that a transaction sees.
     pub(crate) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, StoreError> {
         let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
         Ok(Self { entries: Guarded::new(entries), generation })
     }
 
-    /// Rows in the order of their keys.
+    /// Returns rows in the order of their keys.
     pub(crate) fn rows(
         &self,
         keys: (Bound<&[u8]>, Bound<&[u8]>),
@@ -54,12 +54,12 @@ impl Snapshot {
         self.entries.range_owned::<&[u8]>(keys)
     }
 
-    /// The record of a key, copied out.
+    /// Returns a copy of the record of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec())))
     }
 
-    /// Shows records with a prefix, in order, after a key, until `show` wants no more. Answers whether all
+    /// Shows records with a prefix, in order, after a key, until `show` returns false. Returns whether all
     /// were shown.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show(
@@ -76,8 +76,8 @@ impl Snapshot {
         let shown = guarded(|| {
             for row in self.entries.range_owned::<&[u8]>((start, end))? {
                 let (key, record) = row?;
-                // On a damaged page they may be in any order, and whoever asks for those after the last would
-                // never come to an end.
+                // On a damaged page the keys may be in any order. A caller that asks for the keys after the
+                // last one would never reach an end.
                 is_ordered = last.as_deref().is_none_or(|last| last < key.value());
                 if !is_ordered {
                     return Ok(false);
@@ -92,12 +92,12 @@ impl Snapshot {
         if is_ordered { Ok(shown) } else { Err(StoreError::damage("keys are out of order")) }
     }
 
-    /// Up to `most` keys with a prefix, in order, after a key.
+    /// Returns up to `limit` keys with a prefix, in order, after a key.
     pub(crate) fn keys(
         &self,
         prefix: &[u8],
         after: Option<&[u8]>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Arc<[u8]>>, StoreError> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let end = after_prefix(prefix);
@@ -105,21 +105,21 @@ impl Snapshot {
         let end = end.as_deref().map_or(Unbounded, Excluded);
         let keys: Vec<Arc<[u8]>> = guarded(|| {
             let rows = self.entries.range_owned::<&[u8]>((start, end))?;
-            rows.take(most).map(|row| Ok(row?.0.value().into())).collect()
+            rows.take(limit).map(|row| Ok(row?.0.value().into())).collect()
         })?;
-        // On a damaged page they may be in any order, and whoever asks for those after the last would never
-        // come to an end.
+        // On a damaged page the keys may be in any order. A caller that asks for the keys after the last one
+        // would never reach an end.
         let is_ordered = keys.is_sorted_by(|one, next| one < next)
             && keys.first().zip(after).is_none_or(|(first, after)| **first > *after);
         if is_ordered { Ok(keys) } else { Err(StoreError::damage("keys are out of order")) }
     }
 }
 
-/// The current snapshot; none while the disk tier is off, and while the writer makes room in the file.
+/// The current snapshot. None while the disk tier is off, and while the writer makes room in the file.
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<Snapshot>,
-    /// How often there has come to be none.
+    /// How often the snapshot was withdrawn.
     withdrawals: AtomicU64,
 }
 
@@ -128,25 +128,25 @@ impl SnapshotCell {
         Self { latest: AtomicSnapshot::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
     }
 
-    /// How often there has come to be no snapshot. A lookup that found one current after it read this number,
-    /// and that reads the same number when it ends, had a snapshot all the time.
+    /// Returns how often the snapshot was withdrawn. If a lookup reads the same number before and after, and
+    /// found a snapshot in between, there was one all the time.
     pub(crate) fn withdrawals(&self) -> u64 {
         self.withdrawals.load(Ordering::SeqCst)
     }
 
-    /// To be held for one lookup.
+    /// Returns the snapshot, to be held for one lookup.
     #[inline]
     pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<Snapshot>>> {
         self.latest.load()
     }
 
-    /// Replaces the snapshot. The old one is dropped when its last lookup lets go.
+    /// Replaces the snapshot. The old one is dropped when its last lookup ends.
     pub(crate) fn install(&self, snapshot: Option<Snapshot>) {
         drop(self.replace(snapshot));
     }
 
-    /// Takes the snapshot away, and waits for the lookups that have it. Answers whether all let go: they do
-    /// as soon as they have copied a record.
+    /// Takes the snapshot away, and waits for the lookups that hold it. Returns whether all have ended: each
+    /// ends as soon as it has copied a record.
     pub(crate) fn withdraw(&self) -> bool {
         let Some(old) = self.replace(None) else { return true };
         for _ in 0..MAX_PAUSES {
@@ -156,14 +156,14 @@ impl SnapshotCell {
                 }
                 thread::yield_now();
             }
-            // It is not running: on a busy machine its turn comes after those of others.
+            // The lookup's thread is not running. On a busy machine other threads run first.
             pause(PAUSE);
         }
         false
     }
 
     fn replace(&self, snapshot: Option<Snapshot>) -> Option<Arc<Snapshot>> {
-        // Counted first: a lookup that finds no snapshot must find the new number afterwards.
+        // Counted before the swap: a lookup that finds no snapshot must find the new number afterwards.
         if snapshot.is_none() {
             self.withdrawals.fetch_add(1, Ordering::SeqCst);
         }

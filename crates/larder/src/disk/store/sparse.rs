@@ -1,48 +1,49 @@
-//! A file whose pages end in holes.
+//! A file whose pages end in holes, and whose blocks are bounded.
 //!
-//! redb fills a new page with zeros, and a value that is larger than a page stands in one of 2ⁿ blocks: of 16
-//! blocks for a value of 33 kB seven are zeros. A hole reads back as the same zeros, so the zeros at the end
-//! of a page are not written:
+//! redb fills a new page with zeros. A value that is larger than a page takes 2ⁿ blocks: for a value of 33
+//! kB, seven of 16 blocks are zeros. A hole reads back as the same zeros, so the zeros at the end of a page
+//! are not written:
 //!
-//! 1. A write of whole blocks is cut before the blocks of zeros at its end. What is left is written.
-//! 2. Of the blocks that were cut off, those that may have data (the page was used before) are punched: the
-//!    blocks become a hole. Where the file system has no holes, the zeros are written.
+//! 1. A write of whole blocks is cut before the blocks of zeros at its end. The rest is written.
+//! 2. Those of the cut blocks that may have data, because the page was used before, are punched: they become
+//!    a hole. If the file system has no holes, the zeros are written.
 //!
-//! Which blocks may have data is kept in memory, a bit each: those that the system names when the file is
-//! opened, after that those that are written. A block is noted before its write, and forgotten when its punch
-//! has succeeded, so that a block with data is never taken for a hole.
+//! Memory holds one bit for each block that may have data: at first the blocks that the system reports on
+//! opening, then also those that are written. A block is marked before it is written, and unmarked after it
+//! was punched. So a block with data is never taken for a hole.
 //!
-//! Nothing depends on the order of (1) and (2), and a loss of power may keep either: redb writes pages that
-//! neither of its last two commits refers to, and makes a commit valid only when all it wrote is synced.
-//! A failed punch is a failed write.
+//! The order of (1) and (2) does not matter, and a loss of power may keep either. redb writes only pages that
+//! neither of its last two commits refers to, and makes a commit valid only when all its writes are synced. A
+//! failed punch is a failed write.
 //!
 //! The header, which is written in parts of a block, is written as it is.
 //!
-//! **The bound.** Since every block that the file takes comes to it here, here is where it is kept from
-//! taking more than its capacity: a write that would add blocks beyond that is refused, and so is a length of
-//! more than twice as much. To redb that is a failed write: the transaction fails as a whole, and the file
-//! must be opened again. The writer does so, makes room and repeats it ([`crate::engine::writer`]). To make room
-//! takes some: the last part of the capacity is a [`Reserve`], which only a compaction, and a transaction
-//! that was refused before, may take. A file that takes more when it is opened is not bounded before it has
-//! come down to it. Its blocks of zeros become holes first: a copy may have been made without those of its
-//! original.
+//! **The bound.** Every block of the file is written here, so the capacity is enforced here. A write that
+//! would add blocks beyond the capacity is refused, and so is a length of more than twice the capacity. redb
+//! sees a failed write: the transaction fails as a whole, and the file must be opened again. The writer does
+//! that, makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some room
+//! itself. So the last part of the capacity is a [`Reserve`], which only a compaction and a repeated
+//! transaction may use. A file that exceeds its capacity when it is opened is bounded only after it has
+//! shrunk to it. Its blocks of zeros become holes first, because the file may be a copy that was made without
+//! holes.
 
 use std::io;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use crate::sys::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::sys::volume::content::{BLOCK, Content};
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_locks::forward_locks;
 
-/// The part of the capacity that is left to blocks that the file system keeps for the file: one in so many.
+/// This fraction of the capacity is left to blocks that the file system needs for the file.
 const METADATA_SHARE: u64 = 128;
-/// The part of the blocks that is the reserve: one in so many.
+/// This fraction of the blocks is the reserve.
 const RESERVE_SHARE: u64 = 64;
 const MIN_RESERVE: u64 = 16;
 
-/// A file that leaves zeros at the end of pages unwritten.
+/// A file that does not write the zeros at the end of pages.
 #[derive(Debug)]
 pub(crate) struct SparseFile {
     file: VolumeFile,
@@ -51,7 +52,7 @@ pub(crate) struct SparseFile {
     reserve: Reserve,
 }
 
-/// Whether the last part of the file's capacity may be taken, or more.
+/// Whether the reserve may be used, and whether the bound is lifted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reserve {
     is_allowed: Arc<AtomicBool>,
@@ -63,7 +64,7 @@ impl Reserve {
         self.is_allowed.store(allows, Ordering::Relaxed);
     }
 
-    /// Lifts the bound, or sets it again: while another process reads, no room can be made.
+    /// Lifts the bound, or restores it. While another process reads the file, no room can be made.
     pub(crate) fn lift(&self, lifts: bool) {
         self.is_lifted.store(lifts, Ordering::Relaxed);
     }
@@ -77,33 +78,39 @@ impl Reserve {
     }
 }
 
-/// How many of the blocks that a file may take are its reserve.
-fn reserved(most: u64) -> u64 {
-    (most / RESERVE_SHARE).clamp(MIN_RESERVE.min(most / 8), most)
+/// Returns how many of the blocks of a file are its reserve.
+fn reserved(max_blocks: u64) -> u64 {
+    (max_blocks / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_blocks / 8), max_blocks)
 }
 
-/// Which blocks of a file may have data.
+/// The blocks of a file that may have data.
 #[derive(Debug)]
 struct Blocks {
-    /// A bit for each block.
+    /// One bit for each block.
     data: Vec<u64>,
-    /// How many there are.
+    /// Number of blocks that may have data.
     count: u64,
-    /// How many there may be, once there are no more.
-    most: u64,
-    /// How many of these are kept for those who may take the reserve.
+    /// Maximum of `count`, once the file is bounded.
+    max_blocks: u64,
+    /// Number of these blocks that belong to the reserve.
     reserved: u64,
     is_bounded: bool,
-    /// The length of the file in bytes. What is written beyond it lengthens the file, which a hole would not.
+    /// Length of the file in bytes. A write beyond it lengthens the file, which a hole would not do.
     len: u64,
 }
 
 impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
-        // Beside these the file system keeps some blocks of its own for the file.
-        let most = (capacity - capacity / METADATA_SHARE) / BLOCK;
-        let mut blocks =
-            Self { data: Vec::new(), count: 0, most, reserved: reserved(most), is_bounded: false, len };
+        // The file system needs some further blocks for the file.
+        let max_blocks = (capacity - capacity / METADATA_SHARE) / BLOCK;
+        let mut blocks = Self {
+            data: Vec::new(),
+            count: 0,
+            max_blocks,
+            reserved: reserved(max_blocks),
+            is_bounded: false,
+            len,
+        };
         for range in data {
             blocks.set(range.start / BLOCK..range.end.min(len).div_ceil(BLOCK));
         }
@@ -112,14 +119,14 @@ impl Blocks {
     }
 
     fn bound(&mut self) {
-        self.is_bounded |= self.count <= self.most;
+        self.is_bounded |= self.count <= self.max_blocks;
     }
 
-    /// Notes that blocks are written, if the file may take those that are new.
+    /// Marks blocks as written, if the file may take those that are new.
     fn take(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
         let new = numbers.clone().filter(|&number| !self.may_have_data(number)).count() as u64;
-        let most = if takes_reserve { self.most } else { self.most - self.reserved };
-        if self.is_bounded && new > 0 && self.count + new > most {
+        let max_blocks = if takes_reserve { self.max_blocks } else { self.max_blocks - self.reserved };
+        if self.is_bounded && new > 0 && self.count + new > max_blocks {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file would exceed its capacity"));
         }
         self.set(numbers);
@@ -154,7 +161,7 @@ impl Blocks {
         word.is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    /// The part of a range from the first block that may have data to the last.
+    /// Returns the part of a range from the first block that may have data to the last.
     fn with_data(&self, mut numbers: Range<u64>) -> Option<Range<u64>> {
         let first = numbers.clone().find(|&number| self.may_have_data(number))?;
         let last = numbers.rfind(|&number| self.may_have_data(number))?;
@@ -162,18 +169,18 @@ impl Blocks {
     }
 }
 
-/// The bytes of a block in memory.
+/// Length of a block in memory.
 const BLOCK_LEN: usize = 4096;
 const _: () = assert!(BLOCK_LEN as u64 == BLOCK);
 
-/// How many of these bytes are left when whole blocks of zeros are cut off their end.
+/// Returns the length of these bytes without the whole blocks of zeros at their end.
 fn len_without_tail(data: &[u8]) -> usize {
     let blocks = data.as_chunks::<BLOCK_LEN>().0;
     let last = blocks.iter().rposition(|block| block.iter().any(|&byte| byte != 0));
     last.map_or(0, |last| (last + 1) * BLOCK_LEN)
 }
 
-/// The runs of whole blocks of zeros in these bytes.
+/// Returns the ranges of whole blocks of zeros in these bytes.
 fn runs_of_zeros(data: &[u8]) -> Vec<Range<u64>> {
     let mut runs: Vec<Range<u64>> = Vec::new();
     for (number, block) in (0..).zip(data.as_chunks::<BLOCK_LEN>().0) {
@@ -188,7 +195,7 @@ fn runs_of_zeros(data: &[u8]) -> Vec<Range<u64>> {
 }
 
 impl SparseFile {
-    /// A file that takes no more than `capacity`.
+    /// Wraps a file that must not exceed `capacity`.
     pub(crate) fn new(file: VolumeFile, capacity: u64) -> io::Result<Self> {
         let data = file.data()?;
         let blocks = Mutex::new(Blocks::of_file(file.len()?, &data, capacity));
@@ -200,12 +207,12 @@ impl SparseFile {
         Ok(file)
     }
 
-    /// Makes holes of the blocks of zeros in a file that takes more than it may: a copy may have been made
-    /// without the holes of its original. Whoever reads the file meanwhile finds the same zeros.
+    /// Punches holes for the blocks of zeros in a file that exceeds its capacity. The file may be a copy that
+    /// was made without the holes of its original. Other readers see the same zeros meanwhile.
     fn dig(&self, data: &[Range<u64>]) -> io::Result<()> {
         const CHUNK: u64 = 256 * BLOCK;
         for range in data {
-            // The header is written in parts of its block.
+            // The header is written in parts of its block, so it stays as it is.
             let (mut at, end) = (range.start.next_multiple_of(BLOCK).max(BLOCK), range.end / BLOCK * BLOCK);
             while at < end {
                 let mut chunk = vec![0; usize::try_from(CHUNK.min(end - at)).unwrap_or(0)];
@@ -243,7 +250,7 @@ impl SparseFile {
         Ok(())
     }
 
-    /// Makes a range of zeros a hole; answers whether it could.
+    /// Punches a hole for a range of zeros. Returns whether the file system supports that.
     fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
         let numbers = offset / BLOCK..(offset + len) / BLOCK;
         let Some(data) = self.blocks.lock().with_data(numbers) else { return Ok(true) };
@@ -274,7 +281,7 @@ impl StorageBackend for SparseFile {
         {
             let blocks = self.blocks.lock();
             let is_bounded = blocks.is_bounded && !self.reserve.is_lifted();
-            if is_bounded && len > blocks.len && len > blocks.most.saturating_mul(2 * BLOCK) {
+            if is_bounded && len > blocks.len && len > blocks.max_blocks.saturating_mul(2 * BLOCK) {
                 let why = "the file would be twice as long as its capacity";
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
             }
@@ -313,29 +320,7 @@ impl StorageBackend for SparseFile {
         self.file.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.file.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.file.query_lock_range(start, end)
-    }
+    forward_locks!(file);
 }
 
 #[cfg(test)]

@@ -3,21 +3,20 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `larder.meta` | `"format"` | format version, 4 bytes ([`super::file_format`]) |
-//! | | `"features"` | what a reader must know, a bit each, 8 |
+//! | | `"features"` | what a reader must know, one bit each, 8 |
 //! | | `"identity"` | 16 random bytes ([`super::identity`]) |
-//! | | `"state"` | last sequence 8, time mark 8 (ms since 1970), next keyspace number 4, closed cleanly 1 |
-//! | | `"lifetime"` | counts since the file was made, 8 each, in the order of [`CumulativeStats`]; the XXH3-64 of these, 8 |
-//! | | `"charging"` | by which rule entries are charged ([`super::charging`]), 1; missing for the first |
+//! | | `"state"` | last sequence 8, clock watermark 8 (ms since 1970), next number 4, closed cleanly 1 |
+//! | | `"lifetime"` | [`CumulativeStats`] since the file was made, 8 each; their XXH3-64, 8 |
+//! | | `"charging"` | rule by which entries are charged ([`super::charging`]), 1; missing for the first |
 //! | `larder.keyspaces` | name | number, version, counts, and fields ([`super::keyspace_row`]) |
-//! | `larder.retired` | keyspace number | bytes it is still charged for, until its entries are deleted |
+//! | `larder.retired` | keyspace number | bytes still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::format::record`]) |
-//! | `larder.expiry` | class of lifetimes 1, delete-after 7 (ms since 1970), keyspace number 4, key
-//! ([`super::expiry`]) | nothing | | `larder.ranges` | sequence 8 | a range removal whose entries are still
-//! being deleted: its scope ([`crate::format::key::scope::Scope`]) |
+//! | `larder.expiry` | class 1, delete-after 7, keyspace number 4, key ([`super::expiry`]) | nothing |
+//! | `larder.ranges` | sequence 8 | [`Scope`](crate::format::key::scope::Scope) of a pending range removal |
 //!
-//! The row `"lifetime"` may be missing. Readers pass over counts that they do not know, and begin anew if the
-//! checksum is wrong. The table `larder.ranges` may be missing: the first row of it makes it
-//! ([`super::range_removals`]). In format 1 there are no features, no identity and no ranges.
+//! The row `"lifetime"` may be missing. Readers ignore counts that they do not know, and start from zero if
+//! the checksum is wrong. The table `larder.ranges` may be missing: its first row creates it
+//! ([`super::range_removals`]). Format 1 has no features, no identity and no ranges.
 
 use redb::{TableDefinition, TableHandle};
 
@@ -40,20 +39,21 @@ pub(crate) const FORMAT_ROW: &str = "format";
 pub(crate) const FEATURES_ROW: &str = "features";
 pub(crate) const IDENTITY_ROW: &str = "identity";
 pub(crate) const STATE_ROW: &str = "state";
-pub(crate) const LIFETIME_ROW: &str = "lifetime";
+pub(crate) const CUMULATIVE_ROW: &str = "lifetime";
 pub(crate) const CHARGING_ROW: &str = "charging";
 
-/// The name by which even a damaged file is known to be ours: it stands in the file's list of tables.
+/// Returns the name by which even a damaged file is recognized as ours. It stands in the file's list of
+/// tables.
 pub(crate) fn marker() -> Vec<u8> {
     META.name().as_bytes().to_vec()
 }
 
-/// Where the cache stood at its last commit.
+/// The state of the cache at its last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CommitState {
     pub(crate) sequence: u64,
     pub(crate) clock_watermark: Timestamp,
-    /// Numbers are not used twice: memory may still hold entries of a keyspace that is gone.
+    /// Numbers are not reused, because memory may still hold entries of a keyspace that was retired.
     pub(crate) next_keyspace: u32,
     pub(crate) closed_cleanly: bool,
 }
@@ -79,21 +79,21 @@ impl CommitState {
     }
 }
 
-pub(crate) fn lifetime_to_bytes(lifetime: &CumulativeStats) -> Vec<u8> {
-    let mut bytes: Vec<u8> = lifetime.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
-    bytes.extend_from_slice(&checksum(LIFETIME_ROW.as_bytes(), &bytes).to_be_bytes());
+pub(crate) fn cumulative_to_bytes(counts: &CumulativeStats) -> Vec<u8> {
+    let mut bytes: Vec<u8> = counts.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
+    bytes.extend_from_slice(&checksum(CUMULATIVE_ROW.as_bytes(), &bytes).to_be_bytes());
     bytes
 }
 
-/// The counts of a row; none if it is damaged.
-pub(crate) fn read_lifetime(bytes: &[u8]) -> Option<CumulativeStats> {
+/// Returns the counts of a row; none if the row is damaged.
+pub(crate) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     let (counts, sum) = bytes.split_last_chunk::<8>()?;
     let (numbers, rest) = counts.as_chunks::<8>();
-    let is_whole = rest.is_empty() && checksum(LIFETIME_ROW.as_bytes(), counts).to_be_bytes() == *sum;
+    let is_whole = rest.is_empty() && checksum(CUMULATIVE_ROW.as_bytes(), counts).to_be_bytes() == *sum;
     is_whole.then(|| CumulativeStats::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
-/// The least byte string above every one that starts with `prefix`; `None` when there is none.
+/// Returns the least byte string above every one that starts with `prefix`; none if there is none.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
     let mut end = prefix.get(..=last)?.to_vec();
@@ -119,18 +119,18 @@ mod tests {
     #[test]
     fn lifetime_counts_read_back_and_damaged_ones_are_none() {
         let counts = CumulativeStats::of(1..=19);
-        let row = lifetime_to_bytes(&counts);
+        let row = cumulative_to_bytes(&counts);
         assert_eq!(row.len(), 20 * 8);
         assert_eq!(&row[..16], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
-        assert_eq!(read_lifetime(&row), Some(counts));
+        assert_eq!(read_cumulative(&row), Some(counts));
         for damaged in [&row[..0], &row[..8], &row[1..], &row[..row.len() - 8], &[0; 16]] {
-            assert_eq!(read_lifetime(damaged), None);
+            assert_eq!(read_cumulative(damaged), None);
         }
-        // Of a version that counts more, and of one that counts less.
+        // A version that counts more, and a version that counts less.
         for numbers in [1..=24_u64, 1..=3] {
             let mut row: Vec<u8> = numbers.flat_map(u64::to_be_bytes).collect();
             row.extend(checksum(b"lifetime", &row).to_be_bytes());
-            assert_eq!(read_lifetime(&row).unwrap().disk_hits, 3);
+            assert_eq!(read_cumulative(&row).unwrap().disk_hits, 3);
         }
     }
 

@@ -1,26 +1,27 @@
-//! Which entries were read from disk of late: what an eviction passes over once.
+//! Which entries were read from disk recently. An eviction spares them once.
 //!
-//! A bit for the hash of a key, in a table whose size follows the file's capacity and is bounded. A lookup
-//! that the disk answers sets it, and the hand of the eviction clears it as it passes ([`super::batch`]),
-//! which is how uses age. Two keys may share a bit: then one of them is passed over for the other's use.
-//! After a restart nothing is known of uses, and entries leave in the order in which they were written.
+//! A table holds one bit for each of a number of hashes. Its size follows the capacity of the file, and is
+//! bounded. A lookup that the disk answers sets the bit of its key. The hand of the eviction clears the bit
+//! as it passes ([`super::batch::evict`]), so uses age. Two keys may share a bit: then one of them is spared
+//! because the other was used. After a restart no uses are known, and entries are evicted in the order in
+//! which they were written.
 
 use std::sync::OnceLock;
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Charged bytes for each bit: two bits or more for the smallest of entries.
+/// Charged bytes for each bit: at least two bits for the smallest entry.
 const BYTES_PER_BIT: u64 = 64;
 const MIN_BITS: u64 = 1 << 12;
 /// 2 MiB.
 const MAX_BITS: u64 = 1 << 24;
 
-/// Bits by hash. Without a file it has none.
+/// The bits, by hash. Empty while there is no file.
 #[derive(Debug, Default)]
 pub(crate) struct Uses(OnceLock<Box<[StatisticU64]>>);
 
 impl Uses {
-    /// Makes room for the entries of a file that may be charged for so many bytes.
+    /// Allocates the bits for a file whose entries may be charged for this many bytes.
     pub(crate) fn size_for(&self, live_limit: u64) {
         let bits = (live_limit / BYTES_PER_BIT).clamp(MIN_BITS, MAX_BITS).next_power_of_two();
         self.0.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
@@ -29,14 +30,14 @@ impl Uses {
     /// Notes a use.
     pub(crate) fn mark(&self, hash: u64) {
         if let Some((word, bit)) = self.bit(hash)
-            // Mostly it is set: then the line stays shared.
+            // The bit is usually set already. Then no write is needed, and the cache line stays shared.
             && word.load(Ordering::Relaxed) & bit == 0
         {
             word.fetch_or(bit, Ordering::Relaxed);
         }
     }
 
-    /// Whether there was a use since this was last asked.
+    /// Returns whether there was a use since the last call, and forgets it.
     pub(crate) fn take(&self, hash: u64) -> bool {
         self.bit(hash).is_some_and(|(word, bit)| {
             word.load(Ordering::Relaxed) & bit != 0 && word.fetch_and(!bit, Ordering::Relaxed) & bit != 0

@@ -21,14 +21,15 @@ use crate::config::{CacheBuilder, Weigher};
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::CacheFile;
-use crate::disk::file::files::{OwnerLock, absolute, in_real_directory, no_lock, syncs_directory_of};
+use crate::disk::file::directories::{absolute, in_real_directory, syncs_directory_of};
+use crate::disk::file::lock::{OwnerLock, lock_refusal};
 use crate::disk::file::names::refuse_too_long;
 use crate::disk::file::new_directories::NewDirectories;
 use crate::disk::file::open::OpenedFile;
-use crate::disk::store::catalog::Registration;
 use crate::disk::store::extent::Extent;
+use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::new_file::PAGE_SHARE;
-use crate::disk::store::redb_store::StoreLimits;
+use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::event::Event;
 use crate::format::keyspace_id::KeyspaceId;
@@ -79,7 +80,7 @@ pub(crate) struct Shared {
     pub(crate) disk_capacity: u64,
     pub(crate) opened: OpenedWith,
     /// The largest page of a value that the file takes.
-    most_page: u64,
+    max_page: u64,
     pub(crate) slow_load: Duration,
     logs_keys: bool,
     pub(crate) observer: Observer,
@@ -125,7 +126,7 @@ impl Shared {
         let limited = config.fit_file_size_limit(limit)?;
         let mut workers = Workers::default();
         let mut files = None;
-        let mut most_page = config.disk_capacity.as_u64() / PAGE_SHARE;
+        let mut max_page = config.disk_capacity.as_u64() / PAGE_SHARE;
         let (tiers, messages, before) = match &config.path {
             None => {
                 let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
@@ -141,7 +142,7 @@ impl Shared {
                 let (tiers, messages, before, largest_page) =
                     open_tiers(&config, &path, &volume, &mut workers)?;
                 files = Some(volume);
-                most_page = most_page.min(largest_page);
+                max_page = max_page.min(largest_page);
                 (tiers, messages, before)
             }
         };
@@ -164,7 +165,7 @@ impl Shared {
             load_timeout: config.load_timeout,
             disk_capacity: config.disk_capacity.as_u64(),
             opened: OpenedWith::now(&config),
-            most_page,
+            max_page,
             slow_load: config.slow_load,
             #[cfg(all(unix, feature = "control"))]
             control_values: config.control_values,
@@ -225,8 +226,8 @@ impl Shared {
     }
 
     /// The largest page of one value that the file takes.
-    pub(crate) const fn most_page(&self) -> u64 {
-        self.most_page
+    pub(crate) const fn max_page(&self) -> u64 {
+        self.max_page
     }
 
     /// The least capacity with which the file takes a value with such a page.
@@ -317,7 +318,7 @@ fn room(capacity: u64, counts_blocks: bool) -> StoreLimits {
     let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(MIN_CHANGES, MAX_CHANGES);
     StoreLimits {
         live_limit: live_limit(capacity, counts_blocks),
-        most_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
+        max_evictions: usize::try_from(evictions).unwrap_or(usize::MAX),
     }
 }
 
@@ -336,7 +337,7 @@ fn open_tiers(
     refuse_too_long(&*volume, path)?;
     let socket = config.socket().map(absolute).transpose()?;
     let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock);
-    let lock = lock.map_err(|refused| no_lock(&*volume, path, refused))?;
+    let lock = lock.map_err(|refused| lock_refusal(&*volume, path, refused))?;
     let (options, opened) = match open_store(config, path, &volume, &lock) {
         Ok(opened) => opened,
         Err(refused) => {
@@ -353,7 +354,7 @@ fn open_tiers(
     // Before the first lookup: what these cover is gone for those who removed it.
     memory.insert_range_tombstones(store.ranges());
     let quarantines = u64::from(quarantined.is_some());
-    let before = store.lifetime().cloned().unwrap_or_default();
+    let before = store.cumulative_stats().cloned().unwrap_or_default();
     let shown_at = time.now();
     let extent = Extent::of(&*volume, path).unwrap_or_default();
     let view = DiskStatus { extent, quarantined, quarantines, shown_at, ..store.view() };

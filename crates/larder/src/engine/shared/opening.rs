@@ -5,9 +5,10 @@ use std::path::Path;
 use super::{MAX_WATERMARK_AHEAD_MS, room};
 use crate::config::CacheBuilder;
 use crate::disk::file::cache_file::FIRST_GENERATION;
-use crate::disk::file::files::OwnerLock;
-use crate::disk::file::open::{OpenOptions, OpenedFile, open};
+use crate::disk::file::lock::OwnerLock;
+use crate::disk::file::open::{OpenedFile, open};
 use crate::disk::store::charging::Charging;
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::identity::Identities;
 use crate::disk::store::snapshot::Snapshot;
@@ -44,9 +45,8 @@ pub(crate) fn open_store(
         charging: Some(if counts_blocks { Charging::ByBlocks } else { Charging::ByLength }),
         now: wall,
         identities: Identities::new(config.hash_seed),
-        accepted: lock.accepted(),
     };
-    let mut opened = open(&options)?;
+    let mut opened = open(&options, lock.accepted().as_ref())?;
     let store = &mut opened.store;
     let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
     let mut clock_watermark = store.clock_watermark();

@@ -18,8 +18,8 @@ use crate::disk::store::range_removals::PART_TIME;
 use crate::memory::evicted_values::EvictedValues;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
-use crate::sys::sync::planted;
-use crate::sys::sync::planted::failpoint_is_set;
+use crate::sys::sync::failpoint;
+use crate::sys::sync::failpoint::failpoint_is_set;
 
 /// Parts after a command that are short: who comes again soon waits no longer for a part than for its commit.
 const SHORT_PARTS: u32 = 64;
@@ -35,7 +35,7 @@ impl Writer {
         let mut parts = 0;
         while self.is_behind() {
             let is_quiet = parts >= SHORT_PARTS;
-            self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
+            self.delete_next_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
             parts += 1;
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
@@ -63,7 +63,7 @@ impl Writer {
         move || tiers.time.clock().monotonic().saturating_sub(began) >= most
     }
 
-    fn make_part(&mut self, part_time: Duration) {
+    fn delete_next_part(&mut self, part_time: Duration) {
         let mut evicted_values = EvictedValues::default();
         let nobody = Waiting { part_time: Some(part_time), ..Waiting::default() };
         let made = catch_unwind(AssertUnwindSafe(|| {
@@ -72,7 +72,7 @@ impl Writer {
         }));
         match made {
             // The next step would take what this part has written for another program's.
-            Ok(Ok(_)) => self.file.remember(),
+            Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
                 self.remove_range_tombstones();
@@ -81,7 +81,7 @@ impl Writer {
             Err(panic) => drop(self.survive(&*panic)),
         }
         // A part is a step of its own for those who look whether the file was changed by others.
-        self.file.remember();
+        self.file.note_content();
         self.tiers.hand_over(evicted_values);
     }
 
@@ -95,7 +95,7 @@ impl Writer {
 
     /// The mistake that the model checker must find.
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
-        if failpoint_is_set(planted::Failpoint::RemoveRangeTombstoneEarly) {
+        if failpoint_is_set(failpoint::Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);
         }
     }
@@ -110,12 +110,12 @@ impl Writer {
     /// installed already.
     pub(super) fn remove_range_tombstones(&mut self) {
         // It will be opened again, with its rows.
-        if self.range_tombstones.is_empty() || self.file.standing() == ServiceState::Suspended {
+        if self.range_tombstones.is_empty() || self.file.state() == ServiceState::Suspended {
             return;
         }
         let pending: Vec<u64> = self.file.ranges().iter().map(|range| range.sequence).collect();
         let is_made = |sequence: &mut u64| {
-            !pending.contains(sequence) || failpoint_is_set(planted::Failpoint::LiftFloorWithRow)
+            !pending.contains(sequence) || failpoint_is_set(failpoint::Failpoint::RemoveRangeTombstoneWithRow)
         };
         for sequence in self.range_tombstones.extract_if(.., is_made) {
             self.tiers.memory.remove_range_tombstone(sequence);

@@ -44,7 +44,7 @@ pub(super) fn commit(
         // The last commit of all notes everything.
         let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
         if let Some(lifetime) = tiers.lifetime(1, most_asked) {
-            store.note_lifetime(lifetime);
+            store.note_cumulative_stats(lifetime);
         }
         // What is left to do after the first refusals is to evict.
         store.reserve.allow(refusals > 1);
@@ -56,7 +56,7 @@ pub(super) fn commit(
             Err(fault) if fault.kind == StoreErrorKind::TooLarge && refusals < MAX_REFUSALS => {
                 refusals += 1;
                 tiers.snapshots.withdraw();
-                read_by_others += u32::from(!file.make_way(fault, tiers.time.now())?);
+                read_by_others += u32::from(!file.reopen_smaller(fault, tiers.time.now())?);
             }
             done => return done,
         }
@@ -78,7 +78,7 @@ impl Writer {
         // It was opened again by its path: what stands there by now is not read before it is known to be
         // ours.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
-        match snapshot.and_then(|snapshot| self.file.watch().map(|()| snapshot)) {
+        match snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
             // What was committed stays committed: the file is opened again in its time.
             Err(fault) => return self.fail_unasked(fault),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::disk::store::batch::range::RangeRemoval;
-use crate::disk::store::catalog::Registration;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::StoreError;
 use crate::disk::store::redb_store::commit::CommitOutcome;
+use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::Sender;

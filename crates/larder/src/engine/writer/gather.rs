@@ -54,7 +54,7 @@ impl Writer {
     }
 
     /// Answers the opening of a keyspace that needs no commit before: see
-    /// [`Adopted`](crate::disk::store::catalog::PendingRegistrations).
+    /// [`Adopted`](crate::disk::store::pending_registrations::PendingRegistrations).
     pub(super) fn number_at_once(&mut self, command: Command) -> Numbered {
         let Command::Register(wanted, reply) = command else { return Numbered::Not(command) };
         match self.file.number(&wanted) {

@@ -1,6 +1,6 @@
 //! Writes that wait for their commit: those of one step after another, first come, first committed.
 //!
-//! A transaction evicts no more than [`Room::most_evictions`](crate::disk::store::redb_store::StoreLimits) entries, since it
+//! A transaction evicts no more than [`Room::most_evictions`](crate::disk::store::limits::StoreLimits) entries, since it
 //! replaces pages for each. When a batch needs more room than that, the transaction makes what room it may
 //! and writes none of the batch's values. They are *held*: dirty in their shards, and listed here. The order:
 //!
@@ -26,7 +26,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::command::{Acknowledge, Reply, Waiting};
 use super::{Limits, StepProgress, Writer};
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::StoreError;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::{Change, Mutation};
@@ -174,7 +174,7 @@ impl Held {
 /// A range removal of the step comes after a write: it becomes a deletion, since the range is known to this
 /// step alone.
 fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
-    if ranges.iter().any(|removal| removal.covers(write)) {
+    if ranges.iter().any(|removal| removal.covers(&write.key, write.sequence)) {
         write.change = Change::Delete;
     }
 }
@@ -224,7 +224,7 @@ impl Writer {
                 Ok(outcome) => outcome,
                 Err(fault) => {
                     // Those that an earlier part made are in a file that a restart does not find.
-                    progress.removals_are_durable &= !fault.is_of_place();
+                    progress.removals_are_durable &= !fault.is_displacement();
                     return Err(fault);
                 }
             };

@@ -28,6 +28,7 @@
 mod behind;
 mod bounds;
 pub(crate) mod command;
+mod entry_changes;
 mod gather;
 mod held;
 mod recovery;
@@ -39,16 +40,17 @@ use std::time::Duration;
 use super::tiers::Tiers;
 use crate::disk::file::cache_file::backoff::INITIAL_RETRY_DELAY;
 use crate::disk::file::cache_file::{CacheFile, ServiceState};
-use crate::disk::store::catalog::PendingRegistrations;
 use crate::disk::store::guard::{StoreError, panic_message};
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot::Mutation;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
-use crate::sys::sync::{Arc, Ordering, planted};
+use crate::sys::sync::{Arc, Ordering, failpoint};
 use crate::units::Timestamp;
 use command::{Command, Waiting, acknowledge};
+use entry_changes::entry_changes;
 use gather::Numbered;
 use held::Held;
 
@@ -157,7 +159,7 @@ impl Writer {
             if is_last {
                 return;
             }
-            if self.file.has_to_learn() {
+            if self.file.has_pending_registrations() {
                 flush = due.or_else(|| Some(Deadline::after(self.limits.flush_interval)));
             }
         }
@@ -210,14 +212,16 @@ impl Writer {
         }
         let mut evicted_values = EvictedValues::default();
         // Before the last drain: what is stored before is committed, what comes later is refused.
-        if waiting.shut_down.is_some() && !planted::failpoint_is_set(planted::Failpoint::DrainBeforeSealing) {
+        if waiting.shut_down.is_some()
+            && !failpoint::failpoint_is_set(failpoint::Failpoint::DrainBeforeSealing)
+        {
             self.tiers.memory.seal();
         }
         let progress = self.commit_or_degrade(&waiting, &mut evicted_values);
         self.keep_to_capacity();
-        self.file.remember();
+        self.file.note_content();
         self.announce();
-        if self.file.standing() != ServiceState::Suspended && !self.held.has_work() {
+        if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
             // Committed; or it lives in memory alone from here on.
             self.tiers.counted.lag.end();
         }
@@ -258,17 +262,18 @@ impl Writer {
         let is_over = self.part_is_over(waiting);
         let has_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let now = self.tiers.time.now();
-        let adopted = self.file.adopted().clone();
+        let pending = self.file.pending_registrations().clone();
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         // Who sweeps asks for no commit: with nothing to delete there is none.
-        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && adopted.may_wait();
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
         let take_use = |key: &[u8]| self.tiers.uses.take(self.tiers.memory.key(key).hash);
+        let changes = entry_changes(mutations);
         let batch = Batch {
-            mutations,
+            changes: &changes,
             ranges: &waiting.ranges,
             is_first,
-            adopt: if leaves_new { &none } else { &adopted },
+            pending: if leaves_new { &none } else { &pending },
             register: if is_first { &waiting.registrations } else { &[] },
             sweep: if is_first { waiting.sweep.min(self.limits.most_changes) } else { 0 },
             now,
@@ -290,11 +295,11 @@ impl Writer {
         }
         let snapshot = store.snapshot(generation);
         if !leaves_new {
-            self.file.has_learned();
+            self.file.clear_pending_registrations();
         }
         let snapshot = snapshot?;
-        self.file.watch()?;
-        if planted::failpoint_is_set(planted::Failpoint::SettleEarly) {
+        self.file.check_place()?;
+        if failpoint::failpoint_is_set(failpoint::Failpoint::MarkCleanEarly) {
             self.tiers.mark_clean(mutations, evicted_values);
         }
         self.remove_range_tombstones_early(waiting);

@@ -21,7 +21,7 @@ use super::command::{Acknowledge, Waiting, unsaved};
 use super::held::Held;
 use super::{StepProgress, Writer};
 use crate::disk::file::cache_file::ServiceState;
-use crate::disk::file::open::verify_own;
+use crate::disk::file::verify::verify_own;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::error::Error;
 use crate::event::Event;
@@ -43,7 +43,7 @@ impl Writer {
             // Neither may wait for a disk that may never come back.
             let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
             let is_urgent = is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
-            match self.file.standing() {
+            match self.file.state() {
                 ServiceState::InService => match self.commit_all(waiting, &mut progress, evicted_values) {
                     Ok(()) => return progress,
                     Err(fault) => self.fail(fault),
@@ -60,7 +60,7 @@ impl Writer {
                 ServiceState::Discarded { .. } if may_renew => {
                     may_renew = false;
                     if is_urgent || is_retry {
-                        self.file.put_aside(self.now());
+                        self.file.continue_discard(self.now());
                     }
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
@@ -78,7 +78,7 @@ impl Writer {
 
     /// Makes a fresh file in the place of one that is gone.
     fn renew(&mut self) {
-        self.file.renew(self.now(), self.tiers.memory.last_sequence());
+        self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {
             // Before the first commit to the fresh file: see the module.
             self.tiers.memory.buffer().open();
@@ -103,7 +103,7 @@ impl Writer {
     /// once that makes a fresh one, or stops saving: until then a write is neither to be saved nor kept.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
-        self.is_to_renew = matches!(self.file.standing(), ServiceState::Discarded { .. });
+        self.is_to_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
     }
 
     /// After a panic: nobody knows what was half done, so the file goes.
@@ -133,8 +133,7 @@ impl Writer {
 
     /// Tells users what has become of the file since they were last told.
     pub(super) fn announce(&mut self) {
-        let (standing, was) =
-            (self.file.standing(), std::mem::replace(&mut self.announced, self.file.standing()));
+        let (standing, was) = (self.file.state(), std::mem::replace(&mut self.announced, self.file.state()));
         let cause = self.file.why().map(ToString::to_string);
         let quarantined = self.file.take_quarantined();
         let discarded = self.file.take_discarded();
@@ -192,7 +191,7 @@ impl Writer {
         }
         let now = self.tiers.time.now();
         for (reply, wanted) in replies.registrations.into_iter().zip(&waiting.registrations) {
-            drop(reply.send(Ok(self.file.register_meanwhile(wanted, now))));
+            drop(reply.send(Ok(self.file.register_offline(wanted, now))));
         }
         for reply in replies.sweeps {
             drop(reply.send(Ok((0, false))));
@@ -220,7 +219,7 @@ impl Writer {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
                 // It may be another file's that stands at the path by now.
-                let fault = self.file.watch().err().unwrap_or(fault);
+                let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);
                 self.commit_or_degrade(&Waiting::default(), evicted_values);

@@ -1,5 +1,4 @@
-//! The part of serde's machinery that stands between a value and the codec: it keeps the limits, and notes
-//! the shape.
+//! The layer of serde that stands between a value and the codec. It keeps the limits, and records the shape.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -7,13 +6,13 @@ use std::marker::PhantomData;
 use super::limits::{Elements, Exceeded, MAX_DEPTH};
 use super::shape::{PartPlace, Shape};
 
-/// What a codec writes besides the values themselves.
+/// What a codec writes besides the values.
 pub(super) trait EncodingKind: Copy {
-    /// Whether kinds and names can be told from the bytes, so that a reader may ask for whatever is there.
+    /// Whether the bytes tell kinds and names. Then a type may ask for any kind (`deserialize_any`).
     const DESCRIBES_ITSELF: bool;
 }
 
-/// Values one after another: a reader must ask for what was written.
+/// Values one after another. A reader must ask for the kinds that were written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Positional;
 
@@ -29,22 +28,22 @@ impl EncodingKind for SelfDescribing {
     const DESCRIBES_ITSELF: bool = true;
 }
 
-/// What is kept account of for one whole value.
+/// The accounts of one whole value.
 #[derive(Debug)]
 pub(super) struct Session {
     elements: Elements,
     pub(super) shape: Shape,
-    /// Whether an `Option` was begun, and what it holds has written nothing yet.
+    /// Whether an `Option` was begun whose content has written nothing yet.
     pub(super) is_after_some: Cell<bool>,
-    /// Whether the value is only measured, and never to be read back.
+    /// Whether the value is only measured, and will never be read back.
     pub(super) is_measured: bool,
-    /// Whether the type asked for whatever is there: then the bytes decide what it becomes, and two of its
-    /// values may have the same.
+    /// Whether the type asked for any kind. Then the bytes decide what it becomes, and two of its values may
+    /// have the same bytes.
     pub(super) asked_for_any: Cell<bool>,
-    /// Whether a map was written whose length was not known, as a struct with a flattened field is: nothing
-    /// says which of its names are fields.
+    /// Whether a map of unknown length was written, as a struct with a flattened field is. The bytes do not
+    /// say which of its names are fields.
     pub(super) has_open_map: Cell<bool>,
-    /// Whether what is asked for is noted also where the encoding describes itself.
+    /// Whether the requests of the type are also recorded if the encoding describes itself.
     pub(super) is_trial: bool,
 }
 
@@ -62,7 +61,7 @@ impl Session {
         }
     }
 
-    /// For a value that is decoded to see whether it comes back.
+    /// For a value that is decoded to test whether it comes back.
     pub(super) fn trying(elements: Elements) -> Self {
         Self { is_trial: true, ..Self::new(elements) }
     }
@@ -72,26 +71,26 @@ impl Session {
         Self { shape: Shape::unnoted(), ..Self::new(Elements::of_unknown()) }
     }
 
-    /// For a value that is measured, and never read back.
+    /// For a value that is measured and never read back.
     pub(super) fn measuring() -> Self {
         Self { is_measured: true, ..Self::counting() }
     }
 
-    /// Whether decoding so many bytes would allow the elements that were encoded.
+    /// Returns whether decoding so many bytes would allow the elements that were encoded.
     pub(super) fn check(&self, bytes: usize) -> Result<(), Exceeded> {
         self.elements.check(bytes)
     }
 }
 
-/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) that hands the session on to
-/// whatever it leads to.
+/// A part of serde's machinery (a serializer, a visitor, a seed, a value…) that passes the session on to
+/// every part that it leads to.
 ///
-/// Depth and place go down by value, so that no error path has to take them back.
+/// Depth and place are passed down by value, so no error path has to restore them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounded<'a, T, E> {
     pub(super) inner: T,
     pub(super) session: &'a Session,
-    /// Where the part stands. Kept up to date only where names are seen: while encoding.
+    /// The place of the part. Kept up to date only while encoding, because only encoding sees names.
     pub(super) place: PartPlace,
     /// Levels that may still be entered.
     levels: usize,
@@ -99,36 +98,36 @@ pub(super) struct Bounded<'a, T, E> {
 }
 
 impl<'a, T, E: EncodingKind> Bounded<'a, T, E> {
-    /// A whole value.
+    /// Wraps a whole value.
     pub(super) fn new(inner: T, session: &'a Session) -> Self {
         Self { inner, session, place: PartPlace::ROOT, levels: MAX_DEPTH, encoding: PhantomData }
     }
 
-    /// Another part at the same depth and place.
+    /// Wraps another part at the same depth and place.
     #[inline]
     pub(super) fn with<U>(&self, inner: U) -> Bounded<'a, U, E> {
         self.at(self.place, inner)
     }
 
-    /// Another part at the same depth.
+    /// Wraps another part at the same depth.
     #[inline]
     pub(super) fn at<U>(&self, place: PartPlace, inner: U) -> Bounded<'a, U, E> {
         Bounded { inner, session: self.session, place, levels: self.levels, encoding: PhantomData }
     }
 
-    /// The same part, at another place.
+    /// Moves the part to another place.
     pub(super) fn moved(self, place: PartPlace) -> Self {
         Self { place, ..self }
     }
 
-    /// The same part, one level deeper.
+    /// Moves the part one level deeper.
     #[inline]
     pub(super) fn enter(self) -> Result<Self, Exceeded> {
         let levels = self.levels.checked_sub(1).ok_or(Exceeded::Depth)?;
         Ok(Self { levels, ..self })
     }
 
-    /// Pays for elements of a sequence, or entries of a map.
+    /// Counts elements of a sequence, or entries of a map.
     #[inline]
     pub(super) fn pay(&self, elements: usize) -> Result<(), Exceeded> {
         self.session.elements.spend(elements)

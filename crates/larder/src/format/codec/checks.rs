@@ -1,17 +1,18 @@
-//! Whether the values of a keyspace come back as they went in: tried on some when they are written, and noted
-//! of all that are read.
+//! Checks that the values of a keyspace come back as they were stored: by a trial of some values when they
+//! are written, and by what is recorded of all values that are read.
 //!
-//! No type says what its serde attributes do, so a value is believed only after it was seen to come back.
-//! Before a value is stored, it is decoded from its bytes, and the two are compared ([`digest`]): the first
-//! of a keyspace, those with a kind or a name at a place where none of the earlier had it, and each in debug
-//! builds or if the builder says so. After so many trials the fingerprint alone guards what is read.
+//! No type tells what its serde attributes do, so only a trial shows that a value comes back. In a trial, a
+//! value is decoded from its bytes before it is stored, and the two are compared ([`digest`]). These values
+//! are tried: the first of a keyspace; those with a kind or a name at a place where no earlier value had it;
+//! and every value in debug builds, or if the builder says so. After a maximum number of trials, the
+//! fingerprint alone guards what is read.
 //!
-//! Not where there is none: in an encoding that describes itself, a type that asks for whatever is there (an
-//! untagged enum, a flattened map) gets what the bytes look like, and of two values of one shape the one
-//! comes back and the other does not. So does one that asks for other parts than were written: it passes over
-//! a field (`skip_deserializing`, a name that only one side has), or reads a number as another type. Each
-//! value of such a type is tried, once one of them was seen to ask so; and each that has a map of unknown
-//! length, where a field that is left out is not told from a key that is not there.
+//! An encoding that describes itself has no fingerprint. There, a type that asks for any kind (an untagged
+//! enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape, one may come
+//! back and the other may not. The same holds for a type that asks for other parts than were written: it
+//! skips a field (`skip_deserializing`, a name that only one side has), or reads a number as another type.
+//! Once one value of a type was seen to do either, every value of it is tried. Every value that has a map of
+//! unknown length is tried too, because there a field that was left out looks like a key that is missing.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -31,30 +32,31 @@ use crate::format::record;
 use crate::format::record::Extension;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// The first values of a keyspace, each of which is tried.
+/// The first values of a keyspace. Each of them is tried.
 const FIRST_VALUES: u64 = 16;
-/// Values that are tried at most for what is new about them: a type whose every value is unlike the others
-/// would pay for ever.
+/// Maximum number of trials for values with something new. Otherwise a type whose values all differ would pay
+/// without end.
 const MAX_TRIALS: u64 = 1_024;
 /// Sets of names that are remembered, by their hash.
 const REMEMBERED: usize = 64;
 
-/// What is known of the values of one keyspace.
+/// What is known about the values of one keyspace.
 #[derive(Debug)]
 pub(crate) struct ValueChecks {
-    /// Whether each value is tried.
+    /// Whether every value is tried.
     is_thorough: bool,
     trials: StatisticU64,
-    /// Whether a value was seen to ask for whatever is there, or for other parts than were written: 0 or 1.
+    /// Whether a value asked for any kind, or for other parts than were written: 0 or 1.
     asks_for_any: StatisticU64,
     /// The edges of values that came back.
     edges: [StatisticU64; EDGE_WORDS],
-    /// The names of values that came back, each at the place of its hash; with 2^32 added, so that 0 is none.
+    /// The names of values that came back, each at the index of its hash. 2^32 is added, so that 0 means
+    /// empty.
     names: [StatisticU64; REMEMBERED],
 }
 
 impl ValueChecks {
-    /// `is_thorough` says that each value is tried.
+    /// Makes empty checks. With `is_thorough`, every value is tried.
     pub(crate) fn new(is_thorough: bool) -> Self {
         Self {
             is_thorough,
@@ -65,16 +67,16 @@ impl ValueChecks {
         }
     }
 
-    /// As in a release build without the builder's switch, whatever this build is.
+    /// Makes checks as in a release build without the builder's switch, whatever this build is.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn of_a_release() -> Self {
         Self { is_thorough: false, ..Self::new(false) }
     }
 
-    /// Tries whether an encoded value comes back, if that is to be tried.
+    /// Tries whether an encoded value comes back, if this value is to be tried.
     ///
     /// # Errors
-    /// That it does not, and what to do.
+    /// When it does not. The text says what to do.
     pub(crate) fn check<V>(&self, format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -84,7 +86,7 @@ impl ValueChecks {
         }
         let Some(_trial) = Trial::begin() else { return Ok(()) };
         let session = Session::trying(Elements::of(encoded.payload.len()));
-        // Not its `Deserialize` alone: its `Serialize` may panic for what came back.
+        // Both under `catch_unwind`: `Serialize` may panic for the decoded value as well.
         let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
         self.note(&session);
         if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
@@ -128,11 +130,11 @@ impl ValueChecks {
         names == 0 || place.is_some_and(|place| place.load(Ordering::Relaxed) == 1 << 32 | u64::from(names))
     }
 
-    /// The value of a record, and how long its encoding is. A panic of its `Deserialize` is an error like
-    /// another.
+    /// Decodes the value of a record. Returns it with the length of its encoding. A panic of its
+    /// `Deserialize` is an error like any other.
     ///
     /// # Errors
-    /// That the bytes are no value of the type, or were written as something else.
+    /// When the bytes are not a value of the type, or were written as another one.
     pub(crate) fn read<V>(
         &self,
         format: Format,
@@ -192,15 +194,16 @@ const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
 
-/// Whether a reason why a record does not decode is one of ours, and so quotes nothing of the value. A type's own
-/// code may say anything.
+/// Returns whether the reason for a failed decoding is one of larder's own, which quotes nothing of the
+/// value. The code of a type may say anything.
 #[cfg(all(unix, feature = "control"))]
 pub(crate) fn quotes_nothing(reason: &str) -> bool {
     [OTHER_KINDS, OTHER_NAMES, OTHER_ENCODING].contains(&reason)
 }
 
-/// A value without a fingerprint, from a file of the first format: believed if it is written as it was read,
-/// but for the order of what has none (a hash map begins at another entry in each process).
+/// Decodes a value without a fingerprint, from a file of the first format. It is accepted if it is encoded
+/// again as it was read. Parts without an order may differ in order: a hash map begins at another entry in
+/// each process.
 fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -217,16 +220,17 @@ where
     Err(CodecError::new(OTHER_ENCODING))
 }
 
-/// Trials within trials, at most: the `Drop` of a value that was decoded for one may store another of its
-/// type, whose trial has a value to drop, and so on. What is stored deeper down is not tried.
+/// Maximum number of trials inside each other on one thread. The `Drop` of a value that was decoded for a
+/// trial may store another value of its type, whose trial has a value to drop, and so on. Values that are
+/// stored deeper are not tried.
 const MAX_TRIALS_AT_ONCE: u32 = 4;
 
 std::thread_local! {
-    /// The trials that the thread is in.
+    /// The number of trials that the thread is in.
     static TRIALS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A trial, until it is dropped.
+/// A trial. Dropping it ends it.
 struct Trial;
 
 impl Trial {
@@ -247,7 +251,7 @@ impl Drop for Trial {
     }
 }
 
-/// How often each byte is there.
+/// Counts how often each byte occurs.
 fn counted(bytes: &[u8]) -> [u32; 256] {
     let mut counts = [0; 256];
     for byte in bytes {
@@ -258,7 +262,7 @@ fn counted(bytes: &[u8]) -> [u32; 256] {
     counts
 }
 
-/// A value whose `Drop` may panic: that is its own affair, and says nothing of the one that is stored.
+/// A value whose `Drop` may panic. The panic is swallowed, because it says nothing about the stored value.
 struct Quiet<V>(Option<V>);
 
 impl<V> Quiet<V> {
@@ -274,11 +278,11 @@ impl<V> Drop for Quiet<V> {
     }
 }
 
-/// What to do about a value that does not come back.
+/// Returns advice for a value that does not come back.
 fn advice(format: Format, session: &Session) -> &'static str {
     match format {
         Format::Bincode => "; declare the keyspace with Format::MessagePack, or change the type",
-        // Format::Bincode refuses a type that asks for whatever is there.
+        // Format::Bincode refuses a type that asks for any kind.
         Format::MessagePack if session.asked_for_any.get() => {
             "; Format::Bincode does not take it either: tag the variants of an untagged enum, give a flattened map keys that are no fields' names, and store 128-bit integers as text"
         }
@@ -287,14 +291,14 @@ fn advice(format: Format, session: &Session) -> &'static str {
     }
 }
 
-/// Decodes a value that was just encoded, and compares.
+/// Decodes a value that was just encoded, and compares the two.
 fn comes_back<V>(format: Format, value: &V, encoded: &Encoded, session: &Session) -> Result<(), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
 {
     let refused = |why: &dyn std::fmt::Display| {
         let (name, why) = (type_name::<V>(), why.to_string());
-        // Some errors know the way out themselves.
+        // Some errors carry their own advice.
         let advice = if why.contains("Format::") { "" } else { advice(format, session) };
         Err(CodecError::new(format_args!(
             "a value of type {name} does not come back from {format}: {why}{advice}"
@@ -312,7 +316,7 @@ where
     let is_human_readable = format == Format::MessagePack;
     let digest = |value: &V| digest::of(value, is_human_readable);
     let (before, after) = (digest(value)?, digest(decoded.value())?);
-    // A value that serializes in another way each time can't be judged.
+    // A value that serializes differently each time can't be judged.
     if before.agrees(after) || !before.agrees(digest(value)?) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
-//! A value of [`Format::MessagePack`](super::format::Format::MessagePack) as JSON, without its type.
+//! Shows a value of [`Format::MessagePack`](super::format::Format::MessagePack) as JSON, without its type.
 //!
-//! MessagePack can say more than JSON. What JSON has no word for is spelled as text, and nothing is left out:
+//! MessagePack can express more than JSON. The rest is spelled as text, and nothing is left out:
 //!
 //! | MessagePack | JSON |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | extension | `{"extension": its number, "bytes": "0x…"}` |
 //! | a key that is not text | its JSON, as text: `"7"`, `"[1,2]"` |
 //!
-//! Two keys that are spelled alike both stand there.
+//! Two keys with the same spelling both appear.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -25,15 +25,15 @@ use super::tokens::{Token, Tokens, check};
 use crate::format::codec::error::CodecError;
 use crate::format::key::spelling::spell_hex;
 
-/// A value that describes itself, to be written as JSON by way of serde.
+/// A value that describes itself, to write as JSON with serde.
 ///
 /// It is known to be whole and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels deep, so writing it
-/// fails only where its output does. It is read while it is written, and takes no memory of its own.
+/// fails only if its output fails. It is read while it is written, and takes no memory of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a>(&'a [u8]);
 
 impl<'a> Document<'a> {
-    /// The value of these bytes, which are MessagePack.
+    /// Reads the MessagePack value of these bytes.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, CodecError> {
         check(bytes)?;
         Ok(Self(bytes))
@@ -46,7 +46,7 @@ impl Serialize for Document<'_> {
     }
 }
 
-/// The value that comes next. Its writer has moved on behind it.
+/// The next value. Writing it moves the cursor past it.
 struct NextValue<'c, 'a>(&'c Cell<Tokens<'a>>);
 
 impl<'a> NextValue<'_, 'a> {

@@ -1,4 +1,5 @@
-//! The codec of a keyspace without its type: for what knows the keyspace alone, such as the control socket.
+//! The codec of a keyspace without its type, for code that knows only the keyspace, such as the control
+//! socket.
 
 use std::any::Any;
 
@@ -25,12 +26,12 @@ pub(crate) struct ErasedCodec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Whole(Vec<u8>),
-    /// It was not made: it would be longer than was asked for.
+    /// The encoding would be longer than the limit, and was not made.
     TooLong(usize),
 }
 
 impl ErasedCodec {
-    /// The codec of a type.
+    /// Makes the codec of a type.
     pub(crate) fn of<V: Serialize + DeserializeOwned + Send + Sync + 'static>(format: Format) -> Self {
         Self { format, encode: encode_value::<V>, decode: decode_value::<V> }
     }
@@ -38,11 +39,11 @@ impl ErasedCodec {
 
 #[cfg(all(unix, feature = "control"))]
 impl ErasedCodec {
-    /// The encoding of a value of the keyspace, if it is no longer than `most`. The value's own code runs, and
-    /// may panic.
+    /// Encodes a value of the keyspace, if the result is no longer than `most`. The value's own code runs,
+    /// and may panic.
     ///
     /// # Errors
-    /// That the format can't write it: a value that is kept in memory alone may be such.
+    /// When the format can't write the value. A value that is kept in memory alone may be such a value.
     pub(crate) fn encode(
         &self,
         value: &(dyn Any + Send + Sync),
@@ -51,8 +52,9 @@ impl ErasedCodec {
         (self.encode)(self.format, value, most)
     }
 
-    /// Tries whether the payload of a record is a value of the keyspace, as a lookup would read it. Nothing is
-    /// learnt of it. The value's own code runs: its panic is an error, but for that of its `Drop`.
+    /// Tries whether the payload of a record is a value of the keyspace, as a lookup would read it. The
+    /// checks of the keyspace learn nothing from it. The value's own code runs: its panic is an error, unless
+    /// its `Drop` panics.
     ///
     /// # Errors
     /// Why a lookup could not read it.

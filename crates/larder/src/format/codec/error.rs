@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodecError(String);
 
-/// The text, with the name of the type behind it.
+/// The text, followed by the name of the type.
 impl fmt::Debug for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} (CodecError)")
@@ -19,7 +19,7 @@ impl CodecError {
         Self(message.to_string())
     }
 
-    /// A value of a format that a later version has.
+    /// The error of a value whose format only a later version knows.
     pub(crate) fn of_unknown_format(code: u8) -> Self {
         Self::new(format_args!(
             "its format has the number {code}, which this version does not know; upgrade larder"

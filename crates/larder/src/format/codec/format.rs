@@ -1,9 +1,9 @@
-//! How the values of a keyspace become bytes.
+//! The format of a keyspace's values.
 
 use std::fmt;
 
-/// How the values of a keyspace become bytes. Declared with the keyspace, and kept with it: another format is
-/// another version.
+/// How the values of a keyspace are encoded. Declared with the keyspace, and kept with it: to change the
+/// format, change the keyspace's version.
 ///
 /// ```
 /// use larder::{Cache, Format, KeyspaceDefinition};
@@ -20,21 +20,21 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Format {
-    /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. The most
-    /// compact, and the fastest.
+    /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. It is the most
+    /// compact format, and the fastest.
     ///
-    /// For types whose parts are always the same: not for fields that are left out (`skip_serializing_if`),
-    /// flattened structs, enums with `tag` or `untagged`, and values of any shape. A record carries a
-    /// fingerprint of what was written, so a value comes back as it was or not at all; what can be seen to be
-    /// of such a type is refused by `insert`.
+    /// It is for types whose parts are always the same. It can't carry fields that are left out
+    /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, and values of any shape. A
+    /// record carries a fingerprint of the parts that were written, so a value comes back unchanged or not at
+    /// all. `insert` refuses a value that it can see to be of such a type.
     #[default]
     Bincode,
-    /// [MessagePack](https://msgpack.org), with the names of fields: it describes itself, so any type that
-    /// JSON carries can be read back. About twice as long as bincode. Types are asked for their
+    /// [MessagePack](https://msgpack.org), with the names of fields. It describes itself, so any type that
+    /// JSON can carry is read back. It is about twice as long as bincode. Types are asked for their
     /// human-readable form: an address is text, not bytes.
     ///
-    /// It can't carry `Some(None)` and `Some(())`, which it writes as `None`, nor a 128-bit integer in what
-    /// serde buffers (a flattened field, an untagged or internally tagged enum).
+    /// It can't carry `Some(None)` and `Some(())`, which it writes as `None`, nor a 128-bit integer in a
+    /// value that serde buffers (a flattened field, an untagged or internally tagged enum).
     MessagePack,
     /// The bytes of the value as they are: for `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
     /// bytes, text or a sequence of bytes. Nothing is encoded.
@@ -42,7 +42,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Its name: `bincode`, `MessagePack` or `raw`.
+    /// Returns its name: `bincode`, `MessagePack` or `raw`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl Format {
         }
     }
 
-    /// The number that stands for it in a file.
+    /// Returns its number in a file.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Bincode => 0,
@@ -61,7 +61,7 @@ impl Format {
         }
     }
 
-    /// The format of a number; none of one that this version does not know.
+    /// Returns the format with a number. `None` if this version does not know the number.
     pub(crate) const fn of_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Bincode),

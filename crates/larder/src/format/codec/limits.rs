@@ -1,45 +1,46 @@
-//! What a value may be, whatever its bytes say: how deep it nests, and how many elements it has.
+//! The limits of a value, whatever its bytes say: its length, its depth, and its number of elements.
 //!
 //! A codec's own limit counts bytes. Two kinds of hostile bytes pass it: a sequence of elements that take no
 //! bytes (2^60 times `()` is one length, and a loop without end), and nesting (each level of a recursive type
-//! is one byte, and a stack frame). So values go through [`Bounded`](super::bounded::Bounded), an adaptor
-//! around whatever serde format the codec uses, in both directions: **what decoding would refuse, encoding
-//! refuses**, so that nothing is stored that can't be read back.
+//! is one byte, and a stack frame). Neither bincode nor rmp-serde bounds both, so these limits are our own.
+//! Values go through [`Bounded`](super::bounded::Bounded), an adaptor around the serde format of the codec,
+//! in both directions: **encoding refuses what decoding would refuse**, so no value is stored that can't be
+//! read back.
 //!
-//! The law for elements needs no work for each of them. The first byte of an element that takes any is the
-//! first byte of no other element (a sequence inside it begins with its own length), so a value has at most
-//! as many such elements as bytes; [`MAX_EMPTY_ELEMENTS`] more may be empty. A sequence or map pays for all
-//! of its elements when it begins.
+//! The rule for elements costs no work for each of them. The first byte of an element is the first byte of no
+//! other element (a sequence inside it begins with its own length). So a value has at most as many non-empty
+//! elements as bytes, and [`MAX_EMPTY_ELEMENTS`] more may be empty. A sequence or map counts all of its
+//! elements when it begins.
 
 use std::cell::Cell;
 use std::fmt;
 
 use crate::units::ByteSize;
 
-/// The most bytes a value may have, encoded. Longer ones are refused, in both directions.
+/// Maximum length of an encoded value. Longer ones are refused, in both directions.
 pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 
-/// How deep a value may nest: a struct, tuple, sequence, map, enum or `Option` inside another is a level.
+/// Maximum depth of a value: a struct, tuple, sequence, map, enum or `Option` inside another is a level.
 /// Deeper values are neither encoded nor decoded.
 ///
-/// Enough for trees and expressions; a long linked list is better stored as a sequence. Decoding recurses
-/// once a level, and the bound is what keeps hostile bytes from overflowing the stack: for 128 levels a list
-/// of boxes takes 224 KiB of it in an unoptimised build, and an enum of fifteen variants 768 KiB, where Rust
-/// gives a thread 2 MiB. A thread with less, or a type that holds large values unboxed, may need flatter
-/// values.
+/// That is enough for trees and expressions. A long linked list is better stored as a sequence. Decoding
+/// recurses once for each level, and this bound keeps hostile bytes from overflowing the stack. In an
+/// unoptimised build, 128 levels of a list of boxes take 224 KiB of stack, and 128 levels of an enum of
+/// fifteen variants take 768 KiB. Rust gives a thread 2 MiB. A thread with less, or a type that holds large
+/// values unboxed, may need flatter values.
 pub const MAX_DEPTH: usize = 128;
 
-/// How many elements without bytes (`()`, structs without fields, pairs of them) the sequences and maps of a
-/// value may have together, besides one element for each byte of the value. More are neither encoded nor
-/// decoded.
+/// A value has at most one element for each encoded byte, plus this many elements that take no bytes (`()`,
+/// structs without fields, pairs of them). The elements of all its sequences and maps count together. Values
+/// with more are neither encoded nor decoded.
 pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 
-/// Encoding stops here without looking at the length first. Well above what fits a value, so that a value
-/// which is merely too long is told so by its length.
+/// Encoding stops at this number before the length is known. It is well above what fits into a value, so a
+/// value that is merely too long gets the error about its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
 pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
-/// A limit that a value does not keep. Its text is for the caller whose value it is.
+/// A limit that a value exceeds. Its text is for the caller who stored the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exceeded {
     Depth,
@@ -67,7 +68,7 @@ impl fmt::Display for Exceeded {
     }
 }
 
-/// The elements that one value may still have.
+/// The elements that a value has used, and its limit.
 #[derive(Debug)]
 pub(super) struct Elements {
     most: usize,
@@ -75,17 +76,17 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// Of a value that is to be read from so many bytes.
+    /// For a value that is read from so many bytes.
     pub(super) fn of(bytes: usize) -> Self {
         Self { most: bytes.saturating_add(MAX_EMPTY_ELEMENTS), spent: Cell::new(0) }
     }
 
-    /// Of a value whose length is not known yet: [`check`](Elements::check) it when it is.
+    /// For a value whose length is not known yet. [`check`](Elements::check) it when it is.
     pub(super) fn of_unknown() -> Self {
         Self { most: MAX_ELEMENTS, spent: Cell::new(0) }
     }
 
-    /// Whether decoding so many bytes would allow what was spent.
+    /// Checks that decoding so many bytes would allow the elements that were used.
     pub(super) fn check(&self, bytes: usize) -> Result<(), Exceeded> {
         Self::of(bytes).spend(self.spent.get())
     }

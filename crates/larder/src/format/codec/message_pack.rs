@@ -1,9 +1,9 @@
-//! [`Format::MessagePack`](super::format::Format::MessagePack): values with their kinds, structs with the names of
-//! their fields.
+//! [`Format::MessagePack`](super::format::Format::MessagePack): values with their kinds, and structs with the
+//! names of their fields.
 //!
-//! The one place that knows `rmp-serde`. Both sides call themselves human-readable: what serde buffers
-//! (flattened fields, untagged enums) is always read so, and a type that asks (an IP address, a UUID) must
-//! get the same answer when it is written and whenever it is read.
+//! The only file that uses `rmp-serde`. Both sides call themselves human-readable. Values that serde buffers
+//! (flattened fields, untagged enums) are always read in that form, and a type that asks (an IP address, a
+//! UUID) must get the same answer when it is written and when it is read.
 
 use std::io;
 use std::marker::PhantomData;
@@ -27,14 +27,14 @@ impl From<decode::Error> for CodecError {
     }
 }
 
-/// The bytes of a value.
+/// Encodes a value.
 pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::new();
     write(value, session, &mut bytes)?;
     Ok(bytes)
 }
 
-/// How many bytes a value has.
+/// Returns the length of a value's encoding.
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
     let mut counter = LengthCounter(0);
     write(value, session, &mut counter)?;
@@ -46,14 +46,14 @@ fn write<V: Serialize>(value: &V, session: &Session, out: &mut impl io::Write) -
     Ok(Bounded::<_, SelfDescribing>::new(value, session).serialize(&mut serializer)?)
 }
 
-/// The value of these bytes: all of them.
+/// Decodes a value from all of these bytes.
 pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Result<V, CodecError> {
     let mut deserializer = Deserializer::from_read_ref(bytes).with_human_readable();
     let value =
         Bounded::<_, SelfDescribing>::new(PhantomData::<V>, session).deserialize(&mut deserializer)?;
-    // The codec does not say how far it has read; at the end there is no marker left to read. Asked for a
-    // bool, since that stops at whatever stands there: what passes over any value recurses into it, and takes
-    // the end of the bytes inside one for the end of all.
+    // The codec does not say how far it has read, so this asks for another value. At the end there is no
+    // marker left to read. It asks for a bool, which stops at any marker. A request for any value would
+    // recurse into the value, and would take the end of the bytes inside it for the end of all.
     match bool::deserialize(&mut deserializer) {
         Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::new("bytes follow the end of the value")),

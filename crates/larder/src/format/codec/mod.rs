@@ -1,12 +1,12 @@
 //! Values to bytes and back, through serde, in the [`Format`] of their keyspace.
 //!
-//! One file for each format knows its library: [`positional`], [`message_pack`], [`raw`]. No type of theirs
-//! is public.
+//! One file for each format uses its library: [`positional`], [`message_pack`], [`raw`]. No type of these
+//! libraries is public.
 //!
-//! Whatever the bytes, decoding ends, within memory and stack that are bounded by their number and the
-//! value's type: the [`limits`] are kept around the codecs, not by them ([`bounded`]). What encodes also
-//! decodes. And what decodes is what was encoded: [`shape`] says how that is known of an encoding without
-//! names, [`checks`] what is tried before a value is stored.
+//! Whatever the bytes, decoding ends, and its memory and stack are bounded by the number of bytes and the
+//! type of the value. The [`limits`] are kept around the codecs, not by them ([`bounded`]). A value that
+//! encodes also decodes, to the same value: [`shape`] says how that is known for an encoding without names,
+//! and [`checks`] says what is tried before a value is stored.
 
 mod bounded;
 pub(crate) mod checks;
@@ -35,7 +35,7 @@ use error::CodecError;
 use limits::{Elements, MAX_VALUE_LEN};
 use shape::Finished;
 
-/// A value as bytes.
+/// An encoded value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Encoded {
     pub(crate) payload: Vec<u8>,
@@ -45,13 +45,13 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// What a record of it carries, so that nothing else is read from it.
+    /// Returns the fingerprint that its record carries, so that it is never read as another type.
     pub(crate) fn fingerprint(&self) -> Option<u64> {
         self.is_positional.then(|| self.shape.fingerprint())
     }
 }
 
-/// The bytes of a value.
+/// Encodes a value.
 pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Encoded, CodecError> {
     let session = Session::new(Elements::of_unknown());
     let payload = match format {
@@ -68,7 +68,7 @@ pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Resul
     })
 }
 
-/// How many bytes [`encode`] would make, without making them.
+/// Returns the number of bytes that [`encode`] would make, without making them.
 pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     let session = Session::counting();
     let len = match format {
@@ -80,8 +80,8 @@ pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> 
     Ok(len)
 }
 
-/// About how many bytes a value has that is never encoded: one that the format could not give back has a
-/// length, too.
+/// Returns about how many bytes a value has that is never encoded. A value that the format could not give
+/// back has a length, too.
 pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     encoded_len(format, value).or_else(|_| {
         let session = Session::measuring();
@@ -89,14 +89,14 @@ pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) ->
     })
 }
 
-/// The shape that a value would be encoded with.
+/// Returns the shape that a value would be encoded with.
 fn shape_of<V: Serialize>(value: &V) -> Result<Finished, CodecError> {
     let session = Session::new(Elements::of_unknown());
     positional::encoded_len(value, &session)?;
     Ok(session.shape.finish())
 }
 
-/// The value of these bytes, all of them. The session notes what was asked for.
+/// Decodes a value from all of these bytes. The session records what the type asks for.
 fn decode<V: DeserializeOwned + 'static>(
     format: Format,
     bytes: &[u8],
@@ -121,12 +121,12 @@ fn decode<V: DeserializeOwned + 'static>(
     }
 }
 
-/// What is noted while so many bytes are decoded.
+/// Makes the session for decoding these bytes.
 fn decoding(bytes: &[u8]) -> Session {
     Session::new(Elements::of(bytes.len()))
 }
 
-/// The value of these bytes, whatever it was written as.
+/// Decodes a value from all of these bytes, whatever type was written.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn decode_unmarked<V: DeserializeOwned + 'static>(
     format: Format,

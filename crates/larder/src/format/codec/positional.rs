@@ -1,8 +1,8 @@
 //! [`Format::Bincode`](super::format::Format::Bincode): values one after another.
 //!
-//! The one place that knows bincode: version 2.0.1 is its last, and another codec replaces this file.
-//! No bincode type is public. The bytes are part of the file format (a test pins them), so another codec is
-//! another format.
+//! The only file that uses bincode. Version 2.0.1 is its last, so another codec may replace this file one
+//! day. No bincode type is public. The bytes are part of the file format (a test pins them), so another codec
+//! is another format.
 
 use std::any::Any;
 use std::fmt;
@@ -17,12 +17,12 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visi
 use super::bounded::{Bounded, Positional, Session};
 use crate::format::codec::error::CodecError;
 
-/// Without bincode's own limit: it charges an integer as if it were not shortened, and so would refuse to
-/// decode sequences that it had encoded. Every length is checked against the bytes that are there before it
-/// is believed.
+/// Without bincode's own limit. That limit counts an integer at its full width even where it is shortened,
+/// and so would refuse to decode sequences that it had encoded. Instead, every length is checked against the
+/// bytes that are there before it is used.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
-/// The text alone of an error that came from outside bincode: its own form would be that of a debugger.
+/// Takes the text alone of an error from outside bincode. Its own form is meant for a debugger.
 impl From<EncodeError> for CodecError {
     fn from(error: EncodeError) -> Self {
         match error {
@@ -42,7 +42,7 @@ impl From<DecodeError> for CodecError {
     }
 }
 
-/// The bytes of a value.
+/// Encodes a value.
 pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u8>, CodecError> {
     let mut bytes = ByteSlice(Vec::new());
     let value = Bounded::<_, Positional>::new(value, session);
@@ -50,7 +50,7 @@ pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u
     Ok(bytes.0)
 }
 
-/// How many bytes a value has.
+/// Returns the length of a value's encoding.
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
     let mut counter = ByteCounter(0);
     let value = Bounded::<_, Positional>::new(value, session);
@@ -58,7 +58,7 @@ pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<
     Ok(counter.0)
 }
 
-/// The value at the beginning of these bytes, and how many it took.
+/// Decodes the value at the beginning of these bytes. Returns it with the number of bytes that it took.
 pub(super) fn decode<V: DeserializeOwned + 'static>(
     bytes: &[u8],
     session: &Session,
@@ -75,8 +75,8 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(
     Ok(bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?)
 }
 
-/// A `Vec<u8>`, read as serde reads one, but for its capacity: serde begins with a mebibyte at most and
-/// doubles it, so that a value of 5 MiB would take 8.
+/// Reads a `Vec<u8>` as serde does, but with the right capacity. serde begins with a mebibyte at most and
+/// doubles it, so a value of 5 MiB would take 8.
 struct ByteBuffer;
 
 impl<'de> DeserializeSeed<'de> for ByteBuffer {
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for ByteBuffer {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<u8>, A::Error> {
-        // Its elements are paid for before this is asked: no more than there are bytes, and a few.
+        // Its elements were counted before: no more than there are bytes, and a few.
         let mut bytes = Vec::with_capacity(elements.size_hint().unwrap_or(0));
         while let Some(byte) = elements.next_element()? {
             bytes.push(byte);

@@ -1,22 +1,21 @@
-//! The shape of a value: which kinds of parts it has, in which order, under which names.
+//! The shape of a value: the kinds of its parts, in their order and with their names.
 //!
-//! A positional encoding has no names and no kinds: whatever asks for as many bytes as were written gets a
-//! value. So a record of such an encoding carries a *fingerprint* of 8 bytes, in two halves:
+//! A positional encoding has no names and no kinds: any type that asks for as many bytes as were written gets
+//! a value. So a record of such an encoding carries a *fingerprint* of 8 bytes, in two halves:
 //!
 //! - **Kinds**, in order: each call of the type's `Serialize`, with lengths and the indices of variants.
-//!   Decoding hashes what
-//!   `Deserialize` asks for. The halves are equal only if every byte is read as what it was written as; so a
-//!   field that `Serialize` left out, or a type that has changed, is an error and never a value.
-//! - **Names**, as a set: the fields of each struct and each variant, with the place where they stand. Only
-//!   `Serialize` is called with them one by one: what `Deserialize` is given is a list that includes aliases.
-//!   So they are compared with those that the decoded value serializes with, and an alias that is added
-//!   changes nothing.
+//!   Decoding hashes what `Deserialize` asks for. The halves are equal only if every byte is read as the kind
+//!   that it was written as. So a field that `Serialize` left out, or a type that has changed, is an error
+//!   and never a value.
+//! - **Names**, as a set: the fields of each struct and each variant, with their places. Only `Serialize`
+//!   gets them one by one; `Deserialize` gets a list that includes aliases. So they are compared with the
+//!   names that the decoded value serializes with, and adding an alias changes nothing.
 //!
-//! Two things do not count, since types differ in them between `Serialize` and `Deserialize` without harm:
+//! Two things do not count, because types differ in them between `Serialize` and `Deserialize` without harm:
 //! whether a part is a newtype, and whether a group of parts is a tuple or a struct.
 //!
-//! The numbers below are part of the file format. A test pins fingerprints, because one that moved would make
-//! every record a miss.
+//! The numbers below are part of the file format. A test pins fingerprints, because a fingerprint that
+//! changed would make every record a miss.
 //!
 //! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>); names
 //! are hashed with XXH3.
@@ -27,7 +26,7 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A part of a value, as serde calls for it.
+/// The kind of a part, as serde calls for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum PartKind {
@@ -50,41 +49,41 @@ pub(super) enum PartKind {
     Unit = 17,
     None = 18,
     Some = 19,
-    /// With its length.
+    /// Counts with its length.
     Seq = 20,
-    /// With its length.
+    /// Counts with its length.
     Map = 21,
     /// The beginning of a tuple or a struct.
     Group = 22,
-    /// Its end.
+    /// The end of a tuple or a struct.
     End = 23,
-    /// With its index. The number 255 stands for the length of a run.
+    /// Counts with its index. The number 255 stands for the length of a run.
     Variant = 24,
 }
 
-/// Where a part stands in a value: a hash of the names and positions that lead to it.
+/// The place of a part in a value: a hash of the names and positions that lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PartPlace(u64);
 
 impl PartPlace {
     pub(super) const ROOT: Self = Self(0x9E37_79B9_7F4A_7C15);
 
-    /// Any element of a sequence.
+    /// Returns the place of any element of a sequence.
     pub(super) fn element(self) -> Self {
         self.below(1)
     }
 
-    /// Any key of a map.
+    /// Returns the place of any key of a map.
     pub(super) fn key(self) -> Self {
         self.below(2)
     }
 
-    /// Any value of a map.
+    /// Returns the place of any value of a map.
     pub(super) fn value(self) -> Self {
         self.below(3)
     }
 
-    /// A part of a tuple, by its position.
+    /// Returns the place of a part of a tuple, by its position.
     pub(super) fn position(self, at: usize) -> Self {
         self.below(4 + ((at as u64) << 8))
     }
@@ -98,24 +97,25 @@ impl PartPlace {
     }
 }
 
-/// The hash of a field's name, or of a variant's with its index.
+/// Returns the hash of a field's name, or of a variant's.
 pub(super) fn name(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
 }
 
-/// Words of the set of edges.
+/// Number of words in the set of edges.
 pub(super) const EDGE_WORDS: usize = 16;
 
-/// Which kinds stand at which places, as a set that may say yes too often (Bloom filter of one hash).
+/// The kinds at their places, as a set that may say yes too often (a Bloom filter with one hash).
 pub(super) type Edges = [u64; EDGE_WORDS];
 
 /// The shape of a value that is being encoded or decoded, so far.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// Whether anything is noted. A value that is only measured needs no shape.
+    /// Whether anything is recorded. A value that is only measured needs no shape.
     is_noted: bool,
     kinds: Cell<u64>,
-    /// The last kind, and how often it came in a row: long sequences of numbers cost a comparison for each.
+    /// The last kind, and how often it came in a row. So a long sequence of numbers costs one comparison for
+    /// each.
     last: Cell<u64>,
     run: Cell<u64>,
     names: RefCell<Names>,
@@ -134,12 +134,12 @@ impl Shape {
         }
     }
 
-    /// Of a value that is only measured.
+    /// The shape of a value that is only measured.
     pub(super) fn unnoted() -> Self {
         Self { is_noted: false, ..Self::new() }
     }
 
-    /// The hash of a field's name, or of a variant's.
+    /// Returns the hash of a field's name, or of a variant's.
     #[inline]
     pub(super) fn name(&self, text: &str) -> u64 {
         if self.is_noted { name(text) } else { 0 }
@@ -150,13 +150,13 @@ impl Shape {
         self.kinds_of(kind, 0, 1);
     }
 
-    /// A kind with a length or an index.
+    /// Records a kind with a length or an index.
     #[inline]
     pub(super) fn kind_with(&self, kind: PartKind, number: usize) {
         self.kinds_of(kind, number, 1);
     }
 
-    /// A kind that comes so many times in a row.
+    /// Records a kind that comes so many times in a row.
     #[inline]
     pub(super) fn kinds_of(&self, kind: PartKind, number: usize, times: usize) {
         if !self.is_noted {
@@ -181,7 +181,7 @@ impl Shape {
         }
     }
 
-    /// Notes that a kind stands at a place.
+    /// Records that a kind occurs at a place.
     #[inline]
     pub(super) fn edge(&self, place: PartPlace, kind: PartKind) {
         if !self.is_noted {
@@ -194,14 +194,14 @@ impl Shape {
         }
     }
 
-    /// Notes the names at a place: those of all fields of a struct, or that of a variant.
+    /// Records the names at a place: those of all fields of a struct, or that of a variant.
     pub(super) fn names(&self, place: PartPlace, names: u64) {
         if self.is_noted {
             self.names.borrow_mut().insert(fold(place.0, names));
         }
     }
 
-    /// Both halves of the fingerprint, and the edges.
+    /// Returns both halves of the fingerprint, and the edges.
     pub(super) fn finish(&self) -> Finished {
         let names = self.names.borrow().sum;
         Finished {
@@ -227,14 +227,14 @@ impl Finished {
     }
 }
 
-/// The halves of a fingerprint: kinds, names.
+/// Splits a fingerprint into its halves: kinds, names.
 pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
     let low = u32::try_from(fingerprint & u64::from(u32::MAX)).unwrap_or(0);
     (u32::try_from(fingerprint >> 32).unwrap_or(0), low)
 }
 
-/// A set of hashes and the sum of its members: the sum does not depend on their order, nor on how often each
-/// came, so neither the order of a map nor the length of a sequence moves it.
+/// A set of hashes, and the sum of its members. The sum does not depend on their order, nor on how often each
+/// one came. So neither the order of a map nor the length of a sequence changes it.
 #[derive(Debug, Default)]
 struct Names {
     sum: u64,
@@ -244,7 +244,7 @@ struct Names {
 
 impl Names {
     fn insert(&mut self, member: u64) {
-        // The last comes again most often: the elements of a sequence are alike.
+        // The last one comes again most often, because the elements of a sequence are alike.
         if self.few.last() == Some(&member) || self.few.contains(&member) {
             return;
         }
@@ -264,7 +264,7 @@ fn half(hash: u64) -> u32 {
     u32::try_from(fold(hash, 0xD6E8_FEB8_6659_FD93) >> 32).unwrap_or(0)
 }
 
-/// Mixes two numbers into one: a multiplication of 64 by 64 bits, its halves folded.
+/// Mixes two numbers into one: multiplies 64 by 64 bits, and folds the halves of the product.
 pub(super) fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one ^ 0xA076_1D64_78BD_642F) * u128::from(other ^ 0xE703_7ED1_A0B4_28DB);
     let low = product & u128::from(u64::MAX);

@@ -1,14 +1,13 @@
 //! MessagePack without a type: one token after another.
 //!
-//! A codec is asked for a type. An inspector has none, so the bytes are read here as the
-//! specification says (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] goes first: it
-//! proves that the bytes are one whole value, so that those who read them again meet no error halfway, and no
-//! nesting that overflows the stack.
+//! A codec needs a type and an inspector has none, so this reads the bytes as the specification says
+//! (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] goes first: it proves that the bytes
+//! are one whole value. So later readers meet no error halfway, and no nesting that overflows the stack.
 
 use super::limits::MAX_DEPTH;
 use crate::format::codec::error::CodecError;
 
-/// A part of a value. What an array or a map holds follows it.
+/// A part of a value. The content of an array or a map follows it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
     Nil,
@@ -22,7 +21,7 @@ pub(super) enum Token<'a> {
     Bytes(&'a [u8]),
     Extension(i8, &'a [u8]),
     Array(u32),
-    /// So many keys, each with its value behind it.
+    /// So many keys, each followed by its value.
     Map(u32),
 }
 
@@ -70,7 +69,7 @@ impl<'a> Tokens<'a> {
         })
     }
 
-    /// A big-endian number of so many bytes, at most four.
+    /// Reads a big-endian number of so many bytes, at most four.
     fn count<const N: usize>(&mut self) -> Result<u32, CodecError> {
         let bytes: [u8; N] = self.take()?;
         Ok(bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
@@ -109,13 +108,13 @@ fn cut_off() -> CodecError {
     CodecError::new("the bytes end before the value does")
 }
 
-/// Checks that bytes are one value, and nothing besides, that nests no deeper than a value may.
+/// Checks that bytes are exactly one value, which nests no deeper than a value may.
 ///
 /// # Cost
-/// One step for each token; memory for as many levels as a value may have.
+/// One step for each token. Memory for as many levels as a value may have.
 pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
     let mut tokens = Tokens(bytes);
-    // What is still to come of each level that was begun. A map's keys and values count each.
+    // How many values each open level still needs. A map's keys and values count separately.
     let mut levels: Vec<u64> = vec![1];
     while let Some(left) = levels.last_mut() {
         let Some(after) = left.checked_sub(1) else {

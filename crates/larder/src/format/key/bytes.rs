@@ -1,18 +1,18 @@
-//! Writing and reading the bytes of keys.
+//! Writes and reads the bytes of keys.
 
 use crate::format::key::error::KeyError;
 
-/// Most keys, with the number of their keyspace, fit without an allocation.
+/// Enough for most keys, with the number of their keyspace, so that they need no allocation.
 const INLINE: usize = 64;
 const ESCAPED: u8 = 0xFF;
 
-/// Where a key writes its bytes, part by part.
+/// Collects the bytes of a key, part by part.
 #[derive(Debug, Clone)]
 pub struct KeyWriter {
-    /// The bytes, as long as they fit.
+    /// The bytes, while they fit.
     inline: [u8; INLINE],
     len: usize,
-    /// All of them, once they do not.
+    /// All of the bytes, once they do not fit in place.
     spilled: Vec<u8>,
 }
 
@@ -23,7 +23,7 @@ impl Default for KeyWriter {
 }
 
 impl KeyWriter {
-    /// A writer that starts with the bytes every key of a keyspace starts with.
+    /// Makes a writer that starts with the bytes of a keyspace, which begin each of its keys.
     pub(crate) fn starting_with(start: &[u8]) -> Self {
         let mut writer = Self::default();
         writer.push(start);
@@ -35,7 +35,8 @@ impl KeyWriter {
         if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
     }
 
-    // Inlined: every lookup passes here a few times, and what it pushes is mostly of a known length.
+    // Inlined: every lookup calls this a few times, mostly with a slice whose length is known to the
+    // compiler.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
@@ -69,10 +70,11 @@ impl KeyWriter {
         self.push(&[0, 0]);
     }
 
-    /// The bytes that begin every byte part that starts with `bytes`.
+    /// Writes the bytes that begin every byte part that starts with `bytes`.
     #[inline]
     pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
-        // Looked through to the end without a branch, which is faster than to stop at the first: there is hardly ever one.
+        // Visits all bytes without a branch. That is faster than to stop at the first zero, because there is
+        // hardly ever one.
         if bytes.iter().fold(0, |zeros, &byte| zeros | u8::from(byte == 0)) != 0 {
             self.escaped(bytes);
         } else {
@@ -92,7 +94,7 @@ impl KeyWriter {
     }
 }
 
-/// Where a key reads its bytes back from, part by part.
+/// Reads the bytes of a key, part by part.
 #[derive(Debug)]
 pub struct KeyReader<'a> {
     rest: &'a [u8],
@@ -113,7 +115,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a text part.
     ///
     /// # Errors
-    /// When the part has no end, or is not UTF-8.
+    /// When the part has no end mark, or is not UTF-8.
     #[inline]
     pub fn text(&mut self) -> Result<String, KeyError> {
         String::from_utf8(self.bytes()?).map_err(|error| KeyError::new(format!("text part: {error}")))
@@ -122,7 +124,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a part of any bytes.
     ///
     /// # Errors
-    /// When the part has no end, or an unknown escape.
+    /// When the part has no end mark, or has an unknown escape.
     pub fn bytes(&mut self) -> Result<Vec<u8>, KeyError> {
         let mut bytes = Vec::new();
         loop {
@@ -178,7 +180,7 @@ macro_rules! integers {
                 #[doc = concat!("Reads a `", stringify!($unsigned), "` part.")]
                 ///
                 /// # Errors
-                /// When the bytes end before it does.
+                /// When the bytes end before the number does.
                 pub fn $unsigned(&mut self) -> Result<$unsigned, KeyError> {
                     Ok($unsigned::from_be_bytes(self.array()?))
                 }
@@ -186,7 +188,7 @@ macro_rules! integers {
                 #[doc = concat!("Reads an `", stringify!($signed), "` part.")]
                 ///
                 /// # Errors
-                /// When the bytes end before it does.
+                /// When the bytes end before the number does.
                 pub fn $signed(&mut self) -> Result<$signed, KeyError> {
                     Ok((self.$unsigned()? ^ (1 << ($unsigned::BITS - 1))).cast_signed())
                 }

@@ -1,4 +1,4 @@
-//! The error of a key's decoder.
+//! The error of a key's decoder: its text.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyError(String);
 
-/// The text, with the name of the type behind it.
+/// The text, followed by the name of the type.
 impl fmt::Debug for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} (KeyError)")
@@ -14,7 +14,7 @@ impl fmt::Debug for KeyError {
 }
 
 impl KeyError {
-    /// An error with this text.
+    /// Makes an error with this text.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }

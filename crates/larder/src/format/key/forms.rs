@@ -1,4 +1,4 @@
-//! The types that are keys, and the forms that look them up.
+//! The types that are keys, and the borrowed forms that look them up.
 
 use super::bytes::{KeyReader, KeyWriter};
 use super::{EncodeKey, Key, KeyPrefix};

@@ -1,14 +1,14 @@
-//! Which keys a range removal takes: those with a prefix and, where parts of them are left open, what stands
-//! after these.
+//! A scope: the keys that a range removal covers. It has a prefix, and may have more parts after it, some of
+//! them open.
 //!
-//! A scope is data, not a function of the user's: it is asked under the locks of the shards and in the middle
-//! of a commit.
+//! A scope is data and not a function of the user's, because it is tested under the locks of the shards and
+//! in the middle of a commit.
 
 use super::bytes::KeyWriter;
 use super::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
-/// A part of a tuple key that may be anything, in a pattern for
+/// A part of a tuple key that may have any value, in a pattern for
 /// [`remove_matching`](crate::Keyspace::remove_matching).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Any;
@@ -20,37 +20,37 @@ pub(crate) struct Scope {
     rest: Arc<[ScopePart]>,
 }
 
-/// What follows the prefix.
+/// A part that follows the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ScopePart {
-    /// A part of this width, whatever it is.
+    /// A part of this width, with any content.
     Any(Width),
-    /// These bytes.
+    /// Exactly these bytes.
     Exact(Box<[u8]>),
 }
 
-/// How long the encoding of a part is.
+/// The length of the encoding of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
     Fixed(usize),
-    /// Up to the end mark of text and bytes.
+    /// Up to the end mark of a text or of bytes.
     Terminated,
 }
 
 impl Scope {
-    /// Every key that starts with these bytes.
+    /// Makes a scope of every key that starts with these bytes.
     pub(crate) fn prefix(prefix: impl Into<Arc<[u8]>>) -> Self {
         Self { prefix: prefix.into(), rest: Arc::from([]) }
     }
 
-    /// The bytes that every key of the scope starts with.
+    /// Returns the bytes that begin every key of the scope.
     pub(crate) fn start(&self) -> &Arc<[u8]> {
         &self.prefix
     }
 
-    /// The bytes of the scope: the prefix's length 4, the prefix; then for each part its kind, 0 with a
-    /// length 4 and exact bytes, 1 with a width 4 that may be anything, 2 for what ends at an end mark. Big
-    /// endian.
+    /// Encodes the scope: the prefix's length in 4 bytes, and the prefix. Then for each part its kind: 0 with
+    /// a length in 4 bytes and exact bytes, 1 with a width in 4 bytes for any content, 2 for any content up
+    /// to an end mark. Big endian.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();
         let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
@@ -64,7 +64,7 @@ impl Scope {
         bytes
     }
 
-    /// The scope of these bytes; none if they are no scope's.
+    /// Decodes a scope. Returns `None` if the bytes are not one.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut left = bytes;
         let prefix = counted(&mut left)?.into();
@@ -80,12 +80,12 @@ impl Scope {
         Some(Self { prefix, rest: rest.into() })
     }
 
-    /// Whether every key of another scope is in this one, as far as can be told from the prefixes.
+    /// Returns whether every key of another scope is in this one, as far as the prefixes show.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         self == other || (self.rest.is_empty() && other.prefix.starts_with(&self.prefix))
     }
 
-    /// Whether a key is in the scope.
+    /// Returns whether a key is in the scope.
     pub(crate) fn covers(&self, key: &[u8]) -> bool {
         let Some(mut left) = key.strip_prefix(&*self.prefix) else {
             return false;
@@ -114,13 +114,13 @@ fn length(left: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(*len)).ok()
 }
 
-/// Takes bytes behind their length.
+/// Takes a length, and as many bytes.
 fn counted<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = length(left)?;
     left.split_off(..len)
 }
 
-/// What stands behind a part of text or bytes.
+/// Returns the bytes after a part of text or bytes.
 fn after_end_mark(bytes: &[u8]) -> Option<&[u8]> {
     let mut left = bytes;
     loop {
@@ -133,7 +133,7 @@ fn after_end_mark(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Where a pattern writes its parts.
+/// Collects the parts of a pattern.
 #[derive(Debug, Default)]
 pub struct PatternWriter {
     parts: Vec<ScopePart>,
@@ -152,12 +152,14 @@ impl PatternWriter {
         }
     }
 
-    /// The scope of a keyspace's keys with this pattern; or the shape of a part that can't be left open.
+    /// Returns the scope of a keyspace's keys with this pattern. If a part can't be left open, returns its
+    /// shape.
     pub(crate) fn into_scope(self, keyspace: &[u8]) -> Result<Scope, String> {
         if let Some(shape) = self.unknown {
             return Err(shape);
         }
-        // What is exact at the start narrows the walk.
+        // Exact parts at the start become a part of the prefix, because a longer prefix makes the walk
+        // shorter.
         let mut parts = self.parts.into_iter().peekable();
         let mut prefix = keyspace.to_vec();
         while let Some(ScopePart::Exact(bytes)) = parts.next_if(|part| matches!(part, ScopePart::Exact(_))) {
@@ -167,7 +169,7 @@ impl PatternWriter {
     }
 }
 
-/// The widths of the parts of a shape, such as `(string, u64)`.
+/// Returns the widths of the parts of a shape, such as `(string, u64)`.
 fn widths(shape: &str) -> Result<Vec<Width>, String> {
     let parts = shape.split(['(', ')', ',', ' ']).filter(|part| !part.is_empty());
     parts
@@ -185,7 +187,7 @@ fn widths(shape: &str) -> Result<Vec<Width>, String> {
         .collect()
 }
 
-/// A part of a pattern for keys whose part there is a `K`: a form of the `K`, by reference, or [`Any`].
+/// A part of a pattern, for keys that have a `K` there. It is a form of the `K`, by reference, or [`Any`].
 pub trait PatternPart<K> {
     /// Writes the part.
     fn write(&self, out: &mut PatternWriter);
@@ -205,7 +207,7 @@ impl<K: Key, Q: EncodeKey<K> + ?Sized> PatternPart<K> for &Q {
     }
 }
 
-/// A pattern for the keys of type `K`, a tuple: each part is given, by reference, or is [`Any`].
+/// A pattern for the keys of type `K`, a tuple. Each part is given by reference, or is [`Any`].
 pub trait KeyPattern<K> {
     /// Writes the parts.
     fn write_pattern(&self, out: &mut PatternWriter);

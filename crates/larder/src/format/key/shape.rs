@@ -1,16 +1,17 @@
-//! Keys without their type: read and written by the shape that the file keeps of them.
+//! Keys without their type, read and written by the shape that the file keeps.
 //!
-//! A keyspace's row names the shape of its keys, such as `(string, u64)`. That is all that reading their bytes takes, so a program that
-//! knows none of the application's types can show a key, and make one of what a person has typed.
+//! The row of a keyspace names the shape of its keys, such as `(string, u64)`. The shape is enough to read
+//! their bytes. So a program that has none of the application's types can show a key, and can encode one that
+//! a person has typed.
 
 use std::fmt;
 
 use super::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 
-/// Shapes nest no deeper than this. A file may say anything.
+/// Maximum depth of a shape, because a file may hold any text.
 const MAX_DEPTH: usize = 8;
-/// Parts of a tuple. Larder's own have up to four.
+/// Maximum number of parts of a tuple. Larder's own tuples have up to four.
 const MAX_PARTS: usize = 16;
 
 /// The shape of a keyspace's keys, as the file keeps it.
@@ -34,15 +35,15 @@ pub enum KeyShape {
     Text,
     /// `bytes`
     Bytes,
-    /// `u8` to `u128`, by its bits.
+    /// `u8` to `u128`, by its number of bits.
     Unsigned(u32),
-    /// `i8` to `i128`, by its bits.
+    /// `i8` to `i128`, by its number of bits.
     Signed(u32),
     /// `(…, …)`
     Tuple(Vec<KeyShape>),
 }
 
-/// A key, or the beginning of one, without its type.
+/// A key, or the beginning of a key, without its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyValue {
@@ -52,16 +53,16 @@ pub enum KeyValue {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// A number without a sign.
+    /// A number without sign.
     Unsigned(u128),
-    /// A number with a sign.
+    /// A number with sign.
     Signed(i128),
     /// The parts of a tuple.
     Tuple(Vec<KeyValue>),
 }
 
 impl KeyShape {
-    /// Reads a key of this shape: all of the bytes.
+    /// Reads a key of this shape from all of the bytes.
     ///
     /// # Errors
     /// [`KeyError`] when they are not a key of this shape.
@@ -93,7 +94,7 @@ impl KeyShape {
         })
     }
 
-    /// The bytes of a key of this shape.
+    /// Encodes a key of this shape.
     ///
     /// # Errors
     /// [`KeyError`] when the key is of another shape, or a number does not fit.
@@ -103,11 +104,11 @@ impl KeyShape {
         Ok(out.as_slice().to_vec())
     }
 
-    /// The bytes that the keys of this shape begin with which begin so: a text or bytes with their first ones, a tuple with its first
-    /// parts, each whole.
+    /// Encodes the beginning of keys of this shape: the first characters of a text, the first bytes of bytes,
+    /// or the first parts of a tuple, each whole.
     ///
     /// # Errors
-    /// [`KeyError`] when no key of this shape can begin so. Numbers have no beginnings.
+    /// [`KeyError`] when no key of this shape can begin with it. Numbers have no beginnings.
     pub fn encode_prefix(&self, prefix: &KeyValue) -> Result<Vec<u8>, KeyError> {
         let mut out = KeyWriter::default();
         match (self, prefix) {
@@ -187,7 +188,7 @@ impl std::str::FromStr for KeyShape {
     /// Reads a shape that is made of larder's own parts.
     ///
     /// # Errors
-    /// [`KeyError`] for any other: an application's key type may name its shape as it likes.
+    /// [`KeyError`] for any other shape: an application's key type may give its shape any name.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let unknown = || KeyError::new(format!("the shape {text:?} is not made of larder's own parts"));
         let (shape, rest) = read_shape(text, 0).ok_or_else(unknown)?;
@@ -195,7 +196,7 @@ impl std::str::FromStr for KeyShape {
     }
 }
 
-/// A shape at the beginning of a text, and what follows it.
+/// Reads a shape at the beginning of a text. Returns it with the rest of the text.
 fn read_shape(text: &str, depth: usize) -> Option<(KeyShape, &str)> {
     let Some(mut rest) = text.strip_prefix('(') else {
         let end = text.find([',', ')']).unwrap_or(text.len());

@@ -5,11 +5,11 @@
 //! | `string` | `MTNVTU` | `"two words"`, with the escapes of Rust, where the plain form could be misread |
 //! | `bytes` | `b"MTN\x00"` | |
 //! | numbers | `7`, `-7` | |
-//! | tuple | `("MTNDATA", 3)` | when typed, a text that holds nothing special needs no quotes |
+//! | tuple | `("MTNDATA", 3)` | when typed, a text without special characters needs no quotes |
 //! | `()` | `()` | |
-//! | any | `0x4D544E0000` | the encoded bytes, where they are not a key of a shape that is known |
+//! | any | `0x4D544E0000` | the encoded bytes, where they are not a key of a known shape |
 //!
-//! The invariant: what is shown for a key is read back as that key.
+//! The invariant: the spelling of a key is read back as that key.
 
 use std::fmt;
 use std::fmt::Write;
@@ -19,10 +19,11 @@ use crate::format::escape::{is_obeyed, write_escape};
 use crate::format::key::error::KeyError;
 
 impl KeyShape {
-    /// Reads a key as a person typed it, or `0x` and the hexadecimal digits of its encoded bytes: answers these.
+    /// Reads a key as a person typed it, or `0x` and the hexadecimal digits of its encoded bytes. Returns the
+    /// encoded bytes.
     ///
     /// # Errors
-    /// [`KeyError`] when it is no key of this shape.
+    /// [`KeyError`] when the text is not a key of this shape.
     ///
     /// ```
     /// # use larder::inspect::KeyShape;
@@ -42,7 +43,7 @@ impl KeyShape {
     /// Reads the beginning of keys as a person typed it: see [`encode_prefix`](Self::encode_prefix).
     ///
     /// # Errors
-    /// [`KeyError`] when no key of this shape can begin so.
+    /// [`KeyError`] when no key of this shape can begin with it.
     pub fn parse_prefix(&self, text: &str) -> Result<Vec<u8>, KeyError> {
         match read_hex(text) {
             Some(bytes) => bytes,
@@ -50,7 +51,7 @@ impl KeyShape {
         }
     }
 
-    /// A key as a person reads it.
+    /// Spells a key for people.
     #[must_use]
     pub fn spell_key(&self, bytes: &[u8]) -> String {
         match self.decode(bytes) {
@@ -61,7 +62,7 @@ impl KeyShape {
     }
 
     fn parse(&self, text: &str) -> Result<KeyValue, KeyError> {
-        // The plain form of a text: all of it, whatever stands in it.
+        // The plain form of a text is the whole text, whatever characters it has.
         if *self == Self::Text && !text.starts_with('"') {
             return Ok(KeyValue::Text(text.to_owned()));
         }
@@ -104,7 +105,7 @@ impl KeyShape {
         }
     }
 
-    /// A tuple, or the first parts of one.
+    /// Reads a tuple, or the first parts of one.
     fn parse_tuple<'a>(&self, shapes: &[Self], text: &'a str) -> Result<(KeyValue, &'a str), KeyError> {
         let mut rest = text.strip_prefix('(').ok_or_else(|| self.expected(text))?.trim_start();
         let mut parts = Vec::new();
@@ -139,7 +140,7 @@ impl KeyShape {
     }
 }
 
-/// Bytes as `0x` and their hexadecimal digits.
+/// Spells bytes as `0x` and their hexadecimal digits.
 #[must_use]
 pub fn spell_hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase();
@@ -147,7 +148,7 @@ pub fn spell_hex(bytes: &[u8]) -> String {
     ['0', 'x'].into_iter().chain(digits).collect()
 }
 
-/// The bytes of `0x` and hexadecimal digits; nothing if the text does not begin so.
+/// Reads `0x` and hexadecimal digits. Returns `None` if the text does not begin with `0x`.
 pub(crate) fn read_hex(text: &str) -> Option<Result<Vec<u8>, KeyError>> {
     let digits = text.strip_prefix("0x")?.as_bytes();
     let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
@@ -163,19 +164,19 @@ pub(crate) fn read_hex(text: &str) -> Option<Result<Vec<u8>, KeyError>> {
     }))
 }
 
-/// Whether a text is shown as it is: nothing of it is taken for anything else, by this reader or by a reader of lines.
+/// Returns whether a text is shown without quotes: neither this reader nor a reader of lines can misread it.
 fn is_plain(text: &str) -> bool {
     let is_special = |letter: char| letter.is_whitespace() || is_obeyed(letter);
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
 }
 
-/// A word of a tuple: up to what may follow a part.
+/// Splits a word of a tuple from the rest, at the first character that may follow a part.
 fn read_word(text: &str) -> (&str, &str) {
     let end = text.find(|letter: char| matches!(letter, ',' | '(' | ')' | '"') || letter.is_whitespace());
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// What stands between quotes at the beginning of a text, and what follows them.
+/// Reads a quoted text at the beginning. Returns its bytes and the rest.
 fn read_quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut rest = text.strip_prefix('"')?;
     let mut bytes = Vec::new();
@@ -190,7 +191,7 @@ fn read_quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     }
 }
 
-/// Reads what follows a backslash; answers what follows that.
+/// Reads the escape after a backslash. Returns the rest.
 fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     let kind = text.chars().next()?;
     let rest = text.get(kind.len_utf8()..)?;
@@ -219,7 +220,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// The form that is read back wherever it stands: texts in quotes.
+/// The form that is read back in any position: texts have quotes.
 impl fmt::Display for KeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -32,14 +32,14 @@ fn sealed(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A record of format 2 with an extension of any bytes.
+/// Returns a record of format 2 with an extension of any bytes.
 fn with_extension(extension: &[u8]) -> Vec<u8> {
     let mut bytes = record(b"key", &[extension, b"value"].concat());
     bytes[51] = u8::try_from(extension.len()).unwrap();
     sealed(b"key", bytes)
 }
 
-/// What the first version of larder wrote for a payload `v`.
+/// Returns the record that the first version of larder wrote for a payload `v`.
 fn of_format_1() -> Vec<u8> {
     let mut bytes = 0x3DE0_C687_0A59_83C4_u64.to_be_bytes().to_vec();
     bytes.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 1, 2, 3, 4]);
@@ -72,7 +72,7 @@ fn a_record_of_format_1_is_read() {
     let first = Header { format: 1, ..header() };
     assert_eq!(read(b"key", &of_format_1()), Ok((first, NOTHING, &b"v"[..])));
     assert_eq!(peek(&of_format_1()), Some(first));
-    // It had no fields: what stands in its extension says nothing.
+    // Format 1 had no fields, so its extension says nothing.
     let mut extended = of_format_1();
     extended.extend_from_slice(b"value");
     extended[51] = 1;

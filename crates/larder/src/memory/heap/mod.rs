@@ -1,16 +1,17 @@
-//! How much memory a value owns: for keyspaces whose budget is to be what their values take
-//! ([`KeyspaceDefinition::weigh_heap`](crate::KeyspaceDefinition::weigh_heap)).
+//! How much memory a value owns. Keyspaces with [`weigh_heap`](crate::KeyspaceDefinition::weigh_heap) charge
+//! their values by it.
 //!
-//! What is counted is what an allocator takes, not what is asked of it: a `String` of ten bytes takes 32.
-//! Hence this trait, where libraries that sum up capacities come to half of that for collections of small
-//! things.
+//! It counts the bytes that an allocator takes, not the bytes that are requested: a `String` of ten bytes
+//! takes
+//! 32. Libraries that sum up capacities come to half of that for collections of small values, so this trait
+//!     is our own.
 
 mod std_types;
 
-/// A value that can say how much memory it owns besides its own bytes.
+/// A value that knows how much memory it owns besides its own bytes.
 ///
-/// Types of the standard library can. A struct of yours says it of its fields, with
-/// [`heap_size!`](crate::heap_size) or by hand:
+/// Types of the standard library implement it. For a struct of your own, name its fields with
+/// [`heap_size!`](crate::heap_size), or implement the trait by hand:
 ///
 /// ```
 /// use larder::KeyspaceDefinition;
@@ -46,15 +47,15 @@ mod std_types;
 /// ```
 ///
 /// # Cost
-/// A walk over the value, down to where nothing more is owned: a `Vec<u64>` is one step, a `Vec<String>`
-/// one for each element. What is shared (an `Arc`) counts in full for each who holds it.
+/// A walk over the value, down to the parts that own nothing: a `Vec<u64>` is one step, a `Vec<String>` one
+/// for each element. A shared value (an `Arc`) counts in full for each of its holders.
 pub trait HeapSize {
-    /// Returns how many bytes of memory the value owns, without those of its own place.
+    /// Returns how many bytes of memory the value owns, without the bytes of the value itself.
     fn heap_size(&self) -> usize;
 }
 
-/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the fields that are named. A
-/// field that is not named counts as owning nothing.
+/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the named fields. A field that
+/// is not named counts as owning nothing.
 ///
 /// ```
 /// use larder::heap::HeapSize;
@@ -79,9 +80,10 @@ macro_rules! heap_size {
     };
 }
 
-/// Returns how many bytes an allocator takes for a block of so many; nothing for none.
+/// Returns how many bytes an allocator takes for a block of so many bytes. No bytes take nothing.
 ///
-/// As glibc counts: eight bytes more, rounded up to sixteen, and 32 at least. Others take a little less.
+/// It counts as glibc does: eight bytes more, rounded up to sixteen, and at least 32. Other allocators take a
+/// little less.
 #[must_use]
 pub const fn block(bytes: usize) -> usize {
     const HEADER: usize = 8;
@@ -95,7 +97,7 @@ pub const fn block(bytes: usize) -> usize {
     }
 }
 
-/// What a value weighs: its own place, and what it owns.
+/// Returns the weight of a value: its own bytes, and those that it owns.
 pub(crate) fn weight<V: HeapSize>(value: &V) -> u64 {
     size_of::<V>().saturating_add(value.heap_size()) as u64
 }

@@ -1,4 +1,4 @@
-//! What types of the standard library own.
+//! The memory that types of the standard library own.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
@@ -59,7 +59,7 @@ own_nothing!(
     Path,
 );
 
-/// What is borrowed belongs to another.
+/// A reference owns nothing.
 impl<T: ?Sized> HeapSize for &T {
     fn heap_size(&self) -> usize {
         0
@@ -72,7 +72,7 @@ impl<T: ?Sized> HeapSize for std::marker::PhantomData<T> {
     }
 }
 
-/// What the elements own; not asked for where their type can't own anything.
+/// Returns the memory that the elements own. Skips the walk if their type can't own any.
 fn all<'a, T: HeapSize + 'a>(elements: impl IntoIterator<Item = &'a T>) -> usize {
     if needs_drop::<T>() { elements.into_iter().map(HeapSize::heap_size).sum() } else { 0 }
 }
@@ -125,7 +125,7 @@ impl<T: HeapSize + ?Sized> HeapSize for Box<T> {
     }
 }
 
-/// In full for each who holds it.
+/// Counts in full for each holder.
 impl<T: HeapSize + ?Sized> HeapSize for Arc<T> {
     fn heap_size(&self) -> usize {
         const COUNTERS: usize = 2 * size_of::<usize>();
@@ -181,8 +181,8 @@ impl<T: HeapSize> HeapSize for BTreeSet<T> {
     }
 }
 
-/// The standard library's hash table: a power of two of buckets of which an eighth stays empty, a byte of
-/// control for each, and 16 of those again.
+/// Returns the memory of the standard library's hash table. It has a power of two of buckets, of which an
+/// eighth stays empty, a byte of control for each, and 16 more bytes of control.
 fn hash_table(capacity: usize, bucket: usize) -> usize {
     let buckets = match capacity {
         0 => return 0,
@@ -193,10 +193,10 @@ fn hash_table(capacity: usize, bucket: usize) -> usize {
     block(buckets * (bucket + 1) + 16)
 }
 
-/// The standard library's B-tree, about: nothing says how full its nodes are. With its separator a leaf has
-/// seven elements where they came in order, as those of a value that was read do, and twelve where a sorted
-/// list was collected. Counted with eight, the first is a seventh more than said, and the second a third
-/// less.
+/// Returns about the memory of the standard library's B-tree. Its nodes do not say how full they are.
+/// Together with its separator, a leaf has seven elements where they came in order, as in a value that was
+/// read. It has twelve where a sorted list was collected. This counts eight: in the first case the tree takes
+/// a seventh more than that, in the second a third less.
 fn tree(len: usize, element: usize) -> usize {
     const MOST: usize = 11;
     const LINKS: usize = 16;

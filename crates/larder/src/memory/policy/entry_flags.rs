@@ -1,13 +1,14 @@
-//! What is marked of each entry: a byte, so dense that the marks of a whole shard stay in the processor's cache.
+//! The flags of each entry: one byte, so dense that the flags of a whole shard stay in the processor's cache.
 //!
-//! The uses are counted under a shared lock by many at once: relaxed, and a lost count is harmless. Everything else is changed under
-//! the exclusive lock, when nobody counts, so no change is lost to a count.
+//! Many readers count uses at once, under a shared lock. They do it relaxed, and a lost count is harmless.
+//! All other changes are made under the exclusive lock, when no reader counts, so a count never overwrites
+//! one.
 
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
-/// Uses are counted up to this between two looks; a hot entry is then no longer written to.
+/// Uses between two visits are counted up to this number. From then on, hits on the entry no longer write.
 const MAX_USES: u8 = 0b1111;
 const IN_SMALL: u8 = 1 << 4;
 const IN_MAIN: u8 = 1 << 5;
@@ -16,18 +17,18 @@ const KNOWN: u8 = 1 << 7;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QueueOfEntry {
-    /// Not evictable: the slot is free, or pinned because it is not on disk yet.
+    /// Not evictable: the slot is vacant, or pinned because its entry is not on disk yet.
     Detached,
     Small,
     Main,
 }
 
-/// The marks, by slot.
+/// The flags, by slot.
 #[derive(Debug, Default)]
 pub(super) struct EntryFlags(Vec<AtomicU8>);
 
 impl EntryFlags {
-    /// Makes room for a slot, by an eighth at a time.
+    /// Makes room for the flags of a slot. The list grows by an eighth.
     pub(super) fn cover(&mut self, id: SlotId) {
         let wanted = id as usize + 1;
         if self.0.len() < wanted {
@@ -48,7 +49,7 @@ impl EntryFlags {
         }
     }
 
-    /// The uses since the last look.
+    /// Returns the uses since the last call, and resets them.
     pub(super) fn take_uses(&mut self, id: SlotId) -> u8 {
         let flags = self.get(id);
         self.set(id, flags & !MAX_USES);
@@ -76,7 +77,8 @@ impl EntryFlags {
         self.set(id, rest | bits);
     }
 
-    /// Whether the entry was in main before it was detached, so that an overwrite keeps what was learnt of its key.
+    /// Returns whether the entry was in main before it was detached. Then an overwrite puts it into main
+    /// again.
     pub(super) fn was_in_main(&self, id: SlotId) -> bool {
         self.get(id) & WAS_IN_MAIN != 0
     }
@@ -86,14 +88,14 @@ impl EntryFlags {
         self.set(id, if was_in_main { rest | WAS_IN_MAIN } else { rest });
     }
 
-    /// EntryFlags the entry as known; whether it was already.
+    /// Marks the entry as known. Returns whether it was known already.
     pub(super) fn mark_known(&mut self, id: SlotId) -> bool {
         let flags = self.get(id);
         self.set(id, flags | KNOWN);
         flags & KNOWN != 0
     }
 
-    /// Forgets everything of a slot.
+    /// Clears all flags of a slot.
     pub(super) fn clear(&mut self, id: SlotId) {
         self.set(id, 0);
     }

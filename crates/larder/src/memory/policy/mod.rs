@@ -1,25 +1,30 @@
-//! Which entry to evict: two first-in-first-out queues, and a sketch of how often each key was asked for.
+//! The eviction policy: how a shard chooses a victim. It has two first-in-first-out queues, and a sketch that
+//! estimates how often each key was used.
 //!
-//! 1. A new entry joins the *small* queue, a share of the weight.
-//! 2. At the end of the small queue it must earn a place in *main*. Its rival is the first entry at the end
-//!    of main that was not used since it last passed there (those that were go back to the start). A newcomer
-//!    that was used while it was in the small queue takes the rival's place; any other must have been asked
-//!    for more often than the rival, by the sketch. The loser is evicted.
-//! 3. As long as main has not filled its share there is no rival: who was asked for twice joins it, others
-//!    leave.
-//! 4. The first to leave, once the cache is full, are *founders*, those who came before the small queue
-//!    began, from the newest on: a loop that is larger than the cache so finds its beginning again.
-//! 5. The share of the small queue follows the requests ([`share`]).
+//! 1. A new entry joins the *small* queue, which has a share of the weight.
+//! 2. At the end of the small queue it competes for a place in the *main* queue. Its rival is the first entry
+//!    at the end of main that was not used since it last was there. (Entries that were used go back to the
+//!    start of main.) A newcomer that was used while it was in the small queue takes the rival's place. Any
+//!    other must have been used more often than the rival, by the sketch. The loser is evicted.
+//! 3. While main has not filled its share, there is no rival: an entry that was used twice joins main, and
+//!    others are evicted.
+//! 4. Once the cache is full, the *warm-up* entries are evicted first: those that came before the small queue
+//!    began, from the newest on. So a loop that is larger than the cache finds its beginning again. The
+//!    `warmup_cursor` points to the next of them.
+//! 5. The share of the small queue follows the requests ([`small_queue_target`]).
 //!
-//! A scan flows through the small queue and leaves main alone; in a loop larger than the cache newcomers do
-//! not outdo those who are there, so a part of it stays; a new working set is asked for twice, or used in the
-//! small queue, and moves in.
+//! A scan flows through the small queue and leaves main alone. In a loop larger than the cache, newcomers
+//! have not been used more often than the entries of main, so a part of the loop stays. The entries of a new
+//! working set are used twice, or used in the small queue, and so move into main.
 //!
-//! Cost: a hit is one relaxed load and, up to the fifteenth since the entry was last looked at, one relaxed
-//! store, under a shared lock. Attaching and evicting are O(1), in the mean; each rival looked at costs a hit
-//! that was made before.
+//! Cost: a hit is one relaxed load. Up to the fifteenth hit between two visits of the policy, it is one
+//! relaxed store as well. Both happen under a shared lock. Attaching and evicting are O(1) on average: each
+//! rival that is passed over costs one earlier hit.
 //!
-//! Memory: 17 bytes an entry, and 9 to 18 for the sketch and the ghosts once the cache has been full.
+//! Memory: 17 bytes for each entry, and 9 to 18 for the sketch and the ghosts once the cache has been full.
+//!
+//! Why our own: the policies of moka and quick_cache are parts of their caches. This one works on slot ids alone,
+//! beside our slots, so it has a model test without a cache.
 //!
 //! Sources: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023
 //! (S3-FIFO), for the queues and the lazy promotion; Einziger, Friedman, Manes, "`TinyLFU`: a highly
@@ -42,7 +47,7 @@ use small_queue_target::SmallQueueTarget;
 use super::segments::Segments;
 use super::weight::Weight;
 
-/// Entries of main that are looked at for one that was not used.
+/// Entries of main that are visited to find one that was not used.
 const MAX_RIVALS_TRIED: usize = 8;
 
 /// The eviction policy of one shard.
@@ -52,17 +57,17 @@ pub(crate) struct Policy {
     entry_flags: EntryFlags,
     small: Queue,
     main: Queue,
-    /// The newest of the founders: from here on, the small queue holds what came before it began. [`NONE`]
-    /// when they are gone.
+    /// The newest of the warm-up entries, which are from here to the end of the small queue. [`NONE`] when
+    /// all of them are gone.
     warmup_cursor: SlotId,
-    /// Whether an entry was ever evicted. Until then nothing is counted.
+    /// Whether an entry was ever evicted. Until then the sketch counts nothing.
     is_full: bool,
     sketch: Sketch,
     small_queue_target: SmallQueueTarget,
 }
 
 impl Policy {
-    /// Bytes that an entry takes here: its node and its mark.
+    /// Bytes that an entry takes here: its node and its flags.
     #[cfg(test)]
     pub(crate) const NODE_LEN: usize = size_of::<QueueNode>() + 1;
 
@@ -79,12 +84,12 @@ impl Policy {
         }
     }
 
-    /// What an entry weighed when it was attached last.
+    /// Returns the weight of an entry when it was last attached.
     pub(crate) fn weight_of(&self, id: SlotId) -> Weight {
         self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
-    /// Notes a use. Shared: many readers may call it at once, and a lost count is harmless.
+    /// Counts a use. Takes `&self`: many readers may call it at once, and a lost count is harmless.
     #[inline]
     pub(crate) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);
@@ -110,7 +115,7 @@ impl Policy {
         );
     }
 
-    /// Makes an entry unevictable, and remembers what is known of it until it is attached again.
+    /// Makes an entry unevictable. Its flags are kept until it is attached again.
     pub(crate) fn detach(&mut self, id: SlotId) {
         let queue = self.entry_flags.queue(id);
         if queue != QueueOfEntry::Detached {
@@ -119,13 +124,13 @@ impl Policy {
         }
     }
 
-    /// Forgets an entry: its id may be another's next.
+    /// Forgets an entry, because its id may be another entry's next.
     pub(crate) fn forget(&mut self, id: SlotId) {
         self.unlink(id);
         self.entry_flags.clear(id);
     }
 
-    /// Chooses an entry to evict and forgets it. `None` when nothing is evictable.
+    /// Chooses an entry to evict and forgets it. Returns `None` when nothing is evictable.
     pub(crate) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
         self.sketch.fit(entries);
@@ -138,7 +143,7 @@ impl Policy {
         Some(victim)
     }
 
-    /// The weight of all evictable entries.
+    /// Returns the weight of all evictable entries.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn weight(&self) -> u64 {
         self.small.weight + self.main.weight
@@ -149,7 +154,7 @@ impl Policy {
         self.small.len + self.main.len
     }
 
-    /// Counts those who are there, and draws the line between the founders and the small queue.
+    /// Counts a use of every entry, and separates the warm-up entries from the small queue.
     fn begin_warmup(&mut self) {
         let newcomers = self.small_queue_target.of(self.small.weight);
         let (mut id, mut weight) = (self.small.newest, 0);
@@ -180,7 +185,8 @@ impl Policy {
         loop {
             let newcomers = self.small_queue_target.of(total);
             let id = self.small.oldest;
-            // Half: a shard gives and gets entries out of step, and what is proven must not pay for that.
+            // Half: entries leave and join a shard at different times, and proven entries must not pay for
+            // that.
             if self.main.len > 0 && (self.small.len == 0 || self.small.weight < newcomers / 2) {
                 return self.rival().or(Some(self.main.oldest));
             }
@@ -188,7 +194,7 @@ impl Policy {
             let was_used = self.take_uses(id);
             let frequency = self.sketch.estimate(node.hash);
             let is_wanted = was_used || frequency > 1;
-            // Terminates: the small queue only shrinks here.
+            // Terminates, because the small queue only shrinks here.
             if self.small.weight - node.weight.bytes() >= newcomers && is_wanted {
                 self.move_to_main(id);
                 continue;
@@ -196,7 +202,8 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // One more is chance: in a loop everybody is one ahead half of the time.
+                // One use more may be chance: in a loop every key is one use ahead of the others half of the
+                // time.
                 if was_used || frequency > rivals + u64::from(rivals > 1) {
                     self.move_to_main(id);
                     return Some(rival);
@@ -208,7 +215,8 @@ impl Policy {
         }
     }
 
-    /// The first at the end of main that was not used since the last look. Who was goes back to the start.
+    /// Returns the first entry at the end of main that was not used since its last visit. Entries that were
+    /// used go back to the start.
     fn rival(&mut self) -> Option<SlotId> {
         for _ in 0..MAX_RIVALS_TRIED {
             let id = self.main.oldest;
@@ -224,7 +232,7 @@ impl Policy {
         None
     }
 
-    /// Whether an entry was used since the last look; its uses are counted.
+    /// Returns whether an entry was used since the last visit, and adds its uses to the sketch.
     fn take_uses(&mut self, id: SlotId) -> bool {
         let uses = self.entry_flags.take_uses(id);
         if let Some(node) = self.nodes.get(id as usize)

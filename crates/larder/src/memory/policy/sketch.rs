@@ -1,25 +1,32 @@
-//! How often a key was asked for lately: counters shared by all keys of a shard, present and gone.
+//! The sketch: an estimate of how often each key was used lately. Its counters are shared by all keys of a
+//! shard, present and gone.
 //!
-//! A count-min sketch in blocks: a key's four counters of four bits lie in one word, so a look costs one cache line. The least of
-//! the four is the estimate; it errs upwards only, when others share all four. Only the counters that are least are raised
-//! (conservative update). After a period of [`PERIOD`] uses for each entry all counters are halved: what was popular once is forgotten.
+//! It is a count-min sketch in blocks: the four counters of a key, of four bits each, lie in one word, so
+//! reading them touches one cache line. The smallest of the four is the estimate. It is too high only when
+//! other keys share all four counters. A use raises only the counters that have the smallest value
+//! (conservative update). After a period of [`PERIOD`] uses for each entry all counters are halved, so keys
+//! that were popular long ago are forgotten.
 //!
 //! Memory: 8 to 16 bytes for each entry of the shard.
 //!
-//! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms 2005; Einziger, Friedman,
-//! Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions on Storage 2017.
+//! Why our own: it is a few lines, and it works on the 32 bits of hash that the policy keeps for each
+//! entry.
+//!
+//! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms
+//! 2005; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions
+//! on Storage 2017.
 
-/// Uses counted for each entry before all counts are halved, and the least for a shard of few entries.
+/// Uses for each entry before all counts are halved. The second is the minimum for a shard of few entries.
 const PERIOD: u64 = 20;
 const MIN_PERIOD: u64 = 2_000;
-/// Words of a shard of few entries: enough for the keys of the least period.
+/// Words for a shard of few entries: enough for the keys of the minimum period.
 const MIN_WORDS: usize = 512;
-/// A counter's largest value.
+/// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
-/// The upper three bits of each counter, once all have been shifted by one.
+/// The upper three bits of each counter, for after all counters are shifted by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
-/// The counters. Empty, and answering nothing, until they are first made to fit.
+/// The counters. Before the first `fit` it is empty and estimates 0.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
     words: Vec<u64>,
@@ -28,7 +35,7 @@ pub(super) struct Sketch {
 }
 
 impl Sketch {
-    /// Makes room for the keys of so many entries, keeping what is known.
+    /// Makes room for the keys of so many entries, and keeps all counts.
     pub(super) fn fit(&mut self, entries: usize) {
         self.period = (entries as u64 * PERIOD).max(MIN_PERIOD);
         let wanted = (entries.next_power_of_two()).max(MIN_WORDS);
@@ -36,7 +43,7 @@ impl Sketch {
             self.words.resize(wanted, 0);
         }
         while self.words.len() < wanted {
-            // The index gains a bit at the top: whichever it is, the key finds the counts it had.
+            // The index gains a bit at the top. Both copies have the key's counts, whatever that bit is.
             self.words.extend_from_within(..);
         }
     }
@@ -62,7 +69,7 @@ impl Sketch {
         }
     }
 
-    /// About how often a key was used, up to 15.
+    /// Returns about how often a key was used, up to 15.
     pub(super) fn estimate(&self, hash: u32) -> u64 {
         let (index, shifts) = self.place(hash);
         self.words.get(index).map_or(0, |word| min_count(*word, shifts))
@@ -73,7 +80,7 @@ impl Sketch {
         size_of_val(&*self.words)
     }
 
-    /// A key's word, and where its counters are in it: one in each quarter.
+    /// Returns a key's word, and the position of its counters in it: one in each quarter.
     fn place(&self, hash: u32) -> (usize, [u32; 4]) {
         let mixed = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let index = usize::try_from(mixed >> 32).unwrap_or(0) & self.words.len().wrapping_sub(1);

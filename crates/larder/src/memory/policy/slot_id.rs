@@ -1,4 +1,4 @@
-//! The id of a slot.
+//! The id of a slot, which the slots, the policy and the expiry order share.
 
-/// The id of a slot of the shard. The policy keeps its own data beside the slots, by the same id.
+/// The id of a slot in its shard. The policy and the expiry order keep their own data under the same id.
 pub(crate) type SlotId = u32;

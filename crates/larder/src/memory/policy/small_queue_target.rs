@@ -1,35 +1,38 @@
-//! How much of the weight is for newcomers: a share that follows the requests.
+//! The share of the weight that the small queue should have. It follows the requests.
 //!
-//! It *grows* when a key comes back that newcomers' places would have kept had there been a tenth more of them: those evicted from
-//! the small queue are remembered for as many evictions. It *shrinks* when an entry of main is found used, since main's places are then worth
-//! something. Each is weighed by the number of places it speaks for, so the share comes to rest where one more place is
-//! worth as much on either side. Steps are small: 5 % of the weight is moved by as many returns as there were ghosts.
+//! The share *grows* when a key comes back that would still be there if the small queue had a tenth more
+//! places. To find that out, entries that are evicted from the small queue are remembered as *ghosts*, for as
+//! many evictions. The share *shrinks* when an entry of main is found used, because places in main are useful
+//! then. Each step is weighed by the number of places that it stands for. So the share comes to rest where
+//! one more place has the same use in both queues. Steps are small: when every ghost has returned, the share
+//! has grown by 5 % of the weight.
 //!
-//! A ghost is four bytes in a table without chains; a later one takes its place. Losing some is harmless: they are only counted.
-//! Memory: 0.8 to 1.6 bytes for each entry of the shard.
+//! A ghost is four bytes in a table without chains, and a later ghost takes its place. Losing some is
+//! harmless, because they are only counted. Memory: 0.8 to 1.6 bytes for each entry of the shard.
 //!
-//! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to ghosts; Einziger, Eytan,
-//! Friedman, Manes, "Adaptive software cache management", Middleware 2018, for adapting the window of `TinyLFU`.
+//! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to
+//! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for
+//! adapting the window of `TinyLFU`.
 
-/// The share as a fraction of this.
+/// The share is a fraction of this number.
 const WHOLE: u64 = 1 << 32;
 const INITIAL_SHARE: u64 = WHOLE / 10;
 const MIN_SHARE: u64 = WHOLE / 100;
 const MAX_SHARE: u64 = WHOLE / 5 * 4;
-/// Evictions that a ghost is remembered for: one of this many of the number of entries.
+/// A ghost is remembered for this part of the number of entries, counted in evictions.
 const GHOST_PART: usize = 10;
-/// The share moved when every ghost has returned, and when every entry of main was found used.
+/// How far the share moves when every ghost has returned, and when every entry of main was found used.
 const GROWTH: u64 = WHOLE / 20;
 const SHRINKAGE: u64 = WHOLE / 40;
 
-/// The share of the small queue, and the ghosts that it is learnt from.
+/// The share of the small queue, and the ghosts that teach it.
 #[derive(Debug)]
 pub(super) struct SmallQueueTarget {
     share: u64,
-    /// By hash: half of it, and the time of the eviction.
+    /// Indexed by hash. Each has half of the hash, and the time of the eviction.
     ghosts: Vec<(u16, u16)>,
     evictions: u64,
-    /// Evictions for one step of a ghost's clock of 16 bits.
+    /// Evictions in one step of a ghost's 16-bit clock.
     tick: u64,
     ghost_lifetime: u64,
 }
@@ -50,13 +53,13 @@ impl SmallQueueTarget {
         }
     }
 
-    /// The part of a weight that is for newcomers: never nothing.
+    /// Returns the part of a weight that the small queue should have. It is at least 1.
     pub(super) fn of(&self, weight: u64) -> u64 {
         let part = u128::from(weight) * u128::from(self.share) / u128::from(WHOLE);
         u64::try_from(part).unwrap_or(weight).max(1)
     }
 
-    /// Notes that a newcomer was evicted without having been used.
+    /// Records that an entry of the small queue was evicted unused.
     pub(super) fn rejected(&mut self, hash: u32) {
         self.evictions += 1;
         let ghost = (half(hash), self.now());
@@ -65,7 +68,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Notes that a key arrived which was not there.
+    /// Records the arrival of a key that was not there.
     pub(super) fn arrived(&mut self, hash: u32) {
         let (now, ghost_lifetime, tick) = (self.now(), self.ghost_lifetime, self.tick);
         let Some(slot) = self.slot(hash) else { return };
@@ -76,7 +79,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Notes that one of so many entries of main was found used.
+    /// Records that one of `entries` entries of main was found used.
     pub(super) fn main_was_used(&mut self, entries: usize) {
         self.share = self.share.saturating_sub(SHRINKAGE / entries.max(1) as u64).max(MIN_SHARE);
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A cache of unit weights, to run requests through.
+/// A cache of entries that all weigh 1, to run requests through.
 struct Toy {
     policy: Policy,
     capacity: usize,
@@ -18,7 +18,7 @@ impl Toy {
         Self { policy: Policy::new(), capacity, ids: HashMap::new(), keys: Vec::new() }
     }
 
-    /// Whether the key was there. It is afterwards.
+    /// Requests a key, and stores it if it is missing. Returns whether it was there.
     fn request(&mut self, key: u64) -> bool {
         if let Some(&id) = self.ids.get(&key) {
             self.policy.touch(id);
@@ -38,7 +38,7 @@ impl Toy {
         false
     }
 
-    /// How many of the requests hit.
+    /// Returns how many of the requests hit.
     fn run(&mut self, keys: impl IntoIterator<Item = u64>) -> usize {
         keys.into_iter().filter(|&key| self.request(key)).count()
     }
@@ -50,7 +50,7 @@ fn hash(key: u64) -> u32 {
     u32::try_from(mixed & u64::from(u32::MAX)).unwrap()
 }
 
-/// Numbers that look random, the same each time.
+/// Numbers that look random, the same in each run.
 fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     std::iter::repeat_with(move || {
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -101,7 +101,8 @@ fn a_loop_is_kept_in_a_cache_that_was_full_of_something_else() {
 
 #[test]
 fn a_working_set_that_shifts_is_followed() {
-    // The least period of the sketch is that of a hundred entries: a smaller cache takes as long as one of that size.
+    // The minimum period of the sketch is that of a hundred entries, so a smaller cache takes as long as one
+    // of that size.
     for capacity in [16_u64, 200, 2_000] {
         let mut toy = Toy::new(usize::try_from(capacity).unwrap());
         let popular = |base: u64, seed| skewed(capacity * 2, seed).map(move |key| base + key);

@@ -1,4 +1,4 @@
-//! What stands in a shard, told without a use of it: nothing is counted, marked or changed.
+//! Describes the keys of a shard without using them: nothing is counted, flagged or changed.
 
 use super::Shard;
 use crate::memory::entry::{Unsaved, Value};
@@ -8,34 +8,34 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// What a shard says of a key.
+/// The state of a key in its shard.
 #[derive(Debug, Default)]
 pub(crate) struct KeyInMemory {
     pub(crate) slot: Option<SlotContent>,
-    /// The sequence that a record on disk must exceed to be believed.
+    /// A record on disk is visible only if its sequence is greater than this.
     pub(crate) min_visible_sequence: u64,
-    /// Whether a caller is loading it.
+    /// Whether a caller is loading the key.
     pub(crate) is_loading: bool,
 }
 
-/// What stands in the slot of a key.
+/// The content of a key's slot.
 #[derive(Debug)]
 pub(crate) struct SlotContent {
-    /// Its value, expired or not; none for a removal that is still to be committed.
+    /// The value, expired or not. `None` for a removal that is still to be committed.
     pub(crate) value: Option<Value>,
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
-    /// What the value is charged.
+    /// The charge of the value.
     pub(crate) weight: u64,
-    /// What is still to be committed of the value.
+    /// The data of the value that is still to be committed.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
-    /// Whether a removal that is not committed yet stood here before the value.
+    /// Whether the value replaced a removal that is not committed yet.
     pub(crate) hides_removal: bool,
 }
 
 impl Shard {
-    /// Shows keys, from the slot `from` on, up to `most` slots. Answers the slot to go on at; none if there
-    /// are no more. A key stays in its slot for as long as it has one.
+    /// Calls `show` with each key of up to `most` slots, from the slot `from` on. Returns the next slot to
+    /// visit, or `None` at the end. A key stays in one slot for as long as it has one.
     pub(crate) fn list_part(
         &self,
         (from, most): (SlotId, SlotId),
@@ -48,7 +48,7 @@ impl Shard {
         (next < self.slots.end()).then_some(next)
     }
 
-    /// Tells what stands for a key.
+    /// Describes a key.
     pub(crate) fn describe(&self, key: SlotKey<'_>) -> KeyInMemory {
         let slot = self.find(key).map(|(id, slot)| {
             let pending = self.pending.get(&id).filter(|_| slot.state == SlotState::Dirty);

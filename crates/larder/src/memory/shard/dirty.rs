@@ -1,19 +1,20 @@
-//! What is not committed yet: removals and values on their way to the disk.
+//! Dirty keys: removals and values that are not committed yet.
 
 use super::{Shard, SlotValue, next};
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::lookup::PreviousState;
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::purged::Purged;
 use crate::memory::segments::make_room;
-use crate::memory::slot::{Change, Mutation, Range, SlotState};
+use crate::memory::slot::{Change, Mutation, SlotState};
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Removes a key by a tombstone, to be committed.
+    /// Removes a key by a tombstone, which will be committed.
     pub(crate) fn insert_tombstone(
         &mut self,
         key: SlotKey<'_>,
@@ -28,23 +29,24 @@ impl Shard {
         (previous, sequence)
     }
 
-    /// Takes a tombstone back if it is still the latest word: nothing stands on disk for it to remove.
+    /// Removes a tombstone if it is still the latest change of the key. Called when the disk has nothing for
+    /// it to remove.
     pub(crate) fn cancel_tombstone(&mut self, key: SlotKey<'_>, sequence: u64, deferred: &mut DeferredDrops) {
         if let Some((id, slot)) = self.find(key)
             && slot.sequence == sequence
             && slot.state == SlotState::Tombstone
         {
             self.remove(id, deferred);
-            // The writer may not look at the list for long.
+            // Removed from the list as well, because the writer may not drain the list for a long time.
             if let Some(at) = self.dirty.iter().rposition(|&dirty| dirty == id) {
                 self.dirty.swap_remove(at);
             }
         }
     }
 
-    /// The range is disbelieved on disk from here on, until [`Shard::remove_range_tombstone`]. Answers the removals that
-    /// are pending already.
-    pub(crate) fn insert_range_tombstone(&mut self, range: &Range) -> Vec<Range> {
+    /// Hides the records of a range on disk until [`Shard::remove_range_tombstone`]. Returns the range
+    /// removals that are already pending.
+    pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
         // A shard that is closed, or about to be, answers no lookup that asks the disk.
         if !self.is_closed {
@@ -53,15 +55,15 @@ impl Shard {
         earlier
     }
 
-    /// Removes the keys of a range that were written before it, from the slot `from` on, looking at up to
-    /// `most` slots. Lists what it removes, clean entries only while fewer than `most_listed` are listed.
-    /// Answers the slot to go on at; none if there are no more: then the range's barrier is lowered.
+    /// Removes the keys of a range that were written before it, in up to `most` slots from the slot `from`
+    /// on. Adds them to `purged`; clean entries only while fewer than `most_listed` are listed. Returns the
+    /// next slot to visit. At the end it lowers the barrier of the range and returns `None`.
     ///
-    /// An entry that the range covers stays in its slot until it is removed, and none can come in the
+    /// An entry that the range covers stays in its slot until it is removed. No other one can come in the
     /// meantime: the barrier bars fills, and a write has a later sequence.
     pub(crate) fn purge_part(
         &mut self,
-        range: &Range,
+        range: &RangeTombstone,
         now: Timestamp,
         (from, most): (SlotId, SlotId),
         most_listed: usize,
@@ -93,7 +95,7 @@ impl Shard {
                     purged.memory_keys.push((slot.key.clone(), is_live));
                     self.convert_to_tombstone(id, deferred);
                 }
-                // A removal that somebody waits for stays until it is committed.
+                // A caller may wait for this removal, so it stays until it is committed.
                 SlotState::Tombstone => purged.memory_keys.push((slot.key.clone(), false)),
                 SlotState::Vacant => {}
             }
@@ -105,12 +107,12 @@ impl Shard {
         None
     }
 
-    /// From here on the disk is believed again, as far as this range goes.
+    /// Makes the records on disk visible again that only this range has hidden.
     pub(crate) fn remove_range_tombstone(&mut self, sequence: u64) {
         self.ranges.retain(|range| range.sequence != sequence);
     }
 
-    /// Lists every dirty key that the writer has drained: its commit failed.
+    /// Lists every dirty key again that the writer has drained, because its commit failed.
     pub(crate) fn requeue(&mut self) {
         for (id, slot) in self.slots.iter_mut() {
             let is_dirty = matches!(slot.state, SlotState::Dirty | SlotState::Tombstone);
@@ -129,7 +131,7 @@ impl Shard {
         self.ranges.clear();
     }
 
-    /// Hands the dirty keys to the writer; they stay dirty. A value that has expired becomes a tombstone.
+    /// Hands the dirty keys to the writer. They stay dirty. A value that has expired becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
         make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
@@ -156,9 +158,9 @@ impl Shard {
         }
     }
 
-    /// After a commit, and after its snapshot was installed: the key is clean, if nothing happened to it
-    /// since. `keep` says that the value's weight is reserved in the budget; otherwise the value leaves
-    /// memory. Answers whether it stays.
+    /// Makes a key clean after its commit, if it has not changed since. Its snapshot is installed already.
+    /// `keep` says that the value's weight is reserved in the budget. Otherwise the value leaves memory.
+    /// Returns whether it stays.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,
@@ -185,16 +187,16 @@ impl Shard {
         }
     }
 
-    /// Turns a dirty value that will not be written into a tombstone of the same sequence: what it replaced
-    /// may still be on disk, and a removal that it replaced may still be waited for.
+    /// Turns a dirty value that will not be written into a tombstone of the same sequence. The value that it
+    /// replaced may still be on disk, and a caller may still wait for a removal that it replaced.
     fn convert_to_tombstone(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
-        self.strip(id, deferred);
+        self.take_content(id, deferred);
         if let Some(slot) = self.slots.get_mut(id) {
             (slot.expires_at, slot.state) = (Timestamp::ZERO, SlotState::Tombstone);
         }
     }
 
-    /// Turns the value of a dirty slot into a clean one, its weight being reserved.
+    /// Turns a dirty value into a clean one. Its weight is reserved.
     fn clean(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let (Some(slot), Some(pending)) = (self.slots.get_mut(id), self.pending.remove(&id)) else {
             return;

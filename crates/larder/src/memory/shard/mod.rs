@@ -1,11 +1,11 @@
-//! A shard: what each of its keys is right now, under one lock.
+//! A shard: the present state of each of its keys, under one lock.
 //!
 //! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
-//! about their order (contract 1). Dirty entries are the write buffer: they leave only when the writer has
+//! about their order (contract 1). Dirty entries are the write buffer. They leave only after the writer has
 //! committed them *and* installed the snapshot that shows them (invariant 2), and only if their sequence is
 //! still the committed one.
 //!
-//! A shard does no I/O, asks no clock, and drops no value: what it lets go of is handed out as [`DeferredDrops`].
+//! A shard does no I/O, reads no clock, and drops no value: it hands them out in [`DeferredDrops`].
 
 #[cfg(all(unix, feature = "control"))]
 pub(crate) mod describe;
@@ -21,17 +21,18 @@ use hashbrown::HashTable;
 use super::expiry::ExpiryIndex;
 use super::leases::{LeaseId, Leases, Permit};
 use super::policy::Policy;
-use super::slot::{DirtyValue, Range, Slot, SlotState};
+use super::slot::{DirtyValue, Slot, SlotState};
 use super::slots::Slots;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::keyspace_usage::KeyspaceUsages;
 use crate::memory::lookup::{Lookup, MissToken, PreviousState};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot_key::SlotKey;
-use crate::sys::sync::planted::{Failpoint, failpoint_is_set};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{AtomicU64, Ordering};
 use crate::units::Timestamp;
 
@@ -42,16 +43,17 @@ pub(crate) struct Shard {
     policy: Policy,
     expiry: ExpiryIndex,
     pub(super) leases: Leases,
-    /// Slots dirtied since the writer last drained.
+    /// Slots that became dirty since the writer last drained.
     dirty: Vec<SlotId>,
-    /// What the dirty slots have besides: few at a time, so they do not take room in every slot.
+    /// Data that only dirty slots need. Few slots are dirty at a time, so the data takes no room in every
+    /// slot.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
     /// Range removals that are not committed yet.
-    ranges: Vec<Range>,
-    /// Whether what belongs on disk is to be committed. If it is, a value that is not is refused: once
-    /// evicted, an older one on disk would show.
+    ranges: Vec<RangeTombstone>,
+    /// Whether entries of the disk tier must be committed. If so, an entry that will not be committed is
+    /// refused. Otherwise an older value on disk would show after its eviction.
     saves: bool,
-    /// Whether the shard takes nothing any more ([`super::closing`]).
+    /// Whether the shard refuses everything from now on ([`super::closing`]).
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
 }
@@ -84,7 +86,7 @@ impl Shard {
                 self.policy.touch(id);
                 Lookup::Value(value.clone(), slot.expires_at)
             }
-            // The disk holds this entry or an older one of the key: nothing live.
+            // The disk holds this entry or an older one of the key, so it has nothing live either.
             _ => Lookup::Negative,
         }
     }
@@ -107,18 +109,18 @@ impl Shard {
         }
     }
 
-    /// The sequence that a record on disk must exceed to be believed: that of the latest uncommitted range
-    /// removal.
+    /// Returns the sequence that a record on disk must exceed to be visible: the sequence of the latest
+    /// uncommitted range removal that covers the key.
     pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
-        if failpoint_is_set(Failpoint::IgnoreFloor) {
+        if failpoint_is_set(Failpoint::IgnoreMinVisibleSequence) {
             return 0;
         }
         let matching = self.ranges.iter().filter(|range| range.scope.covers(key.bytes));
         matching.map(|range| range.sequence).max().unwrap_or(0)
     }
 
-    /// Stores an explicit write: takes the next sequence, revokes the leases on the key, replaces what stood
-    /// there.
+    /// Stores an explicit write: revokes the leases on the key, takes the next sequence, and replaces the
+    /// previous value.
     pub(crate) fn store(
         &mut self,
         key: SlotKey<'_>,
@@ -136,7 +138,8 @@ impl Shard {
         Ok(sequence)
     }
 
-    /// Removes what an unsaved write replaces that finds no room itself; unless it must be saved.
+    /// Removes the value that an unsaved write replaces, when the write finds no room. If the key must be
+    /// saved, removes nothing.
     pub(crate) fn forget_replaced(
         &mut self,
         key: SlotKey<'_>,
@@ -157,12 +160,12 @@ impl Shard {
         self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
     }
 
-    /// From here on nothing is stored, filled, promoted or removed by a tombstone.
+    /// Seals the shard: from now on nothing is stored, filled, promoted or removed by a tombstone.
     pub(crate) fn seal(&mut self) {
         self.is_closed = true;
     }
 
-    /// Lets go of every entry and takes nothing any more. Leases stay with those who hold them.
+    /// Seals the shard and removes every entry. Leases stay with their holders.
     pub(crate) fn close(&mut self, deferred: &mut DeferredDrops) {
         self.seal();
         for id in 0..self.slots.end() {
@@ -194,7 +197,8 @@ impl Shard {
         self.store(key, entry, counter, deferred)
     }
 
-    /// Publishes what was read from disk, if the permission still holds and the key has nothing in the shard.
+    /// Publishes a value that was read from disk, if the permit still holds and the shard has nothing for the
+    /// key.
     pub(crate) fn promote(
         &mut self,
         key: SlotKey<'_>,
@@ -212,7 +216,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Removes a key that is not to be on disk.
+    /// Removes a key that is not on disk.
     pub(crate) fn forget(
         &mut self,
         key: SlotKey<'_>,
@@ -227,7 +231,7 @@ impl Shard {
         previous
     }
 
-    /// Evicts one clean entry. Answers whether there was one.
+    /// Evicts one clean entry. Returns whether there was one.
     pub(crate) fn evict(&mut self, deferred: &mut DeferredDrops) -> bool {
         let Some(id) = self.policy.evict() else {
             return false;
@@ -239,7 +243,7 @@ impl Shard {
         true
     }
 
-    /// Removes up to `most` expired clean entries; how many.
+    /// Removes up to `most` expired clean entries. Returns how many it removed.
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
@@ -252,7 +256,7 @@ impl Shard {
         expired
     }
 
-    /// When the next clean entry will have expired.
+    /// Returns when the next clean entry will have expired.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiry.next()
     }
@@ -262,7 +266,7 @@ impl Shard {
         self.find(key).is_some_and(|(_, slot)| slot.state == SlotState::Clean)
     }
 
-    /// Whether a key has a value, committed or not.
+    /// Returns whether a key has a value, committed or not.
     pub(crate) fn has_value(&self, key: SlotKey<'_>) -> bool {
         self.find(key).is_some_and(|(_, slot)| slot.value.is_some())
     }
@@ -295,7 +299,7 @@ impl Shard {
         self.set(key, content, expires_at, sequence, deferred);
     }
 
-    /// Gives a key new content, whatever it had.
+    /// Replaces the content of a key.
     fn set(
         &mut self,
         key: SlotKey<'_>,
@@ -308,11 +312,11 @@ impl Shard {
             Some((id, _)) => id,
             None => self.take(key),
         };
-        self.strip(id, deferred);
+        self.take_content(id, deferred);
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
-        // A new slot begins as a tombstone that nobody laid.
+        // A new slot is a tombstone of sequence 0, which is no removal.
         let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
         (slot.expires_at, slot.sequence) = (expires_at, sequence);
         match content {
@@ -337,8 +341,8 @@ impl Shard {
         }
     }
 
-    /// Takes a slot's value, and what it is charged off the books; its state is the caller's to change.
-    fn strip(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+    /// Takes the value out of a slot, and subtracts its charge. The caller sets the new state.
+    fn take_content(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
@@ -370,7 +374,7 @@ impl Shard {
     }
 
     fn remove(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
-        self.strip(id, deferred);
+        self.take_content(id, deferred);
         self.policy.forget(id);
         let Some(slot) = self.slots.vacate(id) else {
             return;
@@ -381,25 +385,25 @@ impl Shard {
     }
 }
 
-/// What a key is given.
+/// The new content of a key.
 enum SlotValue {
-    /// A value that is on disk, or never to be there. Its weight is reserved.
+    /// A value that is on disk, or never will be. Its weight is reserved.
     Clean(Value, Weight),
-    /// A value to be committed.
+    /// A value to commit.
     Dirty(Value, DirtyValue),
-    /// A removal to be committed.
+    /// A removal to commit.
     Tombstone,
 }
 
-/// A short hash for a table that takes its buckets from the low bits of a long one, and its tags from the
+/// Spreads a short hash over 64 bits. The table takes its buckets from the low bits and its tags from the
 /// high bits.
 const fn table_hash(short: u32) -> u64 {
     (short as u64) << 32 | short as u64
 }
 
-/// The next sequence. Called under the lock of the shard whose key it numbers, so that per key the order of
-/// sequences is the order of changes. Relaxed: the lock orders what matters; across shards only uniqueness
-/// does.
+/// Takes the next sequence. The caller holds the lock of the key's shard, so for each key the order of
+/// sequences is the order of changes. Relaxed: the lock orders the changes of a key, and across shards the
+/// numbers need only be unique.
 fn next(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::Relaxed) + 1
 }

@@ -1,12 +1,13 @@
 use super::*;
 use crate::format::key::scope::Scope;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::buffer::WriteBuffer;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, PreviousState};
 use crate::memory::purged::Purged;
-use crate::memory::slot::{Change, Mutation, Range};
+use crate::memory::slot::{Change, Mutation};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
@@ -59,9 +60,9 @@ impl Bench {
         out
     }
 
-    fn purge(&mut self, prefix: &[u8]) -> (Range, Purged) {
+    fn purge(&mut self, prefix: &[u8]) -> (RangeTombstone, Purged) {
         self.shard.leases.raise_barrier(&Scope::prefix(prefix), &mut self.deferred);
-        let range = Range { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
+        let range = RangeTombstone { scope: Scope::prefix(prefix), sequence: next(&self.counter) };
         self.shard.insert_range_tombstone(&range);
         let mut purged = Purged::default();
         while self.purge_part(&range, 0, 1000, &mut purged).is_some() {}
@@ -69,10 +70,10 @@ impl Bench {
         (range, purged)
     }
 
-    /// Purges two slots, listing up to so many clean entries.
+    /// Purges two slots, and lists up to so many clean entries.
     fn purge_part(
         &mut self,
-        range: &Range,
+        range: &RangeTombstone,
         from: SlotId,
         most_listed: usize,
         purged: &mut Purged,
@@ -158,7 +159,7 @@ fn a_purge_keeps_removals_that_somebody_waits_for() {
 #[test]
 fn a_purge_spares_what_was_written_after_it() {
     let mut bench = Bench::new();
-    let range = Range { scope: Scope::prefix([]), sequence: next(&bench.counter) };
+    let range = RangeTombstone { scope: Scope::prefix([]), sequence: next(&bench.counter) };
     bench.store(KEY, 1);
     bench.purge_part(&range, 0, 1000, &mut Purged::default());
     assert_eq!(bench.value(), Some(1));
@@ -177,12 +178,12 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     }
     let scope = Scope::prefix(&b"\0\0\0\x01"[..]);
     bench.shard.leases.raise_barrier(&scope, &mut bench.deferred);
-    let range = Range { scope, sequence: next(&bench.counter) };
+    let range = RangeTombstone { scope, sequence: next(&bench.counter) };
     assert!(bench.shard.insert_range_tombstone(&range).is_empty());
     let mut purged = Purged::default();
     let next_slot = bench.purge_part(&range, 0, 3, &mut purged);
     assert_eq!(next_slot, Some(2));
-    // The first key's slot is free, and looked at no more.
+    // The slot of the first key was visited already and is vacant.
     let first = SlotKey { hash: 10, bytes: &names[0] };
     assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "on disk it is disbelieved");
     let permit = Permit::EpochToken(bench.shard.leases.epoch_token(first));
@@ -264,18 +265,18 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
-/// A hash table's place for an element, of which up to seven in fifteen stand empty.
+/// The bytes that one element takes in a hash table of which up to seven in fifteen places stand empty.
 const fn table_place(element: usize) -> usize {
     (element + 1) * 15 / 7
 }
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // Slot, nodes of the policy and of the expiry list, ten bytes of sketch and ghosts; the place in the
-    // table; two reference counts of the value. What stands of the key in its slot is counted twice.
+    // The slot, the nodes of the policy and of the expiry list, ten bytes of sketch and ghosts, the place in
+    // the table, and two reference counts of the value. Key bytes that stand in the slot are counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
-    // What an allocator takes beyond what is asked of it: for the value, and for the little that it owns.
+    // The overhead of an allocator for the value, and for the small block that it owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
     assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
 }
@@ -285,7 +286,7 @@ fn the_stated_overhead_of_what_is_unsaved_covers_it() {
     let counters = 2 * size_of::<usize>();
     let shared = block(counters + size_of::<Unsaved>());
     let pending = table_place(size_of::<(SlotId, DirtyValue)>());
-    // Drained, in a list that has an eighth to spare; and listed, in one that is doubled.
+    // Drained into a list with an eighth to spare, and listed in one that doubles.
     let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
     let payload = block(10) - 10;
     let bytes = shared + pending + drained + payload;

@@ -1,7 +1,7 @@
-//! Re-derives what a shard counts from its slots.
+//! Re-derives the counts of a shard from its slots.
 //!
-//! A sum that drifts is not seen by any lookup: memory only holds less and less, or more than it may. So the
-//! tests of every level call this.
+//! No lookup notices a sum that drifts: memory only holds less and less, or more than it may. So the tests of
+//! every level call this.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,23 +12,23 @@ use crate::memory::slot::SlotState;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
-/// What the slots of one shard add up to.
+/// The sums over the slots of one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::memory) struct ShardSums {
-    /// Weight of the clean entries: what the budget is charged for.
+    /// Weight of the clean entries. The budget is charged for it.
     pub(in crate::memory) clean_weight: u64,
-    /// What dirty values larger than the write buffer hold of the budget.
+    /// Weight in the budget that belongs to dirty values larger than the write buffer.
     pub(in crate::memory) beyond: u64,
-    /// Dirty values: each holds room in the write buffer.
+    /// Number of dirty values. Each holds room in the write buffer.
     pub(in crate::memory) dirty: usize,
-    /// Range removals whose commit is waited for: until then the disk is not believed.
+    /// Range removals that are not committed yet. Until then they hide records on disk.
     pub(in crate::memory) ranges: usize,
-    /// Whether the shard takes only what is to be committed.
+    /// Whether the shard takes only entries that will be committed.
     pub(in crate::memory) saves: bool,
 }
 
 impl Shard {
-    /// Compares every count with the slots, and returns the sums that other parts count.
+    /// Compares every count with the slots, and returns the sums that other parts keep as well.
     ///
     /// # Panics
     /// When a count disagrees.
@@ -68,7 +68,7 @@ impl Shard {
             (evictions + usage.evictions, expirations + usage.expirations)
         });
         let (evictions, expirations) = self.usages.removed();
-        // More in all: keyspaces that are gone have no tally.
+        // The sums may be larger, because they include keyspaces that are gone.
         assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums have what the tallies have");
         sums
     }
@@ -76,7 +76,7 @@ impl Shard {
 
 #[cfg(test)]
 impl Shard {
-    /// What clean entries take, and what those that are dirty take with their encodings.
+    /// Returns the weight of the clean entries, and the weight of the dirty entries with their encodings.
     pub(in crate::memory) fn taken(&self) -> (u64, u64) {
         let taken = |pending: &crate::memory::slot::DirtyValue| {
             pending.weight.bytes() + pending.unsaved.payload.len() as u64

@@ -1,8 +1,10 @@
-//! Keys that an attacker chooses spread like any others: over the shards, and over what the hash tables look at first.
+//! Keys that an attacker chooses spread like any others: over the shards, and over the bits that hash tables
+//! use first.
 //!
-//! The hash is keyed with a seed that is new for each cache, so nobody can compute keys that meet in one shard or one bucket. What is left
-//! to check is that structure in the keys does not come through, whatever the seed; hence families of keys that a weak hash
-//! is known to fail on, several seeds, and weak hashes that must be caught.
+//! The hash has a seed that is new for each cache, so an attacker can't compute keys that meet in one shard
+//! or one bucket. What is left to check is that structure in the keys never shows in the hash, whatever the
+//! seed. So there are families of keys on which weak hashes are known to fail, several seeds, and weak hashes
+//! that the test must catch.
 
 use std::ptr;
 
@@ -14,12 +16,12 @@ const SEEDS: usize = 6;
 
 type Family = (&'static str, Vec<Vec<u8>>);
 
-/// The keys that begin with a keyspace's number, as all do.
+/// Returns keys that begin with a keyspace's number, as all keys do.
 fn keys(of: impl Fn(u64) -> Vec<u8>) -> Vec<Vec<u8>> {
     (0..KEYS).map(|number| [&[0, 0, 0, 1], of(number).as_slice()].concat()).collect()
 }
 
-/// A key of 40 equal bytes with a number written over it.
+/// Returns a key of 40 equal bytes with a number written over it.
 fn stamped(at: usize, number: u64) -> Vec<u8> {
     let mut key = vec![b'k'; 40];
     key[at..at + 2].copy_from_slice(&number.to_be_bytes()[6..]);
@@ -55,9 +57,10 @@ fn families() -> Vec<Family> {
     ]
 }
 
-/// How far counts are from even, in standard deviations of the chi-squared distribution.
+/// Returns how far counts are from even, in standard deviations of the chi-squared distribution.
 ///
-/// Even counts of a good hash are some deviations off, and rarely more than five; a hash that lets structure through is tens to thousands off.
+/// The counts of a good hash are some deviations off, and rarely more than five. A hash that lets structure
+/// through is tens to thousands off.
 #[expect(clippy::cast_precision_loss, reason = "counts of thousands")]
 fn unevenness(counts: &[u32]) -> f64 {
     let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
@@ -66,7 +69,8 @@ fn unevenness(counts: &[u32]) -> f64 {
     (chi_squared - freedom) / (2.0 * freedom).sqrt()
 }
 
-/// The worst unevenness of the places that the keys get: a shard, a control byte and a bucket of a hash table, or an entry among the ghosts.
+/// Returns the worst unevenness over the places of the keys: a shard, a control byte and a bucket of a hash
+/// table, and an entry among the ghosts.
 fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) -> usize) -> f64 {
     let mut shards = [0; SHARDS];
     let (mut controls, mut buckets, mut ghosts) = ([0; 128], [0; 256], [0; 256]);
@@ -74,7 +78,8 @@ fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) ->
         let hash = hash(key);
         let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
         shards[shard(key)] += 1;
-        // hashbrown compares the top seven bits first, of the half that a shard goes by, and begins to look at the place that the lowest say.
+        // hashbrown compares the top seven bits first, of the half that chooses the shard. It begins its
+        // search at the place that the lowest bits say.
         controls[bits(25, 127)] += 1;
         buckets[bits(0, 255)] += 1;
         ghosts[bits(24, 255)] += 1;
@@ -104,7 +109,7 @@ fn chosen_keys_spread_evenly_whatever_the_seed() {
     }
 }
 
-/// The same keys within one shard: the shard's choice must leave nothing for the table to stumble on.
+/// Takes the keys of one shard only: the choice of the shard must leave no structure for its table.
 #[test]
 fn the_keys_of_one_shard_spread_evenly_over_its_table() {
     for (family, keys) in families() {
@@ -134,7 +139,7 @@ fn a_weak_hash_is_caught() {
     type Hash = fn(&[u8]) -> u64;
     let weak: [(&str, Hash); 3] = [
         ("the sum of the bytes", |key| key.iter().map(|&byte| u64::from(byte)).sum()),
-        // FxHash's step: the low bits of a product know only the low bits of its factor.
+        // The step of FxHash: the low bits of a product depend only on the low bits of its factors.
         ("one multiplication a word", |key| {
             key.chunks(8).fold(0, |hash: u64, word| {
                 let word = word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));

@@ -1,5 +1,5 @@
-//! Values larger than the write buffer, in random steps and by hand: what is dirty and what is clean stay
-//! within their bound together.
+//! Values larger than the write buffer, in random steps and by hand: dirty and clean entries together stay
+//! within their bound.
 
 use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
@@ -16,8 +16,8 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     encoded(memory, weight, 1, &mut EvictedValues::default())
 }
 
-/// A value of that weight with an encoding of that length. While there is no room for it, what is dirty is
-/// committed.
+/// Makes a value of this weight with an encoding of this length. While there is no room for it, dirty entries
+/// are committed.
 fn encoded(memory: &Memory, weight: u64, len: usize, evicted_values: &mut EvictedValues) -> IncomingEntry {
     let room = memory.reserve_room(weight + len as u64, || commit(memory, None), evicted_values).unwrap();
     let unsaved = Unsaved::uncompressed(vec![0; len], 0, Timestamp::ZERO, room);
@@ -30,7 +30,7 @@ fn store_encoded(memory: &Memory, key: u8, weight: u64, len: usize) {
     memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap();
 }
 
-/// A commit, during which a key is removed.
+/// Commits, and removes a key during the commit.
 fn commit(memory: &Memory, removed: Option<u8>) {
     let mut evicted_values = EvictedValues::default();
     let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
@@ -45,8 +45,8 @@ fn commit(memory: &Memory, removed: Option<u8>) {
     }
 }
 
-/// Contract 7: clean entries and dirty ones with their encodings stay within the capacity and the write
-/// buffer, together; or a single one that is more than both stands alone.
+/// Checks contract 7: clean entries, and dirty ones with their encodings, together stay within the capacity
+/// and the write buffer. Or a single entry that is larger than both stands alone.
 fn check_bounds(memory: &Memory) {
     let taken = memory.shards.iter().map(|shard| shard.read().taken());
     let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -137,7 +137,7 @@ proptest! {
             check_bounds(&memory);
             memory.validate();
         }
-        // The capacity is there to be used, not only bounded: no weight was lost on the way.
+        // The capacity must also be usable: no weight was lost on the way.
         commit(&memory, None);
         memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut EvictedValues::default());
         prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
@@ -156,7 +156,7 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     };
     let bytes = key_of(200);
     let key = memory.key(&bytes);
-    // The weight, the encoding, and what of the budget clean entries may have while it is dirty, and after
+    // The weight, the encoding, and the weight that clean entries may have while the value is dirty and after
     // its commit.
     for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
         assert!(fill() > 900);
@@ -178,15 +178,14 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
 fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had() {
     let memory = Memory::new(4, 1_000, 100, 0);
     store_encoded(&memory, 1, 60, 60);
-    // Of a fill on another thread, which is about to be published.
+    // The weight of a fill on another thread that is about to be published.
     assert!(memory.budget.try_reserve(980));
     commit(&memory, None);
     assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Lookup::Unknown(_)));
     assert_eq!((memory.budget.used(), memory.buffer().used(), memory.totals().bypassed), (980, 0, 1));
 }
 
-/// A value that, when memory lets go of it, writes to memory: as a user's may that keeps a handle of its
-/// cache.
+/// A value that writes to memory when it is dropped, as a user's value may that keeps a handle of its cache.
 struct WritesOnDrop(std::sync::Weak<Memory>);
 
 impl Drop for WritesOnDrop {
@@ -206,7 +205,7 @@ fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
     };
     let writes =
         |weight| IncomingEntry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
-    // Evicted for a clean one, in its own shard or in another; then for a large one.
+    // Evicted for a clean entry, in its own shard or in another. Then evicted for a large one.
     for key in 2..40 {
         commit(&memory, None);
         store(key, writes(1_000));

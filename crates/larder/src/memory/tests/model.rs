@@ -1,9 +1,9 @@
-//! Random steps of the memory tier, one at a time: what is counted agrees with the slots after each, and at
+//! Random steps of the memory tier, one at a time. After each step the counts agree with the slots, and at
 //! the end nothing is lost.
 //!
-//! A commit is several steps (drain, settle one key after another, or list again what failed), and a load or
-//! a promotion is two (ask, publish), so that anything may happen to a key in between. That is when room that
-//! was reserved must be given back.
+//! A commit has several steps (drain, mark one key clean after another, or list again after a failure). A
+//! load or a promotion has two (ask, publish). So anything may happen to a key in between, and then reserved
+//! room must be given back.
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
@@ -31,7 +31,7 @@ fn key_of(number: u8) -> Key {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A value that is not to be committed.
+    /// Stores a value that will not be committed.
     StoreClean(u8, u64, u64),
     StoreDirty(u8, u64, u64),
     Get(u8),
@@ -39,16 +39,16 @@ enum Step {
     InsertTombstone(u8),
     /// Takes a lease for a load.
     AskToLoad(u8),
-    /// Takes a ticket for a promotion.
+    /// Takes a token for a promotion.
     AskToPromote(u8),
-    /// Publishes what was asked for first, which may have been invalidated since.
+    /// Publishes the oldest load or promotion, which may have been invalidated since.
     Publish(u64, bool),
     Drain,
-    /// Settles the drained key that is next.
-    Settle,
+    /// Marks the next drained key clean.
+    MarkClean,
     /// The commit failed.
-    Relist,
-    /// The file is gone: values are not committed any more, until there is another.
+    Requeue,
+    /// The file is gone. Values are not committed until there is another.
     StopSaving,
     StartSaving,
     Purge(Option<u8>),
@@ -58,9 +58,9 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let key = || 0..KEYS;
-    // Now and then too heavy for all of memory.
+    // Sometimes too heavy for all of memory.
     let weight = || prop_oneof![15 => 1_u64..60, 1 => CAPACITY - 1..CAPACITY + 2];
-    // Up to a few seconds: what expires in the same second stands in one list.
+    // Up to a few seconds, because entries that expire in the same second share a list.
     let ttl = || 1_u64..4_000;
     prop_oneof![
         4 => (key(), weight(), ttl()).prop_map(|(key, weight, ttl)| Step::StoreClean(key, weight, ttl)),
@@ -72,8 +72,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => key().prop_map(Step::AskToPromote),
         5 => (weight(), any::<bool>()).prop_map(|(weight, saved)| Step::Publish(weight, saved)),
         4 => Just(Step::Drain),
-        8 => Just(Step::Settle),
-        1 => Just(Step::Relist),
+        8 => Just(Step::MarkClean),
+        1 => Just(Step::Requeue),
         1 => Just(Step::StopSaving),
         1 => Just(Step::StartSaving),
         1 => proptest::option::of(key()).prop_map(Step::Purge),
@@ -85,9 +85,9 @@ fn step() -> impl Strategy<Value = Step> {
 struct Run {
     memory: Memory,
     now: Timestamp,
-    /// What the writer has drained and not settled.
+    /// Keys that the writer has drained and not marked clean.
     drained: Vec<Mutation>,
-    /// Loads and promotions under way.
+    /// Loads and promotions in progress.
     asked: Vec<(Key, Permit)>,
     saves: bool,
 }
@@ -124,7 +124,7 @@ impl Run {
                 let stored = self.memory.store(self.memory.key(&bytes), self.clean(weight, ttl), now);
                 let must_save = self.saves && number.is_multiple_of(2);
                 assert_eq!(stored == Err(Refused::Unsaved), must_save, "{stored:?}");
-                // What it would have replaced must not outlive it.
+                // Otherwise the replaced value would outlive the write that replaced it.
                 assert!(must_save || stored.is_ok() == self.live().contains(&number), "{stored:?}");
             }
             Step::StoreDirty(number, weight, ttl) => {
@@ -169,20 +169,20 @@ impl Run {
         }
     }
 
-    /// What the writer does.
+    /// Does a step of the writer.
     fn work(&mut self, step: &Step) {
         let mut evicted_values = EvictedValues::default();
         match step {
-            // A drain comes after everything of the one before was settled or listed again.
+            // A drain comes after all keys of the previous one were marked clean or listed again.
             Step::Drain if self.drained.is_empty() => {
                 self.drained = self.memory.drain(self.now, &mut evicted_values);
             }
-            Step::Settle => {
+            Step::MarkClean => {
                 if let Some(drained) = self.drained.pop() {
                     self.memory.mark_clean(&drained, &mut evicted_values);
                 }
             }
-            Step::Relist => {
+            Step::Requeue => {
                 self.drained.clear();
                 self.memory.requeue();
             }
@@ -229,7 +229,7 @@ impl Run {
         }
     }
 
-    /// What lives stays, and nothing else does.
+    /// Live entries stay, and no others do.
     fn expire(&self) {
         let live = self.live();
         self.memory.expire(self.now, &mut None);
@@ -256,17 +256,17 @@ impl Run {
         );
     }
 
-    /// Ends what is under way, and fills memory again: all of its capacity can be used.
+    /// Ends the operations in progress and fills memory again: all of its capacity can be used.
     fn end(mut self) {
         while !self.asked.is_empty() {
             self.publish(1, true);
         }
         while !self.drained.is_empty() {
-            self.step(&Step::Settle);
+            self.step(&Step::MarkClean);
         }
         self.step(&Step::Drain);
         while !self.drained.is_empty() {
-            self.step(&Step::Settle);
+            self.step(&Step::MarkClean);
         }
         self.memory.validate_at_end();
         assert_eq!(self.memory.buffer().used(), 0);

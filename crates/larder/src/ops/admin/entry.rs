@@ -1,12 +1,9 @@
 //! What is written to a file by hand.
 
-use crate::error::Error;
+use std::borrow::Cow;
+
+use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::format::record::{Compression, Extension};
-use crate::memory::buffer::WriteBuffer;
-use crate::memory::entry::Unsaved;
-use crate::memory::slot::{Change, Mutation};
-use crate::memory::weight::Weight;
-use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// A keyspace, as a file keeps it.
@@ -37,8 +34,9 @@ pub struct NewEntry {
     pub expires_at: Timestamp,
     /// The fingerprint of the shape that the value was written with, if there is one.
     pub fingerprint: Option<u64>,
-    /// How the value is to be compressed in the file: 0 not, 1 LZ4, 2 Zstandard. It is stored as it is where
-    /// that makes it no shorter, and where this build has no such compression.
+    /// How the value is to be compressed in the file: 0 not, 1 LZ4, 2 Zstandard. A build without the feature
+    /// `zstd` uses LZ4 in place of Zstandard. The value is stored as it is if compression makes it no shorter, or
+    /// if the number is unknown.
     pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,
@@ -66,7 +64,7 @@ impl NewEntry {
         Self { written_at: now, expires_at: now.after(lifetime), ..self }
     }
 
-    pub(super) fn mutation(self, full: &[u8], version: u32, sequence: u64) -> Result<Mutation, Error> {
+    pub(super) fn change(self, full: &[u8], version: u32, sequence: u64) -> EntryChange<'_> {
         let how = Compression::of_code(self.compression)
             .and_then(crate::format::codec::compression::Compression::of_recorded);
         let deflated = how.and_then(|how| Some((how.recorded(), how.deflate(&self.value)?)));
@@ -74,18 +72,15 @@ impl NewEntry {
             (Some((how, deflated)), Ok(len)) => (how, Some(len), deflated),
             _ => (Compression::None, None, self.value),
         };
-        // A buffer of its own: nobody else writes, and the batch is bounded by its caller.
-        let room = WriteBuffer::new(u64::MAX).reserve(payload.len() as u64, || {});
-        let unsaved = Arc::new(Unsaved {
-            fits_file: true,
-            payload,
+        let value = NewValue {
+            payload: Cow::Owned(payload),
             compression,
             extension: Extension { fingerprint: self.fingerprint, inflated_len },
             version,
             written_at: self.written_at,
-            room: room.ok_or(Error::Closed)?,
-        });
-        let change = Change::Put { unsaved, expires_at: self.expires_at, weight: Weight::ZERO };
-        Ok(Mutation { key: full.into(), sequence, change, hides_removal: false })
+            expires_at: self.expires_at,
+            fits_file: true,
+        };
+        EntryChange { key: Cow::Borrowed(full), sequence, value: Some(value), hides_removal: false }
     }
 }

@@ -33,16 +33,16 @@ use std::path::Path;
 use super::inspect::facts::{KeyspaceFacts, of_catalog};
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
 use crate::config::validate::check_name;
-use crate::disk::file::files::absolute;
+use crate::disk::file::directories::absolute;
 use crate::disk::reader::edit::{Compaction, Edit};
-use crate::disk::store::catalog::Registration;
+use crate::disk::store::entry_change::EntryChange;
+use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::codec::format::Format;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::MAX_KEY_LEN;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::{Change, Mutation};
 use crate::sys::clock::system::SystemClock;
 use crate::units::{ByteSize, Timestamp};
 
@@ -152,7 +152,7 @@ impl Admin {
         let now = self.now();
         let fulls: Vec<Vec<u8>> = entries.iter().map(|entry| full(id, &entry.key)).collect();
         let there = self.edit.live(&fulls.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
-        let mut mutations = Vec::with_capacity(entries.len());
+        let mut changes = Vec::with_capacity(entries.len());
         for ((entry, full), there) in entries.into_iter().zip(&fulls).zip(there) {
             let entry = entry.not_from_the_future(now);
             if entry.expires_at <= now {
@@ -161,11 +161,11 @@ impl Admin {
                 written.kept_newer += 1;
             } else {
                 written.written += 1;
-                mutations.push(entry.mutation(full, version, self.edit.next_sequence())?);
+                changes.push(entry.change(full, version, self.edit.next_sequence()));
             }
         }
-        if !mutations.is_empty() {
-            self.edit.apply(&mutations)?;
+        if !changes.is_empty() {
+            self.edit.apply(&changes)?;
         }
         Ok(written)
     }
@@ -180,8 +180,7 @@ impl Admin {
         let full = full(id, key);
         let was_live = self.edit.live(&[&full])?.first().is_some_and(Option::is_some);
         let sequence = self.edit.next_sequence();
-        let key = full.as_slice().into();
-        self.edit.apply(&[Mutation { key, sequence, change: Change::Delete, hides_removal: false }])?;
+        self.edit.apply(&[EntryChange::deletion(full.as_slice(), sequence)])?;
         Ok(was_live)
     }
 

@@ -183,10 +183,11 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         compression,
         value: value.as_bytes().to_vec(),
     };
-    // The third is no shorter compressed; the last is of a compression that nobody knows.
+    // The fourth is no shorter compressed. The last has an unknown compression.
     let entries = vec![
         entry("as is", 0, &page),
         entry("LZ4", 1, &page),
+        entry("zstd", 2, &page),
         entry("short", 1, "x"),
         entry("later", 3, &page),
     ];
@@ -196,9 +197,14 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
     admin.close().unwrap();
     let snapshot = Inspector::open(&path).unwrap().snapshot().unwrap();
     let facts = snapshot.keyspace("page").unwrap();
-    for (key, compression, len) in
-        [("as is", "none", 3400), ("LZ4", "LZ4", 50), ("short", "none", 1), ("later", "none", 3400)]
-    {
+    let zstd = if cfg!(feature = "zstd") { "Zstandard" } else { "LZ4" };
+    for (key, compression, len) in [
+        ("as is", "none", 3400),
+        ("LZ4", "LZ4", 50),
+        ("zstd", zstd, 50),
+        ("short", "none", 1),
+        ("later", "none", 3400),
+    ] {
         let finding = snapshot.find(facts, format!("{key}\0\0").as_bytes()).unwrap();
         let record = finding.live().unwrap();
         assert_eq!(record.compression_name(), compression, "{key}");
@@ -208,7 +214,7 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
     drop(snapshot);
     let cache = Cache::builder().path(&path).open().unwrap();
     let pages = cache.keyspace(PAGES).unwrap();
-    for key in ["as is", "LZ4", "later"] {
+    for key in ["as is", "LZ4", "zstd", "later"] {
         assert_eq!(*pages.get(key).unwrap(), page, "{key}");
     }
     assert_eq!(*pages.get("short").unwrap(), "x");

@@ -31,7 +31,7 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::file::files::absolute;
+use crate::disk::file::directories::absolute;
 use crate::disk::reader::file_snapshot::FileSnapshot;
 use crate::error::Error;
 use crate::sys::clock::Clock;
@@ -101,7 +101,7 @@ impl Inspector {
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
         // Its own clock may be behind the owner's.
-        let now = self.clock.wall().max(look.facts.catalog.state.clock_watermark);
+        let now = self.clock.wall().max(look.contents.catalog.state.clock_watermark);
         Ok(Snapshot::new(look, now))
     }
 

@@ -25,7 +25,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(super) fn new(look: FileSnapshot, now: Timestamp) -> Self {
-        let (keyspaces, retired) = (facts::keyspaces(&look.facts), facts::retired(&look.facts));
+        let (keyspaces, retired) = (facts::keyspaces(&look.contents), facts::retired(&look.contents));
         Self { look, now, keyspaces, retired }
     }
 
@@ -39,14 +39,14 @@ impl Snapshot {
     /// What the file says of itself.
     #[must_use]
     pub fn file(&self) -> FileInfo {
-        facts::file(&self.look.facts)
+        facts::file(&self.look.contents)
     }
 
     /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier
     /// version.
     #[must_use]
     pub fn lifetime(&self) -> Option<&CumulativeStats> {
-        self.look.facts.lifetime.as_ref()
+        self.look.contents.cumulative.as_ref()
     }
 
     /// The keyspaces, by name.
@@ -100,7 +100,7 @@ impl Snapshot {
         let prefix = full(keyspace.id(), prefix);
         let after = after.map(|key| full(keyspace.id(), key));
         let rows = self.look.rows(&prefix, after.as_deref(), most, MAX_PAGE_BYTES)?;
-        let catalog = &self.look.facts.catalog;
+        let catalog = &self.look.contents.catalog;
         let entries = rows.into_iter().map(|(mut key, record)| {
             let finding = RecordStatus::of(catalog, &key, &record, keyspace.version, self.now);
             key.drain(..KeyspaceId::LEN.min(key.len()));
@@ -117,7 +117,7 @@ impl Snapshot {
         let whole = full(keyspace.id(), key);
         if let Some(record) = self.look.record(&whole)? {
             return Ok(RecordStatus::of(
-                &self.look.facts.catalog,
+                &self.look.contents.catalog,
                 &whole,
                 &record,
                 keyspace.version,
@@ -127,7 +127,8 @@ impl Snapshot {
         for RetiredKeyspace { number, .. } in &self.retired {
             let whole = full(KeyspaceId::on_disk(*number), key);
             let record = self.look.record(&whole)?.and_then(|bytes| finding::read(&whole, &bytes).ok());
-            let record = record.filter(|record| !self.look.facts.catalog.is_removed(&whole, record.sequence));
+            let record =
+                record.filter(|record| !self.look.contents.catalog.is_removed(&whole, record.sequence));
             if let Some(record) = record {
                 return Ok(RecordStatus::Retired { number: *number, record });
             }

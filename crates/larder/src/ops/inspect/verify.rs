@@ -9,7 +9,7 @@ use super::content::Content;
 use super::facts::KeyspaceFacts;
 use super::snapshot::Snapshot;
 use super::{Inspector, finding};
-use crate::disk::reader::pages::Pages;
+use crate::disk::reader::page_check::PageCheck;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
@@ -144,10 +144,10 @@ impl Inspector {
     /// The whole file is read, and its entries once more: some three seconds for a gigabyte. Meanwhile the
     /// owner can't reuse space.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<FileVerifyReport, Error> {
-        let pages = match crate::disk::reader::pages::verify_pages(&self.path)? {
-            Pages::Whole => PageVerifyReport::Whole,
-            Pages::Damaged(cause) => PageVerifyReport::Damaged { cause },
-            Pages::Unknown(cause) => PageVerifyReport::Unknown { cause },
+        let pages = match crate::disk::reader::page_check::check_pages(&self.path)? {
+            PageCheck::Whole => PageVerifyReport::Whole,
+            PageCheck::Damaged(cause) => PageVerifyReport::Damaged { cause },
+            PageCheck::Unknown(cause) => PageVerifyReport::Unknown { cause },
         };
         let nothing = FileVerifyReport {
             pages,

@@ -1,204 +1,143 @@
-//! The metrics, by name: a table that dashboards and tests are held against.
+//! The metrics: one table of their names, kinds, units, sources and help texts. The test of the dashboard uses it
+//! too.
+//!
+//! A new metric is a row here.
+
+use std::time::Duration;
 
 use metrics::Unit;
+
+use crate::stats::latency::Latencies;
+use crate::stats::{DiskState, DiskStats, KeyspaceStats, Stats};
 
 /// A metric that a [`Publisher`](super::Publisher) publishes.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Metric {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// How it behaves.
+    /// The kind.
     pub kind: MetricKind,
-    /// What it counts in.
+    /// The unit.
     pub unit: Unit,
-    /// What it says.
+    /// The help text.
     pub help: &'static str,
 }
 
-/// How a metric behaves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// It only grows, while the process lives.
+    /// It only grows while the process lives.
     Counter,
     /// It goes up and down.
     Gauge,
-    /// Many values, of which the exporter makes buckets or quantiles.
+    /// It has many values. The exporter makes buckets or quantiles of them.
     Histogram,
 }
 
-const fn m(name: &'static str, kind: MetricKind, unit: Unit, help: &'static str) -> Metric {
-    Metric { name, kind, unit, help }
+/// Where a metric gets its value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source {
+    /// The statistics of the whole cache.
+    Cache(fn(&Stats) -> u64),
+    /// A number for each tier: memory, and the disk tier if there is one.
+    Tiers(fn(&Stats) -> [Option<u64>; 2]),
+    /// The statistics of a keyspace.
+    Keyspace(fn(&KeyspaceStats) -> u64),
+    /// A number of a keyspace for each tier: memory, disk.
+    KeyspaceTiers(fn(&KeyspaceStats) -> [u64; 2]),
+    KeyspaceLatencies(fn(&KeyspaceStats) -> &Latencies),
+    /// The statistics of the disk tier.
+    Disk(fn(&DiskStats) -> u64),
+    DiskSeconds(fn(&DiskStats) -> Duration),
+    DiskLatencies(fn(&DiskStats) -> &Latencies),
 }
 
-/// All of them. Each has the label `cache`; those by keyspace have `keyspace`, those by tier `tier` (`memory`
-/// or `disk`).
-pub const METRICS: &[Metric] = &[
-    m("larder_hits_total", MetricKind::Counter, Unit::Count, "Lookups answered, by keyspace and tier."),
-    m(
-        "larder_misses_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Lookups that no tier could answer, by keyspace.",
-    ),
-    m("larder_loads_total", MetricKind::Counter, Unit::Count, "Loaders run, by keyspace."),
-    m(
-        "larder_load_failures_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Loaders that returned an error or panicked, by keyspace.",
-    ),
-    m(
-        "larder_load_duration_seconds",
-        MetricKind::Histogram,
-        Unit::Seconds,
-        "How long loaders took, by keyspace, to a fifth.",
-    ),
-    m(
-        "larder_promotions_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Disk hits copied into memory, by keyspace.",
-    ),
-    m(
-        "larder_voided_fills_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile, by keyspace.",
-    ),
-    m(
-        "larder_uncacheable_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Loaded values that could not be cached, so that each caller loads them anew, by keyspace.",
-    ),
-    m(
-        "larder_too_large_for_disk_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Values kept in memory alone, because they are too large for the file, by keyspace.",
-    ),
-    m(
-        "larder_inserts_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Values that the application inserted, by keyspace. Those that loads stored are in larder_loads_total alone.",
-    ),
-    m(
-        "larder_invalidations_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Calls of the application that remove entries, by keyspace. Removals through the control socket are not counted.",
-    ),
-    m(
-        "larder_evictions_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Entries removed for room, by keyspace and tier.",
-    ),
-    m(
-        "larder_expirations_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Entries removed for age, by keyspace and tier.",
-    ),
-    m(
-        "larder_undecodable_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Records whose value did not decode, by keyspace.",
-    ),
-    m("larder_entries", MetricKind::Gauge, Unit::Count, "Entries held, by keyspace and tier."),
-    m(
-        "larder_bytes",
-        MetricKind::Gauge,
-        Unit::Bytes,
+/// A row is the name, the kind, the unit and the source of a metric, then its help.
+macro_rules! metrics {
+    ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
+        /// Every metric. Each has the label `cache`. Metrics by keyspace have the label `keyspace`, and those by
+        /// tier the label `tier` (`memory` or `disk`).
+        pub const METRICS: &[Metric] = &[
+            $(Metric { name: stringify!($name), kind: MetricKind::$kind, unit: Unit::$unit, help: $help },)+
+        ];
+
+        /// The sources of [`METRICS`], in the same order.
+        pub(super) const SOURCES: &[Source] = &[$(Source::$source($value),)+];
+    };
+}
+
+metrics! {
+    larder_hits_total: Counter Count KeyspaceTiers(|of| [of.memory_hits, of.disk_hits]),
+        "Lookups answered, by keyspace and tier.";
+    larder_misses_total: Counter Count Keyspace(|of| of.misses),
+        "Lookups that no tier could answer, by keyspace.";
+    larder_loads_total: Counter Count Keyspace(|of| of.loads),
+        "Loaders run, by keyspace.";
+    larder_load_failures_total: Counter Count Keyspace(|of| of.load_failures),
+        "Loaders that returned an error or panicked, by keyspace.";
+    larder_load_duration_seconds: Histogram Seconds KeyspaceLatencies(|of| &of.load_latency),
+        "How long loaders took, by keyspace, to a fifth.";
+    larder_promotions_total: Counter Count Keyspace(|of| of.promotions),
+        "Disk hits copied into memory, by keyspace.";
+    larder_voided_fills_total: Counter Count Keyspace(|of| of.voided_fills),
+        "Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile, by keyspace.";
+    larder_uncacheable_total: Counter Count Keyspace(|of| of.uncacheable),
+        "Loaded values that could not be cached, so that each caller loads them anew, by keyspace.";
+    larder_too_large_for_disk_total: Counter Count Keyspace(|of| of.too_large_for_disk),
+        "Values kept in memory alone, because they are too large for the file, by keyspace.";
+    larder_inserts_total: Counter Count Keyspace(|of| of.inserts),
+        "Values that the application inserted, by keyspace. Those that loads stored are in larder_loads_total alone.";
+    larder_invalidations_total: Counter Count Keyspace(|of| of.invalidations),
+        "Calls of the application that remove entries, by keyspace. Removals through the control socket are not counted.";
+    larder_evictions_total: Counter Count KeyspaceTiers(|of| [of.memory_evictions, of.disk_evictions]),
+        "Entries removed for room, by keyspace and tier.";
+    larder_expirations_total: Counter Count KeyspaceTiers(|of| [of.memory_expirations, of.disk_expirations]),
+        "Entries removed for age, by keyspace and tier.";
+    larder_undecodable_total: Counter Count Keyspace(|of| of.undecodable),
+        "Records whose value did not decode, by keyspace.";
+    larder_entries: Gauge Count KeyspaceTiers(|of| [of.memory_entries, of.disk_entries]),
+        "Entries held, by keyspace and tier.";
+    larder_bytes: Gauge Bytes KeyspaceTiers(|of| [of.memory_weight, of.disk_bytes]),
         "What the clean ones of these weigh in memory, and what they are charged for on disk, by keyspace and \
-         tier. What waits in the write buffer is in larder_unsaved_bytes.",
-    ),
-    m("larder_capacity_bytes", MetricKind::Gauge, Unit::Bytes, "What a tier may hold."),
-    m(
-        "larder_bypassed_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Values left to the disk because memory had no room for them.",
-    ),
-    m(
-        "larder_unsaved_bytes",
-        MetricKind::Gauge,
-        Unit::Bytes,
-        "Bytes in the write buffer: acknowledged and not yet committed. They stand beside larder_bytes.",
-    ),
-    m("larder_file_bytes", MetricKind::Gauge, Unit::Bytes, "Length of the file."),
-    m(
-        "larder_allocated_bytes",
-        MetricKind::Gauge,
-        Unit::Bytes,
-        "Bytes that the file takes on its disk; its length where the file system does not tell.",
-    ),
-    m(
-        "larder_usable_bytes",
-        MetricKind::Gauge,
-        Unit::Bytes,
-        "Bytes that all entries on disk may be charged for: a full cache has about as many in larder_bytes.",
-    ),
-    m(
-        "larder_disk_on",
-        MetricKind::Gauge,
-        Unit::Count,
-        "1 while the disk tier is on, 0 while it is suspended or discarded.",
-    ),
-    m(
-        "larder_flush_lag_seconds",
-        MetricKind::Gauge,
-        Unit::Seconds,
-        "How long the oldest insert has waited that is not committed.",
-    ),
-    m(
-        "larder_snapshot_age_seconds",
-        MetricKind::Gauge,
-        Unit::Seconds,
-        "How long ago the state of the file was committed that lookups see.",
-    ),
-    m(
-        "larder_degraded_seconds_total",
-        MetricKind::Counter,
-        Unit::Seconds,
-        "How long the disk tier has not been on, in whole seconds.",
-    ),
-    m("larder_commits_total", MetricKind::Counter, Unit::Count, "Transactions committed."),
-    m(
-        "larder_commit_duration_seconds",
-        MetricKind::Histogram,
-        Unit::Seconds,
-        "How long commits took, to a fifth.",
-    ),
-    m("larder_faults_total", MetricKind::Counter, Unit::Count, "Times that the store failed."),
-    m(
-        "larder_suspensions_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Times that the disk tier was suspended.",
-    ),
-    m(
-        "larder_discards_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Times that the file was put out of service.",
-    ),
-    m("larder_recoveries_total", MetricKind::Counter, Unit::Count, "Times that the disk tier came back."),
-    m(
-        "larder_quarantines_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Times that the file was found to be damaged, and replaced.",
-    ),
-    m("larder_damaged_records_total", MetricKind::Counter, Unit::Count, "Records that failed their check."),
-    m(
-        "larder_read_faults_total",
-        MetricKind::Counter,
-        Unit::Count,
-        "Lookups that the store answered with an error.",
-    ),
-];
+         tier. What waits in the write buffer is in larder_unsaved_bytes.";
+    larder_capacity_bytes: Gauge Bytes Tiers(|stats| [Some(stats.memory.capacity), stats.disk.as_ref().map(|disk| disk.capacity)]),
+        "What a tier may hold.";
+    larder_bypassed_total: Counter Count Cache(|stats| stats.memory.bypassed),
+        "Values left to the disk because memory had no room for them.";
+    larder_unsaved_bytes: Gauge Bytes Cache(|stats| stats.unsaved_bytes),
+        "Bytes in the write buffer: acknowledged and not yet committed. They stand beside larder_bytes.";
+    larder_file_bytes: Gauge Bytes Disk(|disk| disk.file_bytes),
+        "Length of the file.";
+    larder_allocated_bytes: Gauge Bytes Disk(|disk| disk.allocated_bytes.unwrap_or(disk.file_bytes)),
+        "Bytes that the file takes on its disk; its length where the file system does not tell.";
+    larder_usable_bytes: Gauge Bytes Disk(|disk| disk.usable_bytes),
+        "Bytes that all entries on disk may be charged for: a full cache has about as many in larder_bytes.";
+    larder_disk_on: Gauge Count Disk(|disk| u64::from(disk.state == DiskState::On)),
+        "1 while the disk tier is on, 0 while it is suspended or discarded.";
+    larder_flush_lag_seconds: Gauge Seconds DiskSeconds(|disk| disk.flush_lag),
+        "How long the oldest insert has waited that is not committed.";
+    larder_snapshot_age_seconds: Gauge Seconds DiskSeconds(|disk| disk.snapshot_age),
+        "How long ago the state of the file was committed that lookups see.";
+    larder_degraded_seconds_total: Counter Seconds Disk(|disk| disk.degraded.as_secs()),
+        "How long the disk tier has not been on, in whole seconds.";
+    larder_commits_total: Counter Count Disk(|disk| disk.commits),
+        "Transactions committed.";
+    larder_commit_duration_seconds: Histogram Seconds DiskLatencies(|disk| &disk.commit_latency),
+        "How long commits took, to a fifth.";
+    larder_faults_total: Counter Count Disk(|disk| disk.faults),
+        "Times that the store failed.";
+    larder_suspensions_total: Counter Count Disk(|disk| disk.suspensions),
+        "Times that the disk tier was suspended.";
+    larder_discards_total: Counter Count Disk(|disk| disk.discards),
+        "Times that the file was put out of service.";
+    larder_recoveries_total: Counter Count Disk(|disk| disk.recoveries),
+        "Times that the disk tier came back.";
+    larder_quarantines_total: Counter Count Disk(|disk| disk.quarantines),
+        "Times that the file was found to be damaged, and replaced.";
+    larder_damaged_records_total: Counter Count Disk(|disk| disk.damaged_records),
+        "Records that failed their check.";
+    larder_read_faults_total: Counter Count Disk(|disk| disk.read_faults),
+        "Lookups that the store answered with an error.";
+}

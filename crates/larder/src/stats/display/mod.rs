@@ -1,7 +1,8 @@
 //! Statistics as text for people.
 //!
-//! Without a width each row of a table is one line, however long, for whatever reads a pipe. With one, as in
-//! `{stats:80}`, tables are folded and texts wrapped, so that no line of them is longer than the terminal.
+//! Without a width, each row of a table is one line, however long, for programs that read a pipe. With a
+//! width, as in `{stats:80}`, tables are folded and texts wrapped, so that no line is longer than the
+//! terminal is wide.
 
 mod table;
 
@@ -12,8 +13,8 @@ use crate::format::escape::escape_control;
 use crate::units::ByteSize;
 use table::Out;
 
-/// Prints tables of the tiers and the keyspaces, and lines for the rest. A width, as in `{stats:80}`, folds the
-/// tables and wraps the lines, for a terminal of so many columns. Characters of names that would control a
+/// Prints tables of the tiers and the keyspaces, and lines for the rest. A width, as in `{stats:80}`, folds
+/// the tables and wraps the lines for a terminal of so many columns. Characters of names that would control a
 /// terminal are escaped.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,7 +48,7 @@ fn tiers(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
     out.table(&["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"], &rows)
 }
 
-/// A share of lookups in hundredths of a percent; a dash if there were none.
+/// Returns a share of lookups in hundredths of a percent. A dash if there were none.
 #[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
 fn percent(part: u64, lookups: u64) -> String {
     if lookups == 0 { "-".to_owned() } else { format!("{:.2} %", 100.0 * part as f64 / lookups as f64) }

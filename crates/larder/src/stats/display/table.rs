@@ -1,17 +1,18 @@
-//! Tables and lines for a terminal of a width, or for a pipe.
+//! Tables and lines, for a terminal of a width or for a pipe.
 //!
-//! A table that is too wide is folded: its columns go on below, each part with the names again. A cell is never
-//! cut but for a name, which is shortened in its middle, where names of one program differ least.
+//! A table that is too wide is folded: its columns continue below, and each part has the names again. Only a
+//! name is ever shortened. It is cut in its middle, because the names of one program often begin or end
+//! alike.
 
 use std::fmt;
 use std::fmt::Write;
 
 /// Spaces between two columns.
 const GAP: usize = 2;
-/// Columns that a shortened name has at least.
+/// Minimum width of a shortened name.
 const MIN_NAME: usize = 8;
 
-/// Where text goes, and how wide that is.
+/// The output, and its width.
 pub(super) struct Out<'a, 'b> {
     f: &'a mut fmt::Formatter<'b>,
     width: Option<usize>,
@@ -29,7 +30,7 @@ impl<'a, 'b> Out<'a, 'b> {
         for word in text.split(' ') {
             let len = width(word);
             if used > 0 && used + 1 + len > most {
-                // What goes on is indented, so that it is not read as a line of its own.
+                // The rest is indented, so that it is not read as a line of its own.
                 self.f.write_str("\n  ")?;
                 used = 2;
             } else if used > 0 {
@@ -81,7 +82,7 @@ impl<'a, 'b> Out<'a, 'b> {
     }
 }
 
-/// Which columns stand side by side beside the names. Narrows the names if not all fit.
+/// Returns the columns of each part. Narrows the names if not all columns fit.
 fn parts(widths: &mut [usize], most: Option<usize>) -> Vec<Vec<usize>> {
     let Some((name, others)) = widths.split_first_mut() else { return Vec::new() };
     let all: usize = others.iter().map(|width| GAP + width).sum();
@@ -104,7 +105,7 @@ fn parts(widths: &mut [usize], most: Option<usize>) -> Vec<Vec<usize>> {
     parts
 }
 
-/// A name in at most so many columns: its middle gives way to `…`.
+/// Shortens a name to so many columns: its middle is replaced by `…`.
 fn shortened(name: &str, most: usize) -> String {
     if width(name) <= most {
         return name.to_owned();
@@ -127,8 +128,8 @@ fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
-/// How many columns a terminal gives a character: two for the scripts of East Asia and for pictures, none for
-/// what is put upon the character before.
+/// Returns how many columns a terminal uses for a character: two for East Asian scripts and for pictures,
+/// none for a mark on the character before.
 fn columns(letter: char) -> usize {
     match letter {
         '\u{300}'..='\u{36F}' | '\u{20D0}'..='\u{20FF}' | '\u{FE00}'..='\u{FE0F}' => 0,

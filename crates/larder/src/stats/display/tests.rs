@@ -1,6 +1,6 @@
 use super::*;
 
-/// A cache with a wide name, one that would clear the screen, and counts of twenty digits.
+/// Statistics with a wide name, one that would clear the screen, and counts of twenty digits.
 fn stats() -> Stats {
     let keyspace = |name: &str, hits| KeyspaceStats {
         name: name.to_owned(),

@@ -1,10 +1,10 @@
-//! Hot keys: which are asked for most, and which are missed most.
+//! Hot keys: the keys that are asked for most, and those that are missed most.
 //!
-//! Hits and misses are apart: a key that is missed a hundred times a second is what an operator looks for, and
-//! would not show among a million hits. Each has a summary of keys, and one of keyspaces.
+//! Hits and misses are separate. A key that is missed a hundred times a second matters to an operator, but
+//! would not show among a million hits. Each of the two has a summary of keys, and one of keyspaces.
 //!
-//! A lookup never waits here. If another thread has the lock, the sample is skipped, and counted as skipped;
-//! which key a thread was asked for has no part in that.
+//! A lookup never waits here. If another thread has the lock, the sample is skipped and counted as skipped.
+//! Whether that happens does not depend on the key.
 
 use std::time::Duration;
 
@@ -14,24 +14,25 @@ use super::named::Named;
 use super::recent::{DecayingSummary, Frequent, HALF_LIFE};
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::stats::seconds;
 use crate::sys::sync::{Mutex, Ordering, StatisticU64};
 
-/// Keys that [`HotKeys`] has at most, of hits and of misses.
+/// Maximum number of keys in [`HotKeys`], for hits and for misses each.
 pub const MAX_HOT_KEYS: usize = 512;
 
-/// One hit in so many is sampled. A sample costs some 300 instructions, so each hit costs five on average.
+/// One hit in so many is sampled. A sample costs about 300 instructions, so each hit costs five on average.
 pub(super) const HITS_PER_SAMPLE: u64 = 64;
-/// One miss in so many is sampled. A miss costs a thousand instructions and more, so a sample is little beside it.
+/// One miss in so many is sampled. A miss costs a thousand instructions or more, so a sample adds little.
 pub(super) const MISSES_PER_SAMPLE: u64 = 8;
 
-/// Keys that are counted at a time, of hits and of misses: so what was counted too much is at most 1/512 of all.
+/// Keys that are counted at a time, for hits and for misses each. So a count is too high by at most 1/512 of
+/// all.
 const KEYS: usize = MAX_HOT_KEYS;
 /// Keyspaces that are counted at a time.
 const KEYSPACES: usize = 64;
 
-/// Which keys are asked for most, as [`Cache::hot_keys`](crate::Cache::hot_keys) tells it.
+/// The keys that are asked for most. [`Cache::hot_keys`](crate::Cache::hot_keys) returns them.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition};
@@ -53,12 +54,12 @@ const KEYSPACES: usize = 64;
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotKeys {
-    /// After this time a lookup counts half. So the answer tells of the last few minutes.
+    /// After this time a lookup counts half. So the answer covers the last few minutes.
     #[serde(with = "seconds")]
     pub half_life: Duration,
     /// Lookups that were answered, from memory or from disk.
     pub hits: HotLookups,
-    /// Lookups that were not.
+    /// Lookups that were not answered.
     pub misses: HotLookups,
 }
 
@@ -69,15 +70,17 @@ pub struct HotKeys {
 pub struct HotLookups {
     /// One lookup in so many was sampled.
     pub sampled_one_in: u64,
-    /// Samples of the last minutes that the shares are of. With few, the errors are large.
+    /// Number of samples in the last minutes, from which the shares come. With few samples, the errors are
+    /// large.
     pub samples: f64,
-    /// Samples, since the cache was opened, that were left out because threads sampled at the same instant.
+    /// Samples since the cache was opened that were skipped, because threads sampled at the same instant.
     pub skipped: u64,
     /// About how many such lookups there are in a second.
     pub per_second: f64,
     /// The keyspaces of these lookups, the most frequent first.
     pub keyspaces: Vec<HotKeyspace>,
-    /// Their keys, the most frequent first. A key whose share can't be told from zero is left out.
+    /// The keys of these lookups, the most frequent first. A key whose share is not clearly above zero is
+    /// left out.
     pub keys: Vec<HotKey>,
 }
 
@@ -88,9 +91,9 @@ pub struct HotLookups {
 pub struct HotKeyspace {
     /// Its name.
     pub keyspace: String,
-    /// Its part of all such lookups, between 0 and 1.
+    /// Its share of all such lookups, between 0 and 1.
     pub share: f64,
-    /// How far the share may be off, either way, in 19 cases of 20.
+    /// How far the share may be off in either direction, in 19 cases of 20.
     pub error: f64,
     /// About how many such lookups of it there are in a second.
     pub per_second: f64,
@@ -107,9 +110,9 @@ pub struct HotKey {
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
-    /// Its part of all such lookups, in whatever keyspace, between 0 and 1.
+    /// Its share of all such lookups, in all keyspaces, between 0 and 1.
     pub share: f64,
-    /// How far the share may be off, either way, in 19 cases of 20.
+    /// How far the share may be off in either direction, in 19 cases of 20.
     pub error: f64,
     /// About how many such lookups of it there are in a second.
     pub per_second: f64,
@@ -127,7 +130,7 @@ impl Hot {
         Self { hits: Sampled::new(HITS_PER_SAMPLE, now), misses: Sampled::new(MISSES_PER_SAMPLE, now) }
     }
 
-    /// Returns in how many lookups that are counted so one is sampled; none if none is.
+    /// Returns how many such lookups there are for one sample. `None` if they are not sampled.
     pub(super) const fn one_in(count: Count) -> Option<u64> {
         match count {
             Count::MemoryHits | Count::DiskHits => Some(HITS_PER_SAMPLE),
@@ -141,7 +144,7 @@ impl Hot {
         sampled.add(full, now);
     }
 
-    /// Returns the hot keys, of all keyspaces or of one, up to `most` of hits and of misses.
+    /// Returns the hot keys of all keyspaces or of one, up to `most` for hits and for misses each.
     pub(super) fn keys(
         &self,
         now: Duration,
@@ -224,8 +227,9 @@ impl Sampled {
     }
 }
 
-/// The seconds of a steady stream whose samples, each counted by half for each half-life that has passed, come to
-/// the same sum as now: `half-life / ln 2` in the long run, and fewer soon after the beginning.
+/// Returns the number of seconds of a steady stream whose samples would have the present sum. Each sample
+/// counts half for every half-life that has passed, so this is `half-life / ln 2` in the long run, and less
+/// soon after the beginning.
 fn effective_seconds(age: Duration) -> f64 {
     let long_run = HALF_LIFE.as_secs_f64() / std::f64::consts::LN_2;
     let halves = age.max(Duration::from_secs(1)).div_duration_f64(HALF_LIFE);
@@ -245,7 +249,7 @@ mod tests {
         let name = |_| Some(Named { name: "product".to_owned(), shape: None });
         for second in 1..=1_200 {
             let now = start + Duration::from_secs(second);
-            // 50 samples a second, of 3,200 hits.
+            // 50 samples a second, from 3,200 hits.
             for _ in 0..50 {
                 hot.add(Count::MemoryHits, &full, now);
             }

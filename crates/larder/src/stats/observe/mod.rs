@@ -1,16 +1,16 @@
-//! Which keys are at work: hot keys, slow loads, and watching operations as they are made.
+//! Observing the operations of a cache: hot keys, slow loads, and watching operations as they happen.
 //!
-//! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. What is sampled
-//! is decided from that count alone: the count is mixed, and compared with a threshold. So an operation that is
-//! not sampled pays for a load and a branch while sampling is off, and for two multiplications more while it is
-//! on, and writes to nothing that threads share.
+//! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. That count
+//! alone decides whether the operation is sampled: the count is mixed, and compared with a threshold. While
+//! sampling is off, an operation pays for a load and a branch. While it is on, an operation that is not
+//! sampled pays for two multiplications more. It writes to no memory that threads share.
 //!
-//! The samples are as good as independent of one another: the errors that are told suppose so. A plain "each
-//! 64th" would not do: a thread that asks for 64 keys in turn would have one of them sampled, again and again. A
-//! multiplication by the golden ratio alone would not either: of 987 keys in turn, each would be sampled for
-//! dozens of turns, and then for none.
+//! The reported errors require that samples are nearly independent. To sample "each 64th" would not do: of a
+//! thread that asks for 64 keys in turn, the same key would be sampled again and again. A multiplication by
+//! the golden ratio alone would not do either: of 987 keys in turn, each would be sampled for dozens of
+//! turns, and then for none.
 //!
-//! Nothing here waits, and nothing is sampled in a forked child, where a lock may be held for ever.
+//! Nothing here waits. Nothing is sampled in a forked child, where a lock may be held for ever.
 
 pub(crate) mod hot;
 pub(crate) mod named;
@@ -29,7 +29,7 @@ use slow::{Load, SlowLoads};
 #[cfg(all(unix, feature = "control"))]
 use watch::{Verb, Watcher};
 
-use super::counters::{COUNTS, Count};
+use super::count::{COUNTS, Count};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::clock::Clock;
 use crate::sys::clock::cache_time::CacheTime;
@@ -37,33 +37,33 @@ use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::sync::Arc;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// 2⁶⁴ over the golden ratio, and odd.
+/// 2⁶⁴ divided by the golden ratio, made odd.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// Odd, with as many ones as zeros in no order.
+/// An odd number with as many ones as zeros, in no order.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
 
-/// An operation that is sampled: a number that is as good as random, and below the threshold.
+/// A sampled operation: a number that is nearly random, and below the threshold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample(u64);
 
-/// What observes the operations of a cache.
+/// Observes the operations of a cache.
 #[derive(Debug)]
 pub(crate) struct Observer {
-    /// An operation whose sample is below the threshold of its count is looked at. Zero: none is.
+    /// An operation is sampled if its number is below the threshold of its count. Zero: none is.
     thresholds: [StatisticU64; COUNTS],
-    /// None if the application has not turned it on.
+    /// `None` if the application has not turned it on.
     hot: Option<Box<hot::Hot>>,
     slow: Box<slow::SlowLoadRing>,
     #[cfg(all(unix, feature = "control"))]
     watchers: Box<watch::Watchers>,
 }
 
-/// The threshold below which one sample in so many is.
+/// Returns the threshold for one sample in so many.
 const fn one_in(number: u64) -> u64 {
     u64::MAX / if number == 0 { 1 } else { number }
 }
 
-/// A number mixed so that the upper bits, which a threshold is compared with, hang on all of its bits.
+/// Mixes a number, so that its upper bits depend on all bits. They are compared with a threshold.
 const fn mixed(number: u64) -> u64 {
     let spread = number.wrapping_mul(SPREAD);
     (spread ^ (spread >> 32)).wrapping_mul(SCATTER)
@@ -84,21 +84,22 @@ impl Observer {
         observer
     }
 
-    /// Whether an operation on a key is sampled that was the `counted`th of its kind, of its keyspace and on its
-    /// thread.
+    /// Returns a sample if an operation on a key is sampled. `counted` is the number of the operation among
+    /// those of its kind, of its keyspace and on its thread.
     #[inline]
     pub(crate) fn sample(&self, count: Count, counted: u64, full: &[u8]) -> Option<Sample> {
         let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);
         if threshold == 0 {
             return None;
         }
-        // Otherwise of every keyspace the same counts would be sampled, and none of those that have few.
+        // Otherwise the same counts would be sampled in every keyspace, and none in keyspaces with few
+        // operations.
         let keyspace = u64::from(KeyspaceId::of(full).number());
         let sample = mixed(counted ^ (keyspace << 32));
         (sample < threshold).then_some(Sample(sample))
     }
 
-    /// Looks at an operation that is sampled. Not in a forked child.
+    /// Records a sampled operation. Not called in a forked child.
     pub(crate) fn note(&self, sample: Sample, count: Count, full: &[u8], time: &CacheTime) {
         if let Some(hot) = &self.hot
             && hot::Hot::one_in(count).is_some_and(|number| sample.0 < one_in(number))
@@ -111,13 +112,13 @@ impl Observer {
         }
     }
 
-    /// Looks at a sampled removal of every key that begins so. Not in a forked child.
+    /// Records a sampled removal of every key with a prefix. Not called in a forked child.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn note_prefix(&self, sample: Sample, start: &[u8], time: &CacheTime) {
         self.watchers.offer(sample.0, Verb::RemovePrefix, start, || time.now());
     }
 
-    /// Keeps a slow load. Not in a forked child.
+    /// Keeps a slow load. Not called in a forked child.
     pub(crate) fn note_slow(&self, load: Load) {
         self.slow.add(load);
     }
@@ -131,7 +132,7 @@ impl Observer {
         self.slow.latest(threshold, most, takes)
     }
 
-    /// Returns the hot keys, of all keyspaces or of one; none if keys are not sampled.
+    /// Returns the hot keys of all keyspaces or of one. `None` if keys are not sampled.
     pub(crate) fn hot_keys(
         &self,
         clock: &dyn Clock,
@@ -142,7 +143,7 @@ impl Observer {
         Some(self.hot.as_ref()?.keys(reading(clock), most.min(MAX_HOT_KEYS), only, name))
     }
 
-    /// Sets a threshold to what watchers ask for, or hot keys, if that is more.
+    /// Sets a threshold to the larger of those that watchers and hot keys need.
     fn set(&self, count: Count, for_watchers: u64) {
         let for_hot = self.hot.as_ref().and_then(|_| hot::Hot::one_in(count)).map_or(0, one_in);
         if let Some(threshold) = self.thresholds.get(count as usize) {
@@ -153,18 +154,18 @@ impl Observer {
 
 #[cfg(all(unix, feature = "control"))]
 impl Observer {
-    /// Whether the application lets keys be sampled.
+    /// Returns whether the application lets keys be sampled.
     pub(crate) fn samples_keys(&self) -> bool {
         self.hot.is_some()
     }
 
-    /// Begins to watch one operation in so many, of all keyspaces or of one; not if there are as many watchers as
-    /// may be.
+    /// Starts to watch one operation in so many, of all keyspaces or of one. Returns `None` if there is the
+    /// maximum number of watchers already.
     pub(crate) fn watch(&self, number: u64, only: Option<KeyspaceId>) -> Option<Arc<Watcher>> {
         self.watchers.begin(one_in(number), only, |threshold| self.set_all(threshold))
     }
 
-    /// Ends to watch.
+    /// Stops watching.
     pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
         self.watchers.end(watcher, |threshold| self.set_all(threshold));
     }
@@ -176,7 +177,7 @@ impl Observer {
     }
 }
 
-/// A reading of the monotonic clock, of the cheaper one where there is one.
+/// Reads the monotonic clock, or the cheaper one where there is one.
 fn reading(clock: &dyn Clock) -> Duration {
     clock.coarse_monotonic().unwrap_or_else(|| clock.monotonic())
 }
@@ -229,7 +230,7 @@ mod tests {
     fn a_share_is_within_its_error_in_nineteen_cases_of_twenty_also_of_keys_that_come_in_turn() {
         let clock = std::sync::Arc::new(ManualClock::new());
         let time = CacheTime::new(clock.clone(), crate::units::Timestamp::ZERO);
-        // Numbers of Fibonacci are where multiples of the golden ratio come nearest to whole numbers.
+        // For Fibonacci numbers, multiples of the golden ratio come nearest to whole numbers.
         for (keys, turns) in [(144_u64, 60), (233, 200), (377, 200), (500, 60)] {
             let observer = Observer::new(true, &*clock);
             for counted in 1..=keys * turns {
@@ -242,7 +243,7 @@ mod tests {
             let hits = observer.hot_keys(&*clock, usize::MAX, None, &name).unwrap().hits;
             let truth = Duration::from_secs(1).div_duration_f64(Duration::from_secs(keys));
             let wrong = hits.keys.iter().filter(|key| (key.share - truth).abs() > key.error).count();
-            // Of all keys: those with too few samples are not told.
+            // Of all keys: those with too few samples are not reported.
             assert!(wrong as u64 <= keys / 20, "{wrong} of {}, of {keys} keys", hits.keys.len());
         }
     }

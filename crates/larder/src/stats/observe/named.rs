@@ -1,9 +1,9 @@
-//! A keyspace as samples tell it: its name, and how its keys are spelled.
+//! A keyspace as samples report it: its name, and how its keys are spelled.
 
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 
-/// What is to be known of a keyspace that is open.
+/// The name of an open keyspace, and the shape of its keys.
 #[derive(Debug, Clone)]
 pub(crate) struct Named {
     pub(crate) name: String,
@@ -11,7 +11,7 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// Spells a key, given by its bytes without the keyspace's number.
+    /// Spells a key, whose bytes come without the keyspace's number.
     pub(crate) fn spell(&self, key: &[u8]) -> String {
         self.shape.as_ref().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
     }

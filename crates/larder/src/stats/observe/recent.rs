@@ -1,19 +1,19 @@
-//! What came most often lately: a [`Summary`] that forgets.
+//! The keys that came most often lately: a [`Summary`] that forgets.
 //!
-//! What came [`HALF_LIFE`] ago counts half of what comes now. Old counts are not touched for that: what comes
-//! later is added with a greater weight instead (Cormode, Shkapenyuk, Srivastava, Xu, "Forward decay: a practical
-//! time decay model for streaming systems", ICDE 2009). Time is taken in whole seconds, so the weight is computed
-//! once a second. From time to time all counts are scaled back, before the weights grow too large to add.
+//! A key that came [`HALF_LIFE`] ago counts half of one that comes now. Old counts are not changed for that.
+//! Instead, new ones are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu, "Forward decay: a
+//! practical time decay model for streaming systems", ICDE 2009). Time is taken in whole seconds, so the
+//! weight is computed once a second. Before the weights grow too large to add, all counts are scaled back.
 
 use std::time::Duration;
 
 use super::summary::Summary;
 
-/// The time after which a lookup counts half in [`HotKeys`](crate::HotKeys). One minute: an answer tells of the
-/// last few.
+/// The time after which a lookup counts half in [`HotKeys`](crate::HotKeys). With one minute, an answer
+/// covers the last few minutes.
 pub const HALF_LIFE: Duration = Duration::from_mins(1);
 
-/// Half-lives after which counts are scaled back. Far from where adding 1 to a weight would be lost.
+/// Half-lives after which counts are scaled back, long before adding 1 to a weight would be lost.
 const MAX_HALVES: f64 = 30.0;
 
 /// A summary of the last minutes.
@@ -22,19 +22,19 @@ pub(super) struct DecayingSummary {
     summary: Summary,
     /// The time, in seconds, at which the weight is 1.
     landmark: u64,
-    /// The second that `weight` is of.
+    /// The second for which `weight` was computed.
     second: u64,
     weight: f64,
 }
 
-/// One key of it.
+/// A key of the summary.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
-    /// The part of all that came.
+    /// Its share of all keys that came.
     pub(super) share: f64,
-    /// How far that may be off: for certain by what the summary may have counted too much, and in 19 cases of 20
-    /// by what sampling adds.
+    /// How far the share may be off: certainly by the error of the summary's count, and in 19 cases of 20 by
+    /// the error of sampling.
     pub(super) error: f64,
 }
 
@@ -43,26 +43,27 @@ impl DecayingSummary {
         Self { summary: Summary::new(capacity), landmark: now.as_secs(), second: now.as_secs(), weight: 1.0 }
     }
 
-    /// Adds one to a key. A reading of the clock that is behind another thread's counts as that one's.
+    /// Adds one to a key. If the reading of the clock is behind another thread's, that thread's reading
+    /// counts.
     pub(super) fn add(&mut self, key: &[u8], now: Duration) {
         self.advance(now);
         self.summary.add(key, self.weight);
     }
 
-    /// Returns how many came lately: each counted by half for each half-life that has passed.
+    /// Returns how many keys came lately. Each counts half for every half-life that has passed.
     pub(super) fn total(&mut self, now: Duration) -> f64 {
         self.advance(now);
         self.summary.total() / self.weight
     }
 
-    /// Returns the keys that came most often, with the most frequent first: those that a predicate takes, and
-    /// that are told from the rest in spite of their errors.
+    /// Returns the keys that came most often, the most frequent first: those that the predicate accepts, and
+    /// whose share is larger than its error.
     pub(super) fn top(&self, most: usize, mut takes: impl FnMut(&[u8]) -> bool) -> Vec<Frequent<'_>> {
         let (total, squares) = (self.summary.total(), self.summary.squares());
         if total <= 0.0 || squares <= 0.0 {
             return Vec::new();
         }
-        // As many samples of equal weight would be as uncertain.
+        // As many samples of equal weight would be equally uncertain.
         let samples = total * total / squares;
         let shares = self.summary.counters().iter().map(|counter| {
             let share = counter.count / total;
@@ -116,7 +117,7 @@ mod tests {
         // 64 / 2 + 64 / 4 + …
         assert!(close(recent.total(now), 64.0), "{}", recent.total(now));
         recent.summary.validate();
-        // What is new soon has the larger part of it.
+        // A new key soon has the larger share.
         for _ in 0..192 {
             recent.add(b"new", now);
         }
@@ -139,7 +140,7 @@ mod tests {
             recent.add(b"new", later);
         }
         assert_eq!(recent.top(8, |_| true).len(), 1);
-        // A thread whose reading is behind.
+        // A thread whose reading of the clock is behind.
         recent.add(b"new", START);
         assert!(recent.total(START) > 100.0);
     }

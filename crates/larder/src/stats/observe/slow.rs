@@ -1,4 +1,4 @@
-//! The latest slow loads: which loader took how long, for which key.
+//! The latest slow loads: the key of each, and how long its loader took.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,30 +11,31 @@ use crate::stats::seconds;
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
-/// Slow loads that are kept. The oldest goes when another comes. With keys of the greatest length they take
-/// half a megabyte.
+/// Maximum number of slow loads that are kept. A new one replaces the oldest. With keys of the maximum length
+/// they take half a megabyte.
 pub const MAX_SLOW_LOADS: usize = 128;
 
-/// The latest slow loads, as [`Cache::slow_loads`](crate::Cache::slow_loads) tells them.
+/// The latest slow loads. [`Cache::slow_loads`](crate::Cache::slow_loads) returns them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoads {
-    /// A load that takes as long is slow: [`CacheBuilder::slow_load`](crate::CacheBuilder::slow_load).
+    /// A load that takes at least this long is slow:
+    /// [`CacheBuilder::slow_load`](crate::CacheBuilder::slow_load).
     #[serde(with = "seconds")]
     pub threshold: Duration,
-    /// How many there were since the cache was opened. The latest [`MAX_SLOW_LOADS`] of them are kept.
+    /// The number of slow loads since the cache was opened. The latest [`MAX_SLOW_LOADS`] of them are kept.
     pub total: u64,
     /// The latest, newest first.
     pub loads: Vec<SlowLoad>,
 }
 
-/// A load that took long.
+/// A slow load.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoad {
-    /// Its number, from 1 on: a later one has a larger number.
+    /// Its number, counted from 1.
     pub number: u64,
     /// The name of its keyspace.
     pub keyspace: String,
@@ -51,7 +52,7 @@ pub struct SlowLoad {
     pub has_failed: bool,
 }
 
-/// A ring of them.
+/// A ring of the latest slow loads.
 #[derive(Debug, Default)]
 pub(super) struct SlowLoadRing(Mutex<Kept>);
 
@@ -61,7 +62,7 @@ struct Kept {
     total: u64,
 }
 
-/// A slow load that is kept: spelled only when it is asked for.
+/// A slow load in the ring. It is spelled only when it is asked for.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) keyspace: Named,
@@ -83,7 +84,7 @@ impl SlowLoadRing {
         drop(oldest);
     }
 
-    /// Returns the latest that a predicate takes by the names of their keyspaces, newest first.
+    /// Returns the latest slow loads of the keyspaces that a predicate accepts, newest first.
     pub(super) fn latest(&self, threshold: Duration, most: usize, takes: impl Fn(&str) -> bool) -> SlowLoads {
         let kept = self.0.lock();
         let numbered = kept.loads.iter().rev().zip((1..=kept.total).rev());

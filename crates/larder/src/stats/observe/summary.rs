@@ -1,20 +1,21 @@
 //! A summary of a stream: the keys that come most often, in bounded memory.
 //!
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
-//! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A key without a counter
-//! takes over the smallest one: it begins with that count, which is then its greatest error.
+//! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A key without a
+//! counter takes over the smallest one. It begins with that count, which is then its greatest possible error.
 //!
-//! Two things hold after each addition, and [`validate`](Summary::validate) derives them again:
+//! Two invariants hold after each addition, and [`validate`](Summary::validate) re-derives them:
 //!
-//! - the counts sum up to what was added, so the smallest is at most `total / capacity`;
-//! - what a key truly came to is between `count - error` and `count`. So every key that came to more than
+//! - The counts sum up to the weight that was added. So the smallest is at most `total / capacity`.
+//! - The true weight of a key is between `count - error` and `count`. So every key whose weight is more than
 //!   `total / capacity` has a counter.
 //!
-//! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows", USENIX ATC
-//! 2018) is more exact in the same memory, but its bound holds only with a probability that its answer does not
-//! show. An operator is told how far each figure may be off, so the sure bound was chosen.
+//! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
+//! USENIX ATC 2018) is more exact in the same memory. But its bound holds only with a probability that its
+//! answer does not show. An operator is told how far each figure may be off, so the certain bound was chosen.
 //!
-//! Additions have weights, and all counts can be scaled. So the summary can forget with time ([`super::recent`]).
+//! Additions have weights, and all counts can be scaled. So the summary can forget with time
+//! ([`super::recent`]).
 
 use hashbrown::HashTable;
 
@@ -24,9 +25,9 @@ use crate::sys::sync::hash_seeds;
 #[derive(Debug)]
 pub(super) struct Summary {
     counters: Vec<SummaryCounter>,
-    /// Numbers of counters, by their keys.
+    /// Indices of counters, by their keys.
     ids: HashTable<u32>,
-    /// Numbers of counters as a binary heap: no counter is less than the one at half its place.
+    /// Indices of counters as a binary heap: no counter is smaller than its parent.
     heap: Vec<u32>,
     hasher: ahash::RandomState,
     capacity: usize,
@@ -34,19 +35,19 @@ pub(super) struct Summary {
     squares: f64,
 }
 
-/// One key's counter.
+/// The counter of one key.
 #[derive(Debug)]
 pub(super) struct SummaryCounter {
     pub(super) key: Vec<u8>,
     pub(super) count: f64,
     pub(super) error: f64,
     hash: u64,
-    /// Its place in the heap.
+    /// Its position in the heap.
     place: usize,
 }
 
 impl Summary {
-    /// Counts nothing yet. `capacity` is at least 1.
+    /// Makes an empty summary. `capacity` is at least 1.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             counters: Vec::new(),
@@ -59,7 +60,7 @@ impl Summary {
         }
     }
 
-    /// Returns the weight of all that was added.
+    /// Returns the sum of the weights that were added.
     pub(super) const fn total(&self) -> f64 {
         self.total
     }
@@ -76,8 +77,8 @@ impl Summary {
 
     /// Adds a weight, which is not negative, to a key.
     ///
-    /// Costs a hash and some steps through the heap. Allocates only for a key that is longer than the one whose
-    /// counter it takes over.
+    /// Costs a hash and some steps through the heap. Allocates only for a key that is longer than the key
+    /// whose counter it takes over.
     pub(super) fn add(&mut self, key: &[u8], weight: f64) {
         self.total += weight;
         self.squares += weight * weight;
@@ -95,7 +96,7 @@ impl Summary {
         self.sink(place);
     }
 
-    /// Multiplies everything by a factor, which is not negative.
+    /// Multiplies all weights by a factor, which is not negative.
     pub(super) fn scale(&mut self, factor: f64) {
         self.total *= factor;
         self.squares *= factor * factor;
@@ -105,7 +106,7 @@ impl Summary {
         }
     }
 
-    /// Makes a counter of nothing. It is the least, so it is at the top of the heap when it has risen.
+    /// Makes a counter of zero. It is the smallest, so it rises to the top of the heap.
     fn begin(&mut self, key: &[u8], hash: u64) -> u32 {
         let id = u32::try_from(self.counters.len()).unwrap_or(u32::MAX);
         let place = self.heap.len();
@@ -177,7 +178,7 @@ impl Summary {
         }
     }
 
-    /// Derives again what must hold.
+    /// Re-derives the invariants.
     #[cfg(test)]
     pub(super) fn validate(&self) {
         let sum: f64 = self.counters.iter().map(|counter| counter.count).sum();
@@ -213,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    /// Checks a summary against what truly was added of each key.
+    /// Compares a summary with the true weight of each key.
     fn check(summary: &Summary, truth: &BTreeMap<Vec<u8>, f64>) {
         summary.validate();
         let slack = summary.total() * 1e-9;
@@ -241,7 +242,7 @@ mod tests {
             let mut summary = Summary::new(capacity);
             let mut truth = BTreeMap::new();
             for (key, weight, then) in added {
-                // Some keys come far more often than others; from time to time all is scaled.
+                // Some keys come far more often than others. From time to time all weights are scaled.
                 let key = vec![key / (1 + key % 4), 7];
                 summary.add(&key, f64::from(weight));
                 *truth.entry(key).or_insert(0.0) += f64::from(weight);

@@ -1,46 +1,48 @@
-//! Watching operations as they are made: a sample of them, in a ring for each watcher.
+//! Watching operations as they happen: a sample of them, in a ring for each watcher.
 //!
-//! An operation never waits for a watcher. It offers itself to the ring of each; where another thread has the
-//! ring, or the ring is full, the watcher misses it and is told how many it missed. So a watcher that is slow to
-//! take what it is offered costs the cache nothing.
+//! An operation never waits for a watcher. It is offered to the ring of each. If another thread has the ring,
+//! or the ring is full, the watcher misses the operation, and is told how many it missed. So a slow watcher
+//! costs the cache nothing.
 //!
 //! # The order of steps
 //!
-//! An operation looks at the thresholds first, without a lock, and only if it is sampled at the list of watchers
-//! ([`super::Observer`]). Who changes the list holds the lock of `all` from the first step to the last:
+//! An operation reads the thresholds first, without a lock. Only if it is sampled, it reads the list of
+//! watchers ([`super::Observer`]). A thread that changes the list holds the lock of `all` from the first step
+//! to the last:
 //!
-//! 1. To watch: add the watcher to the list; show the list; then raise the thresholds. An operation that is
-//!    sampled finds the watcher.
-//! 2. To end: take the watcher off the list; lower the thresholds to what those that are left ask for; then show
-//!    the list.
+//! 1. To start: add the watcher to the list, publish the list, then raise the thresholds. So an operation
+//!    that is sampled finds the watcher.
+//! 2. To stop: remove the watcher from the list, lower the thresholds to those of the watchers that are left,
+//!    then publish the list.
 //!
-//! The thresholds are computed from the whole list under the lock. If they were computed outside of it, a watcher
-//! that ends could lower them below what another asks for that has just begun, and that one would see nothing.
+//! The thresholds are computed from the whole list under the lock. If they were computed outside of it, a
+//! watcher that stops could lower them below the threshold of a watcher that has just started. That one would
+//! see nothing.
 
 use std::collections::VecDeque;
 
 use crate::format::keyspace_id::KeyspaceId;
-use crate::stats::counters::Count;
+use crate::stats::count::Count;
 use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
-/// Watchers at a time.
+/// Maximum number of watchers at a time.
 pub(crate) const MAX_WATCHERS: usize = 4;
-/// Operations that a ring takes until they are fetched.
+/// Operations that a ring holds until they are taken.
 const RING: usize = 1024;
-/// Bytes of their keys, all together.
+/// Bytes of the keys in a ring, all together.
 const RING_BYTES: usize = 1 << 20;
 
-/// What a watcher sees of an operation.
+/// An operation as a watcher sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedOperation {
     pub(crate) verb: Verb,
-    /// The whole key; of a removal of many, what they begin with.
+    /// The whole key. For a removal of many, their prefix.
     pub(crate) full: Vec<u8>,
     pub(crate) at: Timestamp,
 }
 
-/// What was done.
+/// The kind of the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     MemoryHit,
@@ -53,7 +55,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// Those that can be watched, with what they are counted as.
+    /// The kinds that can be watched, with the count of each.
     pub(super) const COUNTED: [(Self, Count); 6] = [
         (Self::MemoryHit, Count::MemoryHits),
         (Self::DiskHit, Count::DiskHits),
@@ -64,7 +66,7 @@ impl Verb {
     ];
 }
 
-/// One who watches.
+/// A watcher, with its ring.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     pub(super) threshold: u64,
@@ -97,7 +99,7 @@ impl Watcher {
         }
     }
 
-    /// Takes what it was offered, up to so many, in the order in which it was.
+    /// Takes up to so many operations from the ring, the oldest first.
     pub(crate) fn take(&self, most: usize) -> Vec<ObservedOperation> {
         let mut ring = self.ring.lock();
         let taken = most.min(ring.seen.len());
@@ -106,12 +108,12 @@ impl Watcher {
         seen
     }
 
-    /// Returns how many of the sampled operations it missed so far.
+    /// Returns how many sampled operations it missed so far.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// Returns how many it was offered and has not taken.
+    /// Returns how many operations are in the ring.
     pub(crate) fn waiting(&self) -> u64 {
         self.ring.lock().seen.len() as u64
     }
@@ -122,7 +124,7 @@ impl Watcher {
 pub(super) struct Watchers {
     /// Held while the list and the thresholds change.
     all: Mutex<Vec<Arc<Watcher>>>,
-    /// What operations look at.
+    /// The published list, which operations read.
     shown: AtomicSnapshot<Vec<Arc<Watcher>>>,
 }
 
@@ -140,7 +142,8 @@ impl Watchers {
         }
     }
 
-    /// Begins to watch; not if there are as many watchers as may be. `set` is told the largest threshold.
+    /// Starts a watcher, unless there is the maximum number already. `set` is called with the largest
+    /// threshold.
     pub(super) fn begin(
         &self,
         threshold: u64,
@@ -160,7 +163,7 @@ impl Watchers {
         Some(watcher)
     }
 
-    /// Ends to watch. Another time does nothing.
+    /// Stops a watcher. Does nothing if it has stopped before.
     pub(super) fn end(&self, watcher: &Arc<Watcher>, set: impl FnOnce(u64)) {
         let mut all = self.all.lock();
         // 2.
@@ -199,14 +202,14 @@ mod tests {
         }
         assert_eq!(watcher.missed(), 5);
         assert_eq!(watcher.take(usize::MAX).len(), RING);
-        // It is full of long keys before it has so many.
+        // It is full of long keys before it has so many operations.
         for _ in 0..RING {
             watchers.offer(0, Verb::Insert, &full(1, &[7; 4092]), || AT);
         }
         assert_eq!(watcher.take(usize::MAX).len(), RING_BYTES / 4096);
         watchers.offer(0, Verb::Miss, &full(1, b"b"), || AT);
         assert_eq!(watcher.take(9), [ObservedOperation { verb: Verb::Miss, full: full(1, b"b"), at: AT }]);
-        // While it takes, or another thread offers.
+        // Missed while the watcher takes from the ring, or another thread offers.
         let missed = watcher.missed();
         let busy = watcher.ring.lock();
         watchers.offer(0, Verb::Miss, &full(1, b"b"), || AT);
@@ -259,10 +262,10 @@ mod tests {
     fn an_operation_that_a_threshold_lets_through_finds_the_watcher() {
         let watchers = Watchers::none();
         let offer = || watchers.offer(0, Verb::Miss, b"\0\0\0\x01a", || AT);
-        // Whatever is sampled from the moment on at which thresholds are raised.
+        // Sampled at the moment when the thresholds are raised.
         let watcher = watchers.begin(9, None, |_| offer()).unwrap();
         assert_eq!(watcher.take(9).len(), 1);
-        // And until the moment at which they are lowered.
+        // Sampled at the moment when the thresholds are lowered.
         watchers.end(&watcher, |_| offer());
         assert_eq!(watcher.take(9).len(), 1);
         offer();

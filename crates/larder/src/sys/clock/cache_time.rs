@@ -1,19 +1,19 @@
-//! The cache's time: it never runs backwards and never falls behind the wall clock.
+//! The cache's time. It never runs backwards, and never falls behind the wall clock.
 //!
-//! It is what the monotonic clock has counted since the cache was opened, plus an offset, and the offset only
-//! grows: each reading raises it to `wall - counted` where that is larger. A wall clock that is set back
-//! therefore changes nothing (no entry lives longer than its TTL), one that is set forward expires entries
-//! early, and the time a suspended machine slept counts.
+//! The time is what the monotonic clock has counted since the cache was opened, plus an offset. The offset
+//! only grows: each reading raises it to `wall - counted` if that is larger. So a wall clock that is set back
+//! changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires entries
+//! early. The time for which a machine is suspended counts.
 //!
-//! Time ends at `u64::MAX` milliseconds. Every sum saturates there, and an entry has expired when its expiry
-//! is not after the time, so whatever a clock shows, nothing outlives the end of time. What is counted begins
-//! at zero and the offset is never negative, so no reading of either clock is out of range, and none is cut
-//! off before the end.
+//! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired when its expiry is
+//! not after the time, so nothing outlives the end of time, whatever a clock shows. The monotonic count
+//! begins at zero and the offset is never negative. So no reading of either clock is out of range, and none
+//! is cut off before the end.
 //!
-//! Two clocks are 45 ns, a good part of a hit. So there is a cheaper reading as well, of a clock that stands
-//! still between two ticks of the kernel: it gives a [`TimeBounds`] that the time lies in. Who finds that an entry
-//! outlives the span need not know the time; who does not asks for it. The wall clock is then looked at once
-//! a tick, so a jump forwards is noticed a tick late.
+//! Reading two clocks takes 45 ns, a large part of a hit. So there is a cheaper reading as well, of a coarse
+//! clock that stands still between two ticks of the kernel. It gives [`TimeBounds`], between which the time
+//! lies. A lookup whose entry outlives both bounds does not need the exact time. Any other lookup asks for
+//! it. The wall clock is then read once a tick, so a jump forward is noticed a tick late.
 
 use std::time::Duration;
 
@@ -21,27 +21,27 @@ use super::{Clock, MAX_COARSE_LAG};
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// Two moments that the time is not before and not after.
+/// Two moments between which the time lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeBounds {
     pub(crate) earliest: Timestamp,
     pub(crate) latest: Timestamp,
 }
 
-/// The cache's time, made of a clock and the latest time known from the file.
+/// The cache's time. It combines a clock and the latest time that the file knows.
 #[derive(Debug)]
 pub(crate) struct CacheTime {
     clock: Arc<dyn Clock>,
-    /// What the monotonic clock showed when the cache was opened.
+    /// The monotonic clock at the moment when the cache was opened.
     origin: Duration,
-    /// Milliseconds to add to those that were counted since. Only ever grows.
+    /// Milliseconds to add to those that were counted since then. Only grows.
     offset_ms: AtomicU64,
-    /// The tick, in ms, of the coarse clock that the wall clock was last looked at in.
+    /// The tick of the coarse clock, in ms, in which the wall clock was last read.
     tick_ms: AtomicU64,
 }
 
 impl CacheTime {
-    /// Time that starts at the wall clock, or at `clock_watermark` where that is later.
+    /// Starts the time at the wall clock, or at `clock_watermark` if that is later.
     pub(crate) fn new(clock: Arc<dyn Clock>, clock_watermark: Timestamp) -> Self {
         // The wall clock first, as in `now`.
         let start = clock.wall().max(clock_watermark).as_millis();
@@ -49,11 +49,11 @@ impl CacheTime {
         Self { clock, origin, offset_ms: AtomicU64::new(start), tick_ms: AtomicU64::new(0) }
     }
 
-    /// The time now.
+    /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
-        // The wall clock first: what passes between the two readings then makes the difference smaller. The
-        // other way round it would make it larger, and stay: a thread held up in between would move time
-        // forward for good.
+        // The wall clock first: the time that passes between the two readings then makes the difference
+        // smaller. In the other order it would make the difference larger for good: a thread that is held up
+        // in between would move the time forward.
         let wall = self.clock.wall().as_millis();
         let counted = self.counted(self.clock.monotonic());
         let by_wall = wall.saturating_sub(counted);
@@ -65,29 +65,29 @@ impl CacheTime {
         Timestamp::from_millis(counted.saturating_add(offset))
     }
 
-    /// What the time lies in: a single reading of a coarse clock, where there is one.
+    /// Returns the bounds of the time, from a single reading of a coarse clock where there is one.
     #[inline]
-    pub(crate) fn span(&self) -> TimeBounds {
+    pub(crate) fn bounds(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
         };
         // Only compared, so it may wrap around.
         let tick = coarse.as_secs().wrapping_mul(1000).wrapping_add(u64::from(coarse.subsec_millis()));
-        // Acquire and Release pair with one another: whoever finds that this tick was looked at sees the
-        // offset that came of it. So the look comes first; several threads may make it at the beginning of a
-        // tick.
+        // The Acquire and the Release pair with each other: a thread that finds this tick stored sees the
+        // offset of that reading. So the offset is raised first. At the beginning of a tick several threads
+        // may do it.
         if self.tick_ms.load(Ordering::Acquire) != tick {
             self.now();
             self.tick_ms.store(tick, Ordering::Release);
         }
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
-        // One more for the part of a millisecond that was cut off.
+        // One more for the fraction of a millisecond that was cut off.
         let latest = earliest.saturating_add(millis(MAX_COARSE_LAG) + 1);
         TimeBounds { earliest: Timestamp::from_millis(earliest), latest: Timestamp::from_millis(latest) }
     }
 
-    /// Milliseconds since the cache was opened. A coarse clock may still be behind that moment.
+    /// Returns the milliseconds since the cache was opened. A coarse clock may still be before that moment.
     #[inline]
     fn counted(&self, monotonic: Duration) -> u64 {
         millis(monotonic.saturating_sub(self.origin))
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(time.now().as_millis(), 70_000);
     }
 
-    /// A second passes between any two readings.
+    /// A clock on which a second passes between any two readings.
     #[derive(Debug, Default)]
     struct Slow(AtomicU64);
 
@@ -163,16 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn the_time_lies_in_the_span() {
+    fn the_time_lies_within_its_bounds() {
         let time = CacheTime::new(Arc::new(SystemClock::new()), Timestamp::ZERO);
         for _ in 0..10_000 {
             let before = time.now();
-            let span = time.span();
-            assert!(span.earliest <= time.now() && before <= span.latest, "{before:?} {span:?}");
+            let bounds = time.bounds();
+            assert!(bounds.earliest <= time.now() && before <= bounds.latest, "{before:?} {bounds:?}");
         }
     }
 
-    /// Its coarse clock ticks every 10 ms.
+    /// A clock whose coarse clock ticks every 10 ms.
     #[derive(Debug)]
     struct Ticking(ManualClock);
 
@@ -194,17 +194,17 @@ mod tests {
     fn a_jump_of_the_wall_clock_shows_at_the_next_tick_or_when_somebody_asks_for_the_time() {
         let clock = Arc::new(Ticking(ManualClock::starting_at(Timestamp::from_millis(10_000))));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
-        let at_start = time.span();
+        let at_start = time.bounds();
         clock.0.set_wall(Timestamp::from_millis(90_000));
-        assert_eq!(time.span(), at_start, "within a tick");
+        assert_eq!(time.bounds(), at_start, "within a tick");
         clock.0.advance(Duration::from_millis(10));
-        assert_eq!(time.span().earliest, time.now());
+        assert_eq!(time.bounds().earliest, time.now());
         clock.0.set_wall(Timestamp::from_millis(200_000));
         time.now();
-        assert_eq!(time.span().earliest.as_millis(), 200_000, "the offset is everybody's");
+        assert_eq!(time.bounds().earliest.as_millis(), 200_000, "the offset is everybody's");
     }
 
-    /// Clocks at any place of their scales.
+    /// Clocks at any point of their scales.
     #[derive(Debug)]
     struct Extreme {
         monotonic: Mutex<Duration>,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the clocks show: time goes on with the monotonic clock, and never back.
+        /// Whatever the clocks show, time advances with the monotonic clock and never goes back.
         #[test]
         fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
             monotonic in any_reading(),
@@ -278,9 +278,9 @@ mod tests {
             }
             clock.advance(ttl.checked_sub(half).unwrap());
             if may_advance || start.as_millis() == u64::MAX {
-                let span = time.span();
+                let bounds = time.bounds();
                 prop_assert!(expires_at <= time.now(), "{expires_at:?} {:?}", time.now());
-                prop_assert!(span.earliest <= time.now() && time.now() <= span.latest);
+                prop_assert!(bounds.earliest <= time.now() && time.now() <= bounds.latest);
             }
             let mut last = time.now();
             for wall in jumps {

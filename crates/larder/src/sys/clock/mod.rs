@@ -1,4 +1,4 @@
-//! Time: the only place that asks the operating system for it, or waits for it.
+//! Time: the only place that reads the operating system's clocks, or waits for them.
 
 pub(crate) mod cache_time;
 pub(crate) mod system;
@@ -9,35 +9,36 @@ use std::time::Duration;
 use super::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// How far [`Clock::coarse_monotonic`] may be behind: 14 ms, the slowest tick of a Linux kernel (10 ms) and
+/// Maximum lag of [`Clock::coarse_monotonic`]: 14 ms. That is the slowest tick of a Linux kernel (10 ms) and
 /// one of the usual length.
 pub const MAX_COARSE_LAG: Duration = Duration::from_millis(14);
 
-/// A source of time. [`SystemClock`] unless a test sets another.
+/// A source of time. The default is [`SystemClock`](system::SystemClock).
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// Time since some fixed point; never goes back. Any reading will do: only what passes between two of
-    /// them counts.
+    /// Returns the time since some fixed point. It never goes back. Only differences of readings are used.
     fn monotonic(&self) -> Duration;
 
-    /// The time of day; may jump either way. From 2⁶⁴ − 1 ms on time has ended, and every entry has expired.
+    /// Returns the time of day. It may jump in either direction. At 2⁶⁴ − 1 ms time has ended, and every
+    /// entry has expired.
     fn wall(&self) -> Timestamp;
 
-    /// A reading of the monotonic clock that costs a fraction and is never ahead of it, and behind by no more
-    /// than [`MAX_COARSE_LAG`]; none where there is no such thing. Lookups use it to tell that an entry is
-    /// live for certain.
+    /// Returns a cheaper reading of the monotonic clock, or `None` if there is none. It is never ahead of the
+    /// monotonic clock, and behind it by no more than [`MAX_COARSE_LAG`]. Lookups use it to find out that an
+    /// entry is certainly live.
     fn coarse_monotonic(&self) -> Option<Duration> {
         None
     }
 
-    /// Registers a function to call when time was moved by hand, so that a sleeping sweeper looks again.
+    /// Registers a function to call when time is moved by hand, so that a sleeping sweeper checks the time
+    /// again.
     ///
-    /// Clocks that only run need not call it.
+    /// A clock that is never moved by hand need not call it.
     fn on_jump(&self, wake: Box<dyn Fn() + Send + Sync>) {
         drop(wake);
     }
 }
 
-/// A clock that stands still until it is moved: for tests of an application's own caching.
+/// A clock that stands still until it is moved. It is for tests of an application's own caching.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -59,19 +60,19 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    /// Called without the lock: what they wake may drop the last handle of a cache, and with it a user's
-    /// values.
+    /// Called without the lock: a thread that they wake may drop the last handle of a cache, and the user's
+    /// values with it.
     wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl ManualClock {
-    /// A clock that shows 2030-01-01T00:00:00Z.
+    /// Makes a clock that shows 2030-01-01T00:00:00Z.
     #[must_use]
     pub fn new() -> Self {
         Self::starting_at(Timestamp::from_millis(1_893_456_000_000))
     }
 
-    /// A clock that shows `wall`.
+    /// Makes a clock that shows `wall`.
     #[must_use]
     pub fn starting_at(wall: Timestamp) -> Self {
         Self {
@@ -81,18 +82,18 @@ impl ManualClock {
         }
     }
 
-    /// Lets `by` pass, on both clocks, to the millisecond. Each stops at the end of its scale, 2⁶⁴ − 1 ms.
+    /// Advances both clocks by `by`, to the millisecond. Each stops at the end of its scale, 2⁶⁴ − 1 ms.
     pub fn advance(&self, by: Duration) {
-        // In the order opposite to that of reading, so that no reading sees the wall clock ahead.
+        // In the reverse order of reading, so that no reading sees the wall clock ahead.
         for clock in [&self.monotonic_ms, &self.wall_ms] {
             let advanced = |ms: u64| Some(ms.saturating_add(millis(by)));
-            // Never refused: the function always gives a number.
+            // Never refused, because the function always returns a number.
             _ = clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
         }
         self.wake();
     }
 
-    /// Sets the time of day, forwards or backwards, while no time passes.
+    /// Sets the time of day, forward or back. The monotonic clock stays.
     pub fn set_wall(&self, wall: Timestamp) {
         self.wall_ms.store(wall.as_millis(), Ordering::SeqCst);
         self.wake();
@@ -132,13 +133,13 @@ impl Clock for ManualClock {
     }
 }
 
-/// When a wait is to end, by the real monotonic clock: what a thread promises others does not stand still
-/// with a clock set by hand.
+/// The end of a wait, by the real monotonic clock. A wait that is promised to another thread does not stand
+/// still with a manual clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     #[cfg(not(shuttle))]
     at: std::time::Instant,
-    /// Under the model checker no time passes: the channel decides when a wait is over.
+    /// Under the model checker no time passes. Its channel decides when a wait is over.
     #[cfg(shuttle)]
     wait: Duration,
 }
@@ -150,7 +151,7 @@ impl Deadline {
         Self { at: std::time::Instant::now() + wait }
     }
 
-    /// How long it is until then.
+    /// Returns the time until then.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn left(self) -> Duration {
         self.at.saturating_duration_since(std::time::Instant::now())
@@ -168,7 +169,7 @@ impl Deadline {
     }
 }
 
-/// Lets real time pass while a file is in another process's hands. Never called with a lock held.
+/// Lets real time pass while another process has a file. Never called with a lock held.
 #[expect(clippy::disallowed_methods, reason = "the one wait that nothing can wake: another process's lock")]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);

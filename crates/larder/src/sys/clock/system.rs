@@ -12,7 +12,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose monotonic time starts now.
+    /// Makes a clock whose monotonic time starts now.
     #[must_use]
     pub fn new() -> Self {
         Self { origin: monotonic::Origin::now() }
@@ -32,7 +32,8 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn wall(&self) -> Timestamp {
-        // A wall clock before 1970 reads as 1970: the mark of the file and the monotonic clock carry on.
+        // A wall clock before 1970 reads as 1970. The clock watermark of the file and the monotonic clock
+        // carry on.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Timestamp::from_millis(millis(since))
     }
@@ -42,7 +43,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// Linux keeps the time of its last tick where a program can read it without asking for more: `CLOCK_MONOTONIC_COARSE` of `clock_gettime(2)`.
+/// Linux keeps the time of its last tick where a program can read it cheaply: `CLOCK_MONOTONIC_COARSE` of
+/// `clock_gettime(2)`.
 #[cfg(target_os = "linux")]
 mod monotonic {
     use std::time::Duration;

@@ -1,14 +1,14 @@
-//! What the cache runs on: `parking_lot`, the standard library and crossbeam's channel.
+//! The primitives of a normal build: `parking_lot`, the standard library and crossbeam's channel.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
+pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::thread;
 
-/// A value that is replaced as a whole, and looked at without a lock and without a count that threads would
-/// share: `arc_swap`'s.
+/// A value that is replaced as a whole. Readers take no lock and change no counter that threads share: it is
+/// `arc_swap`'s.
 #[derive(Debug)]
 pub(crate) struct AtomicSnapshot<T>(arc_swap::ArcSwapOption<T>);
 
@@ -17,23 +17,23 @@ impl<T> AtomicSnapshot<T> {
         Self(arc_swap::ArcSwapOption::new(value))
     }
 
-    /// To be held for a short while.
+    /// Returns the present value, to be held for a short time.
     #[inline]
     pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
         self.0.load()
     }
 
-    /// Without a value.
+    /// Makes one without a value.
     pub(crate) const fn empty() -> Self {
         Self(arc_swap::ArcSwapOption::const_empty())
     }
 
-    /// Replaces the value by what is made of it, which may be made more than once.
+    /// Replaces the value by the result of `change`, which may be called more than once.
     pub(crate) fn update(&self, change: impl Fn(&Option<Arc<T>>) -> Option<Arc<T>>) {
         self.0.rcu(change);
     }
 
-    /// Replaces the value. Whoever still looks at the old one is counted as a holder of it from here on.
+    /// Replaces the value. A thread that still reads the old value counts as a holder of it from now on.
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         self.0.swap(value)
     }
@@ -53,7 +53,7 @@ pub(crate) mod channel {
     pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 }
 
-/// Seeds that nobody outside can know, so that nobody can aim keys at one shard.
+/// Returns random seeds, so that no attacker can aim keys at one shard.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::new()
 }

@@ -1,32 +1,33 @@
-//! The content of a file: what redb asks of it, holes, and how many of its blocks are allocated.
+//! The content of a file: the operations of redb, holes, and the number of allocated blocks.
 //!
-//! A hole is a range of a file that takes no blocks and reads as zeros. What a file takes is told only where
-//! the file system is known to count blocks truly: one that compresses, shares blocks or is somebody else's
-//! (btrfs, zfs, f2fs, network and FUSE file systems) may answer any number.
+//! A hole is a range of a file that takes no blocks and reads as zeros. The allocated size is reported only
+//! where the file system is known to count blocks correctly. A file system that compresses, shares blocks or
+//! is remote (btrfs, zfs, f2fs, network and FUSE file systems) may report any number.
 
 use std::fs::File;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 use std::path::Path;
 use std::{fs, io};
 
+use redb::StorageBackend;
 use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
 
+use super::forward_locks::forward_locks;
 use super::limit::Limited;
 
-/// What a file system allocates at once, at the least, and redb's page.
+/// The smallest unit that a file system allocates, and the size of redb's page.
 pub(crate) const BLOCK: u64 = 4096;
 
 /// The content of an open file.
 pub(crate) trait Content: StorageBackend {
-    /// Makes a hole of a range within the file, which stays as long as it is. The range then reads as zeros.
-    /// Not durable until the file is synced.
+    /// Makes a hole of a range within the file, whose length stays. The range then reads as zeros. Not
+    /// durable until the file is synced.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Unsupported`] where there can be no holes.
+    /// [`io::ErrorKind::Unsupported`] where holes are not possible.
     fn punch(&self, offset: u64, len: u64) -> io::Result<()>;
 
-    /// The ranges of the file that may be other than holes, in order.
+    /// Returns the ranges of the file that may be other than holes, in order.
     fn data(&self) -> io::Result<Vec<Range<u64>>>;
 }
 
@@ -34,7 +35,8 @@ pub(crate) trait Content: StorageBackend {
 #[derive(Debug)]
 pub(super) struct OsContent {
     backend: Limited<FileBackend>,
-    /// The same open file, to be punched: redb's handle has no verb for it. None of one that is only locked.
+    /// The same open file, for punching holes, which redb's handle can't do. `None` for a file that is only
+    /// locked.
     file: Option<File>,
 }
 
@@ -44,7 +46,7 @@ impl OsContent {
         Ok(Self { file: Some(same), ..Self::of_locks(file)? })
     }
 
-    /// A file that is open to be read and locked.
+    /// Opens the content of a file that is only read and locked.
     pub(super) fn of_locks(file: File) -> io::Result<Self> {
         let backend =
             FileBackend::new(file).map(Limited).map_err(|error| io::Error::other(error.to_string()))?;
@@ -89,29 +91,7 @@ impl StorageBackend for OsContent {
         self.backend.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.backend.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.backend.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.backend.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.backend.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.backend.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.backend.query_lock_range(start, end)
-    }
+    forward_locks!(backend);
 }
 
 #[cfg(target_os = "linux")]
@@ -129,7 +109,7 @@ fn punch(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// A file that may be other than holes everywhere.
+/// Returns the range of a file without known holes.
 fn whole(len: u64) -> Vec<Range<u64>> {
     std::iter::once(0..len).collect()
 }
@@ -141,7 +121,7 @@ fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < len {
-        // Nobody reads or writes at the position that this moves.
+        // No thread reads or writes at the position that this moves.
         let start = match seek(file, SeekFrom::Data(at)) {
             Ok(start) => start,
             Err(Errno::NXIO) => break,
@@ -159,12 +139,12 @@ fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     Ok(whole(len))
 }
 
-/// Whether the blocks of the files in a directory are counted truly: the file system is one of those that
-/// neither compress nor share blocks on their own.
+/// Returns whether the blocks of files in a directory are counted correctly: the file system is one of those
+/// that neither compress nor share blocks on their own.
 #[cfg(target_os = "linux")]
 pub(super) fn counts_blocks(directory: &Path) -> bool {
-    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. The last passes
-    /// the count of the file system below on, which in practice is one of the first two.
+    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. The last one
+    /// passes on the count of the file system below it, which in practice is one of the first two.
     const COUNTING: [u64; 5] = [0xEF53, 0x5846_5342, 0x0102_1994, 0x8584_58F6, 0x794C_7630];
     rustix::fs::statfs(directory)
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| COUNTING.contains(&kind)))
@@ -175,11 +155,11 @@ pub(super) fn counts_blocks(_: &Path) -> bool {
     false
 }
 
-/// The bytes that are allocated to a file.
+/// Returns the number of bytes that are allocated to a file.
 #[cfg(unix)]
 pub(super) fn allocated(found: &fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    /// The unit of `st_blocks`, whatever the file system's own is.
+    /// The unit of `st_blocks`, whatever the file system's own unit is.
     const UNIT: u64 = 512;
     found.blocks() * UNIT
 }

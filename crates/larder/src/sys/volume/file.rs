@@ -1,18 +1,19 @@
-//! An open file of a volume: its content, and what it is locked by.
+//! An open file of a volume: its content, and the descriptor of its locks.
 
 use std::io;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 
 use super::content::Content;
+use super::forward_locks::forward_locks;
 use super::seal::Seal;
 
 /// An open file of a volume, as redb takes it.
 #[derive(Debug)]
 pub(crate) struct VolumeFile {
     pub(super) content: Box<dyn Content>,
-    /// What the file is locked by; by none, if the content's does.
+    /// The descriptor of the locks. `None` if the locks are on the content's descriptor.
     pub(super) locks: Option<Box<dyn Content>>,
     pub(super) seal: Seal,
 }
@@ -26,8 +27,8 @@ impl VolumeFile {
         self.seal.clone()
     }
 
-    /// A file that is open twice, and locked by a descriptor that is not read or written through: a forked
-    /// child can close it while a thread of its parent is at work on the other ([`tracked`]).
+    /// Makes a file that is open twice. Its locks are on a descriptor that is neither read nor written. So a
+    /// forked child can close that one while a thread of its parent uses the other ([`tracked`]).
     pub(super) fn with_locks(content: impl Content, locks: impl Content) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
     }
@@ -36,7 +37,7 @@ impl VolumeFile {
         self.locks.as_deref().unwrap_or(&*self.content)
     }
 
-    /// The first bytes of the file, as many as there are up to `most`.
+    /// Returns the first bytes of the file, up to `most`.
     pub(crate) fn start(&self, most: usize) -> io::Result<Vec<u8>> {
         let len = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
         let mut bytes = vec![0; len];
@@ -85,27 +86,5 @@ impl StorageBackend for VolumeFile {
         self.locks.as_ref().map_or(Ok(()), |locks| locks.close())
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.locks().unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks().query_lock_range(start, end)
-    }
+    forward_locks!(locks());
 }

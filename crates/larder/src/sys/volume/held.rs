@@ -1,14 +1,14 @@
-//! Files of the operating system that are held on to: the anchor of a cache file, and an owner's lock.
+//! Files of the operating system that stay open: the anchor of a cache file, and the file of an owner's lock.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::os_metadata::{identity, metadata_at, seen};
+use super::os_metadata::{identity, metadata_at, metadata_of};
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, limit};
 
-/// Read and written by one thread at a time, since it has one position: that of the cache's writer.
+/// Used by one thread at a time, the cache's writer thread, because the file has one position.
 #[derive(Debug)]
 pub(super) struct OsAnchor {
     file: File,
@@ -39,7 +39,7 @@ impl Anchor for OsAnchor {
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
-        Ok(seen(&self.file.metadata()?))
+        Ok(metadata_of(&self.file.metadata()?))
     }
 
     fn start(&self, most: usize) -> io::Result<Vec<u8>> {

@@ -1,19 +1,19 @@
 //! The limit on the length of the files that a process writes (`ulimit -f`, `RLIMIT_FSIZE`).
 //!
-//! The system answers a write beyond it with a signal, SIGXFSZ, that ends the process, unless the process has
-//! asked for something else; and a library may not ask for its host. So such a write is refused here, before
-//! the system sees it, with the error that the system has for those who ignore the signal.
+//! A write beyond the limit gets the signal SIGXFSZ, which ends the process unless the process handles it. A
+//! library may not change that for its host. So such a write is refused here, before the system sees it, with
+//! the error that the system gives to a process that ignores the signal.
 //!
-//! The limit is asked for before each write, since it may be lowered at any time. One that is lowered between
-//! the question and the write is the only one that still ends the process.
+//! The limit is read before each write, because it may be lowered at any time. Only if it is lowered between
+//! the reading and the write does the signal still end the process.
 
 use std::io;
 use std::io::ErrorKind;
-use std::ops::Bound;
 
-use redb::{BackendError, StorageBackend};
+use super::forward_locks::forward_locks;
+use redb::StorageBackend;
 
-/// The length that this process may give a file now. None if there is no limit.
+/// Returns the maximum length that this process may give a file now. `None` if there is no limit.
 #[cfg(unix)]
 pub(crate) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Fsize).current
@@ -49,7 +49,7 @@ impl<T: StorageBackend> StorageBackend for Limited<T> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        // A file that was longer before the limit may be shortened.
+        // A file that is already longer than the limit may be shortened.
         if len > self.0.len()? {
             check(len)?;
         }
@@ -69,27 +69,5 @@ impl<T: StorageBackend> StorageBackend for Limited<T> {
         self.0.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.query_lock_range(start, end)
-    }
+    forward_locks!(0);
 }

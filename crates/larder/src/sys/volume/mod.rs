@@ -1,12 +1,13 @@
-//! The file system, as the disk tier uses it: the one door to files, so that a simulated one can take its
-//! place.
+//! The file system, as the disk tier uses it. All files are reached through it, so a simulated one can
+//! replace it.
 //!
-//! What a test has to be able to break or to forget is here: opening, reading, writing, syncing, renaming,
-//! removing, and the lock of the owner. [`OsVolume`](os::OsVolume) is the operating system's file system; the simulated
-//! one, which loses power and fails on demand, stands in the test support.
+//! It covers everything that a test must be able to break or to lose: opening, reading, writing, syncing,
+//! renaming, removing, and the owner's lock. [`OsVolume`](os::OsVolume) is the operating system's file
+//! system. The simulated one, which loses power and fails on demand, is in `testing`.
 
 pub(crate) mod content;
 pub(crate) mod file;
+pub(crate) mod forward_locks;
 mod held;
 mod limit;
 pub(crate) mod os;
@@ -26,11 +27,12 @@ use std::{fmt, io};
 pub(crate) struct Metadata {
     pub(crate) kind: FileKind,
     pub(crate) len: u64,
-    /// Bytes that are allocated to it; none where the file system can't be believed ([`content`]).
+    /// Bytes that are allocated to it. `None` where the file system's count can't be believed ([`content`]).
     pub(crate) allocated: Option<u64>,
     pub(crate) identity: Identity,
-    /// When the file was made, in ns since 1970, where the file system keeps it. With the identity it names a
-    /// file for good: an identity alone is given to another file once this one is gone.
+    /// When the file was made, in ns since 1970, where the file system stores that. Together with the
+    /// identity it names one file for good. The identity alone is given to another file once this one is
+    /// deleted.
     pub(crate) born: Option<u64>,
 }
 
@@ -42,28 +44,29 @@ pub(crate) enum FileKind {
     Special,
 }
 
-/// Which file stands at a path, so that another one that takes its place is told apart.
+/// Which file is at a path, so that another file in its place is recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 
 /// A file system.
 pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
-    /// Looks at a path without opening or following anything. None if there is nothing.
+    /// Returns what a path names, without opening or following it. `None` if nothing is there.
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>>;
 
-    /// Whether it tells the blocks of a file.
+    /// Returns whether the file system counts the blocks of a file correctly.
     fn counts_blocks(&self, path: &Path) -> bool;
-    /// Opens a regular file for reading and writing, through no symbolic link; a new one is readable by its
-    /// owner alone.
+    /// Opens a regular file for reading and writing. Follows no symbolic link. Only its owner may read a new
+    /// file.
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
 
-    /// Holds on to the file at a path, so that it is told from every other one for as long.
+    /// Opens an anchor on the file at a path. While the anchor is held, the file can be told from every other
+    /// one.
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>>;
 
-    /// Opens the file of an owner's lock, and makes it if it is missing.
+    /// Opens the file of an owner's lock. Makes it if it is missing.
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>>;
 
-    /// Renames a file onto nothing. Not durable until the directory is synced.
+    /// Renames a file to a path where nothing is. Not durable until the directory is synced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Renames a file onto another, in one step. Not durable until the directory is synced.
@@ -72,68 +75,68 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Removes a file. Not durable until the directory is synced.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes what happened to the names in a directory durable.
+    /// Makes the changes to the names in a directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
-    /// What stands in a directory.
+    /// Returns the paths in a directory.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// Makes a directory with those above it, for their owner alone.
+    /// Makes a directory and those above it, for their owner alone.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 
-    /// Which of a directory and those above it are missing, the deepest first.
+    /// Returns the missing directories among a directory and those above it, the deepest first.
     fn missing_directories(&self, _directory: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// Removes a directory that is empty. Nothing to do where files need none.
+    /// Removes an empty directory. Does nothing where files need no directories.
     fn remove_directory(&self, _directory: &Path) -> io::Result<()> {
         Ok(())
     }
 
-    /// A directory by its own name, through no symbolic link.
+    /// Returns the real name of a directory, without symbolic links.
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
 
-    /// How many bytes a name in a directory may have.
+    /// Returns the maximum length of a name in a directory, in bytes.
     fn longest_name(&self, _directory: &Path) -> io::Result<usize> {
         Ok(255)
     }
 
-    /// Whether a path is a mount point by itself, as far as the system tells.
+    /// Returns whether a path itself is a mount point, as far as the system says.
     fn is_mount_point(&self, _path: &Path) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// The length that this process may give a file now. None if there is no limit.
+    /// Returns the maximum length that this process may give a file now. `None` if there is no limit.
     fn file_size_limit(&self) -> Option<u64> {
         None
     }
 }
 
-/// A file that is held on to. While it is, no other file is given its identity, which file systems are quick
-/// to use again.
+/// A file that is held open. While it is, no other file gets its identity. File systems soon use an identity
+/// again.
 pub(crate) trait Anchor: fmt::Debug + Send + Sync {
     fn identity(&self) -> Identity;
 
-    /// Whether the file still has a name somewhere: without one nobody can ever open it again.
+    /// Returns whether the file still has a name. A file without one can never be opened again.
     fn has_name(&self) -> io::Result<bool>;
 
-    /// The file itself, wherever it stands by now.
+    /// Returns the metadata of the file itself, wherever it is now.
     fn metadata(&self) -> io::Result<Metadata>;
 
-    /// The first bytes of the file, as many as there are up to `most`.
+    /// Returns the first bytes of the file, up to `most`.
     fn start(&self, most: usize) -> io::Result<Vec<u8>>;
 
-    /// Writes bytes into the file itself, wherever it stands by now.
+    /// Writes bytes into the file itself, wherever it is now.
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
-/// What stands at the path of a lock that is held.
+/// What is at the path of a lock that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LockPlace {
     /// The lock.
     Held,
-    /// Nothing: another owner could make a lock of its own.
+    /// Nothing. So another owner could make a lock of its own.
     Nothing,
     /// Another file.
     Other,
@@ -141,23 +144,23 @@ pub(crate) enum LockPlace {
 
 /// The file of an owner's lock.
 pub(crate) trait LockFile: fmt::Debug + Send + Sync {
-    /// Takes the lock, unless somebody else has it.
+    /// Takes the lock, unless another process or handle has it.
     fn try_lock(&mut self) -> io::Result<bool>;
 
-    /// The first bytes of the file.
+    /// Returns the first bytes of the file.
     fn read(&mut self, most: usize) -> io::Result<Vec<u8>>;
 
-    /// Replaces what the file holds.
+    /// Replaces the content of the file.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     /// Gives the lock back.
     fn unlock(&mut self) -> io::Result<()>;
 
-    /// Whether it was made when it was opened.
+    /// Returns whether opening made the file.
     fn is_new(&self) -> bool {
         false
     }
 
-    /// What stands at the path that the lock was opened by.
+    /// Returns what is at the path by which the lock was opened.
     fn place(&self) -> io::Result<LockPlace>;
 }

@@ -43,7 +43,7 @@ impl Volume for OsVolume {
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        // By this call, and by no other that is made at the same moment.
+        // Made by this call, and not by another one at the same moment.
         let made = open_with(path, OpenOptions::create_new);
         let (file, is_new) = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (open(path, true)?, false),
@@ -102,7 +102,7 @@ impl Volume for OsVolume {
     #[cfg(unix)]
     fn longest_name(&self, directory: &Path) -> io::Result<usize> {
         let longest = rustix::fs::statvfs(directory)?.f_namemax;
-        // One that does not tell says zero.
+        // A system that does not know the length returns zero.
         Ok(usize::try_from(longest).ok().filter(|longest| *longest > 0).unwrap_or(255))
     }
 
@@ -120,14 +120,14 @@ impl Volume for OsVolume {
 }
 
 impl OsVolume {
-    /// Opens a regular file to be read only, through no symbolic link: a process that may not write the file
-    /// can look into it.
+    /// Opens a regular file for reading only. Follows no symbolic link. So a process that may not write the
+    /// file can inspect it.
     pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
         Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
     }
 
-    /// The first bytes of a file that is not the cache's own: the lock of an owner, what the system says of
-    /// its locks.
+    /// Returns the first bytes of a file that is not the cache's own: the lock of an owner, or the system's
+    /// list of locks.
     pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;

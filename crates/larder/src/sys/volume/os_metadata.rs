@@ -1,4 +1,4 @@
-//! What the operating system says of a path, and of an open file.
+//! What the operating system says about a path, and about an open file.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
         Err(error) => return Err(error),
     };
     let allocated = counts_blocks(path).then(|| content::allocated(&found));
-    Ok(Some(Metadata { allocated, ..seen(&found) }))
+    Ok(Some(Metadata { allocated, ..metadata_of(&found) }))
 }
 
 /// Returns whether the file system of a path can be believed about the blocks of a file.
@@ -22,7 +22,7 @@ pub(super) fn counts_blocks(path: &Path) -> bool {
     path.parent().is_some_and(content::counts_blocks)
 }
 
-pub(super) fn seen(found: &fs::Metadata) -> Metadata {
+pub(super) fn metadata_of(found: &fs::Metadata) -> Metadata {
     let kind = match found.file_type() {
         kind if kind.is_dir() => FileKind::Directory,
         kind if kind.is_symlink() => FileKind::Symlink,
@@ -40,7 +40,7 @@ pub(super) fn identity(found: &fs::Metadata) -> Identity {
     Identity(found.dev(), found.ino())
 }
 
-/// Every file counts as the same: an open one can't be replaced there.
+/// All files count as the same, because an open file can't be replaced there.
 #[cfg(not(unix))]
 pub(super) fn identity(_: &fs::Metadata) -> Identity {
     Identity(0, 0)

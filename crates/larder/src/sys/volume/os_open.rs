@@ -1,4 +1,4 @@
-//! Opening a regular file of the operating system.
+//! Opens a regular file of the operating system.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -28,7 +28,7 @@ pub(super) fn read_only(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Through no symbolic link, and without waiting for whoever has the other end of a pipe.
+/// Follows no symbolic link, and does not wait for the other end of a pipe.
 #[cfg(unix)]
 fn no_detour(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;

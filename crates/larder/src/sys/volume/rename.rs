@@ -19,7 +19,7 @@ pub(super) fn onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     look_and_rename(from, to)
 }
 
-/// In two steps: the owner's lock keeps other caches out in between.
+/// Renames in two steps. The owner's lock keeps other caches out in between.
 fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::symlink_metadata(to) {
         Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(from, to),
@@ -28,8 +28,8 @@ fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// In one step. Who may read and write the file stays as it is: a tool may be run by somebody else than the
-/// service that has the file.
+/// Renames in one step. The owner and the permissions of the file stay as they are, because a tool may run as
+/// another user than the service that has the file.
 pub(super) fn onto_original(from: &Path, to: &Path) -> io::Result<()> {
     keep_rights(from, to)?;
     fs::rename(from, to)

@@ -1,13 +1,13 @@
-//! The end of all writing to a file, while the store still has it open.
+//! The seal on a file: it ends all writing while the store still has the file open.
 //!
-//! The store writes when it is closed, too. A file that somebody else has overwritten must stay as it was
+//! The store also writes when it is closed. A file that another program has overwritten must stay as it was
 //! found.
 
 use std::io;
 
 use crate::sys::sync::{Arc, AtomicBool, Ordering};
 
-/// Ends all writing through a handle: what is in the file is no longer what the store believes.
+/// Ends all writing through a handle, because the file no longer has the content that the store expects.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seal(Arc<AtomicBool>);
 

@@ -1,22 +1,22 @@
-//! What a cache has open, so that a forked child can close it.
+//! The files that a cache has open, so that a forked child can close them.
 //!
-//! A child inherits every descriptor. Those that a lock hangs on matter most: such a lock belongs to the open
-//! file, which parent and child share, and ends when both have closed it. What the child inherited is used by
-//! threads of its parent, which it can't reach, so every handle that is given out here looks at its file
-//! through a slot that is kept here as well:
+//! A child inherits every descriptor. The descriptors of locks matter most: such a lock belongs to the open
+//! file, which parent and child share, and ends when both have closed it. Threads of the parent use the
+//! inherited files, and the child can't reach these threads. So every handle finds its file through a slot,
+//! which is listed here:
 //!
-//! 1. Whoever uses a handle holds its slot shared for as long.
+//! 1. A thread that uses a handle holds the slot shared while it does.
 //! 2. In a child, nothing is written, synced, cut or locked through a handle, and closing and unlocking do
-//!    nothing: an unlock would take the lock from the parent. So whatever is dropped in a child, the file
-//!    stays as it is.
-//! 3. [`TrackedVolume::release`], in a child, empties the slots without waiting, which closes the descriptors
-//!    and unlocks nothing. A slot that a thread of the parent held at the fork is held for ever, and keeps
-//!    its descriptor.
+//!    nothing: an unlock would take the lock from the parent. So the file stays as it is, whatever a child
+//!    drops.
+//! 3. [`TrackedVolume::release`], in a child, empties the slots without waiting. That closes the descriptors
+//!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot is held for ever and
+//!    keeps its descriptor.
 //!
-//! That thread may have been reading, writing or syncing, which takes time. So locks hang on a descriptor
-//! that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its locks for each
-//! transaction, so (3) may find that one in use as well: a few times in a thousand forks of a process that
-//! commits all the time. Then the child is told so.
+//! That thread may have been reading, writing or syncing, which takes time. So locks are on a descriptor that
+//! is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its locks for each
+//! transaction, so (3) may find that descriptor in use as well: a few times in a thousand forks of a process
+//! that commits all the time. Then the child gets an error.
 
 use std::io;
 use std::ops::{Bound, Range};
@@ -31,7 +31,7 @@ use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, UncontendedRwLock};
 
-/// A volume that knows what was opened through it.
+/// A volume that lists the files that were opened through it.
 #[derive(Debug)]
 pub(crate) struct TrackedVolume {
     volume: Arc<dyn Volume>,
@@ -44,16 +44,16 @@ pub(crate) struct TrackedVolume {
 #[derive(Debug)]
 struct TrackedHandle {
     slot: Weak<dyn Empty>,
-    /// Whether a lock may hang on its descriptor.
+    /// Whether a lock may be on its descriptor.
     is_locking: bool,
 }
 
-/// Where a handle finds its file.
+/// The place in which a handle finds its file.
 #[derive(Debug)]
 struct TrackedSlot<T>(UncontendedRwLock<Option<T>>);
 
 trait Empty: std::fmt::Debug + Send + Sync {
-    /// Closes the file, unless somebody uses it. Answers whether it is closed.
+    /// Closes the file, unless a thread uses it. Returns whether it is closed.
     fn empty(&self) -> bool;
 }
 
@@ -71,7 +71,7 @@ fn released() -> io::Error {
 }
 
 impl TrackedVolume {
-    /// A volume for the cache at a path.
+    /// Makes a volume for the cache at a path.
     pub(crate) fn new(volume: Arc<dyn Volume>, path: &Path) -> Arc<Self> {
         let opened = UncontendedRwLock::new(Vec::new());
         Arc::new(Self { volume, process: Process::current(), path: path.to_owned(), opened })
@@ -81,10 +81,10 @@ impl TrackedVolume {
         &self.path
     }
 
-    /// Closes everything that is open, in a forked child. It may be called again.
+    /// Closes every open file, in a forked child. It may be called again.
     ///
     /// # Errors
-    /// When a descriptor that a lock may hang on stays open.
+    /// When a descriptor stays open that may have a lock.
     pub(crate) fn release(&self) -> io::Result<()> {
         let held = || io::Error::other("a thread of the parent was using the lock at the moment of the fork");
         let opened = self.opened.try_read().ok_or_else(held)?;
@@ -200,7 +200,7 @@ impl TrackedFile {
         self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
     }
 
-    /// Changes the file, or its locks; in its own process alone.
+    /// Changes the file, or its locks. Only in the process that opened it.
     fn change<R, E: From<io::Error>>(&self, call: impl FnOnce(&dyn Content) -> Result<R, E>) -> Result<R, E> {
         if !self.process.is_current() {
             return Err(released().into());
@@ -208,7 +208,7 @@ impl TrackedFile {
         self.slot.0.read().as_ref().map_or_else(|| Err(released().into()), |file| call(&**file))
     }
 
-    /// Gives something back: in a child there is nothing to give.
+    /// Gives something back. Does nothing in a child.
     fn give_back<E: From<io::Error>>(
         &self,
         call: impl FnOnce(&dyn Content) -> Result<(), E>,

@@ -1,16 +1,16 @@
-//! What another process does to the files of a simulated disk.
+//! The acts of another process on the files of a simulated disk.
 
 use std::path::PathBuf;
 
-/// What another process does to files.
+/// An act of another process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// Removes a file.
     Unlink(PathBuf),
-    /// Renames a file, in the place of another if there is one.
+    /// Renames a file. Replaces the target if there is one.
     Rename(PathBuf, PathBuf),
-    /// Puts a new file of these bytes in the place of one, as a copy does that is renamed into it.
+    /// Replaces a file by a new one with these bytes, as renaming a copy onto it does.
     Replace(PathBuf, Vec<u8>),
-    /// Puts other bytes into a file, which stays the one that it is.
+    /// Overwrites the bytes of a file, which keeps its identity.
     Overwrite(PathBuf, Vec<u8>),
 }

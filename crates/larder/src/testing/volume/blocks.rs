@@ -1,12 +1,11 @@
-//! What a simulated disk tells of the blocks of its files, and whether these may have holes.
+//! What a simulated disk reports about the blocks of its files, and whether files may have holes.
 
 use std::path::Path;
 
 use super::SimulatedVolume;
 
 impl SimulatedVolume {
-    /// Makes the disk tell of no file how many of its blocks are allocated, as a file system that compresses
-    /// does.
+    /// Makes the disk report no allocated blocks for any file, as a file system that compresses.
     pub fn hide_blocks(&self, hides: bool) {
         self.disk.lock().hides_blocks = hides;
     }
@@ -16,7 +15,7 @@ impl SimulatedVolume {
         self.disk.lock().has_no_holes = refuses;
     }
 
-    /// Bytes that are allocated to one file: its holes take none.
+    /// Returns the bytes that are allocated to one file. Its holes take none.
     #[must_use]
     pub fn allocated(&self, path: impl AsRef<Path>) -> Option<u64> {
         let disk = self.disk.lock();

@@ -1,4 +1,4 @@
-//! The state of a simulated disk: its files, what was done to it, and what it is told to fail.
+//! The state of a simulated disk: its files, its past operations, and its planned failures.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,17 +15,18 @@ use super::range_lock::RangeLock;
 use crate::sys::sync::Arc;
 use crate::sys::volume::{FileKind, Identity, Metadata};
 
-/// A disk, as its volume and its open files share it. The model checker does not know this lock: an operation of the disk is one step.
+/// A disk, shared by its volume and its open files. The model checker does not know this lock, so an
+/// operation of the disk is one step.
 pub(super) type SharedDisk = Arc<Mutex<Disk>>;
 
-/// From which operation on the disk fails, and how.
+/// A planned failure: from which operation on, and how.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
     pub(super) from: u64,
     pub(super) failure: Failure,
     /// Whether it fails until it is healed, or once.
     pub(super) lasts: bool,
-    /// What it fails; none for everything.
+    /// The operations that fail. `None` for all of them.
     pub(super) only: Option<Vec<Operation>>,
 }
 
@@ -45,9 +46,9 @@ pub(super) struct Disk {
     pub(super) hides_blocks: bool,
     pub(super) has_no_holes: bool,
     pub(super) has_unstable_identities: bool,
-    /// What somebody else does to files, and before which operation.
+    /// Planned acts of another process, each with the operation before which it happens.
     pub(super) acts: Vec<(u64, Act)>,
-    /// Before which operations it was done.
+    /// The operations before which they happened.
     pub(super) acted: Vec<u64>,
 }
 
@@ -96,8 +97,8 @@ impl Disk {
         }
     }
 
-    pub(super) fn seen(&self, id: u64) -> Metadata {
-        // An unstable one is another with each look.
+    pub(super) fn metadata(&self, id: u64) -> Metadata {
+        // An unstable identity is another one each time.
         let identity =
             Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
         let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
@@ -109,7 +110,7 @@ impl Disk {
         self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
     }
 
-    /// Does to files what another process does: durably, and past their users.
+    /// Acts on files as another process does: durably, and without their users.
     pub(super) fn act(&mut self, act: Act) {
         match act {
             Act::Unlink(path) => self.change(JournalEntry::Remove { path }),

@@ -1,7 +1,7 @@
-//! An open file of a simulated disk, as redb uses it; and the file of an owner's lock.
+//! An open file of a simulated disk, as redb uses it; its anchor; and the file of an owner's lock.
 //!
-//! Range locks are held by handles, as the open file descriptions of an operating system hold them: two handles of one process
-//! exclude each other, and closing a handle gives back what it held.
+//! Range locks belong to handles, like the open file descriptions of an operating system: two handles of one
+//! process exclude each other, and closing a handle gives its locks back.
 
 use std::io;
 use std::io::ErrorKind;
@@ -176,7 +176,7 @@ impl StorageBackend for Handle {
     }
 }
 
-/// A file that is held on to.
+/// A file that is held open.
 #[derive(Debug)]
 pub(super) struct SimulatedAnchor {
     disk: SharedDisk,
@@ -196,14 +196,14 @@ impl Anchor for SimulatedAnchor {
 
     fn has_name(&self) -> io::Result<bool> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Look)?;
+        disk.begin(Operation::Metadata)?;
         Ok(disk.nodes.is_named(self.node))
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Look)?;
-        Ok(disk.seen(self.node))
+        disk.begin(Operation::Metadata)?;
+        Ok(disk.metadata(self.node))
     }
 
     fn start(&self, most: usize) -> io::Result<Vec<u8>> {
@@ -229,7 +229,7 @@ impl Drop for SimulatedAnchor {
     }
 }
 
-/// The file of an owner's lock. It stands beside the disk, not on it: what it holds only names an owner that lives.
+/// The file of an owner's lock. It is not on the disk: its content only names a live owner.
 #[derive(Debug)]
 pub(super) struct OwnerFile {
     disk: SharedDisk,

@@ -1,8 +1,8 @@
 //! A file system in memory that fails on demand, runs full, and loses power.
 //!
-//! It stands where the operating system's does ([`CacheBuilder::volume`](crate::CacheBuilder::volume)), so a
-//! test drives the real cache, store and file format. Every operation is numbered, so each can fail in turn.
-//! Every change is kept, for the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
+//! It replaces the operating system's ([`CacheBuilder::volume`](crate::CacheBuilder::volume)), so a test
+//! drives the real cache, store and file format. Every operation is numbered, so each can fail in turn. Every
+//! change is kept, to compute the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
 
 pub(crate) mod act;
 mod acts;
@@ -30,7 +30,7 @@ use operation::{Failure, Operation};
 use power::JournalEntry;
 use power::Loss;
 
-/// A disk that a test has in its hands. Clones are the same disk.
+/// A disk that a test controls. Clones are the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::SimulatedVolume};
@@ -52,25 +52,25 @@ pub struct SimulatedVolume {
 }
 
 impl SimulatedVolume {
-    /// An empty disk without bounds.
+    /// Makes an empty disk without limits.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What was done so far, in order. The number of an operation is its place here.
+    /// Returns the operations so far, in order. The number of an operation is its index here.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
         self.disk.lock().operations.clone()
     }
 
-    /// How many operations have failed because they were made to.
+    /// Returns how many operations failed because that was planned.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.disk.lock().failed
     }
 
-    /// Makes one operation fail: the next that is at or after this number.
+    /// Makes one operation fail: the one of this number, or the next one after it.
     pub fn fail_once(&self, from: u64, failure: Failure) {
         self.disk.lock().planned = Some(Planned { from, failure, lasts: false, only: None });
     }
@@ -80,67 +80,71 @@ impl SimulatedVolume {
         self.disk.lock().planned = Some(Planned { from, failure, lasts: true, only: None });
     }
 
-    /// Makes every operation of these kinds fail from here on, until [`heal`](SimulatedVolume::heal).
+    /// Makes every operation of these kinds fail from now on, until [`heal`](SimulatedVolume::heal).
     pub fn fail_every(&self, kinds: &[Operation], failure: Failure) {
         self.disk.lock().planned =
             Some(Planned { from: 0, failure, lasts: true, only: Some(kinds.to_vec()) });
     }
 
-    /// Ends every planned failure.
+    /// Cancels every planned failure.
     pub fn heal(&self) {
         self.disk.lock().planned = None;
     }
 
-    /// Bounds the bytes that files may take, or lifts the bound. A write that would exceed it fails as on a full device.
+    /// Limits the bytes that files may take, or removes the limit. A write beyond it fails as on a full
+    /// device.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.disk.lock().capacity = bytes;
     }
 
-    /// Bytes that the files take.
+    /// Returns the bytes that the files take.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.disk.lock().nodes.used()
     }
 
-    /// Makes the disk report syncs as done without doing them, as a bad one does: a fault for a test to find.
+    /// Makes the disk report syncs as done without doing them, as a bad disk does. A test must find this
+    /// fault.
     pub fn lose_syncs(&self, loses: bool) {
         self.disk.lock().loses_syncs = loses;
     }
 
-    /// The files there are.
+    /// Returns the paths of the files.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         self.disk.lock().nodes.names()
     }
 
-    /// What a file holds.
+    /// Returns the content of a file.
     #[must_use]
     pub fn read(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
         let disk = self.disk.lock();
         disk.nodes.at(path.as_ref()).map(|id| disk.nodes.bytes(id))
     }
 
-    /// Puts a file on the disk, or other bytes into one that is there, durably and past its users: damage, or somebody else's file.
+    /// Writes a file, or replaces its bytes, durably and without its users: damage, or a file of another
+    /// program.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Plant { path: path.as_ref().to_owned(), bytes: bytes.into() });
     }
 
-    /// Removes a file durably and past its users.
+    /// Removes a file, durably and without its users.
     pub fn unlink(&self, path: impl AsRef<Path>) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Remove { path: path.as_ref().to_owned() });
         disk.change(JournalEntry::SyncNames);
     }
 
-    /// How many changes the disk has seen: the moments at which it can lose power are 0 to this number.
+    /// Returns the number of changes so far. The disk can lose power after 0 changes, and after each up to
+    /// this number.
     #[must_use]
     pub fn changes(&self) -> usize {
         self.disk.lock().journal.len()
     }
 
-    /// The disk as it would be found if power had been lost after so many changes. What was synced by then is there; of the rest,
-    /// as much as `loss` says, by chance where it leaves a choice: `seed` decides.
+    /// Returns the disk as it would be after a loss of power after so many changes. Data that was synced by
+    /// then is there. Of the rest, as much is there as `loss` says. Where it leaves a choice, `seed` decides.
     #[must_use]
     pub fn after_power_loss(&self, changes: usize, loss: Loss, seed: u64) -> Self {
         let (nodes, journal) = self.disk.lock().journal.after_power_loss(changes, loss, seed);
@@ -148,7 +152,7 @@ impl SimulatedVolume {
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
-    /// A disk with the same files, all of them durable: what copying them gives, or `kill -9`.
+    /// Returns a disk with the same files, all of them durable, as after copying them or after `kill -9`.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.after_power_loss(self.changes(), Loss::Nothing, 0)
@@ -166,8 +170,8 @@ impl CacheBuilder {
 impl Volume for SimulatedVolume {
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Look)?;
-        Ok(disk.nodes.at(path).map(|id| disk.seen(id)))
+        disk.begin(Operation::Metadata)?;
+        Ok(disk.nodes.at(path).map(|id| disk.metadata(id)))
     }
 
     fn counts_blocks(&self, _: &Path) -> bool {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::sync::Arc;
 
-/// What a disk allocates at once.
+/// The unit of allocation.
 pub(super) const PAGE: usize = 4096;
 
 type Page = Arc<[u8]>;
 
-/// Files, and the names that lead to them.
+/// Files, and their names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Nodes {
     names: BTreeMap<PathBuf, u64>,
@@ -45,17 +45,17 @@ impl Nodes {
         self.by_id.get(&id).map_or(0, |node| node.len)
     }
 
-    /// Bytes allocated to all files, those included that have no name and are still open.
+    /// Returns the bytes that are allocated to all files. They include open files that have no name.
     pub(super) fn used(&self) -> u64 {
         self.by_id.keys().map(|&id| self.allocated(id)).sum()
     }
 
-    /// Bytes allocated to one file.
+    /// Returns the bytes that are allocated to one file.
     pub(super) fn allocated(&self, id: u64) -> u64 {
         self.by_id.get(&id).map_or(0, |node| (node.pages.len() * PAGE) as u64)
     }
 
-    /// The pages of a file that are no holes.
+    /// Returns the pages of a file that are not holes.
     pub(super) fn data(&self, id: u64) -> Vec<Range<u64>> {
         let page = |number: &u64| number * PAGE as u64..(number + 1) * PAGE as u64;
         self.by_id.get(&id).map_or_else(Vec::new, |node| node.pages.keys().map(page).collect())
@@ -111,14 +111,14 @@ impl Nodes {
         }
     }
 
-    /// How many pages a write would have to allocate.
+    /// Returns how many pages a write would have to allocate.
     pub(super) fn pages_missing(&self, id: u64, offset: u64, len: usize) -> u64 {
         let Some(node) = self.by_id.get(&id).filter(|_| len > 0) else { return 0 };
         let pages = offset / PAGE as u64..=(offset + len as u64 - 1) / PAGE as u64;
         pages.filter(|number| !node.pages.contains_key(number)).count() as u64
     }
 
-    /// Reads within the file's length; what is beyond reads as zeros.
+    /// Reads within the file's length. Bytes beyond it read as zeros.
     pub(super) fn read(&self, id: u64, offset: u64, out: &mut [u8]) {
         out.fill(0);
         let Some(node) = self.by_id.get(&id) else { return };
@@ -132,7 +132,7 @@ impl Nodes {
     }
 
     pub(super) fn write(&mut self, id: u64, offset: u64, data: &[u8]) {
-        // A file that a loss of power left without a name may still be written in the order of the journal.
+        // A file that a loss of power left without a name may still be written later in the journal.
         let node = self.by_id.entry(id).or_default();
         node.len = node.len.max(offset + data.len() as u64);
         each_page(offset, data.len(), |number, within, done, count| {
@@ -159,7 +159,7 @@ impl Nodes {
         node.len = len;
     }
 
-    /// Gives the pages that lie within a range of bytes back. What is left of it at its ends reads as zeros
+    /// Frees the pages that lie within a range of bytes. The rest of the range at its ends reads as zeros,
     /// too.
     pub(super) fn punch(&mut self, id: u64, offset: u64, len: u64) {
         let node = self.by_id.entry(id).or_default();
@@ -178,7 +178,7 @@ impl Nodes {
         zero(last_start.max(offset), offset + len);
     }
 
-    /// The same files, as nobody has them open.
+    /// Returns the same files, without open handles.
     pub(super) fn unused(mut self) -> Self {
         for node in self.by_id.values_mut() {
             node.handles = 0;
@@ -189,7 +189,8 @@ impl Nodes {
     }
 }
 
-/// Calls `visit` with each page that a range of bytes touches, where in it the range begins, and where in the range.
+/// Calls `visit` for each page that a range of bytes touches, with the start of the range in the page, and
+/// the start of the page in the range.
 fn each_page(offset: u64, len: usize, mut visit: impl FnMut(u64, usize, usize, usize)) {
     let mut done = 0;
     while done < len {

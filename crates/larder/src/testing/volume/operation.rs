@@ -1,15 +1,15 @@
-//! What can be done to a simulated disk, and how it fails.
+//! The operations of a simulated disk, and how they fail.
 
 use std::io;
 use std::io::ErrorKind;
 
-/// What an operation does to a disk.
+/// An operation on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is the operation that its name says")]
 pub enum Operation {
     Open,
-    Look,
+    Metadata,
     List,
     Read,
     Write,
@@ -22,7 +22,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Those that change something, or make a change durable.
+    /// Operations that change something, or make a change durable.
     pub const CHANGES: [Self; 7] =
         [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
 }
@@ -36,7 +36,7 @@ pub enum Failure {
     Full,
     /// A write stops half way, with an input/output error.
     ShortWrite,
-    /// The file system can't do that: what some answer when a directory is to be synced.
+    /// The file system can't do that. Some answer so when a directory is to be synced.
     Unsupported,
 }
 

@@ -1,27 +1,28 @@
-//! Losing power: what a disk holds afterwards, of what was written to it and not yet synced.
+//! Losing power: which changes a disk still has afterwards.
 //!
-//! Files and names are synced apart. A change is certain once its file (or, for a name, the directory) was synced after it. Of the
-//! others any may have reached the disk, in any combination, because neither the system nor the drive keeps an order; of a write,
-//! any of its 512-byte sectors, and of a hole that was punched any of its pages.
+//! Files and names are synced separately. A change is certain once its file (or, for a name, the directory)
+//! was synced after it. Any other change may have reached the disk, in any combination, because neither the
+//! system nor the drive keeps an order. Of a write, any of its 512-byte sectors may have, and of a punched
+//! hole any of its pages.
 
 use std::path::PathBuf;
 
 use super::nodes::{Nodes, PAGE};
 use crate::sys::sync::Arc;
 
-/// What a drive writes as a whole.
+/// The unit that a drive writes as a whole.
 const SECTOR: usize = 512;
 
-/// How much of what was not synced a loss of power takes.
+/// How many of the changes that were not synced a loss of power takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// All of it.
+    /// All of them.
     Everything,
-    /// None of it.
+    /// None of them.
     Nothing,
-    /// Any of it, write by write.
+    /// Any of them, write by write.
     Some,
-    /// Any of it, sector by sector.
+    /// Any of them, sector by sector.
     Torn,
 }
 
@@ -92,7 +93,7 @@ impl JournalEntry {
         }
     }
 
-    /// The file whose sync makes it certain; none for a name.
+    /// Returns the file whose sync makes the change certain. `None` for a name.
     fn node(&self) -> Option<u64> {
         match self {
             Self::Write { id, .. }
@@ -104,7 +105,7 @@ impl JournalEntry {
     }
 }
 
-/// Everything that a disk went through since it was made.
+/// All changes of a disk since it was made.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     start: Nodes,
@@ -120,7 +121,7 @@ impl Journal {
         self.changes.push(change);
     }
 
-    /// The files after a loss of power, and the journal of the disk that holds them.
+    /// Returns the files after a loss of power, and the journal of the disk that has them.
     pub(super) fn after_power_loss(&self, at: usize, loss: Loss, seed: u64) -> (Nodes, Self) {
         let happened = self.changes.get(..at).unwrap_or(&self.changes);
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
@@ -153,7 +154,7 @@ impl Journal {
     }
 }
 
-/// For each change, whether a sync made it certain.
+/// Returns for each change whether a sync made it certain.
 fn certainty(happened: &[JournalEntry]) -> Vec<bool> {
     let mut synced = std::collections::HashSet::new();
     let mut names_are_synced = false;

@@ -6,7 +6,7 @@ pub(super) struct RangeLock {
     pub(super) handle: u64,
     pub(super) node: u64,
     pub(super) start: u64,
-    /// Exclusive; none for a range without an end.
+    /// Exclusive. `None` for a range without end.
     pub(super) end: Option<u64>,
     pub(super) is_shared: bool,
 }
@@ -18,7 +18,7 @@ impl RangeLock {
             && other.end.is_none_or(|end| self.start < end)
     }
 
-    /// Whether two handles can't hold both.
+    /// Returns whether two handles can't hold both locks.
     pub(super) fn excludes(&self, other: &Self) -> bool {
         self.handle != other.handle && self.overlaps(other) && !(self.is_shared && other.is_shared)
     }

@@ -1,16 +1,19 @@
-//! How long a failed disk is left alone: longer each time it fails again, and from the start again once it has worked for as long.
+//! How long a failed disk is left alone before the next attempt.
+//!
+//! The delay doubles with each failure. It starts again from its initial value once the disk has worked for
+//! as long as the last delay.
 
 use std::time::Duration;
 
 use crate::disk::store::guard::StoreError;
 use crate::units::Timestamp;
 
-/// How long a failed disk tier waits before it is tried again, the first time; each time after that twice as long.
+/// Delay before the first attempt to use a failed disk tier again. Each later delay is twice as long.
 pub const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// The longest wait between two tries of a failed disk tier.
+/// Maximum delay between two attempts to use a failed disk tier again.
 pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// The wait that a next outage begins with.
+/// The delay with which the next outage begins.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     wait: Duration,
@@ -22,7 +25,8 @@ impl Backoff {
         self.in_service_since = now;
     }
 
-    /// The wait after a failure: a disk that fails as soon as it is in service again is not one that works.
+    /// Returns the delay after a failure. A disk that fails soon after it came back does not count as
+    /// recovered.
     pub(super) fn fails(&mut self, now: Timestamp) -> Duration {
         let has_recovered = now.since(self.in_service_since) >= self.wait;
         self.wait = if has_recovered { INITIAL_RETRY_DELAY } else { twice(self.wait) };
@@ -34,7 +38,7 @@ fn twice(wait: Duration) -> Duration {
     (wait * 2).clamp(INITIAL_RETRY_DELAY, MAX_RETRY_DELAY)
 }
 
-/// Why a file is out of service, and when that is to be looked at again.
+/// Why a file is out of service, and when the next attempt is due.
 #[derive(Debug, Clone)]
 pub(super) struct Outage {
     pub(super) why: StoreError,
@@ -46,7 +50,8 @@ impl Outage {
         Self { why, retry_at: now.after(wait) }
     }
 
-    /// A try was in vain. One that was made before its time, for somebody who could not wait, does not put the next off.
+    /// Notes a failed attempt. An attempt before its time, made for a caller that could not wait, does not
+    /// postpone the next one.
     pub(super) fn failed_again(&mut self, why: StoreError, backoff: &mut Backoff, now: Timestamp) {
         if now >= self.retry_at {
             backoff.wait = twice(backoff.wait);

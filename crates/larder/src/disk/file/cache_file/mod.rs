@@ -4,7 +4,7 @@
 //!              failed                      opened again
 //! in service ─────────▶ suspended ─────────────────────────▶ in service
 //!     │                     │
-//!     │ damaged             │ damaged; or somebody can't wait for the disk to come back
+//!     │ damaged             │ damaged; or a caller can't wait for the disk to come back
 //!     ▼                     ▼
 //!     discarded: renamed aside ─▶ directory synced ─▶ (a healthy one) removed
 //!                           │ a fresh file was made
@@ -12,69 +12,74 @@
 //!                      in service
 //! ```
 //!
-//! A suspended file holds nothing that was invalidated: whoever invalidates can't wait, so either the removal
-//! is committed or the file is discarded. A discarded file is never opened again by this process. It is
-//! *gone* once its rename is durable: only then may anybody be told that what it holds is invalidated.
-//! Handles of the file are numbered (`generation`), so that an error from an older one changes nothing
-//! (invariant 7).
+//! A suspended file contains nothing that was invalidated: an invalidation can't wait, so either its removal
+//! is committed or the file is discarded. This process never opens a discarded file again. A discarded file
+//! is *gone* once its rename is durable. Only then may a caller be told that its entries are invalidated.
+//! Handles of the file are numbered (`generation`), so an error of an older handle changes nothing (invariant
+//! 7).
 //!
-//! This is the file alone; what lookups and writes see of it meanwhile is the writer's to arrange.
+//! This module handles the file only. The writer decides what lookups and writes see meanwhile.
 
 pub(crate) mod backoff;
+mod discard;
 mod place;
-mod quarantine;
+mod return_to_service;
 mod watch;
-mod ways_back;
+mod watch_state;
 
 use std::path::PathBuf;
 
 use super::ballast::Ballast;
-use super::files;
-use super::files::OwnerLock;
+use super::create::CreatedFile;
+use super::lock::OwnerLock;
 use super::names::{DAMAGED, DISCARDED};
-use super::open::{CreatedFile, OpenOptions};
-use crate::disk::store::catalog::{Catalog, PendingRegistrations, Registration};
+use super::quarantine::remove_old_quarantined;
+use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::Store;
+use crate::disk::store::registration::Registration;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::Range;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::sys::volume::Anchor;
 use crate::units::Timestamp;
 use backoff::{Backoff, MAX_RETRY_DELAY, Outage};
+use discard::DiscardProgress;
 use place::PathPlace;
-use quarantine::Quarantine;
-use watch::Watch;
+use watch_state::WatchState;
 
-/// The number of the first handle of a file.
+/// The generation of the first handle of a file.
 pub(crate) const FIRST_GENERATION: u64 = 1;
 
 #[derive(Debug)]
 pub(crate) struct CacheFile {
     options: OpenOptions,
-    /// Which file it is. None once a discarded one is gone: it would keep its room.
+    /// Identifies the file. None once a discarded file is gone, because an anchor keeps the blocks of a
+    /// deleted file allocated.
     anchor: Option<Box<dyn Anchor>>,
-    /// A fresh file that was made and could not be used.
+    /// A fresh file that was made but could not be put in service.
     unused: CreatedFile,
     state: FilePhase,
     backoff: Backoff,
-    /// Which handle of the file this is.
+    /// The number of the current handle of the file.
     generation: u64,
-    /// What the file that is out of service knew, and the keyspaces that were opened since. Nothing while it
-    /// is in service.
+    /// The catalog of the file that is out of service, with the keyspaces that were opened since. Empty while
+    /// the file is in service.
     catalog: Catalog,
-    /// The keyspaces that were opened and that the file has still to learn of.
-    adopted: PendingRegistrations,
+    /// Keyspaces that were opened and are not in the file yet.
+    pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
-    /// Whether the disk was full when the file was last opened: deletions go first.
+    /// Whether the disk was full when the file was last opened. Deletions are committed first then.
     is_short_of_room: bool,
-    /// Where the latest damaged file was moved, until somebody asks.
+    /// The new path of the latest damaged file, until it is taken.
     quarantined: Option<PathBuf>,
-    /// Why the file was discarded, each time, until somebody asks.
+    /// The reasons why the file was discarded, until they are taken.
     discarded: Vec<StoreError>,
-    watch: Watch,
-    /// Held until the file is closed: fields are dropped in this order.
+    watch: WatchState,
+    /// Declared last, because fields drop in declaration order: the lock is held until the file is closed.
     lock: OwnerLock,
 }
 
@@ -85,26 +90,27 @@ pub(crate) struct CacheFile {
 )]
 enum FilePhase {
     InService(Store),
-    /// Closed, and still at its path: it will be opened again.
+    /// Closed, and still at its path. It will be opened again.
     Suspended(Outage),
     /// Never to be opened again.
-    Discarded(Outage, Quarantine),
+    Discarded(Outage, DiscardProgress),
 }
 
-/// What became of a file that failed.
+/// The state of a file, in service or after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServiceState {
     InService,
     Suspended,
-    /// `is_gone` says that no restart can find it.
+    /// `is_gone` means that no restart can find the file.
     Discarded {
         is_gone: bool,
     },
 }
 
 impl CacheFile {
-    /// # Errors
-    /// When what stands at the path can't be told.
+    /// Puts an open file in service.
+    ///
+    /// # Errors Returns an error if the file at the path can't be anchored.
     pub(crate) fn new(
         store: Store,
         options: OpenOptions,
@@ -119,26 +125,26 @@ impl CacheFile {
             catalog: Catalog::default(),
             state: FilePhase::InService(store),
             generation: FIRST_GENERATION,
-            adopted: PendingRegistrations::default(),
+            pending: PendingRegistrations::default(),
             ballast,
             ballast_again_at: Timestamp::ZERO,
             is_short_of_room: false,
             quarantined: None,
             discarded: Vec::new(),
-            watch: Watch::default(),
+            watch: WatchState::default(),
             lock,
         };
-        file.remember();
+        file.note_content();
         file.ballast.take(&*file.options.volume);
         Ok(file)
     }
 
-    pub(crate) fn standing(&self) -> ServiceState {
+    pub(crate) fn state(&self) -> ServiceState {
         match &self.state {
             FilePhase::InService(_) => ServiceState::InService,
             FilePhase::Suspended(_) => ServiceState::Suspended,
-            FilePhase::Discarded(_, aside) => {
-                ServiceState::Discarded { is_gone: matches!(aside, Quarantine::Gone) }
+            FilePhase::Discarded(_, progress) => {
+                ServiceState::Discarded { is_gone: matches!(progress, DiscardProgress::Gone) }
             }
         }
     }
@@ -161,17 +167,17 @@ impl CacheFile {
         }
     }
 
-    /// The range removals that the file, in service, has still to make.
-    pub(crate) fn ranges(&self) -> &[Range] {
+    /// Returns the pending range removals of the file in service.
+    pub(crate) fn ranges(&self) -> &[RangeTombstone] {
         self.store().map_or(&[], Store::ranges)
     }
 
-    /// Why it is out of service.
+    /// Returns why the file is out of service.
     pub(crate) fn why(&self) -> Option<&StoreError> {
         self.outage().map(|outage| &outage.why)
     }
 
-    /// When an outage is to be looked at again.
+    /// Returns when the next attempt of an outage is due.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         self.outage().map(|outage| outage.retry_at)
     }
@@ -183,39 +189,39 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service after a fault: suspended, or, if it is damaged or was removed,
-    /// discarded.
-    pub(crate) fn fail(&mut self, fault: StoreError, now: Timestamp) {
-        if matches!(fault.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
-            self.discard(fault, now);
+    /// Takes the file out of service after an error. A damaged or removed file is discarded, any other is
+    /// suspended.
+    pub(crate) fn fail(&mut self, error: StoreError, now: Timestamp) {
+        if matches!(error.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
+            self.discard(error, now);
         } else if self.close_store() {
             let wait = self.backoff.fails(now);
-            self.state = FilePhase::Suspended(Outage::new(fault, wait, now));
+            self.state = FilePhase::Suspended(Outage::new(error, wait, now));
         }
     }
 
-    /// Takes the file out of service for good. What is left of it is put aside as far as the disk allows, now
-    /// or at a later [`CacheFile::put_aside`].
-    pub(crate) fn discard(&mut self, fault: StoreError, now: Timestamp) {
+    /// Takes the file out of service for good. Moves it aside as far as the disk allows, now or in a later
+    /// [`CacheFile::continue_discard`].
+    pub(crate) fn discard(&mut self, error: StoreError, now: Timestamp) {
         let was_open = self.close_store();
         if !matches!(self.state, FilePhase::Discarded(..)) {
             let retry_at = self.retry_at().filter(|_| !was_open);
             let retry_at = retry_at.unwrap_or_else(|| now.after(self.backoff.fails(now)));
-            self.discarded.push(fault.clone());
-            self.state = FilePhase::Discarded(Outage { why: fault, retry_at }, Quarantine::AtItsPath);
+            self.discarded.push(error.clone());
+            self.state = FilePhase::Discarded(Outage { why: error, retry_at }, DiscardProgress::AtItsPath);
         }
-        self.put_aside(now);
+        self.continue_discard(now);
     }
 
-    /// Closes the store and keeps what it knew. Answers whether it was open.
+    /// Closes the store and keeps its catalog. Returns whether the store was open.
     fn close_store(&mut self) -> bool {
         let why = StoreError::io("the file is being closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
             FilePhase::InService(mut store) => {
                 self.catalog = std::mem::take(&mut store.catalog);
-                self.catalog.adopt(&self.adopted);
-                // Its error says nothing that the fault did not.
+                self.catalog.merge_pending(&self.pending);
+                // An error of closing adds nothing to the error that took the file out of service.
                 drop(store.close());
                 true
             }
@@ -226,19 +232,23 @@ impl CacheFile {
         }
     }
 
-    /// Puts a discarded file aside, as far as that has not been done.
-    pub(crate) fn put_aside(&mut self, now: Timestamp) {
-        // Without the lock it may be another owner's by now.
+    /// Continues to move a discarded file aside.
+    pub(crate) fn continue_discard(&mut self, now: Timestamp) {
+        // Without the lock, the file at the path may belong to another owner by now.
         if self.would_rename()
-            && let Err(fault) = self.hold_lock()
+            && let Err(error) = self.hold_lock()
         {
             if let FilePhase::Discarded(outage, _) = &mut self.state {
-                outage.failed_again(StoreError { kind: outage.why.kind, ..fault }, &mut self.backoff, now);
+                outage.failed_again(StoreError { kind: outage.why.kind, ..error }, &mut self.backoff, now);
             }
             return;
         }
         let Self {
-            state: FilePhase::Discarded(outage, aside), anchor: Some(anchor), options, backoff, ..
+            state: FilePhase::Discarded(outage, progress),
+            anchor: Some(anchor),
+            options,
+            backoff,
+            ..
         } = self
         else {
             return;
@@ -246,7 +256,7 @@ impl CacheFile {
         let (volume, path) = (&*options.volume, &options.path);
         let is_damaged = outage.why.kind == StoreErrorKind::Damage;
         let word = if is_damaged { DAMAGED } else { DISCARDED };
-        match aside.advance(volume, path, &**anchor, word, now) {
+        match progress.advance(volume, path, &**anchor, word, now) {
             Err(error) => {
                 let why = StoreError { kind: outage.why.kind, ..StoreError::from(error) };
                 outage.failed_again(why, backoff, now);
@@ -254,56 +264,56 @@ impl CacheFile {
             Ok(renamed) => {
                 self.anchor = None;
                 if is_damaged {
-                    files::remove_old_quarantined(volume, path, renamed.as_deref());
+                    remove_old_quarantined(volume, path, renamed.as_deref());
                     self.quarantined = renamed.or(self.quarantined.take());
                 } else if let Some(stale) = renamed {
-                    // The rename made it gone; removing only frees room.
+                    // The rename is what discards the file. Removing it only frees room.
                     drop(volume.remove(&stale));
                 }
             }
         }
     }
 
-    /// Whether putting a discarded file aside is to rename it.
+    /// Returns whether the next step of a discard is the rename.
     fn would_rename(&self) -> bool {
-        let (FilePhase::Discarded(_, Quarantine::AtItsPath), Some(anchor)) = (&self.state, &self.anchor)
+        let (FilePhase::Discarded(_, DiscardProgress::AtItsPath), Some(anchor)) = (&self.state, &self.anchor)
         else {
             return false;
         };
         let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor);
-        place.is_ok_and(|place| place.fault().is_none())
+        place.is_ok_and(|place| place.error().is_none())
     }
 
-    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`PendingRegistrations`]. Returns its
-    /// number, and whether the file has still to learn of it. None if it needs one, and while the file is out
-    /// of service.
+    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`PendingRegistrations`].
+    /// Returns its number, and whether it is still missing in the file. None if its opening needs a commit,
+    /// or if the file is out of service.
     pub(crate) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         let FilePhase::InService(store) = &self.state else { return None };
-        self.adopted.number(&store.catalog, wanted)
+        self.pending.number(&store.catalog, wanted)
     }
 
-    /// Numbers a keyspace that is opened while the file is out of service. The file learns of it when it is
-    /// in service again.
-    pub(crate) fn register_meanwhile(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
-        self.adopted.register(&mut self.catalog, wanted, now)
+    /// Numbers a keyspace that is opened while the file is out of service. It is entered in the file when the
+    /// file is in service again.
+    pub(crate) fn register_offline(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
+        self.pending.register(&mut self.catalog, wanted, now)
     }
 
-    /// What the file has still to learn of.
-    pub(crate) fn adopted(&self) -> &PendingRegistrations {
-        &self.adopted
+    /// Returns the keyspaces that are not in the file yet.
+    pub(crate) fn pending_registrations(&self) -> &PendingRegistrations {
+        &self.pending
     }
 
-    /// Whether it is in service and has still to learn of keyspaces.
-    pub(crate) fn has_to_learn(&self) -> bool {
-        self.store().is_some() && !self.adopted.is_empty()
+    /// Returns whether the file is in service and misses keyspaces that were opened.
+    pub(crate) fn has_pending_registrations(&self) -> bool {
+        self.store().is_some() && !self.pending.is_empty()
     }
 
-    /// After a commit that entered the adopted keyspaces.
-    pub(crate) fn has_learned(&mut self) {
-        self.adopted = PendingRegistrations::default();
+    /// Called after a commit that entered the pending keyspaces.
+    pub(crate) fn clear_pending_registrations(&mut self) {
+        self.pending = PendingRegistrations::default();
     }
 
-    /// After a commit of everything: the disk has room.
+    /// Called after a commit of everything, which shows that the disk has room.
     pub(crate) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
@@ -312,32 +322,32 @@ impl CacheFile {
         }
     }
 
-    /// Whether deletions are to be committed before anything else.
+    /// Returns whether deletions must be committed before anything else.
     pub(crate) fn is_short_of_room(&self) -> bool {
         self.is_short_of_room
     }
 
-    /// Where a damaged file was moved since this was last asked.
+    /// Takes the new path of the latest damaged file, if there is one since the last call.
     pub(crate) fn take_quarantined(&mut self) -> Option<PathBuf> {
         self.quarantined.take()
     }
 
-    /// How often the file was discarded since that was last told.
+    /// Returns how often the file was discarded since [`CacheFile::take_discarded`] was last called.
     pub(crate) fn discards(&self) -> usize {
         self.discarded.len()
     }
 
-    /// Why the file was discarded, each time since this was last asked.
+    /// Takes the reasons why the file was discarded since the last call.
     pub(crate) fn take_discarded(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.discarded)
     }
 
-    /// What the file takes.
+    /// Returns the size of the file.
     pub(crate) fn extent(&self) -> Extent {
         Extent::of(&*self.options.volume, &self.options.path).unwrap_or_default()
     }
 
-    /// Takes notice of what the file takes after a commit.
+    /// Notes the size of the file after a commit, and returns it.
     pub(crate) fn note_extent(&mut self) -> Extent {
         let (extent, capacity) = (self.extent(), self.options.capacity);
         if let Some(store) = self.store_mut() {
@@ -346,7 +356,7 @@ impl CacheFile {
         extent
     }
 
-    /// Whether it takes more than it may.
+    /// Returns whether the file is in service and exceeds its capacity.
     pub(crate) fn is_too_large(&self) -> bool {
         self.store().is_some() && self.extent().exceeds(self.options.capacity)
     }
@@ -355,7 +365,7 @@ impl CacheFile {
         &self.options
     }
 
-    /// Closes the file for good. A restart finds it, or the answer is an error.
+    /// Closes the file for good. Returns an error if a restart would not find it.
     pub(crate) fn close(&mut self) -> Result<(), StoreError> {
         let why = StoreError::io("the cache is closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
@@ -364,7 +374,7 @@ impl CacheFile {
                 store.close()?;
                 let Some(anchor) = &self.anchor else { return Ok(()) };
                 let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
-                place.fault().map_or(Ok(()), Err)
+                place.error().map_or(Ok(()), Err)
             }
             FilePhase::Suspended(outage) | FilePhase::Discarded(outage, _) => {
                 Err(StoreError { cause: format!("the disk tier is off: {}", outage.why), ..outage.why })

@@ -1,17 +1,17 @@
-//! Whether a restart would find the file that is open, and in it what was written.
+//! Whether a restart would find the open file, with everything that was written.
 //!
-//! The file is known by its anchor. Before anybody is answered its path is looked at, after the commit that
-//! the answer is about: a file that is moved, replaced or removed before the commit returns is noticed, and
-//! one that is so later than that had what was acknowledged.
+//! The anchor identifies the file. After each commit, and before a caller is answered, the path is checked. A
+//! file that is moved, replaced or removed before the commit returns is noticed. If that happens later, the
+//! file already contained what was acknowledged.
 //!
-//! Some file systems give a file another identity with time. So where the identity at the path is another, a
-//! number is written into the file that is open, in the part of its first page that the store leaves alone,
-//! and read through the path. If it is found, that is the same file, whatever the file system calls it; not
-//! even a copy of the latest commit has it.
+//! Some file systems change the identity of a file over time. So if the identity at the path differs, a
+//! number is written into the open file, in a part of its first page that redb leaves alone, and read through
+//! the path. If the number is found, it is the same file. Not even a copy of the latest commit contains the
+//! number.
 //!
-//! Nobody but the store changes the file, and that in a step of the writer alone. So the first bytes and the
-//! length that a step left must be those that the next one finds. Otherwise somebody has cut or overwritten
-//! the file in its place, and what is in it is not what was written.
+//! Only the writer changes the file, through redb and in its steps. So each step must find the first bytes
+//! and the length that the step before has left. Otherwise another program has cut or overwritten the file in
+//! place, and its content is not what was written.
 
 use std::io;
 use std::path::Path;
@@ -19,39 +19,41 @@ use std::path::Path;
 use redb::StorageBackend;
 
 use crate::disk::file::evidence::{PROBE_AT, PROBE_LEN};
-use crate::disk::reader::file_snapshot::HEADER_LEN;
 use crate::disk::store::guard::StoreError;
+use crate::disk::store::redb_header::HEADER_LEN;
 use crate::sys::volume::{Anchor, FileKind, Volume};
 
-/// Where the file is that is open.
+/// Where the open file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PathPlace {
     /// At its path.
     Here,
-    /// At its path, as what was written into it tells: its identity says otherwise.
+    /// At its path, as the number written into it shows. Its identity differs.
     HereByProbe,
     /// Nowhere: it has no name.
     Removed,
-    /// Somewhere else, and nothing is at its path.
+    /// At another path, and nothing is at its own.
     Moved,
     /// Another file is at its path.
     Replaced,
 }
 
 impl PathPlace {
-    /// Looks where the file is.
+    /// Finds out where the file is.
     pub(super) fn of(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> io::Result<Self> {
         Ok(match volume.metadata(path)? {
-            Some(seen) if seen.identity == anchor.identity() => Self::Here,
-            Some(seen) if seen.kind == FileKind::File && probe(volume, path, anchor) => Self::HereByProbe,
+            Some(metadata) if metadata.identity == anchor.identity() => Self::Here,
+            Some(metadata) if metadata.kind == FileKind::File && probe(volume, path, anchor) => {
+                Self::HereByProbe
+            }
             Some(_) => Self::Replaced,
             None if anchor.has_name()? => Self::Moved,
             None => Self::Removed,
         })
     }
 
-    /// What it means that the file is there.
-    pub(super) fn fault(self) -> Option<StoreError> {
+    /// Returns the error that follows from this place; none if the file is at its path.
+    pub(super) fn error(self) -> Option<StoreError> {
         match self {
             Self::Here | Self::HereByProbe => None,
             Self::Removed => Some(StoreError::removed()),
@@ -63,8 +65,8 @@ impl PathPlace {
     }
 }
 
-/// Whether what is written into the file that is open can be read through the path. A file that can't be read
-/// is another one.
+/// Returns whether a number that is written into the open file can be read through the path. A file that
+/// can't be read counts as another file.
 fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
     let number_in = |start: &[u8]| {
         let found = start.get(PROBE_AT..PROBE_AT + PROBE_LEN)?;
@@ -83,7 +85,7 @@ fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
     read.is_ok_and(|read| read == written)
 }
 
-/// What the last step left in the file.
+/// The first bytes and the length that the last step has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WrittenBytes {
     start: Vec<u8>,
@@ -95,8 +97,8 @@ impl WrittenBytes {
         Ok(Self { start: anchor.start(HEADER_LEN)?, len: anchor.metadata()?.len })
     }
 
-    /// What it means that the file is this now.
-    pub(super) fn became(&self, now: &Self) -> Option<StoreError> {
+    /// Returns the error if the file differs now.
+    pub(super) fn changed_to(&self, now: &Self) -> Option<StoreError> {
         if self == now {
             return None;
         }

@@ -1,115 +1,95 @@
-//! What the writer asks of the file besides commits: whether it is still in its place, whether somebody else
-//! has changed it, and whether the lock is still this process's.
-//!
-//! In a step of the writer:
+//! The checks of the file around the commits of a writer's step: is it in its place, has another program
+//! changed it, and is the lock still ours?
 //!
 //! 1. Before the first commit: the file is as the last step left it ([`CacheFile::check_content`]). Otherwise
-//!    a commit would mend the header of a file that is cut or overwritten, and nobody would see it.
-//! 2. After each commit, and before anything is settled or answered by it: the file stands at its path
-//!    ([`CacheFile::watch`]). Looked at earlier, a file that is replaced in between would be believed; later,
-//!    somebody would be told already.
-//! 3. After the last change of the step: what the file is now is remembered for the next
-//!    ([`CacheFile::remember`]).
+//!    a commit would repair the header of a file that was cut or overwritten, and hide the damage.
+//! 2. After each commit, and before its entries are marked clean or callers are answered: the file stands at
+//!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced in between.
+//!    A later check would come after an answer.
+//! 3. After the last change of the step: the content of the file is noted for the next step
+//!    ([`CacheFile::note_content`]).
 //!
-//! **The lock** may be removed or replaced as well. It is taken again at once, if nobody else has it. If
-//! another process has, the file stays in service: the store's own lock, on the file itself, keeps that
-//! process out, and would be given up by closing. But nothing is renamed, opened or made until the lock is
-//! this process's again: out of service, the file may be the other's.
+//! **The lock** may be removed or replaced too. It is taken again at once, unless another process holds it.
+//! If another process does, the file stays in service: redb's own lock, on the file itself, keeps that
+//! process out, and closing would release it. But no file is renamed, opened or made until the owner's lock
+//! is ours again. Out of service, the file may belong to the other process.
 
 use super::place::{PathPlace, WrittenBytes};
 use super::{CacheFile, FilePhase, ServiceState};
 use crate::disk::file::evidence::{Accepted, FilePlace, MARK_AT, MARK_END, mark, marked};
 use crate::disk::store::guard::StoreError;
-use crate::disk::store::identity::FileIdentity;
 use crate::event::Event;
 
-/// What is known of the file from the last look at it.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// What the last step left in the file; none if that could not be read.
-    content: Option<WrittenBytes>,
-    /// Of which handle of the file, and with which identity, the mark and the lock tell.
-    accepted: Option<(u64, FileIdentity)>,
-    /// Whether the file system was found to give the file changing identities.
-    is_unstable: bool,
-    /// Whether another process has the lock, as far as users were told.
-    has_lost_lock: bool,
-    /// What is to be told to users.
-    events: Vec<Event>,
-}
-
 impl CacheFile {
-    /// Step 1. A file that is not as the last step left it is not written to again, not even to close it.
+    /// Step 1. If the file is not as the last step left it, nothing is written to it any more, not even to
+    /// close it.
     ///
-    /// # Errors
-    /// When the file is not as the last step left it, or can't be looked at.
+    /// # Errors Returns an error if the file is not as the last step left it, or can't be examined.
     pub(crate) fn check_content(&self) -> Result<(), StoreError> {
         let (FilePhase::InService(store), Some(anchor), Some(left)) =
             (&self.state, &self.anchor, &self.watch.content)
         else {
             return Ok(());
         };
-        left.became(&WrittenBytes::of(&**anchor)?).map_or(Ok(()), |fault| {
+        left.changed_to(&WrittenBytes::of(&**anchor)?).map_or(Ok(()), |error| {
             store.seal.set();
-            Err(fault)
+            Err(error)
         })
     }
 
     /// Step 2.
     ///
-    /// # Errors
-    /// When a restart would not find the file that is open, or that can't be told.
-    pub(crate) fn watch(&mut self) -> Result<(), StoreError> {
+    /// # Errors Returns an error if a restart would not find the open file, or if that can't be determined.
+    pub(crate) fn check_place(&mut self) -> Result<(), StoreError> {
         let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
         let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
         if place == PathPlace::HereByProbe && !std::mem::replace(&mut self.watch.is_unstable, true) {
             self.watch.events.push(Event::FileIdentityUnstable);
         }
-        if let Some(fault) = place.fault() {
-            return Err(fault);
+        if let Some(error) = place.error() {
+            return Err(error);
         }
-        // Another's lock is told, and is no reason to stop: see the module.
+        // A lock that another process holds is reported. It is no reason to stop: see the module.
         drop(self.hold_lock());
         Ok(())
     }
 
-    /// Step 3. The first time that a file is in service, what tells that it is ours is left in it and in the
-    /// lock.
-    pub(crate) fn remember(&mut self) {
-        self.accept();
+    /// Step 3. When a file is first in service, this also leaves the evidence that it is ours, in the file
+    /// and in the lock file.
+    pub(crate) fn note_content(&mut self) {
+        self.leave_evidence();
         if let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
             self.watch.content = WrittenBytes::of(&**anchor).ok();
         }
     }
 
-    /// Whether the writer has to act on what can be seen of the file: for the time in which nobody asks it
-    /// for anything.
+    /// Returns whether the writer must act on the state of the file. It asks this while there is nothing to
+    /// commit.
     pub(crate) fn needs_step(&mut self) -> bool {
-        self.check_content().is_err() || self.watch().is_err() || !self.watch.events.is_empty()
+        self.check_content().is_err() || self.check_place().is_err() || !self.watch.events.is_empty()
     }
 
-    /// Whether the file is gone, and nothing stands in its place that a restart would take for it. A fresh
-    /// file that was made and could not be used has nothing in it. What can't be looked at can't be opened
+    /// Returns whether the file is gone and a restart would find no other file of ours in its place. A fresh
+    /// file that could not be put in service contains nothing. A path that can't be examined can't be opened
     /// either.
     pub(crate) fn leaves_nothing(&self) -> bool {
-        if self.standing() != (ServiceState::Discarded { is_gone: true }) {
+        if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return false;
         }
         let found = self.options.volume.metadata(&self.options.path);
-        found.ok().flatten().is_none_or(|seen| self.unused.is(seen.identity))
+        found.ok().flatten().is_none_or(|metadata| self.unused.is(metadata.identity))
     }
 
-    /// What was found since this was last asked.
+    /// Takes the events since the last call.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.watch.events)
     }
 
-    /// Makes sure that the lock is this process's.
+    /// Ensures that this process holds the owner's lock.
     ///
-    /// # Errors
-    /// When another has it, or it can't be taken again.
+    /// # Errors Returns an error if another process holds the lock, or if the lock can't be taken again.
     pub(super) fn hold_lock(&mut self) -> Result<(), StoreError> {
-        let held = self.lock.keep(&*self.options.volume);
+        let held = self.lock.ensure_held(&*self.options.volume);
         let told = match &held {
             Ok(Some(cause)) => Some(Event::LockLost { cause: cause.clone(), is_held: true }),
             Err(cause) if !self.watch.has_lost_lock => {
@@ -122,17 +102,17 @@ impl CacheFile {
         held.map(drop).map_err(StoreError::io)
     }
 
-    /// What was known of the file before it went out of service says nothing of the one that is in service
-    /// now.
+    /// Forgets the noted content. It belongs to the file before the outage, and says nothing of the file that
+    /// is in service now.
     pub(super) fn forget(&mut self) {
         self.watch.content = None;
     }
 
-    /// Best effort: what fails is done after the next step. Without it a file that is cut can't be told from
-    /// somebody else's.
-    fn accept(&mut self) {
+    /// Leaves the evidence that the file is ours. Best effort: after a failure the next step tries again.
+    /// Without evidence, a file that is cut can't be distinguished from a foreign file.
+    fn leave_evidence(&mut self) {
         let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
-        // A file of the first format has none before its first commit.
+        // A file of format 1 has no identity before its first commit.
         let Some(identity) = store.catalog.identity else { return };
         let accepted = Some((self.generation, identity));
         if self.watch.accepted == accepted {
@@ -143,7 +123,7 @@ impl CacheFile {
                 anchor.write(MARK_AT, &mark(identity))?;
             }
             let place = FilePlace::of(&anchor.metadata()?);
-            self.lock.accept(Accepted { identity, place })
+            self.lock.note_accepted(Accepted { identity, place })
         });
         if done.is_ok() {
             self.watch.accepted = accepted;

@@ -1,26 +1,26 @@
-//! Making a file as short as its entries need: by a copy beside it that takes its place.
+//! Makes a file as short as its entries need, by a copy that takes its place.
 //!
-//! redb compacts a file by moving its pages, in commits that have no way back: a crash in between leaves a
-//! file whose every page must be read before it can be used, and the first commit afterwards finds no free
-//! page and doubles the file. So the file itself is not changed here. With the owner's lock held:
+//! redb compacts a file by moving pages, in commits that can't be undone. A crash in between leaves a file
+//! whose every page must be read before it can be used. The first commit after that finds no free page and
+//! doubles the file. So the file itself is not changed here. With the owner's lock held:
 //!
-//! 1. What an earlier copy left is removed.
-//! 2. A copy is written under the name of an unfinished file, in one transaction: each table in the order of
-//!    its keys, so that leaves are full. What has expired, what a pending range removal covers, and what
-//!    keyspaces left that are retired, is left out, and the counts of keyspaces agree with that. All else is
-//!    kept byte for byte, also rows and tables that this version does not know.
-//! 3. The copy is compacted and closed: it is on the disk, and says that it was closed.
+//! 1. The remains of an earlier copy are removed.
+//! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in the
+//!    order of its keys, so that leaves are full. Entries that have expired, that a pending range removal
+//!    covers, or that belong to retired keyspaces are left out, and the counts of keyspaces agree with that.
+//!    All else is kept byte for byte, including rows and tables that this version does not know.
+//! 3. The copy is compacted and closed. It is on the disk, and marked as closed.
 //! 4. The file is closed.
-//! 5. If the copy is no longer than the file, it is renamed over the file, in one step; otherwise it is
+//! 5. If the copy is no longer than the file, it is renamed over the file, in one step. Otherwise it is
 //!    removed.
-//! 6. The directory is synced, before the file that stands at the path now takes a commit: a removal in it
-//!    would otherwise be undone by a crash that brings the old file back.
+//! 6. The directory is synced before the file that now stands at the path takes a commit. Otherwise a crash
+//!    could bring the old file back and undo a removal in that commit.
 //!
-//! A crash before (5) leaves the file as it was, and an unfinished one beside it, which the next opening
+//! A crash before (5) leaves the file as it was and an unfinished file beside it, which the next opening
 //! removes. Until (6) a crash leaves one of two files that answer every lookup alike.
 //!
-//! Readers hinder nothing: the old file stays whole for as long as somebody has it open. A follower compares
-//! identities before each lookup, and opens the new one.
+//! Readers do not hinder a compaction: the old file stays whole while a reader has it open. A follower
+//! compares identities before each lookup, and opens the new file.
 
 mod unknown;
 
@@ -31,40 +31,41 @@ use redb::{
     StorageBackend, TableDefinition, TableHandle, Value, WriteTransaction,
 };
 
+use super::create::{remove_unfinished, unfinished};
+use super::directories::sync_directory_of;
 use super::evidence::{MARK_AT, mark};
-use super::files::sync_directory_of;
-use super::open::{OpenOptions, builder, close, open_ours, remove_unfinished, unfinished};
-use crate::disk::store::batch::Deltas;
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::{OpenOptions, builder, close};
 use crate::disk::store::draft::Draft;
 use crate::disk::store::expiry;
 use crate::disk::store::guard::{Guarded, StoreError, guarded};
 use crate::disk::store::keyspace_row::KeyspaceRow;
-use crate::disk::store::keyspace_rows::Retired;
-use crate::disk::store::new_file::{NewFile, most_page, region_for};
+use crate::disk::store::keyspace_rows::{Retired, UsageDeltas};
+use crate::disk::store::metadata::write_catalog;
+use crate::disk::store::new_file::{NewFile, max_page, region_for};
 use crate::disk::store::redb_store::Store;
-use crate::disk::store::redb_store::metadata::write_catalog;
 use crate::disk::store::sparse::SparseFile;
 use crate::disk::store::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::units::Timestamp;
 
-/// Rows copied between two questions whether to go on.
+/// Number of rows that are copied between two calls of `go_on`.
 const ROWS: u64 = 256;
 
-/// A copy that is whole, closed, and beside its file.
+/// A copy that is complete, closed, and beside its file.
 #[derive(Debug)]
 pub(crate) struct CopyReport {
     path: PathBuf,
     pub(crate) len: u64,
-    /// Entries that were left out because they had expired.
+    /// Number of entries that were left out because they had expired.
     pub(crate) expired: u64,
-    /// What the copy says of itself.
+    /// The catalog of the copy.
     pub(crate) catalog: Catalog,
 }
 
-/// Steps 1 to 3. None if it was not to go on. Then, and after an error, nothing is left of the copy.
+/// Steps 1 to 3. Returns none if `go_on` returned false. Then, and after an error, nothing of the copy is
+/// left.
 pub(crate) fn write_copy(
     store: &Store,
     options: &OpenOptions,
@@ -91,11 +92,11 @@ fn write_with(
     copied
 }
 
-/// Steps 5 and 6; the file is closed. Answers whether the copy took its place. After an error nobody knows
-/// which of the two stands there after a crash: nothing may be committed to it.
+/// Steps 5 and 6, on a file that is closed. Returns whether the copy took its place. After an error it is
+/// unknown which of the two files a crash would leave, so nothing may be committed to the file.
 pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<bool, StoreError> {
     let volume = &*options.volume;
-    let len = volume.metadata(&options.path)?.map_or(0, |seen| seen.len);
+    let len = volume.metadata(&options.path)?.map_or(0, |metadata| metadata.len);
     let is_taken = copied.len <= len;
     if !is_taken {
         volume.remove(&copied.path)?;
@@ -113,28 +114,27 @@ fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreErr
     Ok(sync_directory_of(volume, &options.path)?)
 }
 
-/// Makes a file anew that was made for a smaller capacity, and has no pages for the values that it may take
-/// now. If there is no room for the copy, it stays as it is.
+/// Remakes a file that was made for a smaller capacity, whose pages are too small for the values that it may
+/// take now. Without room for the copy, the file stays as it is.
 ///
-/// # Errors
-/// When nobody knows which of the two stands at the path, or what does can't be opened.
+/// # Errors Returns an error if it is unknown which of the two files stands at the path, or if that file
+/// can't be opened.
 pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
-    if store.largest_page() >= most_page(options.capacity) {
+    if store.largest_page() >= max_page(options.capacity) {
         return Ok(store);
     }
     let now = store.clock_watermark().max(options.now);
     let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
     store.close()?;
     replace_by(options, &copied)?;
-    open_ours(options, 0)
+    Store::open(options, 0)
 }
 
-/// Makes a file anew whose regions are too large for its capacity, as those of the versions before are: a
-/// file of one region doubles when it must grow, beyond what it may, and so can't even make room. If there is
-/// none for the copy, it stays as it is.
+/// Remakes a file whose regions are too large for its capacity, as earlier versions made them. A file of one
+/// region doubles when it must grow. That exceeds its capacity, so the file can't even make room. Without
+/// room for the copy, the file stays as it is.
 ///
-/// # Errors
-/// As of [`widen`].
+/// # Errors As of [`widen`].
 pub(crate) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, StoreError> {
     // A large record may share its page with a small one.
     let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
@@ -145,17 +145,17 @@ pub(crate) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Res
         return Ok(store);
     }
     let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
-    // To close it takes room that it can't have. What was committed is in the copy.
+    // Closing the file may need room that it can't have. The copy contains everything that was committed.
     drop(store.close());
     replace_by(options, &copied)?;
-    open_ours(options, 0)
+    Store::open(options, 0)
 }
 
 /// How a copy ended.
 enum End {
     Whole,
     Stopped,
-    /// It has a table that can't be copied.
+    /// The file has a table that can't be copied.
     Unknown(String),
 }
 
@@ -170,7 +170,8 @@ fn fill(
     let mut db = Guarded::new(db);
     let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
     let mut catalog = store.catalog.clone();
-    let mut copy = Copy { now, catalog: &store.catalog, counts: Deltas::new(), expired: 0, rows: 0, go_on };
+    let mut copy =
+        FileCopy { now, catalog: &store.catalog, counts: UsageDeltas::new(), expired: 0, rows: 0, go_on };
     let end = guarded(|| {
         let mut txn = db.begin_write()?;
         txn.set_quick_repair(true);
@@ -197,24 +198,24 @@ fn fill(
     }
     compact(&mut db)?;
     db.into_inner().map_or(Ok(()), close)?;
-    let len = options.volume.metadata(path)?.map_or(0, |seen| seen.len);
+    let len = options.volume.metadata(path)?.map_or(0, |metadata| metadata.len);
     Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
 }
 
-/// The regions of a copy: those of the file, whose values it must have pages for, unless its capacity asks
-/// for larger ones. A tool has no capacity of its own.
+/// Returns the size of the regions of a copy: that of the file, because its values must fit, or a larger one
+/// if the capacity asks for it. A tool has no capacity of its own.
 fn region(store: &Store, options: &OpenOptions) -> u64 {
     let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
     store.largest_page().max(wanted)
 }
 
-/// A new database with regions of so many bytes, and the mark of the old one.
+/// Makes a new database with regions of this size and the mark of the old one.
 fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Result<Database, StoreError> {
     let builder = builder(options.page_cache);
     let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
-    // Its first commit makes this durable, too: a copy that is cut is as much ours as what it replaces.
+    // The first commit makes the mark durable too. With it, a copy that is cut is recognized as ours.
     if let Some(identity) = store.catalog.identity {
         file.write(MARK_AT, &mark(identity))?;
     }
@@ -225,34 +226,34 @@ fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Resul
     guarded(|| Ok(builder.create_with_backend(file)?))
 }
 
-/// Moves the pages of the copy to its beginning: a file grows by doubling, so that they lie scattered.
+/// Moves the pages of the copy to its front. The copy grew by doubling, so its pages are scattered.
 fn compact(db: &mut Database) -> Result<(), StoreError> {
     guarded(|| match db.compact() {
-        // Only a reader could hinder it, and the copy has none.
+        // Only a reader could prevent this, and the copy has none.
         Ok(_) | Err(CompactionError::TransactionInProgress) => Ok(()),
         Err(error) => Err(error.into()),
     })
 }
 
-/// A copy under way.
-struct Copy<'a> {
+/// A copy in progress.
+struct FileCopy<'a> {
     now: Timestamp,
-    /// What the file says.
+    /// The catalog of the file.
     catalog: &'a Catalog,
-    /// Entries that were copied, and the bytes that they are charged for, by keyspace.
-    counts: Deltas,
+    /// Number of copied entries and the bytes that they are charged for, by keyspace.
+    counts: UsageDeltas,
     expired: u64,
     rows: u64,
     go_on: &'a mut dyn FnMut() -> bool,
 }
 
-impl Copy<'_> {
+impl FileCopy<'_> {
     fn tables(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         if let Some(table) = old.list_multimap_tables()?.next() {
             return Ok(End::Unknown(table.name().to_owned()));
         }
         let mut names: Vec<String> = old.list_tables()?.map(|table| table.name().to_owned()).collect();
-        // The rows of the expiry table are held against the entries that were copied.
+        // The expiry table comes last, because its rows are compared with the entries that were copied.
         names.sort_by_key(|name| name == EXPIRY.name());
         for name in names {
             let end = match name.as_str() {
@@ -260,7 +261,7 @@ impl Copy<'_> {
                 name if name == EXPIRY.name() => self.expiry(old, new)?,
                 name if name == META.name() => self.all(old, new, META)?,
                 name if name == KEYSPACES.name() => self.all(old, new, KEYSPACES)?,
-                // What they speak of is not copied.
+                // These rows describe entries that are not copied.
                 name if name == RETIRED.name() || name == RANGES.name() => End::Whole,
                 name => self.unknown(old, new, name)?,
             };
@@ -271,7 +272,7 @@ impl Copy<'_> {
         Ok(End::Whole)
     }
 
-    /// Whether to go on with the next row.
+    /// Returns whether to continue with the next row.
     fn goes_on(&mut self) -> bool {
         self.rows += 1;
         !self.rows.is_multiple_of(ROWS) || (self.go_on)()
@@ -296,8 +297,8 @@ impl Copy<'_> {
         Ok(End::Whole)
     }
 
-    /// Whether a lookup may still find an entry. Of one without a legible header that can't be told: it is
-    /// evidence of damage, and stays until the sweeper takes it.
+    /// Returns whether a lookup may still find an entry. An entry without a legible header is kept: it is
+    /// evidence of damage, and stays until the sweeper deletes it.
     fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
         let id = KeyspaceId::of(key);
         if self.catalog.retired.contains_key(&id) {
@@ -312,7 +313,7 @@ impl Copy<'_> {
         !is_expired
     }
 
-    /// Copies the rows that are of entries which were copied.
+    /// Copies the rows of those entries that were copied.
     fn expiry(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         let (rows, mut copied) = (old.open_table(EXPIRY)?, new.open_table(EXPIRY)?);
         let entries = new.open_table(ENTRIES)?;
@@ -353,7 +354,7 @@ impl Copy<'_> {
         Ok(End::Whole)
     }
 
-    /// What the copy says of itself.
+    /// Sets the catalog of the copy.
     fn finish(&self, catalog: &mut Catalog, options: &OpenOptions) {
         catalog.retired = Retired::default();
         catalog.ranges.clear();
@@ -368,7 +369,7 @@ impl Copy<'_> {
         let mut draft = Draft::of(catalog);
         draft.upgrade(draft.state.clock_watermark, options.identities);
         let changes = draft.into_changes();
-        catalog.accept(changes);
+        catalog.apply(changes);
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::disk::file::open::{OpenOptions, open, open_ours};
+use crate::disk::file::open::open;
 use std::time::Duration;
 
 use super::*;
@@ -6,12 +6,13 @@ use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::KeyspaceDefinition;
 use crate::config::ranges::RANGE_ROWS;
+use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::StoreLimits;
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::metadata::read_catalog;
 use crate::disk::store::redb_store::commit::Batch;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::{Change, Mutation};
 use crate::ops::inspect::Inspector;
 use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
@@ -23,7 +24,7 @@ const PATH: &str = "/cache/shop.larder";
 const NAMES: KeyspaceDefinition<u64, String> =
     KeyspaceDefinition::new("name").ttl(Duration::from_hours(1)).version(1);
 
-/// The file on a simulated disk, as redb takes it.
+/// Opens the file on a simulated disk.
 fn file(disk: &SimulatedVolume) -> crate::sys::volume::file::VolumeFile {
     Volume::open(disk, Path::new(PATH), false).unwrap()
 }
@@ -34,7 +35,6 @@ fn options(volume: Arc<dyn Volume>, path: &Path) -> OpenOptions {
         page_cache: 1 << 20,
         verify_up_to: 0,
         room: StoreLimits::UNBOUNDED,
-        accepted: None,
         counts_blocks: volume.counts_blocks(path),
         charging: None,
         capacity: u64::MAX,
@@ -50,7 +50,7 @@ fn names(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, String>) {
     (cache, names)
 }
 
-/// A disk with a file of 60 names, of which each third was removed.
+/// Makes a disk with a file of 60 names. A third of 90 names was removed again.
 fn shop() -> SimulatedVolume {
     let disk = SimulatedVolume::new();
     let (cache, names) = names(&disk);
@@ -68,9 +68,9 @@ fn now(store: &Store) -> Timestamp {
     store.clock_watermark()
 }
 
-/// Compacts a file to the end: whether the copy took its place.
+/// Compacts a file completely. Returns whether the copy took its place.
 fn compacted(options: &OpenOptions) -> bool {
-    let store = open_ours(options, u64::MAX).unwrap();
+    let store = Store::open(options, u64::MAX).unwrap();
     let copied = write_copy(&store, options, now(&store), &mut || true).unwrap().unwrap();
     store.close().unwrap();
     take_place(options, &copied).unwrap()
@@ -80,18 +80,17 @@ fn compacted(options: &OpenOptions) -> bool {
 const REMOVED: u64 = 40;
 
 fn remove_one(options: &OpenOptions) {
-    let mut store = open_ours(options, u64::MAX).unwrap();
+    let mut store = Store::open(options, u64::MAX).unwrap();
     let id = store.catalog.keyspaces["name"].id;
     let key: Vec<u8> = [&id.to_bytes()[..], &REMOVED.to_be_bytes()].concat();
     let sequence = store.last_sequence() + 1;
-    let deletion =
-        Mutation { key: key.as_slice().into(), sequence, change: Change::Delete, hides_removal: false };
-    let adopted = crate::disk::store::catalog::PendingRegistrations::default();
+    let deletion = EntryChange::deletion(key, sequence);
+    let pending = crate::disk::store::pending_registrations::PendingRegistrations::default();
     let batch = Batch {
-        mutations: &[deletion],
+        changes: &[deletion],
         ranges: &[],
         is_first: true,
-        adopt: &adopted,
+        pending: &pending,
         register: &[],
         sweep: 0,
         now: store.clock_watermark(),
@@ -141,11 +140,11 @@ fn power_lost_at_any_moment_of_a_compaction_leaves_a_whole_file_and_no_litter() 
 fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
     let disk = shop();
     let options = options(Arc::new(disk.clone()), Path::new(PATH));
-    let store = open_ours(&options, u64::MAX).unwrap();
+    let store = Store::open(&options, u64::MAX).unwrap();
     let mut files = disk.files();
     disk.set_capacity(Some(disk.used() + (8 << 10)));
-    let fault = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
-    assert_eq!(fault.kind, crate::disk::store::guard::StoreErrorKind::Full);
+    let error = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
+    assert_eq!(error.kind, crate::disk::store::guard::StoreErrorKind::Full);
     files.sort();
     assert_eq!(disk.files(), files);
     disk.set_capacity(None);
@@ -156,13 +155,13 @@ fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
         names.insert(key, "x".to_owned()).unwrap();
     }
     cache.close().unwrap();
-    let store = open_ours(&options, u64::MAX).unwrap();
+    let store = Store::open(&options, u64::MAX).unwrap();
     assert!(write_copy(&store, &options, now(&store), &mut || false).unwrap().is_none());
     assert_eq!(disk.files(), files);
-    drop(open(&options));
+    drop(open(&options, None));
 }
 
-/// Every table of bytes that a file has, row by row.
+/// Returns the rows of a table as bytes.
 fn rows<K: Key + 'static, V: Value + 'static>(
     db: &redb::Database,
     table: TableDefinition<'_, K, V>,
@@ -234,9 +233,9 @@ fn a_file_with_a_table_that_cannot_be_copied_is_left_as_it_is() {
         txn.commit().unwrap();
         db.close().unwrap();
         let files = disk.files();
-        let store = open_ours(&options, u64::MAX).unwrap();
-        let fault = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
-        assert!(fault.cause.contains("larder.") && fault.cause.contains("version that wrote it"), "{fault}");
+        let store = Store::open(&options, u64::MAX).unwrap();
+        let error = write_copy(&store, &options, now(&store), &mut || true).unwrap_err();
+        assert!(error.cause.contains("larder.") && error.cause.contains("version that wrote it"), "{error}");
         assert_eq!(disk.files(), files);
     }
 }
@@ -257,10 +256,9 @@ fn what_no_lookup_may_find_is_left_out_and_the_counts_agree() {
     }
     cache.close().unwrap();
     let options = options(Arc::new(OsVolume), &path);
-    let mut store = open_ours(&options, u64::MAX).unwrap();
+    let mut store = Store::open(&options, u64::MAX).unwrap();
     let id = store.catalog.keyspaces["name"].id;
-    // A range removal that is still to be made, of the 20 keys that begin the keyspace; and a keyspace that
-    // is retired.
+    // A pending range removal of the first keys of the keyspace, and a retired keyspace.
     let scope = Scope::prefix([&id.to_bytes()[..], &[0; 7]].concat());
     let retired = KeyspaceId::on_disk(store.catalog.state.next_keyspace);
     let txn = store.db.begin_write().unwrap();
@@ -269,12 +267,12 @@ fn what_no_lookup_may_find_is_left_out_and_the_counts_agree() {
     let old = [&retired.to_bytes()[..], b"old"].concat();
     txn.open_table(ENTRIES).unwrap().insert(old.as_slice(), &[0; 60][..]).unwrap();
     txn.commit().unwrap();
-    store.catalog = Store::read_known(&*store.db).unwrap();
+    store.catalog = read_catalog(&*store.db).unwrap();
     let copied = write_copy(&store, &options, Timestamp::from_millis(2_000), &mut || true).unwrap().unwrap();
     store.close().unwrap();
     assert!(take_place(&options, &copied).unwrap());
     assert_eq!(copied.expired, 40);
-    let catalog = Store::read_known(&*{
+    let catalog = read_catalog(&*{
         let db = guarded(|| Ok(builder(1 << 20).create_with_backend(OsVolume.open(&path, false)?)?)).unwrap();
         Guarded::new(db)
     })
@@ -293,7 +291,7 @@ fn power_lost_while_a_file_is_made_anew_for_its_capacity_loses_nothing() {
     let narrow_options =
         OpenOptions { capacity: 1 << 20, ..options(Arc::new(disk.clone()), Path::new(PATH)) };
     let wide_options = OpenOptions { capacity: 64 << 20, ..narrow_options.clone() };
-    let store = open_ours(&narrow_options, u64::MAX).unwrap();
+    let store = Store::open(&narrow_options, u64::MAX).unwrap();
     let first = store.largest_page();
     let store = narrow(store, &narrow_options, Timestamp::ZERO).unwrap();
     let small = store.largest_page();

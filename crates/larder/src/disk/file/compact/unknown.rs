@@ -1,12 +1,12 @@
-//! Tables of a later version, which a copy takes along as they are.
+//! Copies tables of a later version as they are.
 
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
 
-use super::{Copy, End};
+use super::{End, FileCopy};
 
-impl Copy<'_> {
-    /// Copies a table of a later version. redb gives rows to whoever knows their types alone, so the types
-    /// that a table of larder's may have are tried.
+impl FileCopy<'_> {
+    /// Copies a table of a later version. redb returns rows only to a caller that knows their types. So all
+    /// types that a larder table may have are tried.
     pub(super) fn unknown(
         &mut self,
         old: &ReadTransaction,

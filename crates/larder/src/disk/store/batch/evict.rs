@@ -1,59 +1,59 @@
-//! Eviction from disk: which entries a transaction deletes so that the others have room.
+//! Eviction from disk: which entries a transaction deletes to make room for others.
 //!
-//! A hand moves over the entries in the order in which they were written, and takes what was not used since
-//! it last passed ([`Uses`](crate::disk::store::uses)). It writes nothing: an entry that it passes over stays where
-//! it is.
+//! This is a clock algorithm. A hand moves over the entries in the order in which they were written, and
+//! deletes those that were not used since it last passed ([`Uses`](crate::disk::store::uses)). The hand
+//! writes nothing: an entry that it spares stays where it is.
 //!
-//! - The order is that of the expiry rows. Within a class of lifetimes they stand as they were written,
-//!   nearly; the hand has a place in each class, and of the rows that are next in their classes it takes the
-//!   one that was written first. When that was is told by the row's time less the lifetime of an entry of its
-//!   class that was looked at a few rows before, since the entry itself may be on a page that is not in
-//!   memory.
-//! - A *turn* covers what was written before it began. Then the hand goes back to the first rows. So nothing
-//!   is taken while an older entry has not been looked at, however few are unused.
-//! - What memory holds is passed over, too: it is used without the disk being told. After [`MAX_LOOKS`]
-//!   rows, or a whole turn, nothing is passed over any more, so that a memory tier which holds nearly
-//!   everything does not make each eviction a walk over the whole table. What the batch is about to write is
-//!   passed over always.
-//! - Rows without a class are older than any other, and go first.
+//! - The hand follows the expiry rows. Within a class of lifetimes they stand nearly in the order in which
+//!   they were written. The hand has a position in each class. Of the next rows of all classes it takes the
+//!   one that was written first. The time of writing is computed: the row's time less the lifetime of an
+//!   entry of the same class that was read a few rows before. The entry of the row itself may be on a page
+//!   that is not in memory.
+//! - A *turn* covers the entries that were written before the turn began. Then the hand returns to the first
+//!   rows. So no entry is deleted before all older ones were examined, however few of them are unused.
+//! - Entries that memory holds are spared too, because memory serves them without telling the disk. After
+//!   [`MAX_LOOKS`] rows, or a whole turn, nothing is spared any more. Otherwise a memory tier that holds
+//!   nearly everything would make each eviction scan the whole table. Entries that the batch is about to
+//!   write are always spared.
+//! - Rows without a class are older than all others, and go first.
 //!
-//! Where the hand stands is lost with the process. It begins at the first rows again, which costs nothing but
-//! a second look at what it had passed.
+//! The position of the hand is lost with the process. It then starts at the first rows again, which only
+//! costs a second look at the rows that it had passed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use redb::{ReadableTable, StorageError};
 
-use super::Entries;
+use super::entries::Entries;
 use crate::disk::store::expiry;
 use crate::disk::store::expiry::UNCLASSED;
 use crate::format::record;
 use crate::units::Timestamp;
 
-/// Rows of a class looked at together.
+/// Number of rows of a class that are read together.
 const ROWS: usize = 32;
-/// Rows that one eviction may pass over.
+/// Maximum number of rows that one eviction may spare.
 const MAX_LOOKS: usize = 4096;
-/// Turns that an eviction may begin. In the first, which is whole, it may pass over everything; so in the
-/// second it passes over nothing but what is about to be written.
+/// Maximum number of turns that an eviction may begin. In the first whole turn it may have spared everything.
+/// In the second it spares only what is about to be written.
 const MAX_TURNS: usize = 2;
 
-/// What is to be known of a key before it is evicted.
+/// A question about a key before it is evicted.
 type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
 
-/// Which entries the hand passes over.
+/// Which entries the hand spares.
 #[derive(Clone, Copy)]
 pub(crate) struct Spared<'a> {
-    /// Whether memory holds it.
+    /// Returns whether memory holds the entry.
     pub(crate) is_resident: IsKey<'a>,
-    /// Whether it was read from disk since this was last asked.
+    /// Returns whether the entry was read from disk since the last call, and forgets it.
     pub(crate) take_use: IsKey<'a>,
-    /// Whether the batch is about to write it.
+    /// Returns whether the batch is about to write the entry.
     pub(crate) is_written: IsKey<'a>,
 }
 
-/// Where evictions stand.
+/// The position of the hand.
 #[derive(Debug, Default)]
 pub(crate) struct Hand {
     /// The last row that was passed, by class.
@@ -62,38 +62,38 @@ pub(crate) struct Hand {
     turned_at: Option<Timestamp>,
 }
 
-/// The rows of a class that are next.
+/// The next rows of a class.
 struct Head {
     class: u8,
     rows: VecDeque<Vec<u8>>,
-    /// How long the entries of the class live, in ms.
+    /// Lifetime of the entries of the class, in ms.
     lifetime: u64,
 }
 
 impl Head {
-    /// When the entry of the next row was written, as far as can be told: not after now.
+    /// Returns approximately when the entry of the next row was written, at most `now`.
     fn written_at(&self, now: Timestamp) -> Option<u64> {
         let (at, _) = expiry::split(self.rows.front()?)?;
         Some(at.as_millis().saturating_sub(self.lifetime).min(now.as_millis()))
     }
 }
 
-/// What an eviction did.
+/// What an eviction deleted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Evicted {
     pub(crate) entries: u64,
-    /// What these were charged for.
+    /// Number of bytes that the deleted entries were charged for.
     pub(crate) bytes: u64,
-    /// Whether it ended because one transaction may evict no more.
+    /// Whether the eviction ended at the maximum of one transaction.
     pub(crate) has_more: bool,
 }
 
 impl Entries<'_> {
-    /// Deletes up to `most` entries, until `bytes` are freed.
+    /// Deletes up to `max_entries` entries, until `bytes` are freed.
     pub(crate) fn evict(
         &mut self,
         bytes: u64,
-        most: usize,
+        max_entries: usize,
         spared: Spared<'_>,
         hand: &mut Hand,
     ) -> Result<Evicted, StorageError> {
@@ -103,7 +103,7 @@ impl Entries<'_> {
         let (mut looks, mut turns) = (0, 0);
         let mut heads = self.heads(hand)?;
         while self.freed() < goal {
-            if evicted.entries >= most as u64 {
+            if evicted.entries >= max_entries as u64 {
                 evicted.has_more = true;
                 break;
             }
@@ -139,7 +139,7 @@ impl Entries<'_> {
         Ok(evicted)
     }
 
-    /// The rows that are next, of every class.
+    /// Returns the next rows of every class.
     fn heads(&self, hand: &Hand) -> Result<Vec<Head>, StorageError> {
         let mut heads = Vec::new();
         for (class, _) in expiry::heads(&self.expiry)? {
@@ -150,7 +150,7 @@ impl Entries<'_> {
         Ok(heads)
     }
 
-    /// Reads the next rows of a class, after one that was passed.
+    /// Reads the next rows of a class, after the row that was passed last.
     fn fill(&self, head: &mut Head, passed: Option<&[u8]>) -> Result<(), StorageError> {
         let (start, end) = ([head.class], expiry::end_of_class(head.class));
         let from = passed.map_or(Bound::Included(start.as_slice()), Bound::Excluded);

@@ -1,7 +1,10 @@
-//! Drafts against a model that copies everything, visits every row, and keeps no sum.
+//! Compares drafts with a model that copies everything, visits every row, and keeps no sums.
 
-use crate::disk::store::catalog::{Catalog, Registration};
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::identity::Identities;
+use crate::disk::store::keyspace_rows::UsageDeltas;
+use crate::disk::store::pending_registrations::PendingRegistrations;
+use crate::disk::store::registration::Registration;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -9,14 +12,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::format::codec::format::Format;
 
-/// What is done in a transaction.
+/// A step of a transaction.
 #[derive(Debug, Clone)]
 enum Step {
     /// Opens the keyspace of this name in this version.
     Register(u8, u32, Option<&'static str>),
-    /// Takes over keyspaces of this name that were opened meanwhile: in these versions, one after another.
-    Adopt(u8, Vec<u32>),
-    /// Counts entries and bytes of a number: one that is known, one that is retired, or one that nobody has.
+    /// Merges keyspaces of this name that were opened meanwhile, in these versions one after another.
+    Merge(u8, Vec<u32>),
+    /// Counts entries and bytes of a number: a known one, a retired one, or one that no keyspace has.
     Count(u32, i64, i64),
     /// Deletes the last entries of a retired keyspace.
     Swept(usize),
@@ -27,7 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0_u8..6, 0_u32..3, schema).prop_map(|(name, version, schema)| Step::Register(name, version, schema)),
         (0_u8..6, prop::collection::vec(0_u32..3, 1..3))
-            .prop_map(|(name, versions)| Step::Adopt(name, versions)),
+            .prop_map(|(name, versions)| Step::Merge(name, versions)),
         (1_u32..12, -3_i64..9, -300_i64..900)
             .prop_map(|(id, entries, bytes)| Step::Count(id, entries, bytes)),
         (0_usize..3).prop_map(Step::Swept),
@@ -83,14 +86,14 @@ impl Model {
         Some(old.id)
     }
 
-    fn adopt(&mut self, adopted: &PendingRegistrations) {
-        for (wanted, id, at) in adopted.keyspaces.values() {
+    fn merge_pending(&mut self, pending: &PendingRegistrations) {
+        for (wanted, id, at) in pending.keyspaces.values() {
             if self.rows.get(&wanted.name).is_none_or(|row| row.id != *id) {
                 self.replace(wanted, *id, *at);
             }
             self.next = self.next.max(id.number() + 1);
         }
-        for id in &adopted.retired {
+        for id in &pending.retired {
             if self.rows.values().all(|row| row.id != *id) {
                 self.retired.entry(*id).or_insert(0);
                 self.next = self.next.max(id.number() + 1);
@@ -122,26 +125,26 @@ impl Model {
     }
 }
 
-/// Makes a step in both, which must say the same of it.
+/// Performs a step in both, and checks that they return the same.
 fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
     match step {
         Step::Register(name, version, schema) => {
             let wanted = wanted(*name, *version, *schema);
             assert_eq!(draft.register(&wanted, now), model.register(&wanted, now));
         }
-        Step::Adopt(name, versions) => {
+        Step::Merge(name, versions) => {
             let mut catalog = Catalog::default();
             catalog.state.next_keyspace = draft.state.next_keyspace;
-            let mut adopted = PendingRegistrations::default();
+            let mut pending = PendingRegistrations::default();
             for version in versions {
-                adopted.register(&mut catalog, &wanted(*name, *version, None), now);
+                pending.register(&mut catalog, &wanted(*name, *version, None), now);
             }
-            draft.adopt(&adopted);
-            model.adopt(&adopted);
+            draft.merge_pending(&pending);
+            model.merge_pending(&pending);
         }
         Step::Count(number, entries, bytes) => {
             let id = KeyspaceId::on_disk(*number);
-            draft.apply(&Deltas::from([(id, (*entries, *bytes))]));
+            draft.apply(&UsageDeltas::from([(id, (*entries, *bytes))]));
             model.count(id, *entries, *bytes);
         }
         Step::Swept(at) => {
@@ -160,7 +163,7 @@ fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
 proptest! {
     #[test]
     fn a_draft_changes_what_copying_everything_would(
-        // The steps of each, and whether it succeeds.
+        // The steps of each transaction, and whether it succeeds.
         transactions in prop::collection::vec((prop::collection::vec(step(), 0..5), any::<bool>()), 1..12),
     ) {
         let mut catalog = Catalog::fresh(Timestamp::ZERO, Identities::default());
@@ -175,7 +178,7 @@ proptest! {
             prop_assert!(!draft.is_unchanged() || changed == model, "a change would not be committed");
             if *succeeds {
                 let changes = draft.into_changes();
-                catalog.accept(changes);
+                catalog.apply(changes);
                 model = changed;
             } else {
                 prop_assert_eq!(&catalog, &before);
@@ -193,11 +196,11 @@ fn a_draft_holds_only_what_differs() {
         draft.register(&wanted(name, 0, None), Timestamp::ZERO);
     }
     let changes = draft.into_changes();
-    assert_eq!(catalog.accept(changes).len(), 100);
+    assert_eq!(catalog.apply(changes).len(), 100);
     let mut draft = Draft::of(&catalog);
     let (id, _) = draft.register(&wanted(7, 0, None), Timestamp::ZERO);
     assert!(draft.is_unchanged(), "it was there");
-    draft.apply(&Deltas::from([(id, (1, 100))]));
+    draft.apply(&UsageDeltas::from([(id, (1, 100))]));
     draft.register(&wanted(8, 1, None), Timestamp::ZERO);
     let rows: Vec<&str> = draft.changed_rows().keys().map(String::as_str).collect();
     assert_eq!((rows, draft.retired.changed_rows().len()), (vec!["name 7", "name 8"], 1));
@@ -218,7 +221,7 @@ fn the_sums_of_a_damaged_file_do_not_overflow() {
         retired_versions: Vec::new(),
         unknown: Vec::new(),
     };
-    // Two of one number, as well.
+    // Two keyspaces have the same number.
     for (name, number) in [("one", 1), ("two", 2), ("three", 2)] {
         catalog.keyspaces.put(name.to_owned(), row(number));
     }
@@ -226,10 +229,10 @@ fn the_sums_of_a_damaged_file_do_not_overflow() {
     assert_eq!((catalog.entries(), catalog.live_bytes()), (u64::MAX, u64::MAX));
     let mut draft = Draft::of(&catalog);
     for number in 1..=3 {
-        draft.apply(&Deltas::from([(KeyspaceId::on_disk(number), (-1, i64::MIN))]));
+        draft.apply(&UsageDeltas::from([(KeyspaceId::on_disk(number), (-1, i64::MIN))]));
     }
     let changes = draft.into_changes();
-    catalog.accept(changes);
+    catalog.apply(changes);
     for name in ["one", "two", "three"] {
         catalog.keyspaces.put(name.to_owned(), KeyspaceRow { entries: 1, bytes: 2, ..row(4) });
     }

@@ -1,80 +1,87 @@
-//! One transaction: what it is asked, what it does, and what it says of that.
+//! One transaction: its input, its steps, and its outcome.
 
 use std::collections::HashSet;
 
 use redb::WriteTransaction;
 
-use super::metadata::write_draft;
-use super::{EVICT_AHEAD, Store, StoreLimits};
-use crate::disk::store::batch::Entries;
+use super::Store;
+use crate::disk::store::batch::entries::Entries;
 use crate::disk::store::batch::evict::{Hand, Spared};
-use crate::disk::store::batch::range::{PartLimits, RangeRemoval};
-use crate::disk::store::catalog::{PendingRegistrations, Registration};
+use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::disk::store::batch::remove_range::PartLimits;
 use crate::disk::store::draft::Draft;
+use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::guard::{StoreError, guarded};
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::metadata::write_draft;
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::range_removals::Cursor;
-use crate::disk::store::tables::{LIFETIME_ROW, META, lifetime_to_bytes};
+use crate::disk::store::registration::Registration;
+use crate::disk::store::tables::{CUMULATIVE_ROW, META, cumulative_to_bytes};
 use crate::format::keyspace_id::KeyspaceId;
-use crate::memory::slot::Mutation;
 use crate::units::Timestamp;
 
-/// What one transaction is to do.
+/// The input of one transaction.
 pub(crate) struct Batch<'a> {
-    pub(crate) mutations: &'a [Mutation],
-    /// Every range removal of the step: a mutation that one of them covers is a deletion, in whichever batch
-    /// it comes.
+    pub(crate) changes: &'a [EntryChange<'a>],
+    /// Every range removal of the step. A change that one of them covers is a deletion, in whichever batch of
+    /// the step it comes.
     pub(crate) ranges: &'a [RangeRemoval],
-    /// Whether this batch, the first of the step, deletes the ranges.
+    /// Whether this batch is the first of the step. The first batch performs the range removals.
     pub(crate) is_first: bool,
-    /// What was opened while the file was out of service, under the numbers that its handles have.
-    pub(crate) adopt: &'a PendingRegistrations,
+    /// Keyspaces that are not in the file yet, under the numbers that their handles have.
+    pub(crate) pending: &'a PendingRegistrations,
     pub(crate) register: &'a [Registration],
-    /// How many due entries to delete at most.
+    /// Maximum number of due entries to delete.
     pub(crate) sweep: usize,
     pub(crate) now: Timestamp,
     pub(crate) sequence: u64,
     pub(crate) closing: bool,
-    /// Whether memory holds a copy of the entry: evicted from disk last.
+    /// Returns whether memory holds a copy of the entry. Such entries are evicted from disk last.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
-    /// Whether the entry was read from disk since this was last asked: not evicted this time.
+    /// Returns whether the entry was read from disk since the last call. Such an entry is not evicted this
+    /// time.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
-    /// Whether to make a part of the earliest pending range removal, and whether that has taken long enough.
+    /// Whether to delete a part of the earliest pending range removal. The function returns whether the part
+    /// has taken long enough.
     pub(crate) part: Option<&'a dyn Fn() -> bool>,
-    /// Rows that a range removal may look at in this transaction: a larger one gets a row of its own. As many
-    /// may a part look at.
+    /// Maximum number of rows that a range removal may examine in this transaction, and that a part may
+    /// examine. A larger removal gets a row of its own.
     pub(crate) range_rows: usize,
 }
 
-/// What a transaction did.
+/// The outcome of a transaction.
 #[derive(Debug, Default)]
 pub(crate) struct CommitOutcome {
     /// Whether there was anything to commit.
     pub(crate) is_committed: bool,
-    /// Live entries removed, for each range removal.
+    /// Number of live entries that each range removal has removed.
     pub(crate) removed: Vec<u64>,
     pub(crate) registered: Vec<KeyspaceId>,
-    /// Keyspaces that this batch retired.
+    /// Keyspaces that this batch has retired.
     pub(crate) retired: Vec<KeyspaceId>,
     pub(crate) swept: u64,
     pub(crate) more_to_sweep: bool,
     pub(crate) evicted: u64,
-    /// Whether more is to be evicted than one transaction may. No value of the batch was written then; what
-    /// one of them hides a removal of was deleted.
+    /// Whether more entries must be evicted than one transaction may evict. Then no value of the batch was
+    /// written. An entry whose change hides a removal was deleted.
     pub(crate) needs_room: bool,
-    /// Of each keyspace that lost any: entries deleted for room, and for age.
+    /// For each keyspace that lost entries: how many were deleted for room, and for age.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
-/// Parts of pending range removals that one transaction makes before it evicts.
+/// An eviction goes this fraction below the limit, so that not every batch has to evict.
+pub(super) const EVICT_AHEAD: u64 = 256;
+/// Maximum number of parts of pending range removals that one transaction performs before it evicts.
 const MAX_PARTS: usize = 8;
 
 impl Store {
-    /// Commits a batch: all of it, durably, or nothing.
+    /// Commits a batch durably: all of it or nothing.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<CommitOutcome, StoreError> {
         let mut catalog = Draft::of(&self.catalog);
         let mut outcome = CommitOutcome::default();
-        catalog.adopt(batch.adopt);
+        catalog.merge_pending(batch.pending);
         for wanted in batch.register {
             let (id, retired) = catalog.register(wanted, batch.now);
             outcome.registered.push(id);
@@ -90,20 +97,20 @@ impl Store {
         let mut cursor = self.cursor.clone();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
-            // Reopening after a crash then takes milliseconds, whatever the size of the file.
+            // With this, opening the file after a crash takes milliseconds, whatever its size.
             txn.set_quick_repair(true);
             change_entries(&txn, batch, &mut catalog, &mut outcome, (room, hand, &mut cursor))?;
             catalog.state.sequence = catalog.state.sequence.max(batch.sequence);
             catalog.state.clock_watermark = catalog.state.clock_watermark.max(batch.now);
             catalog.state.closed_cleanly = batch.closing && !outcome.needs_room;
             write_draft(&txn, &catalog)?;
-            if let Some(lifetime) = &self.lifetime {
-                txn.open_table(META)?.insert(LIFETIME_ROW, lifetime_to_bytes(lifetime).as_slice())?;
+            if let Some(cumulative) = &self.cumulative {
+                txn.open_table(META)?.insert(CUMULATIVE_ROW, cumulative_to_bytes(cumulative).as_slice())?;
             }
             Ok(txn.commit()?)
         })?;
         let changes = catalog.into_changes();
-        self.accept(changes);
+        self.apply(changes);
         (self.cursor, self.next_expiry) = (cursor, outcome.next_expiry);
         Ok(outcome)
     }
@@ -114,7 +121,7 @@ impl Store {
             self.next_expiry.is_some_and(|next| next <= batch.now) || !self.catalog.retired.is_empty();
         let is_over = self.catalog.live_bytes() > self.pressure.limit();
         let has_part = batch.part.is_some() && !self.catalog.ranges.is_empty();
-        batch.mutations.is_empty()
+        batch.changes.is_empty()
             && !has_ranges
             && !has_part
             && (batch.sweep == 0 || !is_due)
@@ -123,11 +130,11 @@ impl Store {
     }
 }
 
-/// In this order, so that what a batch writes has its room before it is written:
+/// Changes the entries, in this order, so that there is room for each value before it is written:
 ///
-/// 1. What is removed goes: by range removals, for age, and by mutations that delete.
-/// 2. Entries are evicted until the values of the batch have room, but no more than one transaction may.
-/// 3. The values are written; unless (2) has not made room enough.
+/// 1. Entries are deleted: by range removals, for age, and by changes that delete.
+/// 2. Entries are evicted until the values of the batch have room, up to the maximum of one transaction.
+/// 3. The values are written, unless (2) has not made enough room.
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,
@@ -141,27 +148,27 @@ fn change_entries(
         cursor.advance(&mut entries, catalog, &PartLimits { rows: batch.range_rows, is_over })?;
     }
     for removal in batch.ranges.iter().filter(|_| batch.is_first) {
-        let made = entries.remove_range(removal, &catalog.retired, &catalog.ranges, batch.range_rows)?;
-        if made.is_none() {
+        let removed = entries.remove_range(removal, &catalog.retired, &catalog.ranges, batch.range_rows)?;
+        if removed.is_none() {
             catalog.add_range(&removal.range);
         }
-        outcome.removed.push(made.unwrap_or_else(|| removal.total(removal.on_disk)));
+        outcome.removed.push(removed.unwrap_or_else(|| removal.total(removal.on_disk)));
     }
     sweep(&mut entries, batch, catalog, outcome)?;
-    let (values, deletions): (Vec<&Mutation>, Vec<&Mutation>) =
-        batch.mutations.iter().partition(|mutation| entries.is_value(mutation, batch.ranges));
-    for mutation in deletions {
-        entries.remove(&mutation.key)?;
+    let (values, deletions): (Vec<&EntryChange<'_>>, Vec<&EntryChange<'_>>) =
+        batch.changes.iter().partition(|change| entries.is_value(change, batch.ranges));
+    for change in deletions {
+        entries.remove(&change.key)?;
     }
     catalog.apply(&std::mem::take(&mut entries.deltas));
     // 2.
     make_room(&mut entries, batch, &values, catalog, outcome, (room, hand, cursor))?;
     // 3.
-    for mutation in values {
+    for change in values {
         if !outcome.needs_room {
-            entries.write(mutation)?;
-        } else if mutation.hides_removal {
-            entries.remove(&mutation.key)?;
+            entries.write(change)?;
+        } else if change.hides_removal {
+            entries.remove(&change.key)?;
         }
     }
     catalog.apply(&std::mem::take(&mut entries.deltas));
@@ -194,31 +201,32 @@ fn sweep(
         if deleted < asked {
             catalog.retired.remove(id);
         }
-        // One without entries counts too: there may be many.
+        // A keyspace without entries counts too, because there may be many.
         rows += deleted.max(1);
     }
     outcome.more_to_sweep = rows == batch.sweep;
     Ok(())
 }
 
-/// Deletes entries for the room that the values of a batch need. What the batch writes is no victim: it is
-/// not written yet, and what stands under its keys is about to be replaced.
+/// Evicts entries until the values of a batch have room. The keys of the batch are spared: their entries are
+/// about to be replaced.
 fn make_room(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
-    values: &[&Mutation],
+    values: &[&EntryChange<'_>],
     catalog: &mut Draft<'_>,
     outcome: &mut CommitOutcome,
     (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
-    // Most batches fit whatever their values replace. To look these up takes as long as to write them.
-    let most: u64 = values.iter().map(|mutation| entries.charge_of(mutation)).sum();
-    if live.saturating_add(most) <= room.live_limit {
+    // Most batches fit even if they replace nothing. Looking up what they replace takes as long as writing
+    // them.
+    let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
+    if live.saturating_add(charged) <= room.live_limit {
         return Ok(());
     }
-    // Entries that pending range removals cover are nobody's, so they give up their room first: a bounded
-    // number of parts.
+    // Entries that pending range removals cover are dead, so they make room first, in a bounded number of
+    // parts.
     for _ in 0..MAX_PARTS {
         if catalog.ranges.is_empty()
             || catalog.live_bytes().saturating_add_signed(entries.growth(values)?) <= room.live_limit
@@ -233,10 +241,10 @@ fn make_room(
         return Ok(());
     }
     let bytes = needed - room.live_limit + room.live_limit / EVICT_AHEAD;
-    let written: HashSet<&[u8]> = values.iter().map(|mutation| &*mutation.key).collect();
+    let written: HashSet<&[u8]> = values.iter().map(|change| &*change.key).collect();
     let is_written = |key: &[u8]| written.contains(key);
     let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };
-    let evicted = entries.evict(bytes, room.most_evictions, spared, hand)?;
+    let evicted = entries.evict(bytes, room.max_evictions, spared, hand)?;
     outcome.evicted = evicted.entries;
     outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     catalog.apply(&std::mem::take(&mut entries.deltas));

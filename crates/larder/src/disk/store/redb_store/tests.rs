@@ -1,35 +1,34 @@
 mod ranges;
 mod room;
 
-use super::StoreLimits;
 use super::commit::{Batch, CommitOutcome};
-use crate::disk::store::catalog::{Catalog, PendingRegistrations, Registration};
+use crate::disk::store::catalog::Catalog;
 use crate::disk::store::identity::Identities;
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::pending_registrations::PendingRegistrations;
+use crate::disk::store::registration::Registration;
 use redb::backends::InMemoryBackend;
 use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::*;
 use crate::config::ranges::RANGE_ROWS;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::disk::store::file_format::FORMAT;
 use crate::disk::store::guard::StoreErrorKind;
 use crate::disk::store::tables::{ENTRIES, EXPIRY};
 use crate::format::codec::format::Format;
 use crate::format::key::scope::Scope;
 use crate::format::record;
-use crate::memory::buffer::WriteBuffer;
-use crate::memory::entry::Unsaved;
-use crate::memory::slot::{Change, Mutation, Range};
-use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
 
-static NOTHING_ADOPTED: std::sync::LazyLock<PendingRegistrations> =
+static NOTHING_PENDING: std::sync::LazyLock<PendingRegistrations> =
     std::sync::LazyLock::new(PendingRegistrations::default);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(50_000);
 
 fn store(live_limit: u64) -> Store {
-    store_with(StoreLimits { live_limit, most_evictions: usize::MAX })
+    store_with(StoreLimits { live_limit, max_evictions: usize::MAX })
 }
 
 fn store_with(room: StoreLimits) -> Store {
@@ -38,12 +37,12 @@ fn store_with(room: StoreLimits) -> Store {
     Store::new(db, room, Identities::default()).unwrap()
 }
 
-fn batch<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
+fn batch<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batch<'a> {
     Batch {
-        mutations,
+        changes,
         ranges,
         is_first: true,
-        adopt: &NOTHING_ADOPTED,
+        pending: &NOTHING_PENDING,
         register: &[],
         sweep: 0,
         now: NOW,
@@ -60,7 +59,7 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
     [&id.to_bytes()[..], name.as_bytes()].concat().into()
 }
 
-/// The header of a record that was written now and expires then.
+/// Returns the header of a record that was written at `NOW`.
 fn planted(delete_after: Timestamp) -> record::Header {
     record::Header {
         format: record::FORMAT,
@@ -73,26 +72,34 @@ fn planted(delete_after: Timestamp) -> record::Header {
     }
 }
 
-fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> Mutation {
+fn put(key: &[u8], sequence: u64, expires_at: Timestamp) -> EntryChange<'static> {
     put_long(key, sequence, expires_at, 100)
 }
 
-fn put_at(key: &[u8], sequence: u64, written_at: Timestamp, expires_at: Timestamp) -> Mutation {
-    let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
-    let unsaved = Arc::new(Unsaved::uncompressed(vec![7; 100], 0, written_at, room));
-    let change = Change::Put { unsaved, expires_at, weight: Weight::of(1) };
-    Mutation { key: key.into(), sequence, change, hides_removal: false }
+fn put_at(key: &[u8], sequence: u64, written_at: Timestamp, expires_at: Timestamp) -> EntryChange<'static> {
+    change(key, sequence, vec![7; 100], (written_at, expires_at))
 }
 
-fn put_long(key: &[u8], sequence: u64, expires_at: Timestamp, len: usize) -> Mutation {
-    let room = WriteBuffer::new(1).reserve(1, || ()).unwrap();
-    let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, NOW, room));
-    Mutation {
-        key: key.into(),
-        sequence,
-        change: Change::Put { unsaved, expires_at, weight: Weight::of(1) },
-        hides_removal: false,
-    }
+fn put_long(key: &[u8], sequence: u64, expires_at: Timestamp, len: usize) -> EntryChange<'static> {
+    change(key, sequence, vec![7; len], (NOW, expires_at))
+}
+
+fn change(
+    key: &[u8],
+    sequence: u64,
+    payload: Vec<u8>,
+    (written_at, expires_at): (Timestamp, Timestamp),
+) -> EntryChange<'static> {
+    let value = NewValue {
+        payload: payload.into(),
+        compression: record::Compression::None,
+        extension: record::Extension::default(),
+        version: 0,
+        written_at,
+        expires_at,
+        fits_file: true,
+    };
+    EntryChange { key: key.to_vec().into(), sequence, value: Some(value), hides_removal: false }
 }
 
 fn registered(store: &mut Store, version: u32) -> CommitOutcome {
@@ -111,7 +118,7 @@ fn wanted(version: u32) -> Registration {
     }
 }
 
-/// Every count that is kept, against the tables.
+/// Compares all counts with the tables.
 fn validate(store: &Store) {
     let txn = store.db.begin_read().unwrap();
     let entries = txn.open_table(ENTRIES).unwrap();
@@ -139,7 +146,7 @@ fn validate(store: &Store) {
     for (id, bytes) in store.catalog.retired.iter() {
         assert_eq!(*bytes, charged(*id).iter().sum::<u64>());
     }
-    assert_eq!(Store::read_known(&*store.db).unwrap(), store.catalog, "what is kept is what the file says");
+    assert_eq!(read_catalog(&*store.db).unwrap(), store.catalog, "what is kept is what the file says");
 }
 
 #[test]
@@ -147,10 +154,10 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
     let (old, new) = (put(&key(id, "old"), 3, LATER), put(&key(id, "new"), 6, LATER));
-    // Committed before the range removal, though numbered after it: its shard had been purged, another had
-    // not.
+    // The writes are committed before the range removal, though one has a higher number: its shard had been
+    // purged, another had not.
     store.commit(&batch(&[old, new], &[])).unwrap();
-    let range = Range { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
+    let range = RangeTombstone { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 };
     let late = [put(&key(id, "drained late"), 4, LATER), put(&key(id, "newest"), 7, LATER)];
     let outcome = store.commit(&batch(&late, &[removal])).unwrap();
@@ -171,8 +178,7 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
         store.commit(&batch(&[put(&key(id, &name), sequence, expires_at)], &[])).unwrap();
         validate(&store);
     }
-    let removed =
-        Mutation { key: (&*key(id, "3")).into(), sequence: 20, change: Change::Delete, hides_removal: false };
+    let removed = EntryChange::deletion(key(id, "3").to_vec(), 20);
     store.commit(&batch(&[removed], &[])).unwrap();
     assert_eq!(store.catalog.entries(), 6);
     let due = Timestamp::from_millis(17_000);
@@ -185,8 +191,8 @@ fn overwriting_removing_and_sweeping_keep_every_count() {
     validate(&store);
 }
 
-/// Both the sweep and the eviction go by the rows of the expiry table, which damage may leave without an
-/// entry of their own.
+/// Both the sweep and the eviction follow the rows of the expiry table. Damage may leave such a row without
+/// an entry.
 #[test]
 fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
     let soon = Timestamp::from_millis(5_000);
@@ -199,12 +205,12 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         txn.open_table(EXPIRY).unwrap().insert(expiry::row(&planted(soon), &kept).as_slice(), ()).unwrap();
         txn.commit().unwrap();
         if is_swept {
-            // With a change, since the store knows of nothing that is due.
+            // The store does not know that anything is due, so the batch needs a change.
             let other = [put(&key(id, "other"), 2, LATER)];
             store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap();
         } else {
-            // More than there is room for, and all of it expires before what is kept. One by one: a commit
-            // spares what it writes.
+            // More than there is room for, and all of it expires before the kept entry. One commit for each,
+            // because a commit spares what it writes.
             let evicted = (2..22).map(|number| {
                 let expires_at = Timestamp::from_millis(6_000 + number);
                 let more = [put(&key(id, &format!("{number:02}")), number, expires_at)];

@@ -1,4 +1,4 @@
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::engine::writer::command::{Acknowledge, Command};
 use crate::engine::writer::{Limits, Writer};
 use std::collections::HashMap;
@@ -9,19 +9,20 @@ use super::*;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::{CacheFile, FIRST_GENERATION};
-use crate::disk::file::files::OwnerLock;
-use crate::disk::file::open::{OpenOptions, OpenedFile, open};
-use crate::disk::store::catalog::Registration;
+use crate::disk::file::lock::OwnerLock;
+use crate::disk::file::open::{OpenedFile, open};
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::StoreLimits;
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::registration::Registration;
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
+use crate::format::stored_key::StoredKey;
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Unsaved};
-use crate::memory::stored_key::StoredKey;
 use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
 use crate::sys::clock::cache_time::CacheTime;
@@ -66,13 +67,12 @@ impl Machine {
             path: path.clone(),
             page_cache: 1 << 20,
             verify_up_to: 0,
-            room: StoreLimits { live_limit: LIVE_LIMIT, most_evictions: MAX_EVICTIONS },
+            room: StoreLimits { live_limit: LIVE_LIMIT, max_evictions: MAX_EVICTIONS },
             capacity: u64::MAX,
             now: Timestamp::from_millis(1_000),
             identities: Identities::new(Some(1)),
-            accepted: None,
         };
-        let OpenedFile { mut store, .. } = open(&options).unwrap();
+        let OpenedFile { mut store, .. } = open(&options, None).unwrap();
         let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
         let file =
             CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();

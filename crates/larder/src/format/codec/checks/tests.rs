@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::format::codec::encode;
 
-/// What a keyspace in a release build makes of a value: stored and read again, or refused.
+/// Stores a value as a keyspace in a release build does, and reads it again, unless it is refused.
 fn round_trip<V>(checks: &ValueChecks, format: Format, value: &V) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -29,7 +29,7 @@ where
     checks.read(format, record::Compression::None, &extension, &encoded.payload).map(|(value, _)| value)
 }
 
-/// A value of one type, read as one of another.
+/// Writes a value of one type, and reads it as a value of another.
 fn reread<W, R>(written: &W) -> Result<R, CodecError>
 where
     W: Serialize + 'static,
@@ -77,7 +77,7 @@ enum Untagged {
 
 #[test]
 fn a_value_that_comes_back_as_another_is_refused() {
-    // The bytes are the same, and the value is not.
+    // The bytes are equal, and the values are not.
     assert!(refusal(Format::MessagePack, &Untagged::Large(5)).contains("another value"));
     assert_eq!(
         round_trip(&ValueChecks::new(false), Format::MessagePack, &Untagged::Small(5)),
@@ -100,7 +100,7 @@ fn a_rare_variant_is_tried_when_it_first_comes() {
     assert_eq!(checks.trials.load(Ordering::Relaxed), FIRST_VALUES);
     let rare = Event::Rare { json: serde_json::json!(null) };
     assert!(round_trip(&checks, Format::Bincode, &rare).is_err());
-    // Names that serde does not call with: the kind is new at its place.
+    // serde does not tell these names to the serializer. The kind is new at its place.
     let checks = ValueChecks::new(false);
     for number in 0..100 {
         round_trip(&checks, Format::MessagePack, &vec![Untagged::Small(number)]).unwrap();
@@ -206,7 +206,7 @@ fn variants_are_told_by_name_and_index() {
     let old = vec![Old::First(1), Old::Second(2)];
     assert!(reread::<_, Vec<Inserted>>(&old).is_err());
     assert_eq!(reread::<_, Vec<Aliased>>(&old), Ok(vec![Aliased::First(1), Aliased::Second(2)]));
-    // Serde counts skipped variants when it writes, and not when it reads: `First` would come back as
+    // serde counts skipped variants when it writes, and not when it reads. `First` would come back as
     // `Second`.
     assert!(!refusal(Format::Bincode, &Skips::First(1)).is_empty());
     assert!(reread::<_, Skips>(&Skips::First(1)).is_err());
@@ -233,7 +233,7 @@ fn a_record_without_a_fingerprint_is_believed_if_it_is_written_as_it_was_read() 
         let extension = Extension::default();
         ValueChecks::new(false).read::<Offer>(Format::Bincode, record::Compression::None, &extension, payload)
     };
-    // What `OFFER` without its coupon became before there were fingerprints.
+    // The value that `OFFER` without its coupon became before there were fingerprints.
     assert!(read(&[0, 3, 2, 5, 7]).is_err());
     assert_eq!(read(&[1, 9, 3, 1, 5]).unwrap(), (Offer { coupon: Some(9), level: 3, products: vec![5] }, 5));
 }
@@ -253,7 +253,7 @@ fn a_hash_map_of_the_first_format_is_read_whatever_its_order() {
         )
     };
     assert_eq!(read(&payload).unwrap().0, map);
-    // A key that stands there twice is written once.
+    // A key that occurs twice is written once.
     assert!(read(&[2, 1, 0, 5, 1, 0, 6]).is_err());
 }
 

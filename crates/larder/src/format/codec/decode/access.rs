@@ -1,4 +1,4 @@
-//! The accesses to a compound's parts: each seed, and so each part, gets the session around it.
+//! The accesses to the parts of a compound. Each seed, and so each part, gets the session around it.
 
 use std::fmt;
 
@@ -103,8 +103,8 @@ impl<'de, A: VariantAccess<'de>, E: EncodingKind> VariantAccess<'de> for Bounded
     }
 }
 
-/// What tells a variant by its index, in a positional encoding: on the way from the codec to the type the
-/// index is noted.
+/// The seed of a variant's index, in a positional encoding. It records the index on its way from the codec to
+/// the type.
 struct Index<'a, T> {
     inner: T,
     session: &'a Session,

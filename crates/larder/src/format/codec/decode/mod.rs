@@ -1,9 +1,10 @@
-//! Decoding within the limits: a deserializer around the codec's, which notes the shape of what is asked for.
+//! Decoding within the limits: a deserializer around the codec's, which records the shape that the type asks
+//! for.
 //!
-//! Serde goes from a deserializer to a visitor, from there to an access, a seed, and the next deserializer.
-//! Each is wrapped on the way, so no value inside another meets the codec without the session. Where the
-//! encoding is positional, strings and byte buffers are borrowed from the input and copied then, so that a
-//! length is believed only once that many bytes have been seen.
+//! serde goes from a deserializer to a visitor, then to an access, a seed, and the next deserializer. Each is
+//! wrapped on the way, so no inner value meets the codec without the session. In a positional encoding,
+//! strings and byte buffers are borrowed from the input first and copied then. So memory for a length is
+//! allocated only after that many bytes were seen.
 
 mod access;
 mod visit;
@@ -24,7 +25,7 @@ impl<'de, S: DeserializeSeed<'de>, E: EncodingKind> DeserializeSeed<'de> for Bou
     }
 }
 
-/// Why a type that asks for whatever is there can't be read from a positional encoding.
+/// The error of a type that asks for any kind of a positional encoding.
 const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an enum with serde's tag or untagged, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
 
 impl<T, E: EncodingKind> Bounded<'_, T, E> {
@@ -62,9 +63,9 @@ macro_rules! self_described {
     )*};
 }
 
-/// Of a positional encoding the type says what comes next, so a compound's level is entered before it is
-/// read. One that describes itself may hold anything, whatever is asked for: the level is entered when a
-/// compound is found.
+/// In a positional encoding the type says what comes next, so the level of a compound is entered before the
+/// compound is read. An encoding that describes itself may hold anything, whatever the type asks for. There
+/// the level is entered when a compound is found.
 macro_rules! compounds {
     ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
@@ -96,7 +97,7 @@ macro_rules! compounds {
     )*};
 }
 
-/// A visitor with nothing else around it.
+/// Passes a visitor on unchanged.
 #[expect(non_snake_case, reason = "used as the constructors of the other wrappers are")]
 fn Plain<T>(visitor: T) -> T {
     visitor
@@ -167,7 +168,8 @@ impl<'de, D: Deserializer<'de>, E: EncodingKind> Deserializer<'de> for Bounded<'
         self.inner.deserialize_bytes(CopiedKey(visitor))
     }
 
-    // The lengths of tuples and structs are the type's, not the bytes': nothing is paid for them.
+    // The lengths of tuples and structs come from the type, not from the bytes, so their elements are not
+    // counted.
     compounds!(
         deserialize_option() Plain false None,
         deserialize_newtype_struct(name: &'static str) Plain false None,

@@ -1,4 +1,4 @@
-//! The visitors of a value: what they are shown has the session around it.
+//! The visitors of a value. The parts that they are shown have the session around them.
 
 use std::fmt;
 
@@ -47,8 +47,8 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
     }
 }
 
-/// The visitor of a sequence or a map, whose length the bytes tell: all of its elements are paid for before
-/// the first is read, and before the visitor can claim memory for them.
+/// The visitor of a sequence or a map whose length is in the bytes. All of its elements are counted before
+/// the first is read, and before the visitor can allocate memory for them.
 pub(super) struct CountedSeed<T>(pub(super) T);
 
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded<'_, V, E>> {
@@ -73,13 +73,14 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded
     }
 }
 
-/// A codec that does not know a length before it has read the elements can't be bounded this way.
+/// Returns the length. A codec that does not know it before the elements are read can't be bounded in this
+/// way.
 fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }
 
-/// The visitor of whatever an encoding that describes itself holds. A compound is a level, whichever part
-/// asked for it: content that is buffered to be looked at twice passes here when it is read.
+/// The visitor of any kind, in an encoding that describes itself. A compound is a level, whichever part asked
+/// for it. Content that serde buffers passes here when it is read.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {
@@ -139,7 +140,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let level = self.0.enter().map_err(Error::custom)?;
-        // Each element takes a byte, so one of unknown length ends with the bytes.
+        // Each element takes at least a byte, so a sequence of unknown length ends with the bytes.
         level.pay(access.size_hint().unwrap_or(0)).map_err(Error::custom)?;
         level.visit_seq(access)
     }
@@ -155,7 +156,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
     }
 }
 
-/// The visitor of an owned string or buffer, shown a borrowed one.
+/// The visitor of an owned string or buffer, which is shown a borrowed one.
 pub(super) struct CopiedKey<V>(pub(super) V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {

@@ -1,4 +1,4 @@
-//! The digest of a compound, from those of its parts.
+//! The digest of a compound, computed from the digests of its parts.
 
 use std::cell::RefCell;
 
@@ -12,12 +12,12 @@ use super::value::Digest;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::shape::{fold, name};
 
-/// How the digests of parts become one.
+/// How the digests of parts are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gathering {
     /// One after another.
     Ordered,
-    /// One after another, or, loosely, in any order.
+    /// One after another in the strict digest, in any order in the loose one.
     Sequence,
     /// In any order.
     Unordered,

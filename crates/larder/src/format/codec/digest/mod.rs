@@ -1,8 +1,10 @@
-//! The digest of a value: of all that it serializes as, so that two values can be compared without an `Eq`.
+//! The digest of a value, so that two values can be compared without an `Eq`. It covers every call of the
+//! value's `Serialize`.
 //!
-//! Not of its bytes: an untagged `A(u8)` and `B(u16)` of one number have the same bytes and are two values,
-//! and two hash maps with the same entries have different ones and are the same. So each call of serde counts
-//! with its kind: widths, `Some` and `None`, names, the bits of floats. Entries of maps count in any order.
+//! It does not digest the bytes. An untagged `A(u8)` and `B(u16)` of one number have the same bytes and are
+//! two values. Two hash maps with the same entries may have different bytes and are the same value. So each
+//! call of serde counts with its kind: widths, `Some` and `None`, names, the bits of floats. Entries of maps
+//! count in any order.
 
 mod compound;
 mod value;
@@ -17,15 +19,15 @@ use crate::format::codec::error::CodecError;
 use compound::{CompoundDigest, Gathering};
 use value::Digest;
 
-/// The digest of a value in a format that calls itself human-readable, or does not.
+/// Returns the digest of a value, in a format that is human-readable or not.
 pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Digest, CodecError> {
     value.serialize(Digesting { is_human_readable, fields: None })
 }
 
-/// The fields of a struct, with their digests; none of anything else.
+/// Returns the fields of a struct with their digests, or nothing for any other value.
 pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&'static str, Digest)> {
     let fields = RefCell::new(Vec::new());
-    // What was digested before an error is what there is.
+    // After an error, the fields that were digested before it remain.
     drop(value.serialize(Digesting { is_human_readable, fields: Some(&fields) }));
     fields.into_inner()
 }
@@ -34,12 +36,12 @@ pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&
 #[derive(Clone, Copy)]
 struct Digesting<'a> {
     is_human_readable: bool,
-    /// Where the fields of the outermost struct go.
+    /// Receives the fields of the outermost struct.
     fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
 }
 
 impl<'a> Digesting<'a> {
-    /// For a part.
+    /// Returns the serializer of a part.
     fn inside(self) -> Digesting<'a> {
         Self { fields: None, ..self }
     }

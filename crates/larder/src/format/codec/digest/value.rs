@@ -1,15 +1,15 @@
-//! A digest, and how digests of parts become that of a whole.
+//! A digest, and how it is combined with others.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::format::codec::shape::{PartKind, fold};
 
-/// What a value serializes as, in two numbers.
+/// The digest of a value, as two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::format::codec) struct Digest {
-    /// With sequences in their order.
+    /// Sequences count in their order.
     pub(super) strict: u64,
-    /// With sequences in any order: those of a hash set are in none.
+    /// Sequences count in any order, as those of a hash set have none.
     pub(super) loose: u64,
 }
 
@@ -23,13 +23,13 @@ impl Digest {
         Self::of(kind, xxh3_64(bytes))
     }
 
-    /// This, as part of something.
+    /// Returns the digest of this as a part of an outer kind.
     pub(super) fn within(self, kind: PartKind, content: u64) -> Self {
         let around = Self::of(kind, content);
         Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }
     }
 
-    /// Whether they are of the same value, but for the order of what has none.
+    /// Returns whether two digests are of the same value, apart from the order of sets.
     pub(in crate::format::codec) fn agrees(self, other: Self) -> bool {
         self.strict == other.strict || self.loose == other.loose
     }

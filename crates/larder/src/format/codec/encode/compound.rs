@@ -1,4 +1,4 @@
-//! The parts of a compound: each value gets the session around it, and is counted.
+//! The parts of a compound. Each value gets the session around it, and is counted.
 
 use serde::Serialize;
 use serde::ser::{
@@ -19,12 +19,12 @@ pub(in crate::format::codec) struct EncodeCompound<'a, C, E> {
 
 /// What is known of a compound's parts.
 pub(super) struct CompoundParts {
-    /// Where they stand: that of an element or a key, else of the compound.
+    /// The place of an element or a key, or else of the compound.
     place: PartPlace,
-    /// How many were announced.
+    /// The number of parts that was announced.
     len: Option<usize>,
     seen: usize,
-    /// The names of the fields, in order; of anything else, 0.
+    /// The names of the fields, in order. 0 for any other compound.
     names: u64,
     /// The name of the struct or variant.
     owner: &'static str,
@@ -45,7 +45,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
         Self { within, inner, parts }
     }
 
-    /// A reader goes by the length that was announced.
+    /// Compares the number of parts with the announced one, because a reader uses the announced one.
     fn check_len(&self) -> Result<(), EncodeRefusal> {
         match self.parts.len {
             Some(len) if len != self.parts.seen => {
@@ -55,7 +55,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
         }
     }
 
-    /// Notes the end of a group of parts.
+    /// Records the end of a group of parts.
     fn end_group(&self) {
         self.within.session.shape.kind(PartKind::End);
     }
@@ -66,7 +66,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
         }
         let shape = &self.within.session.shape;
         shape.names(self.within.place, fold(self.parts.names, PartKind::Group as u64));
-        // A field may be left out without a word: other names are something new.
+        // A field may be left out without an announcement, so other names count as something new.
         shape.edge(self.within.place.named(self.parts.names), PartKind::Group);
         self.end_group();
         Ok(())
@@ -74,8 +74,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
 
     fn skip(&self, field: &'static str) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF || self.within.session.is_measured {
-            // What a reader takes for an absent field is to be tried like what it takes for one that is
-            // there.
+            // A reader's default for an absent field must be tried, like the value of a present field.
             self.within
                 .session
                 .shape
@@ -124,7 +123,7 @@ impl<C: SerializeMap, E: EncodingKind> SerializeMap for EncodeCompound<'_, C, E>
     }
 }
 
-/// CompoundParts without names.
+/// Compounds whose parts have no names.
 macro_rules! tuples {
     ($($compound:ident $method:ident),*) => {$(
         impl<C: $compound, E: EncodingKind> $compound for EncodeCompound<'_, C, E> {
@@ -148,7 +147,7 @@ macro_rules! tuples {
 
 tuples!(SerializeTuple serialize_element, SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field);
 
-/// CompoundParts with names.
+/// Compounds whose parts have names.
 macro_rules! structs {
     ($($compound:ident),*) => {$(
         impl<C: $compound, E: EncodingKind> $compound for EncodeCompound<'_, C, E> {

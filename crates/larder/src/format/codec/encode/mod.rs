@@ -1,8 +1,8 @@
-//! EncodingKind within the limits: a serializer around the codec's, which notes the shape of what passes.
+//! Encoding within the limits: a serializer around the codec's, which records the shape of what passes.
 //!
-//! It writes nothing of its own, so the bytes are the codec's. It enters a level and pays for elements
-//! exactly where [`decode`](super::decode) does; a value that passes here is read back there. What could not
-//! be read back is refused here: see [`refusal`].
+//! It writes nothing of its own, so the bytes are the codec's. It enters a level and counts elements exactly
+//! where [`decode`](super::decode) does, so a value that passes here can be read back there. A value that
+//! could not be read back is refused here: see [`refusal`].
 
 mod compound;
 pub(crate) mod one_byte;
@@ -19,7 +19,7 @@ use one_byte::Leading;
 
 use refusal::EncodeRefusal;
 
-/// A value: it meets the codec's serializer with the session around it.
+/// A value that meets the codec's serializer with the session around it.
 impl<T: Serialize + ?Sized, E: EncodingKind> Serialize for Bounded<'_, &T, E> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -28,7 +28,7 @@ impl<T: Serialize + ?Sized, E: EncodingKind> Serialize for Bounded<'_, &T, E> {
 }
 
 impl<T, E: EncodingKind> Bounded<'_, T, E> {
-    /// Notes a part of one kind.
+    /// Records a part of one kind.
     #[inline]
     fn note(&self, kind: PartKind) {
         let session = self.session;
@@ -39,7 +39,7 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         }
     }
 
-    /// Notes a part that is written as nothing: what an `Option` holds can't be that.
+    /// Records a part that is written as nothing. The content of an `Option` can't be such a part.
     fn note_nothing(&self, kind: PartKind) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF && self.session.is_after_some.get() && !self.session.is_measured {
             return Err(EncodeRefusal::NothingInSome);
@@ -48,27 +48,28 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         Ok(())
     }
 
-    /// Notes a variant. Its content stands at a place of its own.
+    /// Records a variant. Its content has a place of its own.
     fn variant(self, index: u32, variant: &'static str) -> Self {
         let names = self.session.shape.name(variant).wrapping_add(u64::from(index));
         self.session.shape.names(self.place, names);
         self.session.shape.edge(self.place, PartKind::Variant);
         self.session.is_after_some.set(false);
-        // By its name, where that is written.
+        // By its name, where the name is written.
         self.session.shape.kind_with(PartKind::Variant, if E::DESCRIBES_ITSELF { 0 } else { index as usize });
         let place = self.place.named(names);
         self.moved(place)
     }
 
-    /// Enters the level of a compound. In an encoding that describes itself the content of a variant with
-    /// several fields is a level below the variant, since a reader that does not know the type finds a map
-    /// there, and a sequence in it.
+    /// Enters the level of a compound. In an encoding that describes itself, the content of a variant with
+    /// several fields is a level below the variant: a reader that does not know the type finds a map there,
+    /// and a sequence in it.
     fn enter_compound(self, is_in_variant: bool) -> Result<Self, EncodeRefusal> {
         let level = self.enter()?;
         if E::DESCRIBES_ITSELF && is_in_variant { Ok(level.enter()?) } else { Ok(level) }
     }
 
-    /// Notes the beginning of a sequence or map. Its length is refused where a reader must know it first.
+    /// Records the beginning of a sequence or map. Refuses an unknown length where a reader must know it
+    /// first.
     fn begin(&self, kind: PartKind, len: Option<usize>) -> Result<(), EncodeRefusal> {
         self.session.shape.edge(self.place, kind);
         self.session.is_after_some.set(false);
@@ -261,8 +262,8 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
         ))
     }
 
-    /// A sequence of bytes is written at once, where the encoding of a byte buffer is the same: element by
-    /// element it takes twenty times as long.
+    /// Writes a sequence of bytes at once, where a byte buffer has the same encoding. Element by element it
+    /// takes twenty times as long.
     fn collect_seq<I>(self, elements: I) -> Result<S::Ok, S::Error>
     where
         I: IntoIterator,
@@ -274,7 +275,7 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
             _ => None,
         };
         let mut leading = Leading::default();
-        // A length is only announced: memory is taken for one that a value may have.
+        // The length is only announced, so memory is allocated only for a length that a value may have.
         if let Some(len) = len.filter(|len| !E::DESCRIBES_ITSELF && *len <= MAX_ELEMENTS) {
             leading = one_byte::leading(&mut elements, len);
             if leading.other.is_none() && leading.bytes.len() == len && len > 0 {

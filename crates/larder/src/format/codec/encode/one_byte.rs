@@ -1,4 +1,4 @@
-//! Asks a value whether it is a byte, and which.
+//! Asks a value whether it is a byte, and which one.
 
 use std::fmt;
 
@@ -24,10 +24,10 @@ impl Error for NotAByte {
     }
 }
 
-/// The bytes that a sequence begins with.
+/// The bytes at the beginning of a sequence.
 pub(super) struct Leading<T> {
     pub(super) bytes: Vec<u8>,
-    /// The element after them, if it is none.
+    /// The element after them, if it is not a byte.
     pub(super) other: Option<T>,
 }
 
@@ -37,7 +37,7 @@ impl<T> Default for Leading<T> {
     }
 }
 
-/// Takes bytes from a sequence of so many elements, up to the first element that is none.
+/// Takes bytes from a sequence of `len` elements, up to the first element that is not a byte.
 pub(super) fn leading<I: Iterator>(elements: &mut I, len: usize) -> Leading<I::Item>
 where
     I::Item: Serialize,
@@ -46,14 +46,14 @@ where
     let Ok(byte) = first.serialize(OneByte) else {
         return Leading { bytes: Vec::new(), other: Some(first) };
     };
-    // Only now: most sequences are of something else. Filled in place, which the compiler turns into a copy
-    // where every element is a byte.
+    // Allocated only now, because most sequences have other elements. Filled in place: the compiler turns
+    // that into a copy if every element is a byte.
     let mut bytes = vec![0; len];
     let (mut filled, mut other) = (0, None);
     if let Some((head, tail)) = bytes.split_first_mut() {
         *head = byte;
         filled = 1;
-        // Zipped in this order: the other would take an element that has no place.
+        // Zipped in this order. The other order would take an element that has no place.
         for (place, element) in tail.iter_mut().zip(&mut *elements) {
             let Ok(byte) = element.serialize(OneByte) else {
                 other = Some(element);
@@ -64,7 +64,8 @@ where
         }
     }
     if other.is_none() {
-        // One that announced fewer elements than it has: the count of them is checked where there is another.
+        // For a sequence that announced fewer elements than it has. The count is checked if there is another
+        // element.
         other = elements.next();
     }
     bytes.truncate(filled);
@@ -140,7 +141,7 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // It would take a level, which the fast way does not count.
+    // It would take a level, which the fast path does not count.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<u8, NotAByte> {
         Err(NotAByte)
     }
@@ -155,12 +156,12 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // As in the encodings that ask.
+    // As in the encodings that use this.
     fn is_human_readable(&self) -> bool {
         false
     }
 
-    // A type of no interest here may take long to print.
+    // Not printed: any other type may take long to print.
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<u8, NotAByte> {
         Err(NotAByte)
     }

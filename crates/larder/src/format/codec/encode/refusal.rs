@@ -1,27 +1,27 @@
-//! What is not encoded, because it would not come back as it was.
+//! Why a value is not encoded: it would not come back as it was.
 
 use std::fmt;
 
 use crate::format::codec::limits::Exceeded;
 
-/// Why a value can't be encoded in its keyspace's format. The text names the way out.
+/// Why a value can't be encoded in its keyspace's format. The text says what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EncodeRefusal {
     /// A limit that decoding keeps too.
     Exceeded(Exceeded),
-    /// `Serialize` left a field out, and a reader of a positional encoding takes the next field for it.
+    /// `Serialize` left a field out. A reader of a positional encoding would take the next field for it.
     Skipped {
         field: &'static str,
         owner: &'static str,
     },
     SeqOfUnknownLength,
     MapOfUnknownLength,
-    /// Another number of parts than was announced.
+    /// The number of parts differs from the announced number.
     Length {
         announced: usize,
         written: usize,
     },
-    /// `Some` of what is written as nothing, which would be read as `None`.
+    /// `Some` of a value that is written as nothing. It would be read as `None`.
     NothingInSome,
 }
 
@@ -31,7 +31,7 @@ impl From<Exceeded> for EncodeRefusal {
     }
 }
 
-/// What to do where a positional encoding does not carry a type.
+/// What to do where a positional encoding can't carry a type.
 const NAME_THE_FIELDS: &str = "declare the keyspace with Format::MessagePack, which names its fields";
 
 impl fmt::Display for EncodeRefusal {

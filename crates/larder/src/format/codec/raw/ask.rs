@@ -5,14 +5,14 @@ use serde::ser::{Error, Impossible, SerializeSeq, SerializeTuple, Serializer};
 
 use crate::format::codec::error::CodecError;
 
-/// The bytes that a value serializes as.
+/// Returns the bytes that a value serializes as.
 pub(super) fn bytes_of<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
     value.serialize(Asking)
 }
 
 struct Asking;
 
-/// A sequence of bytes, so far.
+/// The bytes of a sequence, so far.
 struct Collected(Vec<u8>);
 
 fn refused<T>(what: &str) -> Result<T, CodecError> {

@@ -1,4 +1,4 @@
-//! A deserializer of bytes, which gives them as whatever a type asks for: bytes, text, or a sequence of
+//! A deserializer of bytes, which gives them in the form that a type asks for: bytes, text, or a sequence of
 //! bytes.
 
 use serde::de::value::SeqDeserializer;

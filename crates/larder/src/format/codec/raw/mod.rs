@@ -1,7 +1,7 @@
 //! [`Format::Raw`](super::format::Format::Raw): the bytes of a value as they are.
 //!
-//! Byte vectors and strings are copied. Any other type is asked by way of serde for bytes, for text, or for a
-//! sequence of bytes, and given whichever of them it asks for.
+//! Byte vectors and strings are copied. Any other type is asked with serde for bytes, for text, or for a
+//! sequence of bytes, and is given the form that it asks for.
 
 mod ask;
 mod give;
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::bounded::Session;
 use crate::format::codec::error::CodecError;
 
-/// The bytes of a value.
+/// Encodes a value.
 pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
     match known_bytes(value) {
         Some(bytes) => Ok(bytes.to_vec()),
@@ -22,7 +22,7 @@ pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, Codec
     }
 }
 
-/// How many bytes a value has.
+/// Returns the length of a value's encoding.
 pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, CodecError> {
     match known_bytes(value) {
         Some(bytes) => Ok(bytes.len()),
@@ -30,7 +30,7 @@ pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, Co
     }
 }
 
-/// The value of these bytes.
+/// Decodes a value.
 pub(super) fn decode<V: DeserializeOwned + 'static>(
     bytes: &[u8],
     session: &Session,
@@ -48,7 +48,7 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(
     }
 }
 
-/// Whether the type is known to come back as it went in, without a look at any value.
+/// Returns whether values of the type are known to come back unchanged, without a trial.
 pub(super) fn is_known<V: 'static>(value: &V) -> bool {
     known_bytes(value).is_some()
 }

@@ -1,5 +1,4 @@
-//! The limits where the encoding describes itself: whatever stands in the bytes, and whichever type asks for
-//! it.
+//! The limits in an encoding that describes itself, for any bytes and any type.
 
 use crate::format::codec::format::Format;
 use crate::format::codec::limits::MAX_DEPTH;
@@ -17,7 +16,7 @@ fn decode<V: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<V, CodecError> 
     decode_unmarked(FORMAT, bytes)
 }
 
-/// What the codec would write without the limits.
+/// Returns what the codec would write without the limits.
 fn unlimited<V: Serialize>(value: &V) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
@@ -32,7 +31,7 @@ fn refusal<V: DeserializeOwned + 'static>(bytes: &[u8]) -> String {
     }
 }
 
-/// Types that look at their content twice, or at content that no field asked for.
+/// Types that read their content twice, or content that no field asked for.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
@@ -55,19 +54,19 @@ struct Flattened {
     rest: BTreeMap<String, Value>,
 }
 
-/// A struct for which fields are there that it does not know.
+/// A struct that meets fields that it does not know.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
     #[serde(default)]
     known: u8,
 }
 
-/// So many arrays, one inside another.
+/// Returns so many arrays, one inside another.
 fn arrays(levels: usize) -> Vec<u8> {
     [vec![0x91; levels], vec![1]].concat()
 }
 
-/// So many maps with a key `a`, one inside another.
+/// Returns so many maps with a key `a`, one inside another.
 fn maps(levels: usize) -> Vec<u8> {
     [b"\x81\xA1a".repeat(levels), vec![1]].concat()
 }
@@ -88,7 +87,7 @@ fn hostile_nesting_is_an_error_and_not_an_overflow_whoever_asks_for_it() {
     for (at, check) in checks.into_iter().enumerate() {
         for bytes in [maps(LEVELS), known(arrays(LEVELS))] {
             let text = check(&bytes);
-            // A type that expects a variant is done with the first map.
+            // A type that expects a variant ends after the first map.
             assert!(text.contains("levels") || at >= 4, "{at}: {text}");
         }
     }
@@ -116,7 +115,7 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
     assert_eq!(decode::<Untagged>(&encode(&untagged(MAX_DEPTH)).unwrap()).unwrap(), untagged(MAX_DEPTH));
     assert!(encode(&untagged(MAX_DEPTH + 1)).is_err());
     assert!(refusal::<Untagged>(&unlimited(&untagged(MAX_DEPTH + 1))).contains("levels"));
-    // What encoding counts and a reader of whatever is there does not see: the Option.
+    // Encoding counts the Option as a level. A reader of any kind does not see it.
     let tagged = |levels: usize| {
         (0..levels).fold(Tagged::End, |value, at| match at % 3 {
             0 => Tagged::Map(BTreeMap::from([("a".to_owned(), value)])),
@@ -167,7 +166,7 @@ fn trailing_and_missing_bytes_are_errors() {
     for len in 0..bytes.len() - 1 {
         refusal::<Product>(&bytes[..len]);
     }
-    // Whatever follows: a marker that means nothing, a compound that is cut off, one that nests without end.
+    // Followed by an unknown marker, by a compound that is cut off, or by one that nests without end.
     for marker in 0..=u8::MAX {
         *bytes.last_mut().unwrap() = marker;
         assert!(refusal::<Product>(&bytes).contains("bytes follow"), "{marker:02x}");

@@ -1,11 +1,11 @@
-//! A channel in the shape of crossbeam's, on shuttle's primitives. (shuttle's own keeps the messages of a
-//! receiver that is gone, and so the reply channels in them, which crossbeam drops.)
+//! A channel with the interface of crossbeam's, on shuttle's primitives. (shuttle's own channel keeps the
+//! messages of a dropped receiver, and so the reply channels in them. crossbeam drops them.)
 //!
-//! Time does not pass under the model checker, so it decides when a wait has been too long. A wait of no
-//! length ends at once. Any other on an empty channel ends in one of three ways, by a choice that belongs to
-//! the schedule: at once, after the other threads have done something, or never. The last is what finds a
-//! thread that nothing but a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times, so
-//! that a thread which only waits for time to pass does not make a schedule endless.
+//! Time does not pass under the model checker, so it decides when a wait is over. A wait of zero length ends
+//! at once. Any other wait on an empty channel ends in one of three ways, and the schedule chooses: at once,
+//! after the other threads have done something, or never. The last one finds a thread that only a timeout
+//! would wake. A receiver times out at most [`MAX_TIMEOUTS`] times, so that a thread that only waits for time
+//! to pass does not make a schedule endless.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,16 +16,16 @@ use std::time::Duration;
 use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness};
 use shuttle::rand::{RngCore, thread_rng};
 
-/// Timeouts of one receiver in one execution.
+/// Maximum number of timeouts of one receiver in one execution.
 const MAX_TIMEOUTS: usize = 4;
-/// Chances that other threads get before a wait is over.
+/// Maximum number of chances that other threads get before a wait is over.
 pub(super) const MAX_CHANCES: u64 = 16;
 
-/// Everybody at the other end is gone.
+/// Every sender is dropped.
 #[derive(Debug)]
 pub(crate) struct Disconnected;
 
-/// A message that nobody will receive.
+/// A message that no receiver will get.
 #[derive(Debug)]
 pub(crate) struct SendError<T>(pub(crate) T);
 
@@ -42,9 +42,9 @@ pub(crate) enum RecvTimeoutError {
 
 #[derive(Debug)]
 struct Channel<T> {
-    /// A permit for each message: what makes an operation one point of the schedule.
+    /// A permit for each message. It makes each operation one point of the schedule.
     permits: BatchSemaphore,
-    /// Not interleaved, and never contended: it is held between two points.
+    /// Not interleaved and never contended, because it is held between two points.
     state: std::sync::Mutex<ChannelState<T>>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Sender<T>(Arc<Channel<T>>);
 #[derive(Debug)]
 pub(crate) struct Receiver<T> {
     channel: Arc<Channel<T>>,
-    /// Not interleaved: only the receiver looks at it.
+    /// Not interleaved: only the receiver reads it.
     timeouts: std::sync::atomic::AtomicUsize,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     (Sender(channel.clone()), Receiver { channel, timeouts: 0.into() })
 }
 
-/// A bound is there to save memory: nobody sends more than it, so that nobody waits for room.
+/// A bound saves memory. No caller sends more messages than it, so no sender waits for room.
 pub(crate) fn bounded<T>(_capacity: usize) -> (Sender<T>, Receiver<T>) {
     unbounded()
 }
@@ -95,7 +95,7 @@ impl<T> Sender<T> {
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         let mut state = self.0.state();
         if !state.is_received {
-            // The message is dropped after the lock: it may be the only sender of another channel.
+            // The message is dropped after the lock, because it may hold the only sender of another channel.
             drop(state);
             return Err(SendError(message));
         }
@@ -125,7 +125,7 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// What [`pass_time`] ends.
+/// A wait that [`pass_time`] ends.
 trait Wait {
     fn end(&self);
 }
@@ -144,7 +144,7 @@ std::thread_local! {
     static WAITS: RefCell<Vec<Weak<dyn Wait>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lets so much time pass that every wait which has an end is over: to see that what is due by then is done.
+/// Lets enough time pass that every timed wait is over, so that a test sees the work that is due by then.
 pub fn pass_time() {
     for wait in WAITS.take().iter().filter_map(Weak::upgrade) {
         wait.end();
@@ -194,12 +194,12 @@ impl<T: 'static> Receiver<T> {
 impl<T> Receiver<T> {
     pub(crate) fn recv(&self) -> Result<T, Disconnected> {
         loop {
-            // Fails when the senders are gone; what they have left is received all the same.
+            // Fails when all senders are dropped. Messages that they have left are received first.
             let permit = self.channel.permits.acquire_blocking(1);
             match self.channel.pop() {
                 Some(message) => return Ok(message),
                 None if permit.is_err() => return Err(Disconnected),
-                // Of a time that has passed: the message came first.
+                // The permit of a timed wait that has ended. Its message came first.
                 None => {}
             }
         }

@@ -1,9 +1,9 @@
-//! What the model checker runs the cache on: shuttle's primitives, in the shape of those in `native`.
+//! The primitives under the model checker: shuttle's, with the interface of those in `native`.
 //!
-//! Each operation is a point at which shuttle may go on with another thread. All threads of an execution are
-//! coroutines of one thread of the system, and everything that could differ between two executions of one
-//! schedule is shuttle's to choose, so a schedule replays. Atomics are sequentially consistent here, whatever
-//! order is asked for: a missing fence is not found.
+//! Each operation is a point at which shuttle may switch to another thread. All threads of an execution are
+//! coroutines of one thread of the system. Everything that could differ between two executions of one
+//! schedule is chosen by shuttle, so a schedule replays. Atomics are sequentially consistent here, whatever
+//! order is requested: a missing fence is not found.
 
 pub(crate) mod channel;
 
@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use shuttle::rand::{RngCore, thread_rng};
 
-pub(crate) use shuttle::sync::RwLockReadGuard;
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 /// The part of `std::thread` that the cache uses.
 pub(crate) mod thread {
@@ -23,15 +23,15 @@ pub(crate) mod thread {
     pub(crate) use shuttle::thread::scope;
     pub(crate) use shuttle::thread::{Builder, JoinHandle, ThreadId, current, yield_now};
 
-    /// One: a machine must not decide what a schedule does.
+    /// One, because the machine must not influence a schedule.
     #[expect(clippy::unnecessary_wraps, reason = "the shape of the function it takes the place of")]
     pub(crate) fn available_parallelism() -> std::io::Result<std::num::NonZero<usize>> {
         Ok(std::num::NonZero::<usize>::MIN)
     }
 }
 
-/// Declares a static that each execution makes anew when it first uses it: one schedule must not see what
-/// another left.
+/// Declares a static that each execution makes anew at its first use. One schedule must not see the state of
+/// another.
 macro_rules! process_static {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         shuttle::lazy_static! {
@@ -42,12 +42,12 @@ macro_rules! process_static {
 }
 pub(crate) use process_static;
 
-/// The same in every execution, so that a schedule replays in another process.
+/// The same seeds in every execution, so that a schedule replays in another process.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }
 
-/// A value that is replaced as a whole: a lock here, whose every step is the checker's to delay.
+/// A value that is replaced as a whole. Here it is a lock, so the checker can delay each step.
 #[derive(Debug)]
 pub(crate) struct AtomicSnapshot<T>(RwLock<Option<Arc<T>>>);
 
@@ -84,7 +84,7 @@ impl<T> Deref for Looked<T> {
     }
 }
 
-/// A lock without poisoning, as `parking_lot`'s.
+/// A lock without poisoning, as in `parking_lot`.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
@@ -147,7 +147,7 @@ impl WaitTimeoutResult {
     }
 }
 
-/// A condition that takes the guard by reference, as `parking_lot`'s. Wakes nobody for nothing.
+/// A condition that takes the guard by reference, as in `parking_lot`. It has no spurious wakeups.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(shuttle::sync::Condvar);
 
@@ -163,8 +163,8 @@ impl Condvar {
     }
 
     /// Waits for a time that the schedule chooses: until it is notified, as if its time would never be over,
-    /// or until other threads have done something. What notifies it in the second case is lost, so the caller
-    /// looks at its condition again, as it must.
+    /// or until other threads have done something. In the second case a notification may be lost, so the
+    /// caller checks its condition again, as it must anyway.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
             self.wait(guard);
@@ -183,7 +183,7 @@ impl Condvar {
     }
 }
 
-/// A lock without poisoning, as `parking_lot`'s.
+/// A lock without poisoning, as in `parking_lot`.
 pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 
 impl<T> RwLock<T> {

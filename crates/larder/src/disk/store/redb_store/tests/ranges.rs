@@ -1,25 +1,25 @@
-//! Range removals as rows: what is made at once and what behind, and what a crash in between leaves.
+//! Range removals as rows: what is deleted at once and what later, and what a crash in between leaves.
 
 use super::*;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::StoreLimits;
+use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::redb_store::commit::Batch;
 use crate::disk::store::tables::RANGES;
 
 const ROWS: usize = 4;
 
 fn removal(scope: Scope, sequence: u64) -> RangeRemoval {
-    RangeRemoval { range: Range { scope, sequence }, memory_keys: vec![], unlisted: 0, on_disk: 0 }
+    RangeRemoval { range: RangeTombstone { scope, sequence }, memory_keys: vec![], unlisted: 0, on_disk: 0 }
 }
 
 /// A batch in which a removal of more than [`ROWS`] rows is a large one.
-fn small<'a>(mutations: &'a [Mutation], ranges: &'a [RangeRemoval]) -> Batch<'a> {
-    Batch { range_rows: ROWS, ..batch(mutations, ranges) }
+fn small<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batch<'a> {
+    Batch { range_rows: ROWS, ..batch(changes, ranges) }
 }
 
-/// A store with so many entries of sequence 3, and the keyspace's number.
+/// Returns a store with `count` entries of sequence 3, and the number of the keyspace.
 fn filled(live_limit: u64, count: usize) -> (Store, KeyspaceId) {
     let mut store = store(live_limit);
     let id = registered(&mut store, 0).registered[0];
@@ -32,9 +32,9 @@ fn has(store: &Store, id: KeyspaceId, name: &str) -> bool {
     store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some()
 }
 
-/// The rows of the table, as a restart finds them.
+/// Returns the rows of the table as a restart finds them.
 fn rows(store: &Store) -> Vec<u64> {
-    let catalog = Store::read_known(&*store.db).unwrap();
+    let catalog = read_catalog(&*store.db).unwrap();
     catalog.ranges.iter().map(|range| range.sequence).collect()
 }
 
@@ -102,7 +102,7 @@ fn a_removal_that_contains_another_takes_its_place() {
     assert_eq!(rows(&store), [5, 6], "a narrower one is another");
     store.commit(&small(&[], &[removal(whole.clone(), 7)])).unwrap();
     assert_eq!(rows(&store), [7]);
-    assert_eq!(store.catalog.ranges, [Range { scope: whole, sequence: 7 }]);
+    assert_eq!(store.catalog.ranges, [RangeTombstone { scope: whole, sequence: 7 }]);
     validate(&store);
 }
 
@@ -114,7 +114,7 @@ fn dead_entries_give_up_their_room_before_live_ones() {
     let puts = |prefix: &str, sequence: u64, count: u64| -> Vec<_> {
         (0..count).map(|number| put(&key(id, &format!("{prefix}{number:05}")), sequence, LATER)).collect()
     };
-    // Those that a removal covers are ordered behind those that live.
+    // The entries that a removal covers come after the live ones in the order of eviction.
     store.commit(&batch(&puts("live", 3, 100), &[])).unwrap();
     store.commit(&batch(&puts("old", 4, 190), &[])).unwrap();
     store.commit(&small(&[], &[removal(Scope::prefix(key(id, "old")), 5)])).unwrap();
@@ -162,12 +162,12 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     let covers = |store: &Store, name: &str, sequence| store.catalog.is_removed(&key(id, name), sequence);
     assert!(covers(&store, "00000", 2) && covers(&store, "00001", 4));
     assert!(!covers(&store, "00001", 5) && !store.catalog.is_removed(&key(other, "00000"), 3));
-    assert_eq!(store.make_part(RANGE_ROWS).unwrap().deleted, 0, "it covers nothing so old");
-    let part = store.make_part(RANGE_ROWS).unwrap();
+    assert_eq!(store.delete_next_part(RANGE_ROWS).unwrap().deleted, 0, "it covers nothing so old");
+    let part = store.delete_next_part(RANGE_ROWS).unwrap();
     assert_eq!(part.last.as_deref(), Some(&*key(id, &name(RANGE_ROWS - 1))));
     assert_eq!(store.catalog.entries(), (count + 1 - RANGE_ROWS) as u64, "so many, and no more");
     let before = store.catalog.state;
-    store.make_ranges().unwrap();
+    store.delete_pending_ranges().unwrap();
     assert_eq!(store.catalog.entries(), 1);
     assert_eq!(store.catalog.state, before, "no change of the cache's own");
     let snapshot = store.snapshot(1).unwrap();
@@ -175,7 +175,7 @@ fn range_removals_that_stand_in_a_file_are_made_in_transactions_of_a_bounded_siz
     assert!(snapshot.get(&key(other, &name(0))).unwrap().is_some(), "not in its scope");
     drop(snapshot);
     let row = store.catalog.keyspaces["name"].clone();
-    assert_eq!(Store::read_known(&*store.db).unwrap(), store.catalog);
+    assert_eq!(read_catalog(&*store.db).unwrap(), store.catalog);
     assert_eq!(row.bytes, Charging::ByLength.charge(key(id, &name(count)).len(), 152));
     let illegible = plant(store, &[(&two, &[9])]).unwrap_err();
     assert_eq!(illegible.kind, StoreErrorKind::Damage);

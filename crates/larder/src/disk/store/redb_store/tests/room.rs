@@ -1,12 +1,13 @@
 //! How a file makes room.
 
 use super::*;
-use crate::disk::store::batch::range::RangeRemoval;
+use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::redb_store::StoreLimits;
-use crate::disk::store::redb_store::commit::Batch;
+use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::redb_store::commit::{Batch, EVICT_AHEAD};
 use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::tables::{FEATURES_ROW, META};
 
 #[test]
 fn what_a_commit_writes_is_not_its_own_victim() {
@@ -17,7 +18,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
     assert!(store.catalog.live_bytes() > live_limit / 2);
-    // It expires before all others, and takes all the room that one entry may have.
+    // The entry expires before all others, and takes all the room that one entry may have.
     let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
     let len = (32 << 10) - 200;
     assert!(
@@ -28,7 +29,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
     assert!(outcome.evicted > 0 && store.catalog.live_bytes() <= live_limit);
     assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
     validate(&store);
-    // The next commit takes it first.
+    // The next commits evict it first.
     for number in 200..400 {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
@@ -38,7 +39,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
 
 #[test]
 fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
-    let room = StoreLimits { live_limit: 10_000, most_evictions: 5 };
+    let room = StoreLimits { live_limit: 10_000, max_evictions: 5 };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     for number in 100..200 {
@@ -50,10 +51,10 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     }
     let has = |store: &Store, name: &str| store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some();
     assert!(has(&store, "198") && has(&store, "199"));
-    // As much as some twenty of the others; with a removal, and one that a value has replaced.
+    // It takes as much as some twenty of the others. A removal and a replaced value come with it.
     let large = put_long(&key(id, "large"), 300, LATER, 3_900);
-    let removal = Mutation { change: Change::Delete, ..put(&key(id, "198"), 301, LATER) };
-    let replaced = Mutation { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };
+    let removal = EntryChange { value: None, ..put(&key(id, "198"), 301, LATER) };
+    let replaced = EntryChange { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };
     let mutations = [removal, replaced, large];
     let mut transactions = 0;
     loop {
@@ -79,7 +80,7 @@ fn a_file_above_its_limit_is_brought_down_in_transactions_of_a_bounded_size() {
     let mutations: Vec<_> =
         (0..50).map(|number| put(&key(id, &format!("{number:02}")), number, LATER)).collect();
     store.commit(&batch(&mutations, &[])).unwrap();
-    let room = StoreLimits { live_limit: store.catalog.live_bytes() / 2, most_evictions: 4 };
+    let room = StoreLimits { live_limit: store.catalog.live_bytes() / 2, max_evictions: 4 };
     let mut store = Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap();
     let outcome = store.commit(&batch(&[], &[])).unwrap();
     assert_eq!((outcome.evicted, outcome.needs_room), (4, true));
@@ -98,15 +99,15 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
         store.commit(&batch(&[put_long(&key(id, &format!("{number}")), number, LATER, len)], &[])).unwrap();
     }
     let by_length = store.catalog.live_bytes();
-    store.charge_by(Charging::ByBlocks).unwrap();
+    store.recharge(Charging::ByBlocks).unwrap();
     let by_blocks = store.catalog.live_bytes();
     assert_ne!(by_length, by_blocks);
-    assert_eq!(Store::read_known(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
-    // What goes and comes is charged by the new rule, and every row is written.
+    assert_eq!(read_catalog(&*store.db).unwrap().live_bytes(), by_length, "nothing is written yet");
+    // Both old and new entries are charged by the new rule, and every row is written.
     store
         .commit(&batch(
             &[
-                Mutation { change: Change::Delete, ..put(&key(id, "3"), 100, LATER) },
+                EntryChange { value: None, ..put(&key(id, "3"), 100, LATER) },
                 put_long(&key(id, "z"), 101, LATER, 20_000),
             ],
             &[],
@@ -114,11 +115,11 @@ fn a_file_that_was_charged_by_another_rule_is_counted_anew_and_names_the_rule_wi
         .unwrap();
     validate(&store);
     assert_eq!(store.catalog.live_bytes(), by_blocks);
-    let written = Store::read_known(&*store.db).unwrap();
+    let written = read_catalog(&*store.db).unwrap();
     assert_eq!(written, store.catalog);
     assert_eq!(written.charging, Charging::ByBlocks);
     assert!(store.catalog.retired.get(&retired).is_none());
-    store.charge_by(Charging::ByLength).unwrap();
+    store.recharge(Charging::ByLength).unwrap();
     assert_eq!(store.catalog.live_bytes(), by_length);
 }
 
@@ -147,7 +148,7 @@ fn eviction_takes_what_was_written_first_and_memory_does_not_hold() {
 
 #[test]
 fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
-    let room = StoreLimits { live_limit: 100_000, most_evictions: usize::MAX };
+    let room = StoreLimits { live_limit: 100_000, max_evictions: usize::MAX };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     let never = Timestamp::from_millis(u64::MAX);
@@ -156,7 +157,7 @@ fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
     store.commit(&batch(&mutations, &[])).unwrap();
     let mut store = without_classes(store, room);
     validate(&store);
-    let removal = Mutation { change: Change::Delete, ..put(&name(0), 2, LATER) };
+    let removal = EntryChange { value: None, ..put(&name(0), 2, LATER) };
     store.commit(&batch(&[removal, put(&name(1), 2, never), put(&name(2), 2, LATER)], &[])).unwrap();
     validate(&store);
     let end = Timestamp::from_millis(u64::MAX - 1);
@@ -168,7 +169,7 @@ fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
     validate(&store);
 }
 
-/// As the version before wrote them.
+/// Rewrites the expiry rows as the version without classes wrote them.
 fn without_classes(store: Store, room: StoreLimits) -> Store {
     let txn = store.db.begin_write().unwrap();
     {
@@ -193,7 +194,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
         let rows = table.iter().unwrap().map(|row| row.unwrap().0.value().to_vec());
         rows.filter(|row| row.first() == Some(&expiry::UNCLASSED)).count()
     };
-    let room = StoreLimits { live_limit: 10_000, most_evictions: usize::MAX };
+    let room = StoreLimits { live_limit: 10_000, max_evictions: usize::MAX };
     let mut store = store_with(room);
     let id = registered(&mut store, 0).registered[0];
     let name = |number: u64| key(id, &format!("{number:02}"));
@@ -203,14 +204,14 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     let mut store = without_classes(store, room);
     assert_eq!((unclassed(&store), store.catalog.features, store.next_expiry), (40, 0, Some(until(0))));
     validate(&store);
-    // Overwritten with the same expiry, and with another; removed; removed by a range; swept.
-    let removal = Mutation { change: Change::Delete, ..put(&name(7), 2, LATER) };
+    // Entries are overwritten with the same and another expiry, removed, removed by a range, and swept.
+    let removal = EntryChange { value: None, ..put(&name(7), 2, LATER) };
     let changes = [put(&name(5), 2, until(5)), put(&name(6), 2, LATER), removal];
     store.commit(&batch(&changes, &[])).unwrap();
     assert_eq!((unclassed(&store), store.catalog.entries()), (37, 39));
     assert_ne!(store.catalog.features, 0, "the first commit says that there are classes");
     validate(&store);
-    let range = Range { scope: Scope::prefix(key(id, "1")), sequence: 9 };
+    let range = RangeTombstone { scope: Scope::prefix(key(id, "1")), sequence: 9 };
     store
         .commit(&batch(&[], &[RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 }]))
         .unwrap();
@@ -219,7 +220,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     let swept = store.commit(&Batch { sweep: 100, now: until(2), ..batch(&[], &[]) }).unwrap();
     assert_eq!((swept.swept, unclassed(&store), swept.next_expiry), (3, 24, Some(until(3))));
     validate(&store);
-    // They are older than all that has a class.
+    // Entries without a class are older than all others.
     let mut store = Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap();
     for number in 100..130 {
         store.commit(&batch(&[put(&name(number), number, until(3))], &[])).unwrap();
@@ -263,7 +264,7 @@ fn what_was_used_is_passed_over_once() {
     let mut write = |numbers: std::ops::Range<u64>| {
         for number in numbers {
             let now = Timestamp::from_millis(1_000 + number);
-            // Lifetimes that have nothing to do with the order.
+            // The lifetimes are unrelated to the order of writing.
             let lifetime = [86_400, 300, 7_200][usize::try_from(number * 977 % 3).unwrap()];
             let until = now.after(std::time::Duration::from_secs(lifetime));
             let one = [put_at(&key(id, &format!("{number:03}")), number, now, until)];

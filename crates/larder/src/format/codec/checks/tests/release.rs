@@ -1,4 +1,4 @@
-//! What a release build makes of values, which tries some of them.
+//! The checks in a release build, which tries some values and not all.
 
 use crate::format::codec::checks::ValueChecks;
 use crate::format::codec::format::Format;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::format::codec::checks::*;
 
-/// What becomes of values that are inserted in a release build, one after another.
+/// Inserts values one after another as in a release build. Returns what each reads back as.
 fn in_a_release<V>(format: Format, values: &[V]) -> Vec<Option<V>>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -93,7 +93,7 @@ fn a_field_that_is_left_out_for_the_first_time_is_tried() {
 
 #[test]
 fn a_type_that_asks_whether_it_is_read_by_people_gets_one_answer() {
-    /// A byte where people read it, and text elsewhere.
+    /// A byte in human-readable formats, and text in others.
     #[derive(Debug, PartialEq, Clone)]
     struct Shy(u8);
     impl Serialize for Shy {
@@ -137,7 +137,7 @@ fn what_no_format_takes_is_not_sent_from_one_to_the_other() {
     assert_eq!(text.matches("declare the keyspace").count(), 1, "{text}");
 }
 
-/// Of a value that comes last, after forty that come back, nothing else may come back.
+/// Stores forty values that come back, then one that does not. The last must be refused.
 fn refused_after<V>(usual: impl Fn(u32) -> V, last: V)
 where
     V: Serialize + DeserializeOwned + std::fmt::Debug + PartialEq + 'static,
@@ -202,7 +202,7 @@ fn a_flattened_map_that_was_always_empty_is_tried_when_it_is_not() {
     refused_after(|_| Flat { level: 1, rest: BTreeMap::new() }, Flat { level: 1, rest: unlike });
 }
 
-/// Leaves out a zero without a word, as a struct or as a map, and reads a five where nothing is.
+/// Leaves out a zero without announcing it, as a struct or as a map, and reads a five for the missing field.
 #[derive(Debug, PartialEq)]
 struct Silent<const IS_MAP: bool> {
     always: u32,

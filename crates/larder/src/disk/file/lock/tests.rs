@@ -1,5 +1,4 @@
 use super::OwnerLock;
-use crate::disk::file::names::beside;
 use std::fs;
 
 use super::*;
@@ -8,19 +7,6 @@ use crate::sys::sync::Mutex;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 use crate::sys::volume::{Anchor, Metadata};
-
-#[test]
-fn only_the_latest_damaged_files_are_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("shop.larder");
-    for time in 1_000..1_010 {
-        fs::write(&path, "x").unwrap();
-        quarantine(&OsVolume, &path, time).unwrap();
-    }
-    let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["shop.larder.damaged-1007", "shop.larder.damaged-1008", "shop.larder.damaged-1009"]);
-}
 
 #[test]
 fn the_second_owner_is_told_who_the_first_is() {
@@ -34,7 +20,7 @@ fn the_second_owner_is_told_who_the_first_is() {
     OwnerLock::acquire(&OsVolume, &path, None, Duration::ZERO, &clock).unwrap();
 }
 
-/// A volume in which another opening withdraws its lock just after the file of the lock was opened.
+/// A volume in which another opening withdraws its lock just after the lock file was opened.
 #[derive(Debug)]
 struct Racing {
     withdrawn: Mutex<Option<OwnerLock>>,
@@ -68,7 +54,8 @@ impl Volume for Racing {
         OsVolume.replace(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
-        // Were the lock given up before it is removed, another opening could own a file without a name.
+        // If the lock were released before the file is removed, another opening could own a file without a
+        // name.
         let mut other = OsVolume.open_lock(path)?;
         assert!(!other.try_lock()?, "a lock is removed while it is held");
         OsVolume.remove(path)

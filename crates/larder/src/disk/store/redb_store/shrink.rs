@@ -1,40 +1,40 @@
-//! Giving pages back to the file system, in a file that its owner keeps open.
+//! Gives pages back to the file system, in a file that its owner keeps open.
 //!
-//! redb trims the free pages at the end of a file when it closes it, and records which pages are free, so
-//! that a crash afterwards costs no look at every page. Its compaction, which moves pages to the front, does
-//! neither: it ends in a file that must be read to its end after a crash. So the order is:
+//! When redb closes a file, it trims the free pages at its end and records which pages are free. So after a
+//! crash not every page must be read. redb's compaction, which moves pages to the front, does neither: after
+//! a crash the file must be read to its end. So the order is:
 //!
-//! 1. The store is closed and opened again: what is free at the end goes, and no page is moved.
+//! 1. The store is closed and opened again. The free pages at the end go, and no page is moved.
 //! 2. If the file is still longer than its capacity, pages are moved.
 //! 3. The store is closed and opened again, as in (1).
 //!
-//! None of these lengthens the file. A crash in the middle of (2) leaves it whole, and the next opening reads
-//! all of it; that is why (2) is for a file that exceeds its bound alone. What makes a file as short as its
-//! entries need, without that, is a copy ([`crate::disk::file::compact`]), which takes the room of one.
+//! No step lengthens the file. A crash during (2) leaves the file whole, and the next opening reads all of
+//! it. So (2) is only for a file that exceeds its capacity. A copy ([`crate::disk::file::compact`]) makes a
+//! file as short as its entries need without that risk, but takes room for a second file.
 
 use redb::{CompactionError, Database};
 
 use super::Store;
 use super::commit::Batch;
 use crate::config::ranges::RANGE_ROWS;
-use crate::disk::file::open::{OpenDatabase, open_database};
-use crate::disk::store::catalog::PendingRegistrations;
+use crate::disk::store::database::{OpenDatabase, open_database};
 use crate::disk::store::extent::Extent;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
+use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::units::Timestamp;
 
 impl Store {
-    /// Brings a file that was made with a larger capacity down to this one: deletes what has expired, evicts,
-    /// and gives unused pages back to the file system. These last only if no follower reads the file just
-    /// now; it stays longer then.
+    /// Shrinks a file that was made with a larger capacity: deletes expired entries, evicts, and gives unused
+    /// pages back to the file system. While a follower reads the file, pages can't be given back, and the
+    /// file stays longer.
     pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const ROWS: usize = 1000;
         loop {
             let outcome = self.commit(&Batch {
-                mutations: &[],
+                changes: &[],
                 ranges: &[],
                 is_first: true,
-                adopt: &PendingRegistrations::default(),
+                pending: &PendingRegistrations::default(),
                 register: &[],
                 sweep: ROWS,
                 now,
@@ -52,26 +52,26 @@ impl Store {
         self.compact().map(drop)
     }
 
-    /// Gives unused pages back to the file system; not while anybody reads. Answers whether it could. After
-    /// an error the store can only be closed.
+    /// Gives unused pages back to the file system. Returns whether it could, which fails while another
+    /// process or a lookup reads. After an error the store can only be closed.
     pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
         self.open_again()?;
         if !self.is_too_large()? {
             return Ok(true);
         }
-        // A file that takes more than it may can take more for as long as this takes.
+        // The compaction of a file that exceeds its capacity needs more blocks while it runs.
         self.reserve.lift(true);
         let moved = self.move_pages();
         self.open_again()?;
         match moved {
-            // The file was opened again all the same, and is longer than it was to be.
-            Err(fault) if fault.kind != StoreErrorKind::Damage => Ok(false),
+            // The file was opened again, and is longer than intended.
+            Err(error) if error.kind != StoreErrorKind::Damage => Ok(false),
             moved => moved,
         }
     }
 
-    /// Step 2 alone: pages move to the front of the file, and what is behind them is given back. Answers
-    /// whether they could: not while anybody reads.
+    /// Step 2 only: pages move to the front of the file, and the space behind them is given back. Returns
+    /// whether they could be moved, which fails while there is a reader.
     pub(crate) fn move_pages(&mut self) -> Result<bool, StoreError> {
         self.reserve.allow(true);
         let moved = guarded(|| match self.db.compact() {
@@ -88,7 +88,7 @@ impl Store {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);
         if let Some(db) = self.db.take() {
-            // Its error says nothing that opening does not.
+            // If closing fails, opening reports the same error.
             drop(guarded(|| Ok(Database::close(db)?)));
         }
         let OpenDatabase { db, seal, reserve, largest_page } = open_database(options, false)?;
@@ -111,9 +111,9 @@ mod tests {
     use super::*;
     use crate::api::cache::Cache;
     use crate::api::keyspace::definition::KeyspaceDefinition;
-    use crate::disk::file::open::{OpenOptions, open_ours};
+    use crate::disk::store::database::OpenOptions;
     use crate::disk::store::identity::Identities;
-    use crate::disk::store::redb_store::StoreLimits;
+    use crate::disk::store::limits::StoreLimits;
     use crate::sys::sync::Arc;
     use crate::sys::volume::Volume;
     use crate::testing::volume::SimulatedVolume;
@@ -123,7 +123,7 @@ mod tests {
     const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").ttl(Duration::from_hours(1));
 
-    /// A closed file of values of these sizes, of which `removed` in ten were removed again.
+    /// Makes a closed file with values of these sizes, of which `removed` in ten were removed again.
     fn worn(sizes: &[usize], count: u64, removed: u64) -> SimulatedVolume {
         let disk = SimulatedVolume::new();
         let cache =
@@ -157,7 +157,6 @@ mod tests {
             capacity,
             now: Timestamp::ZERO,
             identities: Identities::default(),
-            accepted: None,
             counts_blocks: disk.counts_blocks(Path::new(PATH)),
             charging: None,
         }
@@ -180,7 +179,7 @@ mod tests {
         for (sizes, count, removed) in SHAPES {
             for capacity in [1 << 16, 1 << 30] {
                 let disk = worn(sizes, count, removed);
-                let mut store = open_ours(&options(&disk, capacity), u64::MAX).unwrap();
+                let mut store = Store::open(&options(&disk, capacity), u64::MAX).unwrap();
                 let before = len(&disk);
                 assert!(store.compact().unwrap());
                 let after = len(&disk);
@@ -193,11 +192,11 @@ mod tests {
         }
     }
 
-    /// Whether opening a file that a crash left has to look at every page.
+    /// Returns whether opening a file after a crash must read every page.
     fn is_repaired(crashed: &SimulatedVolume) -> bool {
         let is_repaired = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let told = is_repaired.clone();
-        let mut builder = crate::disk::file::open::builder(1 << 20);
+        let mut builder = crate::disk::store::database::builder(1 << 20);
         builder.set_repair_callback(move |_| told.store(true, std::sync::atomic::Ordering::Relaxed));
         let file = Volume::open(crashed, Path::new(PATH), false).unwrap();
         builder.create_with_backend(file).unwrap().close().unwrap();
@@ -208,10 +207,10 @@ mod tests {
     fn a_crash_after_a_file_was_shortened_costs_no_look_at_every_page() {
         let disk = worn(&[1_000], 3_000, 5);
         let options = options(&disk, 1 << 16);
-        let mut store = open_ours(&options, u64::MAX).unwrap();
+        let mut store = Store::open(&options, u64::MAX).unwrap();
         assert!(store.compact().unwrap());
         assert!(!is_repaired(&disk.copy()));
-        // What redb's compaction alone leaves.
+        // This is what redb's compaction leaves without step 3.
         assert!(store.db.compact().is_ok() && is_repaired(&disk.copy()));
         store.close().unwrap();
     }

@@ -20,7 +20,7 @@ enum KeyBytes {
 
 impl StoredKey {
     /// The key of a vacant slot.
-    pub(super) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
+    pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 
 impl From<&[u8]> for StoredKey {

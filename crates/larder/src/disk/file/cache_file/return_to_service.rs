@@ -1,30 +1,31 @@
-//! The ways back into service: a suspended file is opened again, and a fresh one is made in the place of one
-//! that is gone.
+//! Back into service: a suspended file is opened again, and a fresh file replaces one that is gone.
 //!
-//! Neither without the owner's lock: out of service, the file at the path may be another owner's.
+//! Both need the owner's lock. While our file is out of service, the file at the path may belong to another
+//! owner.
 
 use super::backoff::MAX_RETRY_DELAY;
 use super::place::PathPlace;
 use super::{CacheFile, FilePhase, ServiceState};
 use crate::disk::file::compact::narrow;
-use crate::disk::file::files;
-use crate::disk::file::open::{OpenOptions, create, open_ours};
+use crate::disk::file::create::create;
+use crate::disk::file::directories::create_parents;
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::disk::store::redb_store::Store;
 use crate::units::Timestamp;
 
 impl CacheFile {
-    /// Opens the file again after a transaction that was refused, for the file would have taken more than it
-    /// may; with less room for entries, and compacted. Answers whether it could be: not while another process
-    /// reads it.
+    /// Opens the file again after a transaction that was refused because the file would have exceeded its
+    /// capacity. The file is compacted, and its entries get less room. Returns whether it could be compacted,
+    /// which fails while another process reads the file.
     ///
-    /// The store takes nothing more after a failure, and nothing of the transaction is in it.
-    pub(crate) fn make_way(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
+    /// After a failure the store accepts no more calls, and the file contains nothing of the transaction.
+    pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
         let Some(mut pressure) = self.store().map(|store| store.pressure) else { return Err(refused) };
         self.fail(refused.clone(), now);
         let mut store = self.open_again()?.ok_or(refused)?;
-        // Pages move to the front of the file, and what is behind them is given back.
+        // Pages move to the front of the file, and the free space behind them is given back.
         let compacted = store.move_pages();
         if compacted.is_err() {
             drop(store.close());
@@ -37,41 +38,43 @@ impl CacheFile {
         Ok(compacted.unwrap_or(true))
     }
 
-    /// Makes a file anew that can't grow within its bounds ([`narrow`]).
+    /// Remakes a file that can't grow within its capacity ([`narrow`]).
     fn narrow(&mut self, store: Store, now: Timestamp) -> Result<Store, StoreError> {
         let before = store.largest_page();
         let narrowed = narrow(store, &self.options, now);
         if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
-            // Another file stands at the path.
+            // Another file stands at the path now.
             self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
         }
-        if let Err(fault) = &narrowed {
-            // Which of the two a restart finds nobody knows.
-            self.discard(fault.clone(), now);
+        if let Err(error) = &narrowed {
+            // It is unknown which of the two files a restart would find.
+            self.discard(error.clone(), now);
         }
         narrowed
     }
 
-    /// Opens a suspended file again. A damaged one is discarded, and so is one that somebody deleted.
+    /// Opens a suspended file again. A damaged file is discarded, and so is a file that another program
+    /// deleted.
     pub(crate) fn resume(&mut self, now: Timestamp) {
         let FilePhase::Suspended(outage) = &self.state else { return };
         let why = outage.why.clone();
         if why.kind == StoreErrorKind::Full {
             self.is_short_of_room = true;
             self.ballast.give_up(&*self.options.volume);
-            // Not back at once: on a disk that is nearly full it would take the room that the next commit
-            // needs.
+            // The ballast is not written again at once. On a nearly full disk it would take the room that the
+            // next commit needs.
             self.ballast_again_at = now.after(MAX_RETRY_DELAY);
         }
         match self.open_again() {
             Ok(Some(store)) => self.enter_service(store, now),
             Ok(None) => self.discard(why, now),
-            Err(fault) if fault.kind == StoreErrorKind::Damage => self.discard(fault, now),
-            // What the disk said first tells more than what it says now, but for a disk that has become full,
-            // and for a file that is not in its place, or is again.
-            Err(fault) => {
-                let is_news = fault.kind == StoreErrorKind::Full || fault.is_of_place() || why.is_of_place();
-                let why = if is_news { fault } else { why };
+            Err(error) if error.kind == StoreErrorKind::Damage => self.discard(error, now),
+            // The first error of an outage explains it best, so it is kept. Exceptions are a disk that has
+            // become full, and a file that has left its place or is back in it.
+            Err(error) => {
+                let is_news =
+                    error.kind == StoreErrorKind::Full || error.is_displacement() || why.is_displacement();
+                let why = if is_news { error } else { why };
                 if let FilePhase::Suspended(outage) = &mut self.state {
                     outage.failed_again(why, &mut self.backoff, now);
                 }
@@ -79,40 +82,40 @@ impl CacheFile {
         }
     }
 
-    /// The file, open again; none if nobody can ever open it again.
+    /// Opens the file again. Returns none if the file was removed, so that it can never be opened again.
     fn open_again(&mut self) -> Result<Option<Store>, StoreError> {
         let Some(anchor) = &self.anchor else { return Ok(None) };
-        match PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?.fault() {
-            Some(fault) if fault.kind == StoreErrorKind::Removed => return Ok(None),
-            Some(fault) => return Err(fault),
+        match PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?.error() {
+            Some(error) if error.kind == StoreErrorKind::Removed => return Ok(None),
+            Some(error) => return Err(error),
             None => {}
         }
         self.hold_lock()?;
         let len = self.extent().len;
-        open_ours(&self.options, len).map(Some)
+        Store::open(&self.options, len).map(Some)
     }
 
-    /// Makes a fresh file in the place of a discarded one that is gone.
-    pub(crate) fn renew(&mut self, now: Timestamp, sequence: u64) {
-        if self.standing() != (ServiceState::Discarded { is_gone: true }) {
+    /// Makes a fresh file in the place of a discarded file that is gone.
+    pub(crate) fn create_fresh(&mut self, now: Timestamp, sequence: u64) {
+        if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return;
         }
         let catalog = self.catalog.emptied(now, sequence, self.options.identities);
         let options = OpenOptions { now, ..self.options.clone() };
-        // They may have been removed with it.
-        let made = files::create_parents(&*options.volume, &options.path)
+        // The directories may have been removed together with the file.
+        let created = create_parents(&*options.volume, &options.path)
             .map_err(|error| StoreError::io(error.to_string()))
             .and_then(|()| self.hold_lock())
             .and_then(|()| self.unused.remove(&options))
             .and_then(|()| create(&options, &catalog, &mut self.unused));
-        match made {
+        match created {
             Ok(store) => {
                 self.anchor = self.unused.take();
                 self.enter_service(store, now);
             }
-            Err(fault) => {
+            Err(error) => {
                 if let FilePhase::Discarded(outage, _) = &mut self.state {
-                    outage.failed_again(fault, &mut self.backoff, now);
+                    outage.failed_again(error, &mut self.backoff, now);
                 }
             }
         }
@@ -124,6 +127,6 @@ impl CacheFile {
         self.catalog = Catalog::default();
         self.state = FilePhase::InService(store);
         self.forget();
-        self.remember();
+        self.note_content();
     }
 }

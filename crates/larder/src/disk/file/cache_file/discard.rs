@@ -1,0 +1,91 @@
+//! Discarding a file, so that no restart finds it: the file is renamed, and the rename is made durable.
+//!
+//! Only the file that was opened is renamed; its anchor identifies it. A file that another program moved away
+//! may come back, so it is not gone. A file that took its place is not ours. A file that another program
+//! deleted is gone once the deletion is durable. After a failure the next attempt continues from the state
+//! reached.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::place::PathPlace;
+use crate::disk::file::directories::sync_directory_of;
+use crate::disk::file::names;
+use crate::disk::file::quarantine::move_aside;
+use crate::sys::volume::{Anchor, Volume};
+use crate::units::Timestamp;
+
+/// How far a discarded file has been moved aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum DiscardProgress {
+    AtItsPath,
+    /// Renamed, but a crash may still undo the rename.
+    Renamed(PathBuf),
+    /// Deleted by another program, but a crash may still undo the deletion.
+    Deleted,
+    Gone,
+}
+
+impl DiscardProgress {
+    /// Goes as far as the disk allows. `Ok` means that the file is gone, and holds its new path if it was
+    /// renamed.
+    pub(super) fn advance(
+        &mut self,
+        volume: &dyn Volume,
+        path: &Path,
+        anchor: &dyn Anchor,
+        word: &str,
+        now: Timestamp,
+    ) -> io::Result<Option<PathBuf>> {
+        if *self == Self::AtItsPath {
+            *self = rename(volume, path, anchor, word, now)?;
+        }
+        if *self != Self::Gone {
+            sync_names(volume, path)?;
+        }
+        match std::mem::replace(self, Self::Gone) {
+            Self::Renamed(new_path) => Ok(Some(new_path)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Makes changes of a name durable. If its directory was removed too, the nearest remaining directory is
+/// synced.
+fn sync_names(volume: &dyn Volume, path: &Path) -> io::Result<()> {
+    let mut path = path;
+    loop {
+        match (sync_directory_of(volume, path), path.parent()) {
+            (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => path = parent,
+            (done, _) => return done,
+        }
+    }
+}
+
+fn rename(
+    volume: &dyn Volume,
+    path: &Path,
+    anchor: &dyn Anchor,
+    word: &str,
+    now: Timestamp,
+) -> io::Result<DiscardProgress> {
+    let identity = |path: &Path| Ok::<_, io::Error>(volume.metadata(path)?.map(|metadata| metadata.identity));
+    match PathPlace::of(volume, path, anchor)? {
+        PathPlace::Here | PathPlace::HereByProbe => {
+            return move_aside(volume, path, word, now.as_millis()).map(DiscardProgress::Renamed);
+        }
+        // The file at the path may be an older copy of ours. A restart would take it for the cache file.
+        PathPlace::Replaced => {
+            return Err(io::Error::other("another file stands in the place of the cache file"));
+        }
+        PathPlace::Removed => return Ok(DiscardProgress::Deleted),
+        PathPlace::Moved => {}
+    }
+    // A rename that was reported as failed may have succeeded.
+    for new_path in names::dated(volume, path, word) {
+        if identity(&new_path)? == Some(anchor.identity()) {
+            return Ok(DiscardProgress::Renamed(new_path));
+        }
+    }
+    Err(io::Error::other("the cache file was moved away, and might come back"))
+}

@@ -1,0 +1,108 @@
+//! Making a cache file: written under a temporary name, closed, and renamed to its path.
+//!
+//! A crash leaves either no file at the path or a complete one. The next opening removes the temporary file.
+
+use std::path::{Path, PathBuf};
+
+use super::directories::sync_directory_of;
+use super::io_error::{foreign, io_error};
+use super::names::{UNFINISHED, beside};
+use super::path_state::{PathState, path_state};
+use crate::disk::store::catalog::Catalog;
+use crate::disk::store::database::{OpenOptions, builder, close};
+use crate::disk::store::guard::{StoreError, guarded};
+use crate::disk::store::new_file::NewFile;
+use crate::disk::store::redb_header::REDB_MAGIC;
+use crate::disk::store::redb_store::Store;
+use crate::error::Error;
+use crate::sys::volume::{Anchor, Identity};
+
+/// Returns the temporary name of a file that is being made.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    beside(path, UNFINISHED)
+}
+
+/// Refuses to go on if the temporary name belongs to a file that is not an unfinished cache file.
+pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
+    let path = unfinished(&options.path);
+    if path_state(&*options.volume, &path)? == PathState::Nothing {
+        return Ok(());
+    }
+    let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
+    let start = start.map_err(|error| io_error("read", &path, error))?;
+    // A crash leaves an unfinished file either with its first sector written or without.
+    if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
+}
+
+/// Removes an unfinished file that a crash left. The caller holds the owner's lock, so no other process is
+/// writing the file.
+pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError> {
+    match options.volume.remove(&unfinished(&options.path)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A file that was made and is not in service yet. Its anchor identifies it, so that a later attempt can
+/// remove it.
+#[derive(Debug, Default)]
+pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
+
+impl CreatedFile {
+    /// Removes the file that an earlier attempt left at the path.
+    pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
+        if let Some(anchor) = &self.0
+            && let Some(metadata) = options.volume.metadata(&options.path)?
+            && metadata.identity == anchor.identity()
+        {
+            options.volume.remove(&options.path)?;
+        }
+        self.0 = None;
+        Ok(())
+    }
+
+    /// Returns whether this is the file with this identity.
+    pub(crate) fn is(&self, identity: Identity) -> bool {
+        self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Box<dyn Anchor>> {
+        self.0.take()
+    }
+}
+
+/// Makes a new file under a temporary name and renames it to its path, durably. Sets `created` to the file as
+/// soon as it may stand at the path.
+pub(crate) fn create(
+    options: &OpenOptions,
+    catalog: &Catalog,
+    created: &mut CreatedFile,
+) -> Result<Store, StoreError> {
+    let OpenOptions { volume, path, .. } = options;
+    let volume = &**volume;
+    let temporary = unfinished(path);
+    remove_unfinished(options)?;
+    let file = volume.open(&temporary, true)?;
+    let file = NewFile::new(file, options.capacity);
+    let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
+        .and_then(|db| Store::initialise(&db, catalog).and_then(|()| close(db)))
+        .and_then(|()| Ok(volume.anchor(&temporary)?))
+        .and_then(|anchor| {
+            created.0 = Some(anchor);
+            Ok(volume.rename(&temporary, path)?)
+        });
+    if let Err(error) = finished {
+        drop(volume.remove(&temporary));
+        return Err(error);
+    }
+    let opened =
+        sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| Store::open(options, 0));
+    if opened.is_err() {
+        // The file holds no entries yet, so the next attempt can make a new one.
+        drop(created.remove(options));
+    }
+    opened
+}

@@ -1,0 +1,85 @@
+//! The one translation of the store's errors into those that a user reads.
+//!
+//! The advice to the user depends on the failed action, so each kind of error is translated by action.
+
+use std::io;
+use std::path::Path;
+
+use super::evidence;
+use super::io_error::{ROOM, foreign, io_error};
+use super::owner;
+use super::owner::Owner;
+use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::error::Error;
+use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::os::OsVolume;
+
+/// The action that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileAction {
+    /// Opening the file as its owner.
+    Open,
+    /// Changing the file as its owner, without a cache.
+    Change,
+    /// Reading the file, whichever process owns it.
+    Read,
+    /// Reading the file repeatedly while its owner writes it.
+    Follow,
+}
+
+impl FileAction {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Change => "change",
+            Self::Read => "read",
+            Self::Follow => "follow",
+        }
+    }
+}
+
+/// Returns the error that a user reads.
+pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Error {
+    let StoreError { kind, cause } = error;
+    let cause = match (kind, action) {
+        (StoreErrorKind::Damage, FileAction::Read | FileAction::Change) => return damaged(path, cause),
+        (StoreErrorKind::Damage, FileAction::Follow) => {
+            format!("it is damaged ({cause}); open it as a cache, which moves it aside")
+        }
+        // An opener has written its own id into the lock file, so the lock file can't say which process has
+        // the file.
+        (StoreErrorKind::Locked, FileAction::Open | FileAction::Change | FileAction::Follow) => {
+            return Owner::default().in_use(path);
+        }
+        (StoreErrorKind::Locked, FileAction::Read) => return Owner::beside(path).in_use(path),
+        (StoreErrorKind::Denied, FileAction::Open | FileAction::Change | FileAction::Read) => {
+            return io_error(action.verb(), path, io::Error::new(io::ErrorKind::PermissionDenied, cause));
+        }
+        (StoreErrorKind::Unrepaired, FileAction::Follow) => {
+            "its owner crashed and it has not been opened for writing since; open it as a cache once"
+                .to_owned()
+        }
+        (StoreErrorKind::Full, FileAction::Open) => format!("{cause}; {ROOM}"),
+        _ => cause,
+    };
+    Error::Io { action: action.verb(), path: path.to_owned(), cause }
+}
+
+/// Returns the error of a damaged file. It says whether the file is larder's.
+fn damaged(path: &Path, cause: String) -> Error {
+    match OsVolume::open_to_read(path) {
+        Ok(file) if shows_larder(path, &file) => Error::Damaged { path: path.to_owned(), cause },
+        Ok(_) => unknown_damage(path, &cause),
+        Err(error) => io_error("read", path, error),
+    }
+}
+
+/// Returns the error of a damaged file without evidence that it is larder's.
+pub(crate) fn unknown_damage(path: &Path, cause: &str) -> Error {
+    foreign(path, format!("it is a damaged redb database ({cause}) with no sign of larder in it"))
+}
+
+/// Returns whether a cache would take a damaged file for its own.
+pub(crate) fn shows_larder(path: &Path, file: &VolumeFile) -> bool {
+    evidence::is_ours(&OsVolume, path, file, owner::accepted(path).as_ref()).unwrap_or(false)
+}

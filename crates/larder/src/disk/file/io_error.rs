@@ -1,0 +1,41 @@
+//! The errors of system calls on a path, as a user reads them.
+
+use std::io;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Describes a file that is itself a mount point. Such a file can be neither renamed nor removed, and the
+/// cache must do that with a file that is damaged or discarded.
+pub(crate) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
+/// Advice for a full disk.
+pub(crate) const ROOM: &str = "free some room there, or open the cache without a path until there is";
+
+/// Returns the error of a system call on a path.
+pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
+    let path = path.to_owned();
+    // Opening a symbolic link with O_NOFOLLOW fails with this error.
+    if rustix::io::Errno::from_io_error(&source) == Some(rustix::io::Errno::LOOP) {
+        return Error::NotAFile { path, what: "a symbolic link" };
+    }
+    match source.kind() {
+        ErrorKind::PermissionDenied => Error::Permission { action, path, source },
+        ErrorKind::IsADirectory => Error::NotAFile { path, what: "a directory" },
+        ErrorKind::ResourceBusy => Error::NotAFile { path, what: MOUNT_POINT },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Error::Io { action, path, cause: format!("{source}; {ROOM}") }
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            let remedy =
+                "give a path on a file system that can be written to, or read the file with a Follower";
+            Error::Io { action, path, cause: format!("{source}; {remedy}") }
+        }
+        _ => Error::Io { action, path, cause: source.to_string() },
+    }
+}
+
+/// Returns the error of a file that is not larder's.
+pub(crate) fn foreign(path: &Path, why: impl Into<String>) -> Error {
+    Error::Foreign { path: path.to_owned(), why: why.into() }
+}

@@ -1,0 +1,219 @@
+//! The owner's lock: the process that holds it may write, rename and delete the cache file. No other may.
+//!
+//! `<path>.lock` is locked before anything else is touched, so there is one owner at a time, whatever happens
+//! to the cache file. Even the owner never replaces a file by renaming, except by a compacted copy of it
+//! ([`super::compact`]).
+//!
+//! The lock file is never renamed. It is removed in one case only: by an opening that made it and is then
+//! refused.
+//!
+//! 1. The lock file is opened, or made if it is missing.
+//! 2. It is locked.
+//! 3. Its path is checked. If the path names another file or none, another opening has removed the lock file
+//!    between steps 1 and 2: go back to step 1.
+//! 4. An opening that is refused removes a lock file that it has made. It unlocks it only after that.
+//!
+//! After step 3 the process holds the lock of the file at the path, and only this process may remove that
+//! file. Without step 3 one owner could hold a lock file that has no name any more, while another process
+//! makes and locks a new one.
+
+use std::io;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::evidence::Accepted;
+use super::io_error::io_error;
+use super::names::{LOCK, beside};
+use super::owner;
+use super::owner::Owner;
+use super::owner_info::{MAX_LEN, OwnerInfo};
+use super::path_state::path_state;
+use crate::disk::store::file_format::FORMAT;
+use crate::error::Error;
+use crate::sys::clock::{Clock, pause};
+use crate::sys::process::Process;
+use crate::sys::volume::{LockFile, LockPlace, Volume};
+
+const LOCK_POLL: Duration = Duration::from_millis(5);
+/// Number of attempts after which a lock is accepted though its path seems to name another file.
+const MAX_ATTEMPTS: u32 = 100;
+/// How often a refused opener looks for the owner's process id: for a tenth of a second.
+const OWNER_POLLS: u32 = 20;
+
+/// The lock of a cache file, held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct OwnerLock {
+    file: Box<dyn LockFile>,
+    path: PathBuf,
+    /// The content of the lock file.
+    info: OwnerInfo,
+    process: Process,
+    /// Whether this opening has made the lock file.
+    is_new: bool,
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // A forked child shares the lock. Unlocking it here would take the lock from the parent.
+        if !self.process.is_current() {
+            return;
+        }
+        // Clears the process id before unlocking, so that the next opener never reads a stale owner.
+        drop(self.file.write(&self.info.left().to_bytes()));
+        // Closing the descriptor is not enough: a child process that another thread is starting has inherited
+        // it, and would hold the lock until it executes its own program.
+        drop(self.file.unlock());
+    }
+}
+
+impl OwnerLock {
+    /// Locks `<path>.lock`, waiting up to `timeout` for another owner to leave. Writes the process id and the
+    /// absolute path of the future control socket into the lock file.
+    pub(crate) fn acquire(
+        volume: &dyn Volume,
+        path: &Path,
+        socket: Option<&Path>,
+        timeout: Duration,
+        clock: &dyn Clock,
+    ) -> Result<Self, Error> {
+        let lock_path = beside(path, LOCK);
+        let start = clock.monotonic();
+        let mut waited = Duration::ZERO;
+        let mut attempts = 1;
+        let mut file = loop {
+            let mut file =
+                volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?; // 1
+            // 2.
+            while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
+                // The clock may be a manual one, which stands still. So the pauses are counted as well.
+                if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
+                    return Err(read_owner(&mut *file).in_use(path));
+                }
+                pause(LOCK_POLL);
+                waited += LOCK_POLL;
+            }
+            // 3. Some file systems give a file changing identities. There the lock is accepted after
+            //    `MAX_ATTEMPTS`.
+            let is_there = file.place().is_ok_and(|place| place == LockPlace::Held);
+            if is_there || attempts == MAX_ATTEMPTS {
+                break file;
+            }
+            attempts += 1;
+            drop(file.unlock());
+        };
+        // A foreign file may have this name: `Cargo.lock` stands beside a cache called `Cargo`.
+        let content = file.read(MAX_LEN + 1).map_err(|error| io_error("read", &lock_path, error))?;
+        let Some(left) = OwnerInfo::read(&content) else {
+            return Err(Error::Foreign { path: lock_path, why: NO_LOCK.to_owned() });
+        };
+        let mut info = OwnerInfo::own(FORMAT, clock.wall());
+        if let Some(accepted) = left.accepted() {
+            info.set_accepted(&accepted);
+        }
+        info.set_namespace(owner::namespace().as_deref());
+        if let Some(socket) = socket {
+            info.set_socket(socket);
+        }
+        // Another opening may have locked the file in the meantime, and written to it.
+        let is_new = file.is_new() && content.is_empty();
+        let mut lock = Self { file, path: lock_path, info, process: Process::current(), is_new };
+        match lock.file.write(&lock.info.to_bytes()) {
+            // The lock is held; its content only informs people. Opening may later make room by deleting the
+            // ballast.
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
+            Err(error) => {
+                let refused = io_error("write", &lock.path, error);
+                lock.withdraw(volume);
+                return Err(refused);
+            }
+            Ok(()) => {}
+        }
+        Ok(lock)
+    }
+
+    /// Undoes the locking for an opening that is refused (4).
+    pub(crate) fn withdraw(self, volume: &dyn Volume) {
+        let is_there = || self.file.place().is_ok_and(|place| place == LockPlace::Held);
+        if self.is_new && self.process.is_current() && is_there() {
+            drop(volume.remove(&self.path));
+        }
+    }
+
+    /// Returns the file that was last accepted at this path.
+    pub(crate) fn accepted(&self) -> Option<Accepted> {
+        self.info.accepted()
+    }
+
+    /// Records which file was accepted. The record stays when this owner leaves.
+    pub(crate) fn note_accepted(&mut self, accepted: Accepted) -> io::Result<()> {
+        if self.info.accepted() != Some(accepted) {
+            self.info.set_accepted(&accepted);
+            self.file.write(&self.info.to_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Ensures that the file at the lock's path is the locked one, since another program may have removed or
+    /// replaced it. Otherwise locks the file that stands there now, unless another process has locked it.
+    /// Returns what was wrong, if anything was.
+    ///
+    /// # Errors Returns the reason why the file can't be locked.
+    pub(crate) fn ensure_held(&mut self, volume: &dyn Volume) -> Result<Option<String>, String> {
+        let shown = self.path.display();
+        let failed = |error: io::Error| format!("{shown} can't be locked again: {error}");
+        let what = match self.file.place().map_err(failed)? {
+            LockPlace::Held => return Ok(None),
+            LockPlace::Nothing => "removed",
+            LockPlace::Other => "replaced",
+        };
+        let mut file = volume.open_lock(&self.path).map_err(failed)?;
+        if !file.try_lock().map_err(failed)? {
+            // The content is what this owner wrote. So this is the same file, and the file system changes
+            // identities.
+            if file.read(MAX_LEN + 1).map_err(failed)? == self.info.to_bytes() {
+                return Ok(None);
+            }
+            return Err(format!("{shown} was {what}, and another process has locked the file in its place"));
+        }
+        if OwnerInfo::read(&file.read(MAX_LEN + 1).map_err(failed)?).is_none() {
+            return Err(format!("{shown} was {what}: {NO_LOCK}"));
+        }
+        file.write(&self.info.to_bytes()).map_err(failed)?;
+        if file.place().map_err(failed)? != LockPlace::Held {
+            return Err(format!("{shown} was {what}, and again while it was locked"));
+        }
+        drop(std::mem::replace(&mut self.file, file).unlock());
+        Ok(Some(format!("{shown} was {what} by another program")))
+    }
+}
+
+const NO_LOCK: &str = "it is not the lock of a larder file, though it has its name";
+
+/// Returns the process that holds the lock. An owner writes its id just after it has taken the lock. Until
+/// then the lock file may name an earlier owner that was killed. If it still does after a tenth of a second,
+/// a fork of that owner holds the lock.
+fn read_owner(file: &mut dyn LockFile) -> Owner {
+    let mut owner = Owner::default();
+    for _ in 0..OWNER_POLLS {
+        owner = read_facts(file).as_ref().map(Owner::of).unwrap_or_default();
+        if owner.pid.is_some() && !owner.has_ended {
+            break;
+        }
+        pause(LOCK_POLL);
+    }
+    owner
+}
+
+fn read_facts(file: &mut dyn LockFile) -> Option<OwnerInfo> {
+    OwnerInfo::read(&file.read(MAX_LEN + 1).ok()?)
+}
+
+/// Returns the error for a lock that can't be taken: if no regular file stands at the path itself, the error
+/// says so. For example, no lock file can be made beside a device.
+pub(crate) fn lock_refusal(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
+    path_state(volume, path).err().unwrap_or(refused)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The quarantine: damaged files are moved aside and kept beside the cache file. The latest few are kept.
+
+use std::io;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::directories::sync_directory_of;
+use super::names::{DAMAGED, beside, dated};
+use crate::sys::volume::Volume;
+
+/// Moves a damaged file aside, durably. Returns its new path, which contains the time.
+pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
+    let new_path = move_aside(volume, path, DAMAGED, now_ms)?;
+    sync_directory_of(volume, path)?;
+    remove_old_quarantined(volume, path, Some(&new_path));
+    Ok(new_path)
+}
+
+/// Number of names that are tried for a file that is moved aside.
+const ATTEMPTS: u64 = 100;
+
+/// Renames a file to a new name that contains a word and the time. Not durable until the directory is synced.
+pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
+    // A clock at its maximum would leave no later number.
+    let first = now_ms.min(u64::MAX - ATTEMPTS);
+    let mut attempt = 0;
+    loop {
+        let new_path = beside(path, &format!("{word}{}", first + attempt));
+        match volume.rename(path, &new_path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
+            done => return done.map(|()| new_path),
+        }
+    }
+}
+
+/// Number of damaged files that are kept beside a cache. Older ones are deleted.
+pub const MAX_QUARANTINED: usize = 3;
+
+/// Deletes all but the latest damaged files. `latest` stays even if its name contains an earlier time. Best
+/// effort: a file that can't be deleted now is deleted next time.
+pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
+    let mut kept = dated(volume, path, DAMAGED);
+    kept.retain(|old| Some(&**old) != latest);
+    for old in kept.iter().rev().skip(MAX_QUARANTINED - usize::from(latest.is_some())) {
+        drop(volume.remove(old));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::sys::volume::os::OsVolume;
+
+    #[test]
+    fn only_the_latest_damaged_files_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.larder");
+        for time in 1_000..1_010 {
+            fs::write(&path, "x").unwrap();
+            quarantine(&OsVolume, &path, time).unwrap();
+        }
+        let mut left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(
+            left,
+            ["shop.larder.damaged-1007", "shop.larder.damaged-1008", "shop.larder.damaged-1009"]
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! Checks every page of a file with redb, without writing to the file.
+
+use std::path::Path;
+
+use super::overlay::Overlay;
+use crate::disk::store::database::{SMALL_CACHE, builder, close};
+use crate::disk::store::guard::{StoreError, guarded};
+use crate::sys::volume::Volume;
+
+/// Checks every page of a file. Changes nothing.
+pub(crate) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
+    verify_pages(|| Overlay::new(volume.open(path, false)?))
+}
+
+/// Checks every page of a file that this process has open. Changes nothing. The file must not be written
+/// meanwhile.
+pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
+    verify_pages(|| Overlay::of_own(volume.open(path, false)?))
+}
+
+fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), StoreError> {
+    let mut builder = builder(SMALL_CACHE);
+    builder.set_check_integrity_on_open(true);
+    let db = guarded(|| Ok(builder.create_with_backend(overlay()?)?))?;
+    close(db)
+}

@@ -1,0 +1,225 @@
+//! The two tables of entries, as one transaction changes them.
+//!
+//! Each change of an entry also changes its expiry row and the counts of its keyspace, in the same
+//! transaction. The highest sequence wins: a range removal spares an entry that was written after it, both in
+//! the tables and in the batch.
+
+use redb::{ReadableTable, StorageError, Table, WriteTransaction};
+
+use super::range_removal::RangeRemoval;
+use crate::disk::store::charging::Charging;
+use crate::disk::store::entry_change::EntryChange;
+use crate::disk::store::expiry;
+use crate::disk::store::keyspace_rows::UsageDeltas;
+use crate::disk::store::tables::{ENTRIES, EXPIRY, after_prefix};
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record;
+use crate::format::record::{Extension, Header};
+use crate::units::Timestamp;
+
+/// The two tables of entries, open in a transaction.
+pub(crate) struct Entries<'txn> {
+    pub(super) rows: Table<'txn, &'static [u8], &'static [u8]>,
+    pub(super) expiry: Table<'txn, &'static [u8], ()>,
+    pub(super) now: Timestamp,
+    charging: Charging,
+    pub(crate) deltas: UsageDeltas,
+    record: Vec<u8>,
+}
+
+impl<'txn> Entries<'txn> {
+    pub(crate) fn open(
+        txn: &'txn WriteTransaction,
+        now: Timestamp,
+        charging: Charging,
+    ) -> Result<Self, redb::Error> {
+        Ok(Self {
+            rows: txn.open_table(ENTRIES)?,
+            expiry: txn.open_table(EXPIRY)?,
+            now,
+            charging,
+            deltas: UsageDeltas::new(),
+            record: Vec::new(),
+        })
+    }
+
+    /// Returns whether a change writes its value. Otherwise the change is a deletion: the value has expired
+    /// meanwhile, a range removal came after it, or it is too large for the file.
+    pub(crate) fn is_value(&self, change: &EntryChange<'_>, ranges: &[RangeRemoval]) -> bool {
+        let is_removed = |removal: &RangeRemoval| removal.covers(&change.key, change.sequence);
+        change.value.as_ref().is_some_and(|value| {
+            value.fits_file && value.expires_at > self.now && !ranges.iter().any(is_removed)
+        })
+    }
+
+    /// Writes the value of a change.
+    pub(crate) fn write(&mut self, change: &EntryChange<'_>) -> Result<(), StorageError> {
+        let Some(value) = &change.value else { return Ok(()) };
+        let header = Header {
+            format: record::FORMAT,
+            compression: value.compression,
+            version: value.version,
+            sequence: change.sequence,
+            written_at: value.written_at,
+            expires_at: value.expires_at,
+            delete_after: value.expires_at,
+        };
+        self.put(&change.key, &header, &value.extension, &value.payload)
+    }
+
+    /// Returns by how much the charge of all entries grows when these values are written.
+    pub(crate) fn growth(&self, values: &[&EntryChange<'_>]) -> Result<i64, StorageError> {
+        let mut growth = 0;
+        for change in values {
+            let old = self.rows.get(&*change.key)?.map(|record| record.value().len());
+            let replaced = old.map_or(0, |len| self.signed_charge(change.key.len(), len));
+            growth += i64::try_from(self.charge_of(change)).unwrap_or(i64::MAX) - replaced;
+        }
+        Ok(growth)
+    }
+
+    fn put(
+        &mut self,
+        key: &[u8],
+        header: &Header,
+        extension: &Extension,
+        payload: &[u8],
+    ) -> Result<(), StorageError> {
+        self.record.clear();
+        self.record.resize(record::record_len(extension, payload.len()), 0);
+        record::write(&mut self.record, key, header, extension, payload);
+        let old = self.rows.insert(key, self.record.as_slice())?;
+        let old = old.map(|record| (record.value().len(), record::peek(record.value())));
+        let row = expiry::row(header, key);
+        if let Some((len, old)) = old {
+            self.uncount(key, len);
+            if let Some(old) = old.filter(|old| expiry::row(old, key) != row) {
+                self.remove_row(&old, key)?;
+            } else if let Some(old) = old
+                && self.expiry.get(row.as_slice())?.is_none()
+            {
+                self.expiry.remove(expiry::unclassed(&old, key).as_slice())?;
+            }
+        }
+        self.expiry.insert(row.as_slice(), ())?;
+        self.count(key, self.record.len());
+        Ok(())
+    }
+
+    /// Deletes an entry and its expiry row. Returns whether the entry was live.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
+        let old = self.rows.remove(key)?.map(|record| (record.value().len(), record::peek(record.value())));
+        let Some((len, header)) = old else {
+            return Ok(false);
+        };
+        self.uncount(key, len);
+        // Without a legible header the expiry row can't be found. The sweeper deletes it when it is due.
+        let Some(header) = header else { return Ok(false) };
+        self.remove_row(&header, key)?;
+        Ok(header.expires_at > self.now)
+    }
+
+    /// Deletes the expiry row of an entry, with a class or without one as earlier versions wrote it.
+    fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
+        if self.expiry.remove(expiry::row(header, key).as_slice())?.is_none() {
+            self.expiry.remove(expiry::unclassed(header, key).as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// Deletes up to `limit` entries that are due. Returns how many rows were handled and how many entries
+    /// were deleted.
+    pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
+        let mut rows = Vec::new();
+        for (class, head) in expiry::heads(&self.expiry)? {
+            let (end, left) = (expiry::end_of_due(class, self.now), limit - rows.len());
+            if head < end {
+                rows.extend(self.due(head.as_slice()..end.as_slice(), left)?);
+            }
+        }
+        let (mut dealt_with, mut deleted) = (0, 0);
+        for row in &rows {
+            if self.is_due(row)? {
+                dealt_with += 1;
+                deleted += u64::from(self.delete_row(row)?);
+            }
+        }
+        Ok((dealt_with, deleted))
+    }
+
+    /// Deletes up to `limit` entries of a retired keyspace. Returns how many there were.
+    pub(crate) fn sweep_retired(&mut self, id: KeyspaceId, limit: usize) -> Result<usize, StorageError> {
+        let start = id.to_bytes();
+        let end = after_prefix(&start).unwrap_or_default();
+        let keys: Vec<Vec<u8>> = {
+            let rows = self.rows.range::<&[u8]>(start.as_slice()..end.as_slice())?;
+            rows.take(limit).map(|row| Ok(row?.0.value().to_vec())).collect::<Result<_, StorageError>>()?
+        };
+        for key in &keys {
+            self.remove(key)?;
+        }
+        Ok(keys.len())
+    }
+
+    pub(crate) fn next_expiry(&self) -> Result<Option<Timestamp>, StorageError> {
+        expiry::next(&self.expiry)
+    }
+
+    fn due<'a>(
+        &self,
+        range: impl std::ops::RangeBounds<&'a [u8]> + 'a,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StorageError> {
+        self.expiry.range::<&[u8]>(range)?.take(limit).map(|row| Ok(row?.0.value().to_vec())).collect()
+    }
+
+    /// Returns whether the entry of a row is due. A row with a rounded time may seem due too early.
+    fn is_due(&self, row: &[u8]) -> Result<bool, StorageError> {
+        let Some((_, key)) = expiry::split(row).filter(|_| expiry::is_rounded(row)) else { return Ok(true) };
+        let record = self.rows.get(key)?;
+        let header = record.and_then(|record| record::peek(record.value()));
+        Ok(header.is_none_or(|header| header.delete_after <= self.now))
+    }
+
+    /// Deletes an expiry row, and its entry if the row belongs to it. Returns whether the row belonged to the
+    /// entry.
+    pub(super) fn delete_row(&mut self, row: &[u8]) -> Result<bool, StorageError> {
+        let Some((_, key)) = expiry::split(row) else {
+            return self.expiry.remove(row).map(|_| false);
+        };
+        let is_own = match self.rows.get(key)? {
+            // No row can match an illegible header, so the entry is deleted. It could only ever be a miss.
+            Some(record) => {
+                record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
+            }
+            None => false,
+        };
+        if is_own {
+            self.remove(key)?;
+        }
+        self.expiry.remove(row)?;
+        Ok(is_own)
+    }
+
+    fn count(&mut self, key: &[u8], record_len: usize) {
+        let charge = self.signed_charge(key.len(), record_len);
+        let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
+        *delta = (delta.0 + 1, delta.1 + charge);
+    }
+
+    fn uncount(&mut self, key: &[u8], record_len: usize) {
+        let charge = self.signed_charge(key.len(), record_len);
+        let delta = self.deltas.entry(KeyspaceId::of(key)).or_default();
+        *delta = (delta.0 - 1, delta.1 - charge);
+    }
+
+    /// Returns the bytes that the value of a change is charged for.
+    pub(crate) fn charge_of(&self, change: &EntryChange<'_>) -> u64 {
+        let value = change.value.as_ref();
+        value.map_or(0, |value| self.charging.charge(change.key.len(), value.record_len()))
+    }
+
+    fn signed_charge(&self, key_len: usize, record_len: usize) -> i64 {
+        i64::try_from(self.charging.charge(key_len, record_len)).unwrap_or(i64::MAX)
+    }
+}

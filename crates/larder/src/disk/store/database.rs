@@ -1,0 +1,75 @@
+//! The redb database of a cache file: how it is opened for writing, and closed.
+
+use std::path::PathBuf;
+
+use redb::{Builder, ConcurrencyMode, Database};
+
+use super::charging::Charging;
+use super::guard::{StoreError, guarded};
+use super::identity::Identities;
+use super::limits::StoreLimits;
+use super::new_file::region_len;
+use super::sparse::{Reserve, SparseFile};
+use crate::sys::sync::Arc;
+use crate::sys::volume::Volume;
+use crate::sys::volume::seal::Seal;
+use crate::units::Timestamp;
+
+/// The page cache of a database of which only a little is read.
+pub(crate) const SMALL_CACHE: usize = 1 << 20;
+
+/// How a file is opened.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenOptions {
+    pub(crate) volume: Arc<dyn Volume>,
+    pub(crate) path: PathBuf,
+    pub(crate) page_cache: usize,
+    /// Every page is verified if the file is no longer than this.
+    pub(crate) verify_up_to: u64,
+    pub(crate) room: StoreLimits,
+    /// The capacity of the file: of its blocks where these are counted, and of its length elsewhere.
+    pub(crate) capacity: u64,
+    pub(crate) counts_blocks: bool,
+    /// The rule by which entries are charged; none for the rule that the file names.
+    pub(crate) charging: Option<Charging>,
+    pub(crate) now: Timestamp,
+    /// The source of the identity of a file that is made or upgraded.
+    pub(crate) identities: Identities,
+}
+
+/// A database that is open for writing, and the controls of its writes.
+pub(crate) struct OpenDatabase {
+    pub(crate) db: Database,
+    /// Ends all writing to the file.
+    pub(crate) seal: Seal,
+    pub(crate) reserve: Reserve,
+    /// The largest page that the file can have ([`super::new_file`]).
+    pub(crate) largest_page: u64,
+}
+
+/// Opens the database of a file for writing.
+pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
+    let mut builder = builder(options.page_cache);
+    builder.set_check_integrity_on_open(verifies);
+    let file = options.volume.open(&options.path, false)?;
+    let (seal, largest_page) = (file.seal(), region_len(&file)?);
+    // Where blocks are not counted, holes bring no gain.
+    if options.counts_blocks {
+        let file = SparseFile::new(file, options.capacity)?;
+        let reserve = file.reserve();
+        let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
+        return Ok(OpenDatabase { db, seal, reserve, largest_page });
+    }
+    let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
+    Ok(OpenDatabase { db, seal, reserve: Reserve::default(), largest_page })
+}
+
+pub(crate) fn builder(page_cache: usize) -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(page_cache).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder
+}
+
+pub(crate) fn close(db: Database) -> Result<(), StoreError> {
+    guarded(|| Ok(db.close()?))
+}

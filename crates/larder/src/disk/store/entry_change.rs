@@ -1,0 +1,50 @@
+//! What a transaction does to one entry.
+//!
+//! The disk tier does not know where a change comes from. The engine makes it from a mutation that memory has
+//! drained, and a tool makes it from its input.
+
+use std::borrow::Cow;
+
+use crate::format::record;
+use crate::format::record::{Compression, Extension};
+use crate::units::Timestamp;
+
+/// A change of one entry.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryChange<'a> {
+    /// The whole key.
+    pub(crate) key: Cow<'a, [u8]>,
+    pub(crate) sequence: u64,
+    /// The value to write; none deletes the entry.
+    pub(crate) value: Option<NewValue<'a>>,
+    /// Whether this change also makes an earlier removal durable, which is not committed yet. If the value is
+    /// not written, the entry is deleted.
+    pub(crate) hides_removal: bool,
+}
+
+/// An encoded value to write.
+#[derive(Debug, Clone)]
+pub(crate) struct NewValue<'a> {
+    pub(crate) payload: Cow<'a, [u8]>,
+    pub(crate) compression: Compression,
+    pub(crate) extension: Extension,
+    pub(crate) version: u32,
+    pub(crate) written_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    /// Whether the value fits the file. The commit of a value that does not fit deletes the previous value.
+    pub(crate) fits_file: bool,
+}
+
+impl NewValue<'_> {
+    /// Returns the length of the record that holds the value.
+    pub(crate) fn record_len(&self) -> usize {
+        record::record_len(&self.extension, self.payload.len())
+    }
+}
+
+impl<'a> EntryChange<'a> {
+    /// Returns the deletion of an entry.
+    pub(crate) fn deletion(key: impl Into<Cow<'a, [u8]>>, sequence: u64) -> Self {
+        Self { key: key.into(), sequence, value: None, hides_removal: false }
+    }
+}

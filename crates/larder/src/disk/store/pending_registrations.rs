@@ -1,0 +1,118 @@
+//! Keyspaces that were opened and are not in the file yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalog::Catalog;
+use super::draft::Draft;
+use super::registration::Registration;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::units::Timestamp;
+
+/// Keyspaces that were opened and are not in the file yet, with their numbers. Some were opened while the
+/// file was out of service, others wait for a commit.
+///
+/// A keyspace whose name the file does not have is numbered without a commit:
+///
+/// 1. [`PendingRegistrations::number`] gives it the next number that neither the file nor another opening
+///    has.
+/// 2. Its opening is answered.
+/// 3. The next commit enters its row, in the same transaction as its first entry or in an earlier one
+///    ([`Draft::merge_pending`]).
+///
+/// So no file contains an entry under a number without a row. Otherwise the next owner would give the number
+/// to another keyspace. A crash before (3) forgets a keyspace without entries. A keyspace that replaces one
+/// of another version or shape is entered before its opening is answered. Otherwise a removal that finds
+/// nothing in the new keyspace would commit nothing, and an owner of the earlier version would still find its
+/// old entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PendingRegistrations {
+    /// The latest registration of each name, and when it was registered. The numbers of earlier versions are
+    /// retired.
+    pub(crate) keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
+    pub(crate) retired: BTreeSet<KeyspaceId>,
+    /// Greater than every number of these keyspaces.
+    next: u32,
+    /// Whether a keyspace was opened during an outage. It is entered as soon as the file is in service again.
+    is_urgent: bool,
+}
+
+impl PendingRegistrations {
+    /// Numbers a keyspace whose opening needs no commit before it is answered. Returns its number, and
+    /// whether it is still missing in the file; none if its opening needs a commit.
+    pub(crate) fn number(&mut self, catalog: &Catalog, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
+        if let Some((pending, id, _)) = self.keyspaces.get(&wanted.name) {
+            return (pending == wanted).then_some((*id, true));
+        }
+        if let Some(row) = catalog.keyspaces.get(&wanted.name) {
+            let is_whole = row.schema.is_some() || wanted.schema.is_none();
+            return (wanted.is_served_by(row) && is_whole).then_some((row.id, false));
+        }
+        let id = KeyspaceId::on_disk(self.next.max(catalog.state.next_keyspace));
+        // The keyspace replaces no other, so the time of its registration is never used.
+        self.note(wanted, id, catalog.state.clock_watermark);
+        Some((id, true))
+    }
+
+    /// Registers a keyspace in a catalog that already contains these, and notes it.
+    pub(crate) fn register(
+        &mut self,
+        catalog: &mut Catalog,
+        wanted: &Registration,
+        now: Timestamp,
+    ) -> KeyspaceId {
+        let mut draft = Draft::of(catalog);
+        let (id, retired) = draft.register(wanted, now);
+        let changes = draft.into_changes();
+        catalog.apply(changes);
+        self.retired.extend(retired);
+        self.is_urgent = true;
+        self.note(wanted, id, now);
+        id
+    }
+
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keyspaces.is_empty()
+    }
+
+    /// Returns whether these may wait for the next commit of something else, or for the flush interval.
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.is_urgent
+    }
+
+    fn note(&mut self, wanted: &Registration, id: KeyspaceId, now: Timestamp) {
+        self.keyspaces.insert(wanted.name.clone(), (wanted.clone(), id, now));
+        self.next = self.next.max(id.number() + 1);
+    }
+}
+
+impl Catalog {
+    /// Merges keyspaces that were registered while the file was out of service.
+    pub(crate) fn merge_pending(&mut self, pending: &PendingRegistrations) {
+        let mut draft = Draft::of(self);
+        draft.merge_pending(pending);
+        let changes = draft.into_changes();
+        self.apply(changes);
+    }
+}
+
+impl Draft<'_> {
+    /// Merges keyspaces that were registered while the file was out of service, or that wait for a commit.
+    /// Idempotent.
+    pub(crate) fn merge_pending(&mut self, pending: &PendingRegistrations) {
+        for (wanted, id, registered_at) in pending.keyspaces.values() {
+            if self.row(&wanted.name).is_none_or(|row| row.id != *id) {
+                self.replace(wanted, *id, *registered_at);
+            }
+            self.number_beyond(*id);
+        }
+        for id in &pending.retired {
+            if self.name_of(*id).is_none() {
+                if !self.retired.contains_key(*id) {
+                    self.retired.insert(*id, 0);
+                }
+                self.number_beyond(*id);
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A keyspace that is being opened, as its definition describes it.
+
+use super::keyspace_row::KeyspaceRow;
+
+/// A keyspace that is being opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Registration {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) shape: String,
+    /// The format of its values: see [`super::keyspace_row`].
+    pub(crate) format: u8,
+    pub(crate) fingerprint: u64,
+    /// The schema that declares the keyspace.
+    pub(crate) schema: Option<String>,
+}
+
+impl Registration {
+    /// Returns whether the keyspace of this row can be opened with its entries.
+    pub(crate) fn is_served_by(&self, row: &KeyspaceRow) -> bool {
+        let is_same_value =
+            row.fingerprint == self.fingerprint || row.fingerprint == 0 || self.fingerprint == 0;
+        row.version == self.version && row.shape == self.shape && row.format == self.format && is_same_value
+    }
+}

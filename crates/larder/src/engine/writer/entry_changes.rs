@@ -1,0 +1,29 @@
+//! What the disk tier is told of the mutations that the writer has drained from memory.
+
+use std::borrow::Cow;
+
+use crate::disk::store::entry_change::{EntryChange, NewValue};
+use crate::memory::slot::{Change, Mutation};
+
+/// Returns the changes of the mutations of one transaction, which they borrow from. There are at most
+/// [`Limits::most_changes`](super::Limits) of them.
+pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
+    mutations.iter().map(entry_change).collect()
+}
+
+fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
+    let value = match &mutation.change {
+        Change::Put { unsaved, expires_at, .. } => Some(NewValue {
+            payload: Cow::Borrowed(&unsaved.payload),
+            compression: unsaved.compression,
+            extension: unsaved.extension,
+            version: unsaved.version,
+            written_at: unsaved.written_at,
+            expires_at: *expires_at,
+            fits_file: unsaved.fits_file,
+        }),
+        Change::Delete => None,
+    };
+    let (sequence, hides_removal) = (mutation.sequence, mutation.hides_removal);
+    EntryChange { key: Cow::Borrowed(&mutation.key), sequence, value, hides_removal }
+}

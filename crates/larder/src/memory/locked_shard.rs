@@ -1,0 +1,73 @@
+//! A shard under its exclusive lock, with the values that it releases while it is locked.
+//!
+//! Dropping the guard unlocks the shard first. Only then is the released weight given back to the budget, and the
+//! released values pass to the caller. The caller drops them when it holds no lock and no reserved weight: a
+//! user's `Drop` may call the cache, wait for room, or panic (invariant 5).
+
+use super::budget::Budget;
+use super::deferred_drops::DeferredDrops;
+use super::evicted_values::EvictedValues;
+use super::shard::Shard;
+use crate::sys::sync::{RwLock, RwLockWriteGuard};
+
+/// The fields drop in this order: the lock goes before the values are passed on.
+pub(super) struct LockedShard<'a> {
+    pub(super) shard: RwLockWriteGuard<'a, Shard>,
+    pub(super) released: Released<'a>,
+}
+
+/// The values that a shard has released since it was locked.
+pub(super) struct Released<'a> {
+    pub(super) deferred: DeferredDrops,
+    budget: &'a Budget,
+    /// Receives the values. `None` once [`LockedShard::unlock`] has returned it.
+    evicted_values: Option<&'a mut EvictedValues>,
+}
+
+impl<'a> LockedShard<'a> {
+    pub(super) fn new(
+        shard: &'a RwLock<Shard>,
+        budget: &'a Budget,
+        evicted_values: &'a mut EvictedValues,
+    ) -> Self {
+        let deferred = DeferredDrops::default();
+        let released = Released { deferred, budget, evicted_values: Some(evicted_values) };
+        Self { shard: shard.write(), released }
+    }
+
+    /// Evicts one clean entry. Returns whether there was one.
+    pub(super) fn evict(&mut self) -> bool {
+        self.shard.evict(&mut self.released.deferred)
+    }
+
+    /// Evicts one clean entry, and keeps `weight` of its room reserved for the caller: all of it or nothing.
+    pub(super) fn evict_for(&mut self, weight: u64) -> bool {
+        self.evict() && self.released.deferred.give_room(weight)
+    }
+
+    /// Unlocks the shard. Returns the list that its values passed to, so that it can be used again.
+    pub(super) fn unlock(self) -> &'a mut EvictedValues {
+        let Self { shard, mut released } = self;
+        drop(shard);
+        released.pass_on();
+        released.evicted_values.take().expect("only this method takes it, and it consumes the guard")
+    }
+}
+
+impl Released<'_> {
+    fn pass_on(&mut self) {
+        if let Some(evicted_values) = &mut self.evicted_values {
+            let DeferredDrops { values, unsaved, weight } = std::mem::take(&mut self.deferred);
+            self.budget.release(weight);
+            evicted_values.extend(values);
+            // Last: dropping the last holder of an unsaved value wakes the callers that wait for its room.
+            drop(unsaved);
+        }
+    }
+}
+
+impl Drop for Released<'_> {
+    fn drop(&mut self) {
+        self.pass_on();
+    }
+}

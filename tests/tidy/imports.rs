@@ -5,7 +5,7 @@
 //! - A module that re-exports a name of its own children only says where the name is. A file that uses the
 //!   name imports the file that defines it. Any other re-export is an import.
 //! - `super::` from a child to its parent is an import like any other. `mod child;` is none.
-//! - A method call on a value names no path, so it is not seen.
+//! - A method call on a value names no path, so it is not seen. Attributes, as serde's `with`, are not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 

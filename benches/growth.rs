@@ -93,8 +93,8 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
             "growth-open" => contest.target(Against::Bound(20.0), 1.0, "20 ms, whatever the number of entries"),
             "growth-lookup" => contest.target(Against::peer("redb"), 0.5, "no faster than redb's tree: at most 2 × its lookup"),
             _ => contest.note(
-                "What the process takes more than before it opened the file: threads, shards, a memory tier of 64 KiB, and the page cache, which \
-                 fills up to its bound. redb has a page cache of the same bound.",
+                "The growth of the process since it opened the file: threads, shards, a memory tier of 64 KiB, and the \
+                 page cache, which fills up to its bound. redb has a page cache of the same bound.",
             ),
         }
         contest.run(pace);

@@ -117,8 +117,8 @@ fn report_trace(rows: &[TraceRow], trace: &str, pace: &Pace) {
         contest.contestant(&name, "memory only", move || measured.clone());
     }
     contest.note(
-        "The mean of the six capacities, and each: percents of a trace's distinct keys. Who was not run here has the figures of the \
-         traces' peers.txt.",
+        "The mean of the six capacities, and each of them, in percents of a trace's distinct keys. Peers that were \
+         not run here have the figures of the traces' peers.txt.",
     );
     contest.run(pace);
 }

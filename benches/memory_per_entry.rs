@@ -61,8 +61,8 @@ fn run(room: usize, inserts: usize, setting: String, pace: &Pace) {
     contest.target(Against::best(&WITH_TTL), 1.0, "below every peer that offers TTL");
     contest.target(Against::Bound(MOST), 1.0, "at most 100 B");
     contest.note(
-        "Bytes asked of the allocator for each entry that is there in the end, less those of its key. \"Resident\" is what the kernel says \
-         that the process grew by, less the same.",
+        "Bytes that the allocator was asked for, for each entry that is resident at the end, without those of its \
+         key. \"Resident\" is the growth of the process as the kernel reports it, also without the keys.",
     );
     contest.run(pace);
 }

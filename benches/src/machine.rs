@@ -142,17 +142,8 @@ fn package(text: &str) -> Option<(&str, &str, &str)> {
 
 /// Returns a day and a time of day in UTC, `2026-02-03 04:05`.
 fn date(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Counted in years that begin in March. So a leap day is the last day of its year.
-    let from = days + 719_468;
-    let (era, of_era) = (from / 146_097, from % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", second / 3600, second % 3600 / 60)
+    let at = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    at.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 #[cfg(test)]

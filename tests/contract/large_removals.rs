@@ -3,7 +3,7 @@
 //!
 //! The caches here treat a few keys as very many, and go step by step: each commit deletes a part.
 
-use larder::testing::{Act, Failure, Operation, SimulatedVolume};
+use larder::testing::{Act, DiskOperation, Failure, SimulatedVolume};
 use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
 
 use crate::support::simulated::{PATH, SimulatedPlace, wait_until};
@@ -145,7 +145,7 @@ fn contract_3_a_pending_removal_outlives_an_outage_and_goes_with_a_discarded_fil
         let pairs = cache.keyspace(PAIRS).unwrap();
         assert_eq!(pairs.remove_prefix((0,)).unwrap(), NUMBERS);
         let disk: &SimulatedVolume = &place.disk;
-        disk.fail_every(&[Operation::Write, Operation::SetLen, Operation::Sync], Failure::Io);
+        disk.fail_every(&[DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync], Failure::Io);
         pairs.insert(&(1, 1), 11).unwrap();
         drop(cache.flush());
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::Suspended);

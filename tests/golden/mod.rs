@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use larder::admin::Admin;
-use larder::inspect::{FileState, Inspector, KeyspaceFacts, RecordStatus, Snapshot};
+use larder::inspect::{FileState, Inspector, KeyspaceInfo, RecordStatus, Snapshot};
 use larder::testing::{Loss, SimulatedVolume};
 use larder::{Cache, Follower};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -76,7 +76,7 @@ impl Golden {
     }
 }
 
-fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceFacts {
+fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceInfo {
     snapshot.keyspace(name).unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::testing::{Failure, Operation};
+use larder::testing::{DiskOperation, Failure};
 use larder::{
     ByteSize, DiskState, Durability, Error, Event, INITIAL_RETRY_DELAY, InsertOptions, KeyspaceDefinition,
     MAX_RETRY_DELAY,
@@ -160,7 +160,7 @@ fn a_rename_whose_sync_failed_is_no_promise() {
     let (_cache, names) = suspended(&place);
     place.disk.heal();
     place.disk.fail_every(
-        &[Operation::SyncDirectory, Operation::Write, Operation::Sync, Operation::SetLen],
+        &[DiskOperation::SyncDirectory, DiskOperation::Write, DiskOperation::Sync, DiskOperation::SetLen],
         Failure::Io,
     );
     assert!(names.remove("kept").is_err(), "a power loss might bring the name back");

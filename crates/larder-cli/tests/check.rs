@@ -1,4 +1,4 @@
-//! `larder check` as a person runs it: the built command, on a file of its own.
+//! `larder check`, run as the built command on a file of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -21,7 +21,7 @@ fn url(path: &Path) -> String {
 }
 
 #[test]
-fn a_file_that_works_is_told_line_by_line_and_left_without_a_probe() {
+fn a_working_file_is_reported_line_by_line_and_keeps_no_probe() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
     Cache::builder().path(&path).open().unwrap().close().unwrap();
@@ -33,12 +33,12 @@ fn a_file_that_works_is_told_line_by_line_and_left_without_a_probe() {
             "opened  8 MiB of memory over a file of at most 64 MiB, with 0 entries\n\
              ok      memory  wrote a probe\n\
              ok      memory  read it back\n\
-             ok      memory  a probe with a short life expired\n\
+             ok      memory  a probe with a short TTL expired\n\
              ok      memory  removed it\n\
              ok      memory  it is gone\n\
              ok      disk    wrote a probe\n\
              ok      disk    committed it to the file\n\
-             ok      disk    a probe with a short life expired\n\
+             ok      disk    a probe with a short TTL expired\n\
              ok      disk    deleted what has expired\n\
              ok      disk    closed the cache\n\
              ok      disk    opened it again, and read the probe from the file\n\
@@ -80,7 +80,7 @@ fn the_panics_of_the_store_on_a_damaged_file_are_not_printed() {
     let path = dir.path().join("shop.larder");
     Cache::builder().path(&path).open().unwrap().close().unwrap();
     let whole = std::fs::read(&path).unwrap();
-    // Of these the first makes the store panic, which is checked below.
+    // The first damage makes the store panic, which is checked below.
     let mut all = whole.clone();
     all[4096..].fill(0xAB);
     all[8192..8203].copy_from_slice(b"larder.meta");
@@ -128,12 +128,12 @@ fn a_file_in_use_is_named_with_its_owner_and_left_alone() {
 }
 
 #[test]
-fn a_damaged_file_is_told_of_and_the_fresh_one_is_checked() {
+fn a_damaged_file_is_reported_and_the_new_one_is_checked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
     Cache::builder().path(&path).open().unwrap().close().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
-    // Behind the store's header, so that the file can still be told to be larder's.
+    // After the store's header, so that the file is still recognised as larder's.
     let damaged = bytes.len() / 2;
     bytes[4096..damaged].fill(0xAB);
     std::fs::write(&path, bytes).unwrap();
@@ -142,7 +142,7 @@ fn a_damaged_file_is_told_of_and_the_fresh_one_is_checked() {
     assert!(text(&output).contains("the file was damaged; it is kept as"), "{}", text(&output));
 }
 
-/// Everything below a directory.
+/// Returns every path below a directory.
 fn names(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -157,7 +157,7 @@ fn names(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 #[test]
-fn a_file_that_was_not_there_is_told_first_and_removed_with_all_that_was_made_for_it() {
+fn a_missing_file_is_announced_first_and_removed_with_everything_created_for_it() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("other"), "stays").unwrap();
     let before = names(dir.path()).unwrap();
@@ -170,7 +170,7 @@ fn a_file_that_was_not_there_is_told_first_and_removed_with_all_that_was_made_fo
         assert!(first.contains(and), "{first}");
         assert_eq!(names(dir.path()).unwrap(), before, "{}", path.display());
     }
-    // Of one whose reader has gone away, too.
+    // The same if the reader of the output has gone.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
@@ -178,14 +178,14 @@ fn a_file_that_was_not_there_is_told_first_and_removed_with_all_that_was_made_fo
         command.args(["check", &url(&dir.path().join("new/shop.larder"))]).stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), ""));
     assert_eq!(names(dir.path()).unwrap(), before);
-    // And of one that fails: the directory's name is a file's.
+    // The same if the check fails: the name of the directory is a file's.
     let output = check(Some(&url(&dir.path().join("other/shop.larder"))), None);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert_eq!(names(dir.path()).unwrap(), before);
 }
 
 #[test]
-fn a_file_that_was_there_stays_and_an_empty_one_is_told() {
+fn an_existing_file_stays_and_an_empty_one_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
     std::fs::write(&path, "").unwrap();
@@ -202,7 +202,7 @@ fn a_file_that_was_there_stays_and_an_empty_one_is_told() {
 }
 
 #[test]
-fn a_path_is_taken_for_a_file_and_of_a_socket_the_url_is_named() {
+fn a_path_is_taken_as_a_file_and_for_a_socket_the_url_is_suggested() {
     let dir = tempfile::tempdir().unwrap();
     let (path, socket) = (dir.path().join("100 %?.larder"), dir.path().join("shop.sock"));
     let _cache = Cache::builder().path(&path).control_socket(&socket).open().unwrap();

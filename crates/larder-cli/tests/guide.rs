@@ -1,13 +1,13 @@
-//! The commands of `docs/guide.md`, run as they stand there, by a shell, in a directory of their own.
+//! The commands of `docs/guide.md`, run unchanged by a shell, in a directory of their own.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
-/// The command of another package.
+/// The beginning of a command of another package.
 const DEMO: &str = "cargo run --release -p larder-demo -- ";
 
-/// The blocks of a language, each with the text that follows it.
+/// Returns the blocks of a language, each with the text after it.
 fn blocks(language: &str) -> Vec<(&'static str, &'static str)> {
     let fence = format!("\n```{language}\n");
     GUIDE.split(&fence).skip(1).map(|rest| rest.split_once("\n```").expect("a block ends")).collect()
@@ -30,7 +30,7 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
         if script.starts_with(DEMO) {
             continue;
         }
-        // Too long to run here: that it would install the command is looked up.
+        // Too slow to run here. The manifest shows that it would install the command.
         if let Some(path) = script.strip_prefix("cargo install --path ") {
             let manifest = std::fs::read_to_string(root.join(path).join("Cargo.toml")).unwrap();
             assert!(manifest.contains("[[bin]]\nname = \"larder\""), "{script}");
@@ -51,7 +51,7 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
 }
 
 #[test]
-fn the_commands_that_the_guide_speaks_of_in_its_text_are_there() {
+fn the_commands_that_the_guide_mentions_exist() {
     let help = run("larder --help", Path::new("."));
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     for quoted in GUIDE.split('`').filter_map(|text| text.strip_prefix("larder ")) {

@@ -31,7 +31,7 @@ pub mod model {
 }
 
 pub use crate::api::cache::Cache;
-pub use crate::api::follower::{FollowedKeyspace, Follower, FollowerKeyspace};
+pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
@@ -75,7 +75,7 @@ pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
-pub use crate::units::{ByteSize, Timestamp};
+pub use crate::units::{ByteSize, ParseByteSizeError, Timestamp};
 
 /// Compiles the example of the package's README.
 #[cfg(doctest)]

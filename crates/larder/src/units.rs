@@ -1,6 +1,7 @@
 //! Sizes and points in time: numbers with their unit.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A number of bytes.
@@ -11,6 +12,7 @@ use std::time::Duration;
 /// use larder::ByteSize;
 /// assert_eq!(ByteSize::mib(64), ByteSize::from(64 << 20));
 /// assert_eq!(ByteSize::kib(1536).to_string(), "1.5 MiB");
+/// assert_eq!("64MiB".parse(), Ok(ByteSize::mib(64)));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ByteSize(u64);
@@ -53,11 +55,50 @@ impl From<u64> for ByteSize {
     }
 }
 
+/// Units of more than one byte, the largest first.
+const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+
+/// The form of a size that can be read, for error texts.
+pub(crate) const SIZE_FORM: &str =
+    "a size is a number with B, KiB, MiB, GiB or TiB, such as 64MiB or 1.5 GiB";
+
+/// A text that is not a size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a size: {SIZE_FORM}")]
+pub struct ParseByteSizeError {
+    text: String,
+}
+
+/// Reads a size: a whole number and a unit, as in `64MiB`. Reads also what [`Display`](fmt::Display) prints:
+/// one decimal, and one space before the unit, as in `1.5 GiB`.
+impl FromStr for ByteSize {
+    type Err = ParseByteSizeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseByteSizeError> {
+        parse_size(text).map(Self).ok_or_else(|| ParseByteSizeError { text: text.to_owned() })
+    }
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|letter: char| letter.is_ascii_alphabetic())?);
+    let number = number.strip_suffix(' ').unwrap_or(number);
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+    if !is_number(whole) || !is_number(tenths) || tenths.len() > 1 {
+        return None;
+    }
+    if unit == "B" {
+        return number.parse().ok();
+    }
+    let (size, _) = UNITS.into_iter().find(|(_, name)| *name == unit)?;
+    let tenths: u64 = tenths.parse().ok()?;
+    // Rounded up, so that a size prints as it was read: `Display` rounds down.
+    whole.parse::<u64>().ok()?.checked_mul(size)?.checked_add((tenths * size).div_ceil(10))
+}
+
 /// Uses the largest unit whose number is at least one, with at most one decimal: `1.5 MiB`.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 4] =
-            [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         for (size, unit) in UNITS {
             if self.0 >= size {
                 let (whole, tenths) = (self.0 / size, (self.0 % size) * 10 / size);
@@ -131,6 +172,59 @@ mod tests {
             assert_eq!(ByteSize::bytes(bytes).to_string(), text);
         }
         assert_eq!(format!("{:>8}", ByteSize::bytes(3)), "     3 B");
+    }
+
+    #[test]
+    fn a_size_is_read_as_it_is_written_in_a_url_and_as_it_prints() {
+        for (text, bytes) in [
+            ("0B", 0),
+            ("7 B", 7),
+            ("65536B", 1 << 16),
+            ("1024KiB", 1 << 20),
+            ("64MiB", 64 << 20),
+            ("1.5 GiB", 3 << 29),
+            ("2TiB", 2 << 40),
+        ] {
+            assert_eq!(text.parse(), Ok(ByteSize::bytes(bytes)), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "64",
+            "MiB",
+            "64MB",
+            "64mib",
+            "-1MiB",
+            "+64MiB",
+            " 64MiB",
+            "64MiB ",
+            "64  MiB",
+            "1.MiB",
+            ".5MiB",
+            "1.55MiB",
+            "1.5B",
+            "1_000KiB",
+            "64MiB;",
+            "99999999999TiB",
+            "ßMiB",
+        ] {
+            let error = text.parse::<ByteSize>().unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{text:?} is not a size: a size is a number with B, KiB")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_size_that_was_printed_is_read_back_as_one_that_prints_alike() {
+        let near = |bytes: u64| [bytes.saturating_sub(1), bytes, bytes.saturating_add(1)];
+        for bytes in
+            (0..64).flat_map(|bits| near(1 << bits)).chain([0, 999, 1_234_567, 9_876_543_210, u64::MAX >> 9])
+        {
+            let printed = ByteSize::bytes(bytes).to_string();
+            assert_eq!(printed.parse::<ByteSize>().unwrap().to_string(), printed);
+        }
     }
 
     #[test]

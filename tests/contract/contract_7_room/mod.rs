@@ -6,7 +6,7 @@ mod older_files;
 use std::time::Duration;
 
 use larder::admin::Admin;
-use larder::testing::{Loss, Operation, SimulatedVolume};
+use larder::testing::{DiskOperation, Loss, SimulatedVolume};
 use larder::{ByteSize, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, KeyspaceDefinition};
 
 use crate::support::{HOUR, Place, Random};
@@ -148,7 +148,7 @@ fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
     cache.flush().unwrap();
     let stats = cache.stats().disk.unwrap();
     assert_eq!((stats.allocated_bytes, stats.usable_bytes), (None, capacity.as_u64() / 4));
-    assert!(!disk.operations().contains(&Operation::Punch));
+    assert!(!disk.operations().contains(&DiskOperation::Punch));
     drop(texts);
     cache.close().unwrap();
     // The file moves to a file system that tells blocks, and back again. Each time its entries are charged
@@ -276,7 +276,7 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
         texts.insert(&(round % 5), value(round, if round % 2 == 0 { 32_000 } else { 20_000 })).unwrap();
         cache.flush().unwrap();
     }
-    assert!(disk.operations().contains(&Operation::Punch), "no page was used again");
+    assert!(disk.operations().contains(&DiskOperation::Punch), "no page was used again");
     let last = disk.changes();
     for at in last - 120..=last {
         for (seed, loss) in Loss::ALL.into_iter().enumerate() {

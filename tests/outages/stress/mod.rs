@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use larder::testing::{Failure, Loss, Operation, SimulatedVolume};
+use larder::testing::{DiskOperation, Failure, Loss, SimulatedVolume};
 use larder::{ByteSize, Cache, DiskState, INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 
 use crate::support::harness::Harness;
@@ -63,10 +63,10 @@ impl StressTrial {
         match random.below(5) {
             0 => disk.fail_once(soon, failure),
             1 => disk.fail_from(soon, failure),
-            2 => disk.fail_every(&[Operation::Sync], failure),
-            3 => disk.fail_every(&Operation::CHANGES, failure),
+            2 => disk.fail_every(&[DiskOperation::Sync], failure),
+            3 => disk.fail_every(&DiskOperation::CHANGES, failure),
             _ => disk.fail_every(
-                &[Operation::Write, Operation::SetLen, Operation::Sync, Operation::Rename],
+                &[DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync, DiskOperation::Rename],
                 failure,
             ),
         }

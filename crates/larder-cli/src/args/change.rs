@@ -1,24 +1,27 @@
-//! What can be asked of the commands that change a cache file, and of those that reach a live cache.
+//! The options of the commands that change a cache, and of those that reach a live one.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint, value_parser};
 
-use super::{CacheArgument, FileOptions, NOT_GIVEN};
+use super::cache::{CacheArgument, NOT_GIVEN};
+use super::inspect::FileOptions;
 
-/// A cache to be changed, and how to tell of it.
+/// A cache to be changed, and the form of the output.
 #[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
-    /// The cache file; the control socket of a process; or the URL that a process is started with [default: that of the environment
-    /// variable `LARDER_URL`]. A process that has the file is asked through its socket, if it serves one.
+    /// The cache file; the control socket of a process; or the URL that a process is started with [default:
+    /// that of the environment variable `LARDER_URL`]. A process that has the file is asked through its
+    /// socket, if it serves one.
     #[arg(value_name = "FILE|SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: CacheArgument,
 
-    /// The control socket of the process that has the file: it makes the change, in its memory and in the file.
+    /// The control socket of the process that has the file: it makes the change, in its memory and in the
+    /// file.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 
-    /// Change the file itself, and do not ask a process that has it.
+    /// Change only the file, and do not ask its process.
     #[arg(long, conflicts_with = "socket")]
     pub(crate) file_only: bool,
 
@@ -36,12 +39,12 @@ pub(crate) struct RemoveOptions {
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key, which is then taken as it stands [default: the only one, or that of a product
-    /// key].
+    /// The keyspace of the key. The key is then taken literally [default: the only keyspace, or that of a
+    /// product key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Say what would go, and remove nothing.
+    /// Only show what would be removed.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -51,7 +54,7 @@ pub(crate) struct RemovePrefixOptions {
     #[command(flatten)]
     pub(crate) target: TargetOptions,
 
-    /// How the keys start: a text's first letters, or the first parts of a tuple, as in `("MTNDATA",)`.
+    /// The prefix: the first letters of a text, or the first parts of a tuple, as in `("MTNDATA",)`.
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) prefix: String,
 
@@ -59,7 +62,7 @@ pub(crate) struct RemovePrefixOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Say how many would go, and remove nothing.
+    /// Only count what would be removed.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -69,11 +72,11 @@ pub(crate) struct ClearOptions {
     #[command(flatten)]
     pub(crate) target: TargetOptions,
 
-    /// The entries of this keyspace alone.
+    /// Only the entries of this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Say how many would go, and remove nothing.
+    /// Only count what would be removed.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -81,25 +84,25 @@ pub(crate) struct ClearOptions {
 #[derive(Debug, Args)]
 pub(crate) struct ImportOptions {
     #[command(flatten)]
-    pub(crate) look: FileOptions,
+    pub(crate) cache: FileOptions,
 
-    /// The export, of either form.
+    /// The export, in either format.
     #[arg(index = 2, value_hint = ValueHint::FilePath)]
     pub(crate) export: PathBuf,
 
-    /// The entries of this keyspace alone.
+    /// Only the entries of this keyspace.
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Retire keyspaces of the file, with their entries, where the export has another version or shape of them.
+    /// Retire keyspaces of the file, with their entries, if the export has another version or shape of them.
     #[arg(long)]
     pub(crate) replace: bool,
 
-    /// Make the cache file if it is not there.
+    /// Create the cache file if it does not exist.
     #[arg(long)]
     pub(crate) create: bool,
 
-    /// Say what would be written, and write nothing.
+    /// Only show what would be written.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -107,8 +110,8 @@ pub(crate) struct ImportOptions {
 /// A live cache, by its control socket.
 #[derive(Debug, Args)]
 pub(crate) struct SocketOptions {
-    /// The control socket of the process that has the cache; its cache file; or the URL that this process is started with
-    /// [default: that of the environment variable `LARDER_URL`].
+    /// The control socket of the process that has the cache; its cache file; or the URL that this process is
+    /// started with [default: that of the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) socket: CacheArgument,
 
@@ -119,12 +122,12 @@ pub(crate) struct SocketOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsOptions {
-    /// The control socket of the process that has the cache; a cache file; or the URL that a service is started with
-    /// [default: that of the environment variable `LARDER_URL`].
+    /// The control socket of the process that has the cache; a cache file; or the URL that a service is
+    /// started with [default: that of the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) target: CacheArgument,
 
-    /// Look at the file alone, also where a process has it that could be asked.
+    /// Read only the file, even if its process could be asked.
     #[arg(long)]
     pub(crate) file_only: bool,
 
@@ -135,16 +138,16 @@ pub(crate) struct StatsOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct TopOptions {
-    /// The control socket of the process that has the cache; a cache file; or the URL that a service is started with
-    /// [default: that of the environment variable `LARDER_URL`].
+    /// The control socket of the process that has the cache; a cache file; or the URL that a service is
+    /// started with [default: that of the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) target: CacheArgument,
 
-    /// Look at the file alone, also where a process has it that could be asked.
+    /// Read only the file, even if its process could be asked.
     #[arg(long)]
     pub(crate) file_only: bool,
 
-    /// Milliseconds between two looks.
+    /// Milliseconds between two updates.
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     #[arg(value_parser = value_parser!(u64).range(100..=60_000))]
     pub(crate) interval: u64,

@@ -1,8 +1,9 @@
-//! From the words of a command line to what is asked for.
+//! Parsing of a command line.
 //!
-//! The cache may be left out where `LARDER_URL` is set. For clap it is required where a KEY follows it: clap
-//! counts the words between the options, and would take the first word of `larder get FILE --json KEY` for the
-//! key if the file were optional. So a line on which a word is missing is read again with the cache left out.
+//! The cache may be left out if `LARDER_URL` is set. But to clap it is required if a KEY follows it: clap
+//! counts the words between the options, and would take the first word of `larder get FILE --json KEY` as the
+//! key if the file were optional. So a line on which a word is missing is parsed again with [`NOT_GIVEN`] as
+//! the cache.
 
 use std::ffi::OsString;
 
@@ -13,17 +14,17 @@ use super::Arguments;
 use super::cache::NOT_GIVEN;
 
 impl Arguments {
-    /// Reads a command line, the name of the program first.
+    /// Parses a command line. Its first word is the name of the program.
     ///
     /// # Errors
-    /// What clap has to say: also the texts of `--help` and `--version`.
+    /// The messages of clap, the texts of `--help` and `--version` included.
     pub(crate) fn read<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Self, Error> {
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let error = match Self::try_parse_from(&words) {
             Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && words.len() > 2 => error,
             read => return read,
         };
-        // Behind the name of the command.
+        // After the name of the program and of the command.
         words.insert(2, NOT_GIVEN.into());
         Self::try_parse_from(&words).map_err(|_| error)
     }
@@ -37,11 +38,11 @@ mod tests {
     fn words(line: &str) -> Result<(String, String), ErrorKind> {
         let read = Arguments::read(line.split(' ')).map_err(|error| error.kind())?;
         let (cache, key) = match read.command {
-            Command::Get(options) => (options.key.look.file, options.key.key),
-            Command::Ttl(options) | Command::Why(options) => (options.look.file, options.key),
+            Command::Get(options) => (options.key.cache.file, options.key.key),
+            Command::Ttl(options) | Command::Why(options) => (options.cache.file, options.key),
             Command::Remove(options) => (options.target.file, options.key),
             Command::RemovePrefix(options) => (options.target.file, options.prefix),
-            Command::Import(options) => (options.look.file, options.export.display().to_string()),
+            Command::Import(options) => (options.cache.file, options.export.display().to_string()),
             other => panic!("{other:?} has no key"),
         };
         Ok((cache.display().to_string().replace(NOT_GIVEN, "left out"), key))

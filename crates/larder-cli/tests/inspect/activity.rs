@@ -1,4 +1,4 @@
-//! Which keys are at work: in a live cache, which this process has, and by size, age and lifetime in a file.
+//! The keys in use in a live cache of this process; and the keys of a file by size, age and lifetime.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder::{Cache, InsertOptions, KeyspaceDefinition};
 use serde_json::Value;
 
-use crate::support::{HOUR, Place, command, larder, printed, stderr, stdout, told};
+use crate::support::{HOUR, Place, command, larder, printed, stderr, stdout, transcript};
 
 const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
 const NUMBERS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("number").ttl(HOUR);
@@ -50,12 +50,12 @@ fn hot_keys_are_shown_with_their_errors_hits_apart_from_misses() {
 }
 
 #[test]
-fn what_the_application_does_not_allow_is_refused_with_the_setting_that_would() {
+fn a_disallowed_request_is_refused_with_the_setting_that_allows_it() {
     let place = Place::new();
     let _cache = Cache::builder().control_socket(place.dir().join("shop.sock")).open().unwrap();
     for arguments in [["hot", "shop.sock"], ["monitor", "shop.sock"]] {
         let output = larder(place.dir(), &arguments);
-        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(1), "{}", transcript(&output));
         for words in ["sample_keys=on", "`larder stats shop.sock` shows the misses"] {
             assert!(stderr(&output).contains(words), "{}", stderr(&output));
         }
@@ -63,14 +63,14 @@ fn what_the_application_does_not_allow_is_refused_with_the_setting_that_would() 
     place.shop();
     for verb in ["hot", "slow", "monitor"] {
         let output = larder(place.dir(), &[verb, FILE]);
-        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
         assert!(stderr(&output).contains("control="), "{}", stderr(&output));
         printed(place.dir(), &[verb, "nothing.sock"], 3);
     }
 }
 
 #[test]
-fn the_process_that_has_a_file_is_asked_if_it_serves_a_socket() {
+fn the_owner_of_a_file_is_asked_if_it_serves_a_socket() {
     let place = Place::new();
     let builder = Cache::builder().path(place.path()).sample_keys(true);
     let cache = builder.clone().control_socket(place.dir().join("another.sock")).open().unwrap();
@@ -79,14 +79,14 @@ fn the_process_that_has_a_file_is_asked_if_it_serves_a_socket() {
         names.get("none");
     }
     let output = larder(place.dir(), &["hot", FILE]);
-    assert!(output.status.success() && stdout(&output).contains("name      none"), "{}", told(&output));
+    assert!(output.status.success() && stdout(&output).contains("name      none"), "{}", transcript(&output));
     assert!(stderr(&output).contains("another.sock"), "{}", stderr(&output));
     printed(place.dir(), &["slow", FILE, "--json"], 0);
     printed(place.dir(), &["monitor", FILE, "--count", "0"], 0);
     cache.close().unwrap();
     let _cache = builder.open().unwrap();
     let output = larder(place.dir(), &["hot", FILE]);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     assert!(stderr(&output).contains("control="), "{}", stderr(&output));
 }
 
@@ -124,7 +124,7 @@ fn slow_loads_are_shown_newest_first() {
 }
 
 #[test]
-fn operations_are_shown_as_they_are_made_until_enough_were() {
+fn operations_are_shown_while_they_happen_up_to_the_count() {
     let place = Place::new();
     let cache = serve(&place);
     let names = cache.keyspace(NAMES).unwrap();
@@ -134,7 +134,7 @@ fn operations_are_shown_as_they_are_made_until_enough_were() {
         let mut child =
             command(place.dir(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Until the command watches: each is either shown or was made too early.
+        // Repeated until the command watches: an earlier operation is not shown.
         let first = std::thread::scope(|scope| {
             let line = scope.spawn(|| lines.next().unwrap().unwrap());
             while !line.is_finished() {
@@ -179,14 +179,14 @@ fn a_stream_whose_reader_goes_away_ends_quietly() {
     assert_eq!(code, Some(141));
 }
 
-/// A file with values of several sizes, ages and lifetimes.
+/// Creates a file with values of several sizes, ages and lifetimes.
 fn sized(place: &Place) {
     let (cache, clock) = place.open();
     let (names, numbers) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(NUMBERS).unwrap());
     for (key, len, minutes) in [(1_u64, 300, 30), (2, 100, 10), (3, 200, 50), (4, 5_000, 1)] {
         let lifetime = InsertOptions::new().ttl(Duration::from_mins(minutes));
         numbers.insert_with(&key, vec![0; len], lifetime).unwrap();
-        // Before the last of them has expired, which would not be written any more.
+        // Before the last one expires: otherwise it would not be written.
         cache.flush().unwrap();
         clock.advance(Duration::from_mins(1));
     }
@@ -201,7 +201,7 @@ fn keys_are_sorted_by_size_age_and_lifetime_and_bounded() {
     sized(&place);
     let keys = |arguments: &[&str]| {
         let output = larder(place.dir(), &[&["keys", FILE], arguments].concat());
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", transcript(&output));
         stdout(&output)
     };
     let by_size = "name\t\"largest of the living\"\t1003\nnumber\t1\t303\nnumber\t3\t201\nnumber\t2\t101\n";
@@ -224,7 +224,7 @@ fn keys_are_sorted_by_size_age_and_lifetime_and_bounded() {
 }
 
 #[test]
-fn what_the_values_of_each_keyspace_take_is_shown_with_the_largest() {
+fn the_size_of_each_keyspace_is_shown_with_its_largest_value() {
     let place = Place::new();
     sized(&place);
     let text = printed(place.dir(), &["keys", FILE, "--big"], 0);
@@ -269,7 +269,7 @@ fn keys_of_a_live_cache_are_sorted_and_summed_up_those_in_memory_alone_included(
         columns(&keys(&["--sort", "ttl", "--keyspace", "number"])),
         ["number 2", "number 1", "number 3"]
     );
-    // What is not known comes last.
+    // Unknown figures come last.
     assert_eq!(keys(&["--sort", "age"]).lines().last(), Some("session\tlarge\t-"));
     assert_eq!(
         columns(&keys(&["--sort", "size", "--keyspace", "session", "--prefix", "lar"])),
@@ -288,7 +288,7 @@ fn keys_of_a_live_cache_are_sorted_and_summed_up_those_in_memory_alone_included(
 }
 
 #[test]
-fn keys_at_work_are_spelled_as_keys_are() {
+fn active_keys_are_spelled_as_keys_are() {
     const PRODUCTS: KeyspaceDefinition<String, u64> =
         KeyspaceDefinition::new("product").schema("larder-product");
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Every command on what is not a cache file that can be read: what it says, and what it exits with.
+//! Every command on a file that is no readable cache: the message, and the exit code.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use larder_export::{Form, Header, Skipped};
 use redb::{Database, ReadableTable, TableDefinition};
 use serde_json::Value;
 
-use crate::support::{Place, larder, printed, stderr, stdout, told};
+use crate::support::{Place, larder, printed, stderr, stdout, transcript};
 
 const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Every command that takes a file, with whatever else it needs.
+/// Every command that takes a file, with its other arguments.
 const COMMANDS: [&[&str]; 14] = [
     &["info", "shop.larder"],
     &["keys", "shop.larder"],
@@ -30,7 +30,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["import", "shop.larder", "empty.export"],
 ];
 
-/// Each command exits with a code and says what is wrong, in words and in JSON; and leaves no file that was not there.
+/// Checks that each command exits with a code, says what is wrong in words and in JSON, and creates no file.
 fn all_say(place: &Place, code: i32, text: &str) {
     let header = Header { exported_at_ms: 0, sequence: 0 };
     let export = larder_export::Writer::new(Vec::new(), Form::Binary, header).unwrap();
@@ -38,8 +38,8 @@ fn all_say(place: &Place, code: i32, text: &str) {
     let before = names(place);
     for arguments in COMMANDS {
         let output = larder(place.dir(), arguments);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
-        assert!(stdout(&output).is_empty(), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", transcript(&output));
+        assert!(stdout(&output).is_empty(), "{arguments:?}: {}", transcript(&output));
         let said = stderr(&output);
         assert!(said.starts_with("larder: ") && said.contains(text), "{arguments:?}: {said}");
         assert_eq!(said.lines().count(), 1, "{arguments:?}: {said}");
@@ -81,7 +81,7 @@ fn a_file_that_another_program_has_is_4() {
 }
 
 #[test]
-fn what_is_not_larders_is_5() {
+fn a_foreign_file_is_5() {
     let place = Place::new();
     fs::write(place.path(), "").unwrap();
     unchanged(&place, 5, "it is empty");
@@ -114,7 +114,7 @@ fn a_damaged_file_is_6() {
     let whole = fs::read(place.path()).unwrap();
     let mut bytes = whole.clone();
     bytes[4096..].fill(0xAB);
-    // The name of larder's tables still stands in it.
+    // It still contains the names of larder's tables.
     bytes[8192..8203].copy_from_slice(b"larder.meta");
     fs::write(place.path(), &bytes).unwrap();
     unchanged(&place, 6, "it is damaged");
@@ -136,7 +136,7 @@ fn verify_finds_a_damaged_page_that_nothing_else_reads() {
     cache.close().unwrap();
     printed(place.dir(), &["verify", "shop.larder"], 0);
     let mut bytes = fs::read(place.path()).unwrap();
-    // In its page, and in those that it stood in before.
+    // In its page, and in pages that had it before.
     let text = b"the product of the number 1999";
     let places: Vec<usize> =
         (0..bytes.len() - text.len()).filter(|&at| bytes[at..].starts_with(text)).collect();
@@ -151,7 +151,7 @@ fn verify_finds_a_damaged_page_that_nothing_else_reads() {
     assert!(fs::read(place.path()).unwrap() == bytes);
 }
 
-/// Flips a bit of a record, in pages that are as they were written.
+/// Flips a bit of a record, with correct checksums of the pages.
 fn damage_record(place: &Place, key: &[u8]) {
     let db = Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
@@ -166,14 +166,14 @@ fn damage_record(place: &Place, key: &[u8]) {
 }
 
 #[test]
-fn a_damaged_record_is_told_by_each_command_that_meets_it() {
+fn a_damaged_record_is_reported_by_each_command_that_reads_it() {
     let place = Place::new();
     place.shop();
     damage_record(&place, b"\0\0\0\x01MTNVTU\0\0");
     for command in ["get", "ttl"] {
         let output = larder(place.dir(), &[command, "shop.larder", "product_MTNVTU"]);
-        assert_eq!(output.status.code(), Some(6), "{}", told(&output));
-        assert!(stderr(&output).contains("its checksum is not that of its bytes"), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(6), "{}", transcript(&output));
+        assert!(stderr(&output).contains("its checksum is not that of its bytes"), "{}", transcript(&output));
     }
     let why = printed(place.dir(), &["why", "shop.larder", "product_MTNVTU"], 6);
     assert!(why.contains("not found") && why.contains("checksum"), "{why}");
@@ -190,7 +190,7 @@ fn a_damaged_record_is_told_by_each_command_that_meets_it() {
     assert!(keys.contains("product\tproduct_MTNVTU\tdamaged\t0.000\t0\n"), "{keys}");
     let export = larder(place.dir(), &["export", "shop.larder"]);
     assert_eq!(export.status.code(), Some(6));
-    assert!(stderr(&export).contains("skipped 1 with a damaged record"), "{}", told(&export));
+    assert!(stderr(&export).contains("skipped 1 with a damaged record"), "{}", transcript(&export));
     let (_, end) = larder_export::check(&export.stdout[..]).unwrap();
     assert_eq!((end.entries, end.skipped.damaged), (5, 1));
 }
@@ -238,7 +238,7 @@ fn a_file_that_may_not_be_read_is_8() {
 }
 
 #[test]
-fn what_cannot_be_told_from_the_command_line_is_2_and_what_is_not_there_1() {
+fn an_invalid_command_line_is_2_and_a_missing_key_or_keyspace_is_1() {
     let place = Place::new();
     place.shop();
     for (arguments, code, text) in [
@@ -264,7 +264,7 @@ fn what_cannot_be_told_from_the_command_line_is_2_and_what_is_not_there_1() {
         (&["get"], 2, "required"),
     ] {
         let output = larder(place.dir(), arguments);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
-        assert!(stderr(&output).contains(text), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", transcript(&output));
+        assert!(stderr(&output).contains(text), "{arguments:?}: {}", transcript(&output));
     }
 }

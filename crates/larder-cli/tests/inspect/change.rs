@@ -1,5 +1,5 @@
-//! The commands that change a file: on one that nobody has, beside the process that has it, through its
-//! socket, and interrupted.
+//! The commands that change a cache: a file without an owner, a file with one, through a socket, and
+//! interrupted.
 
 use std::fs;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::child::Owner;
-use crate::support::{PRODUCTS, Place, Product, command, larder, printed, stderr, stdout, told};
+use crate::support::{PRODUCTS, Place, Product, command, larder, printed, stderr, stdout, transcript};
 
 const FILE: &str = "shop.larder";
 
@@ -27,7 +27,7 @@ fn entries(place: &Place) -> u64 {
 }
 
 #[test]
-fn entries_are_removed_from_a_file_that_nobody_has() {
+fn entries_are_removed_from_a_file_without_an_owner() {
     let place = Place::new();
     place.shop();
     let key = ["remove", FILE, "product_MTNVTU"];
@@ -39,7 +39,7 @@ fn entries_are_removed_from_a_file_that_nobody_has() {
     assert_eq!(printed(place.dir(), &[&prefix[..], &["--dry-run"]].concat(), 0), "would remove 1 entry\n");
     assert_eq!(entries(&place), 6);
     assert_eq!(printed(place.dir(), &prefix, 0), "removed 1 entry\n");
-    // An expired one goes uncounted.
+    // Expired entries are not counted.
     let clear = ["clear", FILE, "--keyspace", "product"];
     assert_eq!(printed(place.dir(), &clear, 0), "removed 2 entries\n");
     assert_eq!(entries(&place), 2);
@@ -51,7 +51,7 @@ fn entries_are_removed_from_a_file_that_nobody_has() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused_before_anything_goes() {
+fn invalid_input_is_refused_before_anything_is_removed() {
     let place = Place::new();
     place.shop();
     for (arguments, code, text) in [
@@ -64,17 +64,17 @@ fn what_is_not_understood_is_refused_before_anything_goes() {
         (&["flush", "none.sock"], 3, "cannot reach a cache at none.sock"),
         (&["import", FILE, "none"], 3, "cannot read none"),
         (&["import", FILE, FILE], 5, "it is not an export of larder's"),
-        (&["import", FILE, "."], 5, "no regular file"),
+        (&["import", FILE, "."], 5, "not a regular file"),
     ] {
         let output = larder(place.dir(), arguments);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
-        assert!(stderr(&output).contains(text), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", transcript(&output));
+        assert!(stderr(&output).contains(text), "{arguments:?}: {}", transcript(&output));
     }
     assert_eq!(entries(&place), 7);
 }
 
 #[test]
-fn a_file_in_use_is_left_to_its_owner_who_takes_removals_through_its_socket() {
+fn a_file_in_use_is_left_to_its_owner_which_takes_removals_through_its_socket() {
     let place = Place::new();
     let mut owner = Owner::start("hold", &place.path());
     fs::write(place.dir().join("shop.export"), printed(place.dir(), &["export", FILE], 0)).unwrap();
@@ -88,7 +88,7 @@ fn a_file_in_use_is_left_to_its_owner_who_takes_removals_through_its_socket() {
         (&["import", FILE, "shop.export"], "larder import shop.larder shop.export"),
     ] {
         let output = larder(place.dir(), arguments);
-        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {}", transcript(&output));
         let said = stderr(&output);
         let owner = format!("process {} is writing to it", owner.pid());
         assert!(said.contains(&owner) && said.contains(remedy), "{arguments:?}: {said}");
@@ -96,7 +96,7 @@ fn a_file_in_use_is_left_to_its_owner_who_takes_removals_through_its_socket() {
     assert_eq!(entries(&place), 301);
     assert_eq!(printed(place.dir(), &["clear", FILE, "--dry-run"], 0), "would remove 301 entries\n");
     assert_eq!(printed(place.dir(), &["clear", "shop.sock", "--dry-run"], 0), "would remove 301 entries\n");
-    // Named by the file and the socket, and by the socket alone.
+    // With the file and the socket, and with the socket alone.
     let through = ["remove", FILE, "product_P7", "--socket", "shop.sock"];
     assert_eq!(printed(place.dir(), &through, 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", "shop.sock", "product_P8"], 0), "removed 1 entry\n");
@@ -124,8 +124,8 @@ fn an_import_brings_an_export_back() {
         let export = place.dir().join("shop.export");
         let import = ["import", FILE, export.to_str().unwrap()];
         let refused = larder(fresh.dir(), &import);
-        assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
-        assert!(stderr(&refused).contains("--create makes one"), "{}", told(&refused));
+        assert_eq!(refused.status.code(), Some(3), "{}", transcript(&refused));
+        assert!(stderr(&refused).contains("--create makes one"), "{}", transcript(&refused));
         assert!(fs::read_dir(fresh.dir()).unwrap().next().is_none());
         let create = [&import[..], &["--create"]].concat();
         assert_eq!(json(&fresh, &[&create[..], &["--dry-run"]].concat())["written"], 6);
@@ -134,22 +134,22 @@ fn an_import_brings_an_export_back() {
         assert_eq!(entries(&fresh), 6);
         let get = json(&fresh, &["get", FILE, "product_MTNVTU"]);
         assert_eq!(get["value_texts"][0], "MTN airtime");
-        // From a clock that is ahead: it lives no longer from now than it was given.
+        // Written by a clock that is ahead: from now on it lives no longer than its TTL.
         assert!(get["ttl_ms"].as_u64().unwrap() <= 3_600_000);
     }
-    // Into the file it is of: nothing is newer, and nothing is lost.
-    let told = json(&place, &["import", FILE, "shop.export"]);
-    assert_eq!((&told["written"], &told["kept_newer"]), (&6.into(), &0.into()));
+    // Into the file that it was exported from: no entry is newer, and none is lost.
+    let result = json(&place, &["import", FILE, "shop.export"]);
+    assert_eq!((&result["written"], &result["kept_newer"]), (&6.into(), &0.into()));
     assert_eq!(entries(&place), 7);
     let ttl = printed(place.dir(), &["ttl", FILE, "product_MTNVTU"], 0);
     assert_eq!(ttl, "3540.000\n", "it expires when it did");
-    let told = json(&place, &["import", FILE, "shop.export", "--keyspace", "session"]);
-    assert_eq!(told["written"], 1);
+    let result = json(&place, &["import", FILE, "shop.export", "--keyspace", "session"]);
+    assert_eq!(result["written"], 1);
     printed(place.dir(), &["import", FILE, "shop.export", "--keyspace", "none"], 1);
 }
 
 #[test]
-fn what_is_newer_is_kept_and_what_has_expired_is_skipped() {
+fn newer_entries_are_kept_and_expired_ones_are_skipped() {
     let place = Place::new();
     place.shop();
     larder(place.dir(), &["export", FILE, "-o", "shop.export"]);
@@ -161,7 +161,7 @@ fn what_is_newer_is_kept_and_what_has_expired_is_skipped() {
     let imported = json(&place, &["import", FILE, "shop.export", "--dry-run"]);
     assert_eq!((&imported["written"], &imported["kept_newer"]), (&5.into(), &1.into()), "{imported}");
     let text = printed(place.dir(), &["import", FILE, "shop.export"], 0);
-    assert!(text.contains("imported 5 entries") && text.contains("skipped 1 of which"), "{text}");
+    assert!(text.contains("imported 5 entries") && text.contains("skipped 1 entry of which"), "{text}");
     assert_eq!(json(&place, &["get", FILE, "product_MTNVTU"])["value_texts"][0], "newer");
     let (cache, clock) = place.open();
     clock.advance(Duration::from_hours(2));
@@ -182,18 +182,18 @@ fn another_version_is_refused_unless_it_is_to_be_replaced() {
     cache.close().unwrap();
     let before = fs::read(place.path()).unwrap();
     let refused = larder(place.dir(), &["import", FILE, "shop.export"]);
-    assert_eq!(refused.status.code(), Some(1), "{}", told(&refused));
-    assert!(stderr(&refused).contains("--replace retires"), "{}", told(&refused));
+    assert_eq!(refused.status.code(), Some(1), "{}", transcript(&refused));
+    assert!(stderr(&refused).contains("--replace retires"), "{}", transcript(&refused));
     assert_eq!(json(&place, &["get", FILE, "product_NEW"])["version"], 2);
     drop(before);
-    let told = json(&place, &["import", FILE, "shop.export", "--replace"]);
-    assert_eq!((&told["replaced"], &told["written"]), (&json!(["product"]), &6.into()), "{told}");
+    let result = json(&place, &["import", FILE, "shop.export", "--replace"]);
+    assert_eq!((&result["replaced"], &result["written"]), (&json!(["product"]), &6.into()), "{result}");
     assert_eq!(json(&place, &["get", FILE, "product_MTNVTU"])["version"], 1);
     printed(place.dir(), &["get", FILE, "product_NEW"], 1);
 }
 
 #[test]
-fn of_an_export_that_is_not_whole_nothing_is_written() {
+fn nothing_is_written_from_a_damaged_export() {
     let place = Place::new();
     place.shop();
     larder(place.dir(), &["export", FILE, "--format", "binary", "-o", "shop.export"]);
@@ -202,7 +202,7 @@ fn of_an_export_that_is_not_whole_nothing_is_written() {
     for len in (0..whole.len()).step_by(37) {
         fs::write(place.dir().join("shop.export"), &whole[..len]).unwrap();
         let output = larder(place.dir(), &["import", FILE, "shop.export"]);
-        assert!(matches!(output.status.code(), Some(5 | 6)), "{len}: {}", told(&output));
+        assert!(matches!(output.status.code(), Some(5 | 6)), "{len}: {}", transcript(&output));
     }
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 4;
@@ -231,7 +231,7 @@ fn a_reader_that_goes_away_does_not_undo_a_change() {
     assert_eq!(entries(&place), 0);
 }
 
-/// A file with much to do.
+/// A file that takes a while to compact.
 fn large(place: &Place) {
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -241,16 +241,16 @@ fn large(place: &Place) {
     cache.flush().unwrap();
     products.remove_prefix("P1").unwrap();
     cache.close().unwrap();
-    // Deletes what the removal has left.
+    // The sweep deletes the records of the removed entries.
     Admin::open(place.path()).unwrap().close().unwrap();
 }
 
-/// Runs a command, and asks it to end after a while. Its exit code.
+/// Runs a command, and sends SIGINT after a while. Returns its exit code.
 fn interrupted(place: &Place, arguments: &[&str], after: Duration) -> Option<i32> {
     signalled(place, arguments, after, Signal::INT)
 }
 
-/// The same, by a signal.
+/// The same with any signal.
 fn signalled(place: &Place, arguments: &[&str], after: Duration, signal: Signal) -> Option<i32> {
     let mut child =
         command(place.dir(), arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -274,9 +274,9 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
         assert!(len() <= last, "{codes:?}: {last} became {}", len());
         last = len();
     }
-    let told = json(&place, &["compact", FILE]);
-    let compacted = told["length"].as_u64().unwrap();
-    assert!(compacted <= last && compacted < before, "{before}, {last}: {told}");
+    let result = json(&place, &["compact", FILE]);
+    let compacted = result["length"].as_u64().unwrap();
+    assert!(compacted <= last && compacted < before, "{before}, {last}: {result}");
     assert_eq!(entries(&place), kept);
     assert_eq!(json(&place, &["compact", FILE])["length"], compacted, "there is nothing left to gain");
     assert!(!place.dir().join(format!("{FILE}.larder-new")).exists());
@@ -289,7 +289,7 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
             assert!(entries(&fresh) <= kept);
         }
     }
-    // One that has not come to listen yet ends by the signal itself; one that was quick has ended.
+    // Without its handler yet, the command ends by the signal itself. A quick command has ended already.
     assert!(codes.iter().all(|code| matches!(code, Some(0 | 130) | None)), "{codes:?}");
     assert!(codes.contains(&Some(130)), "none was interrupted while it was at work: {codes:?}");
     assert_eq!(json(&fresh, &import)["written"], kept);
@@ -320,7 +320,7 @@ fn a_compaction_that_is_killed_leaves_the_file_whole_and_nothing_beside_it_for_l
 }
 
 #[test]
-fn a_file_that_no_process_has_is_flushed_and_one_whose_process_serves_no_socket_may_not_be() {
+fn a_flush_succeeds_without_an_owner_and_fails_if_the_owner_serves_no_socket() {
     let place = Place::new();
     place.shop();
     let text = printed(place.dir(), &["flush", FILE], 0);
@@ -329,19 +329,24 @@ fn a_file_that_no_process_has_is_flushed_and_one_whose_process_serves_no_socket_
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json, serde_json::json!({"flushed": false, "pid": null}));
     let output = larder(place.dir(), &["hot", FILE]);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     assert!(
         stderr(&output).contains("no process has shop.larder, and only a live cache"),
         "{}",
-        told(&output)
+        transcript(&output)
     );
     let cache = place.open_shop();
     let output = larder(place.dir(), &["flush", FILE]);
-    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
-    assert!(stderr(&output).contains("can't be asked; give it a control socket"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(8), "{}", transcript(&output));
+    assert!(stderr(&output).contains("can't be asked; give it a control socket"), "{}", transcript(&output));
     let output = larder(place.dir(), &["clear", FILE, "--dry-run"]);
     let refused = format!("this would be refused now: process {} is writing to the file", std::process::id());
-    assert!(stderr(&output).contains(&refused), "{}", told(&output));
-    assert_eq!((output.status.code(), stderr(&output).lines().count()), (Some(0), 1), "{}", told(&output));
+    assert!(stderr(&output).contains(&refused), "{}", transcript(&output));
+    assert_eq!(
+        (output.status.code(), stderr(&output).lines().count()),
+        (Some(0), 1),
+        "{}",
+        transcript(&output)
+    );
     cache.close().unwrap();
 }

@@ -1,6 +1,6 @@
-//! Another process at work on a cache: this test binary, run again.
+//! Another process that uses a cache: this test binary, run again.
 //!
-//! `child_process` is a test that only does something when a parent test started it.
+//! `child_process` is a test that does nothing unless a parent test started it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -23,8 +23,8 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Starts an owner, and waits until its file has something in it. It holds the file, or writes to it
-    /// without end.
+    /// Starts an owner, and waits until its file has an entry. The owner holds the file, or writes to it
+    /// continuously.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
@@ -44,7 +44,7 @@ impl Owner {
         self.child.id()
     }
 
-    /// Tells the owner to close its cache, and waits for it to be closed.
+    /// Makes the owner close its cache, and waits for that.
     pub(crate) fn close(&mut self) {
         writeln!(self.child.stdin.as_mut().unwrap(), "close").unwrap();
         self.hear("closed");
@@ -56,7 +56,7 @@ impl Owner {
         self.child.wait().unwrap();
     }
 
-    /// Kills the owner, and leaves the pipe open that a child of it reads.
+    /// Kills the owner, and keeps the pipe open that its child reads.
     pub(crate) fn kill_and_keep_its_input(mut self) -> ChildStdin {
         let input = self.child.stdin.take().unwrap();
         self.kill();
@@ -92,7 +92,7 @@ fn child_process() {
         return;
     }
     let keeps = matches!(&*task, "keep" | "show");
-    // A sweep commits what there is, too.
+    // A sweep commits pending entries, too.
     let interval = if keeps { Duration::from_hours(1) } else { Duration::from_millis(2) };
     let mut builder = Cache::builder()
         .path(&path)
@@ -111,7 +111,7 @@ fn child_process() {
     }
     products.insert("MTNVTU", airtime.clone()).unwrap();
     cache.flush().unwrap();
-    // In memory alone, and not committed for as long as the test looks.
+    // In memory alone, and not committed during the test.
     if keeps {
         await_first_sweep(&cache).unwrap();
         cache.keyspace(KEPT).unwrap().insert(&7, "seven".to_owned()).unwrap();
@@ -131,7 +131,7 @@ fn child_process() {
         }
         "serve" => {
             for number in 0_u64.. {
-                // Some keys are asked for more than others, and some are new to it.
+                // Some keys are asked for more often than others, and some are new.
                 let key = format!("P{}", (number * number) % 997);
                 let loaded = products.get_or_load(&key, || Ok::<_, std::io::Error>(airtime.clone()));
                 assert!(loaded.is_ok());

@@ -1,8 +1,8 @@
-//! Services in eight conditions that operators meet, diagnosed and mended as `docs/operations.md` says.
+//! Eight faults of a service, diagnosed and corrected as `docs/operations.md` says.
 //!
-//! Each test plants one condition in a real process with a real file. Then it types what the page has for the
-//! symptom, in the page's order, compares what is printed with what the page shows, applies the remedy, and
-//! asks the service whether the symptom is gone.
+//! Each test plants one fault in a real process with a real file. Then it runs the commands that the page has
+//! for the symptom, in the page's order. It compares their output with the page, applies the remedy, and asks
+//! the service whether the symptom is gone.
 
 mod disk;
 mod locked;
@@ -15,12 +15,12 @@ use std::path::Path;
 
 use crate::page::{Example, examples, output, pattern};
 use crate::service::Service;
-use crate::support::{Place, larder, stdout, told};
+use crate::support::{Place, larder, stdout, transcript};
 
 const PAGE: &str = include_str!("../../../../docs/operations.md");
 
-/// The sections of the page that speak of a service in a condition. Their examples are run here, and those of
-/// the other sections on a file that nothing is wrong with.
+/// The sections of the page about a faulty service. Their examples are run here; those of the other sections
+/// are run on a healthy file.
 pub(crate) const SECTIONS: [&str; 8] = [
     "Stale: an answer is old",
     "Slow: memory is too small",
@@ -32,14 +32,14 @@ pub(crate) const SECTIONS: [&str; 8] = [
     "Empty after a restart: values do not decode",
 ];
 
-/// What the page says for a symptom, example by example.
+/// The examples of the page for a symptom.
 struct Transcript<'a> {
     dir: &'a Path,
     rest: std::vec::IntoIter<Example>,
 }
 
 impl<'a> Transcript<'a> {
-    /// The examples of a section, to be typed in a directory.
+    /// Takes the examples of a section, to be run in a directory.
     fn of(section: &str, dir: &'a Path) -> Self {
         assert!(SECTIONS.contains(&section), "{section:?} is not one of the conditions");
         let found: Vec<Example> =
@@ -48,34 +48,33 @@ impl<'a> Transcript<'a> {
         Self { dir, rest: found.into_iter() }
     }
 
-    /// Types the next commands. They print what the page shows, but for numbers. Answers what they print.
+    /// Runs the next commands. They must print what the page shows, except for numbers. Returns their output.
     fn types(&mut self) -> String {
         let example = self.rest.next().expect("the page has more to type for this condition");
         let output = output(&example, self.dir);
         let printed = stdout(&output);
         let Example { section, script, shown } = example;
         if !output.status.success() || pattern(printed.trim_end()) != pattern(shown) {
-            let doctor = told(&larder(self.dir, &["doctor", "shop.larder"]));
-            let said = told(&output);
+            let doctor = transcript(&larder(self.dir, &["doctor", "shop.larder"]));
+            let said = transcript(&output);
             panic!("{section}: {script}\nprints\n{said}\nand the page shows\n{shown}\ndoctor says\n{doctor}");
         }
         printed
     }
 
-    /// The same, of commands that print the same at each run: they print exactly what the page shows.
+    /// The same for commands with the same output at each run: they must print exactly what the page shows.
     fn types_exactly(&mut self) {
         let shown = self.rest.as_slice().first().map_or("", |example| example.shown);
         assert_eq!(self.types().trim_end(), shown);
     }
 
-    /// The page has nothing more to type for this condition.
+    /// Checks that the page has no more commands for this fault.
     fn ends(self) {
         assert_eq!(self.rest.as_slice(), [], "these commands of the page are not typed");
     }
 }
 
-/// The page tells a healthy service from each that is not: what it shows for a condition is not printed of one
-/// that is in none.
+/// A healthy service does not print what the page shows for a fault.
 #[test]
 fn of_a_healthy_service_none_of_the_conditions_is_shown() {
     let place = Place::new();
@@ -83,7 +82,7 @@ fn of_a_healthy_service_none_of_the_conditions_is_shown() {
     let mut service = Service::start("shop", place.dir(), url);
     service.tell("serve 2 500 800");
     service.tell("work 500 800");
-    // An old answer looks like any other: only its source tells.
+    // A stale answer looks like any other: only its source shows the difference.
     for section in SECTIONS.iter().filter(|section| !section.starts_with("Stale")) {
         let first = examples(PAGE).into_iter().find(|example| example.section == *section).unwrap();
         let printed = stdout(&output(&first, place.dir()));

@@ -1,5 +1,4 @@
-//! `larder doctor`: a healthy file has nothing wrong with it, and each of the faults that are planted is
-//! found, by the line that is for it.
+//! `larder doctor`: a healthy file passes, and each planted fault is found by its own check.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,11 +10,11 @@ use redb::{Database, ReadableTable, TableDefinition};
 use serde_json::Value;
 
 use crate::child::Owner;
-use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, stdout, told};
+use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, stdout, transcript};
 
 const FILE: &str = "shop.larder";
 
-/// A file of this day, closed.
+/// Creates a file with the present time.
 fn healthy() -> Place {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).disk_capacity(64 << 20).open().unwrap();
@@ -29,11 +28,11 @@ fn healthy() -> Place {
     place
 }
 
-/// The worst verdict, the exit code, and the lines that are not as they should be.
+/// Returns the worst verdict, and the warnings and failures.
 fn examined(dir: &Path, target: &str, more: &[&str]) -> (String, Vec<(String, String, String)>) {
     let output = larder(dir, &[&["doctor", target, "--json", "--seconds", "0"], more].concat());
     let report: Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", transcript(&output)));
     let verdict = report["verdict"].as_str().unwrap().to_owned();
     let expected = match &*verdict {
         "pass" => 0,
@@ -51,7 +50,7 @@ fn examined(dir: &Path, target: &str, more: &[&str]) -> (String, Vec<(String, St
     (verdict, bad.collect())
 }
 
-/// A planted fault is found by one line, and no other line complains.
+/// Checks that a planted fault is found by one check, and by no other.
 fn finds(place: &Place, check: &str, verdict: &str, text: &str) {
     finds_at(place, FILE, check, verdict, text);
 }
@@ -79,7 +78,7 @@ fn a_healthy_file_passes_closed_and_in_use() {
     assert_eq!(examined(place.dir(), "shop.sock", &[]), ("pass".to_owned(), vec![]));
     let url = format!("{url}&control={}", place.dir().join("shop.sock").display());
     assert_eq!(examined(place.dir(), &url, &[]), ("pass".to_owned(), vec![]));
-    // The file leads to its owner, and the owner to its file.
+    // The owner is found from the file, and the file from its owner.
     for target in [FILE, "shop.sock"] {
         let text = printed(place.dir(), &["doctor", target, "--seconds", "1"], 0);
         let socket = place.dir().join("shop.sock");
@@ -124,7 +123,7 @@ fn a_process_at_work_in_memory_alone_may_be_meant_to_be() {
 fn fault_2_more_memory_than_there_is() {
     let place = healthy();
     let url = format!("file:{}?memory=16TiB", place.path().display());
-    finds_at(&place, &url, "memory", "fail", "the cache may take 16 TiB");
+    finds_at(&place, &url, "memory", "fail", "the cache may use 16 TiB");
 }
 
 #[test]
@@ -139,9 +138,9 @@ fn fault_4_others_may_use_the_file() {
     let place = healthy();
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     set(&place.path(), 0o644);
-    finds(&place, "permissions", "warn", "others may read it (mode 644)");
+    finds(&place, "permissions", "warn", "other users may read it (mode 644)");
     set(&place.path(), 0o666);
-    finds(&place, "permissions", "fail", "others may write to it (mode 666)");
+    finds(&place, "permissions", "fail", "other users may write to it (mode 666)");
     set(&place.path(), 0o600);
     set(place.dir(), 0o777);
     finds(&place, "directory", "fail", "may replace files");
@@ -199,7 +198,7 @@ fn fault_8_a_file_that_is_too_long_for_what_is_in_it() {
         products.insert(&format!("Q{number}"), Product { name: "x".repeat(2_500), price: number }).unwrap();
     }
     cache.flush().unwrap();
-    // What stays is spread over the file.
+    // The remaining entries are spread over the file.
     let gone: Vec<String> = (0..20_000).filter(|n| n % 50 != 0).map(|n| format!("Q{n}")).collect();
     products.remove_many(&gone).unwrap();
     cache.close().unwrap();
@@ -223,7 +222,7 @@ fn fault_9_what_damage_and_crashes_left() {
 fn fault_10_no_ballast() {
     let place = healthy();
     fs::remove_file(place.dir().join("shop.larder.ballast")).unwrap();
-    finds(&place, "ballast", "warn", "no room is held");
+    finds(&place, "ballast", "warn", "no space is reserved");
 }
 
 #[test]
@@ -278,18 +277,22 @@ fn several_faults_are_found_together_and_the_worst_decides() {
 }
 
 #[test]
-fn what_is_to_be_looked_at_must_be_said() {
+fn doctor_needs_a_cache() {
     let place = Place::new();
     let mut command = crate::support::command(place.dir(), &["doctor"]);
     let output = command.env_remove("LARDER_URL").output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     for (target, code, text) in [
         ("redis://:secret@10.0.0.7/1", 2, "remote tier"),
         ("file:x?disk=1KiB", 2, "disk_capacity is 1 KiB"),
         ("file:none.larder", 3, "there is no file"),
     ] {
         let output = larder(place.dir(), &["doctor", target]);
-        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
-        assert!(stderr(&output).contains(text) && !stderr(&output).contains("secret"), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", transcript(&output));
+        assert!(
+            stderr(&output).contains(text) && !stderr(&output).contains("secret"),
+            "{}",
+            transcript(&output)
+        );
     }
 }

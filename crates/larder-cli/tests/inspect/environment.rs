@@ -1,10 +1,10 @@
-//! Which cache a command is about: what it is given, a path or a URL, or else what `LARDER_URL` says.
+//! Which cache a command uses: the given path or URL, or else the one of `LARDER_URL`.
 
 use std::fs;
 use std::process::Output;
 
 use crate::child::Owner;
-use crate::support::{Place, command, larder, printed, stderr, stdout, told};
+use crate::support::{Place, command, larder, printed, stderr, stdout, transcript};
 
 /// Runs the command with `LARDER_URL` set.
 fn with_url(place: &Place, url: &str, arguments: &[&str]) -> Output {
@@ -15,7 +15,7 @@ fn url(place: &Place) -> String {
     format!("file:{}?memory=16MiB&disk=64MiB", place.path().display())
 }
 
-/// Commands that look, without the cache, and where in their words it is put.
+/// Commands that read, without the cache, and the position of the cache in their words.
 const LOOKS: [(&[&str], usize); 9] = [
     (&["info"], 1),
     (&["keys", "--keyspace", "product"], 1),
@@ -32,7 +32,7 @@ fn with_cache<'a>((words, at): (&[&'a str], usize), cache: &'a str) -> Vec<&'a s
     [&words[..at], &[cache], &words[at..]].concat()
 }
 
-/// What was printed, without the moment at which an export was made.
+/// Returns the output without the time of an export.
 fn comparable(output: &Output) -> Vec<String> {
     let lines = stdout(output).lines().map(str::to_owned).collect::<Vec<_>>();
     lines.into_iter().filter(|line| !line.contains("exported_at_ms") && !line.contains("checksum")).collect()
@@ -45,13 +45,13 @@ fn a_command_takes_the_file_of_the_environment_and_says_so() {
     let (url, path) = (url(&place), place.path().display().to_string());
     for look in LOOKS {
         let given = larder(place.dir(), &with_cache(look, &path));
-        assert_eq!(given.status.code(), Some(0), "{look:?}: {}", told(&given));
+        assert_eq!(given.status.code(), Some(0), "{look:?}: {}", transcript(&given));
         let taken = with_url(&place, &url, look.0);
-        assert_eq!(taken.status.code(), Some(0), "{look:?}: {}", told(&taken));
+        assert_eq!(taken.status.code(), Some(0), "{look:?}: {}", transcript(&taken));
         assert_eq!(comparable(&taken), comparable(&given), "{look:?}");
         let first = format!("larder: the cache is {path}, of LARDER_URL\n");
-        assert!(stderr(&taken).starts_with(&first), "{look:?}: {}", told(&taken));
-        assert!(!stderr(&given).contains("LARDER_URL"), "{look:?}: {}", told(&given));
+        assert!(stderr(&taken).starts_with(&first), "{look:?}: {}", transcript(&taken));
+        assert!(!stderr(&given).contains("LARDER_URL"), "{look:?}: {}", transcript(&given));
     }
     let json = with_url(&place, &url, &["info", "--json"]);
     let note: serde_json::Value = serde_json::from_slice(&json.stderr).unwrap();
@@ -66,17 +66,17 @@ fn a_url_takes_the_place_of_the_file() {
     for look in LOOKS {
         let by_path = larder(place.dir(), &with_cache(look, "shop.larder"));
         let by_url = larder(place.dir(), &with_cache(look, &url));
-        assert_eq!(by_url.status.code(), Some(0), "{look:?}: {}", told(&by_url));
-        assert!(!stderr(&by_url).contains("LARDER_URL"), "{look:?}: {}", told(&by_url));
+        assert_eq!(by_url.status.code(), Some(0), "{look:?}: {}", transcript(&by_url));
+        assert!(!stderr(&by_url).contains("LARDER_URL"), "{look:?}: {}", transcript(&by_url));
         assert_eq!(comparable(&by_url).len(), comparable(&by_path).len(), "{look:?}");
     }
-    // What is given goes before the environment, even if that is not understood.
+    // An argument has precedence, even if the environment is invalid.
     let output = with_url(&place, "nonsense", &["get", "shop.larder", "product_MTNVTU"]);
     assert_eq!((output.status.code(), &*stderr(&output)), (Some(0), ""));
     let output = with_url(&place, "nonsense", &["info"]);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
-    assert!(stderr(&output).contains("a URL begins with file:"), "{}", told(&output));
-    // A file of such a name.
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
+    assert!(stderr(&output).contains("a URL begins with file:"), "{}", transcript(&output));
+    // A file whose name looks like a URL.
     fs::copy(place.path(), place.dir().join("file:shop")).unwrap();
     printed(place.dir(), &["info", "./file:shop"], 0);
     printed(place.dir(), &["info", "file:missing"], 3);
@@ -90,9 +90,9 @@ fn changes_are_made_in_the_file_of_the_environment() {
     printed(place.dir(), &["export", "shop.larder", "--output", "shop.export"], 0);
     let done = |arguments: &[&str], said: &str| {
         let output = with_url(&place, &url, arguments);
-        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-        assert!(stdout(&output).contains(said), "{arguments:?}: {}", told(&output));
-        assert!(stderr(&output).contains("of LARDER_URL"), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
+        assert!(stdout(&output).contains(said), "{arguments:?}: {}", transcript(&output));
+        assert!(stderr(&output).contains("of LARDER_URL"), "{arguments:?}: {}", transcript(&output));
     };
     done(&["remove", "product_MTNVTU", "--dry-run"], "would remove 1 entry");
     done(&["remove", "product_MTNVTU"], "removed 1 entry");
@@ -108,13 +108,13 @@ fn everything_is_removed_only_from_a_cache_that_is_given() {
     let place = Place::new();
     place.shop();
     let output = with_url(&place, &url(&place), &["clear"]);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     assert!(
         stderr(&output).contains("give it") && stderr(&output).contains("--keyspace"),
         "{}",
-        told(&output)
+        transcript(&output)
     );
-    assert!(stderr(&output).contains(&place.path().display().to_string()), "{}", told(&output));
+    assert!(stderr(&output).contains(&place.path().display().to_string()), "{}", transcript(&output));
     printed(place.dir(), &["get", "shop.larder", "product_MTNVTU"], 0);
     printed(place.dir(), &["clear", &url(&place)], 0);
     printed(place.dir(), &["get", "shop.larder", "product_MTNVTU"], 1);
@@ -129,17 +129,21 @@ fn a_cache_without_a_key_is_no_key_of_another_cache() {
     for command in ["get", "ttl", "why", "remove", "remove-prefix"] {
         for word in ["other.larder", "file:other.larder", "memory:"] {
             let output = with_url(&place, &url(&place), &[command, word, "--keyspace", "product"]);
-            assert_eq!(output.status.code(), Some(2), "{command} {word}: {}", told(&output));
+            assert_eq!(output.status.code(), Some(2), "{command} {word}: {}", transcript(&output));
             let said = stderr(&output);
             assert!(said.contains(&format!("larder {command} FILE")), "{command} {word}: {said}");
         }
     }
     let output = with_url(&place, &url(&place), &["get", "MTNVTU", "--keyspace", "product"]);
-    assert_eq!(output.status.code(), Some(0), "a key may have the name of a file: {}", told(&output));
-    // A variable of the shell that is not set is a word that was given.
+    assert_eq!(output.status.code(), Some(0), "a key may have the name of a file: {}", transcript(&output));
+    // A quoted shell variable that is not set is an empty argument.
     for words in [&["get", "", "product_MTNVTU"][..], &["clear", ""], &["info", ""]] {
         let output = with_url(&place, &url(&place), words);
-        assert!(!output.status.success() && !stderr(&output).contains("LARDER_URL\n"), "{}", told(&output));
+        assert!(
+            !output.status.success() && !stderr(&output).contains("LARDER_URL\n"),
+            "{}",
+            transcript(&output)
+        );
     }
     printed(place.dir(), &["get", "shop.larder", "product_MTNVTU"], 0);
 }
@@ -168,15 +172,15 @@ fn without_a_cache_each_command_says_what_to_give() {
     for words in commands {
         for url in ["", "\n"] {
             let output = with_url(&place, url, words);
-            assert_eq!(output.status.code(), Some(2), "{words:?}: {}", told(&output));
+            assert_eq!(output.status.code(), Some(2), "{words:?}: {}", transcript(&output));
             let said = stderr(&output);
             assert!(said.contains("ive ") && said.contains("LARDER_URL"), "{words:?}: {said}");
             assert!(output.stdout.is_empty() && !said.contains('\0'), "{words:?}: {said}");
         }
     }
     let output = with_url(&place, "memory:", &["info"]);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
-    assert!(stderr(&output).contains("control=PATH"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
+    assert!(stderr(&output).contains("control=PATH"), "{}", transcript(&output));
 }
 
 #[test]
@@ -185,28 +189,28 @@ fn the_socket_of_the_url_is_asked_while_a_process_answers_there() {
     let url = format!("file:shop.larder?control={}", place.dir().join("shop.sock").display());
     let owner = Owner::start("hold", &place.path());
     let output = with_url(&place, &url, &["stats"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    assert!(stdout(&output).contains("hit rate"), "{}", told(&output));
-    assert!(stderr(&output).contains("shop.sock, of LARDER_URL"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
+    assert!(stdout(&output).contains("hit rate"), "{}", transcript(&output));
+    assert!(stderr(&output).contains("shop.sock, of LARDER_URL"), "{}", transcript(&output));
     let output = with_url(&place, &url, &["flush"]);
-    assert!(stdout(&output).contains("has committed everything"), "{}", told(&output));
+    assert!(stdout(&output).contains("has committed everything"), "{}", transcript(&output));
     let output = with_url(&place, &url, &["remove", "MTNVTU", "--keyspace", "product"]);
-    assert!(stdout(&output).contains("removed 1 entry"), "{}", told(&output));
-    assert!(stderr(&output).contains(" through "), "{}", told(&output));
-    // Unless the file alone is wanted.
+    assert!(stdout(&output).contains("removed 1 entry"), "{}", transcript(&output));
+    assert!(stderr(&output).contains(" through "), "{}", transcript(&output));
+    // Except with `--file-only`.
     let output = with_url(&place, &url, &["stats", "--file-only"]);
-    assert!(stdout(&output).starts_with("since "), "{}", told(&output));
-    assert!(stderr(&output).contains("shop.larder, of LARDER_URL"), "{}", told(&output));
+    assert!(stdout(&output).starts_with("since "), "{}", transcript(&output));
+    assert!(stderr(&output).contains("shop.larder, of LARDER_URL"), "{}", transcript(&output));
     let words = ["remove", "P2", "--keyspace", "product", "--file-only"];
     let output = with_url(&place, &url, &words);
-    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", transcript(&output));
     owner.kill();
-    // A crash leaves the socket: no process answers there, and the file is at hand.
+    // A crash leaves the socket behind. No process answers there, so the file is read.
     let output = with_url(&place, &url, &["stats"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    assert!(stdout(&output).starts_with("since "), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
+    assert!(stdout(&output).starts_with("since "), "{}", transcript(&output));
     let output = with_url(&place, &url, &["remove", "P1", "--keyspace", "product"]);
-    assert!(stdout(&output).contains("removed 1 entry"), "{}", told(&output));
+    assert!(stdout(&output).contains("removed 1 entry"), "{}", transcript(&output));
 }
 
 #[test]
@@ -217,8 +221,8 @@ fn a_socket_that_is_given_is_not_asked_about_the_file_of_the_environment() {
     other.shop();
     let words = ["remove", "MTNVTU", "--keyspace", "product", "--socket", "shop.sock"];
     let output = with_url(&place, &url(&other), &words);
-    assert!(stdout(&output).contains("removed 1 entry"), "{}", told(&output));
-    assert!(!stderr(&output).contains("of LARDER_URL"), "{}", told(&output));
+    assert!(stdout(&output).contains("removed 1 entry"), "{}", transcript(&output));
+    assert!(!stderr(&output).contains("of LARDER_URL"), "{}", transcript(&output));
     printed(other.dir(), &["get", "shop.larder", "product_MTNVTU"], 0);
 }
 

@@ -1,4 +1,4 @@
-//! Exports: what is in them, and that none is half there.
+//! Exports: their contents, and that none is ever incomplete.
 
 use std::fs;
 use std::io::Read;
@@ -8,20 +8,20 @@ use std::time::Duration;
 use larder_export::{Form, Item, Reader};
 use serde_json::Value;
 
-use crate::support::{Place, Product, command, larder, printed, stderr, told};
+use crate::support::{Place, Product, command, larder, printed, stderr, transcript};
 
 fn items(bytes: &[u8]) -> Vec<Item> {
     Reader::new(bytes).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 #[test]
-fn both_forms_hold_the_same_live_entries() {
+fn both_formats_have_the_same_live_entries() {
     let place = Place::new();
     place.shop();
     let lines = printed(place.dir(), &["export", "shop.larder"], 0);
     let output =
         larder(place.dir(), &["export", "shop.larder", "--format", "binary", "-o", "shop.export", "--json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
     let binary = fs::read(place.dir().join("shop.export")).unwrap();
     assert_eq!(items(&binary), items(lines.as_bytes()));
     assert_eq!(Reader::new(&binary[..]).unwrap().form(), Form::Binary);
@@ -50,13 +50,13 @@ fn an_output_that_cannot_be_written_is_8_and_is_named() {
     let place = Place::new();
     place.shop();
     let output = larder(place.dir(), &["export", "shop.larder", "--output", "missing/shop.export"]);
-    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
-    assert!(stderr(&output).contains("cannot write missing/shop.export: "), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(8), "{}", transcript(&output));
+    assert!(stderr(&output).contains("cannot write missing/shop.export: "), "{}", transcript(&output));
     let full = fs::File::options().write(true).open("/dev/full");
     if let Ok(full) = full {
         let output = command(place.dir(), &["export", "shop.larder"]).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(8), "{}", told(&output));
-        assert!(stderr(&output).contains("cannot write the output"), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(8), "{}", transcript(&output));
+        assert!(stderr(&output).contains("cannot write the output"), "{}", transcript(&output));
     }
 }
 
@@ -76,8 +76,8 @@ fn an_export_replaces_a_regular_file_and_nothing_else() {
         ("link", "the cache file itself"),
     ] {
         let output = larder(place.dir(), &["export", "shop.larder", "--output", output]);
-        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
-        assert!(stderr(&output).contains(text), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
+        assert!(stderr(&output).contains(text), "{}", transcript(&output));
     }
     assert!(fs::read(place.path()).unwrap() == cache);
     fs::write(place.dir().join("shop.export"), "the last one").unwrap();
@@ -111,7 +111,7 @@ fn an_export_that_is_interrupted_leaves_nothing_behind() {
     for round in 0..20_u64 {
         let arguments = ["export", "shop.larder", "-o", "shop.export"];
         let mut child = command(place.dir(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
-        // Seen at work: its unfinished file stands there.
+        // It is running: its unfinished file exists.
         while names() == before && child.try_wait().unwrap().is_none() {
             std::hint::spin_loop();
         }
@@ -119,13 +119,13 @@ fn an_export_that_is_interrupted_leaves_nothing_behind() {
         let signal = if round % 2 == 0 { Signal::INT } else { Signal::TERM };
         let _ = kill_process(Pid::from_child(&child), signal);
         let output = child.wait_with_output().unwrap();
-        assert_eq!(names(), before, "{}", told(&output));
+        assert_eq!(names(), before, "{}", transcript(&output));
         let export = fs::read(place.dir().join("shop.export")).unwrap();
         if output.status.code() == Some(130) {
             was_interrupted += 1;
-            assert!(stderr(&output).contains("interrupted"), "{}", told(&output));
+            assert!(stderr(&output).contains("interrupted"), "{}", transcript(&output));
         } else {
-            assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+            assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
         }
         assert!(export == b"the last one" || larder_export::check(&export[..]).is_ok(), "it is half there");
     }
@@ -156,7 +156,7 @@ fn an_export_whose_reader_is_slow_is_interrupted_too() {
     );
 }
 
-/// Lets time pass, for a moment of the other process's work to be chosen.
+/// Waits, to interrupt the other process at some moment of its work.
 fn larder_wait(time: Duration) {
     let clock = larder::clock::SystemClock::new();
     while larder::clock::Clock::monotonic(&clock) < time {

@@ -1,9 +1,9 @@
-//! What format 2 brought to a file, as the commands show it and carry it over.
+//! The fields of file format 2, as the commands show, export and import them.
 
 use std::time::Duration;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace};
-use larder::inspect::{Inspector, KeyspaceFacts, Record};
+use larder::inspect::{Inspector, KeyspaceInfo, Record};
 use serde_json::Value;
 
 use crate::support::{Place, larder, printed, stderr, stdout};
@@ -19,8 +19,8 @@ fn packed(value_format: u8) -> NewKeyspace {
     }
 }
 
-/// A file with a keyspace of another value format, and an entry with a fingerprint.
-fn made(place: &Place, value_format: u8) {
+/// Creates a file with a keyspace of another value format, and an entry with a fingerprint.
+fn create(place: &Place, value_format: u8) {
     let mut admin = Admin::create(place.path()).unwrap();
     admin.keyspace(packed(value_format)).unwrap();
     let now = admin.now();
@@ -37,7 +37,7 @@ fn made(place: &Place, value_format: u8) {
     admin.close().unwrap();
 }
 
-fn looked(place: &Place) -> (KeyspaceFacts, Vec<Record>) {
+fn looked(place: &Place) -> (KeyspaceInfo, Vec<Record>) {
     let snapshot = Inspector::open(place.path()).unwrap().snapshot().unwrap();
     let facts = snapshot.keyspace("packed").unwrap().clone();
     let page = snapshot.page(&facts, &[], None, 10).unwrap();
@@ -49,7 +49,7 @@ fn looked(place: &Place) -> (KeyspaceFacts, Vec<Record>) {
 fn an_export_carries_value_formats_schemas_and_fingerprints() {
     for form in ["jsonl", "binary"] {
         let (place, other) = (Place::new(), Place::new());
-        made(&place, 1);
+        create(&place, 1);
         let export = place.dir().join("shop.export");
         let export = export.to_str().unwrap();
         printed(place.dir(), &["export", "shop.larder", "--format", form, "--output", export], 0);
@@ -70,8 +70,8 @@ fn an_export_carries_value_formats_schemas_and_fingerprints() {
 #[test]
 fn an_import_of_another_value_format_is_refused_unless_it_replaces() {
     let (place, other) = (Place::new(), Place::new());
-    made(&place, 1);
-    made(&other, 2);
+    create(&place, 1);
+    create(&other, 2);
     let export = place.dir().join("shop.export");
     let export = export.to_str().unwrap();
     printed(place.dir(), &["export", "shop.larder", "--output", export], 0);
@@ -86,7 +86,7 @@ fn an_import_of_another_value_format_is_refused_unless_it_replaces() {
     assert_eq!(facts.retired_versions.iter().map(|old| old.version).collect::<Vec<_>>(), [3]);
 }
 
-/// Plants a removal of every key, as of now.
+/// Writes a pending removal of every key into the file.
 fn removed(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
@@ -97,7 +97,7 @@ fn removed(place: &Place) {
 }
 
 #[test]
-fn what_a_removal_covers_is_told_and_is_in_no_export() {
+fn entries_of_a_pending_removal_are_reported_and_not_exported() {
     let place = Place::new();
     place.shop();
     removed(&place);
@@ -115,7 +115,7 @@ fn what_a_removal_covers_is_told_and_is_in_no_export() {
     let told = stderr(&export);
     assert!(told.contains("exported 0 entries") && !told.contains("skipped"), "{told}");
     printed(place.dir(), &["verify", "shop.larder"], 0);
-    // Whoever changes the file makes the removal.
+    // The next command that changes the file completes the removal.
     printed(place.dir(), &["compact", "shop.larder"], 0);
     let info: Value =
         serde_json::from_str(&printed(place.dir(), &["info", "shop.larder", "--json"], 0)).unwrap();

@@ -1,5 +1,5 @@
-//! A file and a live process that say what would move a terminal's cursor, set its title, or forge a line of
-//! output: no subcommand lets it through.
+//! A file and a live process with hostile texts: no subcommand lets them move the cursor, set the title of
+//! the terminal, or forge a line of output.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -10,16 +10,16 @@ use std::time::Duration;
 use larder::admin::{Admin, NewEntry, NewKeyspace};
 use serde_json::{Value, json};
 
-use crate::support::{Place, larder, told};
+use crate::support::{Place, larder, transcript};
 
 const FILE: &str = "shop.larder";
 
-/// What would clear a screen, set a title, ring, go back, turn text around and, on a line of its own, pass for an
-/// answer.
+/// Control characters that clear the screen, set the title, ring the bell, move back and reverse text; and a
+/// line that looks like an answer.
 const EVIL: &str = "a\u{1B}[2J\u{1B}]0;title\u{7}\rb\u{8}\u{9B}31m\u{7F}\u{85}\u{202E}c\nFORGED\td";
 
-/// A file whose every text is hostile: names, schemas, shapes, keys and values.
-fn made(place: &Place) {
+/// Creates a file with hostile names, schemas, shapes, keys and values.
+fn create(place: &Place) {
     let mut admin = Admin::create(place.path()).unwrap();
     let keyspace = |name: &str, shape: &str, value_format| NewKeyspace {
         name: name.to_owned(),
@@ -50,7 +50,7 @@ fn made(place: &Place) {
     admin.close().unwrap();
 }
 
-/// Each peer that connects is told what is hostile.
+/// Answers every peer with hostile texts.
 fn serve(socket: &Path) {
     let listener = UnixListener::bind(socket).unwrap();
     std::thread::spawn(move || listener.incoming().for_each(|peer| answer(peer.unwrap())));
@@ -67,7 +67,7 @@ fn answer(peer: UnixStream) {
             "ended_at_ms": 1, "took": 1.0, "undecodable_cause": EVIL, "load_failure_cause": EVIL,
         });
         let of_lookups = json!({"samples": 9.0, "sampled_one_in": 1, "per_second": 1.0, "keys": [entry], "keyspaces": [entry, entry]});
-        let told = match request["do"].as_str().unwrap_or_default() {
+        let reply = match request["do"].as_str().unwrap_or_default() {
             "hello" => {
                 json!({"ok": {"larder": EVIL, "protocol": 1, "pid": 7, "verbs": [EVIL], "file": EVIL, "file_identity": EVIL}})
             }
@@ -87,9 +87,9 @@ fn answer(peer: UnixStream) {
             "monitor" => json!({"ok": {"one_in": 1}}),
             _ => json!({"error": {"kind": EVIL, "cause": EVIL, "remedy": EVIL}}),
         };
-        let mut told = told;
-        told["v"] = 1.into();
-        let mut text = format!("{told}\n");
+        let mut reply = reply;
+        reply["v"] = 1.into();
+        let mut text = format!("{reply}\n");
         if request["do"] == "monitor" {
             for event in [
                 json!({"v": 1, "seen": {"at_ms": 1, "operation": EVIL, "keyspace": EVIL, "key": EVIL}}),
@@ -105,28 +105,28 @@ fn answer(peer: UnixStream) {
     }
 }
 
-/// Runs a command, and checks what it says; returns all of that.
+/// Runs a command, and checks its output. Returns the output.
 fn said(place: &Place, arguments: &[&str]) -> String {
     let output = larder(place.dir(), arguments);
-    let told = told(&output);
-    assert!(output.status.code().is_some_and(|code| code != 101), "{arguments:?}: {told}");
+    let reply = transcript(&output);
+    assert!(output.status.code().is_some_and(|code| code != 101), "{arguments:?}: {reply}");
     for bytes in [&output.stdout, &output.stderr] {
         let text = std::str::from_utf8(bytes).unwrap();
         let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
         assert_eq!(text.find(is_obeyed).map(|at| &text[at..]), None, "{arguments:?}");
-        // A value that is text has lines of its own, and JSON is for programs.
+        // A text value may have several lines, and JSON is for programs.
         let names = text.split("\nvalue ").next().unwrap();
         let is_forged = names.lines().any(|line| line.starts_with("FORGED")) || names.contains('\u{202E}');
         let is_forged = is_forged && !arguments.contains(&"--json");
-        assert!(!is_forged, "{arguments:?}: {told}");
+        assert!(!is_forged, "{arguments:?}: {reply}");
     }
-    told
+    reply
 }
 
-/// The name of no keyspace.
+/// A name that no keyspace has.
 const NONE: &str = "no\u{1B}[2J\nFORGED";
 
-/// Every command on a file. Each key is the first letter of one, and what is hostile.
+/// Every command on a file. Each key is a letter and the hostile text.
 fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     let key: &str = &keys[0];
     let mut commands = Vec::new();
@@ -202,7 +202,7 @@ fn of_socket(key: &str) -> Vec<Vec<&str>> {
 #[test]
 fn no_subcommand_lets_a_control_character_through() {
     let place = Place::new();
-    made(&place);
+    create(&place);
     serve(&place.dir().join("evil.sock"));
     std::fs::write(place.dir().join("shop.larder.damaged-\u{1B}[2J\nFORGED"), "").unwrap();
     let copy = |name: &str| std::fs::copy(place.path(), place.dir().join(name)).unwrap();
@@ -217,7 +217,7 @@ fn no_subcommand_lets_a_control_character_through() {
     for text in ["\\u{1B}[2J", "\\nFORGED", "\\u{9B}31m", "\\u{202E}"] {
         assert!(all.contains(text), "nothing was escaped as {text}");
     }
-    // A subcommand that is added is tried here, too.
+    // A new subcommand must be tried here, too.
     let help = crate::support::stdout(&larder(place.dir(), &["--help"]));
     let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
     let listed: BTreeSet<&str> =

@@ -1,18 +1,18 @@
-//! The limit on the length of files (`ulimit -f`): a command says what it could not write, leaves nothing
-//! unfinished, and is not ended by the signal that such a write raises.
+//! The limit on the length of files (`ulimit -f`): a command says what it could not write, leaves no
+//! unfinished file, and is not ended by the signal of such a write.
 
 use std::fs;
 use std::process::{Command, Output};
 
 use larder::Cache;
 
-use crate::support::{Place, larder, stderr, stdout, told};
+use crate::support::{Place, larder, stderr, stdout, transcript};
 
 const FILE: &str = "shop.larder";
 const PAGES: larder::KeyspaceDefinition<u64, String> =
     larder::KeyspaceDefinition::new("page").ttl(std::time::Duration::from_hours(1));
 
-/// A closed file of about a megabyte.
+/// Creates a file of about a megabyte.
 fn place() -> Place {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).open().unwrap();
@@ -24,7 +24,7 @@ fn place() -> Place {
     place
 }
 
-/// Runs a command that may write no file beyond so many KiB, with the signal as the system has it.
+/// Runs a command with a limit on the length of files in KiB, and the default action of the signal.
 fn limited(place: &Place, kib: u64, arguments: &[&str], to: &str) -> Output {
     let mut shell = Command::new("sh");
     let line = format!("ulimit -f {}; exec \"$0\" \"$@\"{to}", kib * 2);
@@ -40,7 +40,7 @@ fn names(place: &Place) -> Vec<String> {
 }
 
 #[test]
-fn what_is_too_long_to_be_written_is_an_error_and_leaves_nothing_unfinished() {
+fn a_write_beyond_the_limit_fails_and_leaves_no_unfinished_file() {
     let place = place();
     let before = names(&place);
     let bytes = fs::read(place.path()).unwrap();
@@ -50,34 +50,34 @@ fn what_is_too_long_to_be_written_is_an_error_and_leaves_nothing_unfinished() {
         (&["compact", FILE], ""),
     ] {
         let output = limited(&place, 64, arguments, to);
-        assert_eq!(output.status.code(), Some(8), "{arguments:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(8), "{arguments:?}: {}", transcript(&output));
         let said = stderr(&output);
         assert!(said.contains("ile too large") || said.contains("ulimit -f"), "{arguments:?}: {said}");
         drop(fs::remove_file(place.dir().join("cut")));
         assert_eq!(names(&place), before, "{arguments:?}");
     }
     let export = larder(place.dir(), &["export", FILE, "--format", "binary", "-o", "shop.export"]);
-    assert!(export.status.success(), "{}", told(&export));
+    assert!(export.status.success(), "{}", transcript(&export));
     let import = limited(&place, 256, &["import", "other.larder", "shop.export", "--create"], "");
-    assert_eq!(import.status.code(), Some(8), "{}", told(&import));
-    assert!(stderr(&import).contains("ulimit -f"), "{}", told(&import));
+    assert_eq!(import.status.code(), Some(8), "{}", transcript(&import));
+    assert!(stderr(&import).contains("ulimit -f"), "{}", transcript(&import));
     assert!(!bytes.is_empty());
     let kept = larder(place.dir(), &["verify", FILE]);
-    assert!(kept.status.success(), "{}", told(&kept));
+    assert!(kept.status.success(), "{}", transcript(&kept));
 }
 
 #[test]
-fn doctor_and_check_say_what_the_limit_leaves() {
+fn doctor_and_check_report_the_capacity_that_the_limit_allows() {
     let place = place();
     let url = format!("file:{}?disk=1GiB", place.path().display());
     let doctor = limited(&place, 32 << 10, &["doctor", &url], "");
-    assert_eq!(doctor.status.code(), Some(9), "{}", told(&doctor));
-    assert!(stdout(&doctor).contains("the capacity is no more than 16 MiB"), "{}", told(&doctor));
+    assert_eq!(doctor.status.code(), Some(9), "{}", transcript(&doctor));
+    assert!(stdout(&doctor).contains("the capacity is no more than 16 MiB"), "{}", transcript(&doctor));
     let check = limited(&place, 32 << 10, &["check", &url], "");
-    assert!(check.status.success(), "{}", told(&check));
+    assert!(check.status.success(), "{}", transcript(&check));
     let said = stdout(&check);
     assert!(said.contains("a file of at most 16 MiB") && said.contains("ulimit -f"), "{said}");
     let small = format!("file:{}?disk=8MiB", place.path().display());
     let doctor = limited(&place, 32 << 10, &["doctor", &small], "");
-    assert!(!stdout(&doctor).contains("is no more than"), "{}", told(&doctor));
+    assert!(!stdout(&doctor).contains("is no more than"), "{}", transcript(&doctor));
 }

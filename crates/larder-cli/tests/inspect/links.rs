@@ -1,4 +1,4 @@
-//! Every link between the pages leads to a file that is there, and to a heading that it has.
+//! Every link between the pages leads to an existing file and heading.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The pages at the root and below `docs`.
+/// Returns the pages at the root and below `docs`.
 fn pages() -> Vec<PathBuf> {
     let mut folders = vec![root().join("docs")];
     let mut pages: Vec<PathBuf> =
@@ -25,26 +25,26 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A page's text without its blocks of code.
+/// Returns the text of a page without its blocks of code.
 fn prose(page: &Path) -> String {
     let text = fs::read_to_string(page).unwrap();
     text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
 }
 
-/// The names by which the headings of a page are linked to.
+/// Returns the anchors of a page's headings.
 fn anchors(page: &Path) -> BTreeSet<String> {
     let text = prose(page);
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|heading| anchor(heading.trim_start_matches('#').trim())).collect()
 }
 
-/// Letters and digits in lower case, hyphens for spaces, and nothing else.
+/// Returns the anchor of a heading: letters and digits in lower case, and hyphens for spaces.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// Where the links of a text lead.
+/// Returns the targets of the links in a text.
 fn targets(text: &str) -> Vec<&str> {
     text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)).collect()
 }
@@ -67,7 +67,7 @@ fn every_link_between_the_pages_leads_somewhere() {
 }
 
 #[test]
-fn headings_are_linked_to_as_they_are_written() {
+fn anchors_follow_the_text_of_headings() {
     for (heading, name) in [
         ("Stale: an answer is old", "stale-an-answer-is-old"),
         ("One entry: `get`, `ttl`, `why`", "one-entry-get-ttl-why"),

@@ -1,9 +1,9 @@
-//! Files that another process is serving from, and one that it left by being killed.
+//! Files that another process uses, and a file that a killed process has left.
 
 use serde_json::Value;
 
 use crate::child::Owner;
-use crate::support::{Place, command, larder, printed, stderr, told};
+use crate::support::{Place, command, larder, printed, stderr, transcript};
 
 const FILE: &str = "shop.larder";
 
@@ -12,7 +12,7 @@ fn json(place: &Place, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn a_file_is_looked_into_while_its_owner_holds_it() {
+fn a_file_is_read_while_its_owner_holds_it() {
     let place = Place::new();
     let mut owner = Owner::start("hold", &place.path());
     let info = json(&place, &["info", FILE, "--json"]);
@@ -45,7 +45,7 @@ fn every_command_works_beside_an_owner_that_commits_without_a_pause() {
         let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(verified["is_whole"], true, "{verified:#}");
         let expected = if verified["pages"] == "whole" { 0 } else { 4 };
-        assert_eq!(output.status.code(), Some(expected), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(expected), "{}", transcript(&output));
         let why = json(&place, &["why", FILE, "product_P7", "--json"]);
         assert_eq!(why["state"], "live");
     }
@@ -55,7 +55,7 @@ fn every_command_works_beside_an_owner_that_commits_without_a_pause() {
 }
 
 #[test]
-fn a_file_that_a_crash_left_is_read_as_its_next_owner_will_find_it() {
+fn after_a_crash_a_file_is_read_as_its_next_owner_will_find_it() {
     let place = Place::new();
     Owner::start("write", &place.path()).kill();
     let before = std::fs::read(place.path()).unwrap();
@@ -102,7 +102,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
         drop(reader);
         let output = command(place.dir(), arguments).stdout(writer).output().unwrap();
         assert_eq!(output.status.code(), Some(141), "{arguments:?}");
-        // Of a file that a process has, that process is asked, and that is said.
+        // For a file with an owner, the owner is asked, and the command says so.
         let said = stderr(&output);
         let is_quiet = said.is_empty() || (said.contains("asked process ") && said.lines().count() == 1);
         assert!(is_quiet, "{arguments:?}: {said}");
@@ -110,7 +110,7 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
 }
 
 #[test]
-fn a_service_tells_its_statistics_through_its_socket() {
+fn a_service_sends_its_statistics_through_its_socket() {
     let place = Place::new();
     let owner = Owner::start("serve", &place.path());
     let stats = || json(&place, &["stats", "shop.sock", "--json"]);
@@ -134,7 +134,7 @@ fn a_service_tells_its_statistics_through_its_socket() {
     assert!(file["lifetime"]["loads"].as_u64() > Some(0), "{file}");
     drop(owner);
     let output = larder(place.dir(), &["stats", "shop.sock"]);
-    assert_eq!(output.status.code(), Some(8), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(8), "{}", transcript(&output));
 }
 
 #[test]
@@ -143,12 +143,10 @@ fn top_says_that_it_needs_a_terminal() {
     let _owner = Owner::start("hold", &place.path());
     for target in [FILE, "shop.sock", "none"] {
         let output = larder(place.dir(), &["top", target]);
-        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
         assert_eq!(
             stderr(&output),
-            format!(
-                "larder: top needs a terminal; `larder stats {target}` prints once, for whatever reads it\n"
-            )
+            format!("larder: top needs a terminal; `larder stats {target}` prints once, to any output\n")
         );
         assert!(output.stdout.is_empty());
     }

@@ -1,5 +1,4 @@
-//! The commands on a cache file, as a person runs them: the built command, on files in every state, and
-//! beside a process that is at work on one.
+//! The built command, on cache files in every state, and on files that a process uses.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

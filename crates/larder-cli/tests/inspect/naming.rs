@@ -1,5 +1,5 @@
-//! Whose key a text is: of the shop's keyspaces, of others that only look like them, of files and of a live
-//! process.
+//! Which key a text means: in the shop's keyspaces, in keyspaces that only look like them, in files and in a
+//! live process.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use larder::clock::ManualClock;
 use larder::{Cache, KeyspaceDefinition};
 use serde_json::Value;
 
-use crate::support::{NOW, PACKAGES, PRODUCTS, Place, Product, larder, printed, stderr, told};
+use crate::support::{NOW, PACKAGES, PRODUCTS, Place, Product, larder, printed, stderr, transcript};
 
 const FILE: &str = "shop.larder";
 
-/// An application's own keyspace, with the name and the shape of the shop's.
+/// An application's own keyspace. Its name and shape are the shop's.
 const OWN: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product");
 const NOTES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("note");
 
@@ -32,19 +32,23 @@ fn keys(place: &Place) -> Vec<String> {
 /// Checks that a command is refused, with a text in the reason.
 fn refused(dir: &Path, arguments: &[&str], code: i32, texts: &[&str]) {
     let output = larder(dir, arguments);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", transcript(&output));
     for text in texts {
-        assert!(stderr(&output).contains(text), "{arguments:?} does not say {text:?}: {}", told(&output));
+        assert!(
+            stderr(&output).contains(text),
+            "{arguments:?} does not say {text:?}: {}",
+            transcript(&output)
+        );
     }
 }
 
 #[test]
-fn a_keyspace_that_only_has_the_name_of_the_shops_keeps_its_keys_as_they_are() {
+fn keys_are_literal_in_a_keyspace_that_only_has_the_shops_name() {
     let place = Place::new();
     own(&place);
     let all = ["product\t1", "product\t2", "product\tP00001", "product\tP00002", "product\tproduct_2"];
     assert_eq!(keys(&place), all);
-    // It is not the key 1, and the operator is not told that it was removed.
+    // It is not the key 1, and the command must not claim to have removed that.
     let instead = "give --keyspace product 1";
     for arguments in [
         &["remove", FILE, "product_1"][..],
@@ -64,7 +68,7 @@ fn a_keyspace_that_only_has_the_name_of_the_shops_keeps_its_keys_as_they_are() {
         refused(place.dir(), &[command, &["--keyspace", "product"]].concat(), 2, &[instead]);
     }
     assert_eq!(keys(&place), all, "nothing has changed");
-    // What has no other meaning there is no reason to refuse; nor what is the key itself.
+    // A text without another meaning is not refused, and neither is an existing literal key.
     for (key, told) in [
         ("product_9", "removed 0 entries\n"),
         ("\"product_1\"", "removed 0 entries\n"),
@@ -74,7 +78,7 @@ fn a_keyspace_that_only_has_the_name_of_the_shops_keeps_its_keys_as_they_are() {
     }
     refused(place.dir(), &["remove", FILE, "product_2"], 2, &["give --keyspace product 2"]);
     assert_eq!(printed(place.dir(), &["remove-prefix", FILE, "product_Q"], 0), "removed 0 entries\n");
-    // A service that declares the schema makes the keyspace the shop's.
+    // After a service has declared the schema, the shop's spelling applies.
     let cache = Cache::builder().path(place.path()).open().unwrap();
     drop(cache.keyspace(OWN.schema("larder-product")).unwrap());
     cache.close().unwrap();
@@ -82,14 +86,14 @@ fn a_keyspace_that_only_has_the_name_of_the_shops_keeps_its_keys_as_they_are() {
     assert_eq!(printed(place.dir(), &["remove", FILE, "product_1"], 0), "removed 1 entry\n");
 }
 
-/// Opens a cache that serves a socket, `live.sock`, in the year that the commands take for now.
+/// Opens a cache that serves the socket `live.sock`, in the year 2100.
 fn open(place: &Place) -> Cache {
     let clock = Arc::new(ManualClock::starting_at(NOW));
     let socket = place.dir().join("live.sock");
     Cache::builder().path(place.path()).clock(clock).control_socket(socket).open().unwrap()
 }
 
-/// A shop's cache with a keyspace beside it that is not the shop's.
+/// A cache with the shop's keyspaces and one other.
 fn shop(place: &Place) -> Cache {
     let cache = open(place);
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -110,7 +114,7 @@ fn shop(place: &Place) -> Cache {
 }
 
 #[test]
-fn with_a_keyspace_a_key_is_itself_and_without_one_it_is_spelled() {
+fn with_a_keyspace_a_key_is_literal_and_without_one_it_is_spelled() {
     let place = Place::new();
     shop(&place).close().unwrap();
     for key in [&["product_MTNVTU"][..], &["MTNVTU", "--keyspace", "product"]] {
@@ -146,10 +150,10 @@ fn with_a_keyspace_a_key_is_itself_and_without_one_it_is_spelled() {
     pasted(&["keys", FILE, "--prefix", "product_"], "keys shop.larder --keyspace product");
     let package = ["remove-prefix", FILE, "data_package_MTNDATA_", "--keyspace", "data_package"];
     refused(place.dir(), &package, 2, &[r#"--keyspace data_package '("MTNDATA")'"#]);
-    // It is the beginning of a key, and so is taken for it.
+    // A key begins with it, so it is taken literally.
     let own = ["remove-prefix", FILE, "product_", "--keyspace", "product", "--dry-run"];
     assert_eq!(printed(place.dir(), &own, 0), "would remove 1 entry\n");
-    // Nothing begins so, and nothing else is meant.
+    // No key begins with it, and it has no other meaning.
     let none = ["remove-prefix", FILE, "ZZZ", "--keyspace", "product"];
     assert_eq!(printed(place.dir(), &none, 0), "removed 0 entries\n");
     let some = ["remove-prefix", FILE, "P0000", "--keyspace", "product"];
@@ -171,7 +175,7 @@ fn a_text_that_may_be_two_keys_removes_neither() {
         2,
         &["nothing is removed", spelled, literal],
     );
-    // What the refusal names does what it says.
+    // The suggested commands work.
     let note = ["remove", "live.sock", "product_MTNVTU", "--keyspace", "note"];
     assert_eq!(printed(place.dir(), &note, 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", "live.sock", "product_MTNVTU"], 0), "removed 1 entry\n");
@@ -179,7 +183,7 @@ fn a_text_that_may_be_two_keys_removes_neither() {
 }
 
 #[test]
-fn a_live_process_is_asked_by_the_same_rule() {
+fn the_same_rule_holds_for_a_live_process() {
     let place = Place::new();
     let cache = open(&place);
     let keyspace = cache.keyspace(OWN).unwrap();
@@ -194,7 +198,7 @@ fn a_live_process_is_asked_by_the_same_rule() {
     cache.close().unwrap();
 }
 
-/// A keyspace, a key as it is shown, and its bytes; and whether it was listed with `--keyspace`.
+/// A keyspace, a key as it is shown, its bytes, and whether it was listed with `--keyspace`.
 type Listed = (String, String, String, bool);
 
 /// Lists the keys of a file or of a live process, with `--keyspace` and without.
@@ -216,7 +220,7 @@ fn listed(place: &Place, target: &str) -> Vec<Listed> {
     named.into_iter().flatten().chain(list(&[])).collect()
 }
 
-/// Checks that commands read each key as the one that was shown.
+/// Checks that commands read each shown key as that key.
 fn read_back(place: &Place, target: &str, all: &[Listed]) {
     let mut refusals = 0;
     for (keyspace, key, bytes, is_named) in all {
@@ -224,17 +228,16 @@ fn read_back(place: &Place, target: &str, all: &[Listed]) {
         for command in ["why", "ttl", "get"] {
             let given = if *is_named { &named[..] } else { &[] };
             let output = larder(place.dir(), &[&[command, "--json"], given, &[target, "--", key]].concat());
-            // The key of a keyspace without a schema needs the name that stands beside it, and is not taken
-            // for another.
+            // Without a schema, a key needs the name that is shown beside it. It is not taken as another key.
             if !is_named && keyspace == "note" {
-                assert_eq!(output.status.code(), Some(2), "{key}: {}", told(&output));
+                assert_eq!(output.status.code(), Some(2), "{key}: {}", transcript(&output));
                 refusals += 1;
                 let arguments = [&[command, "--json"], &named[..], &[target, "--", key]].concat();
                 let found: Value = serde_json::from_str(&printed(place.dir(), &arguments, 0)).unwrap();
                 assert_eq!(&found["key_bytes"], bytes, "{key}");
                 continue;
             }
-            assert_eq!(output.status.code(), Some(0), "{key}: {}", told(&output));
+            assert_eq!(output.status.code(), Some(0), "{key}: {}", transcript(&output));
             let found: Value = serde_json::from_slice(&output.stdout).unwrap();
             let found = ["keyspace", "key", "key_bytes"].map(|field| found[field].as_str().unwrap());
             assert_eq!(found, [keyspace, key, bytes]);
@@ -253,10 +256,10 @@ fn what_is_shown_is_read_by_each_command_on_the_file_and_through_the_socket() {
     let cache = open(&place);
     let (notes, products) = (cache.keyspace(NOTES).unwrap(), cache.keyspace(PRODUCTS).unwrap());
     drop(cache.keyspace(PACKAGES).unwrap());
-    // The process shows what its file shows.
+    // The process shows the same keys as its file.
     assert_eq!(listed(&place, "live.sock"), all);
     read_back(&place, "live.sock", &all);
-    // Each removal takes one entry, and the one that is meant.
+    // Each removal takes exactly the entry that is meant.
     for (keyspace, key, _, _) in all.iter().filter(|(.., is_named)| *is_named) {
         let remove = ["remove", "--keyspace", keyspace, "live.sock", "--", key];
         assert_eq!(printed(place.dir(), &remove, 0), "removed 1 entry\n", "{key}");
@@ -269,11 +272,15 @@ fn what_is_shown_is_read_by_each_command_on_the_file_and_through_the_socket() {
 fn bytes_that_are_no_key_are_not_taken_for_one_that_has_gone() {
     let place = Place::new();
     place.shop();
-    // The text alone, without the end that its encoding has.
+    // The bytes of the text, without the terminator of its encoding.
     let words = ["remove", "shop.larder", "0x4D544E565455", "--keyspace", "product"];
     let output = larder(place.dir(), &words);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
-    assert!(stderr(&output).contains("are not the bytes of a key of shape string"), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
+    assert!(
+        stderr(&output).contains("are not the bytes of a key of shape string"),
+        "{}",
+        transcript(&output)
+    );
     let whole = ["remove", "shop.larder", "0x4D544E5654550000", "--keyspace", "product"];
     assert_eq!(printed(place.dir(), &whole, 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &whole, 0), "removed 0 entries\n");

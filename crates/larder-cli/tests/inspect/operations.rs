@@ -1,5 +1,5 @@
-//! The commands of `docs/operations.md` and `docs/command.md`, run as they stand there, by a shell, on the file
-//! that the pages speak of. Those of a service in a condition are run by [`crate::conditions`].
+//! The commands of `docs/operations.md` and `docs/command.md`, run unchanged by a shell on the file of the
+//! pages. The commands for a faulty service are run by [`crate::conditions`].
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use crate::conditions::SECTIONS;
 use crate::page::{Example, examples, run};
 use crate::support::{Place, stdout};
 
-/// By symptom, and by command.
+/// The page by symptom, and the page by command.
 const PAGES: [&str; 2] =
     [include_str!("../../../../docs/operations.md"), include_str!("../../../../docs/command.md")];
 
-/// The store decides how long a file is, and chance what its identity is.
+/// Removes the lines that differ between runs: the length of the file, and its random identity.
 fn without_what_differs(text: &str) -> String {
     let differs = ["length ", "\"length\":", "identity ", "\"identity\":"];
     let is_other = |line: &&str| !differs.iter().any(|start| line.trim_start().starts_with(start));
@@ -36,7 +36,7 @@ fn every_command_of_the_pages_prints_what_is_shown() {
 }
 
 #[test]
-fn the_page_and_the_help_tell_the_same_exit_codes() {
+fn the_page_and_the_help_have_the_same_exit_codes() {
     let output = crate::support::larder(Path::new("."), &["--help"]);
     let help = stdout(&output);
     let table = PAGES[1].split_once("### Exit codes").unwrap().1;
@@ -57,7 +57,7 @@ fn the_page_and_the_help_tell_the_same_exit_codes() {
 fn every_command_of_the_help_is_on_the_page() {
     let help = stdout(&crate::support::larder(Path::new("."), &["--help"]));
     let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
-    // Those of another page.
+    // Commands of another page.
     for command in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()) {
         let is_elsewhere = ["", "help", "check"].contains(&command);
         assert!(

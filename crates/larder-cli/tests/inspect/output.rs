@@ -1,5 +1,5 @@
-//! What is printed where the page of operations does not show it: names of JSON's fields are promises, and so
-//! are the words of keys.
+//! Output that the page of operations does not show. The names of JSON fields and the spelling of keys are
+//! promises.
 
 use larder::KeyspaceDefinition;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ fn a_keys_fields_are_the_same_in_every_command() {
 }
 
 #[test]
-fn what_verify_finds_is_told_in_these_fields() {
+fn verify_reports_its_findings_in_these_fields() {
     let place = Place::new();
     place.shop();
     let expected = json!({
@@ -94,13 +94,13 @@ fn a_key_is_read_as_it_is_shown_and_as_its_code() {
     assert_eq!(literally["key"], "product_product_MTNVTU");
 }
 
-/// Makes the file what it is between the opening of version 2 of its first keyspace and the sweep after it.
+/// Puts the file into the state after version 2 of its first keyspace was opened, and before the next sweep.
 fn retire(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
     let keyspaces = redb::TableDefinition::<&str, &[u8]>::new("larder.keyspaces");
-    // Number and version, no entries; then its fields: the keys' shape, MessagePack, the schema, and version
-    // 1 with when it was retired.
+    // Number and version, no entries; then the fields: the shape of the keys, MessagePack, the schema, and
+    // version 1 with the time at which it was retired.
     let row = [
         &b"\0\0\0\x02\0\0\0\x02"[..],
         &[0; 16],
@@ -117,7 +117,7 @@ fn retire(place: &Place) {
 }
 
 #[test]
-fn an_old_version_is_told_of() {
+fn an_old_version_is_reported() {
     const COUNTS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("count");
     let place = Place::new();
     let (cache, _) = place.open();
@@ -137,11 +137,11 @@ fn an_old_version_is_told_of() {
     let why = parsed(&place, &["why", "shop.larder", "7", "--json"], 1);
     assert_eq!((&why["state"], &why["version"]), (&"retired".into(), &1.into()), "{why:#}");
     let export = larder(place.dir(), &["export", "shop.larder"]);
-    assert!(stderr(&export).contains("skipped what is left of keyspace number 1, which is retired"));
+    assert!(stderr(&export).contains("skipped the rest of keyspace number 1, which is retired"));
 }
 
 #[test]
-fn a_limit_is_kept_and_told() {
+fn a_limit_is_kept_and_reported() {
     let place = Place::new();
     place.shop();
     let output = larder(place.dir(), &["keys", "shop.larder", "--limit", "2"]);
@@ -171,7 +171,7 @@ fn colours_are_for_terminals() {
     for arguments in [&["info", "shop.larder"][..], &["verify", "shop.larder"], &["keys", "shop.larder"]] {
         let plain = printed(place.dir(), arguments, 0);
         assert!(!plain.contains('\x1B'), "{plain}");
-        // What a terminal would be given.
+        // The output for a terminal.
         let output = command(place.dir(), arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
         assert!(stdout(&output).contains("\x1B["), "{}", stdout(&output));
         let forced = command(place.dir(), arguments).env("NO_COLOR", "1").output().unwrap();
@@ -180,14 +180,14 @@ fn colours_are_for_terminals() {
 }
 
 #[test]
-fn completions_and_the_manual_tell_of_every_command() {
+fn completions_and_the_manual_have_every_command() {
     let place = Place::new();
     let help = printed(place.dir(), &["--help"], 0);
     for text in [
         printed(place.dir(), &["completions", "bash"], 0),
         printed(place.dir(), &["completions", "zsh"], 0),
         printed(place.dir(), &["completions", "fish"], 0),
-        // Hyphens are written so that none becomes a dash.
+        // The manual escapes hyphens, so that none becomes a dash.
         printed(place.dir(), &["man"], 0).replace("\\-", "-"),
     ] {
         let changes = ["remove", "remove-prefix", "clear", "flush", "compact", "import"];

@@ -1,7 +1,7 @@
-//! The manual's pages as the tests read them: the commands of a section, what the page shows that they print,
-//! and which of it may differ between two runs.
+//! The examples of the manual's pages: the commands of a section, their output as the page shows it, and what
+//! may differ between two runs.
 //!
-//! A page has no second copy of a transcript, and the tests have none either: both are the page's text.
+//! The tests read the transcripts from the pages, so that there is only one copy of them.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,16 +12,16 @@ use crate::watchdog::{Watch, patience};
 /// A block of commands for a shell, and the output that the page shows below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Example {
-    /// The heading that it stands below, without its signs.
+    /// The heading above it, without its signs.
     pub(crate) section: &'static str,
     pub(crate) script: &'static str,
     pub(crate) shown: &'static str,
 }
 
-/// The examples of a page, in order.
+/// Returns the examples of a page, in order.
 ///
 /// # Panics
-/// When a block of commands has no output below it: its claims would be tested by nothing.
+/// When a block of commands has no output below it. Otherwise its claims would not be tested.
 pub(crate) fn examples(page: &'static str) -> Vec<Example> {
     let (mut found, mut section, mut rest) = (Vec::new(), "", page);
     while let Some((line, after)) = rest.split_once('\n') {
@@ -43,13 +43,13 @@ pub(crate) fn examples(page: &'static str) -> Vec<Example> {
     found
 }
 
-/// What stands before the end of a block, and what follows it.
+/// Returns a block, and the text after it.
 fn block(text: &'static str, section: &str) -> (&'static str, &'static str) {
     let (text, after) = text.split_once("\n```").unwrap_or_else(|| panic!("{section}: a block has no end"));
     (text, after.split_once('\n').map_or("", |(_, after)| after))
 }
 
-/// Runs an example's commands in a directory, as a person types them, and answers what they print.
+/// Runs the commands of an example by a shell in a directory. Returns what they print.
 pub(crate) fn run(example: &Example, dir: &Path) -> String {
     let Example { section, script, .. } = example;
     let output = output(example, dir);
@@ -57,7 +57,7 @@ pub(crate) fn run(example: &Example, dir: &Path) -> String {
     stdout(&output)
 }
 
-/// The same, of commands that may fail.
+/// The same for commands that may fail.
 pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> Output {
     let _watch = Watch::over(format!("{section}: {script}"), patience());
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
@@ -67,7 +67,7 @@ pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> O
     shell.output().unwrap()
 }
 
-/// A text without what differs from run to run: numbers, with their units, and how columns are padded.
+/// Returns a text without what differs between runs: numbers with their units, and the padding of columns.
 pub(crate) fn pattern(text: &str) -> String {
     text.lines().map(line_pattern).collect::<Vec<_>>().join("\n")
 }
@@ -79,14 +79,14 @@ fn line_pattern(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
         let (core, tail) = word.split_at(word.trim_end_matches([',', '.', ':', ';', ')']).len());
-        // "<0.1 ms" is a time like another.
+        // "<0.1 ms" counts as a duration.
         let core = core
             .strip_prefix('<')
             .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
             .unwrap_or(core);
         let follows_number = words.last().is_some_and(|last| last.ends_with('#'));
         if follows_number && UNITS.contains(&core) {
-            // Of "1 min 0 s" a number is left, with the sign that ends it.
+            // "1 min 0 s" becomes one number, with the punctuation behind it.
             words.last_mut().unwrap().push_str(tail);
         } else {
             let word = numberless(core) + tail;
@@ -100,7 +100,7 @@ fn line_pattern(line: &str) -> String {
     words.join(" ")
 }
 
-/// A word with one sign in the place of each number, of its fraction and of a unit that is written to it.
+/// Replaces each number in a word, with its fraction and its unit, by one sign.
 fn numberless(word: &str) -> String {
     let mut out = String::new();
     let mut letters = word.chars().peekable();
@@ -137,7 +137,7 @@ fn a_pattern_keeps_words_and_drops_numbers_with_their_units() {
 }
 
 #[test]
-fn examples_are_told_by_their_section() {
+fn examples_are_found_with_their_section() {
     let page = "# A\n\n```sh\nx\n```\n\n```text\ny\nz\n```\n\n## B\n\n```text\n# no heading\n```\n\n```sh\nv\n```\n\n```json\nw\n```\n";
     let found: Vec<_> =
         examples(page).into_iter().map(|found| (found.section, found.script, found.shown)).collect();

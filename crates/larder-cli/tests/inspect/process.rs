@@ -1,11 +1,11 @@
-//! A live cache, seen from its file and from its socket: what is in memory alone, and what is not committed yet.
+//! A live cache, seen from its file and from its socket: entries in memory alone, and uncommitted entries.
 
 use std::fs;
 
 use serde_json::Value;
 
 use crate::child::Owner;
-use crate::support::{Place, larder, printed, stderr, stdout, told};
+use crate::support::{Place, larder, printed, stderr, stdout, transcript};
 
 const FILE: &str = "shop.larder";
 const SOCKET: &str = "shop.sock";
@@ -20,7 +20,7 @@ fn what_is_not_in_the_file_is_told_by_its_owner_who_is_named() {
     let owner = Owner::start("keep", &place.path());
     let socket = fs::canonicalize(place.dir()).unwrap().join(SOCKET);
     let output = larder(place.dir(), &["why", FILE, "product_NEW"]);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
     let said = stderr(&output);
     let asked =
         format!("larder: asked process {} at {}, which has the file\n", owner.pid(), socket.display());
@@ -28,11 +28,11 @@ fn what_is_not_in_the_file_is_told_by_its_owner_who_is_named() {
     assert!(
         stdout(&output).contains("still to be committed: a crash now would lose it"),
         "{}",
-        told(&output)
+        transcript(&output)
     );
-    // The file alone does not have it.
+    // The file does not have it.
     let alone = larder(place.dir(), &["why", FILE, "product_NEW", "--file-only"]);
-    assert_eq!((alone.status.code(), stderr(&alone)), (Some(1), String::new()), "{}", told(&alone));
+    assert_eq!((alone.status.code(), stderr(&alone)), (Some(1), String::new()), "{}", transcript(&alone));
     let dir = place.dir();
     for target in [FILE, SOCKET] {
         let ttl = printed(place.dir(), &["ttl", target, "product_NEW"], 0);
@@ -49,23 +49,23 @@ fn what_is_not_in_the_file_is_told_by_its_owner_who_is_named() {
         else {
             panic!("{long}")
         };
-        // With its keyspace named, it is the key itself.
+        // With `--keyspace`, it is a literal key.
         assert_eq!((key, state, len, tiers), ("NEW", "live", "13", "memory,unflushed"));
         let some = larder(dir, &["keys", target, "--limit", "5"]);
         assert_eq!(stdout(&some).lines().count(), 5);
         assert!(stderr(&some).contains("more keys than the 5 of --limit"));
         printed(dir, &["get", target, "product_NONE"], 1);
     }
-    // A removal reaches what is in memory alone.
+    // A removal also removes entries that are in memory alone.
     assert_eq!(printed(place.dir(), &["remove", FILE, "7", "--keyspace", "kept"], 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", FILE, "product_NEW"], 0), "removed 1 entry\n");
     printed(place.dir(), &["why", FILE, "product_NEW"], 1);
     assert!(printed(place.dir(), &["flush", FILE], 0).contains("has committed"));
     assert!(printed(place.dir(), &["stats", FILE], 0).contains("hit rate"));
     drop(owner);
-    // Its lock still names the socket, and no process answers there.
+    // The lock file still names the socket, and no process answers there.
     let left = larder(place.dir(), &["get", FILE, "product_MTNVTU"]);
-    assert_eq!((left.status.code(), stderr(&left)), (Some(0), String::new()), "{}", told(&left));
+    assert_eq!((left.status.code(), stderr(&left)), (Some(0), String::new()), "{}", transcript(&left));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn an_owner_without_a_socket_is_named_with_the_ways_that_are_left() {
     let place = Place::new();
     let owner = Owner::start("quiet", &place.path());
     let refused = larder(place.dir(), &["remove", FILE, "product_P7"]);
-    assert_eq!(refused.status.code(), Some(4), "{}", told(&refused));
+    assert_eq!(refused.status.code(), Some(4), "{}", transcript(&refused));
     let said = stderr(&refused);
     assert!(
         said.contains(&format!("process {} is writing to it; it serves no control socket", owner.pid())),
@@ -137,9 +137,9 @@ fn an_owner_without_a_socket_is_named_with_the_ways_that_are_left() {
     );
     assert!(said.contains("control=PATH"), "{said}");
     let get = larder(place.dir(), &["get", FILE, "product_P7"]);
-    assert_eq!((get.status.code(), stderr(&get)), (Some(0), String::new()), "{}", told(&get));
+    assert_eq!((get.status.code(), stderr(&get)), (Some(0), String::new()), "{}", transcript(&get));
     let flush = larder(place.dir(), &["flush", FILE]);
-    assert_eq!(flush.status.code(), Some(8), "{}", told(&flush));
+    assert_eq!(flush.status.code(), Some(8), "{}", transcript(&flush));
 }
 
 #[test]
@@ -148,18 +148,18 @@ fn a_socket_that_a_lock_names_and_another_process_has_is_not_asked() {
     let other = Place::new();
     let _other = Owner::start("keep", &other.path());
     let owner = Owner::start("quiet", &place.path());
-    // Planted by hand.
+    // Written directly into the file.
     let lock = place.dir().join("shop.larder.lock");
     let socket = other.dir().join(SOCKET);
     let text = fs::read_to_string(&lock).unwrap() + &format!("socket={}\n", socket.display());
     fs::write(&lock, text).unwrap();
     let get = larder(place.dir(), &["get", FILE, "product_MTNVTU"]);
-    assert_eq!(get.status.code(), Some(0), "{}", told(&get));
+    assert_eq!(get.status.code(), Some(0), "{}", transcript(&get));
     let said = stderr(&get);
     assert!(said.contains(&format!("process {} has the file", owner.pid())), "{said}");
-    assert!(said.contains("what follows is of the file alone"), "{said}");
+    assert!(said.contains("the answer is from the file alone"), "{said}");
     let refused = larder(place.dir(), &["remove", FILE, "product_MTNVTU"]);
-    assert_eq!(refused.status.code(), Some(4), "{}", told(&refused));
+    assert_eq!(refused.status.code(), Some(4), "{}", transcript(&refused));
     assert_eq!(
         printed(other.dir(), &["why", FILE, "product_MTNVTU"], 0).lines().count(),
         2,

@@ -1,7 +1,7 @@
-//! A service with a cache, as operators meet one: another process, started with a `LARDER_URL`, that answers
-//! what it is asked from its cache or from its database.
+//! A service with a cache: another process, started with a `LARDER_URL`, that answers from its cache or its
+//! database.
 //!
-//! It is this test binary, run again. It does what it is told, a line each, and says what came of it.
+//! It is this test binary, run again. It reads one command a line, and prints the result.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -15,10 +15,9 @@ use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::testing::StallingDisk;
-use larder::{Cache, CacheBuilder, Keyspace, KeyspaceDefinition, Timestamp};
-use serde::{Deserialize, Serialize};
+use larder::{Cache, CacheBuilder, Keyspace, Timestamp};
 
-use crate::support::{HOUR, NOW, PRODUCTS, Product, name_this_thread};
+use crate::support::{NOW, PRODUCTS, Product, RENAMED, RenamedProduct, name_this_thread};
 use crate::watchdog::{Watch, patience};
 
 const ROLE: &str = "LARDER_TEST_SERVICE";
@@ -26,20 +25,20 @@ const ROLE: &str = "LARDER_TEST_SERVICE";
 /// A running service, killed when it is dropped.
 pub(crate) struct Service {
     child: Child,
-    /// Apart from the child, whose `wait` would close it: what the service forked ends then.
+    /// Not in `child`, whose `wait` would close it and so end the forks of the service.
     orders: ChildStdin,
     lines: BufReader<ChildStdout>,
 }
 
 impl Service {
-    /// Starts a service with a URL, in a directory. Its role says by which clock it lives and which types it has.
+    /// Starts a service with a URL, in a directory. Its role decides its clock and its types.
     pub(crate) fn start(role: &str, dir: &Path, url: &str) -> Self {
         let (service, said) = Self::try_start(role, dir, url);
         assert!(said.ends_with("ready"), "{said}");
         service
     }
 
-    /// Starts a service that may not come up. Also answers the first thing that it says.
+    /// Starts a service that may fail to start. Also returns its first line.
     pub(crate) fn try_start(role: &str, dir: &Path, url: &str) -> (Self, String) {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg0("/srv/shop/bin/shop")
@@ -54,7 +53,7 @@ impl Service {
         let (orders, lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut service = Self { child, orders, lines };
         let said = loop {
-            // The test harness speaks first.
+            // The test harness prints first.
             let line = service.hear("to say whether it is up");
             if line.contains("service: ") {
                 break line;
@@ -63,24 +62,24 @@ impl Service {
         (service, said)
     }
 
-    /// Tells the service to do something, and answers what came of it.
+    /// Sends a command to the service. Returns the result.
     pub(crate) fn tell(&mut self, line: &str) -> String {
         writeln!(self.orders, "{line}").unwrap();
         self.hear(line)
     }
 
-    /// Stops the service as its manager does: it closes its cache and ends.
+    /// Stops the service in an orderly way: it closes its cache and ends.
     pub(crate) fn stop(mut self) {
         assert_eq!(self.tell("stop"), "stopped");
         self.child.wait().unwrap();
     }
 
-    /// Waits for the process to have ended. What it forked goes on, with the same pipes.
+    /// Waits until the process has ended. Its forks continue, with the same pipes.
     pub(crate) fn wait(&mut self) {
         self.child.wait().unwrap();
     }
 
-    /// Waits for every process that has the service's pipe to have ended.
+    /// Waits until every process with the service's pipe has ended.
     pub(crate) fn wait_for_forks(mut self) {
         let _watch = Watch::over("what a service forked".to_owned(), patience());
         std::io::copy(&mut self.lines, &mut std::io::sink()).unwrap();
@@ -102,33 +101,24 @@ impl Drop for Service {
     }
 }
 
-/// A product after a release in which its fields were exchanged. Its encoding is as long as before.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Renamed {
-    title: String,
-    price: u64,
-}
-
-const RENAMED: KeyspaceDefinition<String, Renamed> = KeyspaceDefinition::new("product").ttl(HOUR).version(1);
-
 /// The keyspace of products as this release declares it.
 #[derive(Clone)]
 enum Products {
     Of(Keyspace<String, Product>),
-    Renamed(Keyspace<String, Renamed>),
+    Renamed(Keyspace<String, RenamedProduct>),
 }
 
-/// What the service is made of.
+/// The state of the service.
 struct State {
     cache: Cache,
     products: Products,
     clock: Arc<ManualClock>,
     disk: StallingDisk,
     is_stalled: bool,
-    /// What goes on while the service is looked at.
+    /// The background work of the service.
     worker: Option<JoinHandle<()>>,
     is_working: Arc<AtomicBool>,
-    /// Prices that were changed. Every other product costs 100.
+    /// The changed prices. Every other product costs 100.
     database: HashMap<String, u64>,
 }
 
@@ -191,7 +181,7 @@ impl State {
                 let price = self.database.get(key).copied().unwrap_or(100);
                 self.products.price(key, price, 0).to_string()
             }
-            // The database is changed, and the cache is not told.
+            // Changes the database without an invalidation.
             ["forget", key, price] => {
                 self.database.insert(key.to_owned(), number(price));
                 "updated".to_owned()
@@ -202,7 +192,7 @@ impl State {
                 products.remove(key).unwrap();
                 "updated".to_owned()
             }
-            // Asks for each of so many products, with descriptions of so many bytes, in turn.
+            // Asks for each of `count` products, with descriptions of `len` bytes, in turn.
             ["serve", rounds, count, len] => {
                 let len = usize::try_from(number(len)).unwrap();
                 for _ in 0..number(rounds) {
@@ -210,7 +200,7 @@ impl State {
                         self.products.price(&format!("P{product}"), 100, len);
                     }
                     if !self.is_stalled {
-                        // What waits for its commit is in memory, however small that is.
+                        // Uncommitted entries are in memory, however small it is.
                         self.cache.flush().unwrap();
                     }
                 }
@@ -247,7 +237,7 @@ impl State {
         }
     }
 
-    /// Goes on to ask for products, some hundreds at a time, until the service is told to rest.
+    /// Keeps asking for products, some hundreds at a time, until the command `rest`.
     fn work(&mut self, count: u64, len: usize) {
         let (products, is_working) = (self.products.clone(), Arc::clone(&self.is_working));
         is_working.store(true, Ordering::Relaxed);
@@ -255,7 +245,7 @@ impl State {
             let keys: Vec<String> = (0..count).map(|product| format!("P{product}")).collect();
             let mut random = 1_u64;
             for asked in 0_u64.. {
-                // In no order, so that some of what a small tier holds is asked for.
+                // In random order, so that some requests hit a small tier.
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let key = &keys[usize::try_from((random >> 33) % count).unwrap()];
                 products.price(key, 100, len);
@@ -263,7 +253,7 @@ impl State {
                     if !is_working.load(Ordering::Relaxed) {
                         return;
                     }
-                    // Not all of the machine is the service's.
+                    // Leaves some of the machine to other processes.
                     std::thread::park_timeout(Duration::from_millis(10));
                 }
             }
@@ -279,7 +269,7 @@ impl State {
 }
 
 impl Products {
-    /// What a product costs, from the cache, or else as the database has it.
+    /// Returns the price of a product, from the cache or else from the database.
     fn price(&self, key: &str, price: u64, len: usize) -> u64 {
         let name = || "airtime ".repeat(len / 8);
         let loaded = match self {
@@ -287,15 +277,15 @@ impl Products {
                 .get_or_load(key, || Ok::<_, std::io::Error>(Product { name: name(), price }))
                 .map(|product| product.price),
             Self::Renamed(products) => products
-                .get_or_load(key, || Ok::<_, std::io::Error>(Renamed { title: name(), price }))
+                .get_or_load(key, || Ok::<_, std::io::Error>(RenamedProduct { title: name(), price }))
                 .map(|product| product.price),
         };
         loaded.unwrap()
     }
 }
 
-/// Forks a process that lives on, and ends without closing the cache, as a server does that opens its cache
-/// and then becomes a daemon.
+/// Forks a process that continues, and ends without closing the cache, as a server does that becomes a daemon
+/// after it opened its cache.
 fn fork_and_end() -> String {
     name_this_thread("shop-worker");
     match fork::fork().unwrap() {
@@ -305,7 +295,7 @@ fn fork_and_end() -> String {
             std::process::exit(0);
         }
         fork::Fork::Child => {
-            // Until it is killed, or the test has ended.
+            // Runs until it is killed, or the test has ended.
             let mut line = String::new();
             while std::io::stdin().read_line(&mut line).unwrap_or(0) > 0 {}
             std::process::exit(0);

@@ -1,5 +1,4 @@
-//! Services that are not well, in each of the ways that `larder doctor` is to tell apart: real processes,
-//! which it asks.
+//! Faulty services, as real processes: `larder doctor` must tell each fault apart.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,34 +8,25 @@ use fork::{Fork, fork};
 use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::{Cache, CacheBuilder, KeyspaceDefinition};
 use rustix::process::{Pid, Signal, kill_process};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::child::Owner;
 use crate::support::{
-    HOUR, PRODUCTS, Place, Product, larder, name_this_thread, printed, stderr, stdout, told,
+    HOUR, PRODUCTS, Place, Product, RENAMED, larder, name_this_thread, printed, stderr, stdout, transcript,
 };
 
 const FILE: &str = "shop.larder";
-/// What has more keys than find room.
+/// A keyspace with more keys than fit.
 const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
-/// The products of another day, whose version was not raised.
-const RENAMED: KeyspaceDefinition<String, Renamed> = KeyspaceDefinition::new("product").ttl(HOUR).version(1);
 const KEYS: u64 = 2_000;
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Renamed {
-    title: String,
-    price: u64,
-}
-
-/// Works as a service that has something, and says when it has begun. Returns whether that is one of these.
+/// Runs as a service with a fault, and prints when it has begun. Returns whether the fault is known here.
 pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     let builder = || Cache::builder().path(path).control_socket(path.with_extension("sock"));
     match task {
         "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20), ready),
         "thrash disk" => {
-            // What waits for its commit is in memory, and comes back from there: no more of it than the disk loses.
+            // Uncommitted entries are served from memory. There must be fewer of them than the disk evicts.
             let builder = builder().memory_capacity(64 << 10).write_buffer(128 << 10);
             thrash(builder.disk_capacity(2 << 20), ready);
         }
@@ -48,7 +38,7 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     true
 }
 
-/// Asks for one key after the other, without end.
+/// Asks for one key after the other, endlessly.
 fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     let cache = builder.open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
@@ -62,7 +52,7 @@ fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Writes, on a disk that takes a thousand times as long as it does: so the cache's clock has it.
+/// Writes to a disk that is a thousand times slower, according to the cache's clock.
 fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache = builder.clock(clock.clone()).open().unwrap();
@@ -75,7 +65,7 @@ fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Reads what was written as another type.
+/// Reads values that were written as another type.
 fn retype(cache: &Cache, ready: &dyn Fn()) {
     let products = cache.keyspace(RENAMED).unwrap();
     for number in 0_u64.. {
@@ -87,9 +77,9 @@ fn retype(cache: &Cache, ready: &dyn Fn()) {
     }
 }
 
-/// Forks with its cache open. Both go on until they are killed; the child no longer than there is a test.
+/// Forks with its cache open. Both run until they are killed, and the child at most as long as the test.
 fn orphan(cache: &Cache, ready: &dyn Fn()) {
-    // Without an entry there is nothing that the flush would commit, the keyspace included.
+    // Without an entry, a flush commits nothing, not even the keyspace.
     let products = cache.keyspace(PRODUCTS).unwrap();
     products.insert("MTNVTU", Product { name: "airtime".to_owned(), price: 100 }).unwrap();
     cache.flush().unwrap();
@@ -108,18 +98,18 @@ fn orphan(cache: &Cache, ready: &dyn Fn()) {
     }
 }
 
-/// The lines of a check-up that complain, of which one is of this check.
+/// Returns the warnings and failures of a report, one of which is of this check.
 fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
     let output = larder(place.dir(), &[&["doctor", "--json"], arguments].concat());
     let report: Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", transcript(&output)));
     let lines = report["lines"].as_array().unwrap().iter();
     lines.filter(|line| matches!(line["verdict"].as_str(), Some("warn" | "fail"))).cloned().collect()
 }
 
-/// The line that a service's check-up complains with, and none of those that others are told by.
+/// Checks that a service's report has this warning, and none of those of the other faults.
 ///
-/// A busy machine may let a service do little in the seconds that it is watched. Then it is watched again.
+/// On a busy machine the service may do too little while it is watched. Then it is watched again.
 fn finds(place: &Place, check: &str, not: &[&str]) -> Value {
     let mut seen = Vec::new();
     for _ in 0..20 {
@@ -183,7 +173,7 @@ fn values_of_another_type_are_told_with_their_keyspace_and_their_reason() {
     assert!(remedy.contains("raise the keyspace's version"), "{line:#}");
 }
 
-/// Every command that is kept from the file, or tells of it, names who keeps it.
+/// Checks that every command that is kept from the file names the process that holds it.
 fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
     let named = format!("held by process {child} (shop-worker), forked by process {owner}, which has ended");
     assert!(printed(place.dir(), &["info", FILE], 0).contains(&named));
@@ -192,9 +182,9 @@ fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
     assert_eq!((&json["state"], &json["owner_has_ended"]), (&"in_use".into(), &true.into()), "{json:#}");
     for (asks, code) in [("flush", 4), ("hot", 4), ("slow", 4), ("monitor", 4)] {
         let output = larder(place.dir(), &[asks, FILE]);
-        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", transcript(&output));
         let back = format!("{named}; kill {child}, and start the service: its control socket comes back");
-        assert!(stderr(&output).contains(&back), "{asks}: {}", told(&output));
+        assert!(stderr(&output).contains(&back), "{asks}: {}", transcript(&output));
     }
     let output = larder(place.dir(), &["clear", FILE, "--dry-run"]);
     assert_eq!((output.status.code(), &*stdout(&output)), (Some(0), "would remove 1 entry\n"));
@@ -202,7 +192,7 @@ fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
     assert_eq!(stderr(&output), refused);
     let text = stdout(&larder(place.dir(), &["doctor", FILE]));
     for found in [
-        format!("?     file size     process {owner} has ended: which limit the next one has is not known"),
+        format!("?     file size     process {owner} has ended: the limit of the next one is not known"),
         format!("?     monitoring    process {owner} has ended, and its control socket "),
     ] {
         assert!(text.contains(&found), "{found}\n{text}");
@@ -210,9 +200,9 @@ fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
     assert!(!text.contains("control=PATH"), "it has a socket: {text}");
     for refused in [&["clear", FILE][..], &["remove", FILE, "MTNVTU"], &["compact", FILE]] {
         let output = larder(place.dir(), refused);
-        assert_eq!(output.status.code(), Some(4), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(4), "{}", transcript(&output));
         let named = format!("process {child} (shop-worker); end that (kill {child})");
-        assert!(stderr(&output).contains(&named), "{refused:?}: {}", told(&output));
+        assert!(stderr(&output).contains(&named), "{refused:?}: {}", transcript(&output));
     }
 }
 
@@ -238,7 +228,7 @@ fn a_child_that_holds_the_file_of_its_parent_is_named_before_and_after_that_has_
         text(line, "remedy").starts_with(&format!("kill {child}, and a new owner can open it")),
         "{line:#}"
     );
-    // The remedy helps.
+    // The remedy works.
     let child = Pid::from_raw(i32::try_from(child).unwrap()).unwrap();
     kill_process(child, Signal::TERM).unwrap();
     let mut cache = Cache::builder().path(place.path()).open_timeout(Duration::from_mins(1)).open();

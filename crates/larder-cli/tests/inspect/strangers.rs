@@ -1,5 +1,4 @@
-//! A socket and a file that were named together, and are of two caches: nothing is asked or removed in the one
-//! for the other.
+//! A socket and a file of two caches, given together: no command asks or changes one in place of the other.
 
 use std::sync::Arc;
 
@@ -7,7 +6,7 @@ use larder::Cache;
 use larder::clock::ManualClock;
 
 use crate::child::Owner;
-use crate::support::{NOW, PRODUCTS, Place, command, larder, printed, stderr, told};
+use crate::support::{NOW, PRODUCTS, Place, command, larder, printed, stderr, transcript};
 
 const FILE: &str = "shop.larder";
 const KEY: &str = "product_MTNVTU";
@@ -23,20 +22,20 @@ fn a_socket_beside_the_file_of_another_process_is_not_asked() {
     let (own, strange) = (place.dir().join("shop.sock"), other.dir().join("shop.sock"));
     let (own, strange) = (own.to_str().unwrap(), strange.to_str().unwrap());
     let output = larder(place.dir(), &["remove", FILE, KEY, "--socket", strange]);
-    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
-    assert!(stderr(&output).contains("is not asked: process"), "{}", told(&output));
-    assert!(output.stdout.is_empty() && has_it(&place) && has_it(&other), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", transcript(&output));
+    assert!(stderr(&output).contains("is not asked: process"), "{}", transcript(&output));
+    assert!(output.stdout.is_empty() && has_it(&place) && has_it(&other), "{}", transcript(&output));
     let looked = larder(place.dir(), &["doctor", FILE, "--socket", strange, "--seconds", "0"]);
-    assert!(told(&looked).contains("is not asked: process"), "{}", told(&looked));
-    // Of the two, the URL's file is meant, and its owner is found by it.
+    assert!(transcript(&looked).contains("is not asked: process"), "{}", transcript(&looked));
+    // The file of the URL is meant, and it names its owner.
     let url = format!("file:{}?control={strange}", place.path().display());
     let output = command(place.dir(), &["remove", KEY]).env("LARDER_URL", &url).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    assert!(stderr(&output).contains(&format!("asked process {}", owner.pid())), "{}", told(&output));
-    assert!(!has_it(&place) && has_it(&other), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
+    assert!(stderr(&output).contains(&format!("asked process {}", owner.pid())), "{}", transcript(&output));
+    assert!(!has_it(&place) && has_it(&other), "{}", transcript(&output));
     // Two sockets name two caches.
     let output = larder(place.dir(), &["remove", own, KEY, "--socket", strange]);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     assert!(has_it(&other));
 }
 
@@ -44,13 +43,13 @@ fn a_socket_beside_the_file_of_another_process_is_not_asked() {
 fn a_socket_beside_a_file_that_no_process_has_is_not_asked_about_it() {
     let (place, other) = (Place::new(), Place::new());
     let _owner = Owner::start("hold", &place.path());
-    // Of the same identity.
+    // A copy has the same identity.
     std::fs::copy(place.path(), other.path()).unwrap();
     let socket = place.dir().join("shop.sock");
     let socket = socket.to_str().unwrap();
     let output = larder(other.dir(), &["clear", FILE, "--socket", socket]);
-    assert_eq!(output.status.code(), Some(4), "{}", told(&output));
-    assert!(stderr(&output).contains("has another cache there, in "), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(4), "{}", transcript(&output));
+    assert!(stderr(&output).contains("has another cache there, in "), "{}", transcript(&output));
     assert!(has_it(&place) && has_it(&other));
     let url = format!("file:{}?control={socket}", other.path().display());
     assert_eq!(printed(other.dir(), &["remove", &url, KEY], 0), "removed 1 entry\n");
@@ -58,7 +57,7 @@ fn a_socket_beside_a_file_that_no_process_has_is_not_asked_about_it() {
 }
 
 #[test]
-fn a_socket_is_no_file() {
+fn a_socket_is_not_taken_as_a_file() {
     let place = Place::new();
     let _owner = Owner::start("hold", &place.path());
     for words in [
@@ -70,9 +69,9 @@ fn a_socket_is_no_file() {
         &["stats", "shop.sock"],
     ] {
         let output = larder(place.dir(), &[words, &["--file-only"]].concat());
-        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", told(&output));
-        assert!(stderr(&output).contains("--file-only wants the file"), "{words:?}: {}", told(&output));
-        assert!(output.stdout.is_empty(), "{words:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", transcript(&output));
+        assert!(stderr(&output).contains("--file-only wants the file"), "{words:?}: {}", transcript(&output));
+        assert!(output.stdout.is_empty(), "{words:?}: {}", transcript(&output));
     }
     assert!(has_it(&place));
 }
@@ -86,7 +85,7 @@ fn keys_are_removed_through_a_socket_though_the_process_has_not_opened_their_key
     let builder = Cache::builder().path(place.path()).clock(clock).control_socket(&socket);
     let cache = builder.open().unwrap();
     let (dir, socket) = (place.dir(), socket.to_str().unwrap());
-    // As they are shown: the file has their shapes, and which keyspaces are the shop's.
+    // Spelled as they are shown: the file has the shapes and schemas of the keyspaces.
     assert!(printed(dir, &["keys", socket], 0).contains("\tproduct_AIRTEL\n"));
     assert_eq!(printed(dir, &["remove", socket, "product_AIRTEL"], 0), "removed 1 entry\n");
     let sorted = printed(dir, &["keys", socket, "--sort", "size", "--long"], 0);
@@ -96,13 +95,13 @@ fn keys_are_removed_through_a_socket_though_the_process_has_not_opened_their_key
     for how in [&["--big"][..], &["--sort", "size"]] {
         let prefix = ["keys", socket, "--keyspace", "product", "--prefix", "product_MTN"];
         let output = larder(dir, &[&prefix, how].concat());
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{}", told(&output));
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{}", transcript(&output));
     }
     let prefix = ["remove-prefix", socket, "(MTNDATA,)", "--keyspace", "data_package"];
     assert_eq!(printed(dir, &prefix, 0), "removed 1 entry\n");
     let spelled = larder(dir, &["remove-prefix", socket, "product_MTN", "--keyspace", "product"]);
-    assert_eq!(spelled.status.code(), Some(2), "{}", told(&spelled));
-    assert!(stderr(&spelled).contains("--keyspace product MTN"), "{}", told(&spelled));
+    assert_eq!(spelled.status.code(), Some(2), "{}", transcript(&spelled));
+    assert!(stderr(&spelled).contains("--keyspace product MTN"), "{}", transcript(&spelled));
     assert!(cache.keyspace(PRODUCTS).unwrap().get("AIRTEL").is_none());
     printed(dir, &["get", socket, KEY], 0);
     cache.close().unwrap();

@@ -1,4 +1,4 @@
-//! What the tests share: a shop's cache file, and how the command is run on it.
+//! Shared by the tests: a shop's cache file, and functions that run the command on it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::watchdog::{Watch, patience};
 
-/// The beginning of the year 2100. The command tells the time by its own clock, or by a file's last commit if
-/// that is later: this one is, so what it says of such a file is the same at each run.
+/// The beginning of the year 2100. The command uses the time of its clock, or that of the file's last commit
+/// if it is later. With this one it is, so the output is the same at each run.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
@@ -24,14 +24,24 @@ pub(crate) struct Product {
     pub(crate) price: u64,
 }
 
+/// A product with other field names. Its encoding has the same length, and another fingerprint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RenamedProduct {
+    pub(crate) title: String,
+    pub(crate) price: u64,
+}
+
 pub(crate) const PRODUCTS: KeyspaceDefinition<String, Product> =
     KeyspaceDefinition::new("product").schema("larder-product").ttl(HOUR).version(1);
+/// The keyspace of products after a release that renamed a field and kept the version.
+pub(crate) const RENAMED: KeyspaceDefinition<String, RenamedProduct> =
+    KeyspaceDefinition::new("product").ttl(HOUR).version(1);
 pub(crate) const PACKAGES: KeyspaceDefinition<(String, String), u64> =
     KeyspaceDefinition::new("data_package").schema("larder-product").ttl(HOUR).version(1);
 pub(crate) const SESSIONS: KeyspaceDefinition<(i32, Vec<u8>), String> =
     KeyspaceDefinition::new("session").ttl(HOUR);
 
-/// What a process keeps in memory alone.
+/// A keyspace in memory alone.
 pub(crate) const KEPT: KeyspaceDefinition<u64, String> =
     KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
@@ -56,7 +66,7 @@ impl Place {
         self.0.path().join("shop.larder")
     }
 
-    /// A cache in the year 2100.
+    /// Opens a cache in the year 2100.
     pub(crate) fn open(&self) -> (Cache, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::starting_at(NOW));
         let builder =
@@ -66,12 +76,12 @@ impl Place {
         (cache, clock)
     }
 
-    /// A shop's file, closed: four products, of which one has expired, a package, a session.
+    /// Creates a shop's file: five products, one of them expired, a package, and a session.
     pub(crate) fn shop(&self) {
         self.open_shop().close().unwrap();
     }
 
-    /// Another file beside it, of values that can be read without their type: `settings.larder`, closed.
+    /// Creates `settings.larder`, with values that can be read without their type.
     pub(crate) fn settings(&self) {
         let clock = Arc::new(ManualClock::starting_at(NOW));
         let builder = Cache::builder().path(self.dir().join("settings.larder")).clock(clock);
@@ -84,7 +94,7 @@ impl Place {
         cache.close().unwrap();
     }
 
-    /// The same, open, and flushed.
+    /// Creates the shop's file, flushed and still open.
     pub(crate) fn open_shop(&self) -> Cache {
         let (cache, clock) = self.open();
         let products = cache.keyspace(PRODUCTS).unwrap();
@@ -100,7 +110,7 @@ impl Place {
         sessions.insert(&(-7, [1_u8, b'x', 255]), "one \"session\"\n".to_owned()).unwrap();
         cache.flush().unwrap();
         clock.advance(Duration::from_mins(1));
-        // A commit, for the file to know the time. The sweeper is not due yet.
+        // A commit updates the time in the file. The sweeper is not due yet.
         products.insert("ETISALAT", product("9mobile airtime", 100)).unwrap();
         cache.flush().unwrap();
         cache
@@ -127,19 +137,19 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Everything that was said, and the code, for a failed check to show.
-pub(crate) fn told(output: &Output) -> String {
+/// Returns the output and the exit code, for the message of a failed check.
+pub(crate) fn transcript(output: &Output) -> String {
     format!("{}{}code {:?}", stdout(output), stderr(output), output.status.code())
 }
 
-/// What a command printed, once it is checked to have exited with a code.
+/// Runs a command, and checks its exit code. Returns what it printed.
 pub(crate) fn printed(dir: &Path, arguments: &[&str], code: i32) -> String {
     let output = larder(dir, arguments);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", told(&output));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", transcript(&output));
     stdout(&output)
 }
 
-/// Gives the thread that calls a name: that of a process which it forks.
+/// Names the calling thread. A process that it forks has the same name.
 pub(crate) fn name_this_thread(name: &str) {
     std::fs::write("/proc/thread-self/comm", name).unwrap();
 }

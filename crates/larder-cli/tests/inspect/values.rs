@@ -1,5 +1,4 @@
-//! Values of every format: how they are shown, and that they come back through an export, to the application
-//! that wrote them.
+//! Values of every format: how they are shown, and that they survive an export and import.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::support::{HOUR, NOW, Place, larder, printed, stderr, told};
+use crate::support::{HOUR, NOW, Place, larder, printed, stderr, transcript};
 
 const FILE: &str = "shop.larder";
 
@@ -23,7 +22,7 @@ struct Offer {
     stock: u32,
 }
 
-/// The same bytes under other names.
+/// A type with the same encoding and other field names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Swapped {
     code: String,
@@ -64,7 +63,7 @@ fn pages() -> [(u32, String); 3] {
     [(1, "two\nlines, ₦\n".to_owned()), (2, "<p>airtime</p>\n".repeat(400)), (3, "a bell\u{7}".to_owned())]
 }
 
-/// A file with values of each format, some of them compressed; closed.
+/// A closed file with values of each format, some of them compressed.
 fn values() -> Place {
     let place = Place::new();
     let (cache, _) = place.open();
@@ -92,37 +91,37 @@ fn get_json(place: &Place, keyspace: &str, key: &str) -> Value {
     serde_json::from_str(&output).unwrap()
 }
 
-/// What stands behind the fields.
+/// Returns the output after the fields.
 fn shown(output: &str) -> String {
     output.split_once("\nvalue ").unwrap().1.split_once('\n').unwrap().1.to_owned()
 }
 
 #[test]
-fn a_value_that_describes_itself_is_shown_as_json() {
+fn a_self_describing_value_is_shown_as_json() {
     let place = values();
     let text = get(&place, "setting", "price");
     assert!(text.contains("\nvalue       47 bytes, MessagePack\n{\n  \"amount\": 1500,\n"), "{text}");
     let Setting::Any(price) = &settings()[1].1 else { panic!() };
     assert_eq!(&serde_json::from_str::<Value>(&shown(&text)).unwrap(), price);
-    let told = get_json(&place, "setting", "price");
-    assert_eq!(&told["value_json"], price);
-    assert_eq!((&told["value_format"], &told["compression"]), (&"MessagePack".into(), &"none".into()));
-    assert_eq!(told["value_texts"], json!([]), "its names are no texts");
-    assert!(told["value"].as_str().unwrap().starts_with("0x83"), "the bytes are there as well");
-    assert!(told.get("value_text").is_none() && told.get("value_unreadable").is_none(), "{told}");
+    let result = get_json(&place, "setting", "price");
+    assert_eq!(&result["value_json"], price);
+    assert_eq!((&result["value_format"], &result["compression"]), (&"MessagePack".into(), &"none".into()));
+    assert_eq!(result["value_texts"], json!([]), "its names are no texts");
+    assert!(result["value"].as_str().unwrap().starts_with("0x83"), "the bytes are there as well");
+    assert!(result.get("value_text").is_none() && result.get("value_unreadable").is_none(), "{result}");
 }
 
 #[test]
-fn a_compressed_value_is_shown_as_it_was() {
+fn a_compressed_value_is_shown_uncompressed() {
     let place = values();
     let text = get(&place, "setting", "texts");
     assert!(
         text.contains("\nvalue       403 bytes, MessagePack; ") && text.contains(" bytes in the file, LZ4\n"),
         "{text}"
     );
-    let told = get_json(&place, "setting", "texts");
-    assert_eq!((&told["value_json"], &told["value_bytes"]), (&json!(vec!["airtime"; 50]), &403.into()));
-    assert!(told["stored_bytes"].as_u64().unwrap() < 100, "{told}");
+    let result = get_json(&place, "setting", "texts");
+    assert_eq!((&result["value_json"], &result["value_bytes"]), (&json!(vec!["airtime"; 50]), &403.into()));
+    assert!(result["stored_bytes"].as_u64().unwrap() < 100, "{result}");
     let offer = get_json(&place, "offer", "long");
     assert_eq!(
         (&offer["compression"], &offer["value_texts"]),
@@ -142,14 +141,14 @@ fn raw_text_is_shown_as_text_and_other_bytes_as_bytes() {
     assert!(cut.ends_with("… 1904 bytes more; --full shows them\n"), "{cut}");
     let full = printed(place.dir(), &["get", FILE, "2", "--keyspace", "page", "--full"], 0);
     assert_eq!(shown(&full), pages()[1].1);
-    // A terminal would ring it.
+    // Printed to a terminal, this byte would ring the bell.
     assert!(shown(&get(&place, "page", "3")).starts_with("00000000  61 20 62 65 6C 6C 07"));
     assert_eq!(get_json(&place, "page", "3")["value_text"], pages()[2].1);
     let bincode = get_json(&place, "offer", "short");
     assert_eq!((&bincode["value_texts"], bincode.get("value_json")), (&json!(["A"]), None));
 }
 
-/// Writes a value as it comes to a keyspace, which is made.
+/// Creates a keyspace, and writes a value unchanged.
 fn write(place: &Place, value_format: u8, value: &[u8]) {
     let mut admin = Admin::create(place.path()).unwrap();
     let (name, key_shape) = ("any".to_owned(), "u32".to_owned());
@@ -170,7 +169,7 @@ fn write(place: &Place, value_format: u8, value: &[u8]) {
 }
 
 #[test]
-fn what_cannot_be_read_is_shown_as_bytes_with_the_reason() {
+fn an_unreadable_value_is_shown_as_bytes_with_the_reason() {
     let hostile: [(&[u8], &str); 4] = [
         (&[0xC1], "the marker C1"),
         (&[0x91], "end before"),
@@ -183,12 +182,12 @@ fn what_cannot_be_read_is_shown_as_bytes_with_the_reason() {
         let text = get(&place, "any", "7");
         assert!(text.contains("\nunreadable  ") && text.contains(why), "{text}");
         assert!(text.contains(&format!("00000000  {:02X}", bytes[0])), "{text}");
-        let told = get_json(&place, "any", "7");
-        assert!(told["value_unreadable"].as_str().unwrap().contains(why), "{told}");
-        assert!(told.get("value_json").is_none(), "{told}");
+        let result = get_json(&place, "any", "7");
+        assert!(result["value_unreadable"].as_str().unwrap().contains(why), "{result}");
+        assert!(result.get("value_json").is_none(), "{result}");
         let reason = printed(place.dir(), &["why", FILE, "7"], 6);
         assert!(reason.contains("not found") && reason.contains(why), "{reason}");
-        // The file is whole: it is what was written that can't be read.
+        // The file is whole: the value was unreadable when it was written.
         let verified = printed(place.dir(), &["verify", FILE], 0);
         assert!(
             verified.contains("1, all whole")
@@ -203,11 +202,11 @@ fn what_cannot_be_read_is_shown_as_bytes_with_the_reason() {
     let place = Place::new();
     write(&place, 2, &[0xFF, 0xFE]);
     assert!(get(&place, "any", "7").contains("FF FE"));
-    let told = get_json(&place, "any", "7");
-    assert!(told.get("value_text").is_none() && told.get("value_unreadable").is_none(), "{told}");
+    let result = get_json(&place, "any", "7");
+    assert!(result.get("value_text").is_none() && result.get("value_unreadable").is_none(), "{result}");
 }
 
-/// Has the compressed record of a page say another length than it has, with a checksum that is right.
+/// Writes a wrong length into a compressed record, with a correct checksum.
 fn misstate_length(place: &Place) {
     let entries: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("larder.entries");
     let db = Database::open(place.path()).unwrap();
@@ -229,14 +228,14 @@ fn misstate_length(place: &Place) {
 }
 
 #[test]
-fn what_does_not_inflate_is_told_and_not_exported() {
+fn a_value_that_cannot_be_decompressed_is_reported_and_not_exported() {
     let place = values();
     misstate_length(&place);
     let text = get(&place, "page", "2");
     assert!(text.contains("\nunreadable  ") && text.contains("28 B5 2F FD"), "the bytes of the file: {text}");
-    let told = get_json(&place, "page", "2");
-    assert!(told["value"].as_str().unwrap().starts_with("0x28B52FFD"), "{told}");
-    assert!(told["value_unreadable"].is_string(), "{told}");
+    let result = get_json(&place, "page", "2");
+    assert!(result["value"].as_str().unwrap().starts_with("0x28B52FFD"), "{result}");
+    assert!(result["value_unreadable"].is_string(), "{result}");
     let verified: Value =
         serde_json::from_str(&printed(place.dir(), &["verify", FILE, "--json"], 0)).unwrap();
     assert_eq!((&verified["is_whole"], &verified["unreadable_records"]), (&true.into(), &1.into()));
@@ -276,7 +275,7 @@ fn values_of_every_format_come_back_through_an_export() {
     for form in ["jsonl", "binary"] {
         let export = place.dir().join("shop.export");
         let output = larder(place.dir(), &["export", FILE, "--format", form, "-o", "shop.export"]);
-        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
         let items = items(&fs::read(&export).unwrap());
         let page = entry_of(&items, "page", &2_u32.to_be_bytes());
         assert_eq!((page.compression, &page.value[..]), (2, pages()[1].1.as_bytes()), "it is inflated");
@@ -306,8 +305,7 @@ fn values_of_every_format_come_back_through_an_export() {
         }
         drop((of_offers, of_settings, of_pages));
         cache.close().unwrap();
-        // What the record says of its value has come along, too: the same bytes are no value of a type with
-        // other names.
+        // The fingerprint was imported, too: a type with other names does not accept the same bytes.
         let cache = Cache::builder().path(fresh.path()).open().unwrap();
         let swapped: KeyspaceDefinition<String, Swapped> = KeyspaceDefinition::new("offer").ttl(HOUR);
         assert_eq!(cache.keyspace(swapped).unwrap().get("short"), None);
@@ -315,7 +313,7 @@ fn values_of_every_format_come_back_through_an_export() {
     }
 }
 
-/// What the first version of the command exported.
+/// An export of the first version of the command.
 #[test]
 fn an_export_of_format_1_is_imported_and_its_values_are_read() {
     let place = Place::new();

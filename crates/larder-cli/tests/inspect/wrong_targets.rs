@@ -1,5 +1,4 @@
-//! Every command on every path that is not what it was taken for: the exit code, and a remedy that helps in that
-//! very case.
+//! Every command on paths of the wrong kind: the exit code, and a remedy that helps in that case.
 
 use std::fs;
 use std::io::Write;
@@ -9,11 +8,11 @@ use std::path::Path;
 
 use redb::{Database, TableDefinition};
 
-use crate::support::{Place, larder, stderr, stdout, told};
+use crate::support::{Place, larder, stderr, stdout, transcript};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Each command, with `CACHE` in the place of its cache.
+/// Each command, with `CACHE` in place of the cache.
 const COMMANDS: [&[&str]; 14] = [
     &["info", "CACHE"],
     &["keys", "CACHE"],
@@ -31,7 +30,8 @@ const COMMANDS: [&[&str]; 14] = [
     &["import", "CACHE", "empty.export"],
 ];
 
-/// A path, the exit code, and words of the remedy; `asks` is what a command says that asks the process behind it.
+/// A path, the exit code, and words of the remedy. `asks` has the words of a command that asks the process
+/// behind the path.
 struct Target {
     path: &'static str,
     code: i32,
@@ -148,14 +148,14 @@ fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
             let is_asked =
                 target.asks.is_some_and(|(asked, says)| code == Some(asked) && said.contains(says));
             let is_read = code == Some(target.code) && target.remedy.iter().all(|words| said.contains(words));
-            assert!(is_asked || is_read, "{words:?}: {}", told(&output));
+            assert!(is_asked || is_read, "{words:?}: {}", transcript(&output));
             assert!(
                 said.starts_with("larder: ") && said.lines().count() == 1,
                 "{words:?}: {}",
-                told(&output)
+                transcript(&output)
             );
-            assert!(stdout(&output).is_empty(), "{words:?}: {}", told(&output));
-            // Of the library, and of no help to who only looks.
+            assert!(stdout(&output).is_empty(), "{words:?}: {}", transcript(&output));
+            // This text of the library does not help a reader of the file.
             for wrong in ["move the file away;", "one to be created", "open it read-only", "thread '"] {
                 assert!(!said.contains(wrong), "{words:?}: {said}");
             }
@@ -169,7 +169,7 @@ fn who_may_not_read_a_file_is_told_whose_it_is() {
     let place = Place::new();
     place.shop();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o000)).unwrap();
-    // The superuser may read everything.
+    // Root may read everything.
     if fs::File::open(place.path()).is_ok() {
         return;
     }
@@ -177,8 +177,8 @@ fn who_may_not_read_a_file_is_told_whose_it_is() {
         let words: Vec<&str> =
             words.iter().map(|word| if *word == "CACHE" { "shop.larder" } else { *word }).collect();
         let output = larder(place.dir(), &words);
-        assert_eq!(output.status.code(), Some(8), "{words:?}: {}", told(&output));
-        assert!(stderr(&output).contains("run as its owner, user "), "{words:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(8), "{words:?}: {}", transcript(&output));
+        assert!(stderr(&output).contains("run as its owner, user "), "{words:?}: {}", transcript(&output));
     }
 }
 
@@ -189,13 +189,13 @@ fn a_file_that_another_program_has_is_told_with_how_to_name_that_program() {
     let _other = Database::open(place.path()).unwrap();
     for words in [&["info", "shop.larder"][..], &["keys", "shop.larder"], &["verify", "shop.larder"]] {
         let output = larder(place.dir(), words);
-        assert_eq!(output.status.code(), Some(4), "{words:?}: {}", told(&output));
-        assert!(stderr(&output).contains("`fuser "), "{words:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(4), "{words:?}: {}", transcript(&output));
+        assert!(stderr(&output).contains("`fuser "), "{words:?}: {}", transcript(&output));
     }
 }
 
 #[test]
-fn of_the_socket_of_a_process_its_file_is_named_with_the_same_command() {
+fn for_a_socket_the_same_command_on_its_file_is_suggested() {
     let place = Place::new();
     let socket = place.dir().join("shop.sock");
     let _cache = larder::Cache::builder().path(place.path()).control_socket(&socket).open().unwrap();
@@ -207,18 +207,18 @@ fn of_the_socket_of_a_process_its_file_is_named_with_the_same_command() {
         (&["export", "shop.sock"], 5, "larder export /"),
         (&["compact", "shop.sock"], 5, "stop it, and give the file: larder compact /"),
         (&["import", "shop.sock", export.to_str().unwrap()], 5, "give the file: larder import /"),
-        (&["import", "shop.larder", "shop.sock"], 5, "it is a socket, and no export"),
+        (&["import", "shop.larder", "shop.sock"], 5, "it is a socket, not an export"),
     ] {
         let output = larder(place.dir(), words);
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", told(&output));
-        assert!(stderr(&output).contains(command), "{words:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", transcript(&output));
+        assert!(stderr(&output).contains(command), "{words:?}: {}", transcript(&output));
         let names_file = stderr(&output).contains(&place.path().display().to_string());
-        assert!(names_file || words[2..].contains(&"shop.sock"), "{words:?}: {}", told(&output));
+        assert!(names_file || words[2..].contains(&"shop.sock"), "{words:?}: {}", transcript(&output));
     }
 }
 
 #[test]
-fn an_empty_argument_is_told_as_that() {
+fn an_empty_argument_is_reported_as_empty() {
     let place = Place::new();
     place.shop();
     let others: [&[&str]; 11] = [
@@ -237,10 +237,10 @@ fn an_empty_argument_is_told_as_that() {
     for words in COMMANDS.iter().chain(&others) {
         let words: Vec<&str> = words.iter().map(|word| if *word == "CACHE" { "" } else { *word }).collect();
         let output = larder(place.dir(), &words);
-        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", told(&output));
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", transcript(&output));
         let said = "larder: the argument is empty; is a shell variable unset?\n";
         assert_eq!(stderr(&output), said, "{words:?}");
     }
     let output = larder(place.dir(), &["info", "", "--json"]);
-    assert!(stderr(&output).starts_with("{\"error\":\"the argument is empty"), "{}", told(&output));
+    assert!(stderr(&output).starts_with("{\"error\":\"the argument is empty"), "{}", transcript(&output));
 }

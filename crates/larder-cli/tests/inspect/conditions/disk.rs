@@ -1,19 +1,19 @@
-//! A disk tier in trouble: without room, behind what is written, or damaged.
+//! Faults of the disk tier: too small, too slow, or damaged.
 
 use std::fs;
 
 use super::Transcript;
 use crate::service::Service;
-use crate::support::{Place, larder, stdout, told};
+use crate::support::{Place, larder, stdout, transcript};
 
 #[test]
 fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let place = Place::new();
-    // A small write buffer, so that what is inserted reaches the disk, and is evicted there, at once.
+    // A small write buffer, so that entries reach the disk, and are evicted there, at once.
     let url = |disk: &str| {
         format!("file:shop.larder?memory=256KiB&write_buffer=256KiB&flush=20ms&disk={disk}&control=shop.sock")
     };
-    // Six megabytes of entries: what the service begins with, and what it goes on to ask for.
+    // The service inserts and then asks for six megabytes of entries.
     let (begin, work) = ("serve 1 3000 2000", "work 3000 2000");
     let mut service = Service::start("shop", place.dir(), &url("2MiB"));
     service.tell(begin);
@@ -22,7 +22,7 @@ fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let mut page = Transcript::of("Full: the disk tier is full", place.dir());
     let printed = page.types();
     let held = printed.split_once(" held").and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
-    // About 400 fit. A snapshot that is held while the service is watched leaves no room for most of them.
+    // About 400 fit. If the command held a snapshot while it watches the service, most of them would not.
     assert!(held > Some(200), "looking has made the service evict: {printed}");
     service.stop();
     let mut service = Service::start("shop", place.dir(), &url("64MiB"));
@@ -42,14 +42,14 @@ fn a_writer_that_lags_is_found_and_has_caught_up_when_the_disk_answers() {
     service.tell("flush");
     service.tell("stall");
     service.tell("serve 1 100 800");
-    // The writer takes them, and its commit does not end.
+    // The writer thread takes them, and its commit does not end.
     service.tell("advance 1");
     service.tell("hang");
     service.tell("advance 44");
 
     let mut page = Transcript::of("Slow: the disk is behind", place.dir());
     page.types();
-    // What kept the disk busy has ended.
+    // The disk is fast again.
     service.tell("resume");
     page.types();
     page.ends();
@@ -80,6 +80,6 @@ fn a_damaged_file_is_found_and_a_restart_replaces_it() {
     page.types();
     page.ends();
     let doctor = larder(place.dir(), &["doctor", "shop.larder"]);
-    assert!(stdout(&doctor).contains("pass  integrity"), "{}", told(&doctor));
+    assert!(stdout(&doctor).contains("pass  integrity"), "{}", transcript(&doctor));
     service.stop();
 }

@@ -1,10 +1,10 @@
-//! A memory tier that is far smaller than what is asked for: entries are evicted before they are asked for again.
+//! A memory tier that is far too small: entries are evicted before they are asked for again.
 
 use super::Transcript;
 use crate::service::Service;
 use crate::support::Place;
 
-/// Two megabytes of entries: what the service begins with, and what it goes on to ask for.
+/// The service inserts and then asks for two megabytes of entries.
 const BEGIN: &str = "serve 1 1000 2000";
 const WORK: &str = "work 1000 2000";
 

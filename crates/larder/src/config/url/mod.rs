@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::CacheBuilder;
 use crate::error::Error;
-use crate::units::ByteSize;
+use crate::units::{ByteSize, SIZE_FORM};
 use refusal::UrlRefusal;
 
 /// The environment variable that [`Cache::from_env`](crate::Cache::from_env) reads.
@@ -73,8 +73,8 @@ impl CacheBuilder {
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
     /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
     ///
-    /// Sizes are whole numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB`. Durations are whole numbers with `ms`,
-    /// `s`, `m` or `h`. Each option is given once.
+    /// Sizes are numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). Durations are whole numbers
+    /// with `ms`, `s`, `m` or `h`. Each option is given once.
     ///
     /// White space before and after the URL is skipped, such as the end of the line that it was read from.
     /// Within the URL, a path neither begins nor ends with white space, and has no control character, written
@@ -209,22 +209,11 @@ fn number(value: &str) -> (Option<u64>, &str) {
 }
 
 fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {
-    let bytes = match number(value) {
-        (Some(number), "B") => Some(number),
-        (Some(number), "KiB") => number.checked_mul(1 << 10),
-        (Some(number), "MiB") => number.checked_mul(1 << 20),
-        (Some(number), "GiB") => number.checked_mul(1 << 30),
-        (Some(number), "TiB") => number.checked_mul(1 << 40),
-        _ => None,
-    };
-    bytes.map(ByteSize::bytes).ok_or_else(|| {
-        (
-            format!("{name} is {value:?}"),
-            "a size is a whole number with B, KiB, MiB, GiB or TiB, such as 64MiB",
-        )
-    })
+    value.parse().map_err(|_| (format!("{name} is {value:?}"), SIZE_FORM))
 }
 
+// Not read by `humantime`: it also reads months (`1M`), which differ from minutes (`1m`) by the case of a
+// letter.
 fn duration(name: &str, value: &str) -> Result<Duration, UrlRefusal> {
     let millis = match number(value) {
         (Some(number), "ms") => Some(number),

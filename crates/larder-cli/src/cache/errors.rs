@@ -1,0 +1,199 @@
+//! Errors of the library, as the command reports them: the exit code, and a text with what to do next.
+//!
+//! The library's own texts speak to a program that opens a cache: it may choose another path, or create a
+//! file. A person at the command line has an existing cache in mind, and needs to know where it is.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use larder::Error;
+use larder::control::{Client, ClientError};
+use larder::inspect::escape_control;
+
+use super::path::is_socket;
+use crate::term::exit::{Exit, Failure};
+use crate::term::shell::shell_word;
+
+/// Where to find the paths of a service.
+pub(crate) const WHERE: &str =
+    "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
+/// Maximum number of caches of a directory that are named.
+const MAX_NAMED: usize = 3;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::Missing { .. } => Exit::Missing,
+            Error::InUse { .. } => Exit::InUse,
+            Error::NotAFile { .. } | Error::Foreign { .. } => Exit::NotLarder,
+            Error::Damaged { .. } => Exit::Damaged,
+            Error::NewerFormat { .. } | Error::UnknownFeatures { .. } => Exit::NewerFormat,
+            Error::InvalidUrl { .. } => Exit::Usage,
+            _ => Exit::System,
+        };
+        Self::new(exit, text(&error))
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::Connect { source, .. } if source.kind() == ErrorKind::NotFound => Exit::Missing,
+            ClientError::Garbled { .. } => Exit::NotLarder,
+            ClientError::NotOwner { .. } => Exit::InUse,
+            ClientError::Refused(refusal) => match &*refusal.kind {
+                "unknown_keyspace" => Exit::No,
+                "bad_key" | "too_long" => Exit::Usage,
+                "busy" => Exit::InUse,
+                _ => Exit::System,
+            },
+            _ => Exit::System,
+        };
+        // The text may quote the process's answer.
+        Self::new(exit, escape_control(&client_text(&error)))
+    }
+}
+
+/// Returns the text of an error, with what to do about it at the command line.
+fn text(error: &Error) -> String {
+    match error {
+        Error::Missing { path } => format!("there is no file {}; {WHERE}", path.display()),
+        Error::NotAFile { path, what } => match not_a_file(path) {
+            Some(found) => format!("cannot read {}: {found}", path.display()),
+            // A mount point, or a file that has changed since.
+            None => format!("cannot read {}: it is {what}; {WHERE}", path.display()),
+        },
+        Error::Foreign { path, why } => {
+            let remedy = owning_cache(path).unwrap_or_else(|| WHERE.to_owned());
+            format!("{} is not a larder file: {why}; {remedy}", path.display())
+        }
+        Error::Damaged { path, cause } => format!(
+            "cannot read {}: it is damaged ({cause}); the next service that opens it moves it aside and begins with \
+             an empty one: restart the service, or move the file away while no process has it",
+            path.display()
+        ),
+        Error::NewerFormat { path, found, supported } => format!(
+            "cannot read {}: its format is {found}, and this command reads up to {supported}; use the larder command of \
+             the version that the service has",
+            path.display()
+        ),
+        Error::UnknownFeatures { path, .. } => format!(
+            "cannot read {}: it uses features that this command does not know; use the larder command of the version \
+             that the service has",
+            path.display()
+        ),
+        Error::InUse { path, pid, has_ended: false, .. } => {
+            let owner = pid.map_or_else(|| "another program".to_owned(), |pid| format!("process {pid}"));
+            let shown = path.display();
+            format!(
+                "cannot read {shown}: {owner} is writing to it, and lets no other process read; `fuser {shown}` names \
+                 it; try again when it has ended"
+            )
+        }
+        Error::Permission { action, path, source } => {
+            let owner = fs::metadata(path).map(|found| found.uid());
+            let owner = owner.map_or(String::new(), |user| format!(", user {user}"));
+            format!(
+                "no permission to {action} {}: {source}; run as its owner{owner}, or as root",
+                path.display()
+            )
+        }
+        error => error.to_string(),
+    }
+}
+
+/// Returns the text of an error of a control socket.
+pub(crate) fn client_text(error: &ClientError) -> String {
+    let ClientError::Connect { path, source } = error else { return error.to_string() };
+    let failed = format!("cannot reach a cache at {}: {source}", path.display());
+    match source.kind() {
+        ErrorKind::NotFound => format!("{failed}; {WHERE}"),
+        ErrorKind::ConnectionRefused if is_socket(path) => {
+            format!("{failed}; the process that made this socket has ended: start it, or give the cache file")
+        }
+        ErrorKind::ConnectionRefused => format!("{failed}; it is not a socket; {WHERE}"),
+        ErrorKind::PermissionDenied => {
+            let owner = fs::metadata(path).map_or(String::new(), |found| format!(", user {}", found.uid()));
+            format!("{failed}; run as its owner{owner}, or as root")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Says what stands at a path that is not a regular file.
+fn not_a_file(path: &Path) -> Option<String> {
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    if kind.is_dir() {
+        let caches = caches_in(path);
+        let remedy = match &caches[..] {
+            [] => WHERE.to_owned(),
+            caches => {
+                let shown: Vec<String> = caches.iter().map(|cache| cache.display().to_string()).collect();
+                format!("give the cache file in it: {}", shown.join(", "))
+            }
+        };
+        return Some(format!("it is a directory; {remedy}"));
+    }
+    if kind.is_symlink() {
+        let target = fs::canonicalize(path).or_else(|_| fs::read_link(path)).ok()?;
+        return Some(format!("it is a symbolic link; give what it leads to: {}", target.display()));
+    }
+    if kind.is_socket() {
+        return Some(a_socket(path));
+    }
+    Some(format!("it is a device or a pipe; {WHERE}"))
+}
+
+/// Names the file of the process behind a socket: the same command takes that file.
+fn a_socket(path: &Path) -> String {
+    let shown = path.display();
+    let server = Client::connect(path).ok().map(|client| client.server().clone());
+    let Some((pid, file)) = server.and_then(|server| Some((server.pid, server.file?))) else {
+        return format!(
+            "it is a socket, and this reads a file; `larder stats {shown}` asks the process behind it, and {WHERE}"
+        );
+    };
+    let verb = std::env::args().nth(1).unwrap_or_default();
+    let (file, word) = (escape_control(&file), shell_word(&file));
+    match &*verb {
+        "compact" => format!(
+            "it is the control socket of process {pid}, whose file is {file}; stop it, and give the file: larder \
+             compact {word}"
+        ),
+        "import" => format!(
+            "it is the control socket of process {pid}, whose file is {file}; stop it, and give the file: larder \
+             import {word} EXPORT"
+        ),
+        verb => format!(
+            "it is the control socket of process {pid}, and this reads its file, {file}: larder {verb} {word}"
+        ),
+    }
+}
+
+/// Returns the caches of a directory: the files that have a lock file beside them.
+fn caches_in(directory: &Path) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(directory) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = files
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter_map(|path| without(&path, b".lock"))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    found.truncate(MAX_NAMED);
+    found
+}
+
+/// Names the cache that a file belongs to, such as the cache of a lock file.
+fn owning_cache(path: &Path) -> Option<String> {
+    let cache = [&b".lock"[..], b".ballast"].into_iter().find_map(|suffix| without(path, suffix))?;
+    cache.is_file().then(|| format!("it belongs to {}: give that", cache.display()))
+}
+
+fn without(path: &Path, suffix: &[u8]) -> Option<PathBuf> {
+    let text = path.as_os_str().as_bytes().strip_suffix(suffix)?;
+    Some(OsStr::from_bytes(text).into())
+}

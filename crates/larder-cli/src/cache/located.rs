@@ -1,0 +1,304 @@
+//! Which cache a command is about: the one that was given, or else the one of `LARDER_URL`.
+//!
+//! The rules, in this order:
+//!
+//! 1. The argument is a path (of a file or of a control socket), or a URL as a service is started with it
+//!    (`file:…`, `memory:…`). A file whose name begins like a URL is given as `./file:…`.
+//! 2. Without an argument, the environment variable `LARDER_URL` has the URL, and standard error says so. If
+//!    a command takes two words behind its name, such as `larder get FILE KEY`, a single word is the last
+//!    one.
+//! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush`
+//!    take the socket if a process answers there. `remove`, `remove-prefix` and `clear` then take both. All
+//!    others take the file.
+//!
+//! A single word that is itself a cache is refused as a KEY: `larder remove shop.larder` has no key.
+//! Otherwise the command would look for the key `shop.larder` in another cache.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use larder::control::{Client, ClientError};
+use larder::inspect::Inspector;
+use larder::{CacheBuilder, URL_VARIABLE};
+
+use super::owner::connect_for_file;
+use super::path::is_socket;
+use crate::args::{CacheArgument, Command, TargetOptions};
+use crate::term::exit::{Exit, Failure, report};
+use crate::term::out::note;
+
+/// The schemes of URLs, those included that this version refuses.
+const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
+
+/// Returns whether a text is a URL rather than a path.
+pub(crate) fn is_url(text: &OsStr) -> bool {
+    let text = text.as_encoded_bytes().trim_ascii_start();
+    SCHEMES.iter().any(|scheme| text.starts_with(scheme.as_bytes()))
+}
+
+/// Returns the URL of the environment, if it has one.
+pub(crate) fn environment() -> Result<Option<String>, Failure> {
+    let Some(url) = env::var_os(URL_VARIABLE) else { return Ok(None) };
+    let url = url.into_string().map_err(|_| {
+        let text = format!("{URL_VARIABLE} is not UTF-8; write bytes beyond ASCII as %XX");
+        Failure::new(Exit::Usage, text)
+    })?;
+    Ok(Some(url).filter(|url| !url.trim_ascii().is_empty()))
+}
+
+/// The file and the control socket that a URL names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CacheLocation {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) socket: Option<PathBuf>,
+}
+
+impl CacheLocation {
+    pub(crate) fn of_url(url: &str) -> Result<Self, Failure> {
+        let settings = CacheBuilder::from_url(url).and_then(|builder| builder.settings());
+        let settings = settings.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        Ok(Self { file: settings.path, socket: settings.control_socket })
+    }
+
+    /// Returns the socket if a process answers there that owns no other file.
+    ///
+    /// A crash leaves a socket behind that no process serves, and a URL may name the socket of another
+    /// service.
+    fn live_socket(&self, json: bool) -> Option<&Path> {
+        let socket = self.socket.as_deref()?;
+        let file = self.file.as_ref().and_then(|file| Inspector::open(file).ok()?.snapshot().ok());
+        let client = match file {
+            Some(file) => connect_for_file(socket, &file.file()),
+            None => Client::connect(socket),
+        };
+        match client {
+            Err(ClientError::Connect { .. }) => None,
+            Err(error @ ClientError::NotOwner { .. }) => {
+                note(json, &error.to_string());
+                None
+            }
+            // The command itself reports any other error.
+            Ok(_) | Err(_) => Some(socket),
+        }
+    }
+}
+
+/// How a command uses a cache.
+enum Access<'a> {
+    /// Reads or changes the file.
+    File,
+    /// Asks the process, and falls back to the file where it can.
+    Process,
+    /// Changes the cache through the process if there is one, else the file. Holds the option `--socket`.
+    Change(&'a mut Option<PathBuf>),
+}
+
+/// The words of a command that say which cache it is about.
+struct CacheWords<'a> {
+    cache: &'a mut CacheArgument,
+    json: bool,
+    access: Access<'a>,
+    /// The word behind the cache, and a usage line with both.
+    key: Option<(&'a str, &'static str)>,
+    /// Whether the command would destroy a cache that was not meant.
+    needs_cache: bool,
+}
+
+/// Replaces the argument of a command with the path of a file or of a socket.
+///
+/// # Errors
+/// The code to exit with, after the failure was printed: no cache was given and `LARDER_URL` names none, or a
+/// URL is invalid.
+pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
+    if let Some(json) = names_an_empty_path(command) {
+        return Err(report(json, Err(empty())));
+    }
+    let Some(words) = words(command) else { return Ok(()) };
+    let json = words.json;
+    replace(words).map_err(|failure| report(json, Err(failure)))
+}
+
+/// The failure of a command with an empty path.
+pub(crate) fn empty() -> Failure {
+    Failure::new(Exit::Usage, "the argument is empty; is a shell variable unset?")
+}
+
+/// Returns whether clap has refused a path because it is empty.
+pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
+    let value = error.get(ContextKind::InvalidValue);
+    error.kind() == ErrorKind::InvalidValue
+        && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
+}
+
+/// Returns, if a cache is named by an empty word, whether the command answers in JSON.
+///
+/// `larder info "$FILE"` has an empty word if FILE is not set. clap refuses other empty paths. A key may be
+/// empty, unless it is the only word.
+fn names_an_empty_path(command: &mut Command) -> Option<bool> {
+    match &*command {
+        Command::Check { url } => return url.as_ref().filter(|url| url.is_empty()).map(|_| false),
+        Command::Doctor(options) => {
+            return options.target.as_ref().filter(|target| target.is_empty()).map(|_| options.json);
+        }
+        _ => {}
+    }
+    let words = words(command)?;
+    let is_key = !words.cache.is_given() && words.key.is_some_and(|(key, _)| key.is_empty());
+    (is_key || words.cache.as_os_str().is_empty()).then_some(words.json)
+}
+
+fn replace(mut words: CacheWords<'_>) -> Result<(), Failure> {
+    if let (false, Access::Change(socket)) = (words.cache.is_given(), &mut words.access)
+        && let Some(socket) = socket.take()
+    {
+        // `--socket` alone names the cache. The file of `LARDER_URL` may be another process's.
+        words.cache.set(socket);
+        return Ok(());
+    }
+    let (url, is_of_environment) = if !words.cache.is_given() {
+        (from_environment(&words)?, true)
+    } else if is_url(words.cache.as_os_str()) {
+        let url = words.cache.to_str().map(str::to_owned);
+        let text = "the URL is not UTF-8; write bytes beyond ASCII as %XX";
+        (url.ok_or_else(|| Failure::new(Exit::Usage, text))?, false)
+    } else {
+        return Ok(());
+    };
+    let location = CacheLocation::of_url(&url)?;
+    let mut live = None;
+    let chosen = match words.access {
+        Access::File => location.file.as_deref(),
+        Access::Process => location.live_socket(words.json).or(location.file.as_deref()),
+        Access::Change(socket) => {
+            if let (Some(found), Some(_), None) = (location.live_socket(words.json), &location.file, &socket)
+            {
+                live = Some(found.to_owned());
+                socket.clone_from(&live);
+            }
+            location.file.as_deref()
+        }
+    };
+    let chosen = chosen.or(location.socket.as_deref()).ok_or_else(|| {
+        let text = "the cache is in the memory of its process alone; have it serve a control socket, with \
+                    control=PATH in its URL";
+        Failure::new(Exit::Usage, text)
+    })?;
+    if is_of_environment {
+        name_chosen(chosen, live.as_deref(), words.json);
+    }
+    words.cache.set(chosen.to_owned());
+    Ok(())
+}
+
+fn from_environment(words: &CacheWords<'_>) -> Result<String, Failure> {
+    let usage = |text: String| Err(Failure::new(Exit::Usage, text));
+    if let Some((key, form)) = words.key
+        && is_cache(key)
+    {
+        return usage(format!("{key} is a cache, and one more word is needed: {form}"));
+    }
+    let form = words.key.map_or(String::new(), |(_, form)| format!(": {form}"));
+    let Some(url) = environment()? else {
+        let text = format!(
+            "which cache? Give it{form}, or set {URL_VARIABLE}, as in {URL_VARIABLE}=file:/var/lib/shop/shop.larder"
+        );
+        return usage(text);
+    };
+    if words.needs_cache {
+        let named = CacheLocation::of_url(&url)?;
+        let path = named.file.or(named.socket).unwrap_or_default();
+        return usage(format!(
+            "this would remove every entry of the cache of {URL_VARIABLE}; give it, if that is what you mean ({}), or --keyspace",
+            path.display()
+        ));
+    }
+    Ok(url)
+}
+
+/// Returns whether a word names an existing cache, or has a form that no key is meant to have.
+fn is_cache(word: &str) -> bool {
+    let path = Path::new(word);
+    is_url(word.as_ref())
+        || is_socket(path)
+        || (path.is_file()
+            && !matches!(
+                Inspector::open(path),
+                Err(larder::Error::Foreign { .. }
+                    | larder::Error::Permission { .. }
+                    | larder::Error::NotAFile { .. })
+            ))
+}
+
+/// Says which cache the environment has chosen.
+///
+/// The path is shown in full: a relative one means another file in the directory of the service.
+fn name_chosen(chosen: &Path, socket: Option<&Path>, json: bool) {
+    let shown = std::path::absolute(chosen).unwrap_or_else(|_| chosen.to_owned());
+    let through = socket.map_or(String::new(), |socket| format!(" through {}", socket.display()));
+    let text = format!("the cache is {}{through}, of {URL_VARIABLE}", shown.display());
+    note(json, &text);
+}
+
+/// Returns the access of a command that reads. With `--file-only` it leaves the process alone.
+fn reads<'a>(file_only: bool) -> Access<'a> {
+    if file_only { Access::File } else { Access::Process }
+}
+
+/// Returns the words and the access of a command that changes a cache.
+fn changes(target: &mut TargetOptions) -> (&mut CacheArgument, bool, Access<'_>) {
+    let access = if target.file_only { Access::File } else { Access::Change(&mut target.socket) };
+    (&mut target.file, target.json, access)
+}
+
+fn words(command: &mut Command) -> Option<CacheWords<'_>> {
+    let words = |cache, json, access| CacheWords { cache, json, access, key: None, needs_cache: false };
+    Some(match command {
+        Command::Info(options) | Command::Verify(options) | Command::Compact(options) => {
+            words(&mut options.file, options.json, Access::File)
+        }
+        Command::Keys(options) => words(&mut options.cache.file, options.cache.json, Access::File),
+        Command::Export(options) => words(&mut options.cache.file, options.cache.json, Access::File),
+        Command::Get(options) => {
+            let key = Some((&*options.key.key, "larder get FILE KEY"));
+            CacheWords { key, ..words(&mut options.key.cache.file, options.key.cache.json, Access::File) }
+        }
+        Command::Ttl(options) => {
+            let key = Some((&*options.key, "larder ttl FILE KEY"));
+            CacheWords { key, ..words(&mut options.cache.file, options.cache.json, Access::File) }
+        }
+        Command::Why(options) => {
+            let key = Some((&*options.key, "larder why FILE KEY"));
+            CacheWords { key, ..words(&mut options.cache.file, options.cache.json, Access::File) }
+        }
+        // A single word is the export, which is a file but no cache.
+        Command::Import(options) => words(&mut options.cache.file, options.cache.json, Access::File),
+        Command::Stats(options) => words(&mut options.target, options.json, reads(options.file_only)),
+        Command::Top(options) => words(&mut options.target, false, reads(options.file_only)),
+        Command::Hot(options) | Command::Slow(options) => {
+            words(&mut options.socket, options.json, Access::Process)
+        }
+        Command::Monitor(options) => words(&mut options.socket, options.json, Access::Process),
+        Command::Flush(options) => words(&mut options.socket, options.json, Access::Process),
+        Command::Remove(options) => {
+            let key = Some((&*options.key, "larder remove FILE|SOCKET KEY"));
+            let (cache, json, access) = changes(&mut options.target);
+            CacheWords { key, ..words(cache, json, access) }
+        }
+        Command::RemovePrefix(options) => {
+            let key = Some((&*options.prefix, "larder remove-prefix FILE|SOCKET PREFIX"));
+            let (cache, json, access) = changes(&mut options.target);
+            CacheWords { key, ..words(cache, json, access) }
+        }
+        Command::Clear(options) => {
+            let needs_cache = options.keyspace.is_none() && !options.dry_run;
+            let (cache, json, access) = changes(&mut options.target);
+            CacheWords { needs_cache, ..words(cache, json, access) }
+        }
+        Command::Check { .. } | Command::Doctor(_) | Command::Completions { .. } | Command::Man => {
+            return None;
+        }
+    })
+}

@@ -1,0 +1,188 @@
+//! The process that owns a cache file: found by the control socket that it names, and asked in place of the
+//! file.
+//!
+//! The file lacks what the process has in memory alone or has not committed yet. So a command that is given a
+//! file asks the owner, if the owner serves a socket, and says so on standard error. If the owner does not
+//! answer, a command that reads continues with the file alone and says so too. A command that changes the
+//! cache stops.
+
+use std::path::{Path, PathBuf};
+
+use larder::control::{Client, ClientError};
+use larder::inspect::{FileInfo, FileState, Holder, Inspector, holders};
+
+use super::path::{is_same_file, is_socket};
+use crate::term::exit::{Exit, Failure};
+use crate::term::out::note;
+
+/// Whether the owner of a file can be asked.
+pub(crate) enum OwnerContact {
+    Connected(Client),
+    /// The owner serves no socket, or the file has no owner.
+    NoSocket,
+    /// The owner names a socket that cannot be used.
+    Unreachable(ClientError),
+}
+
+impl OwnerContact {
+    /// Connects to the owner of a file.
+    pub(crate) fn of(file: &FileInfo) -> Self {
+        match Client::connect_to_owner(file) {
+            Ok(Some(client)) => Self::Connected(client),
+            Ok(None) => Self::NoSocket,
+            Err(error) => Self::Unreachable(error),
+        }
+    }
+}
+
+/// Connects to a socket that was given together with a file.
+///
+/// Refuses a process that owns another file: otherwise the command would read or change the wrong cache.
+pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client, ClientError> {
+    if let FileState::Owned { pid: Some(_), has_ended: false } = file.state {
+        let mut named = file.clone();
+        named.socket = Some(socket.to_owned());
+        if let Some(client) = Client::connect_to_owner(&named)? {
+            return Ok(client);
+        }
+    }
+    // The file does not say who owns it, or has no owner now (the disk tier may be off). A copy of a file has
+    // the same identity as the original. So the path decides.
+    let client = Client::connect(socket)?;
+    let server = client.server();
+    if server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path)) {
+        return Ok(client);
+    }
+    let other = server.file.as_deref().unwrap_or("memory alone");
+    let cause = format!("process {} has another cache there, in {other}", server.pid);
+    Err(ClientError::NotOwner { path: socket.to_owned(), cause })
+}
+
+/// The failure of `--file-only` with a socket in the place of the file.
+pub(crate) fn refuse_file_only(path: &Path) -> Failure {
+    let text = format!(
+        "{} is a socket, and --file-only wants the file: give the FILE, or leave --file-only out to ask the process",
+        path.display()
+    );
+    Failure::new(Exit::Usage, text)
+}
+
+/// Connects to the process at a socket, or to the owner of a file. Returns none if the file is to be read by
+/// itself.
+///
+/// Says on standard error that the owner was asked, since a file was given.
+pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<Option<Client>, Failure> {
+    match (is_socket(path), file_only) {
+        (true, true) => return Err(refuse_file_only(path)),
+        (true, false) => return Ok(Some(Client::connect(path)?)),
+        (false, true) => return Ok(None),
+        (false, false) => {}
+    }
+    let file = Inspector::open(path)?.snapshot()?.file();
+    match OwnerContact::of(&file) {
+        OwnerContact::Connected(client) => {
+            note(json, &asked(&client));
+            Ok(Some(client))
+        }
+        OwnerContact::NoSocket => Ok(None),
+        OwnerContact::Unreachable(error) => {
+            note(json, &format!("{error}; the answer is from the file alone"));
+            Ok(None)
+        }
+    }
+}
+
+/// The same for a command that needs a process. A path at which nothing exists is taken as a socket's.
+pub(crate) fn connect_process(path: &Path, json: bool) -> Result<Option<Client>, Failure> {
+    if path.exists() { connect_owner(path, false, json) } else { Ok(Some(Client::connect(path)?)) }
+}
+
+/// Returns the socket of a cache, for a command that connects more than once.
+pub(crate) fn socket_of(path: &Path, file_only: bool) -> Result<Option<PathBuf>, Failure> {
+    if is_socket(path) && !file_only {
+        return Ok(Some(path.to_owned()));
+    }
+    let client = connect_owner(path, file_only, false)?;
+    Ok(client.map(|client| client.path().to_owned()))
+}
+
+/// Says that the owner was asked in place of its file.
+pub(crate) fn asked(client: &Client) -> String {
+    format!("asked process {} at {}, which has the file", client.server().pid, client.path().display())
+}
+
+/// Names the owner of a file.
+pub(crate) fn owner_name(file: &FileInfo) -> String {
+    let elsewhere = if file.owner_is_elsewhere { " of another container" } else { "" };
+    match file.state {
+        FileState::Owned { pid: Some(pid), .. } => format!("process {pid}{elsewhere}"),
+        _ => "another program".to_owned(),
+    }
+}
+
+/// Why no process could be asked about a file.
+pub(crate) enum NoProcess {
+    /// No process owns it.
+    Unowned,
+    /// Its owner has ended, and a fork of the owner holds it.
+    OwnerEnded {
+        /// All of that, and what to do.
+        text: String,
+    },
+    /// Its owner serves no socket, or does not answer there.
+    NoSocket,
+}
+
+/// Says why [`connect_process`] found no process.
+pub(crate) fn why_no_process(path: &Path) -> Result<NoProcess, Failure> {
+    let file = Inspector::open(path)?.snapshot()?.file();
+    Ok(match file.state {
+        FileState::Owned { pid: Some(owner), has_ended: true } => {
+            let orphans = orphans(&file);
+            let text = format!("it is {}; {}", held(owner, &orphans), how_socket_returns(&orphans));
+            NoProcess::OwnerEnded { text }
+        }
+        FileState::Owned { .. } => NoProcess::NoSocket,
+        _ => NoProcess::Unowned,
+    })
+}
+
+/// Says how a service gets its control socket back after its owner has ended.
+fn how_socket_returns(orphans: &[Holder]) -> String {
+    let pids: Vec<String> = orphans.iter().map(|holder| holder.pid.to_string()).collect();
+    let end = if pids.is_empty() { "end that fork".to_owned() } else { format!("kill {}", pids.join(" ")) };
+    format!("{end}, and start the service: its control socket comes back with it")
+}
+
+/// Says why a change of a file would be refused now, if it would be.
+pub(crate) fn refusal(file: &FileInfo) -> Option<String> {
+    let FileState::Owned { pid, has_ended } = file.state else { return None };
+    let why = match pid {
+        Some(pid) if has_ended => format!("the file is {}", held(pid, &orphans(file))),
+        _ => format!("{} is writing to the file", owner_name(file)),
+    };
+    Some(format!("without --dry-run this would be refused now: {why}"))
+}
+
+/// Lists processes: `process 7 (shop-worker)`.
+pub(crate) fn list(processes: &[Holder]) -> String {
+    let word = if processes.len() == 1 { "process" } else { "processes" };
+    let names: Vec<String> = processes.iter().map(Holder::to_string).collect();
+    format!("{word} {}", names.join(", "))
+}
+
+/// Returns the processes that hold a file whose owner has ended. Returns none for other files.
+pub(crate) fn orphans(file: &FileInfo) -> Vec<Holder> {
+    match file.state {
+        FileState::Owned { has_ended: true, .. } => holders(&file.path),
+        _ => Vec::new(),
+    }
+}
+
+/// Says that forks hold a file whose owner has ended.
+pub(crate) fn held(owner: u32, orphans: &[Holder]) -> String {
+    if orphans.is_empty() {
+        return format!("held by a fork of process {owner}, which has ended");
+    }
+    format!("held by {}, forked by process {owner}, which has ended", list(orphans))
+}

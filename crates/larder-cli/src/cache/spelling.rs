@@ -1,0 +1,364 @@
+//! Which key a text means, and how a key is shown.
+//!
+//! A schema may have its own spelling of keys, as the shop's does: `product_MTNVTU` is the key `MTNVTU` of
+//! keyspace `product`. A spelling applies only to a keyspace for which the file records that schema. A name
+//! and a shape are no proof: any application may have a keyspace `product` with string keys.
+//!
+//! | | text | means |
+//! |---|---|---|
+//! | `--keyspace NAME` | any | the key itself |
+//! | without | in quotes, or `0x…` | the key itself, if there is one keyspace; else it is refused |
+//! | without | a schema's spelling, and there is a keyspace of that schema | the key that is spelled |
+//! | without | any other | the key itself, if there is one keyspace; else it is refused |
+//!
+//! The invariant, for every set of keyspaces and every key of them: given the same `--keyspace`, [`choose`]
+//! reads the text that [`Speller`] shows as that key. Or it refuses the text because `--keyspace` is missing,
+//! and reads it as that key with the name that is shown beside it. It never reads another key.
+
+use std::path::Path;
+
+use larder::inspect::{KeyShape, KeySpelling, KeyValue, KeyspaceInfo, escape_control, spell_hex};
+use larder_product::ProductKeySpelling;
+
+use crate::term::exit::{Exit, Failure};
+use crate::term::shell::shell_word;
+
+/// The schemas whose spelling this command knows.
+static SPELLINGS: [&(dyn KeySpelling + Sync); 1] = [&ProductKeySpelling];
+
+/// What is needed of a keyspace to read and show its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeySyntax<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) shape: &'a str,
+    pub(crate) schema: Option<&'a str>,
+}
+
+impl<'a> KeySyntax<'a> {
+    pub(crate) fn of(facts: &'a KeyspaceInfo) -> Self {
+        Self { name: &facts.name, shape: &facts.key_shape, schema: facts.schema.as_deref() }
+    }
+
+    pub(crate) fn shape(self) -> Option<KeyShape> {
+        self.shape.parse().ok()
+    }
+
+    /// Reads the bytes of a key from its literal form.
+    pub(crate) fn read(self, text: &str) -> Result<Vec<u8>, Failure> {
+        let usage = |why: String| Failure::new(Exit::Usage, why);
+        let Some(shape) = self.shape() else {
+            // Hexadecimal digits are read alike with any shape.
+            let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_key(text).ok() } else { None };
+            return bytes.ok_or_else(|| self.needs_hex("the key"));
+        };
+        let advise = |error| usage(with_advice(&error, AlternativeReading::of_key(self, text)));
+        shape.parse_key(text).map_err(advise)
+    }
+
+    /// Reads the bytes of a prefix from its literal form.
+    pub(crate) fn read_prefix(self, text: &str) -> Result<Vec<u8>, Failure> {
+        let Some(shape) = self.shape() else {
+            // With the shape `()` only hexadecimal digits are a prefix.
+            let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_prefix(text).ok() } else { None };
+            return bytes.ok_or_else(|| self.needs_hex("the prefix"));
+        };
+        let advise =
+            |error| Failure::new(Exit::Usage, with_advice(&error, AlternativeReading::of_prefix(self, text)));
+        shape.parse_prefix(text).map_err(advise)
+    }
+
+    /// The failure to read a key of unknown shape.
+    fn needs_hex(self, what: &str) -> Failure {
+        let why = match self.shape {
+            "" => format!(
+                "the process has not opened keyspace {:?}, and its file is not visible from here",
+                self.name
+            ),
+            shape => format!("keyspace {:?} has keys of the application's own shape {shape:?}", self.name),
+        };
+        let text = format!("{why}; give {what} as 0x and the hexadecimal digits of its bytes");
+        Failure::new(Exit::Usage, text)
+    }
+
+    /// Says why bytes are no key of this keyspace, if its shape is known. A damaged record may still have
+    /// them.
+    pub(crate) fn no_key(self, key: &[u8]) -> Option<String> {
+        self.shape()?.decode(key).is_err().then(|| {
+            format!(
+                "{} are not the bytes of a key of shape {}; give the key itself, or its `key_bytes` of `larder keys --json`",
+                spell_hex(key),
+                self.shape
+            )
+        })
+    }
+
+    /// Returns the literal form of a key.
+    pub(crate) fn show(self, key: &[u8]) -> String {
+        self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
+    }
+}
+
+fn with_advice(error: &larder::KeyError, other: Option<AlternativeReading<'_>>) -> String {
+    other.map_or_else(|| error.to_string(), |other| format!("{error}; {}", other.advice()))
+}
+
+/// Returns whether a text can only be a literal key.
+fn is_literal(text: &str) -> bool {
+    text.starts_with('"') || text.starts_with("0x")
+}
+
+/// Returns the keys that a text spells, in keyspaces of the spelling's schema. There are several only if two
+/// schemas spell two keys alike.
+fn spelled<'a>(keyspaces: &[KeySyntax<'a>], text: &str) -> Vec<(KeySyntax<'a>, Vec<u8>)> {
+    if is_literal(text) {
+        return Vec::new();
+    }
+    let read = SPELLINGS.iter().filter_map(|spelling| {
+        let (name, key) = spelling.read(text)?;
+        let is_meant = |of: &&KeySyntax<'a>| of.name == name && of.schema == Some(spelling.schema());
+        let keyspace = keyspaces.iter().find(is_meant)?;
+        Some((*keyspace, keyspace.shape()?.encode(&key).ok()?))
+    });
+    read.collect()
+}
+
+/// Decides which key of which keyspace a text means.
+pub(crate) fn choose<'a>(
+    keyspaces: &[KeySyntax<'a>],
+    name: Option<&str>,
+    text: &str,
+) -> Result<(KeySyntax<'a>, Vec<u8>), Failure> {
+    if let Some(name) = name {
+        let keyspace = pick(keyspaces, name)?;
+        return Ok((keyspace, keyspace.read(text)?));
+    }
+    let shown = escape_control(text);
+    match (&mut spelled(keyspaces, text)[..], keyspaces) {
+        ([(keyspace, key)], _) => Ok((*keyspace, std::mem::take(key))),
+        ([], [only]) => Ok((*only, only.read(text)?)),
+        ([], []) => Err(Failure::new(Exit::No, format!("no key {shown}: the file has no keyspace"))),
+        ([], keyspaces) => {
+            let which = names_of(keyspaces);
+            let other = keyspaces.iter().find_map(|keyspace| AlternativeReading::of_key(*keyspace, text));
+            let advice = other.map_or_else(String::new, |other| format!("; {}", other.advice()));
+            let text = format!("which keyspace is {shown} of? Give --keyspace; {which}{advice}");
+            Err(Failure::new(Exit::Usage, text))
+        }
+        (several, _) => {
+            let ways: Vec<String> = several.iter().map(|(of, key)| literally(*of, &of.show(key))).collect();
+            let text = format!("{shown} is the spelling of several keys; give {}", ways.join(" or "));
+            Err(Failure::new(Exit::Usage, text))
+        }
+    }
+}
+
+/// Returns the keyspace of a name. The failure lists the names that there are.
+pub(crate) fn pick<'a>(keyspaces: &[KeySyntax<'a>], name: &str) -> Result<KeySyntax<'a>, Failure> {
+    let found = keyspaces.iter().copied().find(|keyspace| keyspace.name == name);
+    found.ok_or_else(|| no_such_keyspace(keyspaces, name))
+}
+
+/// The failure of a `--keyspace` that the cache does not have.
+pub(crate) fn no_such_keyspace(keyspaces: &[KeySyntax<'_>], name: &str) -> Failure {
+    Failure::new(Exit::No, format!("there is no keyspace {name:?}; {}", names_of(keyspaces)))
+}
+
+/// Lists the keyspaces that a cache has.
+fn names_of(keyspaces: &[KeySyntax<'_>]) -> String {
+    let names: Vec<_> = keyspaces.iter().map(|keyspace| escape_control(keyspace.name)).collect();
+    if names.is_empty() {
+        "the file has none".to_owned()
+    } else {
+        format!("the file has {}", names.join(", "))
+    }
+}
+
+/// Returns the options that name exactly this key.
+pub(crate) fn literally(keyspace: KeySyntax<'_>, key: &str) -> String {
+    format!("--keyspace {} {}", shell_word(keyspace.name), shell_word(key))
+}
+
+/// How the keys of one answer are shown.
+#[derive(Debug)]
+pub(crate) enum Speller<'a> {
+    /// With `--keyspace`: keys in their literal form.
+    Literal,
+    /// Without: keys of a schema's keyspace as the schema spells them, other keys in their literal form. The
+    /// literal form is quoted if it would otherwise be read as the spelling of another key in these
+    /// keyspaces.
+    Spelled(Vec<KeySyntax<'a>>),
+}
+
+impl<'a> Speller<'a> {
+    /// Makes one for a command with this `--keyspace`, and for these keyspaces.
+    pub(crate) fn new(name: Option<&str>, keyspaces: impl Iterator<Item = KeySyntax<'a>>) -> Self {
+        if name.is_some() { Self::Literal } else { Self::Spelled(keyspaces.collect()) }
+    }
+
+    /// Makes one for a command with this `--keyspace` on a file.
+    pub(crate) fn of(name: Option<&str>, facts: &'a [KeyspaceInfo]) -> Self {
+        Self::new(name, facts.iter().map(KeySyntax::of))
+    }
+
+    /// Returns a key as it is shown.
+    pub(crate) fn spell(&self, keyspace: KeySyntax<'_>, key: &[u8]) -> String {
+        let literal = || keyspace.show(key);
+        let Self::Spelled(keyspaces) = self else { return literal() };
+        let value = keyspace.shape().and_then(|shape| shape.decode(key).ok());
+        let by_schema = |value: &KeyValue| {
+            let spelling = SPELLINGS.iter().find(|of| keyspace.schema == Some(of.schema()))?;
+            spelling.spell(keyspace.name, value)
+        };
+        if let Some(spelled) = value.as_ref().and_then(by_schema) {
+            return spelled;
+        }
+        let literal = literal();
+        match value {
+            _ if spelled(keyspaces, &literal).is_empty() => literal,
+            Some(text @ KeyValue::Text(_)) => text.to_string(),
+            _ => spell_hex(key),
+        }
+    }
+}
+
+/// The other meaning of a text that was read as a literal key or prefix: a schema spells another key so.
+///
+/// If the literal key has no entry, the command says what else the text may have been meant for.
+#[derive(Debug)]
+pub(crate) struct AlternativeReading<'a> {
+    keyspace: KeySyntax<'a>,
+    schema: &'static str,
+    what: &'static str,
+    /// The text.
+    given: String,
+    /// The literal form of the key or prefix that the schema spells so.
+    instead: String,
+    /// The bytes of that key or prefix.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl<'a> AlternativeReading<'a> {
+    /// Returns what a schema spells with the text of a literal key.
+    pub(crate) fn of_key(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
+        Self::find(keyspace, text, |spelling| {
+            let (_, key) = spelling.read(text).filter(|(name, _)| *name == keyspace.name)?;
+            let bytes = keyspace.shape()?.encode(&key).ok()?;
+            Some(("key", keyspace.show(&bytes), bytes))
+        })
+    }
+
+    /// Returns what a schema spells with the text of a literal prefix.
+    pub(crate) fn of_prefix(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
+        Self::find(keyspace, text, |spelling| {
+            let (_, prefix) = spelling.read_prefix(text).filter(|(name, _)| *name == keyspace.name)?;
+            let shape = keyspace.shape()?;
+            let bytes = shape.encode_prefix(&prefix).ok()?;
+            // The encoding of a text ends with a terminator, which a prefix lacks.
+            let instead = match (&prefix, shape.encode(&prefix)) {
+                (KeyValue::Text(_), Ok(whole)) => keyspace.show(&whole),
+                _ => prefix.to_string(),
+            };
+            Some(("prefix", instead, bytes))
+        })
+    }
+
+    fn find(
+        keyspace: KeySyntax<'a>,
+        text: &str,
+        read: impl Fn(&'static (dyn KeySpelling + Sync)) -> Option<(&'static str, String, Vec<u8>)>,
+    ) -> Option<Self> {
+        if is_literal(text) {
+            return None;
+        }
+        SPELLINGS.iter().find_map(|spelling| {
+            let (what, instead, bytes) = read(*spelling)?;
+            let (schema, given) = (spelling.schema(), escape_control(text).into_owned());
+            Some(Self { keyspace, schema, what, given, instead, bytes })
+        })
+    }
+
+    /// The failure of `larder keys` with a prefix that no key has.
+    pub(crate) fn refusal(&self, cache: &Path) -> Failure {
+        let command = PrefixCommand::Keys(cache);
+        self.refused(command, &format!("no key begins with {}", self.given))
+    }
+
+    /// The failure of a command with a prefix. It begins with a command line that can be copied.
+    pub(crate) fn refused(&self, command: PrefixCommand<'_>, why: &str) -> Failure {
+        let instead = command.line(self).map_or_else(String::new, |line| format!("try: {line}\n"));
+        Failure::new(Exit::Usage, format!("{instead}{why}; {}", self.advice()))
+    }
+
+    /// Returns whether the keyspace has the schema of this spelling.
+    pub(crate) fn is_of_schema(&self) -> bool {
+        self.keyspace.schema == Some(self.schema)
+    }
+
+    /// Says how the text was read, and what to give if the other meaning was intended.
+    pub(crate) fn advice(&self) -> String {
+        let Self { schema, what, given, .. } = self;
+        let instead = if self.bytes.is_empty() {
+            format!("all keys of keyspace {}", escape_control(self.keyspace.name))
+        } else {
+            literally(self.keyspace, &self.instead)
+        };
+        if self.is_of_schema() {
+            return format!(
+                "{given} is how {schema} spells a {what}, and with --keyspace it is taken as it stands; what it spells is {instead}"
+            );
+        }
+        let name = escape_control(self.keyspace.name);
+        let recorded = match self.keyspace.schema {
+            None => format!("the file records no schema for keyspace {name}"),
+            Some(other) => format!("keyspace {name} is of the schema {}", escape_control(other)),
+        };
+        format!(
+            "{recorded}, so {given} is taken as it stands; if it was meant as {schema} spells a {what}, give {instead}"
+        )
+    }
+}
+
+/// A command that takes a prefix, with the cache that it was given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PrefixCommand<'a> {
+    Keys(&'a Path),
+    /// With the option `--socket`.
+    Remove(&'a Path, Option<&'a Path>),
+}
+
+impl PrefixCommand<'_> {
+    /// Returns the command line for the other meaning. Returns none if that would remove a whole keyspace.
+    fn line(self, other: &AlternativeReading<'_>) -> Option<String> {
+        let word = |path: &Path| shell_word(&path.to_string_lossy());
+        let (keyspace, prefix) = (shell_word(other.keyspace.name), shell_word(&other.instead));
+        match self {
+            Self::Keys(cache) if other.bytes.is_empty() => {
+                Some(format!("larder keys {} --keyspace {keyspace}", word(cache)))
+            }
+            Self::Keys(cache) => {
+                Some(format!("larder keys {} --keyspace {keyspace} --prefix {prefix}", word(cache)))
+            }
+            Self::Remove(..) if other.bytes.is_empty() => None,
+            Self::Remove(cache, socket) => {
+                let socket = socket.map_or_else(String::new, |socket| format!(" --socket {}", word(socket)));
+                Some(format!("larder remove-prefix {}{socket} --keyspace {keyspace} {prefix}", word(cache)))
+            }
+        }
+    }
+
+    /// The failure of a prefix without `--keyspace`, in a cache that has several keyspaces.
+    pub(crate) fn needs_keyspace(self, keyspaces: &[KeySyntax<'_>], text: &str) -> Failure {
+        let why = "a prefix is of the keys of one keyspace: give --keyspace";
+        let mut others: Vec<_> =
+            keyspaces.iter().filter_map(|keys| AlternativeReading::of_prefix(*keys, text)).collect();
+        others.sort_by_key(|other| !other.is_of_schema());
+        match others.first() {
+            Some(other) if other.is_of_schema() => other.refused(self, why),
+            Some(other) => Failure::new(Exit::Usage, format!("{why}; {}", other.advice())),
+            None => Failure::new(Exit::Usage, format!("{why}; {}", names_of(keyspaces))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! Two statistics of one process compared: its totals since it started become those of an interval.
+
+use larder::{KeyspaceStats, Latencies, Stats};
+
+/// Returns the statistics of a keyspace by its name.
+pub(crate) fn keyspace<'a>(stats: &'a Stats, name: &str) -> Option<&'a KeyspaceStats> {
+    // They are sorted by name, and there may be thousands.
+    let at = stats.keyspaces.binary_search_by(|other| (*other.name).cmp(name)).ok()?;
+    stats.keyspaces.get(at)
+}
+
+/// Returns the latencies that were added between two histograms of the same process.
+pub(crate) fn latencies_between(before: &Latencies, now: &Latencies) -> Latencies {
+    let mut added = now.clone();
+    for bucket in &mut added.buckets {
+        let old = before.buckets.iter().find(|old| old.up_to == bucket.up_to).map_or(0, |old| old.count);
+        bucket.count = bucket.count.saturating_sub(old);
+    }
+    added
+}

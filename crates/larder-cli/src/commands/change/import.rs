@@ -1,0 +1,253 @@
+//! `larder import`: writes the entries of an export to a file that no process owns.
+//!
+//! 1. The checksum of an export is at its end. So the export is first read to its end, and every key and
+//!    lifetime is checked, before anything is written.
+//! 2. It is read again, and written in batches of a bounded size. Each batch is a commit.
+//! 3. Ctrl-C is checked between batches. Committed batches stay. Another run completes the import: it writes
+//!    the same entries again, and keeps entries that were written later.
+
+mod index;
+
+use std::io::{BufReader, Write};
+use std::path::Path;
+
+use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
+use larder::inspect::{KeyspaceInfo, escape_control, format_name};
+use larder::{ByteSize, Timestamp};
+use larder_export::{Item, Keyspace, Reader};
+use serde::Serialize;
+
+use self::index::{ExportIndex, read_failure};
+use super::{entries, own};
+use crate::args::ImportOptions;
+use crate::cache::errors::WHERE;
+use crate::cache::{owner, snapshot};
+use crate::term::clock;
+use crate::term::exit::{Exit, Failure};
+use crate::term::interrupt::Interrupt;
+use crate::term::out::{self, note, progress};
+
+const BATCH_ENTRIES: usize = 1000;
+const BATCH_BYTES: ByteSize = ByteSize::mib(4);
+
+#[derive(Serialize)]
+struct ImportJson {
+    file: String,
+    export: String,
+    written: u64,
+    skipped_expired: u64,
+    kept_newer: u64,
+    replaced: Vec<String>,
+    dry_run: bool,
+}
+
+pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
+    let file = &options.cache.file;
+    let interrupt = Interrupt::listen()?;
+    let index = ExportIndex::of(&options.export, options.keyspace.as_deref(), &interrupt)?;
+    if options.dry_run {
+        let (written, replaced) = dry_run(options, &index)?;
+        return report(options, written, replaced);
+    }
+    let is_there = file.symlink_metadata().is_ok();
+    if !is_there && !options.create {
+        let text = format!("there is no file {}; {WHERE}, and --create makes one", file.display());
+        return Err(Failure::new(Exit::Missing, text));
+    }
+    let instead = format!(
+        "stop it, and repeat this command before it is started again: larder import {} {}",
+        file.display(),
+        options.export.display()
+    );
+    let mut admin =
+        own(if options.create { Admin::create(file) } else { Admin::open(file) }, Some(&instead))?;
+    let replaced = conflicts(&admin.keyspaces(), &index, options.replace)?;
+    let done = write(&mut admin, options, &index, &interrupt);
+    // Closed also after a failure: committed batches stay.
+    let closed = admin.close();
+    let written = done?;
+    closed?;
+    report(options, written, replaced)
+}
+
+/// Returns the keyspaces whose definition in the file differs from the export's. Refuses them without
+/// `--replace`.
+fn conflicts(there: &[KeyspaceInfo], index: &ExportIndex, replace: bool) -> Result<Vec<String>, Failure> {
+    let differs = |new: &&Keyspace| {
+        there.iter().any(|old| {
+            let is_other_type =
+                old.fingerprint != new.fingerprint && old.fingerprint != 0 && new.fingerprint != 0;
+            old.name == new.name
+                && (old.version != new.version
+                    || old.key_shape != new.key_shape
+                    || old.value_format != new.value_format
+                    || is_other_type)
+        })
+    };
+    let differing: Vec<&Keyspace> = index.chosen().filter(differs).collect();
+    if let Some(new) = differing.first().filter(|_| !replace) {
+        let old = there.iter().find(|old| old.name == new.name);
+        let text = format!(
+            "the export has keyspace {:?} with {}, and the file has it with {}; --replace retires the keyspace of the file",
+            new.name,
+            definition(new.version, &new.key_shape, new.value_format, new.fingerprint),
+            old.map_or_else(String::new, |old| {
+                definition(old.version, &old.key_shape, old.value_format, old.fingerprint)
+            }),
+        );
+        return Err(Failure::new(Exit::No, text));
+    }
+    Ok(differing.into_iter().map(|keyspace| keyspace.name.clone()).collect())
+}
+
+/// Describes the definition of a keyspace.
+fn definition(version: u32, keys: &str, format: u8, fingerprint: u64) -> String {
+    let values = format_name(format);
+    let of_type = if fingerprint == 0 { String::new() } else { format!(" of type 0x{fingerprint:016X}") };
+    let keys = escape_control(keys);
+    format!("version {version}, keys {keys} and values in {values}{of_type}")
+}
+
+fn write(
+    admin: &mut Admin,
+    options: &ImportOptions,
+    index: &ExportIndex,
+    interrupt: &Interrupt,
+) -> Result<Written, Failure> {
+    let bar = progress("importing", index.entries);
+    for keyspace in index.chosen() {
+        admin.keyspace(NewKeyspace {
+            name: keyspace.name.clone(),
+            version: keyspace.version,
+            key_shape: keyspace.key_shape.clone(),
+            value_format: keyspace.value_format,
+            schema: keyspace.schema.clone(),
+            fingerprint: keyspace.fingerprint,
+        })?;
+    }
+    let mut total = Written::default();
+    each_batch(&options.export, index, &mut |keyspace, batch| {
+        let read = batch.len() as u64;
+        add(&mut total, admin.write(keyspace, batch)?);
+        bar.inc(read);
+        let done = entries(total.written);
+        interrupt.check(&format!("{done} of {} written, and kept; run it again for the rest", index.entries))
+    })?;
+    bar.finish_and_clear();
+    Ok(total)
+}
+
+/// Returns what an import would do to the file in its present state.
+fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec<String>), Failure> {
+    let snapshot = match snapshot::open(&options.cache.file) {
+        Ok(snapshot) => Some(snapshot),
+        Err(failure) if options.create && failure.is(Exit::Missing) => None,
+        Err(failure) => return Err(failure),
+    };
+    let refusal = snapshot.as_ref().and_then(|snapshot| owner::refusal(&snapshot.file()));
+    if let Some(refusal) = refusal {
+        note(options.cache.json, &refusal);
+    }
+    let there = snapshot.as_ref().map_or(&[][..], |snapshot| snapshot.keyspaces());
+    let replaced = conflicts(there, index, options.replace)?;
+    let now = snapshot.as_ref().map_or_else(
+        || Timestamp::from_millis(u64::try_from(clock::since_epoch().as_millis()).unwrap_or(u64::MAX)),
+        larder::inspect::Snapshot::now,
+    );
+    let mut total = Written::default();
+    each_batch(&options.export, index, &mut |keyspace, batch| {
+        let snapshot = snapshot.as_ref().filter(|_| !replaced.iter().any(|name| name == keyspace));
+        for entry in batch {
+            let facts = snapshot.and_then(|snapshot| Some((snapshot, snapshot.keyspace(keyspace)?)));
+            let there = facts.map(|(snapshot, facts)| snapshot.find(facts, &entry.key)).transpose()?;
+            let is_newer = there.as_ref().and_then(|there| there.live());
+            if entry.expires_at <= now {
+                total.expired += 1;
+            } else if is_newer.is_some_and(|there| there.written_at > entry.written_at) {
+                total.kept_newer += 1;
+            } else {
+                total.written += 1;
+            }
+        }
+        Ok(())
+    })?;
+    Ok((total, replaced))
+}
+
+fn add(total: &mut Written, more: Written) {
+    total.written += more.written;
+    total.expired += more.expired;
+    total.kept_newer += more.kept_newer;
+}
+
+/// What to do with a batch of a keyspace.
+type OnBatch<'a> = dyn FnMut(&str, Vec<NewEntry>) -> Result<(), Failure> + 'a;
+
+/// Reads the chosen entries. Each batch has entries of one keyspace.
+fn each_batch(path: &Path, index: &ExportIndex, on_batch: &mut OnBatch<'_>) -> Result<(), Failure> {
+    let failed = |error: larder_export::Error| read_failure(path, &error);
+    let reader = Reader::new(BufReader::new(index::open(path)?)).map_err(failed)?;
+    let (mut batch, mut bytes, mut of) = (Vec::new(), 0, 0);
+    let mut commit = |of: u32, batch: &mut Vec<NewEntry>| match index.name(of) {
+        Some(name) if !batch.is_empty() => on_batch(name, std::mem::take(batch)),
+        _ => {
+            batch.clear();
+            Ok(())
+        }
+    };
+    for item in reader {
+        let Item::Entry(entry) = item.map_err(failed)? else { continue };
+        if entry.keyspace != of || batch.len() == BATCH_ENTRIES || bytes >= BATCH_BYTES.as_u64() {
+            commit(of, &mut batch)?;
+            (bytes, of) = (0, entry.keyspace);
+        }
+        bytes += entry.value.len() as u64;
+        batch.push(NewEntry {
+            key: entry.key,
+            written_at: Timestamp::from_millis(entry.written_at_ms),
+            expires_at: Timestamp::from_millis(entry.expires_at_ms),
+            fingerprint: entry.fingerprint,
+            compression: entry.compression,
+            value: entry.value,
+        });
+    }
+    commit(of, &mut batch)
+}
+
+fn report(options: &ImportOptions, written: Written, replaced: Vec<String>) -> Result<Exit, Failure> {
+    let (file, export) = (options.cache.file.display().to_string(), options.export.display().to_string());
+    if options.cache.json {
+        out::json(&ImportJson {
+            file,
+            export,
+            written: written.written,
+            skipped_expired: written.expired,
+            kept_newer: written.kept_newer,
+            replaced,
+            dry_run: options.dry_run,
+        })?;
+        return Ok(Exit::Ok);
+    }
+    let mut out = out::stdout();
+    let verb = if options.dry_run { "would import" } else { "imported" };
+    writeln!(out, "{verb} {} into {file}", entries(written.written))?;
+    for name in replaced {
+        let name = escape_control(&name);
+        writeln!(
+            out,
+            "{} keyspace {name} of {file}",
+            if options.dry_run { "would retire" } else { "retired" }
+        )?;
+    }
+    let have = if written.expired == 1 { "has" } else { "have" };
+    for (count, why) in [
+        (written.expired, format!("that {have} expired since the export")),
+        (written.kept_newer, "of which the file has a later version".to_owned()),
+    ] {
+        if count > 0 {
+            writeln!(out, "skipped {} {why}", entries(count))?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Ok)
+}

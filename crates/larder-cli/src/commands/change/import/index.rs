@@ -1,0 +1,106 @@
+//! An export, read and checked to its end before anything is written.
+
+use std::fs::File;
+use std::io::{BufReader, ErrorKind};
+use std::path::Path;
+
+use larder::MAX_TTL;
+use larder::inspect::KeyShape;
+use larder_export::{Error, Item, Keyspace, Reader};
+
+use crate::cache::path::is_socket;
+use crate::term::exit::{Exit, Failure};
+use crate::term::interrupt::Interrupt;
+use crate::term::out::progress;
+
+/// The contents of a whole export.
+#[derive(Debug)]
+pub(super) struct ExportIndex {
+    /// Its keyspaces in the order of their numbers, and whether each is to be imported.
+    keyspaces: Vec<(Keyspace, bool)>,
+    /// Number of entries to be imported.
+    pub(super) entries: u64,
+}
+
+impl ExportIndex {
+    pub(super) fn of(path: &Path, only: Option<&str>, interrupt: &Interrupt) -> Result<Self, Failure> {
+        let failed = |error: Error| read_failure(path, &error);
+        let reader = Reader::new(BufReader::new(open(path)?)).map_err(failed)?;
+        let bar = progress("checking the export", 0);
+        let mut index = Self { keyspaces: Vec::new(), entries: 0 };
+        let mut shapes: Vec<Option<KeyShape>> = Vec::new();
+        for item in reader {
+            match item.map_err(failed)? {
+                Item::Keyspace(keyspace) => {
+                    shapes.push(keyspace.key_shape.parse().ok());
+                    let is_chosen = only.is_none_or(|only| only == keyspace.name);
+                    index.keyspaces.push((keyspace, is_chosen));
+                }
+                Item::Entry(entry) => {
+                    let number = usize::try_from(entry.keyspace).unwrap_or(usize::MAX);
+                    let shape = shapes.get(number).and_then(Option::as_ref);
+                    let damaged = |why: &str| {
+                        failed(Error::Damaged { place: "in an entry".to_owned(), why: why.to_owned() })
+                    };
+                    if shape.is_some_and(|shape| shape.decode(&entry.key).is_err()) {
+                        return Err(damaged("its key does not have the shape of its keyspace"));
+                    }
+                    let lifetime = u128::from(entry.expires_at_ms.saturating_sub(entry.written_at_ms));
+                    if lifetime > MAX_TTL.as_millis() {
+                        return Err(damaged("its TTL is longer than an entry may have"));
+                    }
+                    index.entries += u64::from(index.name(entry.keyspace).is_some());
+                    bar.inc(1);
+                    interrupt.check("nothing was written")?;
+                }
+                Item::End(_) => {}
+            }
+        }
+        bar.finish_and_clear();
+        if let Some(name) = only.filter(|_| index.chosen().next().is_none()) {
+            return Err(Failure::new(Exit::No, format!("the export has no keyspace {name:?}")));
+        }
+        Ok(index)
+    }
+
+    /// Returns the keyspaces to be imported.
+    pub(super) fn chosen(&self) -> impl Iterator<Item = &Keyspace> {
+        self.keyspaces.iter().filter(|(_, is_chosen)| *is_chosen).map(|(keyspace, _)| keyspace)
+    }
+
+    /// Returns the name of a keyspace by its number, if it is to be imported.
+    pub(super) fn name(&self, number: u32) -> Option<&str> {
+        let (keyspace, is_chosen) = self.keyspaces.get(usize::try_from(number).ok()?)?;
+        is_chosen.then_some(&*keyspace.name)
+    }
+}
+
+/// Opens an export. It must be a regular file, since it is read twice.
+pub(super) fn open(path: &Path) -> Result<File, Failure> {
+    if is_socket(path) {
+        let text = format!(
+            "cannot read {}: it is a socket, not an export; give the file that `larder export FILE --output EXPORT` wrote",
+            path.display()
+        );
+        return Err(Failure::new(Exit::NotLarder, text));
+    }
+    let file = File::open(path).map_err(|error| read_failure(path, &error.into()))?;
+    if file.metadata().is_ok_and(|found| found.is_file()) {
+        return Ok(file);
+    }
+    let text =
+        format!("cannot read {}: it is not a regular file, and an export is read twice", path.display());
+    Err(Failure::new(Exit::NotLarder, text))
+}
+
+/// The failure of reading an export.
+pub(super) fn read_failure(path: &Path, error: &Error) -> Failure {
+    let exit = match error {
+        Error::NotAnExport => Exit::NotLarder,
+        Error::NewerFormat { .. } => Exit::NewerFormat,
+        Error::CutOff { .. } | Error::Damaged { .. } => Exit::Damaged,
+        Error::Io(error) if error.kind() == ErrorKind::NotFound => Exit::Missing,
+        _ => Exit::System,
+    };
+    Failure::new(exit, format!("cannot read {}: {error}", path.display()))
+}

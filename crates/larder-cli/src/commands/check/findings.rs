@@ -1,0 +1,57 @@
+//! The findings of a check, printed one by one.
+
+use std::fmt;
+use std::io::{self, Write};
+
+/// The tier that a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tier {
+    Memory,
+    Disk,
+}
+
+/// Counts the failures among the findings.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) failures: u32,
+}
+
+impl Findings {
+    /// Prints a finding. `fault` says what is wrong, if anything is.
+    pub(super) fn add(&mut self, tier: Tier, what: &str, fault: Option<String>) {
+        let tier = if tier == Tier::Memory { "memory" } else { "disk" };
+        match fault {
+            None => print_line(format_args!("ok      {tier:<7} {what}")),
+            Some(fault) => {
+                self.failures += 1;
+                print_line(format_args!("FAILED  {tier:<7} {what}: {fault}"));
+            }
+        }
+    }
+
+    /// Prints whether a condition holds.
+    pub(super) fn expect(&mut self, tier: Tier, what: &str, is_right: bool, otherwise: &str) {
+        self.add(tier, what, (!is_right).then(|| otherwise.to_owned()));
+    }
+
+    /// Prints whether a call succeeded.
+    pub(super) fn call<T>(&mut self, tier: Tier, what: &str, outcome: Result<T, larder::Error>) -> Option<T> {
+        match outcome {
+            Ok(value) => {
+                self.add(tier, what, None);
+                Some(value)
+            }
+            Err(error) => {
+                self.add(tier, what, Some(error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// Prints a line.
+///
+/// Ignores a closed pipe (as after `head`): otherwise the check would end early and leave its files behind.
+pub(super) fn print_line(text: fmt::Arguments<'_>) {
+    drop(writeln!(io::stdout(), "{text}"));
+}

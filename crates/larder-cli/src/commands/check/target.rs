@@ -1,0 +1,61 @@
+//! The argument of a check: a URL, or a path that is turned into one.
+
+use std::path::Path;
+
+use larder::control::Client;
+use larder::inspect::escape_control;
+
+use crate::cache::located::is_url;
+use crate::cache::path::is_socket;
+use crate::term::exit::{Exit, Failure};
+
+/// Returns the URL of a given cache.
+pub(super) fn url_of(given: &str) -> Result<String, Failure> {
+    let path = Path::new(given);
+    if is_url(given.as_ref()) || has_scheme(given) {
+        return Ok(given.to_owned());
+    }
+    if is_socket(path) {
+        return Err(Failure::new(Exit::Usage, not_a_socket(path)));
+    }
+    if !path.exists() {
+        // The text may have options of a URL behind the path.
+        return Ok(format!("file:{given}"));
+    }
+    Ok(file_url(given))
+}
+
+/// Returns the URL of a path, with the characters escaped that have a meaning in a URL.
+fn file_url(path: &str) -> String {
+    format!("file:{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
+}
+
+/// Returns whether a text begins with a scheme, known or not.
+///
+/// Such a text must not be taken as a path: the error would print it, and it may hold a password.
+fn has_scheme(text: &str) -> bool {
+    let (scheme, _) = text.split_once(':').unwrap_or_default();
+    !scheme.is_empty()
+        && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+}
+
+/// Says what to give instead of a socket.
+fn not_a_socket(path: &Path) -> String {
+    let shown = path.display();
+    let client = Client::connect(path).ok();
+    let Some((pid, file)) =
+        client.and_then(|client| Some((client.server().pid, client.server().file.clone()?)))
+    else {
+        return format!(
+            "{shown} is a control socket, and a check opens a cache of its own: give the URL that the service is \
+             started with (its LARDER_URL)"
+        );
+    };
+    let file = file_url(&file);
+    let file = escape_control(&file);
+    format!(
+        "{shown} is the control socket of process {pid}, and a check opens a cache of its own: give the URL that \
+         this process is started with (its LARDER_URL), once it is stopped, or its file alone: larder check \
+         '{file}'; `larder doctor {shown}` looks at it while it runs"
+    )
+}

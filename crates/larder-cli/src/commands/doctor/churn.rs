@@ -1,0 +1,194 @@
+//! Whether a tier evicts entries that are asked for again.
+//!
+//! A full cache evicts to stay within its capacity, and that is no fault. It is a fault if evicted entries
+//! are asked for again: then lookups that memory should answer read the disk, and lookups that the disk
+//! should answer load.
+
+use std::time::Duration;
+
+use larder::{ByteSize, DiskStats, KeyspaceStats};
+
+use super::loads::{most_first, named};
+use super::report::CheckResult;
+use super::series::{StatsSeries, Window, rate, share};
+use crate::term::time::span;
+
+/// Minimum evictions per second. Below, it does not matter whether the entries are asked for again.
+const MIN_EVICTIONS: f64 = 10.0;
+/// Minimum number of lookups. With 200, a share is known to a few hundredths.
+const MIN_LOOKUPS: u64 = 200;
+/// Minimum share of lookups that reach the next tier. A tier that answers four of five is large enough.
+const MIN_RETURNED: f64 = 0.2;
+/// Minimum evictions for each lookup that reaches the next tier. With fewer, something else removes the
+/// entries: expiry, or invalidations.
+const MIN_EVICTIONS_PER_RETURNED: f64 = 0.5;
+/// An entry that leaves memory sooner does not serve a key that is asked for once a minute.
+const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
+/// An entry that leaves the disk sooner does not repay a load that takes seconds.
+const SHORT_ON_DISK: Duration = Duration::from_hours(1);
+
+/// The evictions of a tier, and the lookups that reach the next tier.
+struct Churn {
+    evictions: u64,
+    entries: u64,
+    returned: u64,
+    lookups: u64,
+}
+
+impl Churn {
+    fn per_second(&self, window: &Window) -> f64 {
+        window.per_second(self.evictions)
+    }
+
+    /// Returns how long an entry stays at this rate of evictions.
+    fn stay(&self, window: &Window) -> Option<Duration> {
+        #[expect(clippy::cast_precision_loss, reason = "a time to show")]
+        let entries = self.entries as f64;
+        let per_second = self.per_second(window);
+        (per_second > 0.0).then(|| Duration::try_from_secs_f64(entries / per_second).ok()).flatten()
+    }
+
+    fn is_too_small(&self, window: &Window, short: Duration) -> bool {
+        self.per_second(window) >= MIN_EVICTIONS
+            && self.lookups >= MIN_LOOKUPS
+            && share(self.returned, self.lookups) >= MIN_RETURNED
+            && share(self.evictions, self.returned) >= MIN_EVICTIONS_PER_RETURNED
+            && self.stay(window).is_some_and(|stay| stay < short)
+    }
+
+    fn check(
+        &self,
+        name: &'static str,
+        window: &Window,
+        back: &str,
+        short: Duration,
+        remedy: impl FnOnce() -> String,
+    ) -> CheckResult {
+        let (per_second, stay) = (rate(self.per_second(window)), self.stay(window));
+        let stays = stay.map(|stay| format!(": each stays for about {}", span(stay))).unwrap_or_default();
+        let found = if self.evictions == 0 {
+            format!("nothing was evicted in {}", window.describe())
+        } else {
+            format!(
+                "{per_second} evicted of {} held{stays}; {:.0} % of {} lookups {back}, in {}",
+                self.entries,
+                100.0 * share(self.returned, self.lookups),
+                self.lookups,
+                window.describe()
+            )
+        };
+        let remedy = self.is_too_small(window, short).then(remedy);
+        let line = CheckResult::warn_if(name, found, remedy)
+            .with("seconds", window.duration.as_secs_f64())
+            .with("evictions_per_second", self.per_second(window))
+            .with("entries", self.entries)
+            .with("lookups", self.lookups)
+            .with("came_back", self.returned);
+        match stay {
+            Some(stay) => line.with("stay_seconds", stay.as_secs_f64()),
+            None => line,
+        }
+    }
+}
+
+/// Returns the shortest interval with enough lookups, or else the shortest one.
+fn window(series: &StatsSeries) -> Option<Window> {
+    series.shortest(|counts| counts.requests() >= MIN_LOOKUPS).or_else(|| series.shortest(|_| true))
+}
+
+/// Checks whether memory is too small.
+pub(super) fn memory(series: &StatsSeries) -> Option<CheckResult> {
+    let window = window(series)?;
+    let (stats, counts) = (series.latest(), &window.counts);
+    // Misses of both tiers count as the churn of the disk: a larger memory would not prevent them.
+    let misses = if stats.disk.is_none() { counts.misses } else { 0 };
+    let churn = Churn {
+        evictions: counts.memory_evictions,
+        entries: stats.memory.entries,
+        returned: counts.disk_hits + misses,
+        lookups: counts.requests(),
+    };
+    let back = if stats.disk.is_none() { "are misses" } else { "are read from disk" };
+    Some(churn.check("memory churn", &window, back, SHORT_IN_MEMORY, || memory_remedy(series)))
+}
+
+/// Names the keyspaces that evicted most while the cache was watched.
+fn evicted_most(series: &StatsSeries, count: impl Fn(&KeyspaceStats) -> u64) -> String {
+    let most = most_first(series.latest(), |space| series.growth_in(space, &count));
+    if most.is_empty() { String::new() } else { format!(" (evicted just now: {})", named(&most)) }
+}
+
+fn memory_remedy(series: &StatsSeries) -> String {
+    let (stats, most) = (series.latest(), evicted_most(series, |space| space.memory_evictions));
+    let capacity = ByteSize::bytes(stats.memory.capacity);
+    let on_disk = stats.disk.as_ref().filter(|disk| disk.bytes > stats.memory.capacity);
+    let enough = on_disk.map_or_else(
+        || "until the evictions end, or fewer lookups are misses".to_owned(),
+        |disk| {
+            format!(
+                "toward the {} of the entries on disk, until fewer lookups read the disk",
+                ByteSize::bytes(disk.bytes)
+            )
+        },
+    );
+    format!(
+        "raise `memory` in the service's URL ({capacity} now) {enough}{most}. One pass over many keys has \
+            the same effect, and ends by itself"
+    )
+}
+
+/// Checks whether the disk is too small.
+pub(super) fn disk(series: &StatsSeries) -> Option<CheckResult> {
+    let window = window(series)?;
+    let (disk, counts) = (series.latest().disk.as_ref()?, &window.counts);
+    let churn = Churn {
+        evictions: counts.disk_evictions,
+        entries: disk.entries,
+        returned: counts.misses,
+        lookups: counts.requests(),
+    };
+    Some(churn.check("disk churn", &window, "are misses", SHORT_ON_DISK, || {
+        let capacity = ByteSize::bytes(disk.capacity);
+        let most = evicted_most(series, |space| space.disk_evictions);
+        let enough = enough(disk.capacity, 1.0 - share(counts.misses, counts.requests()))
+            .map(|bytes| format!("; about {} if all keys are asked for alike", ByteSize::bytes(bytes)))
+            .unwrap_or_default();
+        format!("raise `disk` in the service's URL ({capacity} now{enough}), or store less{most}")
+    }))
+}
+
+/// Estimates the capacity that would hold every key, from the share of lookups that the present capacity
+/// answers.
+///
+/// Returns none if almost nothing is answered: then the number of keys cannot be estimated.
+fn enough(capacity: u64, answered: f64) -> Option<u64> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate to show, in whole MiB"
+    )]
+    let mebibytes = (capacity as f64 / answered / f64::from(1 << 20)).ceil() as u64;
+    (answered >= MIN_ANSWERED).then_some(mebibytes << 20)
+}
+
+/// Minimum share of answered lookups for an estimate of the number of keys.
+const MIN_ANSWERED: f64 = 0.01;
+
+/// Reports how full the disk is, and how much of its capacity entries may use.
+pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
+    let check = "capacity";
+    let [live, usable, capacity] = [disk.bytes, disk.usable_bytes, disk.capacity].map(ByteSize::bytes);
+    let filled = 100.0 * share(disk.bytes, disk.usable_bytes);
+    let full = if filled >= FULL { "full, so the least used entries are evicted: " } else { "" };
+    CheckResult::pass(
+        check,
+        format!("{full}live {live} of usable {usable} ({filled:.0} %), of {capacity} for the file"),
+    )
+    .with("live_bytes", disk.bytes)
+    .with("usable_bytes", disk.usable_bytes)
+    .with("capacity_bytes", disk.capacity)
+}
+
+/// The percentage at which a tier counts as full: it evicts to a little below its limit.
+const FULL: f64 = 97.0;

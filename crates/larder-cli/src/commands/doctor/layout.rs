@@ -1,0 +1,129 @@
+//! The layout of a result: one line for a program; in a terminal, words wrapped within a column.
+
+use larder::inspect::escape_control;
+
+use crate::term::out;
+
+/// The column at which a finding begins, behind the verdict and the name of the check.
+const FOUND_AT: usize = 20;
+/// The column at which a remedy begins, behind its arrow.
+const REMEDY_AT: usize = 22;
+/// In a terminal with fewer columns, the finding is on the lines below the name of the check.
+const NARROW: usize = 60;
+/// The column at which the finding then begins.
+const NARROW_AT: usize = 4;
+
+/// The number of columns. None for a program, which reads whole lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout(Option<usize>);
+
+impl Layout {
+    pub(super) fn of_stdout() -> Self {
+        Self(out::columns())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_a_program() -> Self {
+        Self(None)
+    }
+
+    fn is_narrow(self) -> bool {
+        self.0.is_some_and(|columns| columns < NARROW)
+    }
+
+    /// Returns the text behind the verdict: the name of the check and its finding.
+    pub(super) fn found(self, check: &str, found: &str) -> String {
+        if self.is_narrow() {
+            let below = self.paragraph(&" ".repeat(NARROW_AT), NARROW_AT, found);
+            return format!("  {check}\n{below}");
+        }
+        let start = format!("  {check:<13} ");
+        // The verdict has four columns.
+        self.paragraph_behind(4, &start, FOUND_AT, found)
+    }
+
+    pub(super) fn remedy(self, remedy: &str) -> String {
+        if self.is_narrow() {
+            return self.paragraph("    → ", NARROW_AT + 2, remedy);
+        }
+        self.paragraph(&format!("{:18}  → ", ""), REMEDY_AT, remedy)
+    }
+
+    /// Returns a text behind `start`, with an indent on its further lines. Control characters are escaped.
+    pub(super) fn paragraph(self, start: &str, indent: usize, text: &str) -> String {
+        self.paragraph_behind(0, start, indent, text)
+    }
+
+    fn paragraph_behind(self, used: usize, start: &str, indent: usize, text: &str) -> String {
+        let text = escape_control(text);
+        let Some(columns) = self.0 else { return format!("{start}{text}") };
+        let mut laid_out = start.to_owned();
+        let mut column = used + start.chars().count();
+        let mut is_first = true;
+        for word in text.split(' ') {
+            let len = word.chars().count();
+            // A long word, such as a path, is not broken: the user may copy it.
+            if !is_first && column + 1 + len > columns {
+                laid_out.push('\n');
+                laid_out.extend(std::iter::repeat_n(' ', indent));
+                column = indent;
+            } else if !is_first {
+                laid_out.push(' ');
+                column += 1;
+            }
+            laid_out.push_str(word);
+            column += len;
+            is_first = false;
+        }
+        laid_out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOUND: &str = "3886/s are evicted from memory, so an entry stays for 2 s, and 41 % of the lookups \
+        are answered from disk";
+    const REMEDY: &str = "raise `memory` in the service's URL: it is 4 MiB";
+
+    fn told(columns: Option<usize>) -> String {
+        let layout = Layout(columns);
+        format!("warn{}\n{}", layout.found("memory churn", FOUND), layout.remedy(REMEDY))
+    }
+
+    #[test]
+    fn a_program_reads_one_line_for_the_finding_and_one_for_the_remedy() {
+        assert_eq!(told(None), format!("warn  memory churn  {FOUND}\n{:18}  → {REMEDY}", ""));
+    }
+
+    #[test]
+    fn a_terminal_shows_both_within_its_columns() {
+        for columns in [24, 40, 59, 60, 80, 120, 200] {
+            let told = told(Some(columns));
+            assert!(told.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{told}");
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(words(&told), words(&format!("warn memory churn {FOUND} → {REMEDY}")), "{columns}");
+        }
+        let at_80 = "\
+warn  memory churn  3886/s are evicted from memory, so an entry stays for 2 s,
+                    and 41 % of the lookups are answered from disk
+                    → raise `memory` in the service's URL: it is 4 MiB";
+        assert_eq!(told(Some(80)), at_80);
+        let at_40 = "\
+warn  memory churn
+    3886/s are evicted from memory, so
+    an entry stays for 2 s, and 41 % of
+    the lookups are answered from disk
+    → raise `memory` in the service's
+      URL: it is 4 MiB";
+        assert_eq!(told(Some(40)), at_40);
+    }
+
+    #[test]
+    fn a_path_is_not_broken_and_no_text_moves_the_cursor() {
+        let path = "/var/lib/shop/a/rather/long/path/to/shop.larder";
+        assert!(Layout(Some(30)).remedy(&format!("chmod 600 {path}")).contains(path));
+        assert_eq!(Layout(None).found("values", "a\u{1B}[2Jb\nc"), "  values        a\\u{1B}[2Jb\\nc");
+    }
+}

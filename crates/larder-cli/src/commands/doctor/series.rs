@@ -1,0 +1,218 @@
+//! The statistics of a live cache, taken several times: totals become rates.
+//!
+//! The difference between the first statistics and the last is what happened while the cache was watched. If
+//! they were taken once, or too little happened in between, [`Stats::recent`] has the counts of the last
+//! minutes.
+
+use std::time::Duration;
+
+use larder::{CumulativeStats, KeyspaceStats, Latencies, Stats};
+
+use crate::cache::stats::{self, latencies_between};
+use crate::term::time::span;
+
+/// How many times statistics are taken after the first time. The flush lag rises and falls between two
+/// commits, and the check needs its minimum.
+pub(super) const SAMPLES: u32 = 8;
+/// A cache that was opened more recently is still filling. Its misses and rates are no evidence yet.
+pub(super) const WARM_UP: Duration = Duration::from_mins(10);
+/// Minimum number of lookups for a hit rate of the last minutes. A few hundred may come from one client that
+/// asks for missing keys.
+pub(super) const MIN_RECENT_LOOKUPS: u64 = 500;
+
+/// Statistics of one process, each with the time since the first ones. Never empty.
+#[derive(Debug)]
+pub(super) struct StatsSeries {
+    first: Stats,
+    /// All after the first.
+    later: Vec<(Duration, Stats)>,
+}
+
+/// The counts of an interval.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    pub(super) duration: Duration,
+    pub(super) counts: CumulativeStats,
+    /// Whether the interval began when the cache was opened.
+    is_since_start: bool,
+}
+
+impl StatsSeries {
+    pub(super) fn new(first: Stats) -> Self {
+        Self { first, later: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, at: Duration, stats: Stats) {
+        self.later.push((at, stats));
+    }
+
+    /// Returns the latest statistics.
+    pub(super) fn latest(&self) -> &Stats {
+        self.later.last().map_or(&self.first, |(_, stats)| stats)
+    }
+
+    /// Returns how long the cache was watched. Zero if the statistics were taken once.
+    pub(super) fn duration(&self) -> Duration {
+        self.later.last().map_or(Duration::ZERO, |(at, _)| *at)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Stats> {
+        [&self.first].into_iter().chain(self.later.iter().map(|(_, stats)| stats))
+    }
+
+    /// Returns how much a count of a keyspace grew while the cache was watched.
+    pub(super) fn growth_in(&self, keyspace: &KeyspaceStats, count: impl Fn(&KeyspaceStats) -> u64) -> u64 {
+        let before = self.keyspace_before(&keyspace.name);
+        count(keyspace).saturating_sub(before.map_or(0, count))
+    }
+
+    /// Returns the latencies of a keyspace's loads that ended while the cache was watched.
+    pub(super) fn load_latency_of(&self, keyspace: &KeyspaceStats) -> Latencies {
+        let before = self.keyspace_before(&keyspace.name).map(|before| &before.load_latency);
+        let all = &keyspace.load_latency;
+        before.map_or_else(|| all.clone(), |before| latencies_between(before, all))
+    }
+
+    fn keyspace_before(&self, name: &str) -> Option<&KeyspaceStats> {
+        stats::keyspace(&self.first, name)
+    }
+
+    /// Returns the latencies that were recorded while the cache was watched.
+    pub(super) fn latencies(&self, of: impl Fn(&Stats) -> Latencies) -> Latencies {
+        latencies_between(&of(&self.first), &of(self.latest()))
+    }
+
+    /// Returns the counts while the cache was watched.
+    pub(super) fn watched(&self) -> Option<Window> {
+        let duration = self.duration();
+        let counts = minus(&totals(self.latest()), &totals(&self.first));
+        (duration > Duration::ZERO).then_some(Window { duration, counts, is_since_start: false })
+    }
+
+    /// Returns the counts since the cache was opened.
+    pub(super) fn since_start(&self) -> Window {
+        let latest = self.latest();
+        Window { duration: latest.uptime, counts: totals(latest), is_since_start: true }
+    }
+
+    /// Returns the shortest recent interval whose counts are enough.
+    ///
+    /// The interval since the start is a candidate only while the cache is new. Later it describes the past.
+    pub(super) fn shortest(&self, is_enough: impl Fn(&CumulativeStats) -> bool) -> Option<Window> {
+        self.watched().into_iter().chain(self.recorded()).find(|window| is_enough(&window.counts))
+    }
+
+    /// Returns the interval that decides whether something still happens.
+    ///
+    /// That is the watched interval if the event was counted in it. Otherwise it is the last minute, or the
+    /// last ten minutes if the last one had few lookups: an event that is rare in a busy minute has not ended
+    /// because two seconds had none. Returns none if there was no lookup, since then nothing can be
+    /// concluded.
+    pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
+        let watched = self.watched();
+        if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {
+            return Some(window);
+        }
+        let recent: Vec<Window> = self.recorded().collect();
+        let busy = recent.iter().find(|window| window.counts.requests() >= MIN_RECENT_LOOKUPS);
+        let window = busy.or(recent.last()).cloned().or(watched);
+        window.filter(|window| window.counts.requests() + count(&window.counts) > 0)
+    }
+
+    /// Returns the intervals that the statistics themselves record, the shortest first; and the one since the
+    /// start, while the cache is new.
+    fn recorded(&self) -> impl Iterator<Item = Window> {
+        let recent = self.latest().recent.iter().map(|recent| Window {
+            duration: recent.over,
+            counts: recent.counts.clone(),
+            is_since_start: false,
+        });
+        recent.chain(Some(self.since_start()).filter(|start| start.duration < WARM_UP))
+    }
+
+    /// Returns the interval from the start to the beginning of a recent one.
+    pub(super) fn before(&self, window: &Window) -> Window {
+        let start = self.since_start();
+        Window {
+            duration: start.duration.saturating_sub(window.duration),
+            counts: minus(&start.counts, &window.counts),
+            is_since_start: true,
+        }
+    }
+}
+
+impl Window {
+    pub(super) fn per_second(&self, count: u64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate, for people")]
+        let count = count as f64;
+        if self.duration.is_zero() { 0.0 } else { count / self.duration.as_secs_f64() }
+    }
+
+    /// Describes the interval.
+    pub(super) fn describe(&self) -> String {
+        let span = span(self.duration);
+        if self.is_since_start { format!("{span} since the start") } else { format!("the last {span}") }
+    }
+}
+
+/// Returns a rate as it is shown.
+pub(super) fn rate(per_second: f64) -> String {
+    if per_second >= 10.0 || per_second == 0.0 {
+        format!("{per_second:.0}/s")
+    } else {
+        format!("{per_second:.1}/s")
+    }
+}
+
+/// Returns the share of a count. Zero if the whole is zero.
+#[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn totals(stats: &Stats) -> CumulativeStats {
+    let disk = stats.disk.clone().unwrap_or_default();
+    let mut totals = CumulativeStats::default();
+    totals.memory_hits = stats.memory.hits;
+    totals.disk_hits = disk.hits;
+    totals.misses = stats.misses;
+    totals.loads = stats.loads;
+    totals.load_failures = stats.load_failures;
+    totals.promotions = stats.promotions;
+    totals.inserts = stats.inserts;
+    totals.invalidations = stats.invalidations;
+    totals.memory_evictions = stats.memory.evictions;
+    totals.memory_expirations = stats.memory.expirations;
+    totals.disk_evictions = disk.evictions;
+    totals.disk_expirations = disk.expirations;
+    totals.commits = disk.commits;
+    totals.undecodable = stats.keyspaces.iter().map(|space| space.undecodable).sum();
+    totals.uncacheable = stats.uncacheable;
+    totals.voided_fills = stats.voided_fills;
+    totals
+}
+
+fn minus(now: &CumulativeStats, before: &CumulativeStats) -> CumulativeStats {
+    let mut grown = now.clone();
+    for (count, before) in [
+        (&mut grown.memory_hits, before.memory_hits),
+        (&mut grown.disk_hits, before.disk_hits),
+        (&mut grown.misses, before.misses),
+        (&mut grown.loads, before.loads),
+        (&mut grown.load_failures, before.load_failures),
+        (&mut grown.promotions, before.promotions),
+        (&mut grown.inserts, before.inserts),
+        (&mut grown.invalidations, before.invalidations),
+        (&mut grown.memory_evictions, before.memory_evictions),
+        (&mut grown.memory_expirations, before.memory_expirations),
+        (&mut grown.disk_evictions, before.disk_evictions),
+        (&mut grown.disk_expirations, before.disk_expirations),
+        (&mut grown.commits, before.commits),
+        (&mut grown.undecodable, before.undecodable),
+        (&mut grown.uncacheable, before.uncacheable),
+        (&mut grown.voided_fills, before.voided_fills),
+    ] {
+        *count = count.saturating_sub(before);
+    }
+    grown
+}

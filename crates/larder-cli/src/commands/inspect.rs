@@ -1,0 +1,12 @@
+//! The commands that read a cache: its file, or the process that owns it.
+
+pub(crate) mod export;
+pub(crate) mod get;
+pub(crate) mod info;
+mod key;
+pub(crate) mod keys;
+mod process;
+pub(crate) mod ttl;
+mod value;
+pub(crate) mod verify;
+pub(crate) mod why;

@@ -1,0 +1,227 @@
+//! `larder export`: writes the live entries of one commit to a file or to standard output.
+//!
+//! Values are exported uncompressed, each with the compression that its record has.
+//!
+//! A file is written under a temporary name in the same directory, synced, and renamed: it appears complete
+//! or not at all. Ctrl-C (or SIGTERM) is checked between entries, and the unfinished file is removed. A
+//! second Ctrl-C ends the process at once.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+use larder::inspect::{Entry, KeyspaceInfo, RecordStatus, Snapshot};
+use larder_export::{Form, Header, Keyspace, Skipped, Writer};
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use crate::args::{ExportOptions, Format};
+use crate::cache::pages::visit_file;
+use crate::cache::path::directory_of;
+use crate::cache::snapshot;
+use crate::cache::spelling::{KeySyntax, Speller};
+use crate::term::escape::{escape_json, warn};
+use crate::term::exit::{Exit, Failure};
+use crate::term::interrupt::Interrupt;
+use crate::term::out::progress;
+
+/// Ends the message of an interruption.
+const INCOMPLETE: &str = "the export is not whole";
+
+// Every entry of a cache fits into an export.
+const _: () = assert!(larder_export::MAX_KEY_LEN == larder::MAX_KEY_LEN);
+const _: () = assert!(larder_export::MAX_VALUE_LEN as u64 == larder::MAX_VALUE_LEN.as_u64());
+
+#[derive(Serialize)]
+struct ExportJson {
+    output: Option<String>,
+    format: &'static str,
+    sequence: u64,
+    entries: u64,
+    skipped_expired: u64,
+    skipped_damaged: u64,
+    skipped_other_version: u64,
+}
+
+pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
+    let snapshot = snapshot::open(&options.cache.file)?;
+    let keyspaces = snapshot::chosen(&snapshot, options.keyspace.as_deref())?;
+    // Without `--keyspace`, so that an entry is spelled alike in every export of a file.
+    let speller = Speller::of(None, snapshot.keyspaces());
+    let job = Job { snapshot: &snapshot, keyspaces, options, speller, interrupt: Interrupt::listen()? };
+    let (entries, skipped) = match &options.output {
+        Some(path) => job.write_file(&destination(path, &options.cache.file)?)?,
+        None => job
+            .write(BufWriter::new(io::stdout().lock()), &ProgressBar::hidden())
+            .map(|(_, entries, skipped)| (entries, skipped))?,
+    };
+    report(options, &snapshot, entries, skipped);
+    Ok(if skipped.damaged == 0 { Exit::Ok } else { Exit::Damaged })
+}
+
+/// Returns the path to write to.
+///
+/// An existing regular file is replaced. A device or the cache itself is refused.
+fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
+    let Ok(found) = fs::metadata(output) else { return Ok(output.to_owned()) };
+    let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));
+    if !found.is_file() {
+        return Err(refused("not a regular file; leave it out, and direct standard output there"));
+    }
+    // The file behind a symbolic link is replaced, not the link.
+    let target = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    if fs::canonicalize(cache).is_ok_and(|cache| cache == target) {
+        return Err(refused("the cache file itself; name another"));
+    }
+    Ok(target)
+}
+
+struct Job<'a> {
+    snapshot: &'a Snapshot,
+    keyspaces: &'a [KeyspaceInfo],
+    options: &'a ExportOptions,
+    speller: Speller<'a>,
+    interrupt: Interrupt,
+}
+
+impl Job<'_> {
+    fn write_file(&self, path: &Path) -> Result<(u64, Skipped), Failure> {
+        let failed = |error: io::Error| {
+            Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
+        };
+        // Only its owner may read it, as the cache. It is removed when it is dropped.
+        let unfinished = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
+        let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).sum();
+        let bar = progress("exporting", expected);
+        let (out, entries, skipped) = self.write(BufWriter::new(unfinished), &bar).map_err(|failure| {
+            bar.finish_and_clear();
+            failure.of_file(path)
+        })?;
+        bar.finish_and_clear();
+        let unfinished = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        unfinished.as_file().sync_all().map_err(failed)?;
+        self.interrupt.check(INCOMPLETE)?;
+        unfinished.persist(path).map_err(|error| failed(error.error))?;
+        Ok((entries, skipped))
+    }
+
+    /// Writes all entries. Returns the output, the number of entries in it, and the numbers of skipped ones.
+    fn write<W: Write>(&self, out: W, bar: &ProgressBar) -> Result<(W, u64, Skipped), Failure> {
+        let header = Header {
+            exported_at_ms: self.snapshot.now().as_millis(),
+            sequence: self.snapshot.file().sequence,
+        };
+        let form = match self.options.format {
+            Format::Jsonl => Form::JsonLines,
+            Format::Binary => Form::Binary,
+        };
+        let mut writer = Writer::new(out, form, header)?;
+        let mut skipped = Skipped::default();
+        for facts in self.keyspaces {
+            let number = writer.keyspace(&Keyspace {
+                name: facts.name.clone(),
+                version: facts.version,
+                key_shape: facts.key_shape.clone(),
+                value_format: facts.value_format,
+                schema: facts.schema.clone(),
+                fingerprint: facts.fingerprint,
+            })?;
+            // The visitor never breaks.
+            let _end = visit_file(self.snapshot, facts, &[], |entry| {
+                self.interrupt.check(INCOMPLETE)?;
+                write_entry(&mut writer, &self.speller, (facts, number), entry, &mut skipped)?;
+                bar.inc(1);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        let entries = writer.entries();
+        Ok((writer.finish(skipped)?, entries, skipped))
+    }
+}
+
+fn write_entry<W: Write>(
+    writer: &mut Writer<W>,
+    speller: &Speller<'_>,
+    (facts, keyspace): (&KeyspaceInfo, u32),
+    entry: Entry,
+    skipped: &mut Skipped,
+) -> Result<(), Failure> {
+    let Entry { key, finding, .. } = entry;
+    match finding {
+        RecordStatus::Live(record) => {
+            // Uncompressed, so that every program can read the export. A value that cannot be decompressed is
+            // a miss to every lookup.
+            let Ok(value) = record.payload() else {
+                skipped.damaged += 1;
+                return Ok(());
+            };
+            let shown = speller.spell(KeySyntax::of(facts), &key);
+            let entry = larder_export::Entry {
+                keyspace,
+                key,
+                written_at_ms: record.written_at.as_millis(),
+                expires_at_ms: record.expires_at.as_millis(),
+                delete_after_ms: record.delete_after.as_millis(),
+                fingerprint: record.fingerprint,
+                compression: record.compression,
+                value: value.into_owned(),
+            };
+            writer.spelled_entry(&entry, Some(&shown))?;
+        }
+        RecordStatus::Expired(_) => skipped.expired += 1,
+        RecordStatus::Damaged { .. } => skipped.damaged += 1,
+        // The record of a removed entry is not part of the cache.
+        RecordStatus::Removed(_) => {}
+        _ => skipped.other_version += 1,
+    }
+    Ok(())
+}
+
+impl From<larder_export::Error> for Failure {
+    fn from(error: larder_export::Error) -> Self {
+        match error {
+            larder_export::Error::Io(error) => error.into(),
+            error => Self::new(Exit::System, error.to_string()),
+        }
+    }
+}
+
+/// Says on standard error how many entries were written and skipped.
+fn report(options: &ExportOptions, snapshot: &Snapshot, entries: u64, skipped: Skipped) {
+    let output = options.output.as_ref().map(|path| path.display().to_string());
+    if options.cache.json {
+        let json = ExportJson {
+            output,
+            format: match options.format {
+                Format::Jsonl => "jsonl",
+                Format::Binary => "binary",
+            },
+            sequence: snapshot.file().sequence,
+            entries,
+            skipped_expired: skipped.expired,
+            skipped_damaged: skipped.damaged,
+            skipped_other_version: skipped.other_version,
+        };
+        warn(&escape_json(&serde_json::to_string(&json).unwrap_or_default()));
+        return;
+    }
+    let to = output.map_or_else(String::new, |path| format!(" to {path}"));
+    let sequence = snapshot.file().sequence;
+    warn(&format!("exported {entries} entries{to}, as change {sequence} left them"));
+    for (count, what) in [
+        (skipped.expired, "that had expired"),
+        (skipped.damaged, "with a damaged record, or a value that can't be inflated"),
+        (skipped.other_version, "of another version of their keyspace"),
+    ] {
+        if count > 0 {
+            warn(&format!("skipped {count} {what}"));
+        }
+    }
+    for old in snapshot.retired().iter().filter(|_| options.keyspace.is_none()) {
+        let bytes = larder::ByteSize::bytes(old.bytes);
+        let number = old.number;
+        warn(&format!("skipped the rest of keyspace number {number}, which is retired: {bytes}"));
+    }
+}

@@ -1,0 +1,63 @@
+//! `larder keys --big`: for each keyspace the number of its entries, the size of their values, and the
+//! largest one.
+
+use std::io::Write;
+
+use larder::ByteSize;
+use serde::Serialize;
+
+use crate::term::exit::{Exit, Failure};
+use crate::term::out;
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct KeyspaceSizes {
+    keyspace: String,
+    entries: u64,
+    value_bytes: u64,
+    mean_bytes: u64,
+    largest_bytes: u64,
+    /// None if the keyspace has no entry.
+    largest_key: Option<String>,
+    largest_key_bytes: Option<String>,
+}
+
+impl KeyspaceSizes {
+    pub(super) fn of(keyspace: &str) -> Self {
+        Self { keyspace: keyspace.to_owned(), ..Self::default() }
+    }
+
+    /// Adds a value. Returns whether it is the largest so far.
+    pub(super) fn add(&mut self, bytes: u64) -> bool {
+        let is_largest = self.entries == 0 || bytes > self.largest_bytes;
+        self.entries += 1;
+        self.value_bytes += bytes;
+        self.largest_bytes = self.largest_bytes.max(bytes);
+        is_largest
+    }
+
+    /// Sets the mean, and the key of the largest value: the shown form, and the bytes.
+    pub(super) fn finish(&mut self, largest: Option<(String, String)>) {
+        self.mean_bytes = self.value_bytes.checked_div(self.entries).unwrap_or(0);
+        (self.largest_key, self.largest_key_bytes) = largest.unzip();
+    }
+}
+
+/// Prints the keyspaces. The one with the largest value comes first.
+pub(super) fn print(mut sizes: Vec<KeyspaceSizes>, json: bool) -> Result<Exit, Failure> {
+    sizes.sort_by_key(|sizes| std::cmp::Reverse(sizes.largest_bytes));
+    if json {
+        out::json(&sizes)?;
+        return Ok(Exit::Ok);
+    }
+    let size = |bytes: u64| ByteSize::bytes(bytes).to_string();
+    let head = ["keyspace", "entries", "values", "mean", "largest", "its key"].map(str::to_owned).to_vec();
+    let rows = sizes.into_iter().map(|sizes| {
+        let key = sizes.largest_key.unwrap_or_else(|| "-".to_owned());
+        let [values, mean, largest] = [sizes.value_bytes, sizes.mean_bytes, sizes.largest_bytes].map(size);
+        vec![sizes.keyspace, sizes.entries.to_string(), values, mean, largest, key]
+    });
+    let mut out = out::stdout();
+    out::table(&mut out, &[head].into_iter().chain(rows).collect::<Vec<_>>())?;
+    out.flush()?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,158 @@
+//! `larder top`: the statistics of a live cache, updated on the whole screen.
+//!
+//! The terminal is restored however the command ends: by a key, a signal, an error or a panic. A panic
+//! unwinds through [`Screen`] before its message is printed. A thread of its own asks the cache, so that keys
+//! and signals work while the cache does not answer.
+
+mod columns;
+mod controls;
+mod history;
+mod source;
+mod text;
+mod view;
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal, Stdout};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+
+use self::controls::{Action, Controls};
+use self::history::History;
+use self::source::{Poller, StatsSource};
+use self::view::panels::FrameContext;
+use crate::args::TopOptions;
+use crate::term::clock;
+use crate::term::exit::{Exit, Failure};
+use crate::term::interrupt::Interrupt;
+
+/// Maximum delay until a key, a signal or an answer is handled.
+const POLL: Duration = Duration::from_millis(100);
+
+pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
+    let is_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if let Some(why) = unusable(is_terminal, env::var_os("TERM").as_deref(), &options.target) {
+        return Err(Failure::new(Exit::Usage, why));
+    }
+    // Before the screen is taken, so that a failure is printed normally.
+    let mut source = StatsSource::open(&options.target, options.file_only)?;
+    let mut app = App { history: History::default(), paused: None, controls: Controls::default() };
+    app.history.add(clock::now(), source.sample());
+    let name = source.name().to_owned();
+    let mut poller = Poller::start(move || source.sample());
+    let interrupt = Interrupt::listen()?;
+    let mut screen = Screen::take()?;
+    let interval = Duration::from_millis(options.interval);
+    let has_colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut next = clock::now() + interval;
+    loop {
+        let context = FrameContext { name: &name, has_colours, now: clock::now(), interval };
+        screen.0.draw(|frame| app.draw(frame, &context))?;
+        match key(next.saturating_duration_since(clock::now()), &mut app)? {
+            Action::Leave => return Ok(Exit::Ok),
+            Action::Interrupt => return Ok(Exit::Interrupted),
+            Action::Nothing | Action::Redraw if interrupt.is_requested() => return Ok(Exit::Interrupted),
+            Action::Nothing | Action::Redraw => {}
+        }
+        if let Some((at, answer)) = poller.answer()? {
+            app.history.add(at, answer);
+        }
+        if clock::now() >= next {
+            poller.request();
+            next = following(next, interval);
+        }
+    }
+}
+
+/// Says why this terminal cannot be used, and what to use instead.
+fn unusable(is_terminal: bool, term: Option<&OsStr>, target: &Path) -> Option<String> {
+    let instead = format!("`larder stats {}` prints once, to any output", target.display());
+    if !is_terminal {
+        return Some(format!("top needs a terminal; {instead}"));
+    }
+    match term {
+        Some(term) if !term.is_empty() && term != "dumb" => None,
+        Some(term) => Some(format!(
+            "top draws on the whole screen, which this terminal can't (TERM={}); {instead}",
+            term.display()
+        )),
+        None => Some(format!("top draws on the whole screen, and TERM does not say how; {instead}")),
+    }
+}
+
+/// Returns the time of the next sample. It is not in the past, even if the terminal was stopped for a while.
+fn following(last: Instant, interval: Duration) -> Instant {
+    (last + interval).max(clock::now())
+}
+
+/// The state of the screen.
+struct App {
+    history: History,
+    /// The time of the pause, and a copy of the history. The history itself continues, so that no rate spans
+    /// the pause.
+    paused: Option<(Instant, History)>,
+    controls: Controls,
+}
+
+impl App {
+    fn draw(&mut self, frame: &mut ratatui::Frame<'_>, context: &FrameContext<'_>) {
+        match &self.paused {
+            Some((at, history)) => {
+                view::draw(frame, &FrameContext { now: *at, ..*context }, history, &mut self.controls);
+            }
+            None => view::draw(frame, context, &self.history, &mut self.controls),
+        }
+    }
+
+    fn press(&mut self, key: event::KeyEvent, now: Instant) -> Action {
+        let wish = self.controls.press(key);
+        if self.controls.is_paused != self.paused.is_some() {
+            self.paused = self.controls.is_paused.then(|| (now, self.history.clone()));
+        }
+        wish
+    }
+}
+
+/// Waits for a key, and handles it. A change of the terminal's size redraws the frame.
+fn key(most: Duration, app: &mut App) -> Result<Action, Failure> {
+    if !event::poll(most.min(POLL))? {
+        return Ok(Action::Nothing);
+    }
+    Ok(match event::read()? {
+        Event::Key(key) => app.press(key, clock::now()),
+        _ => Action::Redraw,
+    })
+}
+
+/// The terminal, until it is dropped.
+struct Screen(Terminal<CrosstermBackend<Stdout>>);
+
+impl Screen {
+    fn take() -> Result<Self, Failure> {
+        enable_raw_mode()?;
+        // From here on a failure restores the terminal, as `screen` is dropped.
+        let screen = Self(Terminal::new(CrosstermBackend::new(io::stdout()))?);
+        execute!(io::stdout(), EnterAlternateScreen)?;
+        Ok(screen)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Best effort: errors cannot be reported here.
+        drop(self.0.show_cursor());
+        drop(execute!(io::stdout(), LeaveAlternateScreen));
+        drop(disable_raw_mode());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! The clock: the only module of the command that reads the time or sleeps.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Returns the current moment, for durations within one process.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Returns the time since 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Sleeps.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn wait(time: Duration) {
+    thread::sleep(time);
+}

@@ -1,0 +1,93 @@
+//! How a command ends: its exit code, and what it says of a failure.
+//!
+//! The codes are a promise to scripts. They stand in the help and in docs/command.md.
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::escape::{escape_json, warn};
+
+/// A code to exit with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Ok = 0,
+    No = 1,
+    Usage = 2,
+    Missing = 3,
+    InUse = 4,
+    NotLarder = 5,
+    Damaged = 6,
+    NewerFormat = 7,
+    System = 8,
+    Warned = 9,
+    Unwell = 10,
+    Interrupted = 130,
+    ClosedPipe = 141,
+}
+
+/// Why a command has no answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    text: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, text: text.into() }
+    }
+
+    /// Returns whether the command exits with this code.
+    pub(crate) fn is(&self, exit: Exit) -> bool {
+        self.exit == exit
+    }
+
+    /// Turns a failure to write standard output into one to write a file.
+    pub(crate) fn of_file(self, path: &Path) -> Self {
+        let text = match self.text.strip_prefix(OUTPUT) {
+            Some(cause) => format!("cannot write {}{cause}", path.display()),
+            None => self.text,
+        };
+        Self { text, ..self }
+    }
+}
+
+/// How a failure to write to standard output begins.
+const OUTPUT: &str = "cannot write the output";
+
+/// For errors of standard output only. Errors of other files name the file instead.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(Exit::ClosedPipe, ""),
+            _ => Self::new(Exit::System, format!("{OUTPUT}: {error}")),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+/// Prints a failure on standard error. Returns the code to exit with.
+pub(crate) fn report(json: bool, outcome: Result<Exit, Failure>) -> ExitCode {
+    let exit = match outcome {
+        Ok(exit) => exit,
+        Err(Failure { exit, text }) => {
+            if json && !text.is_empty() {
+                let object = json!({ "error": text, "exit_code": exit as u8 }).to_string();
+                warn(&escape_json(&object));
+            } else if !text.is_empty() {
+                warn(&format!("larder: {text}"));
+            }
+            exit
+        }
+    };
+    ExitCode::from(exit as u8)
+}

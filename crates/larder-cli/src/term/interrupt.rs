@@ -1,0 +1,55 @@
+//! Signals.
+//!
+//! Ctrl-C (and SIGTERM) sets a flag that a command checks where it can stop. SIGXFSZ, the signal of the limit
+//! on the length of files, must not end the command in the middle of a file.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
+
+use crate::term::exit::{Exit, Failure};
+
+/// A flag that is set when the process is asked to end.
+#[derive(Debug)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag; the second one ends the
+    /// process.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let requested = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the shutdown handler finds the flag unset at the first signal, and then it is
+            // set.
+            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, requested.clone())
+                .and_then(|_| flag::register(signal, requested.clone()))
+                .map_err(|error| Failure::new(Exit::System, format!("cannot listen for Ctrl-C: {error}")))?;
+        }
+        Ok(Self(requested))
+    }
+
+    /// Returns whether the process was asked to end.
+    pub(crate) fn is_requested(&self) -> bool {
+        // Relaxed: the flag guards no other memory.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Fails if the process was asked to end. `how_far` says what has been done.
+    pub(crate) fn check(&self, how_far: &str) -> Result<(), Failure> {
+        if self.is_requested() {
+            Err(Failure::new(Exit::Interrupted, format!("interrupted; {how_far}")))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Makes a write beyond the limit on the length of files (`ulimit -f`) fail instead of ending the process.
+///
+/// The command then says what it could not write, and removes the unfinished file.
+pub(crate) fn survive_file_size_limit() {
+    // If this fails, the signal ends the command, as it does by default.
+    drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));
+}

@@ -1,0 +1,75 @@
+//! Points in time and durations, as people read them.
+//!
+//! Durations are printed by our own code: `humantime` prints every unit down to the nanosecond, and other
+//! unit names.
+
+use std::time::Duration;
+
+use larder::Timestamp;
+
+/// Returns a point in time in the form of RFC 3339: in UTC, to the millisecond.
+///
+/// A time after the year 9999, as a damaged file may have it, is shown as the last one that has this form.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    let ms = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
+    format!("{at:.3}")
+}
+
+/// Returns a duration in its two largest units.
+pub(crate) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        1..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// Returns how long an operation took: as [`span`], but with tenths of a millisecond if it is short.
+pub(crate) fn latency(took: Duration) -> String {
+    let ms = took.as_secs_f64() * 1_000.0;
+    match ms {
+        ..0.1 => "<0.1 ms".to_owned(),
+        0.1..10.0 => format!("{ms:.1} ms"),
+        _ => span(took),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_in_time_is_shown_by_the_calendar() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_700_000_000_123, "2023-11-14T22:13:20.123Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (68_169_600_000, "1972-02-29T00:00:00.000Z"),
+            (68_255_999_999, "1972-02-29T23:59:59.999Z"),
+            (1_709_164_800_001, "2024-02-29T00:00:00.001Z"),
+            (13_574_563_200_000, "2400-02-29T00:00:00.000Z"),
+            (32_503_679_999_999, "2999-12-31T23:59:59.999Z"),
+            (253_402_207_199_999, "9999-12-30T21:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339(Timestamp::from_millis(ms)), text);
+        }
+        assert_eq!(rfc3339(Timestamp::from_millis(u64::MAX)), "9999-12-30T22:00:00.999Z");
+    }
+
+    #[test]
+    fn a_span_is_shown_in_two_units() {
+        for (ms, text) in [(7, "7 ms"), (59_999, "59 s"), (61_000, "1 min 1 s"), (90_061_000, "1 d 1 h")] {
+            assert_eq!(span(Duration::from_millis(ms)), text);
+        }
+        assert_eq!(span(Duration::from_mins(121)), "2 h 1 min");
+        assert_eq!(latency(Duration::from_micros(1_250)), "1.2 ms");
+        assert_eq!(latency(Duration::from_micros(40)), "<0.1 ms");
+        assert_eq!(latency(Duration::from_millis(310)), "310 ms");
+    }
+}

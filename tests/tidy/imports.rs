@@ -123,6 +123,10 @@ impl Crate {
             name => self.look_up(module, name, visited, &mut current),
         }
         for name in rest {
+            // A function may have a module's name. A path goes on through the module.
+            if current.iter().any(|target| matches!(target, Target::Module(_))) {
+                current.retain(|target| matches!(target, Target::Module(_)));
+            }
             let mut next = BTreeSet::new();
             for target in current {
                 match target {

@@ -168,7 +168,7 @@ impl Field {
             Ok((_, sockets)) => sockets.iter().for_each(|redis| enter(redis, FEW_LOOKUPS)),
             Err(reason) => contest.skipped("redis", reason),
         }
-        contest.note("larder's lookups are peeks, unless it says that they promote; its memory tier then has room for a few pages, so that every hit evicts another.");
+        contest.note("larder's lookups are peeks, except in the rows that say that they promote. There the memory tier has room for a few pages, so that every hit evicts another entry.");
         contest
     }
 }

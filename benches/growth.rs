@@ -6,7 +6,7 @@
 //! run measures ten million only with `LARDER_BENCH_LARGEST=1`, because filling that file takes minutes.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "it is how a child speaks, and how filling shows that it goes on")]
+#![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]
 
 use std::env;
 use std::error::Error;
@@ -93,8 +93,8 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
             "growth-open" => contest.target(Against::Bound(20.0), 1.0, "20 ms, whatever the number of entries"),
             "growth-lookup" => contest.target(Against::peer("redb"), 0.5, "no faster than redb's tree: at most 2 × its lookup"),
             _ => contest.note(
-                "What the process takes more than before it opened the file: threads, shards, a memory tier of 64 KiB, and the page cache, which \
-                 fills up to its bound. redb has a page cache of the same bound.",
+                "The growth of the process since it opened the file: threads, shards, a memory tier of 64 KiB, and the \
+                 page cache, which fills up to its bound. redb has a page cache of the same bound.",
             ),
         }
         contest.run(pace);

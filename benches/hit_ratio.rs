@@ -24,7 +24,7 @@ use std::time::Duration;
 use flate2::read::MultiGzDecoder;
 use larder::{ByteSize, Cache, KeyspaceDefinition};
 use larder_benches::outcome::OURS;
-use larder_benches::traces::{Row, mean, mean_of, parse};
+use larder_benches::traces::{TraceRow, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
 /// Maximum number of requests of a trace that are run: enough to fill every capacity many times over.
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let others = parse(&fs::read_to_string(dir.join("peers.txt")).unwrap_or_default());
     let pace = Pace { rounds: 1, ..pace };
     // Nothing is timed, so the traces may run at the same time.
-    let results: Vec<Result<Vec<Row>, String>> = thread::scope(|scope| {
+    let results: Vec<Result<Vec<TraceRow>, String>> = thread::scope(|scope| {
         let run = |path: &PathBuf| {
             let pace = &pace;
             let path = path.clone();
@@ -78,10 +78,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Adds the ratios that other caches reached, unless that cache was run here. The two smallest capacities of
 /// a small trace may be equal, and the file has both. So rows are told apart by their order.
-fn add(rows: &mut [Row], others: Vec<Row>) {
-    let mut others: Vec<Option<Row>> = others.into_iter().map(Some).collect();
+fn add(rows: &mut [TraceRow], others: Vec<TraceRow>) {
+    let mut others: Vec<Option<TraceRow>> = others.into_iter().map(Some).collect();
     for row in rows {
-        let is_same = |other: &Row| other.trace == row.trace && other.capacity == row.capacity;
+        let is_same = |other: &TraceRow| other.trace == row.trace && other.capacity == row.capacity;
         let found = others.iter_mut().find(|other| other.as_ref().is_some_and(is_same));
         for (name, hits) in found.and_then(Option::take).map_or_else(BTreeMap::new, |other| other.hits) {
             row.hits.entry(name).or_insert(hits);
@@ -90,7 +90,7 @@ fn add(rows: &mut [Row], others: Vec<Row>) {
 }
 
 /// Returns the names of the caches with a ratio in some row, larder first.
-fn names(rows: &[Row]) -> Vec<String> {
+fn names(rows: &[TraceRow]) -> Vec<String> {
     let all: HashSet<&String> = rows.iter().flat_map(|row| row.hits.keys()).collect();
     let mut names: Vec<String> = all.into_iter().cloned().collect();
     names.sort_by_key(|name| (!name.starts_with(OURS), name.clone()));
@@ -101,8 +101,8 @@ fn is_peer(name: &str) -> bool {
     !name.starts_with(OURS)
 }
 
-fn report_trace(rows: &[Row], trace: &str, pace: &Pace) {
-    let rows: Vec<Row> = rows.iter().filter(|row| row.trace == trace).cloned().collect();
+fn report_trace(rows: &[TraceRow], trace: &str, pace: &Pace) {
+    let rows: Vec<TraceRow> = rows.iter().filter(|row| row.trace == trace).cloned().collect();
     let title = "Hit ratio, mean of six capacities";
     let mut contest =
         Contest::new("hit-ratio", title, format!("trace {trace}"), Unit::Percent).without_warm_up();
@@ -117,13 +117,13 @@ fn report_trace(rows: &[Row], trace: &str, pace: &Pace) {
         contest.contestant(&name, "memory only", move || measured.clone());
     }
     contest.note(
-        "The mean of the six capacities, and each: percents of a trace's distinct keys. Who was not run here has the figures of the \
-         traces' peers.txt.",
+        "The mean of the six capacities, and each of them, in percents of a trace's distinct keys. Peers that were \
+         not run here have the figures of the traces' peers.txt.",
     );
     contest.run(pace);
 }
 
-fn report_mean(rows: &[Row], pace: &Pace) {
+fn report_mean(rows: &[TraceRow], pace: &Pace) {
     let mut contest =
         Contest::new("hit-ratio", "Hit ratio, mean of all rows", "mean of all traces", Unit::Percent)
             .without_warm_up();
@@ -151,12 +151,13 @@ fn report_mean(rows: &[Row], pace: &Pace) {
     contest.run(pace);
 }
 
-fn report_worst(rows: &[Row], pace: &Pace) {
+fn report_worst(rows: &[TraceRow], pace: &Pace) {
     let title = "Points behind the best peer, in the worst row";
     let mut contest = Contest::new("hit-ratio", title, "worst row", Unit::Points).without_warm_up();
     for name in [OURS, ONE_SHARD] {
-        let behind =
-            |row: &Row| Some((row.best(is_peer)? - row.hits.get(name)?, row.trace.clone(), row.capacity));
+        let behind = |row: &TraceRow| {
+            Some((row.best(is_peer)? - row.hits.get(name)?, row.trace.clone(), row.capacity))
+        };
         let worst = rows.iter().filter_map(behind).max_by(|one, other| one.0.total_cmp(&other.0));
         let Some((points, trace, capacity)) = worst else { continue };
         contest.contestant(name, "memory only", move || points.max(0.0));
@@ -175,7 +176,7 @@ fn report_worst(rows: &[Row], pace: &Pace) {
 }
 
 /// Runs a trace at each capacity. A quick run takes the peers from the file, and leaves the single shard out.
-fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
+fn rows(path: &Path, pace: &Pace) -> Result<Vec<TraceRow>, Box<dyn Error>> {
     let mut requests = read(path)?;
     // Counted in the whole trace, as for the ratios of the peers.
     let distinct = requests.iter().collect::<HashSet<_>>().len();
@@ -188,7 +189,7 @@ fn rows(path: &Path, pace: &Pace) -> Result<Vec<Row>, Box<dyn Error>> {
             hits.insert("moka".to_owned(), moka(&requests, capacity));
             hits.insert("quick_cache".to_owned(), quick_cache(&requests, capacity)?);
         }
-        Ok(Row { trace: name_of(path), capacity, hits })
+        Ok(TraceRow { trace: name_of(path), capacity, hits })
     };
     CAPACITIES.iter().map(run).collect()
 }

@@ -11,7 +11,7 @@
 use std::env;
 use std::error::Error;
 
-use larder_benches::memory::{Keys, Larder, MemoryCache, PEERS, contender, values};
+use larder_benches::memory::{Keys, LarderInMemory, MemoryCache, PEERS, contender, values};
 use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
 
 /// The argument that makes this program the child; the next one is a contestant.
@@ -53,10 +53,10 @@ fn compare(pace: &Pace) {
     let mut contest =
         Contest::new("instructions", "Instructions per memory hit", setting, Unit::Count).without_warm_up();
     if let Err(reason) = larder_callgrind::valgrind() {
-        contest.skipped(Larder::NAME, &reason);
+        contest.skipped(LarderInMemory::NAME, &reason);
     } else {
         let few = PEERS.into_iter().take(pace.pick(PEERS.len(), 1));
-        for name in [Larder::NAME].into_iter().chain(few) {
+        for name in [LarderInMemory::NAME].into_iter().chain(few) {
             contest.contestant(name, "memory only", move || per_hit(name).expect("valgrind can count"));
         }
     }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use larder_benches::machine::resident_bytes;
-use larder_benches::memory::{Keys, Larder, MemoryCache, PEERS, WITH_TTL, contender, values};
+use larder_benches::memory::{Keys, LarderInMemory, MemoryCache, PEERS, WITH_TTL, contender, values};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -55,14 +55,14 @@ fn main() {
 fn run(room: usize, inserts: usize, setting: String, pace: &Pace) {
     let title = "Memory per entry beyond key and value";
     let mut contest = Contest::new("memory-per-entry", title, setting, Unit::BytesPerEntry).without_warm_up();
-    for name in [Larder::NAME].iter().chain(&PEERS) {
+    for name in [LarderInMemory::NAME].iter().chain(&PEERS) {
         contest.contestant(name, "memory only", move || in_a_child(name, room, inserts));
     }
     contest.target(Against::best(&WITH_TTL), 1.0, "below every peer that offers TTL");
     contest.target(Against::Bound(MOST), 1.0, "at most 100 B");
     contest.note(
-        "Bytes asked of the allocator for each entry that is there in the end, less those of its key. \"Resident\" is what the kernel says \
-         that the process grew by, less the same.",
+        "Bytes that the allocator was asked for, for each entry that is resident at the end, without those of its \
+         key. \"Resident\" is the growth of the process as the kernel reports it, also without the keys.",
     );
     contest.run(pace);
 }
@@ -108,7 +108,7 @@ fn counted() -> usize {
 }
 
 /// Returns the bytes that are allocated once background threads have given back what they can.
-#[expect(clippy::disallowed_methods, reason = "it waits for threads that tell nobody when they are done")]
+#[expect(clippy::disallowed_methods, reason = "these threads do not report when they are done")]
 fn settled() -> usize {
     let mut before = usize::MAX;
     for _ in 0..100 {

@@ -103,7 +103,7 @@ fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "it is how a child speaks")]
+#[expect(clippy::print_stdout, reason = "a child reports by printing")]
 fn write_until_killed(file: &Path) -> Result<(), Box<dyn Error>> {
     // Room for any number of entries.
     let cache = open(file, 1_000_000);

@@ -4,7 +4,7 @@
 //! In each round every contestant is measured once, in a new random order. The first round is a warm-up and
 //! is not kept. A comparison uses the figures of the same round.
 
-#![expect(clippy::print_stdout, reason = "what a bench program prints is its purpose")]
+#![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -161,7 +161,7 @@ impl<'a> Contest<'a> {
     ///
     /// # Panics
     /// If a contestant measures something that is no number, or the outcome cannot be written.
-    #[expect(clippy::must_use_candidate, reason = "what came out is printed and kept already")]
+    #[expect(clippy::must_use_candidate, reason = "the outcome is printed and saved already")]
     pub fn run(mut self, pace: &Pace) -> Outcome {
         println!("\n{} ({}): {}", self.title, self.row, self.setting);
         let circumstances = Circumstances::now();

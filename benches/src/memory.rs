@@ -9,8 +9,8 @@ mod ours;
 mod peers;
 
 pub use keys::Keys;
-pub use ours::Larder;
-pub use peers::{Cached, Foyer, FoyerS3Fifo, Moka, MokaAhash, QuickCache};
+pub use ours::LarderInMemory;
+pub use peers::{Cached, FoyerLru, FoyerS3Fifo, Moka, MokaAhash, QuickCache};
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub const WITH_TTL: [&str; 3] = [Moka::NAME, MokaAhash::NAME, Cached::NAME];
 
 /// All peers.
 pub const PEERS: [&str; 6] =
-    [QuickCache::NAME, Moka::NAME, MokaAhash::NAME, Cached::NAME, Foyer::NAME, FoyerS3Fifo::NAME];
+    [QuickCache::NAME, Moka::NAME, MokaAhash::NAME, Cached::NAME, FoyerLru::NAME, FoyerS3Fifo::NAME];
 
 /// A cache in memory.
 pub trait MemoryCache: Sync {
@@ -120,12 +120,12 @@ impl<C: MemoryCache> Contender for C {
 #[must_use]
 pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
     vec![
-        Box::new(Larder::with_room(entries)),
+        Box::new(LarderInMemory::with_room(entries)),
         Box::new(QuickCache::with_room(entries)),
         Box::new(Moka::with_room(entries)),
         Box::new(MokaAhash::with_room(entries)),
         Box::new(Cached::with_room(entries)),
-        Box::new(Foyer::with_room(entries)),
+        Box::new(FoyerLru::with_room(entries)),
         Box::new(FoyerS3Fifo::with_room(entries)),
     ]
 }
@@ -134,12 +134,12 @@ pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
 #[must_use]
 pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
     Some(match name {
-        Larder::NAME => Box::new(Larder::with_room(entries)),
+        LarderInMemory::NAME => Box::new(LarderInMemory::with_room(entries)),
         QuickCache::NAME => Box::new(QuickCache::with_room(entries)),
         Moka::NAME => Box::new(Moka::with_room(entries)),
         MokaAhash::NAME => Box::new(MokaAhash::with_room(entries)),
         Cached::NAME => Box::new(Cached::with_room(entries)),
-        Foyer::NAME => Box::new(Foyer::with_room(entries)),
+        FoyerLru::NAME => Box::new(FoyerLru::with_room(entries)),
         FoyerS3Fifo::NAME => Box::new(FoyerS3Fifo::with_room(entries)),
         _ => return None,
     })
@@ -160,7 +160,7 @@ mod tests {
         let (keys, values) = (Keys::in_order(2_000), values(100));
         let contenders = contenders(10_000);
         let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
-        assert_eq!(names, [[Larder::NAME].as_slice(), &PEERS].concat());
+        assert_eq!(names, [[LarderInMemory::NAME].as_slice(), &PEERS].concat());
         for contender in contenders {
             contender.inserts(&keys, 0, 1_000, &values);
             contender.settle();
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn every_contender_evicts_when_it_is_full() {
         let (keys, values) = (Keys::in_order(8_000), values(100));
-        for name in [Larder::NAME].iter().chain(&PEERS) {
+        for name in [LarderInMemory::NAME].iter().chain(&PEERS) {
             let contender = contender(name, 2_000).unwrap();
             contender.inserts(&keys, 0, 8_000, &values);
             contender.settle();

@@ -82,7 +82,7 @@ pub fn outcomes_dir(is_quick: bool) -> PathBuf {
     if is_quick { dir.join("quick") } else { dir }
 }
 
-#[expect(clippy::print_stdout, reason = "what a bench program prints is its purpose")]
+#[expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
 fn say_how_to_run(program: &str, command: &str) {
     println!("{program}: run it with `{command}`");
 }

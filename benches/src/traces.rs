@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// The hit ratios of each cache on one trace at one capacity.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct TraceRow {
     /// The trace's name.
     pub trace: String,
     /// Number of entries that the cache had room for.
@@ -19,7 +19,7 @@ pub struct Row {
     pub hits: BTreeMap<String, f64>,
 }
 
-impl Row {
+impl TraceRow {
     /// Returns the greatest ratio of the caches that `is_peer` accepts.
     #[must_use]
     pub fn best(&self, is_peer: impl Fn(&str) -> bool) -> Option<f64> {
@@ -30,7 +30,7 @@ impl Row {
 
 /// Reads the rows of a file of other caches' hit ratios. Lines that are no rows are left out.
 #[must_use]
-pub fn parse(text: &str) -> Vec<Row> {
+pub fn parse(text: &str) -> Vec<TraceRow> {
     let mut lines = text.lines();
     let names: Vec<&str> = lines
         .next()
@@ -43,21 +43,21 @@ pub fn parse(text: &str) -> Vec<Row> {
         let figures = figures.split_whitespace().map(|figure| figure.trim_end_matches('*').parse::<f64>());
         let hits =
             names.iter().zip(figures).filter_map(|(name, hits)| Some(((*name).to_owned(), hits.ok()?)));
-        Some(Row { trace, capacity, hits: hits.collect() })
+        Some(TraceRow { trace, capacity, hits: hits.collect() })
     };
     lines.filter_map(row).collect()
 }
 
 /// Returns the mean ratio of a cache; none unless it has a ratio in every row.
 #[must_use]
-pub fn mean(rows: &[Row], name: &str) -> Option<f64> {
+pub fn mean(rows: &[TraceRow], name: &str) -> Option<f64> {
     mean_of(rows, |row| row.hits.get(name).copied())
 }
 
 /// Returns the mean of a figure of each row; none unless every row has one, or if there are no rows.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "there are a few dozen rows")]
-pub fn mean_of(rows: &[Row], figure: impl Fn(&Row) -> Option<f64>) -> Option<f64> {
+pub fn mean_of(rows: &[TraceRow], figure: impl Fn(&TraceRow) -> Option<f64>) -> Option<f64> {
     let sum = rows.iter().map(figure).sum::<Option<f64>>()?;
     (!rows.is_empty()).then_some(sum / rows.len() as f64)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{iter, thread};
 
 use larder::clock::{Clock, ManualClock};
-use larder::testing::{Failure, Operation};
+use larder::testing::{DiskOperation, Failure};
 use larder::{ByteSize, Cache, Error, Event, Keyspace, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -294,13 +294,13 @@ fn every_caller_is_told_that_the_last_commit_failed() {
     let place = SimulatedPlace::new();
     let cache = place.open();
     cache.keyspace(NAMES).unwrap().insert("lost", "lost".to_owned()).unwrap();
-    place.disk.fail_every(&Operation::CHANGES, Failure::Io);
+    place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     let told: Vec<_> = thread::scope(|scope| {
         let callers: Vec<_> = iter::repeat_with(|| scope.spawn(|| cache.close())).take(4).collect();
         callers.into_iter().map(|caller| caller.join().unwrap()).collect()
     });
     assert!(told.iter().all(|told| matches!(told, Err(Error::NotDurable { .. }))), "{told:?}");
-    assert!(cache.close().is_err(), "whoever asks again too");
+    assert!(cache.close().is_err(), "a second close reports it, too");
     place.disk.heal();
     place.open().close().unwrap();
 }

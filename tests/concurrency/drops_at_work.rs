@@ -91,7 +91,7 @@ fn a_sweep_in_which_a_drop_panics_plans_the_next_one() {
     assert!(on_disk(3));
     for left in [1, 0] {
         place.clock.advance(Duration::from_secs(102));
-        wait_until("what has expired is swept", || cache.stats().memory.entries == left && on_disk(left));
+        wait_until("expired entries are swept", || cache.stats().memory.entries == left && on_disk(left));
     }
     drop(actors);
 }

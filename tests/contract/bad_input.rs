@@ -207,7 +207,7 @@ fn a_value_that_does_not_serialize_leaves_the_entry_before_it() {
         assert!(refused.to_string().contains("not this one"), "{refused}");
         assert_eq!(space.get(&1).as_deref(), Some(&Fickle(true)));
         let loaded = space.get_or_load(&2, || Ok::<_, Error>(Fickle(false))).unwrap();
-        assert!(!loaded.0 && !space.contains_key(&2), "what can't be cached is still answered");
+        assert!(!loaded.0 && !space.contains_key(&2), "a value that can't be cached is still returned");
     }
 }
 

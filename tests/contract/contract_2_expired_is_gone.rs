@@ -133,7 +133,7 @@ fn contract_2_touching_gives_a_full_life_again() {
     let names = cache.keyspace(NAMES).unwrap();
     assert_eq!(names.ttl("clean"), Some(HOUR), "the new life is on disk");
     place.clock.advance(HOUR);
-    assert!(!names.touch("clean").unwrap(), "what has expired can't be revived");
+    assert!(!names.touch("clean").unwrap(), "an expired entry can't be touched");
     assert!(names.get("clean").is_none());
 }
 

@@ -210,7 +210,7 @@ fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
         assert!(error.to_string().contains(expected), "{error}");
         assert!(fs::read(place.path()).unwrap() == before, "it was changed");
     };
-    fs::write(place.path(), "somebody's letters").unwrap();
+    fs::write(place.path(), "a note of the user").unwrap();
     refused(&place, "not a redb database");
     fs::write(place.path(), b"redb\x1A\x0A\xA9\x0D\x0A and then nothing of it").unwrap();
     refused(&place, "no sign of larder");

@@ -276,7 +276,11 @@ fn compressed_values_come_back_and_take_less_room() {
     };
     let (plain, compressed) = (bytes(PAGES), bytes(PAGES.compress(Compression::Lz4, 512)));
     assert!(compressed * 4 < plain, "{compressed} of {plain}");
-    assert_eq!(bytes(PAGES.compress(Compression::Lz4, 1 << 20)), plain, "none is as long");
+    assert_eq!(
+        bytes(PAGES.compress(Compression::Lz4, 1 << 20)),
+        plain,
+        "no stored value is as long as the text"
+    );
 }
 
 #[test]

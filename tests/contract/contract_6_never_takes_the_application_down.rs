@@ -55,7 +55,11 @@ fn fail_the_disk(cache: &Cache) {
     let blobs = cache.keyspace(BLOBS).unwrap();
     for key in 0.. {
         blobs.insert(&key, vec![7; 50_000]).unwrap();
-        assert_eq!(blobs.get(&key).unwrap().len(), 50_000, "whatever the disk does, a write is seen");
+        assert_eq!(
+            blobs.get(&key).unwrap().len(),
+            50_000,
+            "a write is visible, whatever the state of the disk"
+        );
         if cache.stats().disk.unwrap().off.is_some() {
             break;
         }
@@ -68,11 +72,11 @@ pub(crate) fn go_on(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     fail_the_disk(&cache);
     let blobs = cache.keyspace(BLOBS).unwrap();
-    assert!(blobs.count() > 10, "what was not committed stays in memory");
+    assert!(blobs.count() > 10, "an uncommitted entry stays in memory");
     let names = cache.keyspace(NAMES).unwrap();
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::Suspended);
-    assert!(names.remove("victim").is_ok(), "whatever that takes, it is removed for good");
-    assert_eq!(cache.stats().disk.unwrap().discards, 1, "the limit allows no way but to give the file up");
+    assert!(names.remove("victim").is_ok(), "the removal is durable");
+    assert_eq!(cache.stats().disk.unwrap().discards, 1, "under the limit the file can only be discarded");
     assert!(names.get("victim").is_none() && names.contains_key("other"));
     names.insert("new", "in memory".to_owned()).unwrap();
     assert_eq!(*names.get("new").unwrap(), "in memory");
@@ -93,13 +97,13 @@ pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     let elsewhere = path.with_extension("elsewhere");
     std::fs::rename(path, &elsewhere).unwrap();
-    std::fs::write(path, "somebody's letters").unwrap();
+    std::fs::write(path, "a note of the user").unwrap();
     fail_the_disk(&cache);
     let names = cache.keyspace(NAMES).unwrap();
     assert!(matches!(names.remove("victim"), Err(Error::NotDurable { .. })));
     assert!(names.get("victim").is_none(), "memory is clean all the same");
     assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
-    assert_eq!(std::fs::read(path).unwrap(), b"somebody's letters");
+    assert_eq!(std::fs::read(path).unwrap(), b"a note of the user");
     std::fs::rename(elsewhere, path).unwrap();
     // Neither closed nor dropped: the file is back, and a last attempt to put it out of service would find
     // it.

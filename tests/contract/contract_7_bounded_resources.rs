@@ -153,7 +153,7 @@ fn contract_7_a_keyspace_that_weighs_what_values_own_keeps_that_within_the_capac
     assert!(taken <= capacity && taken > capacity / 10 * 9, "{taken}");
     assert!(weight.abs_diff(taken) * 100 <= taken, "{weight} was charged for {taken}");
     let (taken, _) = fill(definition);
-    assert!(taken > capacity * 2, "by their encodings twice as many are kept: {taken}");
+    assert!(taken > capacity * 2, "weighed by their encodings, twice as many are kept: {taken}");
 }
 
 #[test]

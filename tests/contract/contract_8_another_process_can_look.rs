@@ -110,7 +110,7 @@ fn contract_8_a_follower_goes_on_with_the_file_that_took_a_damaged_ones_place() 
     assert!(names.remove("old").is_ok());
     names.insert("new", "new".to_owned()).unwrap();
     cache.flush().unwrap();
-    assert_eq!(seen.get("old").unwrap(), None, "it was removed from the file that there is");
+    assert_eq!(seen.get("old").unwrap(), None, "the entry was removed from the current file");
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new"));
 }
 
@@ -154,9 +154,9 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     drop(worker.kill());
     let left = std::fs::read(place.path()).unwrap();
     assert_eq!(state(), FileState::Crashed);
-    assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "what a crash left is read");
+    assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "the file that a crash left is read");
     assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
-    assert!(std::fs::read(place.path()).unwrap() == left, "and stays as it was");
+    assert!(std::fs::read(place.path()).unwrap() == left, "the file is unchanged");
     let cache = place.open();
     assert_eq!(state(), FileState::Owned { pid: Some(std::process::id()), has_ended: false });
     cache.close().unwrap();
@@ -213,12 +213,12 @@ fn contract_8_a_follower_goes_over_to_the_file_that_a_compaction_made() {
     let mut admin = Admin::open(place.path()).unwrap();
     let identity = snapshot.file().identity;
     let done = admin.compact(&mut || true).unwrap().unwrap();
-    assert!(done.length < done.length_before, "readers stand against it no more: {done:?}");
+    assert!(done.length < done.length_before, "no reader prevents it any more: {done:?}");
     assert!(seen.get("7").unwrap().is_some() && seen.keys().unwrap().len() == 500);
     assert!(admin.remove("name", b"7\0\0").unwrap());
-    assert_eq!(seen.get("7").unwrap(), None, "it follows the file that is there");
+    assert_eq!(seen.get("7").unwrap(), None, "the follower reads the current file");
     let page = snapshot.page(snapshot.keyspace("name").unwrap(), &[], None, 1000).unwrap();
-    assert_eq!(page.len(), 500, "what was opened before stays whole");
+    assert_eq!(page.len(), 500, "a snapshot that was opened before is unchanged");
     admin.close().unwrap();
     let cache = Cache::builder().path(place.path()).open().unwrap();
     assert_eq!(cache.keyspace(NAMES).unwrap().get("7"), None);

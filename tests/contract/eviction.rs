@@ -48,7 +48,7 @@ impl Disk {
                 }
             }
         }
-        unreachable!("the file is full before there are so many")
+        unreachable!("the file is full before that")
     }
 
     /// The same, with another state of the disk.

@@ -46,16 +46,13 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
     assert_eq!(cache.stats().disk.unwrap().recovered_entries, 1);
     let SweepReport { .. } = cache.sweep().unwrap();
     let disk = cache.stats().disk.unwrap();
-    assert_eq!(disk.bytes, larder_bytes(&cache), "what is charged is what the one entry takes");
+    assert_eq!(disk.bytes, larder_bytes(&cache), "the bytes charged are those of the one entry");
     assert!(disk.bytes < 500);
     // The same version with another type of keys.
     let keyed = cache.keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1)).unwrap();
     assert!(keyed.is_empty());
     drop(keyed);
-    assert!(
-        cache.keyspace(NAMES.version(1)).unwrap().is_empty(),
-        "and the entries with the old keys are gone for good"
-    );
+    assert!(cache.keyspace(NAMES.version(1)).unwrap().is_empty(), "the entries with the old keys are gone");
 }
 
 fn larder_bytes(cache: &Cache) -> u64 {

@@ -3,7 +3,7 @@
 //!
 //! The caches here treat a few keys as very many, and go step by step: each commit deletes a part.
 
-use larder::testing::{Act, Failure, Operation, SimulatedVolume};
+use larder::testing::{Act, DiskOperation, Failure, SimulatedVolume};
 use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
 
 use crate::support::simulated::{PATH, SimulatedPlace, wait_until};
@@ -51,7 +51,7 @@ fn contract_3_a_large_removal_holds_from_its_answer_on() {
     let cache = open(&place);
     fill(&cache, 3);
     let pairs = cache.keyspace(PAIRS).unwrap();
-    assert_eq!(pairs.remove_prefix((1,)).unwrap(), NUMBERS, "those on disk alone count too");
+    assert_eq!(pairs.remove_prefix((1,)).unwrap(), NUMBERS, "entries that are on disk only count, too");
     assert_eq!(
         (pending(&cache), cache.stats().disk.unwrap().entries),
         (1, 3 * NUMBERS),
@@ -65,11 +65,15 @@ fn contract_3_a_large_removal_holds_from_its_answer_on() {
     assert!((0..NUMBERS).all(|number| pairs.get(&(1, number)).is_none()));
     assert_eq!(pairs.keys().collect::<Vec<_>>(), all_but(1).collect::<Vec<_>>());
     pairs.insert(&(1, 7), 70).unwrap();
-    assert_eq!(pairs.remove_prefix((1,)).unwrap(), 1, "what was removed before is not counted again");
+    assert_eq!(
+        pairs.remove_prefix((1,)).unwrap(),
+        1,
+        "an entry that was removed before is not counted again"
+    );
     pairs.insert(&(1, 8), 80).unwrap();
     settle(&cache);
     assert_eq!(cache.stats().disk.unwrap().entries, 2 * NUMBERS + 1);
-    assert_eq!(pairs.get(&(1, 8)).as_deref(), Some(&80), "written after it");
+    assert_eq!(pairs.get(&(1, 8)).as_deref(), Some(&80), "written after the removal");
     drop(pairs);
     cache.close().unwrap();
     // A crash after the call returned, before anything was deleted.
@@ -87,12 +91,12 @@ fn contract_3_removals_that_meet_count_each_entry_once() {
     fill(&cache, 4);
     let pairs = cache.keyspace(PAIRS).unwrap();
     let numbers = pairs.remove_matching((Any, &3)).unwrap();
-    assert_eq!((numbers, pending(&cache)), (4, 1), "few are covered, and many looked at");
+    assert_eq!((numbers, pending(&cache)), (4, 1), "few entries are covered, and many are looked at");
     let mut together = cache.invalidation();
     together.remove(&pairs, &(0, 1)).unwrap().remove_prefix(&pairs, (0,)).clear(&pairs);
     assert_eq!(together.commit().unwrap(), 4 * NUMBERS - 4);
     assert!(pairs.is_empty());
-    assert_eq!(pending(&cache), 1, "what is in the scope of a later one has no row of its own");
+    assert_eq!(pending(&cache), 1, "a removal within the scope of a later one has no row");
     assert_eq!(cache.clear().unwrap(), 0);
     settle(&cache);
     assert_eq!(cache.stats().disk.unwrap().entries, 0);
@@ -126,7 +130,7 @@ fn contract_7_so_many_large_removals_may_be_pending() {
         assert_eq!(pairs.remove_prefix((group,)).unwrap(), NUMBERS);
         most = most.max(pending(&cache));
     }
-    assert_eq!(most, 16, "the next caller makes the earliest");
+    assert_eq!(most, 16, "the next caller runs the earliest removal");
     assert!(pairs.is_empty());
     settle(&cache);
     assert_eq!(cache.stats().disk.unwrap().entries, 0);
@@ -141,7 +145,7 @@ fn contract_3_a_pending_removal_outlives_an_outage_and_goes_with_a_discarded_fil
         let pairs = cache.keyspace(PAIRS).unwrap();
         assert_eq!(pairs.remove_prefix((0,)).unwrap(), NUMBERS);
         let disk: &SimulatedVolume = &place.disk;
-        disk.fail_every(&[Operation::Write, Operation::SetLen, Operation::Sync], Failure::Io);
+        disk.fail_every(&[DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync], Failure::Io);
         pairs.insert(&(1, 1), 11).unwrap();
         drop(cache.flush());
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::Suspended);

@@ -41,7 +41,7 @@ fn opening_keyspaces_commits_nothing_and_the_next_commit_enters_them_all() {
     let before = commits();
     let opened: Vec<Numbers> = (0..MANY).map(|number| open(&cache, number)).collect();
     cache.sweep().unwrap();
-    assert_eq!(commits(), before, "nor does a sweep that finds nothing");
+    assert_eq!(commits(), before, "a sweep that finds nothing commits nothing");
     let in_file = || Follower::open(place.path()).unwrap().keyspaces().unwrap();
     assert_eq!(in_file().len(), 1);
     cache.flush().unwrap();
@@ -121,7 +121,7 @@ fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
             let crashed = place.moved_to(disk).open();
             // In another order than before, with another one first.
             let other = open(&crashed, 9);
-            assert_eq!(other.get(&1), None, "it has another's entry");
+            assert_eq!(other.get(&1), None, "a keyspace has the entry of another");
             other.insert(&1, 99).unwrap();
             for number in (2..2 + opened).rev() {
                 let found = open(&crashed, number).get(&1).as_deref().copied();

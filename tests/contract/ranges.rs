@@ -219,7 +219,10 @@ fn contract_3_a_removal_that_can_not_be_read_is_damage_and_hides_nothing() {
     assert!(matches!(refused, Error::Damaged { .. }), "{refused}");
     drop(follower);
     let cache: Cache = place.open();
-    assert!(cache.stats().disk.unwrap().quarantined.is_some(), "it is moved aside, and nothing of it served");
+    assert!(
+        cache.stats().disk.unwrap().quarantined.is_some(),
+        "the file is moved aside, and no entry of it is served"
+    );
     assert!(cache.keyspace(NAMES).unwrap().get("001").is_none());
     cache.close().unwrap();
 }

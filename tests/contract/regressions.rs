@@ -166,7 +166,7 @@ fn retired_entries_are_swept_without_being_asked_for() {
     cache.keyspace(NAMES).unwrap().insert("old", String::new()).unwrap();
     cache.flush().unwrap();
     let names = cache.keyspace(NAMES.version(1)).unwrap();
-    assert_eq!(cache.clear().unwrap(), 0, "what no handle can reach is no entry");
+    assert_eq!(cache.clear().unwrap(), 0, "an entry that no handle can reach is not counted");
     names.insert("new", String::new()).unwrap();
     drop(names);
     cache.flush().unwrap();

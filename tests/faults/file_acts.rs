@@ -35,7 +35,7 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
         4 => drop(fs::copy(&path, beside("copy"))),
         5 => drop(fs::rename(beside("copy"), &path)),
         6 => {
-            fs::write(beside("letters"), "somebody's letters").unwrap();
+            fs::write(beside("letters"), "a note of the user").unwrap();
             drop(fs::rename(beside("letters"), &path));
         }
         7 => {
@@ -65,7 +65,7 @@ struct Promise {
 }
 
 #[derive(Debug, Default)]
-struct Oracle {
+struct RestartOracle {
     latest: BTreeMap<u64, Option<u64>>,
     /// No version up to this one may show.
     removed: BTreeMap<u64, Promise>,
@@ -81,7 +81,7 @@ struct Round {
     /// The acts and calls in their order, for messages.
     history: Mutex<Vec<String>>,
     events: Arc<AtomicU64>,
-    oracle: Oracle,
+    oracle: RestartOracle,
     last_version: u64,
 }
 
@@ -93,7 +93,7 @@ impl Round {
             acts: AtomicU64::new(0),
             history: Mutex::default(),
             events,
-            oracle: Oracle::default(),
+            oracle: RestartOracle::default(),
             last_version: 0,
         }
     }

@@ -261,11 +261,11 @@ fn a_file_replaced_without_a_write_to_follow_is_noticed_by_flush_and_close() {
 fn the_place_of_a_removed_file_is_used_again_once_the_other_file_is_gone() {
     let watched = WatchedCache::new();
     let letters = watched.beside("letters");
-    fs::write(&letters, "somebody's letters").unwrap();
+    fs::write(&letters, "a note of the user").unwrap();
     fs::rename(&letters, watched.path()).unwrap();
     is_not_durable(watched.insert_now("new", "new 1"));
     watched.is_suspended(REPLACED);
-    assert!(fs::read(watched.path()).unwrap() == b"somebody's letters");
+    assert!(fs::read(watched.path()).unwrap() == b"a note of the user");
     fs::rename(watched.path(), &letters).unwrap();
     watched.retry();
     assert_eq!(state_of(&watched.cache), DiskState::On);
@@ -282,7 +282,7 @@ fn a_file_that_is_cut_or_overwritten_in_its_place_is_moved_aside_as_damaged() {
         cache.close().unwrap();
         fs::read(place.path()).unwrap()
     };
-    for content in [&b""[..], &b"somebody's letters"[..], &other] {
+    for content in [&b""[..], &b"a note of the user"[..], &other] {
         let watched = WatchedCache::new();
         fs::write(watched.path(), content).unwrap();
         watched.insert_now("new", "new 1").unwrap();
@@ -345,7 +345,7 @@ fn a_follower_goes_on_when_the_file_was_moved_away_and_is_back() {
     assert_eq!(seen.get("kept").unwrap().as_deref(), Some("kept 1"));
     let elsewhere = watched.beside("elsewhere");
     fs::rename(watched.path(), &elsewhere).unwrap();
-    assert!(seen.get("kept").is_err(), "what it held may have been invalidated since");
+    assert!(seen.get("kept").is_err(), "its entries may have been invalidated since");
     is_not_durable(watched.cache.flush());
     fs::rename(&elsewhere, watched.path()).unwrap();
     watched.retry();

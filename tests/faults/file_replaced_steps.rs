@@ -4,7 +4,7 @@
 //! The step checks the path at its end, before it answers any caller. So these tests fail if that check comes
 //! before the commit, or after the answers.
 
-use larder::testing::{Act, Failure, Operation, await_first_sweep};
+use larder::testing::{Act, DiskOperation, Failure, await_first_sweep};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
 
 use crate::support::simulated::{Names, PATH, SimulatedPlace, discarded, disk_of, filled, state_of, value};
@@ -70,8 +70,8 @@ fn operations_of(call: Request) -> u64 {
 fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
     let of_call = &operations[usize::try_from(began).unwrap()..];
-    let synced = of_call.iter().rposition(|operation| *operation == Operation::Sync)?;
-    let look = of_call[synced..].iter().position(|operation| *operation == Operation::Metadata)?;
+    let synced = of_call.iter().rposition(|operation| *operation == DiskOperation::Sync)?;
+    let look = of_call[synced..].iter().position(|operation| *operation == DiskOperation::Metadata)?;
     Some(began + (synced + look) as u64)
 }
 
@@ -190,7 +190,7 @@ fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
 fn a_place_that_cannot_be_looked_at_is_no_proof() {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
-    place.disk.fail_every(&[Operation::Metadata], Failure::Io);
+    place.disk.fail_every(&[DiskOperation::Metadata], Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
     assert!(cache.flush().is_err());
     assert_eq!(state_of(&cache), DiskState::Suspended);
@@ -227,7 +227,7 @@ fn a_copy_of_the_latest_commit_is_not_the_file() {
     let copy = place.disk.read(PATH).unwrap();
     place.disk.act(Act::Rename(PATH.into(), ELSEWHERE.into()));
     place.disk.act(Act::Replace(PATH.into(), copy.clone()));
-    assert!(cache.flush().is_err(), "what is committed next would not be in it");
+    assert!(cache.flush().is_err(), "the next commit would not be in it");
     names.insert("new", "new 1".to_owned()).unwrap();
     place.retry(&cache);
     assert_eq!(state_of(&cache), DiskState::Suspended);
@@ -304,7 +304,7 @@ fn a_file_that_is_replaced_while_it_is_shortened_is_not_read() {
         drop(names.remove("removed"));
         assert!(names.get("removed").is_none(), "before operation {offset}");
         let operations = place.disk.operations().split_off(usize::try_from(began).unwrap());
-        let is_open = |operation: &Operation| *operation == Operation::Open;
+        let is_open = |operation: &DiskOperation| *operation == DiskOperation::Open;
         let opened = [operations.iter().position(is_open), operations.iter().rposition(is_open)];
         opened.map(|at| at.expect("it is opened again") as u64)
     };

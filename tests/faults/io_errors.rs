@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use larder::testing::{Failure, Loss, Operation};
+use larder::testing::{DiskOperation, Failure, Loss};
 
 use crate::faults::workload::{Call, WorkloadRun, calls, check};
 use crate::support::harness::Harness;
@@ -23,11 +23,11 @@ enum Fault {
     Lasting(Failure),
 }
 
-fn faults(operation: Operation) -> Vec<Fault> {
+fn faults(operation: DiskOperation) -> Vec<Fault> {
     let mut failures = vec![Failure::Io];
     match operation {
-        Operation::Write => failures.extend([Failure::Full, Failure::ShortWrite]),
-        Operation::SetLen | Operation::Open => failures.push(Failure::Full),
+        DiskOperation::Write => failures.extend([Failure::Full, Failure::ShortWrite]),
+        DiskOperation::SetLen | DiskOperation::Open => failures.push(Failure::Full),
         _ => {}
     }
     failures.iter().flat_map(|&failure| [Fault::Once(failure), Fault::Lasting(failure)]).collect()
@@ -97,7 +97,7 @@ fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
 }
 
 /// Returns the operations of a workload on a disk that works.
-fn operations(calls: &[Call]) -> Vec<Operation> {
+fn operations(calls: &[Call]) -> Vec<DiskOperation> {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);
     for call in calls {
@@ -143,7 +143,7 @@ fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
         eprintln!("workload {at}: {} operations, {} ways to fail one", operations.len(), work.len());
     }
     let failed = failed.into_inner();
-    assert!(failed > 0, "nothing was made to fail");
+    assert!(failed > 0, "no operation failed");
     failed
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use larder::admin::Admin;
-use larder::testing::{Failure, Operation};
+use larder::testing::{DiskOperation, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, Event, MAX_LENGTH_PER_CAPACITY};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -186,14 +186,17 @@ fn a_full_disk_with_a_file_that_a_crash_left_opens_by_the_ballast_or_names_the_w
             Err(error) => panic!("the ballast made no room: {error}"),
         }
         crashed.disk.set_capacity(None);
-        assert!(crashed.open().keyspace(NAMES).unwrap().get("7").is_some(), "nothing was lost by trying");
+        assert!(
+            crashed.open().keyspace(NAMES).unwrap().get("7").is_some(),
+            "the failed attempts lost nothing"
+        );
     }
 }
 
 #[test]
 fn a_directory_that_cannot_be_synced_is_told_once_and_costs_no_outage() {
     let place = SimulatedPlace::new();
-    place.disk.fail_every(&[Operation::SyncDirectory], Failure::Unsupported);
+    place.disk.fail_every(&[DiskOperation::SyncDirectory], Failure::Unsupported);
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
     names.insert("key", "value".to_owned()).unwrap();

@@ -51,7 +51,7 @@ fn power_loss_on_a_disk_that_lies_about_its_syncs_is_noticed() {
         let left = place.moved_to(place.disk.after_power_loss(changes, Loss::Some, 7));
         catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, false))).is_err()
     });
-    assert!(noticed, "a sync that was skipped went unnoticed");
+    assert!(noticed, "a skipped sync was not noticed");
 }
 
 #[test]
@@ -67,5 +67,5 @@ fn power_loss_after_a_removal_that_was_dropped_is_noticed() {
     run.history.plant_removal(changes);
     let left = place.moved_to(place.disk.copy());
     let checked = catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, true)));
-    assert!(checked.is_err(), "a removal that was acknowledged and not made went unnoticed");
+    assert!(checked.is_err(), "a removal that was acknowledged and not made was not noticed");
 }

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use larder::admin::Admin;
-use larder::inspect::{FileState, Inspector, KeyspaceFacts, RecordStatus, Snapshot};
+use larder::inspect::{FileState, Inspector, KeyspaceInfo, RecordStatus, Snapshot};
 use larder::testing::{Loss, SimulatedVolume};
 use larder::{Cache, Follower};
 use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -76,7 +76,7 @@ impl Golden {
     }
 }
 
-fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceFacts {
+fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceInfo {
     snapshot.keyspace(name).unwrap()
 }
 
@@ -353,7 +353,7 @@ fn what_is_written_today_is_the_golden_file_row_by_row() {
     };
     let (golden, today) = (told(&golden.path), told(&today.path));
     assert_eq!(golden.len(), today.len());
-    assert!(golden.len() > 100, "and much is left to compare");
+    assert!(golden.len() > 100, "many rows are left to compare");
     for (was, is) in golden.iter().zip(&today) {
         assert_eq!(was, is);
     }

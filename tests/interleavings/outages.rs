@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use larder::model::pass_time;
-use larder::testing::{Failure, Operation, SimulatedVolume};
+use larder::testing::{DiskOperation, Failure, SimulatedVolume};
 use larder::{Cache, Keyspace};
 use shuttle::rand::{RngCore, thread_rng};
 use shuttle::thread::sleep;
@@ -27,7 +27,7 @@ const OUTAGE: usize = 12;
 const NEXT_OPERATIONS: u64 = 60;
 
 /// Fails these operations for a while, and then lets the cache try the disk again.
-fn fail(place: &Place, disk: &SimulatedVolume, operations: &[Operation]) {
+fn fail(place: &Place, disk: &SimulatedVolume, operations: &[DiskOperation]) {
     disk.fail_every(operations, Failure::Io);
     for _ in 0..OUTAGE {
         sleep(Duration::ZERO);
@@ -93,7 +93,7 @@ pub(crate) fn an_outage_brings_nothing_back() {
     cache.flush().unwrap();
     contest([
         &|| change(&place, &source, &removed, &versions),
-        &|| fail(&place, &disk, &Operation::CHANGES),
+        &|| fail(&place, &disk, &DiskOperation::CHANGES),
         &|| {
             source.get(&versions, &1);
             versions.insert(&2, 1 << 20).unwrap();
@@ -133,7 +133,7 @@ pub(crate) fn lookups_that_fail_bring_nothing_back() {
     cache.flush().unwrap();
     contest([
         &|| change(&place, &source, &removed, &versions),
-        &|| fail(&place, &disk, &[Operation::Read, Operation::Sync]),
+        &|| fail(&place, &disk, &[DiskOperation::Read, DiskOperation::Sync]),
         &|| {
             source.get(&versions, &1);
             source.load(&versions, &1);
@@ -155,7 +155,7 @@ pub(crate) fn nobody_waits_for_a_disk_that_is_gone() {
             versions.insert(&2, 1 << 20).unwrap();
             versions.insert(&2, 2 << 20).unwrap();
         },
-        &|| disk.fail_every(&Operation::CHANGES, Failure::Io),
+        &|| disk.fail_every(&DiskOperation::CHANGES, Failure::Io),
         &|| source.get(&versions, &1),
     ]);
     disk.heal();

@@ -274,7 +274,7 @@ mod live {
         }
         reading.stop().unwrap();
         let (_, end) = rest(reading);
-        assert_eq!(end.1 + end.2, 20_000, "what was not shown was counted");
+        assert_eq!(end.1 + end.2, 20_000, "the operations that were not shown were counted");
         assert!(end.1 > 0);
         client.stats().unwrap();
         cache.close().unwrap();
@@ -294,7 +294,7 @@ mod live {
         assert!(next().contains("\"one_in\":100"));
         let end = next();
         assert!(end.contains("\"ended\":\"peer\""), "{end}");
-        assert!(next().contains("\"protocol\""), "and what it asked for is answered");
+        assert!(next().contains("\"protocol\""), "its request is answered");
         // As many peers as are allowed watch, and go away without a message. Then there is room for others.
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();

@@ -84,7 +84,7 @@ fn a_removal_through_the_socket_is_seen_at_once_and_outlives_a_kill() {
     let verified = client.verify().unwrap();
     assert_eq!((verified.damage, verified.records), (None, 1));
     child.kill();
-    assert!(socket.exists(), "nobody was there to remove it");
+    assert!(socket.exists(), "the killed process could not remove it");
     // The socket is stale: the next process replaces it.
     let mut child = started(&place);
     for (key, expected) in [("a", "gone"), ("b1", "gone"), ("b2", "gone"), ("c", "there")] {

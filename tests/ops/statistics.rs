@@ -116,7 +116,7 @@ fn outages_are_timed_and_quarantines_counted() {
     place.clock.advance(Duration::from_secs(10));
     let stats = cache.stats().disk.unwrap();
     assert_eq!((stats.state, stats.degraded), (DiskState::Suspended, Duration::from_secs(10)));
-    assert_eq!(stats.flush_lag, Duration::from_secs(10), "what was drained is still not committed");
+    assert_eq!(stats.flush_lag, Duration::from_secs(10), "the drained entry is not committed yet");
     disk.heal();
     place.clock.advance(Duration::from_mins(1));
     cache.flush().unwrap();
@@ -142,7 +142,7 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
         }
         cache.flush().unwrap();
         cache.flush().unwrap();
-        assert_eq!(cache.stats().disk.unwrap().commits, commits + 1, "lookups alone are committed by nobody");
+        assert_eq!(cache.stats().disk.unwrap().commits, commits + 1, "lookups alone cause no commit");
         let lifetime = cache.stats().lifetime.unwrap();
         assert_eq!((lifetime.openings, lifetime.inserts), (round, round));
         assert_eq!((lifetime.memory_hits, lifetime.misses), (6 * round, round));

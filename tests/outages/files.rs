@@ -18,11 +18,11 @@ fn a_place_that_is_refused_is_left_as_it_was() {
     let names =
         ["shop.larder", "shop.larder.discarded-2024", "shop.larder.larder-new", "shop.larder.ballast"];
     for name in names {
-        fs::write(place.dir().join(name), "somebody's letters").unwrap();
+        fs::write(place.dir().join(name), "a note of the user").unwrap();
     }
     assert!(matches!(Cache::builder().path(place.path()).open(), Err(Error::Foreign { .. })));
     for name in names {
-        assert_eq!(fs::read(place.dir().join(name)).unwrap(), b"somebody's letters", "{name}");
+        assert_eq!(fs::read(place.dir().join(name)).unwrap(), b"a note of the user", "{name}");
     }
 }
 
@@ -30,9 +30,9 @@ fn a_place_that_is_refused_is_left_as_it_was() {
 fn letters_with_the_name_of_a_discarded_file_are_not_deleted() {
     let place = Place::new();
     let letters = place.dir().join("shop.larder.discarded-2024");
-    fs::write(&letters, "somebody's letters").unwrap();
+    fs::write(&letters, "a note of the user").unwrap();
     place.open().close().unwrap();
-    assert_eq!(fs::read(&letters).unwrap(), b"somebody's letters");
+    assert_eq!(fs::read(&letters).unwrap(), b"a note of the user");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_ballast_is_taken_again_after_a_loss_of_power_at_any_moment() {
 fn letters_written_into_the_cache_file_itself_are_kept_aside() {
     let place = SimulatedPlace::new();
     let (cache, names) = suspended(&place);
-    place.disk.write(PATH, b"somebody's letters");
+    place.disk.write(PATH, b"a note of the user");
     place.disk.fail_every(&WRITES, Failure::Io);
     assert!(names.remove("kept").is_ok());
     place.disk.heal();
@@ -64,7 +64,7 @@ fn letters_written_into_the_cache_file_itself_are_kept_aside() {
     assert_eq!(state_of(&cache), DiskState::On);
     let kept = place.disk.files();
     assert!(
-        kept.iter().any(|file| place.disk.read(file).is_some_and(|bytes| bytes == b"somebody's letters")),
+        kept.iter().any(|file| place.disk.read(file).is_some_and(|bytes| bytes == b"a note of the user")),
         "{kept:?}"
     );
 }

@@ -41,7 +41,7 @@ fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let was_full = disk_of(&cache).faults > 0;
     let removed: Vec<u64> = (0..20).map(|_| random.below(key)).collect();
     for key in &removed {
-        assert!(many.remove(key).is_ok(), "a full disk can be renamed on, if nothing else");
+        assert!(many.remove(key).is_ok(), "a full disk still allows renaming");
         assert!(many.get(key).is_none());
     }
     let held = || removed.iter().all(|key| many.get(key).is_none());

@@ -189,7 +189,7 @@ fn the_first_immediate_write_that_is_acknowledged_after_an_outage_is_on_disk() {
 fn closing_tells_of_what_was_inserted_while_there_was_no_file() {
     let place = SimulatedPlace::new();
     let (cache, names) = discarded(&place);
-    names.insert("meanwhile", "it will be gone".to_owned()).unwrap();
+    names.insert("meanwhile", "the file is discarded later".to_owned()).unwrap();
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);
     let told = cache.close().unwrap_err().to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::testing::{Failure, Operation};
+use larder::testing::{DiskOperation, Failure};
 use larder::{
     ByteSize, DiskState, Durability, Error, Event, INITIAL_RETRY_DELAY, InsertOptions, KeyspaceDefinition,
     MAX_RETRY_DELAY,
@@ -32,7 +32,7 @@ fn a_failed_commit_suspends_the_disk_and_memory_keeps_serving() {
     let place = SimulatedPlace::new();
     let (cache, names) = suspended(&place);
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"));
-    assert_eq!(value(&names, "kept"), None, "it is on the disk alone, which is not asked");
+    assert_eq!(value(&names, "kept"), None, "the entry is on disk only, and the disk is off");
     names.insert("kept", "kept 2".to_owned()).unwrap();
     assert_eq!(value(&names, "kept").as_deref(), Some("kept 2"));
     let loaded = names.get_or_load("loaded", || Ok::<_, Error>("loaded".to_owned())).unwrap();
@@ -44,7 +44,7 @@ fn a_failed_commit_suspends_the_disk_and_memory_keeps_serving() {
     assert_eq!((disk.suspensions, disk.discards, disk.recoveries), (1, 0, 0));
     assert!(matches!(place.wait_for_events(1)[..], [Event::DiskSuspended { .. }]));
     assert!(cache.sweep().is_ok() && names.touch("new").unwrap());
-    assert!(cache.close().is_err(), "what was inserted is not on the disk");
+    assert!(cache.close().is_err(), "the inserted entry is not on disk");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_suspended_disk_comes_back_with_its_entries_and_takes_what_was_written_meanw
     place.disk.heal();
     assert_eq!(state_of(&cache), DiskState::Suspended, "not before its time");
     place.clock.advance(INITIAL_RETRY_DELAY);
-    wait_until("the file is tried again without anybody asking", || state_of(&cache) == DiskState::On);
+    wait_until("the file is tried again without a call", || state_of(&cache) == DiskState::On);
     assert_eq!(value(&names, "kept").as_deref(), Some("kept 1"), "the disk is asked again");
     let disk = disk_of(&cache);
     assert!(disk.off.is_none());
@@ -131,7 +131,11 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert!(matches!(place.wait_for_events(1)[..], [Event::DiskRecovered { kept_entries: false }]));
     let reopened = place.open().keyspace(NAMES).unwrap();
     let found = ["kept", "old", "new", "late"].map(|key| value(&reopened, key));
-    assert_eq!(found, [None, None, None, Some("late 1".to_owned())], "what lived in memory alone is gone");
+    assert_eq!(
+        found,
+        [None, None, None, Some("late 1".to_owned())],
+        "an entry that was in memory only is gone"
+    );
 }
 
 #[test]
@@ -156,12 +160,12 @@ fn a_rename_whose_sync_failed_is_no_promise() {
     let (_cache, names) = suspended(&place);
     place.disk.heal();
     place.disk.fail_every(
-        &[Operation::SyncDirectory, Operation::Write, Operation::Sync, Operation::SetLen],
+        &[DiskOperation::SyncDirectory, DiskOperation::Write, DiskOperation::Sync, DiskOperation::SetLen],
         Failure::Io,
     );
-    assert!(names.remove("kept").is_err(), "a loss of power might bring the name back");
+    assert!(names.remove("kept").is_err(), "a power loss might bring the name back");
     place.disk.fail_every(&WRITES, Failure::Io);
-    assert!(!names.remove("kept").unwrap(), "the sync is all that was left to do");
+    assert!(!names.remove("kept").unwrap(), "only the sync was left to do");
     let lost = place.disk.after_power_loss(place.disk.changes(), larder::testing::Loss::Everything, 0);
     assert!(!lost.files().contains(&PATH.into()), "{:?}", lost.files());
 }
@@ -236,7 +240,7 @@ fn a_suspended_file_that_is_damaged_when_it_opens_again_is_quarantined() {
     let disk = disk_of(&cache);
     assert_eq!((disk.state, disk.discards), (DiskState::On, 1));
     assert!(disk.quarantined.is_some());
-    assert_eq!(value(&names, "new").as_deref(), Some("new 1"), "what was written meanwhile is not lost");
+    assert_eq!(value(&names, "new").as_deref(), Some("new 1"), "a write during the outage is not lost");
     assert_eq!(value(&names, "kept"), None);
 }
 
@@ -268,7 +272,7 @@ fn a_keyspace_opened_during_an_outage_is_on_disk_after_it() {
         drop(names);
         // A new version of a keyspace that was open before.
         let names = cache.keyspace(NAMES.version(9)).unwrap();
-        assert!(names.get("new").is_none(), "of another version");
+        assert!(names.get("new").is_none(), "it is of another version");
         recover(&place, &cache);
         versions.insert(&2, 2).unwrap();
         names.insert("new", "new 9".to_owned()).unwrap();
@@ -298,9 +302,9 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
     }
     assert!(cache.flush().is_err());
     assert_eq!(state_of(&cache), DiskState::Suspended);
-    assert!(many.remove(&1).unwrap(), "committed in the room that the ballast gave up");
+    assert!(many.remove(&1).unwrap(), "committed in the room of the ballast");
     let disk = disk_of(&cache);
-    assert_eq!(disk.discards, 0, "no entry was lost for it");
+    assert_eq!(disk.discards, 0, "no entry was lost for the removal");
     let crashed = place.moved_to(place.disk.copy()).open().keyspace(MANY).unwrap();
     assert!(crashed.get(&1).is_none() && crashed.get(&2).is_some());
     // There is room again.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use larder::testing::{Failure, Operation};
+use larder::testing::{DiskOperation, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, Keyspace, KeyspaceDefinition, MAX_RETRY_DELAY};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ fn lookups_in_flight_are_no_reason_to_lose_the_file() {
         }
         let _stop = SetOnDrop(&stop);
         Harness::new("lookups_in_flight", "LARDER_OUTAGE_ROUNDS", 20).run(|round| {
-            place.disk.fail_every(&[Operation::Sync], Failure::Io);
+            place.disk.fail_every(&[DiskOperation::Sync], Failure::Io);
             thread::scope(|scope| {
                 let _flushing = scope.spawn(|| drop(cache.flush()));
                 blobs.insert(&(round % 1_000), vec![2; 10]).unwrap();
@@ -58,7 +58,7 @@ fn what_is_told_of_a_disk_that_is_back_includes_that_it_came_back() {
     Harness::new("what_is_told_of_a_disk", "LARDER_OUTAGE_ROUNDS", 50).run(|_| {
         let place = SimulatedPlace::new();
         let (cache, names) = filled(&place);
-        place.disk.fail_every(&[Operation::Sync], Failure::Io);
+        place.disk.fail_every(&[DiskOperation::Sync], Failure::Io);
         names.insert("kept", "kept 2".to_owned()).unwrap();
         assert!(cache.flush().is_err());
         place.disk.heal();
@@ -134,9 +134,9 @@ fn the_last_handle_may_go_in_a_listener_whatever_it_did_before() {
         *last.lock().unwrap() = Some((cache.clone(), names.clone()));
         drop(cache.flush());
         drop((cache, names));
-        wait_until("the listener is done", || is_done.load(Ordering::SeqCst));
+        wait_until("the listener has returned", || is_done.load(Ordering::SeqCst));
         place.disk.heal();
-        wait_until("the file is given up", || match place.builder().open() {
+        wait_until("the file is released", || match place.builder().open() {
             Ok(again) => state_of(&again) == DiskState::On,
             Err(error) => {
                 assert!(matches!(error, Error::InUse { .. }), "{error}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
-use larder::testing::{Failure, Operation};
+use larder::testing::{DiskOperation, Failure};
 use larder::{Cache, DiskState, Event, Keyspace, MAX_RETRY_DELAY, Timestamp};
 
 use crate::support::NAMES;
@@ -48,7 +48,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     cache.flush().unwrap();
     names.insert("new", "new".to_owned()).unwrap();
     clock.is_armed.store(true, Ordering::SeqCst);
-    assert!(names.remove("old").is_err(), "nobody knows what the writer had done");
+    assert!(names.remove("old").is_err(), "how much the writer had done is unknown");
     wait_until("the tier is off", || state_of(&cache) == DiskState::Discarded);
     assert!(disk_of(&cache).off.unwrap().contains("the writer panicked: planted"));
     assert_eq!((names.get("old"), names.get("new").is_some()), (None, true));
@@ -88,7 +88,7 @@ fn a_listener_may_call_the_cache_and_may_panic() {
     names.insert("told", "committed".to_owned()).unwrap();
     cache.flush().unwrap();
     *handle.lock().unwrap() = Some((cache.clone(), names.clone()));
-    place.disk.fail_every(&[Operation::Write, Operation::Sync, Operation::SetLen], Failure::Io);
+    place.disk.fail_every(&[DiskOperation::Write, DiskOperation::Sync, DiskOperation::SetLen], Failure::Io);
     names.insert("new", "new".to_owned()).unwrap();
     assert!(cache.flush().is_err());
     // The listener's removal could not be committed, so the file was discarded: the next event.
@@ -110,7 +110,7 @@ fn another_file_in_the_place_of_a_suspended_one_is_neither_served_nor_touched() 
     cache.flush().unwrap();
     let older = place.disk.read(PATH).unwrap();
     names.insert("old", "newer".to_owned()).unwrap();
-    place.disk.fail_every(&Operation::CHANGES, Failure::Io);
+    place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     assert!(cache.flush().is_err());
     // A backup is put back while the disk is off.
     place.disk.heal();

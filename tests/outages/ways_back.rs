@@ -1,7 +1,7 @@
 //! The ways back into service. No leftover of a failure bars them, and no act of the operator. A disk that
 //! fails as soon as it is back is left alone for longer each time.
 
-use larder::testing::{Failure, Operation};
+use larder::testing::{DiskOperation, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, MAX_RETRY_DELAY};
 
 use crate::support::harness::Harness;
@@ -66,7 +66,7 @@ fn a_bad_sector_does_not_make_the_tier_flap() {
     let mut outages = 0;
     let mut key = 0;
     for _ in 0..100 {
-        place.disk.fail_every(&[Operation::Read], Failure::Io);
+        place.disk.fail_every(&[DiskOperation::Read], Failure::Io);
         wait_until("a lookup fails", || {
             key = (key + 17) % 2_000;
             drop(blobs.get(&key));
@@ -117,7 +117,7 @@ fn calls_that_cannot_wait_do_not_put_the_next_try_off() {
     place.disk.heal();
     place.clock.advance(INITIAL_RETRY_DELAY);
     drop(cache.flush());
-    assert_eq!(state_of(&cache), DiskState::On, "ten calls in no time at all are one failure");
+    assert_eq!(state_of(&cache), DiskState::On, "ten calls at the same moment count as one failure");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::clock::ManualClock;
-use larder::testing::{Failure, Operation, SimulatedVolume, await_first_sweep};
+use larder::testing::{DiskOperation, Failure, SimulatedVolume, await_first_sweep};
 use larder::{Cache, CacheBuilder, DiskState, DiskStats, Error, Event, Keyspace, MAX_RETRY_DELAY};
 
 use crate::support::watchdog::Watch;
@@ -117,7 +117,8 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The operations that writing a file needs. Without them a file can still be renamed and removed.
-pub(crate) const WRITES: [Operation; 3] = [Operation::Write, Operation::SetLen, Operation::Sync];
+pub(crate) const WRITES: [DiskOperation; 3] =
+    [DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync];
 
 pub(crate) type Names = Keyspace<String, String>;
 
@@ -137,7 +138,7 @@ pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
 /// disk fails.
 pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
-    place.disk.fail_every(&Operation::CHANGES, Failure::Io);
+    place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
     assert!(matches!(cache.flush(), Err(Error::NotDurable { .. })));
     assert_eq!(state_of(&cache), DiskState::Suspended);

@@ -1,11 +1,11 @@
 //! Which file uses which: each path is followed to the file that *defines* what it names, through `use`,
 //! renames, globs and re-exports.
 //!
-//! - A path that ends at a module is no import. What is named through it is.
-//! - A module that re-exports a name from below itself only says where the name is; whoever uses the name
+//! - A path that ends at a module is no import. The names that are used through it are.
+//! - A module that re-exports a name of its own children only says where the name is. A file that uses the name
 //!   imports the file that defines it. Any other re-export is an import.
 //! - `super::` from a child to its parent is an import like any other. `mod child;` is none.
-//! - A method that is called on a value names no path, so it is not seen.
+//! - A method call on a value names no path, so it is not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -76,6 +76,14 @@ pub(crate) fn table_of_modules(page: &str, heading: &str) -> Vec<String> {
     named.map(str::to_owned).collect()
 }
 
+/// Returns the source files that a page names by a path, as `memory/slot.rs`.
+pub(crate) fn files_named(page: &str) -> Vec<String> {
+    let code = page.split('`').skip(1).step_by(2);
+    code.filter(|code| code.ends_with(".rs") && code.contains('/') && !code.contains(['*', '…', ' ']))
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
 fn a_proof_that_is_missing_or_gone_is_found() {
     let tests = BTreeMap::from([
@@ -108,4 +116,5 @@ fn the_table_of_modules_is_read_by_its_first_column() {
     let page = "# Design\n\n## Modules\n\n| module | what |\n|---|---|\n| `api/`, `lib.rs` | uses `x` |\n\n## Next\n\n\
                 | `other/` |\n";
     assert_eq!(table_of_modules(page, "## Modules"), ["api/", "lib.rs"]);
+    assert_eq!(files_named("`lib.rs`, `api/a.rs`, `api/*.rs` and `b/`"), ["api/a.rs"]);
 }

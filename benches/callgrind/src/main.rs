@@ -9,7 +9,7 @@
 //! the figure allows. With `--keep` it counts, and stores the result as the new figure.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "what it counted is this program's purpose")]
+#![expect(clippy::print_stdout, reason = "printing the count is the purpose of the program")]
 
 use std::env;
 use std::error::Error;

@@ -4,7 +4,7 @@
 //! quick runs. With `--to DIR` it writes to another directory.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "what a program prints is its purpose")]
+#![expect(clippy::print_stdout, reason = "printing is the purpose of the program")]
 
 use std::env;
 use std::error::Error;

@@ -10,19 +10,19 @@ use crate::workload::{PAGES, Page, key};
 
 /// larder without a weigher: an entry weighs the bytes that it takes.
 #[derive(Debug)]
-pub struct Larder {
+pub struct LarderInMemory {
     pages: Keyspace<String, Page>,
     cache: Cache,
 }
 
 /// Returns the weight of an entry of the benches.
 fn weight() -> u64 {
-    let cache = Larder::open(ByteSize::mib(1));
+    let cache = LarderInMemory::open(ByteSize::mib(1));
     cache.insert(&key(0), Arc::new(Page::of(0)));
     cache.cache.stats().memory.weight
 }
 
-impl Larder {
+impl LarderInMemory {
     fn open(capacity: ByteSize) -> Self {
         let cache = Cache::builder().memory_capacity(capacity).open().expect("a cache in memory opens");
         let pages = cache.keyspace(PAGES).expect("the keyspace is not open yet");
@@ -30,7 +30,7 @@ impl Larder {
     }
 }
 
-impl MemoryCache for Larder {
+impl MemoryCache for LarderInMemory {
     const NAME: &'static str = crate::outcome::OURS;
 
     fn with_room(entries: usize) -> Self {

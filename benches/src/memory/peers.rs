@@ -120,13 +120,13 @@ impl MemoryCache for Cached {
 
 /// foyer in memory with its default, an LRU list. It has no TTL.
 #[derive(Debug)]
-pub struct Foyer(foyer::Cache<String, Value>);
+pub struct FoyerLru(foyer::Cache<String, Value>);
 
 /// foyer in memory with S3-FIFO.
 #[derive(Debug)]
 pub struct FoyerS3Fifo(foyer::Cache<String, Value>);
 
-impl MemoryCache for Foyer {
+impl MemoryCache for FoyerLru {
     const NAME: &'static str = "foyer";
 
     fn with_room(entries: usize) -> Self {

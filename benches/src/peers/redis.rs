@@ -119,7 +119,7 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-#[expect(clippy::disallowed_methods, reason = "nothing tells when another process is ready")]
+#[expect(clippy::disallowed_methods, reason = "no signal tells that another process is ready")]
 fn wait(duration: Duration) {
     thread::sleep(duration);
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use larder::testing::{Failure, Operation, SimulatedVolume};
+use larder::testing::{DiskOperation, Failure, SimulatedVolume};
 use larder::{Cache, DiskState, Event};
 use larder_product::{Families, ProductCache, ttl};
 
@@ -58,7 +58,7 @@ fn best_practices_the_shop_goes_on_when_the_disk_does_not_and_a_listener_is_told
     assert_eq!(world.ask_everything(&shop), [1; 7]);
     cache.flush().unwrap();
 
-    disk.fail_every(&Operation::CHANGES, Failure::Io);
+    disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     let _ = world.database.set_price(&codes().vtu, 120);
     // The entries are gone from memory in any case. The result says whether the file was put out of service
     // too.

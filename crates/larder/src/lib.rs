@@ -31,7 +31,7 @@ pub mod model {
 }
 
 pub use crate::api::cache::Cache;
-pub use crate::api::follower::{FollowedKeyspace, Follower, FollowerKeyspace};
+pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};

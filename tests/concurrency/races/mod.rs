@@ -223,7 +223,7 @@ impl Race {
         };
         match self.racers[next].line().as_deref() {
             Some("won") => {}
-            other => return Err(format!("the owner left, and who waited says {other:?}")),
+            other => return Err(format!("the owner left, and the waiting process says {other:?}")),
         }
         Self::expect(&mut self.racers[next], "read", &format!("found {}", self.version))?;
         Ok(next)
@@ -317,7 +317,7 @@ fn the_race_harness_catches_a_lock_that_is_taken_away() {
     race.put(owner).unwrap();
     race.try_in_vain(owner).unwrap();
     fs::remove_file(race.place.dir().join("shop.larder.lock")).unwrap();
-    assert!(race.try_in_vain(owner).is_err(), "who opens now can't be told who the owner is");
+    assert!(race.try_in_vain(owner).is_err(), "an error of an opener could not name the owner");
 }
 
 #[test]

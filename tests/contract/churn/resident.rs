@@ -21,13 +21,13 @@ const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
 const KEPT: u64 = 200;
 /// Maximum of resident memory as a multiple of the configured memory. The measured figure is lower; but an
 /// allocator has its own ways, and a busy machine wakes threads late.
-const MOST: f64 = 1.7;
+const MAX_TIMES: f64 = 1.7;
 
 /// Runs a child. Returns its maximum of resident memory as a multiple of the configured memory.
 fn measured(size: usize, plant: &str) -> f64 {
     let place = Place::in_memory();
     let mut worker = Worker::start(&format!("fill {size} {plant}"), &place.path());
-    let line = worker.line().expect("the child says what it took");
+    let line = worker.line().expect("the child reports its memory");
     line.strip_prefix("resident ").unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()
 }
 
@@ -35,8 +35,8 @@ fn measured(size: usize, plant: &str) -> f64 {
 fn contract_7_a_process_takes_about_what_its_cache_may_whatever_the_size_of_values() {
     for size in [10, 1_000, 100_000] {
         let times = measured(size, "none");
-        eprintln!("values of {size} bytes: {times:.2} times what is configured");
-        assert!(times <= MOST, "values of {size} bytes take {times:.2} times what is configured");
+        eprintln!("values of {size} bytes: {times:.2} times the configured memory");
+        assert!(times <= MAX_TIMES, "values of {size} bytes take {times:.2} times the configured memory");
         assert!(times > 0.7, "the cache was not filled: {times:.2}");
     }
 }
@@ -44,7 +44,7 @@ fn contract_7_a_process_takes_about_what_its_cache_may_whatever_the_size_of_valu
 #[test]
 fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
     let times = measured(100_000, "keep");
-    assert!(times > MOST, "{times:.2} times what is configured");
+    assert!(times > MAX_TIMES, "{times:.2} times the configured memory");
 }
 
 /// The child's part: `SIZE PLANT`. Inserts, overwrites, reads from disk and removals.

@@ -6,7 +6,7 @@ mod older_files;
 use std::time::Duration;
 
 use larder::admin::Admin;
-use larder::testing::{Loss, Operation, SimulatedVolume};
+use larder::testing::{DiskOperation, Loss, SimulatedVolume};
 use larder::{ByteSize, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, KeyspaceDefinition};
 
 use crate::support::{HOUR, Place, Random};
@@ -148,7 +148,7 @@ fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
     cache.flush().unwrap();
     let stats = cache.stats().disk.unwrap();
     assert_eq!((stats.allocated_bytes, stats.usable_bytes), (None, capacity.as_u64() / 4));
-    assert!(!disk.operations().contains(&Operation::Punch));
+    assert!(!disk.operations().contains(&DiskOperation::Punch));
     drop(texts);
     cache.close().unwrap();
     // The file moves to a file system that tells blocks, and back again. Each time its entries are charged
@@ -183,7 +183,11 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     let stats = cache.stats();
     assert_eq!((stats.too_large_for_disk, stats.keyspaces[0].too_large_for_disk), (1, 1));
     assert!(stats.to_string().contains("too large for the disk 1"), "{stats}");
-    assert_eq!((stats.unsaved_bytes, stats.disk.unwrap().entries), (0, 1), "what it replaced is deleted");
+    assert_eq!(
+        (stats.unsaved_bytes, stats.disk.unwrap().entries),
+        (0, 1),
+        "the value that it replaced is deleted"
+    );
     assert_eq!(texts.get(&2).unwrap().len(), fits + 300, "it is in memory");
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
     assert!(follower.keyspace(TEXTS).get(&2).unwrap().is_none());
@@ -272,7 +276,7 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
         texts.insert(&(round % 5), value(round, if round % 2 == 0 { 32_000 } else { 20_000 })).unwrap();
         cache.flush().unwrap();
     }
-    assert!(disk.operations().contains(&Operation::Punch), "no page was used again");
+    assert!(disk.operations().contains(&DiskOperation::Punch), "no page was used again");
     let last = disk.changes();
     for at in last - 120..=last {
         for (seed, loss) in Loss::ALL.into_iter().enumerate() {

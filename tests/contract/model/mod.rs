@@ -3,42 +3,21 @@
 //! The model knows the right answer: a live entry, or nothing. The cache may also miss where it may forget an
 //! entry. With ample capacities it forgets none, so every answer must be exactly the model's.
 
+mod cache;
 mod steps;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder::clock::Clock;
-use larder::{
-    Any, ByteSize, Cache, Durability, EntryInfo, InsertOptions, Keyspace, KeyspaceDefinition, Timestamp,
-    Update,
-};
+use larder::{Any, Cache, Durability, InsertOptions, Keyspace, Timestamp, Update};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::harness::Harness;
 use crate::support::{Place, assert_capacity_is_usable};
+use cache::{MEMORY, ModelKey, OTHER, SPACE, TIGHT, TIGHT_WEIGHT, open};
 use steps::{Step, step};
-
-type ModelKey = (String, u8);
-
-const SPACE: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("space").ttl(Duration::from_mins(1));
-const OTHER: KeyspaceDefinition<ModelKey, u64> =
-    KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
-const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
-
-/// Memory's capacity and the write buffer in a tight run.
-const TIGHT: ByteSize = ByteSize::kib(64);
-/// The weight of most entries in a tight run. Memory has room for five.
-const TIGHT_WEIGHT: u64 = 12 << 10;
-
-fn weigh(weighed: &EntryInfo<'_>) -> u64 {
-    match weighed.value.downcast_ref::<u64>() {
-        // With its encoding, larger than the write buffer.
-        Some(value) if value.is_multiple_of(4) => TIGHT.as_u64(),
-        _ => TIGHT_WEIGHT,
-    }
-}
 
 type Entries = BTreeMap<(usize, ModelKey), (u64, Timestamp)>;
 
@@ -55,19 +34,6 @@ struct ModelRun {
     mark: Timestamp,
     now: Timestamp,
     updates: Vec<(usize, ModelKey, Update)>,
-}
-
-/// In a `tight` run memory has a few entries only, so the disk must answer too. Entries that are in memory
-/// only may be evicted, so such a run leaves that keyspace alone. The write buffer holds a few entries too.
-/// Some values are larger than the buffer, and weigh as much as memory may hold.
-fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<ModelKey, u64>>) {
-    // A removal of more entries is deleted later.
-    let builder = place.builder().shards(2).range_rows(if tight { 1 } else { 3 });
-    let builder =
-        if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };
-    let cache = builder.open().unwrap();
-    let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
-    (cache, spaces.into())
 }
 
 impl ModelRun {

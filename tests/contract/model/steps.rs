@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::ModelKey;
+use super::cache::ModelKey;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {

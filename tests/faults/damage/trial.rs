@@ -243,7 +243,7 @@ impl DamageTrial {
 
     fn refused(&self) -> Result<Outcome, String> {
         if !self.is_unrecognisable(&self.damaged) {
-            return Err("it was refused, though it shows whose it is".to_owned());
+            return Err("the file was refused, although it shows its owner".to_owned());
         }
         if self.kind.cuts() && self.damaged.len() >= MARK.end {
             return Err("it was cut, and refused".to_owned());
@@ -260,7 +260,7 @@ impl DamageTrial {
     fn is_kept(&self, aside: &Path) -> Result<(), String> {
         let kept = fs::read(aside).map_err(|error| format!("{} is not there: {error}", aside.display()))?;
         if self.is_unrecognisable(&kept) {
-            return Err("what was moved aside does not look like larder's".to_owned());
+            return Err("the file that was moved aside does not look like larder's".to_owned());
         }
         Ok(())
     }

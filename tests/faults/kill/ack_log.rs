@@ -167,7 +167,7 @@ mod tests {
         let removed = log_of(&["did now 1 2 7", "will remove 1 2 7", "did remove 1 2 7"]);
         let fault = removed.check(&found((1, 2), 7)).unwrap_err();
         assert!(fault.contains("came back as 7"), "{fault}");
-        assert!(removed.check(&found((1, 2), 6)).is_err(), "and anything older");
+        assert!(removed.check(&found((1, 2), 6)).is_err(), "so is any older version");
         removed.check(&found((1, 2), 8)).unwrap();
         removed.check(&Found::new()).unwrap();
     }

@@ -287,7 +287,7 @@ impl WorkloadRun {
 /// Returns the version of a key's value, which must be whole.
 fn read(space: &WorkloadKeyspace, key: WorkloadKey) -> Option<u64> {
     let value = space.get(&key)?;
-    assert!(value.1 == filler(value.0, value.1.len()), "{key:?} has a value that nobody wrote");
+    assert!(value.1 == filler(value.0, value.1.len()), "{key:?} has a value that was never written");
     Some(value.0)
 }
 

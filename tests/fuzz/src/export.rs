@@ -25,12 +25,12 @@ pub(crate) fn check(read: Read, data: &[u8]) {
         _ => written(form, &mut input),
     };
     let Ok(items) = read(&bytes) else { return };
-    assert!(matches!(items.last(), Some(Item::End(_))), "what has no end was read whole");
+    assert!(matches!(items.last(), Some(Item::End(_))), "an export without an end was read whole");
     for again in [Form::Binary, Form::JsonLines] {
         assert_eq!(
             read(&write(again, &items)).unwrap(),
             items,
-            "it is another when written again as {again:?}"
+            "the export differs when it is written again as {again:?}"
         );
     }
     let step = bytes.len() / CUTS + 1;

@@ -110,7 +110,7 @@ fn serves_nothing_wrong(cache: &Cache, dir: &Path) {
         }
     }
     space.insert(&ENTRIES, value_of(ENTRIES)).unwrap();
-    assert_eq!(*space.get(&ENTRIES).unwrap(), value_of(ENTRIES), "what is written now is there");
+    assert_eq!(*space.get(&ENTRIES).unwrap(), value_of(ENTRIES), "a new entry is found");
     // The disk tier may be off, but an invalidation holds in any case.
     if space.remove(&0).is_ok() {
         assert!(space.get(&0).is_none(), "a removed entry was served");

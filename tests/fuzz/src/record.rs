@@ -70,7 +70,7 @@ fn record(input: &mut Input<'_>) -> Record {
 
 fn written(records: &Records, key: &[u8], record: &Record) {
     let whole = (records.write)(key, record);
-    assert_eq!((records.read)(key, &whole).as_ref(), Some(record), "what is written is read");
+    assert_eq!((records.read)(key, &whole).as_ref(), Some(record), "a written record is read");
     reads_as_it_peeks(records, &whole, record);
     for at in 0..whole.len().min(FLIPPED) {
         for bit in 0..8 {

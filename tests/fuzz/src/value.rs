@@ -125,7 +125,7 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
         Err(error) => return assert!(is_near_the_limit(&error), "{value:?} was decoded, but: {error}"),
     };
     assert!(encoded.len() <= found.len(), "the shortest form is the one that is written");
-    assert_eq!(C::decode::<V>(format, &encoded).as_ref(), Ok(&value), "what encodes reads back");
+    assert_eq!(C::decode::<V>(format, &encoded).as_ref(), Ok(&value), "a value that encodes reads back");
     assert_eq!(bytes::encoded_len(format, &value), Ok(encoded.len()));
     let longer = [found, &[0]].concat();
     assert!(C::decode::<V>(format, &longer).is_err(), "a byte left over is an error");
@@ -140,7 +140,11 @@ fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
     let value = tree(input, 2 * MAX_DEPTH);
     match C::encode(format, &value) {
         Ok(encoded) => {
-            assert_eq!(C::decode::<Tree>(format, &encoded).as_ref(), Ok(&value), "what encodes reads back");
+            assert_eq!(
+                C::decode::<Tree>(format, &encoded).as_ref(),
+                Ok(&value),
+                "a value that encodes reads back"
+            );
             for cut in 0..encoded.len().min(64) {
                 assert!(C::decode::<Tree>(format, &encoded[..cut]).is_err(), "cut to {cut} bytes");
             }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use larder::testing::{Failure, Loss, Operation, SimulatedVolume};
+use larder::testing::{DiskOperation, Failure, Loss, SimulatedVolume};
 use larder::{ByteSize, Cache, DiskState, INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 
 use crate::support::harness::Harness;
@@ -63,10 +63,10 @@ impl StressTrial {
         match random.below(5) {
             0 => disk.fail_once(soon, failure),
             1 => disk.fail_from(soon, failure),
-            2 => disk.fail_every(&[Operation::Sync], failure),
-            3 => disk.fail_every(&Operation::CHANGES, failure),
+            2 => disk.fail_every(&[DiskOperation::Sync], failure),
+            3 => disk.fail_every(&DiskOperation::CHANGES, failure),
             _ => disk.fail_every(
-                &[Operation::Write, Operation::SetLen, Operation::Sync, Operation::Rename],
+                &[DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync, DiskOperation::Rename],
                 failure,
             ),
         }
@@ -160,13 +160,13 @@ fn threads_get_what_they_were_promised_while_the_disk_fails_and_heals() {
     let mut outages = 0;
     harness.run(|seed| outages += work_under_faults(seed, Planted::Nothing));
     eprintln!("the disk tier was lost {outages} times");
-    assert!(outages > 0, "nothing was made to fail");
+    assert!(outages > 0, "no operation failed");
 }
 
 #[test]
 fn threads_notice_a_promise_that_is_not_kept() {
     for planted in [Planted::LyingAcknowledgement, Planted::SameVersion] {
         let is_noticed = |seed| catch_unwind(AssertUnwindSafe(|| work_under_faults(seed, planted))).is_err();
-        assert!((0..10).any(is_noticed), "{planted:?} went unnoticed");
+        assert!((0..10).any(is_noticed), "{planted:?} was not noticed");
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use larder::control::{Client, KeyStatus, MAX_PAGE};
-use larder::inspect::{Entry, KeyspaceFacts, Snapshot};
+use larder::inspect::{Entry, KeyspaceInfo, Snapshot};
 
 use crate::term::exit::Failure;
 
@@ -16,7 +16,7 @@ pub(crate) type Visited = Result<ControlFlow<()>, Failure>;
 /// Visits the entries of a file's keyspace whose keys begin with a prefix, until the visitor breaks.
 pub(crate) fn visit_file(
     snapshot: &Snapshot,
-    keyspace: &KeyspaceFacts,
+    keyspace: &KeyspaceInfo,
     prefix: &[u8],
     mut visit: impl FnMut(Entry) -> Visited,
 ) -> Visited {

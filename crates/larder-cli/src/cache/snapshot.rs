@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use larder::control::{Client, KeyspaceInfo};
-use larder::inspect::{Inspector, KeyspaceFacts, Snapshot};
+use larder::control::{Client, LiveKeyspaceInfo};
+use larder::inspect::{Inspector, KeyspaceInfo, Snapshot};
 
 use super::spelling::{KeySyntax, no_such_keyspace};
 use crate::term::exit::Failure;
@@ -14,7 +14,7 @@ pub(crate) fn open(file: &Path) -> Result<Snapshot, Failure> {
 }
 
 /// Returns the keyspace of a name. The failure lists the names that there are.
-pub(crate) fn keyspace<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceFacts, Failure> {
+pub(crate) fn keyspace<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceInfo, Failure> {
     snapshot.keyspace(name).ok_or_else(|| {
         let keyspaces: Vec<_> = snapshot.keyspaces().iter().map(KeySyntax::of).collect();
         no_such_keyspace(&keyspaces, name)
@@ -22,7 +22,7 @@ pub(crate) fn keyspace<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Key
 }
 
 /// Returns the keyspaces that `--keyspace` chooses: the one of that name, or all of them.
-pub(crate) fn chosen<'a>(snapshot: &'a Snapshot, name: Option<&str>) -> Result<&'a [KeyspaceFacts], Failure> {
+pub(crate) fn chosen<'a>(snapshot: &'a Snapshot, name: Option<&str>) -> Result<&'a [KeyspaceInfo], Failure> {
     match name {
         Some(name) => Ok(std::slice::from_ref(keyspace(snapshot, name)?)),
         None => Ok(snapshot.keyspaces()),
@@ -42,7 +42,10 @@ pub(crate) fn of_process(client: &Client) -> Option<Snapshot> {
 /// Returns how the keys of a process's keyspaces are read and shown.
 ///
 /// A keyspace that the process has not opened is taken as its file has it.
-pub(crate) fn keys_of<'a>(keyspaces: &'a [KeyspaceInfo], file: Option<&'a Snapshot>) -> Vec<KeySyntax<'a>> {
+pub(crate) fn keys_of<'a>(
+    keyspaces: &'a [LiveKeyspaceInfo],
+    file: Option<&'a Snapshot>,
+) -> Vec<KeySyntax<'a>> {
     let in_file = |name: &str| file?.keyspace(name).map(KeySyntax::of);
     let keys = keyspaces.iter().map(|found| match &found.keys {
         Some(shape) => KeySyntax { name: &found.name, shape, schema: found.schema.as_deref() },

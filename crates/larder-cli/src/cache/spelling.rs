@@ -17,7 +17,7 @@
 
 use std::path::Path;
 
-use larder::inspect::{KeyShape, KeySpelling, KeyValue, KeyspaceFacts, escape_control, spell_hex};
+use larder::inspect::{KeyShape, KeySpelling, KeyValue, KeyspaceInfo, escape_control, spell_hex};
 use larder_product::ProductKeySpelling;
 
 use crate::term::exit::{Exit, Failure};
@@ -35,7 +35,7 @@ pub(crate) struct KeySyntax<'a> {
 }
 
 impl<'a> KeySyntax<'a> {
-    pub(crate) fn of(facts: &'a KeyspaceFacts) -> Self {
+    pub(crate) fn of(facts: &'a KeyspaceInfo) -> Self {
         Self { name: &facts.name, shape: &facts.key_shape, schema: facts.schema.as_deref() }
     }
 
@@ -196,7 +196,7 @@ impl<'a> Speller<'a> {
     }
 
     /// Makes one for a command with this `--keyspace` on a file.
-    pub(crate) fn of(name: Option<&str>, facts: &'a [KeyspaceFacts]) -> Self {
+    pub(crate) fn of(name: Option<&str>, facts: &'a [KeyspaceInfo]) -> Self {
         Self::new(name, facts.iter().map(KeySyntax::of))
     }
 

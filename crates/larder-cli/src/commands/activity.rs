@@ -6,7 +6,7 @@ pub(crate) mod slow;
 
 use std::path::Path;
 
-use larder::control::{Client, ClientError, KeyspaceInfo};
+use larder::control::{Client, ClientError, LiveKeyspaceInfo};
 use larder::inspect::{KeyShape, escape_control};
 
 use crate::cache::errors::client_text;
@@ -57,7 +57,7 @@ fn without_sample(path: &Path, error: ClientError) -> Failure {
 
 /// Shows the keys of a live cache as `larder keys` does.
 struct KeyNames {
-    keyspaces: Vec<KeyspaceInfo>,
+    keyspaces: Vec<LiveKeyspaceInfo>,
     /// The option `--keyspace`.
     only: Option<String>,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace};
-use larder::inspect::{Inspector, KeyspaceFacts, Record};
+use larder::inspect::{Inspector, KeyspaceInfo, Record};
 use serde_json::Value;
 
 use crate::support::{Place, larder, printed, stderr, stdout};
@@ -37,7 +37,7 @@ fn create(place: &Place, value_format: u8) {
     admin.close().unwrap();
 }
 
-fn looked(place: &Place) -> (KeyspaceFacts, Vec<Record>) {
+fn looked(place: &Place) -> (KeyspaceInfo, Vec<Record>) {
     let snapshot = Inspector::open(place.path()).unwrap().snapshot().unwrap();
     let facts = snapshot.keyspace("packed").unwrap().clone();
     let page = snapshot.page(&facts, &[], None, 10).unwrap();

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
 use crate::disk::reader::follow::Followed;
+use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::keyspace_row::RetiredVersion;
 use crate::disk::store::snapshot::Snapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
@@ -55,28 +55,6 @@ pub struct Follower {
     clock: Arc<dyn Clock>,
 }
 
-/// A keyspace as a follower finds it in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FollowedKeyspace {
-    /// Its name.
-    pub name: String,
-    /// The version of its values' shape.
-    pub version: u32,
-    /// The shape of its keys, such as `(string, u64)`.
-    pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
-    pub value_format: u8,
-    /// The name of the schema that it belongs to, if any.
-    pub schema: Option<String>,
-    /// Versions of it that were retired, oldest first, up to the latest 16.
-    pub retired_versions: Vec<RetiredVersion>,
-    /// Its entries, those included that have expired and are not yet swept.
-    pub entries: u64,
-    /// Bytes these are charged for.
-    pub bytes: u64,
-}
-
 impl Follower {
     /// Opens a cache file to follow it. In a process that is forked later, its lookups are [`Error::Forked`].
     ///
@@ -101,19 +79,9 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
-    pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
+    pub fn keyspaces(&self) -> Result<Vec<KeyspaceInfo>, Error> {
         let (catalog, _) = self.file.view(None)?;
-        let rows = catalog.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
-            name: name.clone(),
-            version: row.version,
-            key_shape: row.shape.clone(),
-            value_format: row.format,
-            schema: row.schema.clone(),
-            retired_versions: row.retired_versions.clone(),
-            entries: row.entries,
-            bytes: row.bytes,
-        });
-        Ok(rows.collect())
+        Ok(of_catalog(&catalog))
     }
 
     /// A keyspace to look into. Entries of another version are not found.

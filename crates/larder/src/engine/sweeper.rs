@@ -155,7 +155,7 @@ mod tests {
     use crate::sys::sync::StatisticU64;
     use crate::sys::sync::channel::unbounded;
     use crate::testing::volume::SimulatedVolume;
-    use crate::testing::volume::operation::{Failure, Operation};
+    use crate::testing::volume::operation::{DiskOperation, Failure};
 
     fn sweeper() -> (Arc<ManualClock>, Sweeper) {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
@@ -279,7 +279,7 @@ mod tests {
     fn what_was_to_be_committed_when_the_file_was_lost_is_planned_to_be_swept() {
         let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
         let (cache, names) = opened(&disk, &clock);
-        disk.fail_every(&[Operation::Write, Operation::SetLen, Operation::Sync], Failure::Io);
+        disk.fail_every(&[DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync], Failure::Io);
         names.insert(&2, 2).unwrap();
         assert!(cache.flush().is_err(), "it is kept, to be committed when the disk works again");
         plan_nothing(&cache);

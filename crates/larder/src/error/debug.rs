@@ -1,7 +1,7 @@
 //! How errors are debugged: as their text, with the name of the variant behind it.
 //!
-//! `Debug` is what a person sees of an error that `main` returns, of an `unwrap`, and of a test that fails. It has
-//! what `Display` has, the remedy above all.
+//! `Debug` is what a person sees of an error that `main` returns, of an `unwrap`, and of a test that fails.
+//! It has what `Display` has, the remedy above all.
 
 use std::fmt;
 

@@ -5,12 +5,12 @@
 //!      0     8  checksum: XXH3-64 of everything below, seeded with the XXH3-64 of the entry's key
 //!      8     1  format: 2, or 1
 //!      9     1  kind: 0 a value
-//!     10     2  flags: bits 0 and 1 say how the payload is compressed (0 not, 1 LZ4, 2 zstd); a reader refuses any other
+//!     10     2  flags: bits 0 and 1 are the compression (0 none, 1 LZ4, 2 zstd); a reader refuses others
 //!     12     4  keyspace version
 //!     16     8  sequence of the mutation that wrote it
 //!     24     8  written at, ms since 1970
 //!     32     8  expires at, ms since 1970
-//!     40     8  delete after, ms since 1970: when the sweeper may delete it (later than its expiry with a grace period)
+//!     40     8  delete after, ms since 1970: from then on the sweeper may delete it (expiry and grace)
 //!     48     4  extension length
 //!     52     …  extension, then payload
 //! ```
@@ -53,7 +53,7 @@ const INFLATED_LEN: u8 = 2;
 pub(crate) struct Header {
     /// The format of the record when it was read. Records are written in [`FORMAT`], whatever this says.
     pub(crate) format: u8,
-    pub(crate) compression: Compression,
+    pub(crate) compression: PayloadCompression,
     pub(crate) version: u32,
     pub(crate) sequence: u64,
     pub(crate) written_at: Timestamp,
@@ -63,14 +63,14 @@ pub(crate) struct Header {
 
 /// How a payload is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Compression {
+pub(crate) enum PayloadCompression {
     #[default]
     None,
     Lz4,
     Zstd,
 }
 
-impl Compression {
+impl PayloadCompression {
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::None => 0,
@@ -229,8 +229,8 @@ fn parse(checked: &[u8]) -> Result<(Header, &[u8], &[u8]), Damage> {
     let mut fields = Fields(checked);
     let [format, kind, flags_high, flags_low] = fields.take()?;
     let compression = match (format, kind, flags_high, flags_low) {
-        (FORMAT_1, KIND_VALUE, 0, 0) => Some(Compression::None),
-        (FORMAT, KIND_VALUE, 0, code) => Compression::of_code(code),
+        (FORMAT_1, KIND_VALUE, 0, 0) => Some(PayloadCompression::None),
+        (FORMAT, KIND_VALUE, 0, code) => PayloadCompression::of_code(code),
         _ => None,
     };
     let header = Header {
@@ -249,7 +249,7 @@ fn parse(checked: &[u8]) -> Result<(Header, &[u8], &[u8]), Damage> {
 
 /// Returns whether the extension has the fields that the flags require.
 fn is_complete(header: &Header, extension: &Extension) -> bool {
-    header.compression == Compression::None || extension.inflated_len.is_some()
+    header.compression == PayloadCompression::None || extension.inflated_len.is_some()
 }
 
 pub(crate) fn checksum(key: &[u8], checked: &[u8]) -> u64 {

@@ -318,7 +318,7 @@ mod tests {
             assert_eq!(served, [50, 150, 10, 151]);
         });
         assert_eq!((buffer.used(), buffer.has_waiters()), (0, false));
-        assert!(buffer.reserve(100, || ()).is_some(), "nobody queues any more");
+        assert!(buffer.reserve(100, || ()).is_some(), "the queue is empty again");
     }
 
     #[test]
@@ -337,6 +337,6 @@ mod tests {
         });
         buffer.open();
         drop(room);
-        assert!(buffer.reserve(1, || panic!("nobody queues")).is_some());
+        assert!(buffer.reserve(1, || panic!("the queue is empty")).is_some());
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use super::buffer::BufferRoom;
 use super::weight::Weight;
-use crate::format::record::{Compression, Extension};
+use crate::format::record::{Extension, PayloadCompression};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -15,7 +15,7 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) payload: Vec<u8>,
-    pub(crate) compression: Compression,
+    pub(crate) compression: PayloadCompression,
     pub(crate) extension: Extension,
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
@@ -34,7 +34,7 @@ impl Unsaved {
         written_at: Timestamp,
         room: BufferRoom,
     ) -> Self {
-        let (compression, extension) = (Compression::None, Extension::default());
+        let (compression, extension) = (PayloadCompression::None, Extension::default());
         Self { payload, compression, extension, version, written_at, fits_file: true, room }
     }
 }
@@ -50,8 +50,8 @@ pub(crate) struct IncomingEntry {
 }
 
 impl IncomingEntry {
-    /// Returns the weight to reserve before the entry is stored. An entry that will be saved reserves its weight
-    /// when it becomes clean.
+    /// Returns the weight to reserve before the entry is stored. An entry that will be saved reserves its
+    /// weight when it becomes clean.
     pub(super) fn clean_weight(&self) -> u64 {
         if self.unsaved.is_none() { self.weight.bytes() } else { 0 }
     }

@@ -1,8 +1,8 @@
 //! A shard under its exclusive lock, with the values that it releases while it is locked.
 //!
-//! Dropping the guard unlocks the shard first. Only then is the released weight given back to the budget, and the
-//! released values pass to the caller. The caller drops them when it holds no lock and no reserved weight: a
-//! user's `Drop` may call the cache, wait for room, or panic (invariant 5).
+//! Dropping the guard unlocks the shard first. Only then is the released weight given back to the budget, and
+//! the released values pass to the caller. The caller drops them when it holds no lock and no reserved
+//! weight: a user's `Drop` may call the cache, wait for room, or panic (invariant 5).
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;

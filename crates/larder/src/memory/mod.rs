@@ -266,13 +266,14 @@ impl Memory {
         promoted.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Locks the shard of a key, with `weight` reserved in the budget. Returns `None` if memory has no room for it.
+    /// Locks the shard of a key, with `weight` reserved in the budget. Returns `None` if memory has no room
+    /// for it.
     ///
-    /// In a full cache the room mostly comes from the key's own shard: the victim is evicted under the same lock,
-    /// and no other entry can take its room. If that fails, room is looked for in every shard.
+    /// In a full cache the room mostly comes from the key's own shard: the victim is evicted under the same
+    /// lock, and no other entry can take its room. If that fails, room is looked for in every shard.
     ///
-    /// No value is dropped here: weight is reserved at this moment that no entry has yet, and a user's `Drop` may
-    /// wait for that weight.
+    /// No value is dropped here: weight is reserved at this moment that no entry has yet, and a user's `Drop`
+    /// may wait for that weight.
     fn lock_with_room<'a>(
         &'a self,
         key: SlotKey<'_>,
@@ -332,8 +333,8 @@ impl Memory {
         shard.is_some_and(|shard| self.lock_shard(shard, evicted_values).evict())
     }
 
-    /// Returns the shard of a key. It is chosen by the upper half of the hash, because the shard's table and its
-    /// policy use the lower half.
+    /// Returns the shard of a key. It is chosen by the upper half of the hash, because the shard's table and
+    /// its policy use the lower half.
     #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
         let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);

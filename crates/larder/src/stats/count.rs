@@ -30,7 +30,8 @@ macro_rules! counts {
         }
 
         impl Stats {
-            /// Adds the counts of a keyspace. Its disk hits are left out, because the disk tier may be missing.
+            /// Adds the counts of a keyspace. Its disk hits are left out, because the disk tier may be
+            /// missing.
             pub(crate) fn add_counts(&mut self, keyspace: &KeyspaceStats) {
                 $($(self.$($stats).+ += keyspace.$keyspace;)?)+
             }

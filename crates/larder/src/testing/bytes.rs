@@ -11,7 +11,7 @@ use crate::format::codec::format::Format;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::error::KeyError;
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
-use crate::format::record::{Compression, Extension, Header};
+use crate::format::record::{Extension, Header, PayloadCompression};
 use crate::format::{codec, key, record};
 use crate::units::Timestamp;
 
@@ -63,7 +63,7 @@ impl Record {
 
     fn header(&self) -> Header {
         let &Self { format, version, sequence, written_at, expires_at, delete_after, .. } = self;
-        let compression = Compression::of_code(self.compression).unwrap_or_default();
+        let compression = PayloadCompression::of_code(self.compression).unwrap_or_default();
         Header { format, compression, version, sequence, written_at, expires_at, delete_after }
     }
 }
@@ -148,7 +148,7 @@ where
 {
     let Record { fingerprint, inflated_len, ref payload, .. } = *record;
     let extension = Extension { fingerprint, inflated_len };
-    let compression = Compression::of_code(record.compression).unwrap_or_default();
+    let compression = PayloadCompression::of_code(record.compression).unwrap_or_default();
     ValueChecks::new(true).read(format, compression, &extension, payload).map(|(value, _)| value)
 }
 
@@ -207,7 +207,7 @@ impl Values {
         V: Serialize + DeserializeOwned + 'static,
     {
         let extension = Extension { fingerprint, inflated_len: None };
-        self.checks.read(self.format, Compression::None, &extension, payload).map(|(value, _)| value)
+        self.checks.read(self.format, PayloadCompression::None, &extension, payload).map(|(value, _)| value)
     }
 }
 
@@ -245,7 +245,7 @@ impl ReleaseChecks {
         V: Serialize + DeserializeOwned + 'static,
     {
         let extension = Extension { fingerprint, inflated_len: None };
-        self.0.read(format, Compression::None, &extension, bytes).map(|(value, _)| value)
+        self.0.read(format, PayloadCompression::None, &extension, bytes).map(|(value, _)| value)
     }
 }
 

@@ -9,7 +9,7 @@ mod stall;
 pub(crate) mod volume;
 
 pub use crate::testing::volume::act::Act;
-pub use crate::testing::volume::operation::{Failure, Operation};
+pub use crate::testing::volume::operation::{DiskOperation, Failure};
 pub use stall::StallingDisk;
 pub use volume::SimulatedVolume;
 pub use volume::power::Loss;

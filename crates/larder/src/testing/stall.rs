@@ -12,7 +12,7 @@ use redb::StorageBackend;
 
 use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
-use crate::sys::volume::content::Content;
+use crate::sys::volume::content::FileContent;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::os::OsVolume;
@@ -171,7 +171,7 @@ struct StallingFile {
     gate: Arc<Gate>,
 }
 
-impl Content for StallingFile {
+impl FileContent for StallingFile {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         self.file.punch(offset, len)
     }

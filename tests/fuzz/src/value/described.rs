@@ -86,7 +86,7 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
         return;
     }
     let encoded = C::encode(FORMAT, &value).unwrap();
-    assert_eq!(C::decode::<V>(FORMAT, &encoded).as_ref(), Ok(&value), "what encodes reads back");
+    assert_eq!(C::decode::<V>(FORMAT, &encoded).as_ref(), Ok(&value), "a value that encodes reads back");
     assert_eq!(bytes::encoded_len(FORMAT, &value), Ok(encoded.len()));
 }
 

@@ -12,7 +12,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
-use larder::inspect::{KeyspaceFacts, escape_control, format_name};
+use larder::inspect::{KeyspaceInfo, escape_control, format_name};
 use larder::{ByteSize, Timestamp};
 use larder_export::{Item, Keyspace, Reader};
 use serde::Serialize;
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
 
 /// Returns the keyspaces whose definition in the file differs from the export's. Refuses them without
 /// `--replace`.
-fn conflicts(there: &[KeyspaceFacts], index: &ExportIndex, replace: bool) -> Result<Vec<String>, Failure> {
+fn conflicts(there: &[KeyspaceInfo], index: &ExportIndex, replace: bool) -> Result<Vec<String>, Failure> {
     let differs = |new: &&Keyspace| {
         there.iter().any(|old| {
             let is_other_type =

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use larder::inspect::{Entry, KeyspaceFacts, RecordStatus, Snapshot};
+use larder::inspect::{Entry, KeyspaceInfo, RecordStatus, Snapshot};
 use larder_export::{Form, Header, Keyspace, Skipped, Writer};
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -80,7 +80,7 @@ fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
 
 struct Job<'a> {
     snapshot: &'a Snapshot,
-    keyspaces: &'a [KeyspaceFacts],
+    keyspaces: &'a [KeyspaceInfo],
     options: &'a ExportOptions,
     speller: Speller<'a>,
     interrupt: Interrupt,
@@ -144,7 +144,7 @@ impl Job<'_> {
 fn write_entry<W: Write>(
     writer: &mut Writer<W>,
     speller: &Speller<'_>,
-    (facts, keyspace): (&KeyspaceFacts, u32),
+    (facts, keyspace): (&KeyspaceInfo, u32),
     entry: Entry,
     skipped: &mut Skipped,
 ) -> Result<(), Failure> {

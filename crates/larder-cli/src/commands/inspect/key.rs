@@ -2,7 +2,7 @@
 //!
 //! Which key a text means is decided in [`spelling`](crate::cache::spelling).
 
-use larder::inspect::{KeyspaceFacts, Record, RecordStatus, Snapshot, spell_hex};
+use larder::inspect::{KeyspaceInfo, Record, RecordStatus, Snapshot, spell_hex};
 use serde::Serialize;
 
 use crate::args::KeyOptions;
@@ -14,7 +14,7 @@ use crate::term::time::{rfc3339, span};
 /// A key of a keyspace, and its record.
 pub(super) struct FileLookup {
     pub(super) snapshot: Snapshot,
-    pub(super) keyspace: KeyspaceFacts,
+    pub(super) keyspace: KeyspaceInfo,
     pub(super) key: Vec<u8>,
     pub(super) finding: RecordStatus,
     /// The key as it is shown.
@@ -116,7 +116,7 @@ struct RecordJson {
 impl KeyJson {
     pub(super) fn new(
         snapshot: &Snapshot,
-        keyspace: &KeyspaceFacts,
+        keyspace: &KeyspaceInfo,
         (key, shown): (&[u8], String),
         finding: &RecordStatus,
     ) -> Self {

@@ -9,7 +9,7 @@ pub(super) mod why;
 use std::borrow::Cow;
 
 use larder::Timestamp;
-use larder::control::{Client, ClientError, EntryState, FoundIn, KeyStatus, KeyspaceInfo};
+use larder::control::{Client, ClientError, EntryState, FoundIn, KeyStatus, LiveKeyspaceInfo};
 use larder::inspect::{KeyShape, Snapshot, compression_name, escape_control, format_name, spell_hex};
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ use crate::term::time::rfc3339;
 /// A live cache and its keyspaces.
 pub(super) struct LiveCache {
     client: Client,
-    keyspaces: Vec<KeyspaceInfo>,
+    keyspaces: Vec<LiveKeyspaceInfo>,
     /// Its file, for the shapes of keyspaces that the process has not opened, and for values.
     snapshot: Option<Snapshot>,
 }

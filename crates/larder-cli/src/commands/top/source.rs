@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use larder::control::{Client, ClientError};
-use larder::inspect::{FileInfo, Holder, Inspector, KeyspaceFacts, escape_control};
+use larder::inspect::{FileInfo, Holder, Inspector, KeyspaceInfo, escape_control};
 use larder::{Stats, Timestamp};
 
 use crate::cache::owner::{orphans, socket_of};
@@ -36,7 +36,7 @@ pub(super) struct ProcessSample {
 #[derive(Debug, Clone)]
 pub(super) struct FileSample {
     pub(super) file: FileInfo,
-    pub(super) keyspaces: Vec<KeyspaceFacts>,
+    pub(super) keyspaces: Vec<KeyspaceInfo>,
     pub(super) now: Timestamp,
     /// The forks that hold the file after its owner has ended.
     pub(super) orphans: Vec<Holder>,

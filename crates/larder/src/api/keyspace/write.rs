@@ -24,7 +24,7 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::format::record::{Compression, Extension, record_len};
+use crate::format::record::{Extension, PayloadCompression, record_len};
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
@@ -177,7 +177,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             _ => EncodedValue {
                 bytes: trimmed(payload),
-                compression: Compression::None,
+                compression: PayloadCompression::None,
                 extension,
                 fits_file: true,
             },
@@ -292,7 +292,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 /// What is stored of a value: its encoding, compressed or not.
 struct EncodedValue {
     bytes: Vec<u8>,
-    compression: Compression,
+    compression: PayloadCompression,
     extension: Extension,
     fits_file: bool,
 }

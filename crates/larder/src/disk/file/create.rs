@@ -34,7 +34,7 @@ pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Erro
     if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
         return Ok(());
     }
-    Err(foreign(&path, "it has the name of an unfinished larder file, and is none"))
+    Err(foreign(&path, "it has the name of an unfinished larder file, but is not one"))
 }
 
 /// Removes an unfinished file that a crash left. The caller holds the owner's lock, so no other process is

@@ -188,7 +188,7 @@ impl OwnerLock {
     }
 }
 
-const NO_LOCK: &str = "it is not the lock of a larder file, though it has its name";
+const NO_LOCK: &str = "it has the name of a larder lock file, but is not one";
 
 /// Returns the process that holds the lock. An owner writes its id just after it has taken the lock. Until
 /// then the lock file may name an earlier owner that was killed. If it still does after a tenth of a second,

@@ -47,8 +47,8 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(crate) fn refuse_too_long(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     let refused = |len: usize, what: &str, max_len: usize| {
         let allowed = format!(
-            "its {what} is {len} bytes long, and may be {max_len}: files are put beside it whose names begin with \
-             its own; choose a shorter one"
+            "its {what} is {len} bytes long; the maximum is {max_len}, because the names of files beside it \
+             begin with its own; choose a shorter one"
         );
         Error::InvalidSetting { setting: "path", value: path.display().to_string(), allowed }
     };
@@ -101,7 +101,7 @@ mod tests {
         refuse_too_long(&OsVolume, &path).unwrap();
         fs::write(&path, "x").unwrap();
         let renamed = quarantine(&OsVolume, &path, u64::MAX).unwrap();
-        assert!(renamed.exists(), "the longest name can be moved renamed");
+        assert!(renamed.exists(), "the longest name can be moved aside");
         for len in [longest + 1, 234, 244, 255] {
             let refused = refuse_too_long(&OsVolume, &dir.path().join("n".repeat(len))).unwrap_err();
             let text = refused.to_string();

@@ -154,7 +154,8 @@ impl Edit {
                 action: "change",
                 path: self.options.path.clone(),
                 cause: format!(
-                    "a value takes a page of {}, and the largest of this file is {}: make the file anew, with a larger capacity",
+                    "a value takes a page of {}, and the largest page of this file is {}: make a new file with a \
+                     larger capacity",
                     ByteSize::bytes(page),
                     ByteSize::bytes(largest)
                 ),

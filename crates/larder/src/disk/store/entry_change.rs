@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::format::record;
-use crate::format::record::{Compression, Extension};
+use crate::format::record::{Extension, PayloadCompression};
 use crate::units::Timestamp;
 
 /// A change of one entry.
@@ -26,7 +26,7 @@ pub(crate) struct EntryChange<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct NewValue<'a> {
     pub(crate) payload: Cow<'a, [u8]>,
-    pub(crate) compression: Compression,
+    pub(crate) compression: PayloadCompression,
     pub(crate) extension: Extension,
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,

@@ -107,12 +107,12 @@ pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::record::Compression;
+    use crate::format::record::PayloadCompression;
 
     fn header(written_at: u64, delete_after: u64) -> Header {
         Header {
             format: 2,
-            compression: Compression::None,
+            compression: PayloadCompression::None,
             version: 0,
             sequence: 1,
             written_at: Timestamp::from_millis(written_at),

@@ -147,13 +147,13 @@ impl<T> Deref for Guarded<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("only the drop, or whoever consumes it, takes it out")
+        self.0.as_ref().expect("only dropping or consuming the guard takes the value out")
     }
 }
 
 impl<T> DerefMut for Guarded<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect("only the drop, or whoever consumes it, takes it out")
+        self.0.as_mut().expect("only dropping or consuming the guard takes the value out")
     }
 }
 

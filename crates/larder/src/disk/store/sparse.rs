@@ -33,7 +33,7 @@ use std::ops::Range;
 use redb::StorageBackend;
 
 use crate::sys::sync::{Arc, AtomicBool, Mutex, Ordering};
-use crate::sys::volume::content::{BLOCK, Content};
+use crate::sys::volume::content::{BLOCK, FileContent};
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::forward_locks::forward_locks;
 

@@ -9,7 +9,7 @@ use crate::memory::weight::Weight;
 use crate::stats::DiskState;
 use crate::sys::clock::ManualClock;
 use crate::testing::volume::SimulatedVolume;
-use crate::testing::volume::operation::{Failure, Operation};
+use crate::testing::volume::operation::{DiskOperation, Failure};
 
 const NAME: crate::api::keyspace::definition::KeyspaceDefinition<u64, u64> =
     crate::api::keyspace::definition::KeyspaceDefinition::new("name");
@@ -54,7 +54,7 @@ fn deletions_are_committed_before_anything_else_on_a_disk_that_was_full() {
     assert!(names.remove(&1).unwrap());
     assert_eq!(cache.stats().disk.unwrap().commits, committed + 2, "one for the removal, one for the rest");
     let kinds = disk.operations();
-    assert!(kinds.contains(&Operation::Remove), "the ballast was given up");
+    assert!(kinds.contains(&DiskOperation::Remove), "the ballast was given up");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
         tiers.memory.store(tiers.memory.key(&full), entry, tiers.time.now())
     };
     assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is a file");
-    disk.fail_every(&[Operation::Write, Operation::SetLen, Operation::Sync], Failure::Io);
+    disk.fail_every(&[DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync], Failure::Io);
     drop(names.remove(&1));
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
     assert!(store_unsaved().is_ok(), "there is none");

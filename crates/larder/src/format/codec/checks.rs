@@ -138,7 +138,7 @@ impl ValueChecks {
     pub(crate) fn read<V>(
         &self,
         format: Format,
-        compression: record::Compression,
+        compression: record::PayloadCompression,
         extension: &Extension,
         payload: &[u8],
     ) -> Result<(V, usize), CodecError>
@@ -146,7 +146,7 @@ impl ValueChecks {
         V: Serialize + DeserializeOwned + 'static,
     {
         let inflated = match compression {
-            record::Compression::None => None,
+            record::PayloadCompression::None => None,
             how => Some(inflate(how, payload, extension.inflated_len)?),
         };
         let payload = inflated.as_deref().unwrap_or(payload);

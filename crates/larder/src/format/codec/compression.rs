@@ -26,24 +26,24 @@ const ZSTD_LEVEL: i32 = 3;
 const MAX_LZ4_RATIO: usize = 255;
 
 impl Compression {
-    pub(crate) const fn recorded(self) -> record::Compression {
+    pub(crate) const fn recorded(self) -> record::PayloadCompression {
         match self {
-            Self::Lz4 => record::Compression::Lz4,
+            Self::Lz4 => record::PayloadCompression::Lz4,
             #[cfg(feature = "zstd")]
-            Self::Zstd => record::Compression::Zstd,
+            Self::Zstd => record::PayloadCompression::Zstd,
         }
     }
 
     /// Returns the compression of a record, or LZ4 if it is Zstandard and this build cannot write that. None
     /// for an uncompressed record.
-    pub(crate) const fn of_recorded(recorded: record::Compression) -> Option<Self> {
+    pub(crate) const fn of_recorded(recorded: record::PayloadCompression) -> Option<Self> {
         match recorded {
-            record::Compression::None => None,
-            record::Compression::Lz4 => Some(Self::Lz4),
+            record::PayloadCompression::None => None,
+            record::PayloadCompression::Lz4 => Some(Self::Lz4),
             #[cfg(feature = "zstd")]
-            record::Compression::Zstd => Some(Self::Zstd),
+            record::PayloadCompression::Zstd => Some(Self::Zstd),
             #[cfg(not(feature = "zstd"))]
-            record::Compression::Zstd => Some(Self::Lz4),
+            record::PayloadCompression::Zstd => Some(Self::Lz4),
         }
     }
 
@@ -61,7 +61,7 @@ impl Compression {
 /// Restores the payload that was compressed to `bytes`. The length is checked before memory is allocated for
 /// it.
 pub(crate) fn inflate(
-    how: record::Compression,
+    how: record::PayloadCompression,
     bytes: &[u8],
     inflated_len: Option<u32>,
 ) -> Result<Vec<u8>, CodecError> {
@@ -75,14 +75,14 @@ pub(crate) fn inflate(
     }
     let len = len as usize;
     let inflated = match how {
-        record::Compression::None => return Err(CodecError::new("it is not compressed")),
-        record::Compression::Lz4 => {
+        record::PayloadCompression::None => return Err(CodecError::new("it is not compressed")),
+        record::PayloadCompression::Lz4 => {
             if len > bytes.len().saturating_mul(MAX_LZ4_RATIO) {
                 return Err(CodecError::new("LZ4 makes no such length of so few bytes"));
             }
             lz4_flex::block::decompress(bytes, len).map_err(CodecError::new)?
         }
-        record::Compression::Zstd => inflate_zstd(bytes, len)?,
+        record::PayloadCompression::Zstd => inflate_zstd(bytes, len)?,
     };
     if inflated.len() == len {
         Ok(inflated)
@@ -163,6 +163,28 @@ mod tests {
             for (bytes, len) in [(cut, len), (&deflated[1..], len), (&deflated, len - 1)] {
                 assert!(inflate_zstd_in_rust(bytes, len).is_err() && inflate_zstd(bytes, len).is_err());
             }
+            for at in (0..deflated.len()).step_by(deflated.len() / 300 + 1) {
+                let mut damaged = deflated.clone();
+                damaged[at] ^= 0x55;
+                // An error or other bytes: the record's checksum tells them. No panic.
+                drop(inflate_zstd_in_rust(&damaged, len));
+            }
+        }
+    }
+
+    #[cfg(feature = "zstd-read")]
+    #[test]
+    fn a_damaged_frame_of_zstandard_is_an_error_or_other_bytes_and_no_panic() {
+        // 4 bytes in a raw block, and 1,000 times `7` in a run-length block, each with its length in the header.
+        let frames: [&[u8]; 2] =
+            [b"\x28\xB5\x2F\xFD\x20\x04\x21\0\0abcd", b"\x28\xB5\x2F\xFD\x60\xE8\x02\x43\x1F\x00\x07"];
+        for (frame, payload) in frames.into_iter().zip([b"abcd".to_vec(), vec![7; 1000]]) {
+            assert_eq!(inflate_zstd_in_rust(frame, payload.len()).unwrap(), payload);
+            for (at, bit) in (0..frame.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+                let mut flipped = frame.to_vec();
+                flipped[at] ^= 1 << bit;
+                drop(inflate_zstd_in_rust(&flipped, payload.len()));
+            }
         }
     }
 
@@ -170,10 +192,10 @@ mod tests {
     fn a_length_is_refused_before_memory_is_taken_for_it() {
         let deflated = Compression::Lz4.deflate(&text()).unwrap();
         for len in [u32::MAX, 64 << 20 | 1] {
-            let error = inflate(record::Compression::Lz4, &deflated, Some(len)).unwrap_err();
+            let error = inflate(record::PayloadCompression::Lz4, &deflated, Some(len)).unwrap_err();
             assert!(error.to_string().contains("64 MiB"), "{error}");
         }
-        assert!(inflate(record::Compression::Lz4, &deflated, None).is_err());
-        assert!(inflate(record::Compression::Lz4, &[0; 4], Some(4096)).is_err());
+        assert!(inflate(record::PayloadCompression::Lz4, &deflated, None).is_err());
+        assert!(inflate(record::PayloadCompression::Lz4, &[0; 4], Some(4096)).is_err());
     }
 }

@@ -11,7 +11,7 @@ use super::format::Format;
 use super::{encode, encoded_len};
 use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
-use crate::format::record::{Compression, Extension};
+use crate::format::record::{Extension, PayloadCompression};
 
 /// Encodes and decodes the values of one keyspace.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ use crate::format::record::{Compression, Extension};
 pub(crate) struct ErasedCodec {
     pub(crate) format: Format,
     encode: fn(Format, &(dyn Any + Send + Sync), usize) -> Result<Encoding, CodecError>,
-    decode: fn(Format, Compression, &Extension, &[u8]) -> Result<(), CodecError>,
+    decode: fn(Format, PayloadCompression, &Extension, &[u8]) -> Result<(), CodecError>,
 }
 
 /// The encoding of a value.
@@ -60,7 +60,7 @@ impl ErasedCodec {
     /// Why a lookup could not read it.
     pub(crate) fn try_decode(
         &self,
-        compression: Compression,
+        compression: PayloadCompression,
         extension: &Extension,
         payload: &[u8],
     ) -> Result<(), CodecError> {
@@ -83,7 +83,7 @@ fn encode_value<V: Serialize + 'static>(
 
 fn decode_value<V: Serialize + DeserializeOwned + 'static>(
     format: Format,
-    compression: Compression,
+    compression: PayloadCompression,
     extension: &Extension,
     payload: &[u8],
 ) -> Result<(), CodecError> {
@@ -105,9 +105,9 @@ mod tests {
             assert_eq!(codec.encode(&value, len - 1).unwrap(), Encoding::TooLong(len));
             assert!(codec.encode(&7_u8, len).is_err(), "a value of another type");
             let extension = Extension::default();
-            codec.try_decode(Compression::None, &extension, &expected).unwrap();
+            codec.try_decode(PayloadCompression::None, &extension, &expected).unwrap();
             let cut = expected.get(..len - 1).unwrap();
-            assert!(codec.try_decode(Compression::None, &extension, cut).is_err());
+            assert!(codec.try_decode(PayloadCompression::None, &extension, cut).is_err());
         }
     }
 }

@@ -12,8 +12,8 @@
 //! | tuple | its parts, in turn | parts are prefix-free, so the whole is |
 //! | `()` | nothing | the one key of a keyspace that holds one entry |
 //!
-//! These bytes are part of the file format, and a test pins them. Why our own: every lookup encodes its key, from
-//! a borrowed form into a buffer in place. A codec of serde would need the owned type.
+//! These bytes are part of the file format, and a test pins them. Why our own: every lookup encodes its key,
+//! from a borrowed form into a buffer in place. A codec of serde would need the owned type.
 
 pub(crate) mod bytes;
 pub(crate) mod error;

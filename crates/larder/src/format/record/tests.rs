@@ -7,7 +7,7 @@ const FULL: Extension = Extension { fingerprint: Some(0x1122_3344_5566_7788), in
 fn header() -> Header {
     Header {
         format: FORMAT,
-        compression: Compression::None,
+        compression: PayloadCompression::None,
         version: 7,
         sequence: 0x0102_0304,
         written_at: Timestamp::from_millis(1000),
@@ -63,7 +63,7 @@ fn the_bytes_are_pinned() {
     let full =
         [&0x8674_D7E0_32F6_E090_u64.to_be_bytes()[..], &[2, 0, 0, 1], &fixed, &[0, 0, 0, 18], &fields, b"v"]
             .concat();
-    let compressed = Header { compression: Compression::Lz4, ..header() };
+    let compressed = Header { compression: PayloadCompression::Lz4, ..header() };
     assert_eq!(record_with(b"key", &compressed, &FULL, b"v"), full);
 }
 
@@ -122,8 +122,8 @@ fn what_this_version_does_not_know_is_refused() {
         let mut bytes = record_with(b"key", &header(), &FULL, b"value");
         bytes[at] ^= 1 << bit;
         let known = match (at, bit) {
-            (11, 0) => Ok(Compression::Lz4),
-            (11, 1) => Ok(Compression::Zstd),
+            (11, 0) => Ok(PayloadCompression::Lz4),
+            (11, 1) => Ok(PayloadCompression::Zstd),
             _ => Err(Damage::Unknown),
         };
         let found = read(b"key", &sealed(b"key", bytes)).map(|(header, ..)| header.compression);
@@ -134,11 +134,11 @@ fn what_this_version_does_not_know_is_refused() {
     assert_eq!(read(b"key", &sealed(b"key", both)), Err(Damage::Unknown));
 }
 
-fn extensions() -> impl Strategy<Value = (Compression, Extension)> {
-    let compressions = vec![Compression::None, Compression::Lz4, Compression::Zstd];
+fn extensions() -> impl Strategy<Value = (PayloadCompression, Extension)> {
+    let compressions = vec![PayloadCompression::None, PayloadCompression::Lz4, PayloadCompression::Zstd];
     let parts = (proptest::sample::select(compressions), any::<Option<u64>>(), any::<Option<u32>>());
     parts.prop_map(|(compression, fingerprint, inflated_len)| {
-        let has_len = compression == Compression::None;
+        let has_len = compression == PayloadCompression::None;
         let inflated_len = inflated_len.or(if has_len { None } else { Some(0) });
         (compression, Extension { fingerprint, inflated_len })
     })

@@ -10,6 +10,7 @@
 #[cfg(all(unix, feature = "control"))]
 pub(crate) mod describe;
 mod dirty;
+mod leaving;
 mod listing;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod validate;
@@ -138,24 +139,6 @@ impl Shard {
         Ok(sequence)
     }
 
-    /// Removes the value that an unsaved write replaces, when the write finds no room. If the key must be
-    /// saved, removes nothing.
-    pub(crate) fn forget_replaced(
-        &mut self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        deferred: &mut DeferredDrops,
-    ) -> Refused {
-        if self.is_closed() {
-            return Refused::Closed;
-        }
-        if self.must_save(key) {
-            return Refused::Unsaved;
-        }
-        self.forget(key, now, deferred);
-        Refused::NoRoom
-    }
-
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
     }
@@ -163,18 +146,6 @@ impl Shard {
     /// Seals the shard: from now on nothing is stored, filled, promoted or removed by a tombstone.
     pub(crate) fn seal(&mut self) {
         self.is_closed = true;
-    }
-
-    /// Seals the shard and removes every entry. Leases stay with their holders.
-    pub(crate) fn close(&mut self, deferred: &mut DeferredDrops) {
-        self.seal();
-        for id in 0..self.slots.end() {
-            if self.slots.get(id).is_some() {
-                self.remove(id, deferred);
-            }
-        }
-        self.dirty.clear();
-        self.ranges.clear();
     }
 
     fn must_save(&self, key: SlotKey<'_>) -> bool {
@@ -214,51 +185,6 @@ impl Shard {
         }
         self.put(key, entry, sequence, deferred);
         Ok(())
-    }
-
-    /// Removes a key that is not on disk.
-    pub(crate) fn forget(
-        &mut self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        deferred: &mut DeferredDrops,
-    ) -> PreviousState {
-        self.leases.revoke(key, deferred);
-        let previous = self.previous(key, now);
-        if let Some((id, _)) = self.find(key) {
-            self.remove(id, deferred);
-        }
-        previous
-    }
-
-    /// Evicts one clean entry. Returns whether there was one.
-    pub(crate) fn evict(&mut self, deferred: &mut DeferredDrops) -> bool {
-        let Some(id) = self.policy.evict() else {
-            return false;
-        };
-        if let Some(slot) = self.slots.get(id) {
-            self.usages.evicted(&slot.key);
-        }
-        self.remove(id, deferred);
-        true
-    }
-
-    /// Removes up to `most` expired clean entries. Returns how many it removed.
-    pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
-        let mut expired = 0;
-        for id in self.expiry.due(now, most) {
-            if let Some(slot) = self.slots.get(id).filter(|slot| slot.expires_at <= now) {
-                self.usages.expired(&slot.key);
-                self.remove(id, deferred);
-                expired += 1;
-            }
-        }
-        expired
-    }
-
-    /// Returns when the next clean entry will have expired.
-    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
-        self.expiry.next()
     }
 
     #[cfg(test)]

@@ -141,7 +141,7 @@ fn a_tombstone_stays_until_its_own_commit() {
 }
 
 #[test]
-fn a_purge_keeps_removals_that_somebody_waits_for() {
+fn a_purge_keeps_removals_that_a_caller_waits_for() {
     let mut bench = Bench::new();
     bench.insert_tombstone(KEY);
     let other = SlotKey { hash: 7, bytes: b"\0\0\0\x01other" };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::disk::store::entry_change::{EntryChange, NewValue};
-use crate::format::record::{Compression, Extension};
+use crate::format::record::{Extension, PayloadCompression};
 use crate::units::Timestamp;
 
 /// A keyspace, as a file keeps it.
@@ -65,12 +65,12 @@ impl NewEntry {
     }
 
     pub(super) fn change(self, full: &[u8], version: u32, sequence: u64) -> EntryChange<'_> {
-        let how = Compression::of_code(self.compression)
+        let how = PayloadCompression::of_code(self.compression)
             .and_then(crate::format::codec::compression::Compression::of_recorded);
         let deflated = how.and_then(|how| Some((how.recorded(), how.deflate(&self.value)?)));
         let (compression, inflated_len, payload) = match (deflated, u32::try_from(self.value.len())) {
             (Some((how, deflated)), Ok(len)) => (how, Some(len), deflated),
-            _ => (Compression::None, None, self.value),
+            _ => (PayloadCompression::None, None, self.value),
         };
         let value = NewValue {
             payload: Cow::Owned(payload),

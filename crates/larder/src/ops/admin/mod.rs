@@ -30,11 +30,11 @@ mod entry;
 
 use std::path::Path;
 
-use super::inspect::facts::{KeyspaceFacts, of_catalog};
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
 use crate::config::validate::check_name;
 use crate::disk::file::directories::absolute;
 use crate::disk::reader::edit::{Compaction, Edit};
+use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::registration::Registration;
 use crate::error::Error;
@@ -104,7 +104,7 @@ impl Admin {
 
     /// The keyspaces, by name.
     #[must_use]
-    pub fn keyspaces(&self) -> Vec<KeyspaceFacts> {
+    pub fn keyspaces(&self) -> Vec<KeyspaceInfo> {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
     }
 
@@ -115,7 +115,7 @@ impl Admin {
     /// # Errors
     /// [`Error::InvalidSetting`] for a name, of it or of its schema, that is empty or longer than 255 bytes,
     /// and for a format that is unknown; [`Error::Io`], [`Error::Damaged`].
-    pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceFacts, Error> {
+    pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceInfo, Error> {
         let NewKeyspace { name, version, key_shape: shape, value_format: format, schema, fingerprint } =
             keyspace;
         check_name("keyspace name", &name)?;

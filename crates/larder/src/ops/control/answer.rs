@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 
 use super::look::{KeyQuery, PageRequest};
-use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
 use super::stream::{Stream, not_sampled};
 use super::target::Target;
 use super::{look, text};
@@ -148,14 +148,14 @@ fn removed(removed: u64) -> Vec<u8> {
 }
 
 /// Those that are open and those that stand in the file alone, by name.
-fn keyspaces(shared: &Shared) -> Vec<KeyspaceInfo> {
+fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
     let view = shared.tiers.view();
     let open_keyspaces = shared.open_keyspaces.lock();
     let open = open_keyspaces.values().map(|open_keyspace| {
         let row = view.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
         // What the file records, where it has the keyspace: two processes that look must agree.
         let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
-        KeyspaceInfo {
+        LiveKeyspaceInfo {
             name: open_keyspace.name.clone(),
             is_open: true,
             version: Some(open_keyspace.kind.version),
@@ -169,12 +169,12 @@ fn keyspaces(shared: &Shared) -> Vec<KeyspaceInfo> {
     });
     let closed =
         view.keyspaces.iter().filter(|(name, _)| !open_keyspaces.contains_key(*name)).map(|(name, row)| {
-            KeyspaceInfo {
+            LiveKeyspaceInfo {
                 name: name.clone(),
                 schema: row.schema.clone(),
                 disk_entries: row.entries,
                 disk_bytes: row.bytes,
-                ..KeyspaceInfo::default()
+                ..LiveKeyspaceInfo::default()
             }
         });
     let mut all: Vec<_> = open.chain(closed).collect();

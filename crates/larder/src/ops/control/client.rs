@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::listen::connect;
-use super::protocol::{Hello, KeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
+use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
 use crate::engine::sweeper::SweepReport;
 use crate::engine::verify::VerifyReport;
@@ -167,7 +167,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn keyspaces(&mut self) -> Result<Vec<KeyspaceInfo>, ClientError> {
+    pub fn keyspaces(&mut self) -> Result<Vec<LiveKeyspaceInfo>, ClientError> {
         self.ask(&Request::Keyspaces {})
     }
 

@@ -5,7 +5,7 @@
 
 use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record;
-use crate::format::record::{Compression, Damage, Extension, Header};
+use crate::format::record::{Damage, Extension, Header, PayloadCompression};
 use crate::memory::shard::describe::{KeyInMemory, SlotContent};
 use crate::units::{Timestamp, millis};
 
@@ -25,7 +25,8 @@ impl OnDisk {
 
     /// Bytes of the value before it was compressed.
     pub(super) fn value_len(&self) -> u64 {
-        let inflated = self.extension.inflated_len.filter(|_| self.header.compression != Compression::None);
+        let inflated =
+            self.extension.inflated_len.filter(|_| self.header.compression != PayloadCompression::None);
         inflated.map_or(self.stored_len as u64, u64::from)
     }
 }

@@ -33,7 +33,7 @@ use crate::format::codec::erased::Encoding;
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
-use crate::format::record::{Compression, Damage, Extension};
+use crate::format::record::{Damage, Extension, PayloadCompression};
 use crate::memory::shard::describe::KeyInMemory;
 use crate::stats::DiskState;
 use crate::stats::cause::Cause;
@@ -168,20 +168,20 @@ fn encoded(
 }
 
 fn inflated(
-    compression: Compression,
+    compression: PayloadCompression,
     extension: Extension,
     payload: &[u8],
     most: usize,
 ) -> Result<Encoding, String> {
     let len = match compression {
-        Compression::None => payload.len(),
+        PayloadCompression::None => payload.len(),
         _ => extension.inflated_len.map_or(payload.len(), |len| len as usize),
     };
     if len > most {
         return Ok(Encoding::TooLong(len));
     }
     match compression {
-        Compression::None => Ok(Encoding::Whole(payload.to_vec())),
+        PayloadCompression::None => Ok(Encoding::Whole(payload.to_vec())),
         how => inflate(how, payload, extension.inflated_len)
             .map(Encoding::Whole)
             .map_err(|error| format!("the value can't be inflated: {error}")),

@@ -41,7 +41,7 @@ mod why;
 pub use client::{Client, ClientError};
 pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use peer::{IDLE_LIMIT, READ_LIMIT};
-pub use protocol::{Hello, KeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT, PROTOCOL, Refusal};
+pub use protocol::{Hello, LiveKeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT, PROTOCOL, Refusal};
 pub use serve::MAX_PEERS;
 pub use status::{EntryState, FoundIn, KeyStatus, KeysPage};
 pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};

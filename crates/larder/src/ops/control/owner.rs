@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::client::{Client, ClientError};
 use super::protocol::Hello;
-use crate::ops::inspect::facts::{FileInfo, FileState};
+use crate::ops::inspect::file_info::{FileInfo, FileState};
 
 impl Client {
     /// Connects to the process that has a file, through the control socket that it names beside it. None if

@@ -167,7 +167,7 @@ pub struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
-pub struct KeyspaceInfo {
+pub struct LiveKeyspaceInfo {
     /// Its name.
     pub name: String,
     /// Whether the process has opened it. Of one that it has not, only what the file counts is known.

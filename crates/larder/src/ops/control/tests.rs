@@ -175,7 +175,7 @@ fn a_keyspace_is_told_with_the_schema_that_the_file_records() {
     let path = dir.path().join("a.larder");
     let schemas = |cache: &Cache| {
         let answer = ask(cache, r#"{"v":1,"do":"keyspaces"}"#);
-        let told: Vec<KeyspaceInfo> = serde_json::from_value(answer["ok"].clone()).unwrap();
+        let told: Vec<LiveKeyspaceInfo> = serde_json::from_value(answer["ok"].clone()).unwrap();
         told.into_iter().map(|keyspace| (keyspace.name, keyspace.schema)).collect::<Vec<_>>()
     };
     let with = |schema: Option<&str>, name: &str| (name.to_owned(), schema.map(str::to_owned));

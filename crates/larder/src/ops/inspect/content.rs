@@ -1,6 +1,6 @@
 //! What can be told of a value without its type.
 
-use super::facts::KeyspaceFacts;
+use crate::disk::reader::keyspace_info::KeyspaceInfo;
 use crate::format::codec::document::Document;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::format::Format;
@@ -19,7 +19,7 @@ pub enum Content<'a> {
     Unreadable(CodecError),
 }
 
-impl KeyspaceFacts {
+impl KeyspaceInfo {
     /// What can be told of a value of this keyspace, given by its [`payload`](super::finding::Record::payload).
     ///
     /// # Cost

@@ -6,7 +6,7 @@ use crate::disk::store::catalog::Catalog;
 use crate::format::codec::compression::inflate;
 use crate::format::codec::error::CodecError;
 use crate::format::record;
-use crate::format::record::{Compression, Damage};
+use crate::format::record::{Damage, PayloadCompression};
 use crate::units::Timestamp;
 
 /// A record that is whole: what it says of its entry, and the value's bytes.
@@ -43,8 +43,8 @@ impl Record {
     /// # Cost
     /// Memory for the value, where it is compressed; otherwise none.
     pub fn payload(&self) -> Result<Cow<'_, [u8]>, CodecError> {
-        match Compression::of_code(self.compression) {
-            Some(Compression::None) => Ok(Cow::Borrowed(&self.stored)),
+        match PayloadCompression::of_code(self.compression) {
+            Some(PayloadCompression::None) => Ok(Cow::Borrowed(&self.stored)),
             how => inflate(how.unwrap_or_default(), &self.stored, self.inflated_len).map(Cow::Owned),
         }
     }
@@ -75,7 +75,7 @@ impl Record {
 /// ```
 #[must_use]
 pub const fn compression_name(compression: u8) -> &'static str {
-    match Compression::of_code(compression) {
+    match PayloadCompression::of_code(compression) {
         Some(compression) => compression.name(),
         None => "unknown",
     }
@@ -166,7 +166,7 @@ pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
         delete_after: header.delete_after,
         fingerprint: extension.fingerprint,
         compression: header.compression.code(),
-        inflated_len: extension.inflated_len.filter(|_| header.compression != Compression::None),
+        inflated_len: extension.inflated_len.filter(|_| header.compression != PayloadCompression::None),
         stored: payload.to_vec(),
     })
 }
@@ -175,7 +175,7 @@ pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
 mod tests {
     use super::*;
 
-    fn compressed(how: Compression, inflated_len: u32, payload: &[u8]) -> Record {
+    fn compressed(how: PayloadCompression, inflated_len: u32, payload: &[u8]) -> Record {
         let header = record::Header {
             format: record::FORMAT,
             compression: how,
@@ -196,21 +196,21 @@ mod tests {
         let page = b"airtime and data ".repeat(200);
         let deflated = crate::format::codec::compression::Compression::Lz4.deflate(&page).unwrap();
         let len = u32::try_from(page.len()).unwrap();
-        let record = compressed(Compression::Lz4, len, &deflated);
+        let record = compressed(PayloadCompression::Lz4, len, &deflated);
         assert_eq!((record.payload().unwrap().as_ref(), record.payload_len()), (&page[..], page.len()));
         assert_eq!((record.stored(), record.compression_name()), (&deflated[..], "LZ4"));
         assert_eq!(record.fingerprint, Some(7));
         for len in [len - 1, len + 1, u32::MAX] {
-            assert!(compressed(Compression::Lz4, len, &deflated).payload().is_err(), "{len}");
+            assert!(compressed(PayloadCompression::Lz4, len, &deflated).payload().is_err(), "{len}");
         }
-        let plain = compressed(Compression::None, 9, b"as it is");
+        let plain = compressed(PayloadCompression::None, 9, b"as it is");
         assert_eq!((plain.payload().unwrap().as_ref(), plain.payload_len()), (&b"as it is"[..], 8));
     }
 
     #[cfg(not(any(feature = "zstd", feature = "zstd-read")))]
     #[test]
     fn zstandard_that_is_not_built_in_is_said_to_be_missing() {
-        let error = compressed(Compression::Zstd, 9, b"frame").payload().unwrap_err().to_string();
+        let error = compressed(PayloadCompression::Zstd, 9, b"frame").payload().unwrap_err().to_string();
         assert!(error.contains("feature zstd"), "{error}");
     }
 }

@@ -23,7 +23,7 @@
 //! ```
 
 mod content;
-pub(crate) mod facts;
+pub(crate) mod file_info;
 mod finding;
 mod key_spelling;
 mod snapshot;
@@ -48,7 +48,8 @@ pub use crate::format::key::shape::{KeyShape, KeyValue};
 pub use crate::format::key::spelling::spell_hex;
 pub use content::Content;
 
-pub use facts::{FileInfo, FileState, KeyspaceFacts, RetiredKeyspace, format_name};
+pub use crate::disk::reader::keyspace_info::{KeyspaceInfo, format_name};
+pub use file_info::{FileInfo, FileState, RetiredKeyspace};
 pub use finding::{Entry, Record, RecordStatus, compression_name};
 pub use key_spelling::KeySpelling;
 pub use snapshot::Snapshot;

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::facts::{FileInfo, KeyspaceFacts, RetiredKeyspace};
+use super::file_info::{FileInfo, RetiredKeyspace};
 use super::finding::{Entry, RecordStatus};
-use super::{facts, finding};
+use super::{file_info, finding};
 use crate::disk::reader::file_snapshot::FileSnapshot;
+use crate::disk::reader::keyspace_info::{self, KeyspaceInfo};
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::cumulative::CumulativeStats;
@@ -19,13 +20,14 @@ const MAX_PAGE_BYTES: usize = 1 << 20;
 pub struct Snapshot {
     pub(super) look: FileSnapshot,
     now: Timestamp,
-    keyspaces: Vec<KeyspaceFacts>,
+    keyspaces: Vec<KeyspaceInfo>,
     retired: Vec<RetiredKeyspace>,
 }
 
 impl Snapshot {
     pub(super) fn new(look: FileSnapshot, now: Timestamp) -> Self {
-        let (keyspaces, retired) = (facts::keyspaces(&look.contents), facts::retired(&look.contents));
+        let (keyspaces, retired) =
+            (keyspace_info::of_catalog(&look.contents.catalog), file_info::retired(&look.contents));
         Self { look, now, keyspaces, retired }
     }
 
@@ -39,7 +41,7 @@ impl Snapshot {
     /// What the file says of itself.
     #[must_use]
     pub fn file(&self) -> FileInfo {
-        facts::file(&self.look.contents)
+        file_info::file(&self.look.contents)
     }
 
     /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier
@@ -51,13 +53,13 @@ impl Snapshot {
 
     /// The keyspaces, by name.
     #[must_use]
-    pub fn keyspaces(&self) -> &[KeyspaceFacts] {
+    pub fn keyspaces(&self) -> &[KeyspaceInfo] {
         &self.keyspaces
     }
 
     /// The keyspace of a name.
     #[must_use]
-    pub fn keyspace(&self, name: &str) -> Option<&KeyspaceFacts> {
+    pub fn keyspace(&self, name: &str) -> Option<&KeyspaceInfo> {
         let at = self.keyspaces.binary_search_by(|keyspace| keyspace.name.as_str().cmp(name)).ok()?;
         self.keyspaces.get(at)
     }
@@ -78,7 +80,7 @@ impl Snapshot {
     /// One step for each such entry.
     pub fn unswept(&self) -> Result<Vec<u64>, Error> {
         let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
-        let count = |keyspace: &KeyspaceFacts| due.get(&keyspace.id()).copied().unwrap_or(0);
+        let count = |keyspace: &KeyspaceInfo| due.get(&keyspace.id()).copied().unwrap_or(0);
         Ok(self.keyspaces.iter().map(count).collect())
     }
 
@@ -92,7 +94,7 @@ impl Snapshot {
     /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error: it is an entry that says so.
     pub fn page(
         &self,
-        keyspace: &KeyspaceFacts,
+        keyspace: &KeyspaceInfo,
         prefix: &[u8],
         after: Option<&[u8]>,
         most: usize,
@@ -113,7 +115,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error.
-    pub fn find(&self, keyspace: &KeyspaceFacts, key: &[u8]) -> Result<RecordStatus, Error> {
+    pub fn find(&self, keyspace: &KeyspaceInfo, key: &[u8]) -> Result<RecordStatus, Error> {
         let whole = full(keyspace.id(), key);
         if let Some(record) = self.look.record(&whole)? {
             return Ok(RecordStatus::of(

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 
 use super::content::Content;
-use super::facts::KeyspaceFacts;
 use super::snapshot::Snapshot;
 use super::{Inspector, finding};
+use crate::disk::reader::keyspace_info::KeyspaceInfo;
 use crate::disk::reader::page_check::PageCheck;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
@@ -105,27 +105,27 @@ impl FileVerifyReport {
 
 impl FileVerifyReport {
     /// Checks the record that stands under a whole key.
-    fn check_record(&mut self, facts: Option<&KeyspaceFacts>, full: &[u8], bytes: &[u8]) {
+    fn check_record(&mut self, info: Option<&KeyspaceInfo>, full: &[u8], bytes: &[u8]) {
         self.records += 1;
         let key = || full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
         let Ok(record) = finding::read(full, bytes) else {
             self.damaged_records += 1;
             if self.damaged.len() < MAX_DAMAGED_NAMED {
-                let keyspace = facts.map(|facts| facts.name.clone());
+                let keyspace = info.map(|info| info.name.clone());
                 self.damaged.push(DamagedRecord { keyspace, key: key() });
             }
             return;
         };
         // What is retired, or of another version, is looked for by nobody.
-        let Some(facts) = facts.filter(|facts| facts.version == record.version) else { return };
-        let cause = match record.payload().as_ref().map(|payload| facts.content(payload)) {
+        let Some(info) = info.filter(|info| info.version == record.version) else { return };
+        let cause = match record.payload().as_ref().map(|payload| info.content(payload)) {
             Err(error) => error.to_string(),
             Ok(Content::Unreadable(error)) => error.to_string(),
             Ok(_) => return,
         };
         self.unreadable_records += 1;
         if self.unreadable.len() < MAX_DAMAGED_NAMED {
-            self.unreadable.push(UnreadableRecord { keyspace: facts.name.clone(), key: key(), cause });
+            self.unreadable.push(UnreadableRecord { keyspace: info.name.clone(), key: key(), cause });
         }
     }
 }

@@ -26,11 +26,11 @@ use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogr
 use crate::api::cache::Cache;
 use crate::stats::latency::Latencies;
 use crate::stats::{DiskStats, KeyspaceStats};
-use names::{SOURCES, Source};
+use names::{MetricSource, SOURCES};
 
 pub use names::{METRICS, Metric, MetricKind};
 
-/// The label of each tier, in the order of [`Source::Tiers`] and [`Source::KeyspaceTiers`].
+/// The label of each tier, in the order of [`MetricSource::Tiers`] and [`MetricSource::KeyspaceTiers`].
 const TIERS: [(&str, &str); 2] = [("tier", "memory"), ("tier", "disk")];
 
 /// Publishes the statistics of one cache.
@@ -69,8 +69,8 @@ impl Publisher {
         let stats = self.cache.stats();
         for (metric, source) in METRICS.iter().zip(SOURCES) {
             match source {
-                Source::Cache(value) => self.set(metric, &[], value(&stats)),
-                Source::Tiers(values) => {
+                MetricSource::Cache(value) => self.set(metric, &[], value(&stats)),
+                MetricSource::Tiers(values) => {
                     for (tier, value) in TIERS.into_iter().zip(values(&stats)) {
                         value.into_iter().for_each(|value| self.set(metric, &[tier], value));
                     }
@@ -101,30 +101,36 @@ impl Publisher {
         }
     }
 
-    fn publish_keyspace(&mut self, metric: &Metric, source: Source, of: &KeyspaceStats, has_disk: bool) {
+    fn publish_keyspace(
+        &mut self,
+        metric: &Metric,
+        source: MetricSource,
+        of: &KeyspaceStats,
+        has_disk: bool,
+    ) {
         let keyspace = ("keyspace", of.name.as_str());
         match source {
-            Source::Keyspace(value) => self.set(metric, &[keyspace], value(of)),
-            Source::KeyspaceTiers(values) => {
+            MetricSource::Keyspace(value) => self.set(metric, &[keyspace], value(of)),
+            MetricSource::KeyspaceTiers(values) => {
                 let tiers = TIERS.into_iter().take(if has_disk { 2 } else { 1 });
                 for (tier, value) in tiers.zip(values(of)) {
                     self.set(metric, &[keyspace, tier], value);
                 }
             }
-            Source::KeyspaceLatencies(latencies) => {
+            MetricSource::KeyspaceLatencies(latencies) => {
                 self.latencies(metric.name, Some(&of.name), latencies(of));
             }
             _ => {}
         }
     }
 
-    fn publish_disk(&mut self, metric: &Metric, source: Source, disk: &DiskStats) {
+    fn publish_disk(&mut self, metric: &Metric, source: MetricSource, disk: &DiskStats) {
         match source {
-            Source::Disk(value) => self.set(metric, &[], value(disk)),
-            Source::DiskSeconds(value) => {
+            MetricSource::Disk(value) => self.set(metric, &[], value(disk)),
+            MetricSource::DiskSeconds(value) => {
                 gauge!(metric.name, self.labels(&[])).set(value(disk).as_secs_f64());
             }
-            Source::DiskLatencies(latencies) => self.latencies(metric.name, None, latencies(disk)),
+            MetricSource::DiskLatencies(latencies) => self.latencies(metric.name, None, latencies(disk)),
             _ => {}
         }
     }

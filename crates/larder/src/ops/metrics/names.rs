@@ -1,5 +1,5 @@
-//! The metrics: one table of their names, kinds, units, sources and help texts. The test of the dashboard uses it
-//! too.
+//! The metrics: one table of their names, kinds, units, sources and help texts. The test of the dashboard
+//! uses it too.
 //!
 //! A new metric is a row here.
 
@@ -38,7 +38,7 @@ pub enum MetricKind {
 
 /// Where a metric gets its value.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source {
+pub(super) enum MetricSource {
     /// The statistics of the whole cache.
     Cache(fn(&Stats) -> u64),
     /// A number for each tier: memory, and the disk tier if there is one.
@@ -57,14 +57,14 @@ pub(super) enum Source {
 /// A row is the name, the kind, the unit and the source of a metric, then its help.
 macro_rules! metrics {
     ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
-        /// Every metric. Each has the label `cache`. Metrics by keyspace have the label `keyspace`, and those by
-        /// tier the label `tier` (`memory` or `disk`).
+        /// Every metric. Each has the label `cache`. Metrics by keyspace have the label `keyspace`, and those
+        /// by tier the label `tier` (`memory` or `disk`).
         pub const METRICS: &[Metric] = &[
             $(Metric { name: stringify!($name), kind: MetricKind::$kind, unit: Unit::$unit, help: $help },)+
         ];
 
         /// The sources of [`METRICS`], in the same order.
-        pub(super) const SOURCES: &[Source] = &[$(Source::$source($value),)+];
+        pub(super) const SOURCES: &[MetricSource] = &[$(MetricSource::$source($value),)+];
     };
 }
 

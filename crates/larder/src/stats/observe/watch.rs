@@ -251,7 +251,7 @@ mod tests {
         watchers.end(&staying, set);
         watchers.end(&staying, set);
         assert_eq!(threshold.load(Ordering::SeqCst), 0);
-        watchers.offer(0, Verb::Miss, b"", || panic!("nobody watches: the time is not asked for"));
+        watchers.offer(0, Verb::Miss, b"", || panic!("without a watcher the time is not read"));
     }
 
     fn threshold_of(watchers: &Watchers) -> u64 {

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_wall_clock_shows_at_the_next_tick_or_when_somebody_asks_for_the_time() {
+    fn a_jump_of_the_wall_clock_shows_at_the_next_tick_or_when_a_caller_asks_for_the_time() {
         let clock = Arc::new(Ticking(ManualClock::starting_at(Timestamp::from_millis(10_000))));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let at_start = time.bounds();
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(time.bounds().earliest, time.now());
         clock.0.set_wall(Timestamp::from_millis(200_000));
         time.now();
-        assert_eq!(time.bounds().earliest.as_millis(), 200_000, "the offset is everybody's");
+        assert_eq!(time.bounds().earliest.as_millis(), 200_000, "all readings share the offset");
     }
 
     /// Clocks at any point of their scales.

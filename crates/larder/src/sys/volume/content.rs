@@ -19,7 +19,7 @@ use super::limit::Limited;
 pub(crate) const BLOCK: u64 = 4096;
 
 /// The content of an open file.
-pub(crate) trait Content: StorageBackend {
+pub(crate) trait FileContent: StorageBackend {
     /// Makes a hole of a range within the file, whose length stays. The range then reads as zeros. Not
     /// durable until the file is synced.
     ///
@@ -54,7 +54,7 @@ impl OsContent {
     }
 }
 
-impl Content for OsContent {
+impl FileContent for OsContent {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         let file = self.file.as_ref().ok_or(io::ErrorKind::Unsupported)?;
         punch(file, offset, len)

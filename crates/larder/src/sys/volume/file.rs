@@ -5,21 +5,21 @@ use std::ops::Range;
 
 use redb::StorageBackend;
 
-use super::content::Content;
+use super::content::FileContent;
 use super::forward_locks::forward_locks;
 use super::seal::Seal;
 
 /// An open file of a volume, as redb takes it.
 #[derive(Debug)]
 pub(crate) struct VolumeFile {
-    pub(super) content: Box<dyn Content>,
+    pub(super) content: Box<dyn FileContent>,
     /// The descriptor of the locks. `None` if the locks are on the content's descriptor.
-    pub(super) locks: Option<Box<dyn Content>>,
+    pub(super) locks: Option<Box<dyn FileContent>>,
     pub(super) seal: Seal,
 }
 
 impl VolumeFile {
-    pub(crate) fn new(content: impl Content) -> Self {
+    pub(crate) fn new(content: impl FileContent) -> Self {
         Self { content: Box::new(content), locks: None, seal: Seal::default() }
     }
 
@@ -29,11 +29,11 @@ impl VolumeFile {
 
     /// Makes a file that is open twice. Its locks are on a descriptor that is neither read nor written. So a
     /// forked child can close that one while a thread of its parent uses the other ([`tracked`]).
-    pub(super) fn with_locks(content: impl Content, locks: impl Content) -> Self {
+    pub(super) fn with_locks(content: impl FileContent, locks: impl FileContent) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
     }
 
-    fn locks(&self) -> &dyn Content {
+    fn locks(&self) -> &dyn FileContent {
         self.locks.as_deref().unwrap_or(&*self.content)
     }
 
@@ -46,7 +46,7 @@ impl VolumeFile {
     }
 }
 
-impl Content for VolumeFile {
+impl FileContent for VolumeFile {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         self.seal.check()?;
         self.content.punch(offset, len)

@@ -1,9 +1,9 @@
 //! The locks of a file, forwarded to the file below.
 //!
-//! redb locks ranges of a file through the same backend that it reads and writes. A backend that wraps another
-//! and leaves the locks to it says so in one line.
+//! redb locks ranges of a file through the same backend that it reads and writes. With this macro, a backend
+//! that wraps another one forwards the locks in one line.
 
-/// Implements the methods of `StorageBackend` that lock ranges: each calls the same method of `self.$below`.
+/// Implements the methods of `StorageBackend` that lock ranges. Each calls the same method of `self.$below`.
 macro_rules! forward_locks {
     ($($below:tt)+) => {
         fn try_lock_range(

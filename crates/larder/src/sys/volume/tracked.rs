@@ -25,7 +25,7 @@ use std::sync::Weak;
 
 use redb::{BackendError, StorageBackend};
 
-use super::content::Content;
+use super::content::FileContent;
 use super::file::VolumeFile;
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
 use crate::sys::process::Process;
@@ -109,7 +109,7 @@ impl TrackedVolume {
         slot
     }
 
-    fn file(&self, content: Box<dyn Content>, is_locking: bool) -> Box<dyn Content> {
+    fn file(&self, content: Box<dyn FileContent>, is_locking: bool) -> Box<dyn FileContent> {
         Box::new(TrackedFile { slot: self.track(content, is_locking), process: self.process })
     }
 }
@@ -191,17 +191,20 @@ impl Volume for TrackedVolume {
 
 #[derive(Debug)]
 struct TrackedFile {
-    slot: Arc<TrackedSlot<Box<dyn Content>>>,
+    slot: Arc<TrackedSlot<Box<dyn FileContent>>>,
     process: Process,
 }
 
 impl TrackedFile {
-    fn read_with<R>(&self, call: impl FnOnce(&dyn Content) -> io::Result<R>) -> io::Result<R> {
+    fn read_with<R>(&self, call: impl FnOnce(&dyn FileContent) -> io::Result<R>) -> io::Result<R> {
         self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
     }
 
     /// Changes the file, or its locks. Only in the process that opened it.
-    fn change<R, E: From<io::Error>>(&self, call: impl FnOnce(&dyn Content) -> Result<R, E>) -> Result<R, E> {
+    fn change<R, E: From<io::Error>>(
+        &self,
+        call: impl FnOnce(&dyn FileContent) -> Result<R, E>,
+    ) -> Result<R, E> {
         if !self.process.is_current() {
             return Err(released().into());
         }
@@ -211,19 +214,19 @@ impl TrackedFile {
     /// Gives something back. Does nothing in a child.
     fn give_back<E: From<io::Error>>(
         &self,
-        call: impl FnOnce(&dyn Content) -> Result<(), E>,
+        call: impl FnOnce(&dyn FileContent) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.process.is_current() { self.change(call) } else { Ok(()) }
     }
 }
 
-impl Content for TrackedFile {
+impl FileContent for TrackedFile {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         self.change(|file| file.punch(offset, len))
     }
 
     fn data(&self) -> io::Result<Vec<Range<u64>>> {
-        self.read_with(Content::data)
+        self.read_with(FileContent::data)
     }
 }
 

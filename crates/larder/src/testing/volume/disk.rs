@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::act::Act;
 use super::nodes;
 use super::nodes::Nodes;
-use super::operation::{Failure, Operation};
+use super::operation::{DiskOperation, Failure};
 use super::power::{Journal, JournalEntry};
 use super::range_lock::RangeLock;
 use crate::sys::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) struct Planned {
     /// Whether it fails until it is healed, or once.
     pub(super) lasts: bool,
     /// The operations that fail. `None` for all of them.
-    pub(super) only: Option<Vec<Operation>>,
+    pub(super) only: Option<Vec<DiskOperation>>,
 }
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub(super) struct Disk {
     pub(super) locks: Vec<RangeLock>,
     pub(super) owners: HashSet<PathBuf>,
     pub(super) last_handle: u64,
-    pub(super) operations: Vec<Operation>,
+    pub(super) operations: Vec<DiskOperation>,
     pub(super) planned: Option<Planned>,
     pub(super) failed: u64,
     pub(super) capacity: Option<u64>,
@@ -63,7 +63,7 @@ impl fmt::Debug for Disk {
 
 impl Disk {
     /// Counts an operation, and fails it if that is planned.
-    pub(super) fn begin(&mut self, operation: Operation) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, operation: DiskOperation) -> Result<(), Failure> {
         let number = self.operations.len() as u64;
         self.operations.push(operation);
         while let Some(at) = self.acts.iter().position(|(at, _)| *at <= number) {

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use redb::{BackendError, StorageBackend};
 
 use super::disk::{Disk, SharedDisk};
-use super::operation::{Failure, Operation};
+use super::operation::{DiskOperation, Failure};
 use super::power::JournalEntry;
 use super::range_lock::RangeLock;
-use crate::sys::volume::content::Content;
+use crate::sys::volume::content::FileContent;
 use crate::sys::volume::{Anchor, Identity, LockFile, LockPlace, Metadata};
 
 #[derive(Debug)]
@@ -29,7 +29,11 @@ impl Handle {
         Self { disk, number, node }
     }
 
-    fn with<T>(&self, operation: Operation, act: impl FnOnce(&mut Disk) -> io::Result<T>) -> io::Result<T> {
+    fn with<T>(
+        &self,
+        operation: DiskOperation,
+        act: impl FnOnce(&mut Disk) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut disk = self.disk.lock();
         disk.begin(operation)?;
         act(&mut disk)
@@ -76,9 +80,9 @@ impl Drop for Handle {
     }
 }
 
-impl Content for Handle {
+impl FileContent for Handle {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
-        self.with(Operation::Punch, |disk| {
+        self.with(DiskOperation::Punch, |disk| {
             if disk.has_no_holes {
                 return Err(ErrorKind::Unsupported.into());
             }
@@ -98,7 +102,7 @@ impl StorageBackend for Handle {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.with(Operation::Read, |disk| {
+        self.with(DiskOperation::Read, |disk| {
             if offset.saturating_add(out.len() as u64) > disk.nodes.len(self.node) {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
@@ -108,14 +112,14 @@ impl StorageBackend for Handle {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.with(Operation::SetLen, |disk| {
+        self.with(DiskOperation::SetLen, |disk| {
             disk.change(JournalEntry::SetLen { id: self.node, len });
             Ok(())
         })
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.with(Operation::Sync, |disk| {
+        self.with(DiskOperation::Sync, |disk| {
             disk.change(JournalEntry::SyncNode { id: self.node });
             Ok(())
         })
@@ -123,7 +127,7 @@ impl StorageBackend for Handle {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut disk = self.disk.lock();
-        let failed = disk.begin(Operation::Write).err();
+        let failed = disk.begin(DiskOperation::Write).err();
         let written = match failed {
             None => data,
             Some(Failure::ShortWrite) => data.get(..data.len() / 2).unwrap_or_default(),
@@ -196,19 +200,19 @@ impl Anchor for SimulatedAnchor {
 
     fn has_name(&self) -> io::Result<bool> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Metadata)?;
+        disk.begin(DiskOperation::Metadata)?;
         Ok(disk.nodes.is_named(self.node))
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Metadata)?;
+        disk.begin(DiskOperation::Metadata)?;
         Ok(disk.metadata(self.node))
     }
 
     fn start(&self, most: usize) -> io::Result<Vec<u8>> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Read)?;
+        disk.begin(DiskOperation::Read)?;
         let len = usize::try_from(disk.nodes.len(self.node)).unwrap_or(usize::MAX).min(most);
         let mut bytes = vec![0; len];
         disk.nodes.read(self.node, 0, &mut bytes);
@@ -217,7 +221,7 @@ impl Anchor for SimulatedAnchor {
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Write)?;
+        disk.begin(DiskOperation::Write)?;
         disk.change(JournalEntry::Write { id: self.node, offset, data: bytes.into() });
         Ok(())
     }

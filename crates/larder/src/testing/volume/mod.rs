@@ -26,7 +26,7 @@ use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
 use disk::{Disk, Planned, SharedDisk};
 use handle::Handle;
-use operation::{Failure, Operation};
+use operation::{DiskOperation, Failure};
 use power::JournalEntry;
 use power::Loss;
 
@@ -60,7 +60,7 @@ impl SimulatedVolume {
 
     /// Returns the operations so far, in order. The number of an operation is its index here.
     #[must_use]
-    pub fn operations(&self) -> Vec<Operation> {
+    pub fn operations(&self) -> Vec<DiskOperation> {
         self.disk.lock().operations.clone()
     }
 
@@ -81,7 +81,7 @@ impl SimulatedVolume {
     }
 
     /// Makes every operation of these kinds fail from now on, until [`heal`](SimulatedVolume::heal).
-    pub fn fail_every(&self, kinds: &[Operation], failure: Failure) {
+    pub fn fail_every(&self, kinds: &[DiskOperation], failure: Failure) {
         self.disk.lock().planned =
             Some(Planned { from: 0, failure, lasts: true, only: Some(kinds.to_vec()) });
     }
@@ -170,7 +170,7 @@ impl CacheBuilder {
 impl Volume for SimulatedVolume {
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Metadata)?;
+        disk.begin(DiskOperation::Metadata)?;
         Ok(disk.nodes.at(path).map(|id| disk.metadata(id)))
     }
 
@@ -180,7 +180,7 @@ impl Volume for SimulatedVolume {
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Open)?;
+        disk.begin(DiskOperation::Open)?;
         if disk.nodes.at(path).is_none() {
             if !create {
                 return Err(ErrorKind::NotFound.into());
@@ -196,7 +196,7 @@ impl Volume for SimulatedVolume {
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Open)?;
+        disk.begin(DiskOperation::Open)?;
         let node = disk.nodes.at(path).ok_or(ErrorKind::NotFound)?;
         disk.nodes.opened(node);
         Ok(Box::new(handle::SimulatedAnchor::new(self.disk.clone(), node)))
@@ -208,7 +208,7 @@ impl Volume for SimulatedVolume {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Rename)?;
+        disk.begin(DiskOperation::Rename)?;
         match (disk.nodes.at(from), disk.nodes.at(to)) {
             (None, _) => Err(ErrorKind::NotFound.into()),
             (_, Some(_)) => Err(ErrorKind::AlreadyExists.into()),
@@ -221,7 +221,7 @@ impl Volume for SimulatedVolume {
 
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Rename)?;
+        disk.begin(DiskOperation::Rename)?;
         if disk.nodes.at(from).is_none() {
             return Err(ErrorKind::NotFound.into());
         }
@@ -231,7 +231,7 @@ impl Volume for SimulatedVolume {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::Remove)?;
+        disk.begin(DiskOperation::Remove)?;
         if disk.nodes.at(path).is_none() {
             return Err(ErrorKind::NotFound.into());
         }
@@ -241,14 +241,14 @@ impl Volume for SimulatedVolume {
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::SyncDirectory)?;
+        disk.begin(DiskOperation::SyncDirectory)?;
         disk.change(JournalEntry::SyncNames);
         Ok(())
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let mut disk = self.disk.lock();
-        disk.begin(Operation::List)?;
+        disk.begin(DiskOperation::List)?;
         let mut names = disk.nodes.names();
         names.retain(|name| name.parent() == Some(directory));
         Ok(names)

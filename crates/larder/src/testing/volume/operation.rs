@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is the operation that its name says")]
-pub enum Operation {
+pub enum DiskOperation {
     Open,
     Metadata,
     List,
@@ -21,7 +21,7 @@ pub enum Operation {
     SyncDirectory,
 }
 
-impl Operation {
+impl DiskOperation {
     /// Operations that change something, or make a change durable.
     pub const CHANGES: [Self; 7] =
         [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];

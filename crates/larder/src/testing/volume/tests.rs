@@ -41,7 +41,7 @@ fn a_planned_failure_hits_the_operation_it_was_planned_for() {
     assert!(file.write(5, b"second").is_err());
     file.write(8, b"third").unwrap();
     assert_eq!(volume.read(PATH).unwrap(), b"firstsecthird");
-    volume.fail_every(&Operation::CHANGES, Failure::Full);
+    volume.fail_every(&DiskOperation::CHANGES, Failure::Full);
     assert_eq!(file.write(0, b"x").unwrap_err().kind(), ErrorKind::StorageFull);
     assert!(file.read(0, &mut [0; 5]).is_ok() && file.sync_data().is_err());
     volume.heal();

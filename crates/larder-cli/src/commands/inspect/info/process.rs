@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use larder::ByteSize;
-use larder::control::{Client, Hello, KeyspaceInfo};
+use larder::control::{Client, Hello, LiveKeyspaceInfo};
 use larder::inspect::{escape_control, format_name};
 use larder::{KeyspaceStats, Stats};
 use serde::Serialize;
@@ -25,7 +25,7 @@ struct ProcessJson<'a> {
 #[derive(Serialize)]
 struct LiveKeyspaceJson<'a> {
     #[serde(flatten)]
-    info: &'a KeyspaceInfo,
+    info: &'a LiveKeyspaceInfo,
     memory_entries: u64,
     memory_bytes: u64,
 }
@@ -75,7 +75,7 @@ pub(super) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     Ok(out.flush().map(|()| Exit::Ok)?)
 }
 
-fn row(info: &KeyspaceInfo, stats: &Stats) -> Vec<String> {
+fn row(info: &LiveKeyspaceInfo, stats: &Stats) -> Vec<String> {
     let unknown = || "-".to_owned();
     let (entries, bytes) = in_memory(stats, info);
     let on_disk = if info.is_memory_only {
@@ -97,7 +97,7 @@ fn row(info: &KeyspaceInfo, stats: &Stats) -> Vec<String> {
 }
 
 /// Returns the number of a keyspace's entries in memory, and their charge.
-fn in_memory(stats: &Stats, info: &KeyspaceInfo) -> (u64, u64) {
+fn in_memory(stats: &Stats, info: &LiveKeyspaceInfo) -> (u64, u64) {
     let found = stats.keyspaces.iter().find(|found| found.name == info.name);
     found.map_or((0, 0), |KeyspaceStats { memory_entries, memory_weight, .. }| {
         (*memory_entries, *memory_weight)

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use larder::Timestamp;
-use larder::inspect::{Entry, KeyspaceFacts, Record, RecordStatus, Snapshot, escape_control, spell_hex};
+use larder::inspect::{Entry, KeyspaceInfo, Record, RecordStatus, Snapshot, escape_control, spell_hex};
 
 use super::limit::{SORTED, note_more};
 use super::sizes::{self, KeyspaceSizes};
@@ -22,7 +22,7 @@ use crate::term::out::{self, FAINT, json_line, styled};
 struct Listing<'a> {
     options: &'a KeysOptions,
     snapshot: &'a Snapshot,
-    keyspaces: &'a [KeyspaceFacts],
+    keyspaces: &'a [KeyspaceInfo],
     speller: Speller<'a>,
 }
 
@@ -109,7 +109,7 @@ impl Listing<'_> {
     /// Visits the entries of a keyspace that the options select.
     fn visit(
         &self,
-        keyspace: &KeyspaceFacts,
+        keyspace: &KeyspaceInfo,
         mut visit: impl FnMut(&Entry) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<ControlFlow<()>, Failure> {
         visit_file(self.snapshot, keyspace, &self.prefix(keyspace)?, |entry| {
@@ -124,7 +124,7 @@ impl Listing<'_> {
     /// Visits all of these entries that have a record.
     fn visit_records(
         &self,
-        keyspace: &KeyspaceFacts,
+        keyspace: &KeyspaceInfo,
         mut visit: impl FnMut(&Entry, &Record),
     ) -> Result<(), Failure> {
         let end = self.visit(keyspace, |entry| {
@@ -140,7 +140,7 @@ impl Listing<'_> {
     ///
     /// Refuses a prefix that no key has but that a schema spells: an empty answer would be taken as the truth
     /// about the spelled keys.
-    fn prefix(&self, keyspace: &KeyspaceFacts) -> Result<Vec<u8>, Failure> {
+    fn prefix(&self, keyspace: &KeyspaceInfo) -> Result<Vec<u8>, Failure> {
         let Some(text) = &self.options.prefix else { return Ok(Vec::new()) };
         let keys = KeySyntax::of(keyspace);
         let prefix = keys.read_prefix(text)?;
@@ -153,7 +153,7 @@ impl Listing<'_> {
     fn print(
         &self,
         out: &mut impl Write,
-        keyspace: &KeyspaceFacts,
+        keyspace: &KeyspaceInfo,
         (key, finding): (&[u8], &RecordStatus),
         figure: Option<&str>,
     ) -> Result<(), Failure> {

@@ -105,7 +105,7 @@ impl WrittenBytes {
         Some(StoreError::damage(if self.len == now.len {
             "another program has overwritten it".to_owned()
         } else {
-            format!("another program has made {} bytes of its {}", now.len, self.len)
+            format!("another program has changed its length from {} to {} bytes", self.len, now.len)
         }))
     }
 }

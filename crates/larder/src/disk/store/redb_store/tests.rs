@@ -63,7 +63,7 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
 fn planted(delete_after: Timestamp) -> record::Header {
     record::Header {
         format: record::FORMAT,
-        compression: record::Compression::None,
+        compression: record::PayloadCompression::None,
         version: 0,
         sequence: 1,
         written_at: NOW,
@@ -92,7 +92,7 @@ fn change(
 ) -> EntryChange<'static> {
     let value = NewValue {
         payload: payload.into(),
-        compression: record::Compression::None,
+        compression: record::PayloadCompression::None,
         extension: record::Extension::default(),
         version: 0,
         written_at,

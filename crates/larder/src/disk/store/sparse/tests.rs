@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::sys::volume::Volume;
 use crate::testing::volume::SimulatedVolume;
-use crate::testing::volume::operation::{Failure, Operation};
+use crate::testing::volume::operation::{DiskOperation, Failure};
 use crate::testing::volume::power::Loss;
 
 const PATH: &str = "/cache/file";
@@ -26,7 +26,7 @@ fn page(blocks: usize, data: usize) -> Vec<u8> {
 }
 
 fn punches(disk: &SimulatedVolume) -> usize {
-    disk.operations().iter().filter(|operation| **operation == Operation::Punch).count()
+    disk.operations().iter().filter(|operation| **operation == DiskOperation::Punch).count()
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_punch_that_fails_is_a_write_that_fails_and_is_made_again() {
     let disk = SimulatedVolume::new();
     let file = opened(&disk, 32 * BLOCK);
     file.write(16 * BLOCK, &page(16, 16)).unwrap();
-    disk.fail_every(&[Operation::Punch], Failure::Io);
+    disk.fail_every(&[DiskOperation::Punch], Failure::Io);
     file.write(16 * BLOCK, &page(16, 9)).unwrap_err();
     disk.heal();
     file.write(16 * BLOCK, &page(16, 9)).unwrap();

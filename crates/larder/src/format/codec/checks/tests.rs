@@ -26,7 +26,9 @@ where
     V: Serialize + DeserializeOwned + 'static,
 {
     let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
-    checks.read(format, record::Compression::None, &extension, &encoded.payload).map(|(value, _)| value)
+    checks
+        .read(format, record::PayloadCompression::None, &extension, &encoded.payload)
+        .map(|(value, _)| value)
 }
 
 /// Writes a value of one type, and reads it as a value of another.
@@ -231,7 +233,12 @@ fn a_panic_of_a_type_is_an_error() {
 fn a_record_without_a_fingerprint_is_believed_if_it_is_written_as_it_was_read() {
     let read = |payload: &[u8]| {
         let extension = Extension::default();
-        ValueChecks::new(false).read::<Offer>(Format::Bincode, record::Compression::None, &extension, payload)
+        ValueChecks::new(false).read::<Offer>(
+            Format::Bincode,
+            record::PayloadCompression::None,
+            &extension,
+            payload,
+        )
     };
     // The value that `OFFER` without its coupon became before there were fingerprints.
     assert!(read(&[0, 3, 2, 5, 7]).is_err());
@@ -247,7 +254,7 @@ fn a_hash_map_of_the_first_format_is_read_whatever_its_order() {
         let (checks, extension) = (ValueChecks::new(false), Extension::default());
         checks.read::<HashMap<u16, (bool, u64)>>(
             Format::Bincode,
-            record::Compression::None,
+            record::PayloadCompression::None,
             &extension,
             payload,
         )

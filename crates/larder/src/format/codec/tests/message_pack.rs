@@ -72,7 +72,7 @@ fn maps(levels: usize) -> Vec<u8> {
 }
 
 #[test]
-fn hostile_nesting_is_an_error_and_not_an_overflow_whoever_asks_for_it() {
+fn hostile_nesting_is_an_error_and_not_an_overflow_for_every_type() {
     const LEVELS: usize = 1 << 20;
     type Check = fn(&[u8]) -> String;
     let checks: [Check; 6] = [

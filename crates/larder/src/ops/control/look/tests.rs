@@ -13,7 +13,7 @@ use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
 use crate::testing::await_first_sweep;
 use crate::testing::volume::SimulatedVolume;
-use crate::testing::volume::operation::{Failure, Operation};
+use crate::testing::volume::operation::{DiskOperation, Failure};
 use crate::units::{ByteSize, Timestamp};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -268,7 +268,7 @@ fn a_disk_tier_that_is_off_is_the_reason() {
     let bench = Bench::new();
     let cache = bench.open();
     let names = cache.keyspace(NAMES).unwrap();
-    bench.disk.fail_every(&Operation::CHANGES, Failure::Io);
+    bench.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     names.insert("a", "Ada".to_owned()).unwrap();
     cache.flush().unwrap_err();
     let said = why(&cache, "name", b"a\0\0");
@@ -281,7 +281,7 @@ fn a_disk_tier_that_is_off_is_the_reason() {
 fn record(sequence: u64, version: u32, expires_at: u64) -> OnDisk {
     let header = record::Header {
         format: record::FORMAT,
-        compression: Compression::None,
+        compression: PayloadCompression::None,
         version,
         sequence,
         written_at: Timestamp::from_millis(1),

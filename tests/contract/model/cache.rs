@@ -1,0 +1,41 @@
+//! The cache of a run: with ample capacities, or with tight ones.
+
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, EntryInfo, Keyspace, KeyspaceDefinition};
+
+use crate::support::Place;
+
+pub(super) type ModelKey = (String, u8);
+
+pub(super) const SPACE: KeyspaceDefinition<ModelKey, u64> =
+    KeyspaceDefinition::new("space").ttl(Duration::from_mins(1));
+pub(super) const OTHER: KeyspaceDefinition<ModelKey, u64> =
+    KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
+pub(super) const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
+
+/// Memory's capacity and the write buffer in a tight run.
+pub(super) const TIGHT: ByteSize = ByteSize::kib(64);
+/// The weight of most entries in a tight run. Memory has room for five.
+pub(super) const TIGHT_WEIGHT: u64 = 12 << 10;
+
+fn weigh(weighed: &EntryInfo<'_>) -> u64 {
+    match weighed.value.downcast_ref::<u64>() {
+        // With its encoding, larger than the write buffer.
+        Some(value) if value.is_multiple_of(4) => TIGHT.as_u64(),
+        _ => TIGHT_WEIGHT,
+    }
+}
+
+/// In a `tight` run memory has a few entries only, so the disk must answer too. Entries that are in memory
+/// only may be evicted, so such a run leaves that keyspace alone. The write buffer holds a few entries too.
+/// Some values are larger than the buffer, and weigh as much as memory may hold.
+pub(super) fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<ModelKey, u64>>) {
+    // A removal of more entries is deleted later.
+    let builder = place.builder().shards(2).range_rows(if tight { 1 } else { 3 });
+    let builder =
+        if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };
+    let cache = builder.open().unwrap();
+    let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
+    (cache, spaces.into())
+}

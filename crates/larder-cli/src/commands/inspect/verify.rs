@@ -58,7 +58,7 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     let speller = Speller::of(None, snapshot.keyspaces());
     let show = |keyspace: Option<&str>, key: &[u8]| {
         let keyspace = keyspace.and_then(|name| snapshot.keyspace(name));
-        keyspace.map_or_else(|| spell_hex(key), |facts| speller.spell(KeySyntax::of(facts), key))
+        keyspace.map_or_else(|| spell_hex(key), |info| speller.spell(KeySyntax::of(info), key))
     };
     let damaged = found.damaged.iter().map(|record| DamagedJson {
         keyspace: record.keyspace.clone(),

@@ -35,7 +35,7 @@ pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
-pub use crate::api::keyspace::iter::{Iter, Keys};
+pub use crate::api::keyspace::iterate::{Iter, Keys};
 pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 pub use crate::config::settings::Settings;
@@ -47,7 +47,8 @@ pub use crate::config::{
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 pub use crate::disk::file::quarantine::MAX_QUARANTINED;
-pub use crate::engine::sweeper::{SweepReport, WATCH_INTERVAL};
+pub use crate::engine::sweeper::WATCH_INTERVAL;
+pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
 pub use crate::error::{Error, LoadError};
 pub use crate::event::Event;

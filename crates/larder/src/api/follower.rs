@@ -1,4 +1,4 @@
-//! Looking into a cache that another process is using.
+//! Reading a cache file that another process is using.
 
 use std::marker::PhantomData;
 use std::path::Path;
@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
 use crate::disk::reader::follow::Followed;
-use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::keyspace_row::RetiredVersion;
 use crate::disk::store::snapshot::Snapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
@@ -27,14 +27,14 @@ use crate::units::Timestamp;
 const PAGE_CACHE: usize = 4 << 20;
 const CHUNK: usize = 256;
 
-/// A cache file, opened to be read while another process writes it.
+/// A cache file that is read while another process, its owner, writes it.
 ///
-/// It sees what the owner has committed: an insert within the owner's flush interval, a removal before it
-/// returned there. Nothing in the file is changed and its owner is not disturbed. Every lookup begins a
-/// transaction of its own (some microseconds), so that a follower never keeps the owner from reusing space.
+/// A follower sees what the owner has committed: an insert within the owner's flush interval, a removal
+/// before it returned there. It changes nothing in the file and does not disturb the owner. Every lookup
+/// begins its own transaction (some microseconds), so a follower never keeps the owner from reusing space.
 ///
-/// If the owner had to replace the file, because its disk failed or it was damaged, the follower goes on with
-/// the new one; until there is one, its lookups are errors.
+/// If the owner replaces the file, because its disk failed or the file was damaged, the follower goes on with
+/// the new file. Until there is one, its lookups fail.
 ///
 /// ```no_run
 /// use larder::{Follower, KeyspaceDefinition};
@@ -55,18 +55,41 @@ pub struct Follower {
     clock: Arc<dyn Clock>,
 }
 
+/// A keyspace that a follower finds in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FollowedKeyspace {
+    /// Its name.
+    pub name: String,
+    /// The version of its values' shape.
+    pub version: u32,
+    /// The shape of its keys, such as `(string, u64)`.
+    pub key_shape: String,
+    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    pub value_format: u8,
+    /// The name of the schema that it belongs to, if any.
+    pub schema: Option<String>,
+    /// Versions of it that were retired, oldest first, up to the latest 16.
+    pub retired_versions: Vec<RetiredVersion>,
+    /// The number of its entries, including those that have expired and are not swept yet.
+    pub entries: u64,
+    /// The bytes that these are charged for.
+    pub bytes: u64,
+}
+
 impl Follower {
-    /// Opens a cache file to follow it. In a process that is forked later, its lookups are [`Error::Forked`].
+    /// Opens a cache file to follow it. In a process that is forked later, its lookups fail with
+    /// [`Error::Forked`].
     ///
     /// # Errors
-    /// [`Error::Io`] if the file is missing, or was left by a crash and not opened by an owner since;
+    /// [`Error::Io`] if the file is missing, or if it was left by a crash and no owner has opened it since.
     /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a
-    /// cache; [`Error::InUse`] while a program that is not larder has it open for itself.
+    /// cache. [`Error::InUse`] while a program that is not larder has the file open exclusively.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
 
-    /// Opens a cache file to follow it, by another clock.
+    /// Opens a cache file to follow it, with another clock.
     ///
     /// # Errors
     /// Those of [`open`](Follower::open).
@@ -75,16 +98,26 @@ impl Follower {
         Ok(Self { file: Arc::new(Followed::open(path, PAGE_CACHE)?), path: path.into(), clock })
     }
 
-    /// The keyspaces in the file, by name.
+    /// Returns the keyspaces in the file, by name.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
-    pub fn keyspaces(&self) -> Result<Vec<KeyspaceInfo>, Error> {
+    pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
         let (catalog, _) = self.file.view(None)?;
-        Ok(of_catalog(&catalog))
+        let rows = catalog.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
+            name: name.clone(),
+            version: row.version,
+            key_shape: row.shape.clone(),
+            value_format: row.format,
+            schema: row.schema.clone(),
+            retired_versions: row.retired_versions.clone(),
+            entries: row.entries,
+            bytes: row.bytes,
+        });
+        Ok(rows.collect())
     }
 
-    /// A keyspace to look into. Entries of another version are not found.
+    /// Returns a keyspace to look keys up in. Entries of another version are not found.
     #[must_use]
     pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
         FollowerKeyspace {
@@ -109,17 +142,18 @@ pub struct FollowerKeyspace<K, V> {
     types: PhantomData<fn() -> (K, V)>,
 }
 
-/// A live entry: its whole key, its record, what the record says, and the time it was found live at.
+/// The record of a live entry.
 struct FoundRecord {
-    /// The time that it was found live at.
+    /// The time at which it was found to be live.
     now: Timestamp,
+    /// The whole key.
     full: Vec<u8>,
     record: Vec<u8>,
     header: Header,
 }
 
-/// The file at one moment, as one keyspace sees it.
-struct View {
+/// The file at one moment, for lookups in one keyspace.
+struct FileView {
     id: KeyspaceId,
     catalog: Catalog,
     now: Timestamp,
@@ -127,10 +161,10 @@ struct View {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
-    /// The committed, live value of a key.
+    /// Returns the committed, live value of a key.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file can't be read, or what it holds for the key is damaged or of another shape;
+    /// [`Error::Io`] if the file can't be read, or if the key's record is damaged or of another shape.
     /// [`Error::KeyTooLarge`].
     pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
         let Some(FoundRecord { full, record, header, .. }) = self.find(key)? else {
@@ -146,7 +180,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
     }
 
-    /// How long the entry of a key has still to live; none if there is none.
+    /// Returns how long the entry of a key has left to live. None if there is no live entry.
     ///
     /// # Errors
     /// Those of [`get`](FollowerKeyspace::get).
@@ -154,7 +188,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
     }
 
-    /// The keys of the live entries, in order, as one commit had them up to every 256th key.
+    /// Returns the keys of the live entries, in order. Each 256 keys are read from one commit.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
@@ -179,7 +213,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     }
 
     fn find<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<FoundRecord>, Error> {
-        // Before the file is asked: whether a key is too long does not depend on what the file has.
+        // Before the file is read: whether a key is too long does not depend on the file.
         let mut bytes = KeyWriter::default();
         key.encode(&mut bytes);
         let len = bytes.as_slice().len();
@@ -193,8 +227,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(found.map(|(record, header)| FoundRecord { now: view.now, full, record, header }))
     }
 
-    /// The live record of a whole key.
-    fn record(&self, view: &View, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
+    /// Returns the live record of a whole key.
+    fn record(&self, view: &FileView, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
@@ -209,9 +243,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         self.follower.failed(&format!("a record is damaged: {damage:?}"))
     }
 
-    /// A new transaction, and the keyspace's number in it: a new version has another. None if the keyspace is
-    /// not there.
-    fn view(&self) -> Result<Option<View>, Error> {
+    /// Begins a transaction, and finds the keyspace's number in it: a new version has another number. None if
+    /// the keyspace is not there.
+    fn view(&self) -> Result<Option<FileView>, Error> {
         let (catalog, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
         let Some(row) = catalog.keyspaces.get(self.definition.name()) else {
             return Ok(None);
@@ -220,8 +254,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         if row.version != self.definition.schema_version() || !is_same_shape {
             return Ok(None);
         }
-        // Its own clock may be behind the owner's.
+        // This process's clock may be behind the owner's.
         let now = self.follower.clock.wall().max(catalog.state.clock_watermark);
-        Ok(Some(View { id: row.id, catalog, now, snapshot }))
+        Ok(Some(FileView { id: row.id, catalog, now, snapshot }))
     }
 }

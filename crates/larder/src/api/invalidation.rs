@@ -1,7 +1,7 @@
-//! Several removals, made as one.
+//! Several removals that are made with one commit.
 
 use super::keyspace::Keyspace;
-use crate::engine::open_keyspace::OpenKeyspace;
+use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::removal::Removal;
 use crate::engine::shared::Shared;
 use crate::error::Error;
@@ -11,15 +11,15 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::sys::sync::Arc;
 
 /// Removals from one keyspace or several, made with one commit.
-/// [`Cache::invalidation`](crate::Cache::invalidation) begins one.
+/// [`Cache::invalidation`](crate::Cache::invalidation) returns one.
 ///
-/// For an update that makes entries of several keyspaces stale: a product, and the lists that it stands in.
-/// Name the source before what is derived from it, so that a list which is rebuilt in between from the old
-/// product is removed as well.
+/// For an update that makes entries of several keyspaces stale: a product, and the lists that contain it.
+/// Name the source before the entries that are derived from it. Then a list that is rebuilt in between from
+/// the old product is removed as well.
 ///
-/// Nothing happens before [`commit`](Invalidation::commit). Then the removals are visible one after another,
-/// and durable together: a crash before it has returned leaves all of them to be made again or none, except
-/// for one of many thousands of keys, which takes several transactions.
+/// Nothing is removed before [`commit`](Invalidation::commit). Then the removals become visible one after
+/// another, and durable together: after a crash before it has returned, either all of them hold or none. The
+/// exception is an invalidation of many thousands of keys, which takes several transactions.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};
@@ -39,7 +39,7 @@ use crate::sys::sync::Arc;
 pub struct Invalidation {
     shared: Arc<Shared>,
     steps: Vec<InvalidationStep>,
-    /// A keyspace that is of another cache.
+    /// The name of a keyspace that belongs to another cache.
     foreign: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl Invalidation {
     /// Adds the removal of every key that has the parts of `pattern`.
     ///
     /// # Errors
-    /// Those of [`Keyspace::remove_matching`] for a pattern that can't be.
+    /// Those of [`Keyspace::remove_matching`] for an invalid pattern.
     #[expect(clippy::needless_pass_by_value, reason = "a pattern reads best without an ampersand")]
     pub fn remove_matching<K: Key, V>(
         &mut self,
@@ -106,6 +106,7 @@ impl Invalidation {
         self
     }
 
+    /// Returns the open keyspace. Notes its name if it belongs to another cache.
     fn own<K, V>(&mut self, keyspace: &Keyspace<K, V>) -> Arc<OpenKeyspace> {
         let open_keyspace = keyspace.open_keyspace();
         if !keyspace.is_of(&self.shared) {
@@ -114,17 +115,17 @@ impl Invalidation {
         open_keyspace
     }
 
-    /// Makes the removals. How many live entries there were.
+    /// Makes the removals. Returns how many live entries there were.
     ///
     /// Durable when it returns, as [`Keyspace::remove`] is.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when they could not be committed *and* the file could not be put out of service;
-    /// memory is clean either way. [`Error::InvalidSetting`] if a keyspace is of another cache; nothing was
-    /// removed then. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when they could not be committed *and* the file could not be put out of service.
+    /// The entries are gone from memory either way. [`Error::InvalidSetting`] if a keyspace belongs to
+    /// another cache: nothing was removed then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with whoever else waits for one; and that of each removal in memory.
+    /// One commit, shared with other waiting callers, and the cost of each removal in memory.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn commit(self) -> Result<u64, Error> {
         if let Some(name) = self.foreign {

@@ -1,27 +1,28 @@
-//! Single flight: concurrent loads of one key run one loader, and loads that wait for one another are told
-//! so.
+//! Single flight: concurrent loads of one key run one loader. Loads that wait for one another get an error.
 //!
-//! A flight hangs on the lease of the caller that runs the loader (see the memory tier's leases): whoever
-//! finds it there waits for its landing instead of loading. It lands exactly once, with a value, an error,
-//! or, if the loader unwinds, as panicked.
+//! A flight hangs on the lease of the caller that runs the loader (see the memory tier's leases). Another
+//! caller that finds the flight there waits for its outcome instead of loading. A flight lands exactly once:
+//! with a value, with an error, or as panicked if the loader unwinds. A removal revokes the lease, so later
+//! callers no longer find the flight and load anew. Those that wait already get its outcome.
 //!
 //! The wait graph says which thread waits for which flight. There is one for the process, because a loader of
-//! one cache may ask another cache; a fork begins with one of its own. A thread that is to wait for a flight
-//! does this:
+//! one cache may ask another cache. A forked child begins with an empty graph. A thread that is to wait for a
+//! flight does this:
 //!
-//! 1. Under the graph's lock it follows the chain *flight → thread that runs it → flight that thread waits
-//!    for → …*. If the chain comes back to itself, waiting would never end: it gets [`UnfinishedFlight::Cycle`].
+//! 1. Under the graph's lock it follows the chain *flight → thread that runs it → flight that this thread
+//!    waits for → …*. If the chain comes back to the calling thread, waiting would never end: it gets
+//!    [`UnfinishedFlight::Cycle`].
 //! 2. Otherwise it enters itself, under the same lock. So of the threads that would close a circle, the last
 //!    one always sees it.
 //! 3. It waits, without the graph's lock, until the flight lands or its time is over.
-//! 4. It leaves the graph. Between (2) and (4) it runs no code of the user's, so it waits for one flight at
+//! 4. It leaves the graph. Between (2) and (4) it runs no code of the user, so it waits for one flight at
 //!    most.
 //!
 //! The graph knows flights and the threads that run them. It does not see a loader that waits by other means,
 //! such as a join, for a thread that waits for the loader's own key. Only a timeout ends that wait.
 //!
-//! A landing holds a user's value or error. None is dropped while the graph or the flight is locked: a `Drop`
-//! may load.
+//! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked: a
+//! user's `Drop` may load.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -33,7 +34,7 @@ use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
 
-/// An error of a loader, of the type its caller knows.
+/// An error of a loader. Its caller knows the type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
 /// How a flight ended.
@@ -44,7 +45,7 @@ pub(crate) enum FlightOutcome {
     Panicked,
 }
 
-/// A load that others may wait for.
+/// A load that other callers may wait for.
 #[derive(Debug)]
 pub(crate) struct Flight {
     leader: ThreadId,
@@ -52,31 +53,31 @@ pub(crate) struct Flight {
     landed: Condvar,
 }
 
-/// Why a caller has no landing to answer with.
+/// Why a caller gets no outcome.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UnfinishedFlight {
     /// Waiting would never end.
     Cycle,
-    /// The flight did not land in the time that the caller has. It goes on.
+    /// The flight did not land in the time that the caller had. The load goes on.
     TimedOut,
 }
 
 /// Which thread waits for which flight.
 #[derive(Debug)]
 struct WaitGraph {
-    /// Whose threads they are. In a fork the lock may be held for ever.
+    /// The process of these threads. In a forked child, a thread of the parent may hold the lock for ever.
     process: Process,
     waits: Mutex<HashMap<ThreadId, Arc<Flight>>>,
 }
 
 process_static! {
-    /// The wait graph of the process that last waited.
+    /// The wait graph of the process in which a thread last waited.
     static GRAPH: AtomicSnapshot<WaitGraph> = AtomicSnapshot::empty();
 }
 
 impl WaitGraph {
-    /// That of the process that calls. A fork begins with an empty one: none of the threads that wait is in
-    /// it.
+    /// Returns the graph of the calling process. A forked child begins with an empty one: it has none of the
+    /// threads that wait.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {
@@ -94,12 +95,12 @@ impl WaitGraph {
 }
 
 impl Flight {
-    /// A flight that this thread will land.
+    /// Returns a flight that the calling thread will land.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { leader: thread::current().id(), outcome: Mutex::new(None), landed: Condvar::new() })
     }
 
-    /// Ends the flight, unless it has ended.
+    /// Ends the flight, unless it has ended already.
     pub(crate) fn land(&self, outcome: FlightOutcome) {
         let mut left = Some(outcome);
         {
@@ -109,11 +110,11 @@ impl Flight {
             }
         }
         self.landed.notify_all();
-        // What is left of a second landing is dropped here, after the lock.
+        // The outcome of a second landing is dropped here, after the lock.
     }
 
-    /// Waits for the flight to land; up to `most`, if that is set.
-    pub(crate) fn join(self: &Arc<Self>, most: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
+    /// Waits for the flight to land. Waits up to `max`, if that is set.
+    pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let me = thread::current().id();
         let graph = WaitGraph::current();
         // Steps 1 and 2.
@@ -128,18 +129,19 @@ impl Flight {
             }
             waits.insert(me, self.clone());
         }
-        let outcome = self.wait(most);
-        // Step 4. The caller's own handle keeps the flight, so the landing outlives the lock.
+        // Step 3.
+        let outcome = self.wait(max);
+        // Step 4. The caller's own handle keeps the flight, so the outcome outlives the lock.
         let left = graph.waits.lock().remove(&me);
         drop(left);
         outcome.ok_or(UnfinishedFlight::TimedOut)
     }
 
-    fn wait(&self, most: Option<Duration>) -> Option<FlightOutcome> {
-        let until = most.map(Deadline::after);
+    fn wait(&self, max: Option<Duration>) -> Option<FlightOutcome> {
+        let until = max.map(Deadline::after);
         let mut is_over = false;
         let mut outcome = self.outcome.lock();
-        // Looked at once more when the time is over: a flight that has landed is answered.
+        // Checked once more when the time is over: a flight that has landed by then is answered.
         while outcome.is_none() && !is_over {
             match until {
                 None => self.landed.wait(&mut outcome),
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_waiter_gets_the_landing() {
+    fn every_waiter_gets_the_outcome() {
         let flight = Flight::new();
         thread::scope(|scope| {
             let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| flight.join(None))).collect();
@@ -227,7 +229,7 @@ mod tests {
         });
     }
 
-    /// A value that asks, when it is dropped, for what a load would lock.
+    /// A value whose `Drop` takes the locks that a load takes.
     struct Asks(Arc<Flight>, crate::sys::sync::channel::Sender<bool>);
 
     impl Drop for Asks {
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn no_landing_is_dropped_under_a_lock() {
+    fn no_outcome_is_dropped_under_a_lock() {
         let (asked, answer) = unbounded();
         let flight = Flight::new();
         let second = FlightOutcome::Value(Arc::new(Asks(flight.clone(), asked)));

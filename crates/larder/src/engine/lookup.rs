@@ -1,143 +1,96 @@
 //! Looking a key up in both tiers: in memory first, then in the snapshot of the disk.
+//!
+//! The snapshot is loaded after the key was missed in its shard (invariant 4). An entry that has left the
+//! shard before is in this snapshot or in a later one.
+//!
+//! Expiry is checked here and in the shard, at each lookup: an entry that has expired is not there, whether
+//! it was swept or not (invariant 1).
 
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::Snapshot;
-use crate::error::Error;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
-use crate::memory::evicted_values::EvictedValues;
-use crate::memory::lookup::{Lookup, PreviousState};
+use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
-use crate::sys::sync::{Arc, Ordering};
+use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A record as a lookup found it.
+/// A record that a lookup found on disk.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredRecord {
     pub(crate) header: Header,
     pub(crate) extension: Extension,
     record: Vec<u8>,
     payload_at: usize,
 }
 
-impl Stored {
-    /// The encoded value.
+impl StoredRecord {
+    /// Returns the encoded value.
     pub(crate) fn payload(&self) -> &[u8] {
         self.record.get(self.payload_at..).unwrap_or_default()
     }
 }
 
 impl Tiers {
-    /// What memory has of a key, as a use of it.
+    /// Looks a key up in memory, as a use of it.
     #[inline]
-    pub(crate) fn look_in_memory(&self, key: SlotKey<'_>) -> Lookup {
+    pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.bounds().latest) {
-            // It may live for a few milliseconds yet: only for these is the precise time asked for.
-            Lookup::Negative => self.look_precisely(key),
+            // The entry may still live for a few milliseconds. Only then is the precise time asked for.
+            Lookup::Negative => self.get_precisely(key),
             found => found,
         }
     }
 
     #[cold]
-    fn look_precisely(&self, key: SlotKey<'_>) -> Lookup {
+    fn get_precisely(&self, key: SlotKey<'_>) -> Lookup {
         self.memory.get(key, self.time.now())
     }
 
-    /// As [`look_in_memory`](Tiers::look_in_memory), as no use of the key.
-    pub(crate) fn peek(&self, key: SlotKey<'_>) -> Lookup {
+    /// Looks a key up in memory, as no use of it.
+    pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.peek(key, self.time.bounds().latest) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }
     }
 
-    /// The record of a key on disk, if its sequence is above `min_visible_sequence` and it is not known to have expired:
-    /// whoever serves it looks at its expiry after that. Damage and faults are counted misses.
+    /// Reads the record of a key from disk. None if its sequence is not above `min_visible_sequence`, or if
+    /// it is known to have expired. The caller checks the expiry once more, after decoding. Damage and faults
+    /// are counted misses.
     ///
-    /// The snapshot is loaded here, after the caller missed in the shard (invariant 4): whatever left the
-    /// shard before that is in this snapshot or a later one.
-    ///
-    /// A forked child finds nothing on disk: the locks of the store's cache of pages may be held by threads
-    /// that it does not have, and its parent may use the pages of the snapshot for something else.
-    pub(crate) fn read(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<Stored> {
-        let record = self.raw(key)?;
-        let stored = self.live(key, record, min_visible_sequence, self.time.bounds().earliest)?;
-        self.uses.mark(key.hash);
-        Some(stored)
+    /// A forked child finds nothing on disk. Threads that it does not have may hold the locks of the store's
+    /// page cache, and its parent may reuse the pages of the snapshot.
+    pub(crate) fn read_record(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<StoredRecord> {
+        let record = self.read_bytes(key)?;
+        let record = self.live_record(key, record, min_visible_sequence, self.time.bounds().earliest)?;
+        self.disk.uses.mark(key.hash);
+        Some(record)
     }
 
-    fn live(
+    /// Parses a record, if it is visible and live at `now`. A damaged one is counted.
+    pub(super) fn live_record(
         &self,
         key: SlotKey<'_>,
         record: Vec<u8>,
         min_visible_sequence: u64,
         now: Timestamp,
-    ) -> Option<Stored> {
-        match record::read(key.bytes, &record) {
-            Ok((header, extension, payload))
-                if header.sequence > min_visible_sequence && header.expires_at > now =>
-            {
-                let payload_at = record.len() - payload.len();
-                Some(Stored { header, extension, record, payload_at })
-            }
-            Ok(_) => None,
-            Err(_) => {
-                self.count_damage();
-                None
-            }
-        }
+    ) -> Option<StoredRecord> {
+        let Ok((header, extension, payload)) = record::read(key.bytes, &record) else {
+            self.disk.count_damage();
+            return None;
+        };
+        let payload_at = record.len() - payload.len();
+        let is_live = header.sequence > min_visible_sequence && header.expires_at > now;
+        is_live.then_some(StoredRecord { header, extension, record, payload_at })
     }
 
-    /// Lays a tombstone. Whether that removed a live entry; `None` if neither tier had any, so that there is
-    /// nothing to commit.
-    ///
-    /// # Errors
-    /// When the cache is closed: nobody would commit it.
-    pub(crate) fn insert_tombstone(
-        &self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        evicted_values: &mut EvictedValues,
-    ) -> Result<Option<bool>, Error> {
-        // A removal waits for its commit all the same. Without a snapshot it would not know what it removed.
-        drop(self.awaited_snapshot());
-        // The snapshot is loaded under the lock that the tombstone is laid under. Nothing of the key being on
-        // its way to the disk, it shows what the disk has; a later one may show instead what came after this
-        // removal.
-        let (prior, sequence, min_visible_sequence, snapshot) = self
-            .memory
-            .insert_tombstone(key, now, evicted_values, || self.snapshots.current().clone())
-            .map_err(|_| Error::Closed)?;
-        Ok(match prior {
-            PreviousState::Live => Some(true),
-            PreviousState::Dead => Some(false),
-            PreviousState::Nothing => {
-                // Nothing is known of the disk, so the tombstone is committed.
-                let Some(snapshot) = snapshot else { return Ok(Some(false)) };
-                match snapshot.get(key.bytes) {
-                    // With a range removal pending (`min_visible_sequence`), only that range's commit is sure to find
-                    // nothing.
-                    Ok(None) if min_visible_sequence == 0 => {
-                        self.memory.cancel_tombstone(key, sequence);
-                        None
-                    }
-                    Ok(None) => Some(false),
-                    Ok(Some(record)) => Some(self.live(key, record, min_visible_sequence, now).is_some()),
-                    Err(fault) => {
-                        self.report(&snapshot, fault);
-                        Some(false)
-                    }
-                }
-            }
-        })
-    }
-
-    pub(crate) fn raw(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
+    fn read_bytes(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
         if !self.process.is_current() {
             return None;
         }
-        let snapshot = self.snapshots.current();
+        let snapshot = self.disk.snapshots.current();
         let snapshot = snapshot.as_ref()?;
         snapshot.get(key.bytes).unwrap_or_else(|fault| {
             self.report(snapshot, fault);
@@ -145,69 +98,76 @@ impl Tiers {
         })
     }
 
-    pub(crate) fn count_damage(&self) {
-        self.damaged_records.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A live entry as either tier has it, without promotion or use: its expiry.
+    /// Returns the expiry of a key's live entry in either tier, as no use of it.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),
             Lookup::Negative => None,
-            Lookup::Unknown(absent) => {
-                let expires_at = self.read(key, absent.min_visible_sequence)?.header.expires_at;
+            Lookup::Unknown(miss) => {
+                let expires_at = self.read_record(key, miss.min_visible_sequence)?.header.expires_at;
                 (expires_at > now).then_some(expires_at)
             }
         }
     }
 
-    /// The current snapshot, for a caller to whom "not on disk" is more than a miss: a walk, a count, a
-    /// removal. Waits for the writer while it has withdrawn the snapshot to make room. None while the disk
-    /// tier is off.
+    /// Returns the current snapshot, for a caller to which "not on disk" is more than a miss: a walk, a
+    /// count, a removal. Waits for the writer while it has withdrawn the snapshot to make room. None while
+    /// the disk tier is off.
     pub(crate) fn awaited_snapshot(&self) -> Option<Arc<Snapshot>> {
         if !self.process.is_current() {
             return None;
         }
         loop {
-            if let Some(snapshot) = self.snapshots.current().clone() {
+            if let Some(snapshot) = self.disk.snapshots.current().clone() {
                 return Some(snapshot);
             }
-            // A step of the writer ends with a snapshot, or with a tier that is known to be off.
-            if !self.disk_is_on() || !matches!(self.ask(Command::MakePart), Ok(Ok(()))) {
+            // Each step of the writer ends with a snapshot, or with a tier that is known to be off.
+            if !self.disk.is_on() || !matches!(self.writer.ask(Command::MakePart), Ok(Ok(()))) {
                 return None;
             }
         }
     }
 
-    /// Looks something up for such a caller: once, and again only if it was not found and there was no
-    /// snapshot meanwhile.
+    /// Calls `look` for a caller to which "not found" is more than a miss. Calls it again only if it found
+    /// nothing and there was no snapshot at some moment meanwhile.
     ///
-    /// In this order: the number is read before a snapshot is seen, so that one that is withdrawn after that
-    /// changes the number, and one that was withdrawn before is waited for.
+    /// The number of withdrawals is read before the snapshot is looked at. So a later withdrawal changes the
+    /// number, and an earlier one is waited for.
     pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
         loop {
-            let withdrawals = self.snapshots.withdrawals();
-            let has_snapshot = self.snapshots.current().is_some() || self.awaited_snapshot().is_some();
+            let withdrawals = self.disk.snapshots.withdrawals();
+            let has_snapshot = self.disk.snapshots.current().is_some() || self.awaited_snapshot().is_some();
             let found = look();
-            if found.is_some() || !has_snapshot || self.snapshots.withdrawals() == withdrawals {
+            if found.is_some() || !has_snapshot || self.disk.snapshots.withdrawals() == withdrawals {
                 return found;
             }
         }
     }
 
-    /// The record of a key on disk, for a person: nothing is counted, reported or noted as a use. None while
-    /// the disk tier is off.
+    /// Returns up to `max` keys on disk that have a prefix and come after a key.
+    pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, max: usize) -> Vec<Arc<[u8]>> {
+        let Some(snapshot) = self.awaited_snapshot() else {
+            return Vec::new();
+        };
+        snapshot.keys(prefix, after, max).unwrap_or_else(|fault| {
+            self.report(&snapshot, fault);
+            Vec::new()
+        })
+    }
+
+    /// Returns the record of a key on disk to show it to a person: nothing is counted, reported or noted as a
+    /// use. None while the disk tier is off.
     ///
     /// # Errors
-    /// Why it can't be read.
+    /// Why the record can't be read.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show_record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let Some(snapshot) = self.awaited_snapshot() else { return Ok(None) };
         snapshot.get(key).map_err(|fault| fault.cause)
     }
 
-    /// Shows records on disk with a prefix, after a key, in order, for a person, until `show` wants no more.
-    /// Answers whether all were shown.
+    /// Shows the records on disk that have a prefix and come after a key, in order, to a person, until `show`
+    /// returns false. Returns whether all were shown.
     ///
     /// # Errors
     /// Why they can't be read.
@@ -220,17 +180,6 @@ impl Tiers {
     ) -> Result<bool, String> {
         let Some(snapshot) = self.awaited_snapshot() else { return Ok(true) };
         snapshot.show(prefix, after, show).map_err(|fault| fault.cause)
-    }
-
-    /// Up to `most` keys on disk with a prefix, after a key.
-    pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
-        let Some(snapshot) = self.awaited_snapshot() else {
-            return Vec::new();
-        };
-        snapshot.keys(prefix, after, most).unwrap_or_else(|fault| {
-            self.report(&snapshot, fault);
-            Vec::new()
-        })
     }
 }
 

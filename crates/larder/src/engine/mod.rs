@@ -1,15 +1,29 @@
 //! What all handles of a cache share: both tiers together, and the threads that serve them.
+//!
+//! - A lookup asks memory, then the snapshot of the disk ([`lookup`]), and copies what it finds there into
+//!   memory ([`promotion`]).
+//! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]) and waits for the writer's commit.
+//! - Concurrent loads of one key share a flight ([`flights`]).
+//! - The [`writer`] commits. The [`sweeper`] deletes expired entries.
 
+mod capacity;
+mod closing;
+pub(crate) mod disk_tier;
 pub(crate) mod flights;
+pub(crate) mod keyspaces;
 pub(crate) mod lookup;
-pub(crate) mod open_keyspace;
+pub(crate) mod promotion;
 pub(crate) mod removal;
 mod removal_count;
 pub(crate) mod service_thread;
 pub(crate) mod shared;
 mod statistics;
+mod store_opening;
 pub(crate) mod sweeper;
+pub(crate) mod threads;
 pub(crate) mod tiers;
+mod tombstone;
+mod totals;
 pub(crate) mod verify;
 pub(crate) mod writer;
 mod writer_metrics;

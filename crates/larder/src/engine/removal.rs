@@ -1,17 +1,19 @@
-//! Removing: first from what this process sees, in the order that is asked for; then from the disk, with one
+//! Removing entries: first from what this process sees, in the given order, then from the disk, with one
 //! commit for all.
 //!
-//! A key gets a tombstone under its shard's lock, with its leases revoked; a scope is purged from the shards,
-//! which disbelieve the disk in it from then on. So a removal is visible at once, and nothing in flight can
-//! undo it. The commit makes it durable. Of several removals those that come later are of what is derived
-//! from the earlier: what is built in between from an old source is removed as well.
+//! 1. A key gets a tombstone under the lock of its shard, and its leases are revoked. A scope is purged from
+//!    the shards, which from then on disbelieve the disk in it. So a removal is visible at once, and no load
+//!    or promotion that is under way can undo it.
+//! 2. The entries that a scope has on disk are counted. Memory is clean by then, and the calling thread
+//!    counts ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). The commit counts a scope that
+//!    looks small again, exactly.
+//! 3. The commit makes all removals durable.
 //!
-//! What a scope has on disk is counted in between, when memory is clean, by the thread that removes
-//! ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). A scope that looks small there is counted
-//! by its
-//! commit, exactly.
+//! A later removal is of what is derived from an earlier one. So an entry that another thread derives from an
+//! old source in between is removed as well.
 
 use super::shared::Shared;
+use super::tombstone::RemovedEntry;
 use super::writer::command::Acknowledge;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::error::Error;
@@ -26,39 +28,41 @@ use crate::stats::counters::Counters;
 /// One removal of several.
 #[derive(Debug)]
 pub(crate) enum Removal<'a> {
-    /// A whole key, counted by its keyspace.
+    /// Removes a whole key. Its keyspace counts it.
     Key { counters: &'a Counters, full: &'a [u8] },
-    /// Every key in a scope, which is all of one keyspace's, counted by it.
+    /// Removes every key in a scope of one keyspace, which counts it.
     Scope { counters: &'a Counters, scope: Scope },
-    /// Every key there is.
+    /// Removes every key.
     Everything,
 }
 
 /// What the removals have done so far, and what is left to do.
 #[derive(Default)]
 struct PendingRemovals {
+    /// The number of live entries removed so far.
     live: u64,
     ranges: Vec<RangeRemoval>,
-    /// Whether the entries of one are to be deleted behind the answer.
+    /// Whether the entries of one range are deleted after the answer.
     is_large: bool,
     /// Whether the disk may have something of a removed key.
     has_tombstones: bool,
-    /// What the shards let go of. Dropped last: what a user's `Drop` does, a panic included, leaves no
-    /// removal half made.
+    /// Values that the shards let go of. They are dropped last, so that a user's `Drop` leaves no removal
+    /// half made, even if it panics.
     evicted_values: EvictedValues,
 }
 
 impl Shared {
-    /// Makes removals, with one commit. How many live entries went.
+    /// Makes removals with one commit. Returns how many live entries were removed.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<u64, Error> {
         self.refuse_if_unusable()?;
         let mut pending = PendingRemovals::default();
+        // Steps 1 and 2.
         for removal in removals {
             match removal {
-                Removal::Key { counters, full } => self.insert_tombstone(counters, full, &mut pending)?,
+                Removal::Key { counters, full } => self.remove_key(counters, full, &mut pending)?,
                 Removal::Scope { counters, scope } => {
                     self.count_prefix(counters, scope.start());
                     let is_memory_only = KeyspaceId::of(scope.start()).is_memory_only();
@@ -67,44 +71,47 @@ impl Shared {
                 Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
             }
         }
-        let PendingRemovals { live, ranges, is_large, has_tombstones, evicted_values: _remains } = pending;
+        // Step 3.
+        let PendingRemovals { live, ranges, is_large, has_tombstones, evicted_values: _dropped_last } =
+            pending;
         if !ranges.is_empty() {
             if is_large {
                 self.tiers.wait_for_few_ranges()?;
             }
-            return Ok(live + self.tiers.remove_ranges(ranges)?);
+            return Ok(live + self.tiers.writer.remove_ranges(ranges)?);
         }
         if has_tombstones {
-            self.tiers.commit(Acknowledge::Invalidation)?;
+            self.tiers.writer.commit(Acknowledge::Invalidation)?;
         }
         Ok(live)
     }
 
-    fn insert_tombstone(
+    fn remove_key(
         &self,
         counters: &Counters,
         full: &[u8],
         pending: &mut PendingRemovals,
     ) -> Result<(), Error> {
         let tiers = &self.tiers;
-        let key = tiers.memory.key(full);
-        let now = tiers.time.now();
+        let (key, now) = (tiers.memory.key(full), tiers.time.now());
         self.count(counters, Count::Invalidations, full);
         if KeyspaceId::of(full).is_memory_only() {
-            pending.live +=
-                u64::from(tiers.memory.forget(key, now, &mut pending.evicted_values) == PreviousState::Live);
-        } else if let Some(was_live) = tiers.insert_tombstone(key, now, &mut pending.evicted_values)? {
-            pending.live += u64::from(was_live);
-            pending.has_tombstones = true;
+            let previous = tiers.memory.forget(key, now, &mut pending.evicted_values);
+            pending.live += u64::from(previous == PreviousState::Live);
+            return Ok(());
         }
+        let removed = tiers.insert_tombstone(key, now, &mut pending.evicted_values)?;
+        pending.live += u64::from(removed == RemovedEntry::Live);
+        pending.has_tombstones |= removed != RemovedEntry::Nothing;
         Ok(())
     }
 
     fn purge(&self, scope: Scope, is_on_disk: bool, pending: &mut PendingRemovals) {
-        let now = self.tiers.time.now();
         let tiers = &self.tiers;
+        let now = tiers.time.now();
         let evicted_values = &mut pending.evicted_values;
-        let (range, purged) = tiers.memory.purge(scope, is_on_disk, now, tiers.range_rows, evicted_values);
+        let max_listed = tiers.disk.range_rows;
+        let (range, purged) = tiers.memory.purge(scope, is_on_disk, now, max_listed, evicted_values);
         let Purged { memory_only, memory_keys, unlisted, earlier } = purged;
         pending.live += memory_only;
         if is_on_disk {

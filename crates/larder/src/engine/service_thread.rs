@@ -1,16 +1,17 @@
-//! A thread that serves the cache to others, such as that of the control socket.
+//! A thread that serves the cache to others, such as the one of the control socket.
 
 use crate::sys::sync::thread::JoinHandle;
 
 /// A thread that serves the cache to others, until it is told to end.
 pub(crate) struct ServiceThread {
-    /// Tells it: without waiting, since it may be the one that calls; and not by closing alone, since a
-    /// forked child has what is closed, too.
+    /// Tells the thread to end, without waiting for it: the thread itself may be the one that calls. Dropping
+    /// this does not tell it, because a forked child drops it too.
     pub(crate) stop: Box<dyn FnOnce() + Send>,
     pub(crate) thread: JoinHandle<()>,
 }
 
 impl ServiceThread {
+    /// Tells the thread to end. Returns the handle to join it with.
     pub(super) fn stop(self) -> JoinHandle<()> {
         (self.stop)();
         self.thread

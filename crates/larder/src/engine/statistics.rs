@@ -1,21 +1,21 @@
-//! Statistics, put together from where they are counted: the keyspaces' counters, the memory tier, and the
-//! latest status of the disk tier. Nothing is counted here.
+//! Statistics, collected from the keyspaces' counters, the memory tier, and the latest status of the disk
+//! tier. Nothing is counted here.
 
-use super::open_keyspace::OpenKeyspace;
+use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;
 use crate::disk::disk_status::DiskStatus;
 use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 
 impl Shared {
-    /// Returns the statistics of the cache; empty ones in a forked child.
+    /// Returns the statistics of the cache. In a forked child they are empty.
     pub(crate) fn stats(&self) -> Stats {
         // Counting waits for every shard.
         if self.is_forked() {
             return Stats::default();
         }
         let tiers = &self.tiers;
-        let (totals, usages, view) = (tiers.memory.totals(), tiers.memory.usages(), tiers.view());
+        let (totals, usages, status) = (tiers.memory.totals(), tiers.memory.usages(), tiers.disk.status());
         let memory = MemoryStats {
             weight: tiers.memory.taken(),
             capacity: tiers.memory.capacity(),
@@ -24,7 +24,7 @@ impl Shared {
             bypassed: totals.bypassed,
             ..MemoryStats::default()
         };
-        let (now, lifetime) = (tiers.time.now(), tiers.lifetime(0, usize::MAX));
+        let (now, lifetime) = (tiers.time.now(), tiers.cumulative(0, usize::MAX));
         let mut stats = Stats {
             uptime: tiers.time.clock().monotonic().saturating_sub(self.opened.at),
             memory,
@@ -35,67 +35,68 @@ impl Shared {
             ..Stats::default()
         };
         let mut disk_hits = 0;
-        for open_keyspace in self.open_keyspaces.lock().values() {
+        for open_keyspace in self.keyspaces.by_name.lock().values() {
             let usage = usages.get(&open_keyspace.id).copied().unwrap_or_default();
-            let keyspace = keyspace_stats(open_keyspace, usage, &DiskUsage::of(open_keyspace, &view));
+            let keyspace = keyspace_stats(open_keyspace, usage, &DiskUsage::of(open_keyspace, &status));
             stats.add_counts(&keyspace);
             disk_hits += keyspace.disk_hits;
             stats.memory.entries += keyspace.memory_entries;
             stats.memory.unsaved_weight += keyspace.unsaved_weight;
             stats.keyspaces.push(keyspace);
         }
-        stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..disk_stats(self, view) });
+        stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..disk_stats(self, status) });
         stats
     }
 
-    /// Returns the statistics of one keyspace, at the cost of one.
+    /// Returns the statistics of one keyspace. The other keyspaces are not asked.
     pub(crate) fn stats_of(&self, open_keyspace: &OpenKeyspace) -> KeyspaceStats {
         if self.is_forked() {
             return KeyspaceStats { name: open_keyspace.name.clone(), ..KeyspaceStats::default() };
         }
         let usage = self.tiers.memory.usage(open_keyspace.id);
-        keyspace_stats(open_keyspace, usage, &self.tiers.with_view(|view| DiskUsage::of(open_keyspace, view)))
+        let disk = self.tiers.disk.with_status(|status| DiskUsage::of(open_keyspace, status));
+        keyspace_stats(open_keyspace, usage, &disk)
     }
 }
 
-/// Returns the statistics of the disk tier, without the hits, which the keyspaces count.
-fn disk_stats(shared: &Shared, view: DiskStatus) -> DiskStats {
+/// Returns the statistics of the disk tier. The keyspaces count the hits, so these are zero here.
+fn disk_stats(shared: &Shared, status: DiskStatus) -> DiskStats {
     let tiers = &shared.tiers;
     let now = tiers.time.now();
     DiskStats {
         hits: 0,
-        entries: view.entries,
-        bytes: view.bytes,
-        pending_removals: view.pending_removals,
-        usable_bytes: view.usable,
-        file_bytes: view.extent.len,
-        allocated_bytes: view.extent.allocated,
-        capacity: shared.disk_capacity,
-        commits: view.commits,
-        evictions: view.evictions,
-        expirations: view.expirations,
-        recovered_entries: view.recovered_entries,
-        was_closed_cleanly: view.was_closed_cleanly,
-        damaged_records: view.damaged_records,
-        read_faults: view.read_faults,
-        degraded: view.degraded(now),
-        flush_lag: tiers.flush_lag(now),
+        entries: status.entries,
+        bytes: status.bytes,
+        pending_removals: status.pending_removals,
+        usable_bytes: status.usable,
+        file_bytes: status.extent.len,
+        allocated_bytes: status.extent.allocated,
+        capacity: shared.settings.disk_capacity,
+        commits: status.commits,
+        evictions: status.evictions,
+        expirations: status.expirations,
+        recovered_entries: status.recovered_entries,
+        was_closed_cleanly: status.was_closed_cleanly,
+        damaged_records: status.damaged_records,
+        read_faults: status.read_faults,
+        degraded: status.degraded(now),
+        flush_lag: tiers.writer_metrics.lag.age(now),
         flush_interval: shared.opened.flush_interval,
         page_cache: shared.opened.page_cache,
-        snapshot_age: now.since(view.shown_at),
-        commit_latency: tiers.commit_times().latencies(),
-        quarantined: view.quarantined,
-        state: view.state,
-        off: view.off,
-        faults: view.faults,
-        suspensions: view.suspensions,
-        discards: view.discards,
-        recoveries: view.recoveries,
-        quarantines: view.quarantines,
+        snapshot_age: now.since(status.shown_at),
+        commit_latency: tiers.writer_metrics.commit_times.latencies(),
+        quarantined: status.quarantined,
+        state: status.state,
+        off: status.off,
+        faults: status.faults,
+        suspensions: status.suspensions,
+        discards: status.discards,
+        recoveries: status.recoveries,
+        quarantines: status.quarantines,
     }
 }
 
-/// What the disk tier holds of a keyspace, and has deleted.
+/// What the disk tier holds of a keyspace, and what it has deleted.
 struct DiskUsage {
     entries: u64,
     bytes: u64,
@@ -104,10 +105,10 @@ struct DiskUsage {
 }
 
 impl DiskUsage {
-    fn of(open_keyspace: &OpenKeyspace, view: &DiskStatus) -> Self {
-        let row = view.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
+    fn of(open_keyspace: &OpenKeyspace, status: &DiskStatus) -> Self {
+        let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
         let (entries, bytes) = row.map_or((0, 0), |row| (row.entries, row.bytes));
-        let (evictions, expirations) = view.gone.get(&open_keyspace.id).copied().unwrap_or_default();
+        let (evictions, expirations) = status.gone.get(&open_keyspace.id).copied().unwrap_or_default();
         Self { entries, bytes, evictions, expirations }
     }
 }

@@ -1,4 +1,4 @@
-//! Checking the whole file on demand: its pages by the writer, its records by whoever asks.
+//! Checking the whole file on demand: the writer checks its pages, the calling thread its records.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::format::record;
 use crate::sys::sync::Arc;
 
-/// Keys listed together while records are verified: no transaction is kept open for longer.
+/// The number of keys listed at a time while records are verified. No transaction is kept open for longer.
 const VERIFY_ROWS: usize = 256;
 
 /// What [`Cache::verify`](crate::Cache::verify) found.
@@ -18,34 +18,29 @@ const VERIFY_ROWS: usize = 256;
 #[serde(default)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// What was wrong with the file's pages, if anything was: the file was then moved aside.
+    /// What is wrong with the file's pages, if anything is. The file was then moved aside.
     pub damage: Option<String>,
-    /// Records checked.
+    /// The number of records checked.
     pub records: u64,
-    /// Records of these that are damaged.
+    /// The number of these records that are damaged.
     pub damaged_records: u64,
 }
 
 impl Shared {
-    /// Checks every page of the file and every record in it; nothing in a cache without a file.
+    /// Checks every page of the file and every record in it. Checks nothing in a cache without a file.
     pub(crate) fn verify(&self) -> Result<VerifyReport, Error> {
         self.refuse_if_unusable()?;
         if !self.tiers.has_disk() {
             return Ok(VerifyReport::default());
         }
-        let damage = self.tiers.verify()?;
+        let damage = self.tiers.writer.ask(Command::Verify)??;
         let (records, damaged_records) = self.tiers.verify_records()?;
         Ok(VerifyReport { damage, records, damaged_records })
     }
 }
 
 impl Tiers {
-    /// Has every page of the file checked; what was wrong with it.
-    fn verify(&self) -> Result<Option<String>, Error> {
-        self.ask(Command::Verify)?
-    }
-
-    /// Checks every record on disk: how many there are, and how many of these are damaged.
+    /// Checks every record on disk. Returns how many there are, and how many of these are damaged.
     fn verify_records(&self) -> Result<(u64, u64), Error> {
         let (mut records, mut damaged) = (0, 0);
         let mut after: Option<Arc<[u8]>> = None;
@@ -60,7 +55,7 @@ impl Tiers {
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
-                // One that went meanwhile is none.
+                // A record that was deleted meanwhile is not counted.
                 if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());

@@ -37,7 +37,7 @@ impl Memory {
                 let mut locked = self.lock_shard(shard, &mut evicted_values);
                 let batch = locked.shard.expire(now, EXPIRE_BATCH, &mut locked.released.deferred);
                 drop(locked);
-                // In batches: all of them may be a good part of what memory holds.
+                // In batches, because the expired entries may be a good part of the memory tier.
                 if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
                     panic.get_or_insert(dropped);
                 }

@@ -1,12 +1,12 @@
 mod large;
 mod model;
 
+use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::leases::{LeaseId, Permit};
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
-use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;

@@ -79,7 +79,7 @@ impl CacheBuilder {
 /// # Errors
 /// Those of [`Cache::sweep`](crate::Cache::sweep).
 pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::error::Error> {
-    while cache.shared().tiers.has_not_swept() {
+    while cache.shared().tiers.sweeper.has_not_swept() {
         crate::sys::sync::thread::yield_now();
     }
     // The first sweep may still wait for the writer. This sweep comes after it.

@@ -1,40 +1,41 @@
-//! What a cache tells of single keys: hot ones, and slow loads.
+//! What a cache reports of single keys: hot keys and slow loads.
 
 use super::Cache;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 
 impl Cache {
-    /// Returns the keys that were asked for most in the last few minutes, hits and misses apart, up to `most` of each
-    /// (at most [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS)): of all keyspaces, or of the one of this name. None if keys are
-    /// not sampled ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
+    /// Returns the keys that were asked for most in the last few minutes, of all keyspaces or of the one of
+    /// this name. Returns up to `max` hits and up to `max` misses, and at most
+    /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. None if keys are not sampled
+    /// ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
     ///
-    /// Each share has an error. It adds up what the counting may be off, for certain, and what sampling adds in 19
-    /// cases of 20.
+    /// Each share has an error. It is the sum of the largest error of the counting, and of the error that
+    /// sampling stays below in 19 cases of 20.
     ///
     /// # Cost
-    /// Some 100 µs. Lookups go on meanwhile; those that would be sampled are not.
+    /// Some 100 µs. Lookups go on meanwhile, and none of them is sampled.
     #[must_use]
-    pub fn hot_keys(&self, keyspace: Option<&str>, most: usize) -> Option<HotKeys> {
+    pub fn hot_keys(&self, keyspace: Option<&str>, max: usize) -> Option<HotKeys> {
         if self.shared.is_forked() {
             return None;
         }
-        let id =
-            |name: &str| self.shared.open_keyspaces.lock().get(name).map(|open_keyspace| open_keyspace.id);
+        let id = |name: &str| self.shared.keyspaces.by_name.lock().get(name).map(|open| open.id);
         match keyspace.map(|name| (name, id(name))) {
-            None => self.shared.hot_keys(None, most),
-            // Shares are of all lookups: those of a keyspace that is not open are none.
+            None => self.shared.hot_keys(None, max),
+            // A keyspace that is not open has no lookups. The totals of all lookups are returned all the
+            // same.
             Some((_, None)) => self.shared.hot_keys(None, 0).map(|mut hot| {
                 hot.hits.keyspaces.clear();
                 hot.misses.keyspaces.clear();
                 hot
             }),
-            Some((_, id)) => self.shared.hot_keys(id, most),
+            Some((_, id)) => self.shared.hot_keys(id, max),
         }
     }
 
-    /// Returns the latest loads that took [`slow_load`](crate::CacheBuilder::slow_load) or longer, up to `most`, newest
-    /// first: of all keyspaces, or of the one of this name. None in a forked child.
+    /// Returns up to `max` of the latest loads that took [`slow_load`](crate::CacheBuilder::slow_load) or
+    /// longer, newest first, of all keyspaces or of the one of this name. Returns none in a forked child.
     ///
     /// The latest [`MAX_SLOW_LOADS`](crate::MAX_SLOW_LOADS) are kept.
     ///
@@ -56,7 +57,7 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn slow_loads(&self, keyspace: Option<&str>, most: usize) -> SlowLoads {
-        if self.shared.is_forked() { SlowLoads::default() } else { self.shared.slow_loads(keyspace, most) }
+    pub fn slow_loads(&self, keyspace: Option<&str>, max: usize) -> SlowLoads {
+        if self.shared.is_forked() { SlowLoads::default() } else { self.shared.slow_loads(keyspace, max) }
     }
 }

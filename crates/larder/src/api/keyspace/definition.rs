@@ -11,10 +11,10 @@ use crate::format::codec::format::Format;
 use crate::memory::heap;
 use crate::memory::heap::HeapSize;
 
-/// The lifetime of entries whose keyspace sets none: a day.
+/// The TTL of entries whose keyspace sets none: a day.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
 
-/// A keyspace's name, types, lifetime and schema version.
+/// A keyspace's name, types, TTL and schema version.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +37,8 @@ pub struct KeyspaceDefinition<K, V> {
 }
 
 impl<K, V> KeyspaceDefinition<K, V> {
-    /// A keyspace of this name, 1 to 255 bytes, with a lifetime of a day, at version 0, in both tiers.
+    /// Returns the definition of a keyspace of this name, 1 to 255 bytes. It has a TTL of a day, is at
+    /// version 0, and is in both tiers.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
@@ -53,14 +54,14 @@ impl<K, V> KeyspaceDefinition<K, V> {
         }
     }
 
-    /// How long entries live from their write, unless an insert says otherwise: 1 ms to ten years.
+    /// Sets how long entries live from their write, unless an insert says otherwise: 1 ms to ten years.
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// The version of the values' shape. Raise it with every change of `V`'s fields: entries of another
+    /// Sets the version of the values' shape. Raise it with every change of `V`'s fields: entries of another
     /// version are misses.
     #[must_use]
     pub const fn version(mut self, version: u32) -> Self {
@@ -68,19 +69,20 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// How values become bytes: [`Format::Bincode`] unless set. Another format begins empty, as another
-    /// version does.
+    /// Sets how values are encoded: [`Format::Bincode`] unless set. A keyspace with another format begins
+    /// empty, as one with another version does.
     #[must_use]
     pub const fn format(mut self, format: Format) -> Self {
         self.format = format;
         self
     }
 
-    /// Compresses values on disk whose encoding is longer than `above`, in bytes. None is unless set.
+    /// Compresses values on disk whose encoding is longer than `above` bytes. Unless this is set, no value is
+    /// compressed.
     ///
-    /// A value that becomes no shorter is stored as it is. Memory holds values decoded, and weighs them by
-    /// their uncompressed length; the disk is charged what is stored. May be changed at any time: each record
-    /// says how it is compressed.
+    /// A value that becomes no shorter is stored uncompressed. Memory holds decoded values, and weighs them
+    /// by their uncompressed length. The disk is charged the stored length. The setting may be changed at any
+    /// time: each record says how it is compressed.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
@@ -89,44 +91,49 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// JSON of 4 KiB, on two cores: with LZ4 it is written and committed in 8 µs and read from disk in 1.6
-    /// µs, where it takes 20 and 1.7 uncompressed, and 14 % of the room; with Zstandard 27 and 18 µs, and 9 %
-    /// (`cargo bench -p larder-benches --bench compression`).
+    /// JSON of 4 KiB, on two cores (`cargo bench -p larder-benches --bench compression`):
+    ///
+    /// | | write and commit | read from disk | room |
+    /// |---|---|---|---|
+    /// | uncompressed | 20 µs | 1.7 µs | 100 % |
+    /// | LZ4 | 8 µs | 1.6 µs | 14 % |
+    /// | Zstandard | 27 µs | 18 µs | 9 % |
     #[must_use]
     pub const fn compress(mut self, how: Compression, above: usize) -> Self {
         self.compression = Some((how, above));
         self
     }
 
-    /// Keeps entries in memory, and off the disk: for secrets.
+    /// Keeps entries in memory and off the disk: for secrets.
     #[must_use]
     pub const fn memory_only(mut self) -> Self {
         self.memory_only = true;
         self
     }
 
-    /// The name of the schema crate that declares it, 1 to 255 bytes; recorded in the file so that tools know
-    /// whose spelling applies.
+    /// Sets the name of the schema crate that declares the keyspace, 1 to 255 bytes. The file records it, so
+    /// that tools know which spelling applies.
     ///
-    /// The file keeps the schema of the definition that made the keyspace. A later definition of another
-    /// schema shares the entries, and changes the record only when it makes the keyspace anew, with another
-    /// version or other types.
+    /// The file keeps the schema of the definition that made the keyspace. A later definition with another
+    /// schema shares the entries. It changes the recorded schema only when it replaces the keyspace, with
+    /// another version or other types.
     #[must_use]
     pub const fn schema(mut self, name: &'static str) -> Self {
         self.schema = Some(name);
         self
     }
 
-    /// What a value weighs in memory, in bytes, with its own place: instead of `size_of` its type and its
-    /// encoded length. Key and overhead are added. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
+    /// Sets a function that returns what a value weighs in memory, in bytes, including its own size. Without
+    /// it, a value weighs the `size_of` its type and its encoded length. Key and overhead are added. See also
+    /// [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     #[must_use]
     pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
         self.weigher = Some(weigher);
         self
     }
 
-    /// Weighs values by the memory that they own, which a value can say that has [`HeapSize`]: about what
-    /// it takes, where the encoded length of a `Vec<String>` is a fifth of that.
+    /// Weighs values by the memory that they own, which [`HeapSize`] tells. That is about what they take. The
+    /// encoded length of a `Vec<String>`, for example, is only a fifth of it.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -144,43 +151,43 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.weigher(heap::weight::<V>)
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// How long entries live unless an insert says otherwise.
+    /// Returns how long entries live unless an insert says otherwise.
     #[must_use]
     pub const fn default_ttl(&self) -> Duration {
         self.ttl
     }
 
-    /// The version of the values' shape.
+    /// Returns the version of the values' shape.
     #[must_use]
     pub const fn schema_version(&self) -> u32 {
         self.version
     }
 
-    /// The name of the schema crate that declares it, if one does.
+    /// Returns the name of the schema crate that declares the keyspace, if one does.
     #[must_use]
     pub const fn schema_name(&self) -> Option<&'static str> {
         self.schema
     }
 
-    /// Whether entries are kept off the disk.
+    /// Returns whether entries are kept off the disk.
     #[must_use]
     pub const fn is_memory_only(&self) -> bool {
         self.memory_only
     }
 
-    /// How values become bytes.
+    /// Returns how values are encoded.
     #[must_use]
     pub const fn value_format(&self) -> Format {
         self.format
     }
 
-    /// How values are compressed on disk, and above how many bytes.
+    /// Returns how values are compressed on disk, and above how many bytes.
     #[must_use]
     pub const fn compression(&self) -> Option<(Compression, usize)> {
         self.compression
@@ -224,34 +231,34 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
 /// When an insert returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// When memory has the value; the disk has it within the flush interval.
+    /// When memory has the value. The disk has it within the flush interval.
     #[default]
     Buffered,
-    /// When the disk has it: after a commit, shared with whoever else waits for one.
+    /// When the disk has the value: after a commit, shared with other waiting callers.
     Immediate,
 }
 
-/// How [`insert_with`](crate::Keyspace::insert_with) differs from `insert`.
+/// How [`insert_with`](crate::Keyspace::insert_with) stores a value, where it differs from `insert`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use = "options do nothing until they are passed to insert_with"]
 pub struct InsertOptions {
-    pub(super) lifetime: Option<Duration>,
+    pub(super) ttl: Option<Duration>,
     pub(super) durability: Durability,
 }
 
 impl InsertOptions {
-    /// The keyspace's lifetime, buffered.
+    /// Returns the options of `insert`: the keyspace's TTL, buffered.
     pub const fn new() -> Self {
-        Self { lifetime: None, durability: Durability::Buffered }
+        Self { ttl: None, durability: Durability::Buffered }
     }
 
-    /// A lifetime for this entry: 1 ms to ten years.
+    /// Sets a TTL for this entry: 1 ms to ten years.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
-        self.lifetime = Some(ttl);
+        self.ttl = Some(ttl);
         self
     }
 
-    /// When the insert returns.
+    /// Sets when the insert returns.
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self

@@ -1,17 +1,17 @@
-//! Loading what no tier has: one loader for all who ask for a key at once.
+//! Loading a value that neither tier has: one loader for all callers that ask for a key at once.
 //!
 //! 1. Look in memory under the shared lock. A hit ends here.
-//! 2. Under the exclusive lock, look again; join the flight that hangs there; else take a lease and hang a
-//!    flight on it.
+//! 2. Under the exclusive lock, look again. Join the flight that hangs on the key's lease, if there is one.
+//!    Otherwise take a lease and hang a flight on it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. Run the loader, with no lock held.
-//! 5. Publish, if the lease still holds: a write or an invalidation after (2) has revoked it, and the value
-//!    may be older than that.
-//! 6. Take the flight down with the lease, then land it. In this order: whoever comes in between starts anew,
-//!    instead of joining a load that has ended.
+//! 5. Publish, if the lease still holds. A write or an invalidation after (2) has revoked it: the value may
+//!    be older.
+//! 6. Give the lease back, and the flight with it, then land the flight. In this order, a caller that comes
+//!    in between begins a new load instead of joining one that has ended.
 //!
-//! Whatever takes an exclusive lock (2, 5, 6) is not done in a forked child, which runs the loader and
-//! answers with its value.
+//! Steps 2, 5 and 6 take an exclusive lock. A forked child skips them: it runs the loader and answers with
+//! its value.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::definition::Durability;
-use super::fill::Lease;
 use super::write::InsertOutcome;
 use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
-use crate::engine::open_keyspace::OpenKeyspace;
+use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+use crate::engine::promotion::Lease;
 use crate::engine::shared::Shared;
 use crate::error::{Error, LoadError};
 use crate::format::key::bytes::KeyWriter;
@@ -40,7 +40,8 @@ use crate::units::millis;
 
 /// The caller that runs the loader. If it unwinds, its waiters are released.
 ///
-/// A loader may fork, and return in the child: those who wait are in the parent, where it returns as well.
+/// A loader may fork, and return in the child. The waiters are in the parent, where the loader returns as
+/// well.
 struct FlightLeader<'a> {
     process: Process,
     flight: Arc<Flight>,
@@ -50,6 +51,7 @@ struct FlightLeader<'a> {
 
 impl Drop for FlightLeader<'_> {
     fn drop(&mut self) {
+        // Step 6.
         drop(self.lease.take());
         if !self.process.is_current() {
             return;
@@ -62,16 +64,16 @@ impl Drop for FlightLeader<'_> {
 enum LoadStep<'a, V, E> {
     Done(Result<Arc<V>, LoadError<E>>),
     Load(FlightLeader<'a>),
-    /// The flight was for another type of error, or the cache is a parent's: load alone.
+    /// Load without a flight: the flight has another error type, or this process is a forked child.
     LoadAlone,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The live value of a key; if there is none, the value that `loader` makes, which is cached for the
-    /// keyspace's lifetime.
+    /// Returns the live value of a key. If there is none, runs `loader` and caches its value for the
+    /// keyspace's TTL.
     ///
-    /// Callers that ask for one key at once run one loader and share its answer. A value whose key was
-    /// written or invalidated while it was loaded is returned and not cached, and callers that come after the
+    /// Callers that ask for one key at once run one loader and share its answer. If the key is written or
+    /// invalidated while a value is loaded, the value is returned and not cached. Callers that come after the
     /// invalidation do not wait for that load.
     ///
     /// ```
@@ -86,19 +88,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// A value that can't be cached (too large, or not to be encoded) is returned all the same, and loaded
-    /// anew by the next caller. It is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable), and the
-    /// first of a keyspace is told in the log, with what to do.
+    /// A value that can't be cached (too large, or it does not encode) is returned all the same, and the next
+    /// caller loads it anew. It is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable). The first
+    /// of a keyspace is logged, with what to do.
     ///
     /// # Errors
-    /// [`LoadError::Loader`] with the loader's error, shared by all who waited; [`LoadError::Panicked`] if
-    /// the loader that this caller waited for panicked; [`LoadError::Cycle`] if waiting would never end, be
-    /// the loads that wait for one another of one cache or of several; [`LoadError::Timeout`] after
-    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set; [`LoadError::Key`] for a key that
-    /// is too long. Failures of the cache are none: the value is then returned and not cached.
+    /// - [`LoadError::Loader`] with the loader's error, which all waiting callers share.
+    /// - [`LoadError::Panicked`] if the loader that this caller waited for panicked.
+    /// - [`LoadError::Cycle`] if waiting would never end, because loads wait for one another. They may be of
+    ///   several caches.
+    /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
+    /// - [`LoadError::Key`] for a key that is too long.
     ///
-    /// A loader must not join a thread that asks for the loader's own key: the cache sees loads, and not what
-    /// a thread waits for elsewhere. Without a `load_timeout` such a wait lasts for ever.
+    /// A failure of the cache is no error: the value is then returned and not cached.
+    ///
+    /// A loader must not join a thread that asks for the loader's own key. The cache sees loads, and not what
+    /// a thread waits for elsewhere. Without a `load_timeout` such a wait never ends.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
@@ -125,7 +130,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Steps 1 to 3.
     fn find_or_lease<'a, E: Send + Sync + 'static>(&'a self, key: SlotKey<'a>) -> LoadStep<'a, V, E> {
         let memory = &self.shared.tiers.memory;
-        if let Lookup::Value(value, _) = self.shared.tiers.look_in_memory(key)
+        if let Lookup::Value(value, _) = self.shared.tiers.get_in_memory(key)
             && let Some(value) = Self::typed(value)
         {
             self.answered(Count::MemoryHits, key);
@@ -136,8 +141,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return LoadStep::LoadAlone;
         }
         let now = self.now();
-        let mut made = None;
-        let leased = memory.lease_to_load(key, now, || made.insert(Flight::new()).clone() as Value);
+        let mut new_flight = None;
+        let leased = memory.lease_to_load(key, now, || new_flight.insert(Flight::new()).clone() as Value);
         let (id, on_disk) = match leased {
             Leased::Value(value) => {
                 self.answered(Count::MemoryHits, key);
@@ -149,13 +154,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Leased::Lease { id, miss_token } => (id, miss_token),
         };
-        let flight = made.unwrap_or_else(Flight::new);
+        let flight = new_flight.unwrap_or_else(Flight::new);
         let process = self.shared.tiers.process;
         let mut leader =
             FlightLeader { process, flight, lease: Some(Lease::new(memory, key, id)), outcome: None };
-        if let Some(absent) = on_disk
+        if let Some(miss) = on_disk
             && !self.is_memory_only()
-            && let Some(value) = self.promote(key, Permit::Lease(id), absent.min_visible_sequence)
+            && let Some(value) = self.promote(key, Permit::Lease(id), miss.min_visible_sequence)
         {
             leader.outcome = Some(FlightOutcome::Value(value.clone()));
             self.answered(Count::DiskHits, key);
@@ -169,10 +174,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let Ok(flight) = Arc::downcast::<Flight>(flight) else {
             return LoadStep::LoadAlone;
         };
-        match flight.join(self.shared.load_timeout) {
+        match flight.join(self.shared.settings.load_timeout) {
             Err(UnfinishedFlight::Cycle) => LoadStep::Done(Err(LoadError::Cycle)),
             Err(UnfinishedFlight::TimedOut) => {
-                let waited = self.shared.load_timeout.unwrap_or_default();
+                let waited = self.shared.settings.load_timeout.unwrap_or_default();
                 LoadStep::Done(Err(LoadError::Timeout { waited }))
             }
             Ok(FlightOutcome::Panicked) => LoadStep::Done(Err(LoadError::Panicked)),
@@ -203,8 +208,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Ok(_) if self.shared.is_forked() => {}
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
-                // Those who wait get it also if this panics, as a `Serialize` may, or the `Drop` of what is
-                // evicted for it.
+                // Set before the write: the waiters get the value even if the write panics, as a user's
+                // `Serialize` may, or the `Drop` of an evicted value.
                 leader.outcome = Some(FlightOutcome::Value(value.clone()));
                 let lease = leader.lease.take();
                 let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
@@ -216,11 +221,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         result
     }
 
-    /// Counts a loaded value that is not cached. The caller has it all the same.
+    /// Counts a loaded value that is not cached. The caller gets it all the same.
     fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
         let counters = &self.open_keyspace.counters;
         match written {
-            Ok(InsertOutcome::Not) => counters.add(Count::VoidedFills),
+            Ok(InsertOutcome::Revoked) => counters.add(Count::VoidedFills),
             Ok(InsertOutcome::NoRoom) => {
                 self.count_uncacheable(
                     key,
@@ -229,14 +234,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 );
             }
             Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
-            // What the type's own code says.
+            // The message is the type's own, so it may quote the value.
             Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
             // It is cached; or the cache was closed meanwhile.
             Ok(InsertOutcome::Saved | InsertOutcome::InMemory) | Err(_) => {}
         }
     }
 
-    /// Counts a loaded value that can't be cached. The first of a keyspace is told in the log.
+    /// Counts a loaded value that can't be cached. The first of a keyspace is logged.
     fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
         let counters = &self.open_keyspace.counters;
         counters.add(Count::Uncacheable);
@@ -251,6 +256,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
+    /// Step 4.
     fn run<E, R, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
         R: Into<Arc<V>>,
@@ -259,15 +265,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (shared, open_keyspace) = (&*self.shared, &*self.open_keyspace);
         shared.count(&open_keyspace.counters, Count::Loads, key.bytes);
         let began = shared.tiers.time.clock().monotonic();
-        let mut running = Running { shared, open_keyspace, key, began, has_failed: true };
+        let mut running = RunningLoader { shared, open_keyspace, key, began, has_failed: true };
         let result = loader().map(Into::into).map_err(|error| LoadError::Loader(Arc::new(error)));
         running.has_failed = result.is_err();
         result
     }
 }
 
-/// A loader at work. When it is dropped it counts, so that one that panics counts too.
-struct Running<'a> {
+/// A loader at work. Its time and its failure are counted when it is dropped, so that a panic counts too.
+struct RunningLoader<'a> {
     shared: &'a Shared,
     open_keyspace: &'a OpenKeyspace,
     key: SlotKey<'a>,
@@ -275,7 +281,7 @@ struct Running<'a> {
     has_failed: bool,
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningLoader<'_> {
     fn drop(&mut self) {
         let Self { shared, open_keyspace, key, has_failed, .. } = *self;
         let took = shared.tiers.time.clock().monotonic().saturating_sub(self.began);

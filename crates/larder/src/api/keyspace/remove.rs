@@ -1,7 +1,6 @@
-//! The verbs that remove entries of a keyspace. How it is done: [`crate::engine::removal`].
+//! The calls that remove entries of a keyspace. How a removal is made is in [`crate::engine::removal`].
 
 use super::Keyspace;
-use super::update::Update;
 use crate::engine::removal::Removal;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
@@ -9,32 +8,34 @@ use crate::format::key::scope::{KeyPattern, PatternWriter, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Removes the entry of a key, from both tiers. Answers whether there was a live one; while the disk tier
-    /// is off, one that memory had.
+    /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
+    /// tier is off, only memory is asked.
     ///
-    /// Durable when it returns: no crash or reopening brings the entry back, and loads that began earlier are
-    /// answered but not cached ([contract 3](crate#the-contract)).
+    /// The removal is durable when it returns: no crash or reopening brings the entry back. Loads that began
+    /// earlier are answered and not cached ([contract 3](crate#the-contract)).
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of
-    /// service; memory is clean either way. [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
+    /// service. The entry is gone from memory either way. [`Error::KeyTooLarge`], [`Error::Closed`],
+    /// [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with whoever else waits for one; none if neither tier has the key.
+    /// One commit, shared with other waiting callers. None if neither tier has the key.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         let full = self.encode(key)?;
         self.remove_full(full.as_slice())
     }
 
-    fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
+    pub(super) fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
         Ok(self.shared.invalidate([Removal::Key { counters: &self.open_keyspace.counters, full }])? > 0)
     }
 
-    /// Removes the entries of several keys, from both tiers, with one commit. How many live ones there were.
+    /// Removes the entries of several keys, from both tiers, with one commit. Returns how many live entries
+    /// there were.
     ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Other threads may see one gone and
-    /// another still there while it runs.
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is. While it runs, other threads may see one
+    /// entry gone and another still there.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -51,7 +52,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing was removed.
     ///
     /// # Cost
-    /// One commit for all, shared with whoever else waits for one; none if neither tier has any of the keys.
+    /// One commit for all, shared with other waiting callers. None if neither tier has any of the keys.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
     where
@@ -64,11 +65,11 @@ impl<K: Key, V> Keyspace<K, V> {
         self.shared.invalidate(removals)
     }
 
-    /// Removes every entry whose key starts with `prefix`, from both tiers. How many live entries there were.
+    /// Removes every entry whose key starts with `prefix`, from both tiers. Returns how many live entries
+    /// there were.
     ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is. Of more than 1,000 entries the number may
-    /// miss
-    /// some that other calls change or remove at the same time, or that the cache evicts.
+    /// Durable when it returns, as [`remove`](Keyspace::remove) is. If there are more than 1,000 entries, the
+    /// number may miss some that other calls change or remove at the same time, or that the cache evicts.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -82,13 +83,12 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), but for [`Error::KeyTooLarge`]: no key begins with what is
-    /// longer than a key.
+    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: no key starts with a prefix that
+    /// is longer than a key.
     ///
     /// # Cost
-    /// One commit, one look at each entry on disk, and one pass over the entries in memory. More than 1,000
-    /// entries
-    /// are deleted after the answer, between the commits that others wait for.
+    /// One commit, one look at each such entry on disk, and one pass over the entries in memory. More than
+    /// 1,000 entries are deleted after the answer, between the commits that other callers wait for.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     #[expect(
         clippy::needless_pass_by_value,
@@ -98,8 +98,8 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.prefix_scope(&prefix))
     }
 
-    /// Removes every entry whose key has the given parts, wherever in the key they stand, from both tiers.
-    /// How many live entries there were.
+    /// Removes every entry whose key has the given parts, at any place in the key, from both tiers. Returns
+    /// how many live entries there were.
     ///
     /// A part is given by reference, or is [`Any`](crate::Any). Durable when it returns, as
     /// [`remove`](Keyspace::remove) is.
@@ -117,12 +117,12 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove_prefix`](Keyspace::remove_prefix); [`Error::InvalidSetting`] for an
-    /// [`Any`](crate::Any) in the place of a key type of your own whose shape is not that of larder's types.
+    /// Those of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] for an
+    /// [`Any`](crate::Any) in the place of your own key type, if its shape is not that of larder's types.
     ///
     /// # Cost
-    /// One commit, one pass over the entries in memory, and one over the keyspace's entries on disk that
-    /// start as the pattern does before its first `Any`.
+    /// One commit, one pass over the entries in memory, and one pass over the keyspace's entries on disk that
+    /// start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     #[expect(
         clippy::needless_pass_by_value,
@@ -132,12 +132,12 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.pattern_scope(&pattern)?)
     }
 
-    /// Removes every entry of the keyspace, from both tiers. How many live entries there were.
+    /// Removes every entry of the keyspace, from both tiers. Returns how many live entries there were.
     ///
     /// Durable when it returns, as [`remove`](Keyspace::remove) is.
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), but for [`Error::KeyTooLarge`].
+    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].
     ///
     /// # Cost
     /// That of [`remove_prefix`](Keyspace::remove_prefix).
@@ -146,45 +146,18 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.whole_scope())
     }
 
-    /// Begins a change of what a key stands for, outside the cache: removes the entry durably, and bars loads
-    /// from caching the key until the update is finished or dropped.
-    ///
-    /// Loads meanwhile are answered, and not cached; an explicit insert is. So a load that read the old state
-    /// is never cached after the change, and a crash in between leaves nothing stale behind.
-    ///
-    /// ```
-    /// # use larder::{Cache, KeyspaceDefinition};
-    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
-    /// # let cache = Cache::builder().open()?;
-    /// # let set_price_in_database = || ();
-    /// let prices = cache.keyspace(PRICE)?;
-    /// let update = prices.begin_update("MTNVTU")?;
-    /// set_price_in_database();
-    /// update.finish();
-    /// # Ok::<(), larder::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`remove`](Keyspace::remove); nothing is barred then.
-    pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
-        self.shared.refuse_if_unusable()?;
-        let full = self.encode(key)?;
-        // The fence first: a load between the removal and the fence would be cached.
-        let update = Update::raise(&self.shared, full);
-        self.remove_full(update.key())?;
-        Ok(update)
-    }
-
     fn remove_scope(&self, scope: Scope) -> Result<u64, Error> {
         self.shared.invalidate([Removal::Scope { counters: &self.open_keyspace.counters, scope }])
     }
 
+    /// Returns the scope of every key that starts with a prefix.
     pub(crate) fn prefix_scope(&self, prefix: &impl KeyPrefix<K>) -> Scope {
         let mut out = KeyWriter::starting_with(&self.open_keyspace.id.to_bytes());
         prefix.encode_prefix(&mut out);
         Scope::prefix(out.as_slice())
     }
 
+    /// Returns the scope of every key that has the parts of a pattern.
     pub(crate) fn pattern_scope(&self, pattern: &impl KeyPattern<K>) -> Result<Scope, Error> {
         let mut out = PatternWriter::default();
         pattern.write_pattern(&mut out);
@@ -195,6 +168,7 @@ impl<K: Key, V> Keyspace<K, V> {
         })
     }
 
+    /// Returns the scope of every key of the keyspace.
     pub(crate) fn whole_scope(&self) -> Scope {
         Scope::prefix(self.open_keyspace.id.to_bytes())
     }

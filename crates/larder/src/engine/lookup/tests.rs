@@ -17,7 +17,7 @@ fn opened(disk: &SimulatedVolume) -> (Cache, Keyspace<(u64, u64), u64>) {
     (cache, names)
 }
 
-/// A cache whose entries are on disk alone.
+/// Returns a cache whose entries are on disk only.
 fn on_disk() -> (SimulatedVolume, Cache, Keyspace<(u64, u64), u64>) {
     let disk = SimulatedVolume::new();
     let (cache, names) = opened(&disk);
@@ -32,12 +32,12 @@ fn on_disk() -> (SimulatedVolume, Cache, Keyspace<(u64, u64), u64>) {
 #[test]
 fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
     let (_disk, cache, names) = on_disk();
-    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
+    let withdraw = || assert!(cache.shared().tiers.disk.snapshots.withdraw());
     withdraw();
     assert_eq!(names.count(), ENTRIES);
     withdraw();
     assert_eq!(names.keys().count() as u64, ENTRIES);
-    // At any moment of a walk: within a chunk, and between two.
+    // Withdrawn within a chunk of the walk, and between two chunks.
     for at in [1, 100, 255, 256, 257, 512, 599] {
         let seen = names.iter().enumerate().inspect(|(number, _)| {
             if *number == at {
@@ -53,7 +53,7 @@ fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
 #[test]
 fn a_removal_never_takes_a_withdrawn_snapshot_for_an_empty_disk() {
     let (disk, cache, names) = on_disk();
-    let withdraw = || assert!(cache.shared().tiers.snapshots.withdraw());
+    let withdraw = || assert!(cache.shared().tiers.disk.snapshots.withdraw());
     withdraw();
     assert!(names.remove(&(0, 0)).unwrap());
     withdraw();
@@ -74,11 +74,11 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     let (_disk, cache, names) = on_disk();
     let tiers = &cache.shared().tiers;
     let looks = Cell::new(0);
-    // The snapshot goes after it was seen, and is back before the number is read again.
+    // The snapshot is withdrawn after the lookup saw it, and is back before the number is read again.
     let found = tiers.look_in_both(|| {
         looks.set(looks.get() + 1);
         if looks.get() == 1 {
-            tiers.snapshots.withdraw();
+            tiers.disk.snapshots.withdraw();
             let found = names.peek(&(0, 0));
             cache.flush().unwrap();
             return found;
@@ -86,14 +86,14 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
         names.peek(&(0, 0))
     });
     assert!(found.is_some() && looks.get() == 2);
-    // What is not there is looked up once, also where the tier is off.
+    // A missing key is looked up once, even while the disk tier is off.
     looks.set(0);
     let miss = || {
         looks.set(looks.get() + 1);
         names.peek(&(9, 9))
     };
     assert!(tiers.look_in_both(miss).is_none() && looks.get() == 1);
-    tiers.hide_disk();
+    tiers.disk.hide();
     cache.close().unwrap();
     assert!(tiers.look_in_both(miss).is_none() && looks.get() == 2);
 }

@@ -6,7 +6,7 @@ use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::memory::slot::{Change, Mutation};
 
 /// Returns the changes of the mutations of one transaction, which they borrow from. There are at most
-/// [`Limits::most_changes`](super::Limits) of them.
+/// [`WriterLimits::max_changes`](super::limits::WriterLimits::max_changes) of them.
 pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
 }

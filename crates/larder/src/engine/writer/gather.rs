@@ -1,30 +1,32 @@
 //! Which commands share a step of the writer, and which need none.
 
-use super::Writer;
-use super::command::{Command, Waiting};
-use crate::sys::clock::Deadline;
-use crate::sys::sync::channel::Receiver;
 use std::time::Duration;
 
-/// The longest that those who wait are held up for others to share their commit: a third of what it takes.
+use super::Writer;
+use super::command::Command;
+use super::waiting::Waiting;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::channel::Receiver;
+
+/// The longest that callers are held up for others to share their commit: a third of what a commit takes.
 ///
-/// None under the model checker: there only the end of everything else ends a wait.
+/// Zero under the model checker: there a wait ends only when no other thread can run.
 const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
-/// What became of a command that may open a keyspace.
-pub(super) enum Numbered {
-    /// It was answered; `is_new` says that the next commit is to enter the keyspace.
+/// What became of a command that may register a keyspace.
+pub(super) enum Registered {
+    /// It was answered. `is_new` says that the next commit enters the keyspace in the file.
     Answered { is_new: bool },
-    /// It takes a step.
-    Not(Command),
+    /// It needs a step.
+    NeedsStep(Command),
 }
 
 impl Writer {
     /// Takes the commands that have arrived.
     ///
-    /// Threads that were answered together come back together, one after another: for as many as came lately
-    /// it waits a moment, so that they share the next commit too, in place of taking turns in two groups. Who
-    /// comes alone waits for the first few times after a crowd.
+    /// Threads that were answered together come back together, one after another. The writer waits a moment
+    /// for as many as came recently, so that they share the next commit too. Otherwise they would take turns
+    /// in two groups. A single caller waits only for the first few times after a crowd.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MAX_GATHERING);
         loop {
@@ -45,24 +47,24 @@ impl Writer {
         self.companions = waiting.callers().max(self.companions / 2);
     }
 
-    /// Takes a command along in the step that is about to begin, if it needs one.
+    /// Adds a command to the step that is about to begin, if it needs one. That step also enters new
+    /// keyspaces.
     fn take(&mut self, command: Command, waiting: &mut Waiting) {
-        // A new keyspace is entered by that step.
-        if let Numbered::Not(command) = self.number_at_once(command) {
+        if let Registered::NeedsStep(command) = self.register_at_once(command) {
             waiting.add(command);
         }
     }
 
-    /// Answers the opening of a keyspace that needs no commit before: see
-    /// [`Adopted`](crate::disk::store::pending_registrations::PendingRegistrations).
-    pub(super) fn number_at_once(&mut self, command: Command) -> Numbered {
-        let Command::Register(wanted, reply) = command else { return Numbered::Not(command) };
+    /// Answers the registration of a keyspace that needs no commit before it: see
+    /// [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations).
+    pub(super) fn register_at_once(&mut self, command: Command) -> Registered {
+        let Command::Register(wanted, reply) = command else { return Registered::NeedsStep(command) };
         match self.file.number(&wanted) {
             Some((id, is_new)) => {
                 drop(reply.send(Ok(id)));
-                Numbered::Answered { is_new }
+                Registered::Answered { is_new }
             }
-            None => Numbered::Not(Command::Register(wanted, reply)),
+            None => Registered::NeedsStep(Command::Register(wanted, reply)),
         }
     }
 }

@@ -1,53 +1,61 @@
-//! What the writer does when the disk fails: as little as those who wait can bear.
+//! What the writer does when the disk fails. It degrades the disk tier only as far as the pending waiters
+//! require.
 //!
-//! 1. The snapshot goes, so that lookups stop asking the file; the file is closed; what was drained stands
-//!    dirty in its shards, and is listed again. The tier is *suspended*: writes stay dirty in the write
-//!    buffer, to be committed when the file opens again.
-//! 2. If somebody can't wait (an invalidation must hold when it is answered; a writer must not wait for ever
-//!    for room), the file is opened again at once and the step repeated. If that fails too, the file is
-//!    *discarded*: renamed aside, durably.
-//! 3. A fresh file is made in its place, and the step repeated: what is dirty is committed there.
-//! 4. If that fails, writes are not saved any more: every shard stops saving, what is dirty becomes clean,
+//! 1. The snapshot is withdrawn, so that lookups stop asking the file, and the file is closed. What was
+//!    drained is dirty in its shards, and is queued there again. The tier is *suspended*: writes stay dirty
+//!    in the write buffer, to be committed when the file opens again.
+//! 2. If a caller can't wait, the file is opened again at once and the step repeated. An invalidation can't:
+//!    it must hold when it is answered. Nor can a caller that waits for room in the write buffer: it must not
+//!    wait for ever. If that fails too, the file is *discarded*: renamed, durably.
+//! 3. A fresh file is made in its place and the step is repeated, which commits there what is dirty.
+//! 4. If that fails, writes are not saved any more: every shard stops saving, dirty entries become clean, and
 //!    tombstones go.
-//! 5. Now those who wait are answered. Invalidations hold if the file is gone, whatever else failed. In this
-//!    order, because nobody may be told that a removal is done while a restart can find a file that
+//! 5. Now the callers are answered. Invalidations hold if the file is gone, whatever else failed. The answer
+//!    comes last, because no caller may be told that a removal is done while a restart can find a file that
 //!    contradicts it.
 //!
-//! After a wait, twice as long each time, (2) or (3) is tried again. Before a fresh file takes its first
-//! commit, every shard saves again, and refuses a value that was made not to be saved: it would be evicted in
-//! favour of the older one that the file has by then.
+//! After a wait, which doubles each time, (2) or (3) is tried again. Before a fresh file takes its first
+//! commit, every shard saves again. It then refuses a value that was prepared not to be saved. Otherwise,
+//! once that value was evicted, lookups would find the older value that the file has by then.
 
-use super::command::{Acknowledge, Waiting, unsaved};
-use super::held::Held;
-use super::{StepProgress, Writer};
+use super::Writer;
+use super::command::Acknowledge;
+use super::held::HeldWrites;
+use super::step::StepProgress;
+use super::waiting::Waiting;
 use crate::disk::file::cache_file::ServiceState;
-use crate::disk::file::verify::verify_own;
-use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::disk::store::guard::StoreError;
 use crate::error::Error;
-use crate::event::Event;
 use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Commits what is dirty. When the disk fails, goes as far down as those who wait need.
-    pub(super) fn commit_or_degrade(
+    /// Returns whether this step tries a file again that is out of service. Each way back is then tried once.
+    pub(super) fn takes_retry(&mut self, waiting: &Waiting) -> bool {
+        let is_due = self.file.retry_at().is_some_and(|at| at <= self.now());
+        is_due || waiting.shut_down.is_some() || std::mem::take(&mut self.must_renew)
+    }
+
+    /// Steps 2 to 4, with the file out of service: repeats the commit where a way back is found.
+    pub(super) fn recover(
         &mut self,
+        is_retry: bool,
         waiting: &Waiting,
+        mut progress: StepProgress,
         evicted_values: &mut EvictedValues,
     ) -> StepProgress {
-        let is_retry = self.is_due() || waiting.shut_down.is_some() || std::mem::take(&mut self.is_to_renew);
-        let mut progress = StepProgress::default();
-        // Each way back is tried once in a step.
         let (mut may_resume, mut may_renew) = (true, true);
         loop {
-            // Neither may wait for a disk that may never come back.
+            // Neither caller may wait for a disk that may never come back.
             let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
             let is_urgent = is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
             match self.file.state() {
-                ServiceState::InService => match self.commit_all(waiting, &mut progress, evicted_values) {
-                    Ok(()) => return progress,
-                    Err(fault) => self.fail(fault),
-                },
+                ServiceState::InService => {
+                    match self.commit_drained(waiting, &mut progress, evicted_values) {
+                        Ok(()) => return progress,
+                        Err(fault) => self.fail(fault),
+                    }
+                }
                 ServiceState::Suspended if may_resume && (is_urgent || is_retry) => {
                     may_resume = false;
                     self.file.resume(self.now());
@@ -64,7 +72,7 @@ impl Writer {
                     }
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
-                        // What an earlier part committed went with the file before.
+                        // What an earlier part committed was in the file before.
                         progress.writes_are_lost |= progress.first.take().is_some() | self.held.lose_begun();
                     }
                 }
@@ -76,15 +84,15 @@ impl Writer {
         }
     }
 
-    /// Makes a fresh file in the place of one that is gone.
+    /// Step 3: makes a fresh file in the place of the one that is gone.
     fn renew(&mut self) {
         self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {
-            // Before the first commit to the fresh file: see the module.
+            // Before the first commit to the fresh file: see the header.
             self.tiers.memory.buffer().open();
-            self.tiers.change_state(DiskState::On);
+            self.tiers.disk.change_state(DiskState::On);
             self.tiers.memory.start_saving();
-            // And what was committed since the last flush went with the file before.
+            // What was committed since the last flush was in the file before.
             self.has_unsaved |= std::mem::take(&mut self.has_unflushed);
             self.has_unsaved |= self.tiers.memory.take_unsaved();
         }
@@ -92,91 +100,47 @@ impl Writer {
 
     /// Step 1.
     pub(super) fn fail(&mut self, fault: StoreError) {
-        self.tiers.snapshots.install(None);
-        self.tiers.change_view(|view| view.faults += 1);
+        self.tiers.disk.hide();
+        self.tiers.disk.change_status(|status| status.faults += 1);
         self.file.fail(fault, self.now());
         self.tiers.memory.requeue();
         self.held.forget_writes();
     }
 
-    /// Step 1, for what nobody waits for, or is answered already. A file that is discarded so has a step at
-    /// once that makes a fresh one, or stops saving: until then a write is neither to be saved nor kept.
+    /// Step 1, for work that no caller waits for or that is answered already. If the file is discarded, a
+    /// step follows at once. It makes a fresh file, or stops saving. Until then a write can be neither saved
+    /// nor kept.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
-        self.is_to_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
+        self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
     }
 
-    /// After a panic: nobody knows what was half done, so the file goes.
+    /// Discards the file after a panic: it is unknown what was half done.
     pub(super) fn give_up(&mut self, why: StoreError) {
         let mut evicted_values = EvictedValues::default();
-        self.tiers.snapshots.install(None);
-        self.tiers.change_view(|view| view.faults += 1);
+        self.tiers.disk.hide();
+        self.tiers.disk.change_status(|status| status.faults += 1);
         self.file.discard(why, self.now());
         self.tiers.memory.requeue();
-        // Who waited for these learns that nobody answers.
-        self.held = Held::default();
+        // Dropping the replies tells the callers that there is no answer.
+        self.held = HeldWrites::default();
         self.stop_saving(&mut evicted_values);
         self.announce();
-        self.tiers.hand_over(evicted_values);
+        self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Step 4. What is stored dirty meanwhile is settled by the next step.
+    /// Step 4. The next step marks clean what is stored dirty meanwhile.
     fn stop_saving(&mut self, evicted_values: &mut EvictedValues) {
         self.tiers.memory.stop_saving();
-        self.tiers.change_state(DiskState::Discarded);
+        self.tiers.disk.change_state(DiskState::Discarded);
         self.tiers.memory.buffer().close();
         let mutations = self.tiers.memory.drain(self.now(), evicted_values);
-        // What waited for its commit lives in memory alone from here on, and a flush has to tell that.
+        // Writes that waited for their commit live in memory alone from here on. A flush has to report that.
         self.has_unsaved |= mutations.iter().any(|mutation| !mutation.removes());
         self.tiers.mark_clean(&mutations, evicted_values);
     }
 
-    /// Tells users what has become of the file since they were last told.
-    pub(super) fn announce(&mut self) {
-        let (standing, was) = (self.file.state(), std::mem::replace(&mut self.announced, self.file.state()));
-        let cause = self.file.why().map(ToString::to_string);
-        let quarantined = self.file.take_quarantined();
-        let discarded = self.file.take_discarded();
-        let state = match standing {
-            ServiceState::InService => DiskState::On,
-            ServiceState::Suspended => DiskState::Suspended,
-            ServiceState::Discarded { .. } => DiskState::Discarded,
-        };
-        for event in self.file.take_events() {
-            self.tiers.tell(event);
-        }
-        let is_suspended = standing == ServiceState::Suspended && was != standing;
-        let is_back = standing == ServiceState::InService && (was != standing || !discarded.is_empty());
-        let kept_entries = discarded.is_empty() && !matches!(was, ServiceState::Discarded { .. });
-        self.tiers.change_state(state);
-        let now = self.now();
-        let damaged = discarded.iter().filter(|fault| fault.kind == StoreErrorKind::Damage).count() as u64;
-        self.tiers.change_view(|view| {
-            view.turn(state, now);
-            view.quarantines += damaged;
-            view.off.clone_from(&cause);
-            view.suspensions += u64::from(is_suspended);
-            view.discards += discarded.len() as u64;
-            view.recoveries += u64::from(is_back);
-            if quarantined.is_some() {
-                view.quarantined.clone_from(&quarantined);
-            }
-        });
-        for fault in &discarded {
-            let cause = fault.to_string();
-            self.tiers.tell(match fault.kind {
-                StoreErrorKind::Damage => Event::DiskQuarantined { cause, moved_to: quarantined.clone() },
-                _ => Event::DiskDiscarded { cause },
-            });
-        }
-        if is_back {
-            self.tiers.tell(Event::DiskRecovered { kept_entries });
-        } else if is_suspended && let Some(cause) = cause {
-            self.tiers.tell(Event::DiskSuspended { cause });
-        }
-    }
-
-    /// Tells waiters what a disk tier that is off means to them.
+    /// Step 5: tells callers what a disk tier that is off means to them.
     pub(super) fn refuse(&mut self, waiting: &mut Waiting, removals_are_durable: bool) {
         let replies = waiting.replies();
         let holds = removals_are_durable || self.file.leaves_nothing();
@@ -189,7 +153,7 @@ impl Writer {
         for (reply, _, removed) in replies.ranges {
             drop(reply.send(if holds { Ok(removed) } else { Err(not_durable()) }));
         }
-        let now = self.tiers.time.now();
+        let now = self.now();
         for (reply, wanted) in replies.registrations.into_iter().zip(&waiting.registrations) {
             drop(reply.send(Ok(self.file.register_offline(wanted, now))));
         }
@@ -197,36 +161,5 @@ impl Writer {
             drop(reply.send(Ok((0, false))));
         }
         self.note_range_tombstones(waiting);
-    }
-
-    /// Closes the file.
-    pub(super) fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
-        self.tiers.snapshots.install(None);
-        self.tiers.memory.buffer().close();
-        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })?;
-        if has_unsaved { Err(unsaved()) } else { Ok(()) }
-    }
-
-    /// Checks every page. A damaged file makes room for a fresh one; the answer is what was wrong.
-    pub(super) fn verify(&mut self, evicted_values: &mut EvictedValues) -> Result<Option<String>, Error> {
-        let (volume, path) = (self.file.options().volume.clone(), self.file.options().path.clone());
-        let failed = |cause: String| Error::Verify { cause };
-        if let Some(why) = self.file.why() {
-            return Err(failed(format!("the disk tier is off: {why}")));
-        }
-        // Nobody else writes the file, and this thread does not while it verifies.
-        match verify_own(&*volume, &path) {
-            Ok(()) => Ok(None),
-            Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                // It may be another file's that stands at the path by now.
-                let fault = self.file.check_place().err().unwrap_or(fault);
-                let cause = fault.to_string();
-                self.fail(fault);
-                self.commit_or_degrade(&Waiting::default(), evicted_values);
-                self.announce();
-                Ok(Some(cause))
-            }
-            Err(fault) => Err(failed(fault.cause)),
-        }
     }
 }

@@ -3,7 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::disk::file::cache_file::backoff::MAX_RETRY_DELAY;
-use crate::disk::store::guard::StoreErrorKind;
+use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::engine::writer::command::Command;
 use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::weight::Weight;
 use crate::stats::DiskState;
@@ -26,15 +27,15 @@ fn a_fault_of_an_older_handle_changes_nothing() {
     let names = cache.keyspace(NAME).unwrap();
     names.insert(&1, 1).unwrap();
     disk.fail_once(disk.operations().len() as u64, Failure::Io);
-    // The removal closes the file and opens it again: what is reported of the first handle is history.
+    // The removal closes the file and opens it again: a fault of the first handle no longer counts.
     assert!(names.remove(&1).unwrap());
     let tiers = cache.shared().tiers.clone();
     let old = StoreError { kind: StoreErrorKind::Damage, cause: "of the first handle".to_owned() };
-    assert!(tiers.send(Command::ReportFault(1, old.clone())));
+    assert!(tiers.writer.send(Command::ReportFault(1, old.clone())));
     cache.flush().unwrap();
     let stats = cache.stats().disk.unwrap();
     assert_eq!((stats.state, stats.faults, stats.discards), (DiskState::On, 1, 0));
-    assert!(tiers.send(Command::ReportFault(2, old)));
+    assert!(tiers.writer.send(Command::ReportFault(2, old)));
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().discards, 1, "one of the handle that is open is not");
 }
@@ -82,6 +83,7 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     clock.advance(MAX_RETRY_DELAY);
     drop(cache.flush());
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
-    // Stored now, it could replace one that the file has, which would show again once this was evicted.
+    // Stored now, it could replace a value that the file has. That value would show again once this one was
+    // evicted.
     assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
 }

@@ -101,7 +101,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
 }
 
 fn hello(shared: &Shared) -> Hello {
-    let identity = shared.tiers.with_view(|view| view.identity);
+    let identity = shared.tiers.disk.with_status(|status| status.identity);
     Hello {
         larder: env!("CARGO_PKG_VERSION").to_owned(),
         protocol: PROTOCOL,
@@ -109,7 +109,7 @@ fn hello(shared: &Shared) -> Hello {
         verbs: VERBS.iter().map(|verb| (*verb).to_owned()).collect(),
         file: shared.files.as_ref().map(|files| files.path().to_string_lossy().into_owned()),
         file_identity: identity.map(|identity| identity.to_string()),
-        shows_values: shared.control_values,
+        shows_values: shared.settings.control_values,
     }
 }
 
@@ -122,7 +122,8 @@ fn stats(shared: &Shared) -> Stats {
         }
         // Not the text that was just taken: another may have been noted since.
         let latest = shared
-            .open_keyspaces
+            .keyspaces
+            .by_name
             .lock()
             .get(&told.name)
             .and_then(|open_keyspace| open_keyspace.counters.uncacheable_cause.latest());
@@ -149,10 +150,10 @@ fn removed(removed: u64) -> Vec<u8> {
 
 /// Those that are open and those that stand in the file alone, by name.
 fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
-    let view = shared.tiers.view();
-    let open_keyspaces = shared.open_keyspaces.lock();
+    let status = shared.tiers.disk.status();
+    let open_keyspaces = shared.keyspaces.by_name.lock();
     let open = open_keyspaces.values().map(|open_keyspace| {
-        let row = view.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
+        let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
         // What the file records, where it has the keyspace: two processes that look must agree.
         let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
         LiveKeyspaceInfo {
@@ -168,7 +169,7 @@ fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
         }
     });
     let closed =
-        view.keyspaces.iter().filter(|(name, _)| !open_keyspaces.contains_key(*name)).map(|(name, row)| {
+        status.keyspaces.iter().filter(|(name, _)| !open_keyspaces.contains_key(*name)).map(|(name, row)| {
             LiveKeyspaceInfo {
                 name: name.clone(),
                 schema: row.schema.clone(),

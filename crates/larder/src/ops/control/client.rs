@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::listen::connect;
 use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
-use crate::engine::sweeper::SweepReport;
+use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;
 use crate::format::escape::escape_control;
 use crate::stats::Stats;

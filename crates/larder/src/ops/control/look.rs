@@ -86,22 +86,22 @@ pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery)
         }
         Ok(Encoding::Whole(value)) => {
             status.value_bytes = Some(value.len() as u64);
-            if asked && shared.control_values {
+            if asked && shared.settings.control_values {
                 status.value = Some(spell_hex(&value));
             }
         }
         Err(why) => status.value_withheld = asked.then_some(why),
     }
-    if asked && !shared.control_values {
+    if asked && !shared.settings.control_values {
         status.value_withheld = Some(NOT_ALLOWED.to_owned());
     }
     if wants == KeyQuery::Why {
-        let (disk, off) = shared.tiers.with_view(|view| (view.state, view.off.clone()));
+        let (disk, off) = shared.tiers.disk.with_status(|status| (status.state, status.off.clone()));
         let around = Surroundings {
             is_open: target.codec.is_some(),
             is_memory_only: target.id.is_memory_only(),
             has_file: shared.tiers.has_disk(),
-            disk: if shared.tiers.disk_is_on() { DiskState::On } else { disk },
+            disk: if shared.tiers.disk.is_on() { DiskState::On } else { disk },
             off: off.as_deref(),
             fault: fault.as_deref(),
             undecodable: undecodable.as_deref().map(|why| reason(shared, why)),
@@ -118,12 +118,16 @@ const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application d
 /// Why a record is no value of the application's type, as far as it may be told: the type's own code may quote the
 /// value.
 pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
-    if shared.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
+    if shared.settings.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
 /// Why values can't be cached, as far as it may be told.
 pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
-    if shared.control_values || !cause.may_quote { cause.text } else { REASON_NOT_ALLOWED.to_owned() }
+    if shared.settings.control_values || !cause.may_quote {
+        cause.text
+    } else {
+        REASON_NOT_ALLOWED.to_owned()
+    }
 }
 
 fn too_long(len: usize) -> String {

@@ -14,7 +14,8 @@ use super::answer::answer_or_stream;
 use super::listen::Listening;
 use super::peer::{Peer, PeerState};
 use crate::engine::service_thread::ServiceThread;
-use crate::engine::shared::{Shared, spawn};
+use crate::engine::shared::Shared;
+use crate::engine::threads::spawn;
 use crate::error::Error;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
@@ -43,7 +44,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
     };
     let thread = spawn("larder-control", move || server.run())?;
     // The other end sees that, though a forked child may have this one open, too.
-    cache.attend(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
+    cache.add_service(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }
 

@@ -110,7 +110,7 @@ impl Stream {
         self.next = Deadline::after(if seen.len() < CHUNK { TICK } else { Duration::ZERO });
         let mut lines = Vec::new();
         if !seen.is_empty() {
-            let names = cache.names();
+            let names = cache.keyspaces.names();
             for seen in &seen {
                 lines.extend(to_line(&json!({ "v": PROTOCOL, "seen": shown(seen, &names) })));
             }

@@ -26,7 +26,7 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn find(shared: &Shared, name: &str) -> Result<Self, Refusal> {
         shared.refuse_if_closed()?;
-        if let Some(open_keyspace) = shared.open_keyspaces.lock().get(name) {
+        if let Some(open_keyspace) = shared.keyspaces.by_name.lock().get(name) {
             return Ok(Self {
                 id: open_keyspace.id,
                 shape: Some(open_keyspace.shape.clone()),
@@ -36,7 +36,8 @@ impl Target {
                 uncounted: Counters::default(),
             });
         }
-        let Some(id) = shared.tiers.with_view(|view| view.keyspaces.get(name).map(|row| row.id)) else {
+        let Some(id) = shared.tiers.disk.with_status(|status| status.keyspaces.get(name).map(|row| row.id))
+        else {
             return Err(Refusal::new(
                 "unknown_keyspace",
                 format!("the cache has no keyspace {name:?}"),

@@ -1,11 +1,10 @@
 use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::engine::writer::Writer;
 use crate::engine::writer::command::{Acknowledge, Command};
-use crate::engine::writer::{Limits, Writer};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::*;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::{CacheFile, FIRST_GENERATION};
@@ -15,7 +14,10 @@ use crate::disk::store::database::OpenOptions;
 use crate::disk::store::identity::Identities;
 use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::registration::Registration;
+use crate::engine::disk_tier::DiskTier;
 use crate::engine::tiers::Tiers;
+use crate::engine::writer::limits::WriterLimits;
+use crate::engine::writer::waiting::Waiting;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
@@ -23,6 +25,7 @@ use crate::format::record;
 use crate::format::stored_key::StoredKey;
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Unsaved};
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
 use crate::sys::clock::cache_time::CacheTime;
@@ -38,7 +41,7 @@ const MAX_EVICTIONS: usize = 4;
 const SMALL: usize = 100;
 const LARGE: usize = 3_900;
 
-/// A writer that is stepped by hand.
+/// A writer whose steps the test makes.
 struct Machine {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,
@@ -73,18 +76,18 @@ impl Machine {
             identities: Identities::new(Some(1)),
         };
         let OpenedFile { mut store, .. } = open(&options, None).unwrap();
-        let (snapshot, view) = (store.snapshot(FIRST_GENERATION).unwrap(), store.view());
+        let snapshot = store.snapshot(FIRST_GENERATION).unwrap();
+        let disk_tier = DiskTier::open(Some(snapshot), store.view(), range_rows);
         let file =
             CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
         let (commands, inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
-        let (tiers, _nudges) =
-            Tiers::new(memory, time, Some(snapshot), Some(commands), view, None, range_rows);
-        let limits = Limits {
+        let (tiers, _messages) = Tiers::new(memory, time, disk_tier, Some(commands), None);
+        let limits = WriterLimits {
             flush_interval: Duration::from_hours(1),
-            most_changes: 8,
-            most_bytes: 1 << 20,
+            max_changes: 8,
+            max_bytes: 1 << 20,
             deletes_between_steps: true,
         };
         let writer = Writer::new(tiers.clone(), file, limits);
@@ -108,9 +111,9 @@ impl Machine {
         [&self.open_keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
     }
 
-    /// Stores a value; its sequence.
+    /// Stores a value. Returns its sequence.
     fn store(&self, name: u16, len: usize) -> u64 {
-        // So that of two entries the later expires later.
+        // Of two entries the later one must expire later.
         self.clock.advance(Duration::from_millis(1));
         let (memory, key) = (&self.tiers.memory, self.key(name));
         let room = memory.buffer().reserve(len as u64, || ()).unwrap();
@@ -133,7 +136,7 @@ impl Machine {
             .1
     }
 
-    /// Removes everything; the sequence, and the command that has it committed.
+    /// Removes everything. Returns the sequence, and the command that commits the removal.
     fn clear(&self) -> (u64, Command, Receiver<Result<u64, Error>>) {
         let (scope, mut evicted_values) =
             (Scope::prefix(self.open_keyspace.to_bytes()), EvictedValues::default());
@@ -164,7 +167,7 @@ impl Machine {
         }
     }
 
-    /// Steps until nothing is held; how many steps that took.
+    /// Makes steps until nothing is held. Returns how many.
     fn finish(&mut self) -> usize {
         let mut steps = 0;
         while self.writer.held.is_pending() {
@@ -175,9 +178,9 @@ impl Machine {
         steps
     }
 
-    /// The sequence of what a restart would find of a key.
+    /// Returns the sequence of the entry of a key that a restart would find.
     fn on_disk(&self, name: u16) -> Option<u64> {
-        let snapshot = self.tiers.snapshots.current().clone()?;
+        let snapshot = self.tiers.disk.snapshots.current().clone()?;
         let record = snapshot.get(&self.key(name)).unwrap()?;
         Some(record::peek(&record).unwrap().sequence)
     }
@@ -202,9 +205,13 @@ fn a_value_that_needs_many_evictions_waits_and_a_removal_does_not() {
     machine.fill();
     machine.store(1, LARGE);
     let (wait, written) = commit(Acknowledge::Write);
-    let commits = machine.tiers.view().commits;
+    let commits = machine.tiers.disk.status().commits;
     machine.step([wait]);
-    assert_eq!(machine.tiers.view().commits, commits + 1, "a transaction that makes room, and ends the step");
+    assert_eq!(
+        machine.tiers.disk.status().commits,
+        commits + 1,
+        "a transaction that makes room, and ends the step"
+    );
     assert!(written.try_recv().is_err() && machine.on_disk(1).is_none(), "it is held");
     assert!(!machine.tiers.memory.has_clean(&machine.key(1)), "memory must not evict it");
     machine.remove(399);
@@ -250,11 +257,11 @@ fn closing_commits_what_is_held() {
     let again = crate::api::cache::Cache::builder().path("/cache/shop.larder").volume(&machine.disk);
     let again = again.clock(machine.clock).open().unwrap();
     let tiers = &again.shared().tiers;
-    assert!(tiers.snapshots.current().as_ref().unwrap().get(&key).unwrap().is_some());
-    assert!(tiers.view().was_closed_cleanly);
+    assert!(tiers.disk.snapshots.current().as_ref().unwrap().get(&key).unwrap().is_some());
+    assert!(tiers.disk.status().was_closed_cleanly);
 }
 
-/// Numbers that a seed decides.
+/// Pseudo-random numbers from a seed.
 struct Random(u64);
 
 impl Random {
@@ -270,21 +277,21 @@ impl Random {
     }
 }
 
-/// Somebody who waits for a commit, and for what.
+/// A caller that waits for a commit.
 struct Waiter {
     kind: Acknowledge,
-    /// Written in its step, by key.
+    /// The writes of its step, by key.
     writes: HashMap<u16, u64>,
     removals: HashMap<u16, u64>,
     answer: Answer,
 }
 
-/// A history of a machine, with what each caller was promised when it was answered.
+/// A history of a machine, with what the answer promised to each caller.
 struct History {
     machine: Machine,
     random: Random,
     writes: HashMap<u16, u64>,
-    /// The last removal of each key.
+    /// The sequence of the last removal of each key.
     removals: HashMap<u16, u64>,
     cleared: u64,
     waiters: Vec<Waiter>,
@@ -339,10 +346,10 @@ impl History {
         self.judge();
     }
 
-    /// Checks what was answered against what a restart would find.
+    /// Compares the answers with what a restart would find.
     fn judge(&mut self) {
         let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
-        let has_lost_a_file = machine.tiers.view().discards > 0;
+        let has_lost_a_file = machine.tiers.disk.status().discards > 0;
         self.waiters.retain(|waiter| {
             let Ok(answer) = waiter.answer.try_recv() else {
                 assert!(

@@ -1,14 +1,15 @@
-//! Walking a keyspace in key order.
+//! Iterating over a keyspace in key order.
 //!
-//! The keys come from two sorted sources: those in memory, listed when the walk begins, and those on disk,
-//! read in chunks, each from the snapshot of its moment, so that a slow walk keeps no old pages alive. Each
-//! key is then looked up as any other key is. Hence a walk yields every entry that lives throughout, once,
-//! and never one that had expired or been invalidated when it was yielded; of entries that come or go
-//! meanwhile it may yield either. While the writer has withdrawn the snapshot to make room, a walk waits for
-//! the next one: to take that for the end of the disk would leave out all that follows.
+//! The keys come from two sorted sources: the keys in memory, listed when the iteration begins, and the keys
+//! on disk. Those are read in chunks, each from the snapshot of its moment, so that a slow iteration keeps no
+//! old pages alive. Each key is then looked up like any other key. Hence an iteration yields every entry that
+//! lives throughout exactly once, and never an entry that had expired or been invalidated when it was
+//! yielded. It may or may not yield an entry that comes or goes meanwhile. While the writer has withdrawn the
+//! snapshot to make room, an iteration waits for the next one. Otherwise it would take the missing snapshot
+//! for the end of the disk, and leave out all keys that follow.
 //!
-//! The list from memory is made before the first chunk is read: an entry that is committed or evicted in
-//! between is then in both, and one in neither can't have lived throughout.
+//! The keys in memory are listed before the first chunk is read. So an entry that is committed or evicted in
+//! between is in both sources, and an entry that is in neither can't have lived throughout.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -18,32 +19,33 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use crate::engine::tiers::Tiers;
 use crate::format::key;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
-/// Keys read from disk at once.
+/// The number of keys read from disk at once.
 const CHUNK: usize = 256;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The live entries in key order, as no use of them: nothing is counted or promoted.
+    /// Returns the live entries in key order, as no use of them: nothing is counted or promoted.
     ///
-    /// Not a snapshot: entries written or removed meanwhile may or may not be seen, but none is yielded after
-    /// it expired or was invalidated.
+    /// This is not a snapshot. An entry that is written or removed meanwhile may or may not be yielded. No
+    /// entry is yielded after it expired or was invalidated.
     ///
     /// # Cost
-    /// One pass over the entries in memory to begin; then one lookup for each entry, and one decoding for
-    /// each that is on disk alone.
+    /// One pass over the entries in memory to begin. Then one lookup for each entry, and one decoding for
+    /// each entry that is on disk alone.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(), keyspace: self.clone() }
     }
 
-    /// The keys of the live entries in key order.
+    /// Returns the keys of the live entries, in order.
     ///
     /// # Cost
-    /// As [`iter`](Keyspace::iter), without decoding values.
+    /// That of [`iter`](Keyspace::iter), without decoding values.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
         Keys { keys: self.full_keys(), keyspace: self.clone() }
@@ -73,6 +75,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> IntoIterat
     }
 }
 
+/// The whole keys of a keyspace in both tiers, in order.
 #[derive(Debug)]
 struct FullKeys {
     prefix: [u8; KeyspaceId::LEN],
@@ -83,7 +86,7 @@ struct FullKeys {
 }
 
 impl FullKeys {
-    fn next(&mut self, tiers: &crate::engine::tiers::Tiers) -> Option<Arc<[u8]>> {
+    fn next(&mut self, tiers: &Tiers) -> Option<Arc<[u8]>> {
         if self.chunk.is_empty() && !self.disk_is_done {
             self.chunk = tiers.keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK).into();
             self.disk_is_done = self.chunk.len() < CHUNK;
@@ -104,13 +107,13 @@ impl FullKeys {
     }
 
     fn decode<K: Key>(full: &[u8]) -> Option<K> {
-        // What does not decode as a key was damaged, or made by a key type of the same shape with other
-        // rules: no entry of this one.
+        // Bytes that do not decode are damaged, or of a key type with the same shape and other rules. They
+        // are no entry of this keyspace.
         key::decode(full.get(KeyspaceId::LEN..)?).ok()
     }
 }
 
-/// The live entries of a keyspace, in key order. Made by [`Keyspace::iter`].
+/// Yields the live entries of a keyspace, in key order. [`Keyspace::iter`] returns it.
 #[derive(Debug)]
 pub struct Iter<K, V> {
     keyspace: Keyspace<K, V>,
@@ -132,7 +135,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     }
 }
 
-/// The keys of the live entries of a keyspace, in order. Made by [`Keyspace::keys`].
+/// Yields the keys of the live entries of a keyspace, in order. [`Keyspace::keys`] returns it.
 #[derive(Debug)]
 pub struct Keys<K, V> {
     keyspace: Keyspace<K, V>,

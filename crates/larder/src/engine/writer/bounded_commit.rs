@@ -1,23 +1,22 @@
-//! How the writer keeps the file to what it may take.
+//! Committing within the bounds of the file.
 //!
 //! Where blocks are counted, the file itself refuses what would exceed its capacity
-//! ([`crate::disk::store::sparse`]), so it never does. The order of what follows:
+//! ([`crate::disk::store::sparse`]), so it never exceeds it. After a refusal:
 //!
 //! 1. The transaction has failed as a whole: nothing of it is in the file, and the store takes nothing more.
-//! 2. The snapshot is withdrawn, so that nobody reads, and the file opened again.
-//! 3. It is compacted, if nobody else reads it, and its entries are given less room
-//!    ([`crate::disk::store::pressure`]). A file of one region, which can't grow within its bounds, is made anew
-//!    then ([`crate::disk::file::compact`]).
-//! 4. The transaction is repeated. It may evict now where it wrote before, which the rest of the step goes on
-//!    with.
+//! 2. The snapshot is withdrawn, so that no lookup reads the file, and the file is opened again.
+//! 3. It is compacted, unless another process reads it, and its entries get less room
+//!    ([`crate::disk::store::pressure`]). A file of one region, which can't grow within its bounds, is then
+//!    replaced by a fresh one ([`crate::disk::file::compact`]).
+//! 4. The transaction is repeated. It may now evict where it wrote before. The rest of the step then writes.
 //! 5. Its snapshot is installed, as after any commit. Until then lookups miss the disk.
 //!
-//! While another process reads, no page that it may need is used again and none can be moved: then the bound
-//! is lifted for the transaction, since to suspend the tier, and to give the file up for the next removal,
-//! would be worse.
+//! While another process reads the file, the store reuses no page that the process may need, and can move
+//! none. The bound is then lifted for the transaction. Otherwise the tier would be suspended, and the next
+//! removal would give the file up, which is worse.
 //!
-//! Any other transaction that is refused again and again fails in the end as on a full disk: the tier is
-//! suspended.
+//! A transaction that is refused again and again for another reason fails in the end, as on a full disk: the
+//! tier is suspended.
 
 use super::Writer;
 use crate::disk::file::cache_file::CacheFile;
@@ -25,11 +24,11 @@ use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELA
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::engine::tiers::Tiers;
-use crate::engine::writer_metrics::ASKED_BY_A_COMMIT;
+use crate::engine::totals::MAX_ASKED_BY_COMMIT;
 
 /// How often a transaction is repeated that would take the file beyond its bounds.
 const MAX_REFUSALS: u32 = 8;
-/// How often, before the bound is lifted for a file that another process reads.
+/// How often it is repeated before the bound is lifted, for a file that another process reads.
 const MAX_REFUSALS_WHILE_READ: u32 = 1;
 
 /// Commits a batch, within what the file may take.
@@ -42,11 +41,11 @@ pub(super) fn commit(
     loop {
         let Some(store) = file.store_mut() else { return Err(StoreError::io("the file is out of service")) };
         // The last commit of all notes everything.
-        let most_asked = if batch.closing { usize::MAX } else { ASKED_BY_A_COMMIT };
-        if let Some(lifetime) = tiers.lifetime(1, most_asked) {
-            store.note_cumulative_stats(lifetime);
+        let max_asked = if batch.closing { usize::MAX } else { MAX_ASKED_BY_COMMIT };
+        if let Some(totals) = tiers.cumulative(1, max_asked) {
+            store.note_cumulative_stats(totals);
         }
-        // What is left to do after the first refusals is to evict.
+        // After the first refusals only evicting is left.
         store.reserve.allow(refusals > 1);
         store.reserve.lift(read_by_others > MAX_REFUSALS_WHILE_READ);
         let committed = store.commit(batch);
@@ -55,7 +54,7 @@ pub(super) fn commit(
         match committed {
             Err(fault) if fault.kind == StoreErrorKind::TooLarge && refusals < MAX_REFUSALS => {
                 refusals += 1;
-                tiers.snapshots.withdraw();
+                tiers.disk.snapshots.withdraw();
                 read_by_others += u32::from(!file.reopen_smaller(fault, tiers.time.now())?);
             }
             done => return done,
@@ -64,29 +63,29 @@ pub(super) fn commit(
 }
 
 impl Writer {
-    /// Gives back the free pages of a file that takes more than it may: one whose blocks are not counted
-    /// doubles when it must grow, and one that was made before, or while its bound was not known, may be
-    /// longer. Lookups miss the disk for as long as this takes.
+    /// Gives back the free pages of a file that takes more than it may. A file whose blocks are not counted
+    /// doubles when it must grow. A file that was made before its bound was known may be longer. Lookups miss
+    /// the disk meanwhile.
     pub(super) fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_large() {
             return;
         }
-        let is_free = self.tiers.snapshots.withdraw();
+        let is_free = self.tiers.disk.snapshots.withdraw();
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
         let compacted = if is_free { store.compact() } else { Ok(false) };
-        // It was opened again by its path: what stands there by now is not read before it is known to be
-        // ours.
+        // The store was opened again by its path. The file that stands there by now is not read before it is
+        // known to be this cache's.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
         match snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot)) {
-            Ok(snapshot) => self.tiers.snapshots.install(Some(snapshot)),
-            // What was committed stays committed: the file is opened again in its time.
+            Ok(snapshot) => self.tiers.disk.snapshots.install(Some(snapshot)),
+            // What was committed stays committed: the file is opened again after a wait.
             Err(fault) => return self.fail_unasked(fault),
         }
         let extent = self.file.extent();
-        self.tiers.change_view(|view| view.extent = extent);
-        // A lookup that was held up with a snapshot in its hands keeps it long for a moment; a follower's
-        // transaction, or a value of a good part of the capacity, for a while.
+        self.tiers.disk.change_status(|status| status.extent = extent);
+        // A lookup that was held up with a snapshot keeps the file long for a moment. A follower's
+        // transaction, or a value of a good part of the capacity, does so for a while.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

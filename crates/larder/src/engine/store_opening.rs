@@ -1,8 +1,9 @@
-//! Opening the store of a cache's file, as far as it can be refused: until then nothing else of the cache exists.
+//! Opening the store in the file of a cache: the part of opening a cache that may be refused. Nothing else of
+//! the cache exists until it has succeeded.
 
 use std::path::Path;
 
-use super::{MAX_WATERMARK_AHEAD_MS, room};
+use super::capacity::store_limits;
 use crate::config::CacheBuilder;
 use crate::disk::file::cache_file::FIRST_GENERATION;
 use crate::disk::file::lock::OwnerLock;
@@ -17,15 +18,19 @@ use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::units::Timestamp;
 
-/// A store that is open, as far as it can be refused.
-pub(crate) struct OpenStore {
-    pub(crate) opened: OpenedFile,
-    pub(crate) clock_watermark: Timestamp,
-    pub(crate) snapshot: Snapshot,
+/// A clock watermark that is this far ahead of the wall clock says that one of them is wrong. The age of an
+/// entry is then unknown, so the file is wiped.
+const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
+
+/// A store that is open, with what the cache needs to begin.
+pub(super) struct OpenStore {
+    pub(super) opened: OpenedFile,
+    pub(super) clock_watermark: Timestamp,
+    pub(super) snapshot: Snapshot,
 }
 
-/// Opens the store of a file that is locked.
-pub(crate) fn open_store(
+/// Opens the store in a file that is locked.
+pub(super) fn open_store(
     config: &CacheBuilder,
     path: &Path,
     volume: &Arc<dyn Volume>,
@@ -39,7 +44,7 @@ pub(crate) fn open_store(
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
-        room: room(capacity, counts_blocks),
+        room: store_limits(capacity, counts_blocks),
         capacity,
         counts_blocks,
         charging: Some(if counts_blocks { Charging::ByBlocks } else { Charging::ByLength }),

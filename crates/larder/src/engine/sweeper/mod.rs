@@ -1,73 +1,52 @@
-//! The sweeper: the thread that deletes expired entries. It only frees room; lookups check expiry themselves
+//! The sweeper: the thread that deletes expired entries. It only frees room. Lookups check expiry themselves
 //! (invariant 1).
 //!
-//! It sleeps until the next entry is due, and no less than the sweep interval between two sweeps, so that
-//! entries that expire one after another share a transaction. Nothing to expire, nothing to wake for. What is
-//! stored with an earlier expiry than it means to wake at nudges it.
+//! It sleeps until the next entry is due, and at least the sweep interval between two sweeps. So entries that
+//! expire one after another share a transaction. While nothing is to expire it does not wake. An entry that
+//! is stored with an earlier expiry than the planned wake-up wakes it ([`handle`]).
 //!
-//! In a cache with a file it also wakes every [`WATCH_INTERVAL`], to have the writer look whether the file is
-//! still in its place: an idle cache is to notice, too, when somebody removes or replaces it.
+//! In a cache with a file it also wakes every [`WATCH_INTERVAL`] and has the writer check whether the file is
+//! still in its place. So an idle cache notices, too, when another program removes or replaces the file.
+
+pub(crate) mod handle;
+pub(crate) mod message;
+pub(crate) mod report;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::tiers::Tiers;
-use crate::event::Event;
-use crate::memory::evicted_values::EvictedValues;
+use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
-use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
+use message::SweeperMessage;
 
-/// The longest sleep: a bound for arithmetic, not a tick that anything depends on.
+/// The longest sleep. It only bounds the arithmetic: nothing depends on this wake-up.
 const MAX_SLEEP: Duration = Duration::from_hours(24);
 
-/// How often an idle cache looks whether its file is still in its place, or less often, if its
-/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to looks with
+/// How often an idle cache checks whether its file is still in its place. Less often if its
+/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to checks with
 /// each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
-
-/// What wakes the sweeper.
-#[derive(Debug)]
-pub(crate) enum SweeperMessage {
-    /// Time, or what is to expire next, has changed.
-    Wake,
-    /// An event for the application's listener.
-    Tell(Event),
-    /// Values to drop that the writer must not: a user's `Drop` may wait for it.
-    DropValues(EvictedValues),
-}
-
-/// What a sweep removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SweepReport {
-    /// Expired entries removed from memory.
-    pub memory: u64,
-    /// Expired entries deleted from disk.
-    pub disk: u64,
-}
 
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
-    last: Option<Timestamp>,
-    /// When the file was last looked at; or from when on it is to be.
-    watched: Timestamp,
+    last_sweep: Option<Timestamp>,
+    /// When the file was last checked, or when the sweeper began.
+    last_watch: Timestamp,
 }
 
 impl Sweeper {
     pub(crate) fn new(tiers: Arc<Tiers>, interval: Duration) -> Self {
-        let watched = tiers.time.now();
-        Self { tiers, interval, last: None, watched }
+        let last_watch = tiers.time.now();
+        Self { tiers, interval, last_sweep: None, last_watch }
     }
 
-    /// The thread: sweeps until it is stopped.
+    /// Runs the thread: sweeps until it is stopped.
     ///
-    /// A listener may fork, and return in the child: what is left of the thread there ends, and leaves
-    /// everything as it is.
+    /// A listener may fork, and return in the child. There the thread ends and leaves everything as it is.
     pub(crate) fn run(mut self, messages: Receiver<SweeperMessage>) {
         self.sweep_until_stopped(&messages);
         if !self.tiers.process.is_current() {
@@ -78,65 +57,62 @@ impl Sweeper {
     fn sweep_until_stopped(&mut self, messages: &Receiver<SweeperMessage>) {
         while self.tiers.process.is_current() {
             let message = messages.recv_timeout(self.sleep(self.tiers.time.now()));
-            self.tiers.sweeper_is_woken.store(false, Ordering::SeqCst);
-            let is_stopping = self.tiers.is_stopping.load(Ordering::SeqCst);
+            self.tiers.sweeper.clear_wake();
+            let is_stopping = self.tiers.sweeper.is_stopping();
             match message {
-                Ok(message) => self.heed(message),
+                Ok(message) => self.handle(message),
                 Err(RecvTimeoutError::Timeout) if !is_stopping => self.step(),
                 Err(_) => return,
             }
             if is_stopping {
-                // What was left to it before it was stopped is not forgotten.
+                // Messages that were sent before it was stopped are handled all the same.
                 while let Ok(message) = messages.try_recv() {
-                    self.heed(message);
+                    self.handle(message);
                 }
                 return;
             }
         }
     }
 
-    fn heed(&self, message: SweeperMessage) {
+    fn handle(&self, message: SweeperMessage) {
         match message {
             SweeperMessage::Wake => {}
-            SweeperMessage::Tell(event) => self.tiers.call_listener(&event),
+            SweeperMessage::Tell(event) => self.tiers.sweeper.call_listener(&event),
             SweeperMessage::DropValues(evicted_values) => {
-                drop(catch_unwind(AssertUnwindSafe(|| drop(evicted_values))))
+                drop(catch_unwind(AssertUnwindSafe(|| drop(evicted_values))));
             }
         }
     }
 
-    /// How long there is nothing to do.
+    /// Returns how long there is nothing to do.
     fn sleep(&self, now: Timestamp) -> Duration {
-        let due = match self.tiers.next_sweep.load(Ordering::SeqCst) {
-            u64::MAX => MAX_SLEEP,
-            next => Timestamp::from_millis(next).since(now),
-        };
-        let pause = self.last.map_or(Duration::ZERO, |last| self.interval.saturating_sub(now.since(last)));
+        let due = self.tiers.sweeper.next_sweep().map_or(MAX_SLEEP, |next| next.since(now));
+        let since_last = |last| self.interval.saturating_sub(now.since(last));
+        let pause = self.last_sweep.map_or(Duration::ZERO, since_last);
         due.max(pause).min(self.until_watch(now))
     }
 
-    /// How long until the file is to be looked at.
+    /// Returns how long until the file is to be checked.
     fn until_watch(&self, now: Timestamp) -> Duration {
         if !self.tiers.has_disk() {
             return MAX_SLEEP;
         }
-        WATCH_INTERVAL.max(self.interval).saturating_sub(now.since(self.watched)).min(MAX_SLEEP)
+        WATCH_INTERVAL.max(self.interval).saturating_sub(now.since(self.last_watch)).min(MAX_SLEEP)
     }
 
     fn step(&mut self) {
         let now = self.tiers.time.now();
         if self.until_watch(now).is_zero() {
-            self.watched = now;
-            self.tiers.watch();
+            self.last_watch = now;
+            self.tiers.watch_file();
             self.tiers.note_totals(now);
-            if self.tiers.next_sweep.load(Ordering::SeqCst) > now.as_millis() {
+            if self.tiers.sweeper.next_sweep().is_none_or(|next| next > now) {
                 return;
             }
         }
-        // An error is the writer's to tell: it has told whoever waited for it. A panic is a user's `Drop`:
-        // sweep again later.
+        // The writer reports errors. A panic comes from a user's `Drop`, and the next sweep goes on.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.sweep())));
-        self.last = Some(self.tiers.time.now());
+        self.last_sweep = Some(self.tiers.time.now());
     }
 }
 
@@ -147,13 +123,14 @@ mod tests {
     use crate::api::keyspace::Keyspace;
     use crate::api::keyspace::definition::KeyspaceDefinition;
     use crate::disk::disk_status::DiskStatus;
+    use crate::engine::disk_tier::DiskTier;
     use crate::memory::Memory;
     use crate::stats::DiskState;
     use crate::stats::cumulative::CumulativeStats;
     use crate::sys::clock::ManualClock;
     use crate::sys::clock::cache_time::CacheTime;
-    use crate::sys::sync::StatisticU64;
     use crate::sys::sync::channel::unbounded;
+    use crate::sys::sync::{Ordering, StatisticU64};
     use crate::testing::volume::SimulatedVolume;
     use crate::testing::volume::operation::{DiskOperation, Failure};
 
@@ -161,7 +138,7 @@ mod tests {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _nudges) = Tiers::new(memory, time, None, None, DiskStatus::default(), None, 0);
+        let (tiers, _messages) = Tiers::new(memory, time, DiskTier::absent(), None, None);
         (clock, Sweeper::new(tiers, Duration::from_secs(1)))
     }
 
@@ -173,7 +150,7 @@ mod tests {
         sweeper.step();
         let now = sweeper.tiers.time.now();
         assert_eq!(sweeper.sleep(now), MAX_SLEEP, "nothing to expire, nothing to wake for");
-        sweeper.tiers.plan_sweep(Timestamp::from_millis(10_200));
+        sweeper.tiers.sweeper.plan(Timestamp::from_millis(10_200));
         assert_eq!(sweeper.sleep(now), Duration::from_secs(1), "two sweeps are an interval apart");
         clock.advance(Duration::from_millis(1_500));
         assert_eq!(sweeper.sleep(sweeper.tiers.time.now()), Duration::ZERO);
@@ -185,22 +162,23 @@ mod tests {
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let (commands, _inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let (tiers, _nudges) = Tiers::new(memory, time, None, Some(commands), DiskStatus::default(), None, 0);
-        tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
+        let disk = DiskTier::open(None, DiskStatus::default(), 0);
+        let (tiers, _messages) = Tiers::new(memory, time, disk, Some(commands), None);
+        tiers.sweeper.plan_nothing();
         let misses = Arc::new(StatisticU64::new(0));
         let counted = misses.clone();
         let counting = move |_| CumulativeStats {
             misses: counted.load(Ordering::Relaxed),
             ..CumulativeStats::default()
         };
-        tiers.count(CumulativeStats::default(), Box::new(counting));
+        tiers.begin_totals(CumulativeStats::default(), Box::new(counting));
         let mut sweeper = Sweeper::new(tiers.clone(), Duration::from_secs(1));
         for _ in 0..12 {
             misses.fetch_add(1, Ordering::Relaxed);
             clock.advance(WATCH_INTERVAL);
             sweeper.step();
         }
-        let totals = tiers.lifetime(0, usize::MAX).unwrap();
+        let totals = tiers.cumulative(0, usize::MAX).unwrap();
         let recent = tiers.recent(tiers.time.now(), &totals);
         let told: Vec<_> =
             recent.iter().map(|recent| (recent.over.as_secs(), recent.counts.misses)).collect();
@@ -209,8 +187,7 @@ mod tests {
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
 
-    /// A cache on a simulated disk, with a key that has still 30 s to live, after its sweeper has looked for
-    /// the first time.
+    /// Returns a cache on a simulated disk whose sweeper has swept once. Its one key has 30 s left to live.
     fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
         let open = || {
             let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
@@ -224,25 +201,25 @@ mod tests {
         cache.close().unwrap();
         clock.advance(Duration::from_secs(20));
         let (cache, names) = open();
-        while cache.shared().tiers.next_sweep.load(Ordering::SeqCst) == 0 {
+        while cache.shared().tiers.sweeper.has_not_swept() {
             crate::sys::sync::thread::yield_now();
         }
         (cache, names)
     }
 
-    /// Plans nothing, as a sweep does that finds nothing.
+    /// Sweeps, and plans no next sweep.
     fn plan_nothing(cache: &Cache) {
         cache.sweep().unwrap();
-        cache.shared().tiers.next_sweep.store(u64::MAX, Ordering::SeqCst);
+        cache.shared().tiers.sweeper.plan_nothing();
     }
 
-    /// In how many seconds the sweeper means to look.
+    /// Returns in how many seconds the next sweep is due.
     fn planned(cache: &Cache) -> u64 {
-        let next = Timestamp::from_millis(cache.shared().tiers.next_sweep.load(Ordering::SeqCst));
-        next.since(cache.shared().tiers.time.now()).as_secs()
+        let tiers = &cache.shared().tiers;
+        tiers.sweeper.next_sweep().unwrap().since(tiers.time.now()).as_secs()
     }
 
-    /// What gives memory an entry, and in how many seconds that expires then.
+    /// A way in which memory gets an entry, and in how many seconds the entry then expires.
     type Gift = (&'static str, u64, fn(&Cache, Keyspace<u64, u64>) -> bool);
 
     #[test]
@@ -257,7 +234,7 @@ mod tests {
             }),
             ("a commit", 30, |cache, names| {
                 names.insert(&2, 2).unwrap();
-                // A sweep finds nothing in memory yet.
+                // This sweep finds nothing in memory yet.
                 plan_nothing(cache);
                 cache.flush().is_ok()
             }),
@@ -283,7 +260,7 @@ mod tests {
         names.insert(&2, 2).unwrap();
         assert!(cache.flush().is_err(), "it is kept, to be committed when the disk works again");
         plan_nothing(&cache);
-        // There is no file any more, so it lives in memory alone.
+        // There is no file any more, so the entry lives in memory alone.
         drop(names.remove(&1));
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
         assert_eq!(planned(&cache), 51, "at the end of that second");

@@ -1,0 +1,242 @@
+//! What a value must pass before it is stored: it is encoded, weighed, checked and compressed.
+//!
+//! Nothing here changes the cache, so each refusal leaves everything as it is.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::mem::needs_drop;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::definition::Durability;
+use crate::config::EntryInfo;
+use crate::disk::store::charging::page_of;
+use crate::engine::shared::SharedSettings;
+use crate::error::Error;
+use crate::format::codec;
+use crate::format::codec::Encoded;
+use crate::format::codec::error::CodecError;
+use crate::format::codec::limits::MAX_VALUE_LEN;
+use crate::format::key::Key;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record::{Extension, PayloadCompression, record_len};
+use crate::memory::slot_key::SlotKey;
+use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
+use crate::stats::count::Count;
+use crate::sys::sync::{Arc, Ordering};
+use crate::units::ByteSize;
+
+/// A value that may be stored.
+pub(super) struct PreparedValue {
+    pub(super) weight: Weight,
+    /// What is to be saved. None for a value that lives in memory alone.
+    pub(super) payload: Option<EncodedValue>,
+    /// The page that the value would take in the file, if it is too large for the file.
+    pub(super) page_beyond_file: Option<u64>,
+}
+
+/// A value's encoding, compressed or not.
+pub(super) struct EncodedValue {
+    pub(super) bytes: Vec<u8>,
+    pub(super) compression: PayloadCompression,
+    pub(super) extension: Extension,
+    pub(super) fits_file: bool,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    pub(super) fn prepare(
+        &self,
+        key: SlotKey<'_>,
+        value: &Arc<V>,
+        durability: Durability,
+    ) -> Result<PreparedValue, Error> {
+        let is_saved = !self.is_memory_only() && self.shared.tiers.disk.saves();
+        let encode_error = |source| Error::Encode { keyspace: self.open_keyspace.name.clone(), source };
+        let format = self.open_keyspace.kind.format;
+        let encoded = is_saved.then(|| codec::encode(format, &**value)).transpose().map_err(encode_error)?;
+        let encoded_len = match &encoded {
+            Some(encoded) => encoded.payload.len(),
+            None => self.measure(value).map_err(encode_error)?,
+        };
+        let weight = self.weigh(key, encoded_len, value);
+        self.check_len(encoded_len)?;
+        if let Some(encoded) = &encoded {
+            self.open_keyspace.checks.check(format, &**value, encoded).map_err(encode_error)?;
+        }
+        let mut payload = encoded.map(|encoded| self.compress(encoded));
+        let page_beyond_file = payload.as_mut().and_then(|payload| self.keep_out_of_file(key, payload));
+        if let (Some(page), Durability::Immediate) = (page_beyond_file, durability) {
+            return Err(self.too_large_for_file(page));
+        }
+        self.check_size(weight, payload.as_ref())?;
+        Ok(PreparedValue { weight, payload, page_beyond_file })
+    }
+
+    /// Returns the length of a value's encoding, for a value that is not to be saved now.
+    fn measure(&self, value: &V) -> Result<usize, CodecError> {
+        // A value that may be saved later must be one that can be: otherwise the insert fails from the
+        // beginning.
+        if self.is_memory_only() {
+            codec::measured_len(self.open_keyspace.kind.format, value)
+        } else {
+            codec::encoded_len(self.open_keyspace.kind.format, value)
+        }
+    }
+
+    /// Returns what a value weighs in memory, with its key and the overhead of an entry.
+    pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
+        let key_len = key.bytes.len() - KeyspaceId::LEN;
+        let with_overhead = |value: u64| Weight::of(value.saturating_add(key_len as u64 + ENTRY_OVERHEAD));
+        if let Some(weigher) = self.definition.own_weigher() {
+            return with_overhead(weigher(value));
+        }
+        if let Some(weigher) = &self.shared.settings.weigher {
+            let value: &(dyn Any + Send + Sync) = &**value;
+            let entry = EntryInfo { keyspace: &self.open_keyspace.name, key_len, encoded_len, value };
+            return Weight::of(weigher(&entry).max(1));
+        }
+        let (encoded, in_place) = (encoded_len as u64, size_of::<V>() as u64);
+        // The memory that a value owns is about as long as its encoding. A type that needs no drop owns none.
+        with_overhead(if needs_drop::<V>() {
+            in_place.saturating_add(encoded)
+        } else {
+            in_place.max(encoded)
+        })
+    }
+
+    fn check_len(&self, encoded_len: usize) -> Result<(), Error> {
+        if encoded_len as u64 <= MAX_VALUE_LEN.as_u64() {
+            return Ok(());
+        }
+        let remedy = "store a part of it, or where it is";
+        Err(self.value_too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN.as_u64(), remedy))
+    }
+
+    /// Compresses an encoded value, if the keyspace says so and it becomes shorter.
+    fn compress(&self, encoded: Encoded) -> EncodedValue {
+        let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
+        let Encoded { payload, .. } = encoded;
+        let wanted = self.definition.compression().filter(|(_, above)| payload.len() > *above);
+        let deflated = wanted.and_then(|(how, _)| Some((how, how.deflate(&payload)?)));
+        let (bytes, compression, extension) = match (deflated, u32::try_from(payload.len())) {
+            (Some((how, deflated)), Ok(len)) => {
+                (deflated, how.recorded(), Extension { inflated_len: Some(len), ..extension })
+            }
+            _ => (payload, PayloadCompression::None, extension),
+        };
+        EncodedValue { bytes: trimmed(bytes), compression, extension, fits_file: true }
+    }
+
+    /// Drops the payload of a value that is too large for the file. Its commit then only deletes the entry
+    /// that it replaces. Returns the page that it would take.
+    fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
+        let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
+        if page <= self.shared.settings.max_page {
+            return None;
+        }
+        payload.bytes = Vec::new();
+        payload.fits_file = false;
+        Some(page)
+    }
+
+    /// Refuses a value that neither tier has room for. `payload` is what is to be saved of it.
+    fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
+        let memory = &self.shared.tiers.memory;
+        let capacity = memory.capacity();
+        // - A value that is larger than the write buffer takes memory's room until it is committed.
+        // - A smaller one may be heavier than memory, which it then bypasses. But not if the file does not
+        //   take it either.
+        // - During an outage a value is written and not kept: the entry that it replaces must go in any case.
+        let must_fit_memory = self.is_memory_only()
+            || payload.is_some_and(|payload| {
+                !payload.fits_file || room_for(&payload.bytes, weight) > memory.buffer().capacity()
+            });
+        if must_fit_memory && weight.bytes() > capacity {
+            let remedy = match payload {
+                Some(payload) if !payload.fits_file => "raise memory_capacity or disk_capacity",
+                _ => "raise memory_capacity",
+            };
+            return Err(self.value_too_large(weight.bytes(), "in memory", capacity, remedy));
+        }
+        Ok(())
+    }
+
+    /// Counts a value that lives in memory alone because it is too large for the file. The first of a
+    /// keyspace is logged.
+    #[cold]
+    pub(super) fn note_beyond_file(&self, key: SlotKey<'_>, page: u64) {
+        let counters = &self.open_keyspace.counters;
+        counters.add(Count::TooLargeForDisk);
+        let cause = self.too_large_for_file(page);
+        counters.too_large_cause.note(&cause, false);
+        if !counters.has_told_too_large.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                keyspace = self.open_keyspace.name,
+                key = self.shared.key_for_log(&self.open_keyspace, key.bytes),
+                "a value is kept in memory alone, and later ones are counted, and not told: {cause}"
+            );
+        }
+    }
+
+    fn too_large_for_file(&self, page: u64) -> Error {
+        let settings = &self.shared.settings;
+        let min_capacity = ByteSize::bytes(SharedSettings::disk_capacity_for(page));
+        let remedy = if min_capacity.as_u64() > settings.disk_capacity {
+            format!("raise disk_capacity to {min_capacity} or more")
+        } else {
+            "its file was made for a smaller disk_capacity, and could not be made anew when it was opened: free as much \
+             room as it takes, and open it again"
+                .to_owned()
+        };
+        self.value_too_large(page, "the page it takes on disk", settings.max_page, remedy)
+    }
+
+    fn value_too_large(
+        &self,
+        size: u64,
+        bound: &'static str,
+        max: u64,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        let remedy = remedy.into();
+        let (size, max) = (ByteSize::bytes(size), ByteSize::bytes(max));
+        Error::ValueTooLarge { keyspace: self.open_keyspace.name.clone(), size, bound, max, remedy }
+    }
+}
+
+/// Returns the room that a value takes in the write buffer until it is committed: for itself, for its
+/// encoding, and for the bookkeeping.
+pub(super) fn room_for(payload: &Vec<u8>, weight: Weight) -> u64 {
+    weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
+}
+
+/// Frees the unused room of an encoding, where that is a good part of it. Text that is compressed to a tenth
+/// is written to a buffer with room for all of it.
+fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.capacity() - bytes.len() > bytes.len() / 8 + 64 {
+        bytes.shrink_to_fit();
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_keeps_no_room_that_is_a_good_part_of_it() {
+        let mut roomy = Vec::with_capacity(100_000);
+        roomy.extend([7; 10_000]);
+        let trimmed = trimmed(roomy);
+        assert_eq!((trimmed.len(), trimmed.capacity()), (10_000, 10_000));
+    }
+
+    #[test]
+    fn the_write_buffer_is_charged_what_is_allocated() {
+        let mut payload = Vec::with_capacity(1_000);
+        payload.push(1);
+        assert_eq!(room_for(&payload, Weight::of(500)), 1_000 + 500 + UNSAVED_OVERHEAD);
+    }
+}

@@ -1,0 +1,151 @@
+//! The calls that look entries up.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::engine::promotion::Lease;
+use crate::format::key::bytes::KeyWriter;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::leases::Permit;
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the live value of a key, from memory or from disk.
+    ///
+    /// A value found on disk is promoted to memory. A key that is too long, a damaged record and a failing
+    /// disk are misses. In a process that was forked after the cache was opened, a key that memory did not
+    /// have then is a miss.
+    ///
+    /// # Cost
+    /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
+    /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
+    /// decoding.
+    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).ok()?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        let (found, hit) = match self.shared.tiers.get_in_memory(key) {
+            Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
+            Lookup::Negative => (None, Count::Misses),
+            Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
+            Lookup::Unknown(miss) => (
+                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
+                Count::DiskHits,
+            ),
+        };
+        self.answered(if found.is_some() { hit } else { Count::Misses }, key);
+        found
+    }
+
+    /// Returns the live value of a key, from memory or from disk, as no use of it. The lookup is not counted.
+    /// The entry is neither promoted nor kept from eviction.
+    ///
+    /// For reading many entries that will not be asked for again soon. With [`get`](Keyspace::get) they would
+    /// evict entries that will.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.peek("MTNVTU").as_deref(), Some(&100));
+    /// assert_eq!(cache.stats().requests(), 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// That of [`get`](Keyspace::get), without the promotion.
+    pub fn peek<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).ok()?;
+        if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
+    }
+
+    /// Returns whether a key has a live entry. Counts as no use, hit or miss. Nothing is promoted or decoded.
+    pub fn contains_key<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> bool {
+        self.ttl(key).is_some()
+    }
+
+    /// Returns how long the entry of a key has left to live. None if there is no live entry.
+    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Duration> {
+        let full = self.encode(key).ok()?;
+        let now = self.now();
+        self.expiry_of(full.as_slice(), now).map(|expires_at| expires_at.since(now))
+    }
+
+    /// Returns the number of live entries.
+    ///
+    /// # Cost
+    /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that cost
+    /// nothing, but include expired entries.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.keys().count() as u64
+    }
+
+    /// Returns whether there is no live entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys().next().is_none()
+    }
+
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds then.
+    pub(super) fn promote(
+        &self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        min_visible_sequence: u64,
+    ) -> Option<Arc<V>> {
+        let decoded = self.shared.read_value(&self.open_keyspace, key, min_visible_sequence)?;
+        let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
+        self.shared.promote(&self.open_keyspace, key, permit, &decoded, weight);
+        Some(decoded.value)
+    }
+
+    /// Returns the live value of a whole key, as no use of it.
+    pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
+        let key = self.shared.tiers.memory.key(full);
+        self.value_of(key, self.shared.tiers.peek_in_memory(key))
+    }
+
+    /// Returns when the live entry of a whole key expires.
+    pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
+        let key = self.shared.tiers.memory.key(full);
+        self.shared.tiers.expiry_of(key, now)
+    }
+
+    /// Takes a lease on a key, and returns it with the key's live value from either tier. For writing that
+    /// value again.
+    pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<Arc<V>>) {
+        let memory = &self.shared.tiers.memory;
+        let (id, found) = memory.lease_over(key, self.now());
+        (Lease::new(memory, key, id), self.value_of(key, found))
+    }
+
+    /// Calls `look` for a caller to which "not found" is more than a miss: see [`Tiers::look_in_both`].
+    ///
+    /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
+    pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
+        if self.is_memory_only() { look() } else { self.shared.tiers.look_in_both(look) }
+    }
+
+    fn value_of(&self, key: SlotKey<'_>, found: Lookup) -> Option<Arc<V>> {
+        match found {
+            Lookup::Value(value, _) => Self::typed(value),
+            Lookup::Negative => None,
+            Lookup::Unknown(_) if self.is_memory_only() => None,
+            Lookup::Unknown(miss) => {
+                let decoded = self.shared.read_value(&self.open_keyspace, key, miss.min_visible_sequence);
+                decoded.map(|decoded| decoded.value)
+            }
+        }
+    }
+}

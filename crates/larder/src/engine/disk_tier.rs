@@ -1,0 +1,109 @@
+//! The disk tier as lookups and statistics see it: the snapshot, its state, and what is counted of it.
+//!
+//! The writer alone changes the file. It publishes each commit here, and lookups read it without asking the
+//! writer.
+
+use crate::disk::disk_status::DiskStatus;
+use crate::disk::store::snapshot::{Snapshot, SnapshotCell};
+use crate::disk::store::uses::Uses;
+use crate::stats::DiskState;
+use crate::sys::sync::{AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
+
+#[derive(Debug)]
+pub(crate) struct DiskTier {
+    pub(crate) snapshots: SnapshotCell,
+    /// A [`DiskState`], for the callers that write.
+    state: AtomicU8,
+    status: Mutex<DiskStatus>,
+    /// Which entries were read from disk recently.
+    pub(crate) uses: Uses,
+    /// The number of rows that a range removal may look at in the commit that acknowledges it.
+    pub(crate) range_rows: usize,
+    /// The generation of the snapshot of which a lookup last reported a fault.
+    reported_generation: AtomicU64,
+    damaged_records: StatisticU64,
+    read_faults: StatisticU64,
+}
+
+impl DiskTier {
+    /// The disk tier of a cache that has no file.
+    pub(crate) fn absent() -> Self {
+        Self::new(DiskState::Discarded, None, DiskStatus::default(), 0)
+    }
+
+    pub(crate) fn open(snapshot: Option<Snapshot>, status: DiskStatus, range_rows: usize) -> Self {
+        Self::new(DiskState::On, snapshot, status, range_rows)
+    }
+
+    fn new(state: DiskState, snapshot: Option<Snapshot>, status: DiskStatus, range_rows: usize) -> Self {
+        Self {
+            snapshots: SnapshotCell::new(snapshot),
+            state: AtomicU8::new(code(state)),
+            status: Mutex::new(status),
+            uses: Uses::default(),
+            range_rows,
+            reported_generation: AtomicU64::new(0),
+            damaged_records: StatisticU64::new(0),
+            read_faults: StatisticU64::new(0),
+        }
+    }
+
+    /// Returns whether the disk tier works, as far as is known.
+    pub(crate) fn is_on(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == code(DiskState::On)
+    }
+
+    /// Returns whether writes are kept to be committed, now or when the disk works again. Otherwise they live
+    /// in memory only.
+    pub(crate) fn saves(&self) -> bool {
+        // Relaxed: this is only a hint what to prepare. The shard decides, under its lock.
+        self.state.load(Ordering::Relaxed) != code(DiskState::Discarded)
+    }
+
+    pub(crate) fn change_state(&self, state: DiskState) {
+        self.state.store(code(state), Ordering::SeqCst);
+    }
+
+    /// Returns a copy of the status.
+    pub(crate) fn status(&self) -> DiskStatus {
+        let mut status = self.status.lock().clone();
+        status.damaged_records = self.damaged_records.load(Ordering::Relaxed);
+        status.read_faults = self.read_faults.load(Ordering::Relaxed);
+        status
+    }
+
+    /// Reads a part of the status without a copy of the whole. The status is locked meanwhile.
+    pub(crate) fn with_status<R>(&self, read: impl FnOnce(&DiskStatus) -> R) -> R {
+        read(&self.status.lock())
+    }
+
+    pub(crate) fn change_status(&self, change: impl FnOnce(&mut DiskStatus)) {
+        change(&mut self.status.lock());
+    }
+
+    pub(crate) fn count_damage(&self) {
+        self.damaged_records.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a failed read. Returns whether it is the first of its snapshot's generation, which is reported
+    /// to the writer. Once is enough: every lookup asks a failing disk.
+    pub(crate) fn count_read_fault(&self, snapshot: &Snapshot) -> bool {
+        self.read_faults.fetch_add(1, Ordering::Relaxed);
+        self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation
+    }
+
+    /// Withdraws the snapshot for good, so that no lookup asks the disk any more. The writer does it before
+    /// it closes the file, unless it has panicked.
+    pub(crate) fn hide(&self) {
+        self.snapshots.install(None);
+    }
+}
+
+/// A state as the atomic holds it.
+fn code(state: DiskState) -> u8 {
+    match state {
+        DiskState::On => 0,
+        DiskState::Suspended => 1,
+        DiskState::Discarded => 2,
+    }
+}

@@ -1,0 +1,136 @@
+//! The sum of what all keyspaces have counted, those that are open and those that were.
+//!
+//! The file notes the sum with each commit, and a full sum costs as much as there are keyspaces. So the
+//! registry keeps the sum of what each keyspace had counted when it was last asked. A commit asks only a few
+//! of them, in turn ([`CounterRegistry::sum_of_some`]).
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::open_keyspace::OpenKeyspace;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::stats::cumulative::CumulativeStats;
+use crate::sys::sync::{Arc, Mutex};
+
+#[derive(Debug, Default)]
+pub(crate) struct CounterRegistry(Mutex<RegisteredCounters>);
+
+#[derive(Debug, Default)]
+struct RegisteredCounters {
+    open: BTreeMap<KeyspaceId, KeyspaceCounters>,
+    /// The accumulated counts: what each open keyspace had counted when it was last asked, and all that
+    /// closed keyspaces have counted.
+    sum: CumulativeStats,
+    /// The keyspace that was asked last.
+    last_asked: Option<KeyspaceId>,
+}
+
+#[derive(Debug)]
+struct KeyspaceCounters {
+    open_keyspace: Arc<OpenKeyspace>,
+    /// What it had counted when it was last asked. The sum includes this much.
+    noted: CumulativeStats,
+}
+
+impl KeyspaceCounters {
+    /// Returns what the keyspace has counted since it was last asked.
+    fn take_new(&mut self) -> CumulativeStats {
+        let counted = counted(&self.open_keyspace);
+        let new = counted.since(&self.noted);
+        self.noted = counted;
+        new
+    }
+}
+
+impl CounterRegistry {
+    /// Adds a keyspace. The list of open keyspaces holds it as well.
+    pub(crate) fn add(&self, open_keyspace: Arc<OpenKeyspace>) {
+        let id = open_keyspace.id;
+        let counters = KeyspaceCounters { open_keyspace, noted: CumulativeStats::default() };
+        self.0.lock().open.insert(id, counters);
+    }
+
+    /// Removes a keyspace that no handle has open any more, and keeps what it has counted.
+    pub(crate) fn remove(&self, open_keyspace: &Arc<OpenKeyspace>) {
+        let mut registered = self.0.lock();
+        if let Some(mut counters) = registered.open.remove(&open_keyspace.id) {
+            registered.sum = registered.sum.plus(&counters.take_new());
+        }
+    }
+
+    /// Returns the sum of what all keyspaces had counted when they were last asked, after asking up to `max`
+    /// of them for new counts, in turn.
+    pub(crate) fn sum_of_some(&self, max: usize) -> CumulativeStats {
+        let mut registered = self.0.lock();
+        let RegisteredCounters { open, sum, last_asked } = &mut *registered;
+        let after = last_asked.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = open.range((after, Bound::Unbounded)).map(|(id, _)| *id);
+        // After the last keyspace comes the first again.
+        let asked: Vec<KeyspaceId> = later.chain(open.keys().copied()).take(max.min(open.len())).collect();
+        for id in asked {
+            if let Some(counters) = open.get_mut(&id) {
+                *sum = sum.plus(&counters.take_new());
+            }
+            *last_asked = Some(id);
+        }
+        sum.clone()
+    }
+}
+
+fn counted(open_keyspace: &OpenKeyspace) -> CumulativeStats {
+    CumulativeStats::of_keyspace(&open_keyspace.counters.sums())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::keyspaces::open_keyspace::KeyspaceType;
+    use crate::format::codec::checks::ValueChecks;
+    use crate::format::codec::erased::ErasedCodec;
+    use crate::format::codec::format::Format;
+    use crate::stats::count::Count;
+    use crate::stats::counters::Counters;
+    use crate::sys::sync::AtomicBool;
+
+    fn open_keyspace(number: u32) -> Arc<OpenKeyspace> {
+        Arc::new(OpenKeyspace {
+            name: format!("{number}"),
+            id: KeyspaceId::on_disk(number),
+            kind: KeyspaceType::new::<u64, u64>(0, Format::Bincode, false),
+            shape: String::new(),
+            codec: ErasedCodec::of::<u64>(Format::Bincode),
+            schema: None,
+            counters: Counters::default(),
+            checks: ValueChecks::new(false),
+            has_told_undecodable: AtomicBool::new(false),
+            slow_load: Duration::ZERO,
+        })
+    }
+
+    #[test]
+    fn the_registry_asks_keyspaces_in_turn_and_loses_no_count() {
+        let registry = CounterRegistry::default();
+        assert_eq!(registry.sum_of_some(4), CumulativeStats::default(), "none is open");
+        let open_keyspaces: Vec<_> = (1..=10).map(open_keyspace).collect();
+        for open_keyspace in &open_keyspaces {
+            registry.add(open_keyspace.clone());
+            open_keyspace.counters.add(Count::Misses);
+        }
+        let misses = |max| registry.sum_of_some(max).misses;
+        assert_eq!([misses(4), misses(4), misses(4)], [4, 8, 10]);
+        assert_eq!(misses(usize::MAX), 10, "none is counted twice");
+        for open_keyspace in &open_keyspaces {
+            open_keyspace.counters.add(Count::Misses);
+        }
+        // The counts of a keyspace stay when it is removed, whenever it was last asked.
+        registry.remove(&open_keyspaces[0]);
+        registry.remove(&open_keyspaces[5]);
+        registry.remove(&open_keyspaces[5]);
+        assert_eq!(misses(0), 12);
+        assert_eq!([misses(3), misses(3), misses(3)], [15, 18, 20]);
+        open_keyspaces[7].counters.add(Count::Inserts);
+        assert_eq!(registry.sum_of_some(usize::MAX).inserts, 1);
+    }
+}

@@ -1,0 +1,82 @@
+//! An open keyspace: what its handles share.
+
+use std::any::{TypeId, type_name};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::format::codec::checks::ValueChecks;
+use crate::format::codec::erased::ErasedCodec;
+use crate::format::codec::format::Format;
+use crate::format::key::Key;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::stats::counters::Counters;
+use crate::stats::observe::named::Named;
+use crate::sys::sync::AtomicBool;
+
+#[derive(Debug)]
+pub(crate) struct OpenKeyspace {
+    pub(crate) name: String,
+    pub(crate) id: KeyspaceId,
+    pub(crate) kind: KeyspaceType,
+    /// The shape of its keys.
+    pub(crate) shape: String,
+    /// The codec of its values.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) codec: ErasedCodec,
+    /// The schema of the definition that opened it.
+    #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
+    pub(crate) schema: Option<&'static str>,
+    pub(crate) counters: Counters,
+    /// Checks that its values decode to what was encoded.
+    pub(crate) checks: ValueChecks,
+    /// Whether the log has said that a record of this keyspace did not decode.
+    pub(crate) has_told_undecodable: AtomicBool,
+    /// A load that takes this long or longer is logged.
+    pub(crate) slow_load: Duration,
+}
+
+impl OpenKeyspace {
+    /// Returns its name, with the shape that spells its keys.
+    pub(crate) fn named(&self) -> Named {
+        Named { name: self.name.clone(), shape: self.shape.parse().ok() }
+    }
+}
+
+/// What two handles of one keyspace must agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyspaceType {
+    key: TypeId,
+    value: TypeId,
+    pub(crate) version: u32,
+    pub(crate) format: Format,
+    pub(crate) memory_only: bool,
+    names: (&'static str, &'static str),
+}
+
+impl KeyspaceType {
+    pub(crate) fn new<K: Key, V: 'static>(version: u32, format: Format, memory_only: bool) -> Self {
+        Self {
+            key: TypeId::of::<K>(),
+            value: TypeId::of::<V>(),
+            version,
+            format,
+            memory_only,
+            names: (type_name::<K>(), type_name::<V>()),
+        }
+    }
+
+    pub(crate) fn conflict(&self, name: &str, requested: &Self) -> Error {
+        Error::KeyspaceConflict {
+            name: name.to_owned(),
+            opened: self.to_string(),
+            requested: requested.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for KeyspaceType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tiers = if self.memory_only { ", memory only" } else { "" };
+        write!(f, "<{}, {}> version {}, {}{tiers}", self.names.0, self.names.1, self.version, self.format)
+    }
+}

@@ -1,0 +1,124 @@
+//! The list of open keyspaces, and how one is opened.
+//!
+//! A keyspace of the same name and another type replaces the one before, once no handle of that one is left.
+//! Memory forgets the old entries before there is a handle of the new keyspace. Otherwise it could answer
+//! with values of another type, and would hold entries that no caller can reach.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::counter_registry::CounterRegistry;
+use super::open_keyspace::{KeyspaceType, OpenKeyspace};
+use super::opening_turns::OpeningTurns;
+use crate::disk::store::registration::Registration;
+use crate::engine::tiers::Tiers;
+use crate::error::Error;
+use crate::format::codec::checks::ValueChecks;
+use crate::format::codec::erased::ErasedCodec;
+use crate::format::key::scope::Scope;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::evicted_values::EvictedValues;
+use crate::stats::count::Count;
+use crate::stats::counters::Counters;
+use crate::stats::observe::named::Named;
+use crate::sys::sync::{Arc, AtomicBool, Mutex};
+
+/// A keyspace to open.
+#[derive(Debug)]
+pub(crate) struct KeyspaceRequest {
+    pub(crate) name: &'static str,
+    pub(crate) kind: KeyspaceType,
+    /// The shape of its keys.
+    pub(crate) shape: String,
+    pub(crate) codec: ErasedCodec,
+    pub(crate) schema: Option<&'static str>,
+    pub(crate) checks_every_value: bool,
+    pub(crate) slow_load: Duration,
+}
+
+/// The keyspaces that are open.
+#[derive(Debug, Default)]
+pub(crate) struct KeyspaceRegistry {
+    /// Readers keep the lock and clone no entry: a clone would count as a handle.
+    pub(crate) by_name: Mutex<BTreeMap<String, Arc<OpenKeyspace>>>,
+    turns: OpeningTurns,
+    /// The same keyspaces, to sum up what they have counted.
+    counters: Arc<CounterRegistry>,
+    last_memory_only: Mutex<u32>,
+}
+
+impl KeyspaceRegistry {
+    pub(crate) fn new(counters: Arc<CounterRegistry>) -> Self {
+        Self { counters, ..Self::default() }
+    }
+
+    /// Opens a keyspace. Waits for another thread that is opening one of this name.
+    pub(crate) fn open(&self, tiers: &Tiers, request: KeyspaceRequest) -> Result<Arc<OpenKeyspace>, Error> {
+        let KeyspaceRequest { name, kind, .. } = &request;
+        let turn = self.turns.begin(name);
+        let replaced = match self.by_name.lock().get(*name) {
+            Some(open) if open.kind == *kind => return Ok(open.clone()),
+            // One count is this list's and one is the counters'. Any other is a handle's. Handles are only
+            // cloned from handles, or made in a turn.
+            Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
+            open => open.cloned(),
+        };
+        let id = self.number(tiers, &request)?;
+        let mut evicted_values = EvictedValues::default();
+        if let Some(old) = replaced {
+            self.counters.remove(&old);
+            let (scope, now) = (Scope::prefix(old.id.to_bytes()), tiers.time.now());
+            tiers.memory.purge(scope, false, now, 0, &mut evicted_values);
+            tiers.memory.forget_keyspace(old.id);
+            tiers.wake_writer();
+        }
+        let open_keyspace = Arc::new(OpenKeyspace {
+            name: request.name.to_owned(),
+            id,
+            codec: request.codec,
+            kind: request.kind,
+            shape: request.shape,
+            schema: request.schema,
+            counters: Counters::default(),
+            checks: ValueChecks::new(request.checks_every_value),
+            has_told_undecodable: AtomicBool::new(false),
+            slow_load: request.slow_load,
+        });
+        self.counters.add(open_keyspace.clone());
+        self.by_name.lock().insert(request.name.to_owned(), open_keyspace.clone());
+        // The old values are dropped last, after the turn and with no lock held: a user's `Drop` may open the
+        // keyspace too.
+        drop(turn);
+        drop(evicted_values);
+        Ok(open_keyspace)
+    }
+
+    /// Returns the number of a keyspace: from the file, or for as long as the process lives.
+    fn number(&self, tiers: &Tiers, request: &KeyspaceRequest) -> Result<KeyspaceId, Error> {
+        if !request.kind.memory_only && tiers.has_disk() {
+            return tiers.writer.register(Registration {
+                name: request.name.to_owned(),
+                version: request.kind.version,
+                shape: request.shape.clone(),
+                format: request.kind.format.code(),
+                fingerprint: 0,
+                schema: request.schema.map(str::to_owned),
+            });
+        }
+        let mut last = self.last_memory_only.lock();
+        *last += 1;
+        Ok(KeyspaceId::memory_only(*last))
+    }
+
+    /// Returns the names of the open keyspaces, by number.
+    pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, Named> {
+        self.by_name.lock().values().map(|open| (open.id, open.named())).collect()
+    }
+
+    /// Counts an invalidation of each open keyspace.
+    pub(crate) fn count_invalidation(&self) {
+        for open in self.by_name.lock().values() {
+            open.counters.add(Count::Invalidations);
+        }
+    }
+}

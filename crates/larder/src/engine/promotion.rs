@@ -1,0 +1,123 @@
+//! Reading a value from disk and copying it into memory, by permission.
+//!
+//! A promotion must not bring back what was removed while it ran. So the caller takes a permission before it
+//! reads the disk: the epoch token of its miss, or a lease. A write or a removal of the key takes the
+//! permission away, and then the value is answered and not copied.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::keyspaces::open_keyspace::OpenKeyspace;
+use super::lookup::StoredRecord;
+use super::shared::Shared;
+use crate::format::codec::error::CodecError;
+use crate::format::record::Header;
+use crate::memory::Memory;
+use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::leases::{LeaseId, Permit};
+use crate::memory::slot_key::SlotKey;
+use crate::memory::weight::Weight;
+use crate::stats::count::Count;
+use crate::sys::sync::{Arc, Ordering};
+use crate::units::Timestamp;
+
+/// A lease on a key, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lease<'a> {
+    memory: &'a Memory,
+    key: SlotKey<'a>,
+    pub(crate) id: LeaseId,
+}
+
+impl<'a> Lease<'a> {
+    pub(crate) fn new(memory: &'a Memory, key: SlotKey<'a>, id: LeaseId) -> Self {
+        Self { memory, key, id }
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        // A loader may fork, and return in the child.
+        if self.memory.process.is_current() {
+            self.memory.release(self.key, self.id);
+        }
+    }
+}
+
+/// A live value that was read from disk and decoded.
+pub(crate) struct DecodedValue<V> {
+    pub(crate) value: Arc<V>,
+    pub(crate) encoded_len: usize,
+    expires_at: Timestamp,
+    sequence: u64,
+}
+
+impl Shared {
+    /// Reads the live value of a key from disk. A record that does not decode is a counted miss.
+    pub(crate) fn read_value<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        min_visible_sequence: u64,
+    ) -> Option<DecodedValue<V>> {
+        let record = self.tiers.read_record(key, min_visible_sequence)?;
+        let StoredRecord { header, extension, .. } = &record;
+        let Header { version, expires_at, sequence, compression, .. } = *header;
+        if version != keyspace.kind.version {
+            return None;
+        }
+        let format = keyspace.kind.format;
+        let (value, encoded_len) =
+            match keyspace.checks.read(format, compression, extension, record.payload()) {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    self.note_undecodable(keyspace, key, &error);
+                    return None;
+                }
+            };
+        // Checked after reading and decoding, which took time. The precise time is asked for only where it
+        // decides.
+        let time = &self.tiers.time;
+        let is_live = expires_at > time.bounds().latest || expires_at > time.now();
+        is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, sequence })
+    }
+
+    /// Copies a value that was read from disk into memory, if the permission still holds.
+    pub(crate) fn promote<V: Send + Sync + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        permit: Permit,
+        decoded: &DecodedValue<V>,
+        weight: Weight,
+    ) {
+        let (value, expires_at, sequence) = (decoded.value.clone(), decoded.expires_at, decoded.sequence);
+        let entry = IncomingEntry { value, expires_at, weight, unsaved: None };
+        // Dropped last, when the promotion is counted and its expiry planned: a user's `Drop` may panic.
+        let mut evicted_values = EvictedValues::default();
+        match self.tiers.memory.promote_entry(key, permit, entry, sequence, &mut evicted_values) {
+            Ok(()) => keyspace.counters.add(Count::Promotions),
+            // Memory counts the values that it has no room for, as bypassed.
+            Err(Refused::NoRoom) => {}
+            Err(_) => keyspace.counters.add(Count::VoidedFills),
+        }
+        self.tiers.sweeper.plan(expires_at);
+    }
+
+    /// Counts a record that does not decode. The first of a keyspace is logged: the others are probably like
+    /// it.
+    #[cold]
+    fn note_undecodable(&self, keyspace: &OpenKeyspace, key: SlotKey<'_>, error: &CodecError) {
+        keyspace.counters.add(Count::Undecodable);
+        keyspace.counters.undecodable_cause.note(error, true);
+        if !keyspace.has_told_undecodable.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                keyspace = keyspace.name,
+                key = self.key_for_log(keyspace, key.bytes),
+                %error,
+                "a record could not be decoded, and is a miss; later ones are counted, and not told"
+            );
+        }
+    }
+}

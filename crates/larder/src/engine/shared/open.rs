@@ -1,0 +1,202 @@
+//! Opening a cache: its file, its tiers and its threads.
+//!
+//! 1. The settings are checked, and made to fit the process's limit of file sizes.
+//! 2. The owner's lock is taken and the store is opened. A refusal here leaves nothing behind: neither
+//!    directories nor the lock.
+//! 3. The tiers begin with what the file holds: its last sequence, its pending range removals, its clock
+//!    watermark.
+//! 4. The writer starts, then the sweeper.
+
+use std::path::Path;
+
+use super::{Shared, SharedSettings};
+use crate::config::CacheBuilder;
+use crate::disk::disk_status::DiskStatus;
+use crate::disk::file::ballast::Ballast;
+use crate::disk::file::cache_file::CacheFile;
+use crate::disk::file::directories::{absolute, in_real_directory, syncs_directory_of};
+use crate::disk::file::lock::{OwnerLock, lock_refusal};
+use crate::disk::file::names::refuse_too_long;
+use crate::disk::file::new_directories::NewDirectories;
+use crate::disk::file::open::OpenedFile;
+use crate::disk::store::database::OpenOptions;
+use crate::disk::store::extent::Extent;
+use crate::disk::store::new_file::PAGE_SHARE;
+use crate::engine::capacity::{live_limit, max_batch_bytes, max_changes};
+use crate::engine::closing::Closing;
+use crate::engine::disk_tier::DiskTier;
+use crate::engine::keyspaces::counter_registry::CounterRegistry;
+use crate::engine::keyspaces::registry::KeyspaceRegistry;
+use crate::engine::store_opening::{OpenStore, open_store};
+use crate::engine::sweeper::Sweeper;
+use crate::engine::sweeper::message::SweeperMessage;
+use crate::engine::threads::{Threads, spawn};
+use crate::engine::tiers::Tiers;
+use crate::engine::writer::Writer;
+use crate::engine::writer::limits::WriterLimits;
+use crate::error::Error;
+use crate::event::Event;
+use crate::memory::Memory;
+use crate::stats::cumulative::CumulativeStats;
+use crate::stats::observe::Observer;
+use crate::stats::opened::OpenedWith;
+use crate::sys::clock::cache_time::CacheTime;
+use crate::sys::sync::channel::{Receiver, unbounded};
+use crate::sys::sync::thread::JoinHandle;
+use crate::sys::sync::{Arc, AtomicBool};
+use crate::sys::volume::Volume;
+use crate::sys::volume::tracked::TrackedVolume;
+use crate::units::Timestamp;
+
+/// The event of a file system that can't make names durable.
+const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
+    may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
+
+/// The tiers of a cache, and what belongs to its file if it has one.
+struct OpenTiers {
+    tiers: Arc<Tiers>,
+    messages: Receiver<SweeperMessage>,
+    writer: Option<JoinHandle<()>>,
+    files: Option<Arc<TrackedVolume>>,
+    /// What the file had seen before.
+    before: Option<CumulativeStats>,
+    max_page: u64,
+}
+
+impl Shared {
+    pub(crate) fn open(mut config: CacheBuilder) -> Result<Arc<Self>, Error> {
+        // Step 1.
+        config.validate()?;
+        let limit = config.volume.file_size_limit();
+        let limited = config.fit_file_size_limit(limit)?;
+        // Steps 2 and 3.
+        let opened = match &config.path {
+            None => open_in_memory(&config),
+            // A process may change its directory. Its cache file stays where it is.
+            Some(path) => open_with_file(&config, &absolute(path)?)?,
+        };
+        let OpenTiers { tiers, messages, writer, files, before, max_page } = opened;
+        if let Some(cause) = limited {
+            tiers.sweeper.tell(Event::DiskLimited { cause });
+        }
+        let counters = Arc::<CounterRegistry>::default();
+        if let Some(before) = before {
+            let counters = counters.clone();
+            tiers.begin_totals(before, Box::new(move |max_asked| counters.sum_of_some(max_asked)));
+        }
+        let waker = Arc::downgrade(&tiers);
+        tiers.time.clock().on_jump(Box::new(move || {
+            if let Some(tiers) = waker.upgrade() {
+                tiers.check_retry();
+            }
+        }));
+        // Step 4. The writer has started already.
+        let shared = Arc::new(Self {
+            tiers: tiers.clone(),
+            opened: OpenedWith::now(&config),
+            observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
+            keyspaces: KeyspaceRegistry::new(counters),
+            is_closed: AtomicBool::new(false),
+            closing: Closing::default(),
+            threads: Threads::new(writer),
+            files,
+            settings: SharedSettings {
+                load_timeout: config.load_timeout,
+                disk_capacity: config.disk_capacity.as_u64(),
+                max_page,
+                slow_load: config.slow_load,
+                logs_keys: config.log_keys,
+                checks_every_value: config.check_every_value || cfg!(debug_assertions),
+                #[cfg(all(unix, feature = "control"))]
+                control_values: config.control_values,
+                weigher: config.weigher,
+            },
+        });
+        let sweeper = Sweeper::new(tiers, config.sweep_interval);
+        shared.threads.add_sweeper(spawn("larder-sweeper", move || sweeper.run(messages))?);
+        Ok(shared)
+    }
+}
+
+/// Makes the tiers of a cache that has no file.
+fn open_in_memory(config: &CacheBuilder) -> OpenTiers {
+    let time = CacheTime::new(config.clock.clone(), Timestamp::ZERO);
+    let memory = new_memory(config, 0);
+    let (tiers, messages) = Tiers::new(memory, time, DiskTier::absent(), None, config.listener.clone());
+    let max_page = config.disk_capacity.as_u64() / PAGE_SHARE;
+    OpenTiers { tiers, messages, writer: None, files: None, before: None, max_page }
+}
+
+/// Steps 2 and 3 for a cache that has a file, and the start of its writer.
+fn open_with_file(config: &CacheBuilder, path: &Path) -> Result<OpenTiers, Error> {
+    let files = TrackedVolume::new(config.volume.clone(), path);
+    let volume: Arc<dyn Volume> = files.clone();
+    let directories = NewDirectories::create(&*volume, path)?;
+    let path = &*in_real_directory(&*volume, path)?;
+    refuse_too_long(&*volume, path)?;
+    let socket = config.socket().map(absolute).transpose()?;
+    let lock = OwnerLock::acquire(&*volume, path, socket.as_deref(), config.open_timeout, &*config.clock);
+    let lock = lock.map_err(|refused| lock_refusal(&*volume, path, refused))?;
+    let (options, store) = match open_store(config, path, &volume, &lock) {
+        Ok(opened) => opened,
+        Err(refused) => {
+            lock.withdraw(&*volume);
+            return Err(refused);
+        }
+    };
+    directories.keep();
+    start(config, options, store, lock, files)
+}
+
+/// Makes the tiers over an open store, and starts the writer.
+fn start(
+    config: &CacheBuilder,
+    options: OpenOptions,
+    store: OpenStore,
+    lock: OwnerLock,
+    files: Arc<TrackedVolume>,
+) -> Result<OpenTiers, Error> {
+    let OpenStore { opened: OpenedFile { mut store, quarantined }, clock_watermark, snapshot } = store;
+    let (volume, path) = (options.volume.clone(), options.path.clone());
+    let (capacity, counts_blocks) = (options.capacity, options.counts_blocks);
+    let max_page = (config.disk_capacity.as_u64() / PAGE_SHARE).min(store.largest_page());
+    let time = CacheTime::new(config.clock.clone(), clock_watermark);
+    let memory = new_memory(config, store.last_sequence());
+    // Before the first lookup: entries in these ranges were removed, and their callers were told so.
+    memory.insert_range_tombstones(store.ranges());
+    let before = store.cumulative_stats().cloned().unwrap_or_default();
+    let status = DiskStatus {
+        extent: Extent::of(&*volume, &path).unwrap_or_default(),
+        quarantines: u64::from(quarantined.is_some()),
+        quarantined,
+        shown_at: time.now(),
+        ..store.view()
+    };
+    let file = CacheFile::new(store, options, Ballast::new(&path, capacity), lock)
+        .map_err(|error| Error::Io { action: "look at", path: path.clone(), cause: error.to_string() })?;
+    let disk = DiskTier::open(Some(snapshot), status, config.ranges.rows);
+    disk.uses.size_for(live_limit(capacity, counts_blocks));
+    let (commands, inbox) = unbounded();
+    let (tiers, messages) = Tiers::new(memory, time, disk, Some(commands), config.listener.clone());
+    if !syncs_directory_of(&*volume, &path) {
+        tiers.sweeper.tell(Event::DiskLimited { cause: NO_DIRECTORY_SYNC.to_owned() });
+    }
+    let limits = WriterLimits {
+        flush_interval: config.flush_interval,
+        max_changes: max_changes(capacity),
+        max_bytes: max_batch_bytes(capacity),
+        deletes_between_steps: config.ranges.between_steps,
+    };
+    let writer = Writer::new(tiers.clone(), file, limits);
+    let writer = Some(spawn("larder-writer", move || writer.run(&inbox))?);
+    Ok(OpenTiers { tiers, messages, writer, files: Some(files), before: Some(before), max_page })
+}
+
+fn new_memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
+    let (capacity, write_buffer) = (config.memory_capacity.as_u64(), config.write_buffer.as_u64());
+    let memory = Memory::new(config.shards_or_default(), capacity, write_buffer, last_sequence);
+    match config.hash_seed {
+        Some(seed) => memory.seeded(seed),
+        None => memory,
+    }
+}

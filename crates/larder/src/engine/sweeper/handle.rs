@@ -1,0 +1,149 @@
+//! How other threads reach the sweeper: when it is to wake, and what it does in their place.
+//!
+//! The writer must not run a user's code, because that code may wait for the writer. So it leaves values to
+//! drop and events to tell to the sweeper. When the sweeper has ended, they stay here for the caller that
+//! closes the cache.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::message::SweeperMessage;
+use crate::config::Listener;
+use crate::event::Event;
+use crate::memory::evicted_values::EvictedValues;
+use crate::sys::sync::channel::{Receiver, SendError, Sender, unbounded};
+use crate::sys::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::units::Timestamp;
+
+/// The next sweep in ms, while nothing is to expire.
+const NEVER: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(crate) struct SweeperHandle {
+    messages: Sender<SweeperMessage>,
+    /// Whether a wake-up was sent that the sweeper has not seen yet.
+    is_woken: AtomicBool,
+    is_stopping: AtomicBool,
+    /// The time of the next sweep, in ms.
+    next_sweep: AtomicU64,
+    listener: Option<Listener>,
+    /// Values that were to be dropped after the sweeper had ended.
+    left_values: Mutex<EvictedValues>,
+    /// Events that happened after the sweeper had ended.
+    left_events: Mutex<Vec<Event>>,
+}
+
+impl SweeperHandle {
+    pub(crate) fn new(listener: Option<Listener>) -> (Self, Receiver<SweeperMessage>) {
+        let (messages, inbox) = unbounded();
+        let handle = Self {
+            messages,
+            is_woken: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+            // The first sweep is at once: entries may have expired while the file was closed.
+            next_sweep: AtomicU64::new(0),
+            listener,
+            left_values: Mutex::default(),
+            left_events: Mutex::default(),
+        };
+        (handle, inbox)
+    }
+
+    /// Wakes the sweeper. One wake-up that it has not seen yet is enough.
+    pub(crate) fn wake(&self) {
+        if !self.is_woken.swap(true, Ordering::SeqCst) {
+            drop(self.messages.send(SweeperMessage::Wake));
+        }
+    }
+
+    /// Notes that the sweeper has seen its wake-up. The sweeper calls it before it looks at anything else.
+    pub(super) fn clear_wake(&self) {
+        self.is_woken.store(false, Ordering::SeqCst);
+    }
+
+    /// Tells the sweeper to end. Does not wait for it.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    /// Makes the sweeper wake at `due`, if it would wake later. Called after an entry was stored.
+    pub(crate) fn plan(&self, due: Timestamp) {
+        if due.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
+            self.lower(due);
+            self.wake();
+        }
+    }
+
+    /// Brings the next sweep forward, without waking the sweeper.
+    pub(crate) fn lower(&self, due: Timestamp) {
+        self.next_sweep.fetch_min(due.as_millis(), Ordering::SeqCst);
+    }
+
+    /// Plans no sweep. An entry that is stored from here on plans one again.
+    pub(crate) fn plan_nothing(&self) {
+        self.next_sweep.store(NEVER, Ordering::SeqCst);
+    }
+
+    /// Returns when the next sweep is due. None if nothing is to expire.
+    pub(crate) fn next_sweep(&self) -> Option<Timestamp> {
+        let next = self.next_sweep.load(Ordering::SeqCst);
+        (next != NEVER).then_some(Timestamp::from_millis(next))
+    }
+
+    /// Returns whether the first sweep is still to come.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn has_not_swept(&self) -> bool {
+        self.next_sweep() == Some(Timestamp::ZERO)
+    }
+
+    /// Logs an event and leaves it to the sweeper to tell the listener: a listener may call the cache, and
+    /// wait for the writer.
+    pub(crate) fn tell(&self, event: Event) {
+        if matches!(event, Event::DiskRecovered { .. }) {
+            tracing::info!("{event}");
+        } else {
+            tracing::warn!("{event}");
+        }
+        if self.listener.is_some()
+            && let Err(SendError(SweeperMessage::Tell(event))) =
+                self.messages.send(SweeperMessage::Tell(event))
+        {
+            self.left_events.lock().push(event);
+        }
+    }
+
+    /// Calls the application's listener. A panic of the listener ends here.
+    pub(crate) fn call_listener(&self, event: &Event) {
+        if let Some(listener) = &self.listener {
+            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
+        }
+    }
+
+    /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, so the writer must not
+    /// run it.
+    pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
+        if !evicted_values.is_empty()
+            && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =
+                self.messages.send(SweeperMessage::DropValues(evicted_values))
+        {
+            self.left_values.lock().append(evicted_values);
+        }
+    }
+
+    /// Returns the values that were to be dropped after the sweeper had ended.
+    pub(crate) fn take_left_values(&self) -> EvictedValues {
+        std::mem::take(&mut *self.left_values.lock())
+    }
+
+    /// Tells the listener the events that happened after the sweeper had ended, while the file was closed.
+    pub(crate) fn tell_left_events(&self) {
+        let events = std::mem::take(&mut *self.left_events.lock());
+        for event in events {
+            self.call_listener(&event);
+        }
+    }
+}

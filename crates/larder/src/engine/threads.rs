@@ -1,0 +1,83 @@
+//! The threads of a cache: the writer, the sweeper, and those that serve the cache to others.
+
+use super::service_thread::ServiceThread;
+use crate::error::Error;
+use crate::sys::sync::thread::{JoinHandle, ThreadId};
+use crate::sys::sync::{Mutex, thread};
+
+/// The threads that are to be told to end, and joined.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    writer: Mutex<Option<JoinHandle<()>>>,
+    sweeper: Mutex<Option<JoinHandle<()>>>,
+    /// Threads that serve the cache to others. They may hold it.
+    services: Mutex<Vec<ServiceThread>>,
+    writer_id: Option<ThreadId>,
+    /// The ids of all of them. They stay when the threads are taken to be joined.
+    ids: Mutex<Vec<ThreadId>>,
+}
+
+impl Threads {
+    /// `writer` is none in a cache without a file.
+    pub(crate) fn new(writer: Option<JoinHandle<()>>) -> Self {
+        let writer_id = writer.as_ref().map(|writer| writer.thread().id());
+        Self {
+            writer: Mutex::new(writer),
+            writer_id,
+            ids: Mutex::new(writer_id.into_iter().collect()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn add_sweeper(&self, sweeper: JoinHandle<()>) {
+        self.ids.lock().push(sweeper.thread().id());
+        *self.sweeper.lock() = Some(sweeper);
+    }
+
+    pub(crate) fn add_service(&self, service: ServiceThread) {
+        self.ids.lock().push(service.thread.thread().id());
+        self.services.lock().push(service);
+    }
+
+    /// Returns whether the calling thread is one of these.
+    pub(crate) fn has_current(&self) -> bool {
+        self.ids.lock().contains(&thread::current().id())
+    }
+
+    /// Returns whether the calling thread is the writer.
+    pub(crate) fn is_writer(&self) -> bool {
+        self.writer_id == Some(thread::current().id())
+    }
+
+    pub(crate) fn take_writer(&self) -> Option<JoinHandle<()>> {
+        self.writer.lock().take()
+    }
+
+    pub(crate) fn take_sweeper(&self) -> Option<JoinHandle<()>> {
+        self.sweeper.lock().take()
+    }
+
+    pub(crate) fn take_services(&self) -> Vec<ServiceThread> {
+        std::mem::take(&mut *self.services.lock())
+    }
+
+    /// Leaves the threads to the parent process, in a forked child that has none of them. Takes no lock.
+    pub(crate) fn leave_to_parent(&mut self) {
+        // Dropping a handle would detach a thread that does not exist here.
+        std::mem::forget((self.writer.get_mut().take(), self.sweeper.get_mut().take()));
+        for ServiceThread { stop, thread } in std::mem::take(self.services.get_mut()) {
+            std::mem::forget(thread);
+            // Dropped and not called: the thread is another process's. This closes the child's end of the
+            // socket.
+            drop(stop);
+        }
+    }
+}
+
+/// Starts a thread of the cache.
+pub(crate) fn spawn(
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, Error> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|source| Error::Thread { name, source })
+}

@@ -1,0 +1,70 @@
+//! Inserting a tombstone: the removal of one key, visible at once, with what it removed.
+//!
+//! The tombstone revokes the key's leases under the lock of its shard. So a load that began earlier is
+//! answered and not cached.
+
+use super::tiers::Tiers;
+use crate::error::Error;
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::lookup::PreviousState;
+use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
+
+/// What a tombstone removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RemovedEntry {
+    /// A live entry.
+    Live,
+    /// No live entry. The disk may still have something of the key, so the tombstone is to be committed.
+    Dead,
+    /// Neither tier has anything of the key. There is no tombstone, and nothing to commit.
+    Nothing,
+}
+
+impl Tiers {
+    /// Inserts a tombstone for a key that belongs on disk.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the cache is closed: no writer would commit the tombstone.
+    pub(crate) fn insert_tombstone(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<RemovedEntry, Error> {
+        // A removal waits for its commit in any case. Without a snapshot it would not know what it removed.
+        drop(self.awaited_snapshot());
+        // The snapshot is loaded under the lock of the shard, together with the tombstone. At that moment no
+        // change of the key is on its way to the disk, so the snapshot shows what the disk has. A later one
+        // may show an entry that was written after this removal.
+        let load_snapshot = || self.disk.snapshots.current().clone();
+        let (previous, sequence, min_visible_sequence, snapshot) = self
+            .memory
+            .insert_tombstone(key, now, evicted_values, load_snapshot)
+            .map_err(|_| Error::Closed)?;
+        match previous {
+            PreviousState::Live => return Ok(RemovedEntry::Live),
+            PreviousState::Dead => return Ok(RemovedEntry::Dead),
+            PreviousState::Nothing => {}
+        }
+        // Without a snapshot the disk is unknown, so the tombstone is committed.
+        let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
+        match snapshot.get(key.bytes) {
+            // While a range removal is pending (`min_visible_sequence` is not 0), only its own commit can be
+            // sure to find nothing.
+            Ok(None) if min_visible_sequence == 0 => {
+                self.memory.cancel_tombstone(key, sequence);
+                Ok(RemovedEntry::Nothing)
+            }
+            Ok(None) => Ok(RemovedEntry::Dead),
+            Ok(Some(record)) => {
+                let live = self.live_record(key, record, min_visible_sequence, now);
+                Ok(if live.is_some() { RemovedEntry::Live } else { RemovedEntry::Dead })
+            }
+            Err(fault) => {
+                self.report(&snapshot, fault);
+                Ok(RemovedEntry::Dead)
+            }
+        }
+    }
+}

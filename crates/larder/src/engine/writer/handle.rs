@@ -1,0 +1,92 @@
+//! How other threads reach the writer: wake it, and wait for its answers.
+
+use super::command::{Acknowledge, Command};
+use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::disk::store::registration::Registration;
+use crate::error::Error;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::sync::channel::{Receiver, Sender, bounded};
+use crate::sys::sync::{AtomicBool, Ordering};
+
+#[derive(Debug)]
+pub(crate) struct WriterHandle {
+    /// None in a cache without a file, which has no writer.
+    commands: Option<Sender<Command>>,
+    /// Whether the writer knows that something is dirty.
+    is_armed: AtomicBool,
+}
+
+impl WriterHandle {
+    pub(crate) fn new(commands: Option<Sender<Command>>) -> Self {
+        Self { commands, is_armed: AtomicBool::new(false) }
+    }
+
+    /// Returns whether there is a writer: whether the cache has a file.
+    pub(crate) fn exists(&self) -> bool {
+        self.commands.is_some()
+    }
+
+    /// Sends a command without waiting for its answer. Returns whether there was a writer to take it.
+    pub(crate) fn send(&self, command: Command) -> bool {
+        self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(crate) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = bounded(1);
+        if !self.send(command(reply)) {
+            return Err(Error::Closed);
+        }
+        answer
+            .recv()
+            .map_err(|_| Error::NotDurable { cause: "the writer ended before it answered".to_owned() })
+    }
+
+    /// Notes that something is dirty. Returns whether the writer did not know it yet: then the caller wakes
+    /// it.
+    ///
+    /// SeqCst: pairs with [`disarm`](WriterHandle::disarm). The caller has changed its shard before the swap,
+    /// and the writer clears the flag before it drains. So a caller that finds the flag set knows that a
+    /// drain is still to come.
+    pub(crate) fn arm(&self) -> bool {
+        !self.is_armed.swap(true, Ordering::SeqCst)
+    }
+
+    /// The writer calls it before it drains.
+    pub(super) fn disarm(&self) {
+        self.is_armed.store(false, Ordering::SeqCst);
+    }
+
+    /// Tells the writer that a caller waits for room in the write buffer.
+    pub(crate) fn ask_for_room(&self) {
+        self.send(Command::Full);
+    }
+
+    /// Makes the writer commit at once, without waiting for it.
+    pub(crate) fn hurry(&self) {
+        self.send(Command::Hurry);
+    }
+
+    /// Waits until everything that is dirty now is committed.
+    pub(crate) fn commit(&self, acknowledge: Acknowledge) -> Result<(), Error> {
+        self.ask(|reply| Command::Commit(acknowledge, reply))?
+    }
+
+    /// Deletes ranges on disk and waits for the commit. Returns how many live entries were removed.
+    pub(crate) fn remove_ranges(&self, removals: Vec<RangeRemoval>) -> Result<u64, Error> {
+        self.ask(|reply| Command::RemoveRanges(removals, reply))?
+    }
+
+    /// Registers a keyspace in the file. Returns its number.
+    pub(crate) fn register(&self, registration: Registration) -> Result<KeyspaceId, Error> {
+        self.ask(|reply| Command::Register(registration, reply))?
+    }
+
+    /// Tells the writer to make its last step. It answers before it ends. There is no answer if it has ended
+    /// already.
+    pub(crate) fn shut_down(&self) -> Receiver<Result<(), Error>> {
+        let (reply, answer) = bounded(1);
+        self.send(Command::ShutDown(reply));
+        answer
+    }
+}

@@ -1,0 +1,16 @@
+//! How long changes may wait for their commit, and how many may share one transaction.
+
+use std::time::Duration;
+
+/// What the writer keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WriterLimits {
+    pub(crate) flush_interval: Duration,
+    /// The maximum number of changes in one transaction. A transaction replaces every page that it touches,
+    /// and the old pages are free only after the next one.
+    pub(crate) max_changes: usize,
+    /// The maximum bytes of values in one transaction, unless a single value has more.
+    pub(crate) max_bytes: usize,
+    /// Whether range removals are deleted between the steps. Otherwise each step deletes a part.
+    pub(crate) deletes_between_steps: bool,
+}

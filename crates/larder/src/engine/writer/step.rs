@@ -1,0 +1,295 @@
+//! The normal path of the writer: one step, from the drain to the answers. The numbers are those of
+//! [`super`].
+//!
+//! Only when the disk fails, or is off already, does a step enter [`super::recovery`].
+
+use std::collections::VecDeque;
+
+use super::Writer;
+use super::bounded_commit;
+use super::entry_changes::entry_changes;
+use super::waiting::{Waiting, unsaved};
+use crate::disk::file::cache_file::ServiceState;
+use crate::disk::store::guard::StoreError;
+use crate::disk::store::pending_registrations::PendingRegistrations;
+use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
+use crate::error::Error;
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::slot::Mutation;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::Timestamp;
+
+/// How far a step has come.
+#[derive(Default)]
+pub(super) struct StepProgress {
+    /// What the first part did, once it is committed.
+    pub(super) first: Option<CommitOutcome>,
+    /// Whether every removal of the step is committed, if not every write.
+    pub(super) removals_are_durable: bool,
+    /// Whether a part was committed to a file that was discarded afterwards.
+    pub(super) writes_are_lost: bool,
+}
+
+/// The position of a transaction among the parts of its step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchPosition {
+    pub(super) is_first: bool,
+    pub(super) is_last: bool,
+}
+
+impl Writer {
+    /// Makes one group commit.
+    pub(super) fn step(&mut self, mut waiting: Waiting) {
+        let mut evicted_values = EvictedValues::default();
+        self.begin(&mut waiting);
+        let progress = self.commit_or_recover(&waiting, &mut evicted_values);
+        self.keep_to_capacity();
+        self.file.note_content();
+        self.announce();
+        self.answer(waiting, progress, evicted_values);
+    }
+
+    /// Step 2, up to the drain.
+    fn begin(&mut self, waiting: &mut Waiting) {
+        self.held.begin(waiting);
+        self.tiers.writer_metrics.lag.begin();
+        self.tiers.writer.disarm();
+        if let Err(fault) = self.check_file(waiting) {
+            self.fail(fault);
+        }
+        // Before the last drain: an entry that is stored before is committed, and one that comes later is
+        // refused.
+        if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
+            self.tiers.memory.seal();
+        }
+    }
+
+    /// Checks that the file may be written to. Nothing may be written to a file that another program has
+    /// overwritten, not even by closing it. A fault that a lookup reported counts only if it is of the
+    /// current handle.
+    fn check_file(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
+        self.file.check_content()?;
+        match waiting.fault.take() {
+            Some((generation, fault)) if generation == self.file.generation() => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps 2 to 5. Enters recovery only if the disk fails, or is off already.
+    pub(super) fn commit_or_recover(
+        &mut self,
+        waiting: &Waiting,
+        evicted_values: &mut EvictedValues,
+    ) -> StepProgress {
+        let is_retry = self.takes_retry(waiting);
+        let mut progress = StepProgress::default();
+        if self.file.state() == ServiceState::InService {
+            match self.commit_drained(waiting, &mut progress, evicted_values) {
+                Ok(()) => return progress,
+                Err(fault) => self.fail(fault),
+            }
+        }
+        self.recover(is_retry, waiting, progress, evicted_values)
+    }
+
+    /// Drains the shards and makes steps 3 to 5, in several transactions if there are many changes.
+    pub(super) fn commit_drained(
+        &mut self,
+        waiting: &Waiting,
+        progress: &mut StepProgress,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<(), StoreError> {
+        let mut drained = Vec::new();
+        self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
+        let (mut removals, writes): (Vec<_>, Vec<_>) = drained.into_iter().partition(Mutation::removes);
+        self.held.add(writes, &mut removals, &waiting.ranges);
+        let mut removals = VecDeque::from(removals);
+        loop {
+            let mut batch = Vec::new();
+            self.limits.fill(&mut batch, &mut removals);
+            let removing = batch.len();
+            // On a full disk deletions are committed in transactions of their own.
+            let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
+            let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
+            let is_last = removals.is_empty() && !self.held.has_writes();
+            let position = BatchPosition { is_first: progress.first.is_none(), is_last };
+            let outcome =
+                self.commit_part(&batch, waiting, position, evicted_values).inspect_err(|fault| {
+                    // Removals that an earlier part made are in a file that a restart does not find.
+                    progress.removals_are_durable &= !fault.is_displacement();
+                })?;
+            let needs_room = outcome.needs_room;
+            progress.first.get_or_insert(outcome);
+            progress.removals_are_durable |= removals.is_empty();
+            if needs_room {
+                self.held.put_back(batch, removing, group);
+            } else {
+                self.held.committed(group);
+            }
+            // The values that were evicted for this part do not wait for the other parts: no budget counts
+            // them any more.
+            self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
+            self.held.is_over = needs_room && !self.held.has_writes();
+            if removals.is_empty() && !self.held.has_work() {
+                self.file.committed(self.now());
+                return Ok(());
+            }
+            if removals.is_empty() && needs_room && waiting.shut_down.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean.
+    pub(super) fn commit_part(
+        &mut self,
+        mutations: &[Mutation],
+        waiting: &Waiting,
+        position: BatchPosition,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<CommitOutcome, StoreError> {
+        // Step 3.
+        let now = self.now();
+        let registrations = self.file.pending_registrations().clone();
+        // A sweep asks for no commit: with nothing to delete there is none.
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && registrations.may_wait();
+        let none = PendingRegistrations::default();
+        let adopt = if leaves_new { &none } else { &registrations };
+        let began = self.tiers.time.clock().monotonic();
+        let outcome = self.commit_batch(mutations, waiting, position, adopt, now)?;
+        if outcome.is_committed {
+            let took = self.tiers.time.clock().monotonic().saturating_sub(began);
+            self.tiers.writer_metrics.commit_times.record(took);
+        }
+        // Step 4.
+        let generation = self.file.generation();
+        let Some(store) = self.file.store_mut() else { return Err(out_of_service()) };
+        let snapshot = store.snapshot(generation);
+        if !leaves_new {
+            self.file.clear_pending_registrations();
+        }
+        let snapshot = snapshot?;
+        self.file.check_place()?;
+        if failpoint_is_set(Failpoint::MarkCleanEarly) {
+            self.tiers.mark_clean(mutations, evicted_values);
+        }
+        self.remove_range_tombstones_early(waiting);
+        self.tiers.disk.snapshots.install(Some(snapshot));
+        // Step 5.
+        if outcome.needs_room {
+            // The values were not written, so they stay dirty.
+            let deletions: Vec<_> = mutations.iter().filter(|mutation| !mutation.is_put()).cloned().collect();
+            self.tiers.mark_clean(&deletions, evicted_values);
+        } else {
+            self.tiers.mark_clean(mutations, evicted_values);
+            self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
+        }
+        // The first part deleted the ranges, or entered them in the file as pending.
+        if position.is_first {
+            self.note_range_tombstones(waiting);
+        }
+        self.publish(&outcome, now);
+        Ok(outcome)
+    }
+
+    /// Commits one transaction, within what the file may take.
+    fn commit_batch(
+        &mut self,
+        mutations: &[Mutation],
+        waiting: &Waiting,
+        BatchPosition { is_first, is_last }: BatchPosition,
+        pending: &PendingRegistrations,
+        now: Timestamp,
+    ) -> Result<CommitOutcome, StoreError> {
+        let part_is_over = self.part_timer(waiting);
+        let makes_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
+        let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
+        let take_use = |key: &[u8]| self.tiers.disk.uses.take(self.tiers.memory.key(key).hash);
+        let changes = entry_changes(mutations);
+        let batch = Batch {
+            changes: &changes,
+            ranges: &waiting.ranges,
+            is_first,
+            pending,
+            register: if is_first { &waiting.registrations } else { &[] },
+            sweep: if is_first { waiting.sweep.min(self.limits.max_changes) } else { 0 },
+            now,
+            sequence: self.tiers.memory.last_sequence(),
+            closing: is_last && waiting.shut_down.is_some(),
+            is_resident: &is_resident,
+            take_use: &take_use,
+            part: if makes_part { Some(&part_is_over) } else { None },
+            range_rows: self.tiers.disk.range_rows,
+        };
+        bounded_commit::commit(&mut self.file, &self.tiers, &batch)
+    }
+
+    /// Publishes what a commit changed, for statistics and for the sweeper.
+    fn publish(&mut self, outcome: &CommitOutcome, now: Timestamp) {
+        let extent = self.file.note_extent();
+        let Some(store) = self.file.store_mut() else { return };
+        if !outcome.retired.is_empty() {
+            self.tiers.sweeper.plan(now);
+        }
+        self.tiers.disk.change_status(|status| {
+            store.show(status);
+            status.extent = extent;
+            status.commits += u64::from(outcome.is_committed);
+            status.evictions += outcome.evicted;
+            status.expirations += outcome.swept;
+            status.shown_at = now;
+            // No statistics are shown of a retired keyspace.
+            let gone = outcome.gone.iter().filter(|(id, ..)| store.catalog.keyspaces.name_of(*id).is_some());
+            for (id, evicted, swept) in gone {
+                let gone = status.gone.entry(*id).or_default();
+                *gone = (gone.0 + evicted, gone.1 + swept);
+            }
+        });
+        if let Some(next) = outcome.next_expiry {
+            self.tiers.sweeper.plan(next);
+        }
+    }
+
+    /// Step 6.
+    fn answer(&mut self, mut waiting: Waiting, progress: StepProgress, mut evicted_values: EvictedValues) {
+        if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
+            // Every drained entry is committed, or lives in memory alone from here on.
+            self.tiers.writer_metrics.lag.end();
+        }
+        let mut was_unsaved = false;
+        if self.file.store().is_some()
+            && let Some(outcome) = progress.first
+        {
+            waiting.commits.extend(self.held.take_done());
+            let replies = waiting.replies();
+            // Reported once, to the first caller that asks whether a restart would find everything.
+            let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
+            was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
+            self.has_unflushed &= !is_asked;
+            replies.acknowledge(outcome, progress.writes_are_lost, was_unsaved);
+        } else {
+            waiting.commits.extend(self.held.take_all());
+            self.refuse(&mut waiting, progress.removals_are_durable);
+        }
+        self.answer_parts(&mut waiting);
+        for reply in std::mem::take(&mut waiting.verifications) {
+            drop(reply.send(self.verify(&mut evicted_values)));
+        }
+        self.tiers.sweeper.drop_values(evicted_values);
+        if let Some(reply) = waiting.shut_down.take() {
+            drop(reply.send(self.close(was_unsaved)));
+        }
+    }
+
+    /// Closes the file.
+    fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
+        self.tiers.disk.hide();
+        self.tiers.memory.buffer().close();
+        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })?;
+        if has_unsaved { Err(unsaved()) } else { Ok(()) }
+    }
+}
+
+fn out_of_service() -> StoreError {
+    StoreError::io("the file is out of service")
+}

@@ -1,0 +1,157 @@
+//! The commands of one step of the writer, sorted, and how their callers are answered.
+
+use std::time::Duration;
+
+use super::command::{Acknowledge, Command, Reply};
+use crate::disk::store::batch::range_removal::RangeRemoval;
+use crate::disk::store::guard::StoreError;
+use crate::disk::store::redb_store::commit::CommitOutcome;
+use crate::disk::store::registration::Registration;
+use crate::error::Error;
+use crate::format::keyspace_id::KeyspaceId;
+
+/// The commands of one step, sorted.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
+    pub(super) ranges: Vec<RangeRemoval>,
+    /// Each reply with the number of ranges that its caller asked for.
+    pub(super) range_replies: Vec<(Reply<u64>, usize)>,
+    pub(super) parts: Vec<Reply<()>>,
+    /// How long a part of a pending range removal may take that no caller asked for.
+    pub(super) part_time: Option<Duration>,
+    pub(super) registrations: Vec<Registration>,
+    pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
+    pub(super) sweep: usize,
+    pub(super) sweep_replies: Vec<Reply<(u64, bool)>>,
+    pub(super) verifications: Vec<Reply<Option<String>>>,
+    /// Whether a caller waits for room in the write buffer.
+    pub(super) is_full: bool,
+    pub(super) fault: Option<(u64, StoreError)>,
+    pub(super) shut_down: Option<Reply<()>>,
+}
+
+impl Waiting {
+    pub(super) fn add(&mut self, command: Command) {
+        match command {
+            Command::Wake | Command::Hurry | Command::CheckRetry | Command::Watch => {}
+            Command::Full => self.is_full = true,
+            Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
+            Command::RemoveRanges(removals, reply) => {
+                self.range_replies.push((reply, removals.len()));
+                self.ranges.extend(removals);
+            }
+            Command::MakePart(reply) => self.parts.push(reply),
+            Command::Register(registration, reply) => {
+                self.registrations.push(registration);
+                self.registration_replies.push(reply);
+            }
+            Command::Sweep(rows, reply) => {
+                self.sweep = self.sweep.max(rows);
+                self.sweep_replies.push(reply);
+            }
+            Command::Verify(reply) => self.verifications.push(reply),
+            // The fault of the latest handle counts. A fault of an older handle must not hide it.
+            Command::ReportFault(generation, fault) => {
+                if self.fault.as_ref().is_none_or(|(known, _)| *known <= generation) {
+                    self.fault = Some((generation, fault));
+                }
+            }
+            Command::ShutDown(reply) => self.shut_down = Some(reply),
+        }
+    }
+
+    /// Returns whether an invalidation waits, which must hold when it is answered.
+    pub(super) fn has_invalidation(&self) -> bool {
+        let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
+        !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
+    }
+
+    /// Returns whether the first commit of the step also deletes a part of a pending range removal.
+    pub(super) fn makes_part(&self) -> bool {
+        self.part_time.is_some() || !self.parts.is_empty()
+    }
+
+    /// Returns whether the callers ask only for the deletion of due entries.
+    pub(super) fn only_sweeps(&self) -> bool {
+        self.callers() == self.sweep_replies.len()
+            && !self.sweep_replies.is_empty()
+            && !self.is_full
+            && !self.makes_part()
+            && self.shut_down.is_none()
+    }
+
+    /// Returns how many callers wait for the commit.
+    pub(super) fn callers(&self) -> usize {
+        self.commits.len()
+            + self.range_replies.len()
+            + self.registration_replies.len()
+            + self.sweep_replies.len()
+    }
+
+    /// Takes the replies out.
+    pub(super) fn replies(&mut self) -> Replies {
+        let mut in_memory = self.ranges.iter().map(RangeRemoval::live_in_memory);
+        let ranges = std::mem::take(&mut self.range_replies).into_iter();
+        let with_removed = |(reply, count)| (reply, count, in_memory.by_ref().take(count).sum());
+        Replies {
+            commits: std::mem::take(&mut self.commits),
+            ranges: ranges.map(with_removed).collect(),
+            registrations: std::mem::take(&mut self.registration_replies),
+            sweeps: std::mem::take(&mut self.sweep_replies),
+        }
+    }
+}
+
+/// Where the answers of a step go.
+pub(super) struct Replies {
+    pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
+    /// Each with the number of ranges that its caller asked for, and the number of live entries that memory
+    /// alone knows to have been removed.
+    pub(super) ranges: Vec<(Reply<u64>, usize, u64)>,
+    pub(super) registrations: Vec<Reply<KeyspaceId>>,
+    pub(super) sweeps: Vec<Reply<(u64, bool)>>,
+}
+
+impl Replies {
+    /// Returns whether a caller waits for everything to be durable.
+    pub(super) fn asks_for_all(&self) -> bool {
+        self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
+    }
+
+    /// Answers the callers of a committed step. A caller that has gone needs no answer.
+    ///
+    /// `writes_are_lost` says that some of the step's writes were in a file that was then discarded.
+    /// `is_unsaved` says that memory took values while there was no file.
+    pub(super) fn acknowledge(self, outcome: CommitOutcome, writes_are_lost: bool, is_unsaved: bool) {
+        for (kind, reply) in self.commits {
+            drop(reply.send(match kind {
+                Acknowledge::Flush if is_unsaved => Err(unsaved()),
+                Acknowledge::Write | Acknowledge::Flush if writes_are_lost => {
+                    Err(Error::NotDurable { cause: "the disk failed while it was written".to_owned() })
+                }
+                _ => Ok(()),
+            }));
+        }
+        let mut removed = outcome.removed.into_iter();
+        for (reply, count, _) in self.ranges {
+            drop(reply.send(Ok(removed.by_ref().take(count).sum())));
+        }
+        for (reply, id) in self.registrations.into_iter().zip(outcome.registered) {
+            drop(reply.send(Ok(id)));
+        }
+        for (at, reply) in self.sweeps.into_iter().enumerate() {
+            let swept = if at == 0 { outcome.swept } else { 0 };
+            drop(reply.send(Ok((swept, outcome.more_to_sweep))));
+        }
+    }
+}
+
+/// The answer to the first flush after an outage in which there was no file.
+pub(super) fn unsaved() -> Error {
+    let cause =
+        "entries that were inserted while the disk tier was off, or that were in a discarded file, are in \
+        memory only"
+            .to_owned();
+    Error::NotDurable { cause }
+}

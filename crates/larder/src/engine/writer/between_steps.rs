@@ -82,7 +82,7 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
-        // The check for changes by other programs takes each part for a step.
+        // The check for changes by other programs treats each part as a step.
         self.file.note_content();
         self.tiers.sweeper.drop_values(evicted_values);
     }

@@ -129,7 +129,7 @@ impl Writer {
             // The values that were evicted for this part do not wait for the other parts: no budget counts
             // them any more.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
-            self.held.is_over = needs_room && !self.held.has_writes();
+            self.held.is_over_limit = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() {
                 self.file.committed(self.now());
                 return Ok(());

@@ -5,8 +5,8 @@
 //!    Otherwise take a lease and hang a flight on it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. Run the loader, with no lock held.
-//! 5. Publish, if the lease still holds. A write or an invalidation after (2) has revoked it: the value may
-//!    be older.
+//! 5. Publish, if the lease still holds. A write or an invalidation after (2) has revoked it, and the loaded
+//!    value may be older than that change.
 //! 6. Give the lease back, and the flight with it, then land the flight. In this order, a caller that comes
 //!    in between begins a new load instead of joining one that has ended.
 //!

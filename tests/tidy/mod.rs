@@ -71,7 +71,7 @@ fn no_two_types_of_a_crate_share_a_name() {
         let read = Crate::read(&files_below(&folder, "rs"));
         found.extend(names::shared_names(&read).into_iter().map(|shared| format!("{folder}: {shared}")));
     }
-    assert_none("types that share a name", &found);
+    assert_none_but_pending("types that share a name", found);
 }
 
 #[test]

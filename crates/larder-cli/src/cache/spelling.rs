@@ -35,8 +35,8 @@ pub(crate) struct KeySyntax<'a> {
 }
 
 impl<'a> KeySyntax<'a> {
-    pub(crate) fn of(facts: &'a KeyspaceInfo) -> Self {
-        Self { name: &facts.name, shape: &facts.key_shape, schema: facts.schema.as_deref() }
+    pub(crate) fn of(info: &'a KeyspaceInfo) -> Self {
+        Self { name: &info.name, shape: &info.key_shape, schema: info.schema.as_deref() }
     }
 
     pub(crate) fn shape(self) -> Option<KeyShape> {
@@ -196,8 +196,8 @@ impl<'a> Speller<'a> {
     }
 
     /// Makes one for a command with this `--keyspace` on a file.
-    pub(crate) fn of(name: Option<&str>, facts: &'a [KeyspaceInfo]) -> Self {
-        Self::new(name, facts.iter().map(KeySyntax::of))
+    pub(crate) fn of(name: Option<&str>, info: &'a [KeyspaceInfo]) -> Self {
+        Self::new(name, info.iter().map(KeySyntax::of))
     }
 
     /// Returns a key as it is shown.

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
 use crate::disk::reader::follow::Followed;
+use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::keyspace_row::RetiredVersion;
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
 use crate::format::key::bytes::KeyWriter;
@@ -55,28 +55,6 @@ pub struct Follower {
     clock: Arc<dyn Clock>,
 }
 
-/// A keyspace that a follower finds in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FollowedKeyspace {
-    /// Its name.
-    pub name: String,
-    /// The version of its values' shape.
-    pub version: u32,
-    /// The shape of its keys, such as `(string, u64)`.
-    pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
-    pub value_format: u8,
-    /// The name of the schema that it belongs to, if any.
-    pub schema: Option<String>,
-    /// Versions of it that were retired, oldest first, up to the latest 16.
-    pub retired_versions: Vec<RetiredVersion>,
-    /// The number of its entries, including those that have expired and are not swept yet.
-    pub entries: u64,
-    /// The bytes that these are charged for.
-    pub bytes: u64,
-}
-
 impl Follower {
     /// Opens a cache file to follow it. In a process that is forked later, its lookups fail with
     /// [`Error::Forked`].
@@ -102,19 +80,9 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
-    pub fn keyspaces(&self) -> Result<Vec<FollowedKeyspace>, Error> {
+    pub fn keyspaces(&self) -> Result<Vec<KeyspaceInfo>, Error> {
         let (catalog, _) = self.file.view(None)?;
-        let rows = catalog.keyspaces.iter().map(|(name, row)| FollowedKeyspace {
-            name: name.clone(),
-            version: row.version,
-            key_shape: row.shape.clone(),
-            value_format: row.format,
-            schema: row.schema.clone(),
-            retired_versions: row.retired_versions.clone(),
-            entries: row.entries,
-            bytes: row.bytes,
-        });
-        Ok(rows.collect())
+        Ok(of_catalog(&catalog))
     }
 
     /// Returns a keyspace to look keys up in. Entries of another version are not found.
@@ -157,7 +125,7 @@ struct FileView {
     id: KeyspaceId,
     catalog: Catalog,
     now: Timestamp,
-    snapshot: Snapshot,
+    snapshot: StoreSnapshot,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {

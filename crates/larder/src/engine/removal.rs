@@ -9,8 +9,8 @@
 //!    looks small again, exactly.
 //! 3. The commit makes all removals durable.
 //!
-//! A later removal is of what is derived from an earlier one. So an entry that another thread derives from an
-//! old source in between is removed as well.
+//! Callers name a source before the entries that are derived from it. So an entry that another thread derives
+//! from the old source in between is removed as well.
 
 use super::shared::Shared;
 use super::tombstone::RemovedEntry;

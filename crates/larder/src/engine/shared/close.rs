@@ -1,6 +1,7 @@
 //! How a cache ends.
 //!
-//! 1. The first caller begins. From here on no operation begins. (3) decides about the operations under way.
+//! 1. The first caller begins. From here on no operation begins. The writer's last commit (3) decides which
+//!    of the operations under way still count.
 //! 2. The threads that serve the cache to others end, then the sweeper. They ask the writer, which still
 //!    answers.
 //! 3. The writer seals the shards, makes the last commit, closes the file and ends. That releases the file's

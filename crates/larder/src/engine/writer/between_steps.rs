@@ -35,7 +35,7 @@ impl Writer {
         let mut parts = 0;
         while self.has_pending_ranges() {
             let is_quiet = parts >= SHORT_PARTS;
-            self.delete_next_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
+            self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
             parts += 1;
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
@@ -64,7 +64,7 @@ impl Writer {
         move || tiers.time.clock().monotonic().saturating_sub(began) >= max
     }
 
-    fn delete_next_part(&mut self, part_time: Duration) {
+    fn make_part(&mut self, part_time: Duration) {
         let mut evicted_values = EvictedValues::default();
         let no_caller = Waiting { part_time: Some(part_time), ..Waiting::default() };
         let position = BatchPosition { is_first: true, is_last: false };
@@ -82,7 +82,7 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(&*panic)),
         }
-        // The check for changes by other programs takes each part for a step.
+        // The check for changes by other programs treats each part as a step.
         self.file.note_content();
         self.tiers.sweeper.drop_values(evicted_values);
     }

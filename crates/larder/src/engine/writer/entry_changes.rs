@@ -1,12 +1,12 @@
-//! What the disk tier is told of the mutations that the writer has drained from memory.
+//! The changes that the writer passes to the disk tier: the mutations that it has drained from memory.
 
 use std::borrow::Cow;
 
 use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::memory::slot::{Change, Mutation};
 
-/// Returns the changes of the mutations of one transaction, which they borrow from. There are at most
-/// [`WriterLimits::max_changes`](super::limits::WriterLimits::max_changes) of them.
+/// Returns the changes of the mutations of one transaction. They borrow from the mutations. There are at most
+/// [`WriterLimits::max_changes`](super::limits::WriterLimits) of them.
 pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
 }

@@ -26,7 +26,7 @@ impl Writer {
     ///
     /// Threads that were answered together come back together, one after another. The writer waits a moment
     /// for as many as came recently, so that they share the next commit too. Otherwise they would take turns
-    /// in two groups. A single caller waits only for the first few times after a crowd.
+    /// in two groups. A caller that comes alone is held up only a few times after many have come together.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MAX_GATHERING);
         loop {

@@ -41,8 +41,8 @@ type Commits = Vec<(Acknowledge, Reply<()>)>;
 #[derive(Debug, Default)]
 pub(super) struct HeldWrites {
     groups: VecDeque<StepWrites>,
-    /// Whether the file has more than it may have, and no write is held.
-    pub(super) is_over: bool,
+    /// Whether the file holds more than its limit while no write is held. The next step then evicts more.
+    pub(super) is_over_limit: bool,
 }
 
 /// The writes of one step.
@@ -58,12 +58,12 @@ struct StepWrites {
 impl HeldWrites {
     /// Returns whether there is something to do, or a caller to answer, that no command asks for.
     pub(super) fn is_pending(&self) -> bool {
-        self.is_over || !self.groups.is_empty()
+        self.is_over_limit || !self.groups.is_empty()
     }
 
     /// Returns whether something is not committed.
     pub(super) fn has_work(&self) -> bool {
-        self.is_over || self.has_writes()
+        self.is_over_limit || self.has_writes()
     }
 
     pub(super) fn has_writes(&self) -> bool {
@@ -96,7 +96,7 @@ impl HeldWrites {
         let is_begun = self.groups.iter().any(|group| group.is_begun);
         let commits = self.take_all();
         self.groups.push_back(StepWrites { commits, is_begun, ..StepWrites::default() });
-        self.is_over = false;
+        self.is_over_limit = false;
     }
 
     /// Called when the file was discarded. Returns whether it had some of the writes that a caller still

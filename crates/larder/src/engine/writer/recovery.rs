@@ -30,7 +30,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Returns whether this step tries a file again that is out of service. Each way back is then tried once.
+    /// Returns whether this step tries to bring a file back into service. Each way back is then tried once.
     pub(super) fn takes_retry(&mut self, waiting: &Waiting) -> bool {
         let is_due = self.file.retry_at().is_some_and(|at| at <= self.now());
         is_due || waiting.shut_down.is_some() || std::mem::take(&mut self.must_renew)

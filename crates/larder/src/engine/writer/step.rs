@@ -129,7 +129,7 @@ impl Writer {
             // The values that were evicted for this part do not wait for the other parts: no budget counts
             // them any more.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
-            self.held.is_over = needs_room && !self.held.has_writes();
+            self.held.is_over_limit = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() {
                 self.file.committed(self.now());
                 return Ok(());
@@ -150,13 +150,13 @@ impl Writer {
     ) -> Result<CommitOutcome, StoreError> {
         // Step 3.
         let now = self.now();
-        let registrations = self.file.pending_registrations().clone();
+        let pending = self.file.pending_registrations().clone();
         // A sweep asks for no commit: with nothing to delete there is none.
-        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && registrations.may_wait();
+        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
-        let adopt = if leaves_new { &none } else { &registrations };
+        let pending = if leaves_new { &none } else { &pending };
         let began = self.tiers.time.clock().monotonic();
-        let outcome = self.commit_batch(mutations, waiting, position, adopt, now)?;
+        let outcome = self.commit_batch(mutations, waiting, position, pending, now)?;
         if outcome.is_committed {
             let took = self.tiers.time.clock().monotonic().saturating_sub(began);
             self.tiers.writer_metrics.commit_times.record(took);

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use super::limits::{Elements, Exceeded, MAX_DEPTH};
+use super::limits::{Elements, ExceededLimit, MAX_DEPTH};
 use super::shape::{PartPlace, Shape};
 
 /// What a codec writes besides the values.
@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// Returns whether decoding so many bytes would allow the elements that were encoded.
-    pub(super) fn check(&self, bytes: usize) -> Result<(), Exceeded> {
+    pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         self.elements.check(bytes)
     }
 }
@@ -122,14 +122,14 @@ impl<'a, T, E: EncodingKind> Bounded<'a, T, E> {
 
     /// Moves the part one level deeper.
     #[inline]
-    pub(super) fn enter(self) -> Result<Self, Exceeded> {
-        let levels = self.levels.checked_sub(1).ok_or(Exceeded::Depth)?;
+    pub(super) fn enter(self) -> Result<Self, ExceededLimit> {
+        let levels = self.levels.checked_sub(1).ok_or(ExceededLimit::Depth)?;
         Ok(Self { levels, ..self })
     }
 
     /// Counts elements of a sequence, or entries of a map.
     #[inline]
-    pub(super) fn pay(&self, elements: usize) -> Result<(), Exceeded> {
+    pub(super) fn pay(&self, elements: usize) -> Result<(), ExceededLimit> {
         self.session.elements.spend(elements)
     }
 }

@@ -42,14 +42,14 @@ pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
 /// A limit that a value exceeds. Its text is for the caller who stored the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exceeded {
+pub(super) enum ExceededLimit {
     Depth,
     Elements,
     /// More elements than any value may have, whatever its length.
     MostElements,
 }
 
-impl fmt::Display for Exceeded {
+impl fmt::Display for ExceededLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Depth => write!(
@@ -87,16 +87,16 @@ impl Elements {
     }
 
     /// Checks that decoding so many bytes would allow the elements that were used.
-    pub(super) fn check(&self, bytes: usize) -> Result<(), Exceeded> {
+    pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         Self::of(bytes).spend(self.spent.get())
     }
 
-    pub(super) fn spend(&self, elements: usize) -> Result<(), Exceeded> {
+    pub(super) fn spend(&self, elements: usize) -> Result<(), ExceededLimit> {
         let spent = self.spent.get().saturating_add(elements);
         self.spent.set(spent);
         match spent > self.most {
-            true if self.most == MAX_ELEMENTS => Err(Exceeded::MostElements),
-            true => Err(Exceeded::Elements),
+            true if self.most == MAX_ELEMENTS => Err(ExceededLimit::MostElements),
+            true => Err(ExceededLimit::Elements),
             false => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! How a schema writes its keys for people: what a tool needs to know of it.
+//! How a schema spells its keys for people.
 
 use crate::format::key::shape::KeyValue;
 
@@ -9,7 +9,7 @@ use crate::format::key::shape::KeyValue;
 /// name of its own, such as `product_MTNVTU`. The `larder` command holds a list of implementations.
 ///
 /// A spelling applies to a keyspace only if the file records for it the [`schema`](Self::schema) of the
-/// spelling ([`KeyspaceInfo::schema`](super::facts::KeyspaceInfo::schema)). The name of a keyspace and the shape of
+/// spelling ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the shape of
 /// its keys prove nothing: any application may have a keyspace `product` with keys of text. The caller checks
 /// the record; an implementation need not.
 ///

@@ -43,7 +43,7 @@ pub(crate) struct TrackedVolume {
 /// A file that is open as long as its handle lives.
 #[derive(Debug)]
 struct TrackedHandle {
-    slot: Weak<dyn Empty>,
+    slot: Weak<dyn CloseSlot>,
     /// Whether a lock may be on its descriptor.
     is_locking: bool,
 }
@@ -52,12 +52,12 @@ struct TrackedHandle {
 #[derive(Debug)]
 struct TrackedSlot<T>(UncontendedRwLock<Option<T>>);
 
-trait Empty: std::fmt::Debug + Send + Sync {
+trait CloseSlot: std::fmt::Debug + Send + Sync {
     /// Closes the file, unless a thread uses it. Returns whether it is closed.
     fn empty(&self) -> bool;
 }
 
-impl<T: std::fmt::Debug + Send + Sync> Empty for TrackedSlot<T> {
+impl<T: std::fmt::Debug + Send + Sync> CloseSlot for TrackedSlot<T> {
     fn empty(&self) -> bool {
         self.0.try_write().is_some_and(|mut file| {
             drop(file.take());

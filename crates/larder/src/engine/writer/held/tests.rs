@@ -71,7 +71,7 @@ impl Machine {
             path: path.clone(),
             page_cache: 1 << 20,
             verify_up_to: 0,
-            room: StoreLimits { live_limit: LIVE_LIMIT, max_evictions: MAX_EVICTIONS },
+            limits: StoreLimits { live_limit: LIVE_LIMIT, max_evictions: MAX_EVICTIONS },
             capacity: u64::MAX,
             now: Timestamp::from_millis(1_000),
             identities: Identities::new(Some(1)),

@@ -57,7 +57,7 @@ impl<T> AtomicSnapshot<T> {
     }
 
     pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
-        Looked(self.0.read().clone())
+        SnapshotGuard(self.0.read().clone())
     }
 
     pub(crate) fn empty() -> Self {
@@ -74,9 +74,9 @@ impl<T> AtomicSnapshot<T> {
     }
 }
 
-struct Looked<T>(Option<Arc<T>>);
+struct SnapshotGuard<T>(Option<Arc<T>>);
 
-impl<T> Deref for Looked<T> {
+impl<T> Deref for SnapshotGuard<T> {
     type Target = Option<Arc<T>>;
 
     fn deref(&self) -> &Option<Arc<T>> {

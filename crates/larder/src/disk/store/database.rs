@@ -48,7 +48,7 @@ pub(crate) struct OpenDatabase {
 }
 
 /// Opens the database of a file for writing.
-pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
+pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(verifies);
     let file = options.volume.open(&options.path, false)?;

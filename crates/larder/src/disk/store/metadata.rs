@@ -115,7 +115,7 @@ pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result
 
 /// Writes the metadata rows that a draft changes. Writes the rows of all keyspaces if the draft changes the
 /// format, or if the entries were charged by another rule.
-pub(crate) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(), redb::Error> {
+pub(super) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(), redb::Error> {
     let before = draft.before();
     let mut meta = txn.open_table(META)?;
     meta.insert(STATE_ROW, draft.state.to_bytes().as_slice())?;

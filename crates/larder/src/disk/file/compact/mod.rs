@@ -124,7 +124,7 @@ fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreErr
 /// # Errors
 /// Returns an error if it is unknown which of the two files stands at the path, or if that file
 /// can't be opened.
-pub(crate) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
+pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
     if store.largest_page() >= max_page(options.capacity) {
         return Ok(store);
     }
@@ -141,7 +141,7 @@ pub(crate) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Sto
 ///
 /// # Errors
 /// As of [`enlarge_regions`].
-pub(crate) fn shrink_regions(
+pub(super) fn shrink_regions(
     store: Store,
     options: &OpenOptions,
     now: Timestamp,

@@ -106,8 +106,8 @@ fn a_flight_is_let_go_of_without_a_lock() {
         ("store", |memory, key, _| _ = memory.store(key, clean(1), Timestamp::ZERO)),
         ("fill", |memory, key, lease| _ = memory.fill(key, lease, clean(1))),
         ("forget", |memory, key, _| _ = memory.forget(key, Timestamp::ZERO, &mut EvictedValues::default())),
-        ("bury", |memory, key, _| {
-            _ = memory.insert_tombstone(key, Timestamp::ZERO, &mut EvictedValues::default(), || ())
+        ("insert_tombstone", |memory, key, _| {
+            _ = memory.insert_tombstone(key, Timestamp::ZERO, &mut EvictedValues::default(), || ());
         }),
         ("purge", |memory, _, _| {
             memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut EvictedValues::default());

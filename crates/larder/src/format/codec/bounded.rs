@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::limits::{Elements, ExceededLimit, MAX_DEPTH};
 use super::shape::{PartPlace, Shape};
 
-/// What a codec writes besides the values.
+/// The kind of an encoding: what it writes besides the values.
 pub(super) trait EncodingKind: Copy {
     /// Whether the bytes tell kinds and names. Then a type may ask for any kind (`deserialize_any`).
     const DESCRIBES_ITSELF: bool;
@@ -61,17 +61,17 @@ impl Session {
         }
     }
 
-    /// For a value that is decoded to test whether it comes back.
+    /// Makes the session of a value that is decoded to test whether it comes back.
     pub(super) fn trying(elements: Elements) -> Self {
         Self { is_trial: true, ..Self::new(elements) }
     }
 
-    /// For a value that is measured as if it were encoded.
+    /// Makes the session of a value that is measured as if it were encoded.
     pub(super) fn counting() -> Self {
         Self { shape: Shape::unnoted(), ..Self::new(Elements::of_unknown()) }
     }
 
-    /// For a value that is measured and never read back.
+    /// Makes the session of a value that is measured and never read back.
     pub(super) fn measuring() -> Self {
         Self { is_measured: true, ..Self::counting() }
     }

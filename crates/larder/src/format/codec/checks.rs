@@ -1,5 +1,5 @@
-//! Checks that the values of a keyspace come back as they were stored: by a trial of some values when they
-//! are written, and by what is recorded of all values that are read.
+//! Checks that the values of a keyspace come back as they were stored. Some values are tried when they are
+//! written, and a fingerprint guards all values that are read.
 //!
 //! No type tells what its serde attributes do, so only a trial shows that a value comes back. In a trial, a
 //! value is decoded from its bytes before it is stored, and the two are compared ([`digest`]). These values

@@ -154,7 +154,7 @@ mod tests {
     #[cfg(all(feature = "zstd", feature = "zstd-read"))]
     #[test]
     fn both_decoders_of_zstandard_read_the_same() {
-        let noise = |len: u64| (0..len).map(|at| (at * at >> 7).to_be_bytes()[7]).collect::<Vec<u8>>();
+        let noise = |len: u64| (0..len).map(|at| ((at * at) >> 7).to_be_bytes()[7]).collect::<Vec<u8>>();
         for payload in [text(), noise(300), noise(300_000), vec![7; 1 << 20]] {
             let deflated = zstd::bulk::compress(&payload, ZSTD_LEVEL).unwrap();
             let (len, cut) = (payload.len(), &deflated[..deflated.len() - 1]);

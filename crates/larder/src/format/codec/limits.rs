@@ -76,12 +76,12 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// For a value that is read from so many bytes.
+    /// Makes the account of a value that is read from so many bytes.
     pub(super) fn of(bytes: usize) -> Self {
         Self { most: bytes.saturating_add(MAX_EMPTY_ELEMENTS), spent: Cell::new(0) }
     }
 
-    /// For a value whose length is not known yet. [`check`](Elements::check) it when it is.
+    /// Makes the account of a value whose length is not known yet. [`check`](Elements::check) it when it is.
     pub(super) fn of_unknown() -> Self {
         Self { most: MAX_ELEMENTS, spent: Cell::new(0) }
     }

@@ -123,7 +123,7 @@ impl<T> Deref for MutexGuard<'_, T> {
     fn deref(&self) -> &T {
         self.held
             .as_deref()
-            .expect("a guard is looked through by the thread that holds it, which does not wait")
+            .expect("only the thread that holds the guard uses it, and that thread is not waiting")
     }
 }
 
@@ -131,7 +131,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.held
             .as_deref_mut()
-            .expect("a guard is looked through by the thread that holds it, which does not wait")
+            .expect("only the thread that holds the guard uses it, and that thread is not waiting")
     }
 }
 

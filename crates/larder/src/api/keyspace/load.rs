@@ -123,7 +123,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match self.find_or_lease(key) {
             LoadStep::Done(done) => done,
             LoadStep::LoadAlone => self.run(key, loader),
-            LoadStep::Load(leader) => self.load(key, leader, loader),
+            LoadStep::Load(flight_leader) => self.load(key, flight_leader, loader),
         }
     }
 
@@ -156,18 +156,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         let flight = new_flight.unwrap_or_else(Flight::new);
         let process = self.shared.tiers.process;
-        let mut leader =
+        let mut flight_leader =
             FlightLeader { process, flight, lease: Some(Lease::new(memory, key, id)), outcome: None };
         if let Some(miss) = on_disk
             && !self.is_memory_only()
             && let Some(value) = self.promote(key, Permit::Lease(id), miss.min_visible_sequence)
         {
-            leader.outcome = Some(FlightOutcome::Value(value.clone()));
+            flight_leader.outcome = Some(FlightOutcome::Value(value.clone()));
             self.answered(Count::DiskHits, key);
             return LoadStep::Done(Ok(value));
         }
         self.answered(Count::Misses, key);
-        LoadStep::Load(leader)
+        LoadStep::Load(flight_leader)
     }
 
     fn join<E: Send + Sync + 'static>(&self, flight: Value) -> LoadStep<'_, V, E> {
@@ -195,7 +195,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn load<E, R, F>(
         &self,
         key: SlotKey<'_>,
-        mut leader: FlightLeader<'_>,
+        mut flight_leader: FlightLeader<'_>,
         loader: F,
     ) -> Result<Arc<V>, LoadError<E>>
     where
@@ -210,12 +210,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let ttl = self.definition.default_ttl();
                 // Set before the write: the waiters get the value even if the write panics, as a user's
                 // `Serialize` may, or the `Drop` of an evicted value.
-                leader.outcome = Some(FlightOutcome::Value(value.clone()));
-                let lease = leader.lease.take();
+                flight_leader.outcome = Some(FlightOutcome::Value(value.clone()));
+                let lease = flight_leader.lease.take();
                 let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
                 self.count_fill(key, &written);
             }
-            Err(LoadError::Loader(error)) => leader.outcome = Some(FlightOutcome::Error(error.clone())),
+            Err(LoadError::Loader(error)) => {
+                flight_leader.outcome = Some(FlightOutcome::Error(error.clone()));
+            }
             Err(_) => {}
         }
         result

@@ -98,6 +98,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads the live value of a key from disk, and copies it into memory if the permission still holds then.
+    ///
+    /// Never inlined: a hit in memory would pay for its registers and its stack frame.
+    #[inline(never)]
     pub(super) fn promote(
         &self,
         key: SlotKey<'_>,

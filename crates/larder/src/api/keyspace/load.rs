@@ -225,7 +225,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Counts a loaded value that is not cached. The caller gets it all the same.
     fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
-        let counters = &self.open_keyspace.counters;
+        let counters = &self.opened.counters;
         match written {
             Ok(InsertOutcome::Revoked) => counters.add(Count::VoidedFills),
             Ok(InsertOutcome::NoRoom) => {
@@ -245,13 +245,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Counts a loaded value that can't be cached. The first of a keyspace is logged.
     fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
-        let counters = &self.open_keyspace.counters;
+        let counters = &self.opened.counters;
         counters.add(Count::Uncacheable);
         counters.uncacheable_cause.note(why, may_quote);
         if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
-            let key = self.shared.key_for_log(&self.open_keyspace, key.bytes);
+            let key = self.shared.key_for_log(&self.opened, key.bytes);
             tracing::warn!(
-                keyspace = self.open_keyspace.name,
+                keyspace = self.opened.name,
                 key,
                 "a loaded value is not cached, so each caller loads it anew: {why}"
             );
@@ -264,7 +264,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let (shared, open_keyspace) = (&*self.shared, &*self.open_keyspace);
+        let (shared, open_keyspace) = (&*self.shared, &*self.opened);
         shared.count(&open_keyspace.counters, Count::Loads, key.bytes);
         let began = shared.tiers.time.clock().monotonic();
         let mut running = RunningLoader { shared, open_keyspace, key, began, has_failed: true };

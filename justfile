@@ -18,6 +18,10 @@ check:
 test *args:
     cargo test {{args}}
 
+# How the code is arranged: imports and circles of every crate, names, widths, lists of proofs.
+tidy:
+    cargo test -p larder-tests tidy -- --nocapture
+
 # Fuzz one target (record, value, key, file, operations, settings, url, export, control) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
 fuzz target="record" seconds="60":
     mkdir -p target/fuzz/{{target}}

@@ -207,7 +207,7 @@ fn child_process() {
         "compact" => crate::faults::places::say_the_compaction(&path),
         "fail" => say(crate::contract::contract_6_never_takes_the_application_down::go_on(&path)),
         "fail-moved" => {
-            say(crate::contract::contract_6_never_takes_the_application_down::refuse_to_promise(&path))
+            say(crate::contract::contract_6_never_takes_the_application_down::refuse_to_promise(&path));
         }
         other => panic!("no task {other:?}"),
     }

@@ -2,10 +2,10 @@
 //! renames, globs and re-exports.
 //!
 //! - A path that ends at a module is no import. The names that are used through it are.
-//! - A module that re-exports a name of its own children only says where the name is. A file that uses the name
-//!   imports the file that defines it. Any other re-export is an import.
+//! - A module that re-exports a name of its own children only says where the name is. A file that uses the
+//!   name imports the file that defines it. Any other re-export is an import.
 //! - `super::` from a child to its parent is an import like any other. `mod child;` is none.
-//! - A method call on a value names no path, so it is not seen.
+//! - A method call on a value names no path, so it is not seen. Attributes, as serde's `with`, are not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,6 +123,10 @@ impl Crate {
             name => self.look_up(module, name, visited, &mut current),
         }
         for name in rest {
+            // A function may have a module's name. A path goes on through the module.
+            if current.iter().any(|target| matches!(target, Target::Module(_))) {
+                current.retain(|target| matches!(target, Target::Module(_)));
+            }
             let mut next = BTreeSet::new();
             for target in current {
                 match target {

@@ -21,12 +21,10 @@ pub(crate) const LAYERS: [&[&str]; 11] = [
 ];
 
 /// Imports within a row that are allowed. No two files may use one another all the same.
-const BESIDE: [(&str, &str); 3] = [
+const BESIDE: [(&str, &str); 2] = [
     // A cache starts its control socket; statistics for other programs are read through a cache.
     ("api", "ops"),
     ("ops", "api"),
-    // The store commits the changes that memory describes. Memory knows nothing of a disk.
-    ("disk", "memory"),
 ];
 
 fn row_of(file: &str) -> Option<usize> {

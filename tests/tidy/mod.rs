@@ -22,7 +22,7 @@ use tree::{all_pages, all_sources, crates, files_below, root};
 
 const CACHE: &str = "crates/larder/src";
 
-/// Fails with every fault, one a line.
+/// Fails if there are faults, and lists them.
 fn assert_none<T: Display>(what: &str, faults: &[T]) {
     let list: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
     assert!(faults.is_empty(), "{what}:\n{}", list.join("\n"));
@@ -43,18 +43,16 @@ fn the_figures_of_every_crate_are_printed() {
 }
 
 #[test]
-#[ignore = "the tree does not pass yet; run it with `-- --ignored` for the list"]
 fn no_files_of_a_crate_use_one_another_in_a_circle() {
     let mut found = Vec::new();
     for name in crates() {
         let read = Crate::read(&files_below(&format!("crates/{name}/src"), "rs"));
-        found.extend(circles(&read.edges()).into_iter().map(|circle| format!("{name}: {circle}")));
+        found.extend(circles(&read.edges()).into_iter().map(|circle| format!("crates/{name}/src: {circle}")));
     }
     assert_none("files that can't be read one after another", &found);
 }
 
 #[test]
-#[ignore = "the tree does not pass yet; run it with `-- --ignored` for the list"]
 fn no_two_types_of_a_crate_share_a_name() {
     let mut found = Vec::new();
     let folders = crates().into_iter().map(|name| format!("crates/{name}/src"));
@@ -66,7 +64,6 @@ fn no_two_types_of_a_crate_share_a_name() {
 }
 
 #[test]
-#[ignore = "the tree does not pass yet; run it with `-- --ignored` for the list"]
 fn a_file_of_tests_is_called_so() {
     let mut found = Vec::new();
     for name in crates() {
@@ -78,7 +75,6 @@ fn a_file_of_tests_is_called_so() {
 }
 
 #[test]
-#[ignore = "the tree does not pass yet; run it with `-- --ignored` for the list"]
 fn every_file_says_what_it_is_and_is_no_longer_than_it_should_be() {
     let mut faults = Vec::new();
     for (path, text) in all_sources() {
@@ -97,7 +93,6 @@ fn every_file_says_what_it_is_and_is_no_longer_than_it_should_be() {
 }
 
 #[test]
-#[ignore = "the tree does not pass yet; run it with `-- --ignored` for the list"]
 fn comments_and_pages_fit_a_screen() {
     let mut faults = Vec::new();
     for (path, text) in all_sources() {
@@ -124,7 +119,6 @@ fn every_promise_is_stated_and_names_its_proofs() {
 }
 
 #[test]
-#[ignore = "the tree does not pass yet; run it with `-- --ignored` for the list"]
 fn the_design_page_names_every_top_folder_and_no_file_that_is_gone() {
     let design = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
     let named = pages::table_of_modules(&design, "## Modules");
@@ -132,7 +126,7 @@ fn the_design_page_names_every_top_folder_and_no_file_that_is_gone() {
     let mut faults = Vec::new();
     for path in &named {
         if !root().join(CACHE).join(path).exists() {
-            faults.push(format!("the table names {path}, which does not exist"));
+            faults.push(format!("{CACHE}/{path}: the table names it, and it does not exist"));
         }
     }
     for entry in std::fs::read_dir(root().join(CACHE)).unwrap() {
@@ -140,12 +134,12 @@ fn the_design_page_names_every_top_folder_and_no_file_that_is_gone() {
         let name = entry.file_name().into_string().unwrap();
         let is_folder = entry.file_type().unwrap().is_dir();
         if is_folder && !named.iter().any(|path| path.trim_end_matches('/') == name) {
-            faults.push(format!("the table does not name {name}/"));
+            faults.push(format!("{CACHE}/{name}/: the table does not name it"));
         }
     }
     for path in pages::files_named(&design) {
         if !root().join(CACHE).join(&path).exists() && !root().join(&path).exists() {
-            faults.push(format!("the page names {path}, which does not exist"));
+            faults.push(format!("{CACHE}/{path}: the page names it, and it does not exist"));
         }
     }
     assert_none("docs/design.md and the tree differ", &faults);

@@ -79,9 +79,10 @@ pub(crate) fn table_of_modules(page: &str, heading: &str) -> Vec<String> {
 /// Returns the source files that a page names by a path, as `memory/slot.rs`.
 pub(crate) fn files_named(page: &str) -> Vec<String> {
     let code = page.split('`').skip(1).step_by(2);
-    code.filter(|code| code.ends_with(".rs") && code.contains('/') && !code.contains(['*', '…', ' ']))
-        .map(str::to_owned)
-        .collect()
+    let is_file = |code: &&str| {
+        code.strip_suffix(".rs").is_some_and(|path| path.contains('/') && !path.contains(['*', '…', ' ']))
+    };
+    code.filter(is_file).map(str::to_owned).collect()
 }
 
 #[test]

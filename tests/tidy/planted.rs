@@ -168,6 +168,17 @@ fn names_that_are_no_imports_make_none() {
 }
 
 #[test]
+fn a_path_goes_through_a_module_though_a_function_has_its_name() {
+    let files = [
+        ("lib.rs", "mod codec; mod raw;"),
+        ("codec.rs", "mod encode; pub fn encode() { crate::raw::write() }"),
+        ("codec/encode.rs", "pub struct Encoder;"),
+        ("raw.rs", "use crate::codec::encode::Encoder; pub fn write() {}"),
+    ];
+    assert_eq!(imports_of(&files), ["codec.rs -> raw.rs", "raw.rs -> codec/encode.rs"]);
+}
+
+#[test]
 fn macros_are_followed_with_a_path_and_without() {
     let files = [
         ("lib.rs", "mod sync; mod memory; mod disk;"),

@@ -54,7 +54,7 @@ fn a_working_file_is_reported_line_by_line_and_keeps_no_probe() {
 }
 
 #[test]
-fn a_cache_in_memory_is_checked_and_the_check_says_what_that_means() {
+fn a_cache_in_memory_is_checked_and_the_check_says_that_it_has_no_file() {
     for output in [check(Some("memory:"), None), check(None, Some("memory:\n"))] {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
         assert!(text(&output).contains("and no file: entries die with the process"), "{}", text(&output));

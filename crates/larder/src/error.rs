@@ -1,6 +1,5 @@
-//! What can go wrong, told so that the reader knows what to do.
-//!
-//! Variants are by what a caller can do about them. Failures that the cache can absorb are not here:
+//! The errors of the cache.
+//! Each variant is a different thing for the caller to do. Failures that the cache absorbs are no errors:
 //! they become counted misses ([`Stats`](crate::Stats)).
 
 mod debug;
@@ -18,10 +17,9 @@ use crate::sys::sync::Arc;
 use crate::units::ByteSize;
 use in_use::in_use;
 
-/// An error of the cache. Its text names the cause, the value and the way out.
-///
-/// [`Debug`](std::fmt::Debug) prints the same text, with the name of the variant behind it: it is what
-/// `fn main() -> Result<(), larder::Error>` and `unwrap` show. All errors of larder's crates do so.
+/// An error of the cache. Its text names the cause, the value and the remedy.
+/// [`Debug`](std::fmt::Debug) prints the same text, then the name of the variant. So `fn main() -> Result<(),
+/// larder::Error>` and `unwrap` show the text. All errors of larder's crates do this.
 ///
 /// ```
 /// let error = larder::Cache::builder().memory_capacity(512).open().unwrap_err();
@@ -34,11 +32,11 @@ pub enum Error {
     /// A setting of the builder, or of a keyspace, is outside its range. Nothing was opened.
     #[error("{setting} is {value}; {allowed}")]
     InvalidSetting {
-        /// The setting, as the builder's method is called.
+        /// The name of the builder's method.
         setting: &'static str,
-        /// The value it was given.
+        /// The given value.
         value: String,
-        /// The values it may have.
+        /// The valid values.
         allowed: String,
     },
 
@@ -58,45 +56,47 @@ pub enum Error {
     InUse {
         /// The cache file.
         path: PathBuf,
-        /// The process that holds it, where it could be told.
+        /// The process that holds it, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. Then one that it forked holds the file still: see
+        /// Whether that process has ended. Then a process that it forked still holds the file: see
         /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
         has_ended: bool,
-        /// Whether the process is in another PID namespace, as in a container: its number is one there.
+        /// Whether the process is in another PID namespace, such as a container's. The number is valid only
+        /// there.
         is_elsewhere: bool,
-        /// Its control socket, if it has named one: what has the file can be asked there.
+        /// Its control socket, if it has one. The process can be asked there.
         socket: Option<PathBuf>,
-        /// Where the owner has ended, the processes that hold its file, as far as they are seen from here.
+        /// If the owner has ended: the processes that still hold its file, as far as this process can see
+        /// them.
         holders: Vec<Holder>,
     },
 
-    /// The path is taken by something that is not a file: a directory, a symbolic link, a device.
+    /// The path names no regular file, but a directory, a symbolic link or a device.
     #[error("cannot open {}: it is {what}; give the path of a regular file, or of one to be created", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
-        /// What stands there.
+        /// What is there.
         what: &'static str,
     },
 
-    /// The file is not a larder file. It was not touched.
+    /// The file is not a larder file. It was not changed.
     #[error("cannot open {}: {why}; it was left as it is; give the path of a larder file, or of one to be created", path.display())]
     Foreign {
         /// The path.
         path: PathBuf,
-        /// How it was told.
+        /// What shows that it is foreign.
         why: String,
     },
 
-    /// There is nothing at the path, and what was asked for does not make a file.
+    /// There is no file at the path, and the operation does not create one.
     #[error("there is no file {}; give the path of a cache file", path.display())]
     Missing {
         /// The path.
         path: PathBuf,
     },
 
-    /// The file is larder's, and damaged. It was not touched.
+    /// The larder file is damaged. It was not changed.
     #[error("cannot read {}: it is damaged ({cause}); open it as a cache, which moves it aside and begins a fresh one", path.display())]
     Damaged {
         /// The path.
@@ -105,7 +105,7 @@ pub enum Error {
         cause: String,
     },
 
-    /// The file was written by a newer version of larder. It was not touched.
+    /// A newer version of larder wrote the file. It was not changed.
     #[error(
         "cannot open {}: its format is {found}, and this version of larder reads up to {supported}; upgrade larder, or choose another path",
         path.display()
@@ -119,7 +119,7 @@ pub enum Error {
         supported: u32,
     },
 
-    /// The file uses what a newer version of larder has brought. It was not touched.
+    /// The file uses features of a newer version of larder. It was not changed.
     #[error(
         "cannot open {}: it uses features that this version of larder does not know (0x{unknown:X}); upgrade larder, or choose another path",
         path.display()
@@ -127,7 +127,7 @@ pub enum Error {
     UnknownFeatures {
         /// The path.
         path: PathBuf,
-        /// The features that are not known, a bit each.
+        /// The unknown features, one bit each.
         unknown: u64,
     },
 
@@ -138,7 +138,7 @@ pub enum Error {
         action: &'static str,
         /// The path.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -153,14 +153,14 @@ pub enum Error {
         cause: String,
     },
 
-    /// The control socket could not be opened. What stood at its path was left as it is.
+    /// The control socket could not be opened. Anything at its path was left as it is.
     #[error("cannot listen for control on {}: {cause}; {remedy}", path.display())]
     ControlSocket {
         /// The socket.
         path: PathBuf,
-        /// What stood against it.
+        /// The cause.
         cause: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
 
@@ -178,11 +178,11 @@ pub enum Error {
         "keyspace {name:?} is open as {opened}, and was now asked for as {requested}; use one definition everywhere, or close the other handle first"
     )]
     KeyspaceConflict {
-        /// The name both share.
+        /// The name that both definitions have.
         name: String,
         /// The definition that is open.
         opened: String,
-        /// The definition that was asked for.
+        /// The requested definition.
         requested: String,
     },
 
@@ -195,16 +195,16 @@ pub enum Error {
         keyspace: String,
         /// The encoded length in bytes.
         len: usize,
-        /// The most it may be.
+        /// The maximum.
         max: usize,
     },
 
-    /// The encoded value is too large. Nothing was changed: the entry before it is still there.
+    /// The encoded value is too large. Nothing was changed: the previous entry is still there.
     #[error("a value of keyspace {keyspace:?} is {size} ({bound}); the most is {max}; {remedy}")]
     ValueTooLarge {
         /// The keyspace.
         keyspace: String,
-        /// Its size, as `bound` counts it.
+        /// Its size, counted as `bound` says.
         size: ByteSize,
         /// How the size is counted.
         bound: &'static str,
@@ -214,31 +214,30 @@ pub enum Error {
         remedy: Cow<'static, str>,
     },
 
-    /// The value could not be serialized. Nothing was changed: the entry before it is still there.
+    /// The value could not be serialized. Nothing was changed: the previous entry is still there.
     #[error("cannot encode a value of keyspace {keyspace:?}: {source}")]
     Encode {
         /// The keyspace.
         keyspace: String,
-        /// Why.
+        /// The cause.
         source: CodecError,
     },
 
     /// The change is visible in this process but is not known to be on the disk.
-    ///
-    /// After an invalidation this means that a restart may serve what was to be removed: try again, or
-    /// remove the cache file before the next start.
+    /// After an invalidation this means that a restart may serve the removed entries. Try again, or delete
+    /// the cache file before the next start.
     #[error(
         "not durable: {cause}; memory has the change, the disk may not; repeat the call, or remove the file before a restart"
     )]
     NotDurable {
-        /// What stopped the commit.
+        /// The cause.
         cause: String,
     },
 
-    /// The file could not be verified to its end. What could be read of it may be whole or not.
+    /// The file could not be verified to its end. The rest of it may be intact or damaged.
     #[error("the cache file can't be verified: {cause}; verify it again when the disk works")]
     Verify {
-        /// What stopped it.
+        /// The cause.
         cause: String,
     },
 
@@ -246,24 +245,22 @@ pub enum Error {
     #[error("the cache is closed; open it again")]
     Closed,
 
-    /// This process is a fork of the one that opened the cache, whose threads it does not have. Nothing was
-    /// changed.
+    /// This process is a fork of the process that opened the cache, and does not have its threads. Nothing
+    /// was changed.
     #[error(
         "this process was forked after the cache was opened, and does not have the threads that serve it; open the cache in this process, after the fork"
     )]
     Forked,
 
-    /// This process opened the cache itself: it has inherited nothing.
+    /// This process opened the cache itself, so it inherited nothing.
     #[error("this process opened the cache itself; close it")]
     NotForked,
 }
 
 /// Why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) has no value.
-///
-/// The error of a loader reaches every caller that waited for it, so it is shared. It may be of any type that
-/// is shown and debugged,
-/// `Box<dyn Error + Send + Sync>` and `anyhow::Error` included: `?` turns a `LoadError` of it into either.
-/// [`LoadError::loader_error`] gives the loader's error itself.
+/// Every caller that waited for a loader gets its error, so the error is shared. It may be of any type with
+/// `Display` and `Debug`, such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. `?` turns a `LoadError`
+/// of such an error into either. [`LoadError::loader_error`] returns the loader's own error.
 ///
 /// ```
 /// # use std::error::Error;
@@ -283,20 +280,20 @@ pub enum Error {
 /// ```
 #[non_exhaustive]
 pub enum LoadError<E> {
-    /// The loader failed; this is its error.
+    /// The loader failed with this error.
     Loader(Arc<E>),
     /// The loader of another thread panicked while this caller waited for it.
     Panicked,
-    /// Waiting would never end: this thread is itself loading the key, or what it loads is waited for,
-    /// through other threads, by the one that loads the key. The keys may be of several caches.
+    /// Waiting would never end. This thread loads the key itself, or the thread that loads the key waits,
+    /// perhaps through other threads, for a load of this one. The keys may be of several caches.
     Cycle,
-    /// The load of another caller took longer than [`load_timeout`](crate::CacheBuilder::load_timeout) lets
-    /// this one wait. It goes on, and its value is cached when it comes.
+    /// The load of another caller took longer than this caller waits
+    /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load goes on, and its value will be cached.
     Timeout {
-        /// How long this caller has waited.
+        /// How long this caller waited.
         waited: Duration,
     },
-    /// The key can't be a key of this keyspace.
+    /// The key is not valid in this keyspace.
     Key(Error),
 }
 
@@ -325,8 +322,8 @@ impl<E> LoadError<E> {
 impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The alternate text of an `anyhow::Error` has its causes. They can't be `source`s: what `E` is,
-            // is not known.
+            // The alternate text of an `anyhow::Error` has its causes. They cannot be `source`s, because `E`
+            // may be any type.
             Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
             Self::Key(error) => fmt::Display::fmt(error, f),
             Self::Panicked | Self::Cycle | Self::Timeout { .. } => self.without_loader(f),
@@ -335,7 +332,7 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
 }
 
 impl<E> LoadError<E> {
-    /// The text of an error that has none of its own.
+    /// Returns the text of an error without one of its own.
     fn without_loader(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked => f.write_str("the loader panicked in the thread that ran it; see that thread's message"),
@@ -351,8 +348,7 @@ impl<E> LoadError<E> {
     }
 }
 
-// For every `E` that has a text: an error that is a `Box<dyn Error>` or an `anyhow::Error` is no `Error`
-// itself.
+// For every `E` with a text, because `Box<dyn Error>` and `anyhow::Error` do not implement `Error`.
 impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

@@ -16,7 +16,7 @@ mod sys;
 pub mod testing;
 mod units;
 
-/// Time: the only source of it for the cache.
+/// Clocks: the only source of time for the cache.
 pub mod clock {
     pub use crate::sys::clock::system::SystemClock;
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};

@@ -36,7 +36,7 @@ impl Entries<'_> {
     pub(crate) fn has(&mut self, keyspace: KeySyntax<'_>, key: &[u8]) -> Result<bool, Failure> {
         Ok(match self {
             Self::File(snapshot) => match snapshot.keyspace(keyspace.name) {
-                Some(facts) => snapshot.find(facts, key)?.live().is_some(),
+                Some(info) => snapshot.find(info, key)?.live().is_some(),
                 None => false,
             },
             Self::Process(client) => client.ttl(keyspace.name, &spell_hex(key))?.is_some(),
@@ -47,7 +47,7 @@ impl Entries<'_> {
     pub(crate) fn has_prefix(&mut self, keyspace: KeySyntax<'_>, prefix: &[u8]) -> Result<bool, Failure> {
         match self {
             Self::File(snapshot) => match snapshot.keyspace(keyspace.name) {
-                Some(facts) => Ok(!snapshot.page(facts, prefix, None, 1)?.is_empty()),
+                Some(info) => Ok(!snapshot.page(info, prefix, None, 1)?.is_empty()),
                 None => Ok(false),
             },
             Self::Process(client) => {

@@ -245,7 +245,7 @@ fn the_size_of_each_keyspace_is_shown_with_its_largest_value() {
 }
 
 #[test]
-fn keys_of_a_live_cache_are_sorted_and_summed_up_those_in_memory_alone_included() {
+fn keys_of_a_live_cache_are_sorted_and_summed_up_with_those_in_memory_alone() {
     let place = Place::new();
     let socket = place.dir().join("shop.sock");
     let cache = Cache::builder().path(place.path()).control_socket(&socket).open().unwrap();

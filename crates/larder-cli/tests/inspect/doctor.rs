@@ -190,7 +190,7 @@ fn fault_7_a_damaged_record_and_damaged_pages() {
 }
 
 #[test]
-fn fault_8_a_file_that_is_too_long_for_what_is_in_it() {
+fn fault_8_a_file_that_is_too_long_for_its_contents() {
     let place = healthy();
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -208,7 +208,7 @@ fn fault_8_a_file_that_is_too_long_for_what_is_in_it() {
 }
 
 #[test]
-fn fault_9_what_damage_and_crashes_left() {
+fn fault_9_leftovers_of_damage_and_crashes() {
     let place = healthy();
     let damaged = place.dir().join("shop.larder.damaged-1700000000000");
     fs::write(&damaged, "x").unwrap();

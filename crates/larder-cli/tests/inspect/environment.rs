@@ -121,7 +121,7 @@ fn everything_is_removed_only_from_a_cache_that_is_given() {
 }
 
 #[test]
-fn a_cache_without_a_key_is_no_key_of_another_cache() {
+fn a_cache_without_a_key_is_not_taken_as_a_key_of_another_cache() {
     let place = Place::new();
     place.shop();
     fs::copy(place.path(), place.dir().join("other.larder")).unwrap();

@@ -247,7 +247,7 @@ fn read_back(place: &Place, target: &str, all: &[Listed]) {
 }
 
 #[test]
-fn what_is_shown_is_read_by_each_command_on_the_file_and_through_the_socket() {
+fn a_shown_key_is_read_by_each_command_on_the_file_and_through_the_socket() {
     let place = Place::new();
     shop(&place).close().unwrap();
     let all = listed(&place, FILE);

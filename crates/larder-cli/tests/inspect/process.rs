@@ -15,7 +15,7 @@ fn json(place: &Place, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn what_is_not_in_the_file_is_told_by_its_owner_who_is_named() {
+fn the_owner_answers_for_entries_that_are_not_in_the_file_and_is_named() {
     let place = Place::new();
     let owner = Owner::start("keep", &place.path());
     let socket = fs::canonicalize(place.dir()).unwrap().join(SOCKET);
@@ -103,7 +103,7 @@ fn a_value_is_shown_from_the_file_or_by_permission_of_the_application() {
 }
 
 #[test]
-fn info_names_the_socket_and_tells_of_a_process_by_it() {
+fn info_names_the_socket_and_describes_the_process_behind_it() {
     let place = Place::new();
     let owner = Owner::start("keep", &place.path());
     let socket = fs::canonicalize(place.dir()).unwrap().join(SOCKET).display().to_string();

@@ -129,7 +129,7 @@ fn text<'a>(line: &'a Value, field: &str) -> &'a str {
 }
 
 #[test]
-fn memory_that_thrashes_is_told_apart_from_a_disk_that_does() {
+fn memory_churn_and_disk_churn_are_distinguished() {
     let place = Place::new();
     let owner = Owner::start("thrash memory", &place.path());
     let line = finds(&place, "memory churn", &["disk churn", "values", "loads", "uncacheable"]);
@@ -145,7 +145,7 @@ fn memory_that_thrashes_is_told_apart_from_a_disk_that_does() {
 }
 
 #[test]
-fn a_disk_that_lags_behind_is_told_with_how_far() {
+fn a_slow_disk_is_reported_with_its_lag() {
     let place = Place::new();
     let _owner = Owner::start("lag", &place.path());
     let line = finds(&place, "flush", &["disk tier", "values", "memory churn", "disk churn"]);
@@ -155,7 +155,7 @@ fn a_disk_that_lags_behind_is_told_with_how_far() {
 }
 
 #[test]
-fn values_of_another_type_are_told_with_their_keyspace_and_their_reason() {
+fn values_of_another_type_are_reported_with_their_keyspace_and_reason() {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();

@@ -165,7 +165,7 @@ fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
 }
 
 #[test]
-fn who_may_not_read_a_file_is_told_whose_it_is() {
+fn without_permission_the_owner_of_the_file_is_named() {
     let place = Place::new();
     place.shop();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o000)).unwrap();
@@ -183,7 +183,7 @@ fn who_may_not_read_a_file_is_told_whose_it_is() {
 }
 
 #[test]
-fn a_file_that_another_program_has_is_told_with_how_to_name_that_program() {
+fn for_a_file_of_another_program_a_command_that_names_it_is_suggested() {
     let place = Place::new();
     place.shop();
     let _other = Database::open(place.path()).unwrap();

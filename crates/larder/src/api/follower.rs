@@ -11,7 +11,7 @@ use super::keyspace::definition::KeyspaceDefinition;
 use crate::disk::reader::follow::Followed;
 use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
 use crate::format::key::bytes::KeyWriter;
@@ -125,7 +125,7 @@ struct FileView {
     id: KeyspaceId,
     catalog: Catalog,
     now: Timestamp,
-    snapshot: Snapshot,
+    snapshot: StoreSnapshot,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {

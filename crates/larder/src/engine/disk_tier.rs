@@ -4,7 +4,7 @@
 //! writer.
 
 use crate::disk::disk_status::DiskStatus;
-use crate::disk::store::snapshot::{Snapshot, SnapshotCell};
+use crate::disk::store::snapshot::{SnapshotCell, StoreSnapshot};
 use crate::disk::store::uses::Uses;
 use crate::stats::DiskState;
 use crate::sys::sync::{AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
@@ -31,11 +31,11 @@ impl DiskTier {
         Self::new(DiskState::Discarded, None, DiskStatus::default(), 0)
     }
 
-    pub(crate) fn open(snapshot: Option<Snapshot>, status: DiskStatus, range_rows: usize) -> Self {
+    pub(crate) fn open(snapshot: Option<StoreSnapshot>, status: DiskStatus, range_rows: usize) -> Self {
         Self::new(DiskState::On, snapshot, status, range_rows)
     }
 
-    fn new(state: DiskState, snapshot: Option<Snapshot>, status: DiskStatus, range_rows: usize) -> Self {
+    fn new(state: DiskState, snapshot: Option<StoreSnapshot>, status: DiskStatus, range_rows: usize) -> Self {
         Self {
             snapshots: SnapshotCell::new(snapshot),
             state: AtomicU8::new(code(state)),
@@ -87,7 +87,7 @@ impl DiskTier {
 
     /// Counts a failed read. Returns whether it is the first of its snapshot's generation, which is reported
     /// to the writer. Once is enough: every lookup asks a failing disk.
-    pub(crate) fn count_read_fault(&self, snapshot: &Snapshot) -> bool {
+    pub(crate) fn count_read_fault(&self, snapshot: &StoreSnapshot) -> bool {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
         self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation
     }

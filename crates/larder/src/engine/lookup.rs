@@ -8,7 +8,7 @@
 
 use super::tiers::Tiers;
 use super::writer::command::Command;
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
 use crate::memory::lookup::Lookup;
@@ -113,7 +113,7 @@ impl Tiers {
     /// Returns the current snapshot, for a caller to which "not on disk" is more than a miss: a walk, a
     /// count, a removal. Waits for the writer while it has withdrawn the snapshot to make room. None while
     /// the disk tier is off.
-    pub(crate) fn awaited_snapshot(&self) -> Option<Arc<Snapshot>> {
+    pub(crate) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
         }

@@ -11,7 +11,7 @@ use super::tiers::Tiers;
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::{StoreError, guarded};
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::disk::store::tables::after_prefix;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::{RangeTombstone, any_covers};
@@ -76,7 +76,7 @@ impl Tiers {
 }
 
 fn count_chunk(
-    snapshot: &Snapshot,
+    snapshot: &StoreSnapshot,
     range: &RangeTombstone,
     after: Option<&[u8]>,
     filter: &CountFilter<'_>,

@@ -12,7 +12,7 @@ use crate::disk::store::charging::Charging;
 use crate::disk::store::database::OpenOptions;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::identity::Identities;
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
@@ -26,7 +26,7 @@ const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
 pub(super) struct OpenStore {
     pub(super) opened: OpenedFile,
     pub(super) clock_watermark: Timestamp,
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: StoreSnapshot,
 }
 
 /// Opens the store in a file that is locked.
@@ -44,7 +44,7 @@ pub(super) fn open_store(
         path: path.to_owned(),
         page_cache: usize::try_from(config.page_cache.as_u64()).unwrap_or(usize::MAX),
         verify_up_to: config.verify_on_open.as_u64(),
-        room: store_limits(capacity, counts_blocks),
+        limits: store_limits(capacity, counts_blocks),
         capacity,
         counts_blocks,
         charging: Some(if counts_blocks { Charging::ByBlocks } else { Charging::ByLength }),

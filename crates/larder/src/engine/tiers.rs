@@ -16,7 +16,7 @@ use super::writer_metrics::WriterMetrics;
 use crate::config::Listener;
 use crate::disk::store::guard::StoreError;
 use crate::disk::store::range_removals::MAX_PENDING;
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::memory::evicted_values::EvictedValues;
@@ -84,7 +84,7 @@ impl Tiers {
     }
 
     /// Tells the writer that a lookup failed. Only the writer acts on it.
-    pub(crate) fn report(&self, snapshot: &Snapshot, fault: StoreError) {
+    pub(crate) fn report(&self, snapshot: &StoreSnapshot, fault: StoreError) {
         if self.disk.count_read_fault(snapshot) {
             self.writer.send(Command::ReportFault(snapshot.generation, fault));
         }

@@ -1,7 +1,6 @@
-//! How errors are debugged: as their text, with the name of the variant behind it.
-//!
-//! `Debug` is what a person sees of an error that `main` returns, of an `unwrap`, and of a test that fails.
-//! It has what `Display` has, the remedy above all.
+//! `Debug` of errors: their text, then the name of the variant.
+//! A person sees `Debug` when `main` returns an error, when `unwrap` fails, and when a test fails. So it has
+//! the text of `Display`, with the remedy.
 
 use std::fmt;
 
@@ -42,7 +41,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// For every `E` that can be debugged, whether or not it has a text.
+/// For every `E` with `Debug`, whether or not it has a text.
 impl<E: fmt::Debug> fmt::Debug for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,4 +1,4 @@
-//! What the error of a file that another owner holds says.
+//! The text of the error for a file that another owner holds.
 
 use std::path::Path;
 

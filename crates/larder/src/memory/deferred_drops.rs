@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::entry::{IncomingEntry, Unsaved, Value};
 use crate::sys::sync::Arc;
 
-/// What to drop after the lock is released. Otherwise a user's `Drop` that calls the cache would meet the
+/// Values to drop after the lock is released. Otherwise a user's `Drop` that calls the cache would meet the
 /// lock.
 #[derive(Debug, Default)]
 pub(crate) struct DeferredDrops {

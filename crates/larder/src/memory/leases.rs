@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_does_not_outlast_a_fence_or_a_barrier() {
+    fn an_epoch_token_does_not_outlast_a_fence_or_a_barrier() {
         let mut leases = Leases::default();
         let permits = |leases: &Leases, epoch_token| leases.permits(KEY, Permit::EpochToken(epoch_token));
         let before = leases.epoch_token(KEY);

@@ -20,7 +20,7 @@ pub(super) struct LockedShard<'a> {
 pub(super) struct Released<'a> {
     pub(super) deferred: DeferredDrops,
     budget: &'a Budget,
-    /// Receives the values. `None` once [`LockedShard::unlock`] has returned it.
+    /// The list that receives the values. `None` once [`LockedShard::unlock`] has returned it.
     evicted_values: Option<&'a mut EvictedValues>,
 }
 

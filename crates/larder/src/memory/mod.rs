@@ -88,7 +88,7 @@ impl Deref for Padded {
 
 /// Answer to a caller that may fill a key, found under the exclusive lock.
 #[derive(Debug)]
-pub(crate) enum Leased {
+pub(crate) enum LeaseOutcome {
     /// Another caller has stored a value in the meantime.
     Value(Value),
     /// Another caller is loading the key. Join its flight.
@@ -179,19 +179,19 @@ impl Memory {
         key: SlotKey<'_>,
         now: Timestamp,
         flight: impl FnOnce() -> Value,
-    ) -> Leased {
+    ) -> LeaseOutcome {
         let mut shard = self.shard(key).write();
         let miss_token = match shard.get(key, now) {
-            Lookup::Value(value, _) => return Leased::Value(value),
+            Lookup::Value(value, _) => return LeaseOutcome::Value(value),
             Lookup::Negative => None,
             Lookup::Unknown(token) => Some(token),
         };
         if let Some(flight) = shard.leases.flight(key) {
-            return Leased::Flight(flight);
+            return LeaseOutcome::Flight(flight);
         }
         let id = shard.leases.take(key);
         shard.leases.attach(key, id, flight());
-        Leased::Lease { id, miss_token }
+        LeaseOutcome::Lease { id, miss_token }
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {

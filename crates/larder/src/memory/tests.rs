@@ -74,7 +74,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let bytes = key_of(1);
     let key = memory.key(&bytes);
     let flight = || Arc::new(()) as Value;
-    let Leased::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
+    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
         panic!("a lease")
     };
     // The state between the first and the second pass of a purge on another thread.
@@ -106,8 +106,8 @@ fn a_flight_is_let_go_of_without_a_lock() {
         ("store", |memory, key, _| _ = memory.store(key, clean(1), Timestamp::ZERO)),
         ("fill", |memory, key, lease| _ = memory.fill(key, lease, clean(1))),
         ("forget", |memory, key, _| _ = memory.forget(key, Timestamp::ZERO, &mut EvictedValues::default())),
-        ("bury", |memory, key, _| {
-            _ = memory.insert_tombstone(key, Timestamp::ZERO, &mut EvictedValues::default(), || ())
+        ("insert_tombstone", |memory, key, _| {
+            _ = memory.insert_tombstone(key, Timestamp::ZERO, &mut EvictedValues::default(), || ());
         }),
         ("purge", |memory, _, _| {
             memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut EvictedValues::default());
@@ -124,7 +124,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
             let bytes = key_of(1);
             let key = memory.key(&bytes);
             let flight = || Arc::new(Caller(Arc::downgrade(&memory))) as Value;
-            let Leased::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
+            let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
                 panic!("a lease")
             };
             change(&memory, key, id);
@@ -145,7 +145,7 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     memory.store(key(1), dirty(&memory, 10), now).unwrap();
     memory.insert_tombstone(key(2), now, &mut EvictedValues::default(), || ()).unwrap();
     let flight = || Arc::new(()) as Value;
-    let Leased::Lease { id, .. } = memory.lease_to_load(key(3), now, flight) else { panic!("a lease") };
+    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, flight) else { panic!("a lease") };
     let Lookup::Unknown(absent) = memory.get(key(4), now) else { panic!("nothing") };
     let drained = |memory: &Memory| memory.drain(now, &mut EvictedValues::default()).len();
     memory.seal();

@@ -5,18 +5,19 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use parking_lot::{Condvar, Mutex};
 use redb::StorageBackend;
 
 use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
+use crate::sys::volume::Volume;
 use crate::sys::volume::content::FileContent;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::forward_locks::forward_locks;
+use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
-use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
 
 /// The operating system's files, with syncs that wait while the disk is stalled. Clones are the same disk.
 ///
@@ -104,13 +105,17 @@ impl CacheBuilder {
     }
 }
 
-impl Volume for StallingDisk {
-    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
-        OsVolume.metadata(path)
+impl StallingDisk {
+    #[expect(clippy::unused_self, reason = "`forward_volume` calls it as a method")]
+    fn below(&self) -> &dyn Volume {
+        &OsVolume
     }
+}
 
-    fn counts_blocks(&self, path: &Path) -> bool {
-        OsVolume.counts_blocks(path)
+impl Volume for StallingDisk {
+    forward_volume! {
+        metadata counts_blocks anchor open_lock rename replace remove list create_directories
+        missing_directories remove_directory real_directory
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
@@ -118,49 +123,9 @@ impl Volume for StallingDisk {
         Ok(VolumeFile::new(StallingFile { file, gate: Arc::clone(&self.gate) }))
     }
 
-    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
-        OsVolume.anchor(path)
-    }
-
-    fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        OsVolume.open_lock(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsVolume.rename(from, to)
-    }
-
-    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsVolume.replace(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        OsVolume.remove(path)
-    }
-
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         self.gate.pass();
         OsVolume.sync_directory(directory)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        OsVolume.list(directory)
-    }
-
-    fn create_directories(&self, directory: &Path) -> io::Result<()> {
-        OsVolume.create_directories(directory)
-    }
-
-    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
-        OsVolume.missing_directories(directory)
-    }
-
-    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
-        OsVolume.remove_directory(directory)
-    }
-
-    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
-        OsVolume.real_directory(directory)
     }
 }
 

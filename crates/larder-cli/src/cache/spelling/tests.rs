@@ -75,19 +75,19 @@ fn a_text_with_another_meaning_is_answered_with_what_to_give_instead() {
         assert_eq!(key(PRODUCTS, text), None, "{text}");
         assert_eq!(prefix(OWN, text), None, "{text}");
     }
-    let told = |advice: Option<String>, instead: &str| {
+    let expect_advice = |advice: Option<String>, instead: &str| {
         let advice = advice.unwrap();
         assert!(advice.contains(instead), "{advice}");
         advice
     };
-    told(key(PRODUCTS, "product_1"), "what it spells is --keyspace product 1");
-    let own = told(key(OWN, "product_1"), "give --keyspace product 1");
+    expect_advice(key(PRODUCTS, "product_1"), "what it spells is --keyspace product 1");
+    let own = expect_advice(key(OWN, "product_1"), "give --keyspace product 1");
     assert!(own.starts_with("the file records no schema for keyspace product"), "{own}");
-    told(key(PACKAGES, "data_package_A_B"), r#"--keyspace data_package '("A", "B")'"#);
-    told(prefix(PRODUCTS, "product_P0000"), "--keyspace product P0000");
-    told(prefix(OWN, "product_P0000"), "--keyspace product P0000");
-    told(prefix(PACKAGES, "data_package_A_"), r#"--keyspace data_package '("A")'"#);
-    told(prefix(PRODUCTS, "product_"), "all keys of keyspace product");
+    expect_advice(key(PACKAGES, "data_package_A_B"), r#"--keyspace data_package '("A", "B")'"#);
+    expect_advice(prefix(PRODUCTS, "product_P0000"), "--keyspace product P0000");
+    expect_advice(prefix(OWN, "product_P0000"), "--keyspace product P0000");
+    expect_advice(prefix(PACKAGES, "data_package_A_"), r#"--keyspace data_package '("A")'"#);
+    expect_advice(prefix(PRODUCTS, "product_"), "all keys of keyspace product");
 }
 
 /// Any keyspaces: with names and shapes of the shop or others, and with the shop's schema, another or none.
@@ -133,7 +133,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn what_is_shown_is_read_as_that_key_and_never_as_another(
+    fn a_shown_key_is_read_as_that_key_and_never_as_another(
         keyspaces in any_keyspaces(), at: prop::sample::Index, (one, two, number, bytes) in any_key()
     ) {
         let keyspace = keyspaces[at.index(keyspaces.len())];

@@ -158,8 +158,8 @@ fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec
     each_batch(&options.export, index, &mut |keyspace, batch| {
         let snapshot = snapshot.as_ref().filter(|_| !replaced.iter().any(|name| name == keyspace));
         for entry in batch {
-            let facts = snapshot.and_then(|snapshot| Some((snapshot, snapshot.keyspace(keyspace)?)));
-            let there = facts.map(|(snapshot, facts)| snapshot.find(facts, &entry.key)).transpose()?;
+            let info = snapshot.and_then(|snapshot| Some((snapshot, snapshot.keyspace(keyspace)?)));
+            let there = info.map(|(snapshot, info)| snapshot.find(info, &entry.key)).transpose()?;
             let is_newer = there.as_ref().and_then(|there| there.live());
             if entry.expires_at <= now {
                 total.expired += 1;

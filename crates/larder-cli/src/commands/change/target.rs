@@ -31,8 +31,8 @@ impl ChangeTarget {
                 return Err(Failure::new(Exit::Usage, text));
             }
             Some(socket) => {
-                let facts = Inspector::open(&file)?.snapshot()?.file();
-                Self::Process { client: connect_for_file(socket, &facts)?, file: Some(file) }
+                let info = Inspector::open(&file)?.snapshot()?.file();
+                Self::Process { client: connect_for_file(socket, &info)?, file: Some(file) }
             }
             None if is_socket(&file) && options.file_only => return Err(owner::refuse_file_only(&file)),
             None if is_socket(&file) => Self::Process { client: Client::connect(&file)?, file: None },
@@ -45,14 +45,14 @@ impl ChangeTarget {
     ///
     /// Fails if the owner serves a socket that cannot be used.
     fn of_owner(file: PathBuf, json: bool) -> Result<Self, Failure> {
-        let facts = Inspector::open(&file)?.snapshot()?.file();
-        match OwnerContact::of(&facts) {
+        let info = Inspector::open(&file)?.snapshot()?.file();
+        match OwnerContact::of(&info) {
             OwnerContact::Connected(client) => {
                 note(json, &owner::asked(&client));
                 Ok(Self::Process { client, file: Some(file) })
             }
             OwnerContact::Unreachable(error) => {
-                Err(in_use(&file, &owner::owner_name(&facts), &format!("{error}; stop it")))
+                Err(in_use(&file, &owner::owner_name(&info), &format!("{error}; stop it")))
             }
             OwnerContact::NoSocket => Ok(Self::File(file)),
         }

@@ -185,10 +185,10 @@ mod tests {
         assert_eq!((age("", "180.55"), age(stat, "")), (None, None));
         let me = Holder { pid: std::process::id(), name: None };
         let started = std::env::args().next().unwrap();
-        let told = details(&me).unwrap();
+        let text = details(&me).unwrap();
         assert!(
-            told.contains("belongs to user ") && told.ends_with(&format!("was started as {started}")),
-            "{told}"
+            text.contains("belongs to user ") && text.ends_with(&format!("was started as {started}")),
+            "{text}"
         );
         assert_eq!(details(&Holder { pid: u32::MAX, name: None }), None);
     }

@@ -87,29 +87,33 @@ mod tests {
         are answered from disk";
     const REMEDY: &str = "raise `memory` in the service's URL: it is 4 MiB";
 
-    fn told(columns: Option<usize>) -> String {
+    fn render(columns: Option<usize>) -> String {
         let layout = Layout(columns);
         format!("warn{}\n{}", layout.found("memory churn", FOUND), layout.remedy(REMEDY))
     }
 
     #[test]
     fn a_program_reads_one_line_for_the_finding_and_one_for_the_remedy() {
-        assert_eq!(told(None), format!("warn  memory churn  {FOUND}\n{:18}  → {REMEDY}", ""));
+        assert_eq!(render(None), format!("warn  memory churn  {FOUND}\n{:18}  → {REMEDY}", ""));
     }
 
     #[test]
     fn a_terminal_shows_both_within_its_columns() {
         for columns in [24, 40, 59, 60, 80, 120, 200] {
-            let told = told(Some(columns));
-            assert!(told.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{told}");
+            let rendered = render(Some(columns));
+            assert!(rendered.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{rendered}");
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-            assert_eq!(words(&told), words(&format!("warn memory churn {FOUND} → {REMEDY}")), "{columns}");
+            assert_eq!(
+                words(&rendered),
+                words(&format!("warn memory churn {FOUND} → {REMEDY}")),
+                "{columns}"
+            );
         }
         let at_80 = "\
 warn  memory churn  3886/s are evicted from memory, so an entry stays for 2 s,
                     and 41 % of the lookups are answered from disk
                     → raise `memory` in the service's URL: it is 4 MiB";
-        assert_eq!(told(Some(80)), at_80);
+        assert_eq!(render(Some(80)), at_80);
         let at_40 = "\
 warn  memory churn
     3886/s are evicted from memory, so
@@ -117,7 +121,7 @@ warn  memory churn
     the lookups are answered from disk
     → raise `memory` in the service's
       URL: it is 4 MiB";
-        assert_eq!(told(Some(40)), at_40);
+        assert_eq!(render(Some(40)), at_40);
     }
 
     #[test]

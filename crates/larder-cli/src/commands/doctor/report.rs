@@ -168,7 +168,7 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn told(report: &Report) -> String {
+    fn render(report: &Report) -> String {
         let mut out = anstream::StripStream::new(Vec::new());
         report.write(&mut out, Layout::of_a_program()).unwrap();
         String::from_utf8(out.into_inner()).unwrap()
@@ -197,7 +197,7 @@ FAIL  clock         behind
                     → set it
 1 pass, 1 warn (expired), 1 fail (clock), 2 unknown
 ";
-        assert_eq!(told(&report), expected);
+        assert_eq!(render(&report), expected);
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["lines"].as_array().unwrap().len(), 5, "scripts find each check by its name");
         assert_eq!(json["lines"][0]["numbers"]["pid"], 7);

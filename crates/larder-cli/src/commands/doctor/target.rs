@@ -119,9 +119,9 @@ impl Target {
         let Some(file) = server.file.as_ref().filter(|_| self.file.is_none()) else { return };
         let snapshot = Inspector::open(file).and_then(|inspector| inspector.snapshot()).ok();
         let is_owned_by_it = |snapshot: &Snapshot| {
-            let facts = snapshot.file();
-            let identity = facts.identity.map(|identity| identity.to_string());
-            identity == server.file_identity && matches!(facts.state, FileState::Owned { .. })
+            let info = snapshot.file();
+            let identity = info.identity.map(|identity| identity.to_string());
+            identity == server.file_identity && matches!(info.state, FileState::Owned { .. })
         };
         self.snapshot = snapshot.filter(is_owned_by_it);
         self.file = self.snapshot.as_ref().map(|_| PathBuf::from(file));

@@ -122,13 +122,13 @@ mod tests {
     use super::super::report::Verdict;
     use super::*;
 
-    fn told(keyspaces: &serde_json::Value) -> CheckResult {
+    fn check_of(keyspaces: &serde_json::Value) -> CheckResult {
         check(&StatsSeries::new(serde_json::from_value(json!({ "keyspaces": keyspaces })).unwrap()))
     }
 
     #[test]
     fn the_keyspaces_are_named_the_worst_first() {
-        let line = told(&json!([
+        let line = check_of(&json!([
             {"name": "a", "undecodable": 1}, {"name": "b", "undecodable": 5}, {"name": "c"},
             {"name": "d", "undecodable": 2}, {"name": "e", "undecodable": 3},
         ]));
@@ -152,19 +152,19 @@ mod tests {
             ("its Deserialize panicked: no", "correct the type's own code"),
             ("3 bytes follow the end of the value", "raise the `version` of the keyspace"),
         ] {
-            let line = told(&json!([{"name": "product", "undecodable": 2, "undecodable_cause": cause}]));
-            let told = line.remedy.unwrap();
-            assert!(told.starts_with(&format!("product: {cause}")) && told.contains(remedy), "{told}");
+            let line = check_of(&json!([{"name": "product", "undecodable": 2, "undecodable_cause": cause}]));
+            let text = line.remedy.unwrap();
+            assert!(text.starts_with(&format!("product: {cause}")) && text.contains(remedy), "{text}");
         }
     }
 
     #[test]
     fn a_withheld_reason_is_said_to_be_in_the_log() {
         let withheld = "the application does not allow it: control_values=on in its URL would";
-        let line = told(&json!([{"name": "product", "undecodable": 2, "undecodable_cause": withheld}]));
-        let told = line.remedy.unwrap();
-        assert!(told.starts_with("product: the service's log has the reason (control_values=on"), "{told}");
-        assert!(told.contains("raise the `version`") && !told.contains("does not allow"), "{told}");
+        let line = check_of(&json!([{"name": "product", "undecodable": 2, "undecodable_cause": withheld}]));
+        let text = line.remedy.unwrap();
+        assert!(text.starts_with("product: the service's log has the reason (control_values=on"), "{text}");
+        assert!(text.contains("raise the `version`") && !text.contains("does not allow"), "{text}");
     }
 
     #[test]
@@ -207,6 +207,6 @@ mod tests {
 
     #[test]
     fn a_cache_whose_values_decode_passes() {
-        assert_eq!(told(&json!([{"name": "a", "undecodable": 0}])).verdict, Verdict::Pass);
+        assert_eq!(check_of(&json!([{"name": "a", "undecodable": 0}])).verdict, Verdict::Pass);
     }
 }

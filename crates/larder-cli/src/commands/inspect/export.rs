@@ -119,19 +119,19 @@ impl Job<'_> {
         };
         let mut writer = Writer::new(out, form, header)?;
         let mut skipped = Skipped::default();
-        for facts in self.keyspaces {
+        for info in self.keyspaces {
             let number = writer.keyspace(&Keyspace {
-                name: facts.name.clone(),
-                version: facts.version,
-                key_shape: facts.key_shape.clone(),
-                value_format: facts.value_format,
-                schema: facts.schema.clone(),
-                fingerprint: facts.fingerprint,
+                name: info.name.clone(),
+                version: info.version,
+                key_shape: info.key_shape.clone(),
+                value_format: info.value_format,
+                schema: info.schema.clone(),
+                fingerprint: info.fingerprint,
             })?;
             // The visitor never breaks.
-            let _end = visit_file(self.snapshot, facts, &[], |entry| {
+            let _end = visit_file(self.snapshot, info, &[], |entry| {
                 self.interrupt.check(INCOMPLETE)?;
-                write_entry(&mut writer, &self.speller, (facts, number), entry, &mut skipped)?;
+                write_entry(&mut writer, &self.speller, (info, number), entry, &mut skipped)?;
                 bar.inc(1);
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -144,7 +144,7 @@ impl Job<'_> {
 fn write_entry<W: Write>(
     writer: &mut Writer<W>,
     speller: &Speller<'_>,
-    (facts, keyspace): (&KeyspaceInfo, u32),
+    (info, keyspace): (&KeyspaceInfo, u32),
     entry: Entry,
     skipped: &mut Skipped,
 ) -> Result<(), Failure> {
@@ -157,7 +157,7 @@ fn write_entry<W: Write>(
                 skipped.damaged += 1;
                 return Ok(());
             };
-            let shown = speller.spell(KeySyntax::of(facts), &key);
+            let shown = speller.spell(KeySyntax::of(info), &key);
             let entry = larder_export::Entry {
                 keyspace,
                 key,

@@ -65,7 +65,7 @@ pub(crate) fn run(options: &GetOptions) -> Result<Exit, Failure> {
     let shown = ShownValue::of(&lookup, record, &payload);
     if options.key.cache.json {
         let mut value = ValueJson::of(&shown.content, shown.bytes);
-        value.value_texts.get_or_insert_default();
+        value.texts.get_or_insert_default();
         out::json(&GetJson { key: KeyJson::of(&lookup), value })?;
     } else {
         print(&lookup, record, &shown, options.full)?;

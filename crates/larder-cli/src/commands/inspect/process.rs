@@ -38,7 +38,7 @@ struct LiveLookup {
     advice: Option<String>,
 }
 
-/// A key in JSON, with the names that the keys of a file have, and with facts that only a process knows.
+/// A key in JSON, with the names that the keys of a file have, and with fields that only a process knows.
 #[derive(Serialize)]
 pub(super) struct StatusJson {
     keyspace: String,

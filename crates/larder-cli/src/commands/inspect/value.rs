@@ -28,26 +28,26 @@ const ROW: usize = 16;
 /// A value in JSON.
 #[derive(Default, Serialize)]
 pub(super) struct ValueJson<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) value_texts: Option<Vec<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value_json: Option<Document<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value_text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value_unreadable: Option<String>,
+    #[serde(rename = "value", skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+    #[serde(rename = "value_texts", skip_serializing_if = "Option::is_none")]
+    pub(super) texts: Option<Vec<&'a str>>,
+    #[serde(rename = "value_json", skip_serializing_if = "Option::is_none")]
+    document: Option<Document<'a>>,
+    #[serde(rename = "value_text", skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(rename = "value_unreadable", skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
 }
 
 impl<'a> ValueJson<'a> {
     pub(super) fn of(content: &Content<'a>, bytes: &'a [u8]) -> Self {
-        let mut json = Self { value: Some(spell_hex(bytes)), ..Self::default() };
+        let mut json = Self { bytes: Some(spell_hex(bytes)), ..Self::default() };
         match content {
-            Content::Document(document) => json.value_json = Some(*document),
-            Content::Text(text) => json.value_text = Some(text),
-            Content::Unreadable(why) => json.value_unreadable = Some(why.to_string()),
-            _ => json.value_texts = Some(texts(bytes)),
+            Content::Document(document) => json.document = Some(*document),
+            Content::Text(text) => json.text = Some(text),
+            Content::Unreadable(why) => json.unreadable = Some(why.to_string()),
+            _ => json.texts = Some(texts(bytes)),
         }
         json
     }

@@ -58,7 +58,7 @@ pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
     let speller = Speller::of(None, snapshot.keyspaces());
     let show = |keyspace: Option<&str>, key: &[u8]| {
         let keyspace = keyspace.and_then(|name| snapshot.keyspace(name));
-        keyspace.map_or_else(|| spell_hex(key), |facts| speller.spell(KeySyntax::of(facts), key))
+        keyspace.map_or_else(|| spell_hex(key), |info| speller.spell(KeySyntax::of(info), key))
     };
     let damaged = found.damaged.iter().map(|record| DamagedJson {
         keyspace: record.keyspace.clone(),
@@ -145,18 +145,18 @@ fn print(
         let keyspace = escape_control(record.keyspace.as_deref().unwrap_or("a retired keyspace"));
         writeln!(out, "damaged: {} in {keyspace}; a lookup misses it", record.key)?;
     }
-    let untold = found.damaged_records.saturating_sub(damaged.len() as u64);
-    if untold > 0 {
-        writeln!(out, "damaged: {untold} more")?;
+    let unlisted = found.damaged_records.saturating_sub(damaged.len() as u64);
+    if unlisted > 0 {
+        writeln!(out, "damaged: {unlisted} more")?;
     }
     for record in unreadable {
         let UnreadableJson { keyspace, key, cause, .. } = record;
         let [keyspace, cause] = [keyspace, cause].map(|text| escape_control(text));
         writeln!(out, "unreadable: {key} in {keyspace}; a lookup misses it: {cause}")?;
     }
-    let untold = found.unreadable_records.saturating_sub(unreadable.len() as u64);
-    if untold > 0 {
-        writeln!(out, "unreadable: {untold} more")?;
+    let unlisted = found.unreadable_records.saturating_sub(unreadable.len() as u64);
+    if unlisted > 0 {
+        writeln!(out, "unreadable: {unlisted} more")?;
     }
     for keyspace in &found.miscounted {
         let (name, recorded, found) = (escape_control(&keyspace.keyspace), keyspace.recorded, keyspace.found);

@@ -53,7 +53,7 @@ impl Sample {
                 stats.keyspaces.sort_by(|one, other| one.name.cmp(&other.name));
                 stats.disk.iter_mut().filter_map(|disk| disk.off.as_mut()).for_each(escape);
             }
-            Self::File(facts) => facts.keyspaces.iter_mut().for_each(|keyspace| {
+            Self::File(sample) => sample.keyspaces.iter_mut().for_each(|keyspace| {
                 escape(&mut keyspace.name);
                 escape(&mut keyspace.key_shape);
             }),

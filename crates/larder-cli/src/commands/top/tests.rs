@@ -186,10 +186,10 @@ fn without_an_answer_the_last_numbers_are_dim_and_the_reason_is_shown_in_full() 
     for (width, height) in [(40, 20), (80, 24), (200, 60)] {
         let drawn = seat.drawn(width, height).replace('\n', " ");
         let words: Vec<&str> = drawn.split_whitespace().collect();
-        let told =
+        let expected =
             format!("NO ANSWER for 12 s: {why}. What is shown is of that time; it is asked again every 1 s.");
-        let told: Vec<&str> = told.split_whitespace().filter(|word| word.len() < 30).collect();
-        let mut left = told.iter().peekable();
+        let expected: Vec<&str> = expected.split_whitespace().filter(|word| word.len() < 30).collect();
+        let mut left = expected.iter().peekable();
         for word in &words {
             let _ = left.next_if(|expected| *expected == word);
         }
@@ -284,14 +284,14 @@ fn without_colours_the_text_is_the_same() {
 
 #[test]
 fn an_unusable_terminal_is_refused_with_an_alternative() {
-    let told =
+    let reason =
         |is_terminal, term: Option<&str>| unusable(is_terminal, term.map(OsStr::new), Path::new("shop.sock"));
     let instead = "`larder stats shop.sock` prints once";
     for (is_terminal, term) in [(false, Some("xterm")), (true, Some("dumb")), (true, Some("")), (true, None)]
     {
-        assert!(told(is_terminal, term).unwrap().contains(instead), "{term:?}");
+        assert!(reason(is_terminal, term).unwrap().contains(instead), "{term:?}");
     }
-    assert_eq!(told(true, Some("xterm-256color")), None);
+    assert_eq!(reason(true, Some("xterm-256color")), None);
 }
 
 #[test]

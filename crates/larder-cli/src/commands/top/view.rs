@@ -36,21 +36,21 @@ pub(super) fn draw(
     let title = take(&mut rest, 1);
     head(frame, title, context, history, controls);
     let is_old = notes(frame, &mut rest, context, history);
-    let content = rest;
+    let body = rest;
     if controls.shows_help {
-        help::draw(frame, content);
+        help::draw(frame, body);
     } else {
         match history.latest() {
             Some(Sample::Process(sample)) => {
-                process::draw(frame, content, context, &sample.stats, history, controls)
+                process::draw(frame, body, context, &sample.stats, history, controls);
             }
-            Some(Sample::File(sample)) => file::draw(frame, content, context, sample, history, controls),
+            Some(Sample::File(sample)) => file::draw(frame, body, context, sample, history, controls),
             None => {}
         }
         if is_old {
             // Colours are removed, since not every terminal can dim them.
             let old = Style::new().fg(Color::Reset).add_modifier(Modifier::DIM);
-            frame.buffer_mut().set_style(content, old);
+            frame.buffer_mut().set_style(body, old);
         }
     }
     let keys = ["q leaves", "? help", "p pause", "←→ order", "r reverse", "↑↓ scroll"];

@@ -28,7 +28,7 @@ use crate::engine::shared::Shared;
 use crate::error::{Error, LoadError};
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
-use crate::memory::Leased;
+use crate::memory::LeaseOutcome;
 use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
@@ -144,15 +144,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut new_flight = None;
         let leased = memory.lease_to_load(key, now, || new_flight.insert(Flight::new()).clone() as Value);
         let (id, on_disk) = match leased {
-            Leased::Value(value) => {
+            LeaseOutcome::Value(value) => {
                 self.answered(Count::MemoryHits, key);
                 return Self::typed(value).map_or(LoadStep::LoadAlone, |value| LoadStep::Done(Ok(value)));
             }
-            Leased::Flight(flight) => {
+            LeaseOutcome::Flight(flight) => {
                 self.answered(Count::Misses, key);
                 return self.join(flight);
             }
-            Leased::Lease { id, miss_token } => (id, miss_token),
+            LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
         };
         let flight = new_flight.unwrap_or_else(Flight::new);
         let process = self.shared.tiers.process;

@@ -73,8 +73,8 @@ impl CacheBuilder {
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
     /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
     ///
-    /// Sizes are numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). Durations are whole numbers
-    /// with `ms`, `s`, `m` or `h`. Each option is given once.
+    /// Sizes are numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). Durations are whole
+    /// numbers with `ms`, `s`, `m` or `h`. Each option is given once.
     ///
     /// White space before and after the URL is skipped, such as the end of the line that it was read from.
     /// Within the URL, a path neither begins nor ends with white space, and has no control character, written

@@ -1,8 +1,16 @@
 //! The ballast: a file of up to 1 MiB beside the cache file, deleted when the disk is full.
 //!
 //! redb copies pages before it changes them, so on a full disk it can't even delete an entry. Deleting the
-//! ballast makes the room that the commit of a deletion needs. The deletion then frees more. The ballast is
-//! written again when the disk has had room for a while.
+//! ballast makes the room that the commit of a deletion needs. The deletion then frees more. On a full disk:
+//!
+//! 1. A commit fails, and the file is suspended ([`super::cache_file`]).
+//! 2. The next attempt to return to service deletes the ballast and opens the file again.
+//! 3. The writer commits deletions before anything else.
+//! 4. When everything is committed again, and not before
+//!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) has passed, the ballast is written
+//!    again.
+//!
+//! An opening that finds no room deletes the ballast of an earlier run, and tries once more.
 
 use std::path::{Path, PathBuf};
 
@@ -85,7 +93,7 @@ impl Ballast {
 
     /// Deletes the ballast of an earlier run, so that opening finds room on a full disk. Returns whether
     /// there was one.
-    pub(crate) fn give_up_left(volume: &dyn Volume, cache_path: &Path) -> bool {
+    pub(crate) fn delete_left_over(volume: &dyn Volume, cache_path: &Path) -> bool {
         let path = beside(cache_path, BALLAST);
         let is_ours = matches!(volume.metadata(&path), Ok(Some(metadata)) if metadata.kind == FileKind::File)
             && volume
@@ -96,7 +104,7 @@ impl Ballast {
     }
 
     /// Deletes the ballast file. Returns whether it existed.
-    pub(crate) fn give_up(&mut self, volume: &dyn Volume) -> bool {
+    pub(crate) fn delete(&mut self, volume: &dyn Volume) -> bool {
         std::mem::take(&mut self.is_held) && volume.remove(&self.path).is_ok()
     }
 }
@@ -107,7 +115,7 @@ mod tests {
     use crate::sys::volume::os::OsVolume;
 
     #[test]
-    fn a_ballast_is_taken_once_and_given_up_once() {
+    fn a_ballast_is_taken_once_and_deleted_once() {
         let dir = tempfile::tempdir().unwrap();
         let mut ballast = Ballast::new(&dir.path().join("shop.larder"), 1 << 30);
         ballast.take(&OsVolume);
@@ -120,7 +128,7 @@ mod tests {
             LEAST,
             "another capacity, another length"
         );
-        assert!(next_run.give_up(&OsVolume) && !next_run.give_up(&OsVolume));
+        assert!(next_run.delete(&OsVolume) && !next_run.delete(&OsVolume));
         assert!(!ballast.path.exists());
     }
 
@@ -130,7 +138,7 @@ mod tests {
         let mut ballast = Ballast::new(&dir.path().join("shop.larder"), 1 << 30);
         std::fs::write(&ballast.path, "somebody's letters").unwrap();
         ballast.take(&OsVolume);
-        assert!(!ballast.is_held() && !ballast.give_up(&OsVolume));
+        assert!(!ballast.is_held() && !ballast.delete(&OsVolume));
         assert_eq!(std::fs::read(&ballast.path).unwrap(), b"somebody's letters");
     }
 }

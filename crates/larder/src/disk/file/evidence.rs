@@ -12,8 +12,8 @@
 //!
 //! 1. It begins as redb's files do and contains the name of our tables.
 //! 2. It has the mark, and the lock file names no other identity.
-//! 3. It is too short to have a mark, and so too short to be any database; its bytes begin as redb's files
-//!    do; and it is the very file that the lock file names.
+//! 3. It is too short to have a mark, and so too short to be a database of another program. Its bytes begin
+//!    as redb's files do, and it is the very file that the lock file names.
 //! 4. It contains the identity that the lock file names, 16 random bytes. This finds a file whose first page
 //!    was overwritten.
 //!

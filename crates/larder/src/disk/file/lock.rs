@@ -60,7 +60,7 @@ impl Drop for OwnerLock {
             return;
         }
         // Clears the process id before unlocking, so that the next opener never reads a stale owner.
-        drop(self.file.write(&self.info.left().to_bytes()));
+        drop(self.file.write(&self.info.without_owner().to_bytes()));
         // Closing the descriptor is not enough: a child process that another thread is starting has inherited
         // it, and would hold the lock until it executes its own program.
         drop(self.file.unlock());
@@ -107,7 +107,7 @@ impl OwnerLock {
         let Some(left) = OwnerInfo::read(&content) else {
             return Err(Error::Foreign { path: lock_path, why: NO_LOCK.to_owned() });
         };
-        let mut info = OwnerInfo::own(FORMAT, clock.wall());
+        let mut info = OwnerInfo::of_this_process(FORMAT, clock.wall());
         if let Some(accepted) = left.accepted() {
             info.set_accepted(&accepted);
         }
@@ -158,7 +158,8 @@ impl OwnerLock {
     /// replaced it. Otherwise locks the file that stands there now, unless another process has locked it.
     /// Returns what was wrong, if anything was.
     ///
-    /// # Errors Returns the reason why the file can't be locked.
+    /// # Errors
+    /// Returns the reason why the file can't be locked.
     pub(crate) fn ensure_held(&mut self, volume: &dyn Volume) -> Result<Option<String>, String> {
         let shown = self.path.display();
         let failed = |error: io::Error| format!("{shown} can't be locked again: {error}");

@@ -19,7 +19,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ballast::Ballast;
-use super::compact::widen;
+use super::compact::enlarge_regions;
 use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfinished, unfinished};
 use super::error_translation::{FileAction, error_of, unknown_damage};
 use super::evidence::Accepted;
@@ -57,6 +57,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         refuse_mount_point(volume, path)?;
     }
     let opened = match state {
+        // 1.
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
             // Checked before the empty file is removed, so that a refusal leaves it in place.
@@ -65,18 +66,21 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
         }
         PathState::File { len } => {
+            // 2.
             match refuse_unless_redb(volume, path) {
                 Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, accepted, refused),
                 begun => begun?,
             }
+            // 3.
             let found = identify(volume, path).and_then(|format| {
                 match format.map(|found| found.supported_version(path)) {
                     // Damaged rows can look like a newer format.
                     Some(Err(newer)) => verify(volume, path).map(|()| Err(newer)),
+                    // 5.
                     Some(Ok(_)) => Store::open(options, len)
                         .or_else(|error| match error.kind {
                             // The repair of a file may need room.
-                            StoreErrorKind::Full if Ballast::give_up_left(volume, path) => {
+                            StoreErrorKind::Full if Ballast::delete_left_over(volume, path) => {
                                 Store::open(options, len)
                             }
                             _ => Err(error),
@@ -90,6 +94,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             match found {
                 Ok(Ok(store)) => Ok(OpenedFile { store, quarantined: None }),
                 Ok(Err(refused)) => Err(refused),
+                // 4.
                 Err(error) if error.kind == StoreErrorKind::Damage => {
                     replace_damaged(options, accepted, unknown_damage(path, &error.cause))
                 }
@@ -105,7 +110,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         drop(remove_unfinished(options));
     }
     let OpenedFile { store, quarantined } = opened;
-    let store = widen(store, options).map_err(|error| error_of(FileAction::Open, path, error))?;
+    let store = enlarge_regions(store, options).map_err(|error| error_of(FileAction::Open, path, error))?;
     Ok(OpenedFile { store, quarantined })
 }
 
@@ -160,7 +165,7 @@ fn create_first(options: &OpenOptions, quarantined: Option<PathBuf>) -> Result<O
     let catalog = Catalog::fresh(options.now, options.identities);
     let create = || create(options, &catalog, &mut CreatedFile::default());
     let created = create().or_else(|error| match error.kind {
-        StoreErrorKind::Full if Ballast::give_up_left(&*options.volume, &options.path) => create(),
+        StoreErrorKind::Full if Ballast::delete_left_over(&*options.volume, &options.path) => create(),
         _ => Err(error),
     });
     let store = created.map_err(|error| error_of(FileAction::Open, &options.path, error))?;

@@ -41,7 +41,7 @@ impl Overlay {
 
     /// Makes an overlay on a file that this process has open for writing. The file must not be written
     /// meanwhile.
-    pub(crate) fn of_own(file: VolumeFile) -> io::Result<Self> {
+    pub(crate) fn of_open_file(file: VolumeFile) -> io::Result<Self> {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
@@ -71,8 +71,8 @@ impl Overlay {
         Ok(block)
     }
 
-    /// Calls `visit` for each block that a range of bytes touches, with the block's number, the offset in the
-    /// block, the offset in the range, and the number of bytes.
+    /// Calls `visit` for each block that a range of bytes touches. Its arguments are the block's number, the
+    /// offset in the block, the offset in the range, and the number of bytes.
     fn each_block(
         offset: u64,
         len: usize,

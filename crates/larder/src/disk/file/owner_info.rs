@@ -58,7 +58,7 @@ pub(crate) struct OwnerInfo {
 
 impl OwnerInfo {
     /// Returns the content that this process writes.
-    pub(crate) fn own(format: u32, started: Timestamp) -> Self {
+    pub(crate) fn of_this_process(format: u32, started: Timestamp) -> Self {
         let mut info = Self { pid: Some(std::process::id()), lines: Vec::new() };
         info.set("format", &format.to_string());
         info.set("started", &started.as_millis().to_string());
@@ -98,7 +98,7 @@ impl OwnerInfo {
     /// Returns whether the process id belongs to another namespace than this one. A lock file of an earlier
     /// version has no such line, and the answer is no.
     pub(crate) fn is_elsewhere(&self, own: Option<&str>) -> bool {
-        self.get(PID_NAMESPACE).zip(own).is_some_and(|(told, own)| told != own)
+        self.get(PID_NAMESPACE).zip(own).is_some_and(|(named, own)| named != own)
     }
 
     /// Sets the control socket of this owner, an absolute path.
@@ -114,12 +114,12 @@ impl OwnerInfo {
     }
 
     /// Returns the content that stays when the owner leaves.
-    pub(crate) fn left(&self) -> Self {
-        let mut left = Self::default();
+    pub(crate) fn without_owner(&self) -> Self {
+        let mut remaining = Self::default();
         if let Some(accepted) = self.accepted() {
-            left.set_accepted(&accepted);
+            remaining.set_accepted(&accepted);
         }
-        left
+        remaining
     }
 
     /// Returns the value of a line.
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_pinned() {
-        let info = OwnerInfo::own(2, Timestamp::from_millis(1_767_225_600_000));
+        let info = OwnerInfo::of_this_process(2, Timestamp::from_millis(1_767_225_600_000));
         let pid = std::process::id();
         let text = format!("{pid}\nformat=2\nstarted=1767225600000\n");
         assert_eq!(String::from_utf8(info.to_bytes()).unwrap(), text);
@@ -241,14 +241,14 @@ mod tests {
 
     #[test]
     fn what_is_left_names_the_file_and_no_owner() {
-        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
-        assert_eq!((info.accepted(), info.left().to_bytes()), (None, vec![]));
+        let mut info = OwnerInfo::of_this_process(2, Timestamp::from_millis(1));
+        assert_eq!((info.accepted(), info.without_owner().to_bytes()), (None, vec![]));
         let text = "\nfile=000102030405060708090a0b0c0d0e0f\nplace=66:7:8\n";
         let identity = FileIdentity::from_bytes(std::array::from_fn(|at| u8::try_from(at).unwrap()));
         let accepted = Accepted { identity, place: FilePlace::read("66:7:8") };
         info.set_accepted(&accepted);
         info.set_accepted(&accepted);
-        assert_eq!(String::from_utf8(info.left().to_bytes()).unwrap(), text);
+        assert_eq!(String::from_utf8(info.without_owner().to_bytes()).unwrap(), text);
         let read = OwnerInfo::read(text.as_bytes()).unwrap();
         assert_eq!((read.pid, read.accepted()), (None, Some(accepted)));
         for len in 0..text.len() {
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_socket_is_named_in_printable_ascii_and_goes_with_its_owner() {
         use std::os::unix::ffi::OsStrExt;
-        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        let mut info = OwnerInfo::of_this_process(2, Timestamp::from_millis(1));
         assert_eq!(info.socket(), None);
         for (path, line) in [
             (&b"/run/shop/larder.sock"[..], "/run/shop/larder.sock"),
@@ -275,7 +275,7 @@ mod tests {
             let read = OwnerInfo::read(&info.to_bytes()).unwrap();
             assert_eq!(read.socket().as_deref(), Some(path));
         }
-        assert_eq!(info.left().socket(), None);
+        assert_eq!(info.without_owner().socket(), None);
         for planted in ["", "a.sock", "/a%", "/a%4", "/a%zz", "/a%+1", "/a%00", "/a%\u{e4}"] {
             let info = OwnerInfo { pid: Some(1), lines: vec![(SOCKET.to_owned(), planted.to_owned())] };
             assert_eq!(info.socket(), None, "{planted:?}");
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn an_owner_of_another_namespace_is_known_as_one() {
-        let mut info = OwnerInfo::own(2, Timestamp::from_millis(1));
+        let mut info = OwnerInfo::of_this_process(2, Timestamp::from_millis(1));
         assert!(!info.is_elsewhere(Some("1")), "an earlier version says nothing");
         info.set_namespace(None);
         assert!(!info.is_elsewhere(Some("1")));
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn what_a_crash_leaves_of_a_lock_is_ours() {
-        let whole = OwnerInfo::own(2, Timestamp::from_millis(1)).to_bytes();
+        let whole = OwnerInfo::of_this_process(2, Timestamp::from_millis(1)).to_bytes();
         for len in 0..=whole.len() {
             assert!(OwnerInfo::read(&whole[..len]).is_some(), "cut to {len} bytes");
             let zeros = [&whole[..len], &vec![0; whole.len() - len]].concat();

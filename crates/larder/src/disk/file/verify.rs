@@ -15,7 +15,7 @@ pub(crate) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError>
 /// Checks every page of a file that this process has open. Changes nothing. The file must not be written
 /// meanwhile.
 pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
-    verify_pages(|| Overlay::of_own(volume.open(path, false)?))
+    verify_pages(|| Overlay::of_open_file(volume.open(path, false)?))
 }
 
 fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), StoreError> {

@@ -54,7 +54,7 @@ const SWEEP_ROWS: usize = 1000;
 
 /// A file that this process owns, open to be changed.
 #[derive(Debug)]
-pub(crate) struct Edit {
+pub(crate) struct OfflineEdit {
     options: OpenOptions,
     /// None after an error, because a file that is not closed can't be opened again.
     store: Option<Store>,
@@ -75,7 +75,7 @@ pub(crate) struct Compaction {
     pub(crate) expired: u64,
 }
 
-impl Edit {
+impl OfflineEdit {
     /// Opens an existing file or, if `makes`, a new one.
     pub(crate) fn open(
         path: &Path,
@@ -314,7 +314,9 @@ impl Edit {
         let committed = match store.commit(&batch) {
             // After a failure the store accepts no more calls, but it can be opened again. Even deletions
             // need room.
-            Err(error) if error.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+            Err(error)
+                if error.kind == StoreErrorKind::Full && Ballast::delete_left_over(&OsVolume, path) =>
+            {
                 drop(store.close());
                 store = Store::open(&self.options, u64::MAX).map_err(|error| refused(path, error))?;
                 store.commit(&batch)
@@ -346,7 +348,7 @@ fn open_locked(
         page_cache: PAGE_CACHE,
         verify_up_to,
         // The capacity is a setting of the owner, which shrinks the file to it.
-        room: StoreLimits::UNBOUNDED,
+        limits: StoreLimits::UNBOUNDED,
         capacity: u64::MAX,
         counts_blocks: OsVolume.counts_blocks(path),
         charging: None,
@@ -359,7 +361,9 @@ fn open_locked(
     } else {
         let len = FileSnapshot::open(path)?.contents.len;
         let opened = match Store::open(&options, len) {
-            Err(error) if error.kind == StoreErrorKind::Full && Ballast::give_up_left(&OsVolume, path) => {
+            Err(error)
+                if error.kind == StoreErrorKind::Full && Ballast::delete_left_over(&OsVolume, path) =>
+            {
                 Store::open(&options, len)
             }
             opened => opened,

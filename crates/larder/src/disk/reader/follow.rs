@@ -21,7 +21,7 @@ use crate::disk::store::database::builder;
 use crate::disk::store::file_format::FileFormat;
 use crate::disk::store::guard::{Guarded, StoreError, guarded};
 use crate::disk::store::metadata::catalog_at;
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Mutex};
@@ -94,7 +94,7 @@ impl Followed {
     ///
     /// An owner of a later version may have upgraded the file since it was opened. So the format is read each
     /// time.
-    pub(crate) fn view(&self, only: Option<&str>) -> Result<(Catalog, Snapshot), Error> {
+    pub(crate) fn view(&self, only: Option<&str>) -> Result<(Catalog, StoreSnapshot), Error> {
         // A thread of the parent may have held this lock, or one of redb's, at the fork.
         if !self.process.is_current() {
             return Err(Error::Forked);
@@ -104,7 +104,7 @@ impl Followed {
         let txn = Guarded::new(guarded(|| Ok(file.db.begin_read()?)).map_err(failed)?);
         let format = format(&self.path, FileFormat::at(&txn))?;
         let catalog = catalog_at(&txn, format, only).map_err(failed)?;
-        Ok((catalog, Snapshot::at(&txn, 0).map_err(failed)?))
+        Ok((catalog, StoreSnapshot::at(&txn, 0).map_err(failed)?))
     }
 }
 

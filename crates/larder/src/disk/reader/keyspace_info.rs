@@ -1,4 +1,4 @@
-//! What a file records of each of its keyspaces.
+//! The description of each keyspace that a file records.
 
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::keyspace_row::RetiredVersion;
@@ -7,52 +7,53 @@ use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// What a file records of a keyspace.
+/// A keyspace as a file records it.
 ///
-/// [`Snapshot::keyspaces`](crate::inspect::Snapshot::keyspaces), [`Admin::keyspaces`](crate::admin::Admin::keyspaces)
-/// and [`Follower::keyspaces`](crate::Follower::keyspaces) return it.
+/// Returned by [`Snapshot::keyspaces`](crate::inspect::Snapshot::keyspaces),
+/// [`Admin::keyspaces`](crate::admin::Admin::keyspaces) and
+/// [`Follower::keyspaces`](crate::Follower::keyspaces).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyspaceInfo {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: String,
-    /// Its number in this file.
+    /// The number of the keyspace in this file.
     pub number: u32,
     /// The version of its values' shape.
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
-    /// tells it in words.
+    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
+    /// returns its name.
     pub value_format: u8,
-    /// The name of the schema that it belongs to; none if it was made by hand, or by a definition without
-    /// one.
+    /// The name of its schema. None if a tool made the keyspace, or a definition without a schema.
     pub schema: Option<String>,
-    /// Versions of it that were retired, oldest first, up to the latest
+    /// Its retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
-    /// The fingerprint of its values' type; zero if there is none.
+    /// The fingerprint of its values' type. Zero if there is none.
     pub fingerprint: u64,
-    /// Its entries, those included that have expired and are not yet swept.
+    /// Number of its entries, including those that have expired and are not swept yet.
     pub entries: u64,
-    /// Bytes that these are charged for.
+    /// Number of bytes that its entries are charged for.
     pub bytes: u64,
 }
 
 impl KeyspaceInfo {
-    /// The shape of its keys, if it is made of larder's own parts.
+    /// Returns the shape of its keys, if the shape consists of larder's own parts.
     #[must_use]
     pub fn shape(&self) -> Option<KeyShape> {
         self.key_shape.parse().ok()
     }
 
-    /// How its values are encoded, in words.
+    /// Returns the name of the format of its values.
     #[must_use]
     pub const fn format_name(&self) -> &'static str {
         format_name(self.value_format)
     }
 
-    /// A key of it as a person reads it: by its shape, or `0x` and the digits of its bytes.
+    /// Returns a key in readable form: spelled by its shape or, without a known shape, as `0x` and
+    /// hexadecimal digits.
     #[must_use]
     pub fn spell_key(&self, key: &[u8]) -> String {
         self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
@@ -63,7 +64,7 @@ impl KeyspaceInfo {
     }
 }
 
-/// How values are encoded, in words, by the number of their format.
+/// Returns the name of a format of values.
 ///
 /// ```
 /// assert_eq!(larder::inspect::format_name(1), "MessagePack");

@@ -26,7 +26,7 @@ pub(crate) struct OpenOptions {
     pub(crate) page_cache: usize,
     /// Every page is verified if the file is no longer than this.
     pub(crate) verify_up_to: u64,
-    pub(crate) room: StoreLimits,
+    pub(crate) limits: StoreLimits,
     /// The capacity of the file: of its blocks where these are counted, and of its length elsewhere.
     pub(crate) capacity: u64,
     pub(crate) counts_blocks: bool,

@@ -156,7 +156,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn number_beyond(&mut self, id: KeyspaceId) {
+    pub(super) fn reserve_number(&mut self, id: KeyspaceId) {
         self.state.next_keyspace = self.state.next_keyspace.max(id.number() + 1);
     }
 

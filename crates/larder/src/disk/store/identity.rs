@@ -47,10 +47,10 @@ impl Identities {
     /// The seeds of hashes are the crate's source of randomness. A forked child has inherited them, so the
     /// process id and the time are hashed with them.
     pub(crate) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
-        let told = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
+        let inputs = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
         let half = |which: u8| match self.seed {
-            None => hash_seeds().hash_one((which, std::process::id(), told)),
-            Some(seed) => xxh3_64_with_seed(format!("{which} {told:?}").as_bytes(), seed),
+            None => hash_seeds().hash_one((which, std::process::id(), inputs)),
+            Some(seed) => xxh3_64_with_seed(format!("{which} {inputs:?}").as_bytes(), seed),
         };
         let mut bytes = [0; FileIdentity::LEN];
         for (at, byte) in bytes.iter_mut().zip([half(0), half(1)].map(u64::to_be_bytes).as_flattened()) {

@@ -9,8 +9,8 @@
 //! setting for it. But redb writes the header of a new file and then reads it back. So the size is inserted
 //! into the header on its way to the file:
 //!
-//! 1. While the file is made, each write at its start gets the size of a region, if it is a header with
-//!    redb's default sizes of a page and of a region.
+//! 1. While the file is made, each write at its start is examined. If it is a header with redb's default
+//!    sizes of a page and of a region, the size of a region is replaced.
 //! 2. redb reads it, and continues with regions of that size.
 //!
 //! If a later version of redb writes another header, its files have redb's own regions.

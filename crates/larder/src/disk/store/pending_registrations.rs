@@ -104,14 +104,14 @@ impl Draft<'_> {
             if self.row(&wanted.name).is_none_or(|row| row.id != *id) {
                 self.replace(wanted, *id, *registered_at);
             }
-            self.number_beyond(*id);
+            self.reserve_number(*id);
         }
         for id in &pending.retired {
             if self.name_of(*id).is_none() {
                 if !self.retired.contains_key(*id) {
                     self.retired.insert(*id, 0);
                 }
-                self.number_beyond(*id);
+                self.reserve_number(*id);
             }
         }
     }

@@ -1,12 +1,12 @@
 //! The limit of what entries may be charged for, so that the file stays within its capacity.
 //!
-//! The charge of an entry is an average: leaves of the tree are more or less full, pages of many sizes leave
-//! gaps, and a transaction writes new pages while the old ones still exist. The limit of the charges leaves
-//! room for that. Sometimes that room is too small, for example when values of another size arrive. Then the
-//! file takes new blocks close to its capacity. In that case the limit is lowered by a multiple of the
-//! growth, so that the next transactions evict more and free more pages than they need. While the file does
-//! not grow, the limit rises again in small steps. A large file that does not grow is left alone, because it
-//! has free pages.
+//! The charge of an entry is an average. Leaves of the tree are more or less full, and pages of many sizes
+//! leave gaps. A transaction also writes new pages while the old ones still exist. The limit of the charges
+//! leaves room for that. Sometimes that room is too small, for example when values of another size arrive.
+//! Then the file takes new blocks close to its capacity. In that case the limit is lowered by a multiple of
+//! the growth, so that the next transactions evict more and free more pages than they need. While the file
+//! does not grow, the limit rises again in small steps. A large file that does not grow is left alone,
+//! because it has free pages.
 
 use super::extent::Extent;
 

@@ -116,14 +116,14 @@ impl Draft<'_> {
 
 /// How far the entries of the earliest pending range have been deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Cursor {
+pub(crate) struct RangeCursor {
     /// The sequence of that range.
     sequence: u64,
     /// The last key that was handled.
     after: Vec<u8>,
 }
 
-impl Cursor {
+impl RangeCursor {
     /// Deletes the next part of the earliest pending range, and its row with the last part.
     pub(crate) fn advance(
         &mut self,

@@ -21,20 +21,20 @@ const MAX_PAUSES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The committed entries at one moment.
-pub(crate) struct Snapshot {
+pub(crate) struct StoreSnapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     /// The handle of the file that it belongs to. An error of an older handle says nothing about the current
     /// one (invariant 7).
     pub(crate) generation: u64,
 }
 
-impl std::fmt::Debug for Snapshot {
+impl std::fmt::Debug for StoreSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").finish_non_exhaustive()
+        f.debug_struct("StoreSnapshot").finish_non_exhaustive()
     }
 }
 
-impl Snapshot {
+impl StoreSnapshot {
     pub(crate) fn take(db: &impl ReadableDatabase, generation: u64) -> Result<Self, StoreError> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         Self::at(&txn, generation)
@@ -118,13 +118,13 @@ impl Snapshot {
 /// The current snapshot. None while the disk tier is off, and while the writer makes room in the file.
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
-    latest: AtomicSnapshot<Snapshot>,
+    latest: AtomicSnapshot<StoreSnapshot>,
     /// How often the snapshot was withdrawn.
     withdrawals: AtomicU64,
 }
 
 impl SnapshotCell {
-    pub(crate) fn new(snapshot: Option<Snapshot>) -> Self {
+    pub(crate) fn new(snapshot: Option<StoreSnapshot>) -> Self {
         Self { latest: AtomicSnapshot::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
     }
 
@@ -136,12 +136,12 @@ impl SnapshotCell {
 
     /// Returns the snapshot, to be held for one lookup.
     #[inline]
-    pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<Snapshot>>> {
+    pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<StoreSnapshot>>> {
         self.latest.load()
     }
 
     /// Replaces the snapshot. The old one is dropped when its last lookup ends.
-    pub(crate) fn install(&self, snapshot: Option<Snapshot>) {
+    pub(crate) fn install(&self, snapshot: Option<StoreSnapshot>) {
         drop(self.replace(snapshot));
     }
 
@@ -162,7 +162,7 @@ impl SnapshotCell {
         false
     }
 
-    fn replace(&self, snapshot: Option<Snapshot>) -> Option<Arc<Snapshot>> {
+    fn replace(&self, snapshot: Option<StoreSnapshot>) -> Option<Arc<StoreSnapshot>> {
         // Counted before the swap: a lookup that finds no snapshot must find the new number afterwards.
         if snapshot.is_none() {
             self.withdrawals.fetch_add(1, Ordering::SeqCst);

@@ -8,24 +8,23 @@
 //! 2. Those of the cut blocks that may have data, because the page was used before, are punched: they become
 //!    a hole. If the file system has no holes, the zeros are written.
 //!
-//! Memory holds one bit for each block that may have data: at first the blocks that the system reports on
-//! opening, then also those that are written. A block is marked before it is written, and unmarked after it
+//! Memory holds one bit for each block that may have data. On opening these are the blocks that the system
+//! reports; blocks that are written are added. A block is marked before it is written, and unmarked after it
 //! was punched. So a block with data is never taken for a hole.
 //!
 //! The order of (1) and (2) does not matter, and a loss of power may keep either. redb writes only pages that
-//! neither of its last two commits refers to, and makes a commit valid only when all its writes are synced. A
+//! neither of its last two commits refers to. It makes a commit valid only when all its writes are synced. A
 //! failed punch is a failed write.
 //!
 //! The header, which is written in parts of a block, is written as it is.
 //!
 //! **The bound.** Every block of the file is written here, so the capacity is enforced here. A write that
-//! would add blocks beyond the capacity is refused, and so is a length of more than twice the capacity. redb
-//! sees a failed write: the transaction fails as a whole, and the file must be opened again. The writer does
-//! that, makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some room
-//! itself. So the last part of the capacity is a [`Reserve`], which only a compaction and a repeated
-//! transaction may use. A file that exceeds its capacity when it is opened is bounded only after it has
-//! shrunk to it. Its blocks of zeros become holes first, because the file may be a copy that was made without
-//! holes.
+//! would add blocks beyond the capacity is refused. So is a length of more than twice the capacity. redb sees
+//! a failed write: the transaction fails as a whole, and the file must be opened again. The writer does that,
+//! makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some room itself. So
+//! the last part of the capacity is a [`Reserve`], which only a compaction and a repeated transaction may
+//! use. A file that exceeds its capacity when it is opened is bounded only after it has shrunk to it. Its
+//! blocks of zeros become holes first, because the file may be a copy that was made without holes.
 
 use std::io;
 use std::ops::Range;
@@ -79,8 +78,8 @@ impl Reserve {
 }
 
 /// Returns how many of the blocks of a file are its reserve.
-fn reserved(max_blocks: u64) -> u64 {
-    (max_blocks / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_blocks / 8), max_blocks)
+fn reserved(max_count: u64) -> u64 {
+    (max_count / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_count / 8), max_count)
 }
 
 /// The blocks of a file that may have data.
@@ -91,7 +90,7 @@ struct Blocks {
     /// Number of blocks that may have data.
     count: u64,
     /// Maximum of `count`, once the file is bounded.
-    max_blocks: u64,
+    max_count: u64,
     /// Number of these blocks that belong to the reserve.
     reserved: u64,
     is_bounded: bool,
@@ -102,12 +101,12 @@ struct Blocks {
 impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
         // The file system needs some further blocks for the file.
-        let max_blocks = (capacity - capacity / METADATA_SHARE) / BLOCK;
+        let max_count = (capacity - capacity / METADATA_SHARE) / BLOCK;
         let mut blocks = Self {
             data: Vec::new(),
             count: 0,
-            max_blocks,
-            reserved: reserved(max_blocks),
+            max_count,
+            reserved: reserved(max_count),
             is_bounded: false,
             len,
         };
@@ -119,14 +118,14 @@ impl Blocks {
     }
 
     fn bound(&mut self) {
-        self.is_bounded |= self.count <= self.max_blocks;
+        self.is_bounded |= self.count <= self.max_count;
     }
 
     /// Marks blocks as written, if the file may take those that are new.
-    fn take(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
+    fn mark_written(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
         let new = numbers.clone().filter(|&number| !self.may_have_data(number)).count() as u64;
-        let max_blocks = if takes_reserve { self.max_blocks } else { self.max_blocks - self.reserved };
-        if self.is_bounded && new > 0 && self.count + new > max_blocks {
+        let max_count = if takes_reserve { self.max_count } else { self.max_count - self.reserved };
+        if self.is_bounded && new > 0 && self.count + new > max_count {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file would exceed its capacity"));
         }
         self.set(numbers);
@@ -202,14 +201,14 @@ impl SparseFile {
         let file = Self { file, blocks, has_holes: AtomicBool::new(true), reserve: Reserve::default() };
         let is_bounded = file.blocks.lock().is_bounded;
         if !is_bounded {
-            file.dig(&data)?;
+            file.punch_zeros(&data)?;
         }
         Ok(file)
     }
 
     /// Punches holes for the blocks of zeros in a file that exceeds its capacity. The file may be a copy that
     /// was made without the holes of its original. Other readers see the same zeros meanwhile.
-    fn dig(&self, data: &[Range<u64>]) -> io::Result<()> {
+    fn punch_zeros(&self, data: &[Range<u64>]) -> io::Result<()> {
         const CHUNK: u64 = 256 * BLOCK;
         for range in data {
             // The header is written in parts of its block, so it stays as it is.
@@ -242,7 +241,7 @@ impl SparseFile {
         if self.reserve.is_lifted() {
             self.blocks.lock().set(numbers);
         } else {
-            self.blocks.lock().take(numbers, self.reserve.is_allowed())?;
+            self.blocks.lock().mark_written(numbers, self.reserve.is_allowed())?;
         }
         self.file.write(offset, data)?;
         let mut blocks = self.blocks.lock();
@@ -281,7 +280,7 @@ impl StorageBackend for SparseFile {
         {
             let blocks = self.blocks.lock();
             let is_bounded = blocks.is_bounded && !self.reserve.is_lifted();
-            if is_bounded && len > blocks.len && len > blocks.max_blocks.saturating_mul(2 * BLOCK) {
+            if is_bounded && len > blocks.len && len > blocks.max_count.saturating_mul(2 * BLOCK) {
                 let why = "the file would be twice as long as its capacity";
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
             }

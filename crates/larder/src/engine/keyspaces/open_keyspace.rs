@@ -10,7 +10,7 @@ use crate::format::codec::format::Format;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
-use crate::stats::observe::named::Named;
+use crate::stats::observe::named_keyspace::NamedKeyspace;
 use crate::sys::sync::AtomicBool;
 
 #[derive(Debug)]
@@ -37,8 +37,8 @@ pub(crate) struct OpenKeyspace {
 
 impl OpenKeyspace {
     /// Returns its name, with the shape that spells its keys.
-    pub(crate) fn named(&self) -> Named {
-        Named { name: self.name.clone(), shape: self.shape.parse().ok() }
+    pub(crate) fn named(&self) -> NamedKeyspace {
+        NamedKeyspace { name: self.name.clone(), shape: self.shape.parse().ok() }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::evicted_values::EvictedValues;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
-use crate::stats::observe::named::Named;
+use crate::stats::observe::named_keyspace::NamedKeyspace;
 use crate::sys::sync::{Arc, AtomicBool, Mutex};
 
 /// A keyspace to open.
@@ -111,7 +111,7 @@ impl KeyspaceRegistry {
     }
 
     /// Returns the names of the open keyspaces, by number.
-    pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, Named> {
+    pub(crate) fn names(&self) -> BTreeMap<KeyspaceId, NamedKeyspace> {
         self.by_name.lock().values().map(|open| (open.id, open.named())).collect()
     }
 

@@ -9,7 +9,7 @@ use crate::stats::count::Count;
 use crate::stats::counters::Counters;
 use crate::stats::observe::Sample;
 use crate::stats::observe::hot::HotKeys;
-use crate::stats::observe::slow::{Load, SlowLoads};
+use crate::stats::observe::slow::{FinishedLoad, SlowLoads};
 
 impl Shared {
     /// Counts an operation on a whole key, and observes the key if the operation is sampled.
@@ -57,7 +57,13 @@ impl Shared {
         }
         let key = full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
         let ended_at = self.tiers.time.now();
-        self.observer.note_slow(Load { keyspace: open_keyspace.named(), key, ended_at, took, has_failed });
+        self.observer.note_slow(FinishedLoad {
+            keyspace: open_keyspace.named(),
+            key,
+            ended_at,
+            took,
+            has_failed,
+        });
     }
 
     /// Spells a key for the log. None unless the application allows it: a key may be a secret.

@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use super::limits::{Elements, Exceeded, MAX_DEPTH};
+use super::limits::{Elements, ExceededLimit, MAX_DEPTH};
 use super::shape::{PartPlace, Shape};
 
-/// What a codec writes besides the values.
+/// The kind of an encoding: what it writes besides the values.
 pub(super) trait EncodingKind: Copy {
     /// Whether the bytes tell kinds and names. Then a type may ask for any kind (`deserialize_any`).
     const DESCRIBES_ITSELF: bool;
@@ -61,23 +61,23 @@ impl Session {
         }
     }
 
-    /// For a value that is decoded to test whether it comes back.
+    /// Makes the session of a value that is decoded to test whether it comes back.
     pub(super) fn trying(elements: Elements) -> Self {
         Self { is_trial: true, ..Self::new(elements) }
     }
 
-    /// For a value that is measured as if it were encoded.
+    /// Makes the session of a value that is measured as if it were encoded.
     pub(super) fn counting() -> Self {
         Self { shape: Shape::unnoted(), ..Self::new(Elements::of_unknown()) }
     }
 
-    /// For a value that is measured and never read back.
+    /// Makes the session of a value that is measured and never read back.
     pub(super) fn measuring() -> Self {
         Self { is_measured: true, ..Self::counting() }
     }
 
     /// Returns whether decoding so many bytes would allow the elements that were encoded.
-    pub(super) fn check(&self, bytes: usize) -> Result<(), Exceeded> {
+    pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         self.elements.check(bytes)
     }
 }
@@ -122,14 +122,14 @@ impl<'a, T, E: EncodingKind> Bounded<'a, T, E> {
 
     /// Moves the part one level deeper.
     #[inline]
-    pub(super) fn enter(self) -> Result<Self, Exceeded> {
-        let levels = self.levels.checked_sub(1).ok_or(Exceeded::Depth)?;
+    pub(super) fn enter(self) -> Result<Self, ExceededLimit> {
+        let levels = self.levels.checked_sub(1).ok_or(ExceededLimit::Depth)?;
         Ok(Self { levels, ..self })
     }
 
     /// Counts elements of a sequence, or entries of a map.
     #[inline]
-    pub(super) fn pay(&self, elements: usize) -> Result<(), Exceeded> {
+    pub(super) fn pay(&self, elements: usize) -> Result<(), ExceededLimit> {
         self.session.elements.spend(elements)
     }
 }

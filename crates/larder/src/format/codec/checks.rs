@@ -1,5 +1,5 @@
-//! Checks that the values of a keyspace come back as they were stored: by a trial of some values when they
-//! are written, and by what is recorded of all values that are read.
+//! Checks that the values of a keyspace come back as they were stored. Some values are tried when they are
+//! written, and a fingerprint guards all values that are read.
 //!
 //! No type tells what its serde attributes do, so only a trial shows that a value comes back. In a trial, a
 //! value is decoded from its bytes before it is stored, and the two are compared ([`digest`]). These values
@@ -263,15 +263,15 @@ fn counted(bytes: &[u8]) -> [u32; 256] {
 }
 
 /// A value whose `Drop` may panic. The panic is swallowed, because it says nothing about the stored value.
-struct Quiet<V>(Option<V>);
+struct SwallowDropPanic<V>(Option<V>);
 
-impl<V> Quiet<V> {
+impl<V> SwallowDropPanic<V> {
     fn value(&self) -> &V {
         self.0.as_ref().expect("it is taken out by the drop alone")
     }
 }
 
-impl<V> Drop for Quiet<V> {
+impl<V> Drop for SwallowDropPanic<V> {
     fn drop(&mut self) {
         let value = self.0.take();
         drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
@@ -307,7 +307,7 @@ where
     let decoded = catch_unwind(AssertUnwindSafe(|| decode::<V>(format, &encoded.payload, session)));
     let decoded = decoded.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)));
     let decoded = match decoded {
-        Ok(decoded) => Quiet(Some(decoded)),
+        Ok(decoded) => SwallowDropPanic(Some(decoded)),
         Err(error) => return refused(&error),
     };
     if format == Format::Bincode && session.shape.finish().kinds != encoded.shape.kinds {

@@ -154,7 +154,7 @@ mod tests {
     #[cfg(all(feature = "zstd", feature = "zstd-read"))]
     #[test]
     fn both_decoders_of_zstandard_read_the_same() {
-        let noise = |len: u64| (0..len).map(|at| (at * at >> 7).to_be_bytes()[7]).collect::<Vec<u8>>();
+        let noise = |len: u64| (0..len).map(|at| ((at * at) >> 7).to_be_bytes()[7]).collect::<Vec<u8>>();
         for payload in [text(), noise(300), noise(300_000), vec![7; 1 << 20]] {
             let deflated = zstd::bulk::compress(&payload, ZSTD_LEVEL).unwrap();
             let (len, cut) = (payload.len(), &deflated[..deflated.len() - 1]);
@@ -175,7 +175,8 @@ mod tests {
     #[cfg(feature = "zstd-read")]
     #[test]
     fn a_damaged_frame_of_zstandard_is_an_error_or_other_bytes_and_no_panic() {
-        // 4 bytes in a raw block, and 1,000 times `7` in a run-length block, each with its length in the header.
+        // 4 bytes in a raw block, and 1,000 times `7` in a run-length block, each with its length in the
+        // header.
         let frames: [&[u8]; 2] =
             [b"\x28\xB5\x2F\xFD\x20\x04\x21\0\0abcd", b"\x28\xB5\x2F\xFD\x60\xE8\x02\x43\x1F\x00\x07"];
         for (frame, payload) in frames.into_iter().zip([b"abcd".to_vec(), vec![7; 1000]]) {

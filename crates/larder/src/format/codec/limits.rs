@@ -42,14 +42,14 @@ pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
 /// A limit that a value exceeds. Its text is for the caller who stored the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exceeded {
+pub(super) enum ExceededLimit {
     Depth,
     Elements,
     /// More elements than any value may have, whatever its length.
     MostElements,
 }
 
-impl fmt::Display for Exceeded {
+impl fmt::Display for ExceededLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Depth => write!(
@@ -76,27 +76,27 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// For a value that is read from so many bytes.
+    /// Makes the account of a value that is read from so many bytes.
     pub(super) fn of(bytes: usize) -> Self {
         Self { most: bytes.saturating_add(MAX_EMPTY_ELEMENTS), spent: Cell::new(0) }
     }
 
-    /// For a value whose length is not known yet. [`check`](Elements::check) it when it is.
+    /// Makes the account of a value whose length is not known yet. [`check`](Elements::check) it when it is.
     pub(super) fn of_unknown() -> Self {
         Self { most: MAX_ELEMENTS, spent: Cell::new(0) }
     }
 
     /// Checks that decoding so many bytes would allow the elements that were used.
-    pub(super) fn check(&self, bytes: usize) -> Result<(), Exceeded> {
+    pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         Self::of(bytes).spend(self.spent.get())
     }
 
-    pub(super) fn spend(&self, elements: usize) -> Result<(), Exceeded> {
+    pub(super) fn spend(&self, elements: usize) -> Result<(), ExceededLimit> {
         let spent = self.spent.get().saturating_add(elements);
         self.spent.set(spent);
         match spent > self.most {
-            true if self.most == MAX_ELEMENTS => Err(Exceeded::MostElements),
-            true => Err(Exceeded::Elements),
+            true if self.most == MAX_ELEMENTS => Err(ExceededLimit::MostElements),
+            true => Err(ExceededLimit::Elements),
             false => Ok(()),
         }
     }

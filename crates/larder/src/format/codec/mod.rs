@@ -33,13 +33,13 @@ use serde::de::DeserializeOwned;
 use bounded::Session;
 use error::CodecError;
 use limits::{Elements, MAX_VALUE_LEN};
-use shape::Finished;
+use shape::FinishedShape;
 
 /// An encoded value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Encoded {
     pub(crate) payload: Vec<u8>,
-    shape: Finished,
+    shape: FinishedShape,
     is_positional: bool,
     has_open_map: bool,
 }
@@ -90,7 +90,7 @@ pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) ->
 }
 
 /// Returns the shape that a value would be encoded with.
-fn shape_of<V: Serialize>(value: &V) -> Result<Finished, CodecError> {
+fn shape_of<V: Serialize>(value: &V) -> Result<FinishedShape, CodecError> {
     let session = Session::new(Elements::of_unknown());
     positional::encoded_len(value, &session)?;
     Ok(session.shape.finish())

@@ -202,9 +202,9 @@ impl Shape {
     }
 
     /// Returns both halves of the fingerprint, and the edges.
-    pub(super) fn finish(&self) -> Finished {
+    pub(super) fn finish(&self) -> FinishedShape {
         let names = self.names.borrow().sum;
-        Finished {
+        FinishedShape {
             kinds: half(self.kinds_so_far()),
             names: half(names),
             edges: self.edges.each_ref().map(Cell::get),
@@ -214,14 +214,14 @@ impl Shape {
 
 /// The shape of a whole value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Finished {
+pub(super) struct FinishedShape {
     pub(super) kinds: u32,
     /// 0 for a value without names.
     pub(super) names: u32,
     pub(super) edges: Edges,
 }
 
-impl Finished {
+impl FinishedShape {
     pub(super) fn fingerprint(&self) -> u64 {
         u64::from(self.kinds) << 32 | u64::from(self.names)
     }

@@ -23,7 +23,7 @@
 //!
 //! Memory: 17 bytes for each entry, and 9 to 18 for the sketch and the ghosts once the cache has been full.
 //!
-//! Why our own: the policies of moka and quick_cache are parts of their caches. This one works on slot ids
+//! Why our own: the policies of moka and `quick_cache` are parts of their caches. This one works on slot ids
 //! alone, beside our slots, so it has a model test without a cache.
 //!
 //! Sources: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023

@@ -23,7 +23,7 @@ const MIN_PERIOD: u64 = 2_000;
 const MIN_WORDS: usize = 512;
 /// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
-/// The upper three bits of each counter, for after all counters are shifted by one.
+/// Mask for the upper three bits of each counter, applied after all counters are shifted by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
 /// The counters. Before the first `fit` it is empty and estimates 0.

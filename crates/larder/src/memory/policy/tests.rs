@@ -148,7 +148,7 @@ fn an_overwrite_is_no_use_and_loses_nothing() {
         policy.touch(id);
     }
     assert_eq!(policy.evict(), Some(9), "the others were used");
-    assert_eq!(policy.main.len, 9, "founders that were used are in main");
+    assert_eq!(policy.main.len, 9, "warm-up entries that were used are in main");
     policy.detach(3);
     assert_eq!(policy.len(), 8);
     policy.attach(3, hash(3), Weight::of(5));

@@ -97,7 +97,7 @@ fn a_committed_value_is_clean_only_if_nothing_happened_since() {
     let second = bench.store(KEY, 2);
     assert!(
         !bench.shard.mark_clean(KEY, first, true, &mut bench.deferred),
-        "the commit of an older value settles nothing"
+        "the commit of an older value marks nothing clean"
     );
     assert!(!bench.shard.evict(&mut bench.deferred), "the newer value is pinned");
     assert_eq!(bench.drain(NOW)[0].sequence, second);
@@ -109,7 +109,7 @@ fn a_committed_value_is_clean_only_if_nothing_happened_since() {
 }
 
 #[test]
-fn room_in_the_write_buffer_is_held_until_the_commit_settles() {
+fn room_in_the_write_buffer_is_held_until_the_commit_is_marked_clean() {
     let mut bench = Bench::new();
     let sequence = bench.store(KEY, 1);
     let batch = bench.drain(NOW);
@@ -132,7 +132,7 @@ fn a_tombstone_stays_until_its_own_commit() {
     bench.shard.mark_clean(KEY, stored, true, &mut bench.deferred);
     assert!(
         matches!(bench.shard.get(KEY, NOW), Lookup::Negative),
-        "the disk shows the old value now: don't look there"
+        "the disk still shows the old value, so it must not be asked"
     );
     assert!(matches!(bench.drain(NOW)[..], [Mutation { change: Change::Delete, .. }]));
     bench.shard.mark_clean(KEY, buried, false, &mut bench.deferred);
@@ -185,7 +185,7 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     assert_eq!(next_slot, Some(2));
     // The slot of the first key was visited already and is vacant.
     let first = SlotKey { hash: 10, bytes: &names[0] };
-    assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "on disk it is disbelieved");
+    assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "its records on disk are hidden");
     let permit = Permit::EpochToken(bench.shard.leases.epoch_token(first));
     let entry = IncomingEntry { unsaved: None, ..bench.dirty(1) };
     assert!(bench.shard.promote(first, permit, entry, 1, &mut bench.deferred).is_err(), "it is barred");
@@ -214,7 +214,7 @@ fn every_change_of_a_key_revokes_its_leases() {
         ("store", |bench| {
             bench.store(KEY, 9);
         }),
-        ("bury", |bench| {
+        ("insert_tombstone", |bench| {
             bench.insert_tombstone(KEY);
         }),
         ("forget", |bench| {

@@ -63,13 +63,13 @@ impl Shard {
         assert_eq!(self.pending.len(), sums.dirty, "only dirty entries have something pending");
         assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");
         assert_eq!(self.ids.len(), self.slots.len());
-        assert_eq!(held(&self.usages), held(&usages), "the tallies are those of the slots");
+        assert_eq!(held(&self.usages), held(&usages), "the counts by keyspace are those of the slots");
         let lost = self.usages.iter().fold((0, 0), |(evictions, expirations), (_, usage)| {
             (evictions + usage.evictions, expirations + usage.expirations)
         });
         let (evictions, expirations) = self.usages.removed();
         // The sums may be larger, because they include keyspaces that are gone.
-        assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums have what the tallies have");
+        assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums include the counts by keyspace");
         sums
     }
 }

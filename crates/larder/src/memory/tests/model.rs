@@ -203,7 +203,8 @@ impl Run {
     fn ask_to_load(&mut self, number: u8) {
         let bytes = key_of(number);
         let flight = || Arc::new(()) as Value;
-        if let Leased::Lease { id, .. } = self.memory.lease_to_load(self.memory.key(&bytes), self.now, flight)
+        if let LeaseOutcome::Lease { id, .. } =
+            self.memory.lease_to_load(self.memory.key(&bytes), self.now, flight)
         {
             self.asked.push((bytes, Permit::Lease(id)));
         }

@@ -1,4 +1,4 @@
-//! What is written to a file by hand.
+//! Keyspaces and entries that [`Admin`](super::Admin) writes.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::format::record::{Extension, PayloadCompression};
 use crate::units::Timestamp;
 
-/// A keyspace, as a file keeps it.
+/// A keyspace to open or create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKeyspace {
     /// Its name.
@@ -35,8 +35,8 @@ pub struct NewEntry {
     /// The fingerprint of the shape that the value was written with, if there is one.
     pub fingerprint: Option<u64>,
     /// How the value is to be compressed in the file: 0 not, 1 LZ4, 2 Zstandard. A build without the feature
-    /// `zstd` uses LZ4 in place of Zstandard. The value is stored as it is if compression makes it no shorter, or
-    /// if the number is unknown.
+    /// `zstd` uses LZ4 in place of Zstandard. The value is stored as it is if compression makes it no
+    /// shorter, or if the number is unknown.
     pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,

@@ -1,13 +1,10 @@
-//! Changing a cache file that no cache has open, without a type of the application's.
-//!
-//! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it takes the owner's lock, and a file that
-//! somebody has is refused with who that is. What it removes is durable when the call returns, and what it
-//! writes is counted, numbered and indexed as a cache would have done it. It has no memory tier, runs no
-//! thread, and evicts nothing: a file that has become longer than its service lets it be is shortened when
-//! that opens it.
-//!
-//! Keys are their encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them), values what the codec
-//! made of them, before any compression.
+//! Changes a cache file that no cache has open, without the application's types.
+//! [`Admin`] owns a file as a [`Cache`](crate::Cache) does. It takes the owner's lock. If a process has the
+//! file, the error names that process. A removal is durable when the call returns. Written entries are
+//! counted, numbered and indexed as a cache does it. `Admin` has no memory tier and no thread, and evicts
+//! nothing. A file that has become larger than its cache allows is shortened when that cache opens it.
+//! Keys are encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them). Values are encoded and not
+//! compressed.
 //!
 //! ```
 //! # let dir = tempfile::tempdir()?;
@@ -33,7 +30,7 @@ use std::path::Path;
 use crate::config::DEFAULT_VERIFY_ON_OPEN;
 use crate::config::validate::check_name;
 use crate::disk::file::directories::absolute;
-use crate::disk::reader::edit::{Compaction, Edit};
+use crate::disk::reader::edit::{Compaction, OfflineEdit};
 use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::registration::Registration;
@@ -54,26 +51,26 @@ pub use entry::{NewEntry, NewKeyspace, Written};
 pub struct Compacted {
     /// The length of the file before.
     pub length_before: ByteSize,
-    /// Its length now: never more.
+    /// The length of the file now. It is never longer than before.
     pub length: ByteSize,
     /// Entries that were left out because they had expired.
     pub expired: u64,
 }
 
-/// A cache file that this process owns, to be changed by hand.
+/// A cache file that this process owns and changes without a cache.
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {
-    edit: Edit,
+    edit: OfflineEdit,
 }
 
 impl Admin {
-    /// Opens a cache file that nobody has. None is made.
+    /// Opens a cache file that no process has. Creates no file.
     ///
     /// # Errors
-    /// [`Error::Missing`]; [`Error::InUse`] with the owner; [`Error::Foreign`] if it is not larder's, or
-    /// empty; [`Error::Damaged`], and the file is left as it is; [`Error::NewerFormat`]; [`Error::NotAFile`];
-    /// [`Error::Permission`]; [`Error::Io`]. None of them changes the file.
+    /// [`Error::Missing`]; [`Error::InUse`] with the owner; [`Error::Foreign`] if it is not a larder file, or
+    /// is empty; [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`],
+    /// [`Error::Io`]. None of them changes the file.
     ///
     /// # Cost
     /// That of opening a cache.
@@ -81,10 +78,10 @@ impl Admin {
         Self::at(path.as_ref(), false)
     }
 
-    /// The same, and makes the file if there is nothing.
+    /// Opens a cache file, and creates it if there is none.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), but for [`Error::Missing`].
+    /// Those of [`open`](Self::open), without [`Error::Missing`].
     pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::at(path.as_ref(), true)
     }
@@ -92,29 +89,28 @@ impl Admin {
     fn at(path: &Path, makes: bool) -> Result<Self, Error> {
         let clock = SystemClock::new();
         let verify_up_to = DEFAULT_VERIFY_ON_OPEN.as_u64();
-        Ok(Self { edit: Edit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
+        Ok(Self { edit: OfflineEdit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
     }
 
-    /// The time by which entries expire here: the clock's, or that of the file's last commit if that is
-    /// later.
+    /// Returns the time by which entries expire: the clock's, or that of the last commit if it is later.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.edit.now()
     }
 
-    /// The keyspaces, by name.
+    /// Returns the keyspaces, by name.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceInfo> {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
     }
 
-    /// Finds a keyspace, or makes it. If the file has one of the name with another version, another shape of
-    /// keys or values, or values in another format, that one is retired with its entries, as when a service
+    /// Opens a keyspace, and creates it if there is none. A keyspace of the same name with another version,
+    /// another shape of keys or values, or another format is retired with its entries, as when a service
     /// opens a new version.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a name, of it or of its schema, that is empty or longer than 255 bytes,
-    /// and for a format that is unknown; [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::InvalidSetting`] if its name or the name of its schema is empty or longer than 255 bytes, or
+    /// if the format is unknown. [`Error::Io`], [`Error::Damaged`].
     pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceInfo, Error> {
         let NewKeyspace { name, version, key_shape: shape, value_format: format, schema, fingerprint } =
             keyspace;
@@ -136,15 +132,14 @@ impl Admin {
         found.ok_or(Error::Closed)
     }
 
-    /// Writes entries to a keyspace, with one commit. An entry that has expired is not written, and neither
-    /// is one whose key has a live entry that was written later.
-    ///
-    /// An entry keeps when it was written and when it expires; one that says it was written later than now
-    /// lives no longer from now than it was given.
+    /// Writes entries to a keyspace, with one commit. It skips expired entries, and entries whose key has a
+    /// live entry that was written later.
+    /// An entry keeps its time of writing and its expiry. If its time of writing is in the future, its whole
+    /// TTL begins now.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`]; [`Error::Io`], [`Error::Damaged`]. Nothing is
-    /// written then. In a keyspace that the file does not have nothing is written either.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. Then nothing is
+    /// written. Nothing is written either if the file does not have the keyspace.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace) else { return Ok(written) };
@@ -170,10 +165,10 @@ impl Admin {
         Ok(written)
     }
 
-    /// Removes an entry. Whether there was a live one. Durable when it returns.
+    /// Removes an entry. Returns whether it was live. Durable when it returns.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`]: then it may still be there.
+    /// [`Error::Io`], [`Error::Damaged`]. Then the entry may still be there.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove(&mut self, keyspace: &str, key: &[u8]) -> Result<bool, Error> {
         let Some((id, _)) = self.id(keyspace) else { return Ok(false) };
@@ -184,18 +179,18 @@ impl Admin {
         Ok(was_live)
     }
 
-    /// Removes every entry whose encoded key starts so. How many live ones there were. Durable when it
-    /// returns.
+    /// Removes every entry whose encoded key starts with a prefix. Returns how many of them were live.
+    /// Durable when it returns.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`]: then they may still be there.
+    /// [`Error::Io`], [`Error::Damaged`]. Then the entries may still be there.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove_prefix(&mut self, keyspace: &str, prefix: &[u8]) -> Result<u64, Error> {
         let Some((id, _)) = self.id(keyspace) else { return Ok(0) };
         self.edit.remove_scope(Scope::prefix(full(id, prefix)))
     }
 
-    /// Removes every entry of every keyspace. How many live ones there were. Durable when it returns.
+    /// Removes every entry of every keyspace. Returns how many of them were live. Durable when it returns.
     ///
     /// # Errors
     /// Those of [`remove_prefix`](Self::remove_prefix).
@@ -204,8 +199,8 @@ impl Admin {
         self.edit.remove_scope(Scope::prefix([]))
     }
 
-    /// Deletes what has expired, and what is left of retired keyspaces, in bounded transactions, for as long
-    /// as `go_on` says so. How many expired entries went.
+    /// Deletes expired entries and the entries of retired keyspaces, in bounded transactions, while `go_on`
+    /// returns true. Returns how many expired entries it deleted.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
@@ -213,20 +208,19 @@ impl Admin {
         self.edit.sweep(go_on)
     }
 
-    /// Makes the file as short as its entries need: writes a copy beside it, and renames that over the file
-    /// if it is no longer. What has expired is left out, and so is what retired keyspaces left.
-    ///
-    /// `go_on` is asked between rows; if it answers no, the file stays as it is, and so does the answer:
-    /// none. The process may end at any time meanwhile. Who reads the file goes on with the old one until it
-    /// is opened again; a [`Follower`](crate::Follower) sees to that itself.
+    /// Makes the file as short as its entries need. It writes a copy beside the file, without expired entries
+    /// and without retired keyspaces. It renames the copy over the file, unless the copy is longer.
+    /// It calls `go_on` between rows. If `go_on` returns false, the file stays as it is, and the method
+    /// returns none. The process may end at any time meanwhile. Readers keep the old file until they open it
+    /// again. A [`Follower`](crate::Follower) does that by itself.
     ///
     /// # Errors
-    /// [`Error::Io`], also when there is no room for the copy, which takes at most what the file does: the
-    /// text says how much; and when the file has tables of a later version that can't be copied.
-    /// [`Error::Damaged`]; [`Error::Foreign`] for a file of somebody else's that has the copy's name.
+    /// [`Error::Io`], also if there is no room for the copy (it takes at most as much as the file, and the
+    /// text says how much), or if the file has tables of a later version that cannot be copied.
+    /// [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has the name of the copy.
     ///
     /// # Cost
-    /// The entries are read, and written once, or some of them twice.
+    /// Reads every entry. Writes each one once, some of them twice.
     pub fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compacted>, Error> {
         let done = self.edit.compact(go_on)?;
         Ok(done.map(|Compaction { len_before, len, expired }| Compacted {

@@ -105,7 +105,7 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
 fn time_begins_at_the_files_mark_where_the_clock_is_behind() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
-    // In a far future, for the system's clock.
+    // A time far ahead of the system's clock.
     let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(4_102_444_800_000)));
     let cache = Cache::builder().path(&path).clock(clock.clone()).open().unwrap();
     cache.keyspace(PRODUCTS).unwrap().insert("P1", 1).unwrap();
@@ -144,7 +144,7 @@ fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
     }
     cache.flush().unwrap();
     assert_eq!(products.remove_prefix("P1").unwrap(), 11_111);
-    // With parts of the removal made between the steps, and a step after them.
+    // Parts of the removal are made between the steps, and a step follows them.
     while cache.stats().disk.unwrap().pending_removals > 0 {
         cache.flush().unwrap();
     }
@@ -183,7 +183,7 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         compression,
         value: value.as_bytes().to_vec(),
     };
-    // The fourth is no shorter compressed. The last has an unknown compression.
+    // The fourth value does not get shorter by compression. The last has an unknown compression.
     let entries = vec![
         entry("as is", 0, &page),
         entry("LZ4", 1, &page),
@@ -220,7 +220,7 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
     assert_eq!(*pages.get("short").unwrap(), "x");
 }
 
-/// Makes a file of values of these sizes, of which `removed` in ten are removed again, and closes it.
+/// Creates a file with values of these sizes, removes `removed` in ten of them, and closes it.
 fn worn(path: &std::path::Path, sizes: &[usize], count: u64, removed: u64, clears: bool) {
     const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").format(crate::format::codec::format::Format::Raw);
@@ -293,7 +293,7 @@ fn a_compacted_file_that_is_cut_is_still_known_as_ours() {
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(len).unwrap();
         let cut = std::fs::read(&path).unwrap();
-        // Of the shortest only the mark is left.
+        // Only the identity mark is left of the shortest file.
         let cache = Cache::builder().path(&path).open();
         let cache = cache.unwrap_or_else(|error| panic!("cut to {len} bytes: {error}"));
         let aside = cache.stats().disk.unwrap().quarantined.unwrap();
@@ -325,7 +325,7 @@ fn a_compacted_file_is_its_owners_as_before() {
     let path = dir.path().join("shop.larder");
     worn(&path, &[100], 500, 5, false);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).unwrap();
-    // Only root may give a file away; everybody else compacts what is theirs.
+    // Only root may give a file to another user.
     let is_given = chown(&path, Some(NOBODY), Some(NOBODY)).is_ok();
     let before = std::fs::metadata(&path).unwrap();
     assert!(!is_given || before.uid() == NOBODY);

@@ -1,4 +1,4 @@
-//! Doing what a line asks.
+//! Does what a line of a peer asks, and makes the answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
@@ -13,16 +13,17 @@ use crate::engine::shared::Shared;
 use crate::format::key::scope::Scope;
 use crate::stats::Stats;
 
-/// Hot keys that are told unless asked otherwise.
+/// Hot keys of an answer, unless the request says how many.
 const HOT_KEYS: usize = 20;
 
-/// The answer to a line, as far as it is one line.
+/// Returns the answer to a line. A stream that would follow is dropped.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
     answer_or_stream(cache, line).0
 }
 
-/// The answer to a line, and what follows it. The cache is held for no longer than that takes.
+/// Returns the answer to a line, and the stream that follows it, if any. Holds the cache for no longer than
+/// that takes.
 pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, Option<Stream>) {
     let answer = Request::read(line).and_then(|request| {
         let shared = cache.upgrade().ok_or_else(Refusal::closed)?;
@@ -31,7 +32,7 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
             let (line, stream) = Stream::begin(&shared, request, only.map(|only| only.id))?;
             return Ok((line, Some(stream)));
         }
-        // What a removal lets go of is dropped here, and a user's `Drop` may panic.
+        // A removal drops values here, and a user's `Drop` may panic.
         catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
             .unwrap_or_else(|_| {
                 Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
@@ -70,7 +71,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(shared, &keyspace)?;
             remove_all(shared, &target, target.id.to_bytes().to_vec())?
         }
-        // Not `Cache::clear`, which counts an invalidation of the application.
+        // Not `Cache::clear`: that counts as an invalidation of the application.
         Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             shared.flush()?;
@@ -89,11 +90,11 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         Request::Slow { keyspace, limit } => {
             shared.refuse_if_unusable()?;
-            // One that there is not is a mistake.
+            // A keyspace that does not exist is an error, not an empty answer.
             keyspace.as_deref().map(|name| Target::find(shared, name)).transpose()?;
             done(&shared.slow_loads(keyspace.as_deref(), limit.unwrap_or(usize::MAX)))
         }
-        // Answered before, with what follows it.
+        // `answer_or_stream` has answered it.
         Request::Monitor(_) => {
             return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
         }
@@ -113,14 +114,16 @@ fn hello(shared: &Shared) -> Hello {
     }
 }
 
-/// The statistics, without what might quote a value that is not to be shown.
+/// Returns the statistics. Causes that may quote a value are withheld if the application does not show
+/// values.
 fn stats(shared: &Shared) -> Stats {
     let mut stats = shared.stats();
     for told in &mut stats.keyspaces {
         if let Some(cause) = &mut told.undecodable_cause {
             *cause = look::reason(shared, cause).to_owned();
         }
-        // Not the text that was just taken: another may have been noted since.
+        // The latest cause is read again: `look::cause` needs the cause, and the statistics hold only its
+        // text.
         let latest = shared
             .keyspaces
             .by_name
@@ -132,7 +135,7 @@ fn stats(shared: &Shared) -> Stats {
     stats
 }
 
-/// What stands for a key.
+/// Answers what a lookup of a key would find.
 fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec<u8>, Refusal> {
     let target = Target::find(shared, keyspace)?;
     let key = text::key(target.shape(), key)?;
@@ -148,13 +151,13 @@ fn removed(removed: u64) -> Vec<u8> {
     done(&Removed { removed })
 }
 
-/// Those that are open and those that stand in the file alone, by name.
+/// Returns the open keyspaces and those that only the file has, by name.
 fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
     let status = shared.tiers.disk.status();
     let open_keyspaces = shared.keyspaces.by_name.lock();
     let open = open_keyspaces.values().map(|open_keyspace| {
         let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
-        // What the file records, where it has the keyspace: two processes that look must agree.
+        // The schema that the file records comes first, so that two processes that look agree.
         let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
         LiveKeyspaceInfo {
             name: open_keyspace.name.clone(),

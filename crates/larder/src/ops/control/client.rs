@@ -1,4 +1,4 @@
-//! The other end: asks a live cache from another process.
+//! The client: asks a live cache from another process.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -19,12 +19,12 @@ use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 
-/// How long the first answer is waited for, which says who is there: a person waits for it, and the socket of a
-/// process that is stopped never answers. A verification that is under way for another peer may take longer.
+/// Time limit for the first answer, which names the process. A person waits for it, and the socket of a
+/// stopped process never answers. A verification that runs for another peer may take longer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// How long an answer is waited for unless set: a verification reads the whole file.
+/// Default time limit for an answer. A verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// The longest answer that is read.
+/// Maximum length of an answer.
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// A connection to the control socket of a live cache.
@@ -46,12 +46,12 @@ pub struct Client {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Nobody answers at the path.
+    /// No process listens at the path.
     #[error("cannot reach a cache at {}: {source}; is the process running, and its control socket there?", path.display())]
     Connect {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The connection ended, or the answer did not come in time.
@@ -62,28 +62,28 @@ pub enum ClientError {
         /// The operating system's answer.
         source: io::Error,
     },
-    /// The connection was taken, and nothing said who is there.
+    /// A process accepted the connection, and did not say which process it is.
     #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
     Silent {
         /// The socket.
         path: PathBuf,
-        /// How long the answer was waited for.
+        /// How long the client waited for the answer.
         waited: Duration,
     },
-    /// What answers is no cache, or one of another version.
+    /// The process that answers is no cache, or speaks another version of the protocol.
     #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
     Garbled {
         /// The socket.
         path: PathBuf,
-        /// What was wrong.
+        /// What was wrong with the answer.
         cause: String,
     },
-    /// What answers is not the process that has the file.
+    /// The process that answers is not the owner of the file.
     #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
     NotOwner {
         /// The socket.
         path: PathBuf,
-        /// Who answers instead.
+        /// How it differs from the owner.
         cause: String,
     },
     /// The cache refused.
@@ -91,7 +91,7 @@ pub enum ClientError {
     Refused(Refusal),
 }
 
-/// The text, with the name of the variant behind it: what `unwrap` shows has the remedy.
+/// The text, then the name of the variant. So `unwrap` shows the remedy.
 impl fmt::Debug for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {
@@ -107,16 +107,16 @@ impl fmt::Debug for ClientError {
 }
 
 impl Client {
-    /// Connects to a socket, and asks who is there.
+    /// Connects to a socket, and asks which process answers.
     ///
     /// # Errors
-    /// [`ClientError::Connect`] when no process listens, [`ClientError::Silent`] when none answers within five
-    /// seconds; and those of every request.
+    /// [`ClientError::Connect`] if no process listens, [`ClientError::Silent`] if none answers within five
+    /// seconds, and the errors of every request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
         Self::connect_within(path.as_ref(), FIRST_ANSWER)
     }
 
-    /// The same, with so long a wait for the answer that says who is there.
+    /// Connects like [`connect`](Client::connect), with a time limit for the first answer.
     pub(super) fn connect_within(path: &Path, first: Duration) -> Result<Self, ClientError> {
         let path = path.to_owned();
         let stream = connect(&path).map_err(|source| ClientError::Connect { path: path.clone(), source })?;
@@ -132,10 +132,10 @@ impl Client {
         Ok(client)
     }
 
-    /// How long to wait for an answer: ten minutes unless set.
+    /// Sets the time limit for an answer. Default: ten minutes.
     ///
     /// # Errors
-    /// [`ClientError::Disconnected`] for a wait of nothing.
+    /// [`ClientError::Disconnected`] for a limit of zero.
     pub fn set_patience(&mut self, patience: Duration) -> Result<(), ClientError> {
         let stream = self.stream.get_ref();
         let set =
@@ -149,13 +149,13 @@ impl Client {
         &self.path
     }
 
-    /// Who answers.
+    /// Returns which process answers, and what it can be asked.
     #[must_use]
     pub fn server(&self) -> &Hello {
         &self.server
     }
 
-    /// What the cache did and holds.
+    /// Returns the statistics of the cache.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -163,7 +163,7 @@ impl Client {
         self.ask(&Request::Stats {})
     }
 
-    /// Its keyspaces, by name: those that the process has opened, and those that stand in its file alone.
+    /// Returns the keyspaces by name: those that the process has opened, and those that only its file has.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -171,10 +171,11 @@ impl Client {
         self.ask(&Request::Keyspaces {})
     }
 
-    /// A page of the keys of a keyspace, in the order of their encoded bytes, in memory and on disk: those that
-    /// begin with `prefix` (all, if it is empty), after the key that the page before it ended with, up to
-    /// `limit` and [`MAX_PAGE`](crate::control::MAX_PAGE). With `all`, keys are told too whose entry has
-    /// expired, was removed, or is damaged.
+    /// Returns a page of the keys of a keyspace, in memory and on disk, in the order of their encoded bytes.
+    ///
+    /// The page has keys that begin with `prefix` (every key, if it is empty) and come after `after`. It has
+    /// at most `limit` keys, and at most [`MAX_PAGE`](crate::control::MAX_PAGE). With `all`, it also has keys
+    /// whose entry has expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -191,8 +192,8 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// In the process, on a thread that no lookup waits for: two passes over the keys in memory, whatever the
-    /// prefix, and up to 50 ms of reading the disk.
+    /// Two passes over the keys in memory, whatever the prefix, and up to 50 ms of reading the disk. The
+    /// control thread of the process does it. No lookup waits for that thread.
     pub fn keys(
         &mut self,
         keyspace: &str,
@@ -211,16 +212,16 @@ impl Client {
         })
     }
 
-    /// What stands for a key, with its value if the application allows it
+    /// Returns the status of a key, with its value if the application allows it
     /// ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     ///
     /// # Errors
-    /// [`ClientError`]. That there is no entry is none.
+    /// [`ClientError`]. A missing entry is no error.
     pub fn get(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// How long the entry of a key has to live; none if there is no live one. In steps of a millisecond.
+    /// Returns the remaining TTL of an entry in milliseconds. None if there is no live entry.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -230,7 +231,7 @@ impl Client {
         Ok(status.ttl_ms.map(Duration::from_millis))
     }
 
-    /// What stands for a key, and why a lookup finds it or does not ([`KeyStatus::why`]).
+    /// Returns the status of a key, and why a lookup finds it or does not ([`KeyStatus::why`]).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -238,18 +239,18 @@ impl Client {
         self.ask(&Request::Why { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes an entry, durably. How many live ones there were: one or none.
-    ///
+    /// Removes an entry, durably. Returns how many live entries it had: one or none.
     /// The key is spelled as `larder keys --keyspace NAME` shows it, by the shape that
-    /// [`keyspaces`](Client::keyspaces) tells; or as `0x` and the hexadecimal digits of its bytes.
+    /// [`keyspaces`](Client::keyspaces) returns, or as `0x` and the hexadecimal digits of its bytes.
     ///
     /// # Errors
-    /// [`ClientError`]; refused as `not_durable`, the entry is gone from memory, and may be back after a restart.
+    /// [`ClientError`]. If the refusal is `not_durable`, the entry is gone from memory and may return after a
+    /// restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes every entry whose key begins so, durably. How many live ones there were.
+    /// Removes every entry whose key begins with a prefix, durably. Returns how many of them were live.
     ///
     /// # Errors
     /// Those of [`remove`](Client::remove).
@@ -257,7 +258,7 @@ impl Client {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Removes every entry of a keyspace, durably. How many live ones there were.
+    /// Removes every entry of a keyspace, durably. Returns how many of them were live.
     ///
     /// # Errors
     /// Those of [`remove`](Client::remove).
@@ -265,7 +266,7 @@ impl Client {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
 
-    /// Removes every entry of every keyspace, durably. How many live ones there were.
+    /// Removes every entry of every keyspace, durably. Returns how many of them were live.
     ///
     /// # Errors
     /// Those of [`remove`](Client::remove).
@@ -281,7 +282,7 @@ impl Client {
         self.ask::<Value>(&Request::Flush {}).map(drop)
     }
 
-    /// Deletes what has expired.
+    /// Deletes expired entries.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -297,18 +298,18 @@ impl Client {
         self.ask(&Request::Verify {})
     }
 
-    /// The keys that were asked for most in the last few minutes, up to `limit` of hits and of misses (20 unless set):
-    /// of all keyspaces, or of the one of this name.
+    /// Returns the hottest keys of the last few minutes, up to `limit` of hits and of misses (default 20).
+    /// They are of all keyspaces, or of the one with this name.
     ///
     /// # Errors
-    /// [`ClientError`]; refused as `not_allowed` if the application has not turned on
+    /// [`ClientError`]. The refusal is `not_allowed` if the application has not turned on
     /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
 
-    /// The latest slow loads, up to `limit` (all that are kept unless set), newest first: of all keyspaces, or of the one
-    /// of this name.
+    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). They are of
+    /// all keyspaces, or of the one with this name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -325,7 +326,8 @@ impl Client {
     }
 
     pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
-        // One that is over capacity answers before it is asked, and closes: its answer says more than the failed write.
+        // A process with too many peers answers before it is asked, and closes. Its answer says more than the
+        // failed write.
         let sent = self.stream.get_mut().write_all(&request.to_line());
         let line = self.read_line();
         let line = match (line, sent) {
@@ -355,7 +357,7 @@ impl Client {
         Ok(line)
     }
 
-    /// What a line answers to a request.
+    /// Reads the answer to a request from a line.
     pub(super) fn answer_of<T: DeserializeOwned>(&self, mut line: Value) -> Result<T, ClientError> {
         if let Some(refusal) = line.get_mut("error").map(Value::take) {
             return Err(ClientError::Refused(self.understood(refusal)?));
@@ -373,7 +375,7 @@ impl Client {
 
     fn disconnected(&self, source: io::Error) -> ClientError {
         let source = match source.kind() {
-            // "Resource temporarily unavailable" is what the system says of a wait that is over.
+            // The operating system calls a wait that is over "Resource temporarily unavailable".
             io::ErrorKind::WouldBlock => {
                 io::Error::new(io::ErrorKind::TimedOut, "it has said nothing in time")
             }

@@ -1,7 +1,6 @@
-//! What a lookup of a key would find, judged from what memory and the disk say of it. No I/O, no lock.
-//!
-//! The order is that of a lookup: a slot in memory decides, whatever the disk has; without one the record on
-//! disk counts, if no removal of many keys covers it.
+//! Tells what a lookup of a key would find, from what memory and the disk have. No I/O, no lock.
+//! The order is that of a lookup. A slot in memory decides, whatever the disk has. Without a slot the record
+//! on disk counts, unless a removal of many keys covers it.
 
 use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record;
@@ -9,7 +8,7 @@ use crate::format::record::{Damage, Extension, Header, PayloadCompression};
 use crate::memory::shard::describe::{KeyInMemory, SlotContent};
 use crate::units::{Timestamp, millis};
 
-/// What a record on disk says of its entry.
+/// What a record on disk says about its entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OnDisk {
     pub(super) header: Header,
@@ -23,7 +22,7 @@ impl OnDisk {
         Ok(Self { header, extension, stored_len: payload.len() })
     }
 
-    /// Bytes of the value before it was compressed.
+    /// Bytes of the value before compression.
     pub(super) fn value_len(&self) -> u64 {
         let inflated =
             self.extension.inflated_len.filter(|_| self.header.compression != PayloadCompression::None);
@@ -31,18 +30,18 @@ impl OnDisk {
     }
 }
 
-/// Everything that is known of a key.
+/// What both tiers have of a key.
 #[derive(Debug)]
 pub(super) struct KeyEvidence<'a> {
     pub(super) memory: &'a KeyInMemory,
     pub(super) disk: Option<Result<OnDisk, Damage>>,
-    /// The version that the keyspace is open with; none if it is not open.
+    /// The version that the keyspace is open with. None if it is not open.
     pub(super) version: Option<u32>,
     pub(super) now: Timestamp,
 }
 
 impl KeyEvidence<'_> {
-    /// What a lookup would find. The key and the value are the caller's to add.
+    /// Returns what a lookup would find. The caller adds the key and the value.
     pub(super) fn status(&self) -> KeyStatus {
         let mut status = match &self.memory.slot {
             Some(slot) => self.of_slot(slot),
@@ -55,14 +54,14 @@ impl KeyEvidence<'_> {
         status
     }
 
-    /// The record on disk that is this slot's own.
+    /// Returns the record on disk that was written from this slot.
     fn same_on_disk(&self, slot: &SlotContent) -> Option<OnDisk> {
         self.disk.and_then(Result::ok).filter(|record| record.header.sequence == slot.sequence)
     }
 
-    /// Whether what stands in a slot is still to be committed.
+    /// Returns whether the change in a slot is not committed yet.
     pub(super) fn is_unflushed(&self, slot: &SlotContent) -> bool {
-        // The commit may have come between the look at memory and the one at the disk.
+        // The change may have been committed after memory was read and before the disk was.
         let is_put = slot.unsaved.is_some() && self.same_on_disk(slot).is_none();
         is_put || slot.value.is_none()
     }

@@ -1,11 +1,12 @@
-//! The socket's file: made so that nobody else can connect, and never in the place of anything but a socket that nobody answers on.
-//!
-//! It is bound under another name in a directory that is only ours, given its mode, and renamed into place, which replaces nothing. So
-//! no moment has a socket at the path that others may write, or that does not listen yet and so would look stale to another process.
-//!
-//! A forked child inherits the descriptor, and while it lives a connection to the socket is taken and never answered. So each process knows
-//! the sockets that it and its ancestors made, by their files: one of an ancestor that has ended is as stale as one that refuses, and the child
-//! may have a socket of its own at the path. Another process can't tell, and leaves it alone.
+//! The file of the socket. Only its owner and root can connect. It replaces nothing but a socket on which no
+//! process answers.
+//! The socket is bound under another name, in a directory that only this process may enter. It gets its mode
+//! there, and is renamed into place. The rename replaces nothing. So there is never a socket at the path that
+//! others may write, or one that does not listen yet and would look stale to another process.
+//! A forked child inherits the descriptor. While the child lives, a connection to the socket is accepted and
+//! never answered. So each process knows the sockets that it and its ancestors made, by their files. A socket
+//! of an ancestor that has ended is stale, and the child may make its own at the path. Another process cannot
+//! know this, and leaves the socket alone.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -26,12 +27,12 @@ process_static! {
     static MADE: AtomicSnapshot<Vec<CreatedSocket>> = AtomicSnapshot::empty();
 }
 
-/// A socket that a process has made.
+/// A socket that this process or an ancestor has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CreatedSocket {
     pid: u32,
     file: (u64, u64),
-    /// When its file was put into place, in seconds and nanoseconds: numbers of files are used again.
+    /// When its file was renamed into place, in seconds and nanoseconds. File numbers are used again.
     at: (i64, i64),
 }
 
@@ -57,7 +58,7 @@ impl CreatedSocket {
         });
     }
 
-    /// Whether this is a socket of an ancestor that has ended.
+    /// Returns whether this is a socket of an ancestor that has ended.
     fn is_inherited(found: &fs::Metadata) -> bool {
         let made = MADE.load();
         let mut all = made.iter().flat_map(|made| made.iter());
@@ -67,12 +68,12 @@ impl CreatedSocket {
     }
 }
 
-/// A socket that listens at a path; its file goes with it.
+/// A socket that listens at a path. Dropping it removes its file.
 #[derive(Debug)]
 pub(super) struct Listening {
     pub(super) listener: UnixListener,
     path: PathBuf,
-    /// Which file is ours: another process may have put its own there.
+    /// The file of this socket. Another process may have put its own there since.
     identity: (u64, u64),
 }
 
@@ -80,7 +81,7 @@ impl Listening {
     pub(super) fn at(path: &Path) -> Result<Self, Error> {
         let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
         let path = std::path::absolute(path).map_err(failed)?;
-        // It is bound by another name: whether anybody could connect to this one is to be asked.
+        // Checks that the path can be an address at all. The socket is bound under another, shorter name.
         SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
         let parent = path.parent().unwrap_or(Path::new("/"));
         OsVolume.create_directories(parent).map_err(failed)?;
@@ -93,7 +94,7 @@ impl Listening {
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
             let found = fs::symlink_metadata(&unfinished)?;
             OsVolume.rename(&unfinished, &path)?;
-            // Not if another process was quicker to put its own there.
+            // Only if this socket is at the path: another process may have put its own there meanwhile.
             if let Ok(placed) = fs::symlink_metadata(&path)
                 && (placed.dev(), placed.ino()) == (found.dev(), found.ino())
             {
@@ -107,7 +108,7 @@ impl Listening {
 }
 
 /// Refuses a path at which no socket can be made, before the cache has made anything. Whether another process
-/// answers there is asked later: it may be the owner before this one, which is about to end.
+/// answers there is checked later, because the previous owner may be about to end.
 pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
     let path = std::path::absolute(path).map_err(failed)?;
@@ -129,13 +130,13 @@ impl Drop for Listening {
     }
 }
 
-/// A directory that nobody else may enter, removed with what is left in it.
+/// A directory that no other user may enter. Dropping it removes it with its content.
 struct Private(PathBuf);
 
 impl Private {
     fn below(parent: &Path) -> io::Result<Self> {
         let pid = std::process::id();
-        // Another cache of this process, or what a crash left under the number of this one.
+        // The name is taken: by another cache of this process, or by a crashed process with the same id.
         for attempt in 0..100 {
             let path = parent.join(format!(".{pid}-{attempt}"));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -154,7 +155,7 @@ impl Drop for Private {
     }
 }
 
-/// Refuses what is no socket. Answers what is known of one that is there.
+/// Refuses a file that is no socket. Returns the metadata of a socket that is there.
 fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -167,7 +168,7 @@ fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Removes a socket that a crash left. Anything else stays, and is an error.
+/// Removes a socket that a crash left. Leaves anything else, and returns an error.
 fn make_room(path: &Path) -> Result<(), Error> {
     let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
     match connect(path) {
@@ -200,7 +201,7 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Connects without waiting: a process that does not accept is no reason to hang.
+/// Connects without waiting, because a process that does not accept must not block the opening.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;

@@ -1,22 +1,17 @@
-//! Looking at the keys of a live cache: one, or a page of them. Nothing is counted, marked, promoted or
-//! reported.
-//!
-//! Memory is looked at first, then the snapshot of the disk, as by a lookup: what left memory before that is
-//! in the snapshot. A page is made in these steps:
-//!
-//! 1. The keys in memory are listed.
-//! 2. The disk is read, from one snapshot. An entry that is committed and evicted between (1) and (2) is in
-//!    both lists; with the two in the other order it would be in none.
-//! 3. The keys in memory are listed again, if there is a disk. An entry that memory alone has since (1) is in
+//! Reads the keys of a live cache: one key, or a page of them. This counts, promotes and reports nothing.
+//! It reads memory first, then the snapshot of the disk, as a lookup does. An entry that left memory before
+//! that is in the snapshot. A page is made in these steps:
+//! 1. List the keys in memory.
+//! 2. Read the disk, from one snapshot. An entry that is committed and evicted between (1) and (2) is in both
+//!    lists. In the other order it would be in neither.
+//! 3. List the keys in memory again, if there is a disk. An entry that only memory has since (1) is in
 //!    neither list: its new value is too large for the file, or the file evicted it after a lookup.
-//! 4. Memory is asked for each key of the lists. One that has left it since, and that (2) did not find, is
-//!    looked up anew: a later snapshot may have it.
-//!
-//! So a page has every entry that lives throughout, and none that had gone before it was asked for. An entry is
-//! left out only if it leaves the disk between (1) and (2), and memory again between (2) and (3).
-//!
-//! A page is bounded on every side: keys, bytes, and the time that reading the disk may take. Each source is
-//! known up to a last key, and the page ends with the lesser of the two.
+//! 4. Ask memory for each key of the lists. A key that has left memory since, and that (2) did not find, is
+//!    looked up again, because a later snapshot may have it.
+//! So a page has every entry that lives throughout, and no entry that was gone before the request. An entry
+//! is left out only if it leaves the disk between (1) and (2), and memory again between (2) and (3).
+//! The keys of a page, their bytes, and the time of reading the disk are bounded. Each source is known up to
+//! a last key. The page ends at the lesser of the two.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,14 +34,14 @@ use crate::stats::DiskState;
 use crate::stats::cause::Cause;
 use crate::sys::clock::Deadline;
 
-/// Keys of a page, unless it is said how many.
+/// Default number of keys of a page.
 const PAGE: u32 = 256;
-/// A page ends once its keys have so many bytes.
+/// A page ends when its keys have this many bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// A page ends once reading the disk has taken so long. The writer may wait for as long to make room.
+/// A page ends when reading the disk has taken this long. The writer may have to wait as long to make room.
 const PAGE_TIME: Duration = Duration::from_millis(50);
 
-/// What is to be told of a key besides its status.
+/// What a request wants to know of a key besides its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyQuery {
     Status,
@@ -54,7 +49,7 @@ pub(super) enum KeyQuery {
     Why,
 }
 
-/// Looks at one key, given by its bytes.
+/// Returns the status of one key, given by its bytes.
 pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery) -> KeyStatus {
     let full = [&target.id.to_bytes(), key].concat();
     let memory = shared.tiers.memory.describe(&full);
@@ -115,13 +110,13 @@ const NOT_ALLOWED: &str = "the application does not allow values to be shown: it
 
 const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
 
-/// Why a record is no value of the application's type, as far as it may be told: the type's own code may quote the
-/// value.
+/// Returns why a record is no value of the application's type. The cause is withheld if it may quote the
+/// value, because the type's own code wrote it.
 pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
     if shared.settings.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
-/// Why values can't be cached, as far as it may be told.
+/// Returns why values cannot be cached. The cause is withheld if it may quote a value.
 pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
     if shared.settings.control_values || !cause.may_quote {
         cause.text
@@ -136,10 +131,10 @@ fn too_long(len: usize) -> String {
     )
 }
 
-/// A record, as it is read: its header, what it has besides, its payload.
+/// A record as it is read: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Why a lookup would not decode a record that it would find on disk.
+/// Returns why a lookup would not decode the record that it would find on disk.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) {
         return None;
@@ -148,8 +143,8 @@ fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<
     codec.try_decode(header.compression, &extension, payload).err().map(|error| error.to_string())
 }
 
-/// The encoding of the value that a lookup would find, if it is no longer than `most`. The error says why it
-/// can't be told.
+/// Returns the encoding of the value that a lookup would find, if it has at most `most` bytes. The error says
+/// why it is not shown.
 fn encoded(
     target: &Target,
     memory: &KeyInMemory,
@@ -192,31 +187,31 @@ fn inflated(
     }
 }
 
-/// What a page is to have.
+/// Which keys a page has.
 #[derive(Debug)]
 pub(super) struct PageRequest<'a> {
-    /// Encoded, without the number of the keyspace.
+    /// The encoded prefix, without the number of the keyspace.
     pub(super) prefix: &'a [u8],
-    /// The key that the page begins after.
+    /// The page begins after this key.
     pub(super) after: Option<&'a [u8]>,
     pub(super) limit: Option<u32>,
-    /// Whether keys are told too that have no live entry.
+    /// Whether the page also has keys without a live entry.
     pub(super) all: bool,
 }
 
-/// A step of a page that has been made.
+/// A step of a page that is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PageStep {
     Listed,
     Read,
 }
 
-/// Looks at the keys of a keyspace.
+/// Returns a page of the keys of a keyspace.
 pub(super) fn page(shared: &Shared, target: &Target, asked: &PageRequest<'_>) -> Result<KeysPage, Refusal> {
     page_in_steps(shared, target, asked, PAGE_TIME, |_| ())
 }
 
-/// The same; a test does something between the steps.
+/// Makes a page, and calls `between` after each step. Tests use this.
 fn page_in_steps(
     shared: &Shared,
     target: &Target,
@@ -276,7 +271,7 @@ fn page_in_steps(
     Ok(page)
 }
 
-/// The status of a key of a page, which the page's snapshot has, or memory had.
+/// Returns the status of a key that the snapshot of the page has, or that memory had.
 fn listed(
     shared: &Shared,
     target: &Target,
@@ -286,7 +281,7 @@ fn listed(
     let key = full.get(KeyspaceId::LEN..).unwrap_or_default();
     let memory = shared.tiers.memory.describe(full);
     if record.is_none() && memory.slot.is_none() {
-        // It left memory meanwhile: a later snapshot than the page's may have it.
+        // The key left memory meanwhile, so a later snapshot may have it.
         return self::key(shared, target, key, KeyQuery::Status);
     }
     let known =

@@ -1,11 +1,11 @@
-//! The control socket: a Unix socket through which a command sees what a live cache does, and removes entries from it.
-//!
-//! The application turns it on ([`CacheBuilder::control_socket`], or `control=PATH` in its URL); it is off otherwise. Whoever may write the
-//! socket may do everything: its mode is 0600, so that is its owner and root.
+//! The control socket: a Unix socket through which a command reads the statistics and keys of a live cache,
+//! and removes entries from it.
+//! The application turns it on ([`CacheBuilder::control_socket`], or `control=PATH` in its URL). It is off
+//! otherwise. A process that may write to the socket may make every request. Its mode is 0600, so these are
+//! processes of its owner and of root.
 //!
 //! # The protocol
-//!
-//! Lines of JSON, a request and its answer in turn, as many as the peer likes. `docs/control.md` describes each verb.
+//! Lines of JSON: a request, then its answer, any number of times. `docs/control.md` describes each verb.
 //!
 //! ```text
 //! → {"v":1,"do":"remove","keyspace":"product","key":"MTNVTU"}
@@ -15,12 +15,14 @@
 //! ```
 //!
 //! # What a peer can't do
+//! One thread serves all peers, with their sockets in non-blocking mode. A peer that is slow, sends half a
+//! line, or does not read its answer is disconnected when its time is over. It delays neither the cache nor
+//! another peer. Lines, peers and pending answers are bounded.
 //!
-//! One thread serves all of them, with their sockets in non-blocking mode. A peer that is slow, sends half a line or does not read its answer is let
-//! go of when its time is over, and keeps neither the cache nor another peer from anything. Lines, peers and answers under way are bounded.
-//! What a request itself takes (the commit of a removal, a verification) the requests of other peers wait for. A page of keys is bounded by
-//! its keys, their bytes and the time that it reads the disk, besides two passes over the keys in memory; a value that is answered, by its bytes.
-//! A peer that monitors operations is shown a bounded number of them at a time, between the requests of others.
+//! The requests of other peers wait while a request is executed, such as the commit of a removal or a
+//! verification. A page of keys is bounded by its keys, their bytes and the time of reading the disk, besides
+//! two passes over the keys in memory. A value in an answer is bounded by its bytes. A peer that monitors
+//! operations gets a bounded number of them at a time, between the requests of others.
 
 pub(crate) mod answer;
 pub(crate) mod client;
@@ -51,11 +53,11 @@ use std::path::PathBuf;
 use crate::config::CacheBuilder;
 
 impl CacheBuilder {
-    /// Serves statistics and invalidations on a Unix socket at this path, for the command line: see [`control`](crate::control). None
-    /// unless set. Needs the feature `control`.
-    ///
-    /// The socket is made when the cache is opened, with mode 0600, its directories with 0700; and removed when the cache is closed. One that a
-    /// crash left is replaced; anything else at the path is left alone, and an error.
+    /// Serves statistics and invalidations on a Unix socket at this path, for the command line: see
+    /// [`control`](crate::control). Default: no socket. Needs the feature `control`.
+    /// Opening the cache makes the socket with mode 0600, and its directories with 0700. Closing the cache
+    /// removes the socket. A socket that a crash left is replaced. Anything else at the path is left alone,
+    /// and opening fails.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -73,11 +75,10 @@ impl CacheBuilder {
     }
 
     /// Lets the control socket answer with values, up to [`MAX_VALUE_SENT`](crate::control::MAX_VALUE_SENT)
-    /// bytes each. Off unless set: the socket's permission then guards what is in the cache, as that of the
+    /// bytes each. Default: off. When it is on, the mode of the socket guards the values, as the mode of the
     /// file does. Needs the feature `control`.
-    ///
-    /// Without it a peer is told everything of an entry but its value, and nothing that a type's own code says of a
-    /// record that it does not decode: that may quote the value.
+    /// When it is off, a peer learns everything about an entry but its value. It does not learn the error of
+    /// a type's own code for a record that does not decode, because that may quote the value.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

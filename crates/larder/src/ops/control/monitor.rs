@@ -1,4 +1,4 @@
-//! The other end of `monitor`: a stream of operations, line by line.
+//! The client of `monitor`: a stream of operations, line by line.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use super::client::{Client, ClientError};
 use super::protocol::{MonitorRequest, Request};
 use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
-/// How much longer than the stream lasts an answer is waited for.
+/// The client waits for an answer this much longer than the stream lasts.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// What [`Client::monitor`] is to show. All operations are sampled; those of one keyspace can be asked for alone.
+/// What [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
-    /// One operation in so many is shown: 100 unless set, 1 for all.
+    /// Shows one operation in this many. Default: 100. For every operation: 1.
     pub one_in: Option<u64>,
-    /// So many seconds: 60 unless set, an hour at most.
+    /// Duration in seconds. Default: 60. Maximum: an hour.
     pub seconds: Option<u64>,
-    /// So many operations at most.
+    /// Maximum number of operations.
     pub count: Option<u64>,
-    /// Those of the keyspace of this name.
+    /// Shows only operations on the keyspace with this name.
     pub keyspace: Option<String>,
 }
 
-/// An operation that a live cache did.
+/// An operation of a live cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct Operation {
-    /// When, in milliseconds since 1970.
+    /// Time of the operation, in milliseconds since 1970.
     pub at_ms: u64,
-    /// What: `memory_hit`, `disk_hit`, `miss`, `load`, `insert`, `remove`, or `remove_prefix`, whose key is what the
-    /// removed keys begin with.
+    /// The kind: `memory_hit`, `disk_hit`, `miss`, `load`, `insert`, `remove` or `remove_prefix`. The key of
+    /// a `remove_prefix` is the prefix.
     pub operation: String,
-    /// The name of the keyspace; none if it was closed meanwhile.
+    /// The name of the keyspace. None if it was closed meanwhile.
     pub keyspace: Option<String>,
     /// The key, spelled by the shape of its keyspace's keys.
     pub key: String,
@@ -43,28 +43,30 @@ pub struct Operation {
     pub key_bytes: String,
 }
 
-/// How a stream ended.
+/// Why a stream ended, and its sums.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct MonitorEnd {
-    /// Why: `seconds` or `count` were reached, the cache was `closed`, or the `peer` asked for something else.
+    /// Why it ended: `seconds` or `count` was reached, the cache was `closed`, or the `peer` sent another
+    /// request.
     pub ended: String,
-    /// Operations that were shown.
+    /// Number of operations shown.
     pub shown: u64,
-    /// Sampled operations that were not, because more came than the stream takes.
+    /// Number of sampled operations that were not shown, because the stream was too slow for them.
     pub missed: u64,
 }
 
-/// What comes next from a stream.
+/// The next item of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Monitored {
     /// An operation.
     Operation(Operation),
-    /// So many sampled operations before this point are not shown, because more came than the stream takes.
+    /// This many sampled operations before this point are not shown, because the stream was too slow for
+    /// them.
     Missed(u64),
-    /// The stream is over. Nothing comes after it.
+    /// The stream has ended. No item follows.
     End(MonitorEnd),
 }
 
@@ -76,11 +78,10 @@ pub struct Monitor {
 }
 
 impl Client {
-    /// Watches a sample of what the cache does, as it does it. The application must have turned on
-    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
-    ///
-    /// The cache does not wait for the peer that watches: what a ring of 1,024 operations has no place for is
-    /// counted, and told as [`Monitored::Missed`].
+    /// Watches a sample of the operations of the cache, while it makes them. The application must have turned
+    /// on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    /// The cache does not wait for the client. Operations that do not fit into a ring of 1,024 are counted,
+    /// and reported as [`Monitored::Missed`].
     ///
     /// ```no_run
     /// use larder::control::{Client, MonitorOptions, Monitored};
@@ -93,8 +94,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError::Refused`] as `not_allowed` if keys are not sampled, as `busy` if four peers watch already; the
-    /// others of [`ClientError`].
+    /// [`ClientError::Refused`]: `not_allowed` if keys are not sampled, `busy` if four peers watch already.
+    /// The other variants of [`ClientError`] too.
     pub fn monitor(mut self, options: &MonitorOptions) -> Result<Monitor, ClientError> {
         let seconds = options.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
         self.set_patience(Duration::from_secs(seconds) + GRACE)?;
@@ -115,13 +116,13 @@ struct Begun {
 }
 
 impl Monitor {
-    /// Returns how many operations there are for each that is shown.
+    /// Returns the sampling ratio: one operation in this many is shown.
     #[must_use]
     pub fn one_in(&self) -> u64 {
         self.one_in
     }
 
-    /// Asks for the end of the stream, which [`next`](Self::next) then comes to.
+    /// Asks the cache to end the stream. [`next`](Self::next) then returns its end.
     ///
     /// # Errors
     /// [`ClientError::Disconnected`].
@@ -129,10 +130,10 @@ impl Monitor {
         self.client.send(b"\n")
     }
 
-    /// Waits for what comes next.
+    /// Waits for the next item.
     ///
     /// # Errors
-    /// [`ClientError::Disconnected`] when the process ends, or the time that the stream lasts is long over;
+    /// [`ClientError::Disconnected`] when the process ends, or the duration of the stream is long over.
     /// [`ClientError::Garbled`].
     #[expect(clippy::should_implement_trait, reason = "an iterator could not return an error and go on")]
     pub fn next(&mut self) -> Result<Monitored, ClientError> {
@@ -147,7 +148,7 @@ impl Monitor {
             if line.get("ok").is_some() || line.get("error").is_some() {
                 return self.client.answer_of(line).map(Monitored::End);
             }
-            // Of a newer version: a line that this one does not know is to be skipped.
+            // A newer process may send lines that this version does not know. They are skipped.
         }
     }
 }

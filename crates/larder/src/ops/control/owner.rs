@@ -1,13 +1,10 @@
-//! Finding the process that has a file: by the socket that its lock names, and by what answers there.
-//!
-//! The lock is a file that every program with write permission to it may change, and that a crash leaves
-//! as it was. So what it names is not believed:
-//!
-//! 1. The file is held, and its owner has not ended: otherwise there is no process to ask.
-//! 2. What answers at the socket says who it is. It must have the process id that the lock has, and the same
-//!    file: by its identity, or, where it has none yet, by its path.
-//!
-//! An owner that has just gone, and one that was just replaced, fail (2) and are not asked for anything.
+//! Finds the process that owns a file, by the socket that the lock file names.
+//! Every program with write permission may change the lock file, and a crash leaves it as it was. So its
+//! content is checked:
+//! 1. The cache file is locked, and its owner has not ended. Otherwise there is no process to ask.
+//! 2. The process that answers at the socket must have the process id that the lock file names, and the same
+//!    file. The identity of the file decides, or its path if it has no identity yet.
+//! An owner that has just ended or was just replaced fails (2), and is asked nothing.
 
 use std::fs;
 use std::path::Path;
@@ -17,11 +14,10 @@ use super::protocol::Hello;
 use crate::ops::inspect::file_info::{FileInfo, FileState};
 
 impl Client {
-    /// Connects to the process that has a file, through the control socket that it names beside it. None if
-    /// no process has the file, or its owner names no socket.
-    ///
-    /// What answers is asked for its process id and its file, so that a line that a crash left, or that
-    /// another program wrote, leads to no other cache.
+    /// Connects to the owner of a file, through the control socket that the lock file names. Returns none if
+    /// no process has the file, or if its owner has no socket.
+    /// It asks the process for its id and its file. So a line that a crash left, or that another program
+    /// wrote, does not lead to another cache.
     ///
     /// ```no_run
     /// use larder::{control::Client, inspect::Inspector};
@@ -35,8 +31,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError::NotOwner`] if what answers is not the process that has the file; and those of
-    /// [`connect`](Client::connect), after five seconds at most.
+    /// [`ClientError::NotOwner`] if another process answers, and those of [`connect`](Client::connect). All
+    /// of them within about five seconds.
     pub fn connect_to_owner(file: &FileInfo) -> Result<Option<Self>, ClientError> {
         let (FileState::Owned { pid, has_ended: false }, Some(socket)) = (file.state, &file.socket) else {
             return Ok(None);
@@ -49,7 +45,7 @@ impl Client {
     }
 }
 
-/// How what answers differs from the owner of a file.
+/// Returns how the process that answers differs from the owner of a file.
 fn differs(server: &Hello, pid: Option<u32>, file: &FileInfo) -> Option<String> {
     let Some(pid) = pid else { return Some("the file does not say which process has it".to_owned()) };
     if server.pid != pid {

@@ -1,4 +1,4 @@
-//! One peer: what it has sent, what it has still to be sent, and until when it has to move.
+//! One peer: its unread request, its unsent answer, and its deadline.
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
@@ -12,12 +12,12 @@ use super::protocol::{MAX_LINE, Refusal};
 use super::stream::Stream;
 use crate::sys::clock::Deadline;
 
-/// How long a peer may leave between two requests, in which it has to send the whole of the next.
+/// Time limit for a peer to send its next request as a whole.
 pub const IDLE_LIMIT: Duration = Duration::from_mins(1);
-/// How long a peer may take to read its answer.
+/// Time limit for a peer to read its answer.
 pub const READ_LIMIT: Duration = Duration::from_secs(10);
 
-/// Bytes read at once.
+/// Maximum number of bytes of one read.
 const CHUNK: usize = 4096;
 
 #[derive(Debug)]
@@ -26,23 +26,23 @@ pub(super) struct Peer {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
-    /// When it is let go of.
+    /// The peer is disconnected at this time.
     deadline: Deadline,
-    /// Whether nothing more is read from it.
+    /// Whether the peer has ended its side, or has sent a line that is too long.
     has_ended: bool,
-    /// What it is shown, besides the answers to its requests.
+    /// The stream of operations that the peer watches.
     shown: Option<Stream>,
 }
 
-/// What a peer needs to go on.
+/// What a peer waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerState {
     ToBeRead,
     ToBeWritten,
-    /// It has a request ready.
+    /// It has sent a whole request.
     Attention,
-    /// It is shown a stream: to be written if there is something to write, to be read in any case, since its next
-    /// line ends the stream; and to be looked at when its pause is over.
+    /// It watches a stream. It is written to if there are lines for it. It is always read from, because its
+    /// next line ends the stream. It is stepped when the pause of the stream is over.
     Stream,
     Nothing,
 }
@@ -74,21 +74,22 @@ impl Peer {
     pub(super) fn left(&self) -> Duration {
         match &self.shown {
             None => self.deadline.left(),
-            // Nothing more is taken from the stream before that is read, but the stream may end.
+            // The stream gives no more lines until the peer has read these, but it may end.
             Some(stream) if !self.output.is_empty() => stream.left(),
             Some(stream) => stream.pause(),
         }
     }
 
-    /// What a peer waits for that is shown a stream.
+    /// Returns which events a peer with a stream waits for.
     pub(super) fn stream_flags(&self) -> PollFlags {
         if self.output.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }
     }
 
-    /// Goes on as far as it can without waiting, and answers one request at most. Whether the peer stays.
+    /// Reads, answers and writes as far as possible without waiting. Answers one request at most. Returns
+    /// whether the peer stays connected.
     pub(super) fn step(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> bool {
         let goes_on = self.advance(answer).is_ok() && self.wants() != PeerState::Nothing;
-        // The pause of a stream is no limit.
+        // The pause of a stream is not a deadline.
         goes_on && (self.shown.is_some() || !self.left().is_zero())
     }
 
@@ -106,7 +107,7 @@ impl Peer {
         let end = self.line_end().unwrap_or(self.input.len());
         let rest = self.input.split_off(end);
         let line = std::mem::replace(&mut self.input, rest);
-        // An empty line is no request: whoever types by hand sends some.
+        // An empty line is no request. A person who types by hand sends some.
         if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
             let (answer, shown) = answer(&line);
             self.shown = shown;
@@ -115,7 +116,7 @@ impl Peer {
         self.write()
     }
 
-    /// Shows more of a stream, or ends it.
+    /// Takes lines from the stream, or ends it.
     fn go_on(&mut self) -> io::Result<()> {
         self.read()?;
         let is_done = self.line_end().is_some() || self.has_ended;
@@ -131,7 +132,7 @@ impl Peer {
         self.write()
     }
 
-    /// Where the first line ends. The last may end with what was sent.
+    /// Returns the end of the first line. At EOF, an unterminated last line counts.
     fn line_end(&self) -> Option<usize> {
         let end = self.input.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
         end.or_else(|| (self.has_ended && !self.input.is_empty()).then_some(self.input.len()))
@@ -157,7 +158,7 @@ impl Peer {
     }
 
     fn send(&mut self, answer: Vec<u8>) {
-        // What is left of a stream goes before it.
+        // The last lines of a stream go before it.
         self.output.drain(..self.sent);
         self.sent = 0;
         self.output.extend(answer);
@@ -182,7 +183,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Turns a peer away for which there is no place.
+    /// Refuses a peer when there are too many.
     pub(super) fn turn_away(stream: UnixStream) {
         let busy = Refusal::new("busy", "too many peers are connected", "try again, or close one of them");
         if let Ok(mut peer) = Self::new(stream) {
@@ -194,8 +195,8 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Not by closing alone: a forked child may have inherited the descriptor, and the peer would not see
-        // that it was let go of.
+        // Closing is not enough: a forked child may have inherited the descriptor. Then the peer would not
+        // see that it was disconnected.
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }

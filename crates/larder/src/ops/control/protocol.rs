@@ -1,4 +1,4 @@
-//! What stands in the lines: requests, answers, refusals.
+//! The content of the lines: requests, answers, refusals.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,17 +6,18 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::format::escape::escape_control;
 
-/// The version of the protocol: `v` in every request and answer. It is raised when a request would be understood otherwise than before.
+/// The version of the protocol: `v` in every request and answer. It is raised when the meaning of a request
+/// changes.
 pub const PROTOCOL: u32 = 1;
 
 /// Maximum number of keys of a page.
 pub const MAX_PAGE: u32 = 1000;
-/// Maximum number of bytes of an encoded value that `get` answers; of a longer one it tells the length.
+/// Maximum number of bytes of an encoded value that `get` answers. Of a longer value it tells the length.
 pub const MAX_VALUE_SENT: usize = 1 << 20;
-/// The longest request, in bytes, with its end. A key of the greatest length fits, however it is spelled.
+/// Maximum length of a request in bytes, with its line end. The longest key fits in every spelling.
 pub const MAX_LINE: usize = 64 << 10;
 
-/// A request, by its `do`.
+/// A request. Its field `do` names the variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Request {
@@ -72,7 +73,7 @@ pub(super) enum Request {
     Monitor(MonitorRequest),
 }
 
-/// What a stream of operations is to show.
+/// Which operations a stream shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MonitorRequest {
@@ -91,7 +92,7 @@ impl Request {
         to_line(&line)
     }
 
-    /// Reads a line, whatever is in it.
+    /// Reads a line of any content.
     pub(super) fn read(line: &[u8]) -> Result<Self, Refusal> {
         let malformed = |cause: String| {
             let remedy = "send an object on one line, as in {\"v\":1,\"do\":\"stats\"}";
@@ -120,7 +121,7 @@ impl Request {
     }
 }
 
-/// The verbs, as `hello` tells them.
+/// The verbs that `hello` lists.
 pub(super) const VERBS: &[&str] = &[
     "hello",
     "stats",
@@ -141,7 +142,7 @@ pub(super) const VERBS: &[&str] = &[
     "monitor",
 ];
 
-/// Who answers: the answer to `hello`.
+/// The process that answers: the answer to `hello`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
@@ -152,60 +153,61 @@ pub struct Hello {
     pub protocol: u32,
     /// Its process id.
     pub pid: u32,
-    /// What it can be asked.
+    /// The requests that it understands.
     pub verbs: Vec<String>,
-    /// Its cache file, by an absolute path; none if the cache is in memory alone.
+    /// Absolute path of its cache file. None if the cache is in memory only.
     pub file: Option<String>,
-    /// Which file that is, as `larder info` tells it; a file of format 1 has no identity until its first
+    /// Identity of its cache file, as `larder info` shows it. A file of format 1 has none until its first
     /// commit.
     pub file_identity: Option<String>,
-    /// Whether `get` answers values.
+    /// Whether `get` answers with values.
     pub shows_values: bool,
 }
 
-/// A keyspace, as `keyspaces` tells of it.
+/// A keyspace of a live cache: an answer of `keyspaces`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct LiveKeyspaceInfo {
     /// Its name.
     pub name: String,
-    /// Whether the process has opened it. Of one that it has not, only what the file counts is known.
+    /// Whether the process has opened it. Of one that is not open, only the counts of the file are known.
     pub is_open: bool,
     /// The version of its values' shape.
     pub version: Option<u32>,
-    /// The shape of its keys, such as `(string, u64)`: how they are spelled in requests.
+    /// The shape of its keys, such as `(string, u64)`. Requests spell keys by it.
     pub keys: Option<String>,
     /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
-    /// The schema that it belongs to, as the file records it; of one that is not in the file, as its
-    /// definition says. None if it belongs to none.
+    /// The schema that it belongs to, as the file records it. If the file does not have the keyspace, as its
+    /// definition says. None if it belongs to no schema.
     pub schema: Option<String>,
     /// Whether its entries are kept off the disk.
     pub is_memory_only: bool,
-    /// Entries on disk, those included that have expired and are not yet swept.
+    /// Entries on disk, expired and unswept ones included.
     pub disk_entries: u64,
-    /// Bytes these are charged for.
+    /// Bytes that these entries are charged for.
     pub disk_bytes: u64,
 }
 
-/// What an invalidation did.
+/// The answer to a removal.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Removed {
     pub(super) removed: u64,
 }
 
-/// Why a request was not done.
+/// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`, `unknown_keyspace`, `bad_key`, `too_long`, `busy`,
-    /// `not_durable`, `not_verified`, `not_allowed`, `closed`, `panicked` or `failed`.
+    /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`,
+    /// `unknown_keyspace`, `bad_key`, `too_long`, `busy`, `not_durable`, `not_verified`, `not_allowed`,
+    /// `closed`, `panicked` or `failed`.
     pub kind: String,
-    /// What stood against it.
+    /// The cause.
     pub cause: String,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
 }
 
@@ -221,7 +223,7 @@ impl Refusal {
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The process that answers says what it likes.
+        // The text comes from another process, so control characters are escaped.
         write!(f, "{}; {}", escape_control(&self.cause), escape_control(&self.remedy))
     }
 }
@@ -253,7 +255,7 @@ impl Refusal {
     }
 }
 
-/// The line of an answer.
+/// Makes the line of a successful answer.
 pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
     match serde_json::to_value(answer) {
         Ok(answer) => to_line(&serde_json::json!({ "v": PROTOCOL, "ok": answer })),

@@ -20,13 +20,13 @@ use crate::error::Error;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// Peers that are served at a time. Any more are told so, and let go of.
+/// Maximum number of connected peers. Further peers get a refusal, and are disconnected.
 pub const MAX_PEERS: usize = 32;
 
-/// How long nobody is accepted after that failed: the process may have no descriptor left.
+/// Pause after a failed `accept`. The process may have no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Begins to serve a cache on a socket, until the cache is closed.
+/// Starts the thread that serves a cache on a socket until the cache is closed.
 pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
     let listening = Listening::at(path)?;
     let failed = |error: std::io::Error| Error::ControlSocket {
@@ -43,7 +43,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
         accepts_from: Deadline::after(Duration::ZERO),
     };
     let thread = spawn("larder-control", move || server.run())?;
-    // The other end sees that, though a forked child may have this one open, too.
+    // `shutdown`, not only a drop: a forked child may have this end open too.
     cache.add_service(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }
@@ -52,10 +52,10 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
 struct Server {
     cache: Weak<Shared>,
     listening: Listening,
-    /// Readable once the cache is being closed.
+    /// Becomes readable when the cache is being closed.
     stopped: UnixStream,
     peers: Vec<Peer>,
-    /// When peers are accepted again.
+    /// No peer is accepted before this time.
     accepts_from: Deadline,
 }
 
@@ -68,7 +68,7 @@ impl Server {
         }
     }
 
-    /// Waits until somebody can go on, or is out of time. False when the cache is being closed.
+    /// Waits until a peer can be served or its deadline passes. Returns false when the cache is being closed.
     fn wait(&self) -> bool {
         let pause = self.accepts_from.left();
         let mut wait = if pause.is_zero() { None } else { Some(pause) };
@@ -88,13 +88,13 @@ impl Server {
         }
         let timeout = wait.map(|wait| Timespec {
             tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
-            // Rounded up: what is out of time then is so when it is looked at.
+            // Rounded up, so that the poll does not return before the deadline.
             tv_nsec: i64::from(wait.subsec_nanos()),
         });
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => fds.first().is_none_or(|stopped| stopped.revents().is_empty()),
             Err(rustix::io::Errno::INTR) => true,
-            // Nothing that another try would mend.
+            // Another try would fail too.
             Err(_) => false,
         }
     }

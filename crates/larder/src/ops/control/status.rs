@@ -1,8 +1,8 @@
-//! What a live cache says of a key: which tiers have it, and why a lookup finds it or does not.
+//! The status of a key in a live cache: which tiers have it, and why a lookup finds it or does not.
 
 use serde::{Deserialize, Serialize};
 
-/// What a lookup of a key would find.
+/// What a lookup of a key finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -11,15 +11,15 @@ pub enum EntryState {
     Live,
     /// An entry that has expired: a miss.
     Expired,
-    /// A removal that holds, and of which something is still to be done on disk: a miss.
+    /// A removal whose deletion on disk is still pending: a miss.
     Removed,
     /// A record of another version of the keyspace: a miss.
     OtherVersion,
-    /// A record that is not what was written: a miss.
+    /// A damaged record: a miss.
     Damaged,
-    /// A record that is whole, and that is no value of the application's type: a miss.
+    /// An intact record that does not decode as the application's type: a miss.
     Undecodable,
-    /// Nothing.
+    /// No entry.
     #[default]
     Absent,
     /// A state of a later version.
@@ -73,8 +73,8 @@ impl FoundIn {
     }
 }
 
-/// A key in a live cache, and what stands there. Telling it is no use of the entry: nothing is counted,
-/// promoted, or kept from eviction.
+/// The status of a key in a live cache. Reading it is no use of the entry: it counts nothing, promotes
+/// nothing, and does not delay an eviction.
 ///
 /// ```no_run
 /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -88,55 +88,56 @@ impl FoundIn {
 pub struct KeyStatus {
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key: String,
-    /// What a lookup would find.
+    /// What a lookup finds.
     pub state: EntryState,
-    /// Which tiers have it, if it is live.
+    /// Which tiers have the entry, if it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_in: Option<FoundIn>,
-    /// Whether the latest change of the key, an insert or a removal, is still to be committed: a crash now
-    /// would undo an insert. Never of a keyspace that is kept in memory alone.
+    /// Whether the latest change of the key, an insert or a removal, is not committed yet. A crash now would
+    /// undo an insert. Always false in a memory-only keyspace.
     pub is_unflushed: bool,
-    /// Whether a caller is loading the key at this moment.
+    /// Whether a caller is loading the key.
     pub is_loading: bool,
     /// The version of its keyspace when it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// The number of the change that wrote it.
+    /// The sequence of the change that wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// When it was written, in milliseconds since 1970. Memory keeps no such time: it is known while the
-    /// entry is to be committed, or stands on disk as well.
+    /// When it was written, in milliseconds since 1970. Memory does not keep this time. It is known while the
+    /// entry is dirty, or is on disk too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at_ms: Option<u64>,
     /// When it expires, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
-    /// The milliseconds that it has to live, by the cache's own time.
+    /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Bytes of its value, encoded; of an entry that is in memory alone, `get` and `why` tell it.
+    /// Bytes of its encoded value. Of an entry that is only in memory, `get` and `why` tell it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
     /// Bytes of its value in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
-    /// How its value is compressed in the file: 0 not, 1 LZ4, 2 Zstandard.
+    /// Compression of its value in the file: 0 none, 1 LZ4, 2 Zstandard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<u8>,
-    /// Bytes that memory is charged for it.
+    /// Bytes charged to the memory budget for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// How values of its keyspace are encoded: 0 bincode, 1 MessagePack, 2 raw bytes. `get` tells it.
+    /// Format of the values of its keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answer to
+    /// `get`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_format: Option<u8>,
-    /// Its encoded value, before any compression, as `0x` and hexadecimal digits: for `get`, where the
+    /// Its encoded, uncompressed value as `0x` and hexadecimal digits. Only in the answer to `get`, if the
     /// application allows it ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Why `get` of a live entry has no value, and what to do.
+    /// Why the answer to `get` has no value of a live entry, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_withheld: Option<String>,
-    /// Why a lookup finds it or does not, in sentences: for `why`.
+    /// Why a lookup finds it or does not, in sentences. Only in the answer to `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -146,8 +147,8 @@ pub struct KeyStatus {
 #[non_exhaustive]
 #[serde(default)]
 pub struct KeysPage {
-    /// The keys. A page may have fewer than were asked for, or none, and not be the last.
+    /// The keys. A page that is not the last may have fewer keys than requested, or none.
     pub keys: Vec<KeyStatus>,
-    /// Where the next page begins: to be given as `after`. None after the last page.
+    /// Pass this as `after` to get the next page. None in the last page.
     pub after: Option<String>,
 }

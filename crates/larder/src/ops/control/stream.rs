@@ -1,16 +1,13 @@
 //! A stream of operations to one peer: `monitor`.
-//!
-//! The steps, on the thread of the socket alone:
-//!
-//! 1. The request is answered, and the peer watches ([`Observer::watch`](crate::stats::observe::Observer::watch)).
-//! 2. At most each [`TICK`], and only when everything that was written before has been read, what the watcher was
-//!    offered is taken and written: up to [`CHUNK`] operations, then the other peers have their turn. A peer that
-//!    reads slowly has its ring full meanwhile, and is told how many operations it missed.
-//! 3. When its time or its count is over, when the peer sends another line or ends its side, and when the cache is
-//!    closed, the peer stops watching, and a last line tells the sums.
-//!
-//! An operation does not wake the thread for this: the thread looks each tick while there is a stream, and
-//! does not wake for one otherwise.
+//! The control thread makes these steps:
+//! 1. Answer the request, and register a watcher
+//!    ([`Observer::watch`](crate::stats::observe::Observer::watch)).
+//! 2. At most once per [`TICK`], and only after the peer has read every earlier line, take up to [`CHUNK`]
+//!    operations from the watcher and write them. Then serve the other peers. Meanwhile the ring of a slow
+//!    peer fills up. The peer is told how many operations it missed.
+//! 3. End the stream when its time or its count is over, when the peer sends another line or ends its side,
+//!    or when the cache is closed. Remove the watcher, and write a last line with the sums.
+//! Operations do not wake the thread. It wakes at each tick while there is a stream.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -24,26 +21,26 @@ use crate::stats::observe::watch::{MAX_WATCHERS, ObservedOperation, Verb, Watche
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// How often a stream looks for operations.
+/// Interval at which a stream takes operations.
 pub(super) const TICK: Duration = Duration::from_millis(100);
-/// Operations that are written at a time.
+/// Maximum number of operations of one write.
 const CHUNK: usize = 256;
 
-/// One operation in so many is shown unless asked otherwise.
+/// Default sampling ratio: one operation in this many is shown.
 pub const DEFAULT_MONITOR_SAMPLE: u64 = 100;
-/// How long a stream lasts unless asked otherwise, in seconds.
+/// Default duration of a stream, in seconds.
 pub const DEFAULT_MONITOR_SECONDS: u64 = 60;
-/// How long a stream lasts at most, in seconds.
+/// Maximum duration of a stream, in seconds.
 pub const MAX_MONITOR_SECONDS: u64 = 3600;
 
-/// What a peer is shown, until it stops watching.
+/// A stream of operations to one peer.
 #[derive(Debug)]
 pub(super) struct Stream {
     cache: Weak<Shared>,
     watcher: Arc<Watcher>,
     until: Deadline,
     next: Deadline,
-    /// Operations that are still to be shown.
+    /// Number of operations that may still be shown.
     left: u64,
     shown: u64,
     told_missed: u64,
@@ -79,17 +76,17 @@ impl Stream {
         Ok((begun, stream))
     }
 
-    /// How long the thread may sleep before it looks again.
+    /// Returns how long the thread may sleep before the next step.
     pub(super) fn pause(&self) -> Duration {
         self.next.left().min(self.until.left())
     }
 
-    /// How long the stream lasts.
+    /// Returns how long the stream still lasts.
     pub(super) fn left(&self) -> Duration {
         self.until.left()
     }
 
-    /// Why the stream is over; none if it goes on.
+    /// Returns why the stream is over. None if it goes on.
     pub(super) fn end(&self) -> Option<&'static str> {
         match () {
             () if self.left == 0 => Some("count"),
@@ -106,7 +103,7 @@ impl Stream {
         }
         let Some(cache) = self.cache.upgrade() else { return Vec::new() };
         let seen = self.watcher.take(CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK)));
-        // At once again if there may be more.
+        // There may be more operations, so the next step comes at once.
         self.next = Deadline::after(if seen.len() < CHUNK { TICK } else { Duration::ZERO });
         let mut lines = Vec::new();
         if !seen.is_empty() {
@@ -125,7 +122,7 @@ impl Stream {
         lines
     }
 
-    /// Step 3. Returns the last line. What was offered and not taken is missed, too.
+    /// Step 3. Returns the last line. Operations that were offered and not taken count as missed.
     pub(super) fn last(&self, why: &str) -> Vec<u8> {
         let missed = self.watcher.missed() + self.watcher.waiting();
         done(&json!({ "ended": why, "shown": self.shown, "missed": missed }))
@@ -140,21 +137,22 @@ impl Drop for Stream {
     }
 }
 
-/// The refusal of a cache whose application has not turned it on.
+/// Returns the refusal of a cache that does not sample keys.
 pub(super) fn not_sampled() -> Refusal {
     let cause = "the application does not let keys be sampled";
     let remedy = "start it with sample_keys=on in its URL, or CacheBuilder::sample_keys(true)";
     Refusal::new("not_allowed", cause, remedy)
 }
 
-type KeyspaceNames = std::collections::BTreeMap<KeyspaceId, crate::stats::observe::named::Named>;
+type KeyspaceNames =
+    std::collections::BTreeMap<KeyspaceId, crate::stats::observe::named_keyspace::NamedKeyspace>;
 
 fn shown(seen: &ObservedOperation, names: &KeyspaceNames) -> Value {
     let keyspace = names.get(&KeyspaceId::of(&seen.full));
     let key = seen.full.get(KeyspaceId::LEN..).unwrap_or_default();
     let key_bytes = crate::format::key::spelling::spell_hex(key);
     let spelled = match (seen.verb, keyspace) {
-        // The beginning of keys is no key of their shape.
+        // A prefix is not a whole key, so it is not spelled by the shape.
         (Verb::RemovePrefix, _) | (_, None) => key_bytes.clone(),
         (_, Some(keyspace)) => keyspace.spell(key),
     };

@@ -1,4 +1,4 @@
-//! The keyspace that a request is about.
+//! The keyspace that a request names.
 
 use super::protocol::Refusal;
 use crate::engine::shared::Shared;
@@ -6,20 +6,19 @@ use crate::format::codec::erased::ErasedCodec;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
 
-/// A keyspace: one that is open, or one that stands in the file alone.
-///
-/// It does not hold the one that is open: a caller that gives it another version would be told that another
-/// caller has a handle.
+/// A keyspace that is open, or that only the file has.
+/// It does not hold the open keyspace. Otherwise an application that opens it with another version would get
+/// an error, as if another caller had a handle.
 pub(super) struct Target {
     pub(super) id: KeyspaceId,
-    /// Of one that is open.
+    /// None if the keyspace is not open.
     shape: Option<String>,
     pub(super) version: Option<u32>,
     pub(super) codec: Option<ErasedCodec>,
     /// The format of its values.
     pub(super) format: Option<u8>,
-    /// What a removal counts goes nowhere: the statistics tell whether the application invalidates, and that an
-    /// operator does must not hide that it does not.
+    /// Counters that are dropped. The statistics tell whether the application invalidates. Removals by an
+    /// operator must not hide that it does not.
     pub(super) uncounted: Counters,
 }
 

@@ -116,7 +116,8 @@ fn what_a_client_sends_reads_back() {
         assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
         assert_eq!(Request::read(&line), Ok(request));
     }
-    // A key of the greatest length, each byte of it spelled as JSON's longest escape of Rust's longest escape of a control character.
+    // A key of the maximum length. Each byte is spelled as JSON's longest escape of Rust's longest escape of
+    // a control character.
     let longest = "\u{1}".repeat(crate::format::key::MAX_KEY_LEN - 2);
     let spelled = serde_json::to_string(&longest).unwrap().len() + 255 * 6 + 100;
     assert!(spelled < MAX_LINE && 2 * crate::format::key::MAX_KEY_LEN < MAX_LINE);
@@ -129,7 +130,7 @@ fn statistics_survive_the_wire() {
     let stats = cache.stats();
     let wire = serde_json::to_string(&stats).unwrap();
     assert_eq!(serde_json::from_str::<crate::stats::Stats>(&wire).unwrap(), stats);
-    // Of a process that is older or newer.
+    // The answer of an older or a newer process.
     let other = r#"{"misses":3,"colour":"red","disk":{"state":"suspended"}}"#;
     let read: crate::stats::Stats = serde_json::from_str(other).unwrap();
     assert_eq!((read.misses, read.disk.unwrap().state), (3, crate::stats::DiskState::Suspended));
@@ -145,7 +146,7 @@ fn an_application_whose_last_handle_goes_meanwhile_is_closed_and_its_socket_with
         let asking = std::thread::spawn(move || while client.stats().is_ok() {});
         drop(cache);
         asking.join().unwrap();
-        // Whoever drops the last handle on the socket's own thread leaves the end of it to that thread.
+        // The control thread that drops the last handle cannot join itself, and ends after it.
         for _ in 0..1000 {
             if !socket.exists() {
                 break;
@@ -196,7 +197,7 @@ fn a_keyspace_is_told_with_the_schema_that_the_file_records() {
     cache.close().unwrap();
 }
 
-/// A value that can't be encoded, and whose own code says so with what is in it.
+/// A value that cannot be encoded. The error of its own code quotes it.
 #[derive(Debug, serde::Deserialize)]
 struct Secret;
 

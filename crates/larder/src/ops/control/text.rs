@@ -1,5 +1,5 @@
-//! Keys in requests: spelled as `larder keys --keyspace NAME` shows them, by the shape of their keyspace; or any as
-//! `0x` and the digits of its bytes.
+//! Keys in requests: spelled by the shape of their keyspace, as `larder keys --keyspace NAME` shows them, or
+//! as `0x` and the digits of their bytes.
 
 use super::protocol::Refusal;
 use crate::format::key::MAX_KEY_LEN;
@@ -7,12 +7,12 @@ use crate::format::key::error::KeyError;
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::read_hex;
 
-/// The bytes of a key.
+/// Reads a key. Returns its bytes.
 pub(super) fn key(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
     bytes(shape, text, KeyShape::parse_key)
 }
 
-/// The bytes that keys begin with.
+/// Reads a prefix of keys. Returns its bytes.
 pub(super) fn prefix(shape: Option<&str>, text: &str) -> Result<Vec<u8>, Refusal> {
     bytes(shape, text, KeyShape::parse_prefix)
 }

@@ -1,4 +1,4 @@
-//! Why a lookup of a key finds it or does not, in sentences for a person.
+//! Explains in sentences why a lookup of a key finds it or does not.
 
 use super::judge::KeyEvidence;
 use super::status::{EntryState, FoundIn, KeyStatus};
@@ -6,12 +6,12 @@ use crate::format::record::Damage;
 use crate::memory::shard::describe::SlotContent;
 use crate::stats::DiskState;
 
-/// What the sentences say besides the key.
+/// What the explanation needs besides the evidence of the key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     /// Whether the keyspace is open in this process.
     pub(super) is_open: bool,
-    /// Whether the keyspace is kept in memory alone.
+    /// Whether the keyspace is memory-only.
     pub(super) is_memory_only: bool,
     /// Whether the cache has a file.
     pub(super) has_file: bool,
@@ -24,7 +24,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) undecodable: Option<&'a str>,
 }
 
-/// The sentences.
+/// Returns the explanation.
 pub(super) fn explain(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
     let mut said = match status.state {
         EntryState::Live => live(known, status, around),
@@ -102,7 +102,7 @@ fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<
     said
 }
 
-/// What a commit waits for, if it waits for more than its turn.
+/// Returns why a commit is late, if it is.
 fn until(around: &Surroundings<'_>) -> String {
     match (around.disk, around.off) {
         (DiskState::On, _) => String::new(),

@@ -1,4 +1,4 @@
-//! What can be told of a value without its type.
+//! The content of a value, read without its type.
 
 use crate::disk::reader::keyspace_info::KeyspaceInfo;
 use crate::format::codec::document::Document;
@@ -9,18 +9,19 @@ use crate::format::codec::format::Format;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Content<'a> {
-    /// It describes itself: to be written as JSON, by way of serde.
+    /// A self-describing value. Serialize it with serde to get JSON.
     Document(Document<'a>),
-    /// Text, byte for byte.
+    /// UTF-8 text.
     Text(&'a str),
-    /// Bytes that only its type makes sense of.
+    /// Bytes that only the value's type can decode.
     Bytes,
-    /// Bytes that are no value of their keyspace's format: no lookup finds them, whatever the type.
+    /// Bytes that are no value of their keyspace's format. A lookup misses, whatever the type.
     Unreadable(CodecError),
 }
 
 impl KeyspaceInfo {
-    /// What can be told of a value of this keyspace, given by its [`payload`](super::finding::Record::payload).
+    /// Returns the content of a value of this keyspace, given its
+    /// [`payload`](super::finding::Record::payload).
     ///
     /// # Cost
     /// The bytes are looked through once; memory is taken for an error alone.
@@ -31,7 +32,8 @@ impl KeyspaceInfo {
 }
 
 impl<'a> Content<'a> {
-    /// What can be told of a value in a format, by its number: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// Returns the content of a value in a format, given the format's number: 0 bincode, 1 MessagePack, 2 raw
+    /// bytes.
     ///
     /// ```
     /// use larder::inspect::Content;

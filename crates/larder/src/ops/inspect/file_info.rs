@@ -6,63 +6,62 @@ use crate::disk::reader::file_snapshot::{Condition, FileContents};
 use crate::disk::store::identity::FileIdentity;
 use crate::units::Timestamp;
 
-/// Who has a file.
+/// Whether a process owns a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
-    /// A process has it open as a cache.
+    /// A process has it open as a cache, or a fork of that process still holds it.
     Owned {
-        /// The process, where that can be told.
+        /// The process id of the owner, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. Then one that it forked holds the file still. Not where it is of
-        /// another namespace of process ids ([`FileInfo::owner_is_elsewhere`]).
+        /// Whether that process has ended. Then a process that it forked still holds the file. False if the
+        /// process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
         has_ended: bool,
     },
-    /// Nobody has it; its last owner closed it.
+    /// No process has it. Its last owner closed it.
     Closed,
-    /// Nobody has it; its last owner ended without closing it. The next one repairs it when it opens it.
+    /// No process has it. Its last owner ended without closing it. The next owner repairs it on opening.
     Crashed,
 }
 
-/// What a file says of itself.
+/// What a file records of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileInfo {
-    /// Where it stands.
+    /// Its path.
     pub path: PathBuf,
     /// Its length in bytes.
     pub len: u64,
     /// The version of its format. The first commit of an owner makes it the latest.
     pub format: u32,
-    /// Which file it is; a file of format 1 has no identity yet.
+    /// Its identity. A file of format 1 has none yet.
     pub identity: Option<FileIdentity>,
-    /// Who has it.
+    /// Whether a process owns it.
     pub state: FileState,
-    /// Whether the owner's process id is of another namespace of process ids, as of a container: here no
-    /// process has it, or another one. An owner with an earlier version of larder does not say.
+    /// Whether the owner's process id is of another PID namespace, such as a container's. Here the number
+    /// names no process, or another one. Owners with an earlier version of larder do not record this.
     pub owner_is_elsewhere: bool,
-    /// The control socket that the owner names, by an absolute path; none if the file has no owner, or one
-    /// without a socket.
-    ///
-    /// It is what the lock says, and may be stale: the owner writes it before the socket listens. Ask who
-    /// answers there, as `control::Client::connect_to_owner` does, in a build with the feature `control`.
+    /// Absolute path of the owner's control socket. None if the file has no owner, or if the owner has no
+    /// socket.
+    /// It comes from the lock file and may be stale, because the owner writes it before the socket listens.
+    /// `control::Client::connect_to_owner` (feature `control`) checks which process answers there.
     pub socket: Option<PathBuf>,
-    /// Whether the last commit was that of a close.
+    /// Whether the last commit was made by closing the cache.
     pub closed_cleanly: bool,
-    /// The number of the last change that was committed.
+    /// The sequence of the last committed change.
     pub sequence: u64,
-    /// When the last commit was made, by the cache's time.
+    /// Time of the last commit, by the clock of the cache.
     pub last_flush: Timestamp,
     /// Live and expired entries of all keyspaces, and those that a pending removal covers.
     pub entries: u64,
     /// Bytes that all entries are charged for, those of retired keyspaces included.
     pub bytes: u64,
-    /// Large removals of many keys that hold already, and whose entries are still to be deleted.
+    /// Number of large removals that took effect, and whose entries are not all deleted yet.
     pub pending_removals: usize,
 }
 
-/// A keyspace that was opened with another version or shape: nobody can reach its entries, and the sweeper
-/// has yet to delete them.
+/// A keyspace that another version or shape has replaced. No lookup reaches its entries, and the sweeper has
+/// not deleted them yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredKeyspace {

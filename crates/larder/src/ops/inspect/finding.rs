@@ -1,4 +1,4 @@
-//! What stands in a file for a key.
+//! What a file has for a key.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,13 @@ use crate::format::record;
 use crate::format::record::{Damage, PayloadCompression};
 use crate::units::Timestamp;
 
-/// A record that is whole: what it says of its entry, and the value's bytes.
+/// An intact record: what it says about its entry, and the bytes of the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
     /// The version of its keyspace when it was written.
     pub version: u32,
-    /// The number of the change that wrote it.
+    /// The sequence of the change that wrote it.
     pub sequence: u64,
     /// When it was written.
     pub written_at: Timestamp,
@@ -23,25 +23,26 @@ pub struct Record {
     pub expires_at: Timestamp,
     /// When the sweeper may delete it.
     pub delete_after: Timestamp,
-    /// The fingerprint of the shape that the value was written with, if its record has one.
+    /// Fingerprint of the shape of the value, if the record has one.
     pub fingerprint: Option<u64>,
-    /// How the encoded value is compressed: 0 not, 1 LZ4, 2 Zstandard.
-    /// [`compression_name`](Self::compression_name) tells it in words.
+    /// Compression of the encoded value: 0 none, 1 LZ4, 2 Zstandard.
+    /// [`compression_name`](Self::compression_name) returns its name.
     pub compression: u8,
-    /// How long the encoded value is, if it is compressed.
+    /// Length of the encoded value before compression. None if it is not compressed.
     inflated_len: Option<u32>,
     stored: Vec<u8>,
 }
 
 impl Record {
-    /// The encoded value, as it was before it was compressed.
+    /// Returns the encoded value, decompressed.
     ///
     /// # Errors
-    /// [`CodecError`] if it can't be inflated: it claims to be longer than a value may be, it is not what the
-    /// record says, or it is compressed with Zstandard and larder is built without the features `zstd` and `zstd-read`.
+    /// [`CodecError`] if it cannot be decompressed: it claims to be longer than a value may be, it is not
+    /// what the record says, or it is compressed with Zstandard and larder is built without the features
+    /// `zstd` and `zstd-read`.
     ///
     /// # Cost
-    /// Memory for the value, where it is compressed; otherwise none.
+    /// Allocates the value if it is compressed. Otherwise nothing.
     pub fn payload(&self) -> Result<Cow<'_, [u8]>, CodecError> {
         match PayloadCompression::of_code(self.compression) {
             Some(PayloadCompression::None) => Ok(Cow::Borrowed(&self.stored)),
@@ -49,26 +50,26 @@ impl Record {
         }
     }
 
-    /// How many bytes [`payload`](Self::payload) has, as the record says.
+    /// Returns the length of [`payload`](Self::payload), as the record says.
     #[must_use]
     pub fn payload_len(&self) -> usize {
         self.inflated_len.map_or(self.stored.len(), |len| len as usize)
     }
 
-    /// The bytes of the value in the file: compressed, if it is.
+    /// Returns the bytes of the value in the file, compressed or not.
     #[must_use]
     pub fn stored(&self) -> &[u8] {
         &self.stored
     }
 
-    /// How the encoded value is compressed, in words: `none`, `LZ4`, or `Zstandard`.
+    /// Returns the name of the compression: `none`, `LZ4` or `Zstandard`.
     #[must_use]
     pub const fn compression_name(&self) -> &'static str {
         compression_name(self.compression)
     }
 }
 
-/// How an encoded value is compressed, in words, by its number.
+/// Returns the name of a compression, given its number.
 ///
 /// ```
 /// assert_eq!(larder::inspect::compression_name(1), "LZ4");
@@ -81,7 +82,7 @@ pub const fn compression_name(compression: u8) -> &'static str {
     }
 }
 
-/// What a lookup of a key would find in the file, and why it would miss.
+/// What a lookup of a key would find in the file, or why it would miss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordStatus {
@@ -91,23 +92,21 @@ pub enum RecordStatus {
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),
-    /// An entry that a removal of many keys covers, whose entries are still being deleted: a miss.
+    /// An entry that a pending removal of many keys covers: a miss.
     Removed(Record),
-    /// An entry of this key in a keyspace that is retired, in which nobody looks: it had another version,
-    /// shape, or name.
+    /// An entry of this key in a retired keyspace, which had another version, shape or name: a miss.
     Retired {
         /// The number of that keyspace.
         number: u32,
-        /// What stands there.
+        /// The status of the entry.
         record: Record,
     },
-    /// A record that is not what was written: a miss.
+    /// A damaged record: a miss.
     Damaged {
-        /// What is wrong with it.
+        /// What is wrong.
         cause: &'static str,
     },
-    /// Nothing: it was never written, or has been removed, evicted or swept; or it is in its owner's memory
-    /// alone.
+    /// No entry: it was never written, or was removed, evicted or swept. Or only the owner's memory has it.
     Absent,
 }
 
@@ -117,12 +116,12 @@ pub enum RecordStatus {
 pub struct Entry {
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
-    /// What stands there; never [`RecordStatus::Absent`] or [`RecordStatus::Retired`].
+    /// The status of the entry. Never [`RecordStatus::Absent`] or [`RecordStatus::Retired`].
     pub finding: RecordStatus,
 }
 
 impl RecordStatus {
-    /// The record, if there is one that is whole.
+    /// Returns the record, if there is one and it is intact.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match self {
@@ -135,7 +134,7 @@ impl RecordStatus {
         }
     }
 
-    /// The record of a live entry.
+    /// Returns the record of a live entry.
     #[must_use]
     pub fn live(&self) -> Option<&Record> {
         match self {
@@ -144,7 +143,7 @@ impl RecordStatus {
         }
     }
 
-    /// Judges the bytes that stand under a whole key.
+    /// Returns the status of the bytes that the file has for a whole key.
     pub(super) fn of(catalog: &Catalog, full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
         match read(full, bytes) {
             Err(cause) => Self::Damaged { cause },

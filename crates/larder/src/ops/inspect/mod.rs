@@ -1,11 +1,9 @@
-//! Looking into a cache file without a type of the application's, and without its owner.
-//!
-//! [`Inspector`] opens a file to be read, whoever has it: a live one beside its owner, a closed one, and one
-//! that a crash left, which it reads as its next owner will find it. Nothing is written, repaired or made.
-//! What it shows is untyped: keys by the shape that the file keeps of them ([`KeyShape`]), values as their
-//! bytes, and as JSON or text where their format allows it ([`Content`]).
-//!
-//! It is what the `larder` command is made of. A program that knows its types looks at a live cache with a
+//! Reads a cache file without the application's types, and without its owner.
+//! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It reads
+//! the last one as the next owner will find it. It writes, repairs and creates nothing. Its results are
+//! untyped: keys by the shape that the file records ([`KeyShape`]), and values as bytes, or as JSON or text
+//! if their format allows it ([`Content`]).
+//! The `larder` command uses it. A program that has the types reads a live cache with a
 //! [`Follower`](crate::Follower).
 //!
 //! ```no_run
@@ -57,10 +55,9 @@ pub use verify::{
     DamagedRecord, FileVerifyReport, MAX_DAMAGED_NAMED, Miscounted, PageVerifyReport, UnreadableRecord,
 };
 
-/// Opens a cache file to be looked into, as often as asked.
-///
-/// It holds no file open itself, so it goes on with whatever stands at the path, and never keeps an owner
-/// from reusing space.
+/// Reads a cache file, any number of times.
+/// It holds no file open between snapshots. So it follows the path when the file is replaced, and never keeps
+/// an owner from reusing space.
 #[derive(Debug, Clone)]
 pub struct Inspector {
     path: PathBuf,
@@ -68,17 +65,17 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// Looks whether a cache file can be looked into.
+    /// Checks that a cache file can be read.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is none; [`Error::Foreign`] if it is not larder's, or empty;
-    /// [`Error::Damaged`]; [`Error::NewerFormat`]; [`Error::NotAFile`]; [`Error::Permission`];
-    /// [`Error::InUse`] if a program that is not larder has it; [`Error::Io`].
+    /// [`Error::Missing`] if there is no file; [`Error::Foreign`] if it is not a larder file, or is empty;
+    /// [`Error::InUse`] if a program that is not larder has it; [`Error::Damaged`], [`Error::NewerFormat`],
+    /// [`Error::NotAFile`], [`Error::Permission`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
 
-    /// The same, by another clock: it says what has expired.
+    /// Does the same with a clock, which decides which entries have expired.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
@@ -88,25 +85,24 @@ impl Inspector {
         Ok(inspector)
     }
 
-    /// The file as its last commit left it.
-    ///
-    /// A snapshot keeps the owner from reusing space for as long as it is held: let go of it within a second
-    /// where that matters.
+    /// Opens the file as its last commit left it.
+    /// A snapshot keeps the owner from reusing space while it is held. Drop it within a second if that
+    /// matters.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
     ///
     /// # Cost
-    /// Opening the file: well below a millisecond. A file that a crash left is repaired in memory first,
-    /// which takes milliseconds.
+    /// Opens the file: well below a millisecond. A file that a crash left is repaired in memory first, which
+    /// takes milliseconds.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
-        // Its own clock may be behind the owner's.
+        // The clock of this process may be behind the owner's.
         let now = self.clock.wall().max(look.contents.catalog.state.clock_watermark);
         Ok(Snapshot::new(look, now))
     }
 
-    /// The path, made absolute.
+    /// Returns the absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

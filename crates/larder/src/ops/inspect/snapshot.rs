@@ -1,4 +1,4 @@
-//! One commit of a file, read at leisure.
+//! A file as one commit left it.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
-/// A page ends once its records have so many bytes: values may be large.
+/// A page ends when its records have this many bytes, because values may be large.
 const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// A file as one commit left it.
@@ -31,46 +31,45 @@ impl Snapshot {
         Self { look, now, keyspaces, retired }
     }
 
-    /// The time by which entries are told to have expired: the clock's, or that of the last commit if that is
-    /// later.
+    /// Returns the time by which entries expire: the clock's, or that of the last commit if it is later.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// What the file says of itself.
+    /// Returns what the file records of itself.
     #[must_use]
     pub fn file(&self) -> FileInfo {
         file_info::file(&self.look.contents)
     }
 
-    /// Counts since the file was made, as its last commit has them; none if it has none, as of an earlier
+    /// Returns the counts since the file was made, as its last commit has them. None in a file of an earlier
     /// version.
     #[must_use]
     pub fn lifetime(&self) -> Option<&CumulativeStats> {
         self.look.contents.cumulative.as_ref()
     }
 
-    /// The keyspaces, by name.
+    /// Returns the keyspaces, by name.
     #[must_use]
     pub fn keyspaces(&self) -> &[KeyspaceInfo] {
         &self.keyspaces
     }
 
-    /// The keyspace of a name.
+    /// Returns the keyspace with a name.
     #[must_use]
     pub fn keyspace(&self, name: &str) -> Option<&KeyspaceInfo> {
         let at = self.keyspaces.binary_search_by(|keyspace| keyspace.name.as_str().cmp(name)).ok()?;
         self.keyspaces.get(at)
     }
 
-    /// Keyspaces whose entries are still to be deleted.
+    /// Returns the keyspaces whose entries are not all deleted yet.
     #[must_use]
     pub fn retired(&self) -> &[RetiredKeyspace] {
         &self.retired
     }
 
-    /// How many entries of each keyspace the sweeper may delete and has not yet, in the order of
+    /// Returns how many expired entries of each keyspace the sweeper has not deleted yet, in the order of
     /// [`keyspaces`](Self::keyspaces).
     ///
     /// # Errors
@@ -84,14 +83,13 @@ impl Snapshot {
         Ok(self.keyspaces.iter().map(count).collect())
     }
 
-    /// The entries of a keyspace, in the order of their keys: those whose encoded key starts with `prefix`,
-    /// after a key, up to `most`.
-    ///
-    /// A page that is not empty may be shorter than `most`, where values are large; the next begins after its
-    /// last key.
+    /// Returns a page of the entries of a keyspace, in the order of their keys. Their encoded keys start with
+    /// `prefix` and come after `after`. The page has at most `most` entries.
+    /// A page that is not empty may be shorter than `most`, because values may be large. The next page begins
+    /// after its last key.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error: it is an entry that says so.
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error, but an entry with that status.
     pub fn page(
         &self,
         keyspace: &KeyspaceInfo,
@@ -111,7 +109,7 @@ impl Snapshot {
         Ok(entries.collect())
     }
 
-    /// What stands for a key, given by its encoded bytes: in its keyspace, or else in one that is retired.
+    /// Returns the status of a key, given its encoded bytes, in its keyspace or else in a retired one.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error.
@@ -139,7 +137,7 @@ impl Snapshot {
     }
 }
 
-/// A key with the number of its keyspace.
+/// Returns a key with the number of its keyspace before it.
 fn full(id: KeyspaceId, key: &[u8]) -> Vec<u8> {
     [&id.to_bytes(), key].concat()
 }

@@ -27,7 +27,7 @@ fn put(cache: &Cache, key: &str, value: &str) {
     cache.flush().unwrap();
 }
 
-/// What a crash would leave of a file that is open.
+/// Copies an open file as a crash would leave it.
 fn crashed(path: &Path) -> (tempfile::TempDir, PathBuf) {
     let (dir, copy) = place();
     fs::copy(path, &copy).unwrap();
@@ -71,7 +71,7 @@ fn a_file_that_a_crash_left_is_read_and_an_owner_that_opens_it_is_noticed() {
     assert_eq!(*find(&snapshot, "one").live().unwrap().payload().unwrap(), *b"\x011");
     assert!(inspector.verify(&mut |_, _| {}).unwrap().is_whole());
     assert!(fs::read(&copy).unwrap() == bytes, "nothing is written");
-    // It was read from pages that this owner may now use for something else.
+    // The snapshot read pages that this owner may use again now.
     let owner = open(&copy);
     put(&owner, "two", "2");
     let keyspace = snapshot.keyspace("name").unwrap();
@@ -128,7 +128,7 @@ fn pages_follow_one_another_and_keep_to_their_prefix() {
     assert_eq!(snapshot.page(keyspace, &prefix, Some(&seen[18]), 5).unwrap().len(), 1);
 }
 
-/// Long enough to check that the owner commits, and reuses pages, meanwhile.
+/// The checks take long enough that the owner commits and reuses pages meanwhile.
 #[test]
 fn verifying_beside_an_owner_at_work_never_tells_of_damage_that_is_not_there() {
     let (_dir, path) = place();
@@ -157,7 +157,7 @@ fn verifying_beside_an_owner_at_work_never_tells_of_damage_that_is_not_there() {
         for _ in 0..10 {
             let found = inspector.verify(&mut |_, _| {});
             told += u32::from(found.as_ref().is_ok_and(|found| found.pages == PageVerifyReport::Whole));
-            // The other thread must come to an end, whatever was found.
+            // The other thread must end, whatever the check found.
             if !found.as_ref().is_ok_and(FileVerifyReport::is_whole) {
                 is_over.store(true, Ordering::Relaxed);
                 panic!("{found:?}");
@@ -180,7 +180,7 @@ fn damage_is_found_where_it_is() {
     let inspector = Inspector::open(&path).unwrap();
     let found = inspector.verify(&mut |done, of| assert!(done <= of)).unwrap();
     assert_eq!((found.is_whole(), found.records, found.damaged_records), (true, 2_000, 0));
-    // In a page that counts, and in those that it replaced.
+    // Damage in a page that is in use, and in pages that it replaced.
     let mut bytes = fs::read(&path).unwrap();
     let text = b"the name of 1234";
     for at in 0..bytes.len() - text.len() {
@@ -213,7 +213,7 @@ fn an_owner_is_not_kept_out_by_who_looks() {
             }
         });
         for _ in 0..50 {
-            // Without a patience of any kind: a lock that is tried would refuse it.
+            // With a timeout of zero, so that even a lock held for a moment would refuse it.
             let cache = Cache::builder().path(&path).open_timeout(Duration::ZERO).open();
             let cache = cache.unwrap_or_else(|error| {
                 is_over.store(true, Ordering::Relaxed);

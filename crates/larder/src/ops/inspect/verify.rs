@@ -1,7 +1,6 @@
-//! Checking a whole file, page by page and record by record, without changing it.
-//!
-//! Of a record its checksum is checked, and what can be told of its value without its type: that it inflates,
-//! and that it is of its keyspace's format.
+//! Checks a whole file, page by page and record by record, without changing it.
+//! It checks the checksum of each record. It also checks that the value can be decompressed, and that it is
+//! in its keyspace's format.
 
 use std::collections::HashMap;
 
@@ -13,48 +12,47 @@ use crate::disk::reader::page_check::PageCheck;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// Rows read together.
+/// Maximum number of rows of one read.
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
-/// Damaged records of which the key is told, and unreadable ones. All are counted.
+/// Maximum number of damaged records whose keys are reported, and of unreadable ones. All are counted.
 pub const MAX_DAMAGED_NAMED: usize = 100;
 
 /// What [`Inspector::verify`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVerifyReport {
-    /// What the pages of the file are like.
+    /// The state of the file's pages.
     pub pages: PageVerifyReport,
-    /// Records that were checked.
+    /// Number of records checked.
     pub records: u64,
-    /// Records of these that are damaged.
+    /// Number of damaged records among them.
     pub damaged_records: u64,
-    /// The keys of the first of these: see [`MAX_DAMAGED_NAMED`].
+    /// The first of them with their keys, up to [`MAX_DAMAGED_NAMED`].
     pub damaged: Vec<DamagedRecord>,
-    /// Records that are as they were written, and whose value no lookup can read, whatever its type: see
-    /// [`Content::Unreadable`]. Each is a miss.
+    /// Number of intact records whose value no type can read: see [`Content::Unreadable`]. Each is a miss.
     pub unreadable_records: u64,
     /// The keys of the first of these: see [`MAX_DAMAGED_NAMED`].
     pub unreadable: Vec<UnreadableRecord>,
-    /// Keyspaces that have other than the entries they should have.
+    /// Keyspaces whose number of entries differs from their row.
     pub miscounted: Vec<Miscounted>,
 }
 
-/// What the pages of a file are like.
+/// The state of a file's pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageVerifyReport {
-    /// As they were written.
+    /// All pages are as they were written.
     Whole,
-    /// Not as they were written.
+    /// A page is damaged.
     Damaged {
         /// What is wrong.
         cause: String,
     },
-    /// Not to be told while the owner is at work.
+    /// Could not be determined while the owner was at work.
     Unknown {
-        /// What keeps it from being told.
+        /// The reason.
         cause: String,
     },
 }
@@ -69,7 +67,7 @@ pub struct DamagedRecord {
     pub key: Vec<u8>,
 }
 
-/// A record that is as it was written, and whose value no lookup can read.
+/// An intact record whose value no lookup can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadableRecord {
@@ -77,25 +75,24 @@ pub struct UnreadableRecord {
     pub keyspace: String,
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
-    /// What keeps it from being read.
+    /// The reason.
     pub cause: String,
 }
 
-/// A keyspace with other than the entries it should have: what its row says of it is what evictions go by.
+/// A keyspace whose number of entries differs from its row. Evictions rely on the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Miscounted {
     /// The keyspace.
     pub keyspace: String,
-    /// The entries that there should be.
+    /// Number of entries that the row records.
     pub recorded: u64,
-    /// The entries that there are.
+    /// Number of entries in the file.
     pub found: u64,
 }
 
 impl FileVerifyReport {
-    /// Whether the file is as it was written, as far as could be told. A value that can't be read does not
-    /// count: it was written so.
+    /// Returns whether no damage was found. A value that cannot be read is no damage: it was written so.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let is_damaged = matches!(self.pages, PageVerifyReport::Damaged { .. });
@@ -104,7 +101,7 @@ impl FileVerifyReport {
 }
 
 impl FileVerifyReport {
-    /// Checks the record that stands under a whole key.
+    /// Checks the record of a whole key.
     fn check_record(&mut self, info: Option<&KeyspaceInfo>, full: &[u8], bytes: &[u8]) {
         self.records += 1;
         let key = || full.get(KeyspaceId::LEN..).unwrap_or_default().to_vec();
@@ -116,7 +113,7 @@ impl FileVerifyReport {
             }
             return;
         };
-        // What is retired, or of another version, is looked for by nobody.
+        // No lookup reads a record of a retired keyspace or of another version.
         let Some(info) = info.filter(|info| info.version == record.version) else { return };
         let cause = match record.payload().as_ref().map(|payload| info.content(payload)) {
             Err(error) => error.to_string(),
@@ -131,18 +128,18 @@ impl FileVerifyReport {
 }
 
 impl Inspector {
-    /// Checks every page and every record of the file, as its last commits left them. `progress` is told
-    /// after each few records how many were checked, of how many.
-    ///
-    /// Beside an owner at work both are checked, of one commit each. An owner that commits without a pause
-    /// may keep the pages from being told; [`Cache::verify`](crate::Cache::verify) is the owner's own check.
+    /// Checks every page and every record of the file, as its last commits left them. After every few records
+    /// it calls `progress` with the number checked and the total.
+    /// Beside an owner at work, pages and records are checked as of one commit each. If the owner commits
+    /// without a pause, the state of the pages may stay undetermined. [`Cache::verify`](crate::Cache::verify)
+    /// is the owner's own check.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), where the file can't be read at all.
+    /// Those of [`open`](Self::open), if the file cannot be read at all.
     ///
     /// # Cost
-    /// The whole file is read, and its entries once more: some three seconds for a gigabyte. Meanwhile the
-    /// owner can't reuse space.
+    /// Reads the whole file, and its entries once more: about three seconds per gigabyte. Meanwhile the owner
+    /// cannot reuse space.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<FileVerifyReport, Error> {
         let pages = match crate::disk::reader::page_check::check_pages(&self.path)? {
             PageCheck::Whole => PageVerifyReport::Whole,
@@ -160,7 +157,7 @@ impl Inspector {
         };
         let is_damaged = !nothing.is_whole();
         match self.snapshot().and_then(|snapshot| snapshot.verify_records(nothing.clone(), progress)) {
-            // What could be told is told.
+            // The counts so far are reported.
             Err(_) if is_damaged => Ok(nothing),
             verified => verified,
         }
@@ -174,7 +171,7 @@ impl Snapshot {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<FileVerifyReport, Error> {
         let expected = self.file().entries;
-        // The first of those that a damaged file gives one number.
+        // A damaged file may give several keyspaces one number. The first counts.
         let places: HashMap<KeyspaceId, usize> =
             self.keyspaces().iter().enumerate().rev().map(|(at, keyspace)| (keyspace.id(), at)).collect();
         let mut counts = vec![0_u64; self.keyspaces().len()];

@@ -72,7 +72,9 @@ impl Publisher {
                 MetricSource::Cache(value) => self.set(metric, &[], value(&stats)),
                 MetricSource::Tiers(values) => {
                     for (tier, value) in TIERS.into_iter().zip(values(&stats)) {
-                        value.into_iter().for_each(|value| self.set(metric, &[tier], value));
+                        if let Some(value) = value {
+                            self.set(metric, &[tier], value);
+                        }
                     }
                 }
                 _ => {}

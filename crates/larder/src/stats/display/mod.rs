@@ -11,7 +11,7 @@ use std::fmt;
 use super::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 use crate::format::escape::escape_control;
 use crate::units::ByteSize;
-use table::Out;
+use table::LineWriter;
 
 /// Prints tables of the tiers and the keyspaces, and lines for the rest. A width, as in `{stats:80}`, folds
 /// the tables and wraps the lines for a terminal of so many columns. Characters of names that would control a
@@ -19,7 +19,7 @@ use table::Out;
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = f.width();
-        let mut out = Out::new(f, width);
+        let mut out = LineWriter::new(f, width);
         tiers(self, &mut out)?;
         out.line("")?;
         totals(self, &mut out)?;
@@ -31,7 +31,7 @@ impl fmt::Display for Stats {
     }
 }
 
-fn tiers(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
+fn tiers(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     let tier = |name: &str, [hits, entries, bytes, capacity, evicted, expired]: [u64; 6]| {
         let [bytes, capacity] = [bytes, capacity].map(|bytes| ByteSize::bytes(bytes).to_string());
         let [hits, entries, evicted, expired] =
@@ -54,7 +54,7 @@ fn percent(part: u64, lookups: u64) -> String {
     if lookups == 0 { "-".to_owned() } else { format!("{:.2} %", 100.0 * part as f64 / lookups as f64) }
 }
 
-fn totals(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
+fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     let Stats { misses, loads, load_failures, voided_fills, uncacheable, too_large_for_disk, .. } = stats;
     let Stats { promotions, inserts, invalidations, .. } = stats;
     let lookups = stats.requests();
@@ -88,7 +88,7 @@ fn totals(stats: &Stats, out: &mut Out<'_, '_>) -> fmt::Result {
     ))
 }
 
-fn file(disk: &DiskStats, out: &mut Out<'_, '_>) -> fmt::Result {
+fn file(disk: &DiskStats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     let DiskStats { commits, recovered_entries, damaged_records, read_faults, flush_lag, .. } = disk;
     let [live, usable, file, capacity] =
         [disk.bytes, disk.usable_bytes, disk.file_bytes, disk.capacity].map(ByteSize::bytes);
@@ -121,7 +121,7 @@ fn file(disk: &DiskStats, out: &mut Out<'_, '_>) -> fmt::Result {
     Ok(())
 }
 
-fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut Out<'_, '_>) -> fmt::Result {
+fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut LineWriter<'_, '_>) -> fmt::Result {
     const HEADS: [&str; 10] = [
         "keyspace",
         "memory hits",

@@ -13,12 +13,12 @@ const GAP: usize = 2;
 const MIN_NAME: usize = 8;
 
 /// The output, and its width.
-pub(super) struct Out<'a, 'b> {
+pub(super) struct LineWriter<'a, 'b> {
     f: &'a mut fmt::Formatter<'b>,
     width: Option<usize>,
 }
 
-impl<'a, 'b> Out<'a, 'b> {
+impl<'a, 'b> LineWriter<'a, 'b> {
     pub(super) fn new(f: &'a mut fmt::Formatter<'b>, width: Option<usize>) -> Self {
         Self { f, width }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::named::Named;
+use super::named_keyspace::NamedKeyspace;
 use super::recent::{DecayingSummary, Frequent, HALF_LIFE};
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
@@ -120,14 +120,17 @@ pub struct HotKey {
 
 /// The samples of the last minutes.
 #[derive(Debug)]
-pub(super) struct Hot {
-    hits: Sampled,
-    misses: Sampled,
+pub(super) struct HotKeySampler {
+    hits: SampledLookups,
+    misses: SampledLookups,
 }
 
-impl Hot {
+impl HotKeySampler {
     pub(super) fn new(now: Duration) -> Self {
-        Self { hits: Sampled::new(HITS_PER_SAMPLE, now), misses: Sampled::new(MISSES_PER_SAMPLE, now) }
+        Self {
+            hits: SampledLookups::new(HITS_PER_SAMPLE, now),
+            misses: SampledLookups::new(MISSES_PER_SAMPLE, now),
+        }
     }
 
     /// Returns how many such lookups there are for one sample. `None` if they are not sampled.
@@ -150,41 +153,43 @@ impl Hot {
         now: Duration,
         most: usize,
         only: Option<KeyspaceId>,
-        name: &dyn Fn(KeyspaceId) -> Option<Named>,
+        name: &dyn Fn(KeyspaceId) -> Option<NamedKeyspace>,
     ) -> HotKeys {
-        let lookups = |sampled: &Sampled| sampled.lookups(now, most, only, name);
+        let lookups = |sampled: &SampledLookups| sampled.lookups(now, most, only, name);
         HotKeys { half_life: HALF_LIFE, hits: lookups(&self.hits), misses: lookups(&self.misses) }
     }
 }
 
 #[derive(Debug)]
-struct Sampled {
+struct SampledLookups {
     one_in: u64,
     began: Duration,
-    recent: Mutex<Both>,
+    recent: Mutex<Summaries>,
     skipped: StatisticU64,
 }
 
 #[derive(Debug)]
-struct Both {
+struct Summaries {
     keys: DecayingSummary,
     keyspaces: DecayingSummary,
 }
 
-impl Sampled {
+impl SampledLookups {
     fn new(one_in: u64, now: Duration) -> Self {
-        let both =
-            Both { keys: DecayingSummary::new(KEYS, now), keyspaces: DecayingSummary::new(KEYSPACES, now) };
-        Self { one_in, began: now, recent: Mutex::new(both), skipped: StatisticU64::new(0) }
+        let summaries = Summaries {
+            keys: DecayingSummary::new(KEYS, now),
+            keyspaces: DecayingSummary::new(KEYSPACES, now),
+        };
+        Self { one_in, began: now, recent: Mutex::new(summaries), skipped: StatisticU64::new(0) }
     }
 
     fn add(&self, full: &[u8], now: Duration) {
-        let Some(mut both) = self.recent.try_lock() else {
+        let Some(mut summaries) = self.recent.try_lock() else {
             self.skipped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        both.keys.add(full, now);
-        both.keyspaces.add(&KeyspaceId::of(full).to_bytes(), now);
+        summaries.keys.add(full, now);
+        summaries.keyspaces.add(&KeyspaceId::of(full).to_bytes(), now);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate of sampling is small")]
@@ -193,22 +198,22 @@ impl Sampled {
         now: Duration,
         most: usize,
         only: Option<KeyspaceId>,
-        name: &dyn Fn(KeyspaceId) -> Option<Named>,
+        name: &dyn Fn(KeyspaceId) -> Option<NamedKeyspace>,
     ) -> HotLookups {
         let is_meant = |full: &[u8]| only.is_none_or(|only| only == KeyspaceId::of(full));
         let named = |full: &[u8]| name(KeyspaceId::of(full));
-        let mut both = self.recent.lock();
-        let samples = both.keys.total(now);
-        both.keyspaces.total(now);
+        let mut summaries = self.recent.lock();
+        let samples = summaries.keys.total(now);
+        summaries.keyspaces.total(now);
         let per_second = samples * self.one_in as f64 / effective_seconds(now.saturating_sub(self.began));
         // A keyspace that was closed for another version has no name any more.
         let takes = |full: &[u8]| is_meant(full) && named(full).is_some();
-        let keyspaces = both.keyspaces.top(KEYSPACES, takes).into_iter().filter_map(|found| {
+        let keyspaces = summaries.keyspaces.top(KEYSPACES, takes).into_iter().filter_map(|found| {
             let Frequent { key, share, error } = found;
             let keyspace = named(key)?.name;
             Some(HotKeyspace { keyspace, share, error, per_second: share * per_second })
         });
-        let keys = both.keys.top(most, takes).into_iter().filter_map(|found| {
+        let keys = summaries.keys.top(most, takes).into_iter().filter_map(|found| {
             let Frequent { key: full, share, error } = found;
             let (named, key) = (named(full)?, full.get(KeyspaceId::LEN..)?);
             let (key, key_bytes) = (named.spell(key), spell_hex(key));
@@ -243,10 +248,10 @@ mod tests {
     #[test]
     fn a_rate_is_that_of_a_steady_stream_from_its_first_minute_on() {
         let start = Duration::from_secs(77);
-        let hot = Hot::new(start);
+        let hot = HotKeySampler::new(start);
         let id = KeyspaceId::on_disk(1);
         let full = [&id.to_bytes()[..], b"a"].concat();
-        let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+        let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });
         for second in 1..=1_200 {
             let now = start + Duration::from_secs(second);
             // 50 samples a second, from 3,200 hits.
@@ -266,12 +271,12 @@ mod tests {
 
     #[test]
     fn a_sample_is_skipped_and_counted_while_another_thread_samples() {
-        let hot = Hot::new(Duration::ZERO);
+        let hot = HotKeySampler::new(Duration::ZERO);
         let taken = hot.misses.recent.lock();
         hot.add(Count::Misses, b"\0\0\0\x01a", Duration::ZERO);
         hot.add(Count::DiskHits, b"\0\0\0\x01a", Duration::ZERO);
         drop(taken);
-        let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+        let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });
         let found = hot.keys(Duration::ZERO, 10, None, &name);
         assert_eq!((found.misses.skipped, found.hits.skipped), (1, 0));
         assert!(found.misses.samples < 0.5 && found.hits.samples > 0.5);

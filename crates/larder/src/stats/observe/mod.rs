@@ -13,7 +13,7 @@
 //! Nothing here waits. Nothing is sampled in a forked child, where a lock may be held for ever.
 
 pub(crate) mod hot;
-pub(crate) mod named;
+pub(crate) mod named_keyspace;
 pub(crate) mod recent;
 pub(crate) mod slow;
 mod summary;
@@ -23,9 +23,9 @@ pub(crate) mod watch;
 use std::time::Duration;
 
 use hot::{HotKeys, MAX_HOT_KEYS};
-use named::Named;
+use named_keyspace::NamedKeyspace;
 
-use slow::{Load, SlowLoads};
+use slow::{FinishedLoad, SlowLoads};
 #[cfg(all(unix, feature = "control"))]
 use watch::{Verb, Watcher};
 
@@ -52,7 +52,7 @@ pub(crate) struct Observer {
     /// An operation is sampled if its number is below the threshold of its count. Zero: none is.
     thresholds: [StatisticU64; COUNTS],
     /// `None` if the application has not turned it on.
-    hot: Option<Box<hot::Hot>>,
+    hot: Option<Box<hot::HotKeySampler>>,
     slow: Box<slow::SlowLoadRing>,
     #[cfg(all(unix, feature = "control"))]
     watchers: Box<watch::Watchers>,
@@ -73,7 +73,7 @@ impl Observer {
     pub(crate) fn new(samples_keys: bool, clock: &dyn Clock) -> Self {
         let observer = Self {
             thresholds: Default::default(),
-            hot: samples_keys.then(|| Box::new(hot::Hot::new(reading(clock)))),
+            hot: samples_keys.then(|| Box::new(hot::HotKeySampler::new(reading(clock)))),
             slow: Box::default(),
             #[cfg(all(unix, feature = "control"))]
             watchers: Box::new(watch::Watchers::none()),
@@ -102,7 +102,7 @@ impl Observer {
     /// Records a sampled operation. Not called in a forked child.
     pub(crate) fn note(&self, sample: Sample, count: Count, full: &[u8], time: &CacheTime) {
         if let Some(hot) = &self.hot
-            && hot::Hot::one_in(count).is_some_and(|number| sample.0 < one_in(number))
+            && hot::HotKeySampler::one_in(count).is_some_and(|number| sample.0 < one_in(number))
         {
             hot.add(count, full, reading(&**time.clock()));
         }
@@ -119,7 +119,7 @@ impl Observer {
     }
 
     /// Keeps a slow load. Not called in a forked child.
-    pub(crate) fn note_slow(&self, load: Load) {
+    pub(crate) fn note_slow(&self, load: FinishedLoad) {
         self.slow.add(load);
     }
 
@@ -138,14 +138,14 @@ impl Observer {
         clock: &dyn Clock,
         most: usize,
         only: Option<KeyspaceId>,
-        name: &dyn Fn(KeyspaceId) -> Option<Named>,
+        name: &dyn Fn(KeyspaceId) -> Option<NamedKeyspace>,
     ) -> Option<HotKeys> {
         Some(self.hot.as_ref()?.keys(reading(clock), most.min(MAX_HOT_KEYS), only, name))
     }
 
     /// Sets a threshold to the larger of those that watchers and hot keys need.
     fn set(&self, count: Count, for_watchers: u64) {
-        let for_hot = self.hot.as_ref().and_then(|_| hot::Hot::one_in(count)).map_or(0, one_in);
+        let for_hot = self.hot.as_ref().and_then(|_| hot::HotKeySampler::one_in(count)).map_or(0, one_in);
         if let Some(threshold) = self.thresholds.get(count as usize) {
             threshold.store(for_hot.max(for_watchers), Ordering::Relaxed);
         }
@@ -239,7 +239,7 @@ mod tests {
                     observer.note(sample, Count::MemoryHits, &full, &time);
                 }
             }
-            let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+            let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });
             let hits = observer.hot_keys(&*clock, usize::MAX, None, &name).unwrap().hits;
             let truth = Duration::from_secs(1).div_duration_f64(Duration::from_secs(keys));
             let wrong = hits.keys.iter().filter(|key| (key.share - truth).abs() > key.error).count();
@@ -260,7 +260,7 @@ mod tests {
             let sample = observer.sample(Count::MemoryHits, counted, full).expect("all are watched");
             observer.note(sample, Count::MemoryHits, full, &time);
         }
-        let name = |_| Some(Named { name: "product".to_owned(), shape: None });
+        let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });
         let samples = observer.hot_keys(&*clock, 9, None, &name).unwrap().hits.samples;
         assert!((70.0..=130.0).contains(&samples), "{samples} of 6,400");
         assert!(watcher.missed() > 0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::format::key::spelling::spell_hex;
-use crate::stats::observe::named::Named;
+use crate::stats::observe::named_keyspace::NamedKeyspace;
 use crate::stats::seconds;
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
@@ -54,18 +54,18 @@ pub struct SlowLoad {
 
 /// A ring of the latest slow loads.
 #[derive(Debug, Default)]
-pub(super) struct SlowLoadRing(Mutex<Kept>);
+pub(super) struct SlowLoadRing(Mutex<KeptLoads>);
 
 #[derive(Debug, Default)]
-struct Kept {
-    loads: VecDeque<Load>,
+struct KeptLoads {
+    loads: VecDeque<FinishedLoad>,
     total: u64,
 }
 
 /// A slow load in the ring. It is spelled only when it is asked for.
 #[derive(Debug)]
-pub(crate) struct Load {
-    pub(crate) keyspace: Named,
+pub(crate) struct FinishedLoad {
+    pub(crate) keyspace: NamedKeyspace,
     /// Without the keyspace's number.
     pub(crate) key: Vec<u8>,
     pub(crate) ended_at: Timestamp,
@@ -74,7 +74,7 @@ pub(crate) struct Load {
 }
 
 impl SlowLoadRing {
-    pub(super) fn add(&self, load: Load) {
+    pub(super) fn add(&self, load: FinishedLoad) {
         let oldest = {
             let mut kept = self.0.lock();
             kept.total += 1;
@@ -111,8 +111,8 @@ mod tests {
         let ring = SlowLoadRing::default();
         for number in 1_u64..=300 {
             let name = if number % 2 == 0 { "even" } else { "odd" };
-            ring.add(Load {
-                keyspace: Named { name: name.to_owned(), shape: "u64".parse().ok() },
+            ring.add(FinishedLoad {
+                keyspace: NamedKeyspace { name: name.to_owned(), shape: "u64".parse().ok() },
                 key: number.to_be_bytes().to_vec(),
                 ended_at: Timestamp::from_millis(number),
                 took: Duration::from_millis(number),

@@ -1,8 +1,8 @@
 //! Watching operations as they happen: a sample of them, in a ring for each watcher.
 //!
-//! An operation never waits for a watcher. It is offered to the ring of each. If another thread has the ring,
-//! or the ring is full, the watcher misses the operation, and is told how many it missed. So a slow watcher
-//! costs the cache nothing.
+//! An operation never waits for a watcher. It is offered to the ring of every watcher. If another thread has
+//! the ring, or the ring is full, the watcher misses the operation, and is told how many it missed. So a slow
+//! watcher costs the cache nothing.
 //!
 //! # The order of steps
 //!

@@ -8,6 +8,7 @@
 pub(crate) mod content;
 pub(crate) mod file;
 pub(crate) mod forward_locks;
+pub(crate) mod forward_volume;
 mod held;
 mod limit;
 pub(crate) mod os;

@@ -27,6 +27,7 @@ use redb::{BackendError, StorageBackend};
 
 use super::content::FileContent;
 use super::file::VolumeFile;
+use super::forward_volume::forward_volume;
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, UncontendedRwLock};
@@ -43,7 +44,7 @@ pub(crate) struct TrackedVolume {
 /// A file that is open as long as its handle lives.
 #[derive(Debug)]
 struct TrackedHandle {
-    slot: Weak<dyn Empty>,
+    slot: Weak<dyn CloseSlot>,
     /// Whether a lock may be on its descriptor.
     is_locking: bool,
 }
@@ -52,12 +53,12 @@ struct TrackedHandle {
 #[derive(Debug)]
 struct TrackedSlot<T>(UncontendedRwLock<Option<T>>);
 
-trait Empty: std::fmt::Debug + Send + Sync {
+trait CloseSlot: std::fmt::Debug + Send + Sync {
     /// Closes the file, unless a thread uses it. Returns whether it is closed.
     fn empty(&self) -> bool;
 }
 
-impl<T: std::fmt::Debug + Send + Sync> Empty for TrackedSlot<T> {
+impl<T: std::fmt::Debug + Send + Sync> CloseSlot for TrackedSlot<T> {
     fn empty(&self) -> bool {
         self.0.try_write().is_some_and(|mut file| {
             drop(file.take());
@@ -114,13 +115,17 @@ impl TrackedVolume {
     }
 }
 
-impl Volume for TrackedVolume {
-    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
-        self.volume.metadata(path)
+impl TrackedVolume {
+    fn below(&self) -> &dyn Volume {
+        &*self.volume
     }
+}
 
-    fn counts_blocks(&self, path: &Path) -> bool {
-        self.volume.counts_blocks(path)
+impl Volume for TrackedVolume {
+    forward_volume! {
+        metadata counts_blocks rename replace remove sync_directory list create_directories
+        missing_directories remove_directory real_directory longest_name is_mount_point
+        file_size_limit
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
@@ -138,54 +143,6 @@ impl Volume for TrackedVolume {
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
         let slot = self.track(self.volume.open_lock(path)?, true);
         Ok(Box::new(TrackedLock { slot, process: self.process }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.volume.rename(from, to)
-    }
-
-    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.volume.replace(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.volume.remove(path)
-    }
-
-    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        self.volume.sync_directory(directory)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        self.volume.list(directory)
-    }
-
-    fn create_directories(&self, directory: &Path) -> io::Result<()> {
-        self.volume.create_directories(directory)
-    }
-
-    fn missing_directories(&self, directory: &Path) -> Vec<PathBuf> {
-        self.volume.missing_directories(directory)
-    }
-
-    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
-        self.volume.remove_directory(directory)
-    }
-
-    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
-        self.volume.real_directory(directory)
-    }
-
-    fn longest_name(&self, directory: &Path) -> io::Result<usize> {
-        self.volume.longest_name(directory)
-    }
-
-    fn is_mount_point(&self, path: &Path) -> io::Result<bool> {
-        self.volume.is_mount_point(path)
-    }
-
-    fn file_size_limit(&self) -> Option<u64> {
-        self.volume.file_size_limit()
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) type SharedDisk = Arc<Mutex<Disk>>;
 
 /// A planned failure: from which operation on, and how.
 #[derive(Debug, Clone)]
-pub(super) struct Planned {
+pub(super) struct PlannedFailure {
     pub(super) from: u64,
     pub(super) failure: Failure,
     /// Whether it fails until it is healed, or once.
@@ -39,7 +39,7 @@ pub(super) struct Disk {
     pub(super) owners: HashSet<PathBuf>,
     pub(super) last_handle: u64,
     pub(super) operations: Vec<DiskOperation>,
-    pub(super) planned: Option<Planned>,
+    pub(super) planned: Option<PlannedFailure>,
     pub(super) failed: u64,
     pub(super) capacity: Option<u64>,
     pub(super) loses_syncs: bool,
@@ -71,7 +71,7 @@ impl Disk {
             self.acted.push(number);
             self.act(act);
         }
-        let is_hit = |planned: &Planned| {
+        let is_hit = |planned: &PlannedFailure| {
             number >= planned.from && planned.only.as_ref().is_none_or(|kinds| kinds.contains(&operation))
         };
         let Some((failure, lasts)) = self

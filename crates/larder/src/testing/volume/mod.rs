@@ -24,7 +24,7 @@ use crate::config::CacheBuilder;
 use crate::sys::sync::Arc;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::{Anchor, LockFile, Metadata, Volume};
-use disk::{Disk, Planned, SharedDisk};
+use disk::{Disk, PlannedFailure, SharedDisk};
 use handle::Handle;
 use operation::{DiskOperation, Failure};
 use power::JournalEntry;
@@ -72,18 +72,18 @@ impl SimulatedVolume {
 
     /// Makes one operation fail: the one of this number, or the next one after it.
     pub fn fail_once(&self, from: u64, failure: Failure) {
-        self.disk.lock().planned = Some(Planned { from, failure, lasts: false, only: None });
+        self.disk.lock().planned = Some(PlannedFailure { from, failure, lasts: false, only: None });
     }
 
     /// Makes every operation fail from this number on, until [`heal`](SimulatedVolume::heal).
     pub fn fail_from(&self, from: u64, failure: Failure) {
-        self.disk.lock().planned = Some(Planned { from, failure, lasts: true, only: None });
+        self.disk.lock().planned = Some(PlannedFailure { from, failure, lasts: true, only: None });
     }
 
     /// Makes every operation of these kinds fail from now on, until [`heal`](SimulatedVolume::heal).
     pub fn fail_every(&self, kinds: &[DiskOperation], failure: Failure) {
         self.disk.lock().planned =
-            Some(Planned { from: 0, failure, lasts: true, only: Some(kinds.to_vec()) });
+            Some(PlannedFailure { from: 0, failure, lasts: true, only: Some(kinds.to_vec()) });
     }
 
     /// Cancels every planned failure.

@@ -13,16 +13,16 @@ use crate::term::exit::Failure;
 pub(super) fn in_file(snapshot: &Snapshot, removal: &Removal) -> Result<u64, Failure> {
     let (names, prefix): (Vec<&str>, &[u8]) = match removal {
         Removal::Key(keyspace, key) => {
-            let Some(facts) = snapshot.keyspace(keyspace) else { return Ok(0) };
-            return Ok(u64::from(snapshot.find(facts, key)?.live().is_some()));
+            let Some(info) = snapshot.keyspace(keyspace) else { return Ok(0) };
+            return Ok(u64::from(snapshot.find(info, key)?.live().is_some()));
         }
         Removal::Prefix(keyspace, prefix) => (vec![keyspace], prefix),
-        Removal::Everything => (snapshot.keyspaces().iter().map(|facts| &*facts.name).collect(), &[]),
+        Removal::Everything => (snapshot.keyspaces().iter().map(|info| &*info.name).collect(), &[]),
     };
     let mut live = 0;
-    for facts in names.into_iter().filter_map(|name| snapshot.keyspace(name)) {
+    for info in names.into_iter().filter_map(|name| snapshot.keyspace(name)) {
         // The visitor never breaks.
-        let _end = visit_file(snapshot, facts, prefix, |entry| {
+        let _end = visit_file(snapshot, info, prefix, |entry| {
             live += u64::from(entry.finding.live().is_some());
             Ok(ControlFlow::Continue(()))
         })?;

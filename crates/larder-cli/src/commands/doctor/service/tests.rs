@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::super::report::Verdict;
 use super::*;
 
-fn stats(told: Value) -> Stats {
-    serde_json::from_value(told).unwrap()
+fn stats(json: Value) -> Stats {
+    serde_json::from_value(json).unwrap()
 }
 
 /// Statistics that were taken twice, `seconds` apart.
@@ -120,7 +120,7 @@ fn a_healthy_service_passes() {
 }
 
 #[test]
-fn what_is_evicted_and_not_asked_for_again_is_no_churn() {
+fn evicted_entries_that_are_not_asked_for_again_are_no_churn() {
     let churns = |change: &dyn Fn(&mut Value)| {
         let lines = of_stats(&service(change), None).into_iter();
         lines.filter(|line| line.check.ends_with("churn")).any(|line| line.verdict == Verdict::Warn)
@@ -289,18 +289,18 @@ fn each_fault_is_reported_by_its_own_check() {
 
 #[test]
 fn values_that_do_not_decode_warn_apart_from_invalidations() {
-    let told = stats(json!({"keyspaces": [{"name": "product", "undecodable": 2}], "invalidations": 3}));
-    assert_eq!(invalidation(&told).verdict, Verdict::Pass);
-    assert!(invalidation(&told).found.contains("made 3 calls to"));
+    let sample = stats(json!({"keyspaces": [{"name": "product", "undecodable": 2}], "invalidations": 3}));
+    assert_eq!(invalidation(&sample).verdict, Verdict::Pass);
+    assert!(invalidation(&sample).found.contains("made 3 calls to"));
     assert!(invalidation(&stats(json!({"invalidations": 1}))).found.contains("made 1 call to"));
     // A service that only loads may have forgotten to invalidate.
-    for told in [json!({"loads": 40}), json!({"inserts": 1}), json!({"loads": 4_000, "misses": 4_000})] {
-        let line = invalidation(&stats(told));
+    for json in [json!({"loads": 40}), json!({"inserts": 1}), json!({"loads": 4_000, "misses": 4_000})] {
+        let line = invalidation(&stats(json));
         assert_eq!(line.verdict, Verdict::Unknown, "{line:?}");
         assert!(line.remedy.unwrap().contains("if an answer is stale"));
     }
     assert_eq!(invalidation(&stats(json!({}))).verdict, Verdict::Pass, "there is nothing to be stale");
-    assert_eq!(values::check(&StatsSeries::new(told)).verdict, Verdict::Warn);
+    assert_eq!(values::check(&StatsSeries::new(sample)).verdict, Verdict::Warn);
 }
 
 #[test]

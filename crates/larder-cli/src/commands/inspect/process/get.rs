@@ -71,7 +71,7 @@ pub(crate) fn run(cache: &mut LiveCache, options: &GetOptions) -> Result<Exit, F
 
 /// Returns the format of a keyspace's values according to the file.
 fn file_format(cache: &LiveCache, keyspace: &str) -> Option<u8> {
-    cache.snapshot.as_ref()?.keyspace(keyspace).map(|facts| facts.value_format)
+    cache.snapshot.as_ref()?.keyspace(keyspace).map(|info| info.value_format)
 }
 
 fn print_entry(out: &mut impl Write, lookup: &LiveLookup) -> io::Result<()> {

@@ -24,12 +24,7 @@ pub(super) fn draw(
     history: &History,
     controls: &mut Controls,
 ) {
-    let chart = |title: String, series: &str, colour| Chart {
-        title,
-        series: history.series(series),
-        most: None,
-        colour,
-    };
+    let chart = |title: String, series: &str, colour| Chart::new(title, history.series(series), None, colour);
     let file = &sample.file;
     let of = [
         chart(format!("changes {}/s", per_second(history.changes())), "changes", Color::Yellow),

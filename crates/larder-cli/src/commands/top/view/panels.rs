@@ -35,11 +35,17 @@ impl FrameContext<'_> {
 
 /// A chart over time.
 pub(super) struct Chart {
-    pub(super) title: String,
-    pub(super) series: Vec<u64>,
+    title: String,
+    series: Vec<u64>,
     /// The value at full height. None for the highest value shown.
-    pub(super) most: Option<u64>,
-    pub(super) colour: Color,
+    most: Option<u64>,
+    colour: Color,
+}
+
+impl Chart {
+    pub(super) fn new(title: String, series: Vec<u64>, most: Option<u64>, colour: Color) -> Self {
+        Self { title, series, most, colour }
+    }
 }
 
 /// Draws charts side by side, the newest value at the right. Without room for charts, draws their titles on

@@ -24,12 +24,8 @@ pub(super) fn draw(
 ) {
     let hits = history.hits();
     let of_lookups = if rest.width >= TWO_COLUMNS { " of lookups" } else { "" };
-    let chart = |title: String, series: &str, most, colour| Chart {
-        title,
-        series: history.series(series),
-        most,
-        colour,
-    };
+    let chart =
+        |title: String, series: &str, most, colour| Chart::new(title, history.series(series), most, colour);
     let share = |part| percent(hits.percent(part)) + of_lookups;
     let of = [
         chart(format!("hit rate {}", share(hits.hits())), "hits", Some(100), Color::Green),

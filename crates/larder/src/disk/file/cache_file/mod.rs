@@ -110,7 +110,8 @@ pub(crate) enum ServiceState {
 impl CacheFile {
     /// Puts an open file in service.
     ///
-    /// # Errors Returns an error if the file at the path can't be anchored.
+    /// # Errors
+    /// Returns an error if the file at the path can't be anchored.
     pub(crate) fn new(
         store: Store,
         options: OpenOptions,

@@ -5,9 +5,9 @@
 //! file already contained what was acknowledged.
 //!
 //! Some file systems change the identity of a file over time. So if the identity at the path differs, a
-//! number is written into the open file, in a part of its first page that redb leaves alone, and read through
-//! the path. If the number is found, it is the same file. Not even a copy of the latest commit contains the
-//! number.
+//! number is written into the open file and read through the path. It stands in a part of the first page that
+//! redb leaves alone. If the number is found, it is the same file. Not even a copy of the latest commit
+//! contains the number.
 //!
 //! Only the writer changes the file, through redb and in its steps. So each step must find the first bytes
 //! and the length that the step before has left. Otherwise another program has cut or overwritten the file in

@@ -6,7 +6,7 @@
 use super::backoff::MAX_RETRY_DELAY;
 use super::place::PathPlace;
 use super::{CacheFile, FilePhase, ServiceState};
-use crate::disk::file::compact::narrow;
+use crate::disk::file::compact::shrink_regions;
 use crate::disk::file::create::create;
 use crate::disk::file::directories::create_parents;
 use crate::disk::store::catalog::Catalog;
@@ -30,7 +30,7 @@ impl CacheFile {
         if compacted.is_err() {
             drop(store.close());
             store = self.open_again()?.ok_or_else(|| StoreError::io("the file was deleted"))?;
-            store = self.narrow(store, now)?;
+            store = self.remake_with_small_regions(store, now)?;
         }
         pressure.note_refusal(store.catalog.live_bytes());
         store.pressure = pressure;
@@ -38,10 +38,10 @@ impl CacheFile {
         Ok(compacted.unwrap_or(true))
     }
 
-    /// Remakes a file that can't grow within its capacity ([`narrow`]).
-    fn narrow(&mut self, store: Store, now: Timestamp) -> Result<Store, StoreError> {
+    /// Remakes a file that can't grow within its capacity ([`shrink_regions`]).
+    fn remake_with_small_regions(&mut self, store: Store, now: Timestamp) -> Result<Store, StoreError> {
         let before = store.largest_page();
-        let narrowed = narrow(store, &self.options, now);
+        let narrowed = shrink_regions(store, &self.options, now);
         if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
             // Another file stands at the path now.
             self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
@@ -60,7 +60,7 @@ impl CacheFile {
         let why = outage.why.clone();
         if why.kind == StoreErrorKind::Full {
             self.is_short_of_room = true;
-            self.ballast.give_up(&*self.options.volume);
+            self.ballast.delete(&*self.options.volume);
             // The ballast is not written again at once. On a nearly full disk it would take the room that the
             // next commit needs.
             self.ballast_again_at = now.after(MAX_RETRY_DELAY);

@@ -24,7 +24,8 @@ impl CacheFile {
     /// Step 1. If the file is not as the last step left it, nothing is written to it any more, not even to
     /// close it.
     ///
-    /// # Errors Returns an error if the file is not as the last step left it, or can't be examined.
+    /// # Errors
+    /// Returns an error if the file is not as the last step left it, or can't be examined.
     pub(crate) fn check_content(&self) -> Result<(), StoreError> {
         let (FilePhase::InService(store), Some(anchor), Some(left)) =
             (&self.state, &self.anchor, &self.watch.content)
@@ -39,7 +40,8 @@ impl CacheFile {
 
     /// Step 2.
     ///
-    /// # Errors Returns an error if a restart would not find the open file, or if that can't be determined.
+    /// # Errors
+    /// Returns an error if a restart would not find the open file, or if that can't be determined.
     pub(crate) fn check_place(&mut self) -> Result<(), StoreError> {
         let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
         let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
@@ -87,17 +89,18 @@ impl CacheFile {
 
     /// Ensures that this process holds the owner's lock.
     ///
-    /// # Errors Returns an error if another process holds the lock, or if the lock can't be taken again.
+    /// # Errors
+    /// Returns an error if another process holds the lock, or if the lock can't be taken again.
     pub(super) fn hold_lock(&mut self) -> Result<(), StoreError> {
         let held = self.lock.ensure_held(&*self.options.volume);
-        let told = match &held {
+        let event = match &held {
             Ok(Some(cause)) => Some(Event::LockLost { cause: cause.clone(), is_held: true }),
             Err(cause) if !self.watch.has_lost_lock => {
                 Some(Event::LockLost { cause: cause.clone(), is_held: false })
             }
             Ok(None) | Err(_) => None,
         };
-        self.watch.events.extend(told);
+        self.watch.events.extend(event);
         self.watch.has_lost_lock = held.is_err();
         held.map(drop).map_err(StoreError::io)
     }

@@ -6,9 +6,9 @@
 //!
 //! 1. The remains of an earlier copy are removed.
 //! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in the
-//!    order of its keys, so that leaves are full. Entries that have expired, that a pending range removal
-//!    covers, or that belong to retired keyspaces are left out, and the counts of keyspaces agree with that.
-//!    All else is kept byte for byte, including rows and tables that this version does not know.
+//!    order of its keys, so that leaves are full. Entries are left out if they have expired, if a pending
+//!    range removal covers them, or if they belong to retired keyspaces. The counts of keyspaces agree with
+//!    that. All else is kept byte for byte, including rows and tables that this version does not know.
 //! 3. The copy is compacted and closed. It is on the disk, and marked as closed.
 //! 4. The file is closed.
 //! 5. If the copy is no longer than the file, it is renamed over the file, in one step. Otherwise it is
@@ -82,10 +82,12 @@ fn write_with(
     now: Timestamp,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<CopyReport>, StoreError> {
+    // 1.
     remove_unfinished(options)?;
     let path = unfinished(&options.path);
-    let copied =
-        make(&path, store, options, region).and_then(|db| fill(db, &path, store, options, now, go_on));
+    // 2 and 3.
+    let copied = create_copy(&path, store, options, region)
+        .and_then(|db| fill_copy(db, &path, store, options, now, go_on));
     if !matches!(copied, Ok(Some(_))) {
         drop(options.volume.remove(&path));
     }
@@ -107,19 +109,22 @@ pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<b
 
 fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreError> {
     let volume = &*options.volume;
+    // 5.
     if let Err(error) = volume.replace(&copied.path, &options.path) {
         drop(volume.remove(&copied.path));
         return Err(error.into());
     }
+    // 6.
     Ok(sync_directory_of(volume, &options.path)?)
 }
 
 /// Remakes a file that was made for a smaller capacity, whose pages are too small for the values that it may
 /// take now. Without room for the copy, the file stays as it is.
 ///
-/// # Errors Returns an error if it is unknown which of the two files stands at the path, or if that file
+/// # Errors
+/// Returns an error if it is unknown which of the two files stands at the path, or if that file
 /// can't be opened.
-pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
+pub(crate) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
     if store.largest_page() >= max_page(options.capacity) {
         return Ok(store);
     }
@@ -134,8 +139,13 @@ pub(crate) fn widen(store: Store, options: &OpenOptions) -> Result<Store, StoreE
 /// region doubles when it must grow. That exceeds its capacity, so the file can't even make room. Without
 /// room for the copy, the file stays as it is.
 ///
-/// # Errors As of [`widen`].
-pub(crate) fn narrow(store: Store, options: &OpenOptions, now: Timestamp) -> Result<Store, StoreError> {
+/// # Errors
+/// As of [`enlarge_regions`].
+pub(crate) fn shrink_regions(
+    store: Store,
+    options: &OpenOptions,
+    now: Timestamp,
+) -> Result<Store, StoreError> {
     // A large record may share its page with a small one.
     let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
     else {
@@ -159,7 +169,7 @@ enum End {
     Unknown(String),
 }
 
-fn fill(
+fn fill_copy(
     db: Database,
     path: &Path,
     store: &Store,
@@ -172,10 +182,11 @@ fn fill(
     let mut catalog = store.catalog.clone();
     let mut copy =
         FileCopy { now, catalog: &store.catalog, counts: UsageDeltas::new(), expired: 0, rows: 0, go_on };
+    // 2.
     let end = guarded(|| {
         let mut txn = db.begin_write()?;
         txn.set_quick_repair(true);
-        let end = copy.tables(&old, &txn)?;
+        let end = copy.copy_tables(&old, &txn)?;
         if !matches!(end, End::Whole) {
             txn.abort()?;
             return Ok(end);
@@ -196,6 +207,7 @@ fn fill(
             )));
         }
     }
+    // 3.
     compact(&mut db)?;
     db.into_inner().map_or(Ok(()), close)?;
     let len = options.volume.metadata(path)?.map_or(0, |metadata| metadata.len);
@@ -210,7 +222,12 @@ fn region(store: &Store, options: &OpenOptions) -> u64 {
 }
 
 /// Makes a new database with regions of this size and the mark of the old one.
-fn make(path: &Path, store: &Store, options: &OpenOptions, region: u64) -> Result<Database, StoreError> {
+fn create_copy(
+    path: &Path,
+    store: &Store,
+    options: &OpenOptions,
+    region: u64,
+) -> Result<Database, StoreError> {
     let builder = builder(options.page_cache);
     let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
@@ -248,7 +265,7 @@ struct FileCopy<'a> {
 }
 
 impl FileCopy<'_> {
-    fn tables(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
+    fn copy_tables(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         if let Some(table) = old.list_multimap_tables()?.next() {
             return Ok(End::Unknown(table.name().to_owned()));
         }
@@ -257,13 +274,13 @@ impl FileCopy<'_> {
         names.sort_by_key(|name| name == EXPIRY.name());
         for name in names {
             let end = match name.as_str() {
-                name if name == ENTRIES.name() => self.entries(old, new)?,
-                name if name == EXPIRY.name() => self.expiry(old, new)?,
-                name if name == META.name() => self.all(old, new, META)?,
-                name if name == KEYSPACES.name() => self.all(old, new, KEYSPACES)?,
+                name if name == ENTRIES.name() => self.copy_entries(old, new)?,
+                name if name == EXPIRY.name() => self.copy_expiry(old, new)?,
+                name if name == META.name() => self.copy_table(old, new, META)?,
+                name if name == KEYSPACES.name() => self.copy_table(old, new, KEYSPACES)?,
                 // These rows describe entries that are not copied.
                 name if name == RETIRED.name() || name == RANGES.name() => End::Whole,
-                name => self.unknown(old, new, name)?,
+                name => self.copy_unknown(old, new, name)?,
             };
             if !matches!(end, End::Whole) {
                 return Ok(end);
@@ -273,12 +290,12 @@ impl FileCopy<'_> {
     }
 
     /// Returns whether to continue with the next row.
-    fn goes_on(&mut self) -> bool {
+    fn continues(&mut self) -> bool {
         self.rows += 1;
         !self.rows.is_multiple_of(ROWS) || (self.go_on)()
     }
 
-    fn entries(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
+    fn copy_entries(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         let (rows, mut copied) = (old.open_table(ENTRIES)?, new.open_table(ENTRIES)?);
         for row in rows.iter()? {
             let (key, record) = row?;
@@ -290,7 +307,7 @@ impl FileCopy<'_> {
                     i64::try_from(self.catalog.charging.charge(key.len(), record.len())).unwrap_or(i64::MAX);
                 *count = (count.0 + 1, count.1.saturating_add(charge));
             }
-            if !self.goes_on() {
+            if !self.continues() {
                 return Ok(End::Stopped);
             }
         }
@@ -314,7 +331,7 @@ impl FileCopy<'_> {
     }
 
     /// Copies the rows of those entries that were copied.
-    fn expiry(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
+    fn copy_expiry(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         let (rows, mut copied) = (old.open_table(EXPIRY)?, new.open_table(EXPIRY)?);
         let entries = new.open_table(ENTRIES)?;
         for row in rows.iter()? {
@@ -329,7 +346,7 @@ impl FileCopy<'_> {
             if is_own {
                 copied.insert(row, ())?;
             }
-            if !self.goes_on() {
+            if !self.continues() {
                 return Ok(End::Stopped);
             }
         }
@@ -337,7 +354,7 @@ impl FileCopy<'_> {
     }
 
     /// Copies a table as it is.
-    fn all<K: Key + 'static, V: Value + 'static>(
+    fn copy_table<K: Key + 'static, V: Value + 'static>(
         &mut self,
         old: &ReadTransaction,
         new: &WriteTransaction,
@@ -347,7 +364,7 @@ impl FileCopy<'_> {
         for row in rows.iter()? {
             let (key, value) = row?;
             copied.insert(key.value(), value.value())?;
-            if !self.goes_on() {
+            if !self.continues() {
                 return Ok(End::Stopped);
             }
         }

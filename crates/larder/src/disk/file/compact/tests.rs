@@ -34,7 +34,7 @@ fn options(volume: Arc<dyn Volume>, path: &Path) -> OpenOptions {
         path: path.to_owned(),
         page_cache: 1 << 20,
         verify_up_to: 0,
-        room: StoreLimits::UNBOUNDED,
+        limits: StoreLimits::UNBOUNDED,
         counts_blocks: volume.counts_blocks(path),
         charging: None,
         capacity: u64::MAX,
@@ -120,17 +120,20 @@ fn power_lost_at_any_moment_of_a_compaction_leaves_a_whole_file_and_no_litter() 
             let crashed = disk.after_power_loss(at, loss, seed);
             both += u64::from(crashed.files().iter().any(|file| file.ends_with("shop.larder.larder-new")));
             let (cache, names) = names(&crashed);
-            let told = format!("{loss:?} after change {at} of {end}, seed {seed}");
+            let context = format!("{loss:?} after change {at} of {end}, seed {seed}");
             let is_removed = at == end;
             for key in 0..90 {
                 let is_there = key % 3 != 0 && !(is_removed && key == REMOVED);
                 let may_be_gone = key == REMOVED && at > compacted_at;
-                assert!(names.get(&key).is_some() == is_there || may_be_gone, "{key}: {told}");
+                assert!(names.get(&key).is_some() == is_there || may_be_gone, "{key}: {context}");
             }
-            assert!(!is_removed || names.get(&REMOVED).is_none(), "a removal came back: {told}");
+            assert!(!is_removed || names.get(&REMOVED).is_none(), "a removal came back: {context}");
             cache.close().unwrap();
             let files = crashed.files();
-            assert!(files.iter().all(|file| !file.ends_with("shop.larder.larder-new")), "{files:?}: {told}");
+            assert!(
+                files.iter().all(|file| !file.ends_with("shop.larder.larder-new")),
+                "{files:?}: {context}"
+            );
         }
     }
     assert!(both > 0, "none was cut off");
@@ -293,14 +296,14 @@ fn power_lost_while_a_file_is_made_anew_for_its_capacity_loses_nothing() {
     let wide_options = OpenOptions { capacity: 64 << 20, ..narrow_options.clone() };
     let store = Store::open(&narrow_options, u64::MAX).unwrap();
     let first = store.largest_page();
-    let store = narrow(store, &narrow_options, Timestamp::ZERO).unwrap();
+    let store = shrink_regions(store, &narrow_options, Timestamp::ZERO).unwrap();
     let small = store.largest_page();
     assert!(small < first && small == crate::disk::store::new_file::region_for(1 << 20));
-    let store = narrow(store, &narrow_options, Timestamp::ZERO).unwrap();
+    let store = shrink_regions(store, &narrow_options, Timestamp::ZERO).unwrap();
     assert_eq!(store.largest_page(), small, "once is enough");
-    let store = widen(store, &wide_options).unwrap();
+    let store = enlarge_regions(store, &wide_options).unwrap();
     assert_eq!(store.largest_page(), crate::disk::store::new_file::region_for(64 << 20));
-    let store = widen(store, &wide_options).unwrap();
+    let store = enlarge_regions(store, &wide_options).unwrap();
     store.close().unwrap();
     let end = disk.changes();
     for at in start..=end {

@@ -7,7 +7,7 @@ use super::{End, FileCopy};
 impl FileCopy<'_> {
     /// Copies a table of a later version. redb returns rows only to a caller that knows their types. So all
     /// types that a larder table may have are tried.
-    pub(super) fn unknown(
+    pub(super) fn copy_unknown(
         &mut self,
         old: &ReadTransaction,
         new: &WriteTransaction,
@@ -17,7 +17,7 @@ impl FileCopy<'_> {
             ($(($key:ty, $value:ty)),+) => {$(
                 let table: TableDefinition<'_, $key, $value> = TableDefinition::new(name);
                 match old.open_table(table) {
-                    Ok(_) => return self.all(old, new, table),
+                    Ok(_) => return self.copy_table(old, new, table),
                     Err(TableError::TableTypeMismatch { .. } | TableError::TypeDefinitionChanged { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }

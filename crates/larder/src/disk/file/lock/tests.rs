@@ -5,8 +5,8 @@ use super::*;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Mutex;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
-use crate::sys::volume::{Anchor, Metadata};
 
 #[test]
 fn the_second_owner_is_told_who_the_first_is() {
@@ -26,7 +26,19 @@ struct Racing {
     withdrawn: Mutex<Option<OwnerLock>>,
 }
 
+impl Racing {
+    #[expect(clippy::unused_self, reason = "`forward_volume` calls it as a method")]
+    fn below(&self) -> &dyn Volume {
+        &OsVolume
+    }
+}
+
 impl Volume for Racing {
+    forward_volume! {
+        metadata counts_blocks anchor rename replace sync_directory list create_directories
+        remove_directory real_directory
+    }
+
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
         let file = OsVolume.open_lock(path)?;
         if let Some(lock) = self.withdrawn.lock().take() {
@@ -35,23 +47,8 @@ impl Volume for Racing {
         Ok(file)
     }
 
-    fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>> {
-        OsVolume.metadata(path)
-    }
-    fn counts_blocks(&self, path: &Path) -> bool {
-        OsVolume.counts_blocks(path)
-    }
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
         Volume::open(&OsVolume, path, create)
-    }
-    fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {
-        OsVolume.anchor(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsVolume.rename(from, to)
-    }
-    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsVolume.replace(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         // If the lock were released before the file is removed, another opening could own a file without a
@@ -59,21 +56,6 @@ impl Volume for Racing {
         let mut other = OsVolume.open_lock(path)?;
         assert!(!other.try_lock()?, "a lock is removed while it is held");
         OsVolume.remove(path)
-    }
-    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        OsVolume.sync_directory(directory)
-    }
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        OsVolume.list(directory)
-    }
-    fn create_directories(&self, directory: &Path) -> io::Result<()> {
-        OsVolume.create_directories(directory)
-    }
-    fn remove_directory(&self, directory: &Path) -> io::Result<()> {
-        OsVolume.remove_directory(directory)
-    }
-    fn real_directory(&self, directory: &Path) -> io::Result<PathBuf> {
-        OsVolume.real_directory(directory)
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Spared<'a> {
 
 /// The position of the hand.
 #[derive(Debug, Default)]
-pub(crate) struct Hand {
+pub(crate) struct ClockHand {
     /// The last row that was passed, by class.
     passed: BTreeMap<u8, Vec<u8>>,
     /// When the turn began.
@@ -63,14 +63,14 @@ pub(crate) struct Hand {
 }
 
 /// The next rows of a class.
-struct Head {
+struct ClassHead {
     class: u8,
     rows: VecDeque<Vec<u8>>,
     /// Lifetime of the entries of the class, in ms.
     lifetime: u64,
 }
 
-impl Head {
+impl ClassHead {
     /// Returns approximately when the entry of the next row was written, at most `now`.
     fn written_at(&self, now: Timestamp) -> Option<u64> {
         let (at, _) = expiry::split(self.rows.front()?)?;
@@ -95,7 +95,7 @@ impl Entries<'_> {
         bytes: u64,
         max_entries: usize,
         spared: Spared<'_>,
-        hand: &mut Hand,
+        hand: &mut ClockHand,
     ) -> Result<Evicted, StorageError> {
         let before = self.freed();
         let goal = before.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
@@ -116,7 +116,7 @@ impl Entries<'_> {
                     break;
                 }
                 turns += 1;
-                *hand = Hand { turned_at: Some(self.now), ..Hand::default() };
+                *hand = ClockHand { turned_at: Some(self.now), ..ClockHand::default() };
                 heads = self.heads(hand)?;
                 continue;
             };
@@ -140,10 +140,10 @@ impl Entries<'_> {
     }
 
     /// Returns the next rows of every class.
-    fn heads(&self, hand: &Hand) -> Result<Vec<Head>, StorageError> {
+    fn heads(&self, hand: &ClockHand) -> Result<Vec<ClassHead>, StorageError> {
         let mut heads = Vec::new();
         for (class, _) in expiry::heads(&self.expiry)? {
-            let mut head = Head { class, rows: VecDeque::new(), lifetime: 0 };
+            let mut head = ClassHead { class, rows: VecDeque::new(), lifetime: 0 };
             self.fill(&mut head, hand.passed.get(&class).map(Vec::as_slice))?;
             heads.push(head);
         }
@@ -151,7 +151,7 @@ impl Entries<'_> {
     }
 
     /// Reads the next rows of a class, after the row that was passed last.
-    fn fill(&self, head: &mut Head, passed: Option<&[u8]>) -> Result<(), StorageError> {
+    fn fill(&self, head: &mut ClassHead, passed: Option<&[u8]>) -> Result<(), StorageError> {
         let (start, end) = ([head.class], expiry::end_of_class(head.class));
         let from = passed.map_or(Bound::Included(start.as_slice()), Bound::Excluded);
         let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_slice()));

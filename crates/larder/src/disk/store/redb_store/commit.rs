@@ -6,7 +6,7 @@ use redb::WriteTransaction;
 
 use super::Store;
 use crate::disk::store::batch::entries::Entries;
-use crate::disk::store::batch::evict::{Hand, Spared};
+use crate::disk::store::batch::evict::{ClockHand, Spared};
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::batch::remove_range::PartLimits;
 use crate::disk::store::draft::Draft;
@@ -15,7 +15,7 @@ use crate::disk::store::guard::{StoreError, guarded};
 use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::metadata::write_draft;
 use crate::disk::store::pending_registrations::PendingRegistrations;
-use crate::disk::store::range_removals::Cursor;
+use crate::disk::store::range_removals::RangeCursor;
 use crate::disk::store::registration::Registration;
 use crate::disk::store::tables::{CUMULATIVE_ROW, META, cumulative_to_bytes};
 use crate::format::keyspace_id::KeyspaceId;
@@ -92,14 +92,14 @@ impl Store {
         }
         outcome.is_committed = true;
         catalog.upgrade(batch.now, self.identities);
-        let room = StoreLimits { live_limit: self.pressure.limit(), ..self.room };
+        let limits = StoreLimits { live_limit: self.pressure.limit(), ..self.limits };
         let hand = &mut self.hand;
         let mut cursor = self.cursor.clone();
         guarded(|| {
             let mut txn = self.db.begin_write()?;
             // With this, opening the file after a crash takes milliseconds, whatever its size.
             txn.set_quick_repair(true);
-            change_entries(&txn, batch, &mut catalog, &mut outcome, (room, hand, &mut cursor))?;
+            change_entries(&txn, batch, &mut catalog, &mut outcome, (limits, hand, &mut cursor))?;
             catalog.state.sequence = catalog.state.sequence.max(batch.sequence);
             catalog.state.clock_watermark = catalog.state.clock_watermark.max(batch.now);
             catalog.state.closed_cleanly = batch.closing && !outcome.needs_room;
@@ -140,7 +140,7 @@ fn change_entries(
     batch: &Batch<'_>,
     catalog: &mut Draft<'_>,
     outcome: &mut CommitOutcome,
-    (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
+    (limits, hand, cursor): (StoreLimits, &mut ClockHand, &mut RangeCursor),
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now, catalog.charging())?;
     // 1.
@@ -162,7 +162,7 @@ fn change_entries(
     }
     catalog.apply(&std::mem::take(&mut entries.deltas));
     // 2.
-    make_room(&mut entries, batch, &values, catalog, outcome, (room, hand, cursor))?;
+    make_room(&mut entries, batch, &values, catalog, outcome, (limits, hand, cursor))?;
     // 3.
     for change in values {
         if !outcome.needs_room {
@@ -216,20 +216,20 @@ fn make_room(
     values: &[&EntryChange<'_>],
     catalog: &mut Draft<'_>,
     outcome: &mut CommitOutcome,
-    (room, hand, cursor): (StoreLimits, &mut Hand, &mut Cursor),
+    (limits, hand, cursor): (StoreLimits, &mut ClockHand, &mut RangeCursor),
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
     // Most batches fit even if they replace nothing. Looking up what they replace takes as long as writing
     // them.
     let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
-    if live.saturating_add(charged) <= room.live_limit {
+    if live.saturating_add(charged) <= limits.live_limit {
         return Ok(());
     }
     // Entries that pending range removals cover are dead, so they make room first, in a bounded number of
     // parts.
     for _ in 0..MAX_PARTS {
         if catalog.ranges.is_empty()
-            || catalog.live_bytes().saturating_add_signed(entries.growth(values)?) <= room.live_limit
+            || catalog.live_bytes().saturating_add_signed(entries.growth(values)?) <= limits.live_limit
         {
             break;
         }
@@ -237,18 +237,18 @@ fn make_room(
         catalog.apply(&std::mem::take(&mut entries.deltas));
     }
     let needed = catalog.live_bytes().saturating_add_signed(entries.growth(values)?);
-    if needed <= room.live_limit {
+    if needed <= limits.live_limit {
         return Ok(());
     }
-    let bytes = needed - room.live_limit + room.live_limit / EVICT_AHEAD;
+    let bytes = needed - limits.live_limit + limits.live_limit / EVICT_AHEAD;
     let written: HashSet<&[u8]> = values.iter().map(|change| &*change.key).collect();
     let is_written = |key: &[u8]| written.contains(key);
     let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };
-    let evicted = entries.evict(bytes, room.max_evictions, spared, hand)?;
+    let evicted = entries.evict(bytes, limits.max_evictions, spared, hand)?;
     outcome.evicted = evicted.entries;
     outcome.gone.extend(entries.deltas.iter().map(|(&id, delta)| (id, delta.0.unsigned_abs(), 0)));
     catalog.apply(&std::mem::take(&mut entries.deltas));
     let needed = needed.saturating_sub(evicted.bytes);
-    outcome.needs_room = needed > room.live_limit && evicted.has_more;
+    outcome.needs_room = needed > limits.live_limit && evicted.has_more;
     Ok(())
 }

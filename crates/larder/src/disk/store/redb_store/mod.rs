@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::batch::entries::Entries;
-use super::batch::evict::Hand;
+use super::batch::evict::ClockHand;
 use super::catalog::Catalog;
 use super::charging::{Charging, page_of};
 use super::database::{OpenDatabase, OpenOptions, open_database};
@@ -25,8 +25,8 @@ use super::keyspace_rows::Retired;
 use super::limits::StoreLimits;
 use super::metadata::{cumulative_at, read_catalog, write_catalog};
 use super::pressure::Pressure;
-use super::range_removals::Cursor;
-use super::snapshot::Snapshot;
+use super::range_removals::RangeCursor;
+use super::snapshot::StoreSnapshot;
 use super::sparse::Reserve;
 use super::tables::{ENTRIES, EXPIRY, KEYSPACES, RETIRED};
 use super::{expiry, range_removals};
@@ -40,13 +40,13 @@ use crate::units::Timestamp;
 pub(crate) struct Store {
     pub(crate) db: Guarded<Database>,
     pub(crate) catalog: Catalog,
-    room: StoreLimits,
+    limits: StoreLimits,
     pub(crate) pressure: Pressure,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(crate) largest_page: u64,
     /// The position of the eviction.
-    hand: Hand,
+    hand: ClockHand,
     /// When the earliest entry may be deleted.
     pub(crate) next_expiry: Option<Timestamp>,
     cumulative: Option<CumulativeStats>,
@@ -57,7 +57,7 @@ pub(crate) struct Store {
     /// Ends all writing to the file.
     pub(crate) seal: Seal,
     /// How far the earliest pending range removal has been performed.
-    pub(crate) cursor: Cursor,
+    pub(crate) cursor: RangeCursor,
     /// How the file was opened; none for a store that is in memory.
     options: Option<OpenOptions>,
 }
@@ -82,28 +82,28 @@ impl Store {
         })
     }
 
-    pub(crate) fn new(db: Database, room: StoreLimits, identities: Identities) -> Result<Self, StoreError> {
+    pub(crate) fn new(db: Database, limits: StoreLimits, identities: Identities) -> Result<Self, StoreError> {
         let db = Guarded::new(db);
         let catalog = read_catalog(&*db)?;
         let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
         let cumulative = guarded(|| Ok(db.begin_read()?)).and_then(|txn| cumulative_at(&txn))?;
         let largest_page = u64::MAX;
-        let pressure = Pressure::new(room.live_limit);
+        let pressure = Pressure::new(limits.live_limit);
         let reserve = Reserve::default();
         Ok(Self {
             db,
             catalog,
-            room,
+            limits,
             pressure,
             reserve,
             largest_page,
-            hand: Hand::default(),
+            hand: ClockHand::default(),
             next_expiry,
             cumulative,
             identities,
             unshown: None,
             seal: Seal::default(),
-            cursor: Cursor::default(),
+            cursor: RangeCursor::default(),
             options: None,
         })
     }
@@ -140,7 +140,7 @@ impl Store {
     pub(crate) fn open(options: &OpenOptions, len: u64) -> Result<Self, StoreError> {
         let opened = open_database(options, len <= options.verify_up_to)?;
         let OpenDatabase { db, seal, reserve, largest_page } = opened;
-        let store = Self::new(db, options.room, options.identities)?;
+        let store = Self::new(db, options.limits, options.identities)?;
         let mut store = Self { options: Some(options.clone()), seal, reserve, largest_page, ..store };
         if let Some(charging) = options.charging {
             store.recharge(charging)?;
@@ -166,8 +166,8 @@ impl Store {
         self.cumulative = Some(cumulative);
     }
 
-    pub(crate) fn snapshot(&self, generation: u64) -> Result<Snapshot, StoreError> {
-        Snapshot::take(&*self.db, generation)
+    pub(crate) fn snapshot(&self, generation: u64) -> Result<StoreSnapshot, StoreError> {
+        StoreSnapshot::take(&*self.db, generation)
     }
 
     /// Applies the changes of a transaction that has succeeded.

@@ -1,10 +1,10 @@
 //! Gives pages back to the file system, in a file that its owner keeps open.
 //!
 //! When redb closes a file, it trims the free pages at its end and records which pages are free. So after a
-//! crash not every page must be read. redb's compaction, which moves pages to the front, does neither: after
-//! a crash the file must be read to its end. So the order is:
+//! crash the pages need not be read. redb's compaction moves pages to the front, and does neither: after a
+//! crash, every page must be read. So the order is:
 //!
-//! 1. The store is closed and opened again. The free pages at the end go, and no page is moved.
+//! 1. The store is closed and opened again. The free pages at the end are given back, and no page is moved.
 //! 2. If the file is still longer than its capacity, pages are moved.
 //! 3. The store is closed and opened again, as in (1).
 //!
@@ -153,7 +153,7 @@ mod tests {
             path: Path::new(PATH).to_owned(),
             page_cache: 1 << 20,
             verify_up_to: 0,
-            room: StoreLimits::UNBOUNDED,
+            limits: StoreLimits::UNBOUNDED,
             capacity,
             now: Timestamp::ZERO,
             identities: Identities::default(),
@@ -195,9 +195,9 @@ mod tests {
     /// Returns whether opening a file after a crash must read every page.
     fn is_repaired(crashed: &SimulatedVolume) -> bool {
         let is_repaired = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let told = is_repaired.clone();
+        let flag = is_repaired.clone();
         let mut builder = crate::disk::store::database::builder(1 << 20);
-        builder.set_repair_callback(move |_| told.store(true, std::sync::atomic::Ordering::Relaxed));
+        builder.set_repair_callback(move |_| flag.store(true, std::sync::atomic::Ordering::Relaxed));
         let file = Volume::open(crashed, Path::new(PATH), false).unwrap();
         builder.create_with_backend(file).unwrap().close().unwrap();
         is_repaired.load(std::sync::atomic::Ordering::Relaxed)

@@ -31,10 +31,10 @@ fn store(live_limit: u64) -> Store {
     store_with(StoreLimits { live_limit, max_evictions: usize::MAX })
 }
 
-fn store_with(room: StoreLimits) -> Store {
+fn store_with(limits: StoreLimits) -> Store {
     let db = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
     Store::initialise(&db, &Catalog::fresh(NOW, Identities::default())).unwrap();
-    Store::new(db, room, Identities::default()).unwrap()
+    Store::new(db, limits, Identities::default()).unwrap()
 }
 
 fn batch<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batch<'a> {

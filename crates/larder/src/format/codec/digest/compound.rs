@@ -14,7 +14,7 @@ use crate::format::codec::shape::{fold, name};
 
 /// How the digests of parts are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gathering {
+pub(super) enum PartOrder {
     /// One after another.
     Ordered,
     /// One after another in the strict digest, in any order in the loose one.
@@ -27,7 +27,7 @@ pub(super) struct CompoundDigest<'a, S> {
     /// The serializer of a part.
     inside: S,
     fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
-    gathering: Gathering,
+    part_order: PartOrder,
     so_far: Digest,
     key: Option<Digest>,
     parts: u64,
@@ -37,20 +37,20 @@ impl<'a, S: Serializer<Ok = Digest, Error = CodecError> + Copy> CompoundDigest<'
     pub(super) fn new(
         inside: S,
         fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
-        gathering: Gathering,
+        part_order: PartOrder,
         so_far: Digest,
     ) -> Self {
-        Self { inside, fields, gathering, so_far, key: None, parts: 0 }
+        Self { inside, fields, part_order, so_far, key: None, parts: 0 }
     }
 
     fn add(&mut self, part: Digest) {
         let Digest { strict, loose } = self.so_far;
-        let strict_part = if self.gathering == Gathering::Unordered {
+        let strict_part = if self.part_order == PartOrder::Unordered {
             strict.wrapping_add(part.strict)
         } else {
             fold(strict, part.strict)
         };
-        let loose_part = if self.gathering == Gathering::Ordered {
+        let loose_part = if self.part_order == PartOrder::Ordered {
             fold(loose, part.loose)
         } else {
             loose.wrapping_add(part.loose)

@@ -16,38 +16,38 @@ use serde::ser::Serializer;
 
 use super::shape::{PartKind, fold, name};
 use crate::format::codec::error::CodecError;
-use compound::{CompoundDigest, Gathering};
+use compound::{CompoundDigest, PartOrder};
 use value::Digest;
 
 /// Returns the digest of a value, in a format that is human-readable or not.
 pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Digest, CodecError> {
-    value.serialize(Digesting { is_human_readable, fields: None })
+    value.serialize(DigestSerializer { is_human_readable, fields: None })
 }
 
 /// Returns the fields of a struct with their digests, or nothing for any other value.
 pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&'static str, Digest)> {
     let fields = RefCell::new(Vec::new());
     // After an error, the fields that were digested before it remain.
-    drop(value.serialize(Digesting { is_human_readable, fields: Some(&fields) }));
+    drop(value.serialize(DigestSerializer { is_human_readable, fields: Some(&fields) }));
     fields.into_inner()
 }
 
 /// A serializer that writes nothing.
 #[derive(Clone, Copy)]
-struct Digesting<'a> {
+struct DigestSerializer<'a> {
     is_human_readable: bool,
     /// Receives the fields of the outermost struct.
     fields: Option<&'a RefCell<Vec<(&'static str, Digest)>>>,
 }
 
-impl<'a> Digesting<'a> {
+impl<'a> DigestSerializer<'a> {
     /// Returns the serializer of a part.
-    fn inside(self) -> Digesting<'a> {
+    fn inside(self) -> DigestSerializer<'a> {
         Self { fields: None, ..self }
     }
 
-    fn compound(self, gathering: Gathering, seed: Digest) -> CompoundDigest<'a, Self> {
-        CompoundDigest::new(self.inside(), self.fields, gathering, seed)
+    fn compound(self, part_order: PartOrder, seed: Digest) -> CompoundDigest<'a, Self> {
+        CompoundDigest::new(self.inside(), self.fields, part_order, seed)
     }
 }
 
@@ -60,7 +60,7 @@ macro_rules! numbers {
     )*};
 }
 
-impl<'a> Serializer for Digesting<'a> {
+impl<'a> Serializer for DigestSerializer<'a> {
     type Ok = Digest;
     type Error = CodecError;
     type SerializeSeq = CompoundDigest<'a, Self>;
@@ -146,15 +146,15 @@ impl<'a> Serializer for Digesting<'a> {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<CompoundDigest<'a, Self>, CodecError> {
-        Ok(self.compound(Gathering::Sequence, Digest::of(PartKind::Seq, 0)))
+        Ok(self.compound(PartOrder::Sequence, Digest::of(PartKind::Seq, 0)))
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<CompoundDigest<'a, Self>, CodecError> {
-        Ok(self.compound(Gathering::Unordered, Digest::of(PartKind::Map, 0)))
+        Ok(self.compound(PartOrder::Unordered, Digest::of(PartKind::Map, 0)))
     }
 
     fn serialize_tuple(self, _: usize) -> Result<CompoundDigest<'a, Self>, CodecError> {
-        Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Group, 0)))
+        Ok(self.compound(PartOrder::Ordered, Digest::of(PartKind::Group, 0)))
     }
 
     fn serialize_tuple_struct(
@@ -176,7 +176,7 @@ impl<'a> Serializer for Digesting<'a> {
         variant: &'static str,
         _: usize,
     ) -> Result<CompoundDigest<'a, Self>, CodecError> {
-        Ok(self.compound(Gathering::Ordered, Digest::of(PartKind::Variant, variant_of(index, variant))))
+        Ok(self.compound(PartOrder::Ordered, Digest::of(PartKind::Variant, variant_of(index, variant))))
     }
 
     fn serialize_struct_variant(

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use crate::format::codec::limits::Exceeded;
+use crate::format::codec::limits::ExceededLimit;
 
 /// Why a value can't be encoded in its keyspace's format. The text says what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EncodeRefusal {
     /// A limit that decoding keeps too.
-    Exceeded(Exceeded),
+    ExceededLimit(ExceededLimit),
     /// `Serialize` left a field out. A reader of a positional encoding would take the next field for it.
     Skipped {
         field: &'static str,
@@ -25,9 +25,9 @@ pub(super) enum EncodeRefusal {
     NothingInSome,
 }
 
-impl From<Exceeded> for EncodeRefusal {
-    fn from(exceeded: Exceeded) -> Self {
-        Self::Exceeded(exceeded)
+impl From<ExceededLimit> for EncodeRefusal {
+    fn from(exceeded: ExceededLimit) -> Self {
+        Self::ExceededLimit(exceeded)
     }
 }
 
@@ -37,7 +37,7 @@ const NAME_THE_FIELDS: &str = "declare the keyspace with Format::MessagePack, wh
 impl fmt::Display for EncodeRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exceeded(exceeded) => exceeded.fmt(f),
+            Self::ExceededLimit(exceeded) => exceeded.fmt(f),
             Self::Skipped { field, owner } => write!(
                 f,
                 "the field {field:?} of {owner} is left out of this value (skip_serializing_if), and Format::Bincode would read the next field in its place; {NAME_THE_FIELDS}"

@@ -3,8 +3,8 @@
 //! Byte vectors and strings are copied. Any other type is asked with serde for bytes, for text, or for a
 //! sequence of bytes, and is given the form that it asks for.
 
-mod ask;
-mod give;
+mod deserializer;
+mod serializer;
 
 use std::any::Any;
 
@@ -18,7 +18,7 @@ use crate::format::codec::error::CodecError;
 pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, CodecError> {
     match known_bytes(value) {
         Some(bytes) => Ok(bytes.to_vec()),
-        None => ask::bytes_of(value),
+        None => serializer::bytes_of(value),
     }
 }
 
@@ -26,7 +26,7 @@ pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, Codec
 pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, CodecError> {
     match known_bytes(value) {
         Some(bytes) => Ok(bytes.len()),
-        None => ask::bytes_of(value).map(|bytes| bytes.len()),
+        None => serializer::bytes_of(value).map(|bytes| bytes.len()),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(
     }
     match value {
         Some(value) => Ok(value),
-        None => V::deserialize(give::Given(bytes, session)),
+        None => V::deserialize(deserializer::BytesDeserializer(bytes, session)),
     }
 }
 

@@ -21,7 +21,7 @@ const PATH: &str = "/cache/shop.larder";
 const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
 const KEPT: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
-/// A disk, and a clock, for one cache after another. Nothing is committed unless a test asks for it.
+/// A disk and a clock for several caches, one after another. The writer commits only when a test asks for it.
 struct Bench {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,
@@ -167,7 +167,7 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
     let cache = bench.open();
     let names = cache.keyspace(NAMES).unwrap();
     let mut expected: BTreeSet<String> = (0..60).step_by(2).map(key).collect();
-    // In memory alone, over what is on disk, promoted, removed, expired.
+    // Entries that are only in memory, newer than the disk, promoted, removed, and expired.
     for number in (0..60).step_by(5) {
         names.insert(&key(number), "new".to_owned()).unwrap();
         expected.insert(key(number));
@@ -186,7 +186,7 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
         let some: BTreeSet<String> = expected.iter().filter(|key| key.starts_with("k03")).cloned().collect();
         assert_eq!(listed_keys(&cache, "name", b"k03", limit, false), bytes(&some), "{limit}");
     }
-    // The disk is read a row at a time: what memory has beyond that row waits for a later page.
+    // The disk is read a row at a time. Keys in memory beyond that row wait for a later page.
     let a_row = listed_within(&cache, "name", (b"", 100, false), Duration::ZERO);
     assert_eq!(a_row, bytes(&expected));
     let mut all = expected.clone();
@@ -320,7 +320,7 @@ fn what_a_lookup_finds_is_judged_in_its_order() {
     assert_eq!(judged(Some(slot(Some(1), 5)), 0, whole, 50), live(FoundIn::Both));
     assert_eq!(judged(Some(slot(Some(1), 5)), 9, whole, 100), other(EntryState::Expired));
     assert_eq!(judged(Some(slot(None, 6)), 0, whole, 50), (EntryState::Removed, None, true));
-    // Without one the disk does, unless a removal of many covers it.
+    // Without a slot the disk decides, unless a removal of many keys covers it.
     assert_eq!(judged(None, 4, whole, 50), live(FoundIn::Disk));
     assert_eq!(judged(None, 5, whole, 50), other(EntryState::Removed));
     assert_eq!(judged(None, 0, whole, 100), other(EntryState::Expired));
@@ -365,7 +365,7 @@ fn why_a_record_does_not_decode_shows_nothing_of_it_unless_the_application_allow
     let texts = NAMES.format(Format::MessagePack);
     cache.keyspace(texts).unwrap().insert("a", "hunter2".to_owned()).unwrap();
     cache.close().unwrap();
-    // Its error quotes the name that it does not know.
+    // The error quotes the unknown name.
     let states: KeyspaceDefinition<String, State> = KeyspaceDefinition::new("name").ttl(HOUR);
     for is_allowed in [false, true] {
         let cache = bench.open_with(is_allowed);

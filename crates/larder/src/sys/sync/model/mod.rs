@@ -57,7 +57,7 @@ impl<T> AtomicSnapshot<T> {
     }
 
     pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
-        Looked(self.0.read().clone())
+        SnapshotGuard(self.0.read().clone())
     }
 
     pub(crate) fn empty() -> Self {
@@ -74,9 +74,9 @@ impl<T> AtomicSnapshot<T> {
     }
 }
 
-struct Looked<T>(Option<Arc<T>>);
+struct SnapshotGuard<T>(Option<Arc<T>>);
 
-impl<T> Deref for Looked<T> {
+impl<T> Deref for SnapshotGuard<T> {
     type Target = Option<Arc<T>>;
 
     fn deref(&self) -> &Option<Arc<T>> {
@@ -123,7 +123,7 @@ impl<T> Deref for MutexGuard<'_, T> {
     fn deref(&self) -> &T {
         self.held
             .as_deref()
-            .expect("a guard is looked through by the thread that holds it, which does not wait")
+            .expect("only the thread that holds the guard uses it, and that thread is not waiting")
     }
 }
 
@@ -131,7 +131,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.held
             .as_deref_mut()
-            .expect("a guard is looked through by the thread that holds it, which does not wait")
+            .expect("only the thread that holds the guard uses it, and that thread is not waiting")
     }
 }
 

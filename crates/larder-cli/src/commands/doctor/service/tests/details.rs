@@ -13,27 +13,27 @@ fn the_flush_check_reports_the_minimum_lag_and_its_cause() {
             "flush_lag": lag, "flush_interval": 0.1,
             "commit_latency": {"buckets": [{"up_to": 0.31, "count": commits}]}}})
     };
-    let told = |series: &StatsSeries| {
+    let flush_check = |series: &StatsSeries| {
         let line = result_of(series, "flush");
         (line.verdict, format!("{} {}", line.found, line.remedy.unwrap_or_default()))
     };
-    let (verdict, text) = told(&watched(lag(0.3, 10), lag(0.6, 16), 2));
+    let (verdict, text) = flush_check(&watched(lag(0.3, 10), lag(0.6, 16), 2));
     assert_eq!(verdict, Verdict::Warn);
     assert!(text.contains("300 ms to 600 ms in 2 s") && text.contains("a commit takes 310 ms"), "{text}");
     assert!(text.contains("nearly full"), "{text}");
-    assert!(told(&watched(lag(0.5, 10), lag(2.4, 10), 2)).1.contains("nothing was committed"));
-    assert!(told(&watched(lag(0.5, 10), lag(2.4, 12), 2)).1.contains("it grows"));
+    assert!(flush_check(&watched(lag(0.5, 10), lag(2.4, 10), 2)).1.contains("nothing was committed"));
+    assert!(flush_check(&watched(lag(0.5, 10), lag(2.4, 12), 2)).1.contains("it grows"));
     assert_eq!(
-        told(&watched(lag(0.6, 10), lag(0.02, 16), 2)).0,
+        flush_check(&watched(lag(0.6, 10), lag(0.02, 16), 2)).0,
         Verdict::Pass,
         "it went down between two commits"
     );
     assert_eq!(
-        told(&StatsSeries::new(stats(lag(0.6, 10)))).0,
+        flush_check(&StatsSeries::new(stats(lag(0.6, 10)))).0,
         Verdict::Pass,
         "a single sample proves nothing"
     );
-    assert_eq!(told(&StatsSeries::new(stats(lag(11.0, 10)))).0, Verdict::Warn, "unless it is long");
+    assert_eq!(flush_check(&StatsSeries::new(stats(lag(11.0, 10)))).0, Verdict::Warn, "unless it is long");
 }
 
 #[test]
@@ -105,10 +105,10 @@ fn a_disk_tier_that_is_off_fails_and_one_that_was_off_warns() {
 }
 
 #[test]
-fn a_poor_hit_rate_warns_once_there_were_enough_lookups_and_names_what_makes_the_misses() {
+fn a_poor_hit_rate_warns_after_enough_lookups_and_names_the_cause_of_the_misses() {
     let ever: CumulativeStats = serde_json::from_value(json!({"memory_hits": 100, "misses": 900})).unwrap();
     assert_eq!(hits::hit_rate(None, Some(&ever)).verdict, Verdict::Warn);
-    let rate = |told: Value| hits::hit_rate(Some(&StatsSeries::new(stats(told))), None);
+    let rate = |json: Value| hits::hit_rate(Some(&StatsSeries::new(stats(json))), None);
     for (hits, misses, verdict) in
         [(0, 10, Verdict::Unknown), (400, 600, Verdict::Warn), (900, 100, Verdict::Pass)]
     {
@@ -129,9 +129,9 @@ fn a_poor_hit_rate_warns_once_there_were_enough_lookups_and_names_what_makes_the
         (json!({"invalidations": 8_000}), "remove by key"),
         (json!({}), "asked for once"),
     ] {
-        let mut told = json!({"uptime": 900.0, "memory": {"hits": 100}, "misses": 9_000});
-        told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let line = rate(told);
-        assert!(line.remedy.as_ref().is_some_and(|told| told.contains(remedy)), "{remedy}: {line:?}");
+        let mut json = json!({"uptime": 900.0, "memory": {"hits": 100}, "misses": 9_000});
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let line = rate(json);
+        assert!(line.remedy.as_ref().is_some_and(|text| text.contains(remedy)), "{remedy}: {line:?}");
     }
 }

@@ -6,7 +6,7 @@ use crate::disk::store::charging::Charging;
 use crate::disk::store::identity::Identities;
 use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::redb_store::commit::{Batch, EVICT_AHEAD};
-use crate::disk::store::snapshot::Snapshot;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::disk::store::tables::{FEATURES_ROW, META};
 
 #[test]
@@ -39,8 +39,8 @@ fn what_a_commit_writes_is_not_its_own_victim() {
 
 #[test]
 fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
-    let room = StoreLimits { live_limit: 10_000, max_evictions: 5 };
-    let mut store = store_with(room);
+    let limits = StoreLimits { live_limit: 10_000, max_evictions: 5 };
+    let mut store = store_with(limits);
     let id = registered(&mut store, 0).registered[0];
     for number in 100..200 {
         while store
@@ -60,7 +60,7 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     loop {
         let (entries, outcome) = (store.catalog.entries(), store.commit(&batch(&mutations, &[])).unwrap());
         validate(&store);
-        assert!(outcome.evicted <= 5 && store.catalog.live_bytes() <= room.live_limit);
+        assert!(outcome.evicted <= 5 && store.catalog.live_bytes() <= limits.live_limit);
         transactions += 1;
         assert!(!has(&store, "198"), "a removal is not held");
         assert_eq!(has(&store, "large"), !outcome.needs_room);
@@ -80,12 +80,12 @@ fn a_file_above_its_limit_is_brought_down_in_transactions_of_a_bounded_size() {
     let mutations: Vec<_> =
         (0..50).map(|number| put(&key(id, &format!("{number:02}")), number, LATER)).collect();
     store.commit(&batch(&mutations, &[])).unwrap();
-    let room = StoreLimits { live_limit: store.catalog.live_bytes() / 2, max_evictions: 4 };
-    let mut store = Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap();
+    let limits = StoreLimits { live_limit: store.catalog.live_bytes() / 2, max_evictions: 4 };
+    let mut store = Store::new(store.db.into_inner().unwrap(), limits, Identities::default()).unwrap();
     let outcome = store.commit(&batch(&[], &[])).unwrap();
     assert_eq!((outcome.evicted, outcome.needs_room), (4, true));
     store.shrink(NOW).unwrap();
-    assert!(store.catalog.live_bytes() <= room.live_limit && store.catalog.entries() > 20);
+    assert!(store.catalog.live_bytes() <= limits.live_limit && store.catalog.entries() > 20);
     validate(&store);
 }
 
@@ -148,14 +148,14 @@ fn eviction_takes_what_was_written_first_and_memory_does_not_hold() {
 
 #[test]
 fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
-    let room = StoreLimits { live_limit: 100_000, max_evictions: usize::MAX };
-    let mut store = store_with(room);
+    let limits = StoreLimits { live_limit: 100_000, max_evictions: usize::MAX };
+    let mut store = store_with(limits);
     let id = registered(&mut store, 0).registered[0];
     let never = Timestamp::from_millis(u64::MAX);
     let name = |number: u64| key(id, &format!("{number:02}"));
     let mutations: Vec<_> = (0..4).map(|number| put(&name(number), 1, never)).collect();
     store.commit(&batch(&mutations, &[])).unwrap();
-    let mut store = without_classes(store, room);
+    let mut store = without_classes(store, limits);
     validate(&store);
     let removal = EntryChange { value: None, ..put(&name(0), 2, LATER) };
     store.commit(&batch(&[removal, put(&name(1), 2, never), put(&name(2), 2, LATER)], &[])).unwrap();
@@ -170,7 +170,7 @@ fn rows_without_a_class_of_entries_that_never_expire_go_with_them() {
 }
 
 /// Rewrites the expiry rows as the version without classes wrote them.
-fn without_classes(store: Store, room: StoreLimits) -> Store {
+fn without_classes(store: Store, limits: StoreLimits) -> Store {
     let txn = store.db.begin_write().unwrap();
     {
         let mut table = txn.open_table(EXPIRY).unwrap();
@@ -183,7 +183,7 @@ fn without_classes(store: Store, room: StoreLimits) -> Store {
         txn.open_table(META).unwrap().insert(FEATURES_ROW, 0_u64.to_be_bytes().as_slice()).unwrap();
     }
     txn.commit().unwrap();
-    Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap()
+    Store::new(store.db.into_inner().unwrap(), limits, Identities::default()).unwrap()
 }
 
 #[test]
@@ -194,14 +194,14 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
         let rows = table.iter().unwrap().map(|row| row.unwrap().0.value().to_vec());
         rows.filter(|row| row.first() == Some(&expiry::UNCLASSED)).count()
     };
-    let room = StoreLimits { live_limit: 10_000, max_evictions: usize::MAX };
-    let mut store = store_with(room);
+    let limits = StoreLimits { live_limit: 10_000, max_evictions: usize::MAX };
+    let mut store = store_with(limits);
     let id = registered(&mut store, 0).registered[0];
     let name = |number: u64| key(id, &format!("{number:02}"));
     let until = |number: u64| Timestamp::from_millis(10_000 + number);
     let mutations: Vec<_> = (0..40).map(|number| put(&name(number), 1, until(number))).collect();
     store.commit(&batch(&mutations, &[])).unwrap();
-    let mut store = without_classes(store, room);
+    let mut store = without_classes(store, limits);
     assert_eq!((unclassed(&store), store.catalog.features, store.next_expiry), (40, 0, Some(until(0))));
     validate(&store);
     // Entries are overwritten with the same and another expiry, removed, removed by a range, and swept.
@@ -221,12 +221,12 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     assert_eq!((swept.swept, unclassed(&store), swept.next_expiry), (3, 24, Some(until(3))));
     validate(&store);
     // Entries without a class are older than all others.
-    let mut store = Store::new(store.db.into_inner().unwrap(), room, Identities::default()).unwrap();
+    let mut store = Store::new(store.db.into_inner().unwrap(), limits, Identities::default()).unwrap();
     for number in 100..130 {
         store.commit(&batch(&[put(&name(number), number, until(3))], &[])).unwrap();
         validate(&store);
     }
-    assert!(unclassed(&store) < 24 && store.catalog.live_bytes() <= room.live_limit);
+    assert!(unclassed(&store) < 24 && store.catalog.live_bytes() <= limits.live_limit);
     let snapshot = store.snapshot(1).unwrap();
     assert!((100..130).chain([5, 6]).all(|number| snapshot.get(&name(number)).unwrap().is_some()));
 }
@@ -274,8 +274,9 @@ fn what_was_used_is_passed_over_once() {
         store.snapshot(1).unwrap()
     };
     let snapshot = write(0..50);
-    let has =
-        |snapshot: &Snapshot, number: u64| snapshot.get(&key(id, &format!("{number:03}"))).unwrap().is_some();
+    let has = |snapshot: &StoreSnapshot, number: u64| {
+        snapshot.get(&key(id, &format!("{number:03}"))).unwrap().is_some()
+    };
     let first = (0..50).find(|number| has(&snapshot, *number)).unwrap();
     assert!((first..50).all(|number| has(&snapshot, number)), "the first that was written went first");
     used.borrow_mut().insert(key(id, &format!("{first:03}")).to_vec());

@@ -5,12 +5,12 @@ use crate::format::key::spelling::spell_hex;
 
 /// The name of an open keyspace, and the shape of its keys.
 #[derive(Debug, Clone)]
-pub(crate) struct Named {
+pub(crate) struct NamedKeyspace {
     pub(crate) name: String,
     pub(crate) shape: Option<KeyShape>,
 }
 
-impl Named {
+impl NamedKeyspace {
     /// Spells a key, whose bytes come without the keyspace's number.
     pub(crate) fn spell(&self, key: &[u8]) -> String {
         self.shape.as_ref().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))

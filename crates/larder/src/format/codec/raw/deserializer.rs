@@ -7,9 +7,9 @@ use serde::de::{Deserializer, Error, Visitor};
 use crate::format::codec::bounded::Session;
 use crate::format::codec::error::CodecError;
 
-pub(super) struct Given<'de, 'a>(pub(super) &'de [u8], pub(super) &'a Session);
+pub(super) struct BytesDeserializer<'de, 'a>(pub(super) &'de [u8], pub(super) &'a Session);
 
-impl<'de> Given<'de, '_> {
+impl<'de> BytesDeserializer<'de, '_> {
     fn text(self) -> Result<&'de str, CodecError> {
         std::str::from_utf8(self.0)
             .map_err(|error| CodecError::new(format_args!("the bytes are no text: {error}")))
@@ -24,7 +24,7 @@ macro_rules! refused {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Given<'de, '_> {
+impl<'de> Deserializer<'de> for BytesDeserializer<'de, '_> {
     type Error = CodecError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {

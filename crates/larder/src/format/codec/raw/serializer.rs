@@ -7,13 +7,13 @@ use crate::format::codec::error::CodecError;
 
 /// Returns the bytes that a value serializes as.
 pub(super) fn bytes_of<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
-    value.serialize(Asking)
+    value.serialize(BytesSerializer)
 }
 
-struct Asking;
+struct BytesSerializer;
 
 /// The bytes of a sequence, so far.
-struct Collected(Vec<u8>);
+struct CollectedBytes(Vec<u8>);
 
 fn refused<T>(what: &str) -> Result<T, CodecError> {
     Err(CodecError::new(format_args!(
@@ -31,11 +31,11 @@ macro_rules! refused {
     )*};
 }
 
-impl Serializer for Asking {
+impl Serializer for BytesSerializer {
     type Ok = Vec<u8>;
     type Error = CodecError;
-    type SerializeSeq = Collected;
-    type SerializeTuple = Collected;
+    type SerializeSeq = CollectedBytes;
+    type SerializeTuple = CollectedBytes;
     type SerializeTupleStruct = NotBytes;
     type SerializeTupleVariant = NotBytes;
     type SerializeMap = NotBytes;
@@ -58,11 +58,11 @@ impl Serializer for Asking {
         value.serialize(self)
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Collected, CodecError> {
-        Ok(Collected(Vec::with_capacity(len.unwrap_or(0).min(1 << 20))))
+    fn serialize_seq(self, len: Option<usize>) -> Result<CollectedBytes, CodecError> {
+        Ok(CollectedBytes(Vec::with_capacity(len.unwrap_or(0).min(1 << 20))))
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Collected, CodecError> {
+    fn serialize_tuple(self, len: usize) -> Result<CollectedBytes, CodecError> {
         self.serialize_seq(Some(len))
     }
 
@@ -111,7 +111,7 @@ impl Serializer for Asking {
     }
 }
 
-impl Collected {
+impl CollectedBytes {
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
         let byte = value.serialize(crate::format::codec::encode::one_byte::OneByte);
         self.0.push(byte.map_err(|_| CodecError::custom("Format::Raw stores bytes as they are, and a sequence of anything else has none; declare the keyspace with Format::Bincode or Format::MessagePack"))?);
@@ -119,7 +119,7 @@ impl Collected {
     }
 }
 
-impl SerializeSeq for Collected {
+impl SerializeSeq for CollectedBytes {
     type Ok = Vec<u8>;
     type Error = CodecError;
 
@@ -132,7 +132,7 @@ impl SerializeSeq for Collected {
     }
 }
 
-impl SerializeTuple for Collected {
+impl SerializeTuple for CollectedBytes {
     type Ok = Vec<u8>;
     type Error = CodecError;
 

@@ -15,7 +15,8 @@ impl Shared {
             return Stats::default();
         }
         let tiers = &self.tiers;
-        let (totals, usages, status) = (tiers.memory.totals(), tiers.memory.usages(), tiers.disk.status());
+        let (totals, usages, disk_status) =
+            (tiers.memory.totals(), tiers.memory.usages(), tiers.disk.status());
         let memory = MemoryStats {
             weight: tiers.memory.taken(),
             capacity: tiers.memory.capacity(),
@@ -37,14 +38,14 @@ impl Shared {
         let mut disk_hits = 0;
         for open_keyspace in self.keyspaces.by_name.lock().values() {
             let usage = usages.get(&open_keyspace.id).copied().unwrap_or_default();
-            let keyspace = keyspace_stats(open_keyspace, usage, &DiskUsage::of(open_keyspace, &status));
+            let keyspace = keyspace_stats(open_keyspace, usage, &DiskUsage::of(open_keyspace, &disk_status));
             stats.add_counts(&keyspace);
             disk_hits += keyspace.disk_hits;
             stats.memory.entries += keyspace.memory_entries;
             stats.memory.unsaved_weight += keyspace.unsaved_weight;
             stats.keyspaces.push(keyspace);
         }
-        stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..disk_stats(self, status) });
+        stats.disk = tiers.has_disk().then(|| DiskStats { hits: disk_hits, ..disk_stats(self, disk_status) });
         stats
     }
 
@@ -54,45 +55,45 @@ impl Shared {
             return KeyspaceStats { name: open_keyspace.name.clone(), ..KeyspaceStats::default() };
         }
         let usage = self.tiers.memory.usage(open_keyspace.id);
-        let disk = self.tiers.disk.with_status(|status| DiskUsage::of(open_keyspace, status));
+        let disk = self.tiers.disk.with_status(|disk_status| DiskUsage::of(open_keyspace, disk_status));
         keyspace_stats(open_keyspace, usage, &disk)
     }
 }
 
 /// Returns the statistics of the disk tier. The keyspaces count the hits, so these are zero here.
-fn disk_stats(shared: &Shared, status: DiskStatus) -> DiskStats {
+fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     let tiers = &shared.tiers;
     let now = tiers.time.now();
     DiskStats {
         hits: 0,
-        entries: status.entries,
-        bytes: status.bytes,
-        pending_removals: status.pending_removals,
-        usable_bytes: status.usable,
-        file_bytes: status.extent.len,
-        allocated_bytes: status.extent.allocated,
+        entries: disk_status.entries,
+        bytes: disk_status.bytes,
+        pending_removals: disk_status.pending_removals,
+        usable_bytes: disk_status.usable,
+        file_bytes: disk_status.extent.len,
+        allocated_bytes: disk_status.extent.allocated,
         capacity: shared.settings.disk_capacity,
-        commits: status.commits,
-        evictions: status.evictions,
-        expirations: status.expirations,
-        recovered_entries: status.recovered_entries,
-        was_closed_cleanly: status.was_closed_cleanly,
-        damaged_records: status.damaged_records,
-        read_faults: status.read_faults,
-        degraded: status.degraded(now),
+        commits: disk_status.commits,
+        evictions: disk_status.evictions,
+        expirations: disk_status.expirations,
+        recovered_entries: disk_status.recovered_entries,
+        was_closed_cleanly: disk_status.was_closed_cleanly,
+        damaged_records: disk_status.damaged_records,
+        read_faults: disk_status.read_faults,
+        degraded: disk_status.degraded(now),
         flush_lag: tiers.writer_metrics.lag.age(now),
         flush_interval: shared.opened.flush_interval,
         page_cache: shared.opened.page_cache,
-        snapshot_age: now.since(status.shown_at),
+        snapshot_age: now.since(disk_status.shown_at),
         commit_latency: tiers.writer_metrics.commit_times.latencies(),
-        quarantined: status.quarantined,
-        state: status.state,
-        off: status.off,
-        faults: status.faults,
-        suspensions: status.suspensions,
-        discards: status.discards,
-        recoveries: status.recoveries,
-        quarantines: status.quarantines,
+        quarantined: disk_status.quarantined,
+        state: disk_status.state,
+        off: disk_status.off,
+        faults: disk_status.faults,
+        suspensions: disk_status.suspensions,
+        discards: disk_status.discards,
+        recoveries: disk_status.recoveries,
+        quarantines: disk_status.quarantines,
     }
 }
 
@@ -105,10 +106,10 @@ struct DiskUsage {
 }
 
 impl DiskUsage {
-    fn of(open_keyspace: &OpenKeyspace, status: &DiskStatus) -> Self {
-        let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
+    fn of(open_keyspace: &OpenKeyspace, disk_status: &DiskStatus) -> Self {
+        let row = disk_status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
         let (entries, bytes) = row.map_or((0, 0), |row| (row.entries, row.bytes));
-        let (evictions, expirations) = status.gone.get(&open_keyspace.id).copied().unwrap_or_default();
+        let (evictions, expirations) = disk_status.gone.get(&open_keyspace.id).copied().unwrap_or_default();
         Self { entries, bytes, evictions, expirations }
     }
 }

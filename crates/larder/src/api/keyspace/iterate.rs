@@ -52,7 +52,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn full_keys(&self) -> FullKeys {
-        let prefix = self.open_keyspace.id.to_bytes();
+        let prefix = self.opened.id.to_bytes();
         // Listing waits for every shard.
         let is_forked = self.shared.is_forked();
         let in_memory = if is_forked { Vec::new() } else { self.shared.tiers.memory.keys(&prefix) };

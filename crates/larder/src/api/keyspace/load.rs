@@ -123,7 +123,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match self.find_or_lease(key) {
             LoadStep::Done(done) => done,
             LoadStep::LoadAlone => self.run(key, loader),
-            LoadStep::Load(leader) => self.load(key, leader, loader),
+            LoadStep::Load(flight_leader) => self.load(key, flight_leader, loader),
         }
     }
 
@@ -156,18 +156,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         let flight = new_flight.unwrap_or_else(Flight::new);
         let process = self.shared.tiers.process;
-        let mut leader =
+        let mut flight_leader =
             FlightLeader { process, flight, lease: Some(Lease::new(memory, key, id)), outcome: None };
         if let Some(miss) = on_disk
             && !self.is_memory_only()
             && let Some(value) = self.promote(key, Permit::Lease(id), miss.min_visible_sequence)
         {
-            leader.outcome = Some(FlightOutcome::Value(value.clone()));
+            flight_leader.outcome = Some(FlightOutcome::Value(value.clone()));
             self.answered(Count::DiskHits, key);
             return LoadStep::Done(Ok(value));
         }
         self.answered(Count::Misses, key);
-        LoadStep::Load(leader)
+        LoadStep::Load(flight_leader)
     }
 
     fn join<E: Send + Sync + 'static>(&self, flight: Value) -> LoadStep<'_, V, E> {
@@ -195,7 +195,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn load<E, R, F>(
         &self,
         key: SlotKey<'_>,
-        mut leader: FlightLeader<'_>,
+        mut flight_leader: FlightLeader<'_>,
         loader: F,
     ) -> Result<Arc<V>, LoadError<E>>
     where
@@ -210,12 +210,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let ttl = self.definition.default_ttl();
                 // Set before the write: the waiters get the value even if the write panics, as a user's
                 // `Serialize` may, or the `Drop` of an evicted value.
-                leader.outcome = Some(FlightOutcome::Value(value.clone()));
-                let lease = leader.lease.take();
+                flight_leader.outcome = Some(FlightOutcome::Value(value.clone()));
+                let lease = flight_leader.lease.take();
                 let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
                 self.count_fill(key, &written);
             }
-            Err(LoadError::Loader(error)) => leader.outcome = Some(FlightOutcome::Error(error.clone())),
+            Err(LoadError::Loader(error)) => {
+                flight_leader.outcome = Some(FlightOutcome::Error(error.clone()));
+            }
             Err(_) => {}
         }
         result
@@ -223,7 +225,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Counts a loaded value that is not cached. The caller gets it all the same.
     fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
-        let counters = &self.open_keyspace.counters;
+        let counters = &self.opened.counters;
         match written {
             Ok(InsertOutcome::Revoked) => counters.add(Count::VoidedFills),
             Ok(InsertOutcome::NoRoom) => {
@@ -243,13 +245,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Counts a loaded value that can't be cached. The first of a keyspace is logged.
     fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
-        let counters = &self.open_keyspace.counters;
+        let counters = &self.opened.counters;
         counters.add(Count::Uncacheable);
         counters.uncacheable_cause.note(why, may_quote);
         if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
-            let key = self.shared.key_for_log(&self.open_keyspace, key.bytes);
+            let key = self.shared.key_for_log(&self.opened, key.bytes);
             tracing::warn!(
-                keyspace = self.open_keyspace.name,
+                keyspace = self.opened.name,
                 key,
                 "a loaded value is not cached, so each caller loads it anew: {why}"
             );
@@ -262,7 +264,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let (shared, open_keyspace) = (&*self.shared, &*self.open_keyspace);
+        let (shared, open_keyspace) = (&*self.shared, &*self.opened);
         shared.count(&open_keyspace.counters, Count::Loads, key.bytes);
         let began = shared.tiers.time.clock().monotonic();
         let mut running = RunningLoader { shared, open_keyspace, key, began, has_failed: true };

@@ -39,17 +39,13 @@ use definition::KeyspaceDefinition;
 #[derive(Debug)]
 pub struct Keyspace<K, V> {
     shared: Arc<Shared>,
-    open_keyspace: Arc<OpenKeyspace>,
+    opened: Arc<OpenKeyspace>,
     definition: KeyspaceDefinition<K, V>,
 }
 
 impl<K, V> Clone for Keyspace<K, V> {
     fn clone(&self) -> Self {
-        Self {
-            shared: self.shared.clone(),
-            open_keyspace: self.open_keyspace.clone(),
-            definition: self.definition,
-        }
+        Self { shared: self.shared.clone(), opened: self.opened.clone(), definition: self.definition }
     }
 }
 
@@ -68,8 +64,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             checks_every_value: shared.settings.checks_every_value,
             slow_load: shared.settings.slow_load,
         };
-        let open_keyspace = shared.keyspaces.open(&shared.tiers, request)?;
-        Ok(Self { shared: shared.clone(), open_keyspace, definition })
+        let opened = shared.keyspaces.open(&shared.tiers, request)?;
+        Ok(Self { shared: shared.clone(), opened, definition })
     }
 }
 
@@ -77,7 +73,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the keyspace's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.open_keyspace.name
+        &self.opened.name
     }
 
     /// Returns the statistics of this keyspace, as in [`Stats::keyspaces`](crate::Stats::keyspaces). In a
@@ -87,21 +83,21 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Some hundred loads and one short lock a shard, however many keyspaces there are.
     #[must_use]
     pub fn stats(&self) -> KeyspaceStats {
-        self.shared.stats_of(&self.open_keyspace)
+        self.shared.stats_of(&self.opened)
     }
 
     /// Counts the answer to a lookup, and observes its key if the lookup is sampled. A build with the feature
     /// `trace-lookups` also traces it.
     #[inline]
     fn answered(&self, answer: Count, key: SlotKey<'_>) {
-        self.shared.count(&self.open_keyspace.counters, answer, key.bytes);
+        self.shared.count(&self.opened.counters, answer, key.bytes);
         // Without the key: it may be a secret.
         #[cfg(feature = "trace-lookups")]
-        tracing::trace!(keyspace = self.open_keyspace.name, ?answer, "lookup");
+        tracing::trace!(keyspace = self.opened.name, ?answer, "lookup");
     }
 
     fn is_memory_only(&self) -> bool {
-        self.open_keyspace.id.is_memory_only()
+        self.opened.id.is_memory_only()
     }
 
     /// Returns a value of this keyspace by its type. Always some: a keyspace's number stands for one value
@@ -122,7 +118,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Writes the whole key to where it is used. Moving it would cost a lookup more than writing it.
     #[inline]
     fn encode_into<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyWriter) -> Result<(), Error> {
-        out.push(&self.open_keyspace.id.to_bytes());
+        out.push(&self.opened.id.to_bytes());
         key.encode(out);
         let len = out.as_slice().len() - KeyspaceId::LEN;
         if len > MAX_KEY_LEN { Err(self.key_too_large(len)) } else { Ok(()) }
@@ -130,13 +126,13 @@ impl<K: Key, V> Keyspace<K, V> {
 
     #[cold]
     fn key_too_large(&self, len: usize) -> Error {
-        Error::KeyTooLarge { keyspace: self.open_keyspace.name.clone(), len, max: MAX_KEY_LEN }
+        Error::KeyTooLarge { keyspace: self.opened.name.clone(), len, max: MAX_KEY_LEN }
     }
 }
 
 impl<K, V> Keyspace<K, V> {
     pub(crate) fn open_keyspace(&self) -> Arc<OpenKeyspace> {
-        self.open_keyspace.clone()
+        self.opened.clone()
     }
 
     /// Returns whether this is a keyspace of that cache.

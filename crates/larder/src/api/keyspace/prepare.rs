@@ -53,8 +53,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
     ) -> Result<PreparedValue, Error> {
         let is_saved = !self.is_memory_only() && self.shared.tiers.disk.saves();
-        let encode_error = |source| Error::Encode { keyspace: self.open_keyspace.name.clone(), source };
-        let format = self.open_keyspace.kind.format;
+        let encode_error = |source| Error::Encode { keyspace: self.opened.name.clone(), source };
+        let format = self.opened.kind.format;
         let encoded = is_saved.then(|| codec::encode(format, &**value)).transpose().map_err(encode_error)?;
         let encoded_len = match &encoded {
             Some(encoded) => encoded.payload.len(),
@@ -63,7 +63,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let weight = self.weigh(key, encoded_len, value);
         self.check_len(encoded_len)?;
         if let Some(encoded) = &encoded {
-            self.open_keyspace.checks.check(format, &**value, encoded).map_err(encode_error)?;
+            self.opened.checks.check(format, &**value, encoded).map_err(encode_error)?;
         }
         let mut payload = encoded.map(|encoded| self.compress(encoded));
         let page_beyond_file = payload.as_mut().and_then(|payload| self.keep_out_of_file(key, payload));
@@ -79,9 +79,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // A value that may be saved later must be one that can be: otherwise the insert fails from the
         // beginning.
         if self.is_memory_only() {
-            codec::measured_len(self.open_keyspace.kind.format, value)
+            codec::measured_len(self.opened.kind.format, value)
         } else {
-            codec::encoded_len(self.open_keyspace.kind.format, value)
+            codec::encoded_len(self.opened.kind.format, value)
         }
     }
 
@@ -94,7 +94,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         if let Some(weigher) = &self.shared.settings.weigher {
             let value: &(dyn Any + Send + Sync) = &**value;
-            let entry = EntryInfo { keyspace: &self.open_keyspace.name, key_len, encoded_len, value };
+            let entry = EntryInfo { keyspace: &self.opened.name, key_len, encoded_len, value };
             return Weight::of(weigher(&entry).max(1));
         }
         let (encoded, in_place) = (encoded_len as u64, size_of::<V>() as u64);
@@ -167,14 +167,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// keyspace is logged.
     #[cold]
     pub(super) fn note_beyond_file(&self, key: SlotKey<'_>, page: u64) {
-        let counters = &self.open_keyspace.counters;
+        let counters = &self.opened.counters;
         counters.add(Count::TooLargeForDisk);
         let cause = self.too_large_for_file(page);
         counters.too_large_cause.note(&cause, false);
         if !counters.has_told_too_large.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                keyspace = self.open_keyspace.name,
-                key = self.shared.key_for_log(&self.open_keyspace, key.bytes),
+                keyspace = self.opened.name,
+                key = self.shared.key_for_log(&self.opened, key.bytes),
                 "a value is kept in memory alone, and later ones are counted, and not told: {cause}"
             );
         }
@@ -202,7 +202,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Error {
         let remedy = remedy.into();
         let (size, max) = (ByteSize::bytes(size), ByteSize::bytes(max));
-        Error::ValueTooLarge { keyspace: self.open_keyspace.name.clone(), size, bound, max, remedy }
+        Error::ValueTooLarge { keyspace: self.opened.name.clone(), size, bound, max, remedy }
     }
 }
 

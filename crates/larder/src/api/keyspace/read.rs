@@ -98,15 +98,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads the live value of a key from disk, and copies it into memory if the permission still holds then.
+    ///
+    /// Never inlined: a hit in memory would pay for its registers and its stack frame.
+    #[inline(never)]
     pub(super) fn promote(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
         min_visible_sequence: u64,
     ) -> Option<Arc<V>> {
-        let decoded = self.shared.read_value(&self.open_keyspace, key, min_visible_sequence)?;
+        let decoded = self.shared.read_value(&self.opened, key, min_visible_sequence)?;
         let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
-        self.shared.promote(&self.open_keyspace, key, permit, &decoded, weight);
+        self.shared.promote(&self.opened, key, permit, &decoded, weight);
         Some(decoded.value)
     }
 
@@ -143,7 +146,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Negative => None,
             Lookup::Unknown(_) if self.is_memory_only() => None,
             Lookup::Unknown(miss) => {
-                let decoded = self.shared.read_value(&self.open_keyspace, key, miss.min_visible_sequence);
+                let decoded = self.shared.read_value(&self.opened, key, miss.min_visible_sequence);
                 decoded.map(|decoded| decoded.value)
             }
         }

@@ -28,7 +28,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     pub(super) fn remove_full(&self, full: &[u8]) -> Result<bool, Error> {
-        Ok(self.shared.invalidate([Removal::Key { counters: &self.open_keyspace.counters, full }])? > 0)
+        Ok(self.shared.invalidate([Removal::Key { counters: &self.opened.counters, full }])? > 0)
     }
 
     /// Removes the entries of several keys, from both tiers, with one commit. Returns how many live entries
@@ -59,9 +59,8 @@ impl<K: Key, V> Keyspace<K, V> {
         Q: EncodeKey<K> + ?Sized + 'q,
     {
         let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
-        let removals = keys
-            .iter()
-            .map(|full| Removal::Key { counters: &self.open_keyspace.counters, full: full.as_slice() });
+        let removals =
+            keys.iter().map(|full| Removal::Key { counters: &self.opened.counters, full: full.as_slice() });
         self.shared.invalidate(removals)
     }
 
@@ -147,12 +146,12 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     fn remove_scope(&self, scope: Scope) -> Result<u64, Error> {
-        self.shared.invalidate([Removal::Scope { counters: &self.open_keyspace.counters, scope }])
+        self.shared.invalidate([Removal::Scope { counters: &self.opened.counters, scope }])
     }
 
     /// Returns the scope of every key that starts with a prefix.
     pub(crate) fn prefix_scope(&self, prefix: &impl KeyPrefix<K>) -> Scope {
-        let mut out = KeyWriter::starting_with(&self.open_keyspace.id.to_bytes());
+        let mut out = KeyWriter::starting_with(&self.opened.id.to_bytes());
         prefix.encode_prefix(&mut out);
         Scope::prefix(out.as_slice())
     }
@@ -161,7 +160,7 @@ impl<K: Key, V> Keyspace<K, V> {
     pub(crate) fn pattern_scope(&self, pattern: &impl KeyPattern<K>) -> Result<Scope, Error> {
         let mut out = PatternWriter::default();
         pattern.write_pattern(&mut out);
-        out.into_scope(&self.open_keyspace.id.to_bytes()).map_err(|shape| Error::InvalidSetting {
+        out.into_scope(&self.opened.id.to_bytes()).map_err(|shape| Error::InvalidSetting {
             setting: "pattern",
             value: format!("Any for a part of shape {shape:?}"),
             allowed: "Any may stand for text, bytes, integers, and tuples and codes made of these".to_owned(),
@@ -170,6 +169,6 @@ impl<K: Key, V> Keyspace<K, V> {
 
     /// Returns the scope of every key of the keyspace.
     pub(crate) fn whole_scope(&self) -> Scope {
-        Scope::prefix(self.open_keyspace.id.to_bytes())
+        Scope::prefix(self.opened.id.to_bytes())
     }
 }

@@ -92,7 +92,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(full.as_slice());
         let value = value.into();
         let outcome = self.write(key, &value, ttl, durability, None)?;
-        self.shared.count(&self.open_keyspace.counters, Count::Inserts, key.bytes);
+        self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         if durability == Durability::Buffered || self.is_memory_only() {
             return Ok(());
         }
@@ -227,7 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             payload,
             compression,
             extension,
-            version: self.open_keyspace.kind.version,
+            version: self.opened.kind.version,
             written_at,
             fits_file,
             room,

@@ -24,8 +24,8 @@
 use std::path::Path;
 use std::{fmt, io};
 
-use super::overlay;
 use crate::disk::store::identity::FileIdentity;
+use crate::disk::store::overlay;
 use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::disk::store::tables::marker;
 use crate::format::record::checksum;

@@ -1,4 +1,5 @@
 //! The errors of the cache.
+//!
 //! Each variant is a different thing for the caller to do. Failures that the cache absorbs are no errors:
 //! they become counted misses ([`Stats`](crate::Stats)).
 
@@ -18,6 +19,7 @@ use crate::units::ByteSize;
 use in_use::in_use;
 
 /// An error of the cache. Its text names the cause, the value and the remedy.
+///
 /// [`Debug`](std::fmt::Debug) prints the same text, then the name of the variant. So `fn main() -> Result<(),
 /// larder::Error>` and `unwrap` show the text. All errors of larder's crates do this.
 ///
@@ -134,7 +136,7 @@ pub enum Error {
     /// The operating system does not let this process use the path.
     #[error("no permission to {action} {}: {source}; run as its owner, or correct the permissions of the path", path.display())]
     Permission {
-        /// What was being done.
+        /// The attempted action.
         action: &'static str,
         /// The path.
         path: PathBuf,
@@ -145,18 +147,18 @@ pub enum Error {
     /// The operating system or the store failed while the file was being opened.
     #[error("cannot {action} {}: {cause}", path.display())]
     Io {
-        /// What was being done.
+        /// The attempted action.
         action: &'static str,
         /// The path.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         cause: String,
     },
 
     /// The control socket could not be opened. Anything at its path was left as it is.
     #[error("cannot listen for control on {}: {cause}; {remedy}", path.display())]
     ControlSocket {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
         /// The cause.
         cause: String,
@@ -169,7 +171,7 @@ pub enum Error {
     Thread {
         /// The thread.
         name: &'static str,
-        /// The operating system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -208,9 +210,9 @@ pub enum Error {
         size: ByteSize,
         /// How the size is counted.
         bound: &'static str,
-        /// The most it may be.
+        /// The maximum.
         max: ByteSize,
-        /// What to do.
+        /// The remedy.
         remedy: Cow<'static, str>,
     },
 
@@ -224,6 +226,7 @@ pub enum Error {
     },
 
     /// The change is visible in this process but is not known to be on the disk.
+    ///
     /// After an invalidation this means that a restart may serve the removed entries. Try again, or delete
     /// the cache file before the next start.
     #[error(
@@ -258,6 +261,7 @@ pub enum Error {
 }
 
 /// Why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) has no value.
+///
 /// Every caller that waited for a loader gets its error, so the error is shared. It may be of any type with
 /// `Display` and `Debug`, such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. `?` turns a `LoadError`
 /// of such an error into either. [`LoadError::loader_error`] returns the loader's own error.

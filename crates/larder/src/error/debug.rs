@@ -1,4 +1,5 @@
 //! `Debug` of errors: their text, then the name of the variant.
+//!
 //! A person sees `Debug` when `main` returns an error, when `unwrap` fails, and when a test fails. So it has
 //! the text of `Display`, with the remedy.
 

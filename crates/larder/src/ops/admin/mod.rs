@@ -1,8 +1,10 @@
 //! Changes a cache file that no cache has open, without the application's types.
+//!
 //! [`Admin`] owns a file as a [`Cache`](crate::Cache) does. It takes the owner's lock. If a process has the
 //! file, the error names that process. A removal is durable when the call returns. Written entries are
 //! counted, numbered and indexed as a cache does it. `Admin` has no memory tier and no thread, and evicts
 //! nothing. A file that has become larger than its cache allows is shortened when that cache opens it.
+//!
 //! Keys are encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them). Values are encoded and not
 //! compressed.
 //!
@@ -134,6 +136,7 @@ impl Admin {
 
     /// Writes entries to a keyspace, with one commit. It skips expired entries, and entries whose key has a
     /// live entry that was written later.
+    ///
     /// An entry keeps its time of writing and its expiry. If its time of writing is in the future, its whole
     /// TTL begins now.
     ///
@@ -210,6 +213,7 @@ impl Admin {
 
     /// Makes the file as short as its entries need. It writes a copy beside the file, without expired entries
     /// and without retired keyspaces. It renames the copy over the file, unless the copy is longer.
+    ///
     /// It calls `go_on` between rows. If `go_on` returns false, the file stays as it is, and the method
     /// returns none. The process may end at any time meanwhile. Readers keep the old file until they open it
     /// again. A [`Follower`](crate::Follower) does that by itself.

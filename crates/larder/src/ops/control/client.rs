@@ -57,15 +57,15 @@ pub enum ClientError {
     /// The connection ended, or the answer did not come in time.
     #[error("no answer from the cache at {}: {source}; ask again, unless it is the socket of another program", path.display())]
     Disconnected {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A process accepted the connection, and did not say which process it is.
     #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
     Silent {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
         /// How long the client waited for the answer.
         waited: Duration,
@@ -73,7 +73,7 @@ pub enum ClientError {
     /// The process that answers is no cache, or speaks another version of the protocol.
     #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
     Garbled {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
         /// What was wrong with the answer.
         cause: String,
@@ -81,7 +81,7 @@ pub enum ClientError {
     /// The process that answers is not the owner of the file.
     #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
     NotOwner {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
         /// How it differs from the owner.
         cause: String,
@@ -143,7 +143,7 @@ impl Client {
         set.map_err(|source| self.disconnected(source))
     }
 
-    /// The socket.
+    /// The path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -240,6 +240,7 @@ impl Client {
     }
 
     /// Removes an entry, durably. Returns how many live entries it had: one or none.
+    ///
     /// The key is spelled as `larder keys --keyspace NAME` shows it, by the shape that
     /// [`keyspaces`](Client::keyspaces) returns, or as `0x` and the hexadecimal digits of its bytes.
     ///

@@ -1,4 +1,5 @@
 //! Tells what a lookup of a key would find, from what memory and the disk have. No I/O, no lock.
+//!
 //! The order is that of a lookup. A slot in memory decides, whatever the disk has. Without a slot the record
 //! on disk counts, unless a removal of many keys covers it.
 

@@ -1,8 +1,10 @@
 //! The file of the socket. Only its owner and root can connect. It replaces nothing but a socket on which no
 //! process answers.
+//!
 //! The socket is bound under another name, in a directory that only this process may enter. It gets its mode
 //! there, and is renamed into place. The rename replaces nothing. So there is never a socket at the path that
 //! others may write, or one that does not listen yet and would look stale to another process.
+//!
 //! A forked child inherits the descriptor. While the child lives, a connection to the socket is accepted and
 //! never answered. So each process knows the sockets that it and its ancestors made, by their files. A socket
 //! of an ancestor that has ended is stale, and the child may make its own at the path. Another process cannot

@@ -1,6 +1,8 @@
 //! Reads the keys of a live cache: one key, or a page of them. This counts, promotes and reports nothing.
+//!
 //! It reads memory first, then the snapshot of the disk, as a lookup does. An entry that left memory before
 //! that is in the snapshot. A page is made in these steps:
+//!
 //! 1. List the keys in memory.
 //! 2. Read the disk, from one snapshot. An entry that is committed and evicted between (1) and (2) is in both
 //!    lists. In the other order it would be in neither.
@@ -8,8 +10,10 @@
 //!    neither list: its new value is too large for the file, or the file evicted it after a lookup.
 //! 4. Ask memory for each key of the lists. A key that has left memory since, and that (2) did not find, is
 //!    looked up again, because a later snapshot may have it.
+//!
 //! So a page has every entry that lives throughout, and no entry that was gone before the request. An entry
 //! is left out only if it leaves the disk between (1) and (2), and memory again between (2) and (3).
+//!
 //! The keys of a page, their bytes, and the time of reading the disk are bounded. Each source is known up to
 //! a last key. The page ends at the lesser of the two.
 

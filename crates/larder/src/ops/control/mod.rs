@@ -1,10 +1,12 @@
 //! The control socket: a Unix socket through which a command reads the statistics and keys of a live cache,
 //! and removes entries from it.
+//!
 //! The application turns it on ([`CacheBuilder::control_socket`], or `control=PATH` in its URL). It is off
 //! otherwise. A process that may write to the socket may make every request. Its mode is 0600, so these are
 //! processes of its owner and of root.
 //!
 //! # The protocol
+//!
 //! Lines of JSON: a request, then its answer, any number of times. `docs/control.md` describes each verb.
 //!
 //! ```text
@@ -15,6 +17,7 @@
 //! ```
 //!
 //! # What a peer can't do
+//!
 //! One thread serves all peers, with their sockets in non-blocking mode. A peer that is slow, sends half a
 //! line, or does not read its answer is disconnected when its time is over. It delays neither the cache nor
 //! another peer. Lines, peers and pending answers are bounded.
@@ -55,6 +58,7 @@ use crate::config::CacheBuilder;
 impl CacheBuilder {
     /// Serves statistics and invalidations on a Unix socket at this path, for the command line: see
     /// [`control`](crate::control). Default: no socket. Needs the feature `control`.
+    ///
     /// Opening the cache makes the socket with mode 0600, and its directories with 0700. Closing the cache
     /// removes the socket. A socket that a crash left is replaced. Anything else at the path is left alone,
     /// and opening fails.
@@ -77,6 +81,7 @@ impl CacheBuilder {
     /// Lets the control socket answer with values, up to [`MAX_VALUE_SENT`](crate::control::MAX_VALUE_SENT)
     /// bytes each. Default: off. When it is on, the mode of the socket guards the values, as the mode of the
     /// file does. Needs the feature `control`.
+    ///
     /// When it is off, a peer learns everything about an entry but its value. It does not learn the error of
     /// a type's own code for a record that does not decode, because that may quote the value.
     ///

@@ -80,6 +80,7 @@ pub struct Monitor {
 impl Client {
     /// Watches a sample of the operations of the cache, while it makes them. The application must have turned
     /// on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    ///
     /// The cache does not wait for the client. Operations that do not fit into a ring of 1,024 are counted,
     /// and reported as [`Monitored::Missed`].
     ///

@@ -1,9 +1,12 @@
 //! Finds the process that owns a file, by the socket that the lock file names.
+//!
 //! Every program with write permission may change the lock file, and a crash leaves it as it was. So its
 //! content is checked:
+//!
 //! 1. The cache file is locked, and its owner has not ended. Otherwise there is no process to ask.
 //! 2. The process that answers at the socket must have the process id that the lock file names, and the same
 //!    file. The identity of the file decides, or its path if it has no identity yet.
+//!
 //! An owner that has just ended or was just replaced fails (2), and is asked nothing.
 
 use std::fs;
@@ -16,6 +19,7 @@ use crate::ops::inspect::file_info::{FileInfo, FileState};
 impl Client {
     /// Connects to the owner of a file, through the control socket that the lock file names. Returns none if
     /// no process has the file, or if its owner has no socket.
+    ///
     /// It asks the process for its id and its file. So a line that a crash left, or that another program
     /// wrote, does not lead to another cache.
     ///

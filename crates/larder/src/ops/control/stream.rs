@@ -1,5 +1,7 @@
 //! A stream of operations to one peer: `monitor`.
+//!
 //! The control thread makes these steps:
+//!
 //! 1. Answer the request, and register a watcher
 //!    ([`Observer::watch`](crate::stats::observe::Observer::watch)).
 //! 2. At most once per [`TICK`], and only after the peer has read every earlier line, take up to [`CHUNK`]
@@ -7,6 +9,7 @@
 //!    peer fills up. The peer is told how many operations it missed.
 //! 3. End the stream when its time or its count is over, when the peer sends another line or ends its side,
 //!    or when the cache is closed. Remove the watcher, and write a last line with the sums.
+//!
 //! Operations do not wake the thread. It wakes at each tick while there is a stream.
 
 use std::sync::Weak;

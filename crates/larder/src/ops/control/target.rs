@@ -7,6 +7,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
 
 /// A keyspace that is open, or that only the file has.
+///
 /// It does not hold the open keyspace. Otherwise an application that opens it with another version would get
 /// an error, as if another caller had a handle.
 pub(super) struct Target {

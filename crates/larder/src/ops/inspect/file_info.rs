@@ -43,6 +43,7 @@ pub struct FileInfo {
     pub owner_is_elsewhere: bool,
     /// Absolute path of the owner's control socket. None if the file has no owner, or if the owner has no
     /// socket.
+    ///
     /// It comes from the lock file and may be stale, because the owner writes it before the socket listens.
     /// `control::Client::connect_to_owner` (feature `control`) checks which process answers there.
     pub socket: Option<PathBuf>,

@@ -1,8 +1,10 @@
 //! Reads a cache file without the application's types, and without its owner.
+//!
 //! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It reads
 //! the last one as the next owner will find it. It writes, repairs and creates nothing. Its results are
 //! untyped: keys by the shape that the file records ([`KeyShape`]), and values as bytes, or as JSON or text
 //! if their format allows it ([`Content`]).
+//!
 //! The `larder` command uses it. A program that has the types reads a live cache with a
 //! [`Follower`](crate::Follower).
 //!
@@ -56,6 +58,7 @@ pub use verify::{
 };
 
 /// Reads a cache file, any number of times.
+///
 /// It holds no file open between snapshots. So it follows the path when the file is replaced, and never keeps
 /// an owner from reusing space.
 #[derive(Debug, Clone)]
@@ -86,6 +89,7 @@ impl Inspector {
     }
 
     /// Opens the file as its last commit left it.
+    ///
     /// A snapshot keeps the owner from reusing space while it is held. Drop it within a second if that
     /// matters.
     ///

@@ -85,6 +85,7 @@ impl Snapshot {
 
     /// Returns a page of the entries of a keyspace, in the order of their keys. Their encoded keys start with
     /// `prefix` and come after `after`. The page has at most `most` entries.
+    ///
     /// A page that is not empty may be shorter than `most`, because values may be large. The next page begins
     /// after its last key.
     ///

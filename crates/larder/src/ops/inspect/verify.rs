@@ -1,4 +1,5 @@
 //! Checks a whole file, page by page and record by record, without changing it.
+//!
 //! It checks the checksum of each record. It also checks that the value can be decompressed, and that it is
 //! in its keyspace's format.
 
@@ -130,6 +131,7 @@ impl FileVerifyReport {
 impl Inspector {
     /// Checks every page and every record of the file, as its last commits left them. After every few records
     /// it calls `progress` with the number checked and the total.
+    ///
     /// Beside an owner at work, pages and records are checked as of one commit each. If the owner commits
     /// without a pause, the state of the pages may stay undetermined. [`Cache::verify`](crate::Cache::verify)
     /// is the owner's own check.

@@ -22,21 +22,10 @@ use tree::{all_pages, all_sources, crates, files_below, root};
 
 const CACHE: &str = "crates/larder/src";
 
-/// Packages with files that are too long, and with lines that are too wide. Their faults are printed.
-const PENDING: [&str; 1] = ["crates/larder/"];
-
 /// Fails if there are faults, and lists them.
 fn assert_none<T: Display>(what: &str, faults: &[T]) {
     let list: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
     assert!(faults.is_empty(), "{what}:\n{}", list.join("\n"));
-}
-
-/// The same, but faults of a pending package, whose path they begin with, are only printed.
-fn assert_none_but_pending(what: &str, faults: Vec<String>) {
-    let is_pending = |fault: &String| PENDING.iter().any(|package| fault.starts_with(package));
-    let (pending, faults): (Vec<String>, Vec<String>) = faults.into_iter().partition(is_pending);
-    pending.iter().for_each(|fault| println!("{what}: {fault}"));
-    assert_none(what, &faults);
 }
 
 #[test]
@@ -97,7 +86,7 @@ fn every_file_says_what_it_is_and_is_no_longer_than_it_should_be() {
             faults.push(format!("{path} has {lines} lines; split it by idea"));
         }
     }
-    assert_none_but_pending("files", faults);
+    assert_none("files", &faults);
     // Clippy measures functions.
     let clippy = std::fs::read_to_string(root().join("clippy.toml")).unwrap();
     assert!(clippy.contains("too-many-lines-threshold = 70\n"), "clippy lets functions be longer");
@@ -112,7 +101,7 @@ fn comments_and_pages_fit_a_screen() {
     for (path, text) in all_pages() {
         faults.extend(text::wide_lines_of_page(&text).into_iter().map(|line| format!("{path}:{line}")));
     }
-    assert_none_but_pending(&format!("more than {} characters", text::MAX_TEXT_WIDTH), faults);
+    assert_none(&format!("lines of more than {} characters", text::MAX_TEXT_WIDTH), &faults);
 }
 
 #[test]

@@ -10,23 +10,37 @@ pub(crate) fn has_header(text: &str) -> bool {
     text.starts_with("//!") || text.starts_with("#![")
 }
 
-/// Returns the numbers of the comment lines that are too wide.
+/// Returns the numbers of the comment lines that are too wide. A comment is a page of its own.
 pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
-    wide_lines(text, |line| line.trim_start().starts_with("//"))
+    wide_lines(text, |line| {
+        let comment = line.trim_start().strip_prefix("//")?;
+        Some(comment.trim_start_matches(['/', '!']).trim_start())
+    })
 }
 
-/// Returns the numbers of a page's lines that are too wide, except those of tables and of code, and those
-/// that an address makes wide.
+/// Returns the numbers of a page's lines that are too wide.
 pub(crate) fn wide_lines_of_page(text: &str) -> Vec<usize> {
+    wide_lines(text, |line| Some(line.trim_start()))
+}
+
+/// Returns the numbers of the lines that are too wide, except those of tables and of code, and those that an
+/// address makes wide. `prose` returns a line without its comment marks, or none if it is no prose.
+fn wide_lines(text: &str, prose: impl Fn(&str) -> Option<&str>) -> Vec<usize> {
     let mut in_code = false;
-    wide_lines(text, |line| {
-        let begun = line.trim_start();
-        if begun.starts_with("```") {
-            in_code = !in_code;
-            return false;
+    let mut wide = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let Some(prose) = prose(line) else {
+            in_code = false;
+            continue;
+        };
+        let is_fence = prose.starts_with("```");
+        in_code ^= is_fence;
+        let is_exempt = in_code || is_fence || prose.starts_with('|') || has_long_address(prose);
+        if !is_exempt && line.chars().count() > MAX_TEXT_WIDTH {
+            wide.push(index + 1);
         }
-        !in_code && !begun.starts_with('|') && !has_long_address(begun)
-    })
+    }
+    wide
 }
 
 /// Returns whether a line can't be broken: an address takes most of it.
@@ -34,18 +48,13 @@ fn has_long_address(line: &str) -> bool {
     line.split_whitespace().any(|word| word.contains("://") && word.chars().count() > MAX_TEXT_WIDTH / 2)
 }
 
-fn wide_lines(text: &str, mut counts: impl FnMut(&str) -> bool) -> Vec<usize> {
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| counts(line) && line.chars().count() > MAX_TEXT_WIDTH)
-        .map(|(index, _)| index + 1)
-        .collect()
-}
-
 #[test]
 fn comments_and_pages_are_measured() {
     let wide = "x".repeat(MAX_TEXT_WIDTH);
     assert_eq!(wide_comments(&format!("//! fits\nlet code = \"{wide}\";\n    // {wide}\n")), [3]);
+    let documented =
+        format!("/// | {wide} |\n/// ```\n/// {wide}\n/// ```\n/// {wide}\nfn of() {{}}\n// {wide}\n");
+    assert_eq!(wide_comments(&documented), [5, 7]);
     let page = format!("{wide}\n{wide}x\n| {wide} |\n```text\n{wide}x\n```\nsee https://{wide}\n{wide}x\n");
     assert_eq!(wide_lines_of_page(&page), [2, 8]);
 }

@@ -22,6 +22,7 @@ const PRODUCT: KeyspaceDefinition<String, Product> =
     KeyspaceDefinition::new("product").ttl(Duration::from_hours(1)).version(1);
 
 /// Stands for the query that the cache saves.
+#[expect(clippy::unnecessary_wraps, reason = "a real query can fail")]
 fn query(code: &str) -> Result<Product, std::io::Error> {
     println!("querying the database for {code}");
     Ok(Product { name: format!("the product {code}"), price: 100 })

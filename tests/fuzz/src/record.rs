@@ -1,15 +1,15 @@
 //! Records: whatever bytes the file has, a record is read as it was written, or not at all.
 
 use larder::Timestamp;
-use larder::testing::bytes::{self, RECORD_FORMAT, Record};
+use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 
 use crate::input::Input;
 
 /// The functions under test. A test passes broken ones.
 pub(crate) struct Records {
-    pub(crate) write: fn(&[u8], &Record) -> Vec<u8>,
-    pub(crate) read: fn(&[u8], &[u8]) -> Option<Record>,
-    pub(crate) peek: fn(&[u8]) -> Option<Record>,
+    pub(crate) write: fn(&[u8], &RecordFields) -> Vec<u8>,
+    pub(crate) read: fn(&[u8], &[u8]) -> Option<RecordFields>,
+    pub(crate) peek: fn(&[u8]) -> Option<RecordFields>,
 }
 
 pub(crate) const RECORDS: Records =
@@ -40,21 +40,21 @@ fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
     assert!(sealed.ends_with(&record.payload), "the payload is the end of the record");
     let again = (records.write)(key, &record);
     let is_of_format_1 = record.format < RECORD_FORMAT;
-    assert_eq!((records.read)(key, &again), Some(Record { format: RECORD_FORMAT, ..record }));
+    assert_eq!((records.read)(key, &again), Some(RecordFields { format: RECORD_FORMAT, ..record }));
     // A longer record has fields that a writer of this version leaves out.
     let is_the_same = again == sealed || is_of_format_1 && again.len() == sealed.len();
     assert!(again.len() < sealed.len() || is_the_same, "a record is written in one way");
 }
 
-fn reads_as_it_peeks(records: &Records, bytes: &[u8], record: &Record) {
-    let header = Record { fingerprint: None, inflated_len: None, payload: vec![], ..record.clone() };
+fn reads_as_it_peeks(records: &Records, bytes: &[u8], record: &RecordFields) {
+    let header = RecordFields { fingerprint: None, inflated_len: None, payload: vec![], ..record.clone() };
     assert_eq!((records.peek)(bytes), Some(header), "the checksum changes nothing else");
 }
 
-fn record(input: &mut Input<'_>) -> Record {
+fn record(input: &mut Input<'_>) -> RecordFields {
     let (compression, has_fingerprint) = (u8::try_from(input.below(3)).unwrap(), input.flag());
     let has_length = input.flag() || compression != 0;
-    Record {
+    RecordFields {
         format: RECORD_FORMAT,
         compression,
         fingerprint: has_fingerprint.then(|| input.u64()),
@@ -68,7 +68,7 @@ fn record(input: &mut Input<'_>) -> Record {
     }
 }
 
-fn written(records: &Records, key: &[u8], record: &Record) {
+fn written(records: &Records, key: &[u8], record: &RecordFields) {
     let whole = (records.write)(key, record);
     assert_eq!((records.read)(key, &whole).as_ref(), Some(record), "a written record is read");
     reads_as_it_peeks(records, &whole, record);

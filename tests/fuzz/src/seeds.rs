@@ -3,7 +3,7 @@
 //! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. Inputs that a fuzzer finds are added
 //! beside them, by hand and with a name.
 
-use larder::testing::bytes::{self, RECORD_FORMAT, Record};
+use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 use larder::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Timestamp};
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ pub fn all() -> Vec<Seed> {
 fn records() -> Vec<Seed> {
     let key = b"\x00\x00\x00\x01MTNVTU\x00\x00";
     let start = |flag: u8| [&[u8::try_from(key.len()).unwrap()], &key[..], &[flag]].concat();
-    let record = Record {
+    let record = RecordFields {
         version: 7,
         sequence: 1 << 40,
         written_at: Timestamp::from_millis(1_700_000_000_000),

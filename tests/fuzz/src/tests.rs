@@ -234,7 +234,7 @@ fn a_reader_that_believes_any_fingerprint_is_found() {
     impl value::Codec for Believes {
         fn read<V: Serialize + DeserializeOwned + 'static>(
             format: Format,
-            record: &bytes::Record,
+            record: &bytes::RecordFields,
         ) -> Result<V, CodecError> {
             bytes::decode(format, &record.payload)
         }
@@ -248,7 +248,7 @@ fn a_reader_that_takes_compressed_bytes_for_the_value_is_found() {
     impl value::Codec for Forgets {
         fn read<V: Serialize + DeserializeOwned + 'static>(
             format: Format,
-            record: &bytes::Record,
+            record: &bytes::RecordFields,
         ) -> Result<V, CodecError> {
             bytes::decode_record(format, record).or_else(|_| bytes::decode(format, &record.payload))
         }

@@ -10,7 +10,7 @@ mod marked;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use larder::testing::bytes::{self, Record};
+use larder::testing::bytes::{self, RecordFields};
 use larder::{CodecError, Format, MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub(crate) trait Codec {
 
     fn read<V: Serialize + DeserializeOwned + 'static>(
         format: Format,
-        record: &Record,
+        record: &RecordFields,
     ) -> Result<V, CodecError> {
         bytes::decode_record(format, record)
     }

@@ -46,8 +46,8 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
             return Ok(client);
         }
     }
-    // The file does not say who owns it, or has no owner now (the disk tier may be off). A copy of a file has
-    // the same identity as the original. So the path decides.
+    // The file does not name its owner, or has none now (the disk tier may be off). The identity does not
+    // decide, since a copy of a file has the same one. So the path decides.
     let client = Client::connect(socket)?;
     let server = client.server();
     if server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path)) {
@@ -126,7 +126,7 @@ pub(crate) enum NoProcess {
     Unowned,
     /// Its owner has ended, and a fork of the owner holds it.
     OwnerEnded {
-        /// All of that, and what to do.
+        /// Says so, with the processes that hold it and what to do.
         text: String,
     },
     /// Its owner serves no socket, or does not answer there.

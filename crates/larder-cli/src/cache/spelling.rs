@@ -47,7 +47,7 @@ impl<'a> KeySyntax<'a> {
     pub(crate) fn read(self, text: &str) -> Result<Vec<u8>, Failure> {
         let usage = |why: String| Failure::new(Exit::Usage, why);
         let Some(shape) = self.shape() else {
-            // Hexadecimal digits are read alike with any shape.
+            // Hexadecimal digits need no shape.
             let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_key(text).ok() } else { None };
             return bytes.ok_or_else(|| self.needs_hex("the key"));
         };
@@ -190,12 +190,12 @@ pub(crate) enum Speller<'a> {
 }
 
 impl<'a> Speller<'a> {
-    /// Makes one for a command with this `--keyspace`, and for these keyspaces.
+    /// Returns the speller of a command with this `--keyspace`, for these keyspaces.
     pub(crate) fn new(name: Option<&str>, keyspaces: impl Iterator<Item = KeySyntax<'a>>) -> Self {
         if name.is_some() { Self::Literal } else { Self::Spelled(keyspaces.collect()) }
     }
 
-    /// Makes one for a command with this `--keyspace` on a file.
+    /// Returns the speller of a command with this `--keyspace`, for the keyspaces of a file.
     pub(crate) fn of(name: Option<&str>, info: &'a [KeyspaceInfo]) -> Self {
         Self::new(name, info.iter().map(KeySyntax::of))
     }

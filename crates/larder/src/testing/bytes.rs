@@ -17,7 +17,7 @@ use crate::units::Timestamp;
 
 /// A decoded record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct RecordFields {
     /// The keyspace's version.
     pub version: u32,
     /// The sequence of the mutation that wrote it.
@@ -43,7 +43,7 @@ pub struct Record {
 /// The format in which records are written.
 pub const RECORD_FORMAT: u8 = record::FORMAT;
 
-impl Record {
+impl RecordFields {
     fn new(header: Header, extension: Extension, payload: &[u8]) -> Self {
         let Header { format, compression, version, sequence, written_at, expires_at, delete_after } = header;
         let Extension { fingerprint, inflated_len } = extension;
@@ -70,7 +70,7 @@ impl Record {
 
 /// Encodes a record under `key`.
 #[must_use]
-pub fn write_record(key: &[u8], record: &Record) -> Vec<u8> {
+pub fn write_record(key: &[u8], record: &RecordFields) -> Vec<u8> {
     let extension = Extension { fingerprint: record.fingerprint, inflated_len: record.inflated_len };
     let mut bytes = vec![0; record::record_len(&extension, record.payload.len())];
     record::write(&mut bytes, key, &record.header(), &extension, &record.payload);
@@ -79,15 +79,15 @@ pub fn write_record(key: &[u8], record: &Record) -> Vec<u8> {
 
 /// Decodes a record that was written under `key`. Returns `None` if it is damaged.
 #[must_use]
-pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<Record> {
+pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<RecordFields> {
     let (header, extension, payload) = record::read(key, bytes).ok()?;
-    Some(Record::new(header, extension, payload))
+    Some(RecordFields::new(header, extension, payload))
 }
 
 /// Decodes a record without checking it.
 #[must_use]
-pub fn peek_record(bytes: &[u8]) -> Option<Record> {
-    record::peek(bytes).map(|header| Record::new(header, Extension::default(), &[]))
+pub fn peek_record(bytes: &[u8]) -> Option<RecordFields> {
+    record::peek(bytes).map(|header| RecordFields::new(header, Extension::default(), &[]))
 }
 
 /// Gives a record the checksum for `key`, so that a reader accepts the rest of its bytes.
@@ -142,11 +142,11 @@ where
 ///
 /// # Errors
 /// When a lookup would miss.
-pub fn decode_record<V>(format: Format, record: &Record) -> Result<V, CodecError>
+pub fn decode_record<V>(format: Format, record: &RecordFields) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
 {
-    let Record { fingerprint, inflated_len, ref payload, .. } = *record;
+    let RecordFields { fingerprint, inflated_len, ref payload, .. } = *record;
     let extension = Extension { fingerprint, inflated_len };
     let compression = PayloadCompression::of_code(record.compression).unwrap_or_default();
     ValueChecks::new(true).read(format, compression, &extension, payload).map(|(value, _)| value)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use larder::testing::bytes::{self, RECORD_FORMAT, Record};
+use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 use larder::{Format, MAX_VALUE_LEN, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,9 +15,14 @@ use crate::seeds::Seed;
 const LZ4: u8 = 1;
 
 /// Returns the part of a record that describes its value.
-fn record(compression: u8, fingerprint: Option<u64>, inflated_len: Option<u32>, payload: &[u8]) -> Record {
+fn record(
+    compression: u8,
+    fingerprint: Option<u64>,
+    inflated_len: Option<u32>,
+    payload: &[u8],
+) -> RecordFields {
     let time = Timestamp::from_millis(1_700_000_000_000);
-    Record {
+    RecordFields {
         version: 1,
         sequence: 1,
         written_at: time,

@@ -201,8 +201,9 @@ pub(super) struct Removed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`, `unknown_keyspace`, `bad_key`, `too_long`, `busy`,
-    /// `not_durable`, `not_verified`, `not_allowed`, `closed`, `panicked` or `failed`.
+    /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`,
+    /// `unknown_keyspace`, `bad_key`, `too_long`, `busy`, `not_durable`, `not_verified`, `not_allowed`,
+    /// `closed`, `panicked` or `failed`.
     pub kind: String,
     /// The cause.
     pub cause: String,

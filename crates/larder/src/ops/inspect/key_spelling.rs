@@ -9,9 +9,9 @@ use crate::format::key::shape::KeyValue;
 /// name of its own, such as `product_MTNVTU`. The `larder` command holds a list of implementations.
 ///
 /// A spelling applies to a keyspace only if the file records for it the [`schema`](Self::schema) of the
-/// spelling ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the shape of
-/// its keys prove nothing: any application may have a keyspace `product` with keys of text. The caller checks
-/// the record; an implementation need not.
+/// spelling ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the
+/// shape of its keys prove nothing: any application may have a keyspace `product` with keys of text. The
+/// caller checks the record; an implementation need not.
 ///
 /// # What an implementation must keep
 /// - For each key that [`spell`](Self::spell) writes, [`read`](Self::read) returns the same keyspace and key.
@@ -58,8 +58,8 @@ pub trait KeySpelling {
     fn read(&self, text: &str) -> Option<(String, KeyValue)>;
 
     /// Reads the beginning of spelled keys: the name of their keyspace, and the prefix as
-    /// [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) takes it. None if no spelled key begins so,
-    /// or the beginning ends inside a part that a prefix must have whole.
+    /// [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) takes it. None if no
+    /// spelled key begins so, or the beginning ends inside a part that a prefix must have whole.
     ///
     /// A tool uses it for advice alone: a prefix is always of the keys themselves.
     fn read_prefix(&self, text: &str) -> Option<(String, KeyValue)> {

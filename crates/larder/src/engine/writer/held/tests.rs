@@ -1,7 +1,8 @@
+mod history;
+
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::engine::writer::Writer;
 use crate::engine::writer::command::{Acknowledge, Command};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, bounded, unbounded};
 use crate::sys::volume::Volume;
 use crate::testing::volume::SimulatedVolume;
-use crate::testing::volume::operation::Failure;
 use crate::units::Timestamp;
+use history::History;
 
 const LIVE_LIMIT: u64 = 40_000;
 const MAX_EVICTIONS: usize = 4;
@@ -261,121 +262,6 @@ fn closing_commits_what_is_held() {
     assert!(tiers.disk.status().was_closed_cleanly);
 }
 
-/// Pseudo-random numbers from a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
-    fn is_one_in(&mut self, chances: u64) -> bool {
-        self.below(chances) == 0
-    }
-}
-
-/// A caller that waits for a commit.
-struct Waiter {
-    kind: Acknowledge,
-    /// The writes of its step, by key.
-    writes: HashMap<u16, u64>,
-    removals: HashMap<u16, u64>,
-    answer: Answer,
-}
-
-/// A history of a machine, with what the answer promised to each caller.
-struct History {
-    machine: Machine,
-    random: Random,
-    writes: HashMap<u16, u64>,
-    /// The sequence of the last removal of each key.
-    removals: HashMap<u16, u64>,
-    cleared: u64,
-    waiters: Vec<Waiter>,
-}
-
-impl History {
-    fn change(&mut self) {
-        for _ in 0..self.random.below(4) {
-            let name = u16::try_from(self.random.below(4)).unwrap();
-            if self.random.is_one_in(4) {
-                self.removals.insert(name, self.machine.remove(name));
-            } else {
-                let len = if self.random.is_one_in(3) { LARGE } else { SMALL };
-                self.writes.insert(name, self.machine.store(name, len));
-            }
-        }
-        if self.random.is_one_in(6) {
-            for name in 100..130 {
-                self.machine.store(name, SMALL);
-            }
-        }
-        if self.random.is_one_in(30) {
-            let disk = &self.machine.disk;
-            disk.fail_once(disk.operations().len() as u64 + self.random.below(9), Failure::Io);
-        }
-    }
-
-    fn step(&mut self) {
-        let mut commands = Vec::new();
-        let cleared = self.random.is_one_in(20).then(|| self.machine.clear());
-        let cleared = cleared.map(|(sequence, command, answer)| {
-            commands.push(command);
-            self.cleared = sequence;
-            answer
-        });
-        for kind in [Acknowledge::Invalidation, Acknowledge::Flush] {
-            if self.random.is_one_in(3) {
-                let (command, answer) = commit(kind);
-                commands.push(command);
-                let is_flush = kind == Acknowledge::Flush;
-                let writes = if is_flush { std::mem::take(&mut self.writes) } else { HashMap::new() };
-                self.waiters.push(Waiter { kind, writes, removals: self.removals.clone(), answer });
-            }
-        }
-        self.writes.clear();
-        self.machine.step(commands);
-        if let Some(answer) = cleared {
-            assert!(answer.try_recv().unwrap().is_ok());
-            let is_newer = |name| self.machine.on_disk(name).is_none_or(|found| found > self.cleared);
-            assert!((0..4).chain(100..400).all(is_newer));
-        }
-        self.judge();
-    }
-
-    /// Compares the answers with what a restart would find.
-    fn judge(&mut self) {
-        let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
-        let has_lost_a_file = machine.tiers.disk.status().discards > 0;
-        self.waiters.retain(|waiter| {
-            let Ok(answer) = waiter.answer.try_recv() else {
-                assert!(
-                    waiter.kind != Acknowledge::Invalidation,
-                    "an invalidation waits for no more than a step"
-                );
-                return true;
-            };
-            for (name, removal) in waiter.removals.iter().filter(|_| answer.is_ok()) {
-                let found = machine.on_disk(*name);
-                assert!(
-                    found.is_none_or(|found| found > *removal),
-                    "{name}, removed at {removal}: {found:?}"
-                );
-            }
-            for (name, write) in waiter.writes.iter().filter(|_| answer.is_ok() && !has_lost_a_file) {
-                let removed = removals.get(name).copied().unwrap_or(0).max(cleared);
-                let found = machine.on_disk(*name);
-                let is_there = removed > *write || found.is_some_and(|found| found >= *write);
-                assert!(is_there, "{name}, written at {write}: {found:?}");
-            }
-            false
-        });
-    }
-}
-
 #[test]
 fn held_values_keep_what_was_answered() {
     let rounds = std::env::var("LARDER_HELD").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12_u64);
@@ -383,9 +269,7 @@ fn held_values_keep_what_was_answered() {
         println!("LARDER_HELD={rounds}, seed {seed}");
         let mut machine = Machine::new();
         machine.fill();
-        let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let (writes, removals, waiters) = (HashMap::new(), HashMap::new(), Vec::new());
-        let mut history = History { machine, random, writes, removals, cleared: 0, waiters };
+        let mut history = History::new(machine, seed);
         for _ in 0..60 {
             history.change();
             history.step();

@@ -45,9 +45,9 @@ impl WriterHandle {
     /// Notes that something is dirty. Returns whether the writer did not know it yet: then the caller wakes
     /// it.
     ///
-    /// `SeqCst`: pairs with [`disarm`](WriterHandle::disarm). The caller has changed its shard before the swap,
-    /// and the writer clears the flag before it drains. So a caller that finds the flag set knows that a
-    /// drain is still to come.
+    /// `SeqCst`: pairs with [`disarm`](WriterHandle::disarm). The caller has changed its shard before the
+    /// swap, and the writer clears the flag before it drains. So a caller that finds the flag set knows that
+    /// a drain is still to come.
     pub(crate) fn arm(&self) -> bool {
         !self.is_armed.swap(true, Ordering::SeqCst)
     }

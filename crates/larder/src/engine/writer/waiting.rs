@@ -150,8 +150,8 @@ impl Replies {
 /// The answer to the first flush after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
     let cause =
-        "entries that were inserted while the disk tier was off, or that were in a discarded file, are in \
-        memory only"
+        "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \
+        memory alone"
             .to_owned();
     Error::NotDurable { cause }
 }

@@ -120,7 +120,7 @@ where
         contest.contestant(name, "none", move || {
             let mut stored = values.encode(value).expect("it can be stored");
             let encoding = time(|| {
-                (0..repeated).for_each(|_| stored = black_box(values.encode(value).expect("as above")))
+                (0..repeated).for_each(|_| stored = black_box(values.encode(value).expect("as above")));
             });
             let decoding = time(|| {
                 for _ in 0..repeated {
@@ -135,8 +135,8 @@ where
         let mut bytes = Vec::new();
         let encoding = time(|| {
             (0..repeated).for_each(|_| {
-                bytes = black_box(bincode::serde::encode_to_vec(value, config).expect("it encodes"))
-            })
+                bytes = black_box(bincode::serde::encode_to_vec(value, config).expect("it encodes"));
+            });
         });
         let decoding = time(|| {
             for _ in 0..repeated {

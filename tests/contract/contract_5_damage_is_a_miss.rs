@@ -200,6 +200,51 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     }
 }
 
+/// redb lists its free pages in tables of its own. No lookup reads these tables. Every commit does, including
+/// the one that closes a file.
+#[test]
+fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_verified() {
+    let original = Place::new();
+    let cache = original.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    for number in 0..30 {
+        names.insert(&format!("{number:02}"), format!("value {number}")).unwrap();
+        cache.flush().unwrap();
+    }
+    let crashed = fs::read(original.path()).unwrap();
+    cache.close().unwrap();
+    let closed = fs::read(original.path()).unwrap();
+    for (whole, page) in [&crashed, &closed]
+        .into_iter()
+        .flat_map(|whole| (1..whole.len() / 4096).map(move |page| (whole, page)))
+    {
+        // A leaf has the ends of its first rows here. The change moves one of them by 8 MiB.
+        for at in [6, 10, 18].map(|at| page * 4096 + at) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x80;
+            let place = Place::in_memory();
+            fs::write(place.path(), &damaged).unwrap();
+            drop(Inspector::open(place.path()));
+            drop(Follower::open(place.path()));
+            let cache = match place.builder().verify_on_open(0_u64).open() {
+                Ok(cache) => cache,
+                // So damaged that nothing shows that it is ours.
+                Err(Error::Foreign { .. }) => continue,
+                Err(error) => panic!("byte {at}: {error}"),
+            };
+            let names = cache.keyspace(NAMES).unwrap();
+            names.insert("new", "new".to_owned()).unwrap();
+            drop(cache.flush());
+            drop(names.remove("07"));
+            for number in 0..30 {
+                let found = names.get(&format!("{number:02}"));
+                assert!(found.is_none_or(|value| *value == format!("value {number}")), "byte {at}");
+            }
+            drop(cache.close());
+        }
+    }
+}
+
 #[test]
 fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
     let place = Place::new();

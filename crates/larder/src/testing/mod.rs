@@ -36,11 +36,13 @@ impl CacheBuilder {
     /// use std::{sync::Arc, time::Duration};
     /// use larder::{Cache, KeyspaceDefinition, clock::ManualClock, testing::SimulatedVolume};
     ///
-    /// const PRICE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("price").ttl(Duration::from_secs(60));
+    /// const PRICE: KeyspaceDefinition<u64, u64> =
+    ///     KeyspaceDefinition::new("price").ttl(Duration::from_secs(60));
     ///
     /// let clock = Arc::new(ManualClock::new());
     /// let disk = SimulatedVolume::new();
-    /// let cache = Cache::builder().path("/shop.larder").volume(&disk).clock(clock.clone()).stepped(42).open()?;
+    /// let builder = Cache::builder().path("/shop.larder").volume(&disk).clock(clock.clone());
+    /// let cache = builder.stepped(42).open()?;
     /// let prices = cache.keyspace(PRICE)?;
     /// prices.insert(&1, 100)?;
     /// assert_eq!(cache.stats().disk.map(|disk| disk.entries), Some(0), "the writer has not made its step");

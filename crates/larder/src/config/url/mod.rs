@@ -71,7 +71,7 @@ impl CacheBuilder {
     /// | `log_keys=on` | [`log_keys`](CacheBuilder::log_keys): `on` or `off` |
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
-    /// | `control_values=on` | `control_values`, in a build with the feature `control`; `off` is the default |
+    /// | `control_values=on` | `control_values`, in a build with the feature `control`; default `off` |
     ///
     /// Sizes are numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). Durations are whole
     /// numbers with `ms`, `s`, `m` or `h`. Each option is given once.
@@ -85,7 +85,8 @@ impl CacheBuilder {
     /// ```
     /// # let dir = tempfile::tempdir()?;
     /// # let url = format!("file:{}/shop.larder?memory=64MiB&disk=1GiB", dir.path().display());
-    /// let cache = larder::CacheBuilder::from_url(&url)?.open()?; // file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
+    /// // As file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
+    /// let cache = larder::CacheBuilder::from_url(&url)?.open()?;
     /// assert_eq!(cache.stats().disk.unwrap().capacity, 1 << 30);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

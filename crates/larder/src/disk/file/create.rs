@@ -10,7 +10,7 @@ use super::names::{UNFINISHED, beside};
 use super::path_state::{PathState, path_state};
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::database::{OpenOptions, builder, close};
-use crate::disk::store::guard::{StoreError, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, guarded};
 use crate::disk::store::new_file::NewFile;
 use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::disk::store::redb_store::Store;
@@ -88,7 +88,8 @@ pub(crate) fn create(
     let file = volume.open(&temporary, true)?;
     let file = NewFile::new(file, options.capacity);
     let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
-        .and_then(|db| Store::initialise(&db, catalog).and_then(|()| close(db)))
+        .map(Guarded::new)
+        .and_then(|db| Store::initialise(&db, catalog).and_then(|()| db.into_inner().map_or(Ok(()), close)))
         .and_then(|()| Ok(volume.anchor(&temporary)?))
         .and_then(|anchor| {
             created.0 = Some(anchor);

@@ -13,7 +13,7 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Makes the missing directories of a path, accessible to their owner only.
-pub(crate) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
+pub(super) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
         return Ok(());
     };
@@ -28,7 +28,7 @@ pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<Path
     Ok(directory.join(name))
 }
 
-pub(crate) fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 ///
 /// Some network and user-space file systems can't sync a directory. There a rename is as durable as the file
 /// system makes it.
-pub(crate) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     match volume.sync_directory(directory_of(path)) {
         Err(error) if is_unsupported(&error) => Ok(()),
         synced => synced,

@@ -75,7 +75,7 @@ fn damaged(path: &Path, cause: String) -> Error {
 }
 
 /// Returns the error of a damaged file without evidence that it is larder's.
-pub(crate) fn unknown_damage(path: &Path, cause: &str) -> Error {
+pub(super) fn unknown_damage(path: &Path, cause: &str) -> Error {
     foreign(path, format!("it is a damaged redb database ({cause}) with no sign of larder in it"))
 }
 

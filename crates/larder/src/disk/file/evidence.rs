@@ -24,8 +24,8 @@
 use std::path::Path;
 use std::{fmt, io};
 
-use super::overlay;
 use crate::disk::store::identity::FileIdentity;
+use crate::disk::store::overlay;
 use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::disk::store::tables::marker;
 use crate::format::record::checksum;
@@ -33,15 +33,15 @@ use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::{Metadata, Volume};
 
 /// Offset of the mark: in the first page, behind the sector with redb's header.
-pub(crate) const MARK_AT: u64 = 512;
+pub(super) const MARK_AT: u64 = 512;
 const WORD: [u8; 16] = *b"larder's file:\0\0";
 const MARK_LEN: usize = WORD.len() + FileIdentity::LEN + 8;
 /// Number of bytes at the start of a file that include its mark.
-pub(crate) const MARK_END: usize = 512 + MARK_LEN;
+pub(super) const MARK_END: usize = 512 + MARK_LEN;
 
 /// Offset and length of a number that distinguishes a file from its copies ([`super::cache_file`]).
-pub(crate) const PROBE_AT: usize = 1024;
-pub(crate) const PROBE_LEN: usize = 8;
+pub(super) const PROBE_AT: usize = 1024;
+pub(super) const PROBE_LEN: usize = 8;
 
 /// Returns the mark of a file with this identity.
 pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
@@ -55,7 +55,7 @@ pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
 }
 
 /// Returns the identity in the mark of a file that begins with these bytes; none without a complete mark.
-pub(crate) fn marked(start: &[u8]) -> Option<FileIdentity> {
+pub(super) fn marked(start: &[u8]) -> Option<FileIdentity> {
     let found = start.get(usize::try_from(MARK_AT).ok()?..MARK_END)?;
     let identity = found.get(WORD.len()..WORD.len() + FileIdentity::LEN)?.try_into().ok()?;
     let identity = FileIdentity::from_bytes(identity);

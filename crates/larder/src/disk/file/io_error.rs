@@ -8,9 +8,9 @@ use crate::error::Error;
 
 /// Describes a file that is itself a mount point. Such a file can be neither renamed nor removed, and the
 /// cache must do that with a file that is damaged or discarded.
-pub(crate) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
+pub(super) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
 /// Advice for a full disk.
-pub(crate) const ROOM: &str = "free some room there, or open the cache without a path until there is";
+pub(super) const ROOM: &str = "free some room there, or open the cache without a path until there is";
 
 /// Returns the error of a system call on a path.
 pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {

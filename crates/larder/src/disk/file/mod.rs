@@ -21,7 +21,6 @@ pub(crate) mod lock;
 pub(crate) mod names;
 pub(crate) mod new_directories;
 pub(crate) mod open;
-pub(crate) mod overlay;
 pub(crate) mod owner;
 mod owner_info;
 pub(crate) mod path_state;

@@ -13,15 +13,15 @@ use crate::error::Error;
 use crate::sys::volume::Volume;
 
 /// The owner's lock.
-pub(crate) const LOCK: &str = ".lock";
+pub(super) const LOCK: &str = ".lock";
 /// The ballast, which is deleted when the disk is full.
-pub(crate) const BALLAST: &str = ".ballast";
+pub(super) const BALLAST: &str = ".ballast";
 /// A file that is not complete yet.
-pub(crate) const UNFINISHED: &str = ".larder-new";
+pub(super) const UNFINISHED: &str = ".larder-new";
 /// A damaged file that is kept. A time follows the suffix.
-pub(crate) const DAMAGED: &str = ".damaged-";
+pub(super) const DAMAGED: &str = ".damaged-";
 /// A file that must never be opened again. A time follows the suffix.
-pub(crate) const DISCARDED: &str = ".discarded-";
+pub(super) const DISCARDED: &str = ".discarded-";
 
 /// Number of digits of the largest time.
 const MAX_TIME_LEN: usize = 20;
@@ -64,7 +64,7 @@ pub(crate) fn refuse_too_long(volume: &dyn Volume, path: &Path) -> Result<(), Er
 }
 
 /// Returns the files whose names are that of the path, this word and a time, earliest first.
-pub(crate) fn dated(volume: &dyn Volume, path: &Path, word: &str) -> Vec<PathBuf> {
+pub(super) fn dated(volume: &dyn Volume, path: &Path, word: &str) -> Vec<PathBuf> {
     let Some(name) = path.file_name() else { return Vec::new() };
     let prefix = [name.as_encoded_bytes(), word.as_bytes()].concat();
     let Ok(files) = volume.list(directory_of(path)) else { return Vec::new() };

@@ -6,13 +6,14 @@
 //!    renamed to the path ([`super::create`]). So a crash leaves either no file or a complete one. An empty
 //!    file that is a mount point is refused, because it can't be replaced.
 //! 2. No regular file: refused. A file that does not begin as redb's files do: step 4.
-//! 3. The tables are read without writing ([`super::overlay`]). A file without our tables whose pages are all
-//!    as they were written is refused. So are a newer format and a file in use.
+//! 3. The tables are read without writing ([`crate::disk::store::overlay`]). A file without our tables whose
+//!    pages are all as they were written is refused. So are a newer format and a file in use.
 //! 4. Damaged, with evidence that it is ours ([`super::evidence`]): the file is moved aside and kept, and
 //!    step 1 follows. Without evidence the file is refused.
-//! 5. Ours: the file is opened for writing. If it is no longer than a set size, every page is verified.
-//!    Damage found now is handled as in step 4. Entries that pending range removals cover are ignored from
-//!    the first lookup on ([`crate::disk::store::range_removals`]).
+//! 5. Ours: the file is opened for writing. If it is no longer than a set size, every page is verified. Of a
+//!    longer file, redb's own tables are verified ([`crate::disk::store::database`]). Damage found now is
+//!    handled as in step 4. Entries that pending range removals cover are ignored from the first lookup on
+//!    ([`crate::disk::store::range_removals`]).
 //!
 //! A file of an older format is opened as it is. The first commit upgrades it.
 
@@ -24,15 +25,15 @@ use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfini
 use super::error_translation::{FileAction, error_of, unknown_damage};
 use super::evidence::Accepted;
 use super::io_error::{foreign, io_error};
-use super::overlay::Overlay;
 use super::path_state::{PathState, path_state, refuse_mount_point, refuse_unless_redb};
 use super::quarantine::quarantine;
 use super::verify::verify;
-use super::{evidence, names, overlay};
+use super::{evidence, names};
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::database::{OpenOptions, SMALL_CACHE, builder};
 use crate::disk::store::file_format::FileFormat;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
+use crate::disk::store::overlay::{self, OverlaidDatabase, Overlay};
 use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::tables::marker;
@@ -133,8 +134,8 @@ fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, Stor
     match read_only {
         Ok(db) => FileFormat::of(&*Guarded::new(db)),
         Err(error) if error.kind == StoreErrorKind::Unrepaired => {
-            let repaired = guarded(|| Ok(builder(SMALL_CACHE).create_with_backend(Overlay::new(file()?)?)?))?;
-            FileFormat::of(&*Guarded::new(repaired))
+            let repaired = guarded(|| OverlaidDatabase::open(&builder(SMALL_CACHE), Overlay::new(file()?)?))?;
+            FileFormat::of(&*repaired)
         }
         Err(error) => Err(error),
     }

@@ -20,7 +20,7 @@ pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::R
 const ATTEMPTS: u64 = 100;
 
 /// Renames a file to a new name that contains a word and the time. Not durable until the directory is synced.
-pub(crate) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
+pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
     // A clock at its maximum would leave no later number.
     let first = now_ms.min(u64::MAX - ATTEMPTS);
     let mut attempt = 0;
@@ -38,7 +38,7 @@ pub const MAX_QUARANTINED: usize = 3;
 
 /// Deletes all but the latest damaged files. `latest` stays even if its name contains an earlier time. Best
 /// effort: a file that can't be deleted now is deleted next time.
-pub(crate) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
+pub(super) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
     let mut kept = dated(volume, path, DAMAGED);
     kept.retain(|old| Some(&**old) != latest);
     for old in kept.iter().rev().skip(MAX_QUARANTINED - usize::from(latest.is_some())) {

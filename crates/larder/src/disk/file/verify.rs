@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::overlay::Overlay;
-use crate::disk::store::database::{SMALL_CACHE, builder, close};
+use crate::disk::store::database::{SMALL_CACHE, builder};
 use crate::disk::store::guard::{StoreError, guarded};
+use crate::disk::store::overlay::{OverlaidDatabase, Overlay};
 use crate::sys::volume::Volume;
 
 /// Checks every page of a file. Changes nothing.
@@ -21,6 +21,5 @@ pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreEr
 fn verify_pages(overlay: impl FnOnce() -> std::io::Result<Overlay>) -> Result<(), StoreError> {
     let mut builder = builder(SMALL_CACHE);
     builder.set_check_integrity_on_open(true);
-    let db = guarded(|| Ok(builder.create_with_backend(overlay()?)?))?;
-    close(db)
+    guarded(|| OverlaidDatabase::open(&builder, overlay()?)).map(drop)
 }

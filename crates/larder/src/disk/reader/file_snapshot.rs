@@ -14,13 +14,12 @@
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
+use redb::{ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::page_check::{PageCheck, check_pages};
 use super::redb_file::{header_at, len, open_redb};
 use crate::disk::file::error_translation::{FileAction, error_of, shows_larder};
 use crate::disk::file::io_error::{foreign, io_error};
-use crate::disk::file::overlay::Overlay;
 use crate::disk::file::owner;
 use crate::disk::file::owner::Owner;
 use crate::disk::store::catalog::Catalog;
@@ -29,6 +28,7 @@ use crate::disk::store::expiry;
 use crate::disk::store::file_format::FileFormat;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
 use crate::disk::store::metadata::{catalog_at, cumulative_at};
+use crate::disk::store::overlay::{OverlaidDatabase, Overlay};
 use crate::disk::store::redb_header::{HEADER_LEN, is_open_for_writing};
 use crate::disk::store::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::error::Error;
@@ -80,7 +80,7 @@ pub(crate) struct FileSnapshot {
 
 enum Source {
     Shared { _db: Guarded<ReadOnlyDatabase> },
-    Repaired { _db: Guarded<Database> },
+    Repaired { _db: OverlaidDatabase },
 }
 
 impl std::fmt::Debug for FileSnapshot {
@@ -150,8 +150,8 @@ impl FileSnapshot {
         let len = len(path, &file)?;
         let overlay = Overlay::frozen(file, len, &start).map_err(failed)?;
         let file = OsVolume::open_to_read(path).map_err(failed)?;
-        let db = guarded(|| Ok(builder(PAGE_CACHE).create_with_backend(overlay)?));
-        let db = Guarded::new(db.map_err(|error| refused(path, error))?);
+        let db = guarded(|| OverlaidDatabase::open(&builder(PAGE_CACHE), overlay));
+        let db = db.map_err(|error| refused(path, error))?;
         let txn = guarded(|| Ok(db.begin_read()?)).map_err(|error| refused(path, error))?;
         let txn = Guarded::new(txn);
         let format = format(path, &file, FileFormat::at(&txn))?;

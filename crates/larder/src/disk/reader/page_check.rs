@@ -17,9 +17,9 @@ use redb::ReadableDatabase;
 use super::redb_file::open_redb;
 use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::file::io_error::io_error;
-use crate::disk::file::overlay::Overlay;
 use crate::disk::store::database::builder;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
+use crate::disk::store::overlay::{OverlaidDatabase, Overlay};
 use crate::disk::store::redb_header::HEADER_LEN;
 use crate::error::Error;
 use crate::sys::volume::file::VolumeFile;
@@ -88,10 +88,10 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
 fn check(path: &Path, start: &[u8]) -> Result<(), StoreError> {
     let mut builder = builder(PAGE_CACHE);
     builder.set_check_integrity_on_open(true);
-    let db = guarded(|| {
+    guarded(|| {
         let file: VolumeFile = OsVolume::open_to_read(path)?;
         let len = redb::StorageBackend::len(&file)?;
-        Ok(builder.create_with_backend(Overlay::frozen(file, len, start)?)?)
-    })?;
-    guarded(|| Ok(db.close()?))
+        OverlaidDatabase::open(&builder, Overlay::frozen(file, len, start)?)
+    })
+    .map(drop)
 }

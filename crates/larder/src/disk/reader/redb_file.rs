@@ -11,7 +11,7 @@ use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 
 /// Opens a file that begins as redb's files do.
-pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
+pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     match path_state(&OsVolume, path)? {
         PathState::Nothing => return Err(Error::Missing { path: path.to_owned() }),
         PathState::Empty => return Err(foreign(path, "it is empty: no cache has been opened on it yet")),
@@ -32,7 +32,7 @@ pub(crate) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
 }
 
 /// Returns the header of the file that stands at a path now.
-pub(crate) fn header_at(path: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn header_at(path: &Path) -> Result<Vec<u8>, Error> {
     let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
     start.map_err(|error| io_error("read", path, error))
 }

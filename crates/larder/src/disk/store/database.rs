@@ -10,6 +10,7 @@ use super::identity::Identities;
 use super::limits::StoreLimits;
 use super::new_file::region_len;
 use super::sparse::{Reserve, SparseFile};
+use super::system_tree;
 use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::sys::volume::seal::Seal;
@@ -47,10 +48,14 @@ pub(crate) struct OpenDatabase {
     pub(crate) largest_page: u64,
 }
 
-/// Opens the database of a file for writing.
+/// Opens the database of a file for writing. With `verifies`, checks every page of the file. Without, checks
+/// only redb's own tables.
 pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(verifies);
+    if !verifies {
+        system_tree::check(options.volume.open(&options.path, false)?, self::builder(SMALL_CACHE))?;
+    }
     let file = options.volume.open(&options.path, false)?;
     let (seal, largest_page) = (file.seal(), region_len(&file)?);
     // Where blocks are not counted, holes bring no gain.

@@ -22,7 +22,7 @@ use crate::format::record::Header;
 use crate::units::Timestamp;
 
 /// The class of rows that were written without one.
-pub(crate) const UNCLASSED: u8 = 0;
+pub(super) const UNCLASSED: u8 = 0;
 /// The time in a row that stands for this moment and all later ones.
 const LAST_MS: u64 = (1 << 56) - 1;
 
@@ -33,7 +33,7 @@ pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
 
 /// Returns the row that a version without classes wrote for an entry. It wrote every time in full, including
 /// the end of time.
-pub(crate) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
+pub(super) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
     [&header.delete_after.as_millis().to_be_bytes()[..], key].concat()
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
 }
 
 /// Returns whether the time in a row may be earlier than that of its entry.
-pub(crate) fn is_rounded(row: &[u8]) -> bool {
+pub(super) fn is_rounded(row: &[u8]) -> bool {
     split(row).is_some_and(|(at, _)| at.as_millis() == LAST_MS)
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
 }
 
 /// Returns the end of the rows of a class; none for the last class.
-pub(crate) fn end_of_class(class: u8) -> Option<[u8; 1]> {
+pub(super) fn end_of_class(class: u8) -> Option<[u8; 1]> {
     class.checked_add(1).map(|next| [next])
 }
 

@@ -23,7 +23,7 @@ pub(crate) const FORMAT_1: u32 = 1;
 /// them.
 const LIFETIME_CLASSES: u64 = 1;
 /// The features of files that this version makes, one bit each. Its first commit adds them to an older file.
-pub(crate) const FEATURES: u64 = LIFETIME_CLASSES;
+pub(super) const FEATURES: u64 = LIFETIME_CLASSES;
 /// The features that this version knows.
 const KNOWN_FEATURES: u64 = FEATURES;
 

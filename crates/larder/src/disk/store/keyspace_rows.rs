@@ -48,7 +48,7 @@ impl Usage {
 }
 
 /// Returns a sum as it is shown. Only the rows of a damaged file exceed the range.
-pub(crate) fn clamped(sum: i128) -> u64 {
+pub(super) fn clamped(sum: i128) -> u64 {
     u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
 }
 

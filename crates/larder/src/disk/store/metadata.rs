@@ -6,7 +6,7 @@ use super::catalog::Catalog;
 use super::charging::Charging;
 use super::draft::Draft;
 use super::file_format::{FORMAT_1, FileFormat};
-use super::guard::{Guarded, StoreError, guarded};
+use super::guard::{Guarded, StoreError, begin_read, guarded};
 use super::identity::FileIdentity;
 use super::keyspace_row::KeyspaceRow;
 use super::range_removals;
@@ -19,7 +19,7 @@ use crate::stats::cumulative::CumulativeStats;
 
 /// Reads the metadata tables of a file.
 pub(crate) fn read_catalog(db: &impl ReadableDatabase) -> Result<Catalog, StoreError> {
-    let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
+    let txn = guarded(|| begin_read(db))?;
     let format = FileFormat::at(&txn)?.ok_or_else(|| illegible(FORMAT_ROW))?;
     catalog_at(&txn, format.version(), None)
 }
@@ -95,18 +95,18 @@ pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeSt
 
 /// Writes every metadata row of a new file.
 pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result<(), redb::Error> {
-    let mut meta = txn.open_table(META)?;
+    let mut meta = Guarded::new(txn.open_table(META)?);
     meta.insert(STATE_ROW, catalog.state.to_bytes().as_slice())?;
     meta.insert(CHARGING_ROW, [catalog.charging.code()].as_slice())?;
     write_format(&mut meta, catalog.format, catalog.features)?;
     if let Some(identity) = catalog.identity {
         meta.insert(IDENTITY_ROW, identity.to_bytes().as_slice())?;
     }
-    let mut table = txn.open_table(KEYSPACES)?;
+    let mut table = Guarded::new(txn.open_table(KEYSPACES)?);
     for (name, row) in catalog.keyspaces.iter() {
         table.insert(name.as_str(), row.to_bytes().as_slice())?;
     }
-    let mut table = txn.open_table(RETIRED)?;
+    let mut table = Guarded::new(txn.open_table(RETIRED)?);
     for (id, bytes) in catalog.retired.iter() {
         table.insert(id.number(), bytes)?;
     }
@@ -115,9 +115,9 @@ pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result
 
 /// Writes the metadata rows that a draft changes. Writes the rows of all keyspaces if the draft changes the
 /// format, or if the entries were charged by another rule.
-pub(crate) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(), redb::Error> {
+pub(super) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(), redb::Error> {
     let before = draft.before();
-    let mut meta = txn.open_table(META)?;
+    let mut meta = Guarded::new(txn.open_table(META)?);
     meta.insert(STATE_ROW, draft.state.to_bytes().as_slice())?;
     let is_other_format = before.format != draft.format;
     if is_other_format || before.features != draft.features {
@@ -132,7 +132,7 @@ pub(crate) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(
     }
     let writes_all = is_other_format || is_charged_anew;
     if writes_all || !draft.changed_rows().is_empty() {
-        let mut table = txn.open_table(KEYSPACES)?;
+        let mut table = Guarded::new(txn.open_table(KEYSPACES)?);
         for (name, row) in before.keyspaces.iter().filter(|_| writes_all) {
             table.insert(name.as_str(), row.to_bytes().as_slice())?;
         }
@@ -141,7 +141,7 @@ pub(crate) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(
         }
     }
     if is_charged_anew || !draft.retired.changed_rows().is_empty() {
-        let mut table = txn.open_table(RETIRED)?;
+        let mut table = Guarded::new(txn.open_table(RETIRED)?);
         for (id, bytes) in before.retired.iter().filter(|_| is_charged_anew) {
             table.insert(id.number(), bytes)?;
         }

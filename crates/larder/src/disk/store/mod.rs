@@ -6,6 +6,8 @@
 //!   of the [`catalog`].
 //! - Room: an entry is charged ([`charging`]) against a limit ([`pressure`]), and evicted ([`batch::evict`])
 //!   by its [`uses`].
+//! - Panics inside redb: [`guard`] catches them. [`overlay`] and [`system_tree`] prevent those that can't be
+//!   caught.
 
 pub(crate) mod batch;
 pub(crate) mod catalog;
@@ -23,6 +25,7 @@ pub(crate) mod keyspace_rows;
 pub(crate) mod limits;
 pub(crate) mod metadata;
 pub(crate) mod new_file;
+pub(crate) mod overlay;
 pub(crate) mod pending_registrations;
 pub(crate) mod pressure;
 pub(crate) mod range_removals;
@@ -31,5 +34,6 @@ pub(crate) mod redb_store;
 pub(crate) mod registration;
 pub(crate) mod snapshot;
 pub(crate) mod sparse;
+mod system_tree;
 pub(crate) mod tables;
 pub(crate) mod uses;

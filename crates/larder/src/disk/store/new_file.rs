@@ -52,7 +52,7 @@ pub(crate) fn region_for(capacity: u64) -> u64 {
 }
 
 /// Returns the size of a region in an existing file.
-pub(crate) fn region_len(file: &VolumeFile) -> io::Result<u64> {
+pub(super) fn region_len(file: &VolumeFile) -> io::Result<u64> {
     let start = file.start(REGION_PAGES_AT + 4)?;
     Ok(number_at(&start, REGION_PAGES_AT).map_or(MAX_REGION, |pages| u64::from(pages) * BLOCK))
 }

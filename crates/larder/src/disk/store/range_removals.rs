@@ -40,7 +40,7 @@ use super::batch::entries::Entries;
 use super::batch::remove_range::{PartLimits, RemovalPart};
 use super::catalog::Catalog;
 use super::draft::Draft;
-use super::guard::{StoreError, guarded};
+use super::guard::{Guarded, StoreError, guarded};
 use super::tables::RANGES;
 use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::{RangeTombstone, any_covers};
@@ -85,7 +85,7 @@ pub(crate) fn write(
     if old == new {
         return Ok(());
     }
-    let mut table = txn.open_table(RANGES)?;
+    let mut table = Guarded::new(txn.open_table(RANGES)?);
     for range in old.iter().filter(|range| !new.contains(range)) {
         table.remove(range.sequence.to_be_bytes().as_slice())?;
     }

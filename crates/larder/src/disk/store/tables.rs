@@ -35,12 +35,12 @@ pub(crate) const ENTRIES: TableDefinition<'static, RowBytes, RowBytes> =
 pub(crate) const EXPIRY: TableDefinition<'static, RowBytes, ()> = TableDefinition::new("larder.expiry");
 pub(crate) const RANGES: TableDefinition<'static, RowBytes, RowBytes> = TableDefinition::new("larder.ranges");
 
-pub(crate) const FORMAT_ROW: &str = "format";
-pub(crate) const FEATURES_ROW: &str = "features";
-pub(crate) const IDENTITY_ROW: &str = "identity";
-pub(crate) const STATE_ROW: &str = "state";
-pub(crate) const CUMULATIVE_ROW: &str = "lifetime";
-pub(crate) const CHARGING_ROW: &str = "charging";
+pub(super) const FORMAT_ROW: &str = "format";
+pub(super) const FEATURES_ROW: &str = "features";
+pub(super) const IDENTITY_ROW: &str = "identity";
+pub(super) const STATE_ROW: &str = "state";
+pub(super) const CUMULATIVE_ROW: &str = "lifetime";
+pub(super) const CHARGING_ROW: &str = "charging";
 
 /// Returns the name by which even a damaged file is recognized as ours. It stands in the file's list of
 /// tables.
@@ -79,14 +79,14 @@ impl CommitState {
     }
 }
 
-pub(crate) fn cumulative_to_bytes(counts: &CumulativeStats) -> Vec<u8> {
+pub(super) fn cumulative_to_bytes(counts: &CumulativeStats) -> Vec<u8> {
     let mut bytes: Vec<u8> = counts.numbers().into_iter().flat_map(u64::to_be_bytes).collect();
     bytes.extend_from_slice(&checksum(CUMULATIVE_ROW.as_bytes(), &bytes).to_be_bytes());
     bytes
 }
 
 /// Returns the counts of a row; none if the row is damaged.
-pub(crate) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
+pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     let (counts, sum) = bytes.split_last_chunk::<8>()?;
     let (numbers, rest) = counts.as_chunks::<8>();
     let is_whole = rest.is_empty() && checksum(CUMULATIVE_ROW.as_bytes(), counts).to_be_bytes() == *sum;

@@ -27,8 +27,8 @@ mod unknown;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    CompactionError, Database, Key, MultimapTableHandle, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageBackend, TableDefinition, TableHandle, Value, WriteTransaction,
+    CompactionError, Database, Key, MultimapTableHandle, ReadTransaction, ReadableTable, StorageBackend,
+    TableDefinition, TableHandle, Value, WriteTransaction,
 };
 
 use super::create::{remove_unfinished, unfinished};
@@ -38,7 +38,7 @@ use crate::disk::store::catalog::Catalog;
 use crate::disk::store::database::{OpenOptions, builder, close};
 use crate::disk::store::draft::Draft;
 use crate::disk::store::expiry;
-use crate::disk::store::guard::{Guarded, StoreError, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, begin_read, begin_write, commit, guarded};
 use crate::disk::store::keyspace_row::KeyspaceRow;
 use crate::disk::store::keyspace_rows::{Retired, UsageDeltas};
 use crate::disk::store::metadata::write_catalog;
@@ -124,7 +124,7 @@ fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreErr
 /// # Errors
 /// Returns an error if it is unknown which of the two files stands at the path, or if that file
 /// can't be opened.
-pub(crate) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
+pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
     if store.largest_page() >= max_page(options.capacity) {
         return Ok(store);
     }
@@ -141,7 +141,7 @@ pub(crate) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Sto
 ///
 /// # Errors
 /// As of [`enlarge_regions`].
-pub(crate) fn shrink_regions(
+pub(super) fn shrink_regions(
     store: Store,
     options: &OpenOptions,
     now: Timestamp,
@@ -178,22 +178,21 @@ fn fill_copy(
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<CopyReport>, StoreError> {
     let mut db = Guarded::new(db);
-    let old = Guarded::new(guarded(|| Ok(store.db.begin_read()?))?);
+    let old = guarded(|| begin_read(&*store.db))?;
     let mut catalog = store.catalog.clone();
     let mut copy =
         FileCopy { now, catalog: &store.catalog, counts: UsageDeltas::new(), expired: 0, rows: 0, go_on };
     // 2.
     let end = guarded(|| {
-        let mut txn = db.begin_write()?;
-        txn.set_quick_repair(true);
+        let txn = begin_write(&db)?;
         let end = copy.copy_tables(&old, &txn)?;
         if !matches!(end, End::Whole) {
-            txn.abort()?;
+            txn.into_inner().map_or(Ok(()), WriteTransaction::abort)?;
             return Ok(end);
         }
         copy.finish(&mut catalog, options);
         write_catalog(&txn, &catalog)?;
-        txn.commit()?;
+        commit(txn)?;
         Ok(end)
     })?;
     let expired = copy.expired;
@@ -296,7 +295,7 @@ impl FileCopy<'_> {
     }
 
     fn copy_entries(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
-        let (rows, mut copied) = (old.open_table(ENTRIES)?, new.open_table(ENTRIES)?);
+        let (rows, mut copied) = (old.open_table(ENTRIES)?, Guarded::new(new.open_table(ENTRIES)?));
         for row in rows.iter()? {
             let (key, record) = row?;
             let (key, record) = (key.value(), record.value());
@@ -332,8 +331,8 @@ impl FileCopy<'_> {
 
     /// Copies the rows of those entries that were copied.
     fn copy_expiry(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
-        let (rows, mut copied) = (old.open_table(EXPIRY)?, new.open_table(EXPIRY)?);
-        let entries = new.open_table(ENTRIES)?;
+        let (rows, mut copied) = (old.open_table(EXPIRY)?, Guarded::new(new.open_table(EXPIRY)?));
+        let entries = Guarded::new(new.open_table(ENTRIES)?);
         for row in rows.iter()? {
             let row = row?.0;
             let row = row.value();
@@ -360,7 +359,7 @@ impl FileCopy<'_> {
         new: &WriteTransaction,
         table: TableDefinition<'_, K, V>,
     ) -> Result<End, redb::Error> {
-        let (rows, mut copied) = (old.open_table(table)?, new.open_table(table)?);
+        let (rows, mut copied) = (old.open_table(table)?, Guarded::new(new.open_table(table)?));
         for row in rows.iter()? {
             let (key, value) = row?;
             copied.insert(key.value(), value.value())?;

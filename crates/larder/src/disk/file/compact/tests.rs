@@ -1,6 +1,8 @@
 use crate::disk::file::open::open;
 use std::time::Duration;
 
+use redb::ReadableDatabase;
+
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;

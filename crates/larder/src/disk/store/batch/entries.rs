@@ -10,6 +10,7 @@ use super::range_removal::RangeRemoval;
 use crate::disk::store::charging::Charging;
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::expiry;
+use crate::disk::store::guard::{Guarded, read_out};
 use crate::disk::store::keyspace_rows::UsageDeltas;
 use crate::disk::store::tables::{ENTRIES, EXPIRY, after_prefix};
 use crate::format::keyspace_id::KeyspaceId;
@@ -19,8 +20,8 @@ use crate::units::Timestamp;
 
 /// The two tables of entries, open in a transaction.
 pub(crate) struct Entries<'txn> {
-    pub(super) rows: Table<'txn, &'static [u8], &'static [u8]>,
-    pub(super) expiry: Table<'txn, &'static [u8], ()>,
+    pub(super) rows: Guarded<Table<'txn, &'static [u8], &'static [u8]>>,
+    pub(super) expiry: Guarded<Table<'txn, &'static [u8], ()>>,
     pub(super) now: Timestamp,
     charging: Charging,
     pub(crate) deltas: UsageDeltas,
@@ -34,8 +35,8 @@ impl<'txn> Entries<'txn> {
         charging: Charging,
     ) -> Result<Self, redb::Error> {
         Ok(Self {
-            rows: txn.open_table(ENTRIES)?,
-            expiry: txn.open_table(EXPIRY)?,
+            rows: Guarded::new(txn.open_table(ENTRIES)?),
+            expiry: Guarded::new(txn.open_table(EXPIRY)?),
             now,
             charging,
             deltas: UsageDeltas::new(),
@@ -108,7 +109,9 @@ impl<'txn> Entries<'txn> {
 
     /// Deletes an entry and its expiry row. Returns whether the entry was live.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
-        let old = self.rows.remove(key)?.map(|record| (record.value().len(), record::peek(record.value())));
+        let removed = self.rows.remove(key)?;
+        let old = removed
+            .map(|record| read_out(record, |record| (record.value().len(), record::peek(record.value()))));
         let Some((len, header)) = old else {
             return Ok(false);
         };
@@ -131,7 +134,7 @@ impl<'txn> Entries<'txn> {
     /// were deleted.
     pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
         let mut rows = Vec::new();
-        for (class, head) in expiry::heads(&self.expiry)? {
+        for (class, head) in expiry::heads(&*self.expiry)? {
             let (end, left) = (expiry::end_of_due(class, self.now), limit - rows.len());
             if head < end {
                 rows.extend(self.due(head.as_slice()..end.as_slice(), left)?);
@@ -162,7 +165,7 @@ impl<'txn> Entries<'txn> {
     }
 
     pub(crate) fn next_expiry(&self) -> Result<Option<Timestamp>, StorageError> {
-        expiry::next(&self.expiry)
+        expiry::next(&*self.expiry)
     }
 
     fn due<'a>(

@@ -142,7 +142,7 @@ impl Entries<'_> {
     /// Returns the next rows of every class.
     fn heads(&self, hand: &ClockHand) -> Result<Vec<ClassHead>, StorageError> {
         let mut heads = Vec::new();
-        for (class, _) in expiry::heads(&self.expiry)? {
+        for (class, _) in expiry::heads(&*self.expiry)? {
             let mut head = ClassHead { class, rows: VecDeque::new(), lifetime: 0 };
             self.fill(&mut head, hand.passed.get(&class).map(Vec::as_slice))?;
             heads.push(head);

@@ -11,7 +11,7 @@ use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::batch::remove_range::PartLimits;
 use crate::disk::store::draft::Draft;
 use crate::disk::store::entry_change::EntryChange;
-use crate::disk::store::guard::{StoreError, guarded};
+use crate::disk::store::guard::{Guarded, StoreError, begin_write, commit, guarded};
 use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::metadata::write_draft;
 use crate::disk::store::pending_registrations::PendingRegistrations;
@@ -96,18 +96,17 @@ impl Store {
         let hand = &mut self.hand;
         let mut cursor = self.cursor.clone();
         guarded(|| {
-            let mut txn = self.db.begin_write()?;
-            // With this, opening the file after a crash takes milliseconds, whatever its size.
-            txn.set_quick_repair(true);
+            let txn = begin_write(&self.db)?;
             change_entries(&txn, batch, &mut catalog, &mut outcome, (limits, hand, &mut cursor))?;
             catalog.state.sequence = catalog.state.sequence.max(batch.sequence);
             catalog.state.clock_watermark = catalog.state.clock_watermark.max(batch.now);
             catalog.state.closed_cleanly = batch.closing && !outcome.needs_room;
             write_draft(&txn, &catalog)?;
             if let Some(cumulative) = &self.cumulative {
-                txn.open_table(META)?.insert(CUMULATIVE_ROW, cumulative_to_bytes(cumulative).as_slice())?;
+                let mut meta = Guarded::new(txn.open_table(META)?);
+                meta.insert(CUMULATIVE_ROW, cumulative_to_bytes(cumulative).as_slice())?;
             }
-            Ok(txn.commit()?)
+            commit(txn)
         })?;
         let changes = catalog.into_changes();
         self.apply(changes);

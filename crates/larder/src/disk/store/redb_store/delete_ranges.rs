@@ -6,7 +6,7 @@ use crate::config::ranges::RANGE_ROWS;
 use crate::disk::store::batch::entries::Entries;
 use crate::disk::store::batch::remove_range::{PartLimits, RemovalPart};
 use crate::disk::store::draft::Draft;
-use crate::disk::store::guard::{StoreError, guarded};
+use crate::disk::store::guard::{StoreError, begin_write, commit, guarded};
 use crate::disk::store::metadata::write_draft;
 
 impl Store {
@@ -23,8 +23,7 @@ impl Store {
     pub(crate) fn delete_next_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
         let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
         let (part, next_expiry) = guarded(|| {
-            let mut txn = self.db.begin_write()?;
-            txn.set_quick_repair(true);
+            let txn = begin_write(&self.db)?;
             let (part, next_expiry) = {
                 let mut entries = Entries::open(&txn, catalog.state.clock_watermark, catalog.charging())?;
                 let limits = PartLimits { rows, is_over: &|| false };
@@ -34,7 +33,7 @@ impl Store {
             };
             catalog.upgrade(catalog.state.clock_watermark, self.identities);
             write_draft(&txn, &catalog)?;
-            txn.commit()?;
+            commit(txn)?;
             Ok((part, next_expiry))
         })?;
         let changes = catalog.into_changes();

@@ -9,7 +9,7 @@ mod shrink;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableTable};
 
 use super::batch::entries::Entries;
 use super::batch::evict::ClockHand;
@@ -18,7 +18,7 @@ use super::charging::{Charging, page_of};
 use super::database::{OpenDatabase, OpenOptions, open_database};
 use super::draft::{Draft, DraftChanges};
 use super::extent::Extent;
-use super::guard::{Guarded, StoreError, guarded};
+use super::guard::{Guarded, StoreError, begin_read, begin_write, commit, guarded};
 use super::identity::Identities;
 use super::keyspace_row::KeyspaceRow;
 use super::keyspace_rows::Retired;
@@ -72,21 +72,20 @@ impl Store {
     /// Makes the tables of a new file with this catalog, and commits them.
     pub(crate) fn initialise(db: &Database, catalog: &Catalog) -> Result<(), StoreError> {
         guarded(|| {
-            let mut txn = db.begin_write()?;
-            txn.set_quick_repair(true);
+            let txn = begin_write(db)?;
             Entries::open(&txn, catalog.state.clock_watermark, catalog.charging)?;
             txn.open_table(KEYSPACES)?;
             txn.open_table(RETIRED)?;
             write_catalog(&txn, catalog)?;
-            Ok(txn.commit()?)
+            commit(txn)
         })
     }
 
     pub(crate) fn new(db: Database, limits: StoreLimits, identities: Identities) -> Result<Self, StoreError> {
         let db = Guarded::new(db);
         let catalog = read_catalog(&*db)?;
-        let next_expiry = guarded(|| Ok(expiry::next(&db.begin_read()?.open_table(EXPIRY)?)?))?;
-        let cumulative = guarded(|| Ok(db.begin_read()?)).and_then(|txn| cumulative_at(&txn))?;
+        let next_expiry = guarded(|| Ok(expiry::next(&begin_read(&*db)?.open_table(EXPIRY)?)?))?;
+        let cumulative = guarded(|| begin_read(&*db)).and_then(|txn| cumulative_at(&txn))?;
         let largest_page = u64::MAX;
         let pressure = Pressure::new(limits.live_limit);
         let reserve = Reserve::default();
@@ -116,7 +115,7 @@ impl Store {
         }
         let mut charged: BTreeMap<KeyspaceId, u64> = BTreeMap::new();
         guarded(|| {
-            for row in self.db.begin_read()?.open_table(ENTRIES)?.iter()? {
+            for row in begin_read(&*self.db)?.open_table(ENTRIES)?.iter()? {
                 let (key, record) = row?;
                 let key = key.value();
                 *charged.entry(KeyspaceId::of(key)).or_default() +=
@@ -191,7 +190,7 @@ impl Store {
     pub(crate) fn largest_record_page(&self) -> Result<u64, StoreError> {
         guarded(|| {
             let mut largest = 0;
-            for row in self.db.begin_read()?.open_table(ENTRIES)?.iter()? {
+            for row in begin_read(&*self.db)?.open_table(ENTRIES)?.iter()? {
                 let (key, record) = row?;
                 largest = largest.max(page_of(key.value().len(), record.value().len()));
             }
@@ -226,15 +225,14 @@ impl Store {
         let changes = draft.into_changes();
         catalog.apply(changes);
         guarded(|| {
-            let mut txn = self.db.begin_write()?;
-            txn.set_quick_repair(true);
+            let txn = begin_write(&self.db)?;
             txn.delete_table(ENTRIES)?;
             txn.delete_table(EXPIRY)?;
             txn.delete_table(RETIRED)?;
             range_removals::write(&txn, &self.catalog.ranges, &[])?;
             Entries::open(&txn, clock_watermark, catalog.charging)?;
             write_catalog(&txn, &catalog)?;
-            Ok(txn.commit()?)
+            commit(txn)
         })?;
         self.catalog = catalog;
         Ok(())

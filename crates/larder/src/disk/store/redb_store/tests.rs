@@ -1,3 +1,4 @@
+mod panics;
 mod ranges;
 mod room;
 
@@ -8,7 +9,7 @@ use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::registration::Registration;
 use redb::backends::InMemoryBackend;
-use redb::{ReadableTable, ReadableTableMetadata};
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::*;
 use crate::config::ranges::RANGE_ROWS;

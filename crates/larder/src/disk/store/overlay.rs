@@ -4,14 +4,19 @@
 //! known whose the file is, nothing may be written to it. So the repair runs on an overlay: reads come from
 //! the file, and writes stay in memory and are discarded. Locks are taken on the file itself, so a file in
 //! use is detected and left alone.
+//!
+//! redb commits when it closes a database. Over an overlay that commit is useless, and on some damaged pages
+//! it ends the process ([`super::system_tree`]). So the overlay refuses all I/O before an
+//! [`OverlaidDatabase`] is dropped, and the commit fails at its first page.
 
 use std::collections::HashMap;
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Deref};
 
-use redb::{BackendError, StorageBackend};
+use redb::{BackendError, Builder, Database, StorageBackend};
 
-use crate::sys::sync::Mutex;
+use super::guard::Guarded;
+use crate::sys::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::sys::volume::file::VolumeFile;
 
 const BLOCK: u64 = 4096;
@@ -22,6 +27,8 @@ pub(crate) struct Overlay {
     /// Whether this process already has the file open, and so already holds its locks.
     is_own: bool,
     changes: Mutex<OverlayPages>,
+    /// Whether all I/O is refused.
+    is_over: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -36,7 +43,7 @@ impl Overlay {
     pub(crate) fn new(file: VolumeFile) -> io::Result<Self> {
         let len = file.len()?;
         let changes = Mutex::new(OverlayPages { len, file_len: len, blocks: HashMap::new() });
-        Ok(Self { file, is_own: false, changes })
+        Ok(Self { file, is_own: false, changes, is_over: Arc::default() })
     }
 
     /// Makes an overlay on a file that this process has open for writing. The file must not be written
@@ -56,6 +63,13 @@ impl Overlay {
         }
         overlay.write(0, start)?;
         Ok(overlay)
+    }
+
+    fn refuse_if_over(&self) -> io::Result<()> {
+        if self.is_over.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the overlay is no longer used"));
+        }
+        Ok(())
     }
 
     fn block(&self, changes: &OverlayPages, number: u64) -> io::Result<Box<[u8]>> {
@@ -96,6 +110,7 @@ impl StorageBackend for Overlay {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.refuse_if_over()?;
         let changes = self.changes.lock();
         if offset.saturating_add(out.len() as u64) > changes.len {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -122,6 +137,7 @@ impl StorageBackend for Overlay {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.refuse_if_over()?;
         let mut changes = self.changes.lock();
         changes.len = changes.len.max(offset.saturating_add(data.len() as u64));
         Self::each_block(offset, data.len(), |number, within, done, count| {
@@ -161,6 +177,35 @@ impl StorageBackend for Overlay {
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         if self.is_own { Ok(false) } else { self.file.query_lock_range(start, end) }
+    }
+}
+
+/// A database over an overlay.
+pub(crate) struct OverlaidDatabase {
+    db: Guarded<Database>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl OverlaidDatabase {
+    /// Opens the database. Must be called inside [`guarded`](super::guard::guarded).
+    pub(crate) fn open(builder: &Builder, overlay: Overlay) -> Result<Self, redb::Error> {
+        let is_over = overlay.is_over.clone();
+        Ok(Self { db: Guarded::new(builder.create_with_backend(overlay)?), is_over })
+    }
+}
+
+impl Deref for OverlaidDatabase {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.db
+    }
+}
+
+impl Drop for OverlaidDatabase {
+    fn drop(&mut self) {
+        // The fields drop after this, so the commit that closes the database meets the refusal.
+        self.is_over.store(true, Ordering::SeqCst);
     }
 }
 

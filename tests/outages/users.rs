@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
-use larder::testing::{DiskOperation, Failure};
+use larder::testing::{DiskOperation, Failure, await_first_sweep};
 use larder::{Cache, DiskState, Event, Keyspace, MAX_RETRY_DELAY, Timestamp};
 
 use crate::support::NAMES;
@@ -43,6 +43,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     // first.
     let builder = place.builder().flush_interval(Duration::from_hours(1));
     let cache = builder.clock(clock.clone()).open().unwrap();
+    await_first_sweep(&cache).unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     names.insert("old", "old".to_owned()).unwrap();
     cache.flush().unwrap();

@@ -9,7 +9,8 @@ use larder::{
 };
 
 use crate::support::simulated::{
-    PATH, SimulatedPlace, WRITES, discarded, disk_of, filled, recover, state_of, suspended, value, wait_until,
+    PATH, SimulatedPlace, WRITES, discarded, disk_of, filled, open_swept, recover, state_of, suspended,
+    value, wait_until,
 };
 use crate::support::{BLOBS, NAMES, VERSIONS};
 
@@ -174,7 +175,7 @@ fn a_rename_whose_sync_failed_is_no_promise() {
 fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
     let place = SimulatedPlace::new();
     let builder = place.builder().write_buffer(ByteSize::kib(64)).memory_capacity(ByteSize::mib(4));
-    let cache = builder.open().unwrap();
+    let cache = open_swept(builder);
     let blobs = cache.keyspace(BLOBS).unwrap();
     blobs.insert(&0, vec![1; 1_000]).unwrap();
     cache.flush().unwrap();
@@ -289,7 +290,7 @@ fn a_keyspace_opened_during_an_outage_is_on_disk_after_it() {
 fn the_ballast_lets_removals_through_on_a_full_disk() {
     const MANY: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("many");
     let place = SimulatedPlace::new();
-    let cache = place.builder().write_buffer(ByteSize::mib(16)).open().unwrap();
+    let cache = open_swept(place.builder().write_buffer(ByteSize::mib(16)));
     let many = cache.keyspace(MANY).unwrap();
     for key in 0..300 {
         many.insert(&key, vec![7; 3_000]).unwrap();

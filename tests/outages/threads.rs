@@ -11,7 +11,9 @@ use larder::{ByteSize, Cache, DiskState, Error, Keyspace, KeyspaceDefinition, MA
 use serde::{Deserialize, Serialize};
 
 use crate::support::harness::Harness;
-use crate::support::simulated::{SimulatedPlace, WRITES, disk_of, filled, state_of, value, wait_until};
+use crate::support::simulated::{
+    SimulatedPlace, WRITES, disk_of, filled, open_swept, state_of, value, wait_until,
+};
 use crate::support::{BLOBS, HOUR, NAMES, SetOnDrop};
 
 #[test]
@@ -87,7 +89,7 @@ impl Drop for ArmedValue {
 fn a_drop_that_panics_while_the_cache_closes_costs_no_file() {
     const ARMED_VALUES: KeyspaceDefinition<u64, ArmedValue> = KeyspaceDefinition::new("grenade").ttl(HOUR);
     let place = SimulatedPlace::new();
-    let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
+    let cache = open_swept(place.builder().memory_capacity(ByteSize::kib(64)));
     let (names, armed) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(ARMED_VALUES).unwrap());
     names.insert("kept", "kept".to_owned()).unwrap();
     cache.flush().unwrap();
@@ -125,7 +127,7 @@ fn the_last_handle_may_go_in_a_listener_whatever_it_did_before() {
                 done.store(true, Ordering::SeqCst);
             }
         };
-        let cache = place.builder().on_event(listen).open().unwrap();
+        let cache = open_swept(place.builder().on_event(listen));
         let names = cache.keyspace(NAMES).unwrap();
         names.insert("kept", "kept".to_owned()).unwrap();
         cache.flush().unwrap();

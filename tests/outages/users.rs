@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
-use larder::testing::{DiskOperation, Failure, await_first_sweep};
+use larder::testing::{DiskOperation, Failure};
 use larder::{Cache, DiskState, Event, Keyspace, MAX_RETRY_DELAY, Timestamp};
 
 use crate::support::NAMES;
-use crate::support::simulated::{PATH, SimulatedPlace, disk_of, state_of, wait_until};
+use crate::support::simulated::{PATH, SimulatedPlace, disk_of, open_swept, state_of, wait_until};
 
 /// A clock that panics once, on the writer's thread.
 #[derive(Debug, Default)]
@@ -42,8 +42,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     // The writer runs only steps that a call asks for. Otherwise a step of its own would meet the panic
     // first.
     let builder = place.builder().flush_interval(Duration::from_hours(1));
-    let cache = builder.clock(clock.clone()).open().unwrap();
-    await_first_sweep(&cache).unwrap();
+    let cache = open_swept(builder.clock(clock.clone()));
     let names = cache.keyspace(NAMES).unwrap();
     names.insert("old", "old".to_owned()).unwrap();
     cache.flush().unwrap();
@@ -84,7 +83,7 @@ fn a_listener_may_call_the_cache_and_may_panic() {
         counted.fetch_add(1, Ordering::SeqCst);
         panic!("planted, after {event}");
     };
-    let cache = place.builder().on_event(listen).open().unwrap();
+    let cache = open_swept(place.builder().on_event(listen));
     let names = cache.keyspace(NAMES).unwrap();
     names.insert("told", "committed".to_owned()).unwrap();
     cache.flush().unwrap();

@@ -6,7 +6,7 @@ use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, M
 
 use crate::support::harness::Harness;
 use crate::support::simulated::{
-    PATH, SimulatedPlace, discarded, disk_of, recover, state_of, suspended, wait_until,
+    PATH, SimulatedPlace, discarded, disk_of, open_swept, recover, state_of, suspended, wait_until,
 };
 use crate::support::{BLOBS, Random};
 
@@ -34,7 +34,7 @@ fn filled_with(place: &SimulatedPlace, count: u64) -> (Cache, Blobs) {
 #[test]
 fn a_disk_that_is_full_again_at_the_first_commit_is_left_alone_for_longer() {
     let place = SimulatedPlace::new();
-    let cache = place.builder().write_buffer(ByteSize::mib(16)).open().unwrap();
+    let cache = open_swept(place.builder().write_buffer(ByteSize::mib(16)));
     let blobs = cache.keyspace(BLOBS).unwrap();
     for key in 0..300 {
         blobs.insert(&key, vec![7; 3_000]).unwrap();

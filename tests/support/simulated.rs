@@ -53,10 +53,7 @@ impl SimulatedPlace {
     /// Opens a cache, and waits for its sweeper's first sweep. Before that, the sweeper asks the writer for a
     /// step of its own, which could come between any two operations of the disk that a test counts.
     pub(crate) fn open(&self) -> Cache {
-        let cache = self.builder().open().unwrap();
-        // On a disk that fails, the first sweep never comes.
-        drop(await_first_sweep(&cache));
-        cache
+        open_swept(self.builder())
     }
 
     /// Returns the damaged files that were moved aside and kept.
@@ -103,6 +100,14 @@ pub(crate) fn disk_of(cache: &Cache) -> DiskStats {
 
 pub(crate) fn state_of(cache: &Cache) -> DiskState {
     disk_of(cache).state
+}
+
+/// Opens a cache with other settings than [`SimulatedPlace::open`], and waits for its sweeper's first sweep too.
+pub(crate) fn open_swept(builder: CacheBuilder) -> Cache {
+    let cache = builder.open().unwrap();
+    // On a disk that fails, the first sweep never comes.
+    drop(await_first_sweep(&cache));
+    cache
 }
 
 /// Waits for what another thread will do, without a clock. A test that uses it checks that the wait ends.

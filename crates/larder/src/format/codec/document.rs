@@ -6,7 +6,7 @@
 //! |---|---|
 //! | nil, booleans, arrays | the same |
 //! | integers | their digits, all of them |
-//! | floats | the shortest digits that are read back as the same float; `"NaN"`, `"Infinity"`, `"-Infinity"` |
+//! | floats | the shortest digits that read back the same; `"NaN"`, `"Infinity"`, `"-Infinity"` |
 //! | text | the same; bytes that are not UTF-8 as binary |
 //! | binary | `"0x"` and its hexadecimal digits |
 //! | extension | `{"extension": its number, "bytes": "0x…"}` |

@@ -28,7 +28,7 @@ impl Error for NotAByte {
 /// The bytes at the beginning of a sequence.
 pub(super) struct Leading<T> {
     pub(super) bytes: Vec<u8>,
-    /// The element after them, if it is not a byte.
+    /// The element after these bytes, if it is not a byte.
     pub(super) other: Option<T>,
 }
 

@@ -30,11 +30,11 @@ pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
 /// heavy writing on a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
 /// Size of redb's own cache of pages. Default 64 MiB. A page that is not in this cache is read from the
-/// operating system, which about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy cache,
+/// operating system. That about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy cache,
 /// set it to the size of the file if there is enough memory.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
-/// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB, which takes 16
-/// ms.
+/// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB. Verifying 16 MiB
+/// takes 16 ms.
 pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
 /// Maximum time that an insert waits for its commit. Default 100 ms.
 pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
@@ -314,7 +314,7 @@ impl CacheBuilder {
     /// loader's own key. (A loader that requests its own key directly, or through other loads, gets an error
     /// at once.)
     ///
-    /// The limit is in real time, whatever the [`clock`](CacheBuilder::clock) is.
+    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = Some(timeout);
         self

@@ -41,7 +41,7 @@ use crate::units::Timestamp;
 pub(crate) const HEADER_LEN: usize = 52;
 /// The format in which records are written.
 pub(crate) const FORMAT: u8 = 2;
-/// The first format, which has no flags and no fields.
+/// The first format. It has no flags and no fields.
 const FORMAT_1: u8 = 1;
 const KIND_VALUE: u8 = 0;
 /// Length of the tag and the length of one field of the extension, in bytes.

@@ -119,7 +119,7 @@ pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<
     codec::encoded_len(format, value)
 }
 
-/// Decodes a value, without checking a fingerprint. So the type that was written may be another one.
+/// Decodes a value, without checking a fingerprint. So the written value may have had another type.
 ///
 /// # Errors
 /// When the bytes are not a value of this type.

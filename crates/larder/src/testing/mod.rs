@@ -1,7 +1,7 @@
 //! Support for tests: a cache that runs step by step, a disk that fails on demand, and access to larder's
 //! encodings.
 //!
-//! It needs the feature `test-util`, which no program needs. It may change without a new version.
+//! It needs the feature `test-util`, which is for tests only. It may change without a new version.
 
 #[doc(hidden)]
 pub mod bytes;
@@ -75,8 +75,8 @@ impl CacheBuilder {
     }
 }
 
-/// Waits until the sweeper of a cache has made its first sweep, which starts by itself. Entries that expire
-/// later stay on disk until the next sweep.
+/// Waits until the sweeper of a cache has made its first sweep. That sweep starts by itself. Entries that
+/// expire later stay on disk until the next sweep.
 ///
 /// # Errors
 /// The errors of [`Cache::sweep`](crate::Cache::sweep).

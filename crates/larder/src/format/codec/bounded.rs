@@ -41,8 +41,8 @@ pub(super) struct Session {
     /// Whether the type asked for any kind. Then the bytes decide which value it becomes, and two different
     /// values of the type may have the same bytes.
     pub(super) asked_for_any: Cell<bool>,
-    /// Whether a map of unknown length was written. serde writes a struct with a flattened field as such a
-    /// map, and the bytes do not say which of its names are fields.
+    /// Whether a map of unknown length was written. A struct with a flattened field is written as an open
+    /// map. Its bytes do not say which of its names are fields.
     pub(super) has_open_map: Cell<bool>,
     /// Whether the session belongs to a trial. A trial records what the type asks for, even if the encoding
     /// describes itself.

@@ -3,9 +3,9 @@
 //!
 //! The effect of a type's serde attributes can't be read from the type. Only a trial shows that a value comes
 //! back. In a trial, a value is decoded from its bytes before it is stored, and the two values are compared
-//! ([`digest`]). These values are tried: the first of a keyspace; values with a kind or a name at a place
-//! where no earlier value had it; and every value in debug builds, or if the builder says so. After a maximum
-//! number of trials, the fingerprint alone guards what is read.
+//! ([`digest`]). The first values of a keyspace are tried. So is each value with a kind or a name at a place
+//! where no earlier value had it. In debug builds, or if the builder says so, every value is tried. After a
+//! maximum number of trials, the fingerprint alone guards what is read.
 //!
 //! An encoding that describes itself has no fingerprint. There, a type that asks for any kind (an untagged
 //! enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape, one may come
@@ -41,7 +41,7 @@ const MAX_TRIALS: u64 = 1_024;
 /// Number of remembered sets of names. Each set is remembered by its hash.
 const REMEMBERED: usize = 64;
 
-/// The history of the values of one keyspace, which decides which values are tried.
+/// The history of the values of one keyspace. It decides which values are tried.
 #[derive(Debug)]
 pub(crate) struct ValueChecks {
     /// Whether every value is tried.
@@ -196,8 +196,8 @@ const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
 
-/// Returns whether a reason for a failed decoding is a fixed text of larder, which quotes nothing of the
-/// value. A text from the code of a type may quote the value.
+/// Returns whether a reason for a failed decoding is a fixed text of larder. Such a text quotes nothing of
+/// the value. A text from the code of a type may quote the value.
 #[cfg(all(unix, feature = "control"))]
 pub(crate) fn quotes_nothing(reason: &str) -> bool {
     [OTHER_KINDS, OTHER_NAMES, OTHER_ENCODING].contains(&reason)
@@ -223,7 +223,7 @@ where
 }
 
 /// Maximum number of nested trials on one thread. A trial drops the value that it decoded. That value's
-/// `Drop` may store another value, which begins another trial inside the first. At this depth, values are
+/// `Drop` may store another value. That begins another trial inside the first. At this depth, values are
 /// stored without a trial.
 const MAX_TRIALS_AT_ONCE: u32 = 4;
 

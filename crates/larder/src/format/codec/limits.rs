@@ -1,4 +1,4 @@
-//! The limits of a value, whatever its bytes are: its length, its depth, and its number of elements.
+//! The limits of any value: its length, its depth, and its number of elements.
 //!
 //! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. One is a sequence of
 //! elements that have no bytes: 2^60 times `()` is one length, and a loop without end. The other is nesting:
@@ -25,13 +25,13 @@ pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 ///
 /// This is enough for trees and expressions. Store a long linked list as a sequence instead. Decoding
 /// recurses once for each level, and this bound keeps hostile bytes from overflowing the stack. In an
-/// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack, and 128 levels of an enum of
-/// fifteen variants need 768 KiB. Rust gives a thread 2 MiB. A thread with a smaller stack may need flatter
-/// values. So may a type that holds large values unboxed.
+/// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack. 128 levels of an enum of fifteen
+/// variants need 768 KiB. Rust gives a thread 2 MiB. A thread with a smaller stack may need flatter values.
+/// So may a type that holds large values unboxed.
 pub const MAX_DEPTH: usize = 128;
 
-/// A value has at most one element for each encoded byte, plus this many elements that have no bytes (`()`,
-/// structs without fields, pairs of them). The limit is for all sequences and maps of the value together.
+/// A value has at most one element for each encoded byte, plus this many elements without bytes (`()`,
+/// structs without fields, pairs of these). The limit is for all sequences and maps of the value together.
 /// Values with more elements are neither encoded nor decoded.
 pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 
@@ -45,7 +45,7 @@ pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 pub(super) enum ExceededLimit {
     Depth,
     Elements,
-    /// More elements than any value may have, whatever its length.
+    /// More elements than a value of the maximum length may have.
     MostElements,
 }
 

@@ -126,8 +126,8 @@ fn decoding(bytes: &[u8]) -> Session {
     Session::new(Elements::of(bytes.len()))
 }
 
-/// Decodes a value from all of these bytes, without checking a fingerprint. So the type that was written may
-/// be another one.
+/// Decodes a value from all of these bytes, without checking a fingerprint. So the written value may have had
+/// another type.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn decode_unmarked<V: DeserializeOwned + 'static>(
     format: Format,

@@ -11,8 +11,8 @@
 //!   gets the names one by one. `Deserialize` gets a list that includes aliases. So the names are compared
 //!   with the names that the decoded value serializes with. Adding an alias changes nothing.
 //!
-//! The fingerprint ignores two differences, because `Serialize` and `Deserialize` may differ in them without
-//! harm: whether a part is a newtype, and whether a group of parts is a tuple or a struct.
+//! The fingerprint ignores whether a part is a newtype, and whether a group of parts is a tuple or a struct.
+//! `Serialize` and `Deserialize` may differ in both without harm.
 //!
 //! The numbers below are part of the file format. A test pins fingerprints, because a changed fingerprint
 //! would turn every lookup of an old record into a miss.

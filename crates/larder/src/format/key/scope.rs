@@ -50,7 +50,7 @@ impl Scope {
 
     /// Encodes the scope, with integers in big endian. The prefix's length in 4 bytes and the prefix come
     /// first. Each part follows as its kind in one byte and its fields. Kind 0 is exact bytes, after their
-    /// length in 4 bytes. Kind 1 is any content of a fixed width, which is given in 4 bytes. Kind 2 is any
+    /// length in 4 bytes. Kind 1 is any content of a fixed width. The width follows in 4 bytes. Kind 2 is any
     /// content up to an end mark.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();

@@ -104,8 +104,8 @@ impl KeyShape {
         Ok(out.as_slice().to_vec())
     }
 
-    /// Encodes the beginning of keys of this shape: the first characters of a text, the first bytes of bytes,
-    /// or the first parts of a tuple, each complete.
+    /// Encodes the beginning of keys of this shape. It is the first characters of a text, the first bytes of
+    /// bytes, or the first parts of a tuple. Each of these parts must be complete.
     ///
     /// # Errors
     /// [`KeyError`] when no key of this shape can begin with `prefix`. A number has no beginning.

@@ -63,7 +63,7 @@ impl KeyShape {
     }
 
     fn parse(&self, text: &str) -> Result<KeyValue, KeyError> {
-        // A text without quotes is the whole input, whatever characters it has.
+        // A text without quotes is the whole input. It may have any characters.
         if *self == Self::Text && !text.starts_with('"') {
             return Ok(KeyValue::Text(text.to_owned()));
         }

@@ -6,9 +6,9 @@
 //! early. A suspended machine's time is included.
 //!
 //! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired when its expiry is
-//! not after the time, so no entry outlives the end of time, whatever a clock shows. The monotonic count
-//! begins at zero and the offset is never negative. So no reading of either clock is out of range, and no sum
-//! saturates before the end of time.
+//! not after the time, so no entry outlives the end of time, for any readings of the clocks. The monotonic
+//! count begins at zero and the offset is never negative. So no reading of either clock is out of range, and
+//! no sum saturates before the end of time.
 //!
 //! Reading two clocks takes 45 ns, a large part of a hit. So there is a cheaper reading as well, of a coarse
 //! clock that changes only at each tick of the kernel. It gives [`TimeBounds`], between which the time is. A

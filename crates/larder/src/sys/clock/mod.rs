@@ -61,8 +61,8 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    /// Called without the lock. The function wakes a thread, which may drop the last handle of a cache with
-    /// the user's values.
+    /// Called without the lock. The function wakes a thread. That thread may drop the last handle of a cache,
+    /// with the user's values.
     wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 

@@ -43,7 +43,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Linux stores the time of its last tick, which a program can read cheaply: `CLOCK_MONOTONIC_COARSE` of
+/// The clocks of Linux. A program can cheaply read the time of the last tick: `CLOCK_MONOTONIC_COARSE` of
 /// `clock_gettime(2)`.
 #[cfg(target_os = "linux")]
 mod monotonic {

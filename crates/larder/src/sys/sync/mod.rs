@@ -4,7 +4,7 @@
 //! Every other module imports them from here, so that a model checker can replace them. It then runs the real
 //! protocol instead of a copy. The model checker is [shuttle](https://docs.rs/shuttle). A build with
 //! `RUSTFLAGS="--cfg shuttle"` uses it. A normal build does not. `native` and `model` have the same names.
-//! Every operation whose result depends on the order of two threads uses one of them. See
+//! Every operation whose result depends on the order of two threads uses `native` or `model`. See
 //! `tests/interleavings`.
 
 pub(crate) mod failpoint;

@@ -144,7 +144,7 @@ fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
 #[cfg(target_os = "linux")]
 pub(super) fn counts_blocks(directory: &Path) -> bool {
     /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. overlayfs returns
-    /// the count of the file system below it, which in practice is ext2 to ext4 or XFS.
+    /// the count of the file system below it. In practice that is ext2 to ext4 or XFS.
     const COUNTING: [u64; 5] = [0xEF53, 0x5846_5342, 0x0102_1994, 0x8584_58F6, 0x794C_7630];
     rustix::fs::statfs(directory)
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| COUNTING.contains(&kind)))

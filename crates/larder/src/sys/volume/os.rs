@@ -127,8 +127,8 @@ impl OsVolume {
         Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
     }
 
-    /// Returns at most `most` bytes from the start of a file other than the cache file: the lock of an owner,
-    /// or the system's list of locks.
+    /// Returns at most `most` bytes from the start of a file other than the cache file. Used for the lock of
+    /// an owner, and for the system's list of locks.
     pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;

@@ -1,22 +1,22 @@
 //! The files that a cache has open, so that a forked child can close them.
 //!
-//! A child inherits every descriptor. The descriptors of locks matter most: such a lock belongs to the open
-//! file, which parent and child share. It ends only when both have closed the file. Threads of the parent use
-//! the inherited files, and the child can't reach these threads. So every handle accesses its file through a
-//! slot, and the volume has a list of the slots:
+//! A child inherits every descriptor. The descriptors of locks matter most. Such a lock belongs to the open
+//! file, and parent and child share the open file. The lock ends only when both have closed the file. Threads
+//! of the parent use the inherited files, and the child can't reach these threads. So every handle accesses
+//! its file through a slot, and the volume has a list of the slots:
 //!
 //! 1. A thread holds the slot shared while it uses the file through a handle.
 //! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing and unlocking do nothing,
-//!    because an unlock would take the lock from the parent. So a child never changes the file, whatever it
-//!    drops.
+//!    because an unlock would take the lock from the parent. So a child never changes the file, even if it
+//!    drops a handle.
 //! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. That closes the descriptors
 //!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot is held for ever and
 //!    keeps its descriptor.
 //!
-//! That thread may have been reading, writing or syncing, which lasts long. So locks are on a descriptor that
-//! is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its locks for each
-//! transaction. So the descriptor of the locks may be in use at the fork, too: a few times in a thousand
-//! forks of a process that commits all the time. Then the child gets an error.
+//! That thread may have been reading, writing or syncing, and each of these can last long. So locks are on a
+//! descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its
+//! locks for each transaction. So the descriptor of the locks may be in use at the fork, too. Then the child
+//! gets an error. This happens a few times in a thousand forks of a process that commits all the time.
 
 use std::io;
 use std::ops::{Bound, Range};

@@ -233,7 +233,7 @@ impl Drop for SimulatedAnchor {
     }
 }
 
-/// The file of an owner's lock. It is not on the disk, because only the number of a live owner is read from it.
+/// The file of an owner's lock. It is not on the disk, because only the number of a live owner is read.
 #[derive(Debug)]
 pub(super) struct OwnerFile {
     disk: SharedDisk,

@@ -192,7 +192,7 @@ impl Nodes {
 }
 
 /// Calls `visit` for each page that a range of bytes touches. The arguments are the number of the page, the
-/// start of the range in the page, the start of the page in the range, and the number of bytes.
+/// offset in the page, the offset in the range, and the number of bytes.
 fn each_page(offset: u64, len: usize, mut visit: impl FnMut(u64, usize, usize, usize)) {
     let mut done = 0;
     while done < len {

@@ -63,7 +63,7 @@ macro_rules! self_described {
 }
 
 /// In a positional encoding the type says what comes next. So the level of a compound is entered before the
-/// compound is read. An encoding that describes itself may hold any kind, whatever the type asks for. There
+/// compound is read. An encoding that describes itself may hold another kind than the type asks for. There
 /// the level is entered when a compound is found.
 macro_rules! compounds {
     ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(

@@ -79,8 +79,8 @@ fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }
 
-/// The visitor of any kind, in an encoding that describes itself. Each compound is a level, whatever the type
-/// asked for. Content that serde buffers also passes here when it is read.
+/// The visitor of any kind, in an encoding that describes itself. Each compound is a level, even if the type
+/// asked for another kind. Content that serde buffers also passes here when it is read.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {

@@ -49,7 +49,7 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         Ok(())
     }
 
-    /// Records a variant. Returns the part for its content, which has its own place.
+    /// Records a variant. Returns the part for its content. The content has its own place.
     fn variant(self, index: u32, variant: &'static str) -> Self {
         let names = self.session.shape.name(variant).wrapping_add(u64::from(index));
         self.session.shape.names(self.place, names);

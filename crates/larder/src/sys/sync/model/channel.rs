@@ -2,8 +2,8 @@
 //! the messages of a dropped receiver, and the reply channels in them. crossbeam drops the messages.)
 //!
 //! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
-//! length ends at once. Any other wait on an empty channel ends in one of three ways: at once, after the
-//! other threads have done something, or only by [`pass_time`]. The last way finds a thread that only a
+//! length ends at once. Any other wait on an empty channel ends in one of three ways. It ends at once, after
+//! the other threads have done something, or only by [`pass_time`]. The last way finds a thread that only a
 //! timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread that only
 //! waits for time to pass could make a schedule endless.
 
@@ -164,7 +164,7 @@ impl<T: 'static> Receiver<T> {
         }
         let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MAX_CHANCES };
         loop {
-            // A plain scheduling point, which does not change the priorities of PCT.
+            // A plain scheduling point. It does not change the priorities of PCT.
             if let Ok(message) = self.try_recv() {
                 return Ok(message);
             }

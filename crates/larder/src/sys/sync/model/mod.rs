@@ -172,7 +172,7 @@ impl Condvar {
         }
         for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {
             guard.held = None;
-            // A plain scheduling point, which does not change the priorities of PCT.
+            // A plain scheduling point. It does not change the priorities of PCT.
             guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));
         }
         WaitTimeoutResult { timed_out: true }

@@ -207,9 +207,9 @@ impl CacheBuilder {
 
     /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
-    /// Allocated blocks are counted, as `du` does. The length of the file may be twice as much. Some file
-    /// systems may not count blocks correctly (those that compress, network and FUSE file systems). There,
-    /// the length is counted instead, and far fewer entries fit.
+    /// The size is that of the allocated blocks, as `du` shows it. The length of the file may be twice as
+    /// much. Some file systems may not count blocks correctly (those that compress, network and FUSE file
+    /// systems). There, the length is counted instead, and far fewer entries fit.
     ///
     /// Of a capacity of 64 MiB, live keys and values use 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 %
     /// at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y". In a full cache, X

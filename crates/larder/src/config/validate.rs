@@ -78,7 +78,7 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
 }
 
-/// Refuses an empty name of a keyspace or a schema, or one that is too long for the file.
+/// Refuses a name of a keyspace or a schema that is empty, or too long for the file.
 pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
     if (1..=MAX_NAME_LEN).contains(&name.len()) {
         return Ok(());

@@ -22,11 +22,11 @@ pub struct RecordFields {
     pub version: u32,
     /// The sequence of the mutation that wrote the record.
     pub sequence: u64,
-    /// When the record was written.
+    /// The time at which the record was written.
     pub written_at: Timestamp,
-    /// When the entry expires.
+    /// The time at which the entry expires.
     pub expires_at: Timestamp,
-    /// From when on the sweeper may delete the record.
+    /// The time from which the sweeper may delete the record.
     pub delete_after: Timestamp,
     /// The format of the record when it was read. Writing always uses the latest format.
     pub format: u8,

@@ -1,7 +1,7 @@
 //! Support for tests: a cache that runs step by step, a disk that fails on demand, and access to larder's
 //! encodings.
 //!
-//! It needs the feature `test-util`, which is for tests only. It may change without a new version.
+//! It needs the feature `test-util`. No program needs this feature. It may change without a new version.
 
 #[doc(hidden)]
 pub mod bytes;

@@ -1,11 +1,12 @@
 //! Checks that the values of a keyspace come back as they were stored. Some values are tried when they are
 //! written, and a fingerprint guards every value that is read.
 //!
-//! The effect of a type's serde attributes can't be read from the type. Only a trial shows that a value comes
-//! back. In a trial, a value is decoded from its bytes before it is stored, and the two values are compared
-//! ([`digest`]). The first values of a keyspace are tried. So is each value with a kind or a name at a place
-//! where no earlier value had it. In debug builds, or if the builder says so, every value is tried. After a
-//! maximum number of trials, the fingerprint alone guards what is read.
+//! The effect of a type's serde attributes can't be read from the type. Only a trial shows that a value
+//! *comes back*: that decoding its bytes gives an equal value. In a trial, a value is decoded from its bytes
+//! before it is stored, and the two values are compared ([`digest`]). The first values of a keyspace are
+//! tried. So is each value with a kind or a name at a place where no earlier value had it. In debug builds,
+//! or if the builder says so, every value is tried. After a maximum number of trials, the fingerprint alone
+//! guards what is read.
 //!
 //! An encoding that describes itself has no fingerprint. There, a type that asks for any kind (an untagged
 //! enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape, one may come
@@ -51,8 +52,8 @@ pub(crate) struct ValueChecks {
     asks_for_any: StatisticU64,
     /// The edges of all values that came back.
     edges: [StatisticU64; EDGE_WORDS],
-    /// The names of values that came back. Each hash is stored at the index that it gives, plus 2^32. So 0
-    /// means empty.
+    /// The names of values that came back. Each hash is stored at the index `hash % REMEMBERED`. 2^32 is
+    /// added to the stored hash, so that 0 means empty.
     names: [StatisticU64; REMEMBERED],
 }
 
@@ -204,8 +205,8 @@ pub(crate) fn quotes_nothing(reason: &str) -> bool {
 }
 
 /// Accepts a value that was decoded without a fingerprint, from a record of the first format. The value must
-/// encode to the same bytes again. Parts without an order may come in another order: the order of a hash map
-/// differs in each process.
+/// encode to the same bytes again. Parts without an order may be encoded in another order, because the order
+/// of a hash map differs in each process.
 fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,

@@ -36,8 +36,8 @@ impl KeyWriter {
         if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
     }
 
-    // Inlined, because every lookup calls this a few times. The compiler mostly knows the length of the
-    // slice.
+    // Inlined, because every lookup calls this a few times. In most calls, the compiler knows the length of
+    // the slice.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();

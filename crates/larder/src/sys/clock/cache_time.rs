@@ -11,9 +11,9 @@
 //! no sum saturates before the end of time.
 //!
 //! Reading two clocks takes 45 ns, a large part of a hit. So there is a cheaper reading as well, of a coarse
-//! clock that changes only at each tick of the kernel. It gives [`TimeBounds`], between which the time is. A
-//! lookup whose entry outlives both bounds does not need the exact time. Any other lookup reads the exact
-//! time. The wall clock is then read once a tick, so a jump forward is noticed one tick late.
+//! clock that changes only at each tick of the kernel. Its result is [`TimeBounds`]: the time is between the
+//! two bounds. A lookup whose entry outlives both bounds does not need the exact time. Any other lookup reads
+//! the exact time. The wall clock is then read once a tick, so a jump forward is noticed one tick late.
 
 use std::time::Duration;
 

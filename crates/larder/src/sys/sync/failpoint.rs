@@ -27,7 +27,7 @@ pub enum Failpoint {
     RemoveRangeTombstoneWithRow,
     /// The range tombstone is removed before the snapshot without the removed entries is installed.
     RemoveRangeTombstoneEarly,
-    /// A committed key leaves its shard before the snapshot that shows it is installed.
+    /// A committed key leaves its shard too early: the snapshot with the key is not installed yet.
     MarkCleanEarly,
     /// Keys that a failed commit had drained are not committed again.
     ForgetDrained,

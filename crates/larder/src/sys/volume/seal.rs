@@ -1,6 +1,5 @@
-//! The seal on a file. It ends all writing while the store still has the file open.
-//! The store also writes while it is being closed. But a file that another program has overwritten must stay
-//! as it was found.
+//! The seal on a file. It ends all writing while the store still has the file open. The store also writes
+//! while it is being closed. But a file that another program has overwritten must not change.
 
 use std::io;
 

@@ -24,7 +24,7 @@ impl<'de, S: DeserializeSeed<'de>, E: EncodingKind> DeserializeSeed<'de> for Bou
     }
 }
 
-/// The error for a type that asks a positional encoding for any kind.
+/// The error for a type that asks for any kind, in a positional encoding.
 const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an enum with serde's tag or untagged, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
 
 impl<T, E: EncodingKind> Bounded<'_, T, E> {

@@ -1,4 +1,4 @@
-//! The reasons why a value is not encoded: it would not come back unchanged.
+//! The reasons to refuse the encoding of a value that would not come back unchanged.
 
 use std::fmt;
 

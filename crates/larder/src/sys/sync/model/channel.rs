@@ -201,7 +201,8 @@ impl<T> Receiver<T> {
             match self.channel.pop() {
                 Some(message) => return Ok(message),
                 None if permit.is_err() => return Err(Disconnected),
-                // The permit of a timed wait that has ended. The message of that wait came first.
+                // `pass_time` released this permit for a timed wait. That wait ended with a message, so the
+                // permit is left over.
                 None => {}
             }
         }

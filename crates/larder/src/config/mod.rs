@@ -244,7 +244,8 @@ impl CacheBuilder {
     /// Sets the maximum length of a file that is verified page by page when it is opened: any length. Default
     /// 16 MiB. Verifying takes about a second for a gigabyte.
     ///
-    /// Every lookup checks its record in any case. This finds damage in the pages that lead to records.
+    /// Every lookup checks its record in any case. The verification finds damage in the pages that lead to
+    /// records.
     pub fn verify_on_open(mut self, up_to: impl Into<ByteSize>) -> Self {
         self.verify_on_open = up_to.into();
         self

@@ -41,8 +41,8 @@ use crate::sys::volume::os::OsVolume;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct StallingDisk {
-    // This lock is not replaced by the model checker, as that of the simulated disk, because no model has
-    // files.
+    // Uses `parking_lot` directly, as the simulated disk does. The model checker has no files, so it need not
+    // control this lock.
     gate: Arc<Gate>,
 }
 

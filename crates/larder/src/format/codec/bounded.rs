@@ -38,11 +38,11 @@ pub(super) struct Session {
     pub(super) is_after_some: Cell<bool>,
     /// Whether the value is only measured, and will never be read back.
     pub(super) is_measured: bool,
-    /// Whether the type asked for any kind. Then the bytes decide which value it becomes, and two different
-    /// values of the type may have the same bytes.
+    /// Whether the type asked for any kind. Then the bytes decide the variant or kind of the value. Two
+    /// different values of the type may have the same bytes.
     pub(super) asked_for_any: Cell<bool>,
-    /// Whether a map of unknown length was written. A struct with a flattened field is written as an open
-    /// map. Its bytes do not say which of its names are fields.
+    /// Whether a map of unknown length was written. A struct with a flattened field is written as such a map.
+    /// The bytes do not say which names of the map are fields.
     pub(super) has_open_map: Cell<bool>,
     /// Whether the session belongs to a trial. A trial records what the type asks for, even if the encoding
     /// describes itself.

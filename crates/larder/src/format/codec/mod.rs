@@ -45,7 +45,8 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// Returns the fingerprint for the value's record. It prevents that the value is read as another type.
+    /// Returns the fingerprint for the value's record. Because of the fingerprint, the value is never read as
+    /// another type.
     pub(crate) fn fingerprint(&self) -> Option<u64> {
         self.is_positional.then(|| self.shape.fingerprint())
     }

@@ -3,7 +3,7 @@
 //! The time is the count of the monotonic clock since the cache was opened, plus an offset. The offset only
 //! grows: each reading raises it to `wall - counted` if that is larger. So a wall clock that is set back
 //! changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires entries
-//! early. A suspended machine's time is included.
+//! early. The time for which a machine is suspended is included.
 //!
 //! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired when its expiry is
 //! not after the time, so no entry outlives the end of time, for any readings of the clocks. The monotonic

@@ -2,8 +2,8 @@
 //!
 //! Files and names are synced separately. A change is certain if its file was synced later. A change of a
 //! name is certain if the directory was synced later. Any other changes may have reached the disk, in any
-//! combination, because neither the system nor the drive keeps an order. Of a write, any combination of
-//! 512-byte sectors may have reached the disk. Of a hole, any combination of pages may have.
+//! combination, because neither the system nor the drive keeps an order. Any combination of the 512-byte
+//! sectors of a write may have reached the disk. So may any combination of the pages of a hole.
 
 use std::path::PathBuf;
 

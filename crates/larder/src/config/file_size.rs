@@ -1,15 +1,16 @@
-//! Fits the capacity of the file to the process's limit on the length of files.
+//! Lowers the capacity of the file to fit the process's limit on the length of files.
 
 use super::{CacheBuilder, MIN_DISK};
 use crate::error::Error;
 use crate::units::ByteSize;
 
-/// Maximum length of the file, as a multiple of its capacity: the file doubles when it must grow.
+/// Maximum length of the file, as a multiple of its capacity. The store doubles the length of a file that
+/// must grow.
 pub const MAX_LENGTH_PER_CAPACITY: u64 = 2;
 
 impl CacheBuilder {
-    /// Lowers the capacity of the file to what the process's limit on the length of files allows. Returns a
-    /// text that says so, if it does.
+    /// Lowers the capacity of the file if the process's limit on the length of files requires it. Returns a
+    /// text about the new capacity if it was lowered.
     pub(crate) fn fit_file_size_limit(&mut self, limit: Option<u64>) -> Result<Option<String>, Error> {
         let Some(limit) = limit.filter(|_| self.path.is_some()) else { return Ok(None) };
         let (asked, most) = (self.disk_capacity, ByteSize::bytes(limit / MAX_LENGTH_PER_CAPACITY));

@@ -1,13 +1,13 @@
-//! Settings about single keys: whether they are sampled, and whether the log names them.
+//! Settings about single keys: whether keys are sampled, and whether the log contains them.
 
 use super::CacheBuilder;
 
 impl CacheBuilder {
-    /// Sets whether the keys of a few operations are sampled, for
-    /// [`Cache::hot_keys`](crate::Cache::hot_keys), and for `larder hot` and `larder monitor`. Default: off.
+    /// Sets whether the keys of some operations are sampled, for [`Cache::hot_keys`](crate::Cache::hot_keys),
+    /// `larder hot` and `larder monitor`. Default: off.
     ///
-    /// A process that may write to the control socket can then see which keys the application asks for. It
-    /// can list the keys in any case.
+    /// If it is on, a process that may write to the control socket can see which keys the application looks
+    /// up. Such a process can always list the stored keys.
     ///
     /// ```
     /// let cache = larder::Cache::builder().sample_keys(true).open()?;
@@ -16,15 +16,15 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Cost
-    /// One hit in 64 and one miss in 8 is sampled, at about 300 instructions each. At most 1,024 keys are
-    /// kept: about 100 KiB of memory with keys of usual length, 4 MiB with the longest.
+    /// One hit in 64 and one miss in 8 are sampled, at about 300 instructions each. At most 1,024 keys are
+    /// kept. They need about 100 KiB of memory at usual lengths, and 4 MiB at the maximum length.
     pub fn sample_keys(mut self, is_wanted: bool) -> Self {
         self.sample_keys = is_wanted;
         self
     }
 
-    /// Sets whether warnings in the log name the keys they are about (slow loads, values that are not cached,
-    /// records that do not decode). Default: off, because a key may be a secret.
+    /// Sets whether warnings in the log contain the keys that they are about (slow loads, values that are not
+    /// cached, records that can't be decoded). Default: off, because a key may be a secret.
     ///
     /// ```
     /// use std::time::Duration;

@@ -22,24 +22,25 @@ use crate::units::ByteSize;
 
 use ranges::RangeSettings;
 
-/// Weight of the entries in memory. Default 64 MiB.
+/// Maximum weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
-/// Size of the file on its disk. Default 1 GiB.
+/// Maximum size of the file on its disk. Default 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
-/// Bytes that may be acknowledged and not yet committed before writers wait. Default 8 MiB: a second of heavy
-/// writing on a slow disk.
+/// Number of acknowledged bytes that may wait for a commit before writers wait. Default 8 MiB: a second of
+/// heavy writing on a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
-/// redb's own cache of pages. Default 64 MiB. A page that is not in it is read from the operating system,
-/// which about doubles the cost of a hit on disk (`docs/benchmarks.md`). If there is memory for it, give a
-/// busy cache the size of its file.
+/// Size of redb's own cache of pages. Default 64 MiB. A page that is not in this cache is read from the
+/// operating system. That about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy cache,
+/// set it to the size of the file if there is enough memory.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
-/// A file up to this length is verified page by page when it is opened. Default 16 MiB: 16 ms.
+/// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB. Verifying 16 MiB
+/// takes 16 ms.
 pub const DEFAULT_VERIFY_ON_OPEN: ByteSize = ByteSize::mib(16);
 /// Maximum time that an insert waits for its commit. Default 100 ms.
 pub const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// Minimum time between two sweeps. Default 1 s.
 pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// A load that takes at least this long is logged. Default 1 s.
+/// A load is logged if it takes at least this time. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
@@ -48,7 +49,7 @@ const MIN_DISK: ByteSize = ByteSize::mib(1);
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 const MAX_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_SHARDS: usize = 1 << 12;
-/// Minimum capacity of a shard, unless the number of shards is set.
+/// Minimum capacity of a shard, unless the builder sets the number of shards.
 const MIN_SHARD: ByteSize = ByteSize::mib(1);
 
 /// Minimum TTL of an entry.
@@ -56,17 +57,17 @@ pub const MIN_TTL: Duration = Duration::from_millis(1);
 /// Maximum TTL of an entry: ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
-/// An entry, as a [`weigher`](CacheBuilder::weigher) gets it.
+/// The facts about an entry that a [`weigher`](CacheBuilder::weigher) gets.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct EntryInfo<'a> {
-    /// The keyspace's name.
+    /// Name of the keyspace.
     pub keyspace: &'a str,
     /// Length of the encoded key, in bytes.
     pub key_len: usize,
     /// Length of the encoded value, in bytes.
     pub encoded_len: usize,
-    /// The value, of the keyspace's type.
+    /// The value. Its type is the keyspace's type of values.
     pub value: &'a (dyn Any + Send + Sync),
 }
 
@@ -99,8 +100,8 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// The settings of a [`Cache`](crate::Cache). Each has a default, and [`open`](CacheBuilder::open) checks
-/// them all.
+/// The settings of a [`Cache`](crate::Cache). Each setting has a default. [`open`](CacheBuilder::open) checks
+/// all of them.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -136,7 +137,7 @@ pub struct CacheBuilder {
     pub(crate) check_every_value: bool,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) shards: Option<usize>,
-    /// For tests that must run the same way each time.
+    /// A fixed seed, for tests that must run the same way each time.
     pub(crate) hash_seed: Option<u64>,
     pub(crate) ranges: RangeSettings,
     pub(crate) weigher: Option<Weigher>,
@@ -182,11 +183,12 @@ impl Default for CacheBuilder {
 }
 
 impl CacheBuilder {
-    /// Sets the path of the cache file. If the file is missing, it is made with its directories. Without a
-    /// path the cache is only in memory.
+    /// Sets the path of the cache file. If the file is missing, it is created with its directories. Without a
+    /// path, the cache is only in memory.
     ///
-    /// Two files stand beside it: `<path>.lock` says who owns it, and `<path>.ballast` reserves a little room
-    /// for deletions on a full disk. After damage there are up to three files named `<path>.damaged-<time>`.
+    /// Two more files are next to it. `<path>.lock` contains the owner of the cache file. `<path>.ballast`
+    /// reserves a little space for deletions on a full disk. After damage, there are up to three files named
+    /// `<path>.damaged-<time>`.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
@@ -195,9 +197,9 @@ impl CacheBuilder {
     /// Sets the maximum weight of committed entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
     /// The weight of an entry is its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD).
-    /// Unless a weigher says otherwise, a value weighs the size of its type, plus the length of its encoding
-    /// if the type owns anything. The limit is for the whole cache, so one value may take all of it. Entries
-    /// that are not committed yet are in the write buffer instead.
+    /// Unless a weigher is set, a value weighs the size of its type. If the type owns anything, the length of
+    /// the encoding is added. The limit is for the whole cache, so one value may use all of it. Entries that
+    /// are not committed yet are in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
@@ -205,51 +207,52 @@ impl CacheBuilder {
 
     /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
-    /// Allocated blocks are counted, as `du` does. The file's length may be twice as much. Where the file
-    /// system may not count blocks correctly (one that compresses, network and FUSE file systems), the length
-    /// is counted, and far less fits.
+    /// The size is that of the allocated blocks, as `du` shows it. The length of the file may be twice as
+    /// much. Some file systems may not count blocks correctly (those that compress, network and FUSE file
+    /// systems). There, the length is counted instead, and far fewer entries fit.
     ///
-    /// Of 64 MiB, live keys and values take 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 % at 33 kB. Of a
-    /// smaller capacity they take less. `stats` says "live X of usable Y": a full cache has about as much
-    /// live as is usable.
+    /// Of a capacity of 64 MiB, live keys and values use 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 %
+    /// at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y". In a full cache, X
+    /// is about Y.
     ///
-    /// When room is needed, the entries that were written first are deleted. Entries that are in memory, or
-    /// were read from disk lately, are spared. A value whose page (its record, rounded up to a power of two)
-    /// is more than a sixteenth of the capacity is kept in memory alone.
+    /// When space is needed, the oldest written entries are deleted. Entries that are in memory, or were
+    /// recently read from disk, are spared. The page of a value is its record, rounded up to a power of two.
+    /// A value whose page is larger than a sixteenth of the capacity is kept only in memory.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self
     }
 
-    /// Sets how many bytes may be acknowledged and not yet committed: values in memory, their encodings, and
-    /// 288 bytes of bookkeeping for each. 64 KiB to 16 TiB. Default 8 MiB.
+    /// Sets how many bytes may be acknowledged and not yet committed, 64 KiB to 16 TiB. Default 8 MiB. Values
+    /// in memory, their encodings, and 288 bytes of bookkeeping for each value are counted.
     ///
-    /// When it is full, inserts wait for a commit. A value that, with its encoding, is larger than all of it
-    /// waits until it is empty, and goes alone. Until its commit, the part beyond the buffer counts against
-    /// the [memory capacity](CacheBuilder::memory_capacity).
+    /// When the write buffer is full, inserts wait for a commit. If a value with its encoding is larger than
+    /// the write buffer, it waits until the buffer is empty, and is committed alone. Until its commit, the
+    /// excess is counted against the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.write_buffer = bytes.into();
         self
     }
 
-    /// Sets the memory for the store's own cache of pages, in bytes: 64 KiB to 16 TiB. Default 64 MiB. It
-    /// adds to the memory capacity.
+    /// Sets the size of the store's own cache of pages, in bytes: 64 KiB to 16 TiB. Default 64 MiB. This
+    /// memory is not part of the memory capacity.
     pub fn page_cache(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.page_cache = bytes.into();
         self
     }
 
-    /// Sets up to which length a file is verified page by page when it is opened: any length. Default 16 MiB.
-    /// It takes about a second for a gigabyte.
+    /// Sets the maximum length of a file that is verified page by page when it is opened: any length. Default
+    /// 16 MiB. Verifying takes about a second for a gigabyte.
     ///
-    /// Records are checked at every lookup in any case. This finds damage in the pages that lead to them.
+    /// Every lookup checks its record in any case. The verification finds damage in the pages that lead to
+    /// records.
     pub fn verify_on_open(mut self, up_to: impl Into<ByteSize>) -> Self {
         self.verify_on_open = up_to.into();
         self
     }
 
-    /// Sets the maximum time that an insert waits for its commit, and so how much a crash may lose: 1 ms to
-    /// an hour. Default 100 ms.
+    /// Sets the maximum time that an insert waits for its commit: 1 ms to an hour. Default 100 ms. A crash
+    /// may lose the inserts of about this time.
     pub fn flush_interval(mut self, interval: Duration) -> Self {
         self.flush_interval = interval;
         self
@@ -262,13 +265,13 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets a function that is called for each event of the disk tier: that it failed, or that it works
-    /// again. Default: none.
+    /// Sets a function that is called for each event of the disk tier: a failure, or the recovery from a
+    /// failure. Default: none.
     ///
-    /// It is called on a thread of the cache, for one event after another, with no lock held, and it may call
-    /// the cache. While it runs, nothing is swept and evicted values are not dropped, so it should not take
-    /// long. A panic in it is caught. Events while the cache is being closed are not passed to it:
-    /// [`close`](crate::Cache::close) returns them.
+    /// The calls are made one after another on a thread of the cache, without a lock. The function may call
+    /// the cache. While it runs, nothing is swept and evicted values are not dropped, so it should be short.
+    /// A panic in the function is caught. Events while the cache is being closed are not passed to the
+    /// function: [`close`](crate::Cache::close) returns them.
     ///
     /// ```
     /// let cache = larder::Cache::builder().on_event(|event| eprintln!("cache: {event}")).open()?;
@@ -279,25 +282,25 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets whether each value that is stored is first decoded from its bytes and compared. Default: in debug
-    /// builds.
+    /// Sets whether each value that is stored is first decoded from its bytes and compared. Default: on in
+    /// debug builds, off in release builds.
     ///
-    /// Otherwise only some values are: the first ones of each keyspace, and those with a part that no earlier
-    /// value had. The cost is decoding, and two passes over the value. Use it in staging, to find a value
-    /// that can't be read back before production does.
+    /// If it is off, only some values are checked: the first values of each keyspace, and those with a part
+    /// that no earlier value had. Checking costs one decoding and two passes over the value. Use it in
+    /// staging, so that a value that can't be read back is found before production.
     pub fn check_every_value(mut self, is_wanted: bool) -> Self {
         self.check_every_value = is_wanted;
         self
     }
 
-    /// Sets how long to wait for another owner of the file to leave: up to an hour. Default: no wait.
+    /// Sets how long to wait for another owner to release the file: up to an hour. Default: no wait.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout;
         self
     }
 
-    /// Sets how long a loader may take before it counts as a [slow load](crate::Cache::slow_loads), and a
-    /// warning in the log names its keyspace: any time. Default 1 s. [`Duration::MAX`] means never.
+    /// Sets the duration from which a load is a [slow load](crate::Cache::slow_loads): any duration. For a
+    /// slow load, the log has a warning with the keyspace. Default 1 s. [`Duration::MAX`] means never.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self
@@ -305,32 +308,32 @@ impl CacheBuilder {
 
     /// Sets the maximum time that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the
     /// load of another caller: 1 ms to an hour. Default: no limit. After that time the caller gets
-    /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so limit the time
-    /// of its queries.
+    /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
+    /// time of its queries.
     ///
-    /// It also ends the one wait that could last for ever: a loader joins a thread, and that thread asks for
-    /// the loader's own key. (A loader that asks for its own key directly, or through other loads, gets an
-    /// error at once.)
+    /// Only this limit ends one kind of endless wait: a loader joins a thread, and that thread requests the
+    /// loader's own key. (A loader that requests its own key directly, or through other loads, gets an error
+    /// at once.)
     ///
-    /// This is real time, whatever the [`clock`](CacheBuilder::clock) is.
+    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = Some(timeout);
         self
     }
 
-    /// Sets the number of parts of the memory tier, each with its own lock: 1 to 4,096, rounded up to a power
-    /// of two. The default is eight for each processor, but each has at least 1 MiB of the memory capacity,
-    /// because each shard chooses victims among its own entries.
+    /// Sets the number of parts of the memory tier: 1 to 4,096, rounded up to a power of two. Each part has
+    /// its own lock. The default is eight for each processor, but at most one for each 1 MiB of the memory
+    /// capacity. Each shard chooses victims among its own entries, so a smaller shard would choose badly.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
     }
 
-    /// Sets a function that weighs entries for the memory capacity, in bytes. A keyspace's own weigher takes
-    /// precedence.
+    /// Sets a function that returns the weight of an entry for the memory capacity, in bytes. A keyspace's
+    /// own weigher takes precedence.
     ///
-    /// Its result is the whole weight of the entry, and counts as at least 1. It is called once for each
-    /// value that is stored or promoted, with no lock held.
+    /// The result is the whole weight of the entry. A result of 0 counts as 1. The function is called once
+    /// for each value that is stored or promoted, without a lock.
     pub fn weigher(mut self, weigher: impl Fn(&EntryInfo<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self
@@ -343,12 +346,12 @@ impl CacheBuilder {
         self
     }
 
-    /// Returns the number of shards that was set, or one that suits the capacity and the processors.
+    /// Returns the configured number of shards, or a number that suits the capacity and the processors.
     pub(crate) fn shards_or_default(&self) -> usize {
         self.shards.unwrap_or_else(|| {
             let suits_threads = thread::available_parallelism().map_or(4, std::num::NonZero::get) * 8;
             let most = self.memory_capacity.as_u64() / MIN_SHARD.as_u64();
-            // Rounded down to a power of two here, because it is rounded up later.
+            // Rounded down to a power of two here, because the caller rounds up.
             let suits_capacity = 1 << most.max(1).ilog2().min(MAX_SHARDS.ilog2());
             suits_threads.min(suits_capacity)
         })

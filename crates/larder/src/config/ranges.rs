@@ -1,16 +1,16 @@
-//! How range removals are made. Only tests change these settings.
+//! Settings of range removals. Only tests change them.
 
-/// Rows that a range removal may visit in the commit that acknowledges it, and in one part of a larger
-/// removal. That is about 5 ms of work at most.
+/// Maximum number of rows that a range removal visits in the commit that acknowledges it. A larger removal
+/// continues in parts of this size. This is about 5 ms of work.
 pub(crate) const RANGE_ROWS: usize = 1000;
 
-/// How range removals are made.
+/// Settings of range removals.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RangeSettings {
     /// [`RANGE_ROWS`], except in tests.
     pub(crate) rows: usize,
-    /// Whether parts are made between the steps of the writer. If not, each step makes one, so that a test
-    /// decides when.
+    /// Whether the parts of a large removal are made between the steps of the writer. If not, each step makes
+    /// one part, so that a test controls the time of each part.
     pub(crate) between_steps: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The settings of a cache that is not open, for tools.
+//! The settings of a builder, for tools that do not open the cache.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::CacheBuilder;
 use crate::error::Error;
 use crate::units::ByteSize;
 
-/// The settings of a builder. [`CacheBuilder::settings`] returns them.
+/// The checked settings of a builder. [`CacheBuilder::settings`] returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -28,7 +28,7 @@ pub struct Settings {
 }
 
 impl CacheBuilder {
-    /// Returns the settings of the builder, without opening anything.
+    /// Returns the settings of the builder. Opens no file.
     ///
     /// ```
     /// let settings = larder::CacheBuilder::from_url("file:var/shop.larder?disk=2GiB")?.settings()?;
@@ -37,8 +37,7 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] for a setting out of its range, as [`open`](CacheBuilder::open) would
-    /// return.
+    /// [`Error::InvalidSetting`] for a setting outside its range, as from [`open`](CacheBuilder::open).
     pub fn settings(&self) -> Result<Settings, Error> {
         self.validate()?;
         Ok(Settings {
@@ -52,7 +51,7 @@ impl CacheBuilder {
         })
     }
 
-    /// Returns the path of the control socket, as it was given.
+    /// Returns the configured path of the control socket.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn socket(&self) -> Option<&Path> {
         self.control_socket.as_deref()

@@ -13,7 +13,7 @@ use crate::units::ByteSize;
 const MAX_NAME_LEN: usize = 255;
 
 impl CacheBuilder {
-    /// Checks every setting.
+    /// Checks every setting that can be invalid.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         within("memory_capacity", self.memory_capacity, MIN_CAPACITY)?;
         within("disk_capacity", self.disk_capacity, MIN_DISK)?;
@@ -42,8 +42,8 @@ impl CacheBuilder {
     }
 }
 
-/// Returns whether a path ends with a name. `var/` and `var/.` are the directory `var`, and `Path` hides
-/// that.
+/// Returns whether a path ends with the name of a file. `var/` and `var/.` are the directory `var`, but the
+/// methods of `Path` ignore these endings.
 fn names_a_file(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();
     let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
@@ -78,7 +78,7 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "ttl", value: format!("{ttl:?}"), allowed })
 }
 
-/// Refuses a name of a keyspace or a schema that is too long for the file.
+/// Refuses a name of a keyspace or a schema that is empty, or too long for the file.
 pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), Error> {
     if (1..=MAX_NAME_LEN).contains(&name.len()) {
         return Ok(());

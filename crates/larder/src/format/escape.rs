@@ -6,16 +6,16 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Replaces each character that controls a terminal, or that hides or reverses the text around it, by its
-/// escape in Rust: `\n`, `\t`, `\u{1B}`.
+/// Replaces each character that controls a terminal, or hides or reverses the text around it. The replacement
+/// is the character's escape in Rust: `\n`, `\t`, `\u{1B}`.
 ///
 /// A text from a cache file or a live process may hold any character: the name of a keyspace, the cause of an
 /// error. A program that prints such a text escapes it first. Otherwise the text could move the cursor, forge
-/// a line of output, or set the title of the window. The result is for people and is not read back: a
-/// backslash in the text is left as it is.
+/// a line of output, or set the title of the window. The result is for people and can't be read back, because
+/// a backslash in the text is not escaped.
 ///
 /// # Cost
-/// One pass. It allocates only if there is something to replace.
+/// One pass. Allocates only if a character must be replaced.
 ///
 /// # Examples
 /// ```
@@ -41,12 +41,12 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Returns whether a terminal does anything with a character but show it.
+/// Returns whether a terminal does more with a character than show it.
 pub(crate) fn is_obeyed(letter: char) -> bool {
     letter.is_control() || is_format(letter)
 }
 
-/// Writes the escape of a character in Rust.
+/// Writes the escape of a character as Rust writes it.
 pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
     match letter {
         '\n' => out.write_str("\\n"),
@@ -56,7 +56,7 @@ pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Resu
     }
 }
 
-/// Returns whether a character is invisible and changes how others are shown.
+/// Returns whether a character is invisible and changes how other characters are shown.
 fn is_format(letter: char) -> bool {
     matches!(letter, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }

@@ -1,15 +1,15 @@
 //! The number of a keyspace, which begins each of its keys.
 
-/// The number of a keyspace. Numbers of keyspaces on disk are kept in the file. Numbers of memory-only
-/// keyspaces have the top bit set and live as long as the process. So a key's bytes alone say which tiers it
-/// may be in.
+/// The number of a keyspace. The file stores the numbers of the keyspaces on disk. The number of a
+/// memory-only keyspace has the top bit set, and is valid for the life of the process. So the bytes of a key
+/// alone say in which tiers it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyspaceId(u32);
 
 const MEMORY_ONLY: u32 = 1 << 31;
 
 impl KeyspaceId {
-    /// Bytes of the number at the start of a key.
+    /// Length of the number at the start of a key, in bytes.
     pub(crate) const LEN: usize = 4;
 
     pub(crate) const fn on_disk(number: u32) -> Self {

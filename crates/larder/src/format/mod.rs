@@ -1,4 +1,4 @@
-//! The bytes of keys, values and records. Nothing here does I/O or reads a clock.
+//! The encodings of keys, values and records. Nothing here does I/O or reads a clock.
 
 pub(crate) mod codec;
 pub(crate) mod escape;

@@ -1,12 +1,12 @@
 //! A range tombstone: the removal of every key in a scope, under one sequence.
 //!
-//! Memory and the file hold one until nothing of its scope is left on disk: an entry that it covers is not to
-//! be believed (contract 3).
+//! Memory and the file keep a range tombstone until no entry of its scope with an older sequence is left on
+//! disk. Until then, entries on disk that it covers must not be served (contract 3).
 
 use super::key::scope::Scope;
 use super::record::Header;
 
-/// The removal of every key in a scope, until nothing of it is left on disk.
+/// The removal of every key in a scope. It exists until the removed entries are deleted from the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RangeTombstone {
     pub(crate) scope: Scope,
@@ -14,20 +14,20 @@ pub(crate) struct RangeTombstone {
 }
 
 impl RangeTombstone {
-    /// Returns whether it covers what stands under a whole key with this sequence.
+    /// Returns whether it covers the entry of a whole key that has this sequence.
     pub(crate) fn covers(&self, key: &[u8], sequence: u64) -> bool {
         self.sequence >= sequence && self.scope.covers(key)
     }
 
-    /// Returns whether it deletes a record.
+    /// Returns whether it deletes the record of a key.
     ///
-    /// A record without a legible header is never served, so every range tombstone of its scope deletes it.
+    /// A record without a readable header is never served, so every range tombstone of its scope deletes it.
     pub(crate) fn deletes(&self, key: &[u8], header: Option<&Header>) -> bool {
         self.covers(key, header.map_or(0, |header| header.sequence))
     }
 }
 
-/// Returns whether one of these range tombstones covers what stands under a whole key with this sequence.
+/// Returns whether one of these range tombstones covers the entry of a whole key that has this sequence.
 pub(crate) fn any_covers(tombstones: &[RangeTombstone], key: &[u8], sequence: u64) -> bool {
     tombstones.iter().any(|tombstone| tombstone.covers(key, sequence))
 }

@@ -16,19 +16,20 @@
 //! ```
 //!
 //! The extension is a list of fields in ascending order of their tags: tag 1, length 2, content. A reader
-//! skips tags that it does not know. So a field may add to an entry and must not change its meaning; a flag
-//! says that the meaning is another.
+//! skips tags that it does not know. So a field may add information to an entry, but must not change the
+//! meaning of the entry. A flag says that the meaning has changed.
 //!
 //! | tag | content |
 //! |---|---|
 //! | 1 | fingerprint of the shape that the value was written with, 8 bytes |
 //! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has it |
 //!
-//! A record of format 1 has no flags, and its extension has no field that this version reads. When a file is
+//! A record of format 1 has no flags. Its extension has no field that this version reads. When a file is
 //! upgraded, such records stay as they are until they are overwritten.
 //!
 //! Integers are big endian. A reader checks the checksum before it uses any other field. The checksum covers
-//! the key, so a record that damage moved under another key is as invalid as a torn one (contract 5).
+//! the key. So a record that damage moved under another key is as invalid as a half-written record (contract
+//! 5).
 //!
 //! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
 
@@ -36,22 +37,22 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::units::Timestamp;
 
-/// Bytes before the payload of a record without an extension.
+/// Length of a record without an extension and a payload, in bytes.
 pub(crate) const HEADER_LEN: usize = 52;
 /// The format in which records are written.
 pub(crate) const FORMAT: u8 = 2;
-/// The first format, which has no flags and no fields.
+/// The first format. It has no flags and no fields.
 const FORMAT_1: u8 = 1;
 const KIND_VALUE: u8 = 0;
-/// Bytes of the tag and the length of a field of the extension.
+/// Length of the tag and the length of one field of the extension, in bytes.
 const FIELD_HEAD_LEN: usize = 3;
 const FINGERPRINT: u8 = 1;
 const INFLATED_LEN: u8 = 2;
 
-/// The fields of a record besides the value.
+/// The fields of a record's header, without its checksum and lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// The format of the record when it was read. Records are written in [`FORMAT`], whatever this says.
+    /// The format of the record when it was read. Writing ignores this field and uses [`FORMAT`].
     pub(crate) format: u8,
     pub(crate) compression: PayloadCompression,
     pub(crate) version: u32,
@@ -61,7 +62,7 @@ pub(crate) struct Header {
     pub(crate) delete_after: Timestamp,
 }
 
-/// How a payload is compressed.
+/// The compression of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum PayloadCompression {
     #[default]
@@ -106,21 +107,21 @@ pub(crate) struct Extension {
     pub(crate) inflated_len: Option<u32>,
 }
 
-/// Why bytes are not a record.
+/// The reason why bytes are not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// It is shorter than a header, or than its header says.
+    /// The record is shorter than a header, or than its header says.
     Short,
-    /// The checksum does not match these bytes under this key.
+    /// The checksum does not match these bytes and this key.
     Checksum,
-    /// It has a format, kind or flag that this version does not know.
+    /// The record has a format, kind or flag that this version does not know.
     Unknown,
-    /// Its extension is not a list of fields in order, or lacks a field that the flags require.
+    /// The extension is not a list of fields in order, or lacks a field that the flags require.
     Extension,
 }
 
 impl Damage {
-    /// Returns a text that says what is wrong with the record.
+    /// Returns a text that names the damage.
     pub(crate) const fn cause(self) -> &'static str {
         match self {
             Self::Short => "it is shorter than it should be",
@@ -164,12 +165,12 @@ fn whole<const N: usize>(content: &[u8]) -> Result<[u8; N], Damage> {
     content.try_into().map_err(|_| Damage::Extension)
 }
 
-/// Returns the number of bytes of a payload's record.
+/// Returns the length of the record of a payload, in bytes.
 pub(crate) const fn record_len(extension: &Extension, payload_len: usize) -> usize {
     HEADER_LEN + extension.len() + payload_len
 }
 
-/// Writes a record into `out`, which must be [`record_len`] bytes.
+/// Writes a record into `out`. The length of `out` must be [`record_len`].
 pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Extension, payload: &[u8]) {
     debug_assert!(is_complete(header, extension), "a compressed payload is of no use without its length");
     debug_assert_eq!(out.len(), record_len(extension, payload.len()), "the room for it, and no more");
@@ -186,7 +187,7 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
     put(&header.written_at.as_millis().to_be_bytes());
     put(&header.expires_at.as_millis().to_be_bytes());
     put(&header.delete_after.as_millis().to_be_bytes());
-    // Two fields of a known length.
+    // The extension has at most two fields of a fixed length, so its length fits into a `u32`.
     put(&u32::try_from(extension.len()).unwrap_or(0).to_be_bytes());
     if let Some(fingerprint) = extension.fingerprint {
         put(&[FINGERPRINT, 0, 8]);
@@ -203,7 +204,7 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
     }
 }
 
-/// Reads the record of `key`: its header, its extension and its payload.
+/// Reads the record of `key`. Returns its header, its extension and its payload.
 pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extension, &'a [u8]), Damage> {
     let (stored, checked) = record.split_first_chunk::<8>().ok_or(Damage::Short)?;
     if checked.len() < HEADER_LEN - 8 {
@@ -218,8 +219,8 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
-/// Reads the header alone, *without* the checksum. Used to decide which records to delete, where a damaged
-/// record costs at most a miss.
+/// Reads the header alone, *without* verifying the checksum. Used to decide which records to delete. There, a
+/// damaged record causes at most a miss.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }
@@ -256,7 +257,7 @@ pub(crate) fn checksum(key: &[u8], checked: &[u8]) -> u64 {
     xxh3_64_with_seed(checked, xxh3_64(key))
 }
 
-/// Reads big-endian fields of fixed size from the front.
+/// A reader of big-endian fields of a fixed size. It reads from the front.
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl Fields<'_> {

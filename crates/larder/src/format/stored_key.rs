@@ -1,14 +1,14 @@
-//! A whole key as a slot keeps it. A short key is stored in place, so that a lookup compares it without
+//! A whole key, as a slot stores it. A short key is stored in place, so that a lookup compares it without
 //! following a pointer.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// Bytes of a key that are stored in place. They are enough for sixteen characters of text, their end mark
-/// and the number of the keyspace.
+/// Maximum length of a key that is stored in place, in bytes. It is enough for sixteen characters of text,
+/// their end mark and the number of the keyspace.
 const IN_PLACE: usize = 22;
 
-/// The owned bytes of a whole key, in 24 bytes.
+/// The owned bytes of a whole key. The type has a size of 24 bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StoredKey(KeyBytes);
 
@@ -19,7 +19,7 @@ enum KeyBytes {
 }
 
 impl StoredKey {
-    /// The key of a vacant slot.
+    /// The key of an empty slot.
     pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 

@@ -1,4 +1,4 @@
-//! The only doors to locks and threads, to time, and to files.
+//! Access to locks and threads, to time, and to files. No other module accesses them directly.
 
 pub(crate) mod clock;
 pub(crate) mod process;

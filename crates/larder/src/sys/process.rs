@@ -1,22 +1,23 @@
-//! The identity of a process, to recognize a fork. A forked child has the memory of its parent, but only the
+//! The identity of a process, to detect a fork. A forked child has the memory of its parent, but only the
 //! thread that forked.
 //!
-//! So in a child a lock may be held for ever, by a thread that the child does not have. A file that both have
-//! open is the parent's to write, to unlock and to close cleanly. Code that opens something keeps the
-//! [`Process`] that opened it, and asks whether that is the current one
+//! So a lock in a child may be held for ever, by a thread that the child does not have. Only the parent may
+//! write, unlock and cleanly close a file that both have open. Code that opens something stores the
+//! [`Process`] that opened it. It checks whether that is the current process in three cases:
 //!
-//! 1. before it takes a lock that another thread may hold, or after it could not take it without waiting;
+//! 1. before it waits for a lock that another thread may hold, or after it could not take the lock without
+//!    waiting;
 //! 2. before it changes, unlocks or closes something that a child shares with its parent;
-//! 3. before it wakes, asks or joins a thread.
+//! 3. before it wakes or joins a thread, or sends a request to a thread.
 //!
-//! The answer is not stored, because a fork would copy it. Asking is a system call of about 50 ns. A lookup
-//! that memory answers does not ask.
+//! The answer is not stored, because a fork would copy it. The check is a system call of about 50 ns. A
+//! lookup that memory answers makes no check.
 //!
-//! Process numbers are used again. In theory, a descendant can get the number of an ancestor that has ended,
-//! and is then taken for it. A child that is the first process of its own PID namespace has the number 1, and
-//! the process that forked it may have the number 1, too.
+//! The system uses process numbers again. In theory, a descendant can get the number of an ancestor that has
+//! ended. Then the check can't tell them apart. A child that is the first process of its own PID namespace
+//! has the number 1. The process that forked it may have the number 1, too.
 
-/// A process, by its number.
+/// A process, identified by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 
@@ -26,7 +27,7 @@ impl Process {
         Self(std::process::id())
     }
 
-    /// Returns whether this is the calling process. If not, the caller runs in a fork of it.
+    /// Returns whether this is the calling process. If not, the caller is in a fork of this process.
     pub(crate) fn is_current(self) -> bool {
         self == Self::current()
     }
@@ -34,7 +35,7 @@ impl Process {
 
 #[cfg(test)]
 impl Process {
-    /// Returns a process that is never the calling one.
+    /// Returns a process that is never the calling process.
     pub(crate) const fn other() -> Self {
         Self(0)
     }

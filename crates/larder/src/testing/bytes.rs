@@ -1,6 +1,6 @@
-//! Access to larder's encodings for tests: of records, values and keys, as the file holds them.
+//! Gives tests access to larder's encodings: of records, values and keys, as the file contains them.
 //!
-//! Thin on purpose. The tests that use it assert what must be true.
+//! The functions only call larder's own code. The tests that use them assert the rules.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,17 +20,17 @@ use crate::units::Timestamp;
 pub struct RecordFields {
     /// The keyspace's version.
     pub version: u32,
-    /// The sequence of the mutation that wrote it.
+    /// The sequence of the mutation that wrote the record.
     pub sequence: u64,
-    /// When it was written.
+    /// The time at which the record was written.
     pub written_at: Timestamp,
-    /// When it expires.
+    /// The time at which the entry expires.
     pub expires_at: Timestamp,
-    /// When the sweeper may delete it.
+    /// The time from which the sweeper may delete the record.
     pub delete_after: Timestamp,
-    /// The format in which it was written. Writing always uses the latest.
+    /// The format of the record when it was read. Writing always uses the latest format.
     pub format: u8,
-    /// How the payload is compressed: 0 not, 1 LZ4, 2 zstd.
+    /// The compression of the payload: 0 none, 1 LZ4, 2 Zstandard.
     pub compression: u8,
     /// The fingerprint of the shape that the value was written with. `None` from [`peek_record`].
     pub fingerprint: Option<u64>,
@@ -84,13 +84,13 @@ pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<RecordFields> {
     Some(RecordFields::new(header, extension, payload))
 }
 
-/// Decodes a record without checking it.
+/// Decodes the header of a record without verifying the checksum. Returns `None` if it is not a header.
 #[must_use]
 pub fn peek_record(bytes: &[u8]) -> Option<RecordFields> {
     record::peek(bytes).map(|header| RecordFields::new(header, Extension::default(), &[]))
 }
 
-/// Gives a record the checksum for `key`, so that a reader accepts the rest of its bytes.
+/// Gives a record the checksum for `key`, so that a reader accepts its other bytes.
 pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
     let checksum = bytes.get(8..).map(|checked| record::checksum(key, checked));
     if let (Some(field), Some(checksum)) = (bytes.first_chunk_mut::<8>(), checksum) {
@@ -101,7 +101,7 @@ pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
 /// Encodes a value. Returns the bytes, and the fingerprint for its record.
 ///
 /// # Errors
-/// As an insert.
+/// The errors of encoding in an insert.
 pub fn encode<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
 where
     V: Serialize + 'static,
@@ -114,12 +114,12 @@ where
 /// Returns the length of a value's encoding.
 ///
 /// # Errors
-/// As an insert.
+/// The errors of encoding in an insert.
 pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     codec::encoded_len(format, value)
 }
 
-/// Decodes a value, whatever type was written.
+/// Decodes a value, without checking a fingerprint. So the written value may have had another type.
 ///
 /// # Errors
 /// When the bytes are not a value of this type.
@@ -130,7 +130,7 @@ pub fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Re
 /// Decodes the value of a record with this fingerprint.
 ///
 /// # Errors
-/// When a lookup would miss.
+/// When a lookup would return a miss.
 pub fn decode_marked<V>(format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -138,10 +138,10 @@ where
     Values::new(format, true).decode(bytes, fingerprint)
 }
 
-/// Decodes the value of a record, and inflates it first if it is compressed.
+/// Decodes the value of a record. Inflates the payload first if it is compressed.
 ///
 /// # Errors
-/// When a lookup would miss.
+/// When a lookup would return a miss.
 pub fn decode_record<V>(format: Format, record: &RecordFields) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -158,10 +158,10 @@ pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
     crate::format::codec::compression::Compression::Lz4.deflate(payload)
 }
 
-/// Encodes a value, and tries whether it comes back, as an insert into a keyspace does with its first value.
+/// Encodes a value, and checks that it comes back, as an insert of the first value into a keyspace does.
 ///
 /// # Errors
-/// As an insert.
+/// The errors of encoding in an insert.
 pub fn encode_checked<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -169,7 +169,7 @@ where
     Values::new(format, true).encode(value)
 }
 
-/// Encodes and reads the values of one keyspace, to measure the cost of that.
+/// Encodes and reads the values of one keyspace, to measure the cost.
 #[derive(Debug)]
 pub struct Values {
     format: Format,
@@ -177,17 +177,18 @@ pub struct Values {
 }
 
 impl Values {
-    /// For a keyspace of this format, in a cache that checks every value, or as many as a release build does.
+    /// Makes the codec of a keyspace of this format. It checks every value, or as many values as a release
+    /// build does.
     #[must_use]
     pub fn new(format: Format, checks_every_value: bool) -> Self {
         Self { format, checks: ValueChecks::new(checks_every_value) }
     }
 
-    /// Encodes a value, and tries it if an insert would. Returns the bytes, and the fingerprint for its
+    /// Encodes a value, and checks it if an insert would. Returns the bytes, and the fingerprint for its
     /// record.
     ///
     /// # Errors
-    /// As an insert.
+    /// The errors of encoding in an insert.
     pub fn encode<V>(&self, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -201,7 +202,7 @@ impl Values {
     /// Decodes the value of a record.
     ///
     /// # Errors
-    /// When a lookup would miss.
+    /// When a lookup would return a miss.
     pub fn decode<V>(&self, payload: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -211,7 +212,7 @@ impl Values {
     }
 }
 
-/// The checks of a keyspace in a release build: only the first values and those of a new shape are tried.
+/// The checks of a keyspace in a release build. Only the first values and values of a new shape are tried.
 #[derive(Debug)]
 pub struct ReleaseChecks(ValueChecks);
 
@@ -222,10 +223,11 @@ impl Default for ReleaseChecks {
 }
 
 impl ReleaseChecks {
-    /// Encodes a value, and tries it if an insert would.
+    /// Encodes a value, and checks it if an insert would. Returns the bytes, and the fingerprint for its
+    /// record.
     ///
     /// # Errors
-    /// As an insert.
+    /// The errors of encoding in an insert.
     pub fn encode<V>(&self, format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -239,7 +241,7 @@ impl ReleaseChecks {
     /// Decodes the value of a record with this fingerprint.
     ///
     /// # Errors
-    /// When a lookup would miss.
+    /// When a lookup would return a miss.
     pub fn decode<V>(&self, format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -257,7 +259,7 @@ pub fn encode_key<K>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     out.as_slice().to_vec()
 }
 
-/// Returns the bytes that begin the keys with this prefix.
+/// Returns the bytes with which all keys with this prefix begin.
 #[must_use]
 pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
     let mut out = KeyWriter::default();

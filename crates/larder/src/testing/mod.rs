@@ -1,7 +1,7 @@
 //! Support for tests: a cache that runs step by step, a disk that fails on demand, and access to larder's
 //! encodings.
 //!
-//! Behind the feature `test-util`, which no program needs. It may change without a new version.
+//! It needs the feature `test-util`. No program needs this feature. It may change without a new version.
 
 #[doc(hidden)]
 pub mod bytes;
@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use crate::config::CacheBuilder;
 
-/// The maximum wait that a worker accepts.
+/// The maximum interval that a worker accepts.
 const AN_HOUR: Duration = Duration::from_hours(1);
 
 impl CacheBuilder {
-    /// Makes a cache whose workers run step by step, and which does the same in each run. It is for tests of
-    /// an application's own caching.
+    /// Makes a cache whose workers run step by step. The cache behaves the same in each run. It is for tests
+    /// of an application's own caching.
     ///
     /// Hashes come from `seed`, so the shards of keys and the victims of evictions are the same each time.
     /// The writer and the sweeper do nothing by themselves: [`flush`](crate::Cache::flush) makes a step of
@@ -65,26 +65,26 @@ impl CacheBuilder {
         self.parts_with_steps()
     }
 
-    /// Sets from how many rows on a range removal is large. In a program that is about a thousand. The
-    /// entries of a large removal are deleted after the answer, in parts of so many rows.
+    /// Sets the number of rows from which a range removal is large. In a program it is about a thousand. The
+    /// entries of a large removal are deleted after the answer, in parts of this many rows.
     pub fn range_rows(mut self, rows: usize) -> Self {
         self.ranges.rows = rows.max(1);
         self
     }
 
-    /// Makes one part of a large range removal with each commit, and none between commits. A cache that is
-    /// [`stepped`](Self::stepped) does that, too.
+    /// Makes one part of a large range removal with each commit, and none between commits.
+    /// [`stepped`](Self::stepped) also sets this.
     pub fn parts_with_steps(mut self) -> Self {
         self.ranges.between_steps = false;
         self
     }
 }
 
-/// Waits until the sweeper of a cache has made its first sweep, which it makes by itself. Entries that expire
-/// later stay on disk until the next sweep.
+/// Waits until the sweeper of a cache has made its first sweep. That sweep starts by itself. Entries that
+/// expire later stay on disk until the next sweep.
 ///
 /// # Errors
-/// Those of [`Cache::sweep`](crate::Cache::sweep).
+/// The errors of [`Cache::sweep`](crate::Cache::sweep).
 pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::error::Error> {
     while cache.shared().tiers.sweeper.has_not_swept() {
         crate::sys::sync::thread::yield_now();
@@ -93,7 +93,7 @@ pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::
     cache.sweep().map(drop)
 }
 
-/// Returns the answer of a cache's control socket to a line, without a socket. For the fuzzer.
+/// Returns the answer of a cache's control socket to a line, without using a socket. For the fuzzer.
 #[cfg(all(unix, feature = "control"))]
 #[doc(hidden)]
 #[must_use]

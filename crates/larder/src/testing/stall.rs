@@ -1,7 +1,7 @@
-//! A disk that can stall: files of the operating system whose syncs wait.
+//! A disk that can stall. It uses files of the operating system, and delays their syncs.
 //!
 //! A slow disk answers in the end, and a failing disk returns an error. A stalled disk does neither, and
-//! entries wait for their commit meanwhile. A test can't make a real disk stall, but it can stall this one.
+//! entries wait for their commit meanwhile. A test can't make a real disk stall, but it can stall this disk.
 
 use std::io;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
 
-/// The operating system's files, with syncs that wait while the disk is stalled. Clones are the same disk.
+/// The operating system's files. Their syncs wait while the disk is stalled. Clones are the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::StallingDisk};
@@ -41,7 +41,8 @@ use crate::sys::volume::os::OsVolume;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct StallingDisk {
-    // A lock of its own, like that of the simulated disk: the model checker has no files to wait for.
+    // Uses `parking_lot` directly, as the simulated disk does. The model checker has no files, so it need not
+    // control this lock.
     gate: Arc<Gate>,
 }
 
@@ -58,7 +59,7 @@ struct Syncs {
 }
 
 impl Gate {
-    /// Waits until the disk is resumed.
+    /// Waits while the disk is stalled.
     fn pass(&self) {
         let mut syncs = self.syncs.lock();
         syncs.waiting += 1;
@@ -82,7 +83,7 @@ impl StallingDisk {
         self.gate.syncs.lock().are_stalled = true;
     }
 
-    /// Waits until a sync waits. Then a commit is in progress, and does not end.
+    /// Waits until a sync waits. Then a commit is in progress, and can't end before [`resume`](Self::resume).
     pub fn await_sync(&self) {
         let mut syncs = self.gate.syncs.lock();
         while syncs.waiting == 0 {
@@ -90,7 +91,7 @@ impl StallingDisk {
         }
     }
 
-    /// Lets the waiting syncs, and every later one, continue.
+    /// Lets the waiting syncs and all later syncs continue.
     pub fn resume(&self) {
         self.gate.syncs.lock().are_stalled = false;
         self.gate.changed.notify_all();
@@ -98,7 +99,7 @@ impl StallingDisk {
 }
 
 impl CacheBuilder {
-    /// Puts the file on a disk that can be stalled. For tests (feature `test-util`).
+    /// Puts the cache file on a disk that can be stalled. For tests (feature `test-util`).
     pub fn stalling_disk(mut self, disk: &StallingDisk) -> Self {
         self.volume = Arc::new(disk.clone());
         self
@@ -129,7 +130,7 @@ impl Volume for StallingDisk {
     }
 }
 
-/// A file whose syncs wait at the gate.
+/// A file whose syncs wait while the disk is stalled.
 #[derive(Debug)]
 struct StallingFile {
     file: VolumeFile,

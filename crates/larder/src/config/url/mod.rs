@@ -1,4 +1,4 @@
-//! Settings from a URL, as a deployment writes them into its environment.
+//! Reads the settings from a URL, such as a deployment puts into an environment variable.
 //!
 //! ```text
 //! memory:?memory=64MiB
@@ -6,11 +6,11 @@
 //! redis://:password@10.0.0.7:6379/1        (not yet)
 //! ```
 //!
-//! The part after `file:` is a path, which may be relative. `file:///var/…` means the same as `file:/var/…`.
-//! Bytes that a URL can't contain are written `%XX`. White space around a URL is not part of it. A password
-//! is never shown, neither in an error nor in a log line.
+//! The part after `file:` is a path. It may be relative. `file:///var/…` means the same as `file:/var/…`.
+//! Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. A password is never
+//! shown, neither in an error nor in a log line.
 //!
-//! [`path`] says which paths are allowed. The same rules hold for the path of a socket and that of the file.
+//! [`path`] says which paths are allowed. The same rules apply to the path of a socket.
 
 mod path;
 mod refusal;
@@ -27,7 +27,7 @@ pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
 const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, slow_load (durations), sample_keys, log_keys (on or off), shards, control (a socket's path) and control_values (on or off)";
-/// Options whose values may be shown. The value of any other option might be a password.
+/// Options whose values may be shown in an error. The value of any other option might be a password.
 const KNOWN_OPTIONS: [&str; 15] = [
     "memory",
     "disk",
@@ -45,13 +45,13 @@ const KNOWN_OPTIONS: [&str; 15] = [
     "control",
     "control_values",
 ];
-/// A file of variables may keep these around a value. A shell would remove them.
+/// Quotes that a file of variables may keep around a value. A shell would remove them.
 const QUOTES: [char; 2] = ['\'', '"'];
 const FILE_OPTIONS: [&str; 6] = ["disk", "write_buffer", "page_cache", "verify", "flush", "open_timeout"];
 
 impl CacheBuilder {
-    /// Makes a builder with the settings of a URL. Settings that the URL does not give have their defaults,
-    /// and can be set later as usual.
+    /// Makes a builder with the settings of a URL. Settings that the URL does not contain keep their
+    /// defaults. All settings can still be changed on the builder.
     ///
     /// | part | means |
     /// |---|---|
@@ -73,14 +73,14 @@ impl CacheBuilder {
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
     /// | `control_values=on` | `control_values`, in a build with the feature `control`; default `off` |
     ///
-    /// Sizes are numbers with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). Durations are whole
-    /// numbers with `ms`, `s`, `m` or `h`. Each option is given once.
+    /// A size is a number with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). A duration is a whole
+    /// number with `ms`, `s`, `m` or `h`. Each option may occur once.
     ///
-    /// White space before and after the URL is skipped, such as the end of the line that it was read from.
-    /// Within the URL, a path neither begins nor ends with white space, and has no control character, written
-    /// `%XX` or not. `~` and `$HOME` are refused, because only a shell expands them: two programs with
-    /// different home directories would open different files. A file with such a name is written `./~`, or
-    /// with `%24` for the `$`.
+    /// White space before and after the URL is ignored, such as the line end after it in a file. A path in
+    /// the URL must not begin or end with white space. It must not have a control character, even as `%XX`.
+    /// `~` and `$HOME` are refused, because only a shell expands them: two programs with different home
+    /// directories would open different files. A file with such a name is written `./~`, or with `%24` for
+    /// the `$`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -92,8 +92,8 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. It says what is allowed.
-    /// [`open`](CacheBuilder::open) checks whether a value is in its range.
+    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. The error says what is allowed.
+    /// Only [`open`](CacheBuilder::open) checks whether a value is in its range.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
         let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };
@@ -213,8 +213,8 @@ fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {
     value.parse().map_err(|_| (format!("{name} is {value:?}"), SIZE_FORM))
 }
 
-// Not read by `humantime`: it also reads months (`1M`), which differ from minutes (`1m`) by the case of a
-// letter.
+// Not read by `humantime`, because it also reads months (`1M`). They differ from minutes (`1m`) only by the
+// case of a letter.
 fn duration(name: &str, value: &str) -> Result<Duration, UrlRefusal> {
     let millis = match number(value) {
         (Some(number), "ms") => Some(number),
@@ -236,8 +236,8 @@ fn switch(name: &str, value: &str) -> Result<bool, UrlRefusal> {
     }
 }
 
-/// Returns a URL that is safe to show, without possible passwords: before an `@` in the place of its host, or
-/// in an option.
+/// Returns a URL that is safe to show. Hides the text before an `@` in the place of the host, and the values
+/// of unknown options, because they may be passwords.
 pub(crate) fn redacted(url: &str) -> String {
     let shown = without_user(url);
     let Some((place, query)) = shown.split_once('?') else {
@@ -252,8 +252,8 @@ pub(crate) fn redacted(url: &str) -> String {
 
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else {
-        // Without a host there is no place for a password. If there is one all the same, it must not be
-        // shown.
+        // A URL without a host has no place for a password. If there is a password all the same, it must not
+        // be shown.
         return match url.rsplit_once('@') {
             Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
             _ => url.to_owned(),
@@ -262,7 +262,7 @@ fn without_user(url: &str) -> String {
     let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let last_at = rest.rfind('@');
     let hidden = match last_at {
-        // A password may have a slash that was not encoded.
+        // A password may contain a slash that was not encoded.
         Some(at) if at < host_end || !scheme.starts_with("file") => at + 1,
         _ => 0,
     };

@@ -1,8 +1,8 @@
-//! The path in a URL: of the cache file, and of the control socket.
+//! Reads a path in a URL: of the cache file, or of the control socket.
 //!
-//! A path that nearly always is a mistake is refused. Otherwise a file of that name would be made without a
-//! warning. Refused are `~` and `$HOME` that no shell has expanded, `%HOME%`, and white space or control
-//! characters that came with the text.
+//! A path that is nearly always a mistake is refused. Otherwise a file of that name would be created without
+//! a warning. These are refused: `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the
+//! ends, and control characters.
 
 #[cfg(unix)]
 use std::ffi::OsString;
@@ -20,20 +20,20 @@ const ESCAPE: &str = "write %25 for a percent sign, and what a variable stands f
 const TRIM: &str = "leave it out, or write %20 for a space in a name";
 const NO_CONTROL: &str = "give a path without control characters, such as the end of a line";
 
-/// Returns the path after `file:`.
+/// Returns the path in the text after `file:`.
 pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     let path = match place.strip_prefix("//") {
         None => place,
         Some(rest) => {
             let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            // The text before an `@` may be a password.
+            // Only the `~` is shown, because a host may contain a password before an `@`.
             if host.starts_with('~') {
                 return Err(home("~"));
             }
             if !matches!(host, "" | "localhost") {
                 return Err(("it names a host, and a file is on this machine".to_owned(), FORM));
             }
-            // With an empty host, a home directory can only come after the slash.
+            // After an empty host, only a path that begins with `/~` can mean a home directory.
             if path.starts_with("/~") {
                 return Err(home(path));
             }
@@ -43,7 +43,7 @@ pub(super) fn of_place(place: &str) -> Result<PathBuf, UrlRefusal> {
     of_text(path)
 }
 
-/// Returns a path that is written in a URL.
+/// Decodes a path that is written in a URL, and checks it.
 pub(super) fn of_text(text: &str) -> Result<PathBuf, UrlRefusal> {
     if text.is_empty() {
         return Err(("it names no file".to_owned(), FORM));
@@ -78,7 +78,8 @@ fn home(text: &str) -> UrlRefusal {
     (format!("its path begins with {name}, which only a shell expands"), WHOLE)
 }
 
-/// Returns the part that a shell would replace by the value of a variable, or by the output of a command.
+/// Returns the first text from a `$` to the next slash that a shell would replace. A shell would put the
+/// value of a variable there, or the output of a command.
 fn variable(text: &str) -> Option<&str> {
     let is_one = |rest: &str| {
         rest.starts_with(['{', '('])
@@ -91,7 +92,8 @@ fn variable(text: &str) -> Option<&str> {
     })
 }
 
-/// Returns a percent sign with the text after it, if that is not the number of a byte.
+/// Returns the first percent sign without two hexadecimal digits after it, with up to two characters that
+/// follow.
 fn wrong_escape(text: &str) -> Option<String> {
     text.match_indices('%').find_map(|(at, _)| {
         let escape: String = text.get(at..).unwrap_or_default().chars().take(3).collect();

@@ -1,4 +1,4 @@
-//! Why a URL is refused.
+//! The reason why a URL is refused.
 
-/// The cause, and what is allowed instead.
+/// The reason for a refusal, and what is allowed instead.
 pub(super) type UrlRefusal = (String, &'static str);

@@ -180,7 +180,7 @@ proptest! {
         drop(CacheBuilder::from_url(&url));
     }
 
-    /// Every accepted path is one that a person could have meant, and is the text with its escapes decoded.
+    /// Every accepted path could be a person's intention. It equals the text with its escapes decoded.
     #[test]
     fn what_is_accepted_names_the_file_that_is_written(
         place in "(/|//|///)?[ -~\r\n\tä\u{85}~$%{}]{0,12}",
@@ -199,7 +199,7 @@ proptest! {
         }
     }
 
-    /// Every name without control characters can be written.
+    /// Every name without control characters can be written in a URL.
     #[test]
     fn every_path_without_control_characters_can_be_written(path in "[ -~äß€]{1,20}") {
         let encoded: String = path.bytes().map(|byte| match byte {

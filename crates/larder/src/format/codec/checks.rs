@@ -1,18 +1,20 @@
 //! Checks that the values of a keyspace come back as they were stored. Some values are tried when they are
-//! written, and a fingerprint guards all values that are read.
+//! written, and a fingerprint guards every value that is read.
 //!
-//! No type tells what its serde attributes do, so only a trial shows that a value comes back. In a trial, a
-//! value is decoded from its bytes before it is stored, and the two are compared ([`digest`]). These values
-//! are tried: the first of a keyspace; those with a kind or a name at a place where no earlier value had it;
-//! and every value in debug builds, or if the builder says so. After a maximum number of trials, the
-//! fingerprint alone guards what is read.
+//! The effect of a type's serde attributes can't be read from the type. Only a trial shows that a value
+//! *comes back*: that decoding its bytes gives an equal value. In a trial, a value is decoded from its bytes
+//! before it is stored, and the two values are compared ([`digest`]). The first values of a keyspace are
+//! tried. So is each value with a kind or a name at a place where no earlier value had it. In debug builds,
+//! or if the builder says so, every value is tried. After a maximum number of trials, the fingerprint alone
+//! guards what is read.
 //!
 //! An encoding that describes itself has no fingerprint. There, a type that asks for any kind (an untagged
 //! enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape, one may come
-//! back and the other may not. The same holds for a type that asks for other parts than were written: it
-//! skips a field (`skip_deserializing`, a name that only one side has), or reads a number as another type.
-//! Once one value of a type was seen to do either, every value of it is tried. Every value that has a map of
-//! unknown length is tried too, because there a field that was left out looks like a key that is missing.
+//! back and the other may not. The same holds for a type that asks for other parts than were written. For
+//! example, it skips a field (`skip_deserializing`, a name that only one side has), or reads a number as
+//! another type. Once one value of a type has done either, every value of the type is tried. Every value that
+//! has a map of unknown length is tried too. In such a map, a field that was left out looks like a missing
+//! key.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -32,31 +34,31 @@ use crate::format::record;
 use crate::format::record::Extension;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// The first values of a keyspace. Each of them is tried.
+/// Number of trials that a keyspace begins with. Until it is reached, every value is tried.
 const FIRST_VALUES: u64 = 16;
-/// Maximum number of trials for values with something new. Otherwise a type whose values all differ would pay
-/// without end.
+/// Number of trials after which a new shape alone causes no trial. Otherwise a type whose values all differ
+/// would be tried without end.
 const MAX_TRIALS: u64 = 1_024;
-/// Sets of names that are remembered, by their hash.
+/// Number of remembered sets of names. Each set is remembered by its hash.
 const REMEMBERED: usize = 64;
 
-/// What is known about the values of one keyspace.
+/// The history of the values of one keyspace. It decides which values are tried.
 #[derive(Debug)]
 pub(crate) struct ValueChecks {
     /// Whether every value is tried.
     is_thorough: bool,
     trials: StatisticU64,
-    /// Whether a value asked for any kind, or for other parts than were written: 0 or 1.
+    /// 1 after a value asked for any kind, or for other parts than were written. 0 before.
     asks_for_any: StatisticU64,
-    /// The edges of values that came back.
+    /// The edges of all values that came back.
     edges: [StatisticU64; EDGE_WORDS],
-    /// The names of values that came back, each at the index of its hash. 2^32 is added, so that 0 means
-    /// empty.
+    /// The names of values that came back. Each hash is stored at the index `hash % REMEMBERED`. 2^32 is
+    /// added to the stored hash, so that 0 means empty.
     names: [StatisticU64; REMEMBERED],
 }
 
 impl ValueChecks {
-    /// Makes empty checks. With `is_thorough`, every value is tried.
+    /// Makes checks without a history. With `is_thorough`, every value is tried.
     pub(crate) fn new(is_thorough: bool) -> Self {
         Self {
             is_thorough,
@@ -67,16 +69,17 @@ impl ValueChecks {
         }
     }
 
-    /// Makes checks as in a release build without the builder's switch, whatever this build is.
+    /// Makes the checks of a release build without the builder's switch. The actual kind of build does not
+    /// matter.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn of_a_release() -> Self {
         Self { is_thorough: false, ..Self::new(false) }
     }
 
-    /// Tries whether an encoded value comes back, if this value is to be tried.
+    /// Decodes an encoded value and compares it with the original, if this value is to be tried.
     ///
     /// # Errors
-    /// When it does not. The text says what to do.
+    /// When the value does not come back. The text says what to do.
     pub(crate) fn check<V>(&self, format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -86,7 +89,7 @@ impl ValueChecks {
         }
         let Some(_trial) = Trial::begin() else { return Ok(()) };
         let session = Session::trying(Elements::of(encoded.payload.len()));
-        // Both under `catch_unwind`: `Serialize` may panic for the decoded value as well.
+        // Both steps under `catch_unwind`, because `Serialize` may also panic for the decoded value.
         let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
         self.note(&session);
         if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
@@ -130,11 +133,11 @@ impl ValueChecks {
         names == 0 || place.is_some_and(|place| place.load(Ordering::Relaxed) == 1 << 32 | u64::from(names))
     }
 
-    /// Decodes the value of a record. Returns it with the length of its encoding. A panic of its
-    /// `Deserialize` is an error like any other.
+    /// Decodes the value of a record. Returns it with the length of its uncompressed payload. A panic of the
+    /// type's `Deserialize` becomes an error.
     ///
     /// # Errors
-    /// When the bytes are not a value of the type, or were written as another one.
+    /// When the bytes are not a value of the type, or were written as a value of another type.
     pub(crate) fn read<V>(
         &self,
         format: Format,
@@ -194,16 +197,16 @@ const OTHER_NAMES: &str =
     "the fields or variants were written under other names or in another order; raise the keyspace's version";
 const OTHER_ENCODING: &str = "the record is of an earlier version of larder, and the value is not encoded as it was read; insert it again";
 
-/// Returns whether the reason for a failed decoding is one of larder's own, which quotes nothing of the
-/// value. The code of a type may say anything.
+/// Returns whether a reason for a failed decoding is a fixed text of larder. Such a text quotes nothing of
+/// the value. A text from the code of a type may quote the value.
 #[cfg(all(unix, feature = "control"))]
 pub(crate) fn quotes_nothing(reason: &str) -> bool {
     [OTHER_KINDS, OTHER_NAMES, OTHER_ENCODING].contains(&reason)
 }
 
-/// Decodes a value without a fingerprint, from a file of the first format. It is accepted if it is encoded
-/// again as it was read. Parts without an order may differ in order: a hash map begins at another entry in
-/// each process.
+/// Accepts a value that was decoded without a fingerprint, from a record of the first format. The value must
+/// encode to the same bytes again. Parts without an order may be encoded in another order, because the order
+/// of a hash map differs in each process.
 fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -220,17 +223,17 @@ where
     Err(CodecError::new(OTHER_ENCODING))
 }
 
-/// Maximum number of trials inside each other on one thread. The `Drop` of a value that was decoded for a
-/// trial may store another value of its type, whose trial has a value to drop, and so on. Values that are
-/// stored deeper are not tried.
+/// Maximum number of nested trials on one thread. A trial drops the value that it decoded. That value's
+/// `Drop` may store another value. That begins another trial inside the first. At this depth, values are
+/// stored without a trial.
 const MAX_TRIALS_AT_ONCE: u32 = 4;
 
 std::thread_local! {
-    /// The number of trials that the thread is in.
+    /// Number of trials that are running on this thread.
     static TRIALS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A trial. Dropping it ends it.
+/// A running trial. Dropping it ends it.
 struct Trial;
 
 impl Trial {
@@ -251,7 +254,7 @@ impl Drop for Trial {
     }
 }
 
-/// Counts how often each byte occurs.
+/// Returns how often each byte value occurs.
 fn counted(bytes: &[u8]) -> [u32; 256] {
     let mut counts = [0; 256];
     for byte in bytes {
@@ -262,7 +265,7 @@ fn counted(bytes: &[u8]) -> [u32; 256] {
     counts
 }
 
-/// A value whose `Drop` may panic. The panic is swallowed, because it says nothing about the stored value.
+/// A value whose `Drop` may panic. The panic is ignored, because it says nothing about the stored value.
 struct SwallowDropPanic<V>(Option<V>);
 
 impl<V> SwallowDropPanic<V> {
@@ -278,11 +281,11 @@ impl<V> Drop for SwallowDropPanic<V> {
     }
 }
 
-/// Returns advice for a value that does not come back.
+/// Returns advice for the author of a type whose value does not come back.
 fn advice(format: Format, session: &Session) -> &'static str {
     match format {
         Format::Bincode => "; declare the keyspace with Format::MessagePack, or change the type",
-        // Format::Bincode refuses a type that asks for any kind.
+        // Format::Bincode would refuse a type that asks for any kind.
         Format::MessagePack if session.asked_for_any.get() => {
             "; Format::Bincode does not take it either: tag the variants of an untagged enum, give a flattened map keys that are no fields' names, and store 128-bit integers as text"
         }
@@ -291,14 +294,14 @@ fn advice(format: Format, session: &Session) -> &'static str {
     }
 }
 
-/// Decodes a value that was just encoded, and compares the two.
+/// Decodes a value that was just encoded, and compares it with the original.
 fn comes_back<V>(format: Format, value: &V, encoded: &Encoded, session: &Session) -> Result<(), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
 {
     let refused = |why: &dyn std::fmt::Display| {
         let (name, why) = (type_name::<V>(), why.to_string());
-        // Some errors carry their own advice.
+        // Some errors already have their own advice.
         let advice = if why.contains("Format::") { "" } else { advice(format, session) };
         Err(CodecError::new(format_args!(
             "a value of type {name} does not come back from {format}: {why}{advice}"
@@ -316,7 +319,7 @@ where
     let is_human_readable = format == Format::MessagePack;
     let digest = |value: &V| digest::of(value, is_human_readable);
     let (before, after) = (digest(value)?, digest(decoded.value())?);
-    // A value that serializes differently each time can't be judged.
+    // Two serializations of such a value differ, so it can't be judged.
     if before.agrees(after) || !before.agrees(digest(value)?) {
         return Ok(());
     }

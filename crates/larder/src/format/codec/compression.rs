@@ -1,4 +1,4 @@
-//! Compressed payloads, and their length before compression.
+//! Compresses and restores payloads.
 //!
 //! LZ4: Yann Collet, LZ4 block format, <https://github.com/lz4/lz4>. Zstandard: RFC 8878.
 
@@ -6,14 +6,14 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::record;
 
-/// How a keyspace compresses long values on disk. See
+/// The compression of a keyspace's long values on disk. See
 /// [`KeyspaceDefinition::compress`](crate::KeyspaceDefinition::compress).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// LZ4: fast. Text and JSON become about half as long.
+    /// LZ4. It is fast, and text and JSON become about half as long.
     Lz4,
-    /// Zstandard: slower than LZ4, and the result is about a third shorter. Feature `zstd`.
+    /// Zstandard. It is slower than LZ4, and its result is about a third shorter. Needs the feature `zstd`.
     #[cfg(feature = "zstd")]
     Zstd,
 }
@@ -22,7 +22,7 @@ pub enum Compression {
 #[cfg(feature = "zstd")]
 const ZSTD_LEVEL: i32 = 3;
 
-/// LZ4 expands one byte to at most 255.
+/// Maximum number of bytes that LZ4 makes of one byte.
 const MAX_LZ4_RATIO: usize = 255;
 
 impl Compression {
@@ -34,8 +34,8 @@ impl Compression {
         }
     }
 
-    /// Returns the compression of a record, or LZ4 if it is Zstandard and this build cannot write that. None
-    /// for an uncompressed record.
+    /// Returns the compression of a record, and `None` for an uncompressed record. Returns LZ4 for Zstandard
+    /// if this build can't write Zstandard.
     pub(crate) const fn of_recorded(recorded: record::PayloadCompression) -> Option<Self> {
         match recorded {
             record::PayloadCompression::None => None,
@@ -47,7 +47,7 @@ impl Compression {
         }
     }
 
-    /// Compresses a payload. Returns `None` if the result is not shorter.
+    /// Compresses a payload. Returns `None` if the result is not shorter, or if compressing fails.
     pub(crate) fn deflate(self, payload: &[u8]) -> Option<Vec<u8>> {
         let deflated = match self {
             Self::Lz4 => Some(lz4_flex::block::compress(payload)),
@@ -58,8 +58,7 @@ impl Compression {
     }
 }
 
-/// Restores the payload that was compressed to `bytes`. The length is checked before memory is allocated for
-/// it.
+/// Restores the payload that was compressed to `bytes`. Checks the length before it allocates the memory.
 pub(crate) fn inflate(
     how: record::PayloadCompression,
     bytes: &[u8],
@@ -104,7 +103,7 @@ fn inflate_zstd(_: &[u8], _: usize) -> Result<Vec<u8>, CodecError> {
     Err(CodecError::new("it is compressed with Zstandard; build larder with the feature zstd"))
 }
 
-/// Inflates without the C library. Slower, so only a build without that library uses it.
+/// Inflates without the C library. This is slower, so only a build without the C library uses it.
 #[cfg(all(feature = "zstd-read", any(test, not(feature = "zstd"))))]
 fn inflate_zstd_in_rust(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
     let mut inflated = vec![0; len];
@@ -166,7 +165,8 @@ mod tests {
             for at in (0..deflated.len()).step_by(deflated.len() / 300 + 1) {
                 let mut damaged = deflated.clone();
                 damaged[at] ^= 0x55;
-                // An error or other bytes: the record's checksum tells them. No panic.
+                // The result may be an error or wrong bytes, because the record's checksum detects them. It
+                // must not panic.
                 drop(inflate_zstd_in_rust(&damaged, len));
             }
         }
@@ -175,7 +175,7 @@ mod tests {
     #[cfg(feature = "zstd-read")]
     #[test]
     fn a_damaged_frame_of_zstandard_is_an_error_or_other_bytes_and_no_panic() {
-        // 4 bytes in a raw block, and 1,000 times `7` in a run-length block, each with its length in the
+        // A raw block of 4 bytes, and a run-length block of 1,000 times `7`. Each frame has the length in its
         // header.
         let frames: [&[u8]; 2] =
             [b"\x28\xB5\x2F\xFD\x20\x04\x21\0\0abcd", b"\x28\xB5\x2F\xFD\x60\xE8\x02\x43\x1F\x00\x07"];

@@ -1,18 +1,18 @@
 //! Shows a value of [`Format::MessagePack`](super::format::Format::MessagePack) as JSON, without its type.
 //!
-//! MessagePack can express more than JSON. The rest is spelled as text, and nothing is left out:
+//! MessagePack can express more than JSON. What JSON lacks is written as text, and nothing is left out:
 //!
 //! | MessagePack | JSON |
 //! |---|---|
 //! | nil, booleans, arrays | the same |
 //! | integers | their digits, all of them |
-//! | floats | the shortest digits that give them back; `"NaN"`, `"Infinity"`, `"-Infinity"` |
+//! | floats | the shortest digits that read back the same; `"NaN"`, `"Infinity"`, `"-Infinity"` |
 //! | text | the same; bytes that are not UTF-8 as binary |
 //! | binary | `"0x"` and its hexadecimal digits |
 //! | extension | `{"extension": its number, "bytes": "0x…"}` |
 //! | a key that is not text | its JSON, as text: `"7"`, `"[1,2]"` |
 //!
-//! Two keys with the same spelling both appear.
+//! If two keys have the same text, both appear.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -25,10 +25,10 @@ use super::tokens::{Token, Tokens, check};
 use crate::format::codec::error::CodecError;
 use crate::format::key::spelling::spell_hex;
 
-/// A value that describes itself, to write as JSON with serde.
+/// A MessagePack value that serde can write as JSON without its type.
 ///
-/// It is known to be whole and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels deep, so writing it
-/// fails only if its output fails. It is read while it is written, and takes no memory of its own.
+/// The value was checked to be complete and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels deep. So
+/// writing it fails only if its output fails. It is read while it is written, and needs no memory for itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a>(&'a [u8]);
 
@@ -46,7 +46,7 @@ impl Serialize for Document<'_> {
     }
 }
 
-/// The next value. Writing it moves the cursor past it.
+/// The next value of the bytes. Writing the value moves the cursor past its end.
 struct NextValue<'c, 'a>(&'c Cell<Tokens<'a>>);
 
 impl<'a> NextValue<'_, 'a> {

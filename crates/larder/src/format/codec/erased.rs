@@ -1,4 +1,4 @@
-//! The codec of a keyspace without its type, for code that knows only the keyspace, such as the control
+//! The codec of a keyspace without its type. Code that knows only the keyspace uses it, such as the control
 //! socket.
 
 use std::any::Any;
@@ -26,7 +26,7 @@ pub(crate) struct ErasedCodec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Whole(Vec<u8>),
-    /// The encoding would be longer than the limit, and was not made.
+    /// The encoding would be longer than the limit, so it was not made. Holds its length.
     TooLong(usize),
 }
 
@@ -39,11 +39,11 @@ impl ErasedCodec {
 
 #[cfg(all(unix, feature = "control"))]
 impl ErasedCodec {
-    /// Encodes a value of the keyspace, if the result is no longer than `most`. The value's own code runs,
+    /// Encodes a value of the keyspace, if the encoding has at most `most` bytes. The value's own code runs,
     /// and may panic.
     ///
     /// # Errors
-    /// When the format can't write the value. A value that is kept in memory alone may be such a value.
+    /// When the format can't write the value. A memory-only keyspace may have such a value.
     pub(crate) fn encode(
         &self,
         value: &(dyn Any + Send + Sync),
@@ -52,12 +52,12 @@ impl ErasedCodec {
         (self.encode)(self.format, value, most)
     }
 
-    /// Tries whether the payload of a record is a value of the keyspace, as a lookup would read it. The
-    /// checks of the keyspace learn nothing from it. The value's own code runs: its panic is an error, unless
-    /// its `Drop` panics.
+    /// Decodes the payload of a record in the same way as a lookup. The history of the keyspace's checks is
+    /// not changed. The value's own code runs. A panic of that code is an error, except in the value's
+    /// `Drop`.
     ///
     /// # Errors
-    /// Why a lookup could not read it.
+    /// The reason why a lookup could not read the payload.
     pub(crate) fn try_decode(
         &self,
         compression: PayloadCompression,

@@ -1,9 +1,9 @@
-//! The error of a codec: its text, which names the cause.
+//! The error of a codec: a text with the cause.
 
 use std::any::Any;
 use std::fmt;
 
-/// Why a value could not be turned into bytes, or bytes into a value.
+/// The reason why a value could not be turned into bytes, or bytes into a value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodecError(String);
 
@@ -19,7 +19,7 @@ impl CodecError {
         Self(message.to_string())
     }
 
-    /// The error of a value whose format only a later version knows.
+    /// Makes the error for a value whose format this version does not know.
     pub(crate) fn of_unknown_format(code: u8) -> Self {
         Self::new(format_args!(
             "its format has the number {code}, which this version does not know; upgrade larder"

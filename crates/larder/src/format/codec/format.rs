@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// How the values of a keyspace are encoded. Declared with the keyspace, and kept with it: to change the
-/// format, change the keyspace's version.
+/// The encoding of a keyspace's values. It is declared with the keyspace. To change the format, change the
+/// keyspace's version.
 ///
 /// ```
 /// use larder::{Cache, Format, KeyspaceDefinition};
@@ -21,28 +21,29 @@ use std::fmt;
 #[non_exhaustive]
 pub enum Format {
     /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. It is the most
-    /// compact format, and the fastest.
+    /// compact encoding, and the fastest.
     ///
     /// It is for types whose parts are always the same. It can't carry fields that are left out
-    /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, and values of any shape. A
-    /// record carries a fingerprint of the parts that were written, so a value comes back unchanged or not at
-    /// all. `insert` refuses a value that it can see to be of such a type.
+    /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or values of any shape. A
+    /// record has a fingerprint of the parts that were written. So a value is read back unchanged, or not at
+    /// all. `insert` refuses a value of such a type if it can detect the type.
     #[default]
     Bincode,
     /// [MessagePack](https://msgpack.org), with the names of fields. It describes itself, so any type that
-    /// JSON can carry is read back. It is about twice as long as bincode. Types are asked for their
+    /// JSON can carry is read back. It is about twice as long as bincode. Types are written in their
     /// human-readable form: an address is text, not bytes.
     ///
-    /// It can't carry `Some(None)` and `Some(())`, which it writes as `None`, nor a 128-bit integer in a
-    /// value that serde buffers (a flattened field, an untagged or internally tagged enum).
+    /// It can't carry `Some(None)` and `Some(())`, because it would write both as `None`. It can't carry a
+    /// 128-bit integer in a value that serde buffers (a flattened field, an untagged or internally tagged
+    /// enum).
     MessagePack,
-    /// The bytes of the value as they are: for `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
-    /// bytes, text or a sequence of bytes. Nothing is encoded.
+    /// The bytes of the value, unchanged. For `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
+    /// bytes, text or a sequence of bytes.
     Raw,
 }
 
 impl Format {
-    /// Returns its name: `bincode`, `MessagePack` or `raw`.
+    /// Returns the name of the format: `bincode`, `MessagePack` or `raw`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,7 +53,7 @@ impl Format {
         }
     }
 
-    /// Returns its number in a file.
+    /// Returns the number of the format in a file.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Bincode => 0,
@@ -61,7 +62,7 @@ impl Format {
         }
     }
 
-    /// Returns the format with a number. `None` if this version does not know the number.
+    /// Returns the format with this number. `None` if this version does not know the number.
     pub(crate) const fn of_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Bincode),

@@ -1,15 +1,15 @@
-//! The limits of a value, whatever its bytes say: its length, its depth, and its number of elements.
+//! The limits of any value: its length, its depth, and its number of elements.
 //!
-//! A codec's own limit counts bytes. Two kinds of hostile bytes pass it: a sequence of elements that take no
-//! bytes (2^60 times `()` is one length, and a loop without end), and nesting (each level of a recursive type
-//! is one byte, and a stack frame). Neither bincode nor rmp-serde bounds both, so these limits are our own.
-//! Values go through [`Bounded`](super::bounded::Bounded), an adaptor around the serde format of the codec,
-//! in both directions: **encoding refuses what decoding would refuse**, so no value is stored that can't be
-//! read back.
+//! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. One is a sequence of
+//! elements that have no bytes: 2^60 times `()` is one length, and a loop without end. The other is nesting:
+//! each level of a recursive type has one byte, and uses a stack frame. Neither bincode nor rmp-serde bounds
+//! both, so larder has its own limits. Values pass through [`Bounded`](super::bounded::Bounded), an adaptor
+//! around the serde format of the codec, in both directions. **Encoding refuses what decoding would refuse**,
+//! so no value is stored that can't be read back.
 //!
-//! The rule for elements costs no work for each of them. The first byte of an element is the first byte of no
-//! other element (a sequence inside it begins with its own length). So a value has at most as many non-empty
-//! elements as bytes, and [`MAX_EMPTY_ELEMENTS`] more may be empty. A sequence or map counts all of its
+//! The rule for elements needs no work for each element. Two elements never share their first byte, because a
+//! sequence inside another begins with its own length. So a value has at most as many non-empty elements as
+//! bytes. In addition, [`MAX_EMPTY_ELEMENTS`] elements may be empty. A sequence or map counts all of its
 //! elements when it begins.
 
 use std::cell::Cell;
@@ -17,35 +17,35 @@ use std::fmt;
 
 use crate::units::ByteSize;
 
-/// Maximum length of an encoded value. Longer ones are refused, in both directions.
+/// Maximum length of an encoded value. A longer value is neither encoded nor decoded.
 pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 
-/// Maximum depth of a value: a struct, tuple, sequence, map, enum or `Option` inside another is a level.
-/// Deeper values are neither encoded nor decoded.
+/// Maximum depth of a value. A struct, tuple, sequence, map, enum or `Option` inside another value is a
+/// level. Deeper values are neither encoded nor decoded.
 ///
-/// That is enough for trees and expressions. A long linked list is better stored as a sequence. Decoding
+/// This is enough for trees and expressions. Store a long linked list as a sequence instead. Decoding
 /// recurses once for each level, and this bound keeps hostile bytes from overflowing the stack. In an
-/// unoptimised build, 128 levels of a list of boxes take 224 KiB of stack, and 128 levels of an enum of
-/// fifteen variants take 768 KiB. Rust gives a thread 2 MiB. A thread with less, or a type that holds large
-/// values unboxed, may need flatter values.
+/// unoptimised build, 128 levels of a list of boxes need 224 KiB of stack. 128 levels of an enum of fifteen
+/// variants need 768 KiB. A Rust thread has 2 MiB by default. A thread with a smaller stack, or a type that
+/// holds large values unboxed, may need flatter values.
 pub const MAX_DEPTH: usize = 128;
 
-/// A value has at most one element for each encoded byte, plus this many elements that take no bytes (`()`,
-/// structs without fields, pairs of them). The elements of all its sequences and maps count together. Values
-/// with more are neither encoded nor decoded.
+/// A value has at most one element for each encoded byte, plus this many elements without bytes (`()`,
+/// structs without fields, pairs of these). The limit is for all sequences and maps of the value together.
+/// Values with more elements are neither encoded nor decoded.
 pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 
-/// Encoding stops at this number before the length is known. It is well above what fits into a value, so a
-/// value that is merely too long gets the error about its length.
+/// Maximum number of elements while the length of the encoding is not known yet. It is far more than a value
+/// can hold. So a value that is only too long gets the error about its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
 pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
-/// A limit that a value exceeds. Its text is for the caller who stored the value.
+/// A limit that a value exceeds. Its text is for the caller that stored the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExceededLimit {
     Depth,
     Elements,
-    /// More elements than any value may have, whatever its length.
+    /// More elements than a value of the maximum length may have.
     MostElements,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for ExceededLimit {
     }
 }
 
-/// The elements that a value has used, and its limit.
+/// The number of elements that a value has used, and its limit.
 #[derive(Debug)]
 pub(super) struct Elements {
     most: usize,
@@ -76,17 +76,18 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// Makes the account of a value that is read from so many bytes.
+    /// Makes the count for a value that is read from this number of bytes.
     pub(super) fn of(bytes: usize) -> Self {
         Self { most: bytes.saturating_add(MAX_EMPTY_ELEMENTS), spent: Cell::new(0) }
     }
 
-    /// Makes the account of a value whose length is not known yet. [`check`](Elements::check) it when it is.
+    /// Makes the count for a value whose length is not known yet. Call [`check`](Elements::check) once it is
+    /// known.
     pub(super) fn of_unknown() -> Self {
         Self { most: MAX_ELEMENTS, spent: Cell::new(0) }
     }
 
-    /// Checks that decoding so many bytes would allow the elements that were used.
+    /// Checks that decoding this number of bytes would allow the elements that were used.
     pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {
         Self::of(bytes).spend(self.spent.get())
     }

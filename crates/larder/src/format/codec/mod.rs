@@ -1,12 +1,12 @@
-//! Values to bytes and back, through serde, in the [`Format`] of their keyspace.
+//! Turns values into bytes and back, through serde, in the [`Format`] of their keyspace.
 //!
-//! One file for each format uses its library: [`positional`], [`message_pack`], [`raw`]. No type of these
-//! libraries is public.
+//! Each format has one file that uses its library: [`positional`], [`message_pack`], [`raw`]. No type of
+//! these libraries is public.
 //!
-//! Whatever the bytes, decoding ends, and its memory and stack are bounded by the number of bytes and the
-//! type of the value. The [`limits`] are kept around the codecs, not by them ([`bounded`]). A value that
-//! encodes also decodes, to the same value: [`shape`] says how that is known for an encoding without names,
-//! and [`checks`] says what is tried before a value is stored.
+//! Decoding ends for any bytes. The number of bytes and the type of the value bound its memory and its stack.
+//! The [`limits`] are kept around the codecs, not by them ([`bounded`]). Each value that can be encoded
+//! decodes to the same value: [`shape`] says how larder ensures this for an encoding without names.
+//! [`checks`] says which values are tried before they are stored.
 
 mod bounded;
 pub(crate) mod checks;
@@ -45,7 +45,8 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// Returns the fingerprint that its record carries, so that it is never read as another type.
+    /// Returns the fingerprint for the value's record. Because of the fingerprint, the value is never read as
+    /// another type.
     pub(crate) fn fingerprint(&self) -> Option<u64> {
         self.is_positional.then(|| self.shape.fingerprint())
     }
@@ -68,7 +69,7 @@ pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Resul
     })
 }
 
-/// Returns the number of bytes that [`encode`] would make, without making them.
+/// Returns the number of bytes that [`encode`] would make, without storing them.
 pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     let session = Session::counting();
     let len = match format {
@@ -80,8 +81,8 @@ pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> 
     Ok(len)
 }
 
-/// Returns about how many bytes a value has that is never encoded. A value that the format could not give
-/// back has a length, too.
+/// Returns the approximate encoded length of a value that is never encoded. Also returns a length for a value
+/// that the format can't carry.
 pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     encoded_len(format, value).or_else(|_| {
         let session = Session::measuring();
@@ -89,7 +90,7 @@ pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) ->
     })
 }
 
-/// Returns the shape that a value would be encoded with.
+/// Returns the shape that encoding a value would record.
 fn shape_of<V: Serialize>(value: &V) -> Result<FinishedShape, CodecError> {
     let session = Session::new(Elements::of_unknown());
     positional::encoded_len(value, &session)?;
@@ -126,7 +127,8 @@ fn decoding(bytes: &[u8]) -> Session {
     Session::new(Elements::of(bytes.len()))
 }
 
-/// Decodes a value from all of these bytes, whatever type was written.
+/// Decodes a value from all of these bytes, without checking a fingerprint. So the written value may have had
+/// another type.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn decode_unmarked<V: DeserializeOwned + 'static>(
     format: Format,

@@ -1,8 +1,8 @@
-//! [`Format::Bincode`](super::format::Format::Bincode): values one after another.
+//! [`Format::Bincode`](super::format::Format::Bincode): values one after another, without kinds or names.
 //!
-//! The only file that uses bincode. Version 2.0.1 is its last, so another codec may replace this file one
-//! day. No bincode type is public. The bytes are part of the file format (a test pins them), so another codec
-//! is another format.
+//! Only this file uses bincode. Version 2.0.1 is the last version of bincode, so another codec may replace
+//! this file one day. No bincode type is public. The bytes are part of the file format, and a test pins them.
+//! So another codec needs another format.
 
 use std::any::Any;
 use std::fmt;
@@ -17,12 +17,12 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visi
 use super::bounded::{Bounded, Positional, Session};
 use crate::format::codec::error::CodecError;
 
-/// Without bincode's own limit. That limit counts an integer at its full width even where it is shortened,
-/// and so would refuse to decode sequences that it had encoded. Instead, every length is checked against the
-/// bytes that are there before it is used.
+/// Has no limit of bincode's own. That limit counts an integer at its full width even if it is encoded
+/// shorter. So it would refuse to decode sequences that it had encoded. Instead, every length is checked
+/// against the bytes that are left before it is used.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
-/// Takes the text alone of an error from outside bincode. Its own form is meant for a debugger.
+/// Keeps only the text of an error from outside bincode. Its `Debug` form is meant for a debugger.
 impl From<EncodeError> for CodecError {
     fn from(error: EncodeError) -> Self {
         match error {
@@ -58,7 +58,7 @@ pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<
     Ok(counter.0)
 }
 
-/// Decodes the value at the beginning of these bytes. Returns it with the number of bytes that it took.
+/// Decodes the value at the beginning of these bytes. Returns it with the number of bytes that were read.
 pub(super) fn decode<V: DeserializeOwned + 'static>(
     bytes: &[u8],
     session: &Session,
@@ -75,8 +75,8 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(
     Ok(bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?)
 }
 
-/// Reads a `Vec<u8>` as serde does, but with the right capacity. serde begins with a mebibyte at most and
-/// doubles it, so a value of 5 MiB would take 8.
+/// Reads a `Vec<u8>` as serde does, but with the right capacity. serde begins with at most one mebibyte and
+/// doubles it, so a value of 5 MiB would use 8 MiB.
 struct ByteBuffer;
 
 impl<'de> DeserializeSeed<'de> for ByteBuffer {
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for ByteBuffer {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<u8>, A::Error> {
-        // Its elements were counted before: no more than there are bytes, and a few.
+        // The elements were counted before. There are at most as many as bytes, plus `MAX_EMPTY_ELEMENTS`.
         let mut bytes = Vec::with_capacity(elements.size_hint().unwrap_or(0));
         while let Some(byte) = elements.next_element()? {
             bytes.push(byte);

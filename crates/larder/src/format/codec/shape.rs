@@ -1,23 +1,23 @@
 //! The shape of a value: the kinds of its parts, in their order and with their names.
 //!
-//! A positional encoding has no names and no kinds: any type that asks for as many bytes as were written gets
-//! a value. So a record of such an encoding carries a *fingerprint* of 8 bytes, in two halves:
+//! A positional encoding has no names and no kinds. Any type that asks for as many bytes as were written gets
+//! a value. So a record of such an encoding has a *fingerprint* of 8 bytes, in two halves:
 //!
 //! - **Kinds**, in order: each call of the type's `Serialize`, with lengths and the indices of variants.
-//!   Decoding hashes what `Deserialize` asks for. The halves are equal only if every byte is read as the kind
-//!   that it was written as. So a field that `Serialize` left out, or a type that has changed, is an error
-//!   and never a value.
+//!   Decoding hashes the kinds that `Deserialize` asks for. This half matches only if every byte is read as
+//!   the kind that it was written as. So a field that `Serialize` left out, or a type that has changed,
+//!   causes an error and never a wrong value.
 //! - **Names**, as a set: the fields of each struct and each variant, with their places. Only `Serialize`
-//!   gets them one by one; `Deserialize` gets a list that includes aliases. So they are compared with the
-//!   names that the decoded value serializes with, and adding an alias changes nothing.
+//!   gets the names one by one. `Deserialize` gets a list that includes aliases. So the names are compared
+//!   with the names that the decoded value serializes with. Adding an alias changes nothing.
 //!
-//! Two things do not count, because types differ in them between `Serialize` and `Deserialize` without harm:
-//! whether a part is a newtype, and whether a group of parts is a tuple or a struct.
+//! The fingerprint ignores whether a part is a newtype, and whether a group of parts is a tuple or a struct.
+//! `Serialize` and `Deserialize` may differ in both without harm.
 //!
-//! The numbers below are part of the file format. A test pins fingerprints, because a fingerprint that
-//! changed would make every record a miss.
+//! The numbers below are part of the file format. A test pins fingerprints, because a changed fingerprint
+//! would turn every lookup of an old record into a miss.
 //!
-//! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>); names
+//! The hash is the folded multiplication of wyhash (Wang Yi, <https://github.com/wangyi-fudan/wyhash>). Names
 //! are hashed with XXH3.
 
 use std::cell::{Cell, RefCell};
@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The kind of a part, as serde calls for it.
+/// The kind of a part. Each method of serde has its kind. The kind 255 stands for the length of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum PartKind {
@@ -49,15 +49,15 @@ pub(super) enum PartKind {
     Unit = 17,
     None = 18,
     Some = 19,
-    /// Counts with its length.
+    /// Hashed together with its length.
     Seq = 20,
-    /// Counts with its length.
+    /// Hashed together with its length.
     Map = 21,
     /// The beginning of a tuple or a struct.
     Group = 22,
     /// The end of a tuple or a struct.
     End = 23,
-    /// Counts with its index. The number 255 stands for the length of a run.
+    /// Hashed together with the index of the variant.
     Variant = 24,
 }
 
@@ -97,7 +97,7 @@ impl PartPlace {
     }
 }
 
-/// Returns the hash of a field's name, or of a variant's.
+/// Returns the hash of the name of a field or a variant.
 pub(super) fn name(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
 }
@@ -105,17 +105,18 @@ pub(super) fn name(text: &str) -> u64 {
 /// Number of words in the set of edges.
 pub(super) const EDGE_WORDS: usize = 16;
 
-/// The kinds at their places, as a set that may say yes too often (a Bloom filter with one hash).
+/// The set of the kinds at their places. It may hold an edge that was never added (a Bloom filter with one
+/// hash).
 pub(super) type Edges = [u64; EDGE_WORDS];
 
-/// The shape of a value that is being encoded or decoded, so far.
+/// The shape of the parts of a value that were encoded or decoded so far.
 #[derive(Debug)]
 pub(super) struct Shape {
     /// Whether anything is recorded. A value that is only measured needs no shape.
     is_noted: bool,
     kinds: Cell<u64>,
-    /// The last kind, and how often it came in a row. So a long sequence of numbers costs one comparison for
-    /// each.
+    /// The last kind, with its number. `run` is how often it occurred in a row. So a long sequence of numbers
+    /// costs one comparison for each number.
     last: Cell<u64>,
     run: Cell<u64>,
     names: RefCell<Names>,
@@ -134,12 +135,12 @@ impl Shape {
         }
     }
 
-    /// The shape of a value that is only measured.
+    /// Makes the shape of a value that is only measured. It records nothing.
     pub(super) fn unnoted() -> Self {
         Self { is_noted: false, ..Self::new() }
     }
 
-    /// Returns the hash of a field's name, or of a variant's.
+    /// Returns the hash of the name of a field or a variant. Returns 0 if nothing is recorded.
     #[inline]
     pub(super) fn name(&self, text: &str) -> u64 {
         if self.is_noted { name(text) } else { 0 }
@@ -156,7 +157,7 @@ impl Shape {
         self.kinds_of(kind, number, 1);
     }
 
-    /// Records a kind that comes so many times in a row.
+    /// Records a kind that occurs `times` times in a row.
     #[inline]
     pub(super) fn kinds_of(&self, kind: PartKind, number: usize, times: usize) {
         if !self.is_noted {
@@ -194,7 +195,7 @@ impl Shape {
         }
     }
 
-    /// Records the names at a place: those of all fields of a struct, or that of a variant.
+    /// Records the hash of the names at a place: of all fields of a struct, or of a variant.
     pub(super) fn names(&self, place: PartPlace, names: u64) {
         if self.is_noted {
             self.names.borrow_mut().insert(fold(place.0, names));
@@ -212,7 +213,7 @@ impl Shape {
     }
 }
 
-/// The shape of a whole value.
+/// The shape of a complete value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FinishedShape {
     pub(super) kinds: u32,
@@ -227,14 +228,14 @@ impl FinishedShape {
     }
 }
 
-/// Splits a fingerprint into its halves: kinds, names.
+/// Splits a fingerprint into its halves: first the kinds, then the names.
 pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
     let low = u32::try_from(fingerprint & u64::from(u32::MAX)).unwrap_or(0);
     (u32::try_from(fingerprint >> 32).unwrap_or(0), low)
 }
 
-/// A set of hashes, and the sum of its members. The sum does not depend on their order, nor on how often each
-/// one came. So neither the order of a map nor the length of a sequence changes it.
+/// A set of hashes, and the sum of its members. The sum depends neither on their order nor on how often each
+/// hash was added. So neither the order of a map nor the length of a sequence changes the sum.
 #[derive(Debug, Default)]
 struct Names {
     sum: u64,
@@ -244,7 +245,7 @@ struct Names {
 
 impl Names {
     fn insert(&mut self, member: u64) {
-        // The last one comes again most often, because the elements of a sequence are alike.
+        // The last member is added again most often, because the elements of a sequence are alike.
         if self.few.last() == Some(&member) || self.few.contains(&member) {
             return;
         }
@@ -264,7 +265,7 @@ fn half(hash: u64) -> u32 {
     u32::try_from(fold(hash, 0xD6E8_FEB8_6659_FD93) >> 32).unwrap_or(0)
 }
 
-/// Mixes two numbers into one: multiplies 64 by 64 bits, and folds the halves of the product.
+/// Mixes two numbers into one: multiplies 64 by 64 bits, and XORs the halves of the product.
 pub(super) fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one ^ 0xA076_1D64_78BD_642F) * u128::from(other ^ 0xE703_7ED1_A0B4_28DB);
     let low = product & u128::from(u64::MAX);

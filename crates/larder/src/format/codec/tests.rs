@@ -49,7 +49,7 @@ enum List {
     Next(Box<List>),
 }
 
-/// A map of so many entries without bytes, as a multimap could be. It counts only them.
+/// A map of this many entries without bytes, as a multimap could be. It stores only their number.
 #[derive(PartialEq, Debug)]
 struct Entries(usize);
 
@@ -116,11 +116,11 @@ enum Tree {
     Fields(Fields),
 }
 
-/// The ways to put a tree around another.
+/// Number of ways to put a tree around another tree.
 const KINDS: u8 = 13;
 
-/// Puts a tree around another. `kind` says how, and `empty` how many elements without bytes it has if it can
-/// have any.
+/// Puts a tree around another tree. `kind` chooses the way. `empty` is the number of its elements without
+/// bytes, if that way has any.
 fn around(tree: Tree, kind: u8, empty: usize) -> Tree {
     let tree = Box::new(tree);
     match kind {
@@ -142,7 +142,7 @@ fn around(tree: Tree, kind: u8, empty: usize) -> Tree {
 
 fn tree() -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![Just(Tree::Leaf), Just(Tree::Plain(1, 'ß', -2, true, 0.5, String::from("text")))];
-    // So that both limits are often reached, and often just missed.
+    // Chosen so that both limits are often reached, and often just missed.
     let near = MAX_EMPTY_ELEMENTS - 40..MAX_EMPTY_ELEMENTS + 400;
     let empty = prop_oneof![20 => 0_usize..3, 1 => near];
     let levels = prop_oneof![0_usize..20, 40_usize..140];
@@ -197,7 +197,7 @@ fn a_length_that_the_bytes_cannot_hold_is_refused_before_memory_is_claimed() {
     let bytes = length(1 << 60);
     assert!(refusal::<Vec<u64>>(&bytes).contains("more elements"));
     assert!(refusal::<HashMap<u64, u64>>(&bytes).contains("more elements"));
-    // Without the limits the codec would ask for 2^60 bytes, and the process would end.
+    // Without the limits, the codec would request 2^60 bytes, and the process would abort.
     assert!(decode::<String>(&bytes).is_err());
     assert!(decode::<std::ffi::CString>(&bytes).is_err());
 }
@@ -239,14 +239,14 @@ fn sequences_inside_one_another_share_the_limit() {
 
 #[test]
 fn a_moderate_number_of_elements_without_bytes_reads_back() {
-    // The length takes five bytes, and each allows one more element.
+    // The length is encoded in five bytes, and each byte allows one more element.
     let most = vec![(); MAX_EMPTY_ELEMENTS + 5];
     assert_eq!(decode::<Vec<()>>(&encode(&most).unwrap()).unwrap(), most);
     assert_eq!(encoded_len(&most).unwrap(), 5);
     let more = vec![(); MAX_EMPTY_ELEMENTS + 6];
     assert!(encode(&more).unwrap_err().to_string().contains("more elements"));
     assert!(encoded_len(&more).unwrap_err().to_string().contains("more elements"));
-    // A value that would be written without end is refused at its length.
+    // A value with endless elements is refused when its length is announced.
     let error = encode(&vec![(); 1 << 60]).unwrap_err().to_string();
     assert!(error.contains("at most 64 MiB") && !error.contains("than it has bytes"), "{error}");
     let most = Entries(MAX_EMPTY_ELEMENTS + 5);
@@ -263,7 +263,7 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
     assert!(encode(&deeper).unwrap_err().to_string().contains("more than 128 levels"));
     assert!(encoded_len(&deeper).unwrap_err().to_string().contains("more than 128 levels"));
     assert!(refusal::<List>(&unlimited(&deeper)).contains("more than 128 levels"));
-    // An absent option is a level, too: a reader enters it before it knows that it is absent.
+    // An absent option is a level, too. A reader enters the level before it knows that the option is absent.
     let absent = |levels| (0..levels).fold(Tree::Maybe(None), |tree, _| Tree::Newtype(Box::new(tree)));
     assert_eq!(decode::<Tree>(&encode(&absent(MAX_DEPTH - 2)).unwrap()).unwrap(), absent(MAX_DEPTH - 2));
     assert!(encode(&absent(MAX_DEPTH - 1)).is_err());
@@ -274,7 +274,7 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
 fn hostile_nesting_of_every_kind_is_an_error_and_not_an_overflow() {
     const LEVELS: usize = 1 << 20;
     assert!(refusal::<List>(&[1].repeat(LEVELS)).contains("levels"));
-    // One layer of each kind, as the bytes before its content.
+    // The bytes that begin one layer of each kind.
     let layers: [&[u8]; 10] = [&[2], &[3], &[4], &[5], &[6], &[7, 1], &[8, 1], &[9, 1, 0], &[13, 1], &[14]];
     for layer in layers {
         assert!(refusal::<Tree>(&layer.repeat(LEVELS)).contains("levels"), "layer {layer:?}");
@@ -343,7 +343,7 @@ proptest! {
                 prop_assert_eq!(encoded_len(&tree), Ok(bytes.len()));
                 prop_assert!(decode::<Tree>(&bytes) == Ok(tree), "it reads back");
             }
-            // Of two limits, decoding may meet the other one first.
+            // If a value exceeds two limits, decoding may find the other limit first.
             Err(error) => {
                 prop_assert_eq!(encoded_len(&tree), Err(error));
                 prop_assert!(decode::<Tree>(&bytes).is_err(), "encoding refused what decoding does not");
@@ -359,7 +359,7 @@ proptest! {
     }
 }
 
-/// From a mebibyte on, serde would double a vector.
+/// serde would double a vector's capacity from one mebibyte on.
 #[test]
 fn a_byte_vector_is_decoded_into_no_more_room_than_it_needs() {
     for len in [0, 100, (1 << 20) + 1, 3 << 20] {

@@ -1,8 +1,9 @@
-//! MessagePack without a type: one token after another.
+//! Reads MessagePack without a type, one token after another.
 //!
-//! A codec needs a type and an inspector has none, so this reads the bytes as the specification says
-//! (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] goes first: it proves that the bytes
-//! are one whole value. So later readers meet no error halfway, and no nesting that overflows the stack.
+//! A codec needs a type, but an inspector has none. So this file reads the bytes as the specification says
+//! (<https://github.com/msgpack/msgpack/blob/master/spec.md>). [`check`] runs first: it makes sure that the
+//! bytes are one complete value. So later readers find no error halfway, and no nesting that overflows the
+//! stack.
 
 use super::limits::MAX_DEPTH;
 use crate::format::codec::error::CodecError;
@@ -16,12 +17,12 @@ pub(super) enum Token<'a> {
     Signed(i64),
     Single(f32),
     Double(f64),
-    /// UTF-8, if its writer kept to the specification.
+    /// UTF-8, if the writer followed the specification.
     Text(&'a [u8]),
     Bytes(&'a [u8]),
     Extension(i8, &'a [u8]),
     Array(u32),
-    /// So many keys, each followed by its value.
+    /// This many keys, each followed by its value.
     Map(u32),
 }
 
@@ -69,7 +70,7 @@ impl<'a> Tokens<'a> {
         })
     }
 
-    /// Reads a big-endian number of so many bytes, at most four.
+    /// Reads a big-endian number of `N` bytes, at most four.
     fn count<const N: usize>(&mut self) -> Result<u32, CodecError> {
         let bytes: [u8; N] = self.take()?;
         Ok(bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
@@ -108,13 +109,13 @@ fn cut_off() -> CodecError {
     CodecError::new("the bytes end before the value does")
 }
 
-/// Checks that bytes are exactly one value, which nests no deeper than a value may.
+/// Checks that the bytes are exactly one value, and that it nests at most [`MAX_DEPTH`] levels deep.
 ///
 /// # Cost
-/// One step for each token. Memory for as many levels as a value may have.
+/// One step for each token. Memory for at most [`MAX_DEPTH`] levels.
 pub(super) fn check(bytes: &[u8]) -> Result<(), CodecError> {
     let mut tokens = Tokens(bytes);
-    // How many values each open level still needs. A map's keys and values count separately.
+    // The number of values that each open level still needs. Keys and values of a map count separately.
     let mut levels: Vec<u64> = vec![1];
     while let Some(left) = levels.last_mut() {
         let Some(after) = left.checked_sub(1) else {

@@ -2,17 +2,17 @@
 
 use crate::format::key::error::KeyError;
 
-/// Enough for most keys, with the number of their keyspace, so that they need no allocation.
+/// Enough for most keys with the number of their keyspace. Such keys need no allocation.
 const INLINE: usize = 64;
 const ESCAPED: u8 = 0xFF;
 
 /// Collects the bytes of a key, part by part.
 #[derive(Debug, Clone)]
 pub struct KeyWriter {
-    /// The bytes, while they fit.
+    /// The bytes, as long as they fit.
     inline: [u8; INLINE],
     len: usize,
-    /// All of the bytes, once they do not fit in place.
+    /// All of the bytes, once they do not fit into `inline`.
     spilled: Vec<u8>,
 }
 
@@ -23,7 +23,8 @@ impl Default for KeyWriter {
 }
 
 impl KeyWriter {
-    /// Makes a writer that starts with the bytes of a keyspace, which begin each of its keys.
+    /// Makes a writer that starts with the bytes of a keyspace's number. Each key of the keyspace begins with
+    /// them.
     pub(crate) fn starting_with(start: &[u8]) -> Self {
         let mut writer = Self::default();
         writer.push(start);
@@ -35,8 +36,8 @@ impl KeyWriter {
         if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
     }
 
-    // Inlined: every lookup calls this a few times, mostly with a slice whose length is known to the
-    // compiler.
+    // Inlined, because every lookup calls this a few times. In most calls, the compiler knows the length of
+    // the slice.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
@@ -70,11 +71,11 @@ impl KeyWriter {
         self.push(&[0, 0]);
     }
 
-    /// Writes the bytes that begin every byte part that starts with `bytes`.
+    /// Writes the bytes that begin every text or byte part that starts with `bytes`.
     #[inline]
     pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
-        // Visits all bytes without a branch. That is faster than to stop at the first zero, because there is
-        // hardly ever one.
+        // Visits all bytes without a branch. That is faster than to stop at the first zero, because keys
+        // rarely have a zero byte.
         if bytes.iter().fold(0, |zeros, &byte| zeros | u8::from(byte == 0)) != 0 {
             self.escaped(bytes);
         } else {

@@ -1,8 +1,8 @@
-//! The error of a key's decoder: its text.
+//! The error of a key's decoder: a text.
 
 use std::fmt;
 
-/// Why bytes are not a key.
+/// The reason why bytes are not a key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyError(String);
 

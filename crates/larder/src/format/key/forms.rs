@@ -1,4 +1,4 @@
-//! The types that are keys, and the borrowed forms that look them up.
+//! Implements the key traits for the key types that larder supports, and for their borrowed forms.
 
 use super::bytes::{KeyReader, KeyWriter};
 use super::{EncodeKey, Key, KeyPrefix};

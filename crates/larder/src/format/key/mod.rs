@@ -1,8 +1,8 @@
-//! Keys: typed, looked up by any borrowed form, and encoded so that bytes sort as keys do.
+//! Keys: typed, looked up by any borrowed form, and encoded so that the bytes sort as the keys do.
 //!
-//! The encoding is *prefix-free* within a type: no key's bytes begin another key's bytes. So no two keys have
-//! the same bytes, and the bytes of a tuple's first parts begin exactly the keys that have those parts. That
-//! makes [`remove_prefix`](crate::Keyspace::remove_prefix) exact:
+//! The encoding is *prefix-free* within a type: the bytes of one key never begin with the bytes of another
+//! key. So no two keys have the same bytes. The bytes of a tuple's first parts begin exactly the keys that
+//! have those parts. So [`remove_prefix`](crate::Keyspace::remove_prefix) is exact:
 //!
 //! | part | bytes | why |
 //! |---|---|---|
@@ -12,8 +12,8 @@
 //! | tuple | its parts, in turn | parts are prefix-free, so the whole is |
 //! | `()` | nothing | the one key of a keyspace that holds one entry |
 //!
-//! These bytes are part of the file format, and a test pins them. Why our own: every lookup encodes its key,
-//! from a borrowed form into a buffer in place. A codec of serde would need the owned type.
+//! These bytes are part of the file format, and a test pins them. larder has its own encoding because every
+//! lookup encodes a borrowed form of its key into an inline buffer. A serde codec would need the owned type.
 
 pub(crate) mod bytes;
 pub(crate) mod error;
@@ -25,14 +25,14 @@ pub(crate) mod spelling;
 use bytes::{KeyReader, KeyWriter};
 use error::KeyError;
 
-/// Maximum length of an encoded key, in bytes. Longer keys are refused: if a key were longer than a page of
+/// Maximum length of an encoded key, in bytes. A longer key is refused. If a key were longer than a page of
 /// the store, every lookup would read several pages.
 pub const MAX_KEY_LEN: usize = 4096;
 
 /// A type that can be the key of a [`Keyspace`](crate::Keyspace).
 ///
-/// Implemented for `String`, `Vec<u8>`, the integers, `()`, and tuples of two to four keys. For a type of
-/// your own, encode the part that it is made of, and implement [`EncodeKey`] for every borrowed form:
+/// Implemented for `String`, `Vec<u8>`, the integers, `()`, and tuples of two to four keys. For your own
+/// type, encode the key that it wraps, and implement [`EncodeKey`] for every borrowed form:
 ///
 /// ```
 /// use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
@@ -61,21 +61,21 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// }
 /// ```
 ///
-/// Equal keys must encode to the same bytes, and different keys to different ones. `decode` must read back
+/// Equal keys must encode to the same bytes, and different keys to different bytes. `decode` must read back
 /// the key that was encoded.
 pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
-    /// Returns the shape of the encoding, such as `string` or `(string, u64)`. The file keeps it: a keyspace
-    /// whose keys changed their shape starts empty.
+    /// Returns the shape of the encoding, such as `string` or `(string, u64)`. The file stores the shape. If
+    /// the shape has changed, the keyspace starts empty.
     fn shape() -> String;
 
     /// Reads a key back from its bytes.
     ///
     /// # Errors
-    /// When the bytes are not a key of this type. The entry is then skipped and counted.
+    /// When the bytes are not a key of this type. Larder then skips the entry and counts it.
     fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError>;
 }
 
-/// A form that looks up a `K`. It encodes to the same bytes as the `K` that it stands for.
+/// A form that looks up a `K`. It encodes to the same bytes as the `K` that it is equal to.
 ///
 /// For example `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, and references to
 /// any of them.
@@ -84,10 +84,11 @@ pub trait EncodeKey<K: ?Sized> {
     fn encode(&self, out: &mut KeyWriter);
 }
 
-/// The beginning of keys of type `K`. All keys with the same beginning can be removed at once.
+/// The beginning of keys of type `K`. All keys with the same beginning can be removed by one call.
 ///
-/// For a tuple, its first part or parts, each whole: `("MTNDATA",)` begins `("MTNDATA", "1GB")` and not
-/// `("MTNDATA2", "1GB")`. For `String` and `Vec<u8>`, the first characters or bytes.
+/// For a tuple, the beginning is one or more of its first parts, each complete: `("MTNDATA",)` begins
+/// `("MTNDATA", "1GB")`, but not `("MTNDATA2", "1GB")`. For `String` and `Vec<u8>`, it is the first
+/// characters or bytes.
 pub trait KeyPrefix<K> {
     /// Writes the bytes that begin every key with this prefix, and no other key.
     fn encode_prefix(&self, out: &mut KeyWriter);
@@ -99,7 +100,7 @@ impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &T {
     }
 }
 
-/// Reads a whole key. No bytes may follow it.
+/// Reads a key from all of the bytes.
 pub(crate) fn decode<K: Key>(bytes: &[u8]) -> Result<K, KeyError> {
     let mut reader = KeyReader::new(bytes);
     let key = K::decode(&mut reader)?;

@@ -1,26 +1,26 @@
-//! A scope: the keys that a range removal covers. It has a prefix, and may have more parts after it, some of
-//! them open.
+//! A scope: the keys that a range removal covers. It has a prefix, and may have more parts after the prefix.
+//! Some of these parts may have any content.
 //!
-//! A scope is data and not a function of the user's, because it is tested under the locks of the shards and
-//! in the middle of a commit.
+//! A scope is data and not a function of the user, because it is tested under the locks of the shards and
+//! during a commit.
 
 use super::bytes::KeyWriter;
 use super::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
-/// A part of a tuple key that may have any value, in a pattern for
+/// A placeholder for a part of a tuple key that may have any value. It is used in a pattern for
 /// [`remove_matching`](crate::Keyspace::remove_matching).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Any;
 
-/// A set of keys: whole keys of all keyspaces, or of one.
+/// A set of whole keys, of one keyspace or of all keyspaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scope {
     prefix: Arc<[u8]>,
     rest: Arc<[ScopePart]>,
 }
 
-/// A part that follows the prefix.
+/// A part after the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ScopePart {
     /// A part of this width, with any content.
@@ -38,19 +38,20 @@ pub(crate) enum Width {
 }
 
 impl Scope {
-    /// Makes a scope of every key that starts with these bytes.
+    /// Makes the scope of every key that starts with these bytes.
     pub(crate) fn prefix(prefix: impl Into<Arc<[u8]>>) -> Self {
         Self { prefix: prefix.into(), rest: Arc::from([]) }
     }
 
-    /// Returns the bytes that begin every key of the scope.
+    /// Returns the bytes with which every key of the scope begins.
     pub(crate) fn start(&self) -> &Arc<[u8]> {
         &self.prefix
     }
 
-    /// Encodes the scope: the prefix's length in 4 bytes, and the prefix. Then for each part its kind: 0 with
-    /// a length in 4 bytes and exact bytes, 1 with a width in 4 bytes for any content, 2 for any content up
-    /// to an end mark. Big endian.
+    /// Encodes the scope, with integers in big endian. The prefix's length in 4 bytes and the prefix come
+    /// first. Each part follows as its kind in one byte and its fields. Kind 0 is exact bytes, after their
+    /// length in 4 bytes. Kind 1 is any content of a fixed width. The width follows in 4 bytes. Kind 2 is any
+    /// content up to an end mark.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();
         let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
@@ -64,7 +65,7 @@ impl Scope {
         bytes
     }
 
-    /// Decodes a scope. Returns `None` if the bytes are not one.
+    /// Decodes a scope. Returns `None` if the bytes are not a scope.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut left = bytes;
         let prefix = counted(&mut left)?.into();
@@ -80,7 +81,8 @@ impl Scope {
         Some(Self { prefix, rest: rest.into() })
     }
 
-    /// Returns whether every key of another scope is in this one, as far as the prefixes show.
+    /// Returns whether this scope certainly contains every key of another scope. `false` may be wrong,
+    /// because only equality and the prefixes are tested.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         self == other || (self.rest.is_empty() && other.prefix.starts_with(&self.prefix))
     }
@@ -107,20 +109,20 @@ const EXACT: u8 = 0;
 const FIXED: u8 = 1;
 const TERMINATED: u8 = 2;
 
-/// Takes a length.
+/// Removes a length from the front.
 fn length(left: &mut &[u8]) -> Option<usize> {
     let (len, rest) = left.split_first_chunk()?;
     *left = rest;
     usize::try_from(u32::from_be_bytes(*len)).ok()
 }
 
-/// Takes a length, and as many bytes.
+/// Removes a length from the front, and that many bytes after it.
 fn counted<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = length(left)?;
     left.split_off(..len)
 }
 
-/// Returns the bytes after a part of text or bytes.
+/// Returns the bytes that follow a text part or a byte part.
 fn after_end_mark(bytes: &[u8]) -> Option<&[u8]> {
     let mut left = bytes;
     loop {
@@ -152,14 +154,14 @@ impl PatternWriter {
         }
     }
 
-    /// Returns the scope of a keyspace's keys with this pattern. If a part can't be left open, returns its
-    /// shape.
+    /// Returns the scope of the pattern in a keyspace. If the width of an open part is unknown, returns the
+    /// shape of that part.
     pub(crate) fn into_scope(self, keyspace: &[u8]) -> Result<Scope, String> {
         if let Some(shape) = self.unknown {
             return Err(shape);
         }
-        // Exact parts at the start become a part of the prefix, because a longer prefix makes the walk
-        // shorter.
+        // Exact parts at the start are moved into the prefix, because a longer prefix means that fewer rows
+        // are visited.
         let mut parts = self.parts.into_iter().peekable();
         let mut prefix = keyspace.to_vec();
         while let Some(ScopePart::Exact(bytes)) = parts.next_if(|part| matches!(part, ScopePart::Exact(_))) {
@@ -187,7 +189,7 @@ fn widths(shape: &str) -> Result<Vec<Width>, String> {
         .collect()
 }
 
-/// A part of a pattern, for keys that have a `K` there. It is a form of the `K`, by reference, or [`Any`].
+/// A part of a pattern, in the place of a `K`. It is a reference to a form of the `K`, or [`Any`].
 pub trait PatternPart<K> {
     /// Writes the part.
     fn write(&self, out: &mut PatternWriter);
@@ -207,7 +209,7 @@ impl<K: Key, Q: EncodeKey<K> + ?Sized> PatternPart<K> for &Q {
     }
 }
 
-/// A pattern for the keys of type `K`, a tuple. Each part is given by reference, or is [`Any`].
+/// A pattern for the keys of a tuple type `K`. Each part is a reference to a form of that part, or [`Any`].
 pub trait KeyPattern<K> {
     /// Writes the parts.
     fn write_pattern(&self, out: &mut PatternWriter);

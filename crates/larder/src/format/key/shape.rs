@@ -1,20 +1,20 @@
-//! Keys without their type, read and written by the shape that the file keeps.
+//! Reads and writes keys without their type, by the shape that the file stores.
 //!
-//! The row of a keyspace names the shape of its keys, such as `(string, u64)`. The shape is enough to read
-//! their bytes. So a program that has none of the application's types can show a key, and can encode one that
-//! a person has typed.
+//! The row of a keyspace contains the shape of its keys, such as `(string, u64)`. The shape is enough to read
+//! their bytes. So a program without the application's types can show a key, and can encode a key that a
+//! person has typed.
 
 use std::fmt;
 
 use super::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 
-/// Maximum depth of a shape, because a file may hold any text.
+/// Maximum depth of a shape. A file may hold any text, so the depth must have a bound.
 const MAX_DEPTH: usize = 8;
-/// Maximum number of parts of a tuple. Larder's own tuples have up to four.
+/// Maximum number of parts of a tuple. Larder's own tuples have at most four.
 const MAX_PARTS: usize = 16;
 
-/// The shape of a keyspace's keys, as the file keeps it.
+/// The shape of a keyspace's keys, as the file stores it.
 ///
 /// ```
 /// use larder::inspect::{KeyShape, KeyValue};
@@ -35,11 +35,11 @@ pub enum KeyShape {
     Text,
     /// `bytes`
     Bytes,
-    /// `u8` to `u128`, by its number of bits.
+    /// `u8` to `u128`. Holds the number of bits.
     Unsigned(u32),
-    /// `i8` to `i128`, by its number of bits.
+    /// `i8` to `i128`. Holds the number of bits.
     Signed(u32),
-    /// `(…, …)`
+    /// `(…, …)`: the shapes of the parts.
     Tuple(Vec<KeyShape>),
 }
 
@@ -49,9 +49,9 @@ pub enum KeyShape {
 pub enum KeyValue {
     /// The key of shape `()`.
     Unit,
-    /// A text.
+    /// A text, for the shape `string`.
     Text(String),
-    /// Bytes.
+    /// Bytes, for the shape `bytes`.
     Bytes(Vec<u8>),
     /// A number without sign.
     Unsigned(u128),
@@ -65,7 +65,7 @@ impl KeyShape {
     /// Reads a key of this shape from all of the bytes.
     ///
     /// # Errors
-    /// [`KeyError`] when they are not a key of this shape.
+    /// [`KeyError`] when the bytes are not a key of this shape.
     pub fn decode(&self, bytes: &[u8]) -> Result<KeyValue, KeyError> {
         let mut reader = KeyReader::new(bytes);
         let value = self.read(&mut reader)?;
@@ -97,18 +97,18 @@ impl KeyShape {
     /// Encodes a key of this shape.
     ///
     /// # Errors
-    /// [`KeyError`] when the key is of another shape, or a number does not fit.
+    /// [`KeyError`] when the key is of another shape, or a number does not fit into its part.
     pub fn encode(&self, value: &KeyValue) -> Result<Vec<u8>, KeyError> {
         let mut out = KeyWriter::default();
         self.write(value, &mut out)?;
         Ok(out.as_slice().to_vec())
     }
 
-    /// Encodes the beginning of keys of this shape: the first characters of a text, the first bytes of bytes,
-    /// or the first parts of a tuple, each whole.
+    /// Encodes the beginning of keys of this shape. It is the first characters of a text, the first bytes of
+    /// bytes, or the first parts of a tuple. Each of these parts must be complete.
     ///
     /// # Errors
-    /// [`KeyError`] when no key of this shape can begin with it. Numbers have no beginnings.
+    /// [`KeyError`] when no key of this shape can begin with `prefix`. A number has no beginning.
     pub fn encode_prefix(&self, prefix: &KeyValue) -> Result<Vec<u8>, KeyError> {
         let mut out = KeyWriter::default();
         match (self, prefix) {
@@ -185,10 +185,10 @@ impl fmt::Display for KeyShape {
 impl std::str::FromStr for KeyShape {
     type Err = KeyError;
 
-    /// Reads a shape that is made of larder's own parts.
+    /// Reads a shape that consists of larder's own parts.
     ///
     /// # Errors
-    /// [`KeyError`] for any other shape: an application's key type may give its shape any name.
+    /// [`KeyError`] for any other shape. An application's key type may give its shape any name.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let unknown = || KeyError::new(format!("the shape {text:?} is not made of larder's own parts"));
         let (shape, rest) = read_shape(text, 0).ok_or_else(unknown)?;

@@ -1,15 +1,15 @@
-//! Keys as people read and type them.
+//! The text form of keys, for people to read and type.
 //!
-//! | shape | spelled | and |
+//! | shape | text | note |
 //! |---|---|---|
-//! | `string` | `MTNVTU` | `"two words"`, with the escapes of Rust, where the plain form could be misread |
+//! | `string` | `MTNVTU` | `"two words"`, with the escapes of Rust, if the plain text could be misread |
 //! | `bytes` | `b"MTN\x00"` | |
 //! | numbers | `7`, `-7` | |
-//! | tuple | `("MTNDATA", 3)` | when typed, a text without special characters needs no quotes |
+//! | tuple | `("MTNDATA", 3)` | a text that a person types without special characters may omit its quotes |
 //! | `()` | `()` | |
-//! | any | `0x4D544E0000` | the encoded bytes, where they are not a key of a known shape |
+//! | any | `0x4D544E0000` | the encoded bytes, if they are not a key of a known shape |
 //!
-//! The invariant: the spelling of a key is read back as that key.
+//! The invariant: reading the text of a key returns that key.
 
 use std::fmt;
 use std::fmt::Write;
@@ -19,8 +19,8 @@ use crate::format::escape::{is_obeyed, write_escape};
 use crate::format::key::error::KeyError;
 
 impl KeyShape {
-    /// Reads a key as a person typed it, or `0x` and the hexadecimal digits of its encoded bytes. Returns the
-    /// encoded bytes.
+    /// Reads a key that a person typed. Also accepts `0x` and the hexadecimal digits of the encoded bytes.
+    /// Returns the encoded bytes.
     ///
     /// # Errors
     /// [`KeyError`] when the text is not a key of this shape.
@@ -40,10 +40,10 @@ impl KeyShape {
         }
     }
 
-    /// Reads the beginning of keys as a person typed it: see [`encode_prefix`](Self::encode_prefix).
+    /// Reads the beginning of keys that a person typed: see [`encode_prefix`](Self::encode_prefix).
     ///
     /// # Errors
-    /// [`KeyError`] when no key of this shape can begin with it.
+    /// [`KeyError`] when no key of this shape can begin with this text.
     pub fn parse_prefix(&self, text: &str) -> Result<Vec<u8>, KeyError> {
         match read_hex(text) {
             Some(bytes) => bytes,
@@ -51,7 +51,8 @@ impl KeyShape {
         }
     }
 
-    /// Spells a key for people.
+    /// Returns the text of a key. If the bytes are not a key of this shape, returns `0x` and their
+    /// hexadecimal digits.
     #[must_use]
     pub fn spell_key(&self, bytes: &[u8]) -> String {
         match self.decode(bytes) {
@@ -62,7 +63,7 @@ impl KeyShape {
     }
 
     fn parse(&self, text: &str) -> Result<KeyValue, KeyError> {
-        // The plain form of a text is the whole text, whatever characters it has.
+        // A text without quotes is the whole input. It may have any characters.
         if *self == Self::Text && !text.starts_with('"') {
             return Ok(KeyValue::Text(text.to_owned()));
         }
@@ -105,7 +106,7 @@ impl KeyShape {
         }
     }
 
-    /// Reads a tuple, or the first parts of one.
+    /// Reads a tuple, or only its first parts.
     fn parse_tuple<'a>(&self, shapes: &[Self], text: &'a str) -> Result<(KeyValue, &'a str), KeyError> {
         let mut rest = text.strip_prefix('(').ok_or_else(|| self.expected(text))?.trim_start();
         let mut parts = Vec::new();
@@ -140,7 +141,7 @@ impl KeyShape {
     }
 }
 
-/// Spells bytes as `0x` and their hexadecimal digits.
+/// Returns `0x` and the hexadecimal digits of the bytes.
 #[must_use]
 pub fn spell_hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase();
@@ -164,19 +165,21 @@ pub(crate) fn read_hex(text: &str) -> Option<Result<Vec<u8>, KeyError>> {
     }))
 }
 
-/// Returns whether a text is shown without quotes: neither this reader nor a reader of lines can misread it.
+/// Returns whether a text can be shown without quotes. Neither this reader nor a program that reads lines may
+/// misread it.
 fn is_plain(text: &str) -> bool {
     let is_special = |letter: char| letter.is_whitespace() || is_obeyed(letter);
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
 }
 
-/// Splits a word of a tuple from the rest, at the first character that may follow a part.
+/// Splits the first word of a tuple from the rest. The word ends at the first character that may follow a
+/// part.
 fn read_word(text: &str) -> (&str, &str) {
     let end = text.find(|letter: char| matches!(letter, ',' | '(' | ')' | '"') || letter.is_whitespace());
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// Reads a quoted text at the beginning. Returns its bytes and the rest.
+/// Reads a quoted text at the beginning. Returns its bytes, and the rest after the closing quote.
 fn read_quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut rest = text.strip_prefix('"')?;
     let mut bytes = Vec::new();
@@ -191,7 +194,7 @@ fn read_quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     }
 }
 
-/// Reads the escape after a backslash. Returns the rest.
+/// Reads an escape, after its backslash. Returns the text after the escape.
 fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     let kind = text.chars().next()?;
     let rest = text.get(kind.len_utf8()..)?;
@@ -220,7 +223,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// The form that is read back in any position: texts have quotes.
+/// The form that can be read back in any position. In it, texts have quotes.
 impl fmt::Display for KeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -285,7 +288,7 @@ mod tests {
         spelled("(string, (i8, bytes))", r#"("a,b", (-1, b""))"#, r#"("a,b", (-1, b""))"#);
         spelled("()", "()", "()");
         spelled("u16", "0x0102", "258");
-        // Not the bytes of such a key.
+        // A `u16` has two bytes, so this is not a key of the shape.
         spelled("u16", "0x01", "0x01");
     }
 

@@ -54,7 +54,8 @@ fn damaged_bytes_are_errors_not_keys() {
 type Composite = (String, i64, Vec<u8>);
 
 fn composite() -> impl Strategy<Value = Composite> {
-    // The escapes concern zero and the bytes around it.
+    // The escapes change zero bytes, so the strategy prefers zero and the bytes that can be confused with an
+    // escape.
     let byte = prop_oneof![Just(0_u8), Just(1), Just(0xFE), Just(0xFF), any::<u8>()];
     ("[\0\u{1}a-c\u{ff}]{0,4}", any::<i64>(), proptest::collection::vec(byte, 0..4))
 }

@@ -32,7 +32,7 @@ fn sealed(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Returns a record of format 2 with an extension of any bytes.
+/// Returns a record of format 2 whose extension has any bytes.
 fn with_extension(extension: &[u8]) -> Vec<u8> {
     let mut bytes = record(b"key", &[extension, b"value"].concat());
     bytes[51] = u8::try_from(extension.len()).unwrap();
@@ -72,7 +72,7 @@ fn a_record_of_format_1_is_read() {
     let first = Header { format: 1, ..header() };
     assert_eq!(read(b"key", &of_format_1()), Ok((first, NOTHING, &b"v"[..])));
     assert_eq!(peek(&of_format_1()), Some(first));
-    // Format 1 had no fields, so its extension says nothing.
+    // Format 1 had no fields, so its extension is ignored.
     let mut extended = of_format_1();
     extended.extend_from_slice(b"value");
     extended[51] = 1;

@@ -1,19 +1,19 @@
-//! The cache's time. It never runs backwards, and never falls behind the wall clock.
+//! The cache's time. It never runs backwards, and is never behind the wall clock at a reading.
 //!
-//! The time is what the monotonic clock has counted since the cache was opened, plus an offset. The offset
-//! only grows: each reading raises it to `wall - counted` if that is larger. So a wall clock that is set back
+//! The time is the count of the monotonic clock since the cache was opened, plus an offset. The offset only
+//! grows: each reading raises it to `wall - counted` if that is larger. So a wall clock that is set back
 //! changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires entries
-//! early. The time for which a machine is suspended counts.
+//! early. The time for which a machine is suspended is included.
 //!
 //! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired when its expiry is
-//! not after the time, so nothing outlives the end of time, whatever a clock shows. The monotonic count
-//! begins at zero and the offset is never negative. So no reading of either clock is out of range, and none
-//! is cut off before the end.
+//! not after the time, so no entry outlives the end of time, for any readings of the clocks. The monotonic
+//! count begins at zero and the offset is never negative. So no reading of either clock is out of range, and
+//! no sum saturates before the end of time.
 //!
 //! Reading two clocks takes 45 ns, a large part of a hit. So there is a cheaper reading as well, of a coarse
-//! clock that stands still between two ticks of the kernel. It gives [`TimeBounds`], between which the time
-//! lies. A lookup whose entry outlives both bounds does not need the exact time. Any other lookup asks for
-//! it. The wall clock is then read once a tick, so a jump forward is noticed a tick late.
+//! clock that changes only at each tick of the kernel. Its result is [`TimeBounds`]: the time is between the
+//! two bounds. A lookup whose entry outlives both bounds does not need the exact time. Any other lookup reads
+//! the exact time. The wall clock is then read once a tick, so a jump forward is noticed one tick late.
 
 use std::time::Duration;
 
@@ -21,29 +21,29 @@ use super::{Clock, MAX_COARSE_LAG};
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// Two moments between which the time lies.
+/// Two moments between which the cache's time is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeBounds {
     pub(crate) earliest: Timestamp,
     pub(crate) latest: Timestamp,
 }
 
-/// The cache's time. It combines a clock and the latest time that the file knows.
+/// The cache's time. It combines a clock and the latest time that the file contains.
 #[derive(Debug)]
 pub(crate) struct CacheTime {
     clock: Arc<dyn Clock>,
-    /// The monotonic clock at the moment when the cache was opened.
+    /// The reading of the monotonic clock when the cache was opened.
     origin: Duration,
-    /// Milliseconds to add to those that were counted since then. Only grows.
+    /// The offset to add to the count since `origin`, in milliseconds. It only grows.
     offset_ms: AtomicU64,
-    /// The tick of the coarse clock, in ms, in which the wall clock was last read.
+    /// The millisecond of the coarse clock at which the wall clock was last read.
     tick_ms: AtomicU64,
 }
 
 impl CacheTime {
     /// Starts the time at the wall clock, or at `clock_watermark` if that is later.
     pub(crate) fn new(clock: Arc<dyn Clock>, clock_watermark: Timestamp) -> Self {
-        // The wall clock first, as in `now`.
+        // The wall clock is read first, as in `now`.
         let start = clock.wall().max(clock_watermark).as_millis();
         let origin = clock.monotonic();
         Self { clock, origin, offset_ms: AtomicU64::new(start), tick_ms: AtomicU64::new(0) }
@@ -51,43 +51,45 @@ impl CacheTime {
 
     /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
-        // The wall clock first: the time that passes between the two readings then makes the difference
-        // smaller. In the other order it would make the difference larger for good: a thread that is held up
-        // in between would move the time forward.
+        // The wall clock is read first. Then the time that passes between the two readings makes the
+        // difference smaller. In the other order it would make the difference larger for good. A thread that
+        // is delayed between the readings would move the time forward.
         let wall = self.clock.wall().as_millis();
         let counted = self.counted(self.clock.monotonic());
         let by_wall = wall.saturating_sub(counted);
         let mut offset = self.offset_ms.load(Ordering::Relaxed);
         if by_wall > offset {
-            // Relaxed: the offset guards no other memory, and fetch_max keeps the latest of all threads.
+            // Relaxed is enough: the offset guards no other memory, and fetch_max keeps the largest offset of
+            // all threads.
             offset = self.offset_ms.fetch_max(by_wall, Ordering::Relaxed).max(by_wall);
         }
         Timestamp::from_millis(counted.saturating_add(offset))
     }
 
-    /// Returns the bounds of the time, from a single reading of a coarse clock where there is one.
+    /// Returns the bounds of the time. Within a tick of the coarse clock, it reads only that clock.
     #[inline]
     pub(crate) fn bounds(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
         };
-        // Only compared, so it may wrap around.
+        // The number is only tested for equality, so it may wrap around.
         let tick = coarse.as_secs().wrapping_mul(1000).wrapping_add(u64::from(coarse.subsec_millis()));
-        // The Acquire and the Release pair with each other: a thread that finds this tick stored sees the
-        // offset of that reading. So the offset is raised first. At the beginning of a tick several threads
-        // may do it.
+        // The Acquire pairs with the Release. A thread that reads this tick here also sees the offset of that
+        // tick. So the offset is raised before the tick is stored. At the beginning of a tick, several
+        // threads may raise it.
         if self.tick_ms.load(Ordering::Acquire) != tick {
             self.now();
             self.tick_ms.store(tick, Ordering::Release);
         }
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
-        // One more for the fraction of a millisecond that was cut off.
+        // One more, for the fraction of a millisecond that was cut off.
         let latest = earliest.saturating_add(millis(MAX_COARSE_LAG) + 1);
         TimeBounds { earliest: Timestamp::from_millis(earliest), latest: Timestamp::from_millis(latest) }
     }
 
-    /// Returns the milliseconds since the cache was opened. A coarse clock may still be before that moment.
+    /// Returns the milliseconds since the cache was opened. Returns 0 for a coarse reading before that
+    /// moment.
     #[inline]
     fn counted(&self, monotonic: Duration) -> u64 {
         millis(monotonic.saturating_sub(self.origin))
@@ -138,7 +140,7 @@ mod tests {
         assert_eq!(time.now().as_millis(), 70_000);
     }
 
-    /// A clock on which a second passes between any two readings.
+    /// A clock that advances by a second between any two readings.
     #[derive(Debug, Default)]
     struct Slow(AtomicU64);
 
@@ -172,7 +174,7 @@ mod tests {
         }
     }
 
-    /// A clock whose coarse clock ticks every 10 ms.
+    /// A clock whose coarse clock changes every 10 ms.
     #[derive(Debug)]
     struct Ticking(ManualClock);
 
@@ -204,7 +206,7 @@ mod tests {
         assert_eq!(time.bounds().earliest.as_millis(), 200_000, "all readings share the offset");
     }
 
-    /// Clocks at any point of their scales.
+    /// A clock with any readings, up to the ends of both scales.
     #[derive(Debug)]
     struct Extreme {
         monotonic: Mutex<Duration>,
@@ -254,7 +256,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the clocks show, time advances with the monotonic clock and never goes back.
+        /// For any readings, time advances with the monotonic clock and never goes back.
         #[test]
         fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
             monotonic in any_reading(),

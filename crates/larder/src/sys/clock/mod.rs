@@ -1,4 +1,4 @@
-//! Time: the only place that reads the operating system's clocks, or waits for them.
+//! Time. Only this module reads the operating system's clocks, or waits for them.
 
 pub(crate) mod cache_time;
 pub(crate) mod system;
@@ -9,36 +9,37 @@ use std::time::Duration;
 use super::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// Maximum lag of [`Clock::coarse_monotonic`]: 14 ms. That is the slowest tick of a Linux kernel (10 ms) and
-/// one of the usual length.
+/// Maximum lag of [`Clock::coarse_monotonic`]: 14 ms. That is the sum of a Linux kernel's slowest tick (10
+/// ms) and usual tick (4 ms).
 pub const MAX_COARSE_LAG: Duration = Duration::from_millis(14);
 
 /// A source of time. The default is [`SystemClock`](system::SystemClock).
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// Returns the time since some fixed point. It never goes back. Only differences of readings are used.
+    /// Returns the time since a fixed point. The result never decreases. Only differences of readings are
+    /// used.
     fn monotonic(&self) -> Duration;
 
-    /// Returns the time of day. It may jump in either direction. At 2⁶⁴ − 1 ms time has ended, and every
-    /// entry has expired.
+    /// Returns the time of day. It may jump in either direction. At 2⁶⁴ − 1 ms, time ends, and every entry
+    /// has expired.
     fn wall(&self) -> Timestamp;
 
-    /// Returns a cheaper reading of the monotonic clock, or `None` if there is none. It is never ahead of the
-    /// monotonic clock, and behind it by no more than [`MAX_COARSE_LAG`]. Lookups use it to find out that an
-    /// entry is certainly live.
+    /// Returns a cheaper reading of the monotonic clock, or `None` if there is none. The reading is never
+    /// ahead of the monotonic clock, and at most [`MAX_COARSE_LAG`] behind it. A lookup uses it to decide
+    /// whether an entry is certainly live.
     fn coarse_monotonic(&self) -> Option<Duration> {
         None
     }
 
-    /// Registers a function to call when time is moved by hand, so that a sleeping sweeper checks the time
-    /// again.
+    /// Registers a function to call when the time is changed by hand. The function makes a sleeping sweeper
+    /// check the time again.
     ///
-    /// A clock that is never moved by hand need not call it.
+    /// A clock whose time is never changed by hand need not call the function.
     fn on_jump(&self, wake: Box<dyn Fn() + Send + Sync>) {
         drop(wake);
     }
 }
 
-/// A clock that stands still until it is moved. It is for tests of an application's own caching.
+/// A clock whose time changes only when a test changes it. It is for tests of an application's own caching.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -60,8 +61,8 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    /// Called without the lock: a thread that they wake may drop the last handle of a cache, and the user's
-    /// values with it.
+    /// Called without the lock. The function wakes a thread. That thread may drop the last handle of a cache,
+    /// with the user's values.
     wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
@@ -82,18 +83,20 @@ impl ManualClock {
         }
     }
 
-    /// Advances both clocks by `by`, to the millisecond. Each stops at the end of its scale, 2⁶⁴ − 1 ms.
+    /// Advances both clocks by `by`, cut off to whole milliseconds. Each clock stops at the end of its scale,
+    /// 2⁶⁴ − 1 ms.
     pub fn advance(&self, by: Duration) {
-        // In the reverse order of reading, so that no reading sees the wall clock ahead.
+        // The clocks advance in the reverse order of reading. So no reading sees the wall clock ahead of the
+        // monotonic clock.
         for clock in [&self.monotonic_ms, &self.wall_ms] {
             let advanced = |ms: u64| Some(ms.saturating_add(millis(by)));
-            // Never refused, because the function always returns a number.
+            // This never fails, because the function always returns a number.
             _ = clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
         }
         self.wake();
     }
 
-    /// Sets the time of day, forward or back. The monotonic clock stays.
+    /// Sets the time of day, forward or back. The monotonic clock does not change.
     pub fn set_wall(&self, wall: Timestamp) {
         self.wall_ms.store(wall.as_millis(), Ordering::SeqCst);
         self.wake();
@@ -133,13 +136,13 @@ impl Clock for ManualClock {
     }
 }
 
-/// The end of a wait, by the real monotonic clock. A wait that is promised to another thread does not stand
-/// still with a manual clock.
+/// The end of a wait, in real monotonic time. So a wait for another thread ends even if a manual clock does
+/// not move.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     #[cfg(not(shuttle))]
     at: std::time::Instant,
-    /// Under the model checker no time passes. Its channel decides when a wait is over.
+    /// No time passes under the model checker. Its channel decides when a wait ends.
     #[cfg(shuttle)]
     wait: Duration,
 }
@@ -151,7 +154,7 @@ impl Deadline {
         Self { at: std::time::Instant::now() + wait }
     }
 
-    /// Returns the time until then.
+    /// Returns the time that is left until the deadline.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn left(self) -> Duration {
         self.at.saturating_duration_since(std::time::Instant::now())
@@ -169,7 +172,7 @@ impl Deadline {
     }
 }
 
-/// Lets real time pass while another process has a file. Never called with a lock held.
+/// Waits in real time while another process owns a file. Never called while a lock is held.
 #[expect(clippy::disallowed_methods, reason = "the one wait that nothing can wake: another process's lock")]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);

@@ -1,11 +1,11 @@
-//! The operating system's clocks.
+//! The clocks of the operating system.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Clock;
 use crate::units::{Timestamp, millis};
 
-/// The operating system's clocks.
+/// The clocks of the operating system.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     origin: monotonic::Origin,
@@ -32,8 +32,8 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn wall(&self) -> Timestamp {
-        // A wall clock before 1970 reads as 1970. The clock watermark of the file and the monotonic clock
-        // carry on.
+        // A wall clock before 1970 reads as 1970. The cache's time then depends on the file's clock watermark
+        // and the monotonic clock.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Timestamp::from_millis(millis(since))
     }
@@ -43,7 +43,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Linux keeps the time of its last tick where a program can read it cheaply: `CLOCK_MONOTONIC_COARSE` of
+/// The clocks of Linux. A program can cheaply read the time of the last tick: `CLOCK_MONOTONIC_COARSE` of
 /// `clock_gettime(2)`.
 #[cfg(target_os = "linux")]
 mod monotonic {
@@ -53,7 +53,7 @@ mod monotonic {
 
     use crate::sys::clock::MAX_COARSE_LAG;
 
-    /// Both clocks count from here, so that the coarse one is never ahead of the other.
+    /// The common zero point of both clocks, so that the coarse clock is never ahead of the other clock.
     #[derive(Debug, Clone, Copy)]
     pub(super) struct Origin {
         at: Duration,

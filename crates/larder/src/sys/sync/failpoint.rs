@@ -1,10 +1,10 @@
-//! Failpoints, with which the tests of interleavings show that they find faults: each leaves out one step of
-//! the protocol.
+//! Failpoints. Each makes the protocol skip or reorder one step. With them, the tests of interleavings show
+//! that they find such faults.
 //!
-//! Only the model checker's build can set one. In any other build [`failpoint_is_set`] is a constant, and the
-//! compiler removes the rest.
+//! Only the model checker's build can set a failpoint. In any other build [`failpoint_is_set`] is a constant,
+//! and the compiler removes the code behind it.
 
-/// A step to leave out.
+/// A fault in one step of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(shuttle), expect(unreachable_pub, reason = "public in the model checker's build"))]
 pub enum Failpoint {
@@ -12,9 +12,10 @@ pub enum Failpoint {
     FillWithoutLease,
     /// A value that was read from disk is published without checking its lease.
     PromoteWithoutLease,
-    /// A caller that comes after an invalidation joins the flight of a load that began before it.
+    /// A caller that arrives after an invalidation joins the flight of a load that began before the
+    /// invalidation.
     KeepFlight,
-    /// A range removal takes its sequence before it bars the loads in flight.
+    /// A range removal takes its sequence before it raises the barrier for the loads in flight.
     SkipBarrier,
     /// Records on disk stay visible while a range removal is not committed.
     IgnoreMinVisibleSequence,
@@ -26,15 +27,15 @@ pub enum Failpoint {
     RemoveRangeTombstoneWithRow,
     /// The range tombstone is removed before the snapshot without the removed entries is installed.
     RemoveRangeTombstoneEarly,
-    /// A committed key leaves its shard before the snapshot that shows it is installed.
+    /// A committed key leaves its shard too early: the snapshot with the key is not installed yet.
     MarkCleanEarly,
     /// Keys that a failed commit had drained are not committed again.
     ForgetDrained,
-    /// A sealed shard stores entries all the same.
+    /// A sealed shard still stores entries.
     StoreInClosed,
-    /// The writer drains for the last time before the shards are sealed.
+    /// The writer's last drain comes before the shards are sealed.
     DrainBeforeSealing,
-    /// A caller that fills the write buffer does not see that another caller waits for a commit.
+    /// A caller that fills the write buffer does not notice that another caller waits for a commit.
     IgnoreWaiters,
 }
 
@@ -45,7 +46,7 @@ pub(crate) const fn failpoint_is_set(_failpoint: Failpoint) -> bool {
 
 #[cfg(shuttle)]
 std::thread_local! {
-    /// All threads of an execution are coroutines of one thread of the system.
+    /// One variable is enough, because all threads of an execution are coroutines of one system thread.
     static FAILPOINT: std::cell::Cell<Option<Failpoint>> = const { std::cell::Cell::new(None) };
 }
 

@@ -1,9 +1,10 @@
-//! Locks, atomics, threads, the channel and the seeds of hashing. They come from nowhere else.
+//! Locks, atomics, threads, the channel and the seeds of hashing. No other module imports them from
+//! elsewhere.
 //!
-//! Every other module imports them from here, so that a model checker can replace them and drive the real
-//! protocol instead of a copy. The model checker is [shuttle](https://docs.rs/shuttle). `RUSTFLAGS="--cfg
-//! shuttle"` chooses it, which no normal build does. `native` and `model` offer the same names. Every
-//! operation whose result depends on the order of two threads goes through one of them. See
+//! Every other module imports them from here, so that a model checker can replace them. It then runs the real
+//! protocol instead of a copy. The model checker is [shuttle](https://docs.rs/shuttle). A build with
+//! `RUSTFLAGS="--cfg shuttle"` uses it. A normal build does not. `native` and `model` have the same names.
+//! Every operation whose result depends on the order of two threads uses `native` or `model`. See
 //! `tests/interleavings`.
 
 pub(crate) mod failpoint;
@@ -26,9 +27,10 @@ pub(crate) use primitives::{
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::Ordering;
 
-/// A number for people. Nothing depends on it, so the model checker need not try the orders around it.
+/// A number that is only shown to people. No decision depends on it, so the model checker need not try the
+/// orders around it.
 pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;
 
 /// A lock that no thread waits for, because only a forked child takes it exclusively. So the model checker
-/// need not try the orders around it.
+/// need not try the orders around the lock.
 pub(crate) use parking_lot::RwLock as UncontendedRwLock;

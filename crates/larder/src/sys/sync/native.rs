@@ -7,8 +7,8 @@ pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWrit
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::thread;
 
-/// A value that is replaced as a whole. Readers take no lock and change no counter that threads share: it is
-/// `arc_swap`'s.
+/// A value that is replaced as a whole, from `arc_swap`. Readers take no lock, and change no counter that
+/// threads share.
 #[derive(Debug)]
 pub(crate) struct AtomicSnapshot<T>(arc_swap::ArcSwapOption<T>);
 
@@ -17,29 +17,30 @@ impl<T> AtomicSnapshot<T> {
         Self(arc_swap::ArcSwapOption::new(value))
     }
 
-    /// Returns the present value, to be held for a short time.
+    /// Returns the present value. The caller holds the result for a short time only.
     #[inline]
     pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
         self.0.load()
     }
 
-    /// Makes one without a value.
+    /// Makes a snapshot without a value.
     pub(crate) const fn empty() -> Self {
         Self(arc_swap::ArcSwapOption::const_empty())
     }
 
-    /// Replaces the value by the result of `change`, which may be called more than once.
+    /// Replaces the value with the result of `change`, which may be called more than once.
     pub(crate) fn update(&self, change: impl Fn(&Option<Arc<T>>) -> Option<Arc<T>>) {
         self.0.rcu(change);
     }
 
-    /// Replaces the value. A thread that still reads the old value counts as a holder of it from now on.
+    /// Replaces the value and returns the old value. A thread that still reads the old value is an owner of
+    /// it from now on.
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         self.0.swap(value)
     }
 }
 
-/// Declares a static of the process.
+/// Declares a static that exists once in the process.
 macro_rules! process_static {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         $(#[$attribute])*
@@ -48,12 +49,12 @@ macro_rules! process_static {
 }
 pub(crate) use process_static;
 
-/// The part of crossbeam's channel that `model` has too.
+/// The part of crossbeam's channel that `model` also has.
 pub(crate) mod channel {
     pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 }
 
-/// Returns random seeds, so that no attacker can aim keys at one shard.
+/// Returns random seeds. So an attacker can't choose keys that are all in one shard.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::new()
 }

@@ -1,8 +1,8 @@
 //! The content of a file: the operations of redb, holes, and the number of allocated blocks.
 //!
-//! A hole is a range of a file that takes no blocks and reads as zeros. The allocated size is reported only
-//! where the file system is known to count blocks correctly. A file system that compresses, shares blocks or
-//! is remote (btrfs, zfs, f2fs, network and FUSE file systems) may report any number.
+//! A hole is a range of a file that uses no blocks and reads as zeros. The allocated size is reported only on
+//! a file system that is known to count blocks correctly. A file system that compresses, shares blocks or is
+//! remote (btrfs, zfs, f2fs, network and FUSE file systems) may report any number.
 
 use std::fs::File;
 use std::ops::Range;
@@ -20,23 +20,23 @@ pub(crate) const BLOCK: u64 = 4096;
 
 /// The content of an open file.
 pub(crate) trait FileContent: StorageBackend {
-    /// Makes a hole of a range within the file, whose length stays. The range then reads as zeros. Not
-    /// durable until the file is synced.
+    /// Makes a hole of a range within the file. The length of the file does not change. The range then reads
+    /// as zeros. The change is durable only after a sync of the file.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Unsupported`] where holes are not possible.
+    /// [`io::ErrorKind::Unsupported`] on a file system without holes.
     fn punch(&self, offset: u64, len: u64) -> io::Result<()>;
 
-    /// Returns the ranges of the file that may be other than holes, in order.
+    /// Returns the ranges of the file that may contain data, in order. All other ranges are holes.
     fn data(&self) -> io::Result<Vec<Range<u64>>>;
 }
 
-/// A file of the operating system.
+/// The content of a real file, which the operating system stores.
 #[derive(Debug)]
 pub(super) struct OsContent {
     backend: Limited<FileBackend>,
-    /// The same open file, for punching holes, which redb's handle can't do. `None` for a file that is only
-    /// locked.
+    /// The same open file. It is needed for holes, because redb's handle can't make them. `None` for a file
+    /// that is only read and locked.
     file: Option<File>,
 }
 
@@ -109,7 +109,7 @@ fn punch(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Returns the range of a file without known holes.
+/// Returns the whole file as one range, for a file whose holes are not known.
 fn whole(len: u64) -> Vec<Range<u64>> {
     std::iter::once(0..len).collect()
 }
@@ -121,7 +121,7 @@ fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < len {
-        // No thread reads or writes at the position that this moves.
+        // This moves the position of the file, but no thread reads or writes at that position.
         let start = match seek(file, SeekFrom::Data(at)) {
             Ok(start) => start,
             Err(Errno::NXIO) => break,
@@ -139,12 +139,12 @@ fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     Ok(whole(len))
 }
 
-/// Returns whether the blocks of files in a directory are counted correctly: the file system is one of those
-/// that neither compress nor share blocks on their own.
+/// Returns whether the blocks of files in a directory are counted correctly. The file system must be a kind
+/// that neither compresses nor shares blocks on its own.
 #[cfg(target_os = "linux")]
 pub(super) fn counts_blocks(directory: &Path) -> bool {
-    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. The last one
-    /// passes on the count of the file system below it, which in practice is one of the first two.
+    /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. overlayfs returns
+    /// the count of the file system below it. In practice that is ext2 to ext4 or XFS.
     const COUNTING: [u64; 5] = [0xEF53, 0x5846_5342, 0x0102_1994, 0x8584_58F6, 0x794C_7630];
     rustix::fs::statfs(directory)
         .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| COUNTING.contains(&kind)))
@@ -159,7 +159,7 @@ pub(super) fn counts_blocks(_: &Path) -> bool {
 #[cfg(unix)]
 pub(super) fn allocated(found: &fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    /// The unit of `st_blocks`, whatever the file system's own unit is.
+    /// The unit of `st_blocks`. It is the same for every file system.
     const UNIT: u64 = 512;
     found.blocks() * UNIT
 }

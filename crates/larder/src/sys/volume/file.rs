@@ -1,4 +1,4 @@
-//! An open file of a volume: its content, and the descriptor of its locks.
+//! An open file of a volume: its content, and the descriptor for its locks.
 
 use std::io;
 use std::ops::Range;
@@ -9,11 +9,11 @@ use super::content::FileContent;
 use super::forward_locks::forward_locks;
 use super::seal::Seal;
 
-/// An open file of a volume, as redb takes it.
+/// An open file of a volume, in the form that redb needs.
 #[derive(Debug)]
 pub(crate) struct VolumeFile {
     pub(super) content: Box<dyn FileContent>,
-    /// The descriptor of the locks. `None` if the locks are on the content's descriptor.
+    /// The descriptor for the locks. `None` if the locks are on the content's descriptor.
     pub(super) locks: Option<Box<dyn FileContent>>,
     pub(super) seal: Seal,
 }
@@ -28,7 +28,7 @@ impl VolumeFile {
     }
 
     /// Makes a file that is open twice. Its locks are on a descriptor that is neither read nor written. So a
-    /// forked child can close that one while a thread of its parent uses the other ([`tracked`]).
+    /// forked child can close that descriptor while a thread of its parent uses the other one ([`tracked`]).
     pub(super) fn with_locks(content: impl FileContent, locks: impl FileContent) -> Self {
         Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
     }
@@ -37,7 +37,7 @@ impl VolumeFile {
         self.locks.as_deref().unwrap_or(&*self.content)
     }
 
-    /// Returns the first bytes of the file, up to `most`.
+    /// Returns at most `most` bytes from the start of the file.
     pub(crate) fn start(&self, most: usize) -> io::Result<Vec<u8>> {
         let len = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
         let mut bytes = vec![0; len];

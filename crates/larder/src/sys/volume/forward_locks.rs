@@ -1,9 +1,9 @@
-//! The locks of a file, forwarded to the file below.
+//! Forwards the lock methods of a file to the file below.
 //!
-//! redb locks ranges of a file through the same backend that it reads and writes. With this macro, a backend
-//! that wraps another one forwards the locks in one line.
+//! redb locks ranges of a file through the same backend that it reads and writes. A backend that wraps
+//! another backend forwards the lock methods with this macro in one line.
 
-/// Implements the methods of `StorageBackend` that lock ranges. Each calls the same method of `self.$below`.
+/// Implements the lock methods of `StorageBackend`. Each calls the same method of `self.$below`.
 macro_rules! forward_locks {
     ($($below:tt)+) => {
         fn try_lock_range(

@@ -1,8 +1,8 @@
-//! The methods of a volume, forwarded to the volume below.
+//! Forwards methods of a volume to the volume below.
 //!
-//! A volume that wraps another changes a few of its methods, and names the rest here.
+//! A volume that wraps another volume changes some methods, and lists the remaining methods in this macro.
 
-/// Implements the named methods of `Volume`: each calls the same method of `self.below()`.
+/// Implements the listed methods of `Volume`. Each calls the same method of `self.below()`.
 macro_rules! forward_volume {
     (@ metadata) => {
         forward_volume! { @ fn metadata(path: &std::path::Path) -> std::io::Result<Option<$crate::sys::volume::Metadata>> }

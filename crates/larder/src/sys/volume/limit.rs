@@ -1,11 +1,11 @@
 //! The limit on the length of the files that a process writes (`ulimit -f`, `RLIMIT_FSIZE`).
 //!
-//! A write beyond the limit gets the signal SIGXFSZ, which ends the process unless the process handles it. A
-//! library may not change that for its host. So such a write is refused here, before the system sees it, with
-//! the error that the system gives to a process that ignores the signal.
+//! After a write beyond the limit, the system sends the signal SIGXFSZ. It ends the process unless the
+//! process handles it. A library must not change the signal handling of its host. So such a write is refused
+//! here, before the system sees it. The error is the same as in a process that ignores the signal.
 //!
-//! The limit is read before each write, because it may be lowered at any time. Only if it is lowered between
-//! the reading and the write does the signal still end the process.
+//! The limit is read before each write, because it may be lowered at any time. The signal still ends the
+//! process if the limit is lowered between the reading and the write.
 
 use std::io;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use std::io::ErrorKind;
 use super::forward_locks::forward_locks;
 use redb::StorageBackend;
 
-/// Returns the maximum length that this process may give a file now. `None` if there is no limit.
+/// Returns the maximum length that this process may give to a file now. `None` if there is no limit.
 #[cfg(unix)]
 pub(crate) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Fsize).current
@@ -24,7 +24,7 @@ pub(crate) fn file_size_limit() -> Option<u64> {
     None
 }
 
-/// Refuses a write that ends beyond the limit.
+/// Refuses a write that would end beyond the limit.
 pub(super) fn check(end: u64) -> io::Result<()> {
     match file_size_limit() {
         Some(limit) if end > limit => Err(io::Error::new(
@@ -35,7 +35,7 @@ pub(super) fn check(end: u64) -> io::Result<()> {
     }
 }
 
-/// A file that is not written beyond the limit.
+/// A file that refuses writes beyond the limit.
 #[derive(Debug)]
 pub(super) struct Limited<T>(pub(super) T);
 
@@ -49,7 +49,7 @@ impl<T: StorageBackend> StorageBackend for Limited<T> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        // A file that is already longer than the limit may be shortened.
+        // A file that is already longer than the limit may be made shorter.
         if len > self.0.len()? {
             check(len)?;
         }

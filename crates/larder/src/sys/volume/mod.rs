@@ -1,9 +1,9 @@
-//! The file system, as the disk tier uses it. All files are reached through it, so a simulated one can
-//! replace it.
+//! The file system, as the disk tier uses it. All files are accessed through it, so a simulated file system
+//! can replace it.
 //!
 //! It covers everything that a test must be able to break or to lose: opening, reading, writing, syncing,
 //! renaming, removing, and the owner's lock. [`OsVolume`](os::OsVolume) is the operating system's file
-//! system. The simulated one, which loses power and fails on demand, is in `testing`.
+//! system. The simulated file system loses power and fails on demand. It is in `testing`.
 
 pub(crate) mod content;
 pub(crate) mod file;
@@ -23,17 +23,17 @@ use file::VolumeFile;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// What a path names.
+/// The facts about the file or directory at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) kind: FileKind,
     pub(crate) len: u64,
-    /// Bytes that are allocated to it. `None` where the file system's count can't be believed ([`content`]).
+    /// Number of allocated bytes. `None` if the file system's count is not reliable ([`content`]).
     pub(crate) allocated: Option<u64>,
     pub(crate) identity: Identity,
-    /// When the file was made, in ns since 1970, where the file system stores that. Together with the
-    /// identity it names one file for good. The identity alone is given to another file once this one is
-    /// deleted.
+    /// The time when the file was created, in ns since 1970. `None` if the file system does not store it.
+    /// Together with the identity it identifies one file for ever. The identity alone is not enough: after
+    /// the file is deleted, another file may get it.
     pub(crate) born: Option<u64>,
 }
 
@@ -45,35 +45,37 @@ pub(crate) enum FileKind {
     Special,
 }
 
-/// Which file is at a path, so that another file in its place is recognized.
+/// The identity of the file at a path. It shows whether another file has taken the file's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 
 /// A file system.
 pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
-    /// Returns what a path names, without opening or following it. `None` if nothing is there.
+    /// Returns the metadata of a path, without opening it or following a link. `None` if nothing is there.
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>>;
 
     /// Returns whether the file system counts the blocks of a file correctly.
     fn counts_blocks(&self, path: &Path) -> bool;
-    /// Opens a regular file for reading and writing. Follows no symbolic link. Only its owner may read a new
-    /// file.
+    /// Opens a regular file for reading and writing. Does not follow a symbolic link. Only the user that
+    /// creates a new file may read it.
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
 
-    /// Opens an anchor on the file at a path. While the anchor is held, the file can be told from every other
-    /// one.
+    /// Opens an anchor on the file at a path. While the anchor is held, no other file can have the identity
+    /// of this file.
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>>;
 
-    /// Opens the file of an owner's lock. Makes it if it is missing.
+    /// Opens the file of an owner's lock. Creates the file if it is missing.
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>>;
 
-    /// Renames a file to a path where nothing is. Not durable until the directory is synced.
+    /// Renames a file to a path that does not exist yet. The change is durable only after a sync of the
+    /// directory.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Renames a file onto another, in one step. Not durable until the directory is synced.
+    /// Replaces a file by another file, in one step. The change is durable only after a sync of the
+    /// directory.
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a file. Not durable until the directory is synced.
+    /// Removes a file. The change is durable only after a sync of the directory.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Makes the changes to the names in a directory durable.
@@ -82,20 +84,20 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Returns the paths in a directory.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
 
-    /// Makes a directory and those above it, for their owner alone.
+    /// Creates a directory and its missing parents. Only their owner may access the new directories.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 
-    /// Returns the missing directories among a directory and those above it, the deepest first.
+    /// Returns those of a directory and its parents that are missing, the deepest first.
     fn missing_directories(&self, _directory: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// Removes an empty directory. Does nothing where files need no directories.
+    /// Removes an empty directory. Does nothing in a volume that needs no directories.
     fn remove_directory(&self, _directory: &Path) -> io::Result<()> {
         Ok(())
     }
 
-    /// Returns the real name of a directory, without symbolic links.
+    /// Returns the path of a directory, with all symbolic links resolved.
     fn real_directory(&self, directory: &Path) -> io::Result<PathBuf>;
 
     /// Returns the maximum length of a name in a directory, in bytes.
@@ -103,41 +105,41 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
         Ok(255)
     }
 
-    /// Returns whether a path itself is a mount point, as far as the system says.
+    /// Returns whether a path itself is a mount point, according to the system.
     fn is_mount_point(&self, _path: &Path) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// Returns the maximum length that this process may give a file now. `None` if there is no limit.
+    /// Returns the maximum length that this process may give to a file now. `None` if there is no limit.
     fn file_size_limit(&self) -> Option<u64> {
         None
     }
 }
 
-/// A file that is held open. While it is, no other file gets its identity. File systems soon use an identity
-/// again.
+/// A file that is held open. Meanwhile no other file gets its identity. Otherwise file systems soon give the
+/// identity of a deleted file to another file.
 pub(crate) trait Anchor: fmt::Debug + Send + Sync {
     fn identity(&self) -> Identity;
 
-    /// Returns whether the file still has a name. A file without one can never be opened again.
+    /// Returns whether the file still has a name. A file without a name can never be opened again.
     fn has_name(&self) -> io::Result<bool>;
 
-    /// Returns the metadata of the file itself, wherever it is now.
+    /// Returns the metadata of the file itself, even if it has been moved.
     fn metadata(&self) -> io::Result<Metadata>;
 
-    /// Returns the first bytes of the file, up to `most`.
+    /// Returns at most `most` bytes from the start of the file.
     fn start(&self, most: usize) -> io::Result<Vec<u8>>;
 
-    /// Writes bytes into the file itself, wherever it is now.
+    /// Writes bytes into the file itself, even if it has been moved.
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
-/// What is at the path of a lock that is held.
+/// The file that is now at the path of a held lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LockPlace {
-    /// The lock.
+    /// The file of the lock.
     Held,
-    /// Nothing. So another owner could make a lock of its own.
+    /// No file. So another owner could create a second lock there.
     Nothing,
     /// Another file.
     Other,
@@ -145,23 +147,23 @@ pub(crate) enum LockPlace {
 
 /// The file of an owner's lock.
 pub(crate) trait LockFile: fmt::Debug + Send + Sync {
-    /// Takes the lock, unless another process or handle has it.
+    /// Takes the lock if it is free. Returns whether this handle has it now.
     fn try_lock(&mut self) -> io::Result<bool>;
 
-    /// Returns the first bytes of the file.
+    /// Returns at most `most` bytes from the start of the file.
     fn read(&mut self, most: usize) -> io::Result<Vec<u8>>;
 
     /// Replaces the content of the file.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Gives the lock back.
+    /// Releases the lock.
     fn unlock(&mut self) -> io::Result<()>;
 
-    /// Returns whether opening made the file.
+    /// Returns whether opening the lock created the file.
     fn is_new(&self) -> bool {
         false
     }
 
-    /// Returns what is at the path by which the lock was opened.
+    /// Returns which file is now at the path through which the lock was opened.
     fn place(&self) -> io::Result<LockPlace>;
 }

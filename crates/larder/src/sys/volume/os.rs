@@ -1,4 +1,4 @@
-//! The operating system's file system.
+//! The file system of the operating system.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -15,7 +15,7 @@ use super::{Anchor, LockFile, Metadata, Volume, limit, rename};
 #[cfg(unix)]
 const DIR_MODE: u32 = 0o700;
 
-/// The operating system's file system.
+/// The file system of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct OsVolume;
 
@@ -30,8 +30,8 @@ impl Volume for OsVolume {
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
         let (content, locks) = (open(path, create)?, open(path, false)?);
-        // Another file took its place in between, or the file system gives it changing identities. Then one
-        // descriptor has to do.
+        // Either another file was put at the path in between, or the file system returns changing identities.
+        // Then the locks are on the content's descriptor.
         if identity(&content.metadata()?) != identity(&locks.metadata()?) {
             return Ok(VolumeFile::new(OsContent::new(content)?));
         }
@@ -43,7 +43,8 @@ impl Volume for OsVolume {
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        // Made by this call, and not by another one at the same moment.
+        // `create_new` fails if another process has created the file at the same moment. So `is_new` is
+        // exact.
         let made = open_with(path, OpenOptions::create_new);
         let (file, is_new) = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (open(path, true)?, false),
@@ -102,7 +103,7 @@ impl Volume for OsVolume {
     #[cfg(unix)]
     fn longest_name(&self, directory: &Path) -> io::Result<usize> {
         let longest = rustix::fs::statvfs(directory)?.f_namemax;
-        // A system that does not know the length returns zero.
+        // A system that does not know the maximum length returns zero.
         Ok(usize::try_from(longest).ok().filter(|longest| *longest > 0).unwrap_or(255))
     }
 
@@ -120,14 +121,14 @@ impl Volume for OsVolume {
 }
 
 impl OsVolume {
-    /// Opens a regular file for reading only. Follows no symbolic link. So a process that may not write the
-    /// file can inspect it.
+    /// Opens a regular file for reading only. Does not follow a symbolic link. So a process without the right
+    /// to write can inspect the file.
     pub(crate) fn open_to_read(path: &Path) -> io::Result<VolumeFile> {
         Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
     }
 
-    /// Returns the first bytes of a file that is not the cache's own: the lock of an owner, or the system's
-    /// list of locks.
+    /// Returns at most `most` bytes from the start of a file other than the cache file. Used for the lock of
+    /// an owner, and for the system's list of locks.
     pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! What the operating system says about a path, and about an open file.
+//! Reads the metadata of a path and of an open file from the operating system.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
     Ok(Some(Metadata { allocated, ..metadata_of(&found) }))
 }
 
-/// Returns whether the file system of a path can be believed about the blocks of a file.
+/// Returns whether the file system of a path counts the blocks of a file correctly.
 pub(super) fn counts_blocks(path: &Path) -> bool {
     path.parent().is_some_and(content::counts_blocks)
 }
@@ -40,7 +40,7 @@ pub(super) fn identity(found: &fs::Metadata) -> Identity {
     Identity(found.dev(), found.ino())
 }
 
-/// All files count as the same, because an open file can't be replaced there.
+/// Returns the same identity for all files, because an open file can't be replaced on such a system.
 #[cfg(not(unix))]
 pub(super) fn identity(_: &fs::Metadata) -> Identity {
     Identity(0, 0)

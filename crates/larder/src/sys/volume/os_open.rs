@@ -10,7 +10,7 @@ pub(super) fn open(path: &Path, create: bool) -> io::Result<File> {
     if create { open_with(path, OpenOptions::create) } else { open_with(path, |options, _| options) }
 }
 
-/// Opens a regular file, with one more option.
+/// Opens a regular file, with one more option that `option` sets.
 pub(super) fn open_with(
     path: &Path,
     option: impl FnOnce(&mut OpenOptions, bool) -> &mut OpenOptions,
@@ -28,7 +28,7 @@ pub(super) fn read_only(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Follows no symbolic link, and does not wait for the other end of a pipe.
+/// Makes opening fail on a symbolic link, and not wait for the other end of a pipe.
 #[cfg(unix)]
 fn no_detour(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;

@@ -1,4 +1,4 @@
-//! A rename that replaces nothing, and one that replaces a file by a copy of it.
+//! Two kinds of rename: to a free path, and onto a file that the renamed file is a copy of.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::{fs, io};
 pub(super) fn onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // File systems that can't do it in one step.
+        // Some file systems can't do it in one step.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => look_and_rename(from, to),
         done => Ok(done?),
     }
@@ -19,7 +19,7 @@ pub(super) fn onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     look_and_rename(from, to)
 }
 
-/// Renames in two steps. The owner's lock keeps other caches out in between.
+/// Renames in two steps. Between the steps, the owner's lock keeps other caches from the path.
 fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::symlink_metadata(to) {
         Err(error) if error.kind() == ErrorKind::NotFound => fs::rename(from, to),
@@ -28,8 +28,8 @@ fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Renames in one step. The owner and the permissions of the file stay as they are, because a tool may run as
-/// another user than the service that has the file.
+/// Replaces a file by its copy in one step. The file keeps its owner and its permissions, because a tool may
+/// run as another user than the service that owns the file.
 pub(super) fn onto_original(from: &Path, to: &Path) -> io::Result<()> {
     keep_rights(from, to)?;
     fs::rename(from, to)

@@ -1,7 +1,7 @@
-//! The seal on a file: it ends all writing while the store still has the file open.
+//! The seal on a file. It ends all writing while the store still has the file open.
 //!
-//! The store also writes when it is closed. A file that another program has overwritten must stay as it was
-//! found.
+//! The store also writes while it is being closed. But a file that another program has overwritten must not
+//! change.
 
 use std::io;
 

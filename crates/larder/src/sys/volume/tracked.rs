@@ -1,22 +1,22 @@
 //! The files that a cache has open, so that a forked child can close them.
 //!
-//! A child inherits every descriptor. The descriptors of locks matter most: such a lock belongs to the open
-//! file, which parent and child share, and ends when both have closed it. Threads of the parent use the
-//! inherited files, and the child can't reach these threads. So every handle finds its file through a slot,
-//! which is listed here:
+//! A child inherits every descriptor. The descriptors of locks matter most. Such a lock belongs to the open
+//! file, and parent and child share the open file. The lock ends only when both have closed the file. Threads
+//! of the parent use the inherited files, and the child can't reach these threads. So every handle accesses
+//! its file through a slot, and the volume has a list of the slots:
 //!
-//! 1. A thread that uses a handle holds the slot shared while it does.
-//! 2. In a child, nothing is written, synced, cut or locked through a handle, and closing and unlocking do
-//!    nothing: an unlock would take the lock from the parent. So the file stays as it is, whatever a child
-//!    drops.
-//! 3. [`TrackedVolume::release`], in a child, empties the slots without waiting. That closes the descriptors
+//! 1. A thread holds the slot shared while it uses the file through a handle.
+//! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing and unlocking do nothing,
+//!    because an unlock would take the lock from the parent. So a child never changes the file, even if it
+//!    drops a handle.
+//! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. That closes the descriptors
 //!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot is held for ever and
 //!    keeps its descriptor.
 //!
-//! That thread may have been reading, writing or syncing, which takes time. So locks are on a descriptor that
-//! is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its locks for each
-//! transaction, so (3) may find that descriptor in use as well: a few times in a thousand forks of a process
-//! that commits all the time. Then the child gets an error.
+//! That thread may have been reading, writing or syncing, and each of these can last long. So locks are on a
+//! descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its
+//! locks for each transaction. So the descriptor of the locks may be in use at the fork, too. Then the child
+//! gets an error. This happens a few times in a thousand forks of a process that commits all the time.
 
 use std::io;
 use std::ops::{Bound, Range};
@@ -32,7 +32,7 @@ use super::{Anchor, Identity, LockFile, LockPlace, Metadata, Volume};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, UncontendedRwLock};
 
-/// A volume that lists the files that were opened through it.
+/// A volume that keeps a list of the files that were opened through it.
 #[derive(Debug)]
 pub(crate) struct TrackedVolume {
     volume: Arc<dyn Volume>,
@@ -41,20 +41,20 @@ pub(crate) struct TrackedVolume {
     opened: UncontendedRwLock<Vec<TrackedHandle>>,
 }
 
-/// A file that is open as long as its handle lives.
+/// An entry of the list. The file is open as long as its handle lives.
 #[derive(Debug)]
 struct TrackedHandle {
     slot: Weak<dyn CloseSlot>,
-    /// Whether a lock may be on its descriptor.
+    /// Whether a lock may be on the descriptor.
     is_locking: bool,
 }
 
-/// The place in which a handle finds its file.
+/// The slot through which a handle accesses its file. Empty after [`TrackedVolume::release`].
 #[derive(Debug)]
 struct TrackedSlot<T>(UncontendedRwLock<Option<T>>);
 
 trait CloseSlot: std::fmt::Debug + Send + Sync {
-    /// Closes the file, unless a thread uses it. Returns whether it is closed.
+    /// Closes the file, unless a thread uses it. Returns whether the file is closed.
     fn empty(&self) -> bool;
 }
 
@@ -72,7 +72,7 @@ fn released() -> io::Error {
 }
 
 impl TrackedVolume {
-    /// Makes a volume for the cache at a path.
+    /// Makes a volume for the cache at a path. The calling process is its owner.
     pub(crate) fn new(volume: Arc<dyn Volume>, path: &Path) -> Arc<Self> {
         let opened = UncontendedRwLock::new(Vec::new());
         Arc::new(Self { volume, process: Process::current(), path: path.to_owned(), opened })
@@ -82,10 +82,10 @@ impl TrackedVolume {
         &self.path
     }
 
-    /// Closes every open file, in a forked child. It may be called again.
+    /// Closes every open file that no thread used at the fork. For a forked child, which may call it again.
     ///
     /// # Errors
-    /// When a descriptor stays open that may have a lock.
+    /// When a descriptor that may have a lock stays open.
     pub(crate) fn release(&self) -> io::Result<()> {
         let held = || io::Error::other("a thread of the parent was using the lock at the moment of the fork");
         let opened = self.opened.try_read().ok_or_else(held)?;
@@ -157,7 +157,7 @@ impl TrackedFile {
         self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
     }
 
-    /// Changes the file, or its locks. Only in the process that opened it.
+    /// Changes the file, or its locks. Returns an error in any process but the one that opened the file.
     fn change<R, E: From<io::Error>>(
         &self,
         call: impl FnOnce(&dyn FileContent) -> Result<R, E>,
@@ -168,7 +168,7 @@ impl TrackedFile {
         self.slot.0.read().as_ref().map_or_else(|| Err(released().into()), |file| call(&**file))
     }
 
-    /// Gives something back. Does nothing in a child.
+    /// Releases a lock or closes the file. Does nothing in a child.
     fn give_back<E: From<io::Error>>(
         &self,
         call: impl FnOnce(&dyn FileContent) -> Result<(), E>,

@@ -1,16 +1,16 @@
-//! The acts of another process on the files of a simulated disk.
+//! The changes that another process can make to the files of a simulated disk.
 
 use std::path::PathBuf;
 
-/// An act of another process.
+/// A change by another process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// Removes a file.
     Unlink(PathBuf),
-    /// Renames a file. Replaces the target if there is one.
+    /// Renames a file. Replaces the target if it exists.
     Rename(PathBuf, PathBuf),
-    /// Replaces a file by a new one with these bytes, as renaming a copy onto it does.
+    /// Replaces a file by a new file with these bytes, as renaming a copy onto it does.
     Replace(PathBuf, Vec<u8>),
-    /// Overwrites the bytes of a file, which keeps its identity.
+    /// Overwrites the bytes of a file. The file keeps its identity.
     Overwrite(PathBuf, Vec<u8>),
 }

@@ -1,26 +1,28 @@
-//! Lets another process act on the files of a simulated disk while a cache uses them.
+//! Simulates another process that changes the files of a simulated disk while a cache uses them.
 
 use super::SimulatedVolume;
 use super::act::Act;
 
 impl SimulatedVolume {
-    /// Acts on files as another process does: durably, and without their users.
+    /// Changes a file as another process does. The change is durable, and the users of the file do not notice
+    /// it.
     pub fn act(&self, act: Act) {
         self.disk.lock().act(act);
     }
 
-    /// Does the same right before the operation of this number, or the next one after it.
+    /// Makes the same kind of change right before the operation with this number. If that number is past,
+    /// makes it before the next operation.
     pub fn act_at(&self, number: u64, act: Act) {
         self.disk.lock().acts.push((number, act));
     }
 
-    /// Returns the operations right before which another process has acted.
+    /// Returns the number of the operation before each change that was made by [`act_at`](Self::act_at).
     #[must_use]
     pub fn acted(&self) -> Vec<u64> {
         self.disk.lock().acted.clone()
     }
 
-    /// Makes the disk return another identity of a file each time, as some network file systems do.
+    /// Makes the disk return a new identity of a file each time, as some network file systems do.
     pub fn make_identities_unstable(&self) {
         self.disk.lock().has_unstable_identities = true;
     }

@@ -1,21 +1,22 @@
-//! What a simulated disk reports about the blocks of its files, and whether files may have holes.
+//! Settings and counts of a simulated disk's blocks: whether allocated blocks are reported, and whether files
+//! may have holes.
 
 use std::path::Path;
 
 use super::SimulatedVolume;
 
 impl SimulatedVolume {
-    /// Makes the disk report no allocated blocks for any file, as a file system that compresses.
+    /// Sets whether the disk reports no allocated blocks for any file, as a file system that compresses.
     pub fn hide_blocks(&self, hides: bool) {
         self.disk.lock().hides_blocks = hides;
     }
 
-    /// Makes the disk refuse to make holes in files.
+    /// Sets whether the disk refuses to make holes in files.
     pub fn refuse_holes(&self, refuses: bool) {
         self.disk.lock().has_no_holes = refuses;
     }
 
-    /// Returns the bytes that are allocated to one file. Its holes take none.
+    /// Returns the bytes that are allocated to one file, without its holes.
     #[must_use]
     pub fn allocated(&self, path: impl AsRef<Path>) -> Option<u64> {
         let disk = self.disk.lock();

@@ -15,18 +15,18 @@ use super::range_lock::RangeLock;
 use crate::sys::sync::Arc;
 use crate::sys::volume::{FileKind, Identity, Metadata};
 
-/// A disk, shared by its volume and its open files. The model checker does not know this lock, so an
+/// A disk, shared by its volume and its open files. The model checker does not control this lock, so each
 /// operation of the disk is one step.
 pub(super) type SharedDisk = Arc<Mutex<Disk>>;
 
-/// A planned failure: from which operation on, and how.
+/// A planned failure: its first operation, and its kind.
 #[derive(Debug, Clone)]
 pub(super) struct PlannedFailure {
     pub(super) from: u64,
     pub(super) failure: Failure,
-    /// Whether it fails until it is healed, or once.
+    /// Whether the failure lasts until the disk is healed. If not, one operation fails.
     pub(super) lasts: bool,
-    /// The operations that fail. `None` for all of them.
+    /// The kinds of operations that fail. `None` for all kinds.
     pub(super) only: Option<Vec<DiskOperation>>,
 }
 
@@ -46,9 +46,9 @@ pub(super) struct Disk {
     pub(super) hides_blocks: bool,
     pub(super) has_no_holes: bool,
     pub(super) has_unstable_identities: bool,
-    /// Planned acts of another process, each with the operation before which it happens.
+    /// Planned changes by another process, each with the number of the operation before which it happens.
     pub(super) acts: Vec<(u64, Act)>,
-    /// The operations before which they happened.
+    /// The numbers of the operations before which such a change has happened.
     pub(super) acted: Vec<u64>,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    /// Counts an operation, and fails it if that is planned.
+    /// Records an operation, makes the changes that are planned before it, and fails it if that is planned.
     pub(super) fn begin(&mut self, operation: DiskOperation) -> Result<(), Failure> {
         let number = self.operations.len() as u64;
         self.operations.push(operation);
@@ -98,7 +98,7 @@ impl Disk {
     }
 
     pub(super) fn metadata(&self, id: u64) -> Metadata {
-        // An unstable identity is another one each time.
+        // An unstable identity differs each time.
         let identity =
             Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
         let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
@@ -110,7 +110,8 @@ impl Disk {
         self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
     }
 
-    /// Acts on files as another process does: durably, and without their users.
+    /// Changes a file as another process does. The change is durable, and the users of the file do not notice
+    /// it.
     pub(super) fn act(&mut self, act: Act) {
         match act {
             Act::Unlink(path) => self.change(JournalEntry::Remove { path }),

@@ -1,7 +1,7 @@
 //! An open file of a simulated disk, as redb uses it; its anchor; and the file of an owner's lock.
 //!
-//! Range locks belong to handles, like the open file descriptions of an operating system: two handles of one
-//! process exclude each other, and closing a handle gives its locks back.
+//! A range lock belongs to a handle, as to an open file description of an operating system. Two handles of
+//! one process exclude each other. Closing a handle releases its locks.
 
 use std::io;
 use std::io::ErrorKind;
@@ -180,7 +180,7 @@ impl StorageBackend for Handle {
     }
 }
 
-/// A file that is held open.
+/// The anchor of a simulated file.
 #[derive(Debug)]
 pub(super) struct SimulatedAnchor {
     disk: SharedDisk,
@@ -233,7 +233,7 @@ impl Drop for SimulatedAnchor {
     }
 }
 
-/// The file of an owner's lock. It is not on the disk: its content only names a live owner.
+/// The file of an owner's lock. It is not on the disk, because only the number of a live owner is read.
 #[derive(Debug)]
 pub(super) struct OwnerFile {
     disk: SharedDisk,

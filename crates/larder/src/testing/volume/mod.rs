@@ -1,8 +1,9 @@
-//! A file system in memory that fails on demand, runs full, and loses power.
+//! A file system in memory that can fail on demand, become full, and lose power.
 //!
-//! It replaces the operating system's ([`CacheBuilder::volume`](crate::CacheBuilder::volume)), so a test
-//! drives the real cache, store and file format. Every operation is numbered, so each can fail in turn. Every
-//! change is kept, to compute the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
+//! It replaces the operating system's file system ([`CacheBuilder::volume`](crate::CacheBuilder::volume)). So
+//! a test runs the real cache, store and file format. Every operation has a number, so a test can make each
+//! one fail. Every change is recorded, to compute the state after a loss of power
+//! ([`SimulatedVolume::after_power_loss`]).
 
 pub(crate) mod act;
 mod acts;
@@ -52,30 +53,30 @@ pub struct SimulatedVolume {
 }
 
 impl SimulatedVolume {
-    /// Makes an empty disk without limits.
+    /// Makes an empty disk without a capacity limit.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the operations so far, in order. The number of an operation is its index here.
+    /// Returns all operations so far, in order. The index of an operation is its number.
     #[must_use]
     pub fn operations(&self) -> Vec<DiskOperation> {
         self.disk.lock().operations.clone()
     }
 
-    /// Returns how many operations failed because that was planned.
+    /// Returns the number of operations that failed because of a planned failure.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.disk.lock().failed
     }
 
-    /// Makes one operation fail: the one of this number, or the next one after it.
+    /// Makes one operation fail: the first one from this number on.
     pub fn fail_once(&self, from: u64, failure: Failure) {
         self.disk.lock().planned = Some(PlannedFailure { from, failure, lasts: false, only: None });
     }
 
-    /// Makes every operation fail from this number on, until [`heal`](SimulatedVolume::heal).
+    /// Makes every operation from this number on fail, until [`heal`](SimulatedVolume::heal).
     pub fn fail_from(&self, from: u64, failure: Failure) {
         self.disk.lock().planned = Some(PlannedFailure { from, failure, lasts: true, only: None });
     }
@@ -86,18 +87,18 @@ impl SimulatedVolume {
             Some(PlannedFailure { from: 0, failure, lasts: true, only: Some(kinds.to_vec()) });
     }
 
-    /// Cancels every planned failure.
+    /// Cancels the planned failure.
     pub fn heal(&self) {
         self.disk.lock().planned = None;
     }
 
-    /// Limits the bytes that files may take, or removes the limit. A write beyond it fails as on a full
-    /// device.
+    /// Limits the number of bytes that files may use, or removes the limit. A write beyond the limit fails as
+    /// on a full device.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.disk.lock().capacity = bytes;
     }
 
-    /// Returns the bytes that the files take.
+    /// Returns the number of bytes that the files use.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.disk.lock().nodes.used()
@@ -122,29 +123,30 @@ impl SimulatedVolume {
         disk.nodes.at(path.as_ref()).map(|id| disk.nodes.bytes(id))
     }
 
-    /// Writes a file, or replaces its bytes, durably and without its users: damage, or a file of another
-    /// program.
+    /// Writes a file, or replaces its bytes. The change is durable, and the users of the file do not notice
+    /// it. It simulates damage, or a file of another program.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Plant { path: path.as_ref().to_owned(), bytes: bytes.into() });
     }
 
-    /// Removes a file, durably and without its users.
+    /// Removes a file. The change is durable, and the users of the file do not notice it.
     pub fn unlink(&self, path: impl AsRef<Path>) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Remove { path: path.as_ref().to_owned() });
         disk.change(JournalEntry::SyncNames);
     }
 
-    /// Returns the number of changes so far. The disk can lose power after 0 changes, and after each up to
+    /// Returns the number of changes so far. The disk can lose power after any number of changes from 0 to
     /// this number.
     #[must_use]
     pub fn changes(&self) -> usize {
         self.disk.lock().journal.len()
     }
 
-    /// Returns the disk as it would be after a loss of power after so many changes. Data that was synced by
-    /// then is there. Of the rest, as much is there as `loss` says. Where it leaves a choice, `seed` decides.
+    /// Returns the disk as after a loss of power that happens after `changes` changes. Data that was synced
+    /// by then is kept. `loss` says how much of the other data is kept. If several results are possible,
+    /// `seed` chooses one.
     #[must_use]
     pub fn after_power_loss(&self, changes: usize, loss: Loss, seed: u64) -> Self {
         let (nodes, journal) = self.disk.lock().journal.after_power_loss(changes, loss, seed);
@@ -152,7 +154,8 @@ impl SimulatedVolume {
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
-    /// Returns a disk with the same files, all of them durable, as after copying them or after `kill -9`.
+    /// Returns a disk with the same files, all of them durable. It is like a copy of the files, or their
+    /// state after `kill -9`.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.after_power_loss(self.changes(), Loss::Nothing, 0)
@@ -160,7 +163,7 @@ impl SimulatedVolume {
 }
 
 impl CacheBuilder {
-    /// Puts the file on a simulated disk. For tests (feature `test-util`).
+    /// Puts the cache file on a simulated disk. For tests (feature `test-util`).
     pub fn volume(mut self, volume: &SimulatedVolume) -> Self {
         self.volume = Arc::new(volume.clone());
         self

@@ -1,4 +1,5 @@
-//! The files of a simulated disk: pages by number, shared between copies until they are written.
+//! The files of a simulated disk. Their pages are stored by number. Copies of a file share each page until it
+//! is written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -11,7 +12,7 @@ pub(super) const PAGE: usize = 4096;
 
 type Page = Arc<[u8]>;
 
-/// Files, and their names.
+/// The files of a disk, and their names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Nodes {
     names: BTreeMap<PathBuf, u64>,
@@ -22,7 +23,8 @@ pub(super) struct Nodes {
 #[derive(Debug, Clone, Default)]
 struct SimulatedFile {
     len: u64,
-    /// A page that was never written takes no room and reads as zeros.
+    /// The pages that were written, by number. A page that was never written uses no memory and reads as
+    /// zeros.
     pages: BTreeMap<u64, Page>,
     handles: usize,
 }
@@ -45,17 +47,17 @@ impl Nodes {
         self.by_id.get(&id).map_or(0, |node| node.len)
     }
 
-    /// Returns the bytes that are allocated to all files. They include open files that have no name.
+    /// Returns the number of bytes that are allocated to all files, including open files without a name.
     pub(super) fn used(&self) -> u64 {
         self.by_id.keys().map(|&id| self.allocated(id)).sum()
     }
 
-    /// Returns the bytes that are allocated to one file.
+    /// Returns the number of bytes that are allocated to one file.
     pub(super) fn allocated(&self, id: u64) -> u64 {
         self.by_id.get(&id).map_or(0, |node| (node.pages.len() * PAGE) as u64)
     }
 
-    /// Returns the pages of a file that are not holes.
+    /// Returns the ranges of the pages of a file that are not holes.
     pub(super) fn data(&self, id: u64) -> Vec<Range<u64>> {
         let page = |number: &u64| number * PAGE as u64..(number + 1) * PAGE as u64;
         self.by_id.get(&id).map_or_else(Vec::new, |node| node.pages.keys().map(page).collect())
@@ -111,14 +113,14 @@ impl Nodes {
         }
     }
 
-    /// Returns how many pages a write would have to allocate.
+    /// Returns the number of pages that a write would have to allocate.
     pub(super) fn pages_missing(&self, id: u64, offset: u64, len: usize) -> u64 {
         let Some(node) = self.by_id.get(&id).filter(|_| len > 0) else { return 0 };
         let pages = offset / PAGE as u64..=(offset + len as u64 - 1) / PAGE as u64;
         pages.filter(|number| !node.pages.contains_key(number)).count() as u64
     }
 
-    /// Reads within the file's length. Bytes beyond it read as zeros.
+    /// Reads bytes of a file. Bytes beyond the file's length read as zeros.
     pub(super) fn read(&self, id: u64, offset: u64, out: &mut [u8]) {
         out.fill(0);
         let Some(node) = self.by_id.get(&id) else { return };
@@ -132,7 +134,7 @@ impl Nodes {
     }
 
     pub(super) fn write(&mut self, id: u64, offset: u64, data: &[u8]) {
-        // A file that a loss of power left without a name may still be written later in the journal.
+        // After a loss of power, a file may have no name, and the journal may still write it later.
         let node = self.by_id.entry(id).or_default();
         node.len = node.len.max(offset + data.len() as u64);
         each_page(offset, data.len(), |number, within, done, count| {
@@ -159,8 +161,8 @@ impl Nodes {
         node.len = len;
     }
 
-    /// Frees the pages that lie within a range of bytes. The rest of the range at its ends reads as zeros,
-    /// too.
+    /// Frees the pages that are completely within a range of bytes. The parts of pages at the ends of the
+    /// range read as zeros, too.
     pub(super) fn punch(&mut self, id: u64, offset: u64, len: u64) {
         let node = self.by_id.entry(id).or_default();
         let (start, end) = (offset.div_ceil(PAGE as u64), (offset + len) / PAGE as u64);
@@ -178,7 +180,7 @@ impl Nodes {
         zero(last_start.max(offset), offset + len);
     }
 
-    /// Returns the same files, without open handles.
+    /// Returns the same files, with no handle open.
     pub(super) fn unused(mut self) -> Self {
         for node in self.by_id.values_mut() {
             node.handles = 0;
@@ -189,8 +191,8 @@ impl Nodes {
     }
 }
 
-/// Calls `visit` for each page that a range of bytes touches, with the start of the range in the page, and
-/// the start of the page in the range.
+/// Calls `visit` for each page that a range of bytes touches. The arguments are the number of the page, the
+/// offset in the page, the offset in the range, and the number of bytes.
 fn each_page(offset: u64, len: usize, mut visit: impl FnMut(u64, usize, usize, usize)) {
     let mut done = 0;
     while done < len {

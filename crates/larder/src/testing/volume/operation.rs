@@ -1,4 +1,4 @@
-//! The operations of a simulated disk, and how they fail.
+//! The operations of a simulated disk, and the ways in which they can fail.
 
 use std::io;
 use std::io::ErrorKind;
@@ -27,7 +27,7 @@ impl DiskOperation {
         [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
 }
 
-/// How an operation fails.
+/// The way in which an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// An input/output error.
@@ -36,7 +36,8 @@ pub enum Failure {
     Full,
     /// A write stops half way, with an input/output error.
     ShortWrite,
-    /// The file system can't do that. Some answer so when a directory is to be synced.
+    /// The file system does not support the operation. Some file systems return this for the sync of a
+    /// directory.
     Unsupported,
 }
 

@@ -1,9 +1,9 @@
-//! Losing power: which changes a disk still has afterwards.
+//! Computes which changes a disk still has after a loss of power.
 //!
-//! Files and names are synced separately. A change is certain once its file (or, for a name, the directory)
-//! was synced after it. Any other change may have reached the disk, in any combination, because neither the
-//! system nor the drive keeps an order. Of a write, any of its 512-byte sectors may have, and of a punched
-//! hole any of its pages.
+//! Files and names are synced separately. A change is certain if its file was synced later. A change of a
+//! name is certain if the directory was synced later. Any other changes may have reached the disk, in any
+//! combination, because neither the system nor the drive keeps an order. Any combination of the 512-byte
+//! sectors of a write may have reached the disk. So may any combination of the pages of a hole.
 
 use std::path::PathBuf;
 
@@ -13,21 +13,21 @@ use crate::sys::sync::Arc;
 /// The unit that a drive writes as a whole.
 const SECTOR: usize = 512;
 
-/// How many of the changes that were not synced a loss of power takes.
+/// The part of the changes without a sync that a loss of power destroys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// All of them.
+    /// All of these changes.
     Everything,
-    /// None of them.
+    /// None of these changes.
     Nothing,
-    /// Any of them, write by write.
+    /// Any of these changes. Each write is kept or lost as a whole.
     Some,
-    /// Any of them, sector by sector.
+    /// Any of these changes. Each sector of a write is kept or lost alone.
     Torn,
 }
 
 impl Loss {
-    /// Every kind.
+    /// All kinds of loss.
     pub const ALL: [Self; 4] = [Self::Everything, Self::Nothing, Self::Some, Self::Torn];
 }
 
@@ -63,7 +63,7 @@ pub(super) enum JournalEntry {
     SyncNode {
         id: u64,
     },
-    /// Durable at once.
+    /// Durable at once, without a sync.
     Plant {
         path: PathBuf,
         bytes: Arc<[u8]>,
@@ -93,7 +93,7 @@ impl JournalEntry {
         }
     }
 
-    /// Returns the file whose sync makes the change certain. `None` for a name.
+    /// Returns the file whose sync makes the change certain. `None` for a change of a name.
     fn node(&self) -> Option<u64> {
         match self {
             Self::Write { id, .. }
@@ -121,7 +121,7 @@ impl Journal {
         self.changes.push(change);
     }
 
-    /// Returns the files after a loss of power, and the journal of the disk that has them.
+    /// Returns the files after a loss of power, and the journal of a new disk with these files.
     pub(super) fn after_power_loss(&self, at: usize, loss: Loss, seed: u64) -> (Nodes, Self) {
         let happened = self.changes.get(..at).unwrap_or(&self.changes);
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
@@ -138,7 +138,7 @@ impl Journal {
                         nodes.write(*id, offset + (number * SECTOR) as u64, sector);
                     }
                 }
-                // A file system may have journalled a part of it.
+                // A file system may have recorded only a part of the hole in its journal.
                 (Loss::Torn, JournalEntry::Punch { id, offset, len }) => {
                     let pages = (*offset..offset + len).step_by(PAGE).filter(|_| random.coin());
                     for at in pages {
@@ -154,7 +154,7 @@ impl Journal {
     }
 }
 
-/// Returns for each change whether a sync made it certain.
+/// Returns for each change whether it is certain to be on the disk.
 fn certainty(happened: &[JournalEntry]) -> Vec<bool> {
     let mut synced = std::collections::HashSet::new();
     let mut names_are_synced = false;

@@ -6,7 +6,7 @@ pub(super) struct RangeLock {
     pub(super) handle: u64,
     pub(super) node: u64,
     pub(super) start: u64,
-    /// Exclusive. `None` for a range without end.
+    /// The end of the range, exclusive. `None` for a range without an end.
     pub(super) end: Option<u64>,
     pub(super) is_shared: bool,
 }
@@ -18,7 +18,8 @@ impl RangeLock {
             && other.end.is_none_or(|end| self.start < end)
     }
 
-    /// Returns whether two handles can't hold both locks.
+    /// Returns whether the two locks can't be held at the same time. Locks of one handle never exclude each
+    /// other.
     pub(super) fn excludes(&self, other: &Self) -> bool {
         self.handle != other.handle && self.overlaps(other) && !(self.is_shared && other.is_shared)
     }

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::format::codec::encode;
 
-/// Stores a value as a keyspace in a release build does, and reads it again, unless it is refused.
+/// Stores a value as a keyspace in a release build does, and reads it again. Returns the error if the value
+/// is refused.
 fn round_trip<V>(checks: &ValueChecks, format: Format, value: &V) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -31,7 +32,7 @@ where
         .map(|(value, _)| value)
 }
 
-/// Writes a value of one type, and reads it as a value of another.
+/// Writes a value of one type, and reads it as a value of another type.
 fn reread<W, R>(written: &W) -> Result<R, CodecError>
 where
     W: Serialize + 'static,
@@ -79,7 +80,7 @@ enum Untagged {
 
 #[test]
 fn a_value_that_comes_back_as_another_is_refused() {
-    // The bytes are equal, and the values are not.
+    // The bytes of the two variants are equal, but the values are not.
     assert!(refusal(Format::MessagePack, &Untagged::Large(5)).contains("another value"));
     assert_eq!(
         round_trip(&ValueChecks::new(false), Format::MessagePack, &Untagged::Small(5)),
@@ -102,7 +103,7 @@ fn a_rare_variant_is_tried_when_it_first_comes() {
     assert_eq!(checks.trials.load(Ordering::Relaxed), FIRST_VALUES);
     let rare = Event::Rare { json: serde_json::json!(null) };
     assert!(round_trip(&checks, Format::Bincode, &rare).is_err());
-    // serde does not tell these names to the serializer. The kind is new at its place.
+    // serde does not give these names to the serializer. The kind is new at its place.
     let checks = ValueChecks::new(false);
     for number in 0..100 {
         round_trip(&checks, Format::MessagePack, &vec![Untagged::Small(number)]).unwrap();
@@ -208,7 +209,7 @@ fn variants_are_told_by_name_and_index() {
     let old = vec![Old::First(1), Old::Second(2)];
     assert!(reread::<_, Vec<Inserted>>(&old).is_err());
     assert_eq!(reread::<_, Vec<Aliased>>(&old), Ok(vec![Aliased::First(1), Aliased::Second(2)]));
-    // serde counts skipped variants when it writes, and not when it reads. `First` would come back as
+    // serde counts skipped variants when it writes, but not when it reads. So `First` would come back as
     // `Second`.
     assert!(!refusal(Format::Bincode, &Skips::First(1)).is_empty());
     assert!(reread::<_, Skips>(&Skips::First(1)).is_err());
@@ -240,7 +241,8 @@ fn a_record_without_a_fingerprint_is_believed_if_it_is_written_as_it_was_read() 
             payload,
         )
     };
-    // The value that `OFFER` without its coupon became before there were fingerprints.
+    // The bytes of an `Offer` without its coupon. Before there were fingerprints, they were read as another
+    // value.
     assert!(read(&[0, 3, 2, 5, 7]).is_err());
     assert_eq!(read(&[1, 9, 3, 1, 5]).unwrap(), (Offer { coupon: Some(9), level: 3, products: vec![5] }, 5));
 }
@@ -260,11 +262,11 @@ fn a_hash_map_of_the_first_format_is_read_whatever_its_order() {
         )
     };
     assert_eq!(read(&payload).unwrap().0, map);
-    // A key that occurs twice is written once.
+    // The map has one key twice. It would be encoded with that key once.
     assert!(read(&[2, 1, 0, 5, 1, 0, 6]).is_err());
 }
 
-/// Announces another number of bytes than it has.
+/// Announces a number of bytes that differs from the number that it has.
 struct Announcing {
     announced: usize,
     has: usize,

@@ -1,10 +1,9 @@
-//! Decoding within the limits: a deserializer around the codec's, which records the shape that the type asks
-//! for.
+//! Decodes within the limits. A deserializer around the codec's own records the shape that the type asks for.
 //!
-//! serde goes from a deserializer to a visitor, then to an access, a seed, and the next deserializer. Each is
-//! wrapped on the way, so no inner value meets the codec without the session. In a positional encoding,
-//! strings and byte buffers are borrowed from the input first and copied then. So memory for a length is
-//! allocated only after that many bytes were seen.
+//! serde goes from a deserializer to a visitor, then to an access, a seed, and the next deserializer. Each of
+//! them is wrapped, so every inner value is decoded with the session. In a positional encoding, strings and
+//! byte buffers are first borrowed from the input and then copied. So memory for a length is allocated only
+//! after that many bytes have been found.
 
 mod access;
 mod visit;
@@ -25,7 +24,7 @@ impl<'de, S: DeserializeSeed<'de>, E: EncodingKind> DeserializeSeed<'de> for Bou
     }
 }
 
-/// The error of a type that asks for any kind of a positional encoding.
+/// The error for a type that asks for any kind, in a positional encoding.
 const NOT_DESCRIBED: &str = "Format::Bincode does not say which kinds of values it holds, and this type asks for that (an enum with serde's tag or untagged, a flattened struct, a value of any shape); declare the keyspace with Format::MessagePack";
 
 impl<T, E: EncodingKind> Bounded<'_, T, E> {
@@ -63,8 +62,8 @@ macro_rules! self_described {
     )*};
 }
 
-/// In a positional encoding the type says what comes next, so the level of a compound is entered before the
-/// compound is read. An encoding that describes itself may hold anything, whatever the type asks for. There
+/// In a positional encoding the type says what comes next. So the level of a compound is entered before the
+/// compound is read. An encoding that describes itself may hold another kind than the type asks for. There
 /// the level is entered when a compound is found.
 macro_rules! compounds {
     ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(
@@ -168,8 +167,7 @@ impl<'de, D: Deserializer<'de>, E: EncodingKind> Deserializer<'de> for Bounded<'
         self.inner.deserialize_bytes(CopiedKey(visitor))
     }
 
-    // The lengths of tuples and structs come from the type, not from the bytes, so their elements are not
-    // counted.
+    // The type gives the lengths of tuples and structs, not the bytes. So their elements are not counted.
     compounds!(
         deserialize_option() Plain false None,
         deserialize_newtype_struct(name: &'static str) Plain false None,

@@ -1,4 +1,4 @@
-//! The visitors of a value. The parts that they are shown have the session around them.
+//! The visitors of a value. They wrap the parts that they receive with the session.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 use crate::format::codec::bounded::{Bounded, EncodingKind};
 use crate::format::codec::shape::PartKind;
 
-/// The visitor of a compound whose level was entered when it was asked for.
+/// The visitor of a compound. Its level was already entered when the type asked for the compound.
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
     type Value = V::Value;
 
@@ -47,8 +47,8 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
     }
 }
 
-/// The visitor of a sequence or a map whose length is in the bytes. All of its elements are counted before
-/// the first is read, and before the visitor can allocate memory for them.
+/// The visitor of a sequence or a map whose length is in the bytes. It counts all elements before it reads
+/// the first. So the limit applies before the inner visitor can allocate memory for them.
 pub(super) struct CountedSeed<T>(pub(super) T);
 
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded<'_, V, E>> {
@@ -73,14 +73,14 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded
     }
 }
 
-/// Returns the length. A codec that does not know it before the elements are read can't be bounded in this
-/// way.
+/// Returns the length. Refuses an access that does not know its length before the elements are read, because
+/// the limit could not be checked.
 fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }
 
-/// The visitor of any kind, in an encoding that describes itself. A compound is a level, whichever part asked
-/// for it. Content that serde buffers passes here when it is read.
+/// The visitor of any kind, in an encoding that describes itself. Each compound is a level, even if the type
+/// asked for another kind. Content that serde buffers also passes here when it is read.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {
@@ -140,7 +140,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
 
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let level = self.0.enter().map_err(Error::custom)?;
-        // Each element takes at least a byte, so a sequence of unknown length ends with the bytes.
+        // Each element has at least one byte, so the bytes bound a sequence of unknown length.
         level.pay(access.size_hint().unwrap_or(0)).map_err(Error::custom)?;
         level.visit_seq(access)
     }
@@ -156,7 +156,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
     }
 }
 
-/// The visitor of an owned string or buffer, which is shown a borrowed one.
+/// The visitor of an owned string or buffer. It receives a borrowed one, and passes on a copy.
 pub(super) struct CopiedKey<V>(pub(super) V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {

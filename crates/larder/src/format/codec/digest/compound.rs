@@ -12,14 +12,14 @@ use super::value::Digest;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::shape::{fold, name};
 
-/// How the digests of parts are combined.
+/// The way in which the digests of parts are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartOrder {
-    /// One after another.
+    /// In their order, in both digests.
     Ordered,
-    /// One after another in the strict digest, in any order in the loose one.
+    /// In their order in the strict digest, and in any order in the loose digest.
     Sequence,
-    /// In any order.
+    /// In any order, in both digests.
     Unordered,
 }
 

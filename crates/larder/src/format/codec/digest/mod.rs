@@ -1,10 +1,10 @@
-//! The digest of a value, so that two values can be compared without an `Eq`. It covers every call of the
-//! value's `Serialize`.
+//! The digest of a value, for comparing two values that have no `Eq`. It covers every call of the value's
+//! `Serialize`.
 //!
-//! It does not digest the bytes. An untagged `A(u8)` and `B(u16)` of one number have the same bytes and are
-//! two values. Two hash maps with the same entries may have different bytes and are the same value. So each
-//! call of serde counts with its kind: widths, `Some` and `None`, names, the bits of floats. Entries of maps
-//! count in any order.
+//! It is not a digest of the bytes. An untagged `A(u8)` and `B(u16)` of one number have the same bytes, but
+//! are two values. Two hash maps with the same entries may have different bytes, but are the same value. So
+//! the digest includes each call of serde with its kind: widths, `Some` and `None`, names, the bits of
+//! floats. The order of a map's entries does not change the digest.
 
 mod compound;
 mod value;
@@ -19,20 +19,20 @@ use crate::format::codec::error::CodecError;
 use compound::{CompoundDigest, PartOrder};
 use value::Digest;
 
-/// Returns the digest of a value, in a format that is human-readable or not.
+/// Returns the digest of a value. `is_human_readable` is the serializer's answer to the type.
 pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Digest, CodecError> {
     value.serialize(DigestSerializer { is_human_readable, fields: None })
 }
 
-/// Returns the fields of a struct with their digests, or nothing for any other value.
+/// Returns the fields of a struct with their digests. Returns an empty list for any other value.
 pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&'static str, Digest)> {
     let fields = RefCell::new(Vec::new());
-    // After an error, the fields that were digested before it remain.
+    // If serializing fails, the fields that were digested before the error remain.
     drop(value.serialize(DigestSerializer { is_human_readable, fields: Some(&fields) }));
     fields.into_inner()
 }
 
-/// A serializer that writes nothing.
+/// A serializer that computes a digest and writes nothing.
 #[derive(Clone, Copy)]
 struct DigestSerializer<'a> {
     is_human_readable: bool,

@@ -1,4 +1,4 @@
-//! A digest, and how it is combined with others.
+//! A digest, and its combination with other digests.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -7,9 +7,9 @@ use crate::format::codec::shape::{PartKind, fold};
 /// The digest of a value, as two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::format::codec) struct Digest {
-    /// Sequences count in their order.
+    /// The digest in which the order of a sequence matters.
     pub(super) strict: u64,
-    /// Sequences count in any order, as those of a hash set have none.
+    /// The digest in which the order of a sequence does not matter, because a hash set has no order.
     pub(super) loose: u64,
 }
 
@@ -23,13 +23,13 @@ impl Digest {
         Self::of(kind, xxh3_64(bytes))
     }
 
-    /// Returns the digest of this as a part of an outer kind.
+    /// Returns the digest of an outer kind that has this digest as its part.
     pub(super) fn within(self, kind: PartKind, content: u64) -> Self {
         let around = Self::of(kind, content);
         Self { strict: fold(around.strict, self.strict), loose: fold(around.loose, self.loose) }
     }
 
-    /// Returns whether two digests are of the same value, apart from the order of sets.
+    /// Returns whether two digests are of the same value, if the order of sets is ignored.
     pub(in crate::format::codec) fn agrees(self, other: Self) -> bool {
         self.strict == other.strict || self.loose == other.loose
     }

@@ -1,4 +1,4 @@
-//! The parts of a compound. Each value gets the session around it, and is counted.
+//! The parts of a compound. Each value is counted, and gets the session around it.
 
 use serde::Serialize;
 use serde::ser::{
@@ -17,14 +17,15 @@ pub(in crate::format::codec) struct EncodeCompound<'a, C, E> {
     parts: CompoundParts,
 }
 
-/// What is known of a compound's parts.
+/// The facts that are known about a compound's parts.
 pub(super) struct CompoundParts {
-    /// The place of an element or a key, or else of the compound.
+    /// The place of an element of a sequence or of a key of a map. In any other compound, the place of the
+    /// compound itself.
     place: PartPlace,
     /// The number of parts that was announced.
     len: Option<usize>,
     seen: usize,
-    /// The names of the fields, in order. 0 for any other compound.
+    /// The hash of the fields' names, in order. 0 for a compound without fields.
     names: u64,
     /// The name of the struct or variant.
     owner: &'static str,
@@ -45,7 +46,8 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
         Self { within, inner, parts }
     }
 
-    /// Compares the number of parts with the announced one, because a reader uses the announced one.
+    /// Compares the number of parts with the announced number, because a reader relies on the announced
+    /// number.
     fn check_len(&self) -> Result<(), EncodeRefusal> {
         match self.parts.len {
             Some(len) if len != self.parts.seen => {
@@ -66,7 +68,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
         }
         let shape = &self.within.session.shape;
         shape.names(self.within.place, fold(self.parts.names, PartKind::Group as u64));
-        // A field may be left out without an announcement, so other names count as something new.
+        // A field may be left out without an announcement. So a new list of names is recorded as a new edge.
         shape.edge(self.within.place.named(self.parts.names), PartKind::Group);
         self.end_group();
         Ok(())
@@ -74,7 +76,8 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
 
     fn skip(&self, field: &'static str) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF || self.within.session.is_measured {
-            // A reader's default for an absent field must be tried, like the value of a present field.
+            // A reader uses a default for an absent field. So the first absence of a field must cause a
+            // trial, as its first presence does.
             self.within
                 .session
                 .shape

@@ -1,8 +1,8 @@
-//! Encoding within the limits: a serializer around the codec's, which records the shape of what passes.
+//! Encodes within the limits. A serializer around the codec's own records the shape of each part.
 //!
 //! It writes nothing of its own, so the bytes are the codec's. It enters a level and counts elements exactly
-//! where [`decode`](super::decode) does, so a value that passes here can be read back there. A value that
-//! could not be read back is refused here: see [`refusal`].
+//! where [`decode`](super::decode) does. So a value that is encoded here can be decoded there. A value that
+//! could not be decoded is refused here: see [`refusal`].
 
 mod compound;
 pub(crate) mod one_byte;
@@ -19,7 +19,7 @@ use one_byte::Leading;
 
 use refusal::EncodeRefusal;
 
-/// A value that meets the codec's serializer with the session around it.
+/// Serializes a value with a serializer that is wrapped with the session.
 impl<T: Serialize + ?Sized, E: EncodingKind> Serialize for Bounded<'_, &T, E> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -39,7 +39,8 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         }
     }
 
-    /// Records a part that is written as nothing. The content of an `Option` can't be such a part.
+    /// Records a part that is written as nothing. Refuses such a part as the content of an `Option` if the
+    /// encoding describes itself.
     fn note_nothing(&self, kind: PartKind) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF && self.session.is_after_some.get() && !self.session.is_measured {
             return Err(EncodeRefusal::NothingInSome);
@@ -48,28 +49,27 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         Ok(())
     }
 
-    /// Records a variant. Its content has a place of its own.
+    /// Records a variant. Returns the part for its content. The content has its own place.
     fn variant(self, index: u32, variant: &'static str) -> Self {
         let names = self.session.shape.name(variant).wrapping_add(u64::from(index));
         self.session.shape.names(self.place, names);
         self.session.shape.edge(self.place, PartKind::Variant);
         self.session.is_after_some.set(false);
-        // By its name, where the name is written.
+        // An encoding that describes itself writes the variant's name, so its index is not recorded.
         self.session.shape.kind_with(PartKind::Variant, if E::DESCRIBES_ITSELF { 0 } else { index as usize });
         let place = self.place.named(names);
         self.moved(place)
     }
 
-    /// Enters the level of a compound. In an encoding that describes itself, the content of a variant with
-    /// several fields is a level below the variant: a reader that does not know the type finds a map there,
-    /// and a sequence in it.
+    /// Enters the level of a compound. In an encoding that describes itself, a variant with several fields
+    /// takes two levels. A reader that does not know the type finds a map there, with a compound in it.
     fn enter_compound(self, is_in_variant: bool) -> Result<Self, EncodeRefusal> {
         let level = self.enter()?;
         if E::DESCRIBES_ITSELF && is_in_variant { Ok(level.enter()?) } else { Ok(level) }
     }
 
-    /// Records the beginning of a sequence or map. Refuses an unknown length where a reader must know it
-    /// first.
+    /// Records the beginning of a sequence or map. Refuses an unknown length where a reader needs the length
+    /// before the elements.
     fn begin(&self, kind: PartKind, len: Option<usize>) -> Result<(), EncodeRefusal> {
         self.session.shape.edge(self.place, kind);
         self.session.is_after_some.set(false);
@@ -142,7 +142,8 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
         self.inner.collect_str(value)
     }
 
-    // A reader enters an enum or an `Option` before it can know that nothing is inside.
+    // A reader enters an `Option` before it can know that nothing is inside. So the encoder enters a level,
+    // too.
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         let level = self.enter().map_err(Error::custom)?;
         level.note_nothing(PartKind::None).map_err(Error::custom)?;
@@ -262,7 +263,7 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
         ))
     }
 
-    /// Writes a sequence of bytes at once, where a byte buffer has the same encoding. Element by element it
+    /// Writes a sequence of bytes at once if a byte buffer has the same encoding. Writing each element alone
     /// takes twenty times as long.
     fn collect_seq<I>(self, elements: I) -> Result<S::Ok, S::Error>
     where
@@ -275,7 +276,7 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
             _ => None,
         };
         let mut leading = Leading::default();
-        // The length is only announced, so memory is allocated only for a length that a value may have.
+        // The length is only an announcement. So memory is allocated only for a length that a value may have.
         if let Some(len) = len.filter(|len| !E::DESCRIBES_ITSELF && *len <= MAX_ELEMENTS) {
             leading = one_byte::leading(&mut elements, len);
             if leading.other.is_none() && leading.bytes.len() == len && len > 0 {

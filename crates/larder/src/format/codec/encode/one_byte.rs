@@ -1,10 +1,11 @@
-//! Asks a value whether it is a byte, and which one.
+//! Finds out whether a value is a byte, and which byte.
 
 use std::fmt;
 
 use serde::ser::{Error, Impossible, Serialize, Serializer};
 
-/// A serializer of bytes alone. Compiled for a type, it is a constant answer, or the byte.
+/// A serializer that accepts bytes alone. For a given type, the compiler reduces it to a constant error or to
+/// the byte.
 pub(in crate::format::codec) struct OneByte;
 
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Error for NotAByte {
 /// The bytes at the beginning of a sequence.
 pub(super) struct Leading<T> {
     pub(super) bytes: Vec<u8>,
-    /// The element after them, if it is not a byte.
+    /// The element after these bytes, if it is not a byte.
     pub(super) other: Option<T>,
 }
 
@@ -37,7 +38,8 @@ impl<T> Default for Leading<T> {
     }
 }
 
-/// Takes bytes from a sequence of `len` elements, up to the first element that is not a byte.
+/// Takes the bytes at the beginning of a sequence of `len` elements, up to the first element that is not a
+/// byte.
 pub(super) fn leading<I: Iterator>(elements: &mut I, len: usize) -> Leading<I::Item>
 where
     I::Item: Serialize,
@@ -46,14 +48,14 @@ where
     let Ok(byte) = first.serialize(OneByte) else {
         return Leading { bytes: Vec::new(), other: Some(first) };
     };
-    // Allocated only now, because most sequences have other elements. Filled in place: the compiler turns
-    // that into a copy if every element is a byte.
+    // Allocated only after the first byte, because most sequences have other elements. The vector is filled
+    // in place: the compiler turns that into a copy if every element is a byte.
     let mut bytes = vec![0; len];
     let (mut filled, mut other) = (0, None);
     if let Some((head, tail)) = bytes.split_first_mut() {
         *head = byte;
         filled = 1;
-        // Zipped in this order. The other order would take an element that has no place.
+        // Zipped in this order. The other order would take one element more than there are places.
         for (place, element) in tail.iter_mut().zip(&mut *elements) {
             let Ok(byte) = element.serialize(OneByte) else {
                 other = Some(element);
@@ -64,8 +66,8 @@ where
         }
     }
     if other.is_none() {
-        // For a sequence that announced fewer elements than it has. The count is checked if there is another
-        // element.
+        // The sequence may have more elements than it announced. The caller checks the count if another
+        // element follows.
         other = elements.next();
     }
     bytes.truncate(filled);
@@ -141,7 +143,7 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // It would take a level, which the fast path does not count.
+    // A newtype would take a level, but the fast path counts no levels.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<u8, NotAByte> {
         Err(NotAByte)
     }
@@ -156,12 +158,12 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // As in the encodings that use this.
+    // The same answer as in the encodings that use this serializer.
     fn is_human_readable(&self) -> bool {
         false
     }
 
-    // Not printed: any other type may take long to print.
+    // The value is not printed, because printing may take long for some types.
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<u8, NotAByte> {
         Err(NotAByte)
     }

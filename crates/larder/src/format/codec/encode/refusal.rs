@@ -1,27 +1,28 @@
-//! Why a value is not encoded: it would not come back as it was.
+//! The reasons to refuse the encoding of a value that would not come back unchanged.
 
 use std::fmt;
 
 use crate::format::codec::limits::ExceededLimit;
 
-/// Why a value can't be encoded in its keyspace's format. The text says what to do.
+/// The reason why a value can't be encoded in its keyspace's format. The text says what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EncodeRefusal {
-    /// A limit that decoding keeps too.
+    /// The value exceeds a limit, and decoding would refuse it for that.
     ExceededLimit(ExceededLimit),
-    /// `Serialize` left a field out. A reader of a positional encoding would take the next field for it.
+    /// `Serialize` left a field out. A reader of a positional encoding would read the next field in its
+    /// place.
     Skipped {
         field: &'static str,
         owner: &'static str,
     },
     SeqOfUnknownLength,
     MapOfUnknownLength,
-    /// The number of parts differs from the announced number.
+    /// The value wrote a number of parts that differs from the announced number.
     Length {
         announced: usize,
         written: usize,
     },
-    /// `Some` of a value that is written as nothing. It would be read as `None`.
+    /// The value has a `Some` whose content MessagePack writes as nil, such as `Some(None)` or `Some(())`.
     NothingInSome,
 }
 
@@ -31,7 +32,7 @@ impl From<ExceededLimit> for EncodeRefusal {
     }
 }
 
-/// What to do where a positional encoding can't carry a type.
+/// Advice for a type that a positional encoding can't carry.
 const NAME_THE_FIELDS: &str = "declare the keyspace with Format::MessagePack, which names its fields";
 
 impl fmt::Display for EncodeRefusal {

@@ -1,5 +1,4 @@
-//! A deserializer of bytes, which gives them in the form that a type asks for: bytes, text, or a sequence of
-//! bytes.
+//! A deserializer that gives bytes in the form that a type asks for: bytes, text, or a sequence of bytes.
 
 use serde::de::value::SeqDeserializer;
 use serde::de::{Deserializer, Error, Visitor};

@@ -1,7 +1,7 @@
-//! [`Format::Raw`](super::format::Format::Raw): the bytes of a value as they are.
+//! [`Format::Raw`](super::format::Format::Raw): the bytes of a value, unchanged.
 //!
-//! Byte vectors and strings are copied. Any other type is asked with serde for bytes, for text, or for a
-//! sequence of bytes, and is given the form that it asks for.
+//! Byte vectors and strings are copied. Any other type is serialized through serde as bytes, text or a
+//! sequence of bytes. It is deserialized in the form that it asks for.
 
 mod deserializer;
 mod serializer;
@@ -48,7 +48,7 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(
     }
 }
 
-/// Returns whether values of the type are known to come back unchanged, without a trial.
+/// Returns whether all values of the type come back unchanged, so that no trial is needed.
 pub(super) fn is_known<V: 'static>(value: &V) -> bool {
     known_bytes(value).is_some()
 }

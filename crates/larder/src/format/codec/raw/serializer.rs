@@ -1,4 +1,4 @@
-//! A serializer that takes bytes, text, or a sequence of bytes, and nothing else.
+//! A serializer that accepts bytes, text, or a sequence of bytes, and refuses anything else.
 
 use serde::Serialize;
 use serde::ser::{Error, Impossible, SerializeSeq, SerializeTuple, Serializer};
@@ -12,7 +12,7 @@ pub(super) fn bytes_of<V: Serialize>(value: &V) -> Result<Vec<u8>, CodecError> {
 
 struct BytesSerializer;
 
-/// The bytes of a sequence, so far.
+/// The bytes of a sequence that were collected so far.
 struct CollectedBytes(Vec<u8>);
 
 fn refused<T>(what: &str) -> Result<T, CodecError> {

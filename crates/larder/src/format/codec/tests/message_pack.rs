@@ -1,4 +1,4 @@
-//! The limits in an encoding that describes itself, for any bytes and any type.
+//! Tests of the limits in an encoding that describes itself, for any bytes and any type.
 
 use crate::format::codec::format::Format;
 use crate::format::codec::limits::MAX_DEPTH;
@@ -31,7 +31,7 @@ fn refusal<V: DeserializeOwned + 'static>(bytes: &[u8]) -> String {
     }
 }
 
-/// Types that read their content twice, or content that no field asked for.
+/// Types that read their content twice, or read content without a field for it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
@@ -54,19 +54,19 @@ struct Flattened {
     rest: BTreeMap<String, Value>,
 }
 
-/// A struct that meets fields that it does not know.
+/// A struct that gets fields that it does not have.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
     #[serde(default)]
     known: u8,
 }
 
-/// Returns so many arrays, one inside another.
+/// Returns this many arrays, one inside another.
 fn arrays(levels: usize) -> Vec<u8> {
     [vec![0x91; levels], vec![1]].concat()
 }
 
-/// Returns so many maps with a key `a`, one inside another.
+/// Returns this many maps with a key `a`, one inside another.
 fn maps(levels: usize) -> Vec<u8> {
     [b"\x81\xA1a".repeat(levels), vec![1]].concat()
 }
@@ -87,7 +87,7 @@ fn hostile_nesting_is_an_error_and_not_an_overflow_for_every_type() {
     for (at, check) in checks.into_iter().enumerate() {
         for bytes in [maps(LEVELS), known(arrays(LEVELS))] {
             let text = check(&bytes);
-            // A type that expects a variant ends after the first map.
+            // A type that expects a variant fails after the first map.
             assert!(text.contains("levels") || at >= 4, "{at}: {text}");
         }
     }
@@ -115,7 +115,7 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
     assert_eq!(decode::<Untagged>(&encode(&untagged(MAX_DEPTH)).unwrap()).unwrap(), untagged(MAX_DEPTH));
     assert!(encode(&untagged(MAX_DEPTH + 1)).is_err());
     assert!(refusal::<Untagged>(&unlimited(&untagged(MAX_DEPTH + 1))).contains("levels"));
-    // Encoding counts the Option as a level. A reader of any kind does not see it.
+    // Encoding counts the Option as a level. A reader of any kind does not see the Option.
     let tagged = |levels: usize| {
         (0..levels).fold(Tagged::End, |value, at| match at % 3 {
             0 => Tagged::Map(BTreeMap::from([("a".to_owned(), value)])),
@@ -148,7 +148,7 @@ fn a_length_that_the_bytes_cannot_hold_is_refused_before_memory_is_claimed() {
         let text = check(map);
         assert!(text.contains("more elements"), "{text}");
     }
-    // A text, bytes and an extension of 4 GiB.
+    // A text, a byte string and an extension. Each announces 4 GiB.
     for bytes in [b"\xDB\xFF\xFF\xFF\xFF", b"\xC6\xFF\xFF\xFF\xFF", b"\xC9\xFF\xFF\xFF\xFF"] {
         refusal::<Value>(bytes);
         refusal::<String>(bytes);
@@ -166,7 +166,7 @@ fn trailing_and_missing_bytes_are_errors() {
     for len in 0..bytes.len() - 1 {
         refusal::<Product>(&bytes[..len]);
     }
-    // Followed by an unknown marker, by a compound that is cut off, or by one that nests without end.
+    // The value is followed by an unknown marker, by a compound that is cut off, or by endless nesting.
     for marker in 0..=u8::MAX {
         *bytes.last_mut().unwrap() = marker;
         assert!(refusal::<Product>(&bytes).contains("bytes follow"), "{marker:02x}");

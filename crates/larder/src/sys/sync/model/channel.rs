@@ -1,11 +1,11 @@
-//! A channel with the interface of crossbeam's, on shuttle's primitives. (shuttle's own channel keeps the
-//! messages of a dropped receiver, and so the reply channels in them. crossbeam drops them.)
+//! A channel with the interface of crossbeam's channel, on shuttle's primitives. (shuttle's own channel keeps
+//! the messages of a dropped receiver, and the reply channels in them. crossbeam drops the messages.)
 //!
-//! Time does not pass under the model checker, so it decides when a wait is over. A wait of zero length ends
-//! at once. Any other wait on an empty channel ends in one of three ways, and the schedule chooses: at once,
-//! after the other threads have done something, or never. The last one finds a thread that only a timeout
-//! would wake. A receiver times out at most [`MAX_TIMEOUTS`] times, so that a thread that only waits for time
-//! to pass does not make a schedule endless.
+//! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
+//! length ends at once. Any other wait on an empty channel ends in one of three ways. It ends at once, after
+//! the other threads have done something, or only by [`pass_time`]. The last way finds a thread that only a
+//! timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread that only
+//! waits for time to pass could make a schedule endless.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,22 +18,22 @@ use shuttle::rand::{RngCore, thread_rng};
 
 /// Maximum number of timeouts of one receiver in one execution.
 const MAX_TIMEOUTS: usize = 4;
-/// Maximum number of chances that other threads get before a wait is over.
+/// Maximum number of turns that other threads get before a wait ends.
 pub(super) const MAX_CHANCES: u64 = 16;
 
-/// Every sender is dropped.
+/// The error when every sender has been dropped.
 #[derive(Debug)]
 pub(crate) struct Disconnected;
 
-/// A message that no receiver will get.
+/// A message that no receiver will get, because the receiver has been dropped.
 #[derive(Debug)]
 pub(crate) struct SendError<T>(pub(crate) T);
 
-/// There is no message.
+/// The error when the channel has no message.
 #[derive(Debug)]
 pub(crate) struct EmptyChannel;
 
-/// Why a wait ended without a message.
+/// The reason why a wait ended without a message.
 #[derive(Debug)]
 pub(crate) enum RecvTimeoutError {
     Timeout,
@@ -42,30 +42,30 @@ pub(crate) enum RecvTimeoutError {
 
 #[derive(Debug)]
 struct Channel<T> {
-    /// A permit for each message. It makes each operation one point of the schedule.
+    /// One permit for each message. So each operation is one scheduling point.
     permits: BatchSemaphore,
-    /// Not interleaved and never contended, because it is held between two points.
+    /// Not a scheduling point and never contended, because it is held only between two scheduling points.
     state: std::sync::Mutex<ChannelState<T>>,
 }
 
 #[derive(Debug)]
 struct ChannelState<T> {
     messages: VecDeque<T>,
-    /// Whether the receiver waits as if its time would never be over.
+    /// Whether the receiver is in a timed wait that only a message or [`pass_time`] ends.
     is_timed: bool,
     senders: usize,
     is_received: bool,
 }
 
-/// The sending half.
+/// The sending half of the channel.
 #[derive(Debug)]
 pub(crate) struct Sender<T>(Arc<Channel<T>>);
 
-/// The receiving half. There is one.
+/// The receiving half of the channel. Each channel has one.
 #[derive(Debug)]
 pub(crate) struct Receiver<T> {
     channel: Arc<Channel<T>>,
-    /// Not interleaved: only the receiver reads it.
+    /// Not a scheduling point, because only the receiver reads it.
     timeouts: std::sync::atomic::AtomicUsize,
 }
 
@@ -76,7 +76,8 @@ pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     (Sender(channel.clone()), Receiver { channel, timeouts: 0.into() })
 }
 
-/// A bound saves memory. No caller sends more messages than it, so no sender waits for room.
+/// In a normal build, the bound saves memory. No caller sends more messages than the bound, so no sender
+/// waits for space.
 pub(crate) fn bounded<T>(_capacity: usize) -> (Sender<T>, Receiver<T>) {
     unbounded()
 }
@@ -95,7 +96,8 @@ impl<T> Sender<T> {
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         let mut state = self.0.state();
         if !state.is_received {
-            // The message is dropped after the lock, because it may hold the only sender of another channel.
+            // The message is dropped after the lock is released, because it may hold the only sender of
+            // another channel.
             drop(state);
             return Err(SendError(message));
         }
@@ -125,7 +127,7 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// A wait that [`pass_time`] ends.
+/// A timed wait that [`pass_time`] can end.
 trait Wait {
     fn end(&self);
 }
@@ -133,18 +135,18 @@ trait Wait {
 impl<T> Wait for Channel<T> {
     fn end(&self) {
         if std::mem::take(&mut self.state().is_timed) {
-            // A permit without a message.
+            // This permit has no message.
             self.permits.release(1);
         }
     }
 }
 
 std::thread_local! {
-    /// All threads of an execution are coroutines of one thread of the system.
+    /// One variable is enough, because all threads of an execution are coroutines of one system thread.
     static WAITS: RefCell<Vec<Weak<dyn Wait>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lets enough time pass that every timed wait is over, so that a test sees the work that is due by then.
+/// Ends every timed wait, as if enough time had passed. A test then sees the work that is due by then.
 pub fn pass_time() {
     for wait in WAITS.take().iter().filter_map(Weak::upgrade) {
         wait.end();
@@ -152,7 +154,7 @@ pub fn pass_time() {
 }
 
 impl<T: 'static> Receiver<T> {
-    /// Waits for a message, for a time that the schedule chooses.
+    /// Waits for a message. The schedule chooses how long.
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let may_end = timeout.is_zero()
             || self.timeouts.load(Ordering::Relaxed) < MAX_TIMEOUTS
@@ -162,7 +164,7 @@ impl<T: 'static> Receiver<T> {
         }
         let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MAX_CHANCES };
         loop {
-            // A plain point, which leaves the priorities of PCT alone.
+            // A plain scheduling point. It does not change the priorities of PCT.
             if let Ok(message) = self.try_recv() {
                 return Ok(message);
             }
@@ -194,12 +196,13 @@ impl<T: 'static> Receiver<T> {
 impl<T> Receiver<T> {
     pub(crate) fn recv(&self) -> Result<T, Disconnected> {
         loop {
-            // Fails when all senders are dropped. Messages that they have left are received first.
+            // Fails when all senders have been dropped. The messages that they left are received first.
             let permit = self.channel.permits.acquire_blocking(1);
             match self.channel.pop() {
                 Some(message) => return Ok(message),
                 None if permit.is_err() => return Err(Disconnected),
-                // The permit of a timed wait that has ended. Its message came first.
+                // `pass_time` released this permit for a timed wait. That wait ended with a message, so the
+                // permit is left over.
                 None => {}
             }
         }

@@ -1,9 +1,9 @@
-//! The primitives under the model checker: shuttle's, with the interface of those in `native`.
+//! The primitives under the model checker. They are shuttle's, with the interface of those in `native`.
 //!
 //! Each operation is a point at which shuttle may switch to another thread. All threads of an execution are
-//! coroutines of one thread of the system. Everything that could differ between two executions of one
-//! schedule is chosen by shuttle, so a schedule replays. Atomics are sequentially consistent here, whatever
-//! order is requested: a missing fence is not found.
+//! coroutines of one system thread. shuttle chooses everything that could differ between two executions of
+//! one schedule, so a schedule can be replayed. Atomics are sequentially consistent here for any requested
+//! order. So a missing fence is not found.
 
 pub(crate) mod channel;
 
@@ -23,15 +23,15 @@ pub(crate) mod thread {
     pub(crate) use shuttle::thread::scope;
     pub(crate) use shuttle::thread::{Builder, JoinHandle, ThreadId, current, yield_now};
 
-    /// One, because the machine must not influence a schedule.
+    /// Returns one, so that the machine does not influence a schedule.
     #[expect(clippy::unnecessary_wraps, reason = "the shape of the function it takes the place of")]
     pub(crate) fn available_parallelism() -> std::io::Result<std::num::NonZero<usize>> {
         Ok(std::num::NonZero::<usize>::MIN)
     }
 }
 
-/// Declares a static that each execution makes anew at its first use. One schedule must not see the state of
-/// another.
+/// Declares a static that each execution initializes again at its first use. So no schedule sees the state of
+/// another schedule.
 macro_rules! process_static {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
         shuttle::lazy_static! {
@@ -42,12 +42,12 @@ macro_rules! process_static {
 }
 pub(crate) use process_static;
 
-/// The same seeds in every execution, so that a schedule replays in another process.
+/// Returns the same seeds in every execution, so that a schedule can be replayed in another process.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }
 
-/// A value that is replaced as a whole. Here it is a lock, so the checker can delay each step.
+/// A value that is replaced as a whole. Here it is behind a lock, so the model checker can delay each step.
 #[derive(Debug)]
 pub(crate) struct AtomicSnapshot<T>(RwLock<Option<Arc<T>>>);
 
@@ -113,7 +113,7 @@ impl<T> Mutex<T> {
 
 pub(crate) struct MutexGuard<'a, T> {
     lock: &'a shuttle::sync::Mutex<T>,
-    /// Empty only while its thread waits for a [`Condvar`].
+    /// `None` only while its thread waits for a [`Condvar`].
     held: Option<shuttle::sync::MutexGuard<'a, T>>,
 }
 
@@ -147,7 +147,7 @@ impl WaitTimeoutResult {
     }
 }
 
-/// A condition that takes the guard by reference, as in `parking_lot`. It has no spurious wakeups.
+/// A condition variable that takes the guard by reference, as in `parking_lot`. It has no spurious wakeups.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(shuttle::sync::Condvar);
 
@@ -162,9 +162,9 @@ impl Condvar {
         }
     }
 
-    /// Waits for a time that the schedule chooses: until it is notified, as if its time would never be over,
-    /// or until other threads have done something. In the second case a notification may be lost, so the
-    /// caller checks its condition again, as it must anyway.
+    /// Waits for a time that the schedule chooses. Either the wait lasts until a notification and never times
+    /// out, or it ends after other threads have done something. In the second case a notification may be
+    /// lost. The caller must check its condition again in any case.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
             self.wait(guard);
@@ -172,7 +172,7 @@ impl Condvar {
         }
         for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {
             guard.held = None;
-            // A plain point, which leaves the priorities of PCT alone.
+            // A plain scheduling point. It does not change the priorities of PCT.
             guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));
         }
         WaitTimeoutResult { timed_out: true }

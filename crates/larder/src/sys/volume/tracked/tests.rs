@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::sys::volume::os::OsVolume;
 
-/// A file of eight bytes, opened by the given process.
+/// Returns a volume and a file of eight bytes that the given process has opened.
 fn opened(process: Process) -> (tempfile::TempDir, TrackedVolume, VolumeFile) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");

@@ -1,4 +1,4 @@
-//! The checks in a release build, which tries some values and not all.
+//! The checks in a release build. Such a build tries only some of the values.
 
 use crate::format::codec::checks::ValueChecks;
 use crate::format::codec::format::Format;
@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::format::codec::checks::*;
 
-/// Inserts values one after another as in a release build. Returns what each reads back as.
+/// Inserts values one after another as in a release build. Returns the values that are read back, with `None`
+/// for each refused value.
 fn in_a_release<V>(format: Format, values: &[V]) -> Vec<Option<V>>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -137,7 +138,7 @@ fn what_no_format_takes_is_not_sent_from_one_to_the_other() {
     assert_eq!(text.matches("declare the keyspace").count(), 1, "{text}");
 }
 
-/// Stores forty values that come back, then one that does not. The last must be refused.
+/// Stores forty values that come back, then one that does not. Checks that the last one is refused.
 fn refused_after<V>(usual: impl Fn(u32) -> V, last: V)
 where
     V: Serialize + DeserializeOwned + std::fmt::Debug + PartialEq + 'static,
@@ -202,7 +203,7 @@ fn a_flattened_map_that_was_always_empty_is_tried_when_it_is_not() {
     refused_after(|_| Flat { level: 1, rest: BTreeMap::new() }, Flat { level: 1, rest: unlike });
 }
 
-/// Leaves out a zero without announcing it, as a struct or as a map, and reads a five for the missing field.
+/// Leaves out a zero without an announcement, as a struct or as a map. Reads a missing field as 5.
 #[derive(Debug, PartialEq)]
 struct Silent<const IS_MAP: bool> {
     always: u32,

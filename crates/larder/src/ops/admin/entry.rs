@@ -34,28 +34,28 @@ pub struct NewEntry {
     pub expires_at: Timestamp,
     /// The fingerprint of the shape that the value was written with, if there is one.
     pub fingerprint: Option<u64>,
-    /// How the value is to be compressed in the file: 0 not, 1 LZ4, 2 Zstandard. A build without the feature
-    /// `zstd` uses LZ4 in place of Zstandard. The value is stored as it is if compression makes it no
-    /// shorter, or if the number is unknown.
+    /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard. A build without the feature `zstd`
+    /// uses LZ4 in place of Zstandard. The value is stored uncompressed if compression makes it no shorter,
+    /// or if the number is unknown.
     pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,
 }
 
-/// What became of entries that were to be written.
+/// The result of [`Admin::write`](super::Admin::write): numbers of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Written {
-    /// Written.
+    /// Entries that were written.
     pub written: u64,
-    /// Not written: they had expired.
+    /// Entries that were skipped because they had expired.
     pub expired: u64,
-    /// Not written: the file has a live entry of their key that was written later.
+    /// Entries that were skipped because the file has a live entry of their key with a later time of writing.
     pub kept_newer: u64,
 }
 
 impl NewEntry {
-    /// Counts the life of an entry that says it was written later than now from now (contract 2).
+    /// If the time of writing is later than `now`, replaces it by `now` and keeps the TTL (contract 2).
     pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
         if self.written_at <= now {
             return self;

@@ -11,7 +11,7 @@ use crate::units::Timestamp;
 pub struct NewKeyspace {
     /// Its name.
     pub name: String,
-    /// The version of its values' shape.
+    /// The version of the shape of its values.
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
@@ -19,7 +19,7 @@ pub struct NewKeyspace {
     pub value_format: u8,
     /// The name of the schema that it belongs to, if any.
     pub schema: Option<String>,
-    /// The fingerprint of its values' type; zero if there is none.
+    /// The fingerprint of the type of its values. Zero if there is none.
     pub fingerprint: u64,
 }
 

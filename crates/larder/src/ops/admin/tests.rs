@@ -184,7 +184,8 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         compression,
         value: value.as_bytes().to_vec(),
     };
-    // The fourth value does not get shorter by compression. The last has an unknown compression.
+    // The fourth value does not become shorter by compression. The last entry has an unknown compression
+    // number.
     let entries = vec![
         entry("as is", 0, &page),
         entry("LZ4", 1, &page),

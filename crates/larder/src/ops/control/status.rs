@@ -1,4 +1,4 @@
-//! The status of a key in a live cache: which tiers have it, and why a lookup finds it or does not.
+//! The status of a key in a live cache: which tiers have it, and why a lookup hits or misses.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub enum EntryState {
     Live,
     /// An entry that has expired: a miss.
     Expired,
-    /// A removal whose deletion on disk is still pending: a miss.
+    /// A removal that is not committed to the file yet: a miss.
     Removed,
     /// A record of another version of the keyspace: a miss.
     OtherVersion,
@@ -28,7 +28,7 @@ pub enum EntryState {
 }
 
 impl EntryState {
-    /// The state as the protocol writes it.
+    /// Returns the state as the protocol writes it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,9 +49,9 @@ impl EntryState {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundIn {
-    /// Memory alone.
+    /// Only memory.
     Memory,
-    /// The disk alone: the next lookup reads it from there.
+    /// Only the disk. The next lookup reads the entry from there.
     Disk,
     /// Memory and the disk.
     Both,
@@ -61,7 +61,7 @@ pub enum FoundIn {
 }
 
 impl FoundIn {
-    /// The tiers as the protocol writes them.
+    /// Returns the tiers as the protocol writes them.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -73,8 +73,8 @@ impl FoundIn {
     }
 }
 
-/// The status of a key in a live cache. Reading it is no use of the entry: it counts nothing, promotes
-/// nothing, and does not delay an eviction.
+/// The status of a key in a live cache. Reading the status does not use the entry: it changes no statistics,
+/// promotes nothing, and does not delay an eviction.
 ///
 /// ```no_run
 /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -98,46 +98,47 @@ pub struct KeyStatus {
     pub is_unflushed: bool,
     /// Whether a caller is loading the key.
     pub is_loading: bool,
-    /// The version of its keyspace when it was written.
+    /// The version of the entry's keyspace at the time of writing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// The sequence of the change that wrote it.
+    /// The sequence of the change that wrote the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// When it was written, in milliseconds since 1970. Memory does not keep this time. It is known while the
-    /// entry is dirty, or is on disk too.
+    /// When the entry was written, in milliseconds since 1970. Memory does not keep this time. It is known
+    /// only if the entry is dirty, or is on disk too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at_ms: Option<u64>,
-    /// When it expires, in milliseconds since 1970.
+    /// When the entry expires, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Bytes of its encoded value. Of an entry that is only in memory, `get` and `why` tell it.
+    /// Bytes of the encoded value. For an entry that is only in memory, only `get` and `why` return this
+    /// number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
-    /// Bytes of its value in the file.
+    /// Bytes of the value in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
-    /// Compression of its value in the file: 0 none, 1 LZ4, 2 Zstandard.
+    /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<u8>,
-    /// Bytes charged to the memory budget for it.
+    /// Bytes of the entry that are charged to the memory budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// Format of the values of its keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answer to
+    /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answer to
     /// `get`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_format: Option<u8>,
-    /// Its encoded, uncompressed value as `0x` and hexadecimal digits. Only in the answer to `get`, if the
+    /// The encoded, uncompressed value as `0x` and hexadecimal digits. Only in the answer to `get`, if the
     /// application allows it ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Why the answer to `get` has no value of a live entry, and the remedy.
+    /// Why the answer to `get` does not have the value of a live entry, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_withheld: Option<String>,
-    /// Why a lookup finds it or does not, in sentences. Only in the answer to `why`.
+    /// Why a lookup hits or misses, in sentences. Only in the answer to `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

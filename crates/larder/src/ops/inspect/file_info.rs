@@ -39,8 +39,8 @@ pub struct FileInfo {
     pub identity: Option<FileIdentity>,
     /// Whether a process owns it.
     pub state: FileState,
-    /// Whether the owner's process id is of another PID namespace, such as a container's. Here the number
-    /// names no process, or another one. Owners with an earlier version of larder do not record this.
+    /// Whether the owner's process id belongs to another PID namespace, such as a container's. If so, the id
+    /// names no process here, or a different process. Earlier versions of larder do not record this.
     pub owner_is_elsewhere: bool,
     /// Absolute path of the owner's control socket. None if the file has no owner, or if the owner has no
     /// socket.

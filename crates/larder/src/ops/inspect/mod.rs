@@ -74,7 +74,6 @@ impl Inspector {
     /// [`Error::Missing`] if there is no file. [`Error::Foreign`] if the file is empty or not a larder file.
     /// [`Error::InUse`] if a program other than larder holds it. [`Error::Damaged`], [`Error::NewerFormat`],
     /// [`Error::NotAFile`], [`Error::Permission`], [`Error::Io`].
-    /// [`Error::NotAFile`], [`Error::Permission`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }

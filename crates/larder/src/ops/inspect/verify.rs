@@ -137,7 +137,6 @@ impl Inspector {
     /// If the owner is at work, the check of the pages and the check of the records each use the state of one
     /// commit. If the owner commits without a pause, the state of the pages may stay undetermined. The owner
     /// itself uses [`Cache::verify`](crate::Cache::verify).
-    /// is the owner's own check.
     ///
     /// # Errors
     /// Those of [`open`](Self::open), if the file cannot be read at all.

@@ -1,10 +1,10 @@
-//! The error of a text that is not a key: the text, what is wrong with it, and how keys are spelled.
+//! The error for a text that is not a key: the text, what is wrong with it, and the form of keys.
 
 use std::fmt;
 
 use crate::code::CodeError;
 
-/// A text that is not the spelling of a key.
+/// The error for a text that is not the text of a key.
 ///
 /// # Examples
 /// ```
@@ -16,7 +16,7 @@ use crate::code::CodeError;
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpelledKeyError {
-    /// The text begins like the keys of no family.
+    /// The text does not begin like the keys of a family.
     #[error(
         "{text:?} is not a key; a key is product_categories_active, or begins with product_, \
          products_category_, data_package_, data_bundles_, merchant_discount_ or merchant_auth_"
@@ -42,12 +42,12 @@ pub enum SpelledKeyError {
         /// What is wrong with the code.
         source: CodeError,
     },
-    /// The text is longer than every key's spelling.
+    /// The text is longer than the text of every key.
     #[error("a text of {length} bytes is not a key; the longest has {most}")]
     TooLong {
         /// The length of the text in bytes.
         length: usize,
-        /// The maximum length of a spelling in bytes.
+        /// The maximum length of a key's text in bytes.
         most: usize,
     },
 }

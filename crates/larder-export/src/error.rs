@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-/// An error of writing or reading an export.
+/// An error while writing or reading an export.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,7 +11,7 @@ pub enum Error {
     #[error(transparent)]
     Io(#[from] io::Error),
 
-    /// The bytes do not begin as an export does.
+    /// The bytes do not begin like an export.
     #[error(
         "it is not an export of larder's: it begins neither with larder.export nor with {{\"larder_export\":"
     )]
@@ -20,13 +20,13 @@ pub enum Error {
     /// The export has a newer version of the format.
     #[error("its export format is {found}, and this version reads up to {supported}; upgrade larder")]
     NewerFormat {
-        /// The version of the export.
+        /// The version of the export's format.
         found: u64,
         /// The newest version that this crate reads.
         supported: u32,
     },
 
-    /// The input ends before the end of the export: it was cut off.
+    /// The export was cut off: the input ends before the end of the export.
     #[error("it is cut off after {entries} entries; export it again")]
     CutOff {
         /// The number of entries that were read.

@@ -7,7 +7,7 @@ use std::io;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The input or the output failed.
+    /// Reading the input or writing the output failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 
@@ -36,9 +36,9 @@ pub enum Error {
     /// The export is damaged.
     #[error("it is damaged {place}: {why}")]
     Damaged {
-        /// Where the damage was found.
+        /// The place of the damage in the export.
         place: String,
-        /// What is wrong.
+        /// The fault.
         why: String,
     },
 
@@ -47,7 +47,7 @@ pub enum Error {
     Unfit {
         /// `a keyspace` or `an entry`.
         what: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
 }

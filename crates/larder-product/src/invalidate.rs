@@ -159,7 +159,7 @@ macro_rules! helpers {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// Those of [`invalidate`](Self::invalidate).
+                /// The errors of [`invalidate`](Self::invalidate).
                 #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
                 pub fn $name(&self, $($part: $kind),*) -> Result<u64, Error> {
                     self.invalidate(&$change)

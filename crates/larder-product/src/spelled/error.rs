@@ -39,7 +39,7 @@ pub enum SpelledKeyError {
     Code {
         /// The refused text.
         text: String,
-        /// What is wrong with the code.
+        /// The fault of the code.
         source: CodeError,
     },
     /// The text is longer than the text of every key.

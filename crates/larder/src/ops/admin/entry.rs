@@ -9,7 +9,7 @@ use crate::units::Timestamp;
 /// A keyspace to open or create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKeyspace {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: String,
     /// The version of the shape of its values.
     pub version: u32,

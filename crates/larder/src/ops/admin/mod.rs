@@ -84,7 +84,7 @@ impl Admin {
     /// Opens a cache file, and creates it if there is none.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), without [`Error::Missing`].
+    /// The errors of [`open`](Self::open), without [`Error::Missing`].
     pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::at(path.as_ref(), true)
     }
@@ -201,7 +201,7 @@ impl Admin {
     /// the call returns.
     ///
     /// # Errors
-    /// Those of [`remove_prefix`](Self::remove_prefix).
+    /// The errors of [`remove_prefix`](Self::remove_prefix).
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn clear(&mut self) -> Result<u64, Error> {
         self.edit.remove_scope(Scope::prefix([]))

@@ -257,7 +257,7 @@ impl Client {
     /// live.
     ///
     /// # Errors
-    /// Those of [`remove`](Client::remove).
+    /// The errors of [`remove`](Client::remove).
     pub fn remove_prefix(&mut self, keyspace: &str, prefix: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
@@ -265,7 +265,7 @@ impl Client {
     /// Removes every entry of a keyspace, durably. Returns how many of these entries were live.
     ///
     /// # Errors
-    /// Those of [`remove`](Client::remove).
+    /// The errors of [`remove`](Client::remove).
     pub fn clear(&mut self, keyspace: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
@@ -273,7 +273,7 @@ impl Client {
     /// Removes every entry of every keyspace, durably. Returns how many of these entries were live.
     ///
     /// # Errors
-    /// Those of [`remove`](Client::remove).
+    /// The errors of [`remove`](Client::remove).
     pub fn clear_all(&mut self) -> Result<u64, ClientError> {
         self.invalidate(&Request::ClearAll {})
     }

@@ -153,9 +153,9 @@ pub struct Hello {
     pub larder: String,
     /// The version of the protocol that the process uses.
     pub protocol: u32,
-    /// Its process id.
+    /// The id of the process.
     pub pid: u32,
-    /// The requests that it understands.
+    /// The names of the requests that the process understands.
     pub verbs: Vec<String>,
     /// Absolute path of its cache file. None if the cache is in memory only.
     pub file: Option<String>,
@@ -166,12 +166,12 @@ pub struct Hello {
     pub shows_values: bool,
 }
 
-/// A keyspace of a live cache: an answer of `keyspaces`.
+/// A keyspace of a live cache: an item of the answer to `keyspaces`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct LiveKeyspaceInfo {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: String,
     /// Whether the process has opened it. If not, only the fields that the file records are known.
     pub is_open: bool,

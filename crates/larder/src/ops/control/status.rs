@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a lookup of a key finds.
+/// The result of a lookup of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -44,7 +44,7 @@ impl EntryState {
     }
 }
 
-/// Which tiers have the live entry of a key.
+/// The tiers that have the live entry of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -88,9 +88,9 @@ impl FoundIn {
 pub struct KeyStatus {
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key: String,
-    /// What a lookup finds.
+    /// The result of a lookup.
     pub state: EntryState,
-    /// Which tiers have the entry, if it is live.
+    /// The tiers that have the entry, if it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_in: Option<FoundIn>,
     /// Whether the latest change of the key, an insert or a removal, is not committed yet. A crash now would
@@ -143,7 +143,7 @@ pub struct KeyStatus {
     pub why: Option<String>,
 }
 
-/// A page of the keys of a keyspace, in the order of their encoded bytes.
+/// A page of the keys of a keyspace. The keys are in the order of their encoded bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]

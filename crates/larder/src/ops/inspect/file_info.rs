@@ -6,7 +6,7 @@ use crate::disk::reader::file_snapshot::{Condition, FileContents};
 use crate::disk::store::identity::FileIdentity;
 use crate::units::Timestamp;
 
-/// Whether a process owns a file.
+/// The ownership of a file: a process owns it, or its last owner closed it or crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
@@ -29,15 +29,15 @@ pub enum FileState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileInfo {
-    /// Its path.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its length in bytes.
+    /// The length of the file in bytes.
     pub len: u64,
     /// The version of its format. The first commit of an owner raises it to the latest version.
     pub format: u32,
     /// The identity of the file. None if its format is 1.
     pub identity: Option<FileIdentity>,
-    /// Whether a process owns it.
+    /// Whether a process owns the file.
     pub state: FileState,
     /// Whether the owner's process id belongs to another PID namespace, such as a container's. If so, the id
     /// names no process here, or a different process. Earlier versions of larder do not record this.
@@ -71,7 +71,7 @@ pub struct FileInfo {
 pub struct RetiredKeyspace {
     /// Its number in this file. The file does not keep its name.
     pub number: u32,
-    /// Bytes that its entries are still charged for.
+    /// Bytes that its remaining entries are charged for.
     pub bytes: u64,
 }
 

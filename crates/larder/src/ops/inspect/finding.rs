@@ -15,26 +15,26 @@ use crate::units::Timestamp;
 pub struct Record {
     /// The version of its keyspace at the time of writing.
     pub version: u32,
-    /// The sequence of the change that wrote it.
+    /// The sequence of the change that wrote the record.
     pub sequence: u64,
-    /// When it was written.
+    /// When the record was written.
     pub written_at: Timestamp,
-    /// When it expires.
+    /// When the entry expires.
     pub expires_at: Timestamp,
     /// The earliest time at which the sweeper may delete it.
     pub delete_after: Timestamp,
     /// Fingerprint of the shape of the value, if the record has one.
     pub fingerprint: Option<u64>,
     /// Compression of the encoded value: 0 none, 1 LZ4, 2 Zstandard.
-    /// [`compression_name`](Self::compression_name) returns its name.
+    /// [`compression_name`](Self::compression_name) returns the name.
     pub compression: u8,
-    /// Length of the encoded value before compression. None if it is not compressed.
+    /// Length of the encoded value before compression. None if the value is not compressed.
     inflated_len: Option<u32>,
     stored: Vec<u8>,
 }
 
 impl Record {
-    /// Returns the encoded value, decompressed.
+    /// Returns the encoded value, after decompression.
     ///
     /// # Errors
     /// [`CodecError`] if the value cannot be decompressed: its recorded length is beyond the limit, the
@@ -96,14 +96,14 @@ pub enum RecordStatus {
     Removed(Record),
     /// An entry of this key in a retired keyspace, with another version, shape or name: a miss.
     Retired {
-        /// The number of that keyspace.
+        /// The number of the retired keyspace.
         number: u32,
         /// The status of the entry.
         record: Record,
     },
     /// A damaged record: a miss.
     Damaged {
-        /// What is wrong.
+        /// The fault.
         cause: &'static str,
     },
     /// No entry. The entry was never written, or was removed, evicted or swept. Or it is only in the owner's
@@ -122,7 +122,7 @@ pub struct Entry {
 }
 
 impl RecordStatus {
-    /// Returns the record, if there is one and it is intact.
+    /// Returns the record, if there is an intact record.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match self {

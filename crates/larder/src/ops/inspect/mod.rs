@@ -81,7 +81,7 @@ impl Inspector {
     /// Does the same as [`open`](Self::open). `clock` decides which entries have expired.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let inspector = Self { path: absolute(path.as_ref())?, clock };
         drop(inspector.snapshot()?);
@@ -93,7 +93,7 @@ impl Inspector {
     /// The owner cannot reuse space while a snapshot exists. Drop it within a second if that matters.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     ///
     /// # Cost
     /// Opens the file, in well below a millisecond. A file that a crash left is first repaired in memory, in

@@ -45,11 +45,11 @@ pub struct FileVerifyReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageVerifyReport {
-    /// All pages are as they were written.
+    /// All pages are intact.
     Whole,
     /// A page is damaged.
     Damaged {
-        /// What is wrong.
+        /// The fault.
         cause: String,
     },
     /// The state could not be determined, because the owner was at work.
@@ -86,7 +86,7 @@ pub struct UnreadableRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Miscounted {
-    /// The keyspace.
+    /// The name of the keyspace.
     pub keyspace: String,
     /// Number of entries that the row records.
     pub recorded: u64,
@@ -139,7 +139,7 @@ impl Inspector {
     /// itself uses [`Cache::verify`](crate::Cache::verify).
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), if the file cannot be read at all.
+    /// The errors of [`open`](Self::open), if the file cannot be read at all.
     ///
     /// # Cost
     /// Reads the whole file, and then its entries again: about three seconds per gigabyte. Meanwhile the

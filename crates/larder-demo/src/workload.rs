@@ -13,7 +13,7 @@ use crate::shop::catalog::{
     CATEGORIES, Change, DATA_PACKAGES, DATA_PRODUCTS, DISCOUNTS, MERCHANTS, PRODUCTS, Subject,
 };
 
-/// Zipf's exponent.
+/// The exponent of Zipf's law.
 const SKEW: f64 = 1.0;
 
 /// The requests of a shop's visitors, and the changes of its editors.

@@ -43,11 +43,11 @@ const ENTRY: u8 = 2;
 const END: u8 = 3;
 /// Length of the kind and the length field of a frame.
 const FRAME_HEAD: usize = 5;
-/// The flag of an entry with a fingerprint.
+/// The flag that an entry with a fingerprint has.
 const HAS_FINGERPRINT: u8 = 1;
 /// Position of the compression in the flags: its lowest bit.
 const COMPRESSION_SHIFT: u32 = 1;
-/// Maximum length of an entry's body without its key and value.
+/// Maximum length of the fields in an entry's body before its key and value, in bytes.
 const ENTRY_HEAD: usize = 39;
 const MAX_KEYSPACE_BODY: usize = 17 + 2 * MAX_NAME_LEN + MAX_SHAPE_LEN;
 const MAX_ENTRY_BODY: usize = ENTRY_HEAD + MAX_KEY_LEN + MAX_VALUE_LEN;

@@ -61,7 +61,7 @@ pub trait Shop: 'static {
     type DataBundles: Value;
     /// A merchant's discount on a product.
     type Discount: Value;
-    /// The result of a merchant's login. In memory only by default.
+    /// The result of a merchant's login. It is in memory only by default.
     type Merchant: Value;
 }
 

@@ -44,7 +44,7 @@ pub struct Step {
     why: String,
 }
 
-/// Rows or entries that are stale, and why.
+/// Stale rows or entries, and the reason.
 struct Stale {
     parts: Parts,
     why: String,
@@ -98,7 +98,7 @@ impl Plan {
         Self { change, steps }
     }
 
-    /// Returns the change that the plan is for.
+    /// Returns the change to which the plan belongs.
     #[must_use]
     pub const fn change(&self) -> &Change {
         &self.change

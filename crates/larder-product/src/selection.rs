@@ -9,7 +9,7 @@ use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
 use crate::spelled::{self, SpelledKey, escape};
 
-/// A kind of part of a key.
+/// The kinds of parts of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// A category's code.

@@ -4,7 +4,7 @@
 //! Django application, called the original here, two kinds of keys share a string:
 //!
 //! - the product `categories_active` and the category list, `product_categories_active`;
-//! - data packages whose codes hold underscores: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
+//! - data packages with underscores in their codes: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
 //!
 //! One of the two keys keeps the shared string: the category list, and the package with the shortest product
 //! code. The other key is *displaced*: its product code is written with `%5F` for `_` and `%25` for `%`. A
@@ -35,7 +35,7 @@ pub(crate) const DATA_BUNDLES: &str = "data_bundles_";
 pub(crate) const MERCHANT_DISCOUNT: &str = "merchant_discount_";
 pub(crate) const MERCHANT_AUTH: &str = "merchant_auth_";
 
-/// The product code whose plain spelling would be [`CATEGORIES`].
+/// The product code whose unescaped text would be [`CATEGORIES`].
 const CATEGORIES_AS_PRODUCT: &str = "categories_active";
 
 /// Maximum length of the text of a key: a data package with every byte of the product's code escaped.

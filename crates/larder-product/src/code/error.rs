@@ -25,7 +25,7 @@ pub enum CodeError {
         /// The kind of code: `product`, `category`, `data` or `merchant`.
         kind: &'static str,
     },
-    /// The text is longer than [`MAX_CODE_LENGTH`].
+    /// The text has more than [`MAX_CODE_LENGTH`] bytes.
     #[error("{kind} code has {length} bytes; a code has 1 to {MAX_CODE_LENGTH} bytes")]
     TooLong {
         /// The kind of code.

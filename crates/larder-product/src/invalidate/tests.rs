@@ -133,7 +133,7 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-/// Returns the spelled keys of all live entries.
+/// Returns the keys of all live entries.
 fn spelled(shop: &ProductCache<AirtimeShop>) -> Vec<SpelledKey> {
     Family::ALL.into_iter().flat_map(|family| shop.keys(family)).collect()
 }

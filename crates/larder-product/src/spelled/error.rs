@@ -25,7 +25,7 @@ pub enum SpelledKeyError {
         /// The refused text.
         text: String,
     },
-    /// The text lacks one of the two parts that a key of its family has.
+    /// Keys of this family have two parts, and the text lacks one of them.
     #[error(
         "{text:?} is not a key; two parts are needed, as in data_package_PRODUCT_DATA and \
          merchant_discount_USER_PRODUCT, without whitespace and of at most 100 bytes each"

@@ -1,4 +1,4 @@
-//! Keyspaces and entries that [`Admin`](super::Admin) writes.
+//! The keyspaces and entries that [`Admin`](super::Admin) writes, and the result of writing.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub struct NewKeyspace {
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: u8,
     /// The name of the schema that it belongs to, if any.
     pub schema: Option<String>,
@@ -23,16 +23,16 @@ pub struct NewKeyspace {
     pub fingerprint: u64,
 }
 
-/// An entry to be written.
+/// An entry for [`Admin::write`](super::Admin::write).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
-    /// When it was written.
+    /// When the entry was written.
     pub written_at: Timestamp,
-    /// When it expires.
+    /// When the entry expires.
     pub expires_at: Timestamp,
-    /// The fingerprint of the shape that the value was written with, if there is one.
+    /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
     /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard. A build without the feature `zstd`
     /// uses LZ4 in place of Zstandard. The value is stored uncompressed if compression makes it no shorter,

@@ -1,4 +1,5 @@
-//! Changes a cache file that no cache has open, without the application's types.
+//! Changes a cache file without its cache, and without the application's types. No cache may have the file
+//! open.
 //!
 //! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it holds the owner's lock. If another process
 //! owns the file, the error names that process. A removal is durable when the call returns. Each written

@@ -23,9 +23,9 @@ use crate::stats::observe::slow::SlowLoads;
 /// and the socket of a stopped process never answers. The answer is late if the process runs a verification
 /// for another peer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// Default time limit for an answer. A verification reads the whole file.
+/// Default time limit for an answer. It is long, because a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Maximum length of an answer.
+/// Maximum length of an answer in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// A connection to the control socket of a live cache.
@@ -47,7 +47,7 @@ pub struct Client {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// No process listens at the path.
+    /// The client could not connect, for example because no process listens at the path.
     #[error("cannot reach a cache at {}: {source}; is the process running, and its control socket there?", path.display())]
     Connect {
         /// The path of the socket.
@@ -68,7 +68,7 @@ pub enum ClientError {
     Silent {
         /// The path of the socket.
         path: PathBuf,
-        /// How long the client waited for the answer.
+        /// The time that the client waited for the answer.
         waited: Duration,
     },
     /// The process that answers is not a cache, or uses another version of the protocol.
@@ -76,7 +76,7 @@ pub enum ClientError {
     Garbled {
         /// The path of the socket.
         path: PathBuf,
-        /// What was wrong with the answer.
+        /// The fault of the answer.
         cause: String,
     },
     /// The process that answers is not the owner of the file.
@@ -84,7 +84,7 @@ pub enum ClientError {
     NotOwner {
         /// The path of the socket.
         path: PathBuf,
-        /// How the process differs from the owner.
+        /// The difference between the process and the owner.
         cause: String,
     },
     /// The cache refused the request.
@@ -218,7 +218,7 @@ impl Client {
     /// ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     ///
     /// # Errors
-    /// [`ClientError`]. A missing entry is no error.
+    /// [`ClientError`]. A missing entry is not an error.
     pub fn get(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }

@@ -72,7 +72,7 @@ impl CreatedSocket {
     }
 }
 
-/// A socket that listens at a path. Dropping it removes its file.
+/// A socket that listens at a path. Dropping the value removes the file of the socket.
 #[derive(Debug)]
 pub(super) struct Listening {
     pub(super) listener: UnixListener,

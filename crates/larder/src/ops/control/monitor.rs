@@ -1,4 +1,4 @@
-//! The client of `monitor`: a stream of operations, line by line.
+//! The client side of `monitor`: reads a stream of operations, line by line.
 
 use std::time::Duration;
 

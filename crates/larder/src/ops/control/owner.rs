@@ -1,4 +1,4 @@
-//! Finds the process that owns a file, by the socket that the lock file names.
+//! Connects to the process that owns a file, through the socket that is named in the lock file.
 //!
 //! Every program with write permission may change the lock file, and a crash leaves the file unchanged. So
 //! the content of the lock file is checked:

@@ -17,7 +17,7 @@ pub const IDLE_LIMIT: Duration = Duration::from_mins(1);
 /// Time limit for a peer to read its answer.
 pub const READ_LIMIT: Duration = Duration::from_secs(10);
 
-/// Maximum number of bytes of one read.
+/// Maximum number of bytes in one read.
 const CHUNK: usize = 4096;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Peer {
     sent: usize,
     /// Time at which the peer is disconnected.
     deadline: Deadline,
-    /// Whether the peer has ended its side, or has sent a line that is too long.
+    /// Whether the peer has closed its side for writing, or has sent a line above the maximum length.
     has_ended: bool,
     /// The stream of operations that the peer watches.
     shown: Option<Stream>,

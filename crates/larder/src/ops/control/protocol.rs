@@ -1,4 +1,4 @@
-//! The content of the lines: requests, answers, refusals.
+//! The content of the lines of the protocol: requests, answers, refusals.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::format::escape::escape_control;
 /// the version.
 pub const PROTOCOL: u32 = 1;
 
-/// Maximum number of keys of a page.
+/// Maximum number of keys in a page.
 pub const MAX_PAGE: u32 = 1000;
 /// Maximum number of bytes of an encoded value in the answer to `get`. For a longer value, the answer has
 /// only the length.
@@ -157,7 +157,7 @@ pub struct Hello {
     pub pid: u32,
     /// The names of the requests that the process understands.
     pub verbs: Vec<String>,
-    /// Absolute path of its cache file. None if the cache is in memory only.
+    /// Absolute path of the cache file. None if the cache is in memory only.
     pub file: Option<String>,
     /// Identity of its cache file, as `larder info` shows it. A file of format 1 has none until its first
     /// commit.
@@ -179,7 +179,7 @@ pub struct LiveKeyspaceInfo {
     pub version: Option<u32>,
     /// The shape of its keys, such as `(string, u64)`. Requests write keys in this shape.
     pub keys: Option<String>,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
     /// The schema that it belongs to. The file decides. If the file does not have the keyspace, the
     /// definition decides. None if it belongs to no schema.

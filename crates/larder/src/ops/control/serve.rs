@@ -52,7 +52,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
 struct Server {
     cache: Weak<Shared>,
     listening: Listening,
-    /// Becomes readable when the cache is being closed.
+    /// A socket that becomes readable when the cache is being closed.
     stopped: UnixStream,
     peers: Vec<Peer>,
     /// No peer is accepted before this time.

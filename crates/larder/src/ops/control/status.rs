@@ -22,7 +22,7 @@ pub enum EntryState {
     /// No entry.
     #[default]
     Absent,
-    /// A state of a later version.
+    /// A state that a later version of larder added.
     #[serde(other)]
     Unknown,
 }
@@ -55,7 +55,7 @@ pub enum FoundIn {
     Disk,
     /// Memory and the disk.
     Both,
-    /// A tier of a later version.
+    /// A value that a later version of larder added.
     #[serde(other)]
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! A stream of operations to one peer: `monitor`.
+//! The stream of operations to a peer that has sent `monitor`.
 //!
 //! The control thread makes these steps:
 //!
@@ -37,7 +37,7 @@ pub const DEFAULT_MONITOR_SECONDS: u64 = 60;
 /// Maximum duration of a stream, in seconds.
 pub const MAX_MONITOR_SECONDS: u64 = 3600;
 
-/// A stream of operations to one peer.
+/// A stream of operations to a peer.
 #[derive(Debug)]
 pub(super) struct Stream {
     cache: Weak<Shared>,

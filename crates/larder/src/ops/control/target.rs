@@ -12,7 +12,7 @@ use crate::stats::counters::Counters;
 /// would get an error, as if another caller had a handle.
 pub(super) struct Target {
     pub(super) id: KeyspaceId,
-    /// None if the keyspace is not open.
+    /// The shape of its keys. None if the keyspace is not open.
     shape: Option<String>,
     pub(super) version: Option<u32>,
     pub(super) codec: Option<ErasedCodec>,

@@ -130,7 +130,7 @@ fn statistics_survive_the_wire() {
     let stats = cache.stats();
     let wire = serde_json::to_string(&stats).unwrap();
     assert_eq!(serde_json::from_str::<crate::stats::Stats>(&wire).unwrap(), stats);
-    // The answer of an older or a newer process.
+    // An answer of an older or newer version of larder.
     let other = r#"{"misses":3,"colour":"red","disk":{"state":"suspended"}}"#;
     let read: crate::stats::Stats = serde_json::from_str(other).unwrap();
     assert_eq!((read.misses, read.disk.unwrap().state), (3, crate::stats::DiskState::Suspended));

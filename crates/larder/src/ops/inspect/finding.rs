@@ -82,7 +82,7 @@ pub const fn compression_name(compression: u8) -> &'static str {
     }
 }
 
-/// What a lookup of a key would find in the file, or why the lookup would miss.
+/// The result of a lookup of a key in the file: a live entry, or a miss and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordStatus {
@@ -111,7 +111,7 @@ pub enum RecordStatus {
     Absent,
 }
 
-/// An entry of a page.
+/// An entry in a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {

@@ -1,12 +1,12 @@
 //! Reads the keys of a live cache: one key, or a page of keys. Reading changes no statistics and promotes
 //! nothing.
 //!
-//! It reads memory first, then the snapshot of the disk, as a lookup does. If an entry left memory earlier,
+//! It reads memory first, then the snapshot of the disk, as a lookup does. If an entry left memory before the read,
 //! the snapshot has the entry. A page is made in these steps:
 //!
 //! 1. List the keys in memory.
 //! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists
-//!    have it. In the other order neither list would have it.
+//!    have it. If the disk were read first, neither list would have it.
 //! 3. List the keys in memory again, if there is a disk. After (1), an entry may move from the disk to memory
 //!    alone: its new value is too large for the file, or the file evicted the entry after a lookup. Only this
 //!    step finds such an entry.

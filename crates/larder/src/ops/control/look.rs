@@ -1,8 +1,8 @@
 //! Reads the keys of a live cache: one key, or a page of keys. Reading changes no statistics and promotes
 //! nothing.
 //!
-//! It reads memory first, then the snapshot of the disk, as a lookup does. If an entry left memory before the read,
-//! the snapshot has the entry. A page is made in these steps:
+//! It reads memory first, then the snapshot of the disk, as a lookup does. If an entry left memory before the
+//! read, the snapshot has the entry. A page is made in these steps:
 //!
 //! 1. List the keys in memory.
 //! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists

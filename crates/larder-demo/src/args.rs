@@ -10,8 +10,8 @@ use crate::error::Error;
 
 /// Default number of requests in a phase.
 ///
-/// Large enough that the first load of each popular key is a small share, as in a shop that has been open for
-/// a while.
+/// With this number, the first load of each popular key is a small part of the requests. This is like a shop
+/// that has been open for a while.
 pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 /// Run the cache on a real database and show what it saves.
@@ -56,17 +56,17 @@ pub(crate) struct DemoOptions {
 }
 
 impl Arguments {
-    /// Reads the command line of this process. Prints the help, or what is wrong, and exits where clap does.
+    /// Reads the command line of this process. If clap prints the help or an error, the process exits.
     ///
     /// # Errors
-    /// [`Error::EmptyArgument`] if a path is empty, as that of `--dir "$DIR"` is where DIR is not set.
+    /// [`Error::EmptyArgument`] if a path is empty, such as `--dir "$DIR"` if DIR is not set.
     pub(crate) fn read() -> Result<Self, Error> {
         Self::try_parse()
             .map_err(|error| if names_empty_path(&error) { Error::EmptyArgument } else { error.exit() })
     }
 }
 
-/// Returns whether clap refused a path because it is empty.
+/// Returns whether clap refused a value because it is empty. Only paths may be refused for that reason.
 fn names_empty_path(error: &clap::Error) -> bool {
     let value = error.get(ContextKind::InvalidValue);
     error.kind() == ErrorKind::InvalidValue

@@ -1,5 +1,5 @@
-//! The directory with the demo's files: the one that `--dir` names, or a temporary one that is removed at the
-//! end.
+//! The directory with the files of the demo: the directory of `--dir`, or a temporary directory that is
+//! removed at the end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,8 @@ impl DemoDir {
         }
         let created = tempfile::Builder::new().prefix("larder-demo-").tempdir();
         let created = created.map_err(Error::file("create a directory in", std::env::temp_dir()))?;
-        // Kept, because the restart must not remove it. The drop of `DemoDir` removes it at the end of the
-        // run.
+        // The restart must not remove the directory, so the guard of `tempfile` is dissolved. Dropping the
+        // `DemoDir` of the second image removes it at the end of the run.
         Ok(Self { dir: created.keep(), temporary: true })
     }
 

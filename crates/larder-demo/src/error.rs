@@ -1,4 +1,4 @@
-//! Why the demo could not run.
+//! The errors that prevent the demo from running.
 
 use std::io;
 use std::path::PathBuf;
@@ -52,13 +52,13 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Wraps an I/O error with the operation and the file.
+    /// Adds the operation and the file to an I/O error.
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { doing, path, source }
     }
 
-    /// Wraps a JSON error with the file.
+    /// Adds the file to a JSON error.
     pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
         let path = path.into();
         move |source| Self::Json { path, source }

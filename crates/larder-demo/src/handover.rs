@@ -1,9 +1,9 @@
-//! The restart: the process replaces itself by a new image of the same program.
+//! The restart: the process replaces itself with a new image of the same program.
 //!
-//! `exec` ends the old image at once. Its threads, its memory and its handles on the cache's file are gone,
-//! and the new image has only what it reads from the disk. The handover passes through a file beside the
-//! database. It has the results so far, for the report, and the minimum revisions, so that an entry that
-//! comes back from the disk is checked.
+//! `exec` ends the old image at once. Its threads, its memory and its handles on the cache's file are gone.
+//! The new image has only what it reads from the disk. The old image passes the handover in a file beside the
+//! database. The file has the results so far, for the report. It also has the minimum revisions, against
+//! which the new image checks the entries that come back from the disk.
 
 use std::convert::Infallible;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::min_revisions::MinRevisions;
 use crate::report::{CachedTraffic, Traffic};
 
-/// What the old image passes to the new one.
+/// The data that the old image passes to the new image.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Handover {
     pub(crate) options: DemoOptions,
@@ -30,18 +30,19 @@ pub(crate) struct Handover {
     pub(crate) without: Traffic,
     pub(crate) cold: CachedTraffic,
     pub(crate) stale: u64,
-    /// When the old image ended, since 1970.
+    /// When the old image ended, as the time since 1970.
     pub(crate) ended: Duration,
 }
 
 impl Handover {
-    /// Restarts this process. The new image finds this handover. Returns only if that fails.
+    /// Writes the handover to its file, and restarts this process with the path of the file. Returns only if
+    /// that fails.
     pub(crate) fn restart(self) -> Result<Infallible, Error> {
         let path = self.dir.handover();
         let json = serde_json::to_vec(&self).map_err(Error::json(&path))?;
         fs::write(&path, json).map_err(Error::file("write", &path))?;
         let program = std::env::current_exe().map_err(Error::Restart)?;
-        // A successful exec runs no destructor, so a temporary directory stays for the new image.
+        // A successful `exec` runs no destructor. So a temporary directory remains for the new image.
         Err(Error::Restart(Command::new(program).arg("--resume").arg(&path).exec()))
     }
 

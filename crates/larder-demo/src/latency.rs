@@ -1,4 +1,4 @@
-//! Latencies of requests. Every latency is kept, so percentiles are exact.
+//! The latencies of requests. Every latency is stored, so percentiles are exact.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ impl Latencies {
         Self { nanos: Vec::with_capacity(requests) }
     }
 
-    /// Adds a latency. The longest that can be kept is about four seconds; longer ones count as that.
+    /// Adds a latency. A latency above about four seconds (the maximum of `u32` in nanoseconds) is stored as
+    /// that maximum.
     pub(crate) fn record(&mut self, latency: Duration) {
         self.nanos.push(u32::try_from(latency.as_nanos()).unwrap_or(u32::MAX));
     }
@@ -24,7 +25,8 @@ impl Latencies {
         self.nanos.append(&mut others.nanos);
     }
 
-    /// Returns the smallest latency that `percent` of the requests did not exceed; zero without requests.
+    /// Returns the smallest latency that `percent` percent of the requests did not exceed. Zero if there are
+    /// no requests.
     pub(crate) fn percentile(&mut self, percent: usize) -> Duration {
         let rank = (self.nanos.len() * percent).div_ceil(100);
         if rank == 0 {

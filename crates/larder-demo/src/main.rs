@@ -1,6 +1,7 @@
-//! `larder-demo`: a shop on a real database, without larder, with it, and after a restart.
+//! `larder-demo`: a shop on a real database, first without larder, then with larder, then after a restart.
 //!
-//! It exits with 0 if no answer was stale, with 1 if an answer was, and with 2 if the demo could not run.
+//! It exits with 0 if no answer was stale, with 1 if an answer was stale, and with 2 if the demo could not
+//! run.
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     survive_file_size_limit();
     panics::silence_store();
     run().unwrap_or_else(|error| {
-        // Escaped, because the text may have a path in it, and a path may have control characters.
+        // Escaped, because the text may have a path with control characters.
         eprintln!("larder-demo: {}", escape_control(&error.to_string()));
         ExitCode::from(2)
     })
@@ -48,8 +49,8 @@ fn run() -> Result<ExitCode, Error> {
 
 /// Makes a write beyond the limit on file length (`ulimit -f`) fail with an error.
 ///
-/// Otherwise the signal ends the process, and its temporary directory stays.
+/// Otherwise the signal SIGXFSZ ends the process, and its temporary directory is not removed.
 fn survive_file_size_limit() {
-    // Without the handler the demo still runs, so a failure to install it is ignored.
+    // Without the handler the demo still runs, so an error of installing the handler is ignored.
     drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false))));
 }

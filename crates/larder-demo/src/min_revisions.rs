@@ -1,36 +1,37 @@
-//! The staleness check: for every subject, the revision below which an answer is stale.
+//! The staleness check: the minimum revision of every subject. An answer with a lower revision is stale.
 //!
 //! An answer is *stale* if it is older than a version whose invalidation had returned before the request
 //! began. The update thread does these steps, in this order:
 //!
-//! 1. *Begin* an update of the entries that the change will show in. They are removed durably, and no load
-//!    may fill them until step 4.
-//! 2. *Commit* the change in the database, which gives it a revision.
-//! 3. *Invalidate* by the guide's helper, durably: the same entries again, and everything derived from them.
-//! 4. *Finish* the update: loads may fill the entries again.
-//! 5. *Publish* the revision as the minimum of each subject that the change shows in.
+//! 1. *Begin* an update of the entries that the change affects. These entries are removed durably, and no
+//!    load may cache them until step 4.
+//! 2. *Commit* the change in the database. The database assigns a revision to it.
+//! 3. *Invalidate* with the guide's helper, durably: the same entries again, and every entry that is derived
+//!    from them.
+//! 4. *Finish* the update: loads may cache the entries again.
+//! 5. *Publish* the revision as the minimum of each subject that the change affects.
 //!
-//! A client does these:
+//! A client does these steps:
 //!
-//! 6. Read the subject's minimum.
+//! 6. Read the minimum of the subject.
 //! 7. Send the request.
 //! 8. Compare: an answer with a revision below the minimum is stale.
 //!
-//! **No false alarm.** A minimum r that is read in step 6 was published after steps 1 to 4 had returned: the
-//! publishing store (Release) pairs with the load (Acquire). What step 7 then finds in the cache was filled
-//! by a load that began after step 4. A load that began before step 1 was revoked by it. A load that began
-//! between steps 1 and 4 fills nothing, and no later request joins it. So a load that filled the entry, like
-//! a load that step 7 starts itself, reads the database after step 2 and sees r. If step 5 came earlier,
-//! answers would count as stale although the cache never promised to have removed them.
+//! **No false alarm.** Let r be a minimum that step 6 reads. Steps 1 to 4 returned before r was published,
+//! because the publishing store (Release) pairs with the load (Acquire). An entry that step 7 then finds in
+//! the cache was cached by a load that began after step 4. Step 1 revoked the loads that began before it. A
+//! load that began between steps 1 and 4 caches nothing, and no later request joins it. So a load that cached
+//! the entry, like a load that step 7 starts itself, reads the database after step 2 and sees r. If step 5
+//! came earlier, an answer could be reported as stale although the cache had not yet promised the removal.
 //!
 //! **No stale answer escapes.** Step 5 follows step 4 at once. The check misses only a request that begins in
-//! the few instructions between the invalidation and the publication. Minimums only rise. They are handed to
-//! the new process at the restart, so an entry that comes back from the disk is checked as well.
+//! the few instructions between the invalidation and the publication. Minimums only rise. At the restart they
+//! are handed to the new image. So the check includes entries that come back from the disk.
 //!
 //! **Why both 1 and 3.** Without step 1, a crash between steps 2 and 3 leaves entries on disk that are older
-//! than the database, and the next process serves them. Without step 3, only the entries that step 1 names
-//! are removed, and a writer cannot name everything that was derived from a row: the helper removes every
-//! product list, as the guide does.
+//! than the database. The next process serves these entries. Without step 3, only the entries that step 1
+//! names are removed. A writer cannot name every entry that was derived from a row. So the helper removes
+//! every product list, as the guide does.
 //!
 //! **Lists.** The revision of a list is the highest among its rows, which are read in one snapshot. Revisions
 //! are assigned in the order of commits, so a list with revision r or higher shows change r.
@@ -56,7 +57,7 @@ pub(crate) struct MinRevisions {
 }
 
 impl MinRevisions {
-    /// Returns minimums of zero: no change is published yet, so no answer is stale.
+    /// Returns minimums of zero. No change is published yet, so no answer is stale.
     pub(crate) fn new() -> Self {
         let zeros = |subjects| std::iter::repeat_with(AtomicU64::default).take(subjects).collect();
         Self {
@@ -70,17 +71,19 @@ impl MinRevisions {
         }
     }
 
-    /// Returns the revision below which an answer to a request that begins now is stale.
+    /// Returns the minimum revision of answers to a request that begins now. An answer with a lower revision
+    /// is stale.
     pub(crate) fn of(&self, subject: Subject) -> u64 {
         // Acquire: pairs with the Release in publish().
         self.minimum(subject).load(Ordering::Acquire)
     }
 
-    /// Makes answers that do not show `change` stale from now on.
+    /// Publishes `revision` as the minimum of the subjects of `change`. From now on, answers without the
+    /// change are stale.
     pub(crate) fn publish(&self, change: Change, revision: u64) {
         for subject in change.subjects() {
-            // Release: pairs with the Acquire in of(), so a client that reads this minimum comes after the
-            // invalidation. fetch_max, so that minimums only rise.
+            // Release: pairs with the Acquire in of(). So if a client reads this minimum, the invalidation
+            // happened before its request. fetch_max, so that minimums only rise.
             self.minimum(subject).fetch_max(revision, Ordering::Release);
         }
     }

@@ -1,9 +1,10 @@
-//! One phase of the demo: client threads send requests, one thread changes the shop, and the results are
-//! counted.
+//! One phase of the demo. Client threads send requests, one thread changes the shop, and the results are
+//! added up.
 //!
-//! Changes are paced by requests, not by time. After every [`REQUESTS_PER_CHANGE`] requests a client hands
-//! the update thread a ticket, and waits (outside the measured time) while that thread is busy. So every
-//! machine makes the same number of changes in a phase, and makes them while requests are being answered.
+//! The number of requests sets the pace of changes, not the time. After every [`REQUESTS_PER_CHANGE`]
+//! requests, a client passes a ticket to the update thread. The client waits while that thread is busy. The
+//! wait is not in the measured time. So every machine makes the same number of changes in a phase, and makes
+//! them while requests are being answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -23,14 +24,14 @@ use crate::shop::reader::Reader;
 use crate::shop::service::Service;
 use crate::workload::Workload;
 
-/// Requests between one change and the next.
+/// Number of requests from one change to the next.
 pub(crate) const REQUESTS_PER_CHANGE: u64 = 2_000;
-/// Number of requests at the start whose hits are counted separately.
+/// Number of requests at the start of a phase whose hits are counted separately.
 pub(crate) const FIRST: u64 = 1_000;
-/// Requests between two steps of the progress bar.
+/// Number of requests in one step of the progress bar.
 const BAR_STEP: u64 = 500;
 
-/// What stays the same in all phases.
+/// The parts that are the same in all phases.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) database: Database,
@@ -39,7 +40,7 @@ pub(crate) struct World {
     pub(crate) min_revisions: MinRevisions,
 }
 
-/// What a phase has to do.
+/// The plan of a phase.
 #[derive(Debug)]
 pub(crate) struct PhasePlan {
     pub(crate) requests: u64,
@@ -47,7 +48,7 @@ pub(crate) struct PhasePlan {
     pub(crate) clients: Vec<StdRng>,
     /// The source of random changes.
     pub(crate) changes: StdRng,
-    /// The start of the time to the first hit.
+    /// Start of the measured time to the first hit.
     pub(crate) since: Instant,
     pub(crate) bar: ProgressBar,
 }
@@ -59,9 +60,9 @@ pub(crate) struct PhaseResult {
     pub(crate) queries: u64,
     pub(crate) stale: u64,
     pub(crate) latencies: Latencies,
-    /// Hits among the [`FIRST`] requests: answers that needed no query.
+    /// Hits among the [`FIRST`] requests. A hit is an answer without a query.
     pub(crate) first_hits: u64,
-    /// The time from [`PhasePlan::since`] to the first answer that needed no query.
+    /// The time from [`PhasePlan::since`] to the first hit.
     pub(crate) first_hit: Option<Duration>,
 }
 
@@ -81,7 +82,7 @@ impl PhaseResult {
 pub(crate) fn run(plan: PhasePlan, world: &World, service: &impl Service) -> Result<PhaseResult, Error> {
     let PhasePlan { requests, clients, changes, since, bar } = plan;
     let threads = clients.len() as u64;
-    // No capacity: a client goes on only when the update thread has taken its ticket.
+    // The channel has no capacity. So a client continues only when the update thread has received its ticket.
     let (tickets, taken) = sync_channel(0);
     let begun = AtomicU64::new(0);
     let outcome = thread::scope(|scope| {
@@ -147,7 +148,7 @@ impl<S: Service> Client<'_, S> {
         let latencies = Latencies::with_capacity(usize::try_from(requests).unwrap_or_default());
         let mut result = PhaseResult { latencies, ..PhaseResult::default() };
         for request in 1..=requests {
-            // Relaxed: it only numbers the requests, and orders no other memory.
+            // Relaxed, because the counter only numbers the requests. It does not order other memory.
             let ordinal = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
             if ordinal.is_multiple_of(REQUESTS_PER_CHANGE) && self.tickets.send(()).is_err() {
                 break; // The update thread has failed, and its error is the one to report.

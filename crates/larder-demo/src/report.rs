@@ -1,4 +1,4 @@
-//! The results: as JSON for programs, as a table for people, and compared with the targets.
+//! The results: JSON for programs, a table for people, and a comparison with the targets.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::phase::{FIRST, PhaseResult};
 
-/// The results of the demo. The field names are those of the JSON file.
+/// The results of the demo. The field names are the names in the JSON file.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) without: Traffic,
@@ -23,7 +23,7 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Traffic {
     pub(crate) requests: u64,
-    /// Queries that requests made. The statements of changes are not counted.
+    /// Number of queries for requests, without the statements of changes.
     pub(crate) queries: u64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
@@ -48,7 +48,8 @@ pub(crate) struct CachedTraffic {
     pub(crate) hit_rate: f64,
     pub(crate) memory_hit_rate: f64,
     pub(crate) disk_hit_rate: f64,
-    /// The share of the queries without larder that the cache saved, for the same number of requests.
+    /// The fraction of the queries that the cache saved: 1 - queries with larder / queries without larder,
+    /// for the same number of requests.
     pub(crate) queries_saved: f64,
 }
 
@@ -72,9 +73,9 @@ impl CachedTraffic {
 pub(crate) struct RestartedTraffic {
     #[serde(flatten)]
     pub(crate) cached: CachedTraffic,
-    /// The share of the first thousand requests that needed no query.
+    /// The fraction of the first thousand requests that needed no query.
     pub(crate) first_1000_hit_rate: f64,
-    /// The time from the end of the old process image to the first answer from the cache, if there was one.
+    /// The time from the end of the old process image to the first hit. None if there was no hit.
     pub(crate) first_hit_ms: Option<f64>,
 }
 
@@ -110,9 +111,9 @@ impl fmt::Display for Target {
 }
 
 impl Report {
-    /// The guide's promise: 90 % of the requests are hits, and 90 % of the queries are saved.
+    /// The fraction that the guide promises, both of hits among the requests and of saved queries.
     const PROMISED: f64 = 0.90;
-    /// How far the hit rate after the restart may be below the rate before it.
+    /// Maximum amount by which the hit rate after the restart may be below the hit rate before it.
     const RESTART_TOLERANCE: f64 = 0.03;
 
     pub(crate) fn targets(&self) -> [Target; 4] {
@@ -183,7 +184,7 @@ fn percent(ratio: f64) -> String {
     format!("{:.1} %", ratio * 100.0)
 }
 
-/// Formats a count with separators: `1,234,567`.
+/// Formats a number with separators: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);

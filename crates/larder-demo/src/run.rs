@@ -1,8 +1,9 @@
 //! The run of the demo, in two images of one process.
 //!
-//! The first image fills the database, answers the requests without and with larder, closes the cache and
-//! restarts the process ([`until_restart`]). The second image opens the file again, answers requests from it,
-//! and reports ([`after_restart`]). Nothing is simulated: every query is rusqlite's, every hit is larder's.
+//! The first image ([`until_restart`]) fills the database, answers requests without and with larder, closes
+//! the cache, and restarts the process. The second image ([`after_restart`]) opens the file again, answers
+//! requests from it, and prints the report. Nothing is simulated: every query is executed by rusqlite, every
+//! hit is served by larder.
 
 #![expect(clippy::print_stdout, reason = "the program prints its results")]
 
@@ -27,15 +28,15 @@ use crate::shop::service::{CachedService, DirectService};
 use crate::workload::{Stream, Workload};
 use crate::{clock, phase, progress};
 
-/// A fraction of the weight of the shop's entries, so that the disk tier is used as well.
+/// Only a fraction of the size of all entries, so that the disk tier is used too.
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(6);
-/// Room for every entry, several times over.
+/// Several times the size of all entries.
 const DISK_CAPACITY: ByteSize = ByteSize::mib(256);
 
 /// Runs the demo up to the restart. Returns only if it fails.
 pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
     let dir = DemoDir::open(options.dir.as_deref())?;
-    // After the directory is created, because the file may be in it.
+    // After the directory is created, because the results file may be in it.
     if let Some(path) = &options.json {
         refuse_unwritable(path)?;
     }
@@ -78,7 +79,8 @@ pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
     .restart()
 }
 
-/// Refuses a results file that cannot be written. Otherwise the demo would fail at its end, minutes later.
+/// Returns an error if the results file cannot be written. Otherwise the demo would fail at its end, minutes
+/// later.
 fn refuse_unwritable(path: &Path) -> Result<(), Error> {
     let exists = path.symlink_metadata().is_ok();
     let opened = fs::OpenOptions::new().append(true).create(true).open(path);
@@ -89,7 +91,7 @@ fn refuse_unwritable(path: &Path) -> Result<(), Error> {
     fs::remove_file(path).map_err(Error::file("remove", path))
 }
 
-/// Runs the demo from the restart on. `handover` is the file that the old image has left.
+/// Runs the demo after the restart. `handover` is the file that the old image has written.
 pub(crate) fn after_restart(handover: &Path) -> Result<ExitCode, Error> {
     let handover = Handover::receive(handover)?;
     let age = handover.age();
@@ -140,7 +142,7 @@ fn open_cache(dir: &DemoDir) -> Result<Cache, Error> {
         .open()?)
 }
 
-/// Returns the plan of a phase before the restart. Both of these phases draw the same requests.
+/// Returns the plan of a phase before the restart. Both phases before the restart draw the same requests.
 fn before(label: &'static str, options: &DemoOptions) -> PhasePlan {
     PhasePlan {
         requests: options.requests,
@@ -153,7 +155,7 @@ fn before(label: &'static str, options: &DemoOptions) -> PhasePlan {
 
 /// Returns the plan of the phase after the restart.
 ///
-/// It draws requests of its own. If it repeated the earlier ones, every key would be in the cache.
+/// Its requests differ from the earlier requests. If they were the same, every key would be in the cache.
 fn after(label: &'static str, options: &DemoOptions, since: Instant) -> PhasePlan {
     PhasePlan {
         requests: options.requests,

@@ -1,4 +1,4 @@
-//! The shop: its catalog, its database, the values that it caches, and the service that answers requests.
+//! The shop: its catalog, its database, its value types, and the service that answers requests.
 
 pub(crate) mod catalog;
 pub(crate) mod database;

@@ -1,9 +1,9 @@
-//! The workload: which subjects are requested, and which rows are changed.
+//! The workload: the subjects of requests, and the rows of changes.
 //!
-//! Popularity follows Zipf's law within each family: requests for the n-th most popular subject are in
-//! proportion to 1/n, like page views of shops and plays of songs. Changes follow the same law, so the rows
-//! that are read most also change most. This is the hardest case for a cache that must not serve stale
-//! answers.
+//! Popularity follows Zipf's law within each family: the number of requests for the n-th most popular subject
+//! is proportional to 1/n, as for page views of shops and plays of songs. Changes follow the same law. So the
+//! rows that are read most often also change most often. This is the hardest case for a cache that must not
+//! serve stale answers.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -13,7 +13,7 @@ use crate::shop::catalog::{
     CATEGORIES, Change, DATA_PACKAGES, DATA_PRODUCTS, DISCOUNTS, MERCHANTS, PRODUCTS, Subject,
 };
 
-/// Zipf's exponent.
+/// The exponent of Zipf's law.
 const SKEW: f64 = 1.0;
 
 /// The requests of a shop's visitors, and the changes of its editors.
@@ -39,7 +39,7 @@ impl Workload {
         }
     }
 
-    /// Draws the subject of the next request: mostly a product, as on the pages of a shop.
+    /// Draws the subject of the next request. Most subjects are products, as on the pages of a shop.
     pub(crate) fn subject(&self, rng: &mut impl Rng) -> Subject {
         match rng.random_range(0..100) {
             0..67 => Subject::Product(self.products.draw(rng)),
@@ -52,7 +52,7 @@ impl Workload {
         }
     }
 
-    /// Draws the next change: mostly of a product.
+    /// Draws the next change. Most changes are changes of products.
     pub(crate) fn change(&self, rng: &mut impl Rng) -> Change {
         match rng.random_range(0..100) {
             0..70 => Change::Product(self.products.draw(rng)),
@@ -78,7 +78,8 @@ impl Popularity {
         Self { ranks: Zipf::new(members as f64, SKEW).expect("a family has members"), members }
     }
 
-    /// Draws a number below that of the members. Lower numbers come more often.
+    /// Draws the number of a member, from 0 to the number of members minus one. Lower numbers are more
+    /// frequent.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks are whole, from 1 up")]
     fn draw(&self, rng: &mut impl Rng) -> usize {
         let rank = self.ranks.sample(rng) as usize;
@@ -86,10 +87,11 @@ impl Popularity {
     }
 }
 
-/// A random stream of a run. The same stream of the same seed draws the same numbers.
+/// A random stream of a run. The same stream with the same seed draws the same numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
-    /// The requests of one thread before the restart. Drawn twice: without the cache, and with it.
+    /// The requests of one thread before the restart. They are drawn twice: for the phase without the cache
+    /// and for the phase with it.
     Before(u64),
     /// The requests of one thread after the restart.
     After(u64),
@@ -100,7 +102,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Returns the stream's generator for a run with this seed.
+    /// Returns the random generator of the stream for a run with this seed.
     pub(crate) fn rng(self, seed: u64) -> StdRng {
         let stream = match self {
             Self::ChangesBefore => 0,
@@ -108,7 +110,7 @@ impl Stream {
             Self::Before(thread) => 2 + 2 * thread,
             Self::After(thread) => 3 + 2 * thread,
         };
-        // The factor puts seeds far apart, so that neighbouring seeds share no streams.
+        // The factor makes the seeds distant. So neighbouring seeds have no stream in common.
         StdRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream))
     }
 }

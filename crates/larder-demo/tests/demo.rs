@@ -1,4 +1,4 @@
-//! The built program, run on its own files and through its restart.
+//! Tests of the built program: complete runs on its own files, with the restart.
 
 use std::process::{Command, Output};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 const README: &str = include_str!("../../../README.md");
-/// How the pages start the demo.
+/// The command in the pages that starts the demo.
 const COMMAND: &str = "\ncargo run --release -p larder-demo";
 
 fn demo(arguments: &[&str]) -> Output {

@@ -10,22 +10,23 @@
 //!     34     …  frames
 //! ```
 //!
-//! A **frame** has its kind (1 byte), the length of its body (4 bytes), and its body. The bodies, with the
-//! size of each field in bytes:
+//! A **frame** consists of its kind (1 byte), the length of its body (4 bytes), and its body. These are the
+//! bodies, with the size of each field in bytes:
 //!
 //! - Kind 1, a keyspace: version 4, fingerprint 8, value format 1, length of the schema 2 (0 if there is
 //!   none), schema, length of the name 2, name, key shape.
-//! - Kind 2, an entry: keyspace 4 (from zero, in the order of the export), written at 8, expires at 8, delete
-//!   after 8, flags 1, a fingerprint of 8 if the flags say so, length of the key 2, key, value.
+//! - Kind 2, an entry: keyspace 4 (its number, from zero, in the order of the export), written at 8, expires
+//!   at 8, delete after 8, flags 1, fingerprint 8 (only if bit 0 of the flags is set), length of the key 2,
+//!   key, value.
 //! - Kind 3, the end: entries 8, skipped entries (expired 8, damaged 8, of another version 8), then the
 //!   XXH3-64 of every byte before it 8.
 //!
-//! Flags of an entry: bit 0 is set if a fingerprint follows; bits 1 and 2 say how the value was compressed in
-//! the cache's file (0 not, 1 LZ4, 2 Zstandard). In the export it is not compressed.
+//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 have the compression of the
+//! value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed.
 //!
 //! In format 1 a keyspace has neither a value format nor a schema, and an entry has no flags.
 //!
-//! Nothing follows the end. An unknown kind is an error: this version has no others.
+//! Nothing follows the end. A frame of any other kind is an error.
 
 use std::io::{self, Read, Write};
 
@@ -40,13 +41,13 @@ pub const MAGIC: [u8; 14] = *b"larder.export\0";
 const KEYSPACE: u8 = 1;
 const ENTRY: u8 = 2;
 const END: u8 = 3;
-/// Length of a frame's kind and length field.
+/// Length of the kind and the length field of a frame.
 const FRAME_HEAD: usize = 5;
-/// The flag of an entry with a fingerprint.
+/// The flag that an entry with a fingerprint has.
 const HAS_FINGERPRINT: u8 = 1;
-/// The lowest bit of the compression in the flags.
+/// Position of the compression in the flags: its lowest bit.
 const COMPRESSION_SHIFT: u32 = 1;
-/// Maximum length of an entry's body without its key and value.
+/// Maximum length of the fields in an entry's body before its key and value, in bytes.
 const ENTRY_HEAD: usize = 39;
 const MAX_KEYSPACE_BODY: usize = 17 + 2 * MAX_NAME_LEN + MAX_SHAPE_LEN;
 const MAX_ENTRY_BODY: usize = ENTRY_HEAD + MAX_KEY_LEN + MAX_VALUE_LEN;
@@ -114,7 +115,7 @@ pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<
     out.put(&sum.to_be_bytes())
 }
 
-/// Reads the header after its [`MAGIC`]. Returns it with the version of the format.
+/// Reads the header after its [`MAGIC`]. Returns the header and the version of the format.
 pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<(Header, u32), Error> {
     sum.add(&MAGIC);
     let mut bytes = [0; 20];
@@ -131,7 +132,7 @@ pub(crate) fn read_header(input: &mut impl Read, sum: &mut Sum) -> Result<(Heade
     Ok((Header { exported_at_ms: fields.u64()?, sequence: fields.u64()? }, format))
 }
 
-/// Reads a frame of this format. Returns it, and for the end also the stored checksum.
+/// Reads a frame of this format. Returns its item. For the end, also returns the stored checksum.
 pub(crate) fn read_item(
     input: &mut impl Read,
     sum: &mut Sum,
@@ -152,7 +153,7 @@ pub(crate) fn read_item(
         return Err(damaged(format!("a frame of kind {kind} states {len} bytes; the maximum is {max}")));
     }
     let mut body = Vec::new();
-    // Allocates for the bytes that arrive. The length that a damaged frame states may be huge.
+    // Allocates only for bytes that arrive, because a damaged frame may state a huge length.
     input.take(len as u64).read_to_end(&mut body)?;
     if body.len() < len {
         return Err(Error::CutOff { entries: 0 });
@@ -197,7 +198,7 @@ fn entry(fields: &mut Fields<'_>, format: u32) -> Result<Entry, Error> {
     let keyspace = fields.u32()?;
     let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
     let [flags] = if format == 1 { [0] } else { fields.take()? };
-    // Unknown flags become a compression above the maximum, which `check_entry` refuses.
+    // Unknown flags give a compression above the maximum, which makes `check_entry` return an error.
     let compression = flags >> COMPRESSION_SHIFT;
     let fingerprint = if flags & HAS_FINGERPRINT == 0 { None } else { Some(fields.u64()?) };
     let key_len = u16::from_be_bytes(fields.take()?);
@@ -226,7 +227,7 @@ fn damaged(why: impl Into<String>) -> Error {
     Error::Damaged { place: String::new(), why: why.into() }
 }
 
-/// The rest of a frame's body. Reads big-endian fields from its front.
+/// The unread rest of a frame's body. Fields are read from its start, as big-endian integers.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::io;
 
-/// An error of writing or reading an export.
+/// An error while writing or reading an export.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The input or the output failed.
+    /// Reading the input or writing the output failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 
-    /// The bytes do not begin as an export does.
+    /// The bytes do not begin like an export.
     #[error(
         "it is not an export of larder's: it begins neither with larder.export nor with {{\"larder_export\":"
     )]
@@ -20,13 +20,13 @@ pub enum Error {
     /// The export has a newer version of the format.
     #[error("its export format is {found}, and this version reads up to {supported}; upgrade larder")]
     NewerFormat {
-        /// The version of the export.
+        /// The version of the export's format.
         found: u64,
         /// The newest version that this crate reads.
         supported: u32,
     },
 
-    /// The input ends before the end of the export: it was cut off.
+    /// The export was cut off: the input ends before the end of the export.
     #[error("it is cut off after {entries} entries; export it again")]
     CutOff {
         /// The number of entries that were read.
@@ -36,9 +36,9 @@ pub enum Error {
     /// The export is damaged.
     #[error("it is damaged {place}: {why}")]
     Damaged {
-        /// Where the damage was found.
+        /// The place of the damage in the export.
         place: String,
-        /// What is wrong.
+        /// The fault.
         why: String,
     },
 
@@ -47,7 +47,7 @@ pub enum Error {
     Unfit {
         /// `a keyspace` or `an entry`.
         what: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
 }

@@ -12,13 +12,14 @@ pub enum Form {
 /// The start of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// When the export was made, in milliseconds since 1970. Entries that had expired then are not in it.
+    /// When the export was made, in milliseconds since 1970. The export has no entries that had expired at
+    /// this time.
     pub exported_at_ms: u64,
     /// The sequence number of the last change in the export.
     pub sequence: u64,
 }
 
-/// A keyspace. It comes before its entries.
+/// A keyspace. It precedes its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspace {
     /// The name, of 1 to 255 bytes.
@@ -41,31 +42,31 @@ pub struct Keyspace {
 pub struct Entry {
     /// The number of the keyspace in this export, from zero.
     pub keyspace: u32,
-    /// The bytes of the key, as larder encodes it.
+    /// The bytes of the key, in larder's encoding.
     pub key: Vec<u8>,
     /// When the entry was written, in milliseconds since 1970.
     pub written_at_ms: u64,
-    /// When the entry expires.
+    /// When the entry expires, in milliseconds since 1970.
     pub expires_at_ms: u64,
-    /// When the entry may be deleted.
+    /// When the entry may be deleted, in milliseconds since 1970.
     pub delete_after_ms: u64,
     /// The fingerprint of the shape that the value was written with, if it has one.
     pub fingerprint: Option<u64>,
     /// The compression of the value in the cache's file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
-    /// value the same way. In the export it is not compressed.
+    /// value the same way. In the export the value is not compressed.
     pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,
 }
 
-/// The numbers of entries that were in the cache and are not in the export.
+/// The numbers of entries that were in the cache but are not in the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
     /// Entries that had expired.
     pub expired: u64,
     /// Damaged records.
     pub damaged: u64,
-    /// Entries of a version other than their keyspace's.
+    /// Entries of a version other than the version of their keyspace.
     pub other_version: u64,
 }
 
@@ -74,17 +75,17 @@ pub struct Skipped {
 pub struct End {
     /// The number of entries in the export.
     pub entries: u64,
-    /// The numbers of entries that are not in it.
+    /// The numbers of entries that are not in the export.
     pub skipped: Skipped,
 }
 
 /// A part of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// A keyspace. Keyspaces are numbered from zero in the order of the export.
+    /// A keyspace. Its number is its position among the keyspaces of the export, from zero.
     Keyspace(Keyspace),
     /// An entry of an earlier keyspace.
     Entry(Entry),
-    /// The end. Its counts and its checksum are right, and nothing comes after it.
+    /// The end. A reader has checked its counts and its checksum, and that nothing follows.
     End(End),
 }

@@ -1,4 +1,4 @@
-//! The form of JSON lines: one object a line, for other programs to read. The longer lines are broken here:
+//! The form with JSON lines: one object in each line, for other programs. Here the long lines are broken:
 //!
 //! ```json
 //! {"larder_export":2,"exported_at_ms":1700000000000,"sequence":7}
@@ -11,12 +11,12 @@
 //! {"checksum":"0x0123456789ABCDEF"}
 //! ```
 //!
-//! Bytes are written as `0x` and pairs of hexadecimal digits. `spelled` shows the key to people; a reader
-//! ignores it. The checksum is the XXH3-64 of every byte before the last line, line ends included. A reader
-//! skips fields that it does not know. A keyspace without a schema has no field `schema`. An entry whose
-//! value was written with a fingerprint has `"fingerprint":"0x0123456789ABCDEF"`. An entry whose value was
-//! compressed in the cache's file has `"compression":1` (1 LZ4, 2 Zstandard). In the export the value is not
-//! compressed.
+//! Bytes are written as `0x` and pairs of hexadecimal digits. The field `spelled` shows the key to people,
+//! and a reader ignores it. The checksum is the XXH3-64 of every byte before the last line, line ends
+//! included. A reader skips unknown fields. A keyspace without a schema has no field `schema`. If the value
+//! of an entry was written with a fingerprint, the entry has `"fingerprint":"0x0123456789ABCDEF"`. If the
+//! value was compressed in the cache's file, the entry has `"compression":1` (1 LZ4, 2 Zstandard). In the
+//! export the value is not compressed.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -27,7 +27,8 @@ use crate::item::{End, Entry, Header, Item, Keyspace, Skipped};
 use crate::limits::{FORMAT, MAX_KEY_LEN, MAX_VALUE_LEN};
 use crate::summing::{Sum, Summing};
 
-/// Maximum length of a line: an entry's, with every byte as two digits and the key's spelling escaped.
+/// Maximum length of a line in bytes: a line of an entry, with two digits for each byte, and with the key's
+/// text escaped.
 const MAX_LINE: usize = 2 * MAX_VALUE_LEN + 32 * MAX_KEY_LEN;
 
 #[derive(Serialize, Deserialize)]
@@ -145,7 +146,7 @@ pub(crate) fn write_end(out: &mut Summing<impl Write>, end: &End) -> io::Result<
     write_line(out, &ChecksumLine { checksum })
 }
 
-/// Reads a line with its end. Returns nothing at the end of the input.
+/// Reads a line with its line end. Returns no bytes at the end of the input.
 fn read_line(input: &mut impl BufRead) -> Result<Vec<u8>, Error> {
     let mut line = Vec::new();
     input.take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
@@ -167,8 +168,8 @@ pub(crate) fn read_header(input: &mut impl BufRead, sum: &mut Sum) -> Result<Hea
     }
 }
 
-/// Reads a line. Returns its item, and for the end also the stored checksum. `number` finds the number of an
-/// earlier keyspace.
+/// Reads a line. Returns its item. For the end, also returns the stored checksum. `number` returns the number
+/// of an earlier keyspace, given its name.
 pub(crate) fn read_item(
     input: &mut impl BufRead,
     sum: &mut Sum,
@@ -253,7 +254,7 @@ fn read_number(text: &str) -> Result<u64, Error> {
     bytes.map(u64::from_be_bytes).map_err(|_| damaged(format!("{:?} is not 8 bytes", clip(text))))
 }
 
-/// Returns the start of a text that may be long.
+/// Returns at most the first 40 characters of a text.
 fn clip(text: &str) -> &str {
     text.char_indices().nth(40).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }

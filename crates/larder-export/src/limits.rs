@@ -1,23 +1,23 @@
-//! The limits of an export, checked when it is written and when it is read.
+//! The limits of an export. They are checked on writing and on reading.
 
 use crate::item::{Entry, Keyspace};
 
-/// The version of the formats. A reader refuses newer ones.
+/// The version of the formats. A reader refuses newer versions.
 pub const FORMAT: u32 = 2;
-/// Maximum length of a key in bytes, which is larder's own limit.
+/// Maximum length of a key in bytes, the same as in larder.
 pub const MAX_KEY_LEN: usize = 4096;
-/// Maximum length of a value in bytes, which is larder's own limit.
+/// Maximum length of a value in bytes, the same as in larder.
 pub const MAX_VALUE_LEN: usize = 64 << 20;
-/// Maximum length in bytes of a keyspace's name and of its schema's name, which is larder's own limit.
+/// Maximum length in bytes of a keyspace's name and of its schema's name, the same as in larder.
 pub const MAX_NAME_LEN: usize = 255;
 /// Maximum length in bytes of the text that describes the shape of a keyspace's keys.
 pub const MAX_SHAPE_LEN: usize = 4096;
-/// Maximum number of a compression: 0 none, 1 LZ4, 2 Zstandard.
+/// The highest number of a compression: 0 none, 1 LZ4, 2 Zstandard.
 pub const MAX_COMPRESSION: u8 = 2;
 /// Maximum number of keyspaces in an export.
 pub const MAX_KEYSPACES: usize = 65_536;
 
-/// Checks a keyspace that comes after those of `names`. The error says what is wrong with it.
+/// Checks a keyspace that follows the keyspaces `names`. The error says what is wrong with it.
 pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<(), String> {
     let Keyspace { name, key_shape, schema, .. } = keyspace;
     if !(1..=MAX_NAME_LEN).contains(&name.len()) {
@@ -41,7 +41,7 @@ pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<()
     Ok(())
 }
 
-/// Checks the key, the value and the compression of an entry. The error says what is wrong.
+/// Checks the key, the value and the compression of an entry. The error says what is wrong with the entry.
 pub(crate) fn check_entry(entry: &Entry) -> Result<(), String> {
     for (what, len, max) in
         [("key", entry.key.len(), MAX_KEY_LEN), ("value", entry.value.len(), MAX_VALUE_LEN)]

@@ -1,4 +1,5 @@
-//! Reads an export. Any bytes end in an item, an error or the end, within the limits of `limits.rs`.
+//! Reads an export. For any input, reading ends with an item, an error or the end of the export, within the
+//! limits of `limits.rs`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
@@ -9,12 +10,12 @@ use crate::limits::{FORMAT, MAX_KEYSPACES, check_entry, check_keyspace};
 use crate::summing::Sum;
 use crate::{binary, jsonl};
 
-/// Iterates over the items of an export. Nothing comes after the end, or after an error.
+/// An iterator over the items of an export. It returns nothing after the end, or after an error.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
     form: Form,
-    /// The version of the binary form.
+    /// The version of the export, for the binary form.
     format: u32,
     header: Header,
     sum: Sum,
@@ -33,7 +34,7 @@ impl<R: BufRead> Reader<R> {
         let mut sum = Sum::default();
         let first = input.fill_buf()?.first().copied();
         let (form, header, format) = if first == Some(b'{') {
-            // A line names its fields, so its version makes no difference.
+            // Each line has the names of its fields, so the version makes no difference.
             (Form::JsonLines, jsonl::read_header(&mut input, &mut sum)?, FORMAT)
         } else {
             let mut magic = Vec::new();
@@ -111,7 +112,7 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 
-    /// Adds to the error where in the export it was found.
+    /// Adds to the error the place in the export where the error was found.
     fn placed(&self, error: Error) -> Error {
         match error {
             Error::CutOff { .. } => Error::CutOff { entries: self.entries },
@@ -139,10 +140,10 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-/// Reads a whole export and checks it. Returns its header and its end.
+/// Reads a whole export and checks it. Returns the header and the end.
 ///
 /// # Errors
-/// The first [`Error`] of the export.
+/// The first [`Error`] in the export.
 pub fn check(input: impl BufRead) -> Result<(Header, End), Error> {
     let reader = Reader::new(input)?;
     let header = reader.header();

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// The checksum of the bytes that were written or read so far.
+/// The checksum of all bytes that were written or read so far.
 #[derive(Clone, Default)]
 pub(crate) struct Sum(Xxh3Default);
 

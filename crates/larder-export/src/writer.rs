@@ -8,7 +8,7 @@ use crate::limits::{check_entry, check_keyspace};
 use crate::summing::Summing;
 use crate::{binary, jsonl};
 
-/// Writes an export, from its header to its [`finish`](Self::finish). Its output should be buffered.
+/// A writer for an export, from its header to [`finish`](Self::finish). The output should be buffered.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: Summing<W>,
@@ -18,7 +18,7 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Begins an export: writes its header.
+    /// Begins an export and writes its header.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -34,8 +34,8 @@ impl<W: Write> Writer<W> {
     /// Writes a keyspace. Returns its number in this export.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Unfit`] if its name or shape has a length that is not allowed, it was written
-    /// before, or there are too many keyspaces.
+    /// [`Error::Io`]. [`Error::Unfit`] if a name or the shape has a length that is not allowed, if the
+    /// keyspace was written before, or if there are too many keyspaces.
     pub fn keyspace(&mut self, keyspace: &Keyspace) -> Result<u32, Error> {
         check_keyspace(keyspace, &self.names).map_err(|why| Error::Unfit { what: "a keyspace", why })?;
         let number = u32::try_from(self.names.len())
@@ -51,16 +51,16 @@ impl<W: Write> Writer<W> {
     /// Writes an entry.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Unfit`] if its keyspace was not written before, or its key or value is too
-    /// long.
+    /// [`Error::Io`]. [`Error::Unfit`] if the keyspace was not written before, if the key or the value is too
+    /// long, or if the compression is unknown.
     pub fn entry(&mut self, entry: &Entry) -> Result<(), Error> {
         self.spelled_entry(entry, None)
     }
 
-    /// Writes an entry, with the spelling of its key for people if the form has a place for it.
+    /// Writes an entry. JSON lines also have `spelled`, the key as text for people.
     ///
     /// # Errors
-    /// Those of [`entry`](Self::entry).
+    /// The errors of [`entry`](Self::entry).
     pub fn spelled_entry(&mut self, entry: &Entry, spelled: Option<&str>) -> Result<(), Error> {
         let unfit = |why| Error::Unfit { what: "an entry", why };
         check_entry(entry).map_err(unfit)?;

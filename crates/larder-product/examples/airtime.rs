@@ -1,4 +1,4 @@
-//! A shop with its own value types: it looks up a product twice, and invalidates it after an update.
+//! A shop with its own value types. Looks up a product twice, and invalidates it after an update.
 //!
 //! `LARDER_URL=file:shop.larder cargo run -p larder-product --example airtime`
 
@@ -36,7 +36,7 @@ impl Shop for Airtime {
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let code: ProductCode = "MTNVTU".parse()?;
-    // Stands for the database.
+    // A map in place of a database.
     let mut table = HashMap::from([(code.clone(), Product { name: "MTN airtime".into(), price: 100 })]);
     let read = |table: &HashMap<_, Product>, code| table.get(code).cloned().ok_or(fmt::Error);
 

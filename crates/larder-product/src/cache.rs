@@ -1,9 +1,9 @@
-//! `ProductCache`: the shop's families, opened on one cache.
+//! `ProductCache`: the families of a shop, opened on one cache.
 //!
-//! It has a keyspace for each family. It also has their cache, because an invalidation commits the removals
-//! of all families together. Lookups are in `lookup.rs`, invalidations in `invalidate.rs`. Other operations
-//! of a keyspace (insert, remaining TTL, updates that keep loads from filling) are called on the keyspace
-//! itself.
+//! It has a keyspace for each family. It also has the cache of these keyspaces, because an invalidation
+//! commits the removals of all families together. Lookups are in `lookup.rs`, invalidations in
+//! `invalidate.rs`. For other operations (insert, remaining TTL, updates that prevent loads from caching),
+//! call the keyspace itself.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use larder::{Cache, Error, Keyspace};
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::families::{Families, Shop};
 
-/// A shop's cached families over one [`Cache`].
+/// The cached families of a shop, in one [`Cache`].
 ///
-/// It is cheap to clone, and threads may share it. The application keeps the cache itself: it may open
-/// keyspaces of its own in it, read its statistics and close it.
+/// It is cheap to clone, and threads may share it. The application keeps its own handle of the cache. With
+/// this handle it may open keyspaces of its own, read statistics and close the cache.
 ///
 /// # Examples
 /// ```
@@ -43,8 +43,8 @@ impl<S: Shop> ProductCache<S> {
     /// Opens the families on `cache`, with the TTLs of the guide.
     ///
     /// # Errors
-    /// Those of [`Cache::keyspace`]: a family is already open with other types or another version, or the
-    /// cache is closed.
+    /// The errors of [`Cache::keyspace`]: a family is already open with other types or another version, or
+    /// the cache is closed.
     pub fn open(cache: &Cache) -> Result<Self, Error> {
         Self::open_with(cache, Families::guide())
     }
@@ -52,7 +52,7 @@ impl<S: Shop> ProductCache<S> {
     /// Opens the families on `cache` with the definitions in `families`.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub fn open_with(cache: &Cache, families: Families<S>) -> Result<Self, Error> {
         Ok(Self {
             cache: cache.clone(),
@@ -66,19 +66,19 @@ impl<S: Shop> ProductCache<S> {
         })
     }
 
-    /// Returns the cache of the families.
+    /// Returns the cache that the families are in.
     #[must_use]
     pub const fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// Returns the keyspace of the list of active categories, whose only key is `()`.
+    /// Returns the keyspace of the list of active categories. Its only key is `()`.
     #[must_use]
     pub const fn categories(&self) -> &Keyspace<(), S::Categories> {
         &self.categories
     }
 
-    /// Returns the keyspace of the products of a category.
+    /// Returns the keyspace of product lists: the products of each category.
     #[must_use]
     pub const fn product_lists(&self) -> &Keyspace<CategoryCode, S::ProductList> {
         &self.product_lists
@@ -108,14 +108,14 @@ impl<S: Shop> ProductCache<S> {
         &self.merchant_discounts
     }
 
-    /// Returns the keyspace of merchants' authentication, which is in memory only by default.
+    /// Returns the keyspace of merchants' authentication. It is in memory only by default.
     #[must_use]
     pub const fn merchant_auth(&self) -> &Keyspace<MerchantCode, S::Merchant> {
         &self.merchant_auth
     }
 }
 
-// Not derived: a derive would require that `S` is `Clone` and `Debug`. `S` only names seven types.
+// Not derived, because a derive would require that `S` is `Clone` and `Debug`. `S` only names seven types.
 impl<S: Shop> Clone for ProductCache<S> {
     fn clone(&self) -> Self {
         Self {

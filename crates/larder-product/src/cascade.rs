@@ -1,7 +1,9 @@
-//! The dependencies between rows and entries, as a table. Every invalidation of the shop is made from it.
+//! The table of the dependencies between rows and entries. Every invalidation of the shop is computed from
+//! it.
 //!
-//! Rows are in the database, entries are in the cache. An edge says that a change of one makes the other
-//! stale, and which parts of the key carry over. In the drawing, `┄▶` holds only if the row is removed:
+//! Rows are in the database, entries are in the cache. An edge says that a change of its start makes its end
+//! stale, and which parts of the key both ends have in common. In the drawing, `┄▶` holds only if the row is
+//! removed:
 //!
 //! ```text
 //! category ─────┬──▶ product_categories_active
@@ -15,9 +17,9 @@
 //! merchant ────────▶ merchant_auth_{merchant}
 //! ```
 //!
-//! The invariant: an edge leads from an earlier [`Node`] to a later one, in the order of the type. So there
-//! is no cycle. One pass over the nodes finds everything that is stale, in the order of removal: sources
-//! before the entries derived from them. An edge against the order does not compile.
+//! The invariant: an edge leads from an earlier [`Node`] to a later node, in the order of the type. So there
+//! is no cycle. One pass over the nodes finds every stale entry, in the order of removal: sources before the
+//! entries derived from them. An edge against the order does not compile.
 
 use std::fmt;
 
@@ -39,8 +41,8 @@ pub enum Row {
     Merchant,
 }
 
-/// The start or the end of an edge. The order is that of removal: a node comes after everything it depends
-/// on.
+/// The start or the end of an edge. The order is the order of removal: a node comes after the nodes that it
+/// depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Node {
     /// Rows of the database.
@@ -50,7 +52,7 @@ pub enum Node {
 }
 
 impl Node {
-    /// Returns the place in the order. A `const` assertion cannot call `Ord` yet.
+    /// Returns the position in the order. It exists because a `const` assertion cannot call `Ord` yet.
     const fn rank(self) -> u16 {
         match self {
             Self::Row(row) => row as u16,
@@ -91,7 +93,7 @@ pub struct Edge {
     pub to: Node,
     /// The changes for which the edge holds.
     pub when: When,
-    /// The parts of the key that `from` and `to` have in common. Any other part of `to` may have any value.
+    /// The parts of the key that `from` and `to` have in common. Every other part of `to` may have any value.
     pub carries: &'static [Part],
     /// The relation of `to` to `from`, as a verb: `to` *may show* `from`.
     pub why: &'static str,
@@ -107,7 +109,8 @@ impl Edge {
         self
     }
 
-    /// Returns whether the edge holds for a removal of `from`, or for another change of it.
+    /// Returns whether the edge holds for a removal of `from` (`is_removal`), or for any other change of
+    /// `from`.
     pub(crate) fn holds(&self, is_removal: bool) -> bool {
         self.when == When::Changed || is_removal
     }
@@ -132,7 +135,7 @@ pub const EDGES: [Edge; 10] = {
         Edge::new(Rows(Row::Category), Entries(Family::Categories), &[], "lists"),
         Edge::new(Rows(Row::Category), Entries(Family::ProductLists), &[Category], "is the list of"),
         Edge::new(Rows(Row::Product), Entries(Family::Products), &[Product], "is the entry of"),
-        // All lists: nothing records which lists had the product before the change.
+        // All lists, because no record says which lists had the product before the change.
         Edge::new(Entries(Family::Products), Entries(Family::ProductLists), &[], "may show"),
         Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "is removed with").when_removed(),
         Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "is removed with").when_removed(),
@@ -148,7 +151,7 @@ pub const EDGES: [Edge; 10] = {
     ]
 };
 
-// Fails to compile if an edge leads backwards, so the table has no cycle.
+// Fails to compile if an edge leads to an earlier node. So the table has no cycle.
 const _: () = {
     let mut edges = EDGES.as_slice();
     while let [edge, rest @ ..] = edges {

@@ -1,4 +1,4 @@
-//! A change of the shop's database: every cascade begins with one.
+//! A change of the shop's database. Every cascade begins with a change.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use crate::selection::{Parts, Selection};
 
 /// A change of the shop's database. `None` in place of a code means that every row may have changed.
 ///
-/// [`plan`](Change::plan) tells which entries it makes stale.
-/// [`ProductCache::invalidate`](crate::ProductCache::invalidate) removes them.
+/// [`plan`](Change::plan) returns the entries that the change makes stale.
+/// [`ProductCache::invalidate`](crate::ProductCache::invalidate) removes these entries.
 ///
 /// # Examples
 /// ```
@@ -26,7 +26,7 @@ pub enum Change {
     Category(Option<CategoryCode>),
     /// A product was added or changed.
     Product(Option<ProductCode>),
-    /// A product was removed, and with it its data packages and the discounts on it.
+    /// A product was removed, together with its data packages and the discounts on it.
     ProductRemoved(ProductCode),
     /// A data package was added, changed or removed.
     DataPackage(Option<ProductCode>, Option<DataCode>),
@@ -60,7 +60,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Displays rows or entries in words.
+/// Displays rows or entries as words.
 pub(crate) struct Named<'a>(pub(crate) Node, pub(crate) &'a Parts);
 
 impl fmt::Display for Named<'_> {
@@ -77,7 +77,7 @@ impl fmt::Display for Named<'_> {
             Row::Product => parts.product.as_ref().map(|code| code as _),
             Row::DataPackage => parts.data.as_ref().map(|code| code as _),
             Row::Merchant => parts.merchant.as_ref().map(|code| code as _),
-            // A discount has no code. Its user and its product name it.
+            // A discount has no code. It is named by its user and its product.
             Row::Discount => None,
         };
         match (code, row) {

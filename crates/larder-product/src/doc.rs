@@ -1,4 +1,4 @@
-//! The shop of the documentation's examples and of the unit tests. Not part of the public interface.
+//! A shop for the examples in the documentation and for the unit tests. Not part of the public interface.
 
 use larder::Cache;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::{ProductCache, Shop};
 /// A product of [`AirtimeShop`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
-    /// The name that customers read.
+    /// The name that customers see.
     pub name: String,
     /// The price in the smallest unit of the currency.
     pub price: u32,
@@ -39,7 +39,7 @@ impl Shop for AirtimeShop {
 /// Opens the shop on a cache in memory.
 ///
 /// # Errors
-/// Those of [`larder::CacheBuilder::open`] and [`ProductCache::open`].
+/// The errors of [`larder::CacheBuilder::open`] and [`ProductCache::open`].
 pub fn shop() -> Result<ProductCache<AirtimeShop>, larder::Error> {
     ProductCache::open(&Cache::builder().open()?)
 }

@@ -1,9 +1,9 @@
-//! The families' keyspace definitions, each with the TTL that the guide gives it.
+//! The keyspace definitions of the families, with the TTLs of the shop's caching guide.
 //!
-//! The shop decides a family's name, key and TTL, the application its value type. A TTL trades freshness
-//! against load. So an application may change a definition before it opens the cache, and a deployment may
-//! change a TTL by its environment (`family_options.rs`). The keys do not change, because every service of
-//! the shop must agree on them.
+//! The schema sets the name, the key and the TTL of a family. The application sets the type of the values. A
+//! long TTL means fewer loads, a short TTL means fresher values. So an application may change a definition
+//! before it opens the cache, and a deployment may change a TTL through its environment
+//! (`family_options.rs`). The keys do not change, because every service of the shop must use the same keys.
 
 use std::fmt;
 
@@ -13,7 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
 
-/// The schema name that this crate's keyspaces have in a file. It tells tools how their keys are spelled.
+/// The name of the schema of this crate's keyspaces in a file. From it, tools know how to write the keys as
+/// text.
 pub const SCHEMA: &str = "larder-product";
 
 /// The TTL of each family, from the shop's caching guide.
@@ -36,14 +37,14 @@ pub mod ttl {
     pub const MERCHANT_AUTH: Duration = Duration::from_mins(5);
 }
 
-/// The requirements on a cached value. Every type that meets them implements it.
+/// The requirements on the type of a cached value. Every type with these traits implements it.
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
-/// An application's value types, one for each family.
+/// The value types of an application, one for each family.
 ///
-/// Lists are types of the application as well: `Vec<Product>`, or a page with a total.
+/// A list is also one type of the application, such as `Vec<Product>`, or a page with a total.
 ///
 /// # Examples
 /// See the [crate's example](crate#examples).
@@ -60,14 +61,14 @@ pub trait Shop: 'static {
     type DataBundles: Value;
     /// A merchant's discount on a product.
     type Discount: Value;
-    /// The result of a merchant's login. In memory only by default.
+    /// The result of a merchant's login. It is in memory only by default.
     type Merchant: Value;
 }
 
 /// The keyspace definitions of a shop's families.
 ///
 /// # Examples
-/// A deployment that wants fresher products, and whose product type has changed its shape:
+/// A deployment with a shorter TTL for products, and with a new shape of the product type:
 /// ```
 /// # use larder_product::doc::AirtimeShop;
 /// use std::time::Duration;
@@ -95,18 +96,18 @@ pub struct Families<S: Shop> {
     pub data_bundles: KeyspaceDefinition<ProductCode, S::DataBundles>,
     /// Merchants' discounts, by user and product.
     pub merchant_discounts: KeyspaceDefinition<(UserId, ProductCode), S::Discount>,
-    /// Merchants' authentication. In memory only, because a plaintext login on a disk outlives the process
-    /// that was trusted with it. [`logins_on_disk`](Self::logins_on_disk) changes that.
+    /// Merchants' authentication. It is in memory only, because a plaintext login on a disk stays there after
+    /// the process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
 }
 
-/// Returns a family's definition, without its TTL.
+/// Returns the definition of a family, without its TTL.
 const fn definition<K, V>(family: Family) -> KeyspaceDefinition<K, V> {
     KeyspaceDefinition::new(family.keyspace()).schema(SCHEMA)
 }
 
 impl<S: Shop> Families<S> {
-    /// Returns the families with the guide's TTLs ([`ttl`]), at version 1.
+    /// Returns the families with the TTLs of the guide ([`ttl`]), at version 1.
     #[must_use]
     pub const fn guide() -> Self {
         Self {
@@ -120,8 +121,8 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// Keeps merchants' authentication in both tiers, like all other families. It is then in the cache's file
-    /// as plaintext, and survives a restart.
+    /// Keeps merchants' authentication in both tiers, like all other families. Then it is in the cache's file
+    /// as plaintext, and remains there after a restart.
     ///
     /// # Examples
     /// ```
@@ -132,7 +133,8 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
-        // A new definition, because one that is memory-only stays so. Its weigher is not copied.
+        // A new definition, because a memory-only definition cannot be changed back. The weigher is not
+        // copied.
         let anew = definition(Family::MerchantAuth)
             .ttl(chosen.default_ttl())
             .version(chosen.schema_version())
@@ -151,7 +153,8 @@ impl<S: Shop> Default for Families<S> {
     }
 }
 
-// Not derived: a derive would require that `S` is `Clone`, `Copy` and `Debug`. `S` only names seven types.
+// Not derived, because a derive would require that `S` is `Clone`, `Copy` and `Debug`. `S` only names seven
+// types.
 impl<S: Shop> Clone for Families<S> {
     fn clone(&self) -> Self {
         *self

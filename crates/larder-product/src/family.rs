@@ -1,7 +1,7 @@
-//! The seven families, as values: keys, plans and log lines name them.
+//! The seven families, as an enum for keys, plans and log lines.
 //!
-//! The order of the variants is the order in which an invalidation removes entries: a family comes after
-//! everything that its entries are derived from. An edge in `cascade.rs` against this order does not compile.
+//! The order of the variants is the order in which an invalidation removes entries: a family comes after the
+//! families that its entries are derived from. An edge in `cascade.rs` against this order does not compile.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
-    /// The list of active categories: one entry.
+    /// The list of active categories: a single entry.
     Categories,
     /// Products.
     Products,
@@ -43,7 +43,7 @@ impl Family {
         Self::MerchantAuth,
     ];
 
-    /// Returns the name of the family's keyspace, in the cache's file and in its statistics.
+    /// Returns the name of the family's keyspace. It is the name in the cache's file and in the statistics.
     #[must_use]
     pub const fn keyspace(self) -> &'static str {
         match self {

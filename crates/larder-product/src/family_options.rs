@@ -1,5 +1,5 @@
-//! Options of a deployment: the TTLs of families, and whether logins are kept on disk. They need no new
-//! build.
+//! Options of a deployment: the TTLs of families, and whether logins are on disk. To change an option, no new
+//! build is needed.
 
 use std::env;
 use std::fmt;
@@ -47,7 +47,8 @@ impl<S: Shop> Families<S> {
     /// Returns the guide's families, changed by the options in the environment variable `LARDER_FAMILIES`.
     ///
     /// # Errors
-    /// Those of [`with_options`](Self::with_options).
+    /// The errors of [`with_options`](Self::with_options). Also [`FamilyOptionError`] if the variable is not
+    /// UTF-8.
     ///
     /// # Examples
     /// ```
@@ -68,13 +69,14 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// Returns these families, changed by `options`: `FAMILY=LIFETIME`, with `&` between several. A family is
-    /// named by its keyspace. `merchant_auth=disk` is [`logins_on_disk`](Self::logins_on_disk). White space
-    /// around the options is skipped, such as the end of the line that they were read from.
+    /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
+    /// is the name of the family's keyspace. Options are separated by `&`. The option `merchant_auth=disk`
+    /// has the effect of [`logins_on_disk`](Self::logins_on_disk). White space around the options is skipped,
+    /// such as a line end.
     ///
     /// # Errors
-    /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. Whether a lifetime is in the
-    /// cache's range is checked when the families are opened.
+    /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. The cache's range of lifetimes is
+    /// checked later, when the families are opened.
     ///
     /// # Examples
     /// ```
@@ -113,7 +115,7 @@ impl<S: Shop> Families<S> {
     }
 }
 
-/// Parses a lifetime, in the form that the options of a cache's URL have.
+/// Parses a lifetime, in the same form as in the URL of a cache.
 fn lifetime(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
     let unit = match unit {

@@ -1,14 +1,14 @@
-//! Invalidations: a change of the database removes the entries of its plan from the cache, with one commit.
+//! Invalidations: removals of the entries that a change of the database makes stale, in one commit.
 //!
 //! Call a helper *after* the database has committed the change, and before your program reports the change as
-//! done. A load that has read the old state and overlaps the removal returns its value, and does not cache
-//! it. Three rules hold for every helper:
+//! done. A load that began before the removal may have read the old state. It returns its value, but does not
+//! cache it. Three rules hold for every helper:
 //!
-//! 1. It removes what [`Change::plan`] says, in that order: sources before the entries derived from them. So
-//!    a list that is rebuilt in between from an old product is removed as well.
-//! 2. The removals are durable when the call returns `Ok`, by one commit.
+//! 1. It removes the entries of [`Change::plan`], in the order of the plan: sources before the entries
+//!    derived from them. So a list that is rebuilt in between from an old product is removed too.
+//! 2. All removals are made in one commit. They are durable when the call returns `Ok`.
 //! 3. If the call returns an error, the entries are gone from memory, and the caller must repeat the call.
-//!    Otherwise the disk might serve them again after a restart.
+//!    Otherwise the disk might serve these entries again after a restart.
 
 use larder::{Any, Error, Invalidation};
 
@@ -24,15 +24,15 @@ use crate::spelled::SpelledKey;
 impl<S: Shop> ProductCache<S> {
     /// Removes the entries that `change` makes stale. Returns the number of removed entries.
     ///
-    /// Durable when it returns: no crash or reopening brings an entry back. A load that began earlier returns
-    /// its value and does not cache it. All removals are made with one commit.
+    /// The removals are made in one commit, and are durable when the call returns: no crash or reopening
+    /// restores an entry. A load that began earlier returns its value, but does not cache it.
     ///
     /// # Errors
     /// [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put out of
-    /// service. The entries are gone from memory in any case. [`Error::Closed`] if the cache is closed.
+    /// service. The entries are gone from memory even so. [`Error::Closed`] if the cache is closed.
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers. A selection with a `*` also costs one pass over the
+    /// One commit, shared with other waiting callers. A selection with a `*` also takes one pass over the
     /// entries in memory.
     ///
     /// # Examples
@@ -54,7 +54,8 @@ impl<S: Shop> ProductCache<S> {
         stale.commit()
     }
 
-    /// Adds one step of a plan: a key if all its parts are known, else a pattern or the whole family.
+    /// Adds one step of a plan: a key if all parts of the key are known. Otherwise a pattern, or the whole
+    /// family.
     fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
         let Parts { category, product, data, user, merchant } = drops.parts();
         match (drops.family(), product) {
@@ -87,10 +88,11 @@ impl<S: Shop> ProductCache<S> {
         Ok(())
     }
 
-    /// Returns the keys of the live entries that `plan` would remove now, in its order. Removes nothing.
+    /// Returns the keys of the live entries that `plan` would remove now, in the order of the plan. Removes
+    /// nothing.
     ///
     /// # Cost
-    /// One lookup for each live entry of the families in the plan. It does not count as a use of the entry.
+    /// One lookup for each live entry of the families in the plan. This lookup is not a use of the entry.
     ///
     /// # Examples
     /// ```
@@ -147,17 +149,17 @@ impl<S: Shop> ProductCache<S> {
     }
 }
 
-/// Declares the helpers. They differ only in their changes.
+/// Declares the helpers. They differ only in the changes that they invalidate.
 macro_rules! helpers {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
-        /// The guide's helpers, each for one [`Change`]. Errors and cost are those of
+        /// The helpers of the guide, each for one [`Change`]. Their errors and costs are those of
         /// [`invalidate`](Self::invalidate). Each returns the number of removed entries.
         impl<S: Shop> ProductCache<S> {
             $(
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// Those of [`invalidate`](Self::invalidate).
+                /// The errors of [`invalidate`](Self::invalidate).
                 #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
                 pub fn $name(&self, $($part: $kind),*) -> Result<u64, Error> {
                     self.invalidate(&$change)
@@ -168,7 +170,7 @@ macro_rules! helpers {
 }
 
 helpers! {
-    /// Removes `product`, and every product list, because any of them may have the product.
+    /// Removes `product`, and every product list, because every list may have the product.
     ///
     /// # Examples
     /// ```
@@ -187,8 +189,8 @@ helpers! {
     /// Removes every product and every product list, for example after an import.
     invalidate_all_products_cache() => Change::Product(None);
 
-    /// Removes everything cached about a product that the shop has removed: the product, every product list,
-    /// its data packages and their list, and every discount on it.
+    /// Removes the entries of a product that the shop has removed: the product, every product list, its data
+    /// packages and their list, and every discount on it.
     invalidate_removed_product_cache(product: &ProductCode) => Change::ProductRemoved(product.clone());
 
     /// Removes the list of active categories, and every product list, because any category may have changed.
@@ -201,10 +203,10 @@ helpers! {
     invalidate_data_package_cache(product: &ProductCode, data: &DataCode) =>
         Change::DataPackage(Some(product.clone()), Some(data.clone()));
 
-    /// Removes every data package of `product`, and their list.
+    /// Removes every data package of `product`, and the list of these packages.
     invalidate_data_packages_cache(product: &ProductCode) => Change::DataPackage(Some(product.clone()), None);
 
-    /// Removes every data package of every product, and their lists.
+    /// Removes every data package of every product, and every list of data packages.
     invalidate_all_data_packages_cache() => Change::DataPackage(None, None);
 
     /// Removes the discount of `user` on `product`.
@@ -214,7 +216,7 @@ helpers! {
     /// Removes every discount of `user`.
     invalidate_user_discounts_cache(user: UserId) => Change::Discount(Some(user), None);
 
-    /// Removes every user's discount on `product`.
+    /// Removes the discounts of all users on `product`.
     invalidate_product_discounts_cache(product: &ProductCode) => Change::Discount(None, Some(product.clone()));
 
     /// Removes every discount.

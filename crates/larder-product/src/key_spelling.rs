@@ -1,4 +1,4 @@
-//! The spelling of the shop's keys, for a tool that has a cache file and none of the shop's types.
+//! The text form of the shop's keys, for a tool that has a cache file but not the shop's types.
 
 use larder::inspect::{KeySpelling, KeyValue};
 
@@ -9,8 +9,8 @@ use crate::spelled::{
     SpelledKey,
 };
 
-/// The spelling of the shop's keys, for tools that read a cache file. It is [`SpelledKey`] for keys without
-/// their types.
+/// The text form of the shop's keys, for tools that read a cache file. Does the same as [`SpelledKey`], for
+/// keys without their types.
 ///
 /// # Examples
 /// ```
@@ -79,7 +79,7 @@ impl KeySpelling for ProductKeySpelling {
         if let Some(code) = text.strip_prefix(PRODUCT_LIST) {
             return of(Family::ProductLists, text_of(code));
         }
-        // Before products, because the spelling of the category list also begins with `product_`.
+        // Checked before products, because the text of the category list also begins with `product_`.
         if text == CATEGORIES {
             return of(Family::Categories, KeyValue::Unit);
         }
@@ -92,7 +92,8 @@ impl KeySpelling for ProductKeySpelling {
         if let Some(code) = text.strip_prefix(MERCHANT_AUTH) {
             return of(Family::MerchantAuth, text_of(code));
         }
-        // An underscore ends the first part of a pair. With two underscores, either could end it.
+        // An underscore ends the first part of a pair. If the first part may have an underscore too, its end
+        // is unknown.
         if let Some(rest) = text.strip_prefix(DATA_PACKAGE) {
             let product = rest.strip_suffix('_').filter(|product| !product.contains('_'))?;
             return of(Family::DataPackages, first_part(text_of(product)));

@@ -1,9 +1,9 @@
-//! The product key schema: a shop's cached families, over [`larder`].
+//! The product key schema: the cached families of a shop, in a [`larder`] cache.
 //!
 //! A shop caches seven families of values: its active categories, the products of a category, a product, a
 //! data package, the data bundles of a product, a merchant's discount and a merchant's login. This crate
-//! defines their keys, their TTLs, and which entries a change makes stale, so that every service of the shop
-//! agrees on all three. The values are the application's own types.
+//! defines their keys, their TTLs, and which entries a change makes stale. So every service of the shop uses
+//! the same definitions. The value types are the application's own.
 //!
 //! | family | key | spelled | TTL |
 //! |---|---|---|---|
@@ -15,16 +15,16 @@
 //! | merchant discounts | ([`UserId`], [`ProductCode`]) | `merchant_discount_{user}_{product}` | 5 min |
 //! | merchant authentication, in memory only | [`MerchantCode`] | `merchant_auth_{merchant}` | 5 min |
 //!
-//! Keys are structural, so no two of them collide: a product with the code `categories_active` is not the
-//! category list, and the packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is the same
-//! key as text for people, and is unambiguous as well.
+//! Keys are structural, so two different keys never collide. A product with the code `categories_active` is
+//! not the category list. The packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is a key
+//! as text for people, and is unambiguous too.
 //!
-//! The entries that a [`Change`] of the database makes stale are declared as data ([`cascade`]).
-//! [`Change::plan`] shows them without removing anything. [`ProductCache::invalidate`], or a helper with the
-//! guide's name, removes them with one durable commit.
+//! A table declares which entries a [`Change`] of the database makes stale ([`cascade`]). [`Change::plan`]
+//! returns these entries without removing them. [`ProductCache::invalidate`], or a helper with a name from
+//! the guide, removes them with one durable commit.
 //!
 //! # Examples
-//! An application names its value types once, opens the cache and looks up products:
+//! An application declares its value types once, opens the cache and looks up products:
 //! ```
 //! use larder::Cache;
 //! use larder_product::{ProductCache, ProductCode, Shop};

@@ -1,7 +1,7 @@
 //! Lookups in each family, with and without a loader.
 //!
-//! A fault of the cache never fails a lookup: a damaged record or a failing disk is a miss. Threads that ask
-//! for the same key at once share one load, and its error.
+//! A fault of the cache never fails a lookup: a damaged record or a failing disk is a miss. Threads that
+//! request the same key at the same time share one load, and the error of that load.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ impl<S: Shop> ProductCache<S> {
         self.categories.get(&())
     }
 
-    /// Returns the list of active categories. Loads and caches it with `load` if it is missing.
+    /// Returns the list of active categories. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// Those of [`Keyspace::get_or_load`](larder::Keyspace::get_or_load): the loader fails, panics, or
-    /// asks for its own key.
+    /// The errors of [`Keyspace::get_or_load`](larder::Keyspace::get_or_load): the loader fails, panics, or
+    /// requests its own key.
     pub fn get_or_load_categories<E, R>(
         &self,
         load: impl FnOnce() -> Result<R, E>,
@@ -40,10 +40,10 @@ impl<S: Shop> ProductCache<S> {
         self.product_lists.get(category)
     }
 
-    /// Returns the products of `category`. Loads and caches them with `load` if they are missing.
+    /// Returns the products of `category`. If they are not cached, loads them with `load` and caches them.
     ///
     /// # Errors
-    /// As [`get_or_load_categories`](Self::get_or_load_categories).
+    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_product_list<E, R>(
         &self,
         category: &CategoryCode,
@@ -62,10 +62,10 @@ impl<S: Shop> ProductCache<S> {
         self.products.get(product)
     }
 
-    /// Returns the product `product`. Loads and caches it with `load` if it is missing.
+    /// Returns the product `product`. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// As [`get_or_load_categories`](Self::get_or_load_categories).
+    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
     ///
     /// # Examples
     /// ```
@@ -96,10 +96,10 @@ impl<S: Shop> ProductCache<S> {
         self.data_packages.get(&(product, data))
     }
 
-    /// Returns the data package `data` of `product`. Loads and caches it with `load` if it is missing.
+    /// Returns the data package `data` of `product`. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// As [`get_or_load_categories`](Self::get_or_load_categories).
+    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_data_package<E, R>(
         &self,
         product: &ProductCode,
@@ -119,10 +119,11 @@ impl<S: Shop> ProductCache<S> {
         self.data_bundles.get(product)
     }
 
-    /// Returns the list of the data packages of `product`. Loads and caches it with `load` if it is missing.
+    /// Returns the list of the data packages of `product`. If it is not cached, loads it with `load` and
+    /// caches it.
     ///
     /// # Errors
-    /// As [`get_or_load_categories`](Self::get_or_load_categories).
+    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_data_bundles<E, R>(
         &self,
         product: &ProductCode,
@@ -141,10 +142,10 @@ impl<S: Shop> ProductCache<S> {
         self.merchant_discounts.get(&(user, product))
     }
 
-    /// Returns the discount of `user` on `product`. Loads and caches it with `load` if it is missing.
+    /// Returns the discount of `user` on `product`. If it is not cached, loads it with `load` and caches it.
     ///
     /// # Errors
-    /// As [`get_or_load_categories`](Self::get_or_load_categories).
+    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_merchant_discount<E, R>(
         &self,
         user: UserId,
@@ -158,17 +159,18 @@ impl<S: Shop> ProductCache<S> {
         self.merchant_discounts.get_or_load(&(user, product), load)
     }
 
-    /// Returns the result of the login of `merchant`, if it is cached. In memory only by default.
+    /// Returns the result of the login of `merchant`, if it is cached. It is cached in memory only by
+    /// default.
     #[must_use]
     pub fn get_merchant_auth(&self, merchant: &MerchantCode) -> Option<Arc<S::Merchant>> {
         self.merchant_auth.get(merchant)
     }
 
-    /// Returns the result of the login of `merchant`. Loads and caches it with `load` if it is missing. In
-    /// memory only by default.
+    /// Returns the result of the login of `merchant`. If it is not cached, loads it with `load` and caches
+    /// it. It is cached in memory only by default.
     ///
     /// # Errors
-    /// As [`get_or_load_categories`](Self::get_or_load_categories).
+    /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).
     pub fn get_or_load_merchant_auth<E, R>(
         &self,
         merchant: &MerchantCode,

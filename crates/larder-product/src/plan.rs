@@ -1,7 +1,7 @@
-//! A plan: the entries that a change makes stale, in the order of their removal, and why.
+//! A plan: the entries that a change makes stale, in the order of their removal, with the reasons.
 //!
-//! One pass over the nodes of [`cascade`](crate::cascade), sources first, finds them. An invalidation removes
-//! what its plan says, so printing the plan is a dry run of the same code.
+//! One pass over the nodes of [`cascade`](crate::cascade), sources first, finds these entries. An
+//! invalidation removes the entries of its plan. So printing the plan is a dry run of the same code.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,8 @@ use crate::cascade::{EDGES, Node};
 use crate::change::{Change, Named};
 use crate::selection::{Parts, Selection};
 
-/// The entries that a change makes stale, in the order of removal, and why. [`Change::plan`] makes one.
+/// The entries that a change makes stale, in the order of removal, with the reasons. [`Change::plan`] makes a
+/// plan.
 ///
 /// # Examples
 /// ```
@@ -43,15 +44,15 @@ pub struct Step {
     why: String,
 }
 
-/// Rows or entries that are stale, and why.
+/// Stale rows or entries, and the reason.
 struct Stale {
     parts: Parts,
     why: String,
 }
 
 impl Change {
-    /// Returns the entries that the change makes stale, and why. A dry run: it removes nothing and needs no
-    /// cache.
+    /// Returns the entries that the change makes stale, with the reasons. The call removes nothing and needs
+    /// no cache.
     ///
     /// # Examples
     /// ```
@@ -76,8 +77,8 @@ impl Plan {
         let (root, parts, is_removal) = change.root();
         let mut waiting = BTreeMap::from([(root, vec![Stale { parts, why: String::new() }])]);
         let mut steps = Vec::new();
-        // Nodes are taken in their order. Edges lead to later nodes, so everything that makes a node stale is
-        // known when it is taken.
+        // The nodes are processed in their order, and edges lead to later nodes. So when a node is processed,
+        // all reasons for its staleness are known.
         while let Some((node, stale)) = waiting.pop_first() {
             for Stale { parts, why } in stale {
                 for edge in EDGES.iter().filter(|edge| edge.from == node && edge.holds(is_removal)) {
@@ -97,7 +98,7 @@ impl Plan {
         Self { change, steps }
     }
 
-    /// Returns the change that the plan is for.
+    /// Returns the change to which the plan belongs.
     #[must_use]
     pub const fn change(&self) -> &Change {
         &self.change
@@ -110,7 +111,8 @@ impl Plan {
     }
 }
 
-/// Adds stale rows or entries to those of their node, unless these cover them already.
+/// Adds stale rows or entries to the known ones of their node, unless the known ones include them already.
+/// Removes known ones that the new ones include.
 fn add(known: &mut Vec<Stale>, found: Stale) {
     if !known.iter().any(|other| other.parts.cover(&found.parts)) {
         known.retain(|other| !found.parts.cover(&other.parts));
@@ -119,13 +121,14 @@ fn add(known: &mut Vec<Stale>, found: Stale) {
 }
 
 impl Step {
-    /// Returns the entries that are removed.
+    /// Returns the entries that this step removes.
     #[must_use]
     pub const fn drops(&self) -> &Selection {
         &self.drops
     }
 
-    /// Returns why they are stale, such as `may show product_MTNVTU, which is the entry of product MTNVTU`.
+    /// Returns why the entries are stale, such as `may show product_MTNVTU, which is the entry of product
+    /// MTNVTU`.
     #[must_use]
     pub fn why(&self) -> &str {
         &self.why

@@ -1,7 +1,7 @@
-//! The entries of a family that an invalidation removes: those whose keys have certain parts.
+//! The entries of a family that an invalidation removes: the entries whose keys have certain parts.
 //!
-//! A selection is data. A plan prints it, `covers` tells which keys it has, and the cache takes it as one
-//! removal. A part that it does not name may have any value.
+//! A selection is data. A plan prints it, `covers` says whether it includes a key, and the cache removes it
+//! in one removal. A part of the key that the selection leaves open may have any value.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
 use crate::spelled::{self, SpelledKey, escape};
 
-/// A kind of part of a key.
+/// The kinds of parts of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// A category's code.
@@ -35,7 +35,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Returns the parts that an edge carries over.
+    /// Returns the parts of these kinds, which an edge carries over.
     pub(crate) fn carried(&self, kinds: &[Part]) -> Self {
         let has = |kind| kinds.contains(&kind);
         Self {
@@ -47,7 +47,7 @@ impl Parts {
         }
     }
 
-    /// Returns whether every key with the parts of `other` also has these parts.
+    /// Returns whether every key with the parts of `other` also has the parts of `self`.
     pub(crate) fn cover(&self, other: &Self) -> bool {
         fn covers<T: PartialEq>(ours: Option<&T>, theirs: Option<&T>) -> bool {
             ours.is_none() || ours == theirs
@@ -62,8 +62,8 @@ impl Parts {
 
 /// The entries of a family whose keys have certain parts: one entry, several, or all.
 ///
-/// Displays as the key of its only entry, or with `*` for each part that may have any value. A `*` in a code
-/// is shown as `%2A`.
+/// It is displayed as a pattern: the key, with `*` for each part that may have any value. A `*` in a code is
+/// displayed as `%2A`.
 ///
 /// # Examples
 /// ```
@@ -97,7 +97,7 @@ impl Selection {
         self.family
     }
 
-    /// Returns whether the selection has the entry of `key`.
+    /// Returns whether the selection includes the entry of `key`.
     #[must_use]
     pub fn covers(&self, key: &SpelledKey) -> bool {
         let other = Self::from(key.clone());
@@ -106,7 +106,7 @@ impl Selection {
 }
 
 impl From<SpelledKey> for Selection {
-    /// Returns the selection of one entry.
+    /// Returns the selection with only the entry of `key`.
     fn from(key: SpelledKey) -> Self {
         let family = key.family();
         let none = Parts::default();
@@ -140,7 +140,7 @@ impl Selection {
         let product_text = shown(product.as_ref());
         match self.family {
             Family::Categories => spelled::CATEGORIES.to_owned(),
-            // If the whole key is known, its own spelling, which may be escaped.
+            // If the whole key is known, this is the text of the key, which may be escaped.
             Family::Products => match product {
                 Some(product) => escape_stars(&SpelledKey::Product(product).to_string()),
                 None => format!("{}*", spelled::PRODUCT),
@@ -150,7 +150,7 @@ impl Selection {
                 (Some(product), Some(data)) => {
                     escape_stars(&SpelledKey::DataPackage(product, data).to_string())
                 }
-                // The keys that it covers have an escaped underscore in the product's code.
+                // The text of these keys has an escaped underscore in the product's code.
                 (Some(product), None) if product.as_str().contains('_') => {
                     format!("{}{}_*", spelled::DATA_PACKAGE, escape_stars(&escape(product.as_str())))
                 }
@@ -165,12 +165,12 @@ impl Selection {
     }
 }
 
-/// Returns a part as a pattern shows it.
+/// Returns the text of a part in a pattern.
 fn shown(part: Option<&impl ToString>) -> String {
     part.map_or_else(|| "*".to_owned(), |part| escape_stars(&part.to_string()))
 }
 
-/// Escapes stars, so that a star in a code does not look like a wildcard.
+/// Escapes stars. Otherwise a star in a code would look like a wildcard.
 fn escape_stars(text: &str) -> String {
     text.replace('*', "%2A")
 }

@@ -1,15 +1,15 @@
 //! A key as text for people and other programs: the key string of the Django application.
 //!
-//! The invariant: no two keys of any families have the same spelling, and a spelling parses back to its key.
-//! In the Django application, called the original here, two kinds of keys share a string:
+//! The invariant: no two keys have the same text, and the text of a key parses back to that key. In the
+//! Django application, called the original here, two kinds of keys share a string:
 //!
 //! - the product `categories_active` and the category list, `product_categories_active`;
-//! - data packages whose codes hold underscores: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
+//! - data packages with underscores in their codes: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
 //!
-//! One of the keys keeps such a string: the category list, and the package with the shortest product code.
-//! The others are *displaced*: their product code is spelled with `%5F` for `_` and `%25` for `%`. A key that
-//! looks like an escaped key is displaced as well. Every other code with a percent sign keeps the original's
-//! spelling.
+//! One of the two keys keeps the shared string: the category list, and the package with the shortest product
+//! code. The other key is *displaced*: its product code is written with `%5F` for `_` and `%25` for `%`. A
+//! key that looks like an escaped key is displaced too. Every other code with a percent sign is written as in
+//! the original.
 
 mod error;
 mod escape;
@@ -35,17 +35,18 @@ pub(crate) const DATA_BUNDLES: &str = "data_bundles_";
 pub(crate) const MERCHANT_DISCOUNT: &str = "merchant_discount_";
 pub(crate) const MERCHANT_AUTH: &str = "merchant_auth_";
 
-/// The product code whose plain spelling would be [`CATEGORIES`].
+/// The product code whose unescaped text would be [`CATEGORIES`].
 const CATEGORIES_AS_PRODUCT: &str = "categories_active";
 
-/// Maximum length of a spelling: a data package with every byte of the product's code escaped.
+/// Maximum length of the text of a key: a data package with every byte of the product's code escaped.
 const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_".len() + MAX_CODE_LENGTH;
 
-/// A key of any family. It displays as the original application's string, and parses back from it.
+/// A key of any family. It is displayed as the original application's string, and is parsed from that string.
 ///
 /// Use it in logs, on the command line, and for a cache server that is shared with the original application.
-/// If two keys have the same string in the original, one of them keeps it, and the product code of the other
-/// is escaped. So no two keys have the same spelling. Every other key is spelled exactly as in the original.
+/// In the original, two keys may have the same string. Here one of the two keeps the string, and the product
+/// code of the other key is escaped. So no two keys have the same text. Every other key is written exactly as
+/// in the original.
 ///
 /// | key | spelled |
 /// |---|---|
@@ -56,7 +57,7 @@ const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_"
 /// | the data package `1GB` of `MTNDATA_DATA` | `data_package_MTNDATA%5FDATA_1GB` |
 /// | the discount of user 123 on `MTNVTU` | `merchant_discount_123_MTNVTU` |
 ///
-/// serde serializes it as the same text.
+/// Serde uses the same text.
 ///
 /// # Examples
 /// ```
@@ -122,19 +123,19 @@ impl fmt::Display for SpelledKey {
     }
 }
 
-/// Returns whether the plain spelling of a product belongs to another key.
+/// Returns whether the unescaped text of a product belongs to another key.
 fn product_is_displaced(product: &str) -> bool {
     product == CATEGORIES_AS_PRODUCT || unescape(product).is_some_and(|other| product_is_displaced(&other))
 }
 
-/// Returns whether the plain spelling of a data package belongs to another key.
+/// Returns whether the unescaped text of a data package belongs to another key.
 fn package_is_displaced(product: &str, data: &str) -> bool {
     let plain = format!("{product}_{data}");
     first_split(&plain).is_none_or(|(shortest, _)| shortest.as_str() != product)
         || unescape(product).is_some_and(|other| package_is_displaced(&other, data))
 }
 
-/// Returns the package that a plain spelling belongs to: the one with the shortest product code.
+/// Returns the package that an unescaped text belongs to: the package with the shortest product code.
 fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
     package.match_indices('_').find_map(|(at, _)| {
         let (product, data) = package.split_at(at);
@@ -145,11 +146,11 @@ fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
 impl FromStr for SpelledKey {
     type Err = SpelledKeyError;
 
-    /// Parses a key. Only the key's one spelling is accepted.
+    /// Parses a key. Accepts only the text that displaying the key gives.
     ///
     /// # Errors
-    /// [`SpelledKeyError`] for a text that begins as no family's keys do, is too long or too short in parts
-    /// to be one, or holds a code that breaks its rules.
+    /// [`SpelledKeyError`] if the text does not begin like the keys of a family, is too long, lacks a part of
+    /// its key, or has an invalid code.
     fn from_str(text: &str) -> Result<Self, SpelledKeyError> {
         if text.len() > MAX_SPELLED_LENGTH {
             return Err(SpelledKeyError::TooLong { length: text.len(), most: MAX_SPELLED_LENGTH });
@@ -178,11 +179,12 @@ impl FromStr for SpelledKey {
     }
 }
 
-/// Returns the escaped package with this spelling if there is one, else the plain one.
+/// Returns the package with this escaped text if there is one. Otherwise the package with this unescaped
+/// text.
 fn read_package(package: &str) -> Option<SpelledKey> {
     // An escaped product code has no underscore, so the first underscore ends it.
     let displaced = package.split_once('_').and_then(|(product, data)| {
-        // A text that is no pair of codes is no escaped spelling. It may still be a plain one.
+        // A text that is not a pair of codes is not an escaped text. It may still be an unescaped text.
         let (product, data) = (ProductCode::new(unescape(product)?).ok()?, DataCode::new(data).ok()?);
         package_is_displaced(product.as_str(), data.as_str()).then_some((product, data))
     });

@@ -1,4 +1,5 @@
-//! The shop's database: a real `SQLite` file that counts its queries, and the value types read from it.
+//! The shop's database: a real `SQLite` file with a count of its queries, and the value types that are read
+//! from it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Priced {
     pub(crate) code: String,
     pub(crate) price: u64,
-    /// Raised by every change of the row. Tells whether an answer is stale.
+    /// Each change of the row raises it. It shows whether an answer is stale.
     pub(crate) revision: u64,
 }
 
@@ -55,7 +56,7 @@ const SCHEMA: &str = "
     INSERT INTO merchant VALUES ('ACME', 'token-of-acme'), ('GLOBEX', 'token-of-globex');
 ";
 
-/// One connection. All connections share the count.
+/// One connection. All connections share the count of queries.
 pub(crate) struct Database {
     path: PathBuf,
     connection: Connection,

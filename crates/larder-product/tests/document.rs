@@ -23,7 +23,7 @@ const SECTIONS: [&str; 10] = [
     "Production checklist",
 ];
 
-/// Every function, setting, command and checklist line of that guide.
+/// Every function, setting, command and checklist line of the Django application's guide.
 const ORIGINAL: [&str; 34] = [
     "LocMemCache",
     "Redis, for several instances",
@@ -83,7 +83,7 @@ fn the_plan_that_is_shown_is_the_plan() {
     assert!(GUIDE.contains(&format!("```text\n{plan}```")), "the guide does not show\n{plan}");
 }
 
-/// Returns the lines of the guide's drawing, which the documentation of `cascade` has as well.
+/// Returns the lines of the guide's drawing. The documentation of `cascade` has the same drawing.
 fn drawing() -> Vec<&'static str> {
     let (_, after) = GUIDE.split_once("```text\ncategory ").unwrap();
     let (drawing, _) = after.split_once("```").unwrap();
@@ -96,7 +96,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     for line in drawing() {
         assert!(source.contains(line.trim_end()), "cascade.rs does not have {line:?}");
     }
-    // Both ends of every edge are drawn, and the arrow of every removal.
+    // The drawing has both ends of every edge, and the arrow of every removal.
     let text = drawing().join("\n");
     for node in
         EDGES.iter().flat_map(|edge| [edge.from, edge.to]).filter(|node| node.to_string() != "category")
@@ -109,7 +109,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
     }
     let removals = EDGES.iter().filter(|edge| edge.when == larder_product::cascade::When::Removed).count();
     assert_eq!(text.matches("┄▶").count(), removals);
-    // One arrow for each edge.
+    // The drawing has one arrow for each edge.
     let arrows = text.matches("──▶").count() + text.matches("◀──").count() + removals;
     assert_eq!(arrows, EDGES.len());
 }

@@ -1,4 +1,4 @@
-//! The statements of `docs/guide.md`, section by section, tested on a shop with an `SQLite` database.
+//! Tests of the statements in `docs/guide.md`, section by section, on a shop with an `SQLite` database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,8 @@ impl World {
         (cache, shop)
     }
 
-    /// Requests one entry of every family, in the guide's order. Returns the number of queries of each.
+    /// Requests one entry of every family, in the guide's order. Returns the number of queries for each
+    /// family.
     pub(crate) fn ask_everything(&self, shop: &ProductCache<SqliteShop>) -> [u64; 7] {
         let (c, db) = (codes(), &self.database);
         let cost = |ask: &dyn Fn()| {
@@ -123,7 +124,7 @@ fn configuration_a_deployment_may_keep_logins_on_disk() {
 fn what_is_cached_every_family_is_asked_of_the_database_once_in_its_lifetime() {
     let world = World::new();
     let (_cache, shop) = world.open();
-    // The first number is the place in the guide's order: categories, lists, products, packages, bundles,
+    // The first number is the position in the guide's order: categories, lists, products, packages, bundles,
     // discounts, logins.
     for (at, lifetime) in [
         (6, ttl::MERCHANT_AUTH),

@@ -1,5 +1,6 @@
-//! Updates under load: several threads send requests while prices change. No answer is older than an update
-//! whose helper had returned before the request. The same holds after the cache is closed and opened again.
+//! Updates under load: several threads send requests while prices change. An answer is stale if it is older
+//! than an update whose helper returned before the request. No answer may be stale, also after the cache is
+//! closed and opened again.
 //!
 //! Product lists are built from cached products, so a list is as old as its products. If an invalidation
 //! removed the list before the product, a stale list could be cached in between.
@@ -17,7 +18,7 @@ const READERS: usize = 4;
 const UPDATES: u64 = 150;
 const PRODUCTS: [&str; 2] = ["GLOVTU", "MTNVTU"];
 
-/// For each product, the revision of the last update whose helper has returned.
+/// The revision of the last update whose helper has returned, for each product.
 type MinRevisions = [AtomicU64; 2];
 
 struct Client<'a> {
@@ -38,7 +39,7 @@ impl Client<'_> {
         self.shop.get_or_load_product_list(&codes().airtime, build).unwrap().to_vec()
     }
 
-    /// Requests everything once. Returns the number of stale answers.
+    /// Requests both products and the list once. Returns the number of stale answers.
     fn stale(&self, minimums: &MinRevisions) -> u64 {
         let minimum = |at: usize| minimums[at].load(Ordering::Acquire);
         let mut stale = 0;
@@ -94,7 +95,7 @@ fn run(
             }
             minimums[at].store(revision, Ordering::Release);
         }
-        // Each reader sends at least one request after the last update.
+        // Waits for 2 × READERS more increments of `asked`, so that requests follow the last update.
         let last = asked.load(Ordering::Relaxed);
         while asked.load(Ordering::Relaxed) < last + 2 * READERS as u64 {
             thread::yield_now();

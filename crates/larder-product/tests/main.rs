@@ -1,4 +1,4 @@
-//! Tests of a shop's cache, as an application and its operators use it. One binary.
+//! Tests of a shop's cache from the side of an application and its operators, in one binary.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
@@ -9,7 +9,7 @@ mod load;
 mod operations;
 mod shop;
 
-/// The example, which the tests run.
+/// The example, so that a test can run it.
 #[path = "../examples/airtime.rs"]
 mod airtime;
 

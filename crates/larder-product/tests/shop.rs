@@ -1,4 +1,4 @@
-//! A shop's cache as an application uses it: in memory, and with a file that is opened again.
+//! The cache of a shop in an application: in memory, and with a file that is opened again.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -9,7 +9,7 @@ use larder_product::{MerchantCode, ProductCache, ProductCode, UserId, ttl};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// A database of one product. It counts its queries.
+/// A database with one product. It counts its queries.
 #[derive(Default)]
 struct Database {
     queries: Cell<u32>,

@@ -1,4 +1,5 @@
-//! Tests of the harness itself: it counts what happens, and it catches a cache that serves stale answers.
+//! Tests of the phases themselves: the results are right, and the check detects a cache that serves stale
+//! answers.
 
 use larder::Cache;
 
@@ -9,7 +10,7 @@ use crate::shop::values::Answer;
 use crate::shop::writer::Writer;
 use crate::workload::Stream;
 
-/// Enough for dozens of changes to the most popular subjects.
+/// Enough requests for dozens of changes to the most popular subjects.
 const REQUESTS: u64 = 60_000;
 
 fn world(dir: &tempfile::TempDir) -> World {

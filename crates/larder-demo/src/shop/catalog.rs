@@ -1,32 +1,32 @@
-//! The shop's catalog: its categories, products, merchants and users, their codes, and how they depend on
-//! each other.
+//! The catalog of the shop: categories, products, merchants, users and their codes, and the dependencies
+//! between them.
 //!
-//! Requests and changes name each of them by a number, so that it can be drawn from a distribution. Lower
-//! numbers are more popular. The code does not follow the number, so popular rows are scattered in the
-//! database, as in a real one.
+//! A request or a change has the number of its subject, because numbers can be drawn from a distribution.
+//! Lower numbers are more popular. The codes are not in the order of the numbers, so popular rows are
+//! scattered in the database, as in a real shop.
 
 use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCode, UserId};
 
-/// Categories of the shop.
+/// Number of categories.
 pub(crate) const CATEGORIES: usize = 50;
-/// Products, spread evenly over the categories.
+/// Number of products, spread evenly over the categories.
 pub(crate) const PRODUCTS: usize = 20_000;
-/// Products with data packages: one in twenty.
+/// Number of products with data packages: one in twenty.
 pub(crate) const DATA_PRODUCTS: usize = PRODUCTS / DATA_PRODUCT_EVERY;
-/// Data packages of each product that has any.
+/// Number of data packages of each product with data packages.
 pub(crate) const PACKAGES_EACH: usize = 8;
-/// Data packages in all.
+/// Number of all data packages.
 pub(crate) const DATA_PACKAGES: usize = DATA_PRODUCTS * PACKAGES_EACH;
-/// Merchants.
+/// Number of merchants.
 pub(crate) const MERCHANTS: usize = 40;
-/// Users with discounts.
+/// Number of users with discounts.
 pub(crate) const USERS: usize = 200;
-/// Discounts in all: every user has one on each of the twenty most popular products.
+/// Number of all discounts: every user has a discount on each of the twenty most popular products.
 pub(crate) const DISCOUNTS: usize = USERS * 20;
 
 const DATA_PRODUCT_EVERY: usize = 20;
-/// Scatters numbers over codes. It has no divisor in common with `PRODUCTS`. Otherwise two numbers would have
-/// one code.
+/// A factor that scatters numbers over codes. It has no common divisor with `PRODUCTS`. Otherwise two numbers
+/// would have the same code.
 const SCATTER: usize = 7919;
 
 /// The subject of a request, by its number.
@@ -74,12 +74,13 @@ pub(crate) const fn category_of(product: usize) -> usize {
     product % CATEGORIES
 }
 
-/// Returns the number of a data package's product among the products with data packages.
+/// Returns the number of a data package's product. It is the product's position among the products with data
+/// packages.
 pub(crate) const fn data_product_of(package: usize) -> usize {
     package / PACKAGES_EACH
 }
 
-/// The codes of everything in the shop, by number.
+/// The codes of the shop, by number.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     categories: Vec<CategoryCode>,
@@ -118,7 +119,7 @@ impl Catalog {
         &self.products[product]
     }
 
-    /// Returns the product with the `data_product`-th list of data packages.
+    /// Returns the product whose position among the products with data packages is `data_product`.
     pub(crate) fn data_product(&self, data_product: usize) -> &ProductCode {
         self.product(data_product * DATA_PRODUCT_EVERY)
     }

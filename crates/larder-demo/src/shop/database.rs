@@ -1,8 +1,8 @@
 //! The shop's database: an `SQLite` file that is filled once.
 //!
-//! One transaction fills it, and marks the file as the demo's at its end. So a file is either empty or
-//! complete, and a later run in the same directory uses it as it is. A database without that mark belongs to
-//! another program, and is not changed.
+//! One transaction fills the file. At its end it also marks the file as the demo's. So the file is either
+//! empty or complete, and a later run in the same directory uses it unchanged. A database without the mark
+//! belongs to another program, and is not changed.
 
 use std::path::{Path, PathBuf};
 
@@ -16,10 +16,10 @@ use super::reader::Reader;
 use super::writer::Writer;
 use crate::error::Error;
 
-/// Number of rows that filling inserts, for a progress bar.
+/// Number of rows that are inserted to fill the database, for a progress bar.
 pub(crate) const ROWS: u64 = (CATEGORIES + PRODUCTS + DATA_PACKAGES + MERCHANTS + DISCOUNTS) as u64;
 
-/// Marks a file as the demo's (its `application_id`): "lard", in bytes.
+/// The mark of the demo's files (`application_id`): "lard" in bytes.
 const APPLICATION_ID: i32 = 0x6c61_7264;
 /// The revision of a row that was never changed.
 const FIRST_REVISION: u64 = 1;
@@ -71,12 +71,12 @@ impl Database {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Returns the shop's database at `path`, which an earlier image of this process has filled.
+    /// Returns the shop's database at `path`. An earlier image of this process has filled it.
     pub(crate) fn filled(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
 
-    /// Opens a connection that reads.
+    /// Opens a connection for reading.
     pub(crate) fn reader(&self) -> Result<Reader, Error> {
         Ok(Reader::new(Connection::open_with_flags(
             &self.path,
@@ -84,7 +84,7 @@ impl Database {
         )?))
     }
 
-    /// Opens a connection that writes.
+    /// Opens a connection for writing.
     pub(crate) fn writer(&self) -> Result<Writer, Error> {
         Ok(Writer::new(Connection::open_with_flags(
             &self.path,
@@ -166,7 +166,7 @@ fn fill_merchants(
     Ok(())
 }
 
-/// Returns a product's description of a usual length: 400 to 1,200 bytes.
+/// Returns a description of a product, with a usual length: 400 to 1,200 bytes.
 fn description(product: usize) -> String {
     const SENTENCES: [&str; 4] = [
         "Delivered to the customer's phone within seconds of the payment, at any hour of the day. ",

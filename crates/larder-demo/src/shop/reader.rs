@@ -1,7 +1,7 @@
-//! Reads the shop's database: one query for each request. The queries are counted.
+//! Reads the shop's database, with one query for each request. The queries are counted.
 //!
-//! A single statement reads each answer, so the answer comes from a single snapshot of the database. That is
-//! why its highest revision says which changes it shows.
+//! Each answer is read by one statement, so it comes from one snapshot of the database. So its highest
+//! revision says which changes it shows.
 
 use std::cell::Cell;
 

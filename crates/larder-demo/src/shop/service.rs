@@ -1,5 +1,5 @@
-//! The shop's service. It answers requests and makes changes, from the database alone or with larder in front
-//! of it.
+//! The service of the shop. It answers requests and makes changes, either with the database alone, or with
+//! larder in front of the database.
 
 use larder::{Cache, Update};
 use larder_product::ProductCache;
@@ -15,7 +15,7 @@ pub(crate) trait Service: Sync {
     /// Answers a request. `database` is the connection of the calling thread.
     fn answer(&self, subject: Subject, database: &Reader) -> Result<Answer, Error>;
 
-    /// Makes a change and returns its revision. No answer to a later request may be older.
+    /// Makes a change and returns its revision. No answer to a later request may have an older state.
     fn change(&self, change: Change, database: &mut Writer) -> Result<u64, Error>;
 }
 
@@ -66,7 +66,7 @@ impl<'a> CachedService<'a> {
         Ok(Self { shop: ProductCache::open(cache)?, catalog })
     }
 
-    /// Removes the entries that `change` will show in. No load fills them until the updates finish.
+    /// Removes the entries that `change` affects. No load caches these entries until the updates finish.
     fn begin_updates(&self, change: Change) -> Result<Vec<Update>, larder::Error> {
         let (shop, catalog) = (&self.shop, self.catalog);
         let list = |category| shop.product_lists().begin_update(catalog.category(category));
@@ -146,7 +146,7 @@ impl Service for CachedService<'_> {
         })
     }
 
-    /// Steps 1 to 4 of the protocol in `min_revisions.rs`. The caller publishes.
+    /// Does steps 1 to 4 of the protocol in `min_revisions.rs`. The caller does step 5.
     fn change(&self, change: Change, database: &mut Writer) -> Result<u64, Error> {
         let updates = self.begin_updates(change)?; // 1
         let revision = database.apply(change, self.catalog)?; // 2

@@ -1,8 +1,8 @@
-//! The shop's value types, as an application of larder-product declares them.
+//! The value types of the shop, declared like those of any application of larder-product.
 //!
-//! Every value has a revision: the highest among the rows that it was read from. Revisions are assigned
-//! inside the write transactions of the database. So a value with revision r shows every change up to r, and
-//! a value with a lower revision does not show change r.
+//! Every value has a revision: the highest revision of the rows that it was read from. Revisions are assigned
+//! inside the write transactions of the database. So a value with revision r shows every change of its rows
+//! up to r. A value with a lower revision does not show change r.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::{Catalog, Subject};
 
-/// The types of the demo's shop.
+/// The value types of the demo's shop.
 #[derive(Debug)]
 pub(crate) struct DemoShop;
 
@@ -115,7 +115,7 @@ impl Answer {
         }
     }
 
-    /// Returns whether this is an answer to a request for `subject`.
+    /// Returns whether this answer belongs to a request for `subject`.
     pub(crate) fn is_about(&self, subject: Subject, catalog: &Catalog) -> bool {
         match (self, subject) {
             (Self::Categories(_), Subject::Categories) => true,

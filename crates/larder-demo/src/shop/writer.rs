@@ -1,10 +1,10 @@
-//! Changes of the shop's database: each transaction changes one row and assigns one revision.
+//! Changes the shop's database. Each transaction changes one row and assigns one revision.
 
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
 
 use super::catalog::{Catalog, Change};
 
-/// The connection that changes the shop's database.
+/// A connection that changes the shop's database.
 #[derive(Debug)]
 pub(crate) struct Writer {
     connection: Connection,
@@ -15,9 +15,10 @@ impl Writer {
         Self { connection }
     }
 
-    /// Commits `change` and returns its revision, which is higher than every earlier one.
+    /// Commits `change` and returns its revision. It is higher than every earlier revision.
     pub(crate) fn apply(&mut self, change: Change, catalog: &Catalog) -> rusqlite::Result<u64> {
-        // Immediate: the transaction is a writer from its start, so revisions are assigned in commit order.
+        // Immediate: the transaction holds the write lock from its start. So revisions are assigned in the
+        // order of commits.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let revision: u64 = transaction.query_row(
             "UPDATE clock SET revision = revision + 1 RETURNING revision",

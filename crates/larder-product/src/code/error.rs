@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::limit::MAX_CODE_LENGTH;
 
-/// A code is invalid. The text has the kind of code, what is wrong, and what is allowed.
+/// An invalid code. The text has the kind of code, what is wrong, and what is allowed.
 ///
 /// # Examples
 /// ```
@@ -25,7 +25,7 @@ pub enum CodeError {
         /// The kind of code: `product`, `category`, `data` or `merchant`.
         kind: &'static str,
     },
-    /// The text is longer than [`MAX_CODE_LENGTH`].
+    /// The text has more than [`MAX_CODE_LENGTH`] bytes.
     #[error("{kind} code has {length} bytes; a code has 1 to {MAX_CODE_LENGTH} bytes")]
     TooLong {
         /// The kind of code.
@@ -33,7 +33,7 @@ pub enum CodeError {
         /// The length of the text in bytes.
         length: usize,
     },
-    /// The text holds whitespace or a control character.
+    /// The text has whitespace or a control character.
     #[error(
         "{kind} code {text:?} has {character:?} at byte {at}; \
          a code holds no whitespace and no control characters"
@@ -48,7 +48,7 @@ pub enum CodeError {
         /// The byte offset of that character.
         at: usize,
     },
-    /// The id of a user is out of range, or not a number as a database prints it.
+    /// The id of a user is out of range, or is not a number as a database prints it.
     #[error("user id {text:?} is not a whole number from 1 to {} without sign or leading zeros", i64::MAX)]
     UserId {
         /// The refused text, cut after [`MAX_CODE_LENGTH`] bytes.

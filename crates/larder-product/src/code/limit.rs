@@ -2,8 +2,8 @@
 
 /// Maximum length of a code in bytes.
 ///
-/// It keeps the longest key of the Django application, `data_package_{product}_{data}`, under the 250 bytes
-/// that cache servers accept for a key.
+/// With this limit, the longest key of the Django application, `data_package_{product}_{data}`, has at most
+/// 250 bytes. Cache servers accept keys up to that length.
 pub const MAX_CODE_LENGTH: usize = 100;
 
 const _: () = assert!("data_package_".len() + MAX_CODE_LENGTH + "_".len() + MAX_CODE_LENGTH <= 250);

@@ -1,7 +1,7 @@
-//! The codes that are text: of products, categories, data packages and merchants.
+//! The codes that are text: the codes of products, categories, data packages and merchants.
 //!
-//! A code has no whitespace, no control characters, and a bounded length, so that a key string can be used
-//! with any cache server. The shop may use all other characters, of any script. Codes compare byte for byte:
+//! A code has no whitespace, no control characters, and a maximum length. So a key string can be used with
+//! any cache server. All other characters, of any script, are allowed. Codes are compared byte by byte:
 //! `mtnvtu` and `MTNVTU` are two products.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::error::CodeError;
 use super::limit::MAX_CODE_LENGTH;
 
-/// Checks the rule for every text code.
+/// Checks the rules for a text code: its length, and its characters.
 fn check(kind: &'static str, text: &str) -> Result<(), CodeError> {
     if text.is_empty() {
         return Err(CodeError::Empty { kind });
@@ -27,7 +27,7 @@ fn check(kind: &'static str, text: &str) -> Result<(), CodeError> {
     }
 }
 
-/// Declares a text code. The four differ only in their names and their documentation.
+/// Declares a text code. The four types differ only in their names and their documentation.
 macro_rules! text_code {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
@@ -37,7 +37,7 @@ macro_rules! text_code {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Makes a code of the text `code`.
+            /// Makes a code from the text `code`.
             ///
             /// # Errors
             /// [`CodeError`] if `code` is empty, is longer than [`MAX_CODE_LENGTH`] bytes, or has whitespace

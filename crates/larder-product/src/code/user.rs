@@ -1,4 +1,4 @@
-//! The id of a user: the primary key of a database, a positive 64-bit number.
+//! The id of a user: the primary key in a database, a positive 64-bit number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::CodeError;
 use super::limit::MAX_CODE_LENGTH;
 
-/// The id of a user: the number that the database gave it, from 1 to `i64::MAX`.
+/// The id of a user: the user's number in the database, from 1 to `i64::MAX`.
 ///
 /// # Examples
 /// ```
@@ -26,7 +26,7 @@ use super::limit::MAX_CODE_LENGTH;
 pub struct UserId(u64);
 
 impl UserId {
-    /// Makes a user's id of the number `id`.
+    /// Makes a user's id from the number `id`.
     ///
     /// # Errors
     /// [`CodeError::UserId`] if `id` is 0 or above `i64::MAX`.
@@ -57,7 +57,8 @@ impl FromStr for UserId {
         let refused = || CodeError::UserId { text: text.chars().take(MAX_CODE_LENGTH).collect() };
         let id = text.parse().map_err(|_| refused())?;
         let user = Self::new(id).map_err(|_| refused())?;
-        // `+7` and `007` parse as 7. They are refused, so that an id has one spelling and a key never two.
+        // `+7` and `007` parse as 7. They are refused. So an id has only one spelling, and two texts never
+        // stand for the same key.
         if text.starts_with(['+', '0']) { Err(refused()) } else { Ok(user) }
     }
 }

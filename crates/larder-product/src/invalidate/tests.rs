@@ -14,7 +14,7 @@ fn data(code: &str) -> DataCode {
     code.parse().unwrap()
 }
 
-/// Returns a shop in memory, with two entries in every family that can have two.
+/// Returns a shop in memory. Each family that can have two entries has two.
 fn stocked() -> ProductCache<AirtimeShop> {
     stock(shop().unwrap())
 }
@@ -111,7 +111,7 @@ fn each_helper_drops_what_its_change_made_stale_and_nothing_else() {
     assert!(shop.get_merchant_discount(user, &product("MTNDATA")).is_some());
 }
 
-/// Returns every change of the stocked shop, wide and narrow.
+/// Returns every kind of change of the stocked shop, for one row and for all rows.
 fn changes() -> Vec<Change> {
     let (p, d, user) = (Some(product("MTNDATA")), Some(data("DATA_1GB")), UserId::new(123).ok());
     vec![
@@ -133,7 +133,7 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-/// Returns the spelled keys of all live entries.
+/// Returns the keys of all live entries.
 fn spelled(shop: &ProductCache<AirtimeShop>) -> Vec<SpelledKey> {
     Family::ALL.into_iter().flat_map(|family| shop.keys(family)).collect()
 }
@@ -192,7 +192,7 @@ thread_local! {
     static DROPPED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// A value that records its drop, which happens when its removal is made.
+/// A value that records its drop. The cache drops the value when it removes the entry.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Told<const LIST: bool>;
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::code::UserId;
 use crate::family::Family;
 
-/// Returns the spelled selections that a change removes, in order.
+/// Returns the selections that a change removes, as text, in order.
 fn drops(change: &Change) -> Vec<String> {
     change.plan().steps().iter().map(|step| step.drops().to_string()).collect()
 }
@@ -11,8 +11,8 @@ fn code<T: std::str::FromStr<Err: fmt::Debug>>(code: &str) -> T {
     code.parse().unwrap()
 }
 
-/// Returns every kind of change, wide and narrow, and what it removes. Written by hand, independent of the
-/// table.
+/// Returns every kind of change, for one row and for all rows, with the selections that it removes. The list
+/// is written by hand, independent of the table.
 fn changes() -> Vec<(Change, Vec<&'static str>)> {
     let (p, d, u) = (code("MTNDATA"), code("DATA_1GB"), UserId::new(123).unwrap());
     vec![

@@ -1,10 +1,10 @@
-//! The error of a text that is not a key: the text, what is wrong with it, and how keys are spelled.
+//! The error for a text that is not a key: the text, what is wrong with it, and the form of keys.
 
 use std::fmt;
 
 use crate::code::CodeError;
 
-/// A text that is not the spelling of a key.
+/// The error for a text that is not the text of a key.
 ///
 /// # Examples
 /// ```
@@ -16,7 +16,7 @@ use crate::code::CodeError;
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpelledKeyError {
-    /// The text begins like the keys of no family.
+    /// The text does not begin like the keys of a family.
     #[error(
         "{text:?} is not a key; a key is product_categories_active, or begins with product_, \
          products_category_, data_package_, data_bundles_, merchant_discount_ or merchant_auth_"
@@ -25,7 +25,7 @@ pub enum SpelledKeyError {
         /// The refused text.
         text: String,
     },
-    /// The text lacks one of the two parts that a key of its family has.
+    /// Keys of this family have two parts, and the text lacks one of them.
     #[error(
         "{text:?} is not a key; two parts are needed, as in data_package_PRODUCT_DATA and \
          merchant_discount_USER_PRODUCT, without whitespace and of at most 100 bytes each"
@@ -39,15 +39,15 @@ pub enum SpelledKeyError {
     Code {
         /// The refused text.
         text: String,
-        /// What is wrong with the code.
+        /// The fault of the code.
         source: CodeError,
     },
-    /// The text is longer than every key's spelling.
+    /// The text is longer than the text of every key.
     #[error("a text of {length} bytes is not a key; the longest has {most}")]
     TooLong {
         /// The length of the text in bytes.
         length: usize,
-        /// The maximum length of a spelling in bytes.
+        /// The maximum length of a key's text in bytes.
         most: usize,
     },
 }

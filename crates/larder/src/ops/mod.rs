@@ -1,4 +1,5 @@
-//! What operators use: inspection, changes from outside, the control socket, metrics.
+//! Parts for operators: inspection of a file, changes to a file without its cache, the control socket,
+//! metrics.
 
 pub mod admin;
 #[cfg(all(unix, feature = "control"))]

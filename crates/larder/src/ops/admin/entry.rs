@@ -1,4 +1,4 @@
-//! Keyspaces and entries that [`Admin`](super::Admin) writes.
+//! The keyspaces and entries that [`Admin`](super::Admin) writes, and the result of writing.
 
 use std::borrow::Cow;
 
@@ -9,53 +9,53 @@ use crate::units::Timestamp;
 /// A keyspace to open or create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKeyspace {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: String,
-    /// The version of its values' shape.
+    /// The version of the shape of its values.
     pub version: u32,
     /// The shape of its keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: u8,
     /// The name of the schema that it belongs to, if any.
     pub schema: Option<String>,
-    /// The fingerprint of its values' type; zero if there is none.
+    /// The fingerprint of the type of its values. Zero if there is none.
     pub fingerprint: u64,
 }
 
-/// An entry to be written.
+/// An entry for [`Admin::write`](super::Admin::write).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
-    /// When it was written.
+    /// When the entry was written.
     pub written_at: Timestamp,
-    /// When it expires.
+    /// When the entry expires.
     pub expires_at: Timestamp,
-    /// The fingerprint of the shape that the value was written with, if there is one.
+    /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
-    /// How the value is to be compressed in the file: 0 not, 1 LZ4, 2 Zstandard. A build without the feature
-    /// `zstd` uses LZ4 in place of Zstandard. The value is stored as it is if compression makes it no
-    /// shorter, or if the number is unknown.
+    /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard. A build without the feature `zstd`
+    /// uses LZ4 in place of Zstandard. The value is stored uncompressed if compression makes it no shorter,
+    /// or if the number is unknown.
     pub compression: u8,
     /// The encoded value, not compressed.
     pub value: Vec<u8>,
 }
 
-/// What became of entries that were to be written.
+/// The result of [`Admin::write`](super::Admin::write): numbers of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Written {
-    /// Written.
+    /// Entries that were written.
     pub written: u64,
-    /// Not written: they had expired.
+    /// Entries that were skipped because they had expired.
     pub expired: u64,
-    /// Not written: the file has a live entry of their key that was written later.
+    /// Entries that were skipped because the file has a live entry of their key with a later time of writing.
     pub kept_newer: u64,
 }
 
 impl NewEntry {
-    /// Counts the life of an entry that says it was written later than now from now (contract 2).
+    /// If the time of writing is later than `now`, replaces it by `now` and keeps the TTL (contract 2).
     pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
         if self.written_at <= now {
             return self;

@@ -1,9 +1,11 @@
-//! Changes a cache file that no cache has open, without the application's types.
+//! Changes a cache file without its cache, and without the application's types. No cache may have the file
+//! open.
 //!
-//! [`Admin`] owns a file as a [`Cache`](crate::Cache) does. It takes the owner's lock. If a process has the
-//! file, the error names that process. A removal is durable when the call returns. Written entries are
-//! counted, numbered and indexed as a cache does it. `Admin` has no memory tier and no thread, and evicts
-//! nothing. A file that has become larger than its cache allows is shortened when that cache opens it.
+//! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it holds the owner's lock. If another process
+//! owns the file, the error names that process. A removal is durable when the call returns. Each written
+//! entry gets its counts, its sequence and its index rows as in a cache. `Admin` has no memory tier and no
+//! thread, and evicts nothing. If the file has become larger than its cache allows, the cache shortens it
+//! when it opens it.
 //!
 //! Keys are encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them). Values are encoded and not
 //! compressed.
@@ -47,15 +49,15 @@ use crate::units::{ByteSize, Timestamp};
 
 pub use entry::{NewEntry, NewKeyspace, Written};
 
-/// What [`Admin::compact`] did.
+/// The result of [`Admin::compact`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Compacted {
-    /// The length of the file before.
+    /// The length of the file before the call.
     pub length_before: ByteSize,
-    /// The length of the file now. It is never longer than before.
+    /// The length of the file after the call. It is never longer than before.
     pub length: ByteSize,
-    /// Entries that were left out because they had expired.
+    /// Number of expired entries that were not copied.
     pub expired: u64,
 }
 
@@ -67,15 +69,15 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Opens a cache file that no process has. Creates no file.
+    /// Opens a cache file that no process owns. Creates no file.
     ///
     /// # Errors
-    /// [`Error::Missing`]; [`Error::InUse`] with the owner; [`Error::Foreign`] if it is not a larder file, or
-    /// is empty; [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`],
-    /// [`Error::Io`]. None of them changes the file.
+    /// [`Error::Missing`]. [`Error::InUse`] with the owner. [`Error::Foreign`] if the file is empty or not a
+    /// larder file. [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`],
+    /// [`Error::Io`]. After each of these errors the file is unchanged.
     ///
     /// # Cost
-    /// That of opening a cache.
+    /// The same as the cost of opening a cache.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::at(path.as_ref(), false)
     }
@@ -83,7 +85,7 @@ impl Admin {
     /// Opens a cache file, and creates it if there is none.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), without [`Error::Missing`].
+    /// The errors of [`open`](Self::open), without [`Error::Missing`].
     pub fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::at(path.as_ref(), true)
     }
@@ -94,25 +96,27 @@ impl Admin {
         Ok(Self { edit: OfflineEdit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
     }
 
-    /// Returns the time by which entries expire: the clock's, or that of the last commit if it is later.
+    /// Returns the time that decides which entries have expired. It is the later of the clock's time and the
+    /// time of the last commit.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.edit.now()
     }
 
-    /// Returns the keyspaces, by name.
+    /// Returns the keyspaces, sorted by name.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceInfo> {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
     }
 
-    /// Opens a keyspace, and creates it if there is none. A keyspace of the same name with another version,
-    /// another shape of keys or values, or another format is retired with its entries, as when a service
-    /// opens a new version.
+    /// Opens a keyspace, and creates it if there is none.
+    ///
+    /// If the file has a keyspace of the same name with another version, format, or shape of keys or values,
+    /// that keyspace is retired with its entries. The same happens when a service opens a new version.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] if its name or the name of its schema is empty or longer than 255 bytes, or
-    /// if the format is unknown. [`Error::Io`], [`Error::Damaged`].
+    /// [`Error::InvalidSetting`] if the name of the keyspace or of its schema is empty or longer than 255
+    /// bytes, or if the format is unknown. [`Error::Io`], [`Error::Damaged`].
     pub fn keyspace(&mut self, keyspace: NewKeyspace) -> Result<KeyspaceInfo, Error> {
         let NewKeyspace { name, version, key_shape: shape, value_format: format, schema, fingerprint } =
             keyspace;
@@ -134,15 +138,16 @@ impl Admin {
         found.ok_or(Error::Closed)
     }
 
-    /// Writes entries to a keyspace, with one commit. It skips expired entries, and entries whose key has a
-    /// live entry that was written later.
+    /// Writes entries to a keyspace in one commit. Skips expired entries. Also skips an entry if the file has
+    /// a live entry of its key with a later time of writing.
     ///
     /// An entry keeps its time of writing and its expiry. If its time of writing is in the future, its whole
     /// TTL begins now.
     ///
     /// # Errors
-    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. Then nothing is
-    /// written. Nothing is written either if the file does not have the keyspace.
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error
+    /// nothing is written. If the file does not have the keyspace, nothing is written either, without an
+    /// error.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace) else { return Ok(written) };
@@ -168,10 +173,10 @@ impl Admin {
         Ok(written)
     }
 
-    /// Removes an entry. Returns whether it was live. Durable when it returns.
+    /// Removes an entry. Returns whether it was live. The removal is durable when the call returns.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`]. Then the entry may still be there.
+    /// [`Error::Io`], [`Error::Damaged`]. After an error the entry may still be in the file.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove(&mut self, keyspace: &str, key: &[u8]) -> Result<bool, Error> {
         let Some((id, _)) = self.id(keyspace) else { return Ok(false) };
@@ -182,21 +187,22 @@ impl Admin {
         Ok(was_live)
     }
 
-    /// Removes every entry whose encoded key starts with a prefix. Returns how many of them were live.
-    /// Durable when it returns.
+    /// Removes every entry whose encoded key starts with a prefix. Returns how many of these entries were
+    /// live. The removal is durable when the call returns.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Damaged`]. Then the entries may still be there.
+    /// [`Error::Io`], [`Error::Damaged`]. After an error the entries may still be in the file.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove_prefix(&mut self, keyspace: &str, prefix: &[u8]) -> Result<u64, Error> {
         let Some((id, _)) = self.id(keyspace) else { return Ok(0) };
         self.edit.remove_scope(Scope::prefix(full(id, prefix)))
     }
 
-    /// Removes every entry of every keyspace. Returns how many of them were live. Durable when it returns.
+    /// Removes every entry of every keyspace. Returns how many entries were live. The removal is durable when
+    /// the call returns.
     ///
     /// # Errors
-    /// Those of [`remove_prefix`](Self::remove_prefix).
+    /// The errors of [`remove_prefix`](Self::remove_prefix).
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn clear(&mut self) -> Result<u64, Error> {
         self.edit.remove_scope(Scope::prefix([]))
@@ -211,20 +217,21 @@ impl Admin {
         self.edit.sweep(go_on)
     }
 
-    /// Makes the file as short as its entries need. It writes a copy beside the file, without expired entries
-    /// and without retired keyspaces. It renames the copy over the file, unless the copy is longer.
+    /// Makes the file as short as its entries need. Writes a copy beside the file, without expired entries
+    /// and without retired keyspaces. Renames the copy over the file, unless the copy is longer.
     ///
-    /// It calls `go_on` between rows. If `go_on` returns false, the file stays as it is, and the method
-    /// returns none. The process may end at any time meanwhile. Readers keep the old file until they open it
-    /// again. A [`Follower`](crate::Follower) does that by itself.
+    /// Calls `go_on` between rows. If `go_on` returns false, the file stays unchanged, and the method returns
+    /// none. If the process ends during the call, the file stays whole. Readers keep the old file until they
+    /// open it again. A [`Follower`](crate::Follower) opens the new file by itself.
     ///
     /// # Errors
-    /// [`Error::Io`], also if there is no room for the copy (it takes at most as much as the file, and the
-    /// text says how much), or if the file has tables of a later version that cannot be copied.
-    /// [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has the name of the copy.
+    /// [`Error::Io`] if there is not enough space for the copy. The copy is at most as long as the file, and
+    /// the text of the error says how much space it needs. [`Error::Io`] also if the file has tables of a
+    /// later version that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has the
+    /// name of the copy.
     ///
     /// # Cost
-    /// Reads every entry. Writes each one once, some of them twice.
+    /// Reads every entry. Writes each entry once, and some entries twice.
     pub fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compacted>, Error> {
         let done = self.edit.compact(go_on)?;
         Ok(done.map(|Compaction { len_before, len, expired }| Compacted {

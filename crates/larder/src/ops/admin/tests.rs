@@ -144,7 +144,8 @@ fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
     }
     cache.flush().unwrap();
     assert_eq!(products.remove_prefix("P1").unwrap(), 11_111);
-    // Parts of the removal are made between the steps, and a step follows them.
+    // The writer executes the removal in parts, one after each step. So the loop makes steps until no part is
+    // left.
     while cache.stats().disk.unwrap().pending_removals > 0 {
         cache.flush().unwrap();
     }
@@ -183,7 +184,8 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         compression,
         value: value.as_bytes().to_vec(),
     };
-    // The fourth value does not get shorter by compression. The last has an unknown compression.
+    // The fourth value does not become shorter by compression. The last entry has an unknown compression
+    // number.
     let entries = vec![
         entry("as is", 0, &page),
         entry("LZ4", 1, &page),
@@ -293,7 +295,7 @@ fn a_compacted_file_that_is_cut_is_still_known_as_ours() {
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(len).unwrap();
         let cut = std::fs::read(&path).unwrap();
-        // Only the identity mark is left of the shortest file.
+        // The shortest file has only the identity mark.
         let cache = Cache::builder().path(&path).open();
         let cache = cache.unwrap_or_else(|error| panic!("cut to {len} bytes: {error}"));
         let aside = cache.stats().disk.unwrap().quarantined.unwrap();

@@ -1,4 +1,4 @@
-//! Does what a line of a peer asks, and makes the answer.
+//! Executes the request in a peer's line, and makes the answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
@@ -13,17 +13,17 @@ use crate::engine::shared::Shared;
 use crate::format::key::scope::Scope;
 use crate::stats::Stats;
 
-/// Hot keys of an answer, unless the request says how many.
+/// Number of hot keys in an answer, unless the request gives a number.
 const HOT_KEYS: usize = 20;
 
-/// Returns the answer to a line. A stream that would follow is dropped.
+/// Returns the answer to a line. Drops the stream that would follow it.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
     answer_or_stream(cache, line).0
 }
 
-/// Returns the answer to a line, and the stream that follows it, if any. Holds the cache for no longer than
-/// that takes.
+/// Returns the answer to a line, and the stream that follows it, if any. Does not keep the cache open after
+/// it returns.
 pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, Option<Stream>) {
     let answer = Request::read(line).and_then(|request| {
         let shared = cache.upgrade().ok_or_else(Refusal::closed)?;
@@ -71,7 +71,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(shared, &keyspace)?;
             remove_all(shared, &target, target.id.to_bytes().to_vec())?
         }
-        // Not `Cache::clear`: that counts as an invalidation of the application.
+        // Not `Cache::clear`, which would be in the statistics as an invalidation of the application.
         Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             shared.flush()?;
@@ -94,7 +94,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
             keyspace.as_deref().map(|name| Target::find(shared, name)).transpose()?;
             done(&shared.slow_loads(keyspace.as_deref(), limit.unwrap_or(usize::MAX)))
         }
-        // `answer_or_stream` has answered it.
+        // `answer_or_stream` has answered this request already.
         Request::Monitor(_) => {
             return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
         }
@@ -114,16 +114,16 @@ fn hello(shared: &Shared) -> Hello {
     }
 }
 
-/// Returns the statistics. Causes that may quote a value are withheld if the application does not show
-/// values.
+/// Returns the statistics. A cause of an error may quote a value. Such a cause is replaced if the application
+/// does not show values.
 fn stats(shared: &Shared) -> Stats {
     let mut stats = shared.stats();
     for told in &mut stats.keyspaces {
         if let Some(cause) = &mut told.undecodable_cause {
             *cause = look::reason(shared, cause).to_owned();
         }
-        // The latest cause is read again: `look::cause` needs the cause, and the statistics hold only its
-        // text.
+        // The latest cause is read from the counters, because `look::cause` needs a `Cause`, and the
+        // statistics hold only its text.
         let latest = shared
             .keyspaces
             .by_name
@@ -135,7 +135,7 @@ fn stats(shared: &Shared) -> Stats {
     stats
 }
 
-/// Answers what a lookup of a key would find.
+/// Returns the answer to `get`, `ttl` and `why`: the result that a lookup of a key would have.
 fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec<u8>, Refusal> {
     let target = Target::find(shared, keyspace)?;
     let key = text::key(target.shape(), key)?;
@@ -151,13 +151,14 @@ fn removed(removed: u64) -> Vec<u8> {
     done(&Removed { removed })
 }
 
-/// Returns the open keyspaces and those that only the file has, by name.
+/// Returns the open keyspaces, and those that are only in the file, sorted by name.
 fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
     let status = shared.tiers.disk.status();
     let open_keyspaces = shared.keyspaces.by_name.lock();
     let open = open_keyspaces.values().map(|open_keyspace| {
         let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
-        // The schema that the file records comes first, so that two processes that look agree.
+        // The schema in the file takes precedence over the definition's. So a command that reads the file and
+        // a peer of this process see the same schema.
         let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
         LiveKeyspaceInfo {
             name: open_keyspace.name.clone(),

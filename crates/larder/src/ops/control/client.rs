@@ -1,4 +1,4 @@
-//! The client: asks a live cache from another process.
+//! The client: sends requests to a live cache in another process.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -19,12 +19,13 @@ use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 
-/// Time limit for the first answer, which names the process. A person waits for it, and the socket of a
-/// stopped process never answers. A verification that runs for another peer may take longer.
+/// Time limit for the first answer, in which the process names itself. It is short, because a person waits,
+/// and the socket of a stopped process never answers. The answer is late if the process runs a verification
+/// for another peer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// Default time limit for an answer. A verification reads the whole file.
+/// Default time limit for an answer. It is long, because a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Maximum length of an answer.
+/// Maximum length of an answer in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// A connection to the control socket of a live cache.
@@ -42,11 +43,11 @@ pub struct Client {
     server: Hello,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// No process listens at the path.
+    /// The client could not connect, for example because no process listens at the path.
     #[error("cannot reach a cache at {}: {source}; is the process running, and its control socket there?", path.display())]
     Connect {
         /// The path of the socket.
@@ -62,20 +63,20 @@ pub enum ClientError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A process accepted the connection, and did not say which process it is.
+    /// A process accepted the connection, but did not answer who it is.
     #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
     Silent {
         /// The path of the socket.
         path: PathBuf,
-        /// How long the client waited for the answer.
+        /// The time that the client waited for the answer.
         waited: Duration,
     },
-    /// The process that answers is no cache, or speaks another version of the protocol.
+    /// The process that answers is not a cache, or uses another version of the protocol.
     #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
     Garbled {
         /// The path of the socket.
         path: PathBuf,
-        /// What was wrong with the answer.
+        /// The fault of the answer.
         cause: String,
     },
     /// The process that answers is not the owner of the file.
@@ -83,15 +84,15 @@ pub enum ClientError {
     NotOwner {
         /// The path of the socket.
         path: PathBuf,
-        /// How it differs from the owner.
+        /// The difference between the process and the owner.
         cause: String,
     },
-    /// The cache refused.
+    /// The cache refused the request.
     #[error("{0}")]
     Refused(Refusal),
 }
 
-/// The text, then the name of the variant. So `unwrap` shows the remedy.
+/// Writes the text of the error, then the name of the variant. So the message of `unwrap` has the remedy.
 impl fmt::Debug for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {
@@ -107,11 +108,11 @@ impl fmt::Debug for ClientError {
 }
 
 impl Client {
-    /// Connects to a socket, and asks which process answers.
+    /// Connects to a socket, and requests the identity of the process that answers.
     ///
     /// # Errors
-    /// [`ClientError::Connect`] if no process listens, [`ClientError::Silent`] if none answers within five
-    /// seconds, and the errors of every request.
+    /// [`ClientError::Connect`] if no process listens. [`ClientError::Silent`] if no answer comes within five
+    /// seconds. Also the errors of every other request.
     pub fn connect(path: impl AsRef<Path>) -> Result<Self, ClientError> {
         Self::connect_within(path.as_ref(), FIRST_ANSWER)
     }
@@ -143,13 +144,13 @@ impl Client {
         set.map_err(|source| self.disconnected(source))
     }
 
-    /// The path of the socket.
+    /// Returns the path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns which process answers, and what it can be asked.
+    /// Returns the identity of the process that answers, and the requests that it understands.
     #[must_use]
     pub fn server(&self) -> &Hello {
         &self.server
@@ -163,7 +164,8 @@ impl Client {
         self.ask(&Request::Stats {})
     }
 
-    /// Returns the keyspaces by name: those that the process has opened, and those that only its file has.
+    /// Returns the keyspaces that the process has opened, and those that are only in its file, sorted by
+    /// name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -173,9 +175,9 @@ impl Client {
 
     /// Returns a page of the keys of a keyspace, in memory and on disk, in the order of their encoded bytes.
     ///
-    /// The page has keys that begin with `prefix` (every key, if it is empty) and come after `after`. It has
-    /// at most `limit` keys, and at most [`MAX_PAGE`](crate::control::MAX_PAGE). With `all`, it also has keys
-    /// whose entry has expired, was removed, or is damaged.
+    /// The page has keys that begin with `prefix` and come after `after`. An empty prefix selects every key.
+    /// The page has at most `limit` keys, and at most [`MAX_PAGE`](crate::control::MAX_PAGE). If `all` is
+    /// set, it also has keys whose entry has expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -193,7 +195,7 @@ impl Client {
     ///
     /// # Cost
     /// Two passes over the keys in memory, whatever the prefix, and up to 50 ms of reading the disk. The
-    /// control thread of the process does it. No lookup waits for that thread.
+    /// control thread of the process does this work. No lookup waits for that thread.
     pub fn keys(
         &mut self,
         keyspace: &str,
@@ -216,7 +218,7 @@ impl Client {
     /// ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     ///
     /// # Errors
-    /// [`ClientError`]. A missing entry is no error.
+    /// [`ClientError`]. A missing entry is not an error.
     pub fn get(&mut self, keyspace: &str, key: &str) -> Result<KeyStatus, ClientError> {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
@@ -231,7 +233,7 @@ impl Client {
         Ok(status.ttl_ms.map(Duration::from_millis))
     }
 
-    /// Returns the status of a key, and why a lookup finds it or does not ([`KeyStatus::why`]).
+    /// Returns the status of a key, and why a lookup hits or misses ([`KeyStatus::why`]).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -239,10 +241,10 @@ impl Client {
         self.ask(&Request::Why { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes an entry, durably. Returns how many live entries it had: one or none.
+    /// Removes an entry, durably. Returns the number of removed live entries: one or zero.
     ///
-    /// The key is spelled as `larder keys --keyspace NAME` shows it, by the shape that
-    /// [`keyspaces`](Client::keyspaces) returns, or as `0x` and the hexadecimal digits of its bytes.
+    /// Write the key as `larder keys --keyspace NAME` shows it, in the shape that
+    /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
     /// [`ClientError`]. If the refusal is `not_durable`, the entry is gone from memory and may return after a
@@ -251,31 +253,32 @@ impl Client {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes every entry whose key begins with a prefix, durably. Returns how many of them were live.
+    /// Removes every entry whose key begins with a prefix, durably. Returns how many of these entries were
+    /// live.
     ///
     /// # Errors
-    /// Those of [`remove`](Client::remove).
+    /// The errors of [`remove`](Client::remove).
     pub fn remove_prefix(&mut self, keyspace: &str, prefix: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Removes every entry of a keyspace, durably. Returns how many of them were live.
+    /// Removes every entry of a keyspace, durably. Returns how many of these entries were live.
     ///
     /// # Errors
-    /// Those of [`remove`](Client::remove).
+    /// The errors of [`remove`](Client::remove).
     pub fn clear(&mut self, keyspace: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
 
-    /// Removes every entry of every keyspace, durably. Returns how many of them were live.
+    /// Removes every entry of every keyspace, durably. Returns how many of these entries were live.
     ///
     /// # Errors
-    /// Those of [`remove`](Client::remove).
+    /// The errors of [`remove`](Client::remove).
     pub fn clear_all(&mut self) -> Result<u64, ClientError> {
         self.invalidate(&Request::ClearAll {})
     }
 
-    /// Commits every insert that has returned.
+    /// Commits every insert whose call has returned.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -299,8 +302,8 @@ impl Client {
         self.ask(&Request::Verify {})
     }
 
-    /// Returns the hottest keys of the last few minutes, up to `limit` of hits and of misses (default 20).
-    /// They are of all keyspaces, or of the one with this name.
+    /// Returns the hottest keys of the last few minutes: up to `limit` keys with hits, and up to `limit` keys
+    /// with misses (default 20). They are from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
     /// [`ClientError`]. The refusal is `not_allowed` if the application has not turned on
@@ -309,8 +312,8 @@ impl Client {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
 
-    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). They are of
-    /// all keyspaces, or of the one with this name.
+    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). They are from
+    /// all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -327,8 +330,8 @@ impl Client {
     }
 
     pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
-        // A process with too many peers answers before it is asked, and closes. Its answer says more than the
-        // failed write.
+        // A process with too many peers sends a refusal and closes the connection before it reads a request.
+        // The refusal says more than the error of the failed write.
         let sent = self.stream.get_mut().write_all(&request.to_line());
         let line = self.read_line();
         let line = match (line, sent) {
@@ -343,7 +346,7 @@ impl Client {
         sent.map_err(|source| self.disconnected(source))
     }
 
-    /// Reads a line of this version of the protocol.
+    /// Reads a line of the present version of the protocol.
     pub(super) fn read_line(&mut self) -> Result<Value, ClientError> {
         let mut line = Vec::new();
         let read = self.stream.by_ref().take(MAX_ANSWER).read_until(b'\n', &mut line);
@@ -358,7 +361,7 @@ impl Client {
         Ok(line)
     }
 
-    /// Reads the answer to a request from a line.
+    /// Reads the answer to a request from a line of JSON.
     pub(super) fn answer_of<T: DeserializeOwned>(&self, mut line: Value) -> Result<T, ClientError> {
         if let Some(refusal) = line.get_mut("error").map(Value::take) {
             return Err(ClientError::Refused(self.understood(refusal)?));
@@ -376,7 +379,7 @@ impl Client {
 
     fn disconnected(&self, source: io::Error) -> ClientError {
         let source = match source.kind() {
-            // The operating system calls a wait that is over "Resource temporarily unavailable".
+            // The error of the operating system for a timeout is "Resource temporarily unavailable".
             io::ErrorKind::WouldBlock => {
                 io::Error::new(io::ErrorKind::TimedOut, "it has said nothing in time")
             }

@@ -1,7 +1,7 @@
-//! Tells what a lookup of a key would find, from what memory and the disk have. No I/O, no lock.
+//! Decides the result of a lookup of a key from the evidence of memory and of the disk. No I/O, no lock.
 //!
-//! The order is that of a lookup. A slot in memory decides, whatever the disk has. Without a slot the record
-//! on disk counts, unless a removal of many keys covers it.
+//! It checks the tiers in the order of a lookup. If memory has a slot for the key, the slot alone decides.
+//! Otherwise the record on disk decides, unless a removal of many keys covers the record.
 
 use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record;
@@ -9,7 +9,7 @@ use crate::format::record::{Damage, Extension, Header, PayloadCompression};
 use crate::memory::shard::describe::{KeyInMemory, SlotContent};
 use crate::units::{Timestamp, millis};
 
-/// What a record on disk says about its entry.
+/// The metadata of a record on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OnDisk {
     pub(super) header: Header,
@@ -23,7 +23,7 @@ impl OnDisk {
         Ok(Self { header, extension, stored_len: payload.len() })
     }
 
-    /// Bytes of the value before compression.
+    /// Returns the number of bytes of the value before compression.
     pub(super) fn value_len(&self) -> u64 {
         let inflated =
             self.extension.inflated_len.filter(|_| self.header.compression != PayloadCompression::None);
@@ -31,18 +31,18 @@ impl OnDisk {
     }
 }
 
-/// What both tiers have of a key.
+/// The evidence of both tiers about a key.
 #[derive(Debug)]
 pub(super) struct KeyEvidence<'a> {
     pub(super) memory: &'a KeyInMemory,
     pub(super) disk: Option<Result<OnDisk, Damage>>,
-    /// The version that the keyspace is open with. None if it is not open.
+    /// The version with which the keyspace is open. None if the keyspace is not open.
     pub(super) version: Option<u32>,
     pub(super) now: Timestamp,
 }
 
 impl KeyEvidence<'_> {
-    /// Returns what a lookup would find. The caller adds the key and the value.
+    /// Returns the result that a lookup would have. The caller adds the key and the value.
     pub(super) fn status(&self) -> KeyStatus {
         let mut status = match &self.memory.slot {
             Some(slot) => self.of_slot(slot),
@@ -55,14 +55,14 @@ impl KeyEvidence<'_> {
         status
     }
 
-    /// Returns the record on disk that was written from this slot.
+    /// Returns the record on disk if it was written from this slot.
     fn same_on_disk(&self, slot: &SlotContent) -> Option<OnDisk> {
         self.disk.and_then(Result::ok).filter(|record| record.header.sequence == slot.sequence)
     }
 
     /// Returns whether the change in a slot is not committed yet.
     pub(super) fn is_unflushed(&self, slot: &SlotContent) -> bool {
-        // The change may have been committed after memory was read and before the disk was.
+        // The writer may have committed the change between the read of memory and the read of the disk.
         let is_put = slot.unsaved.is_some() && self.same_on_disk(slot).is_none();
         is_put || slot.value.is_none()
     }

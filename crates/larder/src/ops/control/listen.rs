@@ -1,14 +1,15 @@
-//! The file of the socket. Only its owner and root can connect. It replaces nothing but a socket on which no
-//! process answers.
+//! The file of the socket. Only the owner of the file and root can connect. The new socket replaces only a
+//! socket on which no process answers.
 //!
-//! The socket is bound under another name, in a directory that only this process may enter. It gets its mode
-//! there, and is renamed into place. The rename replaces nothing. So there is never a socket at the path that
-//! others may write, or one that does not listen yet and would look stale to another process.
+//! The socket is bound under another name, in a directory that only this user may enter. It gets its mode
+//! there, and is then renamed to its path. The rename fails if another file is at the path. So the path never
+//! has a socket that other users may write. It also never has a socket that does not listen yet: to another
+//! process it would look stale.
 //!
 //! A forked child inherits the descriptor. While the child lives, a connection to the socket is accepted and
-//! never answered. So each process knows the sockets that it and its ancestors made, by their files. A socket
-//! of an ancestor that has ended is stale, and the child may make its own at the path. Another process cannot
-//! know this, and leaves the socket alone.
+//! never answered. So each process keeps a list of the sockets that it and its ancestors made, with their
+//! file numbers. A socket of an ancestor that has ended is stale, and the child may make its own socket at
+//! the path. Any other process does not have this list, and leaves the socket in place.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -34,7 +35,8 @@ process_static! {
 struct CreatedSocket {
     pid: u32,
     file: (u64, u64),
-    /// When its file was renamed into place, in seconds and nanoseconds. File numbers are used again.
+    /// Time when the file was renamed to its path, in seconds and nanoseconds. It is compared too, because
+    /// file numbers are reused.
     at: (i64, i64),
 }
 
@@ -43,7 +45,7 @@ impl CreatedSocket {
         Self { pid, file: (found.dev(), found.ino()), at: (found.ctime(), found.ctime_nsec()) }
     }
 
-    /// Notes that this process has made a socket.
+    /// Adds a socket that this process has made to the list.
     fn note(self) {
         MADE.update(|made| {
             let others = made.iter().flat_map(|made| made.iter().copied());
@@ -51,7 +53,7 @@ impl CreatedSocket {
         });
     }
 
-    /// Forgets a socket of this process.
+    /// Removes a socket of this process from the list.
     fn forget(file: (u64, u64)) {
         let pid = std::process::id();
         MADE.update(|made| {
@@ -60,7 +62,7 @@ impl CreatedSocket {
         });
     }
 
-    /// Returns whether this is a socket of an ancestor that has ended.
+    /// Returns whether an ancestor that has ended made this socket.
     fn is_inherited(found: &fs::Metadata) -> bool {
         let made = MADE.load();
         let mut all = made.iter().flat_map(|made| made.iter());
@@ -70,12 +72,12 @@ impl CreatedSocket {
     }
 }
 
-/// A socket that listens at a path. Dropping it removes its file.
+/// A socket that listens at a path. Dropping the value removes the file of the socket.
 #[derive(Debug)]
 pub(super) struct Listening {
     pub(super) listener: UnixListener,
     path: PathBuf,
-    /// The file of this socket. Another process may have put its own there since.
+    /// Device and file number of this socket. Another process may have put its own socket at the path since.
     identity: (u64, u64),
 }
 
@@ -83,7 +85,8 @@ impl Listening {
     pub(super) fn at(path: &Path) -> Result<Self, Error> {
         let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
         let path = std::path::absolute(path).map_err(failed)?;
-        // Checks that the path can be an address at all. The socket is bound under another, shorter name.
+        // Checks that the path itself can be the address of a socket. Binding does not check it, because the
+        // socket is bound under another, shorter name.
         SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
         let parent = path.parent().unwrap_or(Path::new("/"));
         OsVolume.create_directories(parent).map_err(failed)?;
@@ -96,7 +99,8 @@ impl Listening {
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
             let found = fs::symlink_metadata(&unfinished)?;
             OsVolume.rename(&unfinished, &path)?;
-            // Only if this socket is at the path: another process may have put its own there meanwhile.
+            // Only if this socket is at the path, because another process may have put its own socket there
+            // meanwhile.
             if let Ok(placed) = fs::symlink_metadata(&path)
                 && (placed.dev(), placed.ino()) == (found.dev(), found.ino())
             {
@@ -109,8 +113,8 @@ impl Listening {
     }
 }
 
-/// Refuses a path at which no socket can be made, before the cache has made anything. Whether another process
-/// answers there is checked later, because the previous owner may be about to end.
+/// Refuses a path at which no socket can be made, before the cache has created any file. A later check finds
+/// a process that answers there. It is late because the previous owner may be about to end.
 pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
     let path = std::path::absolute(path).map_err(failed)?;
@@ -132,13 +136,14 @@ impl Drop for Listening {
     }
 }
 
-/// A directory that no other user may enter. Dropping it removes it with its content.
+/// A directory that no other user may enter. Dropping it removes the directory with its content.
 struct Private(PathBuf);
 
 impl Private {
     fn below(parent: &Path) -> io::Result<Self> {
         let pid = std::process::id();
-        // The name is taken: by another cache of this process, or by a crashed process with the same id.
+        // The name may exist already, from another cache of this process or from a crashed process with the
+        // same id.
         for attempt in 0..100 {
             let path = parent.join(format!(".{pid}-{attempt}"));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -157,7 +162,7 @@ impl Drop for Private {
     }
 }
 
-/// Refuses a file that is no socket. Returns the metadata of a socket that is there.
+/// Refuses a file that is not a socket. Returns the metadata of the socket. None if there is no file.
 fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -170,7 +175,7 @@ fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Removes a socket that a crash left. Leaves anything else, and returns an error.
+/// Removes a socket that a crash left. If the path has anything else, changes nothing and returns an error.
 fn make_room(path: &Path) -> Result<(), Error> {
     let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
     match connect(path) {
@@ -203,7 +208,7 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Connects without waiting, because a process that does not accept must not block the opening.
+/// Connects without waiting. Otherwise a process that does not accept connections would block the opening.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;

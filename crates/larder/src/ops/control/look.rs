@@ -1,21 +1,24 @@
-//! Reads the keys of a live cache: one key, or a page of them. This counts, promotes and reports nothing.
+//! Reads the keys of a live cache: one key, or a page of keys. Reading changes no statistics and promotes
+//! nothing.
 //!
-//! It reads memory first, then the snapshot of the disk, as a lookup does. An entry that left memory before
-//! that is in the snapshot. A page is made in these steps:
+//! It reads memory first, then the snapshot of the disk, as a lookup does. If an entry left memory before the
+//! read, the snapshot has the entry. A page is made in these steps:
 //!
 //! 1. List the keys in memory.
-//! 2. Read the disk, from one snapshot. An entry that is committed and evicted between (1) and (2) is in both
-//!    lists. In the other order it would be in neither.
-//! 3. List the keys in memory again, if there is a disk. An entry that only memory has since (1) is in
-//!    neither list: its new value is too large for the file, or the file evicted it after a lookup.
-//! 4. Ask memory for each key of the lists. A key that has left memory since, and that (2) did not find, is
-//!    looked up again, because a later snapshot may have it.
+//! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists
+//!    have it. If the disk were read first, neither list would have it.
+//! 3. List the keys in memory again, if there is a disk. After (1), an entry may move from the disk to memory
+//!    alone: its new value is too large for the file, or the file evicted the entry after a lookup. Only this
+//!    step finds such an entry.
+//! 4. Read the slot of each listed key in memory. If the key has left memory since and (2) did not find it,
+//!    look it up again, because a later snapshot may have it.
 //!
-//! So a page has every entry that lives throughout, and no entry that was gone before the request. An entry
-//! is left out only if it leaves the disk between (1) and (2), and memory again between (2) and (3).
+//! So a page has every entry that is live during all steps, and no entry that was gone before the request.
+//! The page misses an entry only if the entry leaves the disk between (1) and (2), and leaves memory again
+//! between (2) and (3).
 //!
-//! The keys of a page, their bytes, and the time of reading the disk are bounded. Each source is known up to
-//! a last key. The page ends at the lesser of the two.
+//! The number of keys in a page, their bytes, and the time of reading the disk are bounded. So the list of
+//! each source may end at some key. The page ends at the smallest of these last keys.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,12 +43,13 @@ use crate::sys::clock::Deadline;
 
 /// Default number of keys of a page.
 const PAGE: u32 = 256;
-/// A page ends when its keys have this many bytes.
+/// A page ends when its keys have at least this many bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// A page ends when reading the disk has taken this long. The writer may have to wait as long to make room.
+/// A page ends when reading the disk has taken this long. The writer may have to wait as long before it can
+/// reuse space.
 const PAGE_TIME: Duration = Duration::from_millis(50);
 
-/// What a request wants to know of a key besides its status.
+/// The part of a key's status that a request needs besides the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyQuery {
     Status,
@@ -53,7 +57,7 @@ pub(super) enum KeyQuery {
     Why,
 }
 
-/// Returns the status of one key, given by its bytes.
+/// Returns the status of one key, given its encoded bytes.
 pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery) -> KeyStatus {
     let full = [&target.id.to_bytes(), key].concat();
     let memory = shared.tiers.memory.describe(&full);
@@ -114,13 +118,15 @@ const NOT_ALLOWED: &str = "the application does not allow values to be shown: it
 
 const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
 
-/// Returns why a record is no value of the application's type. The cause is withheld if it may quote the
-/// value, because the type's own code wrote it.
+/// Returns `why`, the reason why a record is not a value of the application's type. Returns a fixed text
+/// instead if `why` may quote the value and the application does not show values. The type's own code writes
+/// such a reason.
 pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
     if shared.settings.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
-/// Returns why values cannot be cached. The cause is withheld if it may quote a value.
+/// Returns why values cannot be cached. Returns a fixed text instead if the cause may quote a value and the
+/// application does not show values.
 pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
     if shared.settings.control_values || !cause.may_quote {
         cause.text
@@ -135,10 +141,10 @@ fn too_long(len: usize) -> String {
     )
 }
 
-/// A record as it is read: header, extension, payload.
+/// The parts of a record: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Returns why a lookup would not decode the record that it would find on disk.
+/// Returns why the record that a lookup would find on disk cannot be decoded. None if it can.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) {
         return None;
@@ -147,8 +153,8 @@ fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<
     codec.try_decode(header.compression, &extension, payload).err().map(|error| error.to_string())
 }
 
-/// Returns the encoding of the value that a lookup would find, if it has at most `most` bytes. The error says
-/// why it is not shown.
+/// Returns the encoded value that a lookup would find, or only its length if it has more than `most` bytes.
+/// The error says why there is neither.
 fn encoded(
     target: &Target,
     memory: &KeyInMemory,
@@ -191,7 +197,7 @@ fn inflated(
     }
 }
 
-/// Which keys a page has.
+/// The keys that a page has.
 #[derive(Debug)]
 pub(super) struct PageRequest<'a> {
     /// The encoded prefix, without the number of the keyspace.
@@ -203,7 +209,7 @@ pub(super) struct PageRequest<'a> {
     pub(super) all: bool,
 }
 
-/// A step of a page that is complete.
+/// A completed step of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PageStep {
     Listed,
@@ -215,7 +221,7 @@ pub(super) fn page(shared: &Shared, target: &Target, asked: &PageRequest<'_>) ->
     page_in_steps(shared, target, asked, PAGE_TIME, |_| ())
 }
 
-/// Makes a page, and calls `between` after each step. Tests use this.
+/// Makes a page, and calls `between` after each step, for the tests.
 fn page_in_steps(
     shared: &Shared,
     target: &Target,
@@ -227,10 +233,10 @@ fn page_in_steps(
     let (prefix, after) = ([&id, asked.prefix].concat(), asked.after.map(|after| [&id, after].concat()));
     let most = asked.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE) as usize;
     let tiers = &shared.tiers;
-    // PageStep 1.
+    // Step 1.
     let in_memory = tiers.memory.keys_after(&prefix, after.as_deref(), most);
     between(PageStep::Listed);
-    // PageStep 2.
+    // Step 2.
     let mut rows: Vec<(Vec<u8>, Result<OnDisk, Damage>)> = Vec::new();
     let (mut bytes, deadline) = (0, Deadline::after(time));
     let mut keep = |full: &[u8], record: &[u8]| {
@@ -243,7 +249,7 @@ fn page_in_steps(
             Refusal::new("failed", format!("the disk can't be read: {fault}"), "see the process's log")
         })?;
     between(PageStep::Read);
-    // PageStep 3.
+    // Step 3.
     let reads_disk = tiers.has_disk() && !target.id.is_memory_only();
     let again = reads_disk.then(|| tiers.memory.keys_after(&prefix, after.as_deref(), most));
     let lists = [in_memory, again.unwrap_or_default()];
@@ -259,7 +265,7 @@ fn page_in_steps(
     let mut left =
         found.into_iter().filter(|(full, _)| end.as_ref().is_none_or(|end| full <= end)).peekable();
     for (full, record) in left.by_ref().take(most) {
-        // PageStep 4.
+        // Step 4.
         let status = listed(shared, target, &full, record);
         if asked.all || status.state == EntryState::Live {
             page.keys.push(status);
@@ -275,7 +281,7 @@ fn page_in_steps(
     Ok(page)
 }
 
-/// Returns the status of a key that the snapshot of the page has, or that memory had.
+/// Returns the status of a key that was in the snapshot of the page or in a list of keys in memory.
 fn listed(
     shared: &Shared,
     target: &Target,

@@ -1,13 +1,14 @@
 //! The control socket: a Unix socket through which a command reads the statistics and keys of a live cache,
 //! and removes entries from it.
 //!
-//! The application turns it on ([`CacheBuilder::control_socket`], or `control=PATH` in its URL). It is off
-//! otherwise. A process that may write to the socket may make every request. Its mode is 0600, so these are
-//! processes of its owner and of root.
+//! The application turns it on with [`CacheBuilder::control_socket`], or with `control=PATH` in its URL. It
+//! is off otherwise. A process that may write to the socket may make every request. The mode of the socket is
+//! 0600, so only processes of its owner and of root may write to it.
 //!
 //! # The protocol
 //!
-//! Lines of JSON: a request, then its answer, any number of times. `docs/control.md` describes each verb.
+//! The protocol consists of lines of JSON: a request, then its answer, any number of times. `docs/control.md`
+//! describes each verb.
 //!
 //! ```text
 //! → {"v":1,"do":"remove","keyspace":"product","key":"MTNVTU"}
@@ -18,14 +19,15 @@
 //!
 //! # What a peer can't do
 //!
-//! One thread serves all peers, with their sockets in non-blocking mode. A peer that is slow, sends half a
-//! line, or does not read its answer is disconnected when its time is over. It delays neither the cache nor
-//! another peer. Lines, peers and pending answers are bounded.
+//! One thread serves all peers, with their sockets in non-blocking mode. A peer may be slow, send half a
+//! line, or not read its answer. It is disconnected at its deadline. It delays neither the cache nor another
+//! peer. Lines, peers and pending answers are bounded.
 //!
-//! The requests of other peers wait while a request is executed, such as the commit of a removal or a
-//! verification. A page of keys is bounded by its keys, their bytes and the time of reading the disk, besides
-//! two passes over the keys in memory. A value in an answer is bounded by its bytes. A peer that monitors
-//! operations gets a bounded number of them at a time, between the requests of others.
+//! While the thread executes a request, such as the commit of a removal or a verification, the requests of
+//! other peers wait. A page of keys needs two passes over the keys in memory. Besides that, its keys, their
+//! bytes and the time of reading the disk are bounded. A value in an answer has a maximum number of bytes. A
+//! peer that monitors operations gets a bounded number of operations at a time, between the requests of other
+//! peers.
 
 pub(crate) mod answer;
 pub(crate) mod client;
@@ -59,9 +61,9 @@ impl CacheBuilder {
     /// Serves statistics and invalidations on a Unix socket at this path, for the command line: see
     /// [`control`](crate::control). Default: no socket. Needs the feature `control`.
     ///
-    /// Opening the cache makes the socket with mode 0600, and its directories with 0700. Closing the cache
-    /// removes the socket. A socket that a crash left is replaced. Anything else at the path is left alone,
-    /// and opening fails.
+    /// Opening the cache makes the socket with mode 0600, and missing directories with mode 0700. Closing the
+    /// cache removes the socket. A socket that a crash left is replaced. If anything else is at the path, it
+    /// is not changed, and opening fails.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -79,11 +81,11 @@ impl CacheBuilder {
     }
 
     /// Lets the control socket answer with values, up to [`MAX_VALUE_SENT`](crate::control::MAX_VALUE_SENT)
-    /// bytes each. Default: off. When it is on, the mode of the socket guards the values, as the mode of the
-    /// file does. Needs the feature `control`.
+    /// bytes each. Default: off. If this is on, the mode of the socket protects the values, as the mode of
+    /// the file does. Needs the feature `control`.
     ///
-    /// When it is off, a peer learns everything about an entry but its value. It does not learn the error of
-    /// a type's own code for a record that does not decode, because that may quote the value.
+    /// If this is off, a peer can read everything about an entry except its value. If a record does not
+    /// decode, the error of the type's own code is not sent either, because the error may quote the value.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

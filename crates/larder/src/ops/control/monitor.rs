@@ -1,4 +1,4 @@
-//! The client of `monitor`: a stream of operations, line by line.
+//! The client side of `monitor`: reads a stream of operations, line by line.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use super::client::{Client, ClientError};
 use super::protocol::{MonitorRequest, Request};
 use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
-/// The client waits for an answer this much longer than the stream lasts.
+/// Extra time that the client waits for a line, beyond the duration of the stream.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// What [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
+/// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
-    /// Shows one operation in this many. Default: 100. For every operation: 1.
+    /// Sampling ratio: one operation in this many is shown. Default: 100. For every operation: 1.
     pub one_in: Option<u64>,
     /// Duration in seconds. Default: 60. Maximum: an hour.
     pub seconds: Option<u64>,
-    /// Maximum number of operations.
+    /// Maximum number of operations shown. Default: no limit.
     pub count: Option<u64>,
     /// Shows only operations on the keyspace with this name.
     pub keyspace: Option<String>,
@@ -37,23 +37,24 @@ pub struct Operation {
     pub operation: String,
     /// The name of the keyspace. None if it was closed meanwhile.
     pub keyspace: Option<String>,
-    /// The key, spelled by the shape of its keyspace's keys.
+    /// The key as text, in the shape of its keyspace's keys. The same as `key_bytes` for a prefix, or if the
+    /// keyspace was closed meanwhile.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
 }
 
-/// Why a stream ended, and its sums.
+/// The reason why a stream ended, and its sums.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct MonitorEnd {
-    /// Why it ended: `seconds` or `count` was reached, the cache was `closed`, or the `peer` sent another
-    /// request.
+    /// The reason: `seconds` or `count` was reached, the cache was `closed`, or the `peer` sent another
+    /// request or ended its side.
     pub ended: String,
     /// Number of operations shown.
     pub shown: u64,
-    /// Number of sampled operations that were not shown, because the stream was too slow for them.
+    /// Number of sampled operations that were not shown, because the stream was too slow.
     pub missed: u64,
 }
 
@@ -63,14 +64,13 @@ pub struct MonitorEnd {
 pub enum Monitored {
     /// An operation.
     Operation(Operation),
-    /// This many sampled operations before this point are not shown, because the stream was too slow for
-    /// them.
+    /// Number of sampled operations before this point that are not shown, because the stream was too slow.
     Missed(u64),
-    /// The stream has ended. No item follows.
+    /// The stream has ended. This is its last item.
     End(MonitorEnd),
 }
 
-/// A stream of operations. Dropping it ends it.
+/// A stream of operations. Dropping the value ends the stream.
 #[derive(Debug)]
 pub struct Monitor {
     client: Client,
@@ -78,11 +78,11 @@ pub struct Monitor {
 }
 
 impl Client {
-    /// Watches a sample of the operations of the cache, while it makes them. The application must have turned
-    /// on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    /// Watches a sample of the cache's operations while they happen. The application must have turned on
+    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     ///
-    /// The cache does not wait for the client. Operations that do not fit into a ring of 1,024 are counted,
-    /// and reported as [`Monitored::Missed`].
+    /// The cache does not wait for the client. The cache keeps up to 1,024 operations for the client. Further
+    /// operations are counted and reported as [`Monitored::Missed`].
     ///
     /// ```no_run
     /// use larder::control::{Client, MonitorOptions, Monitored};
@@ -93,10 +93,9 @@ impl Client {
     /// }
     /// # Ok::<(), larder::control::ClientError>(())
     /// ```
-    ///
     /// # Errors
-    /// [`ClientError::Refused`]: `not_allowed` if keys are not sampled, `busy` if four peers watch already.
-    /// The other variants of [`ClientError`] too.
+    /// [`ClientError::Refused`] with `not_allowed` if keys are not sampled, or with `busy` if four peers
+    /// watch already. Also the other variants of [`ClientError`].
     pub fn monitor(mut self, options: &MonitorOptions) -> Result<Monitor, ClientError> {
         let seconds = options.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
         self.set_patience(Duration::from_secs(seconds) + GRACE)?;
@@ -123,7 +122,8 @@ impl Monitor {
         self.one_in
     }
 
-    /// Asks the cache to end the stream. [`next`](Self::next) then returns its end.
+    /// Requests the end of the stream. [`next`](Self::next) still returns the operations that are on their
+    /// way, then the end.
     ///
     /// # Errors
     /// [`ClientError::Disconnected`].
@@ -134,8 +134,8 @@ impl Monitor {
     /// Waits for the next item.
     ///
     /// # Errors
-    /// [`ClientError::Disconnected`] when the process ends, or the duration of the stream is long over.
-    /// [`ClientError::Garbled`].
+    /// [`ClientError::Disconnected`] if the process ends, or if no line comes within the duration of the
+    /// stream and one more minute. [`ClientError::Garbled`].
     #[expect(clippy::should_implement_trait, reason = "an iterator could not return an error and go on")]
     pub fn next(&mut self) -> Result<Monitored, ClientError> {
         loop {
@@ -149,7 +149,7 @@ impl Monitor {
             if line.get("ok").is_some() || line.get("error").is_some() {
                 return self.client.answer_of(line).map(Monitored::End);
             }
-            // A newer process may send lines that this version does not know. They are skipped.
+            // A newer process may send kinds of lines that this version cannot read. The loop skips them.
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Finds the process that owns a file, by the socket that the lock file names.
+//! Connects to the process that owns a file, through the socket that is named in the lock file.
 //!
-//! Every program with write permission may change the lock file, and a crash leaves it as it was. So its
-//! content is checked:
+//! Every program with write permission may change the lock file, and a crash leaves the file unchanged. So
+//! the content of the lock file is checked:
 //!
-//! 1. The cache file is locked, and its owner has not ended. Otherwise there is no process to ask.
-//! 2. The process that answers at the socket must have the process id that the lock file names, and the same
-//!    file. The identity of the file decides, or its path if it has no identity yet.
+//! 1. The cache file is locked, and its owner has not ended. Otherwise there is no process to connect to.
+//! 2. The process that answers at the socket has the process id in the lock file, and has the same file. The
+//!    identities of the files are compared, or their paths if the file has no identity yet.
 //!
-//! An owner that has just ended or was just replaced fails (2), and is asked nothing.
+//! An owner that has just ended or was just replaced fails check (2), and gets no further request.
 
 use std::fs;
 use std::path::Path;
@@ -18,10 +18,10 @@ use crate::ops::inspect::file_info::{FileInfo, FileState};
 
 impl Client {
     /// Connects to the owner of a file, through the control socket that the lock file names. Returns none if
-    /// no process has the file, or if its owner has no socket.
+    /// no process owns the file, or if its owner has no socket.
     ///
-    /// It asks the process for its id and its file. So a line that a crash left, or that another program
-    /// wrote, does not lead to another cache.
+    /// It requests the process id and the file of the process that answers. So a stale or forged path in the
+    /// lock file does not lead to another cache.
     ///
     /// ```no_run
     /// use larder::{control::Client, inspect::Inspector};
@@ -35,8 +35,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ClientError::NotOwner`] if another process answers, and those of [`connect`](Client::connect). All
-    /// of them within about five seconds.
+    /// [`ClientError::NotOwner`] if another process answers. Also the errors of [`connect`](Client::connect).
+    /// Each error is returned within about five seconds.
     pub fn connect_to_owner(file: &FileInfo) -> Result<Option<Self>, ClientError> {
         let (FileState::Owned { pid, has_ended: false }, Some(socket)) = (file.state, &file.socket) else {
             return Ok(None);
@@ -94,7 +94,8 @@ mod tests {
         assert_eq!(client.server().pid, std::process::id());
         assert_eq!(client.server().file_identity, found.identity.map(|identity| identity.to_string()));
         client.flush().unwrap();
-        // Through a link to its directory, and by its path alone, as of a file without an identity.
+        // Through a link to the directory of the file, and by the path alone, as for a file without an
+        // identity.
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
         let by_link = FileInfo { path: link.join("shop.larder"), identity: None, ..found.clone() };
@@ -133,7 +134,7 @@ mod tests {
         let socket = dir.path().join("mute");
         let listener = UnixListener::bind(&socket).unwrap();
         let (held, holds) = mpsc::channel();
-        // It accepts, and says nothing until the client has gone.
+        // The thread accepts a connection, and sends nothing until the client has disconnected.
         let mute = std::thread::spawn(move || held.send(listener.accept().unwrap()).unwrap());
         let waited = Client::connect_within(&socket, Duration::from_millis(1));
         let Err(error @ ClientError::Silent { .. }) = &waited else { panic!("{waited:?}") };

@@ -17,7 +17,7 @@ pub const IDLE_LIMIT: Duration = Duration::from_mins(1);
 /// Time limit for a peer to read its answer.
 pub const READ_LIMIT: Duration = Duration::from_secs(10);
 
-/// Maximum number of bytes of one read.
+/// Maximum number of bytes in one read.
 const CHUNK: usize = 4096;
 
 #[derive(Debug)]
@@ -26,23 +26,24 @@ pub(super) struct Peer {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
-    /// The peer is disconnected at this time.
+    /// Time at which the peer is disconnected.
     deadline: Deadline,
-    /// Whether the peer has ended its side, or has sent a line that is too long.
+    /// Whether the peer has closed its side for writing, or has sent a line above the maximum length.
     has_ended: bool,
     /// The stream of operations that the peer watches.
     shown: Option<Stream>,
 }
 
-/// What a peer waits for.
+/// The event that a peer waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeerState {
     ToBeRead,
     ToBeWritten,
-    /// It has sent a whole request.
+    /// The peer has sent a whole request.
     Attention,
-    /// It watches a stream. It is written to if there are lines for it. It is always read from, because its
-    /// next line ends the stream. It is stepped when the pause of the stream is over.
+    /// The peer watches a stream. The thread writes if there are lines for the peer. It always reads, because
+    /// the next line of the peer ends the stream. It makes the next step when the pause of the stream is
+    /// over.
     Stream,
     Nothing,
 }
@@ -74,18 +75,18 @@ impl Peer {
     pub(super) fn left(&self) -> Duration {
         match &self.shown {
             None => self.deadline.left(),
-            // The stream gives no more lines until the peer has read these, but it may end.
+            // The stream gives no more lines until the peer has read its pending lines, but it may end.
             Some(stream) if !self.output.is_empty() => stream.left(),
             Some(stream) => stream.pause(),
         }
     }
 
-    /// Returns which events a peer with a stream waits for.
+    /// Returns the events to poll for a peer with a stream.
     pub(super) fn stream_flags(&self) -> PollFlags {
         if self.output.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT }
     }
 
-    /// Reads, answers and writes as far as possible without waiting. Answers one request at most. Returns
+    /// Reads, answers and writes as far as possible without waiting. Answers at most one request. Returns
     /// whether the peer stays connected.
     pub(super) fn step(&mut self, answer: impl FnOnce(&[u8]) -> (Vec<u8>, Option<Stream>)) -> bool {
         let goes_on = self.advance(answer).is_ok() && self.wants() != PeerState::Nothing;
@@ -107,7 +108,7 @@ impl Peer {
         let end = self.line_end().unwrap_or(self.input.len());
         let rest = self.input.split_off(end);
         let line = std::mem::replace(&mut self.input, rest);
-        // An empty line is no request. A person who types by hand sends some.
+        // An empty line is not a request. A person who types by hand may send empty lines.
         if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
             let (answer, shown) = answer(&line);
             self.shown = shown;
@@ -116,7 +117,7 @@ impl Peer {
         self.write()
     }
 
-    /// Takes lines from the stream, or ends it.
+    /// Fetches lines from the stream, or ends the stream.
     fn go_on(&mut self) -> io::Result<()> {
         self.read()?;
         let is_done = self.line_end().is_some() || self.has_ended;
@@ -132,7 +133,7 @@ impl Peer {
         self.write()
     }
 
-    /// Returns the end of the first line. At EOF, an unterminated last line counts.
+    /// Returns the end of the first line. At EOF, an unterminated last line is a line too.
     fn line_end(&self) -> Option<usize> {
         let end = self.input.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
         end.or_else(|| (self.has_ended && !self.input.is_empty()).then_some(self.input.len()))
@@ -158,7 +159,7 @@ impl Peer {
     }
 
     fn send(&mut self, answer: Vec<u8>) {
-        // The last lines of a stream go before it.
+        // The pending last lines of a stream stay before the answer.
         self.output.drain(..self.sent);
         self.sent = 0;
         self.output.extend(answer);
@@ -183,7 +184,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Refuses a peer when there are too many.
+    /// Sends a refusal to a peer when too many peers are connected.
     pub(super) fn turn_away(stream: UnixStream) {
         let busy = Refusal::new("busy", "too many peers are connected", "try again, or close one of them");
         if let Ok(mut peer) = Self::new(stream) {
@@ -195,8 +196,8 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Closing is not enough: a forked child may have inherited the descriptor. Then the peer would not
-        // see that it was disconnected.
+        // Closing the descriptor is not enough, because a forked child may have inherited it. Then the peer
+        // would not see that it was disconnected.
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }

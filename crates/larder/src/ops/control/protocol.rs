@@ -1,4 +1,4 @@
-//! The content of the lines: requests, answers, refusals.
+//! The content of the lines of the protocol: requests, answers, refusals.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,15 +6,17 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::format::escape::escape_control;
 
-/// The version of the protocol: `v` in every request and answer. It is raised when the meaning of a request
-/// changes.
+/// The version of the protocol: `v` in every request and answer. A change in the meaning of a request raises
+/// the version.
 pub const PROTOCOL: u32 = 1;
 
-/// Maximum number of keys of a page.
+/// Maximum number of keys in a page.
 pub const MAX_PAGE: u32 = 1000;
-/// Maximum number of bytes of an encoded value that `get` answers. Of a longer value it tells the length.
+/// Maximum number of bytes of an encoded value in the answer to `get`. For a longer value, the answer has
+/// only the length.
 pub const MAX_VALUE_SENT: usize = 1 << 20;
-/// Maximum length of a request in bytes, with its line end. The longest key fits in every spelling.
+/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, however the
+/// key is written.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// A request. Its field `do` names the variant.
@@ -73,7 +75,7 @@ pub(super) enum Request {
     Monitor(MonitorRequest),
 }
 
-/// Which operations a stream shows.
+/// The operations that a stream shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MonitorRequest {
@@ -92,7 +94,7 @@ impl Request {
         to_line(&line)
     }
 
-    /// Reads a line of any content.
+    /// Reads a request from a line. The line may have any bytes.
     pub(super) fn read(line: &[u8]) -> Result<Self, Refusal> {
         let malformed = |cause: String| {
             let remedy = "send an object on one line, as in {\"v\":1,\"do\":\"stats\"}";
@@ -121,7 +123,7 @@ impl Request {
     }
 }
 
-/// The verbs that `hello` lists.
+/// The names of the requests, for the answer to `hello`.
 pub(super) const VERBS: &[&str] = &[
     "hello",
     "stats",
@@ -142,62 +144,62 @@ pub(super) const VERBS: &[&str] = &[
     "monitor",
 ];
 
-/// The process that answers: the answer to `hello`.
+/// The identity of the process that answers: the answer to `hello`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct Hello {
     /// The version of larder in the process.
     pub larder: String,
-    /// The version of the protocol that it speaks.
+    /// The version of the protocol that the process uses.
     pub protocol: u32,
-    /// Its process id.
+    /// The id of the process.
     pub pid: u32,
-    /// The requests that it understands.
+    /// The names of the requests that the process understands.
     pub verbs: Vec<String>,
-    /// Absolute path of its cache file. None if the cache is in memory only.
+    /// Absolute path of the cache file. None if the cache is in memory only.
     pub file: Option<String>,
     /// Identity of its cache file, as `larder info` shows it. A file of format 1 has none until its first
     /// commit.
     pub file_identity: Option<String>,
-    /// Whether `get` answers with values.
+    /// Whether the answer to `get` has the value.
     pub shows_values: bool,
 }
 
-/// A keyspace of a live cache: an answer of `keyspaces`.
+/// A keyspace of a live cache: an item of the answer to `keyspaces`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct LiveKeyspaceInfo {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: String,
-    /// Whether the process has opened it. Of one that is not open, only the counts of the file are known.
+    /// Whether the process has opened it. If not, only the fields that the file records are known.
     pub is_open: bool,
-    /// The version of its values' shape.
+    /// The version of the shape of its values.
     pub version: Option<u32>,
-    /// The shape of its keys, such as `(string, u64)`. Requests spell keys by it.
+    /// The shape of its keys, such as `(string, u64)`. Requests write keys in this shape.
     pub keys: Option<String>,
-    /// How its values are encoded: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
-    /// The schema that it belongs to, as the file records it. If the file does not have the keyspace, as its
-    /// definition says. None if it belongs to no schema.
+    /// The schema that it belongs to. The file decides. If the file does not have the keyspace, the
+    /// definition decides. None if it belongs to no schema.
     pub schema: Option<String>,
-    /// Whether its entries are kept off the disk.
+    /// Whether its entries are only in memory.
     pub is_memory_only: bool,
-    /// Entries on disk, expired and unswept ones included.
+    /// Number of entries on disk, also expired entries that are not swept yet.
     pub disk_entries: u64,
     /// Bytes that these entries are charged for.
     pub disk_bytes: u64,
 }
 
-/// The answer to a removal.
+/// The answer to a removal: the number of removed live entries.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Removed {
     pub(super) removed: u64,
 }
 
-/// Why a request was refused.
+/// The reason why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Refusal {

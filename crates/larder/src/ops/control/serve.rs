@@ -20,10 +20,10 @@ use crate::error::Error;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// Maximum number of connected peers. Further peers get a refusal, and are disconnected.
+/// Maximum number of connected peers. A further peer gets a refusal and is disconnected.
 pub const MAX_PEERS: usize = 32;
 
-/// Pause after a failed `accept`. The process may have no descriptor left.
+/// Pause after `accept` failed. The process may have no free descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Starts the thread that serves a cache on a socket until the cache is closed.
@@ -43,7 +43,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
         accepts_from: Deadline::after(Duration::ZERO),
     };
     let thread = spawn("larder-control", move || server.run())?;
-    // `shutdown`, not only a drop: a forked child may have this end open too.
+    // `shutdown`, because dropping is not enough: a forked child may have a copy of this end open.
     cache.add_service(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }
@@ -52,7 +52,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
 struct Server {
     cache: Weak<Shared>,
     listening: Listening,
-    /// Becomes readable when the cache is being closed.
+    /// A socket that becomes readable when the cache is being closed.
     stopped: UnixStream,
     peers: Vec<Peer>,
     /// No peer is accepted before this time.
@@ -68,7 +68,7 @@ impl Server {
         }
     }
 
-    /// Waits until a peer can be served or its deadline passes. Returns false when the cache is being closed.
+    /// Waits until a peer can be served or its deadline passes. Returns false if the cache is being closed.
     fn wait(&self) -> bool {
         let pause = self.accepts_from.left();
         let mut wait = if pause.is_zero() { None } else { Some(pause) };

@@ -1,8 +1,8 @@
-//! The status of a key in a live cache: which tiers have it, and why a lookup finds it or does not.
+//! The status of a key in a live cache: which tiers have it, and why a lookup hits or misses.
 
 use serde::{Deserialize, Serialize};
 
-/// What a lookup of a key finds.
+/// The result of a lookup of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -11,7 +11,7 @@ pub enum EntryState {
     Live,
     /// An entry that has expired: a miss.
     Expired,
-    /// A removal whose deletion on disk is still pending: a miss.
+    /// A removal that is not committed to the file yet: a miss.
     Removed,
     /// A record of another version of the keyspace: a miss.
     OtherVersion,
@@ -22,13 +22,13 @@ pub enum EntryState {
     /// No entry.
     #[default]
     Absent,
-    /// A state of a later version.
+    /// A state that a later version of larder added.
     #[serde(other)]
     Unknown,
 }
 
 impl EntryState {
-    /// The state as the protocol writes it.
+    /// Returns the state as the protocol writes it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,24 +44,24 @@ impl EntryState {
     }
 }
 
-/// Which tiers have the live entry of a key.
+/// The tiers that have the live entry of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FoundIn {
-    /// Memory alone.
+    /// Only memory.
     Memory,
-    /// The disk alone: the next lookup reads it from there.
+    /// Only the disk. The next lookup reads the entry from there.
     Disk,
     /// Memory and the disk.
     Both,
-    /// A tier of a later version.
+    /// A value that a later version of larder added.
     #[serde(other)]
     Unknown,
 }
 
 impl FoundIn {
-    /// The tiers as the protocol writes them.
+    /// Returns the tiers as the protocol writes them.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -73,8 +73,8 @@ impl FoundIn {
     }
 }
 
-/// The status of a key in a live cache. Reading it is no use of the entry: it counts nothing, promotes
-/// nothing, and does not delay an eviction.
+/// The status of a key in a live cache. Reading the status does not use the entry: it changes no statistics,
+/// promotes nothing, and does not delay an eviction.
 ///
 /// ```no_run
 /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -88,9 +88,9 @@ impl FoundIn {
 pub struct KeyStatus {
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key: String,
-    /// What a lookup finds.
+    /// The result of a lookup.
     pub state: EntryState,
-    /// Which tiers have the entry, if it is live.
+    /// The tiers that have the entry, if it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_in: Option<FoundIn>,
     /// Whether the latest change of the key, an insert or a removal, is not committed yet. A crash now would
@@ -98,51 +98,52 @@ pub struct KeyStatus {
     pub is_unflushed: bool,
     /// Whether a caller is loading the key.
     pub is_loading: bool,
-    /// The version of its keyspace when it was written.
+    /// The version of the entry's keyspace at the time of writing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// The sequence of the change that wrote it.
+    /// The sequence of the change that wrote the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// When it was written, in milliseconds since 1970. Memory does not keep this time. It is known while the
-    /// entry is dirty, or is on disk too.
+    /// When the entry was written, in milliseconds since 1970. Memory does not keep this time. It is known
+    /// only if the entry is dirty, or is on disk too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at_ms: Option<u64>,
-    /// When it expires, in milliseconds since 1970.
+    /// When the entry expires, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Bytes of its encoded value. Of an entry that is only in memory, `get` and `why` tell it.
+    /// Bytes of the encoded value. For an entry that is only in memory, only `get` and `why` return this
+    /// number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
-    /// Bytes of its value in the file.
+    /// Bytes of the value in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
-    /// Compression of its value in the file: 0 none, 1 LZ4, 2 Zstandard.
+    /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<u8>,
-    /// Bytes charged to the memory budget for it.
+    /// Bytes of the entry that are charged to the memory budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// Format of the values of its keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answer to
+    /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answer to
     /// `get`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_format: Option<u8>,
-    /// Its encoded, uncompressed value as `0x` and hexadecimal digits. Only in the answer to `get`, if the
+    /// The encoded, uncompressed value as `0x` and hexadecimal digits. Only in the answer to `get`, if the
     /// application allows it ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Why the answer to `get` has no value of a live entry, and the remedy.
+    /// Why the answer to `get` does not have the value of a live entry, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_withheld: Option<String>,
-    /// Why a lookup finds it or does not, in sentences. Only in the answer to `why`.
+    /// Why a lookup hits or misses, in sentences. Only in the answer to `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// A page of the keys of a keyspace, in the order of their encoded bytes.
+/// A page of the keys of a keyspace. The keys are in the order of their encoded bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]

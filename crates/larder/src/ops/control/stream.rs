@@ -1,16 +1,17 @@
-//! A stream of operations to one peer: `monitor`.
+//! The stream of operations to a peer that has sent `monitor`.
 //!
 //! The control thread makes these steps:
 //!
 //! 1. Answer the request, and register a watcher
 //!    ([`Observer::watch`](crate::stats::observe::Observer::watch)).
-//! 2. At most once per [`TICK`], and only after the peer has read every earlier line, take up to [`CHUNK`]
-//!    operations from the watcher and write them. Then serve the other peers. Meanwhile the ring of a slow
-//!    peer fills up. The peer is told how many operations it missed.
-//! 3. End the stream when its time or its count is over, when the peer sends another line or ends its side,
-//!    or when the cache is closed. Remove the watcher, and write a last line with the sums.
+//! 2. Take up to [`CHUNK`] operations from the watcher and write them. This step is made at most once per
+//!    [`TICK`], and only after the peer has read every earlier line. Then serve the other peers. If the peer
+//!    is slow, the ring of its watcher fills up meanwhile. A line tells the peer how many operations it
+//!    missed.
+//! 3. End the stream when its time is over or its count is reached, when the peer sends another line or ends
+//!    its side, or when the cache is closed. Remove the watcher, and write a last line with the sums.
 //!
-//! Operations do not wake the thread. It wakes at each tick while there is a stream.
+//! An operation does not wake the thread. While there is a stream, the thread wakes at each tick.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -24,9 +25,9 @@ use crate::stats::observe::watch::{MAX_WATCHERS, ObservedOperation, Verb, Watche
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
-/// Interval at which a stream takes operations.
+/// Interval at which a stream takes operations from its watcher.
 pub(super) const TICK: Duration = Duration::from_millis(100);
-/// Maximum number of operations of one write.
+/// Maximum number of operations that a stream takes at a time.
 const CHUNK: usize = 256;
 
 /// Default sampling ratio: one operation in this many is shown.
@@ -36,7 +37,7 @@ pub const DEFAULT_MONITOR_SECONDS: u64 = 60;
 /// Maximum duration of a stream, in seconds.
 pub const MAX_MONITOR_SECONDS: u64 = 3600;
 
-/// A stream of operations to one peer.
+/// A stream of operations to a peer.
 #[derive(Debug)]
 pub(super) struct Stream {
     cache: Weak<Shared>,
@@ -89,7 +90,7 @@ impl Stream {
         self.until.left()
     }
 
-    /// Returns why the stream is over. None if it goes on.
+    /// Returns why the stream is over. None if the stream is not over.
     pub(super) fn end(&self) -> Option<&'static str> {
         match () {
             () if self.left == 0 => Some("count"),
@@ -99,14 +100,15 @@ impl Stream {
         }
     }
 
-    /// Step 2. Returns lines for the peer, if it is time, or if they are the last.
+    /// Step 2. Returns lines for the peer if the tick is over, if the time of the stream is over, or if
+    /// `are_last`.
     pub(super) fn lines(&mut self, are_last: bool) -> Vec<u8> {
         if !are_last && !self.next.left().is_zero() && !self.until.left().is_zero() {
             return Vec::new();
         }
         let Some(cache) = self.cache.upgrade() else { return Vec::new() };
         let seen = self.watcher.take(CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK)));
-        // There may be more operations, so the next step comes at once.
+        // After a full chunk there may be more operations. Then the next step is made at once.
         self.next = Deadline::after(if seen.len() < CHUNK { TICK } else { Duration::ZERO });
         let mut lines = Vec::new();
         if !seen.is_empty() {
@@ -125,7 +127,7 @@ impl Stream {
         lines
     }
 
-    /// Step 3. Returns the last line. Operations that were offered and not taken count as missed.
+    /// Step 3. Returns the last line. Operations that are still in the ring are included in the missed ones.
     pub(super) fn last(&self, why: &str) -> Vec<u8> {
         let missed = self.watcher.missed() + self.watcher.waiting();
         done(&json!({ "ended": why, "shown": self.shown, "missed": missed }))
@@ -140,7 +142,7 @@ impl Drop for Stream {
     }
 }
 
-/// Returns the refusal of a cache that does not sample keys.
+/// Returns the refusal for a cache that does not sample keys.
 pub(super) fn not_sampled() -> Refusal {
     let cause = "the application does not let keys be sampled";
     let remedy = "start it with sample_keys=on in its URL, or CacheBuilder::sample_keys(true)";
@@ -155,7 +157,7 @@ fn shown(seen: &ObservedOperation, names: &KeyspaceNames) -> Value {
     let key = seen.full.get(KeyspaceId::LEN..).unwrap_or_default();
     let key_bytes = crate::format::key::spelling::spell_hex(key);
     let spelled = match (seen.verb, keyspace) {
-        // A prefix is not a whole key, so it is not spelled by the shape.
+        // A prefix is not a whole key, so it is not written in the shape of the keys.
         (Verb::RemovePrefix, _) | (_, None) => key_bytes.clone(),
         (_, Some(keyspace)) => keyspace.spell(key),
     };

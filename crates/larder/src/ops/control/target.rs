@@ -6,20 +6,20 @@ use crate::format::codec::erased::ErasedCodec;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
 
-/// A keyspace that is open, or that only the file has.
+/// A keyspace that is open, or that is only in the file.
 ///
-/// It does not hold the open keyspace. Otherwise an application that opens it with another version would get
-/// an error, as if another caller had a handle.
+/// It does not keep the keyspace open. Otherwise an application that opens the keyspace with another version
+/// would get an error, as if another caller had a handle.
 pub(super) struct Target {
     pub(super) id: KeyspaceId,
-    /// None if the keyspace is not open.
+    /// The shape of its keys. None if the keyspace is not open.
     shape: Option<String>,
     pub(super) version: Option<u32>,
     pub(super) codec: Option<ErasedCodec>,
     /// The format of its values.
     pub(super) format: Option<u8>,
-    /// Counters that are dropped. The statistics tell whether the application invalidates. Removals by an
-    /// operator must not hide that it does not.
+    /// Counters that are dropped with the target. The statistics show whether the application invalidates. If
+    /// they included an operator's removals, they would hide an application that does not invalidate.
     pub(super) uncounted: Counters,
 }
 

@@ -1,4 +1,4 @@
-//! Explains in sentences why a lookup of a key finds it or does not.
+//! Explains in sentences why a lookup of a key hits or misses.
 
 use super::judge::KeyEvidence;
 use super::status::{EntryState, FoundIn, KeyStatus};
@@ -6,7 +6,7 @@ use crate::format::record::Damage;
 use crate::memory::shard::describe::SlotContent;
 use crate::stats::DiskState;
 
-/// What the explanation needs besides the evidence of the key.
+/// The facts that the explanation needs besides the evidence of the key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     /// Whether the keyspace is open in this process.
@@ -20,7 +20,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) off: Option<&'a str>,
     /// Why the disk could not be read.
     pub(super) fault: Option<&'a str>,
-    /// Why the record is no value of the application's type.
+    /// Why the record is not a value of the application's type.
     pub(super) undecodable: Option<&'a str>,
 }
 
@@ -102,7 +102,7 @@ fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<
     said
 }
 
-/// Returns why a commit is late, if it is.
+/// Returns until when the commit is delayed, as the end of a sentence. Empty if the disk tier is on.
 fn until(around: &Surroundings<'_>) -> String {
     match (around.disk, around.off) {
         (DiskState::On, _) => String::new(),

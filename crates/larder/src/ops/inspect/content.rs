@@ -5,7 +5,7 @@ use crate::format::codec::document::Document;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::format::Format;
 
-/// A value, as far as it can be read without its type.
+/// The content of a value, as far as it can be read without the value's type.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Content<'a> {
@@ -15,16 +15,16 @@ pub enum Content<'a> {
     Text(&'a str),
     /// Bytes that only the value's type can decode.
     Bytes,
-    /// Bytes that are no value of their keyspace's format. A lookup misses, whatever the type.
+    /// Bytes that are not a value of their keyspace's format. A lookup misses, whatever the type.
     Unreadable(CodecError),
 }
 
 impl KeyspaceInfo {
-    /// Returns the content of a value of this keyspace, given its
+    /// Returns the content of a value of this keyspace. `payload` is the record's
     /// [`payload`](super::finding::Record::payload).
     ///
     /// # Cost
-    /// The bytes are looked through once; memory is taken for an error alone.
+    /// Reads the bytes once. Allocates only for an error.
     #[must_use]
     pub fn content<'a>(&self, payload: &'a [u8]) -> Content<'a> {
         Content::of(self.value_format, payload)
@@ -43,7 +43,7 @@ impl<'a> Content<'a> {
     /// ```
     ///
     /// # Cost
-    /// The bytes are looked through once; memory is taken for an error alone.
+    /// Reads the bytes once. Allocates only for an error.
     #[must_use]
     pub fn of(value_format: u8, payload: &'a [u8]) -> Self {
         match Format::of_code(value_format) {

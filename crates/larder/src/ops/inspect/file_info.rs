@@ -1,4 +1,4 @@
-//! What a file records of itself.
+//! The metadata that a file records about itself, and its owner.
 
 use std::path::PathBuf;
 
@@ -6,46 +6,48 @@ use crate::disk::reader::file_snapshot::{Condition, FileContents};
 use crate::disk::store::identity::FileIdentity;
 use crate::units::Timestamp;
 
-/// Whether a process owns a file.
+/// The ownership of a file: a process owns it, or its last owner closed it or crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
-    /// A process has it open as a cache, or a fork of that process still holds it.
+    /// A process owns the file, or a fork of that process still holds it.
     Owned {
         /// The process id of the owner, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. Then a process that it forked still holds the file. False if the
-        /// process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
+        /// Whether that process has ended. If so, a process that it forked still holds the file. Always false
+        /// if the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
         has_ended: bool,
     },
-    /// No process has it. Its last owner closed it.
+    /// No process owns the file. Its last owner closed it.
     Closed,
-    /// No process has it. Its last owner ended without closing it. The next owner repairs it on opening.
+    /// No process owns the file. Its last owner ended without closing it. The next owner repairs it on
+    /// opening.
     Crashed,
 }
 
-/// What a file records of itself.
+/// The metadata that a file records about itself, and its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileInfo {
-    /// Its path.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its length in bytes.
+    /// The length of the file in bytes.
     pub len: u64,
-    /// The version of its format. The first commit of an owner makes it the latest.
+    /// The version of its format. The first commit of an owner raises it to the latest version.
     pub format: u32,
-    /// Its identity. A file of format 1 has none yet.
+    /// The identity of the file. None if its format is 1.
     pub identity: Option<FileIdentity>,
-    /// Whether a process owns it.
+    /// Whether a process owns the file.
     pub state: FileState,
-    /// Whether the owner's process id is of another PID namespace, such as a container's. Here the number
-    /// names no process, or another one. Owners with an earlier version of larder do not record this.
+    /// Whether the owner's process id belongs to another PID namespace, such as a container's. If so, the id
+    /// names no process here, or a different process. Earlier versions of larder do not record this.
     pub owner_is_elsewhere: bool,
     /// Absolute path of the owner's control socket. None if the file has no owner, or if the owner has no
     /// socket.
     ///
-    /// It comes from the lock file and may be stale, because the owner writes it before the socket listens.
-    /// `control::Client::connect_to_owner` (feature `control`) checks which process answers there.
+    /// The path comes from the lock file and may be stale, because the owner writes it before the socket
+    /// listens. `control::Client::connect_to_owner` (feature `control`) checks which process answers at the
+    /// socket.
     pub socket: Option<PathBuf>,
     /// Whether the last commit was made by closing the cache.
     pub closed_cleanly: bool,
@@ -53,26 +55,27 @@ pub struct FileInfo {
     pub sequence: u64,
     /// Time of the last commit, by the clock of the cache.
     pub last_flush: Timestamp,
-    /// Live and expired entries of all keyspaces, and those that a pending removal covers.
+    /// Number of entries of all keyspaces: live entries, expired entries, and entries that a pending removal
+    /// covers.
     pub entries: u64,
-    /// Bytes that all entries are charged for, those of retired keyspaces included.
+    /// Bytes that all entries are charged for, also those of retired keyspaces.
     pub bytes: u64,
-    /// Number of large removals that took effect, and whose entries are not all deleted yet.
+    /// Number of large removals that took effect but whose entries are not all deleted yet.
     pub pending_removals: usize,
 }
 
-/// A keyspace that another version or shape has replaced. No lookup reaches its entries, and the sweeper has
-/// not deleted them yet.
+/// A keyspace that was replaced by another version or shape. No lookup reaches its entries. The sweeper has
+/// not deleted all of them yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredKeyspace {
-    /// Its number in this file. Its name is not kept.
+    /// Its number in this file. The file does not keep its name.
     pub number: u32,
-    /// Bytes that its entries are still charged for.
+    /// Bytes that its remaining entries are charged for.
     pub bytes: u64,
 }
 
-/// Describes a file.
+/// Returns the description of a file.
 pub(super) fn file(contents: &FileContents) -> FileInfo {
     let state = contents.catalog.state;
     let owner = match &contents.condition {
@@ -100,7 +103,7 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
     }
 }
 
-/// Returns the keyspaces whose entries are still to be deleted.
+/// Returns the retired keyspaces, whose entries are still to be deleted.
 pub(super) fn retired(contents: &FileContents) -> Vec<RetiredKeyspace> {
     let rows = contents.catalog.retired.iter();
     rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes }).collect()

@@ -1,4 +1,4 @@
-//! What a file has for a key.
+//! The record and the status that a file has for a key.
 
 use std::borrow::Cow;
 
@@ -9,40 +9,40 @@ use crate::format::record;
 use crate::format::record::{Damage, PayloadCompression};
 use crate::units::Timestamp;
 
-/// An intact record: what it says about its entry, and the bytes of the value.
+/// An intact record: its metadata, and the bytes of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The version of its keyspace when it was written.
+    /// The version of its keyspace at the time of writing.
     pub version: u32,
-    /// The sequence of the change that wrote it.
+    /// The sequence of the change that wrote the record.
     pub sequence: u64,
-    /// When it was written.
+    /// When the record was written.
     pub written_at: Timestamp,
-    /// When it expires.
+    /// When the entry expires.
     pub expires_at: Timestamp,
-    /// When the sweeper may delete it.
+    /// The earliest time at which the sweeper may delete it.
     pub delete_after: Timestamp,
     /// Fingerprint of the shape of the value, if the record has one.
     pub fingerprint: Option<u64>,
     /// Compression of the encoded value: 0 none, 1 LZ4, 2 Zstandard.
-    /// [`compression_name`](Self::compression_name) returns its name.
+    /// [`compression_name`](Self::compression_name) returns the name.
     pub compression: u8,
-    /// Length of the encoded value before compression. None if it is not compressed.
+    /// Length of the encoded value before compression. None if the value is not compressed.
     inflated_len: Option<u32>,
     stored: Vec<u8>,
 }
 
 impl Record {
-    /// Returns the encoded value, decompressed.
+    /// Returns the encoded value, after decompression.
     ///
     /// # Errors
-    /// [`CodecError`] if it cannot be decompressed: it claims to be longer than a value may be, it is not
-    /// what the record says, or it is compressed with Zstandard and larder is built without the features
-    /// `zstd` and `zstd-read`.
+    /// [`CodecError`] if the value cannot be decompressed: its recorded length is beyond the limit, the
+    /// compressed bytes do not match the record, or it is compressed with Zstandard and larder is built
+    /// without the features `zstd` and `zstd-read`.
     ///
     /// # Cost
-    /// Allocates the value if it is compressed. Otherwise nothing.
+    /// Allocates memory for a compressed value. Otherwise allocates nothing.
     pub fn payload(&self) -> Result<Cow<'_, [u8]>, CodecError> {
         match PayloadCompression::of_code(self.compression) {
             Some(PayloadCompression::None) => Ok(Cow::Borrowed(&self.stored)),
@@ -50,7 +50,7 @@ impl Record {
         }
     }
 
-    /// Returns the length of [`payload`](Self::payload), as the record says.
+    /// Returns the length of [`payload`](Self::payload) that the record states.
     #[must_use]
     pub fn payload_len(&self) -> usize {
         self.inflated_len.map_or(self.stored.len(), |len| len as usize)
@@ -62,14 +62,14 @@ impl Record {
         &self.stored
     }
 
-    /// Returns the name of the compression: `none`, `LZ4` or `Zstandard`.
+    /// Returns the name of the compression: `none`, `LZ4`, `Zstandard` or `unknown`.
     #[must_use]
     pub const fn compression_name(&self) -> &'static str {
         compression_name(self.compression)
     }
 }
 
-/// Returns the name of a compression, given its number.
+/// Returns the name of a compression, given its number. `unknown` for an unknown number.
 ///
 /// ```
 /// assert_eq!(larder::inspect::compression_name(1), "LZ4");
@@ -82,35 +82,36 @@ pub const fn compression_name(compression: u8) -> &'static str {
     }
 }
 
-/// What a lookup of a key would find in the file, or why it would miss.
+/// The result of a lookup of a key in the file: a live entry, or a miss and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordStatus {
     /// A live entry.
     Live(Record),
-    /// An entry that has expired: a miss, until the sweeper deletes it.
+    /// An entry that has expired. It is a miss, and is in the file until the sweeper deletes it.
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),
     /// An entry that a pending removal of many keys covers: a miss.
     Removed(Record),
-    /// An entry of this key in a retired keyspace, which had another version, shape or name: a miss.
+    /// An entry of this key in a retired keyspace, with another version, shape or name: a miss.
     Retired {
-        /// The number of that keyspace.
+        /// The number of the retired keyspace.
         number: u32,
         /// The status of the entry.
         record: Record,
     },
     /// A damaged record: a miss.
     Damaged {
-        /// What is wrong.
+        /// The fault.
         cause: &'static str,
     },
-    /// No entry: it was never written, or was removed, evicted or swept. Or only the owner's memory has it.
+    /// No entry. The entry was never written, or was removed, evicted or swept. Or it is only in the owner's
+    /// memory.
     Absent,
 }
 
-/// An entry of a page.
+/// An entry in a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -121,7 +122,7 @@ pub struct Entry {
 }
 
 impl RecordStatus {
-    /// Returns the record, if there is one and it is intact.
+    /// Returns the record, if there is an intact record.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match self {
@@ -143,7 +144,7 @@ impl RecordStatus {
         }
     }
 
-    /// Returns the status of the bytes that the file has for a whole key.
+    /// Returns the status of `bytes`, the record that the file has for the whole key `full`.
     pub(super) fn of(catalog: &Catalog, full: &[u8], bytes: &[u8], version: u32, now: Timestamp) -> Self {
         match read(full, bytes) {
             Err(cause) => Self::Damaged { cause },

@@ -1,22 +1,22 @@
-//! How a schema spells its keys for people.
+//! The trait for the spelled keys of a schema: texts for people that stand for keys.
 
 use crate::format::key::shape::KeyValue;
 
-/// How the keys of a schema's keyspaces are written for people, and read back.
+/// Writes the keys of a schema's keyspaces as text for people, and reads such text.
 ///
 /// A schema crate, such as `larder-product`, declares keyspaces by
-/// [`KeyspaceDefinition::schema`](crate::KeyspaceDefinition::schema), and implements this to give each key a
-/// name of its own, such as `product_MTNVTU`. The `larder` command holds a list of implementations.
+/// [`KeyspaceDefinition::schema`](crate::KeyspaceDefinition::schema). It implements this trait to give each
+/// key a name of its own, such as `product_MTNVTU`. The `larder` command has a list of implementations.
 ///
-/// A spelling applies to a keyspace only if the file records for it the [`schema`](Self::schema) of the
-/// spelling ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the
+/// A spelling applies to a keyspace only if the file records the spelling's [`schema`](Self::schema) for that
+/// keyspace ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the
 /// shape of its keys prove nothing: any application may have a keyspace `product` with keys of text. The
-/// caller checks the record; an implementation need not.
+/// caller checks the recorded schema, so an implementation does not need to.
 ///
 /// # What an implementation must keep
 /// - For each key that [`spell`](Self::spell) writes, [`read`](Self::read) returns the same keyspace and key.
-/// - A spelling begins neither with `"` nor with `0x`. A text that begins so is always a literal key.
-/// - No two keys of the schema's keyspaces have one spelling.
+/// - A spelling never begins with `"` or `0x`. A text with such a beginning is always a literal key.
+/// - No two keys of the schema's keyspaces have the same spelling.
 ///
 /// # Examples
 /// ```
@@ -50,18 +50,20 @@ pub trait KeySpelling {
     /// Returns the name of the schema, as the definitions of its keyspaces declare it.
     fn schema(&self) -> &str;
 
-    /// Writes a key of one of the schema's keyspaces. None if the schema has no keyspace of this name, or no
-    /// such key in it.
+    /// Returns the text for a key of one of the schema's keyspaces. None if the schema has no keyspace of
+    /// this name, or if that keyspace has no such key.
     fn spell(&self, keyspace: &str, key: &KeyValue) -> Option<String>;
 
-    /// Reads a spelled key: the name of its keyspace, and the key. None if no key is spelled so.
+    /// Reads the text for a key. Returns the name of the keyspace, and the key. None if the text stands for
+    /// no key.
     fn read(&self, text: &str) -> Option<(String, KeyValue)>;
 
-    /// Reads the beginning of spelled keys: the name of their keyspace, and the prefix as
-    /// [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) takes it. None if no
-    /// spelled key begins so, or the beginning ends inside a part that a prefix must have whole.
+    /// Reads the beginning of a text for a key. Returns the name of the keyspace, and the prefix in the form
+    /// that [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) accepts. None if
+    /// no text for a key begins like this, or if the beginning ends inside a part that a prefix must have
+    /// whole.
     ///
-    /// A tool uses it for advice alone: a prefix is always of the keys themselves.
+    /// A tool uses this only for advice. The prefixes that it accepts are prefixes of the keys themselves.
     fn read_prefix(&self, text: &str) -> Option<(String, KeyValue)> {
         self.read(text)
     }

@@ -1,11 +1,11 @@
 //! Reads a cache file without the application's types, and without its owner.
 //!
-//! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It reads
-//! the last one as the next owner will find it. It writes, repairs and creates nothing. Its results are
-//! untyped: keys by the shape that the file records ([`KeyShape`]), and values as bytes, or as JSON or text
-//! if their format allows it ([`Content`]).
+//! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It shows a
+//! file that a crash left as the next owner will find it. It never writes, repairs or creates a file. Its
+//! results are untyped. It shows keys by the shape that the file records ([`KeyShape`]). It shows values as
+//! bytes, or as JSON or text if their format allows it ([`Content`]).
 //!
-//! The `larder` command uses it. A program that has the types reads a live cache with a
+//! The `larder` command uses it. To read a live cache with the application's types, use a
 //! [`Follower`](crate::Follower).
 //!
 //! ```no_run
@@ -57,10 +57,10 @@ pub use verify::{
     DamagedRecord, FileVerifyReport, MAX_DAMAGED_NAMED, Miscounted, PageVerifyReport, UnreadableRecord,
 };
 
-/// Reads a cache file, any number of times.
+/// A reader of one cache file. It makes any number of snapshots.
 ///
-/// It holds no file open between snapshots. So it follows the path when the file is replaced, and never keeps
-/// an owner from reusing space.
+/// It keeps no file open between snapshots. So each snapshot reads the file that is at the path then, and an
+/// idle inspector does not prevent an owner from reusing space.
 #[derive(Debug, Clone)]
 pub struct Inspector {
     path: PathBuf,
@@ -68,37 +68,36 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// Checks that a cache file can be read.
+    /// Opens a cache file for reading, after a check that it can be read.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no file; [`Error::Foreign`] if it is not a larder file, or is empty;
-    /// [`Error::InUse`] if a program that is not larder has it; [`Error::Damaged`], [`Error::NewerFormat`],
+    /// [`Error::Missing`] if there is no file. [`Error::Foreign`] if the file is empty or not a larder file.
+    /// [`Error::InUse`] if a program other than larder holds it. [`Error::Damaged`], [`Error::NewerFormat`],
     /// [`Error::NotAFile`], [`Error::Permission`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
 
-    /// Does the same with a clock, which decides which entries have expired.
+    /// Does the same as [`open`](Self::open). `clock` decides which entries have expired.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let inspector = Self { path: absolute(path.as_ref())?, clock };
         drop(inspector.snapshot()?);
         Ok(inspector)
     }
 
-    /// Opens the file as its last commit left it.
+    /// Opens the file in the state of its last commit.
     ///
-    /// A snapshot keeps the owner from reusing space while it is held. Drop it within a second if that
-    /// matters.
+    /// The owner cannot reuse space while a snapshot exists. Drop it within a second if that matters.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     ///
     /// # Cost
-    /// Opens the file: well below a millisecond. A file that a crash left is repaired in memory first, which
-    /// takes milliseconds.
+    /// Opens the file, in well below a millisecond. A file that a crash left is first repaired in memory, in
+    /// a few milliseconds.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
         // The clock of this process may be behind the owner's.

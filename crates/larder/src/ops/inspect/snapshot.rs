@@ -1,4 +1,4 @@
-//! A file as one commit left it.
+//! A snapshot of a file, in the state of one commit.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
-/// A page ends when its records have this many bytes, because values may be large.
+/// A page ends when its records have at least this many bytes, because values may be large.
 const MAX_PAGE_BYTES: usize = 1 << 20;
 
-/// A file as one commit left it.
+/// A snapshot of a file, in the state of one commit.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) look: FileSnapshot,
@@ -31,26 +31,27 @@ impl Snapshot {
         Self { look, now, keyspaces, retired }
     }
 
-    /// Returns the time by which entries expire: the clock's, or that of the last commit if it is later.
+    /// Returns the time that decides which entries have expired. It is the later of the clock's time and the
+    /// time of the last commit.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Returns what the file records of itself.
+    /// Returns the metadata that the file records about itself, and its owner.
     #[must_use]
     pub fn file(&self) -> FileInfo {
         file_info::file(&self.look.contents)
     }
 
-    /// Returns the counts since the file was made, as its last commit has them. None in a file of an earlier
+    /// Returns the counts since the file was made, as of its last commit. None in a file of an earlier
     /// version.
     #[must_use]
     pub fn lifetime(&self) -> Option<&CumulativeStats> {
         self.look.contents.cumulative.as_ref()
     }
 
-    /// Returns the keyspaces, by name.
+    /// Returns the keyspaces, sorted by name.
     #[must_use]
     pub fn keyspaces(&self) -> &[KeyspaceInfo] {
         &self.keyspaces
@@ -63,7 +64,7 @@ impl Snapshot {
         self.keyspaces.get(at)
     }
 
-    /// Returns the keyspaces whose entries are not all deleted yet.
+    /// Returns the retired keyspaces, whose entries are not all deleted yet.
     #[must_use]
     pub fn retired(&self) -> &[RetiredKeyspace] {
         &self.retired
@@ -76,21 +77,22 @@ impl Snapshot {
     /// [`Error::Damaged`], [`Error::Io`].
     ///
     /// # Cost
-    /// One step for each such entry.
+    /// One step for each of these entries.
     pub fn unswept(&self) -> Result<Vec<u64>, Error> {
         let due: HashMap<KeyspaceId, u64> = self.look.due(self.now)?.into_iter().collect();
         let count = |keyspace: &KeyspaceInfo| due.get(&keyspace.id()).copied().unwrap_or(0);
         Ok(self.keyspaces.iter().map(count).collect())
     }
 
-    /// Returns a page of the entries of a keyspace, in the order of their keys. Their encoded keys start with
+    /// Returns a page of the entries of a keyspace, in the order of their keys. The encoded keys start with
     /// `prefix` and come after `after`. The page has at most `most` entries.
     ///
-    /// A page that is not empty may be shorter than `most`, because values may be large. The next page begins
-    /// after its last key.
+    /// Only an empty page means that there are no more entries. A page may be shorter than `most`, because
+    /// values may be large. To get the next page, pass the last key of this page as `after`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error, but an entry with that status.
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. It is an entry with the status
+    /// [`RecordStatus::Damaged`].
     pub fn page(
         &self,
         keyspace: &KeyspaceInfo,
@@ -110,10 +112,11 @@ impl Snapshot {
         Ok(entries.collect())
     }
 
-    /// Returns the status of a key, given its encoded bytes, in its keyspace or else in a retired one.
+    /// Returns the status of a key, given its encoded bytes. If its keyspace has no record of it, looks in
+    /// the retired keyspaces too.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is no error.
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error.
     pub fn find(&self, keyspace: &KeyspaceInfo, key: &[u8]) -> Result<RecordStatus, Error> {
         let whole = full(keyspace.id(), key);
         if let Some(record) = self.look.record(&whole)? {
@@ -138,7 +141,7 @@ impl Snapshot {
     }
 }
 
-/// Returns a key with the number of its keyspace before it.
+/// Returns the whole key: the number of the keyspace, then the key.
 fn full(id: KeyspaceId, key: &[u8]) -> Vec<u8> {
     [&id.to_bytes(), key].concat()
 }

@@ -1,7 +1,7 @@
 //! Checks a whole file, page by page and record by record, without changing it.
 //!
-//! It checks the checksum of each record. It also checks that the value can be decompressed, and that it is
-//! in its keyspace's format.
+//! It checks the checksum of each record. It also checks that the value can be decompressed and has the
+//! format of its keyspace.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use crate::disk::reader::page_check::PageCheck;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// Maximum number of rows of one read.
+/// Maximum number of rows, and of their bytes, in one read.
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
-/// Maximum number of damaged records whose keys are reported, and of unreadable ones. All are counted.
+/// Maximum number of damaged records in a report, and of unreadable records. The counts include all of them.
 pub const MAX_DAMAGED_NAMED: usize = 100;
 
-/// What [`Inspector::verify`] found.
+/// The result of [`Inspector::verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVerifyReport {
@@ -28,15 +28,16 @@ pub struct FileVerifyReport {
     pub pages: PageVerifyReport,
     /// Number of records checked.
     pub records: u64,
-    /// Number of damaged records among them.
+    /// Number of damaged records among the checked records.
     pub damaged_records: u64,
-    /// The first of them with their keys, up to [`MAX_DAMAGED_NAMED`].
+    /// The first damaged records with their keys, up to [`MAX_DAMAGED_NAMED`].
     pub damaged: Vec<DamagedRecord>,
-    /// Number of intact records whose value no type can read: see [`Content::Unreadable`]. Each is a miss.
+    /// Number of intact records whose value no type can read: see [`Content::Unreadable`]. A lookup of each
+    /// is a miss.
     pub unreadable_records: u64,
-    /// The keys of the first of these: see [`MAX_DAMAGED_NAMED`].
+    /// The first unreadable records with their keys, up to [`MAX_DAMAGED_NAMED`].
     pub unreadable: Vec<UnreadableRecord>,
-    /// Keyspaces whose number of entries differs from their row.
+    /// Keyspaces whose number of entries differs from the number in their row of the catalog.
     pub miscounted: Vec<Miscounted>,
 }
 
@@ -44,25 +45,25 @@ pub struct FileVerifyReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageVerifyReport {
-    /// All pages are as they were written.
+    /// All pages are intact.
     Whole,
     /// A page is damaged.
     Damaged {
-        /// What is wrong.
+        /// The fault.
         cause: String,
     },
-    /// Could not be determined while the owner was at work.
+    /// The state could not be determined, because the owner was at work.
     Unknown {
         /// The reason.
         cause: String,
     },
 }
 
-/// A record that is not as it was written.
+/// A record whose bytes differ from those that were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedRecord {
-    /// The name of its keyspace; none if that is retired.
+    /// The name of its keyspace. None if the keyspace is retired.
     pub keyspace: Option<String>,
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
@@ -80,11 +81,12 @@ pub struct UnreadableRecord {
     pub cause: String,
 }
 
-/// A keyspace whose number of entries differs from its row. Evictions rely on the row.
+/// A keyspace whose number of entries differs from the number in its row of the catalog. Evictions rely on
+/// the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Miscounted {
-    /// The keyspace.
+    /// The name of the keyspace.
     pub keyspace: String,
     /// Number of entries that the row records.
     pub recorded: u64,
@@ -93,7 +95,7 @@ pub struct Miscounted {
 }
 
 impl FileVerifyReport {
-    /// Returns whether no damage was found. A value that cannot be read is no damage: it was written so.
+    /// Returns whether no damage was found. An unreadable value is not damage, because it was written so.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let is_damaged = matches!(self.pages, PageVerifyReport::Damaged { .. });
@@ -129,19 +131,19 @@ impl FileVerifyReport {
 }
 
 impl Inspector {
-    /// Checks every page and every record of the file, as its last commits left them. After every few records
-    /// it calls `progress` with the number checked and the total.
+    /// Checks every page and every record of the file, in the state of its last commits. After every few
+    /// records, calls `progress` with the number of checked records and the total.
     ///
-    /// Beside an owner at work, pages and records are checked as of one commit each. If the owner commits
-    /// without a pause, the state of the pages may stay undetermined. [`Cache::verify`](crate::Cache::verify)
-    /// is the owner's own check.
+    /// If the owner is at work, the check of the pages and the check of the records each use the state of one
+    /// commit. If the owner commits without a pause, the state of the pages may stay undetermined. The owner
+    /// itself uses [`Cache::verify`](crate::Cache::verify).
     ///
     /// # Errors
-    /// Those of [`open`](Self::open), if the file cannot be read at all.
+    /// The errors of [`open`](Self::open), if the file cannot be read at all.
     ///
     /// # Cost
-    /// Reads the whole file, and its entries once more: about three seconds per gigabyte. Meanwhile the owner
-    /// cannot reuse space.
+    /// Reads the whole file, and then its entries again: about three seconds per gigabyte. Meanwhile the
+    /// owner cannot reuse space.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<FileVerifyReport, Error> {
         let pages = match crate::disk::reader::page_check::check_pages(&self.path)? {
             PageCheck::Whole => PageVerifyReport::Whole,
@@ -159,7 +161,7 @@ impl Inspector {
         };
         let is_damaged = !nothing.is_whole();
         match self.snapshot().and_then(|snapshot| snapshot.verify_records(nothing.clone(), progress)) {
-            // The counts so far are reported.
+            // The pages are damaged, so a failure of this step adds nothing. The report has no records then.
             Err(_) if is_damaged => Ok(nothing),
             verified => verified,
         }
@@ -173,7 +175,7 @@ impl Snapshot {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<FileVerifyReport, Error> {
         let expected = self.file().entries;
-        // A damaged file may give several keyspaces one number. The first counts.
+        // In a damaged file several keyspaces may have the same number. The first of these keyspaces is used.
         let places: HashMap<KeyspaceId, usize> =
             self.keyspaces().iter().enumerate().rev().map(|(at, keyspace)| (keyspace.id(), at)).collect();
         let mut counts = vec![0_u64; self.keyspaces().len()];

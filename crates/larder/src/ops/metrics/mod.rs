@@ -1,9 +1,9 @@
-//! Statistics for a monitoring system, by way of the [`metrics`](https://docs.rs/metrics) facade (feature
-//! `metrics`).
+//! Publishes statistics to a monitoring system through the [`metrics`](https://docs.rs/metrics) facade
+//! (feature `metrics`).
 //!
-//! A [`Publisher`] reads [`Cache::stats`] and passes the numbers to the recorder that the application has
-//! installed, under the names in [`METRICS`]. It does so when [`Publisher::publish`] is called. Call it about
-//! as often as the metrics are fetched. Lookups pay nothing for it.
+//! A [`Publisher`] reads [`Cache::stats`] and passes the numbers, under the names in [`METRICS`], to the
+//! recorder that the application has installed. It does so when [`Publisher::publish`] is called. Call
+//! [`Publisher::publish`] about as often as the metrics are fetched. Publishing does not slow lookups.
 //!
 //! ```
 //! use larder::{Cache, metrics::Publisher};
@@ -14,7 +14,7 @@
 //! # Ok::<(), larder::Error>(())
 //! ```
 //!
-//! The example `metrics` serves them to Prometheus, and `docs/grafana-dashboard.json` shows them.
+//! The example `metrics` serves the metrics to Prometheus, and `docs/grafana-dashboard.json` shows them.
 
 mod names;
 
@@ -38,7 +38,7 @@ const TIERS: [(&str, &str); 2] = [("tier", "memory"), ("tier", "disk")];
 pub struct Publisher {
     cache: Cache,
     name: String,
-    /// By metric and keyspace: the number of times that were recorded in each bucket.
+    /// Number of times recorded so far in each bucket, by metric and keyspace.
     recorded: BTreeMap<(&'static str, String), BTreeMap<Duration, u64>>,
 }
 
@@ -61,10 +61,11 @@ impl Publisher {
         }
     }
 
-    /// Publishes the present statistics of the cache.
+    /// Publishes the current statistics of the cache.
     ///
     /// # Cost
-    /// That of [`Cache::stats`], and what the recorder takes for about 30 metrics and 18 for each keyspace.
+    /// The cost of [`Cache::stats`], and of the recorder for about 30 metrics and 18 metrics for each
+    /// keyspace.
     pub fn publish(&mut self) {
         let stats = self.cache.stats();
         for (metric, source) in METRICS.iter().zip(SOURCES) {
@@ -144,7 +145,8 @@ impl Publisher {
         let recorded = self.recorded.entry((name, keyspace.unwrap_or_default().to_owned())).or_default();
         for bucket in &latencies.buckets {
             let before = recorded.insert(bucket.up_to, bucket.count).unwrap_or(0);
-            // Fewer if the keyspace was opened with another version, and so counts from zero.
+            // The count is smaller if the keyspace was opened with another version: its counts then begin at
+            // zero.
             let new = bucket.count.checked_sub(before).unwrap_or(bucket.count);
             histogram.record_many(bucket.up_to.as_secs_f64(), usize::try_from(new).unwrap_or(usize::MAX));
         }

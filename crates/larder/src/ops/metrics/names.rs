@@ -1,7 +1,7 @@
-//! The metrics: one table of their names, kinds, units, sources and help texts. The test of the dashboard
-//! uses it too.
+//! The table of all metrics: names, kinds, units, sources and help texts. The test of the dashboard uses it
+//! too.
 //!
-//! A new metric is a row here.
+//! To add a metric, add a row here.
 
 use std::time::Duration;
 
@@ -28,15 +28,15 @@ pub struct Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// It only grows while the process lives.
+    /// A value that only grows while the process lives.
     Counter,
-    /// It goes up and down.
+    /// A value that rises and falls.
     Gauge,
-    /// It has many values. The exporter makes buckets or quantiles of them.
+    /// Many values. The exporter computes buckets or quantiles from them.
     Histogram,
 }
 
-/// Where a metric gets its value.
+/// The source of a metric's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum MetricSource {
     /// The statistics of the whole cache.
@@ -54,11 +54,11 @@ pub(super) enum MetricSource {
     DiskLatencies(fn(&DiskStats) -> &Latencies),
 }
 
-/// A row is the name, the kind, the unit and the source of a metric, then its help.
+/// A row has the name, the kind, the unit and the source of a metric, then its help text.
 macro_rules! metrics {
     ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
-        /// Every metric. Each has the label `cache`. Metrics by keyspace have the label `keyspace`, and those
-        /// by tier the label `tier` (`memory` or `disk`).
+        /// Every metric. Each has the label `cache`. A metric of a keyspace has the label `keyspace`. A
+        /// metric of a tier has the label `tier` (`memory` or `disk`).
         pub const METRICS: &[Metric] = &[
             $(Metric { name: stringify!($name), kind: MetricKind::$kind, unit: Unit::$unit, help: $help },)+
         ];

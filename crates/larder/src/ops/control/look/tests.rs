@@ -21,7 +21,8 @@ const PATH: &str = "/cache/shop.larder";
 const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
 const KEPT: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("kept").ttl(HOUR).memory_only();
 
-/// A disk and a clock for several caches, one after another. The writer commits only when a test asks for it.
+/// A disk and a clock for several caches, one after another. The writer commits only when a test requests a
+/// commit.
 struct Bench {
     disk: SimulatedVolume,
     clock: Arc<ManualClock>,
@@ -167,7 +168,7 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
     let cache = bench.open();
     let names = cache.keyspace(NAMES).unwrap();
     let mut expected: BTreeSet<String> = (0..60).step_by(2).map(key).collect();
-    // Entries that are only in memory, newer than the disk, promoted, removed, and expired.
+    // Entries that are only in memory, newer than the record on disk, promoted, removed, or expired.
     for number in (0..60).step_by(5) {
         names.insert(&key(number), "new".to_owned()).unwrap();
         expected.insert(key(number));
@@ -186,7 +187,7 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
         let some: BTreeSet<String> = expected.iter().filter(|key| key.starts_with("k03")).cloned().collect();
         assert_eq!(listed_keys(&cache, "name", b"k03", limit, false), bytes(&some), "{limit}");
     }
-    // The disk is read a row at a time. Keys in memory beyond that row wait for a later page.
+    // Each page reads one row of the disk. Keys in memory beyond that row are in a later page.
     let a_row = listed_within(&cache, "name", (b"", 100, false), Duration::ZERO);
     assert_eq!(a_row, bytes(&expected));
     let mut all = expected.clone();
@@ -315,12 +316,12 @@ fn what_a_lookup_finds_is_judged_in_its_order() {
     let live = |place: FoundIn| (EntryState::Live, Some(place), false);
     let other = |state: EntryState| (state, None, false);
     let whole = Some(Ok(record(5, 3, 100)));
-    // A slot decides, whatever the disk has.
+    // If there is a slot, it decides alone.
     assert_eq!(judged(Some(slot(Some(1), 6)), 0, whole, 50), live(FoundIn::Memory));
     assert_eq!(judged(Some(slot(Some(1), 5)), 0, whole, 50), live(FoundIn::Both));
     assert_eq!(judged(Some(slot(Some(1), 5)), 9, whole, 100), other(EntryState::Expired));
     assert_eq!(judged(Some(slot(None, 6)), 0, whole, 50), (EntryState::Removed, None, true));
-    // Without a slot the disk decides, unless a removal of many keys covers it.
+    // Without a slot, the record on disk decides, unless a removal of many keys covers the record.
     assert_eq!(judged(None, 4, whole, 50), live(FoundIn::Disk));
     assert_eq!(judged(None, 5, whole, 50), other(EntryState::Removed));
     assert_eq!(judged(None, 0, whole, 100), other(EntryState::Expired));

@@ -1,4 +1,4 @@
-//! Pages of keys whose entries move while a page is made, and how much is in one.
+//! Pages of keys while entries move between the tiers, and the bounds of a page.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn an_entry_that_moves_to_the_disk_while_a_page_is_made_is_in_the_page() {
         let page = page_in_steps(cache.shared(), &target, &asked, PAGE_TIME, |made| {
             if made == step {
                 cache.flush().unwrap();
-                // Used more often than the entry, which they so push out.
+                // These entries are used more often than the entry `a`, so they evict it from memory.
                 for key in (0..200).chain(0..200) {
                     kept.insert(&key, "x".repeat(1000)).unwrap();
                     kept.get(&key);
@@ -49,7 +49,7 @@ fn an_entry_that_leaves_the_disk_for_memory_while_a_page_is_made_is_in_the_page(
     let asked = PageRequest { prefix: b"", after: None, limit: None, all: false };
     let page = page_in_steps(cache.shared(), &target, &asked, PAGE_TIME, |made| {
         if made == PageStep::Listed {
-            // Too large for the file, whose record of the entry goes.
+            // This value is too large for the file, so the record of the entry is deleted.
             names.insert("a", "x".repeat(300 << 10)).unwrap();
             cache.flush().unwrap();
             assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Memory));

@@ -102,7 +102,7 @@ pub(crate) fn state_of(cache: &Cache) -> DiskState {
     disk_of(cache).state
 }
 
-/// Opens a cache with other settings than [`SimulatedPlace::open`], and waits for its sweeper's first sweep too.
+/// Opens a cache with other settings than [`SimulatedPlace::open`] has. Waits for its first sweep too.
 pub(crate) fn open_swept(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
     // On a disk that fails, the first sweep never comes.

@@ -1,4 +1,4 @@
-//! What a path names, and the paths beside a cache file.
+//! Compares paths, and makes the paths of the files beside a cache file.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -22,7 +22,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Returns the directory of a file. That of a bare name is the working directory.
+/// Returns the directory of a file. A path without a directory is in the working directory.
 pub(crate) fn directory_of(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))

@@ -1,4 +1,4 @@
-//! Two statistics of one process compared: its totals since it started become those of an interval.
+//! Compares two statistics of one process, to turn totals since its start into the counts of an interval.
 
 use larder::{KeyspaceStats, Latencies, Stats};
 

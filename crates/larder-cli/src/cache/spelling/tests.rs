@@ -63,7 +63,7 @@ fn a_key_is_shown_as_it_is_read() {
     assert_eq!(shown(None, &[OWN], OWN, "product_1"), "product_1", "it has one meaning");
     assert_eq!(shown(None, &[PRODUCTS, NOTES], NOTES, "product_1"), "\"product_1\"", "it has two");
     assert_eq!(shown(Some("note"), &[PRODUCTS, NOTES], NOTES, "product_1"), "product_1");
-    // A text of two words is no code of the shop, but the shop's spelling begins with the same letters.
+    // A text of two words is no code of the shop, so its literal form is shown.
     assert_eq!(shown(None, &[PRODUCTS], PRODUCTS, "two words"), "\"two words\"");
 }
 

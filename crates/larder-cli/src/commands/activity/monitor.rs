@@ -55,7 +55,7 @@ fn follow(monitor: &mut Monitor, names: &KeyNames, json: bool) -> Result<Exit, F
             }
             _ => {}
         }
-        // After each operation, so that it appears at once, also through a pipe.
+        // Flushed after each operation, so that the operation appears at once, also through a pipe.
         out.flush()?;
     }
 }

@@ -1,9 +1,9 @@
-//! The findings of a check, printed one by one.
+//! Prints the findings of a check one by one, and counts the failures.
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// The tier that a finding is about.
+/// The tier that a finding concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tier {
     Memory,
@@ -17,7 +17,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Prints a finding. `fault` says what is wrong, if anything is.
+    /// Prints a finding. `fault` describes the fault, if there is one.
     pub(super) fn add(&mut self, tier: Tier, what: &str, fault: Option<String>) {
         let tier = if tier == Tier::Memory { "memory" } else { "disk" };
         match fault {
@@ -51,7 +51,8 @@ impl Findings {
 
 /// Prints a line.
 ///
-/// Ignores a closed pipe (as after `head`): otherwise the check would end early and leave its files behind.
+/// Ignores a closed pipe, such as a pipe to `head`. Otherwise the check would end early and leave its files
+/// behind.
 pub(super) fn print_line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stdout(), "{text}"));
 }

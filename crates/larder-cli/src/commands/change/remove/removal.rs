@@ -1,4 +1,4 @@
-//! Which entries a removal takes.
+//! Decides which entries a removal deletes.
 
 use larder::inspect::escape_control;
 
@@ -23,8 +23,8 @@ pub(super) enum Removal {
 impl RemovalRequest<'_> {
     /// Decides what to remove.
     ///
-    /// Also returns a failure if the text may have been meant as something else. The command fails with it if
-    /// the removal takes no entry.
+    /// Also returns a failure if the text may have another meaning. If the removal deletes no entry, the
+    /// command fails with that failure.
     pub(super) fn resolve(
         &self,
         keyspaces: &[KeySyntax<'_>],
@@ -93,7 +93,7 @@ fn read_prefix<'a>(
     Ok((keyspace, prefix))
 }
 
-/// Refuses a text that was read as a schema's spelling if, as it stands, it is a key with an entry.
+/// Refuses a text that was read as a schema's spelling, if the literal text is another key with an entry.
 fn refuse_two_meanings(
     entries: &mut Entries<'_>,
     keyspaces: &[KeySyntax<'_>],

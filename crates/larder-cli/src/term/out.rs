@@ -1,6 +1,6 @@
 //! Standard output, and notes and progress on standard error.
 //!
-//! Nothing here uses `println!`: it panics if the reader of a pipe has gone.
+//! This module does not use `println!`, since `println!` panics if the reader of a pipe has closed it.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -26,15 +26,15 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// For explanations.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Returns standard output, buffered: the caller flushes it at the end.
+/// Returns standard output with a buffer. The caller must flush it at the end.
 ///
-/// Colours reach only a terminal, and not if `NO_COLOR` is set. Of all other control characters only line
-/// ends and tabs pass.
+/// Colours are written only to a terminal, and not if `NO_COLOR` is set. All other control characters except
+/// line ends and tabs are escaped.
 pub(crate) fn stdout() -> BufWriter<EscapingWriter<AutoStream<StdoutLock<'static>>>> {
     BufWriter::new(EscapingWriter::new(AutoStream::auto(io::stdout().lock())))
 }
 
-/// Returns the columns of the terminal. Returns none if standard output is no terminal, or its size is not
+/// Returns the columns of the terminal. Returns none if standard output is no terminal, or if its size is not
 /// known.
 pub(crate) fn columns() -> Option<usize> {
     if !io::stdout().is_terminal() {
@@ -61,12 +61,12 @@ pub(crate) fn field(out: &mut impl Write, name: &str, value: impl std::fmt::Disp
     writeln!(out, "{NAME}{name:<11}{NAME:#} {value}")
 }
 
-/// Returns a text in a style.
+/// Returns a text with the escape sequences of a style.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Prints a note beside the answer, on standard error.
+/// Prints a note on standard error, as JSON if the answer is JSON.
 pub(crate) fn note(json: bool, text: &str) {
     if json {
         warn(&escape_json(&json!({ "note": text }).to_string()));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::commands::top::columns::Column;
 
-/// Statistics with keyspaces of these names.
+/// Returns statistics with keyspaces of these names.
 fn named(names: &[String], second: u64) -> Stats {
     let mut stats = at(second);
     let of = stats.keyspaces[1].clone();

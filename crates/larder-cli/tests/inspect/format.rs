@@ -1,4 +1,4 @@
-//! The fields of file format 2, as the commands show, export and import them.
+//! Tests how the commands show, export and import the fields of file format 2.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An update without its invalidation: the service returns the old value.
+//! Tests an update without its invalidation: the service returns the old value.
 
 use super::Transcript;
 use crate::service::Service;

@@ -110,8 +110,8 @@ pub(super) fn stat_lines(
         .render_widget(Paragraph::new(right), Rect { x: area.x + half + 2, width: half, ..area }.clamp(area));
 }
 
-/// Returns the lines with the lowest ranks that fit, in their original order. An urgent line is shortened,
-/// but never left out.
+/// Returns the lines with the lowest ranks that fit, in their original order. Further texts of an urgent line
+/// are cut if they do not fit.
 fn most_important(stat_lines: Vec<StatLine>, most: usize) -> Vec<Line<'static>> {
     let mut by_rank: Vec<(usize, StatLine)> = stat_lines.into_iter().enumerate().collect();
     by_rank.sort_by_key(|(_, line)| line.rank);

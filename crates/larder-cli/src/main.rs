@@ -1,6 +1,6 @@
 //! The `larder` command.
 //!
-//! The modules import one way:
+//! The modules import each other in one direction only:
 //!
 //! ```text
 //! main → commands → cache → args → term
@@ -12,7 +12,7 @@
 //! - [`commands`]: one module for each group of subcommands. `info`, `keys`, `get`, `ttl`, `why`, `verify`
 //!   and `export` read a cache and change nothing. `remove`, `remove-prefix`, `clear`, `compact` and `import`
 //!   change a file that no process owns. The removals and `flush` also reach a live cache through its control
-//!   socket. `hot`, `slow` and `monitor` show which keys of a live cache are in use.
+//!   socket. `hot`, `slow` and `monitor` show the keys in use in a live cache.
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
 //! `larder check` tries out a cache in the place where a service will use it. It exits with 0 if every tier

@@ -1,4 +1,4 @@
-//! Parsing of a command line.
+//! Parses the command line.
 //!
 //! The cache may be left out if `LARDER_URL` is set. But if a KEY follows the cache, clap must see the cache
 //! as required. If the cache were optional, clap would count the words before an option, and read FILE as the
@@ -14,7 +14,7 @@ use super::Arguments;
 use super::cache::NOT_GIVEN;
 
 impl Arguments {
-    /// Parses a command line. Its first word is the name of the program.
+    /// Parses the words of a command line. The first word is the name of the program.
     ///
     /// # Errors
     /// Returns the messages of clap. The texts of `--help` and `--version` are among them.

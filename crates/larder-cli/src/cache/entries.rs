@@ -54,7 +54,7 @@ impl Entries<'_> {
                 let (prefix, mut after) = (spell_hex(prefix), None);
                 loop {
                     let page = client.keys(keyspace.name, &prefix, after.as_deref(), 1, true)?;
-                    // An empty page need not be the last one.
+                    // An empty page may be followed by other pages.
                     match page.after {
                         _ if !page.keys.is_empty() => return Ok(true),
                         None => return Ok(false),

@@ -18,7 +18,7 @@ use super::path::is_socket;
 use crate::term::exit::{Exit, Failure};
 use crate::term::shell::shell_word;
 
-/// Where to find the paths of a service.
+/// The advice where to find the paths of a service.
 pub(crate) const WHERE: &str =
     "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
 /// Maximum number of caches that an error about a directory names.

@@ -1,5 +1,4 @@
-//! The limit on the length of the files that a process writes (`ulimit -f`), compared with a cache's
-//! capacity.
+//! Compares a cache's capacity with the limit on the length of the files that a process writes (`ulimit -f`).
 
 use std::{fs, io};
 
@@ -24,7 +23,7 @@ fn parse(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Returns whether a file of this capacity stays within a limit.
+/// Returns whether a file of this capacity stays within a limit in bytes.
 pub(crate) fn allows(limit: u64, capacity: ByteSize) -> bool {
     capacity.as_u64() <= limit / MAX_LENGTH_PER_CAPACITY
 }

@@ -86,7 +86,7 @@ impl CacheLocation {
     }
 }
 
-/// How a command uses a cache.
+/// The way in which a command uses a cache.
 enum Access<'a> {
     /// Reads or changes the file.
     File,
@@ -122,7 +122,7 @@ pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
     replace(words).map_err(|failure| report(json, Err(failure)))
 }
 
-/// The failure of a command with an empty path.
+/// Returns the failure of a command with an empty path.
 pub(crate) fn empty() -> Failure {
     Failure::new(Exit::Usage, "the argument is empty; is a shell variable unset?")
 }

@@ -15,7 +15,7 @@ use super::path::{is_same_file, is_socket};
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::note;
 
-/// Whether the owner of a file can be asked.
+/// The result of an attempt to connect to the owner of a file.
 pub(crate) enum OwnerContact {
     Connected(Client),
     /// The owner serves no socket, or the file has no owner.
@@ -123,14 +123,14 @@ pub(crate) fn owner_name(file: &FileInfo) -> String {
 
 /// The reason why no process could be asked about a file.
 pub(crate) enum NoProcess {
-    /// No process owns it.
+    /// No process owns the file.
     Unowned,
-    /// Its owner has ended, and a fork of the owner holds the file.
+    /// The owner of the file has ended, and a fork of the owner holds the file.
     OwnerEnded {
         /// Names the processes that hold the file, and the remedy.
         text: String,
     },
-    /// Its owner serves no socket, or does not answer there.
+    /// The owner of the file serves no socket, or does not answer there.
     NoSocket,
 }
 

@@ -9,7 +9,7 @@ pub(crate) fn is_socket(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
-/// Returns whether two paths lead to one file. Links are followed.
+/// Returns whether two paths lead to the same file. Links are followed.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     let inode = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
     inode(one).is_some_and(|one| inode(other) == Some(one))

@@ -34,7 +34,7 @@ pub(crate) fn of_process(client: &Client) -> Option<Snapshot> {
     let server = client.server();
     let identity = server.file_identity.as_ref()?;
     let snapshot = open(server.file.as_ref()?.as_ref()).ok()?;
-    // In another container the same path may lead to another file.
+    // The identities are compared, since the same path may lead to another file in another container.
     let is_same = snapshot.file().identity.is_some_and(|found| found.to_string() == *identity);
     is_same.then_some(snapshot)
 }

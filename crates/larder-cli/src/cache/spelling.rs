@@ -255,7 +255,8 @@ impl<'a> AlternativeReading<'a> {
             let (_, prefix) = spelling.read_prefix(text).filter(|(name, _)| *name == keyspace.name)?;
             let shape = keyspace.shape()?;
             let bytes = shape.encode_prefix(&prefix).ok()?;
-            // The encoding of a text ends with a terminator, which a prefix lacks.
+            // The encoding of a text ends with a terminator. A prefix has no terminator, so the text is
+            // encoded as a whole key here.
             let instead = match (&prefix, shape.encode(&prefix)) {
                 (KeyValue::Text(_), Ok(whole)) => keyspace.show(&whole),
                 _ => prefix.to_string(),
@@ -325,7 +326,7 @@ impl<'a> AlternativeReading<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum PrefixCommand<'a> {
     Keys(&'a Path),
-    /// With the option `--socket`.
+    /// The second path is the option `--socket`.
     Remove(&'a Path, Option<&'a Path>),
 }
 

@@ -24,7 +24,7 @@ mod created;
 mod findings;
 mod target;
 
-/// The TTL of the probe, in case it cannot be removed.
+/// The TTL of the probe, so that the probe expires even if it cannot be removed.
 const PROBE_TTL: Duration = Duration::from_mins(1);
 /// The TTL of the probe that must expire. The check waits for [`LONGER`] before it looks for that probe.
 const SHORT_TTL: Duration = Duration::from_millis(20);
@@ -35,7 +35,7 @@ const BOTH_TIERS: KeyspaceDefinition<String, String> =
 const MEMORY: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("larder.check.memory").ttl(PROBE_TTL).version(1).memory_only();
 
-/// Checks the cache of `url`, or of the environment.
+/// Checks the cache of `url`, or else the cache of `LARDER_URL`.
 ///
 /// Without both, the check fails: the result for a cache in memory would say nothing about the service's
 /// cache.

@@ -1,4 +1,5 @@
-//! `larder completions` and `larder man`, generated from the definition of the command line.
+//! `larder completions` and `larder man`: print texts that are generated from the definition of the command
+//! line.
 
 use std::io::{self, Write};
 

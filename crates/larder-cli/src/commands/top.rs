@@ -139,7 +139,7 @@ struct Screen(Terminal<CrosstermBackend<Stdout>>);
 impl Screen {
     fn take() -> Result<Self, Failure> {
         enable_raw_mode()?;
-        // From here on a failure restores the terminal, as `screen` is dropped.
+        // From here on a failure restores the terminal, since `screen` is dropped.
         let screen = Self(Terminal::new(CrosstermBackend::new(io::stdout()))?);
         execute!(io::stdout(), EnterAlternateScreen)?;
         Ok(screen)
@@ -148,7 +148,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Best effort: errors cannot be reported here.
+        // Errors are ignored, since they cannot be reported here.
         drop(self.0.show_cursor());
         drop(execute!(io::stdout(), LeaveAlternateScreen));
         drop(disable_raw_mode());

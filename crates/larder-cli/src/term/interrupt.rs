@@ -16,7 +16,7 @@ use crate::term::exit::{Exit, Failure};
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag; the second one ends the
+    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag. The second signal ends the
     /// process.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let requested = Arc::new(AtomicBool::new(false));
@@ -32,7 +32,7 @@ impl Interrupt {
 
     /// Returns whether the process was asked to end.
     pub(crate) fn is_requested(&self) -> bool {
-        // Relaxed: the flag guards no other memory.
+        // `Relaxed` suffices, since the flag guards no other memory.
         self.0.load(Ordering::Relaxed)
     }
 

@@ -15,15 +15,15 @@ use serde_json::json;
 use super::escape::{EscapingWriter, escape_json, warn};
 use super::exit::Failure;
 
-/// For names.
+/// The style of names.
 pub(crate) const NAME: Style = Style::new().bold();
-/// For good results.
+/// The style of good results.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// For results that need attention.
+/// The style of results that need attention.
 pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
-/// For bad results.
+/// The style of bad results.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// For explanations.
+/// The style of explanations.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Returns standard output with a buffer. The caller must flush it at the end.
@@ -75,15 +75,15 @@ pub(crate) fn note(json: bool, text: &str) {
     }
 }
 
-/// Returns a progress bar, shown on standard error if that is a terminal.
+/// Returns a progress bar. The bar is shown on standard error if that is a terminal.
 pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(of).with_message(doing).with_style(style)
 }
 
-/// Returns a line that says what the command waits for, shown on standard error if that is a terminal. The
-/// caller clears it.
+/// Shows a line that says what the command waits for, on standard error if that is a terminal. The caller
+/// clears it.
 pub(crate) fn waiting(text: String) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let shown = ProgressBar::new_spinner().with_style(style).with_message(text);

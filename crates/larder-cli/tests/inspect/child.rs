@@ -16,7 +16,7 @@ use crate::watchdog::{Watch, patience};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
-/// An owner of a cache file, killed when it is dropped.
+/// A process that owns a cache file. The process is killed when this value is dropped.
 pub(crate) struct Owner {
     child: Child,
     lines: BufReader<ChildStdout>,

@@ -48,7 +48,7 @@ impl<'a> Transcript<'a> {
         Self { dir, rest: found.into_iter() }
     }
 
-    /// Runs the next commands. They must print what the page shows, except for numbers. Returns their output.
+    /// Runs the next commands. Except for numbers, they must print what the page shows. Returns their output.
     fn types(&mut self) -> String {
         let example = self.rest.next().expect("the page has more to type for this condition");
         let output = output(&example, self.dir);

@@ -86,7 +86,7 @@ fn an_import_of_another_value_format_is_refused_unless_it_replaces() {
     assert_eq!(facts.retired_versions.iter().map(|old| old.version).collect::<Vec<_>>(), [3]);
 }
 
-/// Writes a pending removal of every key into the file.
+/// Writes a pending removal of every key directly into the file.
 fn removed(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();

@@ -105,7 +105,7 @@ fn answer(peer: UnixStream) {
     }
 }
 
-/// Runs a command, and checks its output. Returns the output.
+/// Runs a command, and checks that its output has no hostile effect. Returns the output.
 fn said(place: &Place, arguments: &[&str]) -> String {
     let output = larder(place.dir(), arguments);
     let reply = transcript(&output);

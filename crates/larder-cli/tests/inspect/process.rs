@@ -149,7 +149,7 @@ fn a_socket_that_a_lock_names_and_another_process_has_is_not_asked() {
     let other = Place::new();
     let _other = Owner::start("keep", &other.path());
     let owner = Owner::start("quiet", &place.path());
-    // Written directly into the file.
+    // The name of the socket is written directly into the lock file.
     let lock = place.dir().join("shop.larder.lock");
     let socket = other.dir().join(SOCKET);
     let text = fs::read_to_string(&lock).unwrap() + &format!("socket={}\n", socket.display());

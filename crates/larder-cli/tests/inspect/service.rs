@@ -22,7 +22,7 @@ use crate::watchdog::{Watch, patience};
 
 const ROLE: &str = "LARDER_TEST_SERVICE";
 
-/// A running service, killed when it is dropped.
+/// A running service. The process is killed when this value is dropped.
 pub(crate) struct Service {
     child: Child,
     /// Not kept in `child`, since `wait` would close the pipe there, and that would end the forks of the
@@ -75,7 +75,7 @@ impl Service {
         self.child.wait().unwrap();
     }
 
-    /// Waits until the process has ended. Its forks continue, with the same pipes.
+    /// Waits until the process has ended. The forks of the process continue with the same pipes.
     pub(crate) fn wait(&mut self) {
         self.child.wait().unwrap();
     }
@@ -116,7 +116,7 @@ struct State {
     clock: Arc<ManualClock>,
     disk: StallingDisk,
     is_stalled: bool,
-    /// The background work of the service.
+    /// The thread of the command `work`.
     worker: Option<JoinHandle<()>>,
     is_working: Arc<AtomicBool>,
     /// The prices that have changed. Every other product costs 100.

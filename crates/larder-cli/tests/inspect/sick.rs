@@ -27,7 +27,8 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     match task {
         "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20), ready),
         "thrash disk" => {
-            // Uncommitted entries are served from memory. There must be fewer of them than the disk evicts.
+            // Uncommitted entries are served from memory. So the write buffer is small: the disk must evict
+            // more entries than it holds.
             let builder = builder().memory_capacity(64 << 10).write_buffer(128 << 10);
             thrash(builder.disk_capacity(2 << 20), ready);
         }
@@ -53,7 +54,7 @@ fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Writes to a disk that is a thousand times slower, according to the cache's clock.
+/// Writes to a disk that is a thousand times slower than a real one, according to the cache's clock.
 fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache = builder.clock(clock.clone()).open().unwrap();

@@ -94,7 +94,7 @@ impl Place {
         cache.close().unwrap();
     }
 
-    /// Creates the shop's file, flushed and still open.
+    /// Creates the shop's file. The cache is flushed and still open.
     pub(crate) fn open_shop(&self) -> Cache {
         let (cache, clock) = self.open();
         let products = cache.keyspace(PRODUCTS).unwrap();

@@ -53,7 +53,7 @@ fn code(text: &str) -> Vec<String> {
             };
             found.extend(lines.lines().filter(is_shown).map(str::to_owned));
         } else {
-            // A span may continue on the next line.
+            // A code span may continue on the next line.
             found.extend(part.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " ")));
         }
     }

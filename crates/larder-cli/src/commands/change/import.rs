@@ -138,7 +138,8 @@ fn write(
     Ok(total)
 }
 
-/// Returns what an import would do to the file in its present state.
+/// Returns the counts of an import into the file in its present state, and the keyspaces that it would
+/// retire.
 fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec<String>), Failure> {
     let snapshot = match snapshot::open(&options.cache.file) {
         Ok(snapshot) => Some(snapshot),

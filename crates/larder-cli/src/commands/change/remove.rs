@@ -59,7 +59,7 @@ fn run(
     let mut target = ChangeTarget::of(target)?;
     let snapshot = match (&target, target.file()) {
         (_, Some(file)) => Some(snapshot::open(file)?),
-        // Only the file has the shape and the schema of a keyspace that the process has not opened.
+        // If the process has not opened a keyspace, only the file has the keyspace's shape and schema.
         (ChangeTarget::Process { client, .. }, None) => snapshot::of_process(client),
         (ChangeTarget::File(_), None) => None,
     };

@@ -10,7 +10,7 @@ pub(super) enum Tier {
     Disk,
 }
 
-/// Counts the failures among the findings.
+/// The number of failures among the findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) failures: u32,
@@ -29,12 +29,12 @@ impl Findings {
         }
     }
 
-    /// Prints whether a condition holds.
+    /// Prints whether a condition holds. If it does not, prints `otherwise`.
     pub(super) fn expect(&mut self, tier: Tier, what: &str, is_right: bool, otherwise: &str) {
         self.add(tier, what, (!is_right).then(|| otherwise.to_owned()));
     }
 
-    /// Prints whether a call succeeded.
+    /// Prints whether a call succeeded. Returns its value.
     pub(super) fn call<T>(&mut self, tier: Tier, what: &str, outcome: Result<T, larder::Error>) -> Option<T> {
         match outcome {
             Ok(value) => {
@@ -49,7 +49,7 @@ impl Findings {
     }
 }
 
-/// Prints a line.
+/// Prints a line on standard output.
 ///
 /// Ignores a closed pipe, such as a pipe to `head`. Otherwise the check would end early and leave its files
 /// behind.

@@ -176,7 +176,7 @@ fn enough(capacity: u64, answered: f64) -> Option<u64> {
 /// Minimum share of answered lookups for an estimate of the number of keys.
 const MIN_ANSWERED: f64 = 0.01;
 
-/// Reports how full the disk is, and how much of its capacity entries may use.
+/// Reports how full the disk tier is, and how much of its capacity entries may use. Always passes.
 pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     let check = "capacity";
     let [live, usable, capacity] = [disk.bytes, disk.usable_bytes, disk.capacity].map(ByteSize::bytes);

@@ -8,7 +8,7 @@ use crate::term::time::span;
 
 /// Minimum number of lookups for a hit rate since the start.
 const MIN_LOOKUPS: u64 = 1000;
-/// A cache with a lower hit rate saves less than it could.
+/// Minimum hit rate. A cache with a lower hit rate saves less than it could.
 const POOR: f64 = 0.5;
 /// Minimum fall of the hit rate that is reported. At a hit rate of 80 %, such a fall doubles the misses, and
 /// is far beyond chance.
@@ -21,7 +21,8 @@ fn hit_rate_of(counts: &CumulativeStats) -> f64 {
     share(counts.memory_hits + counts.disk_hits, counts.requests())
 }
 
-/// Checks the hit rate since the start; or, if there were too few lookups, since the file was created.
+/// Checks the hit rate since the start. If there were too few lookups, checks the hit rate since the file was
+/// created.
 pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&CumulativeStats>) -> CheckResult {
     let check = "hit rate";
     let start = series.map(StatsSeries::since_start);

@@ -97,7 +97,7 @@ impl Holders {
         CheckResult::fail(check, found, remedy).with("pid", owner).with("holders", self.pids())
     }
 
-    /// Checks whether children of a living owner would keep the file when the owner ends.
+    /// Checks whether children of a living owner would still hold the file after the owner ends.
     pub(super) fn forks(&self, owner: u32) -> CheckResult {
         let check = "forks";
         if !self.has(owner) {

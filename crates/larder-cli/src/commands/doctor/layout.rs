@@ -63,7 +63,7 @@ impl Layout {
         let mut is_first = true;
         for word in text.split(' ') {
             let len = word.chars().count();
-            // A long word, such as a path, is not broken: the user may copy it.
+            // A long word, such as a path, is not broken, since the user may copy the word.
             if !is_first && column + 1 + len > columns {
                 laid_out.push('\n');
                 laid_out.extend(std::iter::repeat_n(' ', indent));

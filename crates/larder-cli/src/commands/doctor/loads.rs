@@ -157,7 +157,7 @@ pub(super) fn too_large(series: &StatsSeries) -> CheckResult {
     line.with("too_large_for_disk", stats.too_large_for_disk).with("bypassed", bypassed)
 }
 
-/// Checks whether loaded values are outdated when they arrive.
+/// Checks whether fills are voided because the loaded values are outdated when they arrive.
 pub(super) fn voided(series: &StatsSeries) -> CheckResult {
     let check = "fills";
     let stats = series.latest();

@@ -1,4 +1,4 @@
-//! The memory and the disk space of the machine.
+//! Reads the memory and the disk space of the machine.
 
 use std::fs;
 use std::io;
@@ -38,7 +38,7 @@ fn cgroup_limits(pid: &str) -> Vec<u64> {
     limits
 }
 
-/// Returns where to find the limit for a line such as `0::/system.slice/shop.service`.
+/// Returns the root, the file and the group of a limit, for a line such as `0::/system.slice/shop.service`.
 fn limit_file_of(line: &str) -> Option<(&'static str, &'static str, &str)> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);

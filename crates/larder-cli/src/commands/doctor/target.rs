@@ -33,7 +33,7 @@ pub(super) struct Target {
     pub(super) pid: Option<u32>,
     /// The processes that have the file open.
     pub(super) holders: Holders,
-    /// Why the socket does not answer.
+    /// The reason why the socket does not answer.
     pub(super) socket_error: Option<String>,
     /// The current time of this machine.
     pub(super) now: Timestamp,
@@ -115,7 +115,7 @@ impl Target {
 
     /// Opens the file that a process names, if only a socket was given.
     ///
-    /// The process may run in another container, whose files are not visible here.
+    /// The process may run in another container. The files of that container are not visible here.
     fn open_file_of(&mut self, server: &Hello) {
         let Some(file) = server.file.as_ref().filter(|_| self.file.is_none()) else { return };
         let snapshot = Inspector::open(file).and_then(|inspector| inspector.snapshot()).ok();
@@ -229,7 +229,7 @@ fn watch_stats(client: &mut Client, watch: Duration) -> Result<StatsSeries, Clie
     }
     let bar = waiting(format!("watching the service for {}", span(watch)));
     for sample in 1..=SAMPLES {
-        // Measured from the beginning, so that the delays of the answers do not add up.
+        // The time is measured from the beginning, so that the delays of the answers do not add up.
         clock::wait((watch * sample / SAMPLES).saturating_sub(began.elapsed()));
         // If the process ends meanwhile, the statistics so far are used.
         let Ok(stats) = client.stats() else { break };

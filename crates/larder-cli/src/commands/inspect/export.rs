@@ -1,6 +1,6 @@
 //! `larder export`: writes the live entries of one commit to a file or to standard output.
 //!
-//! Values are exported uncompressed, each with the compression that its record has.
+//! Values are exported uncompressed. Each entry names the compression of its record.
 //!
 //! A file is written under a temporary name in the same directory, synced, and renamed. So the file appears
 //! complete or not at all. Ctrl-C (or SIGTERM) is checked between entries, and the unfinished file is

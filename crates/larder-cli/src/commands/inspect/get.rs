@@ -1,4 +1,4 @@
-//! `larder get`: the entry of a key.
+//! `larder get`: shows the entry of a key.
 //!
 //! A MessagePack value is shown as JSON, a raw value that is text as text, and every other value as its
 //! bytes. A value that cannot be read is shown as its bytes, with the reason. Such a result is an answer, not

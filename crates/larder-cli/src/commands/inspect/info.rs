@@ -1,4 +1,4 @@
-//! `larder info`: a file, its owner and its keyspaces.
+//! `larder info`: shows a file, its owner and its keyspaces.
 
 mod process;
 

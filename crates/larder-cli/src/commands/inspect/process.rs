@@ -136,7 +136,7 @@ impl LiveLookup {
     }
 }
 
-/// Returns a sentence with a small first letter, to follow a colon.
+/// Returns a sentence with a small first letter, so that it can follow a colon.
 fn lower_first(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())

@@ -22,7 +22,7 @@ const MAX_TEXTS: usize = 8;
 const SHOWN_BYTES: usize = 256;
 /// Maximum bytes of a value's JSON or text that are shown without `--full`.
 const SHOWN_TEXT: usize = 4096;
-/// Bytes in a row of a dump.
+/// Number of bytes in a row of a dump.
 const ROW: usize = 16;
 
 /// A value in JSON.
@@ -53,7 +53,7 @@ impl<'a> ValueJson<'a> {
     }
 }
 
-/// How much of a value is shown.
+/// The part of a value that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Beginning,
@@ -129,7 +129,7 @@ fn length(value: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::try_from(len).ok()?, rest))
 }
 
-/// Prints bytes in rows, in hexadecimal and as ASCII.
+/// Prints the first `most` bytes in rows, in hexadecimal and as ASCII.
 fn dump(out: &mut impl Write, bytes: &[u8], most: usize) -> io::Result<()> {
     for (number, row) in bytes.get(..most).unwrap_or(bytes).chunks(ROW).enumerate() {
         let digits: Vec<String> = row.iter().map(|byte| format!("{byte:02X}")).collect();
@@ -173,7 +173,7 @@ struct Clipped<W> {
     room: usize,
     /// Bytes that were cut off.
     cut: usize,
-    /// Whether [`HIGH`] is held back: the next byte decides whether it begins a control character.
+    /// Whether [`HIGH`] is held back. The next byte decides whether [`HIGH`] begins a control character.
     held: bool,
     is_at_line_start: bool,
 }

@@ -83,7 +83,7 @@ const SPECS: [Spec; 19] = [
     spec(Column::Trend, "hits over time", MIN_TREND, 10, None),
 ];
 
-/// Returns the column that a key sorts by.
+/// Returns the column by which a key of the keyboard sorts the keyspaces.
 pub(super) fn by_key(key: char) -> Option<Column> {
     SPECS.iter().find(|spec| spec.key == Some(key)).map(|spec| spec.column)
 }
@@ -115,7 +115,7 @@ impl Column {
     }
 }
 
-/// A row: the numbers of a keyspace.
+/// A row with the numbers of a keyspace.
 #[derive(Debug)]
 pub(super) struct KeyspaceRow<'a> {
     history: &'a History,
@@ -123,7 +123,7 @@ pub(super) struct KeyspaceRow<'a> {
     pub(super) name: String,
 }
 
-/// Returns the keyspaces in order.
+/// Returns the keyspaces in the order of a column.
 pub(super) fn rows<'a>(
     stats: &'a Stats,
     history: &'a History,

@@ -10,11 +10,11 @@ pub(super) struct Controls {
     pub(super) sort: Column,
     /// Whether the order is reversed: the lowest number or the last name comes first.
     pub(super) is_reversed: bool,
-    /// Number of keyspaces above the first visible one.
+    /// Number of keyspaces above the first visible keyspace.
     pub(super) scroll: usize,
     pub(super) is_paused: bool,
     pub(super) shows_help: bool,
-    /// The last frame.
+    /// The contents of the last frame.
     pub(super) last_frame: LastFrame,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct LastFrame {
 pub(super) enum Action {
     Leave,
     Interrupt,
-    /// Draw a new frame.
+    /// Draws a new frame.
     Redraw,
     Nothing,
 }

@@ -16,9 +16,9 @@ use larder::{KeyspaceStats, Latencies, Stats};
 use super::source::{ProcessSample, Sample};
 use crate::cache::stats::{self, latencies_between};
 
-/// Maximum length of a series: the width of the widest terminal.
+/// Maximum length of a series. No terminal is expected to be wider.
 const MAX_POINTS: usize = 400;
-/// A missing number in a series.
+/// Stands for a missing number in a series.
 pub(super) const NONE: u64 = u64::MAX;
 /// Time for which a restart is shown.
 const RESTART_SHOWN: Duration = Duration::from_mins(1);
@@ -31,7 +31,7 @@ pub(super) struct History {
     latest_at: Option<Instant>,
     /// Seconds between the two samples.
     seconds: f64,
-    /// Why the last sample failed.
+    /// The reason why the last sample failed.
     failure: Option<String>,
     /// The last restart of the process, and its time.
     restart: Option<(Instant, String)>,
@@ -147,7 +147,7 @@ impl History {
         }
     }
 
-    /// Returns a recent restart, and its age.
+    /// Returns the text of a restart within the last minute, and its age.
     pub(super) fn restart(&self, now: Instant) -> Option<(&str, Duration)> {
         let (at, text) = self.restart.as_ref()?;
         let age = now.saturating_duration_since(*at);

@@ -79,7 +79,7 @@ enum SourceKind {
 }
 
 impl StatsSource {
-    /// Opens a socket, the socket of a file's owner, or the file.
+    /// Opens a socket, the socket of a file's owner, or the file itself.
     pub(super) fn open(path: &Path, file_only: bool) -> Result<Self, Failure> {
         let socket = socket_of(path, file_only)?;
         let kind = if let Some(socket) = &socket {

@@ -78,7 +78,8 @@ pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// Shortens a text to `most` columns. `…` replaces its middle, since names mostly differ at their ends.
+/// Shortens a text to `most` columns. `…` replaces the middle of the text, since names mostly differ at their
+/// ends.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();

@@ -209,7 +209,7 @@ fn a_service_that_has_just_started_passes_while_it_fills() {
     assert_eq!(complaints(&watched(begun, now, 2)), []);
 }
 
-/// A check, and a fault that it must report.
+/// A check, and a fault that the check must report.
 type PlantedFault = (&'static str, &'static dyn Fn(&mut Value));
 
 #[test]

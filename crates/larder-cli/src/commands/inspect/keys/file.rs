@@ -1,4 +1,4 @@
-//! `larder keys` of a file.
+//! `larder keys` of a file: lists the keys in its last commit.
 
 use std::io::Write;
 use std::ops::ControlFlow;

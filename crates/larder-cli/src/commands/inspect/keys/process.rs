@@ -1,4 +1,4 @@
-//! `larder keys` of a live cache: the keys in memory and on disk, as its process lists them.
+//! `larder keys` of a live cache: its process lists the keys in memory and on disk.
 //!
 //! An entry that is in memory alone has no encoded length, so its charge in memory is used as its size.
 //! Memory does not record either when an entry was written.

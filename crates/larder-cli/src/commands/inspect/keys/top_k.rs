@@ -9,7 +9,8 @@ use std::collections::BinaryHeap;
 #[derive(Debug)]
 pub(super) struct TopK<T> {
     most: usize,
-    /// The last kept item is on top. Items of equal rank keep the order in which they were offered.
+    /// The kept items. The last in order is on top. Items of equal rank keep the order in which they were
+    /// offered.
     heap: BinaryHeap<Ranked<T>>,
     offered: u64,
 }

@@ -1,4 +1,4 @@
-//! The frame for a file without a process that answers.
+//! Draws the frame of a file, if no process is asked.
 
 use larder::ByteSize;
 use larder::inspect::{FileState, escape_control};

@@ -1,4 +1,4 @@
-//! The help: the keys, and the meaning of the numbers.
+//! Draws the help: the keys of the keyboard, and the meaning of the numbers.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

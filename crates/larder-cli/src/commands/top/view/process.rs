@@ -1,4 +1,4 @@
-//! The frame of a live cache, from the statistics of its process.
+//! Draws the frame of a live cache, from the statistics of its process.
 
 use larder::inspect::escape_control;
 use larder::{ByteSize, DiskState, Latencies, Stats};
@@ -52,7 +52,7 @@ fn levels(stats: &Stats, room: u16) -> Vec<StatLine> {
     };
     let mut levels = vec![level(1, "memory", stats.memory.weight, stats.memory.capacity)];
     if let Some(disk) = &stats.disk {
-        // The write buffer is not part of the memory capacity.
+        // Shown separately, since the write buffer is not part of the memory capacity.
         levels.push(level(8, "unsaved", stats.unsaved_bytes, stats.write_buffer));
         levels.push(level(6, "live", disk.bytes, disk.usable_bytes));
         let file = disk.allocated_bytes.unwrap_or(disk.file_bytes);

@@ -16,7 +16,7 @@
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
 //! `larder check` tries out a cache in the place where a service will use it. It exits with 0 if every tier
-//! works, with 1 if a tier does not work, and with 2 if the cache could not be opened.
+//! works, and with 1 if a tier does not work. It exits with 2 if the cache could not be opened.
 
 #![forbid(unsafe_code)]
 

@@ -255,8 +255,8 @@ impl<'a> AlternativeReading<'a> {
             let (_, prefix) = spelling.read_prefix(text).filter(|(name, _)| *name == keyspace.name)?;
             let shape = keyspace.shape()?;
             let bytes = shape.encode_prefix(&prefix).ok()?;
-            // The encoding of a text ends with a terminator. A prefix has no terminator, so the text is
-            // encoded as a whole key here.
+            // The encoding of a text ends with a terminator. The bytes of a prefix have none. So the text is
+            // encoded as a whole key, to show it in its literal form.
             let instead = match (&prefix, shape.encode(&prefix)) {
                 (KeyValue::Text(_), Ok(whole)) => keyspace.show(&whole),
                 _ => prefix.to_string(),

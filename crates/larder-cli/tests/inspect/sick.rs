@@ -54,7 +54,8 @@ fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Writes to a disk that is a thousand times slower than a real one, according to the cache's clock.
+/// Writes while the cache's clock runs about a thousand times faster than real time. So the disk seems that
+/// much slower.
 fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache = builder.clock(clock.clone()).open().unwrap();
@@ -175,7 +176,7 @@ fn values_of_another_type_are_reported_with_their_keyspace_and_reason() {
     assert!(remedy.contains("raise the keyspace's version"), "{line:#}");
 }
 
-/// Checks that every command that cannot use the file names the process that holds the file.
+/// Checks that commands without access to the file name the process that holds the file.
 fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
     let named = format!("held by process {child} (shop-worker), forked by process {owner}, which has ended");
     assert!(printed(place.dir(), &["info", FILE], 0).contains(&named));

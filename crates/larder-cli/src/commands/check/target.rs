@@ -1,4 +1,4 @@
-//! Turns the argument of a check, which may be a path, into a URL.
+//! Turns the argument of a check into a URL. The argument may be a path.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn file_url(path: &str) -> String {
     format!("file:{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
 }
 
-/// Returns whether a text begins with a scheme, even if larder does not know it.
+/// Returns whether a text begins with a scheme, even if larder does not support that scheme.
 ///
 /// Such a text must not be used as a path: the error would print the text, and a URL may hold a password.
 fn has_scheme(text: &str) -> bool {

@@ -60,7 +60,7 @@ impl Controls {
             return Action::Interrupt;
         }
         if self.shows_help && !is_control {
-            // Any key closes the help, since a reader of the help does not know the keys yet.
+            // Any key closes the help, since the user may not have learnt the keys yet.
             self.shows_help = false;
             return if key.code == KeyCode::Char('q') { Action::Leave } else { Action::Redraw };
         }

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// The exit codes of the commands on a cache file. The table of docs/command.md has the same.
+/// The exit codes of the commands on a cache file. The table of docs/command.md has the same codes.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes of the commands on a cache file:
   0    success

@@ -1,5 +1,4 @@
-//! The cache that a command is about: where it is, which process owns it, and how its keys are read and
-//! shown.
+//! The cache that a command uses: its place, its owner, its entries, and the texts that stand for its keys.
 
 pub(crate) mod entries;
 pub(crate) mod errors;

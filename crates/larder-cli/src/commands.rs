@@ -1,5 +1,5 @@
-//! The subcommands. Each has a module of its own and uses only [`cache`](crate::cache), [`args`](crate::args)
-//! and [`term`](crate::term), never another subcommand.
+//! The subcommands. Each subcommand has its own module, and uses only [`cache`](crate::cache),
+//! [`args`](crate::args) and [`term`](crate::term). It never uses another subcommand.
 
 pub(crate) mod activity;
 pub(crate) mod change;

@@ -1,22 +1,22 @@
 //! The `larder` command.
 //!
-//! The modules import one way:
+//! The modules import each other in one direction only:
 //!
 //! ```text
 //! main → commands → cache → args → term
 //! ```
 //!
 //! - [`args`]: the command line, and the text of `--help`.
-//! - [`cache`]: which cache a command is about (given, or in `LARDER_URL`), which process owns it, and what
-//!   its keys mean.
+//! - [`cache`]: finds the cache that a command uses (given, or in `LARDER_URL`) and its owner, and reads its
+//!   keys.
 //! - [`commands`]: one module for each group of subcommands. `info`, `keys`, `get`, `ttl`, `why`, `verify`
 //!   and `export` read a cache and change nothing. `remove`, `remove-prefix`, `clear`, `compact` and `import`
 //!   change a file that no process owns. The removals and `flush` also reach a live cache through its control
-//!   socket. `hot`, `slow` and `monitor` show which keys of a live cache are in use.
+//!   socket. `hot`, `slow` and `monitor` show the keys in use in a live cache.
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
-//! `larder check` tries out a cache where it is to be used. It exits with 0 when every tier works, with 1
-//! when one does not, and with 2 when the cache could not be opened.
+//! `larder check` tries out a cache in the place where a service will use it. It exits with 0 if every tier
+//! works, and with 1 if a tier does not work. It exits with 2 if the cache could not be opened.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
-//! The process at a terminal: what it prints, how it ends, its signals, and its clock.
+//! The process at a terminal: its output, its end, its signals and its clock.
 //!
-//! Nothing here knows what a cache is. The other modules use this one, and it uses none of them.
+//! This module does not depend on caches. The other modules use it, and it uses none of them.
 
 pub(crate) mod clock;
 pub(crate) mod escape;

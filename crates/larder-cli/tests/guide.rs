@@ -1,13 +1,13 @@
-//! The commands of `docs/guide.md`, run unchanged by a shell, in a directory of their own.
+//! Runs the commands of `docs/guide.md` unchanged in a shell, in a temporary directory.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
-/// The beginning of a command of another package.
+/// The beginning of the commands of another package.
 const DEMO: &str = "cargo run --release -p larder-demo -- ";
 
-/// Returns the blocks of a language, each with the text after it.
+/// Returns the guide's code blocks in a language, each with the text after it.
 fn blocks(language: &str) -> Vec<(&'static str, &'static str)> {
     let fence = format!("\n```{language}\n");
     GUIDE.split(&fence).skip(1).map(|rest| rest.split_once("\n```").expect("a block ends")).collect()
@@ -26,11 +26,11 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (mut ran, mut compared) = (0, 0);
     for (script, after) in blocks("sh") {
-        // The tests of the demo run it with these arguments.
+        // The tests of the demo run this command with the same arguments.
         if script.starts_with(DEMO) {
             continue;
         }
-        // Too slow to run here. The manifest shows that it would install the command.
+        // This command is too slow to run here. The manifest shows that it would install `larder`.
         if let Some(path) = script.strip_prefix("cargo install --path ") {
             let manifest = std::fs::read_to_string(root.join(path).join("Cargo.toml")).unwrap();
             assert!(manifest.contains("[[bin]]\nname = \"larder\""), "{script}");

@@ -1,4 +1,4 @@
-//! The options of the commands that show which keys of a live cache are in use.
+//! The options of the commands that show the keys in use in a live cache.
 
 use clap::{Args, ValueHint, value_parser};
 

@@ -1,7 +1,7 @@
 //! The argument that names a cache: a file, a control socket, or the URL that a service is started with.
 //!
-//! It may be left out if `LARDER_URL` is set, so it is optional to clap. Before the command runs,
-//! [`crate::cache::located`] decides once which cache it means. The command then reads it as a path.
+//! The argument may be left out if `LARDER_URL` is set, so clap sees it as optional. Before the command runs,
+//! [`crate::cache::located`] replaces the argument with the path of a file or of a socket.
 
 use std::ffi::OsString;
 use std::ops::Deref;
@@ -12,16 +12,16 @@ use clap::builder::Resettable;
 
 /// The value of an argument that was not given.
 ///
-/// An argument of a process cannot have a zero byte, so no given argument equals it. Otherwise `larder clear
-/// "$FILE"` with an unset `FILE` would clear the cache of `LARDER_URL`.
+/// An argument of a process cannot have a zero byte, so no given argument equals this value. If the empty
+/// text had this meaning, `larder clear "$FILE"` with an unset `FILE` would clear the cache of `LARDER_URL`.
 pub(crate) const NOT_GIVEN: &str = "\0";
 
-/// Makes the argument required, for a command with another word behind it: see [`super::parse`].
+/// Makes the argument required, for a command with another word after the cache: see [`super::parse`].
 pub(super) fn is_required(argument: Arg) -> Arg {
     argument.index(1).required(true).default_value(Resettable::Reset)
 }
 
-/// A cache as it was given.
+/// The argument that names a cache. [`crate::cache::located`] replaces it with a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CacheArgument(PathBuf);
 

@@ -1,4 +1,4 @@
-//! The options of the commands that change a cache, and of those that reach a live one.
+//! The options of the commands that change a cache, and of the commands that reach a live cache.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The examples of the help and of the manual page.
+//! The examples that the help and the manual page show.
 
 /// The first command for each symptom, in the order of docs/operations.md.
 pub(crate) const EXAMPLES: &str = "\

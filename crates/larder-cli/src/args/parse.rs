@@ -1,9 +1,9 @@
-//! Parsing of a command line.
+//! Parses the command line.
 //!
-//! The cache may be left out if `LARDER_URL` is set. But to clap it is required if a KEY follows it: clap
-//! counts the words between the options, and would take the first word of `larder get FILE --json KEY` as the
-//! key if the file were optional. So a line on which a word is missing is parsed again with [`NOT_GIVEN`] as
-//! the cache.
+//! The cache may be left out if `LARDER_URL` is set. But if a KEY follows the cache, clap must see the cache
+//! as required. If the cache were optional, clap would count the words before an option, and read FILE as the
+//! key in `larder get FILE --json KEY`. So if a word is missing, the line is parsed again with [`NOT_GIVEN`]
+//! as the cache.
 
 use std::ffi::OsString;
 
@@ -14,17 +14,17 @@ use super::Arguments;
 use super::cache::NOT_GIVEN;
 
 impl Arguments {
-    /// Parses a command line. Its first word is the name of the program.
+    /// Parses the words of a command line. The first word is the name of the program.
     ///
     /// # Errors
-    /// The messages of clap, the texts of `--help` and `--version` included.
+    /// Returns the messages of clap. The texts of `--help` and `--version` are among them.
     pub(crate) fn read<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Self, Error> {
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let error = match Self::try_parse_from(&words) {
             Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && words.len() > 2 => error,
             read => return read,
         };
-        // After the name of the program and of the command.
+        // Inserted after the name of the program and the name of the command.
         words.insert(2, NOT_GIVEN.into());
         Self::try_parse_from(&words).map_err(|_| error)
     }

@@ -1,6 +1,6 @@
-//! Whether a cache has an entry, asked of a file or of the process that owns it.
+//! Looks up keys and prefixes in a file, or in the process that owns the file.
 //!
-//! Commands ask this before they take a text as a key, if the text may have been meant as another key.
+//! A text may have two meanings as a key or as a prefix. Commands look up both before they choose one.
 
 use larder::control::Client;
 use larder::inspect::{Snapshot, spell_hex};
@@ -8,17 +8,17 @@ use larder::inspect::{Snapshot, spell_hex};
 use super::spelling::{AlternativeReading, KeySyntax};
 use crate::term::exit::Failure;
 
-/// The entries of a cache.
+/// The source of the lookups: a snapshot of a file, or a process.
 pub(crate) enum Entries<'a> {
     File(&'a Snapshot),
     Process(&'a mut Client),
 }
 
 impl Entries<'_> {
-    /// Returns the other meaning of a prefix, if no key begins with the prefix as it stands.
+    /// Returns the other meaning of a prefix, if no key begins with the literal prefix.
     ///
-    /// In a keyspace that does not have the schema of that spelling, a prefix is suspicious only if keys
-    /// begin with its other meaning.
+    /// If the keyspace does not have the schema of the other meaning, a key must also begin with the other
+    /// meaning.
     pub(crate) fn other_prefix<'a>(
         &mut self,
         keyspace: KeySyntax<'a>,
@@ -43,7 +43,7 @@ impl Entries<'_> {
         })
     }
 
-    /// Returns whether any key begins with a prefix. Expired entries count.
+    /// Returns whether any key begins with a prefix. The keys of expired entries are included.
     pub(crate) fn has_prefix(&mut self, keyspace: KeySyntax<'_>, prefix: &[u8]) -> Result<bool, Failure> {
         match self {
             Self::File(snapshot) => match snapshot.keyspace(keyspace.name) {
@@ -54,7 +54,7 @@ impl Entries<'_> {
                 let (prefix, mut after) = (spell_hex(prefix), None);
                 loop {
                     let page = client.keys(keyspace.name, &prefix, after.as_deref(), 1, true)?;
-                    // An empty page need not be the last one.
+                    // An empty page may be followed by other pages.
                     match page.after {
                         _ if !page.keys.is_empty() => return Ok(true),
                         None => return Ok(false),

@@ -1,7 +1,7 @@
-//! Errors of the library, as the command reports them: the exit code, and a text with what to do next.
+//! Turns the errors of the library into failures of the command: an exit code, and a text with the next step.
 //!
-//! The library's own texts speak to a program that opens a cache: it may choose another path, or create a
-//! file. A person at the command line has an existing cache in mind, and needs to know where it is.
+//! The library's own texts are for a program that opens a cache. Such a program may choose another path, or
+//! create a file. The user of the command has an existing cache in mind, and needs its path.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,10 +18,10 @@ use super::path::is_socket;
 use crate::term::exit::{Exit, Failure};
 use crate::term::shell::shell_word;
 
-/// Where to find the paths of a service.
+/// The advice where to find the paths of a service.
 pub(crate) const WHERE: &str =
     "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
-/// Maximum number of caches of a directory that are named.
+/// Maximum number of caches that an error about a directory names.
 const MAX_NAMED: usize = 3;
 
 impl From<Error> for Failure {
@@ -53,18 +53,18 @@ impl From<ClientError> for Failure {
             },
             _ => Exit::System,
         };
-        // The text may quote the process's answer.
+        // Escaped, since the text may quote the process's answer.
         Self::new(exit, escape_control(&client_text(&error)))
     }
 }
 
-/// Returns the text of an error, with what to do about it at the command line.
+/// Returns the text of an error, with a remedy for the command line.
 fn text(error: &Error) -> String {
     match error {
         Error::Missing { path } => format!("there is no file {}; {WHERE}", path.display()),
         Error::NotAFile { path, what } => match not_a_file(path) {
             Some(found) => format!("cannot read {}: {found}", path.display()),
-            // A mount point, or a file that has changed since.
+            // The path is a mount point, or it has changed since the error.
             None => format!("cannot read {}: it is {what}; {WHERE}", path.display()),
         },
         Error::Foreign { path, why } => {
@@ -124,7 +124,7 @@ pub(crate) fn client_text(error: &ClientError) -> String {
     }
 }
 
-/// Says what stands at a path that is not a regular file.
+/// Describes what is at a path that is not a regular file, with a remedy.
 fn not_a_file(path: &Path) -> Option<String> {
     let kind = fs::symlink_metadata(path).ok()?.file_type();
     if kind.is_dir() {
@@ -148,7 +148,7 @@ fn not_a_file(path: &Path) -> Option<String> {
     Some(format!("it is a device or a pipe; {WHERE}"))
 }
 
-/// Names the file of the process behind a socket: the same command takes that file.
+/// Names the file of the process behind a socket, since the same command accepts that file.
 fn a_socket(path: &Path) -> String {
     let shown = path.display();
     let server = Client::connect(path).ok().map(|client| client.server().clone());

@@ -1,12 +1,12 @@
-//! The limit on the length of the files that a process writes (`ulimit -f`), compared with a cache's
-//! capacity.
+//! Compares a cache's capacity with the limit on the length of the files that a process writes (`ulimit -f`).
 
 use std::{fs, io};
 
 use larder::{ByteSize, MAX_LENGTH_PER_CAPACITY};
 use rustix::process::{Resource, getrlimit};
 
-/// Returns the limit of a process, or of this process if no id is given. Returns none if there is no limit.
+/// Returns the limit of a process in bytes. Without an id, returns the limit of this process. Returns none if
+/// there is no limit.
 ///
 /// # Errors
 /// When the system does not show the limits of that process.
@@ -23,14 +23,14 @@ fn parse(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Returns whether a file of this capacity stays within a limit.
+/// Returns whether a file of this capacity stays within a limit in bytes.
 pub(crate) fn allows(limit: u64, capacity: ByteSize) -> bool {
     capacity.as_u64() <= limit / MAX_LENGTH_PER_CAPACITY
 }
 
-/// Says that this process's limit has lowered the capacity of its cache, if it has.
+/// Returns a note if this process's limit has lowered the capacity of its cache.
 ///
-/// A lowered capacity is exactly what the limit allows.
+/// A lowered capacity is exactly the limit divided by [`MAX_LENGTH_PER_CAPACITY`].
 pub(crate) fn lowered(capacity: ByteSize) -> Option<String> {
     let limit = of(None).ok()??;
     (capacity.as_u64() == limit / MAX_LENGTH_PER_CAPACITY).then(|| {

@@ -1,17 +1,17 @@
-//! Which cache a command is about: the one that was given, or else the one of `LARDER_URL`.
+//! Finds the cache that a command uses: the given cache, or else the cache of `LARDER_URL`.
 //!
 //! The rules, in this order:
 //!
-//! 1. The argument is a path (of a file or of a control socket), or a URL as a service is started with it
+//! 1. The argument is a path (of a file or of a control socket), or the URL that a service is started with
 //!    (`file:…`, `memory:…`). A file whose name begins like a URL is given as `./file:…`.
-//! 2. Without an argument, the environment variable `LARDER_URL` has the URL, and standard error says so. If
-//!    a command takes two words behind its name, such as `larder get FILE KEY`, a single word is the last
-//!    one.
-//! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush`
-//!    take the socket if a process answers there. `remove`, `remove-prefix` and `clear` then take both. All
-//!    others take the file.
+//! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and says so on
+//!    standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word is the
+//!    second argument.
+//! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush` use
+//!    the socket if a process answers there. `remove`, `remove-prefix` and `clear` then use both. All other
+//!    commands use the file.
 //!
-//! A single word that is itself a cache is refused as a KEY: `larder remove shop.larder` has no key.
+//! A single word that names a cache is refused as a KEY, since `larder remove shop.larder` has no key.
 //! Otherwise the command would look for the key `shop.larder` in another cache.
 
 use std::env;
@@ -30,7 +30,7 @@ use crate::args::{CacheArgument, Command, TargetOptions};
 use crate::term::exit::{Exit, Failure, report};
 use crate::term::out::note;
 
-/// The schemes of URLs, those included that this version refuses.
+/// The schemes of URLs. This version refuses some of them.
 const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
 
 /// Returns whether a text is a URL rather than a path.
@@ -39,7 +39,7 @@ pub(crate) fn is_url(text: &OsStr) -> bool {
     SCHEMES.iter().any(|scheme| text.starts_with(scheme.as_bytes()))
 }
 
-/// Returns the URL of the environment, if it has one.
+/// Returns the URL in the environment variable, if the variable has one.
 pub(crate) fn environment() -> Result<Option<String>, Failure> {
     let Some(url) = env::var_os(URL_VARIABLE) else { return Ok(None) };
     let url = url.into_string().map_err(|_| {
@@ -63,10 +63,10 @@ impl CacheLocation {
         Ok(Self { file: settings.path, socket: settings.control_socket })
     }
 
-    /// Returns the socket if a process answers there that owns no other file.
+    /// Returns the socket if a process answers there, and if that process owns no other file.
     ///
-    /// A crash leaves a socket behind that no process serves, and a URL may name the socket of another
-    /// service.
+    /// After a crash, the socket is left behind, and no process serves it. A URL may also name the socket of
+    /// another service.
     fn live_socket(&self, json: bool) -> Option<&Path> {
         let socket = self.socket.as_deref()?;
         let file = self.file.as_ref().and_then(|file| Inspector::open(file).ok()?.snapshot().ok());
@@ -86,32 +86,33 @@ impl CacheLocation {
     }
 }
 
-/// How a command uses a cache.
+/// The way in which a command uses a cache.
 enum Access<'a> {
     /// Reads or changes the file.
     File,
-    /// Asks the process, and falls back to the file where it can.
+    /// Asks the process at the socket. If none answers, uses the file.
     Process,
-    /// Changes the cache through the process if there is one, else the file. Holds the option `--socket`.
+    /// Changes the cache through the process if one answers at the socket, else in the file. Holds the option
+    /// `--socket`.
     Change(&'a mut Option<PathBuf>),
 }
 
-/// The words of a command that say which cache it is about.
+/// The words of a command that decide which cache it uses.
 struct CacheWords<'a> {
     cache: &'a mut CacheArgument,
     json: bool,
     access: Access<'a>,
-    /// The word behind the cache, and a usage line with both.
+    /// The word after the cache, and a usage line with both.
     key: Option<(&'a str, &'static str)>,
-    /// Whether the command would destroy a cache that was not meant.
+    /// Whether the cache of the environment is refused, since the command would remove every entry of it.
     needs_cache: bool,
 }
 
 /// Replaces the argument of a command with the path of a file or of a socket.
 ///
 /// # Errors
-/// The code to exit with, after the failure was printed: no cache was given and `LARDER_URL` names none, or a
-/// URL is invalid.
+/// Returns the exit code, after the failure was printed. This happens if a path is empty, if a URL is
+/// invalid, or if no cache was given and `LARDER_URL` names none.
 pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
     if let Some(json) = names_an_empty_path(command) {
         return Err(report(json, Err(empty())));
@@ -121,7 +122,7 @@ pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
     replace(words).map_err(|failure| report(json, Err(failure)))
 }
 
-/// The failure of a command with an empty path.
+/// Returns the failure of a command with an empty path.
 pub(crate) fn empty() -> Failure {
     Failure::new(Exit::Usage, "the argument is empty; is a shell variable unset?")
 }
@@ -133,7 +134,7 @@ pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
         && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
 }
 
-/// Returns, if a cache is named by an empty word, whether the command answers in JSON.
+/// If the cache was given as an empty word, returns whether the command prints JSON.
 ///
 /// `larder info "$FILE"` has an empty word if FILE is not set. clap refuses other empty paths. A key may be
 /// empty, unless it is the only word.
@@ -154,7 +155,7 @@ fn replace(mut words: CacheWords<'_>) -> Result<(), Failure> {
     if let (false, Access::Change(socket)) = (words.cache.is_given(), &mut words.access)
         && let Some(socket) = socket.take()
     {
-        // `--socket` alone names the cache. The file of `LARDER_URL` may be another process's.
+        // `--socket` alone names the cache, since the file of `LARDER_URL` may belong to another process.
         words.cache.set(socket);
         return Ok(());
     }
@@ -218,7 +219,7 @@ fn from_environment(words: &CacheWords<'_>) -> Result<String, Failure> {
     Ok(url)
 }
 
-/// Returns whether a word names an existing cache, or has a form that no key is meant to have.
+/// Returns whether a word is a URL, or names a socket or a cache file. A damaged cache file is included.
 fn is_cache(word: &str) -> bool {
     let path = Path::new(word);
     is_url(word.as_ref())
@@ -232,9 +233,9 @@ fn is_cache(word: &str) -> bool {
             ))
 }
 
-/// Says which cache the environment has chosen.
+/// Says on standard error which cache the environment variable has chosen.
 ///
-/// The path is shown in full: a relative one means another file in the directory of the service.
+/// The path is shown in full, since a relative path means another file in the directory of the service.
 fn name_chosen(chosen: &Path, socket: Option<&Path>, json: bool) {
     let shown = std::path::absolute(chosen).unwrap_or_else(|_| chosen.to_owned());
     let through = socket.map_or(String::new(), |socket| format!(" through {}", socket.display()));
@@ -242,7 +243,7 @@ fn name_chosen(chosen: &Path, socket: Option<&Path>, json: bool) {
     note(json, &text);
 }
 
-/// Returns the access of a command that reads. With `--file-only` it leaves the process alone.
+/// Returns the access of a command that reads. With `--file-only`, the command does not ask the process.
 fn reads<'a>(file_only: bool) -> Access<'a> {
     if file_only { Access::File } else { Access::Process }
 }
@@ -273,7 +274,7 @@ fn words(command: &mut Command) -> Option<CacheWords<'_>> {
             let key = Some((&*options.key, "larder why FILE KEY"));
             CacheWords { key, ..words(&mut options.cache.file, options.cache.json, Access::File) }
         }
-        // A single word is the export, which is a file but no cache.
+        // A single word is the export. An export is a file, but no cache.
         Command::Import(options) => words(&mut options.cache.file, options.cache.json, Access::File),
         Command::Stats(options) => words(&mut options.target, options.json, reads(options.file_only)),
         Command::Top(options) => words(&mut options.target, false, reads(options.file_only)),

@@ -1,10 +1,10 @@
-//! The process that owns a cache file: found by the control socket that it names, and asked in place of the
-//! file.
+//! Finds the process that owns a cache file, by the socket that the process names beside the file. Commands
+//! ask that process instead of the file.
 //!
-//! The file lacks what the process has in memory alone or has not committed yet. So a command that is given a
-//! file asks the owner, if the owner serves a socket, and says so on standard error. If the owner does not
-//! answer, a command that reads continues with the file alone and says so too. A command that changes the
-//! cache stops.
+//! The file lacks entries that the process has in memory alone or has not committed yet. So a command with a
+//! file asks the owner if the owner serves a socket. The command says so on standard error. If the owner does
+//! not answer, a command that reads continues with the file alone, and says so too. A command that changes
+//! the cache fails.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use super::path::{is_same_file, is_socket};
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::note;
 
-/// Whether the owner of a file can be asked.
+/// The result of an attempt to connect to the owner of a file.
 pub(crate) enum OwnerContact {
     Connected(Client),
     /// The owner serves no socket, or the file has no owner.
@@ -46,8 +46,8 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
             return Ok(client);
         }
     }
-    // The file does not name its owner, or has none now (the disk tier may be off). The identity does not
-    // decide, since a copy of a file has the same one. So the path decides.
+    // The file does not name its owner, or has no owner now (the disk tier may be off). A copy of a file has
+    // the same identity, so the identity cannot decide. The path decides.
     let client = Client::connect(socket)?;
     let server = client.server();
     if server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path)) {
@@ -58,7 +58,7 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
     Err(ClientError::NotOwner { path: socket.to_owned(), cause })
 }
 
-/// The failure of `--file-only` with a socket in the place of the file.
+/// Returns the failure of `--file-only` with a socket in place of the file.
 pub(crate) fn refuse_file_only(path: &Path) -> Failure {
     let text = format!(
         "{} is a socket, and --file-only wants the file: give the FILE, or leave --file-only out to ask the process",
@@ -67,10 +67,10 @@ pub(crate) fn refuse_file_only(path: &Path) -> Failure {
     Failure::new(Exit::Usage, text)
 }
 
-/// Connects to the process at a socket, or to the owner of a file. Returns none if the file is to be read by
-/// itself.
+/// Connects to the process at a socket, or to the owner of a file. Returns none if the command must read the
+/// file.
 ///
-/// Says on standard error that the owner was asked, since a file was given.
+/// If a file was given, says on standard error that its owner is asked.
 pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<Option<Client>, Failure> {
     match (is_socket(path), file_only) {
         (true, true) => return Err(refuse_file_only(path)),
@@ -92,7 +92,8 @@ pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<
     }
 }
 
-/// The same for a command that needs a process. A path at which nothing exists is taken as a socket's.
+/// Connects as [`connect_owner`] does, for a command that needs a process. A path at which nothing exists is
+/// treated as the path of a socket.
 pub(crate) fn connect_process(path: &Path, json: bool) -> Result<Option<Client>, Failure> {
     if path.exists() { connect_owner(path, false, json) } else { Ok(Some(Client::connect(path)?)) }
 }
@@ -106,7 +107,7 @@ pub(crate) fn socket_of(path: &Path, file_only: bool) -> Result<Option<PathBuf>,
     Ok(client.map(|client| client.path().to_owned()))
 }
 
-/// Says that the owner was asked in place of its file.
+/// Returns the note that the owner was asked in place of its file.
 pub(crate) fn asked(client: &Client) -> String {
     format!("asked process {} at {}, which has the file", client.server().pid, client.path().display())
 }
@@ -120,20 +121,20 @@ pub(crate) fn owner_name(file: &FileInfo) -> String {
     }
 }
 
-/// Why no process could be asked about a file.
+/// The reason why no process could be asked about a file.
 pub(crate) enum NoProcess {
-    /// No process owns it.
+    /// No process owns the file.
     Unowned,
-    /// Its owner has ended, and a fork of the owner holds it.
+    /// The owner of the file has ended, and a fork of the owner holds the file.
     OwnerEnded {
-        /// Says so, with the processes that hold it and what to do.
+        /// Names the processes that hold the file, and the remedy.
         text: String,
     },
-    /// Its owner serves no socket, or does not answer there.
+    /// The owner of the file serves no socket, or does not answer there.
     NoSocket,
 }
 
-/// Says why [`connect_process`] found no process.
+/// Returns why [`connect_process`] found no process.
 pub(crate) fn why_no_process(path: &Path) -> Result<NoProcess, Failure> {
     let file = Inspector::open(path)?.snapshot()?.file();
     Ok(match file.state {
@@ -147,14 +148,14 @@ pub(crate) fn why_no_process(path: &Path) -> Result<NoProcess, Failure> {
     })
 }
 
-/// Says how a service gets its control socket back after its owner has ended.
+/// Says how the control socket comes back, if forks hold the file after its owner has ended.
 fn how_socket_returns(orphans: &[Holder]) -> String {
     let pids: Vec<String> = orphans.iter().map(|holder| holder.pid.to_string()).collect();
     let end = if pids.is_empty() { "end that fork".to_owned() } else { format!("kill {}", pids.join(" ")) };
     format!("{end}, and start the service: its control socket comes back with it")
 }
 
-/// Says why a change of a file would be refused now, if it would be.
+/// Returns the reason if a change of the file would be refused now.
 pub(crate) fn refusal(file: &FileInfo) -> Option<String> {
     let FileState::Owned { pid, has_ended } = file.state else { return None };
     let why = match pid {
@@ -164,7 +165,7 @@ pub(crate) fn refusal(file: &FileInfo) -> Option<String> {
     Some(format!("without --dry-run this would be refused now: {why}"))
 }
 
-/// Lists processes: `process 7 (shop-worker)`.
+/// Lists processes, for example as `process 7 (shop-worker)`.
 pub(crate) fn list(processes: &[Holder]) -> String {
     let word = if processes.len() == 1 { "process" } else { "processes" };
     let names: Vec<String> = processes.iter().map(Holder::to_string).collect();

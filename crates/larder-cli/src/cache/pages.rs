@@ -1,4 +1,4 @@
-//! The entries of a keyspace, read page by page. So the command never holds all of them in memory.
+//! Visits the entries of a keyspace page by page. So the command never holds all entries in memory.
 
 use std::ops::ControlFlow;
 
@@ -7,10 +7,10 @@ use larder::inspect::{Entry, KeyspaceInfo, Snapshot};
 
 use crate::term::exit::Failure;
 
-/// Entries in a page of a file.
+/// Maximum number of entries that are read from a file at once.
 const PAGE: usize = 256;
 
-/// What a visitor returns: whether to continue with the next entry.
+/// The result of a visitor: whether to continue with the next entry.
 pub(crate) type Visited = Result<ControlFlow<()>, Failure>;
 
 /// Visits the entries of a file's keyspace whose keys begin with a prefix, until the visitor breaks.

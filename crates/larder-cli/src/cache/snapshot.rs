@@ -1,4 +1,4 @@
-//! A cache file, opened to be read, and the keyspaces that a command may choose from.
+//! Opens a cache file for reading, and finds the keyspaces that a command selects.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(crate) fn open(file: &Path) -> Result<Snapshot, Failure> {
     Ok(Inspector::open(file)?.snapshot()?)
 }
 
-/// Returns the keyspace of a name. The failure lists the names that there are.
+/// Returns the keyspace with a name. The failure lists the names of the existing keyspaces.
 pub(crate) fn keyspace<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a KeyspaceInfo, Failure> {
     snapshot.keyspace(name).ok_or_else(|| {
         let keyspaces: Vec<_> = snapshot.keyspaces().iter().map(KeySyntax::of).collect();
@@ -21,7 +21,7 @@ pub(crate) fn keyspace<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Key
     })
 }
 
-/// Returns the keyspaces that `--keyspace` chooses: the one of that name, or all of them.
+/// Returns the keyspace that `--keyspace` names, or all keyspaces without that option.
 pub(crate) fn chosen<'a>(snapshot: &'a Snapshot, name: Option<&str>) -> Result<&'a [KeyspaceInfo], Failure> {
     match name {
         Some(name) => Ok(std::slice::from_ref(keyspace(snapshot, name)?)),
@@ -29,19 +29,19 @@ pub(crate) fn chosen<'a>(snapshot: &'a Snapshot, name: Option<&str>) -> Result<&
     }
 }
 
-/// Opens the file of a process, if it can be seen from here.
+/// Opens the file of a process, if the file is visible from here.
 pub(crate) fn of_process(client: &Client) -> Option<Snapshot> {
     let server = client.server();
     let identity = server.file_identity.as_ref()?;
     let snapshot = open(server.file.as_ref()?.as_ref()).ok()?;
-    // In another container the same path may lead to another file.
+    // The identities are compared, since the same path may lead to another file in another container.
     let is_same = snapshot.file().identity.is_some_and(|found| found.to_string() == *identity);
     is_same.then_some(snapshot)
 }
 
-/// Returns how the keys of a process's keyspaces are read and shown.
+/// Returns the syntax of the keys in each keyspace of a process.
 ///
-/// A keyspace that the process has not opened is taken as its file has it.
+/// For a keyspace that the process has not opened, the syntax comes from the file.
 pub(crate) fn keys_of<'a>(
     keyspaces: &'a [LiveKeyspaceInfo],
     file: Option<&'a Snapshot>,

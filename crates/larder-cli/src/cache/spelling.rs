@@ -1,8 +1,8 @@
-//! Which key a text means, and how a key is shown.
+//! Decides which key a text means, and how a key is shown.
 //!
-//! A schema may have its own spelling of keys, as the shop's does: `product_MTNVTU` is the key `MTNVTU` of
+//! A schema may have its own spelling of keys. In the shop's schema, `product_MTNVTU` is the key `MTNVTU` of
 //! keyspace `product`. A spelling applies only to a keyspace for which the file records that schema. A name
-//! and a shape are no proof: any application may have a keyspace `product` with string keys.
+//! and a shape do not prove the schema: any application may have a keyspace `product` with string keys.
 //!
 //! | | text | means |
 //! |---|---|---|
@@ -11,9 +11,10 @@
 //! | without | a schema's spelling, and there is a keyspace of that schema | the key that is spelled |
 //! | without | any other | the key itself, if there is one keyspace; else it is refused |
 //!
-//! The invariant, for every set of keyspaces and every key of them: given the same `--keyspace`, [`choose`]
-//! reads the text that [`Speller`] shows as that key. Or it refuses the text because `--keyspace` is missing,
-//! and reads it as that key with the name that is shown beside it. It never reads another key.
+//! The invariant holds for every key of every set of keyspaces. [`Speller`] shows the key as a text. With the
+//! same `--keyspace`, [`choose`] reads that text as the same key, or refuses the text because `--keyspace` is
+//! missing. With the keyspace that is shown beside the text, [`choose`] then reads the same key. It never
+//! reads another key.
 
 use std::path::Path;
 
@@ -23,10 +24,10 @@ use larder_product::ProductKeySpelling;
 use crate::term::exit::{Exit, Failure};
 use crate::term::shell::shell_word;
 
-/// The schemas whose spelling this command knows.
+/// The spellings of schemas that this command can read and write.
 static SPELLINGS: [&(dyn KeySpelling + Sync); 1] = [&ProductKeySpelling];
 
-/// What is needed of a keyspace to read and show its keys.
+/// The properties of a keyspace that decide how its keys are read and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeySyntax<'a> {
     pub(crate) name: &'a str,
@@ -47,7 +48,7 @@ impl<'a> KeySyntax<'a> {
     pub(crate) fn read(self, text: &str) -> Result<Vec<u8>, Failure> {
         let usage = |why: String| Failure::new(Exit::Usage, why);
         let Some(shape) = self.shape() else {
-            // Hexadecimal digits need no shape.
+            // Hexadecimal digits can be read without the shape.
             let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_key(text).ok() } else { None };
             return bytes.ok_or_else(|| self.needs_hex("the key"));
         };
@@ -58,7 +59,7 @@ impl<'a> KeySyntax<'a> {
     /// Reads the bytes of a prefix from its literal form.
     pub(crate) fn read_prefix(self, text: &str) -> Result<Vec<u8>, Failure> {
         let Some(shape) = self.shape() else {
-            // With the shape `()` only hexadecimal digits are a prefix.
+            // The shape `()` accepts only hexadecimal digits as a prefix.
             let bytes = if text.starts_with("0x") { KeyShape::Unit.parse_prefix(text).ok() } else { None };
             return bytes.ok_or_else(|| self.needs_hex("the prefix"));
         };
@@ -67,7 +68,7 @@ impl<'a> KeySyntax<'a> {
         shape.parse_prefix(text).map_err(advise)
     }
 
-    /// The failure to read a key of unknown shape.
+    /// Returns the failure to read a key or a prefix if the shape of the keys is unknown.
     fn needs_hex(self, what: &str) -> Failure {
         let why = match self.shape {
             "" => format!(
@@ -80,8 +81,8 @@ impl<'a> KeySyntax<'a> {
         Failure::new(Exit::Usage, text)
     }
 
-    /// Says why bytes are no key of this keyspace, if its shape is known. A damaged record may still have
-    /// them.
+    /// Says that bytes are no key of this keyspace, if its shape is known. A damaged file may still have a
+    /// record with such a key.
     pub(crate) fn no_key(self, key: &[u8]) -> Option<String> {
         self.shape()?.decode(key).is_err().then(|| {
             format!(
@@ -102,12 +103,12 @@ fn with_advice(error: &larder::KeyError, other: Option<AlternativeReading<'_>>) 
     other.map_or_else(|| error.to_string(), |other| format!("{error}; {}", other.advice()))
 }
 
-/// Returns whether a text can only be a literal key.
+/// Returns whether a text is always a literal key: it is in quotes, or in hexadecimal.
 fn is_literal(text: &str) -> bool {
     text.starts_with('"') || text.starts_with("0x")
 }
 
-/// Returns the keys that a text spells, in keyspaces of the spelling's schema. There are several only if two
+/// Returns the keys that a text spells, in keyspaces of the spelling's schema. Returns several only if two
 /// schemas spell two keys alike.
 fn spelled<'a>(keyspaces: &[KeySyntax<'a>], text: &str) -> Vec<(KeySyntax<'a>, Vec<u8>)> {
     if is_literal(text) {
@@ -152,13 +153,13 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// Returns the keyspace of a name. The failure lists the names that there are.
+/// Returns the keyspace with a name. The failure lists the names of the existing keyspaces.
 pub(crate) fn pick<'a>(keyspaces: &[KeySyntax<'a>], name: &str) -> Result<KeySyntax<'a>, Failure> {
     let found = keyspaces.iter().copied().find(|keyspace| keyspace.name == name);
     found.ok_or_else(|| no_such_keyspace(keyspaces, name))
 }
 
-/// The failure of a `--keyspace` that the cache does not have.
+/// Returns the failure for a `--keyspace` that the cache does not have.
 pub(crate) fn no_such_keyspace(keyspaces: &[KeySyntax<'_>], name: &str) -> Failure {
     Failure::new(Exit::No, format!("there is no keyspace {name:?}; {}", names_of(keyspaces)))
 }
@@ -178,14 +179,14 @@ pub(crate) fn literally(keyspace: KeySyntax<'_>, key: &str) -> String {
     format!("--keyspace {} {}", shell_word(keyspace.name), shell_word(key))
 }
 
-/// How the keys of one answer are shown.
+/// The form in which the keys of one answer are shown.
 #[derive(Debug)]
 pub(crate) enum Speller<'a> {
     /// With `--keyspace`: keys in their literal form.
     Literal,
-    /// Without: keys of a schema's keyspace as the schema spells them, other keys in their literal form. The
-    /// literal form is quoted if it would otherwise be read as the spelling of another key in these
-    /// keyspaces.
+    /// Without `--keyspace`: keys of a schema's keyspace in the spelling of the schema, other keys in their
+    /// literal form. A literal form is quoted if [`choose`] would otherwise read it as the spelling of
+    /// another key in these keyspaces.
     Spelled(Vec<KeySyntax<'a>>),
 }
 
@@ -200,7 +201,7 @@ impl<'a> Speller<'a> {
         Self::new(name, info.iter().map(KeySyntax::of))
     }
 
-    /// Returns a key as it is shown.
+    /// Returns the text of a key.
     pub(crate) fn spell(&self, keyspace: KeySyntax<'_>, key: &[u8]) -> String {
         let literal = || keyspace.show(key);
         let Self::Spelled(keyspaces) = self else { return literal() };
@@ -221,24 +222,25 @@ impl<'a> Speller<'a> {
     }
 }
 
-/// The other meaning of a text that was read as a literal key or prefix: a schema spells another key so.
+/// The other meaning of a text that was read as a literal key or prefix: a schema spells another key or
+/// prefix with the same text.
 ///
-/// If the literal key has no entry, the command says what else the text may have been meant for.
+/// If the literal key has no entry, the command names this other meaning.
 #[derive(Debug)]
 pub(crate) struct AlternativeReading<'a> {
     keyspace: KeySyntax<'a>,
     schema: &'static str,
     what: &'static str,
-    /// The text.
+    /// The text that the user gave.
     given: String,
-    /// The literal form of the key or prefix that the schema spells so.
+    /// The literal form of the key or prefix that the schema spells with this text.
     instead: String,
     /// The bytes of that key or prefix.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl<'a> AlternativeReading<'a> {
-    /// Returns what a schema spells with the text of a literal key.
+    /// Returns the key that a schema spells with the text of a literal key.
     pub(crate) fn of_key(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
         Self::find(keyspace, text, |spelling| {
             let (_, key) = spelling.read(text).filter(|(name, _)| *name == keyspace.name)?;
@@ -247,13 +249,14 @@ impl<'a> AlternativeReading<'a> {
         })
     }
 
-    /// Returns what a schema spells with the text of a literal prefix.
+    /// Returns the prefix that a schema spells with the text of a literal prefix.
     pub(crate) fn of_prefix(keyspace: KeySyntax<'a>, text: &str) -> Option<Self> {
         Self::find(keyspace, text, |spelling| {
             let (_, prefix) = spelling.read_prefix(text).filter(|(name, _)| *name == keyspace.name)?;
             let shape = keyspace.shape()?;
             let bytes = shape.encode_prefix(&prefix).ok()?;
-            // The encoding of a text ends with a terminator, which a prefix lacks.
+            // The encoding of a text ends with a terminator. The bytes of a prefix have none. So the text is
+            // encoded as a whole key, to show it in its literal form.
             let instead = match (&prefix, shape.encode(&prefix)) {
                 (KeyValue::Text(_), Ok(whole)) => keyspace.show(&whole),
                 _ => prefix.to_string(),
@@ -277,13 +280,14 @@ impl<'a> AlternativeReading<'a> {
         })
     }
 
-    /// The failure of `larder keys` with a prefix that no key has.
+    /// Returns the failure of `larder keys` with a prefix that no key has.
     pub(crate) fn refusal(&self, cache: &Path) -> Failure {
         let command = PrefixCommand::Keys(cache);
         self.refused(command, &format!("no key begins with {}", self.given))
     }
 
-    /// The failure of a command with a prefix. It begins with a command line that can be copied.
+    /// Returns the failure of a command with a prefix. The failure begins with a command line that can be
+    /// copied, unless that would remove a whole keyspace.
     pub(crate) fn refused(&self, command: PrefixCommand<'_>, why: &str) -> Failure {
         let instead = command.line(self).map_or_else(String::new, |line| format!("try: {line}\n"));
         Failure::new(Exit::Usage, format!("{instead}{why}; {}", self.advice()))
@@ -294,7 +298,7 @@ impl<'a> AlternativeReading<'a> {
         self.keyspace.schema == Some(self.schema)
     }
 
-    /// Says how the text was read, and what to give if the other meaning was intended.
+    /// Says how the text was read, and what to type for the other meaning.
     pub(crate) fn advice(&self) -> String {
         let Self { schema, what, given, .. } = self;
         let instead = if self.bytes.is_empty() {
@@ -318,16 +322,17 @@ impl<'a> AlternativeReading<'a> {
     }
 }
 
-/// A command that takes a prefix, with the cache that it was given.
+/// A command with a prefix, and the cache that was given.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum PrefixCommand<'a> {
     Keys(&'a Path),
-    /// With the option `--socket`.
+    /// The second path is the option `--socket`.
     Remove(&'a Path, Option<&'a Path>),
 }
 
 impl PrefixCommand<'_> {
-    /// Returns the command line for the other meaning. Returns none if that would remove a whole keyspace.
+    /// Returns the command line for the other meaning. Returns none if that command would remove a whole
+    /// keyspace.
     fn line(self, other: &AlternativeReading<'_>) -> Option<String> {
         let word = |path: &Path| shell_word(&path.to_string_lossy());
         let (keyspace, prefix) = (shell_word(other.keyspace.name), shell_word(&other.instead));
@@ -346,7 +351,7 @@ impl PrefixCommand<'_> {
         }
     }
 
-    /// The failure of a prefix without `--keyspace`, in a cache that has several keyspaces.
+    /// Returns the failure of a prefix without `--keyspace`, in a cache that has several keyspaces.
     pub(crate) fn needs_keyspace(self, keyspaces: &[KeySyntax<'_>], text: &str) -> Failure {
         let why = "a prefix is of the keys of one keyspace: give --keyspace";
         let mut others: Vec<_> =

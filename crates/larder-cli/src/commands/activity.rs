@@ -1,4 +1,4 @@
-//! The commands that show which keys of a live cache are in use.
+//! The commands that show the keys in use in a live cache.
 
 pub(crate) mod hot;
 pub(crate) mod monitor;
@@ -39,8 +39,8 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
     })
 }
 
-/// Turns the refusal of a process that samples no keys into the answer no, with a command that needs no
-/// sample.
+/// If the process refuses because it samples no keys, turns the error into the exit code 1. Names a command
+/// that needs no sample.
 fn without_sample(path: &Path, error: ClientError) -> Failure {
     match error {
         ClientError::Refused(refusal) if refusal.kind == "not_allowed" => {
@@ -67,7 +67,8 @@ impl KeyNames {
         Ok(Self { keyspaces: client.keyspaces()?, only: only.map(str::to_owned) })
     }
 
-    /// Replaces the key as the process spelled it, unless its keyspace was opened only now.
+    /// Replaces the process's text of a key with this command's text. Leaves a key of a keyspace that was
+    /// opened after the keyspaces were listed.
     fn spell(&self, keyspace: &str, key_bytes: &str, key: &mut String) {
         let keyspaces = keys_of(&self.keyspaces, None);
         let found = keyspaces.iter().copied().find(|keys| keys.name == keyspace);

@@ -1,7 +1,8 @@
 //! The commands that change a cache.
 //!
-//! They open the file as its owner. If a process owns the file already, they leave it alone: the process
-//! takes the same changes through its control socket, and makes them in its memory too.
+//! The commands open the file as its owner. If a process owns the file already, the commands do not open it.
+//! The removals and `flush` then ask that process through its control socket, and the process changes its
+//! memory too.
 
 pub(crate) mod compact;
 pub(crate) mod flush;
@@ -18,7 +19,7 @@ use crate::term::exit::{Exit, Failure};
 
 /// Turns a file that is in use into a failure that names its owner, and says what to do instead.
 ///
-/// Without `instead` that is: ask the owner.
+/// Without `instead`, the text says how to ask the owner.
 fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Admin, Failure> {
     opened.map_err(|error| match error {
         larder::Error::InUse { path, pid, has_ended: false, is_elsewhere, socket, .. } => {
@@ -41,7 +42,7 @@ fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Ad
     })
 }
 
-/// What to do about a file whose owner serves no socket.
+/// The remedy for a file whose owner serves no socket.
 const NO_SOCKET: &str = "it serves no control socket: stop it, or give it one with control=PATH in its URL, and it makes \
                          the change itself";
 
@@ -52,7 +53,7 @@ fn in_use(path: &Path, owner: &str, instead: &str) -> Failure {
     )
 }
 
-/// Returns a number of entries in words.
+/// Returns the text of a number of entries.
 fn entries(count: u64) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }

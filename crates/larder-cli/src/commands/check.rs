@@ -1,12 +1,12 @@
-//! `larder check`: whether each tier of a cache works in the place where it is to be used.
+//! `larder check`: tries out each tier of a cache, in the place where a service will use it.
 //!
-//! The check writes, reads, expires and removes a probe in each tier. The findings about the disk were read
-//! from the file: the cache is closed and opened again between writing and reading, so memory cannot answer.
+//! The check writes, reads, expires and removes a probe in each tier. Between the write and the read of a
+//! probe on disk, the check closes and reopens the cache. So the answer comes from the file, not from memory.
 //! The probe is removed at the end, also after a failure. If the check is killed, the probe expires within
 //! [`PROBE_TTL`]. The URL is never printed, since it may hold a password.
 //!
-//! If the file does not exist, the check says so first, since the path may be a mistake. It removes the file
-//! and everything else it created at the end ([`created`]).
+//! If the file does not exist, the check says so first, since the path may be a mistake. At the end it
+//! removes the file, and everything else that it created ([`created`]).
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,9 +24,9 @@ mod created;
 mod findings;
 mod target;
 
-/// The TTL of the probe, in case it cannot be removed.
+/// The TTL of the probe, so that the probe expires even if it cannot be removed.
 const PROBE_TTL: Duration = Duration::from_mins(1);
-/// The TTL of the probe that is to expire, and how long the check waits for that.
+/// The TTL of the probe that must expire. The check waits for [`LONGER`] before it looks for that probe.
 const SHORT_TTL: Duration = Duration::from_millis(20);
 const LONGER: Duration = Duration::from_millis(50);
 
@@ -35,9 +35,10 @@ const BOTH_TIERS: KeyspaceDefinition<String, String> =
 const MEMORY: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("larder.check.memory").ttl(PROBE_TTL).version(1).memory_only();
 
-/// Checks the cache of `url`, or of the environment.
+/// Checks the cache of `url`, or else the cache of `LARDER_URL`.
 ///
-/// Without either the check fails. To check a cache in memory would say nothing about the service's cache.
+/// Without both, the check fails: the result for a cache in memory would say nothing about the service's
+/// cache.
 pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     let environment = if url.is_some() { None } else { located::environment()? };
     let Some(url) = url.map(target::url_of).transpose()?.or(environment) else {
@@ -86,7 +87,7 @@ fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder:
     }
     check_memory(&cache, &mut findings)?;
 
-    // Unique to this run, so that an older probe is not taken for it.
+    // The key is unique to this run, so that the check cannot find the probe of an earlier run.
     let key = format!("probe {} {}", std::process::id(), clock::since_epoch().as_nanos());
     let checked = check_disk(cache.clone(), open, &key, &mut findings);
     let is_removed = remove(&cache, &key).is_ok() || open().and_then(|cache| remove(&cache, &key)).is_ok();
@@ -109,7 +110,7 @@ fn summary(findings: &Findings) -> u32 {
     findings.failures
 }
 
-/// Writes, reads, expires and removes a probe in a keyspace that is in memory alone.
+/// Writes, reads, expires and removes a probe in a keyspace that memory alone holds.
 fn check_memory(cache: &Cache, findings: &mut Findings) -> Result<(), larder::Error> {
     let (probes, tier) = (cache.keyspace(MEMORY)?, Tier::Memory);
     findings.call(tier, "wrote a probe", probes.insert("probe", "written".to_owned()));
@@ -121,7 +122,7 @@ fn check_memory(cache: &Cache, findings: &mut Findings) -> Result<(), larder::Er
     Ok(())
 }
 
-/// Writes, reads, expires and removes a probe in the file. Closes and opens the cache in between.
+/// Writes, reads, expires and removes a probe in the file. Closes and reopens the cache between these steps.
 fn check_disk(
     cache: Cache,
     open: &dyn Fn() -> Result<Cache, larder::Error>,
@@ -167,18 +168,18 @@ fn expire(probes: &Keyspace<String, String>, tier: Tier, key: &str, findings: &m
     findings.expect(tier, "a probe with a short TTL expired", is_gone, "it is served after its expiry");
 }
 
-/// Returns the key of the probe that is to expire.
+/// Returns the key of the probe that must expire.
 fn brief_key(key: &str) -> String {
     format!("{key}, brief")
 }
 
-/// Returns the number of probes in the file, live or not.
+/// Returns the number of probes in the file. Expired probes are included.
 fn probes_on_disk(cache: &Cache) -> u64 {
     let stats = cache.stats();
     stats.keyspaces.iter().find(|row| row.name == BOTH_TIERS.name()).map_or(0, |row| row.disk_entries)
 }
 
-/// Removes the probes.
+/// Removes the probe and the probe with a short TTL. Returns the number of removed entries.
 fn remove(cache: &Cache, key: &str) -> Result<u64, larder::Error> {
     cache.keyspace(BOTH_TIERS)?.remove_many([key, brief_key(key).as_str()])
 }
@@ -213,7 +214,7 @@ mod tests {
     fn a_file_that_loses_its_entries_fails_the_check() {
         let dir = tempfile::tempdir().unwrap();
         let opened = Cell::new(0);
-        // Another file at each opening, as on a volume that is deleted with its container.
+        // Each opening uses another file, as on a volume that is deleted with its container.
         let failures = check(&|| {
             opened.set(opened.get() + 1);
             open(&dir.path().join(format!("{}.larder", opened.get())))
@@ -226,7 +227,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, kept) = (dir.path().join("shop.larder"), dir.path().join("kept"));
         let opened = Cell::new(0);
-        // The file from before the removal is restored, as by a backup.
+        // The file from before the removal is restored, as a backup would do.
         let failures = check(&|| {
             opened.set(opened.get() + 1);
             match opened.get() {

@@ -1,4 +1,4 @@
-//! The commands that read a cache: its file, or the process that owns it.
+//! The commands that read a cache, from its file or from the process that owns it.
 
 pub(crate) mod export;
 pub(crate) mod get;

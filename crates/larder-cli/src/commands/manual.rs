@@ -1,4 +1,5 @@
-//! `larder completions` and `larder man`, generated from the definition of the command line.
+//! `larder completions` and `larder man`: print texts that are generated from the definition of the command
+//! line.
 
 use std::io::{self, Write};
 
@@ -11,13 +12,13 @@ use crate::term::exit::{Exit, Failure};
 
 /// Prints the completion script of a shell.
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
-    // Into memory first: the generator panics if a write fails.
+    // Generated into memory first, since the generator panics if a write fails.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "larder", &mut script);
     print(&script)
 }
 
-/// Prints the manual page: the command's, with a section for each subcommand.
+/// Prints the manual page of the command, with a section for each subcommand.
 pub(crate) fn page() -> Result<Exit, Failure> {
     let mut command = Arguments::command();
     command.build();
@@ -33,14 +34,14 @@ pub(crate) fn page() -> Result<Exit, Failure> {
             page.extend(section(subcommand.clone().bin_name(format!("larder {name}")))?.bytes());
         }
     }
-    // Without filling, so that the lines stay as they are.
+    // Not filled by `man` (`.nf`), so that the lines are printed as written.
     for (title, lines) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_CODES)] {
         writeln!(page, ".SH \"{title}\"\n.nf\n{lines}\n.fi")?;
     }
     print(&page)
 }
 
-/// Renders the page of a subcommand, one level below.
+/// Renders the page of a subcommand, with its headings one level lower.
 fn section(subcommand: clap::Command) -> Result<String, Failure> {
     let man = Man::new(subcommand);
     let mut page = Vec::new();

@@ -1,4 +1,5 @@
-//! `larder stats`: the statistics of a live cache; or, of a file alone, its counters since it was created.
+//! `larder stats`: shows the statistics of a live cache. For a file alone, shows its counters since it was
+//! created.
 
 use std::io::Write;
 

@@ -1,8 +1,8 @@
-//! `larder top`: the statistics of a live cache, updated on the whole screen.
+//! `larder top`: shows the statistics of a live cache on the whole screen, and updates them.
 //!
-//! The terminal is restored however the command ends: by a key, a signal, an error or a panic. A panic
-//! unwinds through [`Screen`] before its message is printed. A thread of its own asks the cache, so that keys
-//! and signals work while the cache does not answer.
+//! The terminal is restored if a key, a signal, an error or a panic ends the command. A panic unwinds through
+//! [`Screen`] before its message is printed. A separate thread asks the cache, so that keys and signals work
+//! while the cache does not answer.
 
 mod columns;
 mod controls;
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
     if let Some(why) = unusable(is_terminal, env::var_os("TERM").as_deref(), &options.target) {
         return Err(Failure::new(Exit::Usage, why));
     }
-    // Before the screen is taken, so that a failure is printed normally.
+    // Opened before the screen is switched, so that a failure is printed normally.
     let mut source = StatsSource::open(&options.target, options.file_only)?;
     let mut app = App { history: History::default(), paused: None, controls: Controls::default() };
     app.history.add(clock::now(), source.sample());
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
     }
 }
 
-/// Says why this terminal cannot be used, and what to use instead.
+/// Says why this terminal cannot be used, and which command to use instead.
 fn unusable(is_terminal: bool, term: Option<&OsStr>, target: &Path) -> Option<String> {
     let instead = format!("`larder stats {}` prints once, to any output", target.display());
     if !is_terminal {
@@ -88,7 +88,8 @@ fn unusable(is_terminal: bool, term: Option<&OsStr>, target: &Path) -> Option<St
     }
 }
 
-/// Returns the time of the next sample. It is not in the past, even if the terminal was stopped for a while.
+/// Returns the time of the next sample. That time is never in the past, even if the process was stopped for a
+/// while.
 fn following(last: Instant, interval: Duration) -> Instant {
     (last + interval).max(clock::now())
 }
@@ -96,8 +97,8 @@ fn following(last: Instant, interval: Duration) -> Instant {
 /// The state of the screen.
 struct App {
     history: History,
-    /// The time of the pause, and a copy of the history. The history itself continues, so that no rate spans
-    /// the pause.
+    /// The time of the pause, and a copy of the history at that time. The history itself continues, so that
+    /// no rate covers the whole pause.
     paused: Option<(Instant, History)>,
     controls: Controls,
 }
@@ -132,13 +133,13 @@ fn key(most: Duration, app: &mut App) -> Result<Action, Failure> {
     })
 }
 
-/// The terminal, until it is dropped.
+/// The terminal in use. Restores the terminal when it is dropped.
 struct Screen(Terminal<CrosstermBackend<Stdout>>);
 
 impl Screen {
     fn take() -> Result<Self, Failure> {
         enable_raw_mode()?;
-        // From here on a failure restores the terminal, as `screen` is dropped.
+        // From here on a failure restores the terminal, since `screen` is dropped.
         let screen = Self(Terminal::new(CrosstermBackend::new(io::stdout()))?);
         execute!(io::stdout(), EnterAlternateScreen)?;
         Ok(screen)
@@ -147,7 +148,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Best effort: errors cannot be reported here.
+        // Errors are ignored, since they cannot be reported here.
         drop(self.0.show_cursor());
         drop(execute!(io::stdout(), LeaveAlternateScreen));
         drop(disable_raw_mode());

@@ -1,14 +1,14 @@
-//! The last filter before the terminal: no control character of a file's or a process's text passes it.
+//! The last filter before the terminal. It escapes the control characters in texts of files and processes.
 //!
-//! Each place that prints a name escapes it, so that a line end in a name cannot forge a line. This filter
-//! stands behind all of those places: if one forgets, the text still cannot move the cursor or set a title.
-//! The filter passes line ends, tabs, and the sequences that select colours (digits and semicolons between
-//! `ESC [` and `m`). It writes every other control character as its escape in Rust.
+//! Code that prints a name escapes the name first, so that a line end in a name cannot forge a line. All
+//! output then passes this filter. If the code forgets to escape, the text still cannot move the cursor or
+//! set a title. The filter passes line ends, tabs, and the sequences that select colours (digits and
+//! semicolons between `ESC [` and `m`). It writes every other control character as its escape in Rust.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// The first byte of U+0080 to U+00BF in UTF-8. The first half of these are control characters.
+/// The first byte of U+0080 to U+00BF in UTF-8. Of these, U+0080 to U+009F are control characters.
 pub(crate) const HIGH: u8 = 0xC2;
 const ESC: u8 = 0x1B;
 pub(crate) const DEL: u8 = 0x7F;
@@ -19,7 +19,7 @@ const MAX_SEQUENCE: usize = 24;
 #[derive(Debug)]
 pub(crate) struct EscapingWriter<W: Write> {
     out: W,
-    /// The beginning of a sequence or of a character. Its next byte decides whether it passes.
+    /// The beginning of a sequence or of a character. The next byte decides whether it passes.
     held: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ impl<W: Write> EscapingWriter<W> {
         Self { out, held: Vec::new() }
     }
 
-    /// Takes a byte, and appends to `passed` what is decided.
+    /// Processes a byte. Appends to `passed` the bytes whose output is now decided.
     fn take(&mut self, byte: u8, passed: &mut Vec<u8>) {
         match (&self.held[..], byte) {
             ([], ESC | HIGH) => self.held.push(byte),
@@ -94,7 +94,7 @@ pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
 /// Prints a line on standard error, through the filter.
 pub(crate) fn warn(text: &str) {
     let mut out = EscapingWriter::new(io::stderr().lock());
-    // If standard error fails, no place is left to report that.
+    // A failure of standard error is ignored, since it cannot be reported anywhere.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
 }
 

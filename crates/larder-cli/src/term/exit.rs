@@ -1,6 +1,6 @@
-//! How a command ends: its exit code, and what it says of a failure.
+//! The exit code of a command, and the text of its failure.
 //!
-//! The codes are a promise to scripts. They stand in the help and in docs/command.md.
+//! The codes are a promise to scripts. The help and docs/command.md list them.
 
 use std::io;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(crate) enum Exit {
     ClosedPipe = 141,
 }
 
-/// Why a command has no answer.
+/// The reason why a command has no answer.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -46,7 +46,7 @@ impl Failure {
         self.exit == exit
     }
 
-    /// Turns a failure to write standard output into one to write a file.
+    /// Turns a failure to write standard output into a failure to write a file.
     pub(crate) fn of_file(self, path: &Path) -> Self {
         let text = match self.text.strip_prefix(OUTPUT) {
             Some(cause) => format!("cannot write {}{cause}", path.display()),
@@ -56,10 +56,10 @@ impl Failure {
     }
 }
 
-/// How a failure to write to standard output begins.
+/// The beginning of the text of a failure to write standard output.
 const OUTPUT: &str = "cannot write the output";
 
-/// For errors of standard output only. Errors of other files name the file instead.
+/// This conversion is only for errors of standard output. Errors of other files name the file instead.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

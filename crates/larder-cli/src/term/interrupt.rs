@@ -1,7 +1,7 @@
-//! Signals.
+//! Handlers for signals.
 //!
-//! Ctrl-C (and SIGTERM) sets a flag that a command checks where it can stop. SIGXFSZ, the signal of the limit
-//! on the length of files, must not end the command in the middle of a file.
+//! Ctrl-C and SIGTERM set a flag, and a command checks the flag where it can stop. SIGXFSZ is the signal of
+//! the limit on the length of files. It must not end the command in the middle of a file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +16,13 @@ use crate::term::exit::{Exit, Failure};
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag; the second one ends the
+    /// Installs handlers for SIGINT and SIGTERM. The first signal sets the flag. The second signal ends the
     /// process.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let requested = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the shutdown handler finds the flag unset at the first signal, and then it is
-            // set.
+            // The order matters. At the first signal, the shutdown handler runs first and finds the flag
+            // unset. Then the second handler sets the flag.
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, requested.clone())
                 .and_then(|_| flag::register(signal, requested.clone()))
                 .map_err(|error| Failure::new(Exit::System, format!("cannot listen for Ctrl-C: {error}")))?;
@@ -32,7 +32,7 @@ impl Interrupt {
 
     /// Returns whether the process was asked to end.
     pub(crate) fn is_requested(&self) -> bool {
-        // Relaxed: the flag guards no other memory.
+        // `Relaxed` suffices, since the flag guards no other memory.
         self.0.load(Ordering::Relaxed)
     }
 
@@ -48,7 +48,7 @@ impl Interrupt {
 
 /// Makes a write beyond the limit on the length of files (`ulimit -f`) fail instead of ending the process.
 ///
-/// The command then says what it could not write, and removes the unfinished file.
+/// The command can then say what it could not write, and remove the unfinished file.
 pub(crate) fn survive_file_size_limit() {
     // If this fails, the signal ends the command, as it does by default.
     drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));

@@ -1,6 +1,6 @@
 //! Standard output, and notes and progress on standard error.
 //!
-//! Nothing here uses `println!`: it panics if the reader of a pipe has gone.
+//! This module does not use `println!`, since `println!` panics if the reader of a pipe has closed it.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -15,26 +15,26 @@ use serde_json::json;
 use super::escape::{EscapingWriter, escape_json, warn};
 use super::exit::Failure;
 
-/// For names.
+/// The style of names.
 pub(crate) const NAME: Style = Style::new().bold();
-/// For good results.
+/// The style of good results.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// For results that need attention.
+/// The style of results that need attention.
 pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
-/// For bad results.
+/// The style of bad results.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// For explanations.
+/// The style of explanations.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Returns standard output, buffered: the caller flushes it at the end.
+/// Returns standard output with a buffer. The caller must flush it at the end.
 ///
-/// Colours reach only a terminal, and not if `NO_COLOR` is set. Of all other control characters only line
-/// ends and tabs pass.
+/// Colours are written only to a terminal, and not if `NO_COLOR` is set. All other control characters except
+/// line ends and tabs are escaped.
 pub(crate) fn stdout() -> BufWriter<EscapingWriter<AutoStream<StdoutLock<'static>>>> {
     BufWriter::new(EscapingWriter::new(AutoStream::auto(io::stdout().lock())))
 }
 
-/// Returns the columns of the terminal. Returns none if standard output is no terminal, or its size is not
+/// Returns the columns of the terminal. Returns none if standard output is no terminal, or if its size is not
 /// known.
 pub(crate) fn columns() -> Option<usize> {
     if !io::stdout().is_terminal() {
@@ -61,12 +61,12 @@ pub(crate) fn field(out: &mut impl Write, name: &str, value: impl std::fmt::Disp
     writeln!(out, "{NAME}{name:<11}{NAME:#} {value}")
 }
 
-/// Returns a text in a style.
+/// Returns a text with the escape sequences of a style.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Prints a note beside the answer, on standard error.
+/// Prints a note on standard error, as JSON if the answer is JSON.
 pub(crate) fn note(json: bool, text: &str) {
     if json {
         warn(&escape_json(&json!({ "note": text }).to_string()));
@@ -75,15 +75,15 @@ pub(crate) fn note(json: bool, text: &str) {
     }
 }
 
-/// Returns a progress bar, shown on standard error if that is a terminal.
+/// Returns a progress bar. The bar is shown on standard error if that is a terminal.
 pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(of).with_message(doing).with_style(style)
 }
 
-/// Returns a line that says what the command waits for, shown on standard error if that is a terminal. The
-/// caller clears it.
+/// Shows a line that says what the command waits for, on standard error if that is a terminal. The caller
+/// clears it.
 pub(crate) fn waiting(text: String) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let shown = ProgressBar::new_spinner().with_style(style).with_message(text);

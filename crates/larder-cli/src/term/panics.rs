@@ -1,10 +1,11 @@
-//! What is printed about panics.
+//! Decides which panics are printed.
 //!
-//! On a damaged file redb may panic. larder catches that panic and reports the damage, so nothing else is
-//! printed.
+//! redb may panic on a damaged file. larder catches that panic and reports the damage, so the panic itself is
+//! not printed.
 //!
-//! A panic of the main thread is stored, and printed if it ends the command: until then `top` may own the
-//! terminal. A panic of another thread is printed at once by Rust's own hook, unless its place is in redb.
+//! A panic of the main thread is stored, and printed only if it ends the command. Until then `top` may use
+//! the whole screen. Rust's own hook prints a panic of another thread at once, unless the panic comes from
+//! redb's code.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
@@ -36,7 +37,7 @@ pub(crate) fn report_uncaught(command: impl FnOnce() -> ExitCode) -> ExitCode {
     })
 }
 
-/// Returns whether a source file is redb's: whether it is in a directory such as `redb-3.1.0`.
+/// Returns whether a source file belongs to redb: whether it is in a directory such as `redb-3.1.0`.
 fn is_of_store(file: &Path) -> bool {
     file.components().any(|part| {
         let part = part.as_os_str().to_string_lossy();

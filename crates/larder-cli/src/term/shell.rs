@@ -1,10 +1,11 @@
-//! Words as a shell reads them.
+//! Quotes words for a shell.
 
 use larder::inspect::escape_control;
 
 /// Quotes a text so that a shell reads it back as one word.
 ///
-/// A control character has no form that a terminal may show and a shell reads back: it is escaped.
+/// The exception is a control character. No form of it is safe in a terminal and also readable by a shell, so
+/// it is escaped.
 pub(crate) fn shell_word(text: &str) -> String {
     let text = escape_control(text);
     let is_plain =

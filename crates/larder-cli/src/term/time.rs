@@ -1,7 +1,7 @@
-//! Points in time and durations, as people read them.
+//! Texts of points in time and of durations, for people.
 //!
-//! Durations are printed by our own code: `humantime` prints every unit down to the nanosecond, and other
-//! unit names.
+//! Durations are printed by our own code, since `humantime` prints every unit down to the nanosecond, and
+//! uses other unit names.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use larder::Timestamp;
 
 /// Returns a point in time in the form of RFC 3339: in UTC, to the millisecond.
 ///
-/// A time after the year 9999, as a damaged file may have it, is shown as the last one that has this form.
+/// A damaged file may have a time after the year 9999. Such a time is shown as the last time that this form
+/// can express.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     let ms = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
     let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
@@ -28,7 +29,7 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// Returns how long an operation took: as [`span`], but with tenths of a millisecond if it is short.
+/// Returns the duration of an operation as [`span`] does, but with tenths of a millisecond if it is short.
 pub(crate) fn latency(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1_000.0;
     match ms {

@@ -1,4 +1,4 @@
-//! The keys in use in a live cache of this process; and the keys of a file by size, age and lifetime.
+//! Tests of the commands that show the keys in use in a live cache, and of the orders of `larder keys`.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -134,7 +134,7 @@ fn operations_are_shown_while_they_happen_up_to_the_count() {
         let mut child =
             command(place.dir(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Repeated until the command watches: an earlier operation is not shown.
+        // Repeated until the command watches, since an earlier operation is not shown.
         let first = std::thread::scope(|scope| {
             let line = scope.spawn(|| lines.next().unwrap().unwrap());
             while !line.is_finished() {
@@ -186,7 +186,7 @@ fn sized(place: &Place) {
     for (key, len, minutes) in [(1_u64, 300, 30), (2, 100, 10), (3, 200, 50), (4, 5_000, 1)] {
         let lifetime = InsertOptions::new().ttl(Duration::from_mins(minutes));
         numbers.insert_with(&key, vec![0; len], lifetime).unwrap();
-        // Before the last one expires: otherwise it would not be written.
+        // Flushed before the entry expires. Otherwise it would not be written.
         cache.flush().unwrap();
         clock.advance(Duration::from_mins(1));
     }
@@ -269,7 +269,7 @@ fn keys_of_a_live_cache_are_sorted_and_summed_up_with_those_in_memory_alone() {
         columns(&keys(&["--sort", "ttl", "--keyspace", "number"])),
         ["number 2", "number 1", "number 3"]
     );
-    // Unknown figures come last.
+    // Unknown numbers come last.
     assert_eq!(keys(&["--sort", "age"]).lines().last(), Some("session\tlarge\t-"));
     assert_eq!(
         columns(&keys(&["--sort", "size", "--keyspace", "session", "--prefix", "lar"])),

@@ -1,5 +1,5 @@
-//! The commands that change a cache: a file without an owner, a file with one, through a socket, and
-//! interrupted.
+//! Tests of the commands that change a cache: in a file with and without an owner, through a socket, and with
+//! interruptions.
 
 use std::fs;
 use std::process::Stdio;
@@ -39,7 +39,7 @@ fn entries_are_removed_from_a_file_without_an_owner() {
     assert_eq!(printed(place.dir(), &[&prefix[..], &["--dry-run"]].concat(), 0), "would remove 1 entry\n");
     assert_eq!(entries(&place), 6);
     assert_eq!(printed(place.dir(), &prefix, 0), "removed 1 entry\n");
-    // Expired entries are not counted.
+    // The expired entry is not counted.
     let clear = ["clear", FILE, "--keyspace", "product"];
     assert_eq!(printed(place.dir(), &clear, 0), "removed 2 entries\n");
     assert_eq!(entries(&place), 2);
@@ -96,7 +96,7 @@ fn a_file_in_use_is_left_to_its_owner_which_takes_removals_through_its_socket() 
     assert_eq!(entries(&place), 301);
     assert_eq!(printed(place.dir(), &["clear", FILE, "--dry-run"], 0), "would remove 301 entries\n");
     assert_eq!(printed(place.dir(), &["clear", "shop.sock", "--dry-run"], 0), "would remove 301 entries\n");
-    // With the file and the socket, and with the socket alone.
+    // The socket is given together with the file, and then alone.
     let through = ["remove", FILE, "product_P7", "--socket", "shop.sock"];
     assert_eq!(printed(place.dir(), &through, 0), "removed 1 entry\n");
     assert_eq!(printed(place.dir(), &["remove", "shop.sock", "product_P8"], 0), "removed 1 entry\n");
@@ -134,10 +134,10 @@ fn an_import_brings_an_export_back() {
         assert_eq!(entries(&fresh), 6);
         let get = json(&fresh, &["get", FILE, "product_MTNVTU"]);
         assert_eq!(get["value_texts"][0], "MTN airtime");
-        // Written by a clock that is ahead: from now on it lives no longer than its TTL.
+        // The entry was written by a clock that is ahead. After the import it lives no longer than its TTL.
         assert!(get["ttl_ms"].as_u64().unwrap() <= 3_600_000);
     }
-    // Into the file that it was exported from: no entry is newer, and none is lost.
+    // Imported into the file that was exported. No entry of the file is newer, and no entry is lost.
     let result = json(&place, &["import", FILE, "shop.export"]);
     assert_eq!((&result["written"], &result["kept_newer"]), (&6.into(), &0.into()));
     assert_eq!(entries(&place), 7);
@@ -231,7 +231,7 @@ fn a_reader_that_goes_away_does_not_undo_a_change() {
     assert_eq!(entries(&place), 0);
 }
 
-/// A file that takes a while to compact.
+/// Creates a file that takes a while to compact.
 fn large(place: &Place) {
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -250,7 +250,8 @@ fn interrupted(place: &Place, arguments: &[&str], after: Duration) -> Option<i32
     signalled(place, arguments, after, Signal::INT)
 }
 
-/// The same with any signal.
+/// Runs a command, and sends a signal after a while. Returns its exit code, or none if the signal ended the
+/// command.
 fn signalled(place: &Place, arguments: &[&str], after: Duration, signal: Signal) -> Option<i32> {
     let mut child =
         command(place.dir(), arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -289,7 +290,8 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
             assert!(entries(&fresh) <= kept);
         }
     }
-    // Without its handler yet, the command ends by the signal itself. A quick command has ended already.
+    // A command without its handler yet is ended by the signal itself. A quick command has ended before the
+    // signal.
     assert!(codes.iter().all(|code| matches!(code, Some(0 | 130) | None)), "{codes:?}");
     assert!(codes.contains(&Some(130)), "none was interrupted while it was at work: {codes:?}");
     assert_eq!(json(&fresh, &import)["written"], kept);

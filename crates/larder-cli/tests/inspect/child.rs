@@ -1,6 +1,6 @@
-//! Another process that uses a cache: this test binary, run again.
+//! Starts another process that uses a cache. The process runs this test binary again.
 //!
-//! `child_process` is a test that does nothing unless a parent test started it.
+//! `child_process` is a test. It does nothing unless a parent test started it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -16,15 +16,15 @@ use crate::watchdog::{Watch, patience};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
-/// An owner of a cache file, killed when it is dropped.
+/// A process that owns a cache file. The process is killed when this value is dropped.
 pub(crate) struct Owner {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Owner {
-    /// Starts an owner, and waits until its file has an entry. The owner holds the file, or writes to it
-    /// continuously.
+    /// Starts an owner, and waits until its file has an entry. The task decides whether the owner only holds
+    /// the file or writes to it continuously.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"])
@@ -44,7 +44,7 @@ impl Owner {
         self.child.id()
     }
 
-    /// Makes the owner close its cache, and waits for that.
+    /// Makes the owner close its cache, and waits until the cache is closed.
     pub(crate) fn close(&mut self) {
         writeln!(self.child.stdin.as_mut().unwrap(), "close").unwrap();
         self.hear("closed");
@@ -56,7 +56,7 @@ impl Owner {
         self.child.wait().unwrap();
     }
 
-    /// Kills the owner, and keeps the pipe open that its child reads.
+    /// Kills the owner, and keeps the pipe open from which its child reads.
     pub(crate) fn kill_and_keep_its_input(mut self) -> ChildStdin {
         let input = self.child.stdin.take().unwrap();
         self.kill();
@@ -92,7 +92,7 @@ fn child_process() {
         return;
     }
     let keeps = matches!(&*task, "keep" | "show");
-    // A sweep commits pending entries, too.
+    // The sweep interval is also long, since a sweep commits pending entries.
     let interval = if keeps { Duration::from_hours(1) } else { Duration::from_millis(2) };
     let mut builder = Cache::builder()
         .path(&path)
@@ -111,7 +111,7 @@ fn child_process() {
     }
     products.insert("MTNVTU", airtime.clone()).unwrap();
     cache.flush().unwrap();
-    // In memory alone, and not committed during the test.
+    // These entries stay in memory alone. They are not committed during the test.
     if keeps {
         await_first_sweep(&cache).unwrap();
         cache.keyspace(KEPT).unwrap().insert(&7, "seven".to_owned()).unwrap();
@@ -131,7 +131,7 @@ fn child_process() {
         }
         "serve" => {
             for number in 0_u64.. {
-                // Some keys are asked for more often than others, and some are new.
+                // Some keys are looked up more often than others, and some are new.
                 let key = format!("P{}", (number * number) % 997);
                 let loaded = products.get_or_load(&key, || Ok::<_, std::io::Error>(airtime.clone()));
                 assert!(loaded.is_ok());

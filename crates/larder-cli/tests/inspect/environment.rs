@@ -1,4 +1,4 @@
-//! Which cache a command uses: the given path or URL, or else the one of `LARDER_URL`.
+//! Tests which cache a command uses: the given path or URL, or else the cache of `LARDER_URL`.
 
 use std::fs;
 use std::process::Output;
@@ -6,7 +6,7 @@ use std::process::Output;
 use crate::child::Owner;
 use crate::support::{Place, command, larder, printed, stderr, stdout, transcript};
 
-/// Runs the command with `LARDER_URL` set.
+/// Runs the command with a value of `LARDER_URL`.
 fn with_url(place: &Place, url: &str, arguments: &[&str]) -> Output {
     command(place.dir(), arguments).env("LARDER_URL", url).output().unwrap()
 }
@@ -15,7 +15,8 @@ fn url(place: &Place) -> String {
     format!("file:{}?memory=16MiB&disk=64MiB", place.path().display())
 }
 
-/// Commands that read, without the cache, and the position of the cache in their words.
+/// Commands that read a cache. Each is given as words without the cache, and the position of the cache among
+/// them.
 const LOOKS: [(&[&str], usize); 9] = [
     (&["info"], 1),
     (&["keys", "--keyspace", "product"], 1),
@@ -32,7 +33,7 @@ fn with_cache<'a>((words, at): (&[&'a str], usize), cache: &'a str) -> Vec<&'a s
     [&words[..at], &[cache], &words[at..]].concat()
 }
 
-/// Returns the output without the time of an export.
+/// Returns the output without the time of an export, and without the checksum over that time.
 fn comparable(output: &Output) -> Vec<String> {
     let lines = stdout(output).lines().map(str::to_owned).collect::<Vec<_>>();
     lines.into_iter().filter(|line| !line.contains("exported_at_ms") && !line.contains("checksum")).collect()
@@ -76,7 +77,7 @@ fn a_url_takes_the_place_of_the_file() {
     let output = with_url(&place, "nonsense", &["info"]);
     assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     assert!(stderr(&output).contains("a URL begins with file:"), "{}", transcript(&output));
-    // A file whose name looks like a URL.
+    // The name of this file looks like a URL.
     fs::copy(place.path(), place.dir().join("file:shop")).unwrap();
     printed(place.dir(), &["info", "./file:shop"], 0);
     printed(place.dir(), &["info", "file:missing"], 3);
@@ -197,7 +198,7 @@ fn the_socket_of_the_url_is_asked_while_a_process_answers_there() {
     let output = with_url(&place, &url, &["remove", "MTNVTU", "--keyspace", "product"]);
     assert!(stdout(&output).contains("removed 1 entry"), "{}", transcript(&output));
     assert!(stderr(&output).contains(" through "), "{}", transcript(&output));
-    // Except with `--file-only`.
+    // With `--file-only`, the process is not asked.
     let output = with_url(&place, &url, &["stats", "--file-only"]);
     assert!(stdout(&output).starts_with("since "), "{}", transcript(&output));
     assert!(stderr(&output).contains("shop.larder, of LARDER_URL"), "{}", transcript(&output));

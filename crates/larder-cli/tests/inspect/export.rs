@@ -1,4 +1,4 @@
-//! Exports: their contents, and that none is ever incomplete.
+//! Tests of exports: their contents, and that no output file is ever incomplete.
 
 use std::fs;
 use std::io::Read;
@@ -86,7 +86,7 @@ fn an_export_replaces_a_regular_file_and_nothing_else() {
     assert!(larder_export::check(&fs::read(place.dir().join("shop.export")).unwrap()[..]).is_ok());
 }
 
-/// A file that takes a while to export.
+/// Creates a file that takes a while to export.
 fn large(place: &Place) {
     let (cache, _) = place.open();
     let products = cache.keyspace(crate::support::PRODUCTS).unwrap();
@@ -111,7 +111,7 @@ fn an_export_that_is_interrupted_leaves_nothing_behind() {
     for round in 0..20_u64 {
         let arguments = ["export", "shop.larder", "-o", "shop.export"];
         let mut child = command(place.dir(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
-        // It is running: its unfinished file exists.
+        // Waits until the unfinished file exists, or until the command has ended.
         while names() == before && child.try_wait().unwrap().is_none() {
             std::hint::spin_loop();
         }
@@ -156,7 +156,7 @@ fn an_export_whose_reader_is_slow_is_interrupted_too() {
     );
 }
 
-/// Waits, to interrupt the other process at some moment of its work.
+/// Waits for a time, so that the other process is interrupted at some moment of its work.
 fn larder_wait(time: Duration) {
     let clock = larder::clock::SystemClock::new();
     while larder::clock::Clock::monotonic(&clock) < time {

@@ -1,4 +1,4 @@
-//! The fields of file format 2, as the commands show, export and import them.
+//! Tests how the commands show, export and import the fields of file format 2.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ fn an_import_of_another_value_format_is_refused_unless_it_replaces() {
     assert_eq!(facts.retired_versions.iter().map(|old| old.version).collect::<Vec<_>>(), [3]);
 }
 
-/// Writes a pending removal of every key into the file.
+/// Writes a pending removal of every key directly into the file.
 fn removed(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();

@@ -1,5 +1,5 @@
-//! A file and a live process with hostile texts: no subcommand lets them move the cursor, set the title of
-//! the terminal, or forge a line of output.
+//! Runs every subcommand on a file and a live process with hostile texts. Checks that these texts never move
+//! the cursor, set the title of the terminal, or forge a line of output.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -14,8 +14,8 @@ use crate::support::{Place, larder, transcript};
 
 const FILE: &str = "shop.larder";
 
-/// Control characters that clear the screen, set the title, ring the bell, move back and reverse text; and a
-/// line that looks like an answer.
+/// A text with control characters and a line that looks like an answer. The control characters clear the
+/// screen, set the title, ring the bell, move the cursor back and reverse text.
 const EVIL: &str = "a\u{1B}[2J\u{1B}]0;title\u{7}\rb\u{8}\u{9B}31m\u{7F}\u{85}\u{202E}c\nFORGED\td";
 
 /// Creates a file with hostile names, schemas, shapes, keys and values.
@@ -50,7 +50,7 @@ fn create(place: &Place) {
     admin.close().unwrap();
 }
 
-/// Answers every peer with hostile texts.
+/// Serves a socket that answers every peer with hostile texts.
 fn serve(socket: &Path) {
     let listener = UnixListener::bind(socket).unwrap();
     std::thread::spawn(move || listener.incoming().for_each(|peer| answer(peer.unwrap())));
@@ -105,7 +105,7 @@ fn answer(peer: UnixStream) {
     }
 }
 
-/// Runs a command, and checks its output. Returns the output.
+/// Runs a command, and checks that its output has no hostile effect. Returns the output.
 fn said(place: &Place, arguments: &[&str]) -> String {
     let output = larder(place.dir(), arguments);
     let reply = transcript(&output);
@@ -114,7 +114,8 @@ fn said(place: &Place, arguments: &[&str]) -> String {
         let text = std::str::from_utf8(bytes).unwrap();
         let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
         assert_eq!(text.find(is_obeyed).map(|at| &text[at..]), None, "{arguments:?}");
-        // A text value may have several lines, and JSON is for programs.
+        // Only the part before the value is compared, since a text value may have several lines. JSON is not
+        // compared, since programs read it.
         let names = text.split("\nvalue ").next().unwrap();
         let is_forged = names.lines().any(|line| line.starts_with("FORGED")) || names.contains('\u{202E}');
         let is_forged = is_forged && !arguments.contains(&"--json");
@@ -126,7 +127,7 @@ fn said(place: &Place, arguments: &[&str]) -> String {
 /// A name that no keyspace has.
 const NONE: &str = "no\u{1B}[2J\nFORGED";
 
-/// Every command on a file. Each key is a letter and the hostile text.
+/// Returns every command on a file. Each key is a letter and the hostile text.
 fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     let key: &str = &keys[0];
     let mut commands = Vec::new();
@@ -171,7 +172,7 @@ fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     commands
 }
 
-/// Every command that asks a process.
+/// Returns every command that asks a process.
 fn of_socket(key: &str) -> Vec<Vec<&str>> {
     const SOCKET: &str = "evil.sock";
     vec![
@@ -217,13 +218,13 @@ fn no_subcommand_lets_a_control_character_through() {
     for text in ["\\u{1B}[2J", "\\nFORGED", "\\u{9B}31m", "\\u{202E}"] {
         assert!(all.contains(text), "nothing was escaped as {text}");
     }
-    // A new subcommand must be tried here, too.
+    // Every subcommand of the help must be tried in this test.
     let help = crate::support::stdout(&larder(place.dir(), &["--help"]));
     let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
     let listed: BTreeSet<&str> =
         listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     let tried: BTreeSet<&str> = commands.iter().map(|arguments| arguments[0]).collect();
-    // These read no file and ask no process.
+    // These subcommands read no file and ask no process.
     let others = ["", "completions", "man", "help"];
     let missing: Vec<_> =
         listed.iter().filter(|command| !tried.contains(*command) && !others.contains(command)).collect();

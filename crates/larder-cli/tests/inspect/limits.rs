@@ -1,5 +1,5 @@
-//! The limit on the length of files (`ulimit -f`): a command says what it could not write, leaves no
-//! unfinished file, and is not ended by the signal of such a write.
+//! Tests of the limit on the length of files (`ulimit -f`). A command must say what it could not write, and
+//! must leave no unfinished file. The signal of such a write must not end the command.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -24,7 +24,7 @@ fn place() -> Place {
     place
 }
 
-/// Runs a command with a limit on the length of files in KiB, and the default action of the signal.
+/// Runs a command with a limit on the length of files in KiB. The signal of the limit has its default action.
 fn limited(place: &Place, kib: u64, arguments: &[&str], to: &str) -> Output {
     let mut shell = Command::new("sh");
     let line = format!("ulimit -f {}; exec \"$0\" \"$@\"{to}", kib * 2);

@@ -1,4 +1,4 @@
-//! Every link between the pages leads to an existing file and heading.
+//! Checks that every link between the pages leads to an existing file and heading.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Which key a text means: in the shop's keyspaces, in keyspaces that only look like them, in files and in a
-//! live process.
+//! Tests which key a text means, in files and in a live process. The keyspaces are the shop's, or only have
+//! similar names and shapes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::support::{NOW, PACKAGES, PRODUCTS, Place, Product, larder, printed, s
 
 const FILE: &str = "shop.larder";
 
-/// An application's own keyspace. Its name and shape are the shop's.
+/// An application's own keyspace, with the name and the shape of a keyspace of the shop.
 const OWN: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product");
 const NOTES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("note");
 
@@ -48,7 +48,7 @@ fn keys_are_literal_in_a_keyspace_that_only_has_the_shops_name() {
     own(&place);
     let all = ["product\t1", "product\t2", "product\tP00001", "product\tP00002", "product\tproduct_2"];
     assert_eq!(keys(&place), all);
-    // It is not the key 1, and the command must not claim to have removed that.
+    // The text `product_1` is not the key 1 here. So the command must not claim to have removed the key 1.
     let instead = "give --keyspace product 1";
     for arguments in [
         &["remove", FILE, "product_1"][..],
@@ -68,7 +68,7 @@ fn keys_are_literal_in_a_keyspace_that_only_has_the_shops_name() {
         refused(place.dir(), &[command, &["--keyspace", "product"]].concat(), 2, &[instead]);
     }
     assert_eq!(keys(&place), all, "nothing has changed");
-    // A text without another meaning is not refused, and neither is an existing literal key.
+    // A text without another meaning is not refused. An existing literal key is not refused either.
     for (key, told) in [
         ("product_9", "removed 0 entries\n"),
         ("\"product_1\"", "removed 0 entries\n"),
@@ -93,7 +93,7 @@ fn open(place: &Place) -> Cache {
     Cache::builder().path(place.path()).clock(clock).control_socket(socket).open().unwrap()
 }
 
-/// A cache with the shop's keyspaces and one other.
+/// Creates a cache with the shop's keyspaces and one other keyspace.
 fn shop(place: &Place) -> Cache {
     let cache = open(place);
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -150,10 +150,10 @@ fn with_a_keyspace_a_key_is_literal_and_without_one_it_is_spelled() {
     pasted(&["keys", FILE, "--prefix", "product_"], "keys shop.larder --keyspace product");
     let package = ["remove-prefix", FILE, "data_package_MTNDATA_", "--keyspace", "data_package"];
     refused(place.dir(), &package, 2, &[r#"--keyspace data_package '("MTNDATA")'"#]);
-    // A key begins with it, so it is taken literally.
+    // A key begins with this prefix, so the prefix is read literally.
     let own = ["remove-prefix", FILE, "product_", "--keyspace", "product", "--dry-run"];
     assert_eq!(printed(place.dir(), &own, 0), "would remove 1 entry\n");
-    // No key begins with it, and it has no other meaning.
+    // No key begins with this prefix, and the prefix has no other meaning.
     let none = ["remove-prefix", FILE, "ZZZ", "--keyspace", "product"];
     assert_eq!(printed(place.dir(), &none, 0), "removed 0 entries\n");
     let some = ["remove-prefix", FILE, "P0000", "--keyspace", "product"];
@@ -198,7 +198,7 @@ fn the_same_rule_holds_for_a_live_process() {
     cache.close().unwrap();
 }
 
-/// A keyspace, a key as it is shown, its bytes, and whether it was listed with `--keyspace`.
+/// A keyspace, the text of a key, the bytes of the key, and whether the key was listed with `--keyspace`.
 type Listed = (String, String, String, bool);
 
 /// Lists the keys of a file or of a live process, with `--keyspace` and without.
@@ -220,7 +220,7 @@ fn listed(place: &Place, target: &str) -> Vec<Listed> {
     named.into_iter().flatten().chain(list(&[])).collect()
 }
 
-/// Checks that commands read each shown key as that key.
+/// Checks that commands read the text of each listed key as the same key.
 fn read_back(place: &Place, target: &str, all: &[Listed]) {
     let mut refusals = 0;
     for (keyspace, key, bytes, is_named) in all {
@@ -228,7 +228,8 @@ fn read_back(place: &Place, target: &str, all: &[Listed]) {
         for command in ["why", "ttl", "get"] {
             let given = if *is_named { &named[..] } else { &[] };
             let output = larder(place.dir(), &[&[command, "--json"], given, &[target, "--", key]].concat());
-            // Without a schema, a key needs the name that is shown beside it. It is not taken as another key.
+            // Without a schema, the command needs the keyspace that is shown beside the key. It never reads
+            // the text as another key.
             if !is_named && keyspace == "note" {
                 assert_eq!(output.status.code(), Some(2), "{key}: {}", transcript(&output));
                 refusals += 1;
@@ -259,7 +260,7 @@ fn a_shown_key_is_read_by_each_command_on_the_file_and_through_the_socket() {
     // The process shows the same keys as its file.
     assert_eq!(listed(&place, "live.sock"), all);
     read_back(&place, "live.sock", &all);
-    // Each removal takes exactly the entry that is meant.
+    // Each removal deletes exactly the entry of its key.
     for (keyspace, key, _, _) in all.iter().filter(|(.., is_named)| *is_named) {
         let remove = ["remove", "--keyspace", keyspace, "live.sock", "--", key];
         assert_eq!(printed(place.dir(), &remove, 0), "removed 1 entry\n", "{key}");
@@ -272,7 +273,7 @@ fn a_shown_key_is_read_by_each_command_on_the_file_and_through_the_socket() {
 fn bytes_that_are_no_key_are_not_taken_for_one_that_has_gone() {
     let place = Place::new();
     place.shop();
-    // The bytes of the text, without the terminator of its encoding.
+    // These are the bytes of a text without the terminator of its encoding, so they are no key.
     let words = ["remove", "shop.larder", "0x4D544E565455", "--keyspace", "product"];
     let output = larder(place.dir(), &words);
     assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));

@@ -1,5 +1,5 @@
-//! The commands of `docs/operations.md` and `docs/command.md`, run unchanged by a shell on the file of the
-//! pages. The commands for a faulty service are run by [`crate::conditions`].
+//! Runs the commands of `docs/operations.md` and `docs/command.md` unchanged in a shell, on the file of the
+//! pages. [`crate::conditions`] runs the commands for a faulty service.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::conditions::SECTIONS;
 use crate::page::{Example, examples, run};
 use crate::support::{Place, stdout};
 
-/// The page by symptom, and the page by command.
+/// The page that is ordered by symptom, and the page that is ordered by command.
 const PAGES: [&str; 2] =
     [include_str!("../../../../docs/operations.md"), include_str!("../../../../docs/command.md")];
 
@@ -57,7 +57,7 @@ fn the_page_and_the_help_have_the_same_exit_codes() {
 fn every_command_of_the_help_is_on_the_page() {
     let help = stdout(&crate::support::larder(Path::new("."), &["--help"]));
     let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\nOptions").unwrap().0;
-    // Commands of another page.
+    // These commands are on other pages.
     for command in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()) {
         let is_elsewhere = ["", "help", "check"].contains(&command);
         assert!(

@@ -1,5 +1,5 @@
-//! Output that the page of operations does not show. The names of JSON fields and the spelling of keys are
-//! promises.
+//! Tests of output that the page of operations does not show. The names of JSON fields and the spelling of
+//! keys are promises.
 
 use larder::KeyspaceDefinition;
 use serde_json::{Value, json};
@@ -94,13 +94,13 @@ fn a_key_is_read_as_it_is_shown_and_as_its_code() {
     assert_eq!(literally["key"], "product_product_MTNVTU");
 }
 
-/// Puts the file into the state after version 2 of its first keyspace was opened, and before the next sweep.
+/// Changes the file as the opening of version 2 of its first keyspace does. The next sweep has not run yet.
 fn retire(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
     let keyspaces = redb::TableDefinition::<&str, &[u8]>::new("larder.keyspaces");
-    // Number and version, no entries; then the fields: the shape of the keys, MessagePack, the schema, and
-    // version 1 with the time at which it was retired.
+    // The row has the number, the version and zero entries. Its fields are the shape of the keys,
+    // MessagePack, the schema, and version 1 with the time of its retirement.
     let row = [
         &b"\0\0\0\x02\0\0\0\x02"[..],
         &[0; 16],
@@ -171,7 +171,7 @@ fn colours_are_for_terminals() {
     for arguments in [&["info", "shop.larder"][..], &["verify", "shop.larder"], &["keys", "shop.larder"]] {
         let plain = printed(place.dir(), arguments, 0);
         assert!(!plain.contains('\x1B'), "{plain}");
-        // The output for a terminal.
+        // This is the output for a terminal.
         let output = command(place.dir(), arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
         assert!(stdout(&output).contains("\x1B["), "{}", stdout(&output));
         let forced = command(place.dir(), arguments).env("NO_COLOR", "1").output().unwrap();

@@ -1,5 +1,5 @@
-//! The examples of the manual's pages: the commands of a section, their output as the page shows it, and what
-//! may differ between two runs.
+//! The examples of the manual's pages: the commands of a section, and the output that the page shows. Also
+//! removes the parts of an output that may differ between two runs.
 //!
 //! The tests read the transcripts from the pages, so that there is only one copy of them.
 
@@ -12,7 +12,7 @@ use crate::watchdog::{Watch, patience};
 /// A block of commands for a shell, and the output that the page shows below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Example {
-    /// The heading above it, without its signs.
+    /// The heading above the block, without its `#` signs.
     pub(crate) section: &'static str,
     pub(crate) script: &'static str,
     pub(crate) shown: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct Example {
 /// Returns the examples of a page, in order.
 ///
 /// # Panics
-/// When a block of commands has no output below it. Otherwise its claims would not be tested.
+/// When a block of commands has no output below it. Otherwise the block would not be tested.
 pub(crate) fn examples(page: &'static str) -> Vec<Example> {
     let (mut found, mut section, mut rest) = (Vec::new(), "", page);
     while let Some((line, after)) = rest.split_once('\n') {
@@ -49,7 +49,8 @@ fn block(text: &'static str, section: &str) -> (&'static str, &'static str) {
     (text, after.split_once('\n').map_or("", |(_, after)| after))
 }
 
-/// Runs the commands of an example by a shell in a directory. Returns what they print.
+/// Runs the commands of an example in a shell, in a directory. Returns their output. Every command must
+/// succeed.
 pub(crate) fn run(example: &Example, dir: &Path) -> String {
     let Example { section, script, .. } = example;
     let output = output(example, dir);
@@ -57,7 +58,7 @@ pub(crate) fn run(example: &Example, dir: &Path) -> String {
     stdout(&output)
 }
 
-/// The same for commands that may fail.
+/// Runs the commands of an example. They may fail.
 pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> Output {
     let _watch = Watch::over(format!("{section}: {script}"), patience());
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();
@@ -67,7 +68,8 @@ pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> O
     shell.output().unwrap()
 }
 
-/// Returns a text without what differs between runs: numbers with their units, and the padding of columns.
+/// Returns a text without the parts that differ between runs: numbers with their units, and the padding of
+/// columns.
 pub(crate) fn pattern(text: &str) -> String {
     text.lines().map(line_pattern).collect::<Vec<_>>().join("\n")
 }
@@ -79,14 +81,14 @@ fn line_pattern(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
         let (core, tail) = word.split_at(word.trim_end_matches([',', '.', ':', ';', ')']).len());
-        // "<0.1 ms" counts as a duration.
+        // "<0.1 ms" is a duration too.
         let core = core
             .strip_prefix('<')
             .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
             .unwrap_or(core);
         let follows_number = words.last().is_some_and(|last| last.ends_with('#'));
         if follows_number && UNITS.contains(&core) {
-            // "1 min 0 s" becomes one number, with the punctuation behind it.
+            // "1 min 0 s" becomes one number, with the punctuation after it.
             words.last_mut().unwrap().push_str(tail);
         } else {
             let word = numberless(core) + tail;

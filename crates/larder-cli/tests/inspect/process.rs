@@ -1,4 +1,5 @@
-//! A live cache, seen from its file and from its socket: entries in memory alone, and uncommitted entries.
+//! Tests of a live cache with entries in memory alone and with uncommitted entries. Commands use its file or
+//! its socket.
 
 use std::fs;
 
@@ -30,7 +31,7 @@ fn the_owner_answers_for_entries_that_are_not_in_the_file_and_is_named() {
         "{}",
         transcript(&output)
     );
-    // The file does not have it.
+    // The file does not have this entry.
     let alone = larder(place.dir(), &["why", FILE, "product_NEW", "--file-only"]);
     assert_eq!((alone.status.code(), stderr(&alone)), (Some(1), String::new()), "{}", transcript(&alone));
     let dir = place.dir();
@@ -49,7 +50,7 @@ fn the_owner_answers_for_entries_that_are_not_in_the_file_and_is_named() {
         else {
             panic!("{long}")
         };
-        // With `--keyspace`, it is a literal key.
+        // With `--keyspace`, the literal form of the key is shown.
         assert_eq!((key, state, len, tiers), ("NEW", "live", "13", "memory,unflushed"));
         let some = larder(dir, &["keys", target, "--limit", "5"]);
         assert_eq!(stdout(&some).lines().count(), 5);
@@ -148,7 +149,7 @@ fn a_socket_that_a_lock_names_and_another_process_has_is_not_asked() {
     let other = Place::new();
     let _other = Owner::start("keep", &other.path());
     let owner = Owner::start("quiet", &place.path());
-    // Written directly into the file.
+    // The name of the socket is written directly into the lock file.
     let lock = place.dir().join("shop.larder.lock");
     let socket = other.dir().join(SOCKET);
     let text = fs::read_to_string(&lock).unwrap() + &format!("socket={}\n", socket.display());

@@ -1,7 +1,7 @@
-//! A service with a cache: another process, started with a `LARDER_URL`, that answers from its cache or its
-//! database.
+//! A service with a cache: another process that is started with a `LARDER_URL`. It answers from its cache or
+//! its database.
 //!
-//! It is this test binary, run again. It reads one command a line, and prints the result.
+//! The process runs this test binary again. It reads one command a line, and prints the result.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -22,23 +22,24 @@ use crate::watchdog::{Watch, patience};
 
 const ROLE: &str = "LARDER_TEST_SERVICE";
 
-/// A running service, killed when it is dropped.
+/// A running service. The process is killed when this value is dropped.
 pub(crate) struct Service {
     child: Child,
-    /// Not in `child`, whose `wait` would close it and so end the forks of the service.
+    /// Not kept in `child`, since `wait` would close the pipe there, and that would end the forks of the
+    /// service.
     orders: ChildStdin,
     lines: BufReader<ChildStdout>,
 }
 
 impl Service {
-    /// Starts a service with a URL, in a directory. Its role decides its clock and its types.
+    /// Starts a service with a URL, in a directory. The role decides the clock and the types of the service.
     pub(crate) fn start(role: &str, dir: &Path, url: &str) -> Self {
         let (service, said) = Self::try_start(role, dir, url);
         assert!(said.ends_with("ready"), "{said}");
         service
     }
 
-    /// Starts a service that may fail to start. Also returns its first line.
+    /// Starts a service that may fail to start. Also returns the first line of the service.
     pub(crate) fn try_start(role: &str, dir: &Path, url: &str) -> (Self, String) {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .arg0("/srv/shop/bin/shop")
@@ -53,7 +54,7 @@ impl Service {
         let (orders, lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut service = Self { child, orders, lines };
         let said = loop {
-            // The test harness prints first.
+            // Skips the lines that the test harness prints first.
             let line = service.hear("to say whether it is up");
             if line.contains("service: ") {
                 break line;
@@ -74,7 +75,7 @@ impl Service {
         self.child.wait().unwrap();
     }
 
-    /// Waits until the process has ended. Its forks continue, with the same pipes.
+    /// Waits until the process has ended. The forks of the process continue with the same pipes.
     pub(crate) fn wait(&mut self) {
         self.child.wait().unwrap();
     }
@@ -101,7 +102,7 @@ impl Drop for Service {
     }
 }
 
-/// The keyspace of products as this release declares it.
+/// The keyspace of products. The release decides its type.
 #[derive(Clone)]
 enum Products {
     Of(Keyspace<String, Product>),
@@ -115,10 +116,10 @@ struct State {
     clock: Arc<ManualClock>,
     disk: StallingDisk,
     is_stalled: bool,
-    /// The background work of the service.
+    /// The thread of the command `work`.
     worker: Option<JoinHandle<()>>,
     is_working: Arc<AtomicBool>,
-    /// The changed prices. Every other product costs 100.
+    /// The prices that have changed. Every other product costs 100.
     database: HashMap<String, u64>,
 }
 
@@ -192,7 +193,7 @@ impl State {
                 products.remove(key).unwrap();
                 "updated".to_owned()
             }
-            // Asks for each of `count` products, with descriptions of `len` bytes, in turn.
+            // Requests each of `count` products in turn, with names of `len` bytes.
             ["serve", rounds, count, len] => {
                 let len = usize::try_from(number(len)).unwrap();
                 for _ in 0..number(rounds) {
@@ -200,7 +201,7 @@ impl State {
                         self.products.price(&format!("P{product}"), 100, len);
                     }
                     if !self.is_stalled {
-                        // Uncommitted entries are in memory, however small it is.
+                        // Flushed, since uncommitted entries stay in memory even if the memory tier is small.
                         self.cache.flush().unwrap();
                     }
                 }
@@ -237,7 +238,7 @@ impl State {
         }
     }
 
-    /// Keeps asking for products, some hundreds at a time, until the command `rest`.
+    /// Requests products on another thread, some hundreds at a time, until the command `rest`.
     fn work(&mut self, count: u64, len: usize) {
         let (products, is_working) = (self.products.clone(), Arc::clone(&self.is_working));
         is_working.store(true, Ordering::Relaxed);
@@ -245,7 +246,7 @@ impl State {
             let keys: Vec<String> = (0..count).map(|product| format!("P{product}")).collect();
             let mut random = 1_u64;
             for asked in 0_u64.. {
-                // In random order, so that some requests hit a small tier.
+                // The order is random, so that some requests hit a small tier.
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let key = &keys[usize::try_from((random >> 33) % count).unwrap()];
                 products.price(key, 100, len);
@@ -253,7 +254,7 @@ impl State {
                     if !is_working.load(Ordering::Relaxed) {
                         return;
                     }
-                    // Leaves some of the machine to other processes.
+                    // Leaves some time of the processor to other processes.
                     std::thread::park_timeout(Duration::from_millis(10));
                 }
             }
@@ -269,7 +270,7 @@ impl State {
 }
 
 impl Products {
-    /// Returns the price of a product, from the cache or else from the database.
+    /// Returns the price of a product from the cache. On a miss, `price` is the answer of the database.
     fn price(&self, key: &str, price: u64, len: usize) -> u64 {
         let name = || "airtime ".repeat(len / 8);
         let loaded = match self {
@@ -284,8 +285,8 @@ impl Products {
     }
 }
 
-/// Forks a process that continues, and ends without closing the cache, as a server does that becomes a daemon
-/// after it opened its cache.
+/// Forks a child that continues, and ends this process without closing the cache. A server does the same if
+/// it becomes a daemon after it has opened its cache.
 fn fork_and_end() -> String {
     name_this_thread("shop-worker");
     match fork::fork().unwrap() {
@@ -295,7 +296,7 @@ fn fork_and_end() -> String {
             std::process::exit(0);
         }
         fork::Fork::Child => {
-            // Runs until it is killed, or the test has ended.
+            // The child runs until it is killed, or until the test has ended.
             let mut line = String::new();
             while std::io::stdin().read_line(&mut line).unwrap_or(0) > 0 {}
             std::process::exit(0);

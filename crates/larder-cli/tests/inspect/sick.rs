@@ -1,4 +1,4 @@
-//! Faulty services, as real processes: `larder doctor` must tell each fault apart.
+//! Runs faulty services as real processes. `larder doctor` must distinguish their faults.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,17 +16,19 @@ use crate::support::{
 };
 
 const FILE: &str = "shop.larder";
-/// A keyspace with more keys than fit.
+/// A keyspace with more keys than the tested tier can hold.
 const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 const KEYS: u64 = 2_000;
 
-/// Runs as a service with a fault, and prints when it has begun. Returns whether the fault is known here.
+/// Runs as a service with the fault that `task` names, and calls `ready` when the fault has begun. Returns
+/// false if the name is unknown.
 pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     let builder = || Cache::builder().path(path).control_socket(path.with_extension("sock"));
     match task {
         "thrash memory" => thrash(builder().memory_capacity(256 << 10).disk_capacity(64 << 20), ready),
         "thrash disk" => {
-            // Uncommitted entries are served from memory. There must be fewer of them than the disk evicts.
+            // Uncommitted entries are served from memory. So the write buffer is small: the disk must evict
+            // more entries than it holds.
             let builder = builder().memory_capacity(64 << 10).write_buffer(128 << 10);
             thrash(builder.disk_capacity(2 << 20), ready);
         }
@@ -38,7 +40,7 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     true
 }
 
-/// Asks for one key after the other, endlessly.
+/// Looks up one key after the other, endlessly.
 fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     let cache = builder.open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
@@ -52,7 +54,8 @@ fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Writes to a disk that is a thousand times slower, according to the cache's clock.
+/// Writes while the cache's clock runs about a thousand times faster than real time. So the disk seems that
+/// much slower.
 fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache = builder.clock(clock.clone()).open().unwrap();
@@ -77,7 +80,7 @@ fn retype(cache: &Cache, ready: &dyn Fn()) {
     }
 }
 
-/// Forks with its cache open. Both run until they are killed, and the child at most as long as the test.
+/// Forks with the cache open. Both processes run until they are killed. The child also ends with the test.
 fn orphan(cache: &Cache, ready: &dyn Fn()) {
     // Without an entry, a flush commits nothing, not even the keyspace.
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -98,7 +101,7 @@ fn orphan(cache: &Cache, ready: &dyn Fn()) {
     }
 }
 
-/// Returns the warnings and failures of a report, one of which is of this check.
+/// Runs the doctor. Returns the warnings and failures of its report.
 fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
     let output = larder(place.dir(), &[&["doctor", "--json"], arguments].concat());
     let report: Value =
@@ -107,9 +110,9 @@ fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
     lines.filter(|line| matches!(line["verdict"].as_str(), Some("warn" | "fail"))).cloned().collect()
 }
 
-/// Checks that a service's report has this warning, and none of those of the other faults.
+/// Checks that a service's report has this warning, and none of the warnings in `not`.
 ///
-/// On a busy machine the service may do too little while it is watched. Then it is watched again.
+/// On a busy machine the service may do too little while it is watched. So the check is repeated.
 fn finds(place: &Place, check: &str, not: &[&str]) -> Value {
     let mut seen = Vec::new();
     for _ in 0..20 {
@@ -173,7 +176,7 @@ fn values_of_another_type_are_reported_with_their_keyspace_and_reason() {
     assert!(remedy.contains("raise the keyspace's version"), "{line:#}");
 }
 
-/// Checks that every command that is kept from the file names the process that holds it.
+/// Checks that commands without access to the file name the process that holds the file.
 fn tell_of_the_fork(place: &Place, owner: u32, child: u64) {
     let named = format!("held by process {child} (shop-worker), forked by process {owner}, which has ended");
     assert!(printed(place.dir(), &["info", FILE], 0).contains(&named));

@@ -1,4 +1,5 @@
-//! Every command on paths of the wrong kind: the exit code, and a remedy that helps in that case.
+//! Runs every command on paths of the wrong kind. Checks the exit code, and that the remedy helps in that
+//! case.
 
 use std::fs;
 use std::io::Write;
@@ -30,8 +31,8 @@ const COMMANDS: [&[&str]; 14] = [
     &["import", "CACHE", "empty.export"],
 ];
 
-/// A path, the exit code, and words of the remedy. `asks` has the words of a command that asks the process
-/// behind the path.
+/// A path, the exit code, and words of the remedy. `asks` has the exit code and the words for a command that
+/// asks a process.
 struct Target {
     path: &'static str,
     code: i32,
@@ -155,7 +156,7 @@ fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
                 transcript(&output)
             );
             assert!(stdout(&output).is_empty(), "{words:?}: {}", transcript(&output));
-            // This text of the library does not help a reader of the file.
+            // These texts of the library do not help a user who reads the file.
             for wrong in ["move the file away;", "one to be created", "open it read-only", "thread '"] {
                 assert!(!said.contains(wrong), "{words:?}: {said}");
             }
@@ -169,7 +170,7 @@ fn without_permission_the_owner_of_the_file_is_named() {
     let place = Place::new();
     place.shop();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may read everything.
+    // The test ends here for root, since root may read every file.
     if fs::File::open(place.path()).is_ok() {
         return;
     }

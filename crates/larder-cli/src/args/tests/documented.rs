@@ -1,4 +1,4 @@
-//! Tests that every command line on a page or in a help text can be parsed.
+//! Checks that every command line on a page or in a help text can be parsed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,10 +8,10 @@ use clap::CommandFactory;
 
 use crate::args::{Arguments, EXAMPLES, EXIT_CODES};
 
-/// A line of the screen of `top` that begins like a command.
+/// The beginning of a line of `top`'s screen. It looks like a command line, but is none.
 const SCREEN: &str = "larder top  ";
 
-/// The pages at the root and in `docs`, by name.
+/// Returns the pages at the root and in `docs`, each with its name.
 fn pages() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = [root.join("README.md")].into_iter().chain(
@@ -24,7 +24,7 @@ fn pages() -> Vec<(String, String)> {
     pages.map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The names and help texts of all commands.
+/// Returns the names and help texts of all commands.
 fn helps() -> Vec<(String, String)> {
     let mut all = Arguments::command();
     all.build();
@@ -37,13 +37,15 @@ fn helps() -> Vec<(String, String)> {
     helps
 }
 
-/// Returns the code of a text: the lines of its blocks, and its spans. Every second part of a page is prose.
+/// Returns the code of a text: the lines of its blocks, and its spans. Every second part between fences is a
+/// block, and the others are prose.
 fn code(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, part) in text.split("```").enumerate() {
         if at % 2 == 1 {
             let (language, lines) = part.split_once('\n').unwrap_or(("", part));
-            // Of output only the lines that begin with a command: sentences may mention other commands.
+            // In output, only the lines that begin with a command are checked, since sentences may mention
+            // other commands.
             let is_shown = |line: &&str| match language {
                 "" | "sh" => true,
                 "text" => line.starts_with("larder "),
@@ -51,7 +53,7 @@ fn code(text: &str) -> Vec<String> {
             };
             found.extend(lines.lines().filter(is_shown).map(str::to_owned));
         } else {
-            // A span may continue on the next line.
+            // A code span may continue on the next line.
             found.extend(part.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " ")));
         }
     }
@@ -81,7 +83,8 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// Returns whether a sign belongs to a key, as in `(MTNDATA, 3)`, or to a URL, as in `memory=1MiB&disk=1GiB`.
+/// Returns whether a sign does not end a command: `&` in a URL, as in `memory=1MiB&disk=1GiB`, or `#` within
+/// a word.
 fn is_tuple(letter: char, words: &[String]) -> bool {
     let word = words.last().map_or("", String::as_str);
     letter == '&' && word.contains('?') || letter == '#' && !word.is_empty()

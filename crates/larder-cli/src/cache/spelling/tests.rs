@@ -23,13 +23,13 @@ fn a_spelling_applies_only_to_keyspaces_of_its_schema() {
     const OTHERS: KeySyntax<'_> = KeySyntax { schema: Some("other"), ..PRODUCTS };
     const OF_OTHER_SHAPE: KeySyntax<'_> = KeySyntax { shape: "u64", ..PRODUCTS };
     for (keyspaces, name, text, expected) in [
-        // An application's own keyspace. Its name and shape are the shop's.
+        // An application's own keyspace, with the name and the shape of a keyspace of the shop.
         (&[OWN][..], None, "product_1", "product product_1"),
         (&[OWN], None, "1", "product 1"),
         (&[OWN], Some("product"), "product_1", "product product_1"),
         (&[OTHERS], None, "product_1", "product product_1"),
         (&[OWN, NOTES], None, "product_1", REFUSED),
-        // The shop's.
+        // The shop's keyspaces.
         (&[PRODUCTS], None, "product_1", "product 1"),
         (&[PRODUCTS], None, "1", "product 1"),
         (&[PRODUCTS], None, "\"product_1\"", "product product_1"),
@@ -63,7 +63,7 @@ fn a_key_is_shown_as_it_is_read() {
     assert_eq!(shown(None, &[OWN], OWN, "product_1"), "product_1", "it has one meaning");
     assert_eq!(shown(None, &[PRODUCTS, NOTES], NOTES, "product_1"), "\"product_1\"", "it has two");
     assert_eq!(shown(Some("note"), &[PRODUCTS, NOTES], NOTES, "product_1"), "product_1");
-    // Two words are no code of the shop, but its spelling begins alike.
+    // A text of two words is no code of the shop, so its literal form is shown.
     assert_eq!(shown(None, &[PRODUCTS], PRODUCTS, "two words"), "\"two words\"");
 }
 
@@ -90,7 +90,8 @@ fn a_text_with_another_meaning_is_answered_with_what_to_give_instead() {
     expect_advice(prefix(PRODUCTS, "product_"), "all keys of keyspace product");
 }
 
-/// Any keyspaces: with names and shapes of the shop or others, and with the shop's schema, another or none.
+/// Generates keyspaces with names and shapes of the shop or others. Each has the shop's schema, another
+/// schema or none.
 fn any_keyspaces() -> impl Strategy<Value = Vec<KeySyntax<'static>>> {
     const NAMED: [(&str, &str); 8] = [
         ("data_bundles", "string"),
@@ -122,7 +123,7 @@ fn any_key() -> impl Strategy<Value = (String, String, u64, Vec<u8>)> {
             "\\PC{0,4}",
             ".{0,3}",
             Just("product_categories_active".to_owned()),
-            // Longer than a code of the shop may be, so the shop's schema does not spell it.
+            // This key is longer than any code of the shop, so the shop's schema does not spell it.
             Just(format!("product_{}", "A".repeat(99))),
         ]
     };
@@ -146,7 +147,7 @@ proptest! {
             "bytes" => KeyValue::Bytes(bytes.clone()),
             _ => KeyValue::Unit,
         };
-        // With an application's own shape a key may be any bytes. In a damaged file it may with every shape.
+        // A key may be any bytes if its shape is an application's own, or if the file is damaged.
         let of_shape = keyspace.shape().map(|shape| shape.encode(&value).unwrap());
         for key in [of_shape, Some(bytes)].into_iter().flatten() {
             let meant = (keyspace, key.clone());
@@ -157,7 +158,7 @@ proptest! {
             prop_assert!(!shown.contains(char::is_control));
             match choose(&keyspaces, None, &shown) {
                 Ok(read) => prop_assert_eq!(read, meant, "{}", shown),
-                // Then it is a literal, and the name that is shown beside it gives its keyspace.
+                // A refused text is a literal key. The name that is shown beside the text gives its keyspace.
                 Err(failure) => {
                     prop_assert!(failure.is(Exit::Usage) && keyspaces.len() > 1, "{}", shown);
                     let named = choose(&keyspaces, Some(keyspace.name), &shown).unwrap();

@@ -1,4 +1,4 @@
-//! `larder hot`: the keys that a live cache is asked for most, and those that it misses most.
+//! `larder hot`: shows the keys of a live cache with the most lookups, and the keys with the most misses.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::args::ActivityOptions;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, NAME, styled};
 
-/// Number of keys that are shown without `--limit`, of hits and of misses.
+/// Number of keys that each of the two lists shows without `--limit`.
 const KEYS: usize = 10;
 
 pub(crate) fn run(options: &ActivityOptions) -> Result<Exit, Failure> {

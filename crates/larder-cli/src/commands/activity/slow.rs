@@ -1,4 +1,4 @@
-//! `larder slow`: the latest slow loads of a live cache.
+//! `larder slow`: prints the latest slow loads of a live cache.
 
 use std::io::Write;
 

@@ -1,7 +1,7 @@
 //! `larder compact`: returns unused space of a file to the file system.
 //!
-//! A copy is written beside the file and then replaces it. Ctrl-C leaves the file unchanged, and the
-//! unfinished copy is removed.
+//! The command writes a copy beside the file, and then replaces the file with the copy. Ctrl-C leaves the
+//! file unchanged, and the unfinished copy is removed.
 
 use std::io::Write;
 

@@ -1,8 +1,9 @@
 //! `larder import`: writes the entries of an export to a file that no process owns.
 //!
 //! 1. The checksum of an export is at its end. So the export is first read to its end, and every key and
-//!    lifetime is checked, before anything is written.
-//! 2. It is read again, and written in batches of a bounded size. Each batch is a commit.
+//!    lifetime is checked. Nothing is written before that.
+//! 2. The export is read again, and its entries are written in batches of a bounded size. Each batch is a
+//!    commit.
 //! 3. Ctrl-C is checked between batches. Committed batches stay. Another run completes the import: it writes
 //!    the same entries again, and keeps entries that were written later.
 
@@ -63,7 +64,7 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
         own(if options.create { Admin::create(file) } else { Admin::open(file) }, Some(&instead))?;
     let replaced = conflicts(&admin.keyspaces(), &index, options.replace)?;
     let done = write(&mut admin, options, &index, &interrupt);
-    // Closed also after a failure: committed batches stay.
+    // The file is closed after a failure too, and committed batches stay.
     let closed = admin.close();
     let written = done?;
     closed?;
@@ -100,7 +101,7 @@ fn conflicts(there: &[KeyspaceInfo], index: &ExportIndex, replace: bool) -> Resu
     Ok(differing.into_iter().map(|keyspace| keyspace.name.clone()).collect())
 }
 
-/// Describes the definition of a keyspace.
+/// Describes the definition of a keyspace for an error.
 fn definition(version: u32, keys: &str, format: u8, fingerprint: u64) -> String {
     let values = format_name(format);
     let of_type = if fingerprint == 0 { String::new() } else { format!(" of type 0x{fingerprint:016X}") };
@@ -137,7 +138,8 @@ fn write(
     Ok(total)
 }
 
-/// Returns what an import would do to the file in its present state.
+/// Returns the counts of an import into the file in its present state, and the keyspaces that it would
+/// retire.
 fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec<String>), Failure> {
     let snapshot = match snapshot::open(&options.cache.file) {
         Ok(snapshot) => Some(snapshot),
@@ -180,7 +182,7 @@ fn add(total: &mut Written, more: Written) {
     total.kept_newer += more.kept_newer;
 }
 
-/// What to do with a batch of a keyspace.
+/// The function that receives each batch, with the name of its keyspace.
 type OnBatch<'a> = dyn FnMut(&str, Vec<NewEntry>) -> Result<(), Failure> + 'a;
 
 /// Reads the chosen entries. Each batch has entries of one keyspace.

@@ -1,11 +1,11 @@
 //! `larder remove`, `remove-prefix` and `clear`: durable removals.
 //!
-//! A removal never takes an entry that the user may not have meant, and never reports success for a key that
-//! may have been misread:
+//! A removal never deletes an entry if the user may have meant another one. It never reports success for a
+//! key that may have been misread:
 //!
-//! - A text is refused if a schema spells one key so, and the text as it stands is another key with an entry.
-//! - A text that removed nothing is refused if a schema spells another key so. Otherwise the cache would keep
-//!   serving the entry that was meant.
+//! - A text is refused if a schema spells one key with it, and the literal text is another key with an entry.
+//! - A literal text without an entry is refused if a schema spells another key with it. Otherwise the cache
+//!   would keep serving the entry of that key.
 
 mod count;
 mod removal;
@@ -59,7 +59,7 @@ fn run(
     let mut target = ChangeTarget::of(target)?;
     let snapshot = match (&target, target.file()) {
         (_, Some(file)) => Some(snapshot::open(file)?),
-        // Only the file has the shape and the schema of a keyspace that the process has not opened.
+        // If the process has not opened a keyspace, only the file has the keyspace's shape and schema.
         (ChangeTarget::Process { client, .. }, None) => snapshot::of_process(client),
         (ChangeTarget::File(_), None) => None,
     };
@@ -90,7 +90,7 @@ fn run(
             remove_in_process(client, &removal)?
         }
         (false, snapshot, ChangeTarget::File(file)) => {
-            // A snapshot keeps pages from being reused.
+            // Dropped first, since a snapshot prevents the reuse of pages.
             drop(snapshot);
             let mut admin = own(Admin::open(&*file), None)?;
             let removed = remove_in_file(&mut admin, &removal)?;

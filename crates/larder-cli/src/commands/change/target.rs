@@ -1,5 +1,5 @@
-//! Where a change is made: in the file, by this command; or in the process that owns it, through its control
-//! socket.
+//! Decides where a change is made: in the file by this command, or through the control socket by the process
+//! that owns the file.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
-//! The files and directories that a check creates, and their removal.
+//! Finds and removes the files and directories that a check creates.
 //!
-//! The check removes only what did not exist before it, and only if the cache file itself did not exist: the
-//! lock file of an existing cache may belong to another process by now. For the same reason nothing is
-//! removed if a process has opened the file meanwhile.
+//! The check removes only files and directories that did not exist before the check, and only if the cache
+//! file itself did not exist. By then the lock file of an existing cache may belong to another process. For
+//! the same reason nothing is removed if a process has opened the file meanwhile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use crate::cache::path::beside;
 /// Suffixes of the files that a cache creates beside its file.
 const SUFFIXES: [&str; 3] = [".lock", ".ballast", ".larder-new"];
 
-/// What did not exist before a check.
+/// The files and directories that did not exist before a check.
 #[derive(Debug)]
 pub(super) struct CreatedFiles {
     file: PathBuf,
     existed: bool,
     was_empty: bool,
     beside: Vec<PathBuf>,
-    /// The innermost comes first.
+    /// The innermost directory comes first.
     directories: Vec<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl CreatedFiles {
         }
     }
 
-    /// Returns a note to print before the check.
+    /// Returns the note that a missing file will be created, or that an existing file was empty.
     pub(super) fn note(&self) -> Option<String> {
         let file = self.file.display();
         if self.was_empty {
@@ -61,8 +61,8 @@ impl CreatedFiles {
         Some(format!("{file} did not exist: it is made for this check{directories}, and removed at the end"))
     }
 
-    /// Removes what the check has created, and says what could not be removed. Returns whether all of it is
-    /// gone.
+    /// Removes the files and directories that the check has created, and reports those that could not be
+    /// removed. Returns whether everything was removed.
     pub(super) fn remove(&mut self) -> bool {
         if std::mem::replace(&mut self.existed, true) {
             return true;
@@ -92,7 +92,7 @@ impl CreatedFiles {
     }
 }
 
-/// Removes the files after a panic, too.
+/// Also removes the files after a panic.
 impl Drop for CreatedFiles {
     fn drop(&mut self) {
         self.remove();

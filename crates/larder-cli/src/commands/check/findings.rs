@@ -1,23 +1,23 @@
-//! The findings of a check, printed one by one.
+//! Prints the findings of a check one by one, and counts the failures.
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// The tier that a finding is about.
+/// The tier that a finding concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tier {
     Memory,
     Disk,
 }
 
-/// Counts the failures among the findings.
+/// The number of failures among the findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) failures: u32,
 }
 
 impl Findings {
-    /// Prints a finding. `fault` says what is wrong, if anything is.
+    /// Prints a finding. `fault` describes the fault, if there is one.
     pub(super) fn add(&mut self, tier: Tier, what: &str, fault: Option<String>) {
         let tier = if tier == Tier::Memory { "memory" } else { "disk" };
         match fault {
@@ -29,12 +29,12 @@ impl Findings {
         }
     }
 
-    /// Prints whether a condition holds.
+    /// Prints whether a condition holds. If it does not, prints `otherwise`.
     pub(super) fn expect(&mut self, tier: Tier, what: &str, is_right: bool, otherwise: &str) {
         self.add(tier, what, (!is_right).then(|| otherwise.to_owned()));
     }
 
-    /// Prints whether a call succeeded.
+    /// Prints whether a call succeeded. Returns its value.
     pub(super) fn call<T>(&mut self, tier: Tier, what: &str, outcome: Result<T, larder::Error>) -> Option<T> {
         match outcome {
             Ok(value) => {
@@ -49,9 +49,10 @@ impl Findings {
     }
 }
 
-/// Prints a line.
+/// Prints a line on standard output.
 ///
-/// Ignores a closed pipe (as after `head`): otherwise the check would end early and leave its files behind.
+/// Ignores a closed pipe, such as a pipe to `head`. Otherwise the check would end early and leave its files
+/// behind.
 pub(super) fn print_line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stdout(), "{text}"));
 }

@@ -1,4 +1,4 @@
-//! The argument of a check: a URL, or a path that is turned into one.
+//! Turns the argument of a check into a URL. The argument may be a path.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::cache::located::is_url;
 use crate::cache::path::is_socket;
 use crate::term::exit::{Exit, Failure};
 
-/// Returns the URL of a given cache.
+/// Returns the URL of the given cache. Refuses a socket.
 pub(super) fn url_of(given: &str) -> Result<String, Failure> {
     let path = Path::new(given);
     if is_url(given.as_ref()) || has_scheme(given) {
@@ -19,27 +19,27 @@ pub(super) fn url_of(given: &str) -> Result<String, Failure> {
         return Err(Failure::new(Exit::Usage, not_a_socket(path)));
     }
     if !path.exists() {
-        // The text may have options of a URL behind the path.
+        // Not escaped, since the text may have URL options after the path.
         return Ok(format!("file:{given}"));
     }
     Ok(file_url(given))
 }
 
-/// Returns the URL of a path, with the characters escaped that have a meaning in a URL.
+/// Returns the URL of a path. Escapes the characters that have a meaning in a URL.
 fn file_url(path: &str) -> String {
     format!("file:{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
 }
 
-/// Returns whether a text begins with a scheme, known or not.
+/// Returns whether a text begins with a scheme, even if larder does not support that scheme.
 ///
-/// Such a text must not be taken as a path: the error would print it, and it may hold a password.
+/// Such a text must not be used as a path: the error would print the text, and a URL may hold a password.
 fn has_scheme(text: &str) -> bool {
     let (scheme, _) = text.split_once(':').unwrap_or_default();
     !scheme.is_empty()
         && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
 }
 
-/// Says what to give instead of a socket.
+/// Says which argument to give instead of a socket.
 fn not_a_socket(path: &Path) -> String {
     let shown = path.display();
     let client = Client::connect(path).ok();

@@ -1,9 +1,9 @@
-//! The memory that the process of a cache uses, compared with what the cache may use; and whether the
+//! Compares the memory that a process uses with the maximum memory of its cache. Also finds out whether the
 //! allocator keeps the memory of freed large values.
 //!
-//! After glibc has freed one block of megabytes, it keeps later ones in an arena for each thread and does not
-//! return them to the system. A process then uses twice what its cache holds. `docs/guide.md` has the
-//! measurements.
+//! After glibc has freed one block of megabytes, it allocates later large blocks in an arena for each thread.
+//! It does not return their memory to the system when they are freed. A process then uses twice the memory
+//! that its cache holds. `docs/guide.md` has the measurements.
 
 use std::fs;
 
@@ -11,10 +11,11 @@ use larder::{ByteSize, Stats};
 
 use super::report::CheckResult;
 
-/// Minimum mean size of large entries. Below it, the same measurements found no more than [`USUAL_TENTHS`].
+/// Minimum mean size of large entries in bytes. With smaller entries, the same measurements found no more
+/// than [`USUAL_TENTHS`].
 const LARGE: u64 = 1 << 20;
-/// The usual maximum of a process's memory, in tenths of what its cache may use: up to 15 were measured, and
-/// one is added for the application itself.
+/// The usual maximum of a process's memory, in tenths of the maximum memory of its cache. Up to 15 tenths
+/// were measured, and one more is for the application itself.
 const USUAL_TENTHS: u64 = 16;
 /// The environment variables and tunables that set glibc's threshold.
 const THRESHOLDS: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_=", "glibc.malloc.mmap_threshold"];
@@ -26,7 +27,7 @@ pub(super) struct ProcessMemory {
     pid: u32,
     /// Bytes of anonymous memory.
     resident: u64,
-    /// Whether it allocates with glibc and the default threshold. None if that is not visible.
+    /// Whether the process allocates with glibc and the default threshold. None if that is not visible.
     has_glibc_defaults: Option<bool>,
 }
 
@@ -42,7 +43,7 @@ impl ProcessMemory {
         Some(Self { pid, resident, has_glibc_defaults })
     }
 
-    /// Checks the memory. `most` is what the cache may use.
+    /// Checks the memory. `most` is the maximum memory of the cache in bytes.
     pub(super) fn check(&self, most: u64, stats: &Stats) -> CheckResult {
         let check = "allocator";
         let is_much = self.resident / USUAL_TENTHS > most / 10;
@@ -81,7 +82,7 @@ impl ProcessMemory {
     }
 }
 
-/// Returns a keyspace whose entries are large, in memory or on disk.
+/// Returns the name of a keyspace with large entries, in memory or on disk.
 fn large_keyspace(stats: &Stats) -> Option<&str> {
     let mean = |bytes: u64, entries: u64| bytes.checked_div(entries).unwrap_or(0);
     let large = stats.keyspaces.iter().find(|space| {
@@ -91,7 +92,8 @@ fn large_keyspace(stats: &Stats) -> Option<&str> {
     large.map(|space| &*space.name)
 }
 
-/// Reads the anonymous memory of a process. An old kernel shows only all resident memory.
+/// Reads the bytes of a process's anonymous memory. An old kernel shows only the total of the resident
+/// memory.
 fn resident(status: &str) -> Option<u64> {
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line("RssAnon:").or_else(|| line("VmRSS:"))?.trim().strip_suffix("kB")?;

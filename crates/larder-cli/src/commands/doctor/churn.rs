@@ -1,8 +1,8 @@
-//! Whether a tier evicts entries that are asked for again.
+//! Checks whether a tier evicts entries that are looked up again.
 //!
-//! A full cache evicts to stay within its capacity, and that is no fault. It is a fault if evicted entries
-//! are asked for again: then lookups that memory should answer read the disk, and lookups that the disk
-//! should answer load.
+//! A full cache evicts to stay within its capacity, and such evictions are no fault. If evicted entries are
+//! looked up again, the tier is too small. Lookups that memory should answer then read the disk, and lookups
+//! that the disk should answer load the value.
 
 use std::time::Duration;
 
@@ -13,21 +13,22 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, Window, rate, share};
 use crate::term::time::span;
 
-/// Minimum evictions per second. Below, it does not matter whether the entries are asked for again.
+/// Minimum evictions per second. At a lower rate, it does not matter whether the entries are looked up again.
 const MIN_EVICTIONS: f64 = 10.0;
-/// Minimum number of lookups. With 200, a share is known to a few hundredths.
+/// Minimum number of lookups. With 200 lookups, a share is exact to a few hundredths.
 const MIN_LOOKUPS: u64 = 200;
-/// Minimum share of lookups that reach the next tier. A tier that answers four of five is large enough.
+/// Minimum share of lookups that reach the next tier. A tier that answers four of five lookups is large
+/// enough.
 const MIN_RETURNED: f64 = 0.2;
-/// Minimum evictions for each lookup that reaches the next tier. With fewer, something else removes the
-/// entries: expiry, or invalidations.
+/// Minimum evictions for each lookup that reaches the next tier. With fewer evictions, expiry or
+/// invalidations remove the entries.
 const MIN_EVICTIONS_PER_RETURNED: f64 = 0.5;
-/// An entry that leaves memory sooner does not serve a key that is asked for once a minute.
+/// If entries leave memory sooner, memory cannot answer for a key that is looked up once a minute.
 const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
-/// An entry that leaves the disk sooner does not repay a load that takes seconds.
+/// If entries leave the disk sooner, they do not repay a load that takes seconds.
 const SHORT_ON_DISK: Duration = Duration::from_hours(1);
 
-/// The evictions of a tier, and the lookups that reach the next tier.
+/// The evictions of a tier in an interval, and the lookups that reach the next tier.
 struct Churn {
     evictions: u64,
     entries: u64,
@@ -40,7 +41,7 @@ impl Churn {
         window.per_second(self.evictions)
     }
 
-    /// Returns how long an entry stays at this rate of evictions.
+    /// Returns how long an entry stays in the tier at this rate of evictions.
     fn stay(&self, window: &Window) -> Option<Duration> {
         #[expect(clippy::cast_precision_loss, reason = "a time to show")]
         let entries = self.entries as f64;
@@ -91,7 +92,7 @@ impl Churn {
     }
 }
 
-/// Returns the shortest interval with enough lookups, or else the shortest one.
+/// Returns the shortest interval with enough lookups, or else the shortest interval.
 fn window(series: &StatsSeries) -> Option<Window> {
     series.shortest(|counts| counts.requests() >= MIN_LOOKUPS).or_else(|| series.shortest(|_| true))
 }
@@ -100,7 +101,7 @@ fn window(series: &StatsSeries) -> Option<Window> {
 pub(super) fn memory(series: &StatsSeries) -> Option<CheckResult> {
     let window = window(series)?;
     let (stats, counts) = (series.latest(), &window.counts);
-    // Misses of both tiers count as the churn of the disk: a larger memory would not prevent them.
+    // If there is a disk, misses are not counted here, since a larger memory would not prevent them.
     let misses = if stats.disk.is_none() { counts.misses } else { 0 };
     let churn = Churn {
         evictions: counts.memory_evictions,
@@ -112,7 +113,7 @@ pub(super) fn memory(series: &StatsSeries) -> Option<CheckResult> {
     Some(churn.check("memory churn", &window, back, SHORT_IN_MEMORY, || memory_remedy(series)))
 }
 
-/// Names the keyspaces that evicted most while the cache was watched.
+/// Names the keyspaces with the most evictions while the cache was watched.
 fn evicted_most(series: &StatsSeries, count: impl Fn(&KeyspaceStats) -> u64) -> String {
     let most = most_first(series.latest(), |space| series.growth_in(space, &count));
     if most.is_empty() { String::new() } else { format!(" (evicted just now: {})", named(&most)) }
@@ -160,7 +161,7 @@ pub(super) fn disk(series: &StatsSeries) -> Option<CheckResult> {
 /// Estimates the capacity that would hold every key, from the share of lookups that the present capacity
 /// answers.
 ///
-/// Returns none if almost nothing is answered: then the number of keys cannot be estimated.
+/// Returns none if the cache answers almost no lookup, since the number of keys cannot be estimated then.
 fn enough(capacity: u64, answered: f64) -> Option<u64> {
     #[expect(
         clippy::cast_precision_loss,
@@ -175,7 +176,7 @@ fn enough(capacity: u64, answered: f64) -> Option<u64> {
 /// Minimum share of answered lookups for an estimate of the number of keys.
 const MIN_ANSWERED: f64 = 0.01;
 
-/// Reports how full the disk is, and how much of its capacity entries may use.
+/// Reports how full the disk tier is, and how much of its capacity entries may use. Always passes.
 pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     let check = "capacity";
     let [live, usable, capacity] = [disk.bytes, disk.usable_bytes, disk.capacity].map(ByteSize::bytes);
@@ -190,5 +191,5 @@ pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     .with("capacity_bytes", disk.capacity)
 }
 
-/// The percentage at which a tier counts as full: it evicts to a little below its limit.
+/// The percentage from which a tier is reported as full. A full tier evicts to a little below its limit.
 const FULL: f64 = 97.0;

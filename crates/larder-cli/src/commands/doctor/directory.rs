@@ -1,4 +1,4 @@
-//! The directory of a cache file: permissions, and the files beside it.
+//! Checks the directory of a cache file: its permissions, and the files beside the cache file.
 
 use std::ffi::OsString;
 use std::fs;

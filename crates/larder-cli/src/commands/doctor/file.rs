@@ -1,4 +1,4 @@
-//! Checks of the file: its clock watermark, its length, expired entries and old versions.
+//! Checks the file: its clock watermark, its length, its expired entries and its old versions.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,15 +10,16 @@ use super::report::CheckResult;
 use crate::term::exit::Failure;
 use crate::term::time::{rfc3339, span};
 
-/// If the file's clock watermark is further ahead of the clock, the next owner drops every entry.
+/// If the file's clock watermark is ahead of the clock by more than this, the next owner drops every entry.
 const MAX_AHEAD: Duration = Duration::from_hours(1);
-/// The watermark may be a little ahead, since the cache's time never goes back.
+/// The watermark is often ahead by up to this time, since the cache's time never goes back.
 const USUAL_AHEAD: Duration = Duration::from_secs(5);
-/// Minimum length of a file that may be too long.
+/// Minimum length in bytes of a file that is reported as too long.
 const MIN_BLOATED: u64 = 8 << 20;
-/// Minimum ratio of its length to its contents. Pages are half full, and the file doubles when it grows.
+/// Minimum ratio of the length to the contents of a file that is too long. A lower ratio is normal: pages may
+/// be half full, and the file doubles when it grows.
 const BLOATED: u64 = 6;
-/// Minimum number of expired entries that matters.
+/// Fewer expired entries are not reported.
 const MIN_EXPIRED: u64 = 1000;
 
 pub(super) fn clock(file: &FileInfo, now: Timestamp) -> CheckResult {

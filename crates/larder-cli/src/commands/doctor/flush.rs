@@ -1,8 +1,8 @@
-//! Whether the disk keeps up with the writes.
+//! Checks whether the disk keeps up with the writes.
 //!
 //! The flush lag rises and falls: an inserted entry waits for the flush interval and for its commit. So a
-//! single sample may have any value. The minimum of several samples is what even the quickest commit leaves.
-//! On a disk that keeps up, that is almost nothing.
+//! single sample may have any value. The minimum of several samples is the lag just after a commit. On a disk
+//! that keeps up, that lag is almost zero.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, share};
 use crate::term::time::{latency, span};
 
-/// Maximum lag in flush intervals. If every sample is above, the disk commits less often than the setting
-/// asks.
+/// Maximum lag in flush intervals. If every sample is longer, the disk commits less often than the setting
+/// demands.
 const INTERVALS: u32 = 2;
-/// A shorter lag is never reported, however short the flush interval is: a rotating or briefly busy disk
-/// causes it.
+/// A shorter lag is never reported, even with a short flush interval. A rotating disk or a briefly busy disk
+/// causes such a lag.
 const UNNOTICED: Duration = Duration::from_millis(200);
-/// A longer lag is reported even with a single sample.
+/// A longer lag is reported even with a single sample, unless the flush interval is long too.
 const LONG: Duration = Duration::from_secs(10);
-/// The share of the write buffer at which writers are about to wait for a commit.
+/// The used share of the write buffer from which writers are about to wait for a commit.
 const NEARLY_FULL: f64 = 0.75;
 
 /// Checks how long inserted entries wait for the disk.

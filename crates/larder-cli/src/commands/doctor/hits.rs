@@ -1,4 +1,4 @@
-//! The hit rate since the start and recently; and if it is low, the cause of the misses.
+//! Checks the hit rate since the start and in a recent interval. If it is low, names the cause of the misses.
 
 use larder::{CumulativeStats, Stats};
 
@@ -8,12 +8,12 @@ use crate::term::time::span;
 
 /// Minimum number of lookups for a hit rate since the start.
 const MIN_LOOKUPS: u64 = 1000;
-/// A cache with a lower hit rate saves less than it could.
+/// Minimum hit rate. A cache with a lower hit rate saves less than it could.
 const POOR: f64 = 0.5;
-/// Minimum fall of the hit rate that is reported. It doubles the misses of a cache that answers 80 %, and is
-/// far beyond chance.
+/// Minimum fall of the hit rate that is reported. At a hit rate of 80 %, such a fall doubles the misses, and
+/// is far beyond chance.
 const FALL: f64 = 0.2;
-/// Minimum share of the misses that a cause must explain to be named.
+/// Minimum share of the misses that a cause explains. Smaller causes are not named.
 const MAIN_CAUSE: f64 = 0.3;
 const ASK: &str = "ask the service, if it has a control socket (control=PATH in its URL)";
 
@@ -21,7 +21,8 @@ fn hit_rate_of(counts: &CumulativeStats) -> f64 {
     share(counts.memory_hits + counts.disk_hits, counts.requests())
 }
 
-/// Checks the hit rate since the start; or, if there were too few lookups, since the file was created.
+/// Checks the hit rate since the start. If there were too few lookups, checks the hit rate since the file was
+/// created.
 pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&CumulativeStats>) -> CheckResult {
     let check = "hit rate";
     let start = series.map(StatsSeries::since_start);
@@ -40,7 +41,7 @@ pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&Cumulative
         CheckResult::pass(check, found)
     } else {
         match start.as_ref().filter(|start| start.duration < WARM_UP) {
-            // While the cache fills, misses are normal.
+            // Unknown, since misses are normal while the cache fills.
             Some(start) => {
                 let found = format!("{found}, and it was opened {} ago", span(start.duration));
                 CheckResult::unknown(
@@ -58,15 +59,15 @@ pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&Cumulative
     line.with("lookups", lookups).with("hit_rate", rate)
 }
 
-/// Returns the recent hit rate if it is not poor. A cache that filled slowly, or was idle at night, is
-/// healthy.
+/// Returns a text with the recent hit rate if that rate is not poor. A cache that filled slowly, or was idle
+/// at night, is healthy.
 fn healthy_recently(series: &StatsSeries) -> Option<String> {
     let window = series.shortest(|counts| counts.requests() >= MIN_RECENT_LOOKUPS)?;
     let rate = hit_rate_of(&window.counts);
     (rate >= POOR).then(|| format!("{:.1} % in {}", 100.0 * rate, window.describe()))
 }
 
-/// Says what to do about misses, by their main cause.
+/// Returns the remedy for the main cause of the misses.
 fn remedy(stats: Option<&Stats>, counts: &CumulativeStats) -> String {
     let of_misses = |count: u64| share(count, counts.misses);
     let undecodable = stats.map_or(0, |stats| stats.keyspaces.iter().map(|space| space.undecodable).sum());
@@ -146,7 +147,7 @@ fn compared(
     CheckResult::warn_if(check, found, remedy).with("hit_rate_before", then)
 }
 
-/// Returns the keyspace that missed most while the cache was watched.
+/// Returns the keyspace with the most misses while the cache was watched, and their number.
 fn worst_keyspace(series: &StatsSeries) -> Option<(&str, u64)> {
     let spaces = series.latest().keyspaces.iter();
     let misses = spaces.map(|space| (&*space.name, series.growth_in(space, |space| space.misses)));

@@ -1,4 +1,4 @@
-//! The processes that hold a cache file, and whether they should: see [`larder::inspect::holders`].
+//! Checks which processes hold a cache file: see [`larder::inspect::holders`].
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,9 +11,9 @@ use super::report::CheckResult;
 use crate::cache::owner::list;
 use crate::term::time::span;
 
-/// Maximum number of generations between an owner and a process that it forked.
+/// Maximum number of parents that [`descends`] follows from a process to its ancestor.
 const MAX_GENERATIONS: usize = 64;
-/// Clock ticks per second in `/proc`, on every machine that Rust runs on.
+/// Clock ticks per second in `/proc`, the same on every machine that Rust supports.
 const TICKS: u64 = 100;
 
 /// The visible processes that hold a file.
@@ -27,7 +27,7 @@ impl Holders {
         Self { found: holders(path) }
     }
 
-    /// Keeps the processes that hold the file in `later`, too.
+    /// Keeps only the processes that also hold the file in `later`.
     ///
     /// A child that is about to run another program holds the file for a moment.
     pub(super) fn that_stayed(self, later: &Self) -> Self {
@@ -42,12 +42,12 @@ impl Holders {
         self.found.iter().map(|holder| holder.pid).collect()
     }
 
-    /// Returns whether a process is among them.
+    /// Returns whether a process is among the holders.
     pub(super) fn has(&self, pid: u32) -> bool {
         self.found.iter().any(|holder| holder.pid == pid)
     }
 
-    /// Checks which process owns the file, or whether the last owner closed it.
+    /// Checks which process owns the file. If none does, checks whether the last owner closed the file.
     pub(super) fn owner(&self, file: &FileInfo) -> CheckResult {
         let check = "owner";
         match file.state {
@@ -97,7 +97,7 @@ impl Holders {
         CheckResult::fail(check, found, remedy).with("pid", owner).with("holders", self.pids())
     }
 
-    /// Checks whether children of a living owner would keep the file when the owner ends.
+    /// Checks whether children of a living owner would still hold the file after the owner ends.
     pub(super) fn forks(&self, owner: u32) -> CheckResult {
         let check = "forks";
         if !self.has(owner) {
@@ -117,7 +117,7 @@ impl Holders {
     }
 }
 
-/// Returns the user, the age and the command of a process, so that the right one is killed.
+/// Returns the user, the age and the command of a process, so that the user kills the right process.
 fn details(holder: &Holder) -> Option<String> {
     let pid = holder.pid;
     let user = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
@@ -125,7 +125,7 @@ fn details(holder: &Holder) -> Option<String> {
         &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
         &fs::read_to_string("/proc/uptime").ok()?,
     )?;
-    // The process name may be that of the thread that forked.
+    // The command line is shown, since the process name may be the name of the thread that forked.
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(words.split(|byte| *byte == 0).next().unwrap_or_default());
     let command = escape_control(&command);
@@ -134,7 +134,7 @@ fn details(holder: &Holder) -> Option<String> {
 
 /// Returns how long a process has run, from its `stat` and the system's `uptime`.
 ///
-/// Its start is the twentieth word behind its name, in clock ticks since the machine started
+/// The start of the process is the twentieth word after its name, in clock ticks since the machine started
 /// (`proc_pid_stat(5)`).
 fn age(stat: &str, uptime: &str) -> Option<Duration> {
     let started: u64 = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;

@@ -1,19 +1,19 @@
-//! The layout of a result: one line for a program; in a terminal, words wrapped within a column.
+//! The layout of a result: one line for a program, or words wrapped within a column for a terminal.
 
 use larder::inspect::escape_control;
 
 use crate::term::out;
 
-/// The column at which a finding begins, behind the verdict and the name of the check.
+/// The column at which a finding begins, after the verdict and the name of the check.
 const FOUND_AT: usize = 20;
-/// The column at which a remedy begins, behind its arrow.
+/// The column at which a remedy begins, after its arrow.
 const REMEDY_AT: usize = 22;
 /// In a terminal with fewer columns, the finding is on the lines below the name of the check.
 const NARROW: usize = 60;
-/// The column at which the finding then begins.
+/// The column at which a finding begins in such a terminal.
 const NARROW_AT: usize = 4;
 
-/// The number of columns. None for a program, which reads whole lines.
+/// The number of columns of the terminal. None if a program reads the output, since it needs whole lines.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout(Option<usize>);
 
@@ -31,7 +31,7 @@ impl Layout {
         self.0.is_some_and(|columns| columns < NARROW)
     }
 
-    /// Returns the text behind the verdict: the name of the check and its finding.
+    /// Returns the text that follows the verdict: the name of the check and its finding.
     pub(super) fn found(self, check: &str, found: &str) -> String {
         if self.is_narrow() {
             let below = self.paragraph(&" ".repeat(NARROW_AT), NARROW_AT, found);
@@ -49,7 +49,8 @@ impl Layout {
         self.paragraph(&format!("{:18}  → ", ""), REMEDY_AT, remedy)
     }
 
-    /// Returns a text behind `start`, with an indent on its further lines. Control characters are escaped.
+    /// Returns `start` and a text, with an indent on the lines after the first. Control characters are
+    /// escaped.
     pub(super) fn paragraph(self, start: &str, indent: usize, text: &str) -> String {
         self.paragraph_behind(0, start, indent, text)
     }
@@ -62,7 +63,7 @@ impl Layout {
         let mut is_first = true;
         for word in text.split(' ') {
             let len = word.chars().count();
-            // A long word, such as a path, is not broken: the user may copy it.
+            // A long word, such as a path, is not broken, since the user may copy the word.
             if !is_first && column + 1 + len > columns {
                 laid_out.push('\n');
                 laid_out.extend(std::iter::repeat_n(' ', indent));

@@ -1,4 +1,4 @@
-//! Whether loads succeed, and whether loaded values can be cached.
+//! Checks whether loads succeed, and whether loaded values can be cached.
 
 use std::time::Duration;
 
@@ -8,18 +8,19 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, share};
 use crate::term::time::latency;
 
-/// Minimum number of loads for a share of them.
+/// Minimum number of loads for a share of failed loads.
 const MIN_LOADS: u64 = 20;
-/// Minimum share of failed loads. Below, the loader may return an error for missing data, which is no fault.
+/// Minimum share of failed loads. At a lower share, the loader may return an error for missing data. That is
+/// no fault.
 const FAILING: f64 = 0.25;
-/// Minimum number of fills for a share of them.
+/// Minimum number of fills for a share of voided fills.
 const MIN_FILLS: u64 = 100;
-/// Minimum share of voided fills: one load in five is wasted.
+/// Minimum share of voided fills. From this share on, one load in five is wasted.
 const VOIDED: f64 = 0.2;
-/// Minimum share of a keyspace's values that are too large or uncacheable. Fewer are single values, which
-/// need no other setting.
+/// Minimum share of a keyspace's values that are too large or uncacheable. At a lower share, they are single
+/// values, and no other setting is needed.
 const RARE: f64 = 0.01;
-/// Maximum number of keyspaces that are named.
+/// Maximum number of keyspaces that a text names.
 const MAX_NAMED: usize = 3;
 
 /// Returns the keyspaces with a count above zero, the largest count first.
@@ -30,7 +31,7 @@ pub(super) fn most_first(stats: &Stats, count: impl Fn(&KeyspaceStats) -> u64) -
     counted
 }
 
-/// Lists the first of them, each as `7 of name`.
+/// Lists the first keyspaces, each as `7 of name`.
 pub(super) fn named(counted: &[(&KeyspaceStats, u64)]) -> String {
     let named = counted.iter().take(MAX_NAMED).map(|(space, count)| format!("{count} of {}", space.name));
     let more = if counted.len() > MAX_NAMED { ", and of others" } else { "" };
@@ -156,7 +157,7 @@ pub(super) fn too_large(series: &StatsSeries) -> CheckResult {
     line.with("too_large_for_disk", stats.too_large_for_disk).with("bypassed", bypassed)
 }
 
-/// Checks whether loaded values are outdated when they arrive.
+/// Checks whether fills are voided because the loaded values are outdated when they arrive.
 pub(super) fn voided(series: &StatsSeries) -> CheckResult {
     let check = "fills";
     let stats = series.latest();

@@ -1,11 +1,11 @@
-//! The memory and the disk space of the machine.
+//! Reads the memory and the disk space of the machine.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Returns the memory that a process may use: the machine's, or the limit of its control groups if that is
-/// lower.
+/// Returns the memory that a process may use: the machine's, or the limit of its control groups if that limit
+/// is lower.
 pub(super) fn memory_of(pid: Option<u32>) -> Option<u64> {
     let groups = cgroup_limits(pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string()).as_str());
     total_memory().into_iter().chain(groups).min()
@@ -20,7 +20,7 @@ fn parse_total(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Returns the memory limits of a process's control group and of its ancestors.
+/// Returns the memory limits of a process's control group and of that group's ancestors, in bytes.
 fn cgroup_limits(pid: &str) -> Vec<u64> {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     let mut limits = Vec::new();
@@ -38,7 +38,7 @@ fn cgroup_limits(pid: &str) -> Vec<u64> {
     limits
 }
 
-/// Returns where to find the limit for a line such as `0::/system.slice/shop.service`.
+/// Returns the root, the file and the group of a limit, for a line such as `0::/system.slice/shop.service`.
 fn limit_file_of(line: &str) -> Option<(&'static str, &'static str, &str)> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
@@ -51,7 +51,7 @@ fn limit_file_of(line: &str) -> Option<(&'static str, &'static str, &str)> {
     }
 }
 
-/// Returns the free space of a directory's file system, as available to users other than root.
+/// Returns the free bytes of a directory's file system for users other than root.
 pub(super) fn free_space(directory: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(directory)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))

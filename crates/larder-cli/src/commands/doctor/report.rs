@@ -1,4 +1,4 @@
-//! The results of the checks, and how they are reported.
+//! The results of the checks, and the report that prints them.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::term::out::{self, BAD, DOUBTFUL, FAINT, GOOD, styled};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
-    /// The available information does not decide it.
+    /// The available information does not decide the result.
     Unknown,
     Pass,
     Warn,
@@ -23,11 +23,11 @@ pub(super) enum Verdict {
 /// A check and its result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct CheckResult {
-    /// The name of the check. Scripts find the result by it.
+    /// The name of the check. Scripts find the result by this name.
     pub(super) check: &'static str,
     pub(super) verdict: Verdict,
     pub(super) found: String,
-    /// What to do about it. For an unknown result, what would decide it.
+    /// The remedy. For an unknown result, the step that would decide it.
     pub(super) remedy: Option<String>,
     /// Measurements, for scripts.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -74,7 +74,7 @@ impl CheckResult {
     }
 }
 
-/// All results.
+/// The results of all checks.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     /// The cache that was checked.
@@ -90,7 +90,7 @@ struct ReportJson<'a> {
 }
 
 impl Report {
-    /// Replaces SOCKET in the suggested commands.
+    /// Replaces SOCKET in the suggested commands with the path of the socket.
     pub(super) fn name_socket(&mut self, socket: &Path) {
         let socket = socket.display().to_string();
         for remedy in self.lines.iter_mut().filter_map(|line| line.remedy.as_mut()) {
@@ -132,7 +132,8 @@ impl Report {
             };
             let found = match same {
                 [line] => layout.found(line.check, &line.found),
-                // Results with the same text are shown once: without statistics many checks are unknown.
+                // Consecutive results with the same text are shown once, since many checks are unknown
+                // without statistics.
                 same => {
                     let checks: Vec<&str> = same.iter().map(|line| line.check).collect();
                     let found = format!("{}: {}", line.found, checks.join(", "));

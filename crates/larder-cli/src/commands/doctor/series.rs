@@ -1,8 +1,8 @@
-//! The statistics of a live cache, taken several times: totals become rates.
+//! The statistics of a live cache at several times, and the rates between them.
 //!
-//! The difference between the first statistics and the last is what happened while the cache was watched. If
-//! they were taken once, or too little happened in between, [`Stats::recent`] has the counts of the last
-//! minutes.
+//! The difference between the first and the last statistics covers the time in which the cache was watched.
+//! If the statistics were taken once, or too little happened in that time, [`Stats::recent`] has the counts
+//! of the last minutes.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use larder::{CumulativeStats, KeyspaceStats, Latencies, Stats};
 use crate::cache::stats::{self, latencies_between};
 use crate::term::time::span;
 
-/// How many times statistics are taken after the first time. The flush lag rises and falls between two
-/// commits, and the check needs its minimum.
+/// Number of times that statistics are taken after the first time. The flush lag rises and falls between two
+/// commits, and the check needs the minimum of the lag.
 pub(super) const SAMPLES: u32 = 8;
-/// A cache that was opened more recently is still filling. Its misses and rates are no evidence yet.
+/// A cache that was opened more recently is still filling. Its misses and rates do not prove a fault yet.
 pub(super) const WARM_UP: Duration = Duration::from_mins(10);
-/// Minimum number of lookups for a hit rate of the last minutes. A few hundred may come from one client that
-/// asks for missing keys.
+/// Minimum number of lookups for a hit rate of the last minutes. One client that asks for missing keys may
+/// cause a few hundred lookups.
 pub(super) const MIN_RECENT_LOOKUPS: u64 = 500;
 
-/// Statistics of one process, each with the time since the first ones. Never empty.
+/// Statistics of one process at one or more times.
 #[derive(Debug)]
 pub(super) struct StatsSeries {
     first: Stats,
-    /// All after the first.
+    /// All later statistics, each with the time since the first.
     later: Vec<(Duration, Stats)>,
 }
 
@@ -51,7 +51,7 @@ impl StatsSeries {
         self.later.last().map_or(&self.first, |(_, stats)| stats)
     }
 
-    /// Returns how long the cache was watched. Zero if the statistics were taken once.
+    /// Returns how long the cache was watched. Returns zero if the statistics were taken once.
     pub(super) fn duration(&self) -> Duration {
         self.later.last().map_or(Duration::ZERO, |(at, _)| *at)
     }
@@ -60,7 +60,7 @@ impl StatsSeries {
         [&self.first].into_iter().chain(self.later.iter().map(|(_, stats)| stats))
     }
 
-    /// Returns how much a count of a keyspace grew while the cache was watched.
+    /// Returns by how much a count of a keyspace grew while the cache was watched.
     pub(super) fn growth_in(&self, keyspace: &KeyspaceStats, count: impl Fn(&KeyspaceStats) -> u64) -> u64 {
         let before = self.keyspace_before(&keyspace.name);
         count(keyspace).saturating_sub(before.map_or(0, count))
@@ -82,32 +82,33 @@ impl StatsSeries {
         latencies_between(&of(&self.first), &of(self.latest()))
     }
 
-    /// Returns the counts while the cache was watched.
+    /// Returns the interval in which the cache was watched, with its counts. Returns none if the statistics
+    /// were taken once.
     pub(super) fn watched(&self) -> Option<Window> {
         let duration = self.duration();
         let counts = minus(&totals(self.latest()), &totals(&self.first));
         (duration > Duration::ZERO).then_some(Window { duration, counts, is_since_start: false })
     }
 
-    /// Returns the counts since the cache was opened.
+    /// Returns the interval since the cache was opened, with its counts.
     pub(super) fn since_start(&self) -> Window {
         let latest = self.latest();
         Window { duration: latest.uptime, counts: totals(latest), is_since_start: true }
     }
 
-    /// Returns the shortest recent interval whose counts are enough.
+    /// Returns the shortest recent interval whose counts suffice.
     ///
-    /// The interval since the start is a candidate only while the cache is new. Later it describes the past.
+    /// The interval since the start is used only while the cache is new. Later this interval describes the
+    /// past.
     pub(super) fn shortest(&self, is_enough: impl Fn(&CumulativeStats) -> bool) -> Option<Window> {
         self.watched().into_iter().chain(self.recorded()).find(|window| is_enough(&window.counts))
     }
 
     /// Returns the interval that decides whether something still happens.
     ///
-    /// That is the watched interval if the event was counted in it. Otherwise it is the last minute, or the
-    /// last ten minutes if the last one had few lookups: an event that is rare in a busy minute has not ended
-    /// because two seconds had none. Returns none if there was no lookup, since then nothing can be
-    /// concluded.
+    /// That is the watched interval if the event happened in it. Otherwise it is the last minute, or the last
+    /// ten minutes if the last minute had few lookups. Two seconds without the event do not prove that a rare
+    /// event has ended. Returns none if the interval has no lookup, since nothing can be concluded then.
     pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();
         if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {
@@ -119,8 +120,8 @@ impl StatsSeries {
         window.filter(|window| window.counts.requests() + count(&window.counts) > 0)
     }
 
-    /// Returns the intervals that the statistics themselves record, the shortest first; and the one since the
-    /// start, while the cache is new.
+    /// Returns the intervals that the statistics themselves record, the shortest first. While the cache is
+    /// new, the interval since the start follows.
     fn recorded(&self) -> impl Iterator<Item = Window> {
         let recent = self.latest().recent.iter().map(|recent| Window {
             duration: recent.over,
@@ -130,7 +131,7 @@ impl StatsSeries {
         recent.chain(Some(self.since_start()).filter(|start| start.duration < WARM_UP))
     }
 
-    /// Returns the interval from the start to the beginning of a recent one.
+    /// Returns the interval from the start to the beginning of a recent interval.
     pub(super) fn before(&self, window: &Window) -> Window {
         let start = self.since_start();
         Window {
@@ -148,14 +149,14 @@ impl Window {
         if self.duration.is_zero() { 0.0 } else { count / self.duration.as_secs_f64() }
     }
 
-    /// Describes the interval.
+    /// Describes the interval in words.
     pub(super) fn describe(&self) -> String {
         let span = span(self.duration);
         if self.is_since_start { format!("{span} since the start") } else { format!("the last {span}") }
     }
 }
 
-/// Returns a rate as it is shown.
+/// Returns the text of a rate.
 pub(super) fn rate(per_second: f64) -> String {
     if per_second >= 10.0 || per_second == 0.0 {
         format!("{per_second:.0}/s")
@@ -164,7 +165,7 @@ pub(super) fn rate(per_second: f64) -> String {
     }
 }
 
-/// Returns the share of a count. Zero if the whole is zero.
+/// Returns `part` divided by `whole`. Returns zero if `whole` is zero.
 #[expect(clippy::cast_precision_loss, reason = "a share of counts, for people")]
 pub(super) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }

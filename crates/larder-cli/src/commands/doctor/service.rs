@@ -1,4 +1,4 @@
-//! Checks of the settings and the statistics of a service, compared with the machine.
+//! Checks the settings and the statistics of a service, and compares them with the machine.
 
 use larder::{ByteSize, CumulativeStats, DiskState, MAX_LENGTH_PER_CAPACITY, MAX_RETRY_DELAY, Stats};
 
@@ -11,14 +11,14 @@ use crate::cache::file_size_limit;
 use crate::cache::path::directory_of;
 use crate::term::time::span;
 
-/// Minimum free space. A disk with less is full before long.
+/// Minimum free space in bytes. A disk with less space is full before long.
 const MIN_FREE: u64 = 16 << 20;
 const ASK: &str = "ask the service: give it a control socket (control=PATH in its URL), which this command then uses by itself";
 
 const RUN: &str =
     "end what holds the file (see `owner`) and start the service: its control socket comes back with it";
 
-/// Checks whether the machine has the memory that the cache may use.
+/// Checks whether the machine has enough memory for the maximum memory of the cache.
 pub(super) fn memory(target: &Target) -> CheckResult {
     let check = "memory";
     let Some(most) = target.max_memory() else {
@@ -50,7 +50,7 @@ pub(super) fn memory(target: &Target) -> CheckResult {
 /// Checks the memory of the process that owns the cache.
 pub(super) fn allocator(target: &Target) -> Option<CheckResult> {
     let (pid, stats, most) = (target.owner().or(target.pid)?, target.stats()?, target.max_memory()?);
-    // The pid of a process in another container may be that of any process here.
+    // The pid of a process in another container may belong to any process here.
     let is_seen = target.file.is_none() || (target.holders.has(pid) && !target.owner_is_elsewhere());
     let Some(process) = ProcessMemory::of(pid).filter(|_| is_seen) else {
         let found = format!("the memory of process {pid} is not visible from here");
@@ -125,7 +125,7 @@ pub(super) fn file_size(target: &Target) -> CheckResult {
     let in_use = target.stats().and_then(|stats| stats.disk.as_ref()).map(|disk| disk.capacity);
     let is_less = match (&target.settings, in_use) {
         (Some(settings), _) => !file_size_limit::allows(limit, settings.disk_capacity),
-        // The cache has lowered its capacity to what the limit allows.
+        // If the limit was too low, the cache has lowered its capacity to the maximum that the limit allows.
         (None, Some(capacity)) => capacity >= half.as_u64(),
         (None, None) => {
             let remedy =
@@ -179,7 +179,7 @@ const CHECKS_OF_STATS: [&str; 14] = [
     "fills",
 ];
 
-/// Checks statistics by themselves.
+/// Checks that need only the statistics, and the counters in the file.
 pub(super) fn of_stats(series: &StatsSeries, in_file: Option<&CumulativeStats>) -> Vec<CheckResult> {
     let stats = series.latest();
     let mut lines = vec![hits::hit_rate(Some(series), in_file), hits::hit_trend(series)];

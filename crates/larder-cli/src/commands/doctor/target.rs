@@ -1,4 +1,4 @@
-//! What is known about the checked cache: its file, its settings, its statistics.
+//! The available facts about the checked cache: its file, its settings and its statistics.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::term::out::waiting;
 use crate::term::time::span;
 
 pub(super) struct Target {
-    /// Its name in the report.
+    /// The name of the cache in the report.
     pub(super) subject: String,
     pub(super) file: Option<PathBuf>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) settings: Option<Settings>,
-    /// The statistics of the process that owns it.
+    /// The statistics of the process that owns the cache.
     pub(super) series: Option<StatsSeries>,
     /// The control socket of that process.
     pub(super) socket: Option<PathBuf>,
-    /// The process that answered there.
+    /// The process that answered at the socket.
     pub(super) pid: Option<u32>,
     /// The processes that have the file open.
     pub(super) holders: Holders,
-    /// Why the socket does not answer.
+    /// The reason why the socket does not answer.
     pub(super) socket_error: Option<String>,
     /// The current time of this machine.
     pub(super) now: Timestamp,
@@ -88,7 +88,8 @@ impl Target {
         Ok(target)
     }
 
-    /// Asks the process at a socket; or the owner of the file, at the socket that the owner names.
+    /// Asks the process at the given socket. Without one, asks the owner of the file at the socket that the
+    /// owner names.
     fn ask(&mut self, socket: Option<PathBuf>, watch: Duration) -> Result<(), ClientError> {
         let before = self.holders_now();
         self.holders = before.clone();
@@ -103,8 +104,8 @@ impl Target {
         let Some(mut client) = client else { return Ok(()) };
         self.open_file_of(client.server());
         let before = if before.is_empty() { self.holders_now() } else { before };
-        // Dropped while the service is watched: a snapshot keeps the service from reusing space, so that a
-        // full cache would have to evict.
+        // Dropped while the service is watched: a snapshot prevents the service from reusing space, so a full
+        // cache would have to evict.
         self.snapshot = None;
         self.series = Some(watch_stats(&mut client, watch)?);
         self.pid = Some(client.server().pid);
@@ -114,7 +115,7 @@ impl Target {
 
     /// Opens the file that a process names, if only a socket was given.
     ///
-    /// The process may run in another container, whose files are not visible here.
+    /// The process may run in another container. The files of that container are not visible here.
     fn open_file_of(&mut self, server: &Hello) {
         let Some(file) = server.file.as_ref().filter(|_| self.file.is_none()) else { return };
         let snapshot = Inspector::open(file).and_then(|inspector| inspector.snapshot()).ok();
@@ -136,7 +137,8 @@ impl Target {
         self.series.as_ref().map(StatsSeries::latest)
     }
 
-    /// Returns the maximum memory of the cache: for entries, for the write buffer, and for pages of the file.
+    /// Returns the maximum memory of the cache in bytes, for its entries, its write buffer and its pages of
+    /// the file.
     pub(super) fn max_memory(&self) -> Option<u64> {
         if let Some(settings) = &self.settings {
             let all = [settings.memory_capacity, settings.write_buffer, settings.page_cache];
@@ -153,12 +155,12 @@ impl Target {
         self.series.is_some() || matches!(state, Some(FileState::Owned { .. }))
     }
 
-    /// Returns whether the owner runs in another container. Its pid then means nothing here.
+    /// Returns whether the owner runs in another container. Its pid then has no meaning here.
     pub(super) fn owner_is_elsewhere(&self) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| snapshot.file().owner_is_elsewhere)
     }
 
-    /// Returns the owner, if it is known and visible from here.
+    /// Returns the pid of the owner, if it is known and visible from here.
     pub(super) fn owner(&self) -> Option<u32> {
         if self.owner_is_elsewhere() {
             return None;
@@ -172,7 +174,8 @@ impl Target {
         }
     }
 
-    /// Returns the owner that the file names, if it has ended while a fork of it holds the file.
+    /// Returns the pid of the owner that the file names, if the owner has ended and a fork of it holds the
+    /// file.
     pub(super) fn ended_owner(&self) -> Option<u32> {
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
             Some(FileState::Owned { pid, has_ended: true }) => pid,
@@ -180,7 +183,7 @@ impl Target {
         }
     }
 
-    /// Returns the owner that the file names, if it is alive.
+    /// Returns the pid of the owner that the file names, if the owner is alive and visible from here.
     pub(super) fn owner_by_file(&self) -> Option<u32> {
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
             Some(FileState::Owned { pid, has_ended: false }) if !self.owner_is_elsewhere() => pid,
@@ -197,7 +200,8 @@ impl Target {
         }
         let found = "the cache is in memory alone: its entries end with the process";
         let file = "give it a file, as in LARDER_URL=file:/var/lib/shop/shop.larder";
-        // A running process may be meant to have no file. A URL is checked before it is used.
+        // Unknown, since a running process may have no file on purpose. The warning below is for a URL before
+        // its use.
         if self.stats().is_some() {
             return CheckResult::unknown(check, found, format!("if they are to outlive it, {file}"));
         }
@@ -214,7 +218,7 @@ impl Target {
     }
 }
 
-/// Takes the statistics of a process, and takes them again while it is watched.
+/// Takes the statistics of a process, and takes them again while the process is watched.
 ///
 /// Ctrl-C ends the command at once, since there is nothing to undo.
 fn watch_stats(client: &mut Client, watch: Duration) -> Result<StatsSeries, ClientError> {
@@ -225,7 +229,7 @@ fn watch_stats(client: &mut Client, watch: Duration) -> Result<StatsSeries, Clie
     }
     let bar = waiting(format!("watching the service for {}", span(watch)));
     for sample in 1..=SAMPLES {
-        // Measured from the beginning, so that the delays of the answers do not add up.
+        // The time is measured from the beginning, so that the delays of the answers do not add up.
         clock::wait((watch * sample / SAMPLES).saturating_sub(began.elapsed()));
         // If the process ends meanwhile, the statistics so far are used.
         let Ok(stats) = client.stats() else { break };

@@ -1,4 +1,4 @@
-//! Whether stored values can be decoded.
+//! Checks whether stored values can be decoded.
 
 use std::path::Path;
 
@@ -8,15 +8,17 @@ use super::loads::{most_first, named};
 use super::report::CheckResult;
 use super::series::StatsSeries;
 
-/// Said before the version is raised, since a new version drops the values that were loaded again, too.
+/// Advice to wait before the version is raised, since a new version also drops the values that were loaded
+/// again.
 const ENDS: &str =
     "After a release it ends by itself, once each entry was loaded again: look again in ten minutes";
 
-/// The possible causes of a value that does not decode, if its reason does not tell them apart.
+/// The possible causes of a value that does not decode. Shown if the recorded reason does not decide between
+/// them.
 const CAUSES: &str = "The type has changed: raise the `version` of the keyspace. \
     The type has not, and its values never decode: declare it with Format::MessagePack";
 
-/// Checks whether the values of a file can be read, as far as that is known without their types.
+/// Checks whether the values of a file can be read, as far as this can be decided without their types.
 pub(super) fn stored(path: &Path, unreadable: u64) -> CheckResult {
     let check = "stored values";
     if unreadable == 0 {
@@ -32,8 +34,8 @@ pub(super) fn stored(path: &Path, unreadable: u64) -> CheckResult {
 
 /// Checks whether a live cache decodes the values that it finds.
 ///
-/// After a release that changed a type, each entry misses once, is loaded again and is written again. If that
-/// has ended, the check passes: a new version would only drop good values.
+/// After a release that changed a type, each entry misses once, is loaded again and is written again. Once
+/// these misses have ended, the check passes, since a new version would only drop good values.
 pub(super) fn check(series: &StatsSeries) -> CheckResult {
     let check = "values";
     let stats = series.latest();
@@ -74,11 +76,11 @@ pub(super) fn check(series: &StatsSeries) -> CheckResult {
     line.with("undecodable", total).with("undecodable_just_now", some).with("lookups_just_now", of)
 }
 
-/// Returns the latest reason of each keyspace, with what to do about it.
+/// Returns the latest reason of each affected keyspace, with its remedy.
 fn reasons(affected: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String {
     let reasons = affected.iter().filter_map(|(space, _)| {
         let (name, cause) = (&space.name, space.undecodable_cause.as_deref()?);
-        // A reason may quote a value, so the process shows it only if it shows values.
+        // A reason may quote a value, so the process hides the reason unless `control_values=on` is set.
         Some(if cause.contains("control_values") {
             let elsewhere = "the service's log has the reason (control_values=on in its URL shows it here)";
             format!("{name}: {elsewhere}. {CAUSES}")
@@ -93,10 +95,10 @@ fn reasons(affected: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String 
     format!("{}. {ENDS}", reasons.join(". "))
 }
 
-/// Maximum number of keyspaces whose reason is shown.
+/// Maximum number of reasons that are shown.
 const MAX_REASONS: usize = 3;
 
-/// Returns what to do about a reason, unless the reason says so itself. The text continues the reason.
+/// Returns the remedy for a reason, unless the reason contains its remedy. The text continues the reason.
 fn remedy(cause: &str) -> String {
     let says_so = ["raise the keyspace's version", "Format::MessagePack", "insert it again"];
     let known = [

@@ -1,10 +1,10 @@
 //! `larder export`: writes the live entries of one commit to a file or to standard output.
 //!
-//! Values are exported uncompressed, each with the compression that its record has.
+//! Values are exported uncompressed. Each entry names the compression of its record.
 //!
-//! A file is written under a temporary name in the same directory, synced, and renamed: it appears complete
-//! or not at all. Ctrl-C (or SIGTERM) is checked between entries, and the unfinished file is removed. A
-//! second Ctrl-C ends the process at once.
+//! A file is written under a temporary name in the same directory, synced, and renamed. So the file appears
+//! complete or not at all. Ctrl-C (or SIGTERM) is checked between entries, and the unfinished file is
+//! removed. A second Ctrl-C ends the process at once.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -27,7 +27,7 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
 use crate::term::out::progress;
 
-/// Ends the message of an interruption.
+/// The end of the message after an interruption.
 const INCOMPLETE: &str = "the export is not whole";
 
 // Every entry of a cache fits into an export.
@@ -48,7 +48,7 @@ struct ExportJson {
 pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
     let snapshot = snapshot::open(&options.cache.file)?;
     let keyspaces = snapshot::chosen(&snapshot, options.keyspace.as_deref())?;
-    // Without `--keyspace`, so that an entry is spelled alike in every export of a file.
+    // The speller ignores `--keyspace`, so that an entry has the same spelling in every export of a file.
     let speller = Speller::of(None, snapshot.keyspaces());
     let job = Job { snapshot: &snapshot, keyspaces, options, speller, interrupt: Interrupt::listen()? };
     let (entries, skipped) = match &options.output {
@@ -70,7 +70,7 @@ fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
     if !found.is_file() {
         return Err(refused("not a regular file; leave it out, and direct standard output there"));
     }
-    // The file behind a symbolic link is replaced, not the link.
+    // The target of a symbolic link is replaced, not the link.
     let target = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
     if fs::canonicalize(cache).is_ok_and(|cache| cache == target) {
         return Err(refused("the cache file itself; name another"));
@@ -91,7 +91,8 @@ impl Job<'_> {
         let failed = |error: io::Error| {
             Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
         };
-        // Only its owner may read it, as the cache. It is removed when it is dropped.
+        // Only the owner of the temporary file may read it, as with the cache file. The temporary file is
+        // removed when it is dropped.
         let unfinished = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
         let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).sum();
         let bar = progress("exporting", expected);
@@ -107,7 +108,8 @@ impl Job<'_> {
         Ok((entries, skipped))
     }
 
-    /// Writes all entries. Returns the output, the number of entries in it, and the numbers of skipped ones.
+    /// Writes all entries. Returns the output, the number of written entries, and the numbers of skipped
+    /// entries.
     fn write<W: Write>(&self, out: W, bar: &ProgressBar) -> Result<(W, u64, Skipped), Failure> {
         let header = Header {
             exported_at_ms: self.snapshot.now().as_millis(),
@@ -151,8 +153,8 @@ fn write_entry<W: Write>(
     let Entry { key, finding, .. } = entry;
     match finding {
         RecordStatus::Live(record) => {
-            // Uncompressed, so that every program can read the export. A value that cannot be decompressed is
-            // a miss to every lookup.
+            // Exported uncompressed, so that every program can read the export. A value that cannot be
+            // decompressed is skipped, since it is a miss for every lookup.
             let Ok(value) = record.payload() else {
                 skipped.damaged += 1;
                 return Ok(());
@@ -172,7 +174,7 @@ fn write_entry<W: Write>(
         }
         RecordStatus::Expired(_) => skipped.expired += 1,
         RecordStatus::Damaged { .. } => skipped.damaged += 1,
-        // The record of a removed entry is not part of the cache.
+        // Not counted as skipped, since a removed entry is not part of the cache.
         RecordStatus::Removed(_) => {}
         _ => skipped.other_version += 1,
     }

@@ -1,8 +1,8 @@
-//! `larder get`: the entry of a key.
+//! `larder get`: shows the entry of a key.
 //!
 //! A MessagePack value is shown as JSON, a raw value that is text as text, and every other value as its
-//! bytes. A value that cannot be read is shown as its bytes, with the reason. That is an answer, not a
-//! failure.
+//! bytes. A value that cannot be read is shown as its bytes, with the reason. Such a result is an answer, not
+//! a failure.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -24,12 +24,12 @@ use crate::term::time::{rfc3339, span};
 struct GetJson<'a> {
     #[serde(flatten)]
     key: KeyJson,
-    /// The encoded value. If it cannot be decompressed, the stored bytes.
+    /// The encoded value, or the stored bytes if they cannot be decompressed.
     #[serde(flatten)]
     value: ValueJson<'a>,
 }
 
-/// A value and its content, as far as it can be read without its type.
+/// A value, and the part of its content that can be read without its type.
 struct ShownValue<'a> {
     bytes: &'a [u8],
     content: Content<'a>,

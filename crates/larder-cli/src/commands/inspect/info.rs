@@ -1,4 +1,4 @@
-//! `larder info`: a file, its owner and its keyspaces.
+//! `larder info`: shows a file, its owner and its keyspaces.
 
 mod process;
 
@@ -24,7 +24,7 @@ struct InfoJson {
     owner_has_ended: bool,
     /// The visible forks of an owner that has ended.
     held_by: Vec<HolderJson>,
-    /// Whether the owner runs in another container, so that its pid means nothing here.
+    /// Whether the owner runs in another container, so that its pid has no meaning here.
     owner_is_elsewhere: bool,
     socket: Option<String>,
     length: u64,

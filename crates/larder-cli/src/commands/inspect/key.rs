@@ -1,6 +1,6 @@
-//! The lookup of a key in a file, and how its result is reported.
+//! Looks up a key in a file, and reports the result.
 //!
-//! Which key a text means is decided in [`spelling`](crate::cache::spelling).
+//! The module [`spelling`](crate::cache::spelling) decides which key a text means.
 
 use larder::inspect::{KeyspaceInfo, Record, RecordStatus, Snapshot, spell_hex};
 use serde::Serialize;
@@ -17,9 +17,9 @@ pub(super) struct FileLookup {
     pub(super) keyspace: KeyspaceInfo,
     pub(super) key: Vec<u8>,
     pub(super) finding: RecordStatus,
-    /// The key as it is shown.
+    /// The text of the key.
     pub(super) shown: String,
-    /// What else the text may have been meant for, if the key has no live entry.
+    /// The other meaning of the user's text, if the key has no live entry.
     pub(super) advice: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl FileLookup {
         Ok(Self { snapshot, keyspace, key, finding, shown, advice })
     }
 
-    /// The failure of a command that needs a live entry and found none.
+    /// Returns the failure of a command that needs a live entry and found none.
     pub(super) fn no_entry(&self) -> Failure {
         let (name, now) = (&self.shown, self.snapshot.now());
         let why = match &self.finding {
@@ -65,7 +65,7 @@ impl FileLookup {
     }
 }
 
-/// Returns a word for what was found.
+/// Returns a word for the state of the found record.
 pub(super) const fn state_name(finding: &RecordStatus) -> &'static str {
     match finding {
         RecordStatus::Live(_) => "live",
@@ -87,7 +87,7 @@ pub(super) const fn exit_code(finding: &RecordStatus) -> Exit {
     }
 }
 
-/// A key in JSON, the same for every command.
+/// A key in JSON. Every command uses the same fields.
 #[derive(Serialize)]
 pub(super) struct KeyJson {
     keyspace: String,

@@ -1,7 +1,8 @@
-//! `get`, `ttl` and `why` of a live cache, answered by its process through the control socket.
+//! The commands `get`, `ttl` and `why` of a live cache. Its process answers through the control socket.
 //!
-//! If the process does not send a value, the command reads it from the file: from the record of the same
-//! change, if the file can be seen from here. The permissions of the file then guard the value.
+//! If the process does not send the value, and the file is visible from here, the command reads the value
+//! from the file. It uses only the record of the same change. The permissions of the file then guard the
+//! value.
 
 pub(super) mod get;
 pub(super) mod why;
@@ -23,7 +24,7 @@ use crate::term::time::rfc3339;
 pub(super) struct LiveCache {
     client: Client,
     keyspaces: Vec<LiveKeyspaceInfo>,
-    /// Its file, for the shapes of keyspaces that the process has not opened, and for values.
+    /// A snapshot of the file. It has the shapes of keyspaces that the process has not opened.
     snapshot: Option<Snapshot>,
 }
 
@@ -31,14 +32,15 @@ pub(super) struct LiveCache {
 struct LiveLookup {
     keyspace: String,
     key: Vec<u8>,
-    /// The key as it is shown.
+    /// The text of the key.
     shown: String,
     status: KeyStatus,
-    /// What else the text may have been meant for, if the key has no live entry.
+    /// The other meaning of the user's text, if the key has no live entry.
     advice: Option<String>,
 }
 
-/// A key in JSON, with the names that the keys of a file have, and with fields that only a process knows.
+/// A key in JSON. The fields have the same names as for the keys of a file. Further fields have facts that
+/// only the process has.
 #[derive(Serialize)]
 pub(super) struct StatusJson {
     keyspace: String,
@@ -77,12 +79,13 @@ impl LiveCache {
         Ok(Self { client, keyspaces, snapshot })
     }
 
-    /// Returns how keys are read and shown: by the process's shape of an opened keyspace, else by the file's.
+    /// Returns the syntax of the keys in each keyspace. The shape comes from the process if it has opened the
+    /// keyspace, else from the file.
     fn keys(&self) -> Vec<KeySyntax<'_>> {
         keys_of(&self.keyspaces, self.snapshot.as_ref())
     }
 
-    /// Looks up the key of a command, with the request `ask`.
+    /// Looks up the key of a command. `ask` sends the request to the process.
     fn find(
         &mut self,
         options: &KeyOptions,
@@ -99,14 +102,15 @@ impl LiveCache {
         Ok(LiveLookup { keyspace, key, shown, status, advice })
     }
 
-    /// Returns the value of an entry: the one that the process sent, or the file's of the same change.
+    /// Returns the value that the process sent, or else the value of the same change in the file.
     fn value(&self, lookup: &LiveLookup) -> Option<Vec<u8>> {
         if let Some(digits) = &lookup.status.value {
             return KeyShape::Unit.parse_key(digits).ok();
         }
         let is_on_disk = matches!(lookup.status.found_in, Some(FoundIn::Disk | FoundIn::Both));
         let file = self.snapshot.as_ref().filter(|_| is_on_disk)?.file().path;
-        // A new snapshot: the entry may have been committed after the first one was taken.
+        // A new snapshot is needed, since the entry may have been committed after the first snapshot was
+        // taken.
         let snapshot = snapshot::open(&file).ok()?;
         let finding = snapshot.find(snapshot.keyspace(&lookup.keyspace)?, &lookup.key).ok()?;
         let record = finding.live().filter(|record| Some(record.sequence) == lookup.status.sequence)?;
@@ -119,7 +123,7 @@ impl LiveLookup {
         StatusJson::new(&self.keyspace, (&self.key, self.shown.clone()), &self.status)
     }
 
-    /// The failure of a command that needs a live entry.
+    /// Returns the failure of a command that needs a live entry and found none.
     fn no_entry(&self, cache: &mut LiveCache) -> Failure {
         let asked = || cache.client.why(&self.keyspace, &spell_hex(&self.key)).ok()?.why;
         let why = self.status.why.clone().or_else(asked);
@@ -132,7 +136,7 @@ impl LiveLookup {
     }
 }
 
-/// Returns a sentence with a small first letter, to follow a colon.
+/// Returns a sentence with a small first letter, so that it can follow a colon.
 fn lower_first(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())

@@ -1,4 +1,4 @@
-//! `larder ttl`: the remaining lifetime of an entry.
+//! `larder ttl`: shows the remaining lifetime of an entry.
 
 use std::io::Write;
 

@@ -1,11 +1,11 @@
-//! Values, shown without their type.
+//! Shows values whose type is not known.
 //!
-//! A self-describing value is printed as JSON, and a text as text. Of other values the bytes are shown.
+//! A self-describing value is printed as JSON, and a text as text. Any other value is shown as its bytes.
 //! Bincode (version 2, standard configuration) writes a text as its length and its bytes, and the fields of a
-//! struct one after another. So the texts at the beginning of such a value can be shown; the rest cannot be
-//! read without the type.
+//! struct one after another. So the texts at the beginning of such a value can be shown too. The rest cannot
+//! be read without the type.
 //!
-//! The values of a cache may come from strangers: control characters are escaped, so that none reaches a
+//! The values of a cache may come from strangers. So control characters are escaped before they reach a
 //! terminal.
 
 use std::io::{self, Write};
@@ -16,13 +16,13 @@ use serde::Serialize;
 use crate::term::escape::{DEL, HIGH};
 use crate::term::out::field;
 
-/// Maximum number of texts that are shown of a value.
+/// Maximum number of texts in a value that are shown.
 const MAX_TEXTS: usize = 8;
-/// Bytes of a value that are shown without `--full`.
+/// Maximum bytes of a value that are shown without `--full`.
 const SHOWN_BYTES: usize = 256;
-/// Bytes of its JSON or text that are shown without `--full`.
+/// Maximum bytes of a value's JSON or text that are shown without `--full`.
 const SHOWN_TEXT: usize = 4096;
-/// Bytes in a row of a dump.
+/// Number of bytes in a row of a dump.
 const ROW: usize = 16;
 
 /// A value in JSON.
@@ -53,7 +53,7 @@ impl<'a> ValueJson<'a> {
     }
 }
 
-/// How much of a value is shown.
+/// The part of a value that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Beginning,
@@ -67,7 +67,7 @@ impl Extent {
     }
 }
 
-/// Prints what can be shown of a value.
+/// Prints the JSON or the text of a value, or its bytes.
 pub(super) fn print_content(
     out: &mut impl Write,
     content: &Content<'_>,
@@ -92,7 +92,7 @@ pub(super) fn print_content(
     }
 }
 
-/// Returns the texts that a value seems to begin with.
+/// Returns the texts with which a value seems to begin.
 fn texts(value: &[u8]) -> Vec<&str> {
     let mut texts = Vec::new();
     let mut rest = value;
@@ -106,7 +106,7 @@ fn texts(value: &[u8]) -> Vec<&str> {
     texts
 }
 
-/// Returns a text that a person may have written, and the bytes behind it.
+/// Returns the first text if a person may have written it, and the bytes after it.
 fn text(value: &[u8]) -> Option<(&str, &[u8])> {
     let (len, rest) = length(value)?;
     let (text, rest) = rest.split_at_checked(len)?;
@@ -115,7 +115,8 @@ fn text(value: &[u8]) -> Option<(&str, &[u8])> {
     is_written.then_some((text, rest))
 }
 
-/// Reads a length of bincode: one byte up to 250; else a marker byte, then 2, 4 or 8 bytes.
+/// Reads a length of bincode: one byte up to 250, or a marker byte and then 2, 4 or 8 bytes. Returns the
+/// length and the bytes after it.
 fn length(value: &[u8]) -> Option<(usize, &[u8])> {
     let (&first, rest) = value.split_first()?;
     let (len, rest) = match first {
@@ -128,7 +129,7 @@ fn length(value: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::try_from(len).ok()?, rest))
 }
 
-/// Prints bytes in rows, in hexadecimal and as ASCII.
+/// Prints the first `most` bytes in rows, in hexadecimal and as ASCII.
 fn dump(out: &mut impl Write, bytes: &[u8], most: usize) -> io::Result<()> {
     for (number, row) in bytes.get(..most).unwrap_or(bytes).chunks(ROW).enumerate() {
         let digits: Vec<String> = row.iter().map(|byte| format!("{byte:02X}")).collect();
@@ -155,24 +156,24 @@ fn print_text(out: &mut impl Write, text: &str, most: usize) -> io::Result<()> {
     clipped.finish()
 }
 
-/// Prints a value as JSON, or the first `most` bytes of it.
+/// Prints a value as JSON, or the first `most` bytes of that JSON.
 fn print_json(out: &mut impl Write, document: &Document<'_>, most: usize) -> io::Result<()> {
     let mut clipped = Clipped::new(out, most);
     document.serialize(&mut serde_json::Serializer::pretty(&mut clipped))?;
     clipped.finish()
 }
 
-/// A writer that passes the beginning of a text, up to a whole character, and counts the rest.
+/// A writer that passes the beginning of a text and counts the other bytes. It never cuts a character.
 ///
-/// JSON escapes the control characters of ASCII except DEL, and leaves U+0080 to U+009F. This writer escapes
-/// those too. A text that is not JSON has none of them ([`is_plain`]).
+/// JSON escapes the control characters of ASCII except DEL. This writer also escapes DEL and U+0080 to
+/// U+009F. A text that is not JSON has no such character ([`is_plain`]).
 struct Clipped<W> {
     out: W,
     /// Bytes that may still be written.
     room: usize,
     /// Bytes that were cut off.
     cut: usize,
-    /// Whether [`HIGH`] is held back: the next byte decides whether it begins a control character.
+    /// Whether [`HIGH`] is held back. The next byte decides whether [`HIGH`] begins a control character.
     held: bool,
     is_at_line_start: bool,
 }
@@ -196,7 +197,7 @@ impl<W: Write> Clipped<W> {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // A character whose first byte has room is written whole: at most three bytes more.
+        // If the first byte of a character is written, the whole character is: at most three bytes more.
         let continues = bytes.first().is_some_and(|byte| matches!(byte, 0x80..0xC0)) && self.cut == 0;
         if self.room == 0 && !continues {
             self.cut += bytes.len();

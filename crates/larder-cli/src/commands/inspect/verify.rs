@@ -1,4 +1,4 @@
-//! `larder verify`: a check of every page and every record of a file.
+//! `larder verify`: checks every page and every record of a file.
 
 use std::io::Write;
 

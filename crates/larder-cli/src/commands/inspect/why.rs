@@ -1,4 +1,4 @@
-//! `larder why`: what a lookup of a key finds, and why.
+//! `larder why`: explains the result of a lookup of a key.
 
 use std::io::Write;
 
@@ -13,7 +13,8 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, BAD, GOOD, styled};
 use crate::term::time::{rfc3339, span};
 
-/// The number of the bincode format. Its records carry a fingerprint of the type.
+/// The number of the bincode format. A record of this format has a fingerprint of the type, unless an earlier
+/// larder wrote it.
 const BINCODE: u8 = 0;
 
 #[derive(Serialize)]
@@ -51,7 +52,7 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
     Ok(if unreadable.is_some() { Exit::Damaged } else { exit_code(&lookup.finding) })
 }
 
-/// Returns why no lookup can read a value, whatever its type.
+/// If no lookup can read a value, whatever its type is, returns the reason.
 fn unreadable(lookup: &FileLookup, record: &Record) -> Option<String> {
     match record.payload().as_ref().map(|payload| lookup.keyspace.content(payload)) {
         Err(error) => Some(error.to_string()),

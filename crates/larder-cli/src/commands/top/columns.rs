@@ -1,7 +1,9 @@
-//! The columns of the keyspaces: their contents, which of them fit, and the order of the rows.
+//! The columns of the table of keyspaces. Decides which columns fit, what each shows, and the order of the
+//! rows.
 //!
-//! Each column has a rank. Columns of low rank get room first. The column that sorts the keyspaces is always
-//! shown. Remaining room goes to the names, and then to the hits over time.
+//! Each column has a rank, and columns with a lower rank are placed first. The column that sorts the
+//! keyspaces is placed right after the names. The names are then widened with the remaining space, and after
+//! them the hits over time.
 
 use std::cmp::Ordering;
 
@@ -15,7 +17,7 @@ use super::text::{bytes, count, per_second, percent, time, trend, width};
 pub(super) const GAP: usize = 1;
 /// Minimum width of the names.
 const MIN_NAME: usize = 10;
-/// Minimum width of the hits over time.
+/// Minimum width of the hits over time, in columns of the terminal.
 const MIN_TREND: usize = 10;
 const MAX_TREND: usize = 60;
 
@@ -47,10 +49,10 @@ pub(super) enum Column {
 struct Spec {
     column: Column,
     head: &'static str,
-    /// Maximum width of its numbers.
+    /// Maximum width of the column's numbers.
     room: usize,
     rank: u8,
-    /// The key that sorts the keyspaces by it.
+    /// The key of the keyboard that sorts the keyspaces by this column.
     key: Option<char>,
 }
 
@@ -58,7 +60,7 @@ const fn spec(column: Column, head: &'static str, room: usize, rank: u8, key: Op
     Spec { column, head, room, rank, key }
 }
 
-/// In the order in which they are shown.
+/// All columns, in the order in which they are shown.
 const SPECS: [Spec; 19] = [
     spec(Column::Name, "keyspace", MIN_NAME, 0, Some('n')),
     spec(Column::Lookups, "look/s", 5, 1, Some('l')),
@@ -81,7 +83,7 @@ const SPECS: [Spec; 19] = [
     spec(Column::Trend, "hits over time", MIN_TREND, 10, None),
 ];
 
-/// Returns the column that a key sorts by.
+/// Returns the column by which a key of the keyboard sorts the keyspaces.
 pub(super) fn by_key(key: char) -> Option<Column> {
     SPECS.iter().find(|spec| spec.key == Some(key)).map(|spec| spec.column)
 }
@@ -92,7 +94,7 @@ impl Column {
         spec.expect("each column is in the table: a test checks it")
     }
 
-    /// Returns whether keyspaces can be sorted by it.
+    /// Returns whether keyspaces can be sorted by this column.
     pub(super) fn sorts(self) -> bool {
         self != Self::Trend
     }
@@ -113,7 +115,7 @@ impl Column {
     }
 }
 
-/// A row: the numbers of a keyspace.
+/// A row with the numbers of a keyspace.
 #[derive(Debug)]
 pub(super) struct KeyspaceRow<'a> {
     history: &'a History,
@@ -121,7 +123,7 @@ pub(super) struct KeyspaceRow<'a> {
     pub(super) name: String,
 }
 
-/// Returns the keyspaces in order.
+/// Returns the keyspaces in the order of a column.
 pub(super) fn rows<'a>(
     stats: &'a Stats,
     history: &'a History,
@@ -142,7 +144,7 @@ pub(super) fn rows<'a>(
 }
 
 impl KeyspaceRow<'_> {
-    /// Returns the number of a column, to sort by. Names have none.
+    /// Returns the number by which a column sorts the row. The column of names has no such number.
     #[expect(clippy::cast_precision_loss, reason = "an order to show")]
     fn number(&self, column: Column) -> f64 {
         let (of, hits) = (self.of, self.history.hits_in(self.of));
@@ -170,7 +172,7 @@ impl KeyspaceRow<'_> {
         }
     }
 
-    /// Returns the text of a column of this width.
+    /// Returns the text of a column. `room` is the width of the column.
     pub(super) fn cell(&self, column: Column, room: usize) -> String {
         let (of, hits) = (self.of, self.history.hits_in(self.of));
         match column {
@@ -192,7 +194,7 @@ impl KeyspaceRow<'_> {
 /// Returns the columns that fit, with their widths. `longest` is the length of the longest name.
 pub(super) fn layout(room: usize, longest: usize, sort: Column, has_disk: bool) -> Vec<(Column, usize)> {
     let least_name = longest.clamp(width(Column::Name.spec().head) + 1, (room / 4).max(MIN_NAME));
-    // Each head that can sort has room for the mark of the order.
+    // Each head of a sorting column has one more place, for the mark of the order.
     let room_of = |spec: &Spec| match spec.column {
         Column::Name => least_name,
         Column::Trend => width(spec.head),

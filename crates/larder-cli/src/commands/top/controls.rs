@@ -1,4 +1,4 @@
-//! The keys, and how they change the frame.
+//! The keys of the keyboard, and their effect on the frame.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -8,31 +8,31 @@ use super::columns::{Column, by_key};
 #[derive(Debug, Clone)]
 pub(super) struct Controls {
     pub(super) sort: Column,
-    /// Whether the lowest number, or the last name, comes first.
+    /// Whether the order is reversed: the lowest number or the last name comes first.
     pub(super) is_reversed: bool,
-    /// Number of keyspaces above the first visible one.
+    /// Number of keyspaces above the first visible keyspace.
     pub(super) scroll: usize,
     pub(super) is_paused: bool,
     pub(super) shows_help: bool,
-    /// The last frame.
+    /// The contents of the last frame.
     pub(super) last_frame: LastFrame,
 }
 
-/// What the last frame showed. Keys act on what the user sees.
+/// The contents of the last frame. Keys act on the contents that the user sees.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastFrame {
     pub(super) columns: Vec<Column>,
-    /// Rows of a page.
+    /// Number of keyspaces that one page shows.
     pub(super) page: usize,
     pub(super) keyspaces: usize,
 }
 
-/// What the program does after a key.
+/// The action of the program after a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Leave,
     Interrupt,
-    /// Draw a new frame.
+    /// Draws a new frame.
     Redraw,
     Nothing,
 }
@@ -60,7 +60,7 @@ impl Controls {
             return Action::Interrupt;
         }
         if self.shows_help && !is_control {
-            // Any key leaves the help, since a reader of the help does not know the keys yet.
+            // Any key closes the help, since the user may not have learnt the keys yet.
             self.shows_help = false;
             return if key.code == KeyCode::Char('q') { Action::Leave } else { Action::Redraw };
         }
@@ -92,7 +92,7 @@ impl Controls {
         }
     }
 
-    /// Sorts by the column beside the sorting one.
+    /// Sorts by a column beside the present sorting column.
     fn sort_beside(&mut self, beside: impl Fn(usize) -> Option<usize>) {
         let sortable: Vec<Column> = self.last_frame.columns.iter().copied().filter(|of| of.sorts()).collect();
         let at = sortable.iter().position(|column| *column == self.sort).and_then(beside);
@@ -101,7 +101,7 @@ impl Controls {
         }
     }
 
-    /// Scrolls to a keyspace, but not so far that the last page has empty rows.
+    /// Scrolls to a keyspace. Stops where the last row of the page shows the last keyspace.
     pub(super) fn scroll_to(&mut self, first: usize) {
         self.scroll = first.min(self.last_frame.keyspaces.saturating_sub(self.last_frame.page));
     }

@@ -1,11 +1,12 @@
-//! The samples of a cache over time: totals become rates.
+//! The samples of a cache over time, and the rates between them.
 //!
-//! 1. A rate compares two samples of one process. Another process, or the same one after it has reopened its
-//!    cache, counts from zero. Its totals are not compared with earlier ones, and the series begin again.
-//! 2. A sample that fails keeps the last numbers, with the reason and the time. It leaves a gap in the
-//!    series.
-//! 3. The next sample is compared with the last successful one, over all of the time in between. So the
-//!    changes of a minute are never shown as those of a second.
+//! 1. A rate compares two samples of one process. Another process counts from zero, and so does the same
+//!    process after it has reopened its cache. Totals that begin from zero are not compared with earlier
+//!    totals, and the series begin again.
+//! 2. If a sample fails, the last numbers are kept, with the reason and the time. The failed sample leaves a
+//!    gap in the series.
+//! 3. The next sample is compared with the last successful sample, over all of the time between them. So the
+//!    changes of a minute are never shown as the changes of a second.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -15,22 +16,22 @@ use larder::{KeyspaceStats, Latencies, Stats};
 use super::source::{ProcessSample, Sample};
 use crate::cache::stats::{self, latencies_between};
 
-/// Maximum length of a series: the width of the widest terminal.
+/// Maximum length of a series. No terminal is expected to be wider.
 const MAX_POINTS: usize = 400;
-/// A missing number in a series.
+/// Stands for a missing number in a series.
 pub(super) const NONE: u64 = u64::MAX;
-/// How long a restart is shown.
+/// Time for which a restart is shown.
 const RESTART_SHOWN: Duration = Duration::from_mins(1);
 
-/// `latest` is the last sample, `before` the one before it.
+/// The last samples and the series. `latest` is the last sample, and `before` is the sample before it.
 #[derive(Debug, Default, Clone)]
 pub(super) struct History {
     before: Option<Sample>,
     latest: Option<Sample>,
     latest_at: Option<Instant>,
-    /// Seconds between the two.
+    /// Seconds between the two samples.
     seconds: f64,
-    /// Why the last sample failed.
+    /// The reason why the last sample failed.
     failure: Option<String>,
     /// The last restart of the process, and its time.
     restart: Option<(Instant, String)>,
@@ -55,7 +56,7 @@ impl LookupCounts {
         self.memory + self.disk
     }
 
-    /// Returns a part of the lookups as a percentage. Returns none without lookups.
+    /// Returns a part of the lookups as a percentage. Returns none if there were no lookups.
     pub(super) fn percent(self, part: u64) -> Option<u64> {
         (part * 100).checked_div(self.requests())
     }
@@ -136,8 +137,8 @@ impl History {
         self.latest.as_ref()
     }
 
-    /// Returns why there is no current sample, and the age of the last one. A process that takes longer than
-    /// `patience` to answer counts as a failure, too.
+    /// If there is no current sample, returns the reason and the age of the last sample. This is also the
+    /// case if the last sample is older than `patience`.
     pub(super) fn failure(&self, now: Instant, patience: Duration) -> Option<(&str, Duration)> {
         let age = now.saturating_duration_since(self.latest_at?);
         match &self.failure {
@@ -146,7 +147,7 @@ impl History {
         }
     }
 
-    /// Returns a recent restart, and its age.
+    /// Returns the text of a restart within the last minute, and its age.
     pub(super) fn restart(&self, now: Instant) -> Option<(&str, Duration)> {
         let (at, text) = self.restart.as_ref()?;
         let age = now.saturating_duration_since(*at);
@@ -158,7 +159,7 @@ impl History {
         self.series.get(name).map(|series| series.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Returns the rate of a count in the last interval.
+    /// Returns a count of the last interval as a rate per second.
     #[expect(clippy::cast_precision_loss, reason = "a rate to show")]
     pub(super) fn rate(&self, count: u64) -> f64 {
         if self.seconds > 0.0 { count as f64 / self.seconds } else { 0.0 }
@@ -184,15 +185,15 @@ impl History {
             .map_or(LookupCounts::default(), |before| keyspace_hits(keyspace).since(keyspace_hits(before)))
     }
 
-    /// Returns the rate of a keyspace's count. Zero if the count fell: a keyspace that was opened with
-    /// another version counts from zero.
+    /// Returns the rate of a keyspace's count. Returns zero if the count fell, since a keyspace that was
+    /// opened with another version counts from zero.
     pub(super) fn rate_in(&self, keyspace: &KeyspaceStats, of: impl Fn(&KeyspaceStats) -> u64) -> f64 {
         let before = self.keyspace_before(keyspace);
         self.rate(before.map_or(0, |before| of(keyspace).saturating_sub(of(before))))
     }
 
-    /// Returns the latencies of a keyspace's loads in the last interval; without loads in it, those since the
-    /// start.
+    /// Returns the latencies of a keyspace's loads in the last interval. If that interval has no loads,
+    /// returns the latencies since the start.
     pub(super) fn loads_in(&self, keyspace: &KeyspaceStats) -> Latencies {
         let before = self.keyspace_before(keyspace).map(|before| before.load_latency.clone());
         let recent = latencies_between(&before.unwrap_or_default(), &keyspace.load_latency);
@@ -203,7 +204,7 @@ impl History {
         stats::keyspace(Self::stats(self.before.as_ref())?, &keyspace.name)
     }
 
-    /// Returns the rate of a count.
+    /// Returns the rate of a count of the whole cache in the last interval.
     pub(super) fn rate_of(&self, count: impl Fn(&Stats) -> u64) -> f64 {
         let grown = Self::stats(self.latest.as_ref())
             .zip(Self::stats(self.before.as_ref()))
@@ -211,7 +212,8 @@ impl History {
         self.rate(grown)
     }
 
-    /// Returns the latencies of the last interval; if it has none, those since the start.
+    /// Returns the latencies of the last interval. If that interval has none, returns the latencies since the
+    /// start.
     pub(super) fn recent(&self, of: impl Fn(&Stats) -> Latencies) -> Latencies {
         let Some(now) = Self::stats(self.latest.as_ref()).map(&of) else { return Latencies::default() };
         let before = Self::stats(self.before.as_ref()).map(&of).unwrap_or_default();
@@ -219,7 +221,7 @@ impl History {
         if recent.count() > 0 { recent } else { now }
     }
 
-    /// Returns the rate of changes of a file.
+    /// Returns the number of changes of a file per second.
     pub(super) fn changes(&self) -> f64 {
         match (&self.latest, &self.before) {
             (Some(Sample::File(now)), Some(Sample::File(before))) => {
@@ -240,7 +242,7 @@ fn whole(rate: f64) -> u64 {
     rate.round() as u64
 }
 
-/// Describes the restart if a sample does not continue the counts of the one before it.
+/// If a sample does not continue the counts of the previous sample, describes the restart.
 fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     match (before, now) {
         (Sample::Process(before), Sample::Process(now)) if before.pid != now.pid => {
@@ -262,8 +264,8 @@ fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     }
 }
 
-/// Returns whether any count fell. The uptime alone does not decide: a service with an earlier larder does
-/// not report it.
+/// Returns whether any count fell. The uptime alone does not decide, since a service with an earlier larder
+/// does not report an uptime.
 fn counts_from_zero(before: &ProcessSample, now: &ProcessSample) -> bool {
     let counts = |sample: &ProcessSample| {
         let (stats, hits) = (&sample.stats, hits_of(&sample.stats));

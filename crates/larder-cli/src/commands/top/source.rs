@@ -13,7 +13,7 @@ use crate::cache::owner::{orphans, socket_of};
 use crate::term::clock;
 use crate::term::exit::{Exit, Failure};
 
-/// Maximum time to wait for an answer. Numbers are shown every second.
+/// Maximum time to wait for an answer of the process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The state of a cache at one moment.
@@ -27,7 +27,8 @@ pub(super) enum Sample {
 #[derive(Debug, Clone)]
 pub(super) struct ProcessSample {
     pub(super) pid: u32,
-    /// Number of connections so far. A restarted process has closed the earlier one.
+    /// Number of connections so far. A restart of the process closes the connection, so the number then
+    /// grows.
     pub(super) connection: u64,
     pub(super) stats: Stats,
 }
@@ -49,7 +50,7 @@ impl Sample {
             Self::Process(live) => {
                 let stats = &mut live.stats;
                 stats.keyspaces.iter_mut().for_each(|keyspace| escape(&mut keyspace.name));
-                // Sorted again, since escaping may change the order, and they are looked up by name.
+                // Sorted again, since escaping may change the order. Lookups by name need sorted keyspaces.
                 stats.keyspaces.sort_by(|one, other| one.name.cmp(&other.name));
                 stats.disk.iter_mut().filter_map(|disk| disk.off.as_mut()).for_each(escape);
             }
@@ -69,7 +70,7 @@ pub(super) struct StatsSource {
 }
 
 enum SourceKind {
-    /// Without a client after a failure: the next sample connects again.
+    /// A failure removes the client. The next sample then connects again.
     Socket {
         client: Option<Client>,
         connections: u64,
@@ -78,7 +79,7 @@ enum SourceKind {
 }
 
 impl StatsSource {
-    /// Opens a socket, the socket of a file's owner, or the file.
+    /// Opens a socket, the socket of a file's owner, or the file itself.
     pub(super) fn open(path: &Path, file_only: bool) -> Result<Self, Failure> {
         let socket = socket_of(path, file_only)?;
         let kind = if let Some(socket) = &socket {
@@ -97,7 +98,7 @@ impl StatsSource {
         &self.name
     }
 
-    /// Takes a sample, or says why that failed. Control characters are escaped.
+    /// Takes a sample, or returns the reason of the failure. Control characters are escaped.
     pub(super) fn sample(&mut self) -> Result<Sample, String> {
         self.take().map(Sample::escaped).map_err(|cause| escape_control(&cause).into_owned())
     }
@@ -140,10 +141,10 @@ pub(super) fn sample_file(path: &Path) -> Result<Sample, larder::Error> {
     Ok(Sample::File(Box::new(FileSample { file, keyspaces, now, orphans })))
 }
 
-/// A sample and its time, or why it failed.
+/// The time of an answer, and the sample or the reason of its failure.
 type Answer = (Instant, Result<Sample, String>);
 
-/// Takes samples on a thread of its own. Otherwise a process that hangs would block the keyboard.
+/// Takes samples on a separate thread. Otherwise a process that does not answer would block the keyboard.
 pub(super) struct Poller {
     requests: Sender<()>,
     answers: Receiver<Answer>,
@@ -154,7 +155,7 @@ impl Poller {
     pub(super) fn start(mut sample: impl FnMut() -> Result<Sample, String> + Send + 'static) -> Self {
         let (requests, requested) = channel::<()>();
         let (sender, answers) = channel();
-        // The thread ends when the poller is dropped, or with the process.
+        // The thread ends after the poller is dropped, or when the process ends.
         thread::spawn(move || {
             while requested.recv().is_ok() {
                 let answer = sample();
@@ -166,7 +167,7 @@ impl Poller {
         Self { requests, answers, is_waiting: false }
     }
 
-    /// Requests a sample, unless the last request has no answer yet. Returns whether it did.
+    /// Requests a sample, unless the last request has no answer yet. Returns whether a request was sent.
     pub(super) fn request(&mut self) -> bool {
         let is_sent = !self.is_waiting && self.requests.send(()).is_ok();
         self.is_waiting |= is_sent;

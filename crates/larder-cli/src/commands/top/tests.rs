@@ -13,7 +13,7 @@ use super::*;
 const PRODUCTS: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("product").version(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A screen, and the second that it shows.
+/// A simulated screen, and the second at which it is drawn.
 struct TestScreen {
     start: Instant,
     second: u64,
@@ -27,7 +27,8 @@ impl TestScreen {
         Self { start: clock::now(), second: 0, app, has_colours: true }
     }
 
-    /// A minute of a shop: each second more lookups, and the share that memory answers grows.
+    /// A screen after a minute of a shop. In each second the lookups increase, and so does the share that
+    /// memory answers.
     fn of_shop() -> Self {
         let mut seat = Self::new();
         for second in 0..60 {
@@ -195,7 +196,7 @@ fn without_an_answer_the_last_numbers_are_dim_and_the_reason_is_shown_in_full() 
         }
         assert_eq!(left.next(), None, "{width}: {drawn}");
     }
-    // The next answer removes the message. Its rates cover all of the time in between.
+    // The next answer removes the message. The rates then cover all of the time since the last answer.
     seat.add(79, Ok(live(4711, 2, at(79))));
     let drawn = seat.drawn(80, 24);
     assert!(!drawn.contains("NO ANSWER") && !drawn.contains("from zero"), "{drawn}");
@@ -263,7 +264,8 @@ fn the_reason_of_a_disk_outage_is_shown_in_full() {
     for (width, height) in [(40, 12), (80, 24), (200, 60)] {
         let drawn = seat.drawn(width, height);
         let words = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
-        // On a wide screen other numbers are on the same lines.
+        // On a wide screen, other numbers are on the same lines, so only the beginning and the end are
+        // compared.
         assert!(drawn.contains("disk     OFF: no space left") && words.contains("region;"), "{drawn}");
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers and names, shortened to fit.
+//! Texts of numbers and names that fit into a limited width.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ratatui::text::Span;
 
 const MARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Returns a count in at most five letters.
+/// Returns a count in at most five characters.
 pub(super) fn count(count: u64) -> String {
     match count {
         0..10_000 => count.to_string(),
@@ -16,7 +16,7 @@ pub(super) fn count(count: u64) -> String {
     }
 }
 
-/// Returns a rate in at most five letters. A low rate keeps a decimal, so that it is not shown as zero.
+/// Returns a rate in at most five characters. A low rate has a decimal, so that it is not shown as zero.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate to show")]
 pub(super) fn per_second(rate: f64) -> String {
     if rate <= 0.0 {
@@ -30,7 +30,7 @@ pub(super) fn per_second(rate: f64) -> String {
     }
 }
 
-/// Returns a size in at most eight letters.
+/// Returns a size in at most eight characters.
 pub(super) fn bytes(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else {
@@ -40,7 +40,7 @@ pub(super) fn bytes(bytes: u64) -> String {
     if whole >= 100 || tenths == 0 { format!("{whole} {unit}") } else { format!("{whole}.{tenths} {unit}") }
 }
 
-/// Returns a duration in at most seven letters. Zero is a dash.
+/// Returns a duration in at most seven characters. Zero is shown as a dash.
 pub(super) fn time(time: Duration) -> String {
     match time.as_micros() {
         0 => "–".to_owned(),
@@ -51,13 +51,13 @@ pub(super) fn time(time: Duration) -> String {
     }
 }
 
-/// Returns a percentage, or a dash.
+/// Returns the text of a percentage. None is shown as a dash.
 pub(super) fn percent(percent: Option<u64>) -> String {
     percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
 }
 
-/// Returns percentages over time, one letter each, with a gap for a missing one. The newest comes first in
-/// the input and last in the text.
+/// Returns percentages over time, one character each, with a space for a missing number. The newest
+/// percentage is first in the input and last in the text.
 pub(super) fn trend(newest_first: &[u64], width: usize) -> String {
     let marks = newest_first.iter().take(width).rev().map(|percent| {
         let at = usize::try_from(percent.saturating_mul(7) / 100).unwrap_or(usize::MAX);
@@ -73,12 +73,13 @@ pub(super) fn bar(used: u64, of: u64, width: usize) -> String {
     "█".repeat(full) + &"░".repeat(width - full)
 }
 
-/// Returns the number of columns of a text.
+/// Returns the number of columns that a text needs in a terminal.
 pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// Shortens a text to `most` columns. `…` replaces its middle, since names mostly differ at their ends.
+/// Shortens a text to `most` columns. `…` replaces the middle of the text, since names mostly differ at their
+/// ends.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();

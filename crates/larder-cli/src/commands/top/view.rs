@@ -1,8 +1,8 @@
 //! A frame of `larder top`, drawn from the history at the present size of the terminal.
 //!
-//! From top to bottom: the name of the cache; errors, each on lines of its own; charts, or one line without
-//! room for them; numbers, of which the least important are left out first; the keyspaces; the keys of the
-//! keyboard. While the cache does not answer, the last numbers are dim.
+//! From top to bottom, a frame shows the name of the cache, the errors, charts, numbers, the keyspaces, and
+//! the keys of the keyboard. Without enough space, one line replaces the charts, and the least important
+//! numbers are left out first. While the cache does not answer, the last numbers are dim.
 
 mod file;
 mod help;
@@ -58,7 +58,7 @@ pub(super) fn draw(
     frame.render_widget(Paragraph::new(keys).style(Style::new().add_modifier(Modifier::DIM)), foot);
 }
 
-/// Draws the name of the cache, and on the right the interval.
+/// Draws the name of the cache, and the interval to the right of it.
 fn head(
     frame: &mut Frame<'_>,
     area: Rect,
@@ -79,7 +79,7 @@ fn head(
         format!("every {} ms", context.interval.as_millis())
     };
     let room = usize::from(area.width);
-    // Without room for all, the interval is left out first, then the middle of the name.
+    // If not everything fits, the interval is left out first, then the middle of the name.
     let command = "larder top  ";
     let taken = width(command) + width(&of);
     let name = shortened(&escape_control(context.name), room.saturating_sub(taken).max(8));
@@ -95,7 +95,7 @@ fn head(
     }
 }
 
-/// Draws errors and a restart of the process, each on lines of its own. Returns whether the numbers are old.
+/// Draws errors and a restart of the process, each on separate lines. Returns whether the numbers are old.
 fn notes(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameContext<'_>, history: &History) -> bool {
     let patience = 3 * context.interval + Duration::from_secs(1);
     let failure = history.failure(context.now, patience).map(|(why, age)| {

@@ -1,4 +1,4 @@
-//! Faults of the disk tier: too small, too slow, or damaged.
+//! Tests of the faults of the disk tier.
 
 use std::fs;
 
@@ -9,11 +9,11 @@ use crate::support::{Place, larder, stdout, transcript};
 #[test]
 fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let place = Place::new();
-    // A small write buffer, so that entries reach the disk, and are evicted there, at once.
+    // The write buffer is small, so that entries reach the disk at once, and are evicted there at once.
     let url = |disk: &str| {
         format!("file:shop.larder?memory=256KiB&write_buffer=256KiB&flush=20ms&disk={disk}&control=shop.sock")
     };
-    // The service inserts and then asks for six megabytes of entries.
+    // The service inserts six megabytes of entries, and then looks them up.
     let (begin, work) = ("serve 1 3000 2000", "work 3000 2000");
     let mut service = Service::start("shop", place.dir(), &url("2MiB"));
     service.tell(begin);
@@ -22,7 +22,8 @@ fn a_disk_tier_without_room_is_found_and_more_room_helps() {
     let mut page = Transcript::of("Full: the disk tier is full", place.dir());
     let printed = page.types();
     let held = printed.split_once(" held").and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
-    // About 400 fit. If the command held a snapshot while it watches the service, most of them would not.
+    // About 400 entries fit on the disk. If the command held a snapshot while it watches the service, most of
+    // these entries would not fit.
     assert!(held > Some(200), "looking has made the service evict: {printed}");
     service.stop();
     let mut service = Service::start("shop", place.dir(), &url("64MiB"));
@@ -42,7 +43,7 @@ fn a_writer_that_lags_is_found_and_has_caught_up_when_the_disk_answers() {
     service.tell("flush");
     service.tell("stall");
     service.tell("serve 1 100 800");
-    // The writer thread takes them, and its commit does not end.
+    // The writer thread begins to commit the entries, and the commit does not end.
     service.tell("advance 1");
     service.tell("hang");
     service.tell("advance 44");

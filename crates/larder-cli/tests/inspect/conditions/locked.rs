@@ -1,4 +1,4 @@
-//! A file that the child of a dead process holds: the service cannot be started again.
+//! Tests a file that the child of a dead process holds, so that the service cannot be started again.
 
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -1,10 +1,10 @@
-//! A memory tier that is far too small: entries are evicted before they are asked for again.
+//! Tests a memory tier that is far too small: entries are evicted before they are looked up again.
 
 use super::Transcript;
 use crate::service::Service;
 use crate::support::Place;
 
-/// The service inserts and then asks for two megabytes of entries.
+/// The commands by which the service inserts two megabytes of entries, and then looks them up.
 const BEGIN: &str = "serve 1 1000 2000";
 const WORK: &str = "work 1000 2000";
 

@@ -1,11 +1,11 @@
-//! A release that changed a type without its version: no entry decodes.
+//! Tests a release that changed a type but not its version: no entry decodes.
 
 use super::Transcript;
 use crate::service::Service;
 use crate::support::Place;
 
 const URL: &str = "file:shop.larder?memory=16MiB&disk=64MiB&control=shop.sock";
-/// The keys of the first requests, and all keys.
+/// The commands that request some of the keys, and all keys.
 const SOME: &str = "serve 1 200 80";
 const ALL: &str = "serve 1 400 80";
 

@@ -1,4 +1,4 @@
-//! A service whose URL names another file than its operator expects.
+//! Tests a service whose URL does not name the file that its operator expects.
 
 use super::Transcript;
 use crate::service::Service;
@@ -11,7 +11,7 @@ fn a_service_that_uses_another_file_is_found_and_the_right_url_helps() {
     let mut service = Service::start("shop", place.dir(), &url("shop.larder"));
     service.tell("serve 1 200 80");
     service.stop();
-    // A release with a wrong configuration.
+    // The release has a typing mistake in its URL.
     let mut service = Service::start("shop", place.dir(), &url("shop.lader"));
     service.tell("price MTNVTU");
     service.tell("flush");

@@ -1,4 +1,4 @@
-//! An export, read and checked to its end before anything is written.
+//! Reads and checks an export to its end, before anything is written.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
@@ -13,10 +13,10 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
 use crate::term::out::progress;
 
-/// The contents of a whole export.
+/// The keyspaces of an export, and the number of entries to be imported.
 #[derive(Debug)]
 pub(super) struct ExportIndex {
-    /// Its keyspaces in the order of their numbers, and whether each is to be imported.
+    /// The keyspaces in the order of their numbers. The flag says whether the keyspace is imported.
     keyspaces: Vec<(Keyspace, bool)>,
     /// Number of entries to be imported.
     pub(super) entries: u64,
@@ -68,14 +68,14 @@ impl ExportIndex {
         self.keyspaces.iter().filter(|(_, is_chosen)| *is_chosen).map(|(keyspace, _)| keyspace)
     }
 
-    /// Returns the name of a keyspace by its number, if it is to be imported.
+    /// Returns the name of the keyspace with a number, if that keyspace is imported.
     pub(super) fn name(&self, number: u32) -> Option<&str> {
         let (keyspace, is_chosen) = self.keyspaces.get(usize::try_from(number).ok()?)?;
         is_chosen.then_some(&*keyspace.name)
     }
 }
 
-/// Opens an export. It must be a regular file, since it is read twice.
+/// Opens an export. The export must be a regular file, since it is read twice.
 pub(super) fn open(path: &Path) -> Result<File, Failure> {
     if is_socket(path) {
         let text = format!(
@@ -93,7 +93,7 @@ pub(super) fn open(path: &Path) -> Result<File, Failure> {
     Err(Failure::new(Exit::NotLarder, text))
 }
 
-/// The failure of reading an export.
+/// Returns the failure to read an export.
 pub(super) fn read_failure(path: &Path, error: &Error) -> Failure {
     let exit = match error {
         Error::NotAnExport => Exit::NotLarder,

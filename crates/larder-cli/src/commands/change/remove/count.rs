@@ -1,4 +1,4 @@
-//! How many live entries a removal would take, for `--dry-run`.
+//! Counts the live entries that a removal would delete, for `--dry-run`.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +9,7 @@ use super::removal::Removal;
 use crate::cache::pages::{visit_file, visit_process};
 use crate::term::exit::Failure;
 
-/// Counts the entries of a file.
+/// Counts the live entries of the file that the removal matches.
 pub(super) fn in_file(snapshot: &Snapshot, removal: &Removal) -> Result<u64, Failure> {
     let (names, prefix): (Vec<&str>, &[u8]) = match removal {
         Removal::Key(keyspace, key) => {
@@ -30,7 +30,7 @@ pub(super) fn in_file(snapshot: &Snapshot, removal: &Removal) -> Result<u64, Fai
     Ok(live)
 }
 
-/// Counts the entries in the memory of a process and in its file.
+/// Counts the live entries in the memory of a process and in its file that the removal matches.
 pub(super) fn in_process(client: &mut Client, removal: &Removal) -> Result<u64, Failure> {
     let (names, prefix) = match removal {
         Removal::Key(keyspace, key) => {

@@ -1,4 +1,4 @@
-//! Which entries a removal takes.
+//! Decides which entries a removal deletes.
 
 use larder::inspect::escape_control;
 
@@ -6,14 +6,14 @@ use crate::cache::entries::Entries;
 use crate::cache::spelling::{AlternativeReading, KeySyntax, PrefixCommand, choose, literally, pick};
 use crate::term::exit::{Exit, Failure};
 
-/// What to remove, as the user wrote it.
+/// The removal in the words of the user.
 pub(super) enum RemovalRequest<'a> {
     Key(&'a str),
     Prefix(&'a str, PrefixCommand<'a>),
     All,
 }
 
-/// What to remove, by keyspace and bytes.
+/// The removal as keyspaces and bytes of keys.
 pub(super) enum Removal {
     Key(String, Vec<u8>),
     Prefix(String, Vec<u8>),
@@ -21,10 +21,10 @@ pub(super) enum Removal {
 }
 
 impl RemovalRequest<'_> {
-    /// Decides what to remove.
+    /// Decides which entries are removed.
     ///
-    /// Also returns a failure if the text may have been meant as something else. The command fails with it if
-    /// the removal takes no entry.
+    /// Also returns a failure if the text may have another meaning. If the removal deletes no entry, the
+    /// command fails with that failure.
     pub(super) fn resolve(
         &self,
         keyspaces: &[KeySyntax<'_>],
@@ -62,7 +62,8 @@ fn resolve_key(
     }
     let other = AlternativeReading::of_key(keyspace, text).filter(|other| other.bytes != key);
     let refusal = match other {
-        // Without the schema of the spelling, the text is suspicious only if the spelled key has an entry.
+        // If the keyspace does not have the schema of the spelling, the text is suspicious only if the
+        // spelled key has an entry.
         Some(other) if other.is_of_schema() || entries.has(keyspace, &other.bytes)? => {
             let text = escape_control(text);
             let advice = other.advice();
@@ -93,7 +94,7 @@ fn read_prefix<'a>(
     Ok((keyspace, prefix))
 }
 
-/// Refuses a text that was read as a schema's spelling if, as it stands, it is a key with an entry.
+/// Refuses a text that was read as a schema's spelling, if the literal text is another key with an entry.
 fn refuse_two_meanings(
     entries: &mut Entries<'_>,
     keyspaces: &[KeySyntax<'_>],

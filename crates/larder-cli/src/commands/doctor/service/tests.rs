@@ -11,15 +11,15 @@ fn stats(json: Value) -> Stats {
     serde_json::from_value(json).unwrap()
 }
 
-/// Statistics that were taken twice, `seconds` apart.
+/// Returns statistics that were taken twice, `seconds` apart.
 fn watched(before: Value, now: Value, seconds: u64) -> StatsSeries {
     let mut series = StatsSeries::new(stats(before));
     series.push(Duration::from_secs(seconds), stats(now));
     series
 }
 
-/// A busy service: it has run for a day, its tiers are full, and memory answers most lookups. `change` adds
-/// what happens while it is watched.
+/// Returns the statistics of a busy service. It has run for a day, its tiers are full, and memory answers
+/// most lookups. `change` adds the events of the two seconds in which the service is watched.
 fn service(change: impl Fn(&mut Value)) -> StatsSeries {
     let before = json!({
         "uptime": 86_400.0,
@@ -51,7 +51,7 @@ fn add(stats: &mut Value, counts: &[(&str, u64)]) {
     }
 }
 
-/// Adds the counts of 10,000 usual lookups, as of two seconds.
+/// Adds the counts of 10,000 usual lookups, as two seconds of work would.
 fn usual(stats: &mut Value) {
     add(
         stats,
@@ -70,7 +70,7 @@ fn usual(stats: &mut Value) {
     );
 }
 
-/// The warnings and failures.
+/// Returns the warnings and failures.
 fn complaints(series: &StatsSeries) -> Vec<(&'static str, Verdict)> {
     let lines = of_stats(series, None).into_iter();
     let bad = lines.filter(|line| matches!(line.verdict, Verdict::Warn | Verdict::Fail));
@@ -209,7 +209,7 @@ fn a_service_that_has_just_started_passes_while_it_fills() {
     assert_eq!(complaints(&watched(begun, now, 2)), []);
 }
 
-/// A check, and a fault that it must report.
+/// A check, and a fault that the check must report.
 type PlantedFault = (&'static str, &'static dyn Fn(&mut Value));
 
 #[test]

@@ -1,4 +1,4 @@
-//! `larder info` of a control socket: the process that answers, and the keyspaces of its cache.
+//! `larder info` of a control socket: shows the process that answers, and the keyspaces of its cache.
 
 use std::io::Write;
 
@@ -96,7 +96,7 @@ fn row(info: &LiveKeyspaceInfo, stats: &Stats) -> Vec<String> {
     ]
 }
 
-/// Returns the number of a keyspace's entries in memory, and their charge.
+/// Returns the number of a keyspace's entries in memory, and their charge in bytes.
 fn in_memory(stats: &Stats, info: &LiveKeyspaceInfo) -> (u64, u64) {
     let found = stats.keyspaces.iter().find(|found| found.name == info.name);
     found.map_or((0, 0), |KeyspaceStats { memory_entries, memory_weight, .. }| {

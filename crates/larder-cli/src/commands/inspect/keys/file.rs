@@ -1,4 +1,4 @@
-//! `larder keys` of a file.
+//! `larder keys` of a file: lists the keys in its last commit.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::commands::inspect::key::{KeyJson, state_name};
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
 
-/// The keyspaces that are listed, and how their keys are shown.
+/// The keyspaces whose keys are listed, and the form in which the keys are shown.
 struct Listing<'a> {
     options: &'a KeysOptions,
     snapshot: &'a Snapshot,
@@ -65,7 +65,7 @@ impl Listing<'_> {
         Ok(Exit::Ok)
     }
 
-    /// Prints the first entries of all keyspaces in an order.
+    /// Prints the first entries of all keyspaces in the order of `--sort`.
     fn sort(&self, by: SortBy) -> Result<Exit, Failure> {
         let limit = self.options.limit.unwrap_or(SORTED);
         let mut first = TopK::new(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -78,7 +78,7 @@ impl Listing<'_> {
         let offered = first.offered();
         let mut out = out::stdout();
         for (keyspace, key, figure) in first.into_sorted() {
-            // Read again: the heap does not keep the values, which may be large.
+            // Read again, since the heap does not keep the values. A value may be large.
             let finding = self.snapshot.find(keyspace, &key)?;
             self.print(&mut out, keyspace, (&key, &finding), Some(&figure))?;
         }
@@ -121,7 +121,7 @@ impl Listing<'_> {
         })
     }
 
-    /// Visits all of these entries that have a record.
+    /// Visits the selected entries that have a readable record.
     fn visit_records(
         &self,
         keyspace: &KeyspaceInfo,
@@ -138,8 +138,8 @@ impl Listing<'_> {
 
     /// Returns the bytes of `--prefix`.
     ///
-    /// Refuses a prefix that no key has but that a schema spells: an empty answer would be taken as the truth
-    /// about the spelled keys.
+    /// Refuses a prefix that no key has, if a schema spells another prefix with the same text. An empty
+    /// answer would seem to say that the spelled keys do not exist.
     fn prefix(&self, keyspace: &KeyspaceInfo) -> Result<Vec<u8>, Failure> {
         let Some(text) = &self.options.prefix else { return Ok(Vec::new()) };
         let keys = KeySyntax::of(keyspace);
@@ -175,7 +175,7 @@ impl Listing<'_> {
     }
 }
 
-/// Returns what an entry is sorted by. The smallest comes first.
+/// Returns the number that orders an entry. The entry with the smallest number comes first.
 fn rank(by: SortBy, record: &Record) -> u64 {
     match by {
         SortBy::Size => u64::MAX - record.payload_len() as u64,
@@ -184,7 +184,7 @@ fn rank(by: SortBy, record: &Record) -> u64 {
     }
 }
 
-/// Returns what an entry is sorted by, as it is shown: bytes, or seconds.
+/// Returns the text of the number that orders an entry: a size in bytes, or a time in seconds.
 fn figure(by: SortBy, record: &Record, now: Timestamp) -> String {
     match by {
         SortBy::Size => record.payload_len().to_string(),

@@ -1,7 +1,7 @@
-//! `larder keys` of a live cache: the keys in memory and on disk, as its process lists them.
+//! `larder keys` of a live cache: its process lists the keys in memory and on disk.
 //!
-//! An entry that is in memory alone has no encoded length, so it counts with its charge in memory. Memory
-//! does not know either when an entry was written.
+//! An entry that is in memory alone has no encoded length, so its charge in memory is used as its size.
+//! Memory does not record either when an entry was written.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -22,7 +22,7 @@ use crate::commands::inspect::process::StatusJson;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
 
-/// A sorted key in JSON, with the names that the keys of a live cache have.
+/// A sorted key in JSON. The fields have the same names as those of the live keys without `--sort`.
 #[derive(Serialize)]
 struct SortedKeyJson<'a> {
     keyspace: &'a str,
@@ -36,7 +36,7 @@ struct SortedKeyJson<'a> {
     memory_bytes: Option<u64>,
 }
 
-/// The keyspaces that are listed, and how their keys are shown.
+/// The keyspaces whose keys are listed, and the form in which the keys are shown.
 struct LiveListing<'a> {
     options: &'a KeysOptions,
     keyspaces: Vec<KeySyntax<'a>>,
@@ -84,7 +84,7 @@ impl LiveListing<'_> {
         Ok(out.flush().map(|()| Exit::Ok)?)
     }
 
-    /// Prints the first entries of all keyspaces in an order.
+    /// Prints the first entries of all keyspaces in the order of `--sort`.
     fn sort(&self, client: &mut Client, by: SortBy) -> Result<Exit, Failure> {
         let limit = self.options.limit.unwrap_or(SORTED);
         let mut first = TopK::new(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -147,8 +147,8 @@ impl LiveListing<'_> {
         end.map(|_| ())
     }
 
-    /// Returns the bytes of `--prefix` in hexadecimal. Refuses a prefix that no key has but that a schema
-    /// spells.
+    /// Returns the bytes of `--prefix` in hexadecimal. Refuses a prefix that no key has, if a schema spells
+    /// another prefix with the same text.
     fn prefix(&self, client: &mut Client, keyspace: KeySyntax<'_>) -> Result<String, Failure> {
         let Some(text) = &self.options.prefix else { return Ok(String::new()) };
         let prefix = keyspace.read_prefix(text)?;
@@ -210,8 +210,8 @@ fn size(status: &KeyStatus) -> Option<u64> {
     status.value_bytes.or(status.memory_bytes)
 }
 
-/// Returns what an entry is sorted by (the smallest comes first), and how that is shown. Unknown figures come
-/// last.
+/// Returns the number that orders an entry, and its text. The smallest number comes first, and unknown
+/// numbers come last.
 fn rank(by: SortBy, status: &KeyStatus) -> (u64, String) {
     let seconds = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
     let known = match by {

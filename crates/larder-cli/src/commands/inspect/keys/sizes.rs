@@ -1,5 +1,5 @@
-//! `larder keys --big`: for each keyspace the number of its entries, the size of their values, and the
-//! largest one.
+//! `larder keys --big`: shows for each keyspace the number of its entries, the size of their values, and the
+//! largest value.
 
 use std::io::Write;
 
@@ -35,14 +35,14 @@ impl KeyspaceSizes {
         is_largest
     }
 
-    /// Sets the mean, and the key of the largest value: the shown form, and the bytes.
+    /// Sets the mean, and the key of the largest value as its text and its bytes in hexadecimal.
     pub(super) fn finish(&mut self, largest: Option<(String, String)>) {
         self.mean_bytes = self.value_bytes.checked_div(self.entries).unwrap_or(0);
         (self.largest_key, self.largest_key_bytes) = largest.unzip();
     }
 }
 
-/// Prints the keyspaces. The one with the largest value comes first.
+/// Prints the keyspaces. The keyspace with the largest value comes first.
 pub(super) fn print(mut sizes: Vec<KeyspaceSizes>, json: bool) -> Result<Exit, Failure> {
     sizes.sort_by_key(|sizes| std::cmp::Reverse(sizes.largest_bytes));
     if json {

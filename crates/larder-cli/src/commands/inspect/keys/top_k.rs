@@ -1,15 +1,16 @@
-//! The first entries of many, for `larder keys --sort`.
+//! Finds the first entries of many in an order, for `larder keys --sort`.
 //!
-//! Every entry is offered, but only as many are kept as are shown. An entry that comes earlier replaces the
-//! last one.
+//! Every entry is offered, but only as many entries are kept as are shown. If no place is left, an entry that
+//! comes earlier in the order replaces the last kept entry.
 
 use std::collections::BinaryHeap;
 
-/// The `most` items of the lowest ranks.
+/// The `most` items with the lowest ranks.
 #[derive(Debug)]
 pub(super) struct TopK<T> {
     most: usize,
-    /// The last kept item is on top. Items of equal rank keep the order in which they were offered.
+    /// The kept items. The last in order is on top. Items of equal rank keep the order in which they were
+    /// offered.
     heap: BinaryHeap<Ranked<T>>,
     offered: u64,
 }
@@ -45,7 +46,7 @@ impl<T> TopK<T> {
         Self { most, heap: BinaryHeap::new(), offered: 0 }
     }
 
-    /// Offers an item. It is built only if it is among the first so far.
+    /// Offers an item. Builds the item only if it is among the first so far.
     pub(super) fn offer(&mut self, rank: u64, item: impl FnOnce() -> T) {
         let order = (rank, self.offered);
         self.offered += 1;
@@ -64,7 +65,7 @@ impl<T> TopK<T> {
         self.offered
     }
 
-    /// Returns the items in order.
+    /// Returns the kept items, the lowest rank first.
     pub(super) fn into_sorted(self) -> impl Iterator<Item = T> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.item)
     }

@@ -81,7 +81,7 @@ fn print_entry(out: &mut impl Write, lookup: &LiveLookup) -> io::Result<()> {
     field(out, "keyspace", format!("{}{version}", escape_control(&lookup.keyspace)))?;
     field(out, "found in", tier_of(status))?;
     if let Some(written) = status.written_at_ms {
-        // The service's current time, which may differ from this machine's: `expires_at` minus the TTL.
+        // The current time of the service: `expires_at` minus the TTL. The clock of this machine may differ.
         let now = status.expires_at_ms.zip(status.ttl_ms).map(|(expires, ttl)| expires.saturating_sub(ttl));
         let age = now.map(|now| Duration::from_millis(now.saturating_sub(written)));
         let ago = age.map_or_else(String::new, |age| format!(", {} ago", span(age)));

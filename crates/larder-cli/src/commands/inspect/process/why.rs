@@ -53,7 +53,7 @@ pub(crate) fn why(cache: &mut LiveCache, options: &KeyOptions) -> Result<Exit, F
     Ok(exit_code(status.state))
 }
 
-/// Says in a sentence when an entry was written and when it expires.
+/// Returns a sentence that says when an entry was written and when it expires.
 fn times(status: &KeyStatus) -> String {
     let written = status.written_at_ms.map(|written| {
         let by = status.sequence.map_or_else(String::new, |sequence| format!(", by change {sequence}"));

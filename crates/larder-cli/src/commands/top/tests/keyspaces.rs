@@ -1,9 +1,9 @@
-//! The layout, order and scrolling of the keyspaces, and the pause.
+//! Tests of the layout, order and scrolling of the keyspaces, and of the pause.
 
 use super::*;
 use crate::commands::top::columns::Column;
 
-/// Statistics with keyspaces of these names.
+/// Returns statistics with keyspaces of these names.
 fn named(names: &[String], second: u64) -> Stats {
     let mut stats = at(second);
     let of = stats.keyspaces[1].clone();
@@ -38,7 +38,7 @@ fn names_of_any_kind_stay_in_their_column() {
         let lines: Vec<&str> = drawn.lines().collect();
         let head =
             lines.iter().position(|line| line.starts_with("keyspace ") && line.contains("look/s")).unwrap();
-        // Each row has its number at the same column.
+        // Each row has this number at the same column of the screen.
         let numbers: Vec<usize> = lines[head + 1..head + 5]
             .iter()
             .map(|line| crate::commands::top::text::width(&line[..line.find("100 %").unwrap()]))
@@ -90,7 +90,7 @@ fn keyspaces_are_sorted_by_the_chosen_column_and_scrolled() {
     seat.press(KeyCode::Home);
     seat.press(KeyCode::Down);
     assert!(seat.drawn(80, 24).contains("keyspaces 2–"));
-    // A larger screen shows all rows, however far the smaller one was scrolled.
+    // A larger screen shows all rows, even if the user had scrolled on the smaller screen.
     assert!(seat.drawn(80, 60).contains("k00"));
 }
 

@@ -1,4 +1,4 @@
-//! Parts of the screen: charts, lists of numbers, and texts that are fitted into the room there is.
+//! Parts of the screen: charts, lists of numbers, and texts that are shortened to the available space.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use crate::commands::top::text::width;
 const MIN_FOR_CHARTS: (u16, u16) = (60, 18);
 /// Minimum width for numbers in two columns.
 pub(super) const TWO_COLUMNS: u16 = 140;
-/// Rows that are kept for the keyspaces: their title, their heads and three of them.
+/// Rows that are reserved for the keyspaces: a title, the heads of the columns, and three keyspaces.
 const MIN_FOR_KEYSPACES: u16 = 5;
 
-/// What is needed to draw a frame, besides the history.
+/// The data that a frame needs besides the history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FrameContext<'a> {
     pub(crate) name: &'a str,
@@ -37,7 +37,7 @@ impl FrameContext<'_> {
 pub(super) struct Chart {
     title: String,
     series: Vec<u64>,
-    /// The value at full height. None for the highest value shown.
+    /// The value at full height. None means the highest value in the chart.
     most: Option<u64>,
     colour: Color,
 }
@@ -48,8 +48,8 @@ impl Chart {
     }
 }
 
-/// Draws charts side by side, the newest value at the right. Without room for charts, draws their titles on
-/// one line.
+/// Draws charts side by side, with the newest value at the right. On a small screen, draws only their titles
+/// on one line.
 pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameContext<'_>, of: [Chart; 3]) {
     if rest.width < MIN_FOR_CHARTS.0 || rest.height < MIN_FOR_CHARTS.1 {
         let line = fitted("", &of.map(|chart| chart.title), rest.width);
@@ -75,7 +75,8 @@ pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameCont
 /// The rank of a line that is never left out.
 pub(super) const URGENT: u8 = 0;
 
-/// A line of numbers. Without room for all, lines of a higher rank are left out first.
+/// A line of numbers, or several lines that belong together. If not all fit, lines with a higher rank are
+/// left out first.
 pub(super) struct StatLine {
     pub(super) rank: u8,
     pub(super) lines: Vec<Line<'static>>,
@@ -87,7 +88,7 @@ impl StatLine {
     }
 }
 
-/// Draws two lists of numbers: side by side on a wide screen, else one below the other.
+/// Draws two lists of numbers. On a wide screen they are side by side, otherwise one is below the other.
 pub(super) fn stat_lines(
     frame: &mut Frame<'_>,
     rest: &mut Rect,
@@ -109,8 +110,8 @@ pub(super) fn stat_lines(
         .render_widget(Paragraph::new(right), Rect { x: area.x + half + 2, width: half, ..area }.clamp(area));
 }
 
-/// Returns the lines of the lowest ranks that fit, in their original order. An urgent line is cut rather than
-/// left out.
+/// Returns the lines with the lowest ranks that fit, in their original order. Further texts of an urgent line
+/// are cut if they do not fit.
 fn most_important(stat_lines: Vec<StatLine>, most: usize) -> Vec<Line<'static>> {
     let mut by_rank: Vec<(usize, StatLine)> = stat_lines.into_iter().enumerate().collect();
     by_rank.sort_by_key(|(_, line)| line.rank);
@@ -130,7 +131,7 @@ fn most_important(stat_lines: Vec<StatLine>, most: usize) -> Vec<Line<'static>> 
     chosen.into_iter().flat_map(|(_, lines)| lines).collect()
 }
 
-/// Returns a label and as many of the texts as fit behind it.
+/// Returns a label and as many of the texts as fit after it. The first text is always included.
 pub(super) fn fitted(label: &str, texts: &[String], room: u16) -> String {
     let mut line = label.to_owned();
     for (at, text) in texts.iter().enumerate() {
@@ -147,7 +148,7 @@ pub(super) fn fitted(label: &str, texts: &[String], room: u16) -> String {
     line
 }
 
-/// Takes rows from the top of an area.
+/// Removes rows from the top of an area, and returns them.
 pub(super) fn take(rest: &mut Rect, rows: u16) -> Rect {
     let rows = rows.min(rest.height);
     let taken = Rect { height: rows, ..*rest };
@@ -155,7 +156,7 @@ pub(super) fn take(rest: &mut Rect, rows: u16) -> Rect {
     taken
 }
 
-/// Takes rows from the bottom of an area.
+/// Removes rows from the bottom of an area, and returns them.
 pub(super) fn take_bottom(rest: &mut Rect, rows: u16) -> Rect {
     let rows = rows.min(rest.height);
     rest.height -= rows;

@@ -1,4 +1,4 @@
-//! The frame of a live cache, from the statistics of its process.
+//! Draws the frame of a live cache, from the statistics of its process.
 
 use larder::inspect::escape_control;
 use larder::{ByteSize, DiskState, Latencies, Stats};
@@ -42,7 +42,7 @@ pub(super) fn draw(
     keyspaces(frame, rest, stats, history, controls);
 }
 
-/// Returns how full memory and disk are.
+/// Returns lines that show how full memory and disk are.
 fn levels(stats: &Stats, room: u16) -> Vec<StatLine> {
     let bar_room = usize::from(room).saturating_sub(34).min(60);
     let level = |rank, name: &str, used: u64, of: u64| {
@@ -52,7 +52,7 @@ fn levels(stats: &Stats, room: u16) -> Vec<StatLine> {
     };
     let mut levels = vec![level(1, "memory", stats.memory.weight, stats.memory.capacity)];
     if let Some(disk) = &stats.disk {
-        // The write buffer is not part of the memory capacity.
+        // Shown separately, since the write buffer is not part of the memory capacity.
         levels.push(level(8, "unsaved", stats.unsaved_bytes, stats.write_buffer));
         levels.push(level(6, "live", disk.bytes, disk.usable_bytes));
         let file = disk.allocated_bytes.unwrap_or(disk.file_bytes);
@@ -150,7 +150,7 @@ fn keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &History
     let page = usize::from(area.height.saturating_sub(2));
     controls.last_frame =
         LastFrame { columns: of.iter().map(|(column, _)| *column).collect(), page, keyspaces: rows.len() };
-    // There may be fewer keyspaces than when the user scrolled, or a larger screen.
+    // Since the user scrolled, keyspaces may have disappeared, or the screen may have grown.
     controls.scroll_to(controls.scroll);
     let title = range("keyspaces", controls.scroll, page, rows.len());
     let cell = |text: String, column: Column, room: usize| {

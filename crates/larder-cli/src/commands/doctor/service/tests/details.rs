@@ -1,4 +1,4 @@
-//! The texts and verdicts of single checks.
+//! Tests of the texts and verdicts of single checks.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Reading a cache file that another process is using.
+//! A reader of a cache file that another process is using.
 
 use std::marker::PhantomData;
 use std::path::Path;
@@ -27,14 +27,15 @@ use crate::units::Timestamp;
 const PAGE_CACHE: usize = 4 << 20;
 const CHUNK: usize = 256;
 
-/// A cache file that is read while another process, its owner, writes it.
+/// A reader of a cache file, while another process, the owner, writes the file.
 ///
-/// A follower sees what the owner has committed: an insert within the owner's flush interval, a removal
-/// before it returned there. It changes nothing in the file and does not disturb the owner. Every lookup
-/// begins its own transaction (some microseconds), so a follower never keeps the owner from reusing space.
+/// A follower sees what the owner has committed. The owner commits an insert within its flush interval, and a
+/// removal before the call returns. The follower changes nothing in the file and does not disturb the owner.
+/// Every lookup has its own transaction of some microseconds. So a follower never keeps the owner from
+/// reusing space for long.
 ///
-/// If the owner replaces the file, because its disk failed or the file was damaged, the follower goes on with
-/// the new file. Until there is one, its lookups fail.
+/// If the owner replaces the file, because its disk failed or the file was damaged, the follower continues
+/// with the new file. Until the new file exists, lookups fail.
 ///
 /// ```no_run
 /// use larder::{Follower, KeyspaceDefinition};
@@ -56,8 +57,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Opens a cache file to follow it. In a process that is forked later, its lookups fail with
-    /// [`Error::Forked`].
+    /// Opens a cache file to follow it. In a child that is forked later, lookups fail with [`Error::Forked`].
     ///
     /// # Errors
     /// [`Error::Io`] if the file is missing, or if it was left by a crash and no owner has opened it since.
@@ -85,7 +85,7 @@ impl Follower {
         Ok(of_catalog(&catalog))
     }
 
-    /// Returns a keyspace to look keys up in. Entries of another version are not found.
+    /// Returns a handle for lookups in a keyspace. Entries of another version are not found.
     #[must_use]
     pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
         FollowerKeyspace {
@@ -112,7 +112,7 @@ pub struct FollowerKeyspace<K, V> {
 
 /// The record of a live entry.
 struct FoundRecord {
-    /// The time at which it was found to be live.
+    /// The time at which the entry was found to be live.
     now: Timestamp,
     /// The whole key.
     full: Vec<u8>,
@@ -148,7 +148,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
     }
 
-    /// Returns how long the entry of a key has left to live. None if there is no live entry.
+    /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
     ///
     /// # Errors
     /// Those of [`get`](FollowerKeyspace::get).
@@ -156,7 +156,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
     }
 
-    /// Returns the keys of the live entries, in order. Each 256 keys are read from one commit.
+    /// Returns the keys of the live entries, in order. Reads the keys in chunks of 256, each chunk from one
+    /// commit.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
@@ -181,7 +182,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     }
 
     fn find<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<FoundRecord>, Error> {
-        // Before the file is read: whether a key is too long does not depend on the file.
+        // Checked before the file is read, because the length of a key does not depend on the file.
         let mut bytes = KeyWriter::default();
         key.encode(&mut bytes);
         let len = bytes.as_slice().len();
@@ -211,8 +212,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         self.follower.failed(&format!("a record is damaged: {damage:?}"))
     }
 
-    /// Begins a transaction, and finds the keyspace's number in it: a new version has another number. None if
-    /// the keyspace is not there.
+    /// Begins a transaction and finds the keyspace's number in it. A new version has another number. Returns
+    /// None if the file does not have the keyspace with this version, key shape and format.
     fn view(&self) -> Result<Option<FileView>, Error> {
         let (catalog, snapshot) = self.follower.file.view(Some(self.definition.name()))?;
         let Some(row) = catalog.keyspaces.get(self.definition.name()) else {

@@ -1,4 +1,4 @@
-//! Several removals that are made with one commit.
+//! An invalidation: several removals that share one commit.
 
 use super::keyspace::Keyspace;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
@@ -10,16 +10,17 @@ use crate::format::key::scope::{KeyPattern, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::sys::sync::Arc;
 
-/// Removals from one keyspace or several, made with one commit.
-/// [`Cache::invalidation`](crate::Cache::invalidation) returns one.
+/// Removals from one or more keyspaces that share one commit.
+/// [`Cache::invalidation`](crate::Cache::invalidation) begins an invalidation.
 ///
-/// For an update that makes entries of several keyspaces stale: a product, and the lists that contain it.
-/// Name the source before the entries that are derived from it. Then a list that is rebuilt in between from
-/// the old product is removed as well.
+/// Use it for an update that makes entries of several keyspaces stale, such as a product and the lists that
+/// contain the product. Add the source before the entries that are derived from the source. Then a list that
+/// another thread rebuilds from the old product in between is removed as well.
 ///
-/// Nothing is removed before [`commit`](Invalidation::commit). Then the removals become visible one after
-/// another, and durable together: after a crash before it has returned, either all of them hold or none. The
-/// exception is an invalidation of many thousands of keys, which takes several transactions.
+/// Nothing is removed before [`commit`](Invalidation::commit). The commit makes the removals visible one
+/// after another, and durable together: if a crash interrupts the commit, a restart finds either all removals
+/// or none. The exception is an invalidation of many thousands of keys, because it needs several
+/// transactions.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};
@@ -115,14 +116,14 @@ impl Invalidation {
         open_keyspace
     }
 
-    /// Makes the removals. Returns how many live entries there were.
+    /// Makes the removals. Returns the number of live entries removed.
     ///
-    /// Durable when it returns, as [`Keyspace::remove`] is.
+    /// The removals are durable when the call returns, like a [`Keyspace::remove`].
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when they could not be committed *and* the file could not be put out of service.
-    /// The entries are gone from memory either way. [`Error::InvalidSetting`] if a keyspace belongs to
-    /// another cache: nothing was removed then. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be put out of
+    /// service. The entries are gone from memory either way. [`Error::InvalidSetting`] if a keyspace belongs
+    /// to another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with other waiting callers, and the cost of each removal in memory.

@@ -1,4 +1,4 @@
-//! What users call: the cache, its keyspaces, invalidations of several keys, and a reader of a file in use.
+//! The public API: the cache, its keyspaces, invalidations of several keys, and a reader of a file in use.
 
 pub(crate) mod cache;
 pub(crate) mod follower;

@@ -1,28 +1,29 @@
 //! Single flight: concurrent loads of one key run one loader. Loads that wait for one another get an error.
 //!
-//! A flight hangs on the lease of the caller that runs the loader (see the memory tier's leases). Another
-//! caller that finds the flight there waits for its outcome instead of loading. A flight lands exactly once:
-//! with a value, with an error, or as panicked if the loader unwinds. A removal revokes the lease, so later
-//! callers no longer find the flight and load anew. Those that wait already get its outcome.
+//! A flight is attached to the lease of the caller that runs the loader (see the memory tier's leases).
+//! Another caller that finds the flight there waits for its outcome instead of loading. A flight ends exactly
+//! once: with a value, with an error, or with `Panicked` if the loader unwinds. A removal revokes the lease.
+//! So later callers no longer find the flight, and begin a new load. Callers that wait already get the
+//! outcome of the flight.
 //!
-//! The wait graph says which thread waits for which flight. There is one for the process, because a loader of
-//! one cache may ask another cache. A forked child begins with an empty graph. A thread that is to wait for a
-//! flight does this:
+//! The wait graph records which thread waits for which flight. A process has one graph, because a loader of
+//! one cache may call another cache. A forked child begins with an empty graph. A thread waits for a flight
+//! in four steps:
 //!
-//! 1. Under the graph's lock it follows the chain *flight → thread that runs it → flight that this thread
-//!    waits for → …*. If the chain comes back to the calling thread, waiting would never end: it gets
-//!    [`UnfinishedFlight::Cycle`].
-//! 2. Otherwise it enters itself, under the same lock. So of the threads that would close a circle, the last
-//!    one always sees it.
-//! 3. It waits, without the graph's lock, until the flight lands or its time is over.
-//! 4. It leaves the graph. Between (2) and (4) it runs no code of the user, so it waits for one flight at
-//!    most.
+//! 1. Under the graph's lock, the thread follows the chain *flight → thread that runs it → flight that this
+//!    thread waits for → …*. If the chain comes back to the calling thread, the wait would never end. The
+//!    thread then gets [`UnfinishedFlight::Cycle`].
+//! 2. Otherwise the thread enters its wait into the graph, under the same lock. So a thread whose wait would
+//!    complete a cycle always sees the cycle.
+//! 3. The thread waits, without the graph's lock, until the flight ends or the timeout is over.
+//! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
+//!    waits for one flight at most.
 //!
-//! The graph knows flights and the threads that run them. It does not see a loader that waits by other means,
-//! such as a join, for a thread that waits for the loader's own key. Only a timeout ends that wait.
+//! The graph contains only waits for flights. A loader may wait by other means, such as a join, for a thread
+//! that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends it.
 //!
-//! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked: a
-//! user's `Drop` may load.
+//! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked,
+//! because a user's `Drop` may begin a load.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -34,7 +35,7 @@ use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
 
-/// An error of a loader. Its caller knows the type.
+/// An error of a loader. The caller of the loader knows the type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
 /// How a flight ended.
@@ -53,19 +54,20 @@ pub(crate) struct Flight {
     landed: Condvar,
 }
 
-/// Why a caller gets no outcome.
+/// The reason why a caller gets no outcome.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UnfinishedFlight {
     /// Waiting would never end.
     Cycle,
-    /// The flight did not land in the time that the caller had. The load goes on.
+    /// The flight did not end within the caller's timeout. The load continues.
     TimedOut,
 }
 
-/// Which thread waits for which flight.
+/// The waits of threads for flights.
 #[derive(Debug)]
 struct WaitGraph {
-    /// The process of these threads. In a forked child, a thread of the parent may hold the lock for ever.
+    /// The process of these threads. A forked child makes its own graph, because the lock of this graph may
+    /// be held for ever there.
     process: Process,
     waits: Mutex<HashMap<ThreadId, Arc<Flight>>>,
 }
@@ -76,8 +78,8 @@ process_static! {
 }
 
 impl WaitGraph {
-    /// Returns the graph of the calling process. A forked child begins with an empty one: it has none of the
-    /// threads that wait.
+    /// Returns the graph of the calling process. A forked child begins with an empty graph, because it has
+    /// none of the waiting threads.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {
@@ -131,7 +133,7 @@ impl Flight {
         }
         // Step 3.
         let outcome = self.wait(max);
-        // Step 4. The caller's own handle keeps the flight, so the outcome outlives the lock.
+        // Step 4. `self` still holds the flight, so the outcome is not dropped under the lock.
         let left = graph.waits.lock().remove(&me);
         drop(left);
         outcome.ok_or(UnfinishedFlight::TimedOut)
@@ -141,7 +143,7 @@ impl Flight {
         let until = max.map(Deadline::after);
         let mut is_over = false;
         let mut outcome = self.outcome.lock();
-        // Checked once more when the time is over: a flight that has landed by then is answered.
+        // Checked once more after the timeout: if the flight has ended by then, the caller gets its outcome.
         while outcome.is_none() && !is_over {
             match until {
                 None => self.landed.wait(&mut outcome),

@@ -1,20 +1,20 @@
-//! What a cache reports of single keys: hot keys and slow loads.
+//! The calls that report on single keys: hot keys and slow loads.
 
 use super::Cache;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 
 impl Cache {
-    /// Returns the keys that were asked for most in the last few minutes, of all keyspaces or of the one of
-    /// this name. Returns up to `max` hits and up to `max` misses, and at most
-    /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. None if keys are not sampled
+    /// Returns the keys with the most lookups in the last few minutes: of all keyspaces, or of the keyspace
+    /// with this name. Returns up to `max` keys for hits and up to `max` keys for misses, and at most
+    /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns None if keys are not sampled
     /// ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
     ///
-    /// Each share has an error. It is the sum of the largest error of the counting, and of the error that
-    /// sampling stays below in 19 cases of 20.
+    /// Each share comes with an error. The error is the sum of two bounds: the largest error of the counting,
+    /// and the bound that the sampling error stays below in 19 of 20 cases.
     ///
     /// # Cost
-    /// Some 100 µs. Lookups go on meanwhile, and none of them is sampled.
+    /// About 100 µs. Lookups continue during the call, and none of them is sampled.
     #[must_use]
     pub fn hot_keys(&self, keyspace: Option<&str>, max: usize) -> Option<HotKeys> {
         if self.shared.is_forked() {
@@ -23,8 +23,7 @@ impl Cache {
         let id = |name: &str| self.shared.keyspaces.by_name.lock().get(name).map(|open| open.id);
         match keyspace.map(|name| (name, id(name))) {
             None => self.shared.hot_keys(None, max),
-            // A keyspace that is not open has no lookups. The totals of all lookups are returned all the
-            // same.
+            // A keyspace that is not open has no lookups. The call still returns the totals of all lookups.
             Some((_, None)) => self.shared.hot_keys(None, 0).map(|mut hot| {
                 hot.hits.keyspaces.clear();
                 hot.misses.keyspaces.clear();
@@ -35,9 +34,10 @@ impl Cache {
     }
 
     /// Returns up to `max` of the latest loads that took [`slow_load`](crate::CacheBuilder::slow_load) or
-    /// longer, newest first, of all keyspaces or of the one of this name. Returns none in a forked child.
+    /// longer, newest first: of all keyspaces, or of the keyspace with this name. Returns no loads in a
+    /// forked child.
     ///
-    /// The latest [`MAX_SLOW_LOADS`](crate::MAX_SLOW_LOADS) are kept.
+    /// The cache keeps the latest [`MAX_SLOW_LOADS`](crate::MAX_SLOW_LOADS) slow loads.
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};

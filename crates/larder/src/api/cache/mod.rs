@@ -1,4 +1,4 @@
-//! The cache: opened once, and shared by cloning the handle.
+//! The handle of a cache. An application opens a cache once, and clones the handle to share it.
 
 mod keys;
 
@@ -19,13 +19,15 @@ use crate::format::key::Key;
 use crate::stats::Stats;
 use crate::sys::sync::Arc;
 
-/// A cache: one memory tier over one file, for any number of keyspaces.
+/// A cache for any number of keyspaces: a memory tier, over one file if the cache has a path.
 ///
-/// A handle is cheap to clone. All clones, and the keyspaces opened from them, are the same cache. Dropping
-/// the last of them closes the cache. [`close`](Cache::close) does the same and reports errors.
+/// A handle is cheap to clone. All clones, and the keyspaces opened from them, belong to the same cache.
+/// Dropping the last of these handles closes the cache. [`close`](Cache::close) also closes the cache, and
+/// reports errors.
 ///
-/// A process that forks should open its cache after the fork. In a child that was forked later, lookups find
-/// what memory had at the fork, and other calls fail with [`Error::Forked`].
+/// A process that forks should open its cache after the fork. In a child that is forked while the cache is
+/// open, lookups find the entries that memory had at the fork. Calls that change the cache, or wait for its
+/// threads, fail with [`Error::Forked`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,15 +58,17 @@ impl CacheBuilder {
     /// - [`Error::ControlSocket`] for a control socket that can't be used.
     /// - [`Error::Thread`] if a thread can't be started.
     ///
-    /// An error changes no file that existed, and leaves none that did not. There is one exception: a control
-    /// socket that another process serves is found only when the cache's file is open, and that file stays.
+    /// A failed call changes no existing file, and leaves no new file. There is one exception: the call
+    /// notices only after it has opened the cache's file that another process serves the control socket. This
+    /// file then stays.
     ///
     /// A damaged larder file is no error. It is moved aside
-    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh one takes its place.
+    /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh file takes its place.
     ///
     /// # Cost
-    /// Milliseconds, whatever the number of entries, and also after a crash. A file up to
-    /// [`verify_on_open`](CacheBuilder::verify_on_open) is verified, at about a second for each gigabyte.
+    /// Milliseconds for any number of entries, also after a crash. A file up to the size
+    /// [`verify_on_open`](CacheBuilder::verify_on_open) is also verified. This takes about a second for each
+    /// gigabyte.
     pub fn open(self) -> Result<Cache, Error> {
         #[cfg(all(unix, feature = "control"))]
         let control_socket = self.control_socket.clone();
@@ -75,7 +79,7 @@ impl CacheBuilder {
         let cache = Cache { shared: Shared::open(self)? };
         #[cfg(all(unix, feature = "control"))]
         if let Some(path) = control_socket {
-            // After the file, which an old process may have had until now, and its socket with it.
+            // After the file is open. Until then, an old process may have had both the file and the socket.
             crate::ops::control::serve::serve(&cache.shared, &path)?;
         }
         Ok(cache)
@@ -100,7 +104,8 @@ impl Cache {
     /// Opens a cache by the URL in the environment variable `LARDER_URL`. If the variable is not set, or
     /// blank, the cache is in memory only.
     ///
-    /// Without a file, entries die with the process. A warning in the log says so.
+    /// Without a file, the entries are lost when the process ends. If the variable is not set, a warning in
+    /// the log says so.
     ///
     /// ```
     /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
@@ -128,8 +133,8 @@ impl Cache {
     /// Opens a keyspace.
     ///
     /// A keyspace with a new version, or with keys of another shape, begins empty. Every older entry is a
-    /// miss from here on, also after a crash, and the sweeper frees its space. A keyspace whose name is new
-    /// to the file is entered with the next commit.
+    /// miss from now on, also after a crash. The sweeper frees the space of these entries. If the name is new
+    /// to the file, the next commit enters the keyspace there.
     ///
     /// # Errors
     /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or
@@ -139,9 +144,9 @@ impl Cache {
     /// - [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
-    /// Some 10 µs for a keyspace that is new, or that the file has with this version, however many keyspaces
-    /// there are. One commit for a keyspace that replaces another version. Some 8 KiB of memory for as long
-    /// as the cache is open.
+    /// About 10 µs for a new keyspace, or for a keyspace that the file has with this version. The number of
+    /// keyspaces does not matter. One commit for a keyspace that replaces another version. About 8 KiB of
+    /// memory while the cache is open.
     pub fn keyspace<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &self,
         definition: KeyspaceDefinition<K, V>,
@@ -149,12 +154,12 @@ impl Cache {
         Keyspace::open(&self.shared, definition)
     }
 
-    /// Removes every entry of every keyspace, from both tiers. Durable when it returns. Returns how many live
-    /// entries there were.
+    /// Removes every entry of every keyspace, from both tiers. The removal is durable when the call returns.
+    /// Returns the number of live entries removed.
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed and the file could not be put out of
-    /// service either. Memory is empty all the same. [`Error::Closed`], [`Error::Forked`].
+    /// service either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One transaction that deletes all entries: O(entries).
@@ -165,22 +170,23 @@ impl Cache {
         self.shared.invalidate([Removal::Everything])
     }
 
-    /// Begins an invalidation: removals from one keyspace or several that are made with one commit.
+    /// Begins an invalidation: removals from one or more keyspaces that share one commit.
     pub fn invalidation(&self) -> Invalidation {
         Invalidation::new(&self.shared)
     }
 
     /// Commits every insert that has returned. There are two exceptions:
     ///
-    /// - Inserts made while the disk tier was [`Discarded`](crate::DiskState::Discarded). They live in memory
-    ///   alone until they are written again.
-    /// - Values that are too large for the file, which
-    ///   [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts. The answer is `Ok` without
-    ///   them.
+    /// - Inserts made while the disk tier was [`Discarded`](crate::DiskState::Discarded). These entries are
+    ///   in memory only, until the application inserts them again.
+    /// - Values that are too large for the file.
+    ///   [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts them. The flush succeeds
+    ///   without these values.
     ///
     /// # Errors
     /// [`Error::NotDurable`] while the disk tier is off. If it is [`Suspended`](crate::DiskState::Suspended),
-    /// the inserted entries are committed when it comes back. [`Error::Closed`], [`Error::Forked`].
+    /// the inserted entries are committed when the disk works again. The first flush after an outage returns
+    /// this error too, if inserted entries are then in memory only. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with other waiting callers.
@@ -188,9 +194,11 @@ impl Cache {
         self.shared.flush()
     }
 
-    /// Deletes expired entries from both tiers, now. The sweeper does the same in its own time.
+    /// Deletes expired entries from both tiers at once. The sweeper thread also does this, some time after
+    /// the entries expire.
     ///
-    /// While the disk tier is off, or if it fails meanwhile, only memory is swept. That is no error.
+    /// While the disk tier is off, or if it fails during the sweep, only memory is swept. This is not an
+    /// error.
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the writer thread panicked before it answered. [`Error::Closed`],
@@ -204,53 +212,54 @@ impl Cache {
     ///
     /// A file whose pages are damaged is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), as when a cache is opened, and a fresh
-    /// one takes its place. A damaged record is only counted: each lookup of it is a miss.
+    /// file takes its place. A damaged record is only counted, and each lookup of its key is a miss.
     ///
     /// # Errors
     /// [`Error::Verify`] while the disk tier is off, or when the file can't be read. [`Error::Closed`],
     /// [`Error::Forked`].
     ///
     /// # Cost
-    /// About two seconds for each gigabyte of the file. Commits wait for the first half of it.
+    /// About two seconds for each gigabyte of the file. Commits wait during the first half of this time.
     pub fn verify(&self) -> Result<VerifyReport, Error> {
         self.shared.verify()
     }
 
-    /// Returns what the cache did and what it holds. In a forked child the statistics are empty.
+    /// Returns the statistics of the cache: what it has done, and what it holds. In a forked child the
+    /// statistics are empty.
     ///
     /// # Cost
-    /// A few thousand loads and one short lock a shard, whatever the number of entries.
+    /// A few thousand memory reads, and one short lock for each shard. The number of entries does not matter.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.stats()
     }
 
-    /// Commits everything that is not committed, ends the threads, and closes the file. Then lookups through
+    /// Commits all uncommitted changes, ends the threads, and closes the file. After that, lookups through
     /// any handle find nothing, and writes fail with [`Error::Closed`]. The file may be opened again at once.
     ///
-    /// Callers that close the cache at the same time all get the same answer, when everything is done.
-    /// Closing a cache again does nothing.
+    /// Callers that close the cache at the same time all wait until it is closed, and get the same answer.
+    /// Closing a closed cache only returns this answer again.
     ///
-    /// A listener may close the cache, and so may the `Drop` of a value, which can run on a thread of the
-    /// cache. Such a call waits for no other caller: while another thread is closing the cache, it returns at
-    /// once. Its own thread ends after it.
+    /// A listener, or the `Drop` of a value, can run on a thread of the cache, and may close the cache there.
+    /// Such a call waits for no other caller: while another thread is closing the cache, the call returns at
+    /// once. The thread of such a call ends after the call.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed all
-    /// the same. [`Error::Forked`] in a forked child. Nothing is closed then: see
+    /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed even
+    /// then. [`Error::Forked`] in a forked child, where nothing is closed: see
     /// [`abandon_in_child`](Cache::abandon_in_child).
     pub fn close(&self) -> Result<(), Error> {
         self.shared.close()
     }
 
-    /// Closes the files that this process inherited with the cache, if it was forked from the one that opened
-    /// the cache.
+    /// Closes the files of the cache that a forked child inherited from the process that opened the cache.
     ///
-    /// A forked child has a copy of every descriptor. As long as it has them the file is locked, even when
-    /// its parent has ended. So a daemon that opened a cache before it forked should call this, and so should
-    /// a worker that outlives the process that it was forked from. Then the file is free once the parent has
-    /// closed it or ended, and the child may open a cache of its own. Nothing is written or unlocked, and the
-    /// parent goes on as before. The child's handles of this cache stay unusable: see [`Error::Forked`].
+    /// A forked child has a copy of every descriptor of its parent. While the child keeps the copies open,
+    /// the file stays locked, even after the parent has ended. So a daemon that opened a cache before it
+    /// forked should call this method. So should a worker process that lives longer than its parent. After
+    /// the call, the file is free once the parent has closed it or has ended. The child may then open a cache
+    /// of its own. The call writes nothing and unlocks nothing, and does not affect the parent. The child's
+    /// handles of this cache stay unusable: see [`Error::Forked`].
     ///
     /// ```no_run
     /// # use larder::Cache;
@@ -262,21 +271,21 @@ impl Cache {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// What it can't close:
+    /// The call can't close:
     ///
     /// - A descriptor through which a thread of the parent was reading or writing at the moment of the fork.
-    ///   It holds no lock, and is closed when the child ends.
+    ///   This descriptor holds no lock, and is closed when the child ends.
     /// - The control socket and its connections. No process can use them once the parent has closed them. If
-    ///   the parent ended without closing them, a cache of the child may take the socket's path. A cache of
-    ///   another process may not, while the child lives.
+    ///   the parent ended without closing them, a cache of the child may take the socket's path. While the
+    ///   child lives, a cache of another process may not.
     ///
     /// A child that runs another program (`exec`) keeps none of these.
     ///
     /// # Errors
     /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.
-    /// [`Error::Io`] if the fork came in the microsecond in which a thread of the parent took or released a
-    /// lock of the store. The file is then locked until this process ends. A commit does that a few times. So
-    /// this can't happen while nothing is being committed.
+    /// [`Error::Io`] if the fork came in the microsecond when a thread of the parent took or released a lock
+    /// of the store. The file then stays locked until this process ends. A commit takes and releases such
+    /// locks a few times. So this error can't occur if no commit ran during the fork.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
         self.shared.abandon()
     }

@@ -1,8 +1,8 @@
-//! A keyspace: a named, typed group of entries, and everything that is done with them.
+//! A keyspace: a named group of entries with one key type and one value type.
 //!
-//! - [`definition`]: what a keyspace is. [`read`], [`write`], [`load`], [`remove`], [`update`], [`iterate`]:
-//!   its calls.
-//! - [`prepare`]: what a value must pass before it is stored.
+//! - [`definition`]: the declaration of a keyspace. [`read`], [`write`], [`load`], [`remove`], [`update`],
+//!   [`iterate`]: the calls on a keyspace.
+//! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod definition;
 pub(crate) mod iterate;
@@ -34,8 +34,8 @@ use definition::KeyspaceDefinition;
 
 /// A handle to a keyspace. It is cheap to clone, and may be shared between threads.
 ///
-/// A lookup never fails: if something goes wrong inside the cache, the lookup is a counted miss. An
-/// invalidation can fail: one that could not be made durable is never reported as done.
+/// A lookup never fails: if something goes wrong inside the cache, the lookup is counted as a miss. An
+/// invalidation can fail. An invalidation that could not be made durable is never reported as done.
 #[derive(Debug)]
 pub struct Keyspace<K, V> {
     shared: Arc<Shared>,
@@ -57,7 +57,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let request = KeyspaceRequest {
             name: definition.name(),
             kind: KeyspaceType::new::<K, V>(definition.schema_version(), format, definition.is_memory_only()),
-            // The user's code: it runs before the keyspace's turn to be opened.
+            // This calls the user's code, so it runs before the turn to open the keyspace.
             shape: K::shape(),
             codec: ErasedCodec::of::<V>(format),
             schema: definition.schema_name(),
@@ -80,18 +80,18 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// forked child all counts are zero.
     ///
     /// # Cost
-    /// Some hundred loads and one short lock a shard, however many keyspaces there are.
+    /// Some hundred memory reads, and one short lock for each shard. The number of keyspaces does not matter.
     #[must_use]
     pub fn stats(&self) -> KeyspaceStats {
         self.shared.stats_of(&self.opened)
     }
 
     /// Counts the answer to a lookup, and observes its key if the lookup is sampled. A build with the feature
-    /// `trace-lookups` also traces it.
+    /// `trace-lookups` also traces the lookup.
     #[inline]
     fn answered(&self, answer: Count, key: SlotKey<'_>) {
         self.shared.count(&self.opened.counters, answer, key.bytes);
-        // Without the key: it may be a secret.
+        // The trace leaves the key out, because the key may be a secret.
         #[cfg(feature = "trace-lookups")]
         tracing::trace!(keyspace = self.opened.name, ?answer, "lookup");
     }
@@ -100,8 +100,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         self.opened.id.is_memory_only()
     }
 
-    /// Returns a value of this keyspace by its type. Always some: a keyspace's number stands for one value
-    /// type ([`KeyspaceType`]) for as long as the process lives.
+    /// Returns a value with the value type of this keyspace. Never returns None, because a keyspace's number
+    /// stands for one value type ([`KeyspaceType`]) while the process lives.
     fn typed(value: Value) -> Option<Arc<V>> {
         Arc::downcast(value).ok()
     }
@@ -115,7 +115,8 @@ impl<K: Key, V> Keyspace<K, V> {
         Ok(out)
     }
 
-    /// Writes the whole key to where it is used. Moving it would cost a lookup more than writing it.
+    /// Writes the whole key into the caller's buffer. Moving a finished buffer would cost a lookup more time
+    /// than writing the key.
     #[inline]
     fn encode_into<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyWriter) -> Result<(), Error> {
         out.push(&self.opened.id.to_bytes());
@@ -135,7 +136,7 @@ impl<K, V> Keyspace<K, V> {
         self.opened.clone()
     }
 
-    /// Returns whether this is a keyspace of that cache.
+    /// Returns whether this keyspace belongs to the given cache.
     pub(crate) fn is_of(&self, shared: &Arc<Shared>) -> bool {
         Arc::ptr_eq(&self.shared, shared)
     }

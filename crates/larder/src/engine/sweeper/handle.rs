@@ -1,8 +1,8 @@
-//! How other threads reach the sweeper: when it is to wake, and what it does in their place.
+//! The handle through which other threads wake the sweeper, set its next sweep and leave work to it.
 //!
-//! The writer must not run a user's code, because that code may wait for the writer. So it leaves values to
-//! drop and events to tell to the sweeper. When the sweeper has ended, they stay here for the caller that
-//! closes the cache.
+//! The writer must not run a user's code, because that code may wait for the writer. So the writer leaves it
+//! to the sweeper to drop values and to call the listener. After the sweeper has ended, the values and events
+//! stay here for the caller that closes the cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,7 +14,7 @@ use crate::sys::sync::channel::{Receiver, SendError, Sender, unbounded};
 use crate::sys::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::units::Timestamp;
 
-/// The next sweep in ms, while nothing is to expire.
+/// The value of `next_sweep` while no sweep is planned.
 const NEVER: u64 = u64::MAX;
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct SweeperHandle {
     /// The time of the next sweep, in ms.
     next_sweep: AtomicU64,
     listener: Option<Listener>,
-    /// Values that were to be dropped after the sweeper had ended.
+    /// Values that the sweeper could not drop, because it had ended.
     left_values: Mutex<EvictedValues>,
     /// Events that happened after the sweeper had ended.
     left_events: Mutex<Vec<Event>>,
@@ -39,7 +39,7 @@ impl SweeperHandle {
             messages,
             is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
-            // The first sweep is at once: entries may have expired while the file was closed.
+            // The first sweep begins at once, because entries may have expired while the file was closed.
             next_sweep: AtomicU64::new(0),
             listener,
             left_values: Mutex::default(),
@@ -48,19 +48,19 @@ impl SweeperHandle {
         (handle, inbox)
     }
 
-    /// Wakes the sweeper. One wake-up that it has not seen yet is enough.
+    /// Wakes the sweeper. Sends nothing if the sweeper has not seen the last wake-up yet.
     pub(crate) fn wake(&self) {
         if !self.is_woken.swap(true, Ordering::SeqCst) {
             drop(self.messages.send(SweeperMessage::Wake));
         }
     }
 
-    /// Notes that the sweeper has seen its wake-up. The sweeper calls it before it looks at anything else.
+    /// Notes that the sweeper has seen its wake-up. The sweeper calls this before it reads anything else.
     pub(super) fn clear_wake(&self) {
         self.is_woken.store(false, Ordering::SeqCst);
     }
 
-    /// Tells the sweeper to end. Does not wait for it.
+    /// Tells the sweeper to end. Does not wait for its end.
     pub(crate) fn stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
         self.wake();
@@ -70,7 +70,8 @@ impl SweeperHandle {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    /// Makes the sweeper wake at `due`, if it would wake later. Called after an entry was stored.
+    /// Makes the sweeper wake at `due`, if its next sweep is planned for later. Called after an entry was
+    /// stored.
     pub(crate) fn plan(&self, due: Timestamp) {
         if due.as_millis() < self.next_sweep.load(Ordering::Relaxed) {
             self.lower(due);
@@ -78,17 +79,17 @@ impl SweeperHandle {
         }
     }
 
-    /// Brings the next sweep forward, without waking the sweeper.
+    /// Moves the next sweep to `due` if it is planned for later. Does not wake the sweeper.
     pub(crate) fn lower(&self, due: Timestamp) {
         self.next_sweep.fetch_min(due.as_millis(), Ordering::SeqCst);
     }
 
-    /// Plans no sweep. An entry that is stored from here on plans one again.
+    /// Cancels the next sweep. Storing an entry plans a sweep again.
     pub(crate) fn plan_nothing(&self) {
         self.next_sweep.store(NEVER, Ordering::SeqCst);
     }
 
-    /// Returns when the next sweep is due. None if nothing is to expire.
+    /// Returns the time of the next sweep. Returns None if no sweep is planned.
     pub(crate) fn next_sweep(&self) -> Option<Timestamp> {
         let next = self.next_sweep.load(Ordering::SeqCst);
         (next != NEVER).then_some(Timestamp::from_millis(next))
@@ -100,8 +101,8 @@ impl SweeperHandle {
         self.next_sweep() == Some(Timestamp::ZERO)
     }
 
-    /// Logs an event and leaves it to the sweeper to tell the listener: a listener may call the cache, and
-    /// wait for the writer.
+    /// Logs an event, and leaves the call of the listener to the sweeper. A listener may call the cache, and
+    /// so wait for the writer.
     pub(crate) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
@@ -116,15 +117,15 @@ impl SweeperHandle {
         }
     }
 
-    /// Calls the application's listener. A panic of the listener ends here.
+    /// Calls the application's listener. Catches a panic of the listener.
     pub(crate) fn call_listener(&self, event: &Event) {
         if let Some(listener) = &self.listener {
             drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
         }
     }
 
-    /// Leaves values to the sweeper to drop: a user's `Drop` may wait for the writer, so the writer must not
-    /// run it.
+    /// Leaves it to the sweeper to drop values. A user's `Drop` may wait for the writer, so the writer must
+    /// not run it.
     pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =
@@ -134,12 +135,12 @@ impl SweeperHandle {
         }
     }
 
-    /// Returns the values that were to be dropped after the sweeper had ended.
+    /// Takes the values that the sweeper could not drop, because it had ended.
     pub(crate) fn take_left_values(&self) -> EvictedValues {
         std::mem::take(&mut *self.left_values.lock())
     }
 
-    /// Tells the listener the events that happened after the sweeper had ended, while the file was closed.
+    /// Calls the listener with the events that happened after the sweeper had ended.
     pub(crate) fn tell_left_events(&self) {
         let events = std::mem::take(&mut *self.left_events.lock());
         for event in events {

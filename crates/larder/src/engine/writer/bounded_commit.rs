@@ -1,19 +1,22 @@
 //! Committing within the bounds of the file.
 //!
-//! Where blocks are counted, the file itself refuses what would exceed its capacity
-//! ([`crate::disk::store::sparse`]), so it never exceeds it. After a refusal:
+//! If the file's blocks are counted, the file refuses every write that would exceed its capacity
+//! ([`crate::disk::store::sparse`]). After a refusal:
 //!
-//! 1. The transaction has failed as a whole: nothing of it is in the file, and the store takes nothing more.
+//! 1. The transaction has failed as a whole: nothing of it is in the file, and the store accepts no more
+//!    transactions.
 //! 2. The snapshot is withdrawn, so that no lookup reads the file, and the file is opened again.
-//! 3. It is compacted, unless another process reads it, and its entries get less room
+//! 3. The file is compacted, unless another process reads it. Its entries get less room
 //!    ([`crate::disk::store::pressure`]). A file of one region, which can't grow within its bounds, is then
 //!    replaced by a fresh one ([`crate::disk::file::compact`]).
-//! 4. The transaction is repeated. It may now evict where it wrote before. The rest of the step then writes.
-//! 5. Its snapshot is installed, as after any commit. Until then lookups miss the disk.
+//! 4. The transaction is repeated. It may now evict entries and write no values. The rest of the step then
+//!    writes the values.
+//! 5. The snapshot of the transaction is installed, as after any commit. Until then, lookups find nothing on
+//!    disk.
 //!
-//! While another process reads the file, the store reuses no page that the process may need, and can move
-//! none. The bound is then lifted for the transaction. Otherwise the tier would be suspended, and the next
-//! removal would give the file up, which is worse.
+//! While another process reads the file, the store neither reuses nor moves a page that this process may
+//! need. The bound is then lifted for the transaction. Otherwise the tier would be suspended, and the next
+//! removal would discard the file.
 //!
 //! A transaction that is refused again and again for another reason fails in the end, as on a full disk: the
 //! tier is suspended.
@@ -26,12 +29,12 @@ use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::engine::tiers::Tiers;
 use crate::engine::totals::MAX_ASKED_BY_COMMIT;
 
-/// How often a transaction is repeated that would take the file beyond its bounds.
+/// The maximum number of repetitions of a transaction that would exceed the bounds of the file.
 const MAX_REFUSALS: u32 = 8;
-/// How often it is repeated before the bound is lifted, for a file that another process reads.
+/// The number of repetitions before the bound is lifted, for a file that another process reads.
 const MAX_REFUSALS_WHILE_READ: u32 = 1;
 
-/// Commits a batch, within what the file may take.
+/// Commits a batch within the bounds of the file.
 pub(super) fn commit(
     file: &mut CacheFile,
     tiers: &Tiers,
@@ -40,12 +43,13 @@ pub(super) fn commit(
     let (mut refusals, mut read_by_others) = (0, 0);
     loop {
         let Some(store) = file.store_mut() else { return Err(StoreError::io("the file is out of service")) };
-        // The last commit of all notes everything.
+        // The last commit notes the counts of all keyspaces.
         let max_asked = if batch.closing { usize::MAX } else { MAX_ASKED_BY_COMMIT };
         if let Some(totals) = tiers.cumulative(1, max_asked) {
             store.note_cumulative_stats(totals);
         }
-        // After the first refusals only evicting is left.
+        // Evicting needs new blocks itself. So from the second repetition on, the transaction may use the
+        // reserve.
         store.reserve.allow(refusals > 1);
         store.reserve.lift(read_by_others > MAX_REFUSALS_WHILE_READ);
         let committed = store.commit(batch);
@@ -63,9 +67,9 @@ pub(super) fn commit(
 }
 
 impl Writer {
-    /// Gives back the free pages of a file that takes more than it may. A file whose blocks are not counted
-    /// doubles when it must grow. A file that was made before its bound was known may be longer. Lookups miss
-    /// the disk meanwhile.
+    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file whose blocks are
+    /// not counted doubles when it must grow. A file that was made before its bound was known may also be too
+    /// large. During this work, lookups find nothing on disk.
     pub(super) fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_large() {
             return;
@@ -74,8 +78,8 @@ impl Writer {
         let generation = self.file.generation();
         let Some(store) = self.file.store_mut() else { return };
         let compacted = if is_free { store.compact() } else { Ok(false) };
-        // The store was opened again by its path. The file that stands there by now is not read before it is
-        // known to be this cache's.
+        // The compaction opened the store again by its path. Another file may be there by now. So the
+        // snapshot is installed only after the check that the file belongs to this cache.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
         match snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.disk.snapshots.install(Some(snapshot)),
@@ -84,8 +88,8 @@ impl Writer {
         }
         let extent = self.file.extent();
         self.tiers.disk.change_status(|status| status.extent = extent);
-        // A lookup that was held up with a snapshot keeps the file long for a moment. A follower's
-        // transaction, or a value of a good part of the capacity, does so for a while.
+        // A slow lookup that still has a snapshot keeps the file long for a moment. A follower's transaction,
+        // or a value that is a large part of the capacity, keeps it long for more time.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

@@ -1,4 +1,4 @@
-//! Which commands share a step of the writer, and which need none.
+//! The collection of the commands that share a step of the writer.
 
 use std::time::Duration;
 
@@ -8,25 +8,27 @@ use super::waiting::Waiting;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::Receiver;
 
-/// The longest that callers are held up for others to share their commit: a third of what a commit takes.
+/// The maximum time for which the writer delays callers, so that others can share their commit. It is a third
+/// of the time of a commit.
 ///
-/// Zero under the model checker: there a wait ends only when no other thread can run.
+/// Zero under the model checker, because a wait there ends only when no other thread can run.
 const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
-/// What became of a command that may register a keyspace.
+/// The result of [`Writer::register_at_once`].
 pub(super) enum Registered {
-    /// It was answered. `is_new` says that the next commit enters the keyspace in the file.
+    /// The command was answered. If `is_new` is set, the next commit enters the keyspace in the file.
     Answered { is_new: bool },
-    /// It needs a step.
+    /// The command needs a step.
     NeedsStep(Command),
 }
 
 impl Writer {
     /// Takes the commands that have arrived.
     ///
-    /// Threads that were answered together come back together, one after another. The writer waits a moment
-    /// for as many as came recently, so that they share the next commit too. Otherwise they would take turns
-    /// in two groups. A caller that comes alone is held up only a few times after many have come together.
+    /// Threads that were answered together often send their next commands at nearly the same time. The writer
+    /// waits a moment for as many callers as came recently, so that these callers share the next commit too.
+    /// Otherwise the callers would form two groups that take turns. A caller that comes alone is delayed only
+    /// a few times after many callers came together.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MAX_GATHERING);
         loop {
@@ -47,16 +49,17 @@ impl Writer {
         self.companions = waiting.callers().max(self.companions / 2);
     }
 
-    /// Adds a command to the step that is about to begin, if it needs one. That step also enters new
-    /// keyspaces.
+    /// Adds a command to the step that is about to begin, if the command needs a step. That step also enters
+    /// new keyspaces.
     fn take(&mut self, command: Command, waiting: &mut Waiting) {
         if let Registered::NeedsStep(command) = self.register_at_once(command) {
             waiting.add(command);
         }
     }
 
-    /// Answers the registration of a keyspace that needs no commit before it: see
-    /// [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations).
+    /// Answers the registration of a keyspace at once if the keyspace can be numbered without a commit: see
+    /// [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations). Returns any
+    /// other command as [`Registered::NeedsStep`].
     pub(super) fn register_at_once(&mut self, command: Command) -> Registered {
         let Command::Register(wanted, reply) = command else { return Registered::NeedsStep(command) };
         match self.file.number(&wanted) {

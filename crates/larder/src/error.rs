@@ -1,7 +1,7 @@
 //! The errors of the cache.
 //!
-//! Each variant needs a different action of the caller. A failure that the cache can absorb is not an error:
-//! it becomes a miss, and is counted ([`Stats`](crate::Stats)).
+//! Each variant needs a different action from the caller. Some failures are not errors, because the cache can
+//! continue. They become misses, and are counted ([`Stats`](crate::Stats)).
 
 mod debug;
 pub(crate) mod holder;
@@ -73,7 +73,7 @@ pub enum Error {
         holders: Vec<Holder>,
     },
 
-    /// The path does not name a regular file. It names a directory, a symbolic link or a device, for example.
+    /// The path names a directory, a symbolic link or a device instead of a regular file.
     #[error("cannot open {}: it is {what}; give the path of a regular file, or of one to be created", path.display())]
     NotAFile {
         /// The path.

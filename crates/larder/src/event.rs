@@ -17,7 +17,7 @@ pub enum Event {
     },
     /// The disk failed, and the file was put out of service for good, with its entries. The reason is that an
     /// invalidation could not be committed, or that there was no room to keep more writes. A new file is made
-    /// as soon as the disk works.
+    /// when the disk works again.
     DiskDiscarded {
         /// The failure.
         cause: String,

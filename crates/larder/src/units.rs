@@ -96,7 +96,7 @@ fn parse_size(text: &str) -> Option<u64> {
     whole.parse::<u64>().ok()?.checked_mul(size)?.checked_add((tenths * size).div_ceil(10))
 }
 
-/// Prints the largest unit of which the size has at least one, with at most one decimal: `1.5 MiB`.
+/// Uses the largest unit in which the size is at least 1, with at most one decimal: `1.5 MiB`.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (size, unit) in UNITS {

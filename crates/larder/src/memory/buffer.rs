@@ -4,18 +4,18 @@
 //! its slot and the writer's batch. When the last of them drops the value, the room is given back. So room
 //! can't be given back twice, or too early.
 //!
-//! A value that needs more than the whole buffer is *large*. It is alone in the buffer. It gets its room when
-//! the buffer is empty. From then on the sum is above the capacity, so no other value finds room. The excess
-//! over the buffer is reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
+//! A value that needs more than the whole buffer is *large*. It gets its room only when the buffer is empty.
+//! From then on the sum is above the capacity, so no other value finds room. The excess over the buffer is
+//! reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
 //!
 //! A caller that needs room:
 //!
-//! 1. It takes the room at once if possible. For a small value this is possible if it fits and no large value
-//!    queues. For a large value it is possible if the buffer is empty and no value queues.
+//! 1. It reserves the room at once if possible. For a small value this is possible if the value fits and no
+//!    large value queues. For a large value this is possible if the buffer is empty and no value queues.
 //! 2. Otherwise it queues, and is counted as waiting before (3) and (4). So a thread that gives room back
 //!    sees the waiting caller, or the attempt of (4) sees the room. A thread that stores a value also sees
 //!    the waiting caller.
-//! 3. It asks the writer for a commit. It holds no lock at that moment.
+//! 3. It wakes the writer for a commit. It holds no lock at that moment.
 //! 4. Under the gate, it tries again. A small value gets room if it fits and no large value queues before it.
 //!    A large value gets room if it is the first of the queue and the buffer is empty. Otherwise the caller
 //!    waits until room is given back, and repeats (3).

@@ -9,7 +9,7 @@ use crate::format::record::{Extension, PayloadCompression};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A user's value. Its keyspace has the type.
+/// A user's value. The keyspace determines its type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 /// A value that is acknowledged and not yet committed, with the data for its record.

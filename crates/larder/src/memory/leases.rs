@@ -6,8 +6,8 @@
 //! callers wait. It is attached to the lease of the caller that runs the loader. Revoking the lease detaches
 //! the flight. So a caller after an invalidation never joins a load that began before the invalidation.
 //!
-//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and costs
-//! almost nothing.
+//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and taking
+//! it costs almost nothing.
 //!
 //! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
 //! or error.

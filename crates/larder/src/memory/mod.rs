@@ -93,8 +93,8 @@ pub(crate) enum LeaseOutcome {
     Value(Value),
     /// Another caller is loading the key. The caller joins that load's flight.
     Flight(Value),
-    /// The lease was taken. With a token, the caller asks the disk next. Without a token, the key has no live
-    /// record on disk.
+    /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
+    /// live record on disk.
     Lease { id: LeaseId, miss_token: Option<MissToken> },
 }
 
@@ -115,7 +115,7 @@ impl Memory {
         }
     }
 
-    /// Replaces the random seed of the hashes. So every process computes the same hashes.
+    /// Replaces the random seed of the hashes with `seed`, so that every process computes the same hashes.
     pub(crate) fn seeded(self, seed: u64) -> Self {
         Self { hasher: ahash::RandomState::with_seeds(seed, 1, 2, 3), ..self }
     }

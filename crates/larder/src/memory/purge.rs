@@ -31,8 +31,8 @@ use crate::sys::sync::Ordering;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// Number of slots that are visited under one hold of a shard's lock. It takes about 50 µs if all of these
-/// slots are removed.
+/// Number of slots that are visited under one hold of a shard's lock. If all of these slots are removed, the
+/// hold lasts about 50 µs.
 ///
 /// The number is 1 under the model checker, so that other threads can run between two slots.
 const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };

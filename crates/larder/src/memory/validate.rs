@@ -1,7 +1,7 @@
 //! Checks of the sums that the memory tier keeps across shards. Each sum is computed again and compared.
 //!
-//! Every call gives its reserved weight back, also if the value is refused. A leak changes no answer, but
-//! slowly reduces the capacity. So the sums are compared exactly while no call is in progress. The model test
+//! A call whose value is refused must give the reserved weight back. A leak changes no answer, but slowly
+//! reduces the capacity. So the sums are compared exactly while no call is in progress. The model test
 //! compares them after each step. Every cache of a test compares them when its last handle is dropped.
 
 use super::Memory;

@@ -16,8 +16,8 @@ impl Memory {
     /// each wait. Returns `None` once the buffer is closed.
     ///
     /// So memory and the write buffer together never hold more than their capacities. The only exception is a
-    /// value whose bytes with its encoding exceed both capacities. Such a value has the whole budget for
-    /// itself.
+    /// value that, with its encoding, is larger than both capacities together. Such a value reserves the
+    /// whole budget.
     ///
     /// The caller holds no lock. The caller drops the evicted values after its own value is stored, because a
     /// user's `Drop` may wait for the room that the caller has reserved.
@@ -63,8 +63,8 @@ impl Memory {
 
     /// Does the same as [`drain`](Memory::drain), into a list that every step reuses. A new list for each
     /// step would be the largest block that is ever freed. glibc's allocator adapts to that size. It would
-    /// then keep all blocks up to that size in its arenas, and would not return the free blocks between
-    /// others.
+    /// then keep all blocks up to that size in its arenas, and would not return the holes between them to the
+    /// system.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,

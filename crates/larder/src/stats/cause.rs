@@ -12,7 +12,7 @@ use crate::sys::sync::{Arc, AtomicSnapshot};
 /// type may have any length.
 const MAX_LEN: usize = 400;
 
-/// The text of a cause, and whether it may be secret.
+/// The text of a cause, and whether the text may quote a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) text: String,

@@ -150,8 +150,8 @@ pub struct DiskStats {
     /// Removals of many keys that are already visible, but whose entries are still being deleted.
     pub pending_removals: u64,
     /// The maximum of `bytes`. A full cache comes close to it. The store needs the rest of the capacity to
-    /// change its pages. The maximum is lower in small files. It is also lower while the length of the file
-    /// comes close to its capacity, for example after the sizes of values have changed.
+    /// change its pages. The maximum is lower in small files. It is also lower while the file grows close to
+    /// its capacity, for example after the sizes of values have changed.
     pub usable_bytes: u64,
     /// Length of the file after the last commit, in bytes. A file with holes uses less space.
     pub file_bytes: u64,
@@ -169,7 +169,7 @@ pub struct DiskStats {
     pub expirations: u64,
     /// Entries found in the file when it was opened.
     pub recovered_entries: u64,
-    /// Whether the previous owner closed the file. Otherwise a crash left it.
+    /// Whether the previous owner closed the file. If not, the owner crashed.
     pub was_closed_cleanly: bool,
     /// Records that failed their check. Each was a miss.
     pub damaged_records: u64,

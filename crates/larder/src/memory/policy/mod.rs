@@ -131,7 +131,7 @@ impl Policy {
         self.entry_flags.clear(id);
     }
 
-    /// Chooses an entry to evict, and forgets that entry. Returns `None` when no entry is evictable.
+    /// Chooses an entry to evict, and removes it from the policy. Returns `None` when no entry is evictable.
     pub(crate) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
         self.sketch.fit(entries);
@@ -203,8 +203,8 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // One more use may be chance. In a loop, every key is one use ahead of the others half of the
-                // time.
+                // One more use may be an accident. In a loop, every key is one use ahead of the others half
+                // of the time.
                 if was_used || frequency > rivals + u64::from(rivals > 1) {
                     self.move_to_main(id);
                     return Some(rival);

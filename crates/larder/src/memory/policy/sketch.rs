@@ -1,5 +1,5 @@
-//! The sketch: an estimate of how often each key was used lately. All keys of a shard share its counters,
-//! also the keys that were evicted.
+//! The sketch: an estimate of how often each key was used recently. All keys of a shard share its counters,
+//! including keys that were evicted.
 //!
 //! It is a count-min sketch in blocks. A key has four counters of four bits each, all in one word, so reading
 //! them touches one cache line. The smallest of the four counters is the estimate. The estimate is too high

@@ -3,19 +3,20 @@
 //! The share *grows* when a key returns shortly after its eviction from the small queue. With more places,
 //! that queue would still have the entry. To detect this, an evicted entry is remembered as a *ghost* during
 //! as many evictions as a tenth of the entries. The share *shrinks* when an entry of main is found used,
-//! because places in main are useful then. The size of a step depends on the number of ghosts or entries that
-//! it is divided by. So the share becomes stable where one more place is equally useful in both queues. Steps
-//! are small: when every ghost has returned, the share has grown by 5 % of the weight.
+//! because places in main are useful then. A step of growth is smaller if there are more ghosts. A step of
+//! shrinking is smaller if main has more entries. So the share becomes stable where one more place is equally
+//! useful in both queues. Steps are small: when every ghost has returned, the share has grown by 5 % of the
+//! weight.
 //!
 //! A ghost needs four bytes in a table without chains, where a later ghost with the same index overwrites it.
-//! Losing some ghosts is harmless, because they only move the share. Memory: 0.8 to 1.6 bytes for each entry
-//! of the shard.
+//! Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8 to 1.6 bytes
+//! for each entry of the shard.
 //!
 //! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to
 //! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for
 //! adapting the window of `TinyLFU`.
 
-/// A share is this number times a fraction.
+/// A share of 100 %.
 const WHOLE: u64 = 1 << 32;
 const INITIAL_SHARE: u64 = WHOLE / 10;
 const MIN_SHARE: u64 = WHOLE / 100;

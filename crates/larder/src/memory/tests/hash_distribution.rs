@@ -141,7 +141,7 @@ fn a_weak_hash_is_caught() {
     type Hash = fn(&[u8]) -> u64;
     let weak: [(&str, Hash); 3] = [
         ("the sum of the bytes", |key| key.iter().map(|&byte| u64::from(byte)).sum()),
-        // Does the same as FxHash: the low bits of a product depend only on the low bits of its factors.
+        // A step of FxHash. The low bits of a product depend only on the low bits of its factors.
         ("one multiplication a word", |key| {
             key.chunks(8).fold(0, |hash: u64, word| {
                 let word = word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));

@@ -46,7 +46,8 @@ fn commit(memory: &Memory, removed: Option<u8>) {
 }
 
 /// Checks contract 7. Clean entries, and dirty entries with their encodings, together stay within the
-/// capacity plus the write buffer. The exception is a single entry larger than both, which is then alone.
+/// capacity plus the write buffer. The exception is a single entry that is larger than both together. Then
+/// there is no other entry.
 fn check_bounds(memory: &Memory) {
     let taken = memory.shards.iter().map(|shard| shard.read().taken());
     let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));

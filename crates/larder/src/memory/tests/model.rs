@@ -2,8 +2,8 @@
 //! the slots. At the end no reserved room is lost.
 //!
 //! A commit has several steps: drain, then mark each key clean, or requeue the keys after a failure. A load
-//! or a promotion has two steps: ask and publish. A key may change between two steps, and then reserved room
-//! must be given back.
+//! or a promotion has two steps: take a lease or a token, then publish. A key may change between two steps,
+//! and then reserved room must be given back.
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;

@@ -1,8 +1,8 @@
 //! Hot keys: the keys that are looked up most often, and the keys that are missed most often.
 //!
 //! Hits and misses are separate. A key that is missed a hundred times a second is important to an operator,
-//! but would not be visible among a million hits. The hits have a summary of keys and a summary of keyspaces.
-//! So have the misses.
+//! but would not be visible among a million hits. The hits and the misses each have a summary of keys and a
+//! summary of keyspaces.
 //!
 //! A lookup never waits for a lock here. If another thread has the lock, the sample is skipped and counted as
 //! skipped. Whether that happens does not depend on the key.
@@ -22,10 +22,11 @@ use crate::sys::sync::{Mutex, Ordering, StatisticU64};
 /// Maximum number of keys in [`HotKeys`], separately for hits and for misses.
 pub const MAX_HOT_KEYS: usize = 512;
 
-/// One hit in this number is sampled. A sample costs about 300 instructions, so sampling costs a hit five
+/// One in this number of hits is sampled. A sample costs about 300 instructions, so sampling costs a hit five
 /// instructions on average.
 pub(super) const HITS_PER_SAMPLE: u64 = 64;
-/// One miss in this number is sampled. A miss costs a thousand instructions or more, so a sample adds little.
+/// One in this number of misses is sampled. A miss costs a thousand instructions or more, so a sample adds
+/// little.
 pub(super) const MISSES_PER_SAMPLE: u64 = 8;
 
 /// Number of keys that have a counter at a time, separately for hits and for misses. So a count is too high
@@ -71,7 +72,7 @@ pub struct HotKeys {
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotLookups {
-    /// One lookup in this number was sampled.
+    /// One in this number of lookups was sampled.
     pub sampled_one_in: u64,
     /// Number of samples in the last minutes. The shares are computed from these samples. If there are few
     /// samples, the errors are large.

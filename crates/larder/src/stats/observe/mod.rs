@@ -9,7 +9,7 @@
 //! The reported errors require that samples are nearly independent. Sampling every 64th operation would break
 //! this. If a thread looks up 64 keys in turn, the same key would be sampled each time. Multiplying the count
 //! only by the golden ratio would break it too. Of 987 keys in turn, each key would be sampled for dozens of
-//! turns, and then not at all.
+//! turns, and then never during the next turns.
 //!
 //! Sampling a lookup never waits. No operation is sampled in a forked child, where a lock may be held for
 //! ever.
@@ -61,7 +61,7 @@ pub(crate) struct Observer {
     watchers: Box<watch::Watchers>,
 }
 
-/// Returns the threshold for sampling one operation in `number`.
+/// Returns the threshold for sampling one in `number` operations.
 const fn one_in(number: u64) -> u64 {
     u64::MAX / if number == 0 { 1 } else { number }
 }
@@ -164,7 +164,7 @@ impl Observer {
         self.hot.is_some()
     }
 
-    /// Starts to watch one operation in `number`, of all keyspaces or of one keyspace. Returns `None` if the
+    /// Starts to watch one in `number` operations, of all keyspaces or of one keyspace. Returns `None` if the
     /// number of watchers is already the maximum.
     pub(crate) fn watch(&self, number: u64, only: Option<KeyspaceId>) -> Option<Arc<Watcher>> {
         self.watchers.begin(one_in(number), only, |threshold| self.set_all(threshold))

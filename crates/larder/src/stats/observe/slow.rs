@@ -20,7 +20,7 @@ pub const MAX_SLOW_LOADS: usize = 128;
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoads {
-    /// A load that takes at least this long is slow:
+    /// A load whose loader runs at least this long is slow:
     /// [`CacheBuilder::slow_load`](crate::CacheBuilder::slow_load).
     #[serde(with = "seconds")]
     pub threshold: Duration,

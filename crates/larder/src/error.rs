@@ -60,7 +60,7 @@ pub enum Error {
         path: PathBuf,
         /// The process that has the file open, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. Then a process that it forked still holds the file: see
+        /// Whether that process has ended. If so, a forked child of that process still has the file open: see
         /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
         has_ended: bool,
         /// Whether the process is in another PID namespace, such as a container's. The process id is valid
@@ -129,7 +129,7 @@ pub enum Error {
     UnknownFeatures {
         /// The path.
         path: PathBuf,
-        /// The unknown features, one bit each.
+        /// The unknown features, one bit for each feature.
         unknown: u64,
     },
 

@@ -1,9 +1,9 @@
 //! The memory budget: the limit on the weight of all clean entries of the cache.
 //!
-//! Weight is reserved before an entry becomes clean, and given back after the entry has left. So the sum is
-//! never above the capacity, not even for a moment. The budget is shared by all shards, so a large value may
-//! replace entries in any shard. A dirty value that is larger than the write buffer reserves the excess here:
-//! see [`Reservation`].
+//! Weight is reserved before an entry becomes clean, and given back after the entry has left memory. So the
+//! sum is never above the capacity, not even for a moment. The budget is shared by all shards, so a large
+//! value may replace entries in any shard. A dirty value that is larger than the write buffer reserves the
+//! excess here: see [`Reservation`].
 
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 
@@ -34,7 +34,7 @@ impl Budget {
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
-    /// Reserves the free weight, up to `most`. Returns how much it reserved.
+    /// Reserves the free weight, up to `most`. Returns the reserved weight.
     fn reserve_up_to(&self, most: u64) -> u64 {
         let left = |used: u64| most.min(self.capacity.saturating_sub(used));
         let take = |used: u64| Some(used + left(used));

@@ -58,7 +58,7 @@ impl IncomingEntry {
     }
 }
 
-/// Why a value was not stored.
+/// The reason why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// The lease of the value was revoked.

@@ -113,7 +113,7 @@ impl Leases {
         leases.flight = Some((id, flight));
     }
 
-    /// Returns a permission to copy a key from disk into memory. Needs no exclusive lock.
+    /// Returns a permission to copy a key from disk into memory. The shared lock of the shard is enough.
     pub(crate) fn epoch_token(&self, key: SlotKey<'_>) -> EpochToken {
         self.epochs.take(key)
     }

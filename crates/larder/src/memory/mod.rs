@@ -69,7 +69,7 @@ pub(crate) struct Memory {
     bypassed: StatisticU64,
     /// Whether a write to a keyspace of the disk tier was stored although it will not be saved.
     has_unsaved: AtomicBool,
-    /// The process whose threads use the locks.
+    /// The process that opened the cache. Only its threads wait for the locks.
     pub(crate) process: Process,
 }
 
@@ -140,7 +140,7 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
-    /// Looks a key up. In a forked child, a key whose shard can't be locked has no value.
+    /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))

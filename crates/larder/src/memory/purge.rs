@@ -1,5 +1,5 @@
-//! Range removals in memory: the entries of a scope leave the shards, and records of the scope on disk become
-//! invisible.
+//! Range removals in memory. The entries of a scope leave the shards, and the records of the scope on disk
+//! become invisible.
 //!
 //! 1. In every shard, leases are revoked and new ones are barred. From then on no load, promotion or touch
 //!    that began earlier can publish.

@@ -8,7 +8,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Removes a key that is only ever in memory.
+    /// Removes a key of a memory-only keyspace.
     pub(crate) fn forget(
         &self,
         key: SlotKey<'_>,

@@ -16,8 +16,8 @@ pub(super) struct Slot {
     pub(super) value: Option<Value>,
     pub(super) expires_at: Timestamp,
     pub(super) sequence: u64,
-    /// The key's [`short_hash`](super::slot_key::SlotKey::short_hash). In a vacant slot, the next vacant
-    /// slot.
+    /// The key's [`short_hash`](super::slot_key::SlotKey::short_hash). In a vacant slot, the number of the
+    /// next vacant slot.
     pub(super) hash: u32,
     pub(super) state: SlotState,
     /// Whether this slot replaced a removal that is not committed yet. A caller may wait for that removal.

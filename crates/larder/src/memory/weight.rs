@@ -2,13 +2,15 @@
 //! write buffer.
 
 /// Bytes of bookkeeping for one entry. Key, value and this overhead together make the weight of an entry. The
-/// overhead covers the slot; its places in the table, the queue and the expiry list; the entry's part of the
-/// sketch and the ghosts; the value's reference counts; and the allocator's overhead for the value and for
-/// its heap data. A test compares this number with the sizes of the types.
+/// overhead covers the slot, and its places in the table, the queue and the expiry list. It also covers the
+/// entry's part of the sketch and the ghosts, and the value's reference counts. Finally it covers the
+/// allocator's overhead for the value and for its heap data. A test compares this number with the sizes of
+/// the types.
 pub const ENTRY_OVERHEAD: u64 = 160;
 
-/// Bytes that are kept for an entry until it is committed, besides its weight and its encoding: the fields of
-/// its record, and its place in the writer's batch. A test compares this number with the sizes of the types.
+/// Number of bytes that an uncommitted entry needs besides its weight and its encoding. They are for the
+/// fields of its record and for its place in the writer's batch. A test compares this number with the sizes
+/// of the types.
 pub(crate) const UNSAVED_OVERHEAD: u64 = 288;
 
 /// Weights of at least this number of bytes are kept in units of 64 KiB.

@@ -16,7 +16,7 @@ use crate::sys::sync::{AtomicBool, Ordering, StatisticU64};
 /// Number of stripes that belong to one thread each.
 const OWN_STRIPES: usize = 31;
 
-/// The counters of one keyspace.
+/// The counters of one keyspace, with load times and the latest causes.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     own: [Stripe; OWN_STRIPES],

@@ -82,9 +82,9 @@ pub struct Stats {
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer), in bytes: the limit of
     /// `unsaved_bytes`.
     pub write_buffer: u64,
-    /// Each keyspace that was opened, by name.
+    /// The statistics of each keyspace that was opened, sorted by name.
     pub keyspaces: Vec<KeyspaceStats>,
-    /// Counts since the file was made, including those above. `None` in a cache that is only in memory.
+    /// Counts since the file was made, including the counts above. `None` in a cache that is only in memory.
     pub lifetime: Option<CumulativeStats>,
     /// The counts of about the last minute, and of the last ten minutes once the cache has been open that
     /// long. The shorter period is first. Empty in a cache that is only in memory.
@@ -142,8 +142,8 @@ pub enum DiskState {
 pub struct DiskStats {
     /// Lookups answered from disk.
     pub hits: u64,
-    /// Committed entries. They include expired entries that are not swept yet, and entries that a large
-    /// removal covers and that are still being deleted.
+    /// Committed entries. They include expired entries that are not swept yet, and entries that a pending
+    /// large removal still has to delete.
     pub entries: u64,
     /// Size of these entries in the file, in bytes.
     pub bytes: u64,
@@ -178,9 +178,9 @@ pub struct DiskStats {
     /// The path to which the latest damaged file was moved.
     #[serde(serialize_with = "shown")]
     pub quarantined: Option<PathBuf>,
-    /// Whether the disk tier works.
+    /// The present state of the disk tier.
     pub state: DiskState,
-    /// Why the disk tier is off. `None` while it is on.
+    /// The reason why the disk tier is off. `None` while it is on.
     pub off: Option<String>,
     /// Number of times that the store failed. It includes failures after which the disk tier stayed on.
     pub faults: u64,
@@ -191,8 +191,8 @@ pub struct DiskStats {
     pub discards: u64,
     /// Number of times that the disk tier came back.
     pub recoveries: u64,
-    /// Number of times that the file was found to be damaged and was moved aside, either when it was opened
-    /// or while it was in use.
+    /// Number of times that the file was found to be damaged and was moved aside. This happens when the file
+    /// is opened or while it is in use.
     pub quarantines: u64,
     /// How long the disk tier has been off, over all its outages.
     #[serde(with = "seconds")]

@@ -86,7 +86,7 @@ mod tests {
     fn the_spans_end_now_and_begin_with_a_note() {
         let mut notes = Notes::default();
         assert_eq!(told(&notes, 7, 7), [], "nothing was noted");
-        // A miss each second, recorded every ten seconds.
+        // One miss each second. The totals are recorded every ten seconds.
         for second in (0..=10_000).step_by(10) {
             notes.add(Timestamp::from_millis(second * 1_000), misses(second));
             let expected = match second {

@@ -54,8 +54,8 @@ pub trait HeapSize {
     fn heap_size(&self) -> usize;
 }
 
-/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the named fields. A field that
-/// is not named adds nothing to the sum.
+/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the `heap_size` of the named
+/// fields. A field that is not named adds nothing to the sum.
 ///
 /// ```
 /// use larder::heap::HeapSize;

@@ -14,8 +14,8 @@
 //! 5. The share of the small queue follows the requests ([`small_queue_target`]).
 //!
 //! A scan passes through the small queue and does not change main. In a loop larger than the cache, newcomers
-//! have not been used more often than the entries of main, so a part of the loop stays. The entries of a new
-//! working set are used twice, or used in the small queue, and so move into main.
+//! have not been used more often than the entries of main, so a part of the loop stays in the cache. The
+//! entries of a new working set move into main, because they are used twice or used in the small queue.
 //!
 //! Cost: a hit is one relaxed load. The first fifteen hits between two visits of the policy also make one
 //! relaxed store each. Both happen under a shared lock. Attaching and evicting are O(1) on average: each
@@ -116,7 +116,8 @@ impl Policy {
         );
     }
 
-    /// Makes an entry unevictable. Its flags are kept until it is attached again.
+    /// Makes an entry unevictable, by removing it from its queue. Its flags are kept until it is attached
+    /// again.
     pub(crate) fn detach(&mut self, id: SlotId) {
         let queue = self.entry_flags.queue(id);
         if queue != QueueOfEntry::Detached {
@@ -155,7 +156,7 @@ impl Policy {
         self.small.len + self.main.len
     }
 
-    /// Counts a use of every entry, and separates the warm-up entries from the small queue.
+    /// Adds a use of every small-queue entry to the sketch, and separates the warm-up entries from the small queue.
     fn begin_warmup(&mut self) {
         let newcomers = self.small_queue_target.of(self.small.weight);
         let (mut id, mut weight) = (self.small.newest, 0);

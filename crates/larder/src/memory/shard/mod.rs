@@ -112,7 +112,7 @@ impl Shard {
         }
     }
 
-    /// Returns the sequence that a record on disk must exceed to be visible: the sequence of the latest
+    /// Returns the sequence that a record on disk must exceed to be visible. It is the sequence of the latest
     /// uncommitted range removal that covers the key.
     pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
         if failpoint_is_set(Failpoint::IgnoreMinVisibleSequence) {

@@ -128,8 +128,8 @@ fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
-/// Returns how many columns a terminal uses for a character: two for East Asian scripts and for pictures, and
-/// none for a mark on the previous character.
+/// Returns the number of columns that a terminal uses for a character. This is two for East Asian scripts and
+/// for pictures, and none for a mark on the previous character.
 fn columns(letter: char) -> usize {
     match letter {
         '\u{300}'..='\u{36F}' | '\u{20D0}'..='\u{20FF}' | '\u{FE00}'..='\u{FE0F}' => 0,

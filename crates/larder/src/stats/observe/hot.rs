@@ -84,8 +84,8 @@ pub struct HotLookups {
     pub per_second: f64,
     /// The keyspaces of these lookups, with the most frequent first.
     pub keyspaces: Vec<HotKeyspace>,
-    /// The keys of these lookups, the most frequent first. A key whose share is not clearly above zero is
-    /// left out.
+    /// The keys of these lookups, with the most frequent first. A key whose share is not clearly above zero
+    /// is left out.
     pub keys: Vec<HotKey>,
 }
 
@@ -124,7 +124,7 @@ pub struct HotKey {
     pub per_second: f64,
 }
 
-/// The samples of the last minutes.
+/// The samples of hits and of misses in the last minutes.
 #[derive(Debug)]
 pub(super) struct HotKeySampler {
     hits: SampledLookups,

@@ -124,7 +124,7 @@ impl Watcher {
 pub(super) struct Watchers {
     /// The list of watchers. It is locked while the list and the thresholds change.
     all: Mutex<Vec<Arc<Watcher>>>,
-    /// The published list, which operations read.
+    /// A copy of the list for operations to read without a lock.
     shown: AtomicSnapshot<Vec<Arc<Watcher>>>,
 }
 

@@ -156,7 +156,7 @@ impl Policy {
         self.small.len + self.main.len
     }
 
-    /// Adds a use of every small-queue entry to the sketch, and separates the warm-up entries from the small queue.
+    /// Adds a use of every entry of the small queue to the sketch, and separates the warm-up entries.
     fn begin_warmup(&mut self) {
         let newcomers = self.small_queue_target.of(self.small.weight);
         let (mut id, mut weight) = (self.small.newest, 0);

@@ -1,7 +1,7 @@
 //! The errors of the cache.
 //!
-//! Each variant is a different thing for the caller to do. Failures that the cache absorbs are no errors:
-//! they become counted misses ([`Stats`](crate::Stats)).
+//! Each variant needs a different action from the caller. Some failures are not errors, because the cache can
+//! continue. They become misses, and are counted ([`Stats`](crate::Stats)).
 
 mod debug;
 pub(crate) mod holder;
@@ -42,52 +42,52 @@ pub enum Error {
         allowed: String,
     },
 
-    /// A URL of settings is not understood. Nothing was opened.
+    /// A URL of settings is not valid. Nothing was opened.
     #[error("the cache's URL {url:?} is not understood: {why}; {allowed}")]
     InvalidUrl {
         /// The URL, without a password.
         url: String,
-        /// What is wrong with it.
+        /// The reason why the URL is not valid.
         why: String,
-        /// What would be right.
+        /// The valid form.
         allowed: &'static str,
     },
 
-    /// Another owner holds the file, in this process or another.
+    /// Another cache has the file open, in this process or in another process.
     #[error("cannot open {}: {}", path.display(), in_use(*pid, *has_ended, *is_elsewhere, socket.as_deref(), holders))]
     InUse {
         /// The cache file.
         path: PathBuf,
-        /// The process that holds it, if it is known.
+        /// The process that has the file open, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. Then a process that it forked still holds the file: see
+        /// Whether that process has ended. If so, a forked child of that process still has the file open: see
         /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
         has_ended: bool,
-        /// Whether the process is in another PID namespace, such as a container's. The number is valid only
-        /// there.
+        /// Whether the process is in another PID namespace, such as a container's. The process id is valid
+        /// only in that namespace.
         is_elsewhere: bool,
-        /// Its control socket, if it has one. The process can be asked there.
+        /// The control socket of that process, if it has one. Requests to the process can be sent there.
         socket: Option<PathBuf>,
-        /// If the owner has ended: the processes that still hold its file, as far as this process can see
-        /// them.
+        /// If that process has ended, the processes that still have the file open, as far as this process can
+        /// see them.
         holders: Vec<Holder>,
     },
 
-    /// The path names no regular file, but a directory, a symbolic link or a device.
+    /// The path names a directory, a symbolic link or a device instead of a regular file.
     #[error("cannot open {}: it is {what}; give the path of a regular file, or of one to be created", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
-        /// What is there.
+        /// The kind of object at the path.
         what: &'static str,
     },
 
-    /// The file is not a larder file. It was not changed.
+    /// The file is not a larder file. The file was not changed.
     #[error("cannot open {}: {why}; it was left as it is; give the path of a larder file, or of one to be created", path.display())]
     Foreign {
         /// The path.
         path: PathBuf,
-        /// What shows that it is foreign.
+        /// The reason why it is not a larder file.
         why: String,
     },
 
@@ -98,16 +98,16 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// The larder file is damaged. It was not changed.
+    /// The larder file is damaged. The file was not changed.
     #[error("cannot read {}: it is damaged ({cause}); open it as a cache, which moves it aside and begins a fresh one", path.display())]
     Damaged {
         /// The path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage that was found.
         cause: String,
     },
 
-    /// A newer version of larder wrote the file. It was not changed.
+    /// A newer version of larder wrote the file. The file was not changed.
     #[error(
         "cannot open {}: its format is {found}, and this version of larder reads up to {supported}; upgrade larder, or choose another path",
         path.display()
@@ -117,11 +117,11 @@ pub enum Error {
         path: PathBuf,
         /// The format version of the file.
         found: u32,
-        /// The newest format this version reads.
+        /// The newest format version that this version of larder reads.
         supported: u32,
     },
 
-    /// The file uses features of a newer version of larder. It was not changed.
+    /// The file uses features of a newer version of larder. The file was not changed.
     #[error(
         "cannot open {}: it uses features that this version of larder does not know (0x{unknown:X}); upgrade larder, or choose another path",
         path.display()
@@ -129,7 +129,7 @@ pub enum Error {
     UnknownFeatures {
         /// The path.
         path: PathBuf,
-        /// The unknown features, one bit each.
+        /// The unknown features, one bit for each feature.
         unknown: u64,
     },
 
@@ -155,7 +155,7 @@ pub enum Error {
         cause: String,
     },
 
-    /// The control socket could not be opened. Anything at its path was left as it is.
+    /// The control socket could not be opened. A file at the socket's path was not changed.
     #[error("cannot listen for control on {}: {cause}; {remedy}", path.display())]
     ControlSocket {
         /// The path of the socket.
@@ -169,7 +169,7 @@ pub enum Error {
     /// A background thread could not be started.
     #[error("cannot start the {name} thread: {source}; raise the process's limit on threads")]
     Thread {
-        /// The thread.
+        /// The name of the thread.
         name: &'static str,
         /// The error of the operating system.
         source: io::Error,
@@ -193,24 +193,24 @@ pub enum Error {
         "a key of keyspace {keyspace:?} is {len} bytes encoded; the most is {max}; use a shorter key, or a digest of it"
     )]
     KeyTooLarge {
-        /// The keyspace.
+        /// The name of the keyspace.
         keyspace: String,
         /// The encoded length in bytes.
         len: usize,
-        /// The maximum.
+        /// The maximum length in bytes.
         max: usize,
     },
 
     /// The encoded value is too large. Nothing was changed: the previous entry is still there.
     #[error("a value of keyspace {keyspace:?} is {size} ({bound}); the most is {max}; {remedy}")]
     ValueTooLarge {
-        /// The keyspace.
+        /// The name of the keyspace.
         keyspace: String,
-        /// Its size, counted as `bound` says.
+        /// The size of the value, counted as `bound` says.
         size: ByteSize,
         /// How the size is counted.
         bound: &'static str,
-        /// The maximum.
+        /// The maximum size.
         max: ByteSize,
         /// The remedy.
         remedy: Cow<'static, str>,
@@ -219,16 +219,16 @@ pub enum Error {
     /// The value could not be serialized. Nothing was changed: the previous entry is still there.
     #[error("cannot encode a value of keyspace {keyspace:?}: {source}")]
     Encode {
-        /// The keyspace.
+        /// The name of the keyspace.
         keyspace: String,
         /// The cause.
         source: CodecError,
     },
 
-    /// The change is visible in this process but is not known to be on the disk.
+    /// The change is visible in this process, but may not be on the disk.
     ///
-    /// After an invalidation this means that a restart may serve the removed entries. Try again, or delete
-    /// the cache file before the next start.
+    /// If an invalidation returns this error, the removed entries may come back after a restart. Repeat the
+    /// call, or delete the cache file before the next start.
     #[error(
         "not durable: {cause}; memory has the change, the disk may not; repeat the call, or remove the file before a restart"
     )]
@@ -248,23 +248,24 @@ pub enum Error {
     #[error("the cache is closed; open it again")]
     Closed,
 
-    /// This process is a fork of the process that opened the cache, and does not have its threads. Nothing
-    /// was changed.
+    /// This process is a fork of the process that opened the cache, and does not have the cache's threads.
+    /// Nothing was changed.
     #[error(
         "this process was forked after the cache was opened, and does not have the threads that serve it; open the cache in this process, after the fork"
     )]
     Forked,
 
-    /// This process opened the cache itself, so it inherited nothing.
+    /// This process opened the cache itself. It did not inherit the cache by a fork.
     #[error("this process opened the cache itself; close it")]
     NotForked,
 }
 
-/// Why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) has no value.
+/// The reason why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) returned no value.
 ///
-/// Every caller that waited for a loader gets its error, so the error is shared. It may be of any type with
-/// `Display` and `Debug`, such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. `?` turns a `LoadError`
-/// of such an error into either. [`LoadError::loader_error`] returns the loader's own error.
+/// Every caller that waited for a loader gets the loader's error, so the error is shared. The error may have
+/// any type with `Display` and `Debug`, such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. `?`
+/// converts a `LoadError` with such an error into either of these two types. [`LoadError::loader_error`]
+/// returns the loader's own error.
 ///
 /// ```
 /// # use std::error::Error;
@@ -288,11 +289,13 @@ pub enum LoadError<E> {
     Loader(Arc<E>),
     /// The loader of another thread panicked while this caller waited for it.
     Panicked,
-    /// Waiting would never end. This thread loads the key itself, or the thread that loads the key waits,
-    /// perhaps through other threads, for a load of this one. The keys may be of several caches.
+    /// Waiting would never end. This thread is loading the key itself, or the thread that loads the key waits
+    /// for a load of this thread. There may be other threads between the two, and the keys may belong to
+    /// several caches.
     Cycle,
     /// The load of another caller took longer than this caller waits
-    /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load goes on, and its value will be cached.
+    /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load continues, and its value will be
+    /// cached.
     Timeout {
         /// How long this caller waited.
         waited: Duration,
@@ -314,7 +317,7 @@ impl<E> LoadError<E> {
     /// Returns the loader's error, shared with the other callers that waited for the load.
     ///
     /// # Errors
-    /// The error itself, if it is not the loader's.
+    /// The `LoadError` itself, if the error did not come from the loader.
     pub fn into_loader_error(self) -> Result<Arc<E>, Self> {
         match self {
             Self::Loader(error) => Ok(error),
@@ -326,8 +329,8 @@ impl<E> LoadError<E> {
 impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The alternate text of an `anyhow::Error` has its causes. They cannot be `source`s, because `E`
-            // may be any type.
+            // The alternate text of an `anyhow::Error` has its causes. `source` cannot return these causes,
+            // because `E` may be any type.
             Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
             Self::Key(error) => fmt::Display::fmt(error, f),
             Self::Panicked | Self::Cycle | Self::Timeout { .. } => self.without_loader(f),
@@ -336,7 +339,7 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
 }
 
 impl<E> LoadError<E> {
-    /// Returns the text of an error without one of its own.
+    /// Writes the text of a variant that has no inner error.
     fn without_loader(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked => f.write_str("the loader panicked in the thread that ran it; see that thread's message"),
@@ -352,7 +355,8 @@ impl<E> LoadError<E> {
     }
 }
 
-// For every `E` with a text, because `Box<dyn Error>` and `anyhow::Error` do not implement `Error`.
+// Implemented for every `E` with `Display` and `Debug`, because `Box<dyn Error>` and `anyhow::Error` do not
+// implement `Error`.
 impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

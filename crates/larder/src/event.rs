@@ -5,51 +5,54 @@ use std::path::PathBuf;
 
 /// An event of the disk tier. [`CacheBuilder::on_event`](crate::CacheBuilder::on_event) sets a listener.
 ///
-/// It prints as a line for a log.
+/// `Display` prints a line for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The disk failed, or is full. Memory keeps serving. Writes are kept, to be committed later, and the
-    /// file is tried again.
+    /// The disk failed, or is full. Memory still answers lookups. Writes are kept in memory to be committed
+    /// later, and the cache tries to open the file again.
     DiskSuspended {
-        /// What failed.
+        /// The failure.
         cause: String,
     },
-    /// The disk failed, and the file was put out of service for good, with its entries: an invalidation could
-    /// not be committed, or no more writes could be kept for it. A fresh file is made when the disk allows.
+    /// The disk failed, and the file was put out of service for good, with its entries. The reason is that an
+    /// invalidation could not be committed, or that there was no room to keep more writes. A new file is made
+    /// when the disk works again.
     DiskDiscarded {
-        /// What failed.
+        /// The failure.
         cause: String,
     },
-    /// The file was found to be damaged and was moved aside. A fresh file takes its place.
+    /// The file was found to be damaged and was moved aside. A new file replaces it.
     DiskQuarantined {
-        /// What was wrong.
+        /// The damage that was found.
         cause: String,
-        /// Where the damaged file is kept. `None` if it could not be moved.
+        /// The path to which the damaged file was moved. `None` if it could not be moved.
         moved_to: Option<PathBuf>,
     },
-    /// The disk tier works, but with less than it was asked for: a smaller capacity, or a weaker promise.
+    /// The disk tier works, but offers less than the settings ask for: a smaller capacity, or a weaker
+    /// promise.
     DiskLimited {
-        /// What is less, why, and what would change that.
+        /// The limit, its reason and the remedy.
         cause: String,
     },
     /// The disk tier works again.
     DiskRecovered {
-        /// Whether its entries are still there. They are not after the file was discarded or quarantined.
+        /// Whether the entries of the file are still there. They are lost if the file was discarded or
+        /// quarantined.
         kept_entries: bool,
     },
-    /// `<path>.lock` was removed or replaced while the cache had it locked. Either it is locked again, or
-    /// another process has it. In the second case the file stays in service, but it is not moved aside,
-    /// opened again or replaced until this cache has the lock.
+    /// `<path>.lock` was removed or replaced while the cache had it locked. Either this cache has locked it
+    /// again, or another process has the lock. In the second case the cache file stays in service. But it is
+    /// not moved aside, opened again or replaced until this cache has the lock.
     LockLost {
-        /// What happened to the lock.
+        /// The event that happened to the lock file.
         cause: String,
         /// Whether this cache has the lock again.
         is_held: bool,
     },
-    /// The file system changes the identity of the cache file over time, as some network file systems do.
-    /// Identities are no longer used. Instead, a mark in the file tells whether the file was moved or
-    /// replaced.
+    /// The file system changes the identity of the cache file over time, as some network file systems do. The
+    /// cache no longer compares identities. Instead, it compares a mark in the file to detect that the file
+    /// was moved or replaced.
     FileIdentityUnstable,
 }
 

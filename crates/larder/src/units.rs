@@ -1,4 +1,4 @@
-//! Sizes and points in time: numbers with their unit.
+//! Sizes in bytes and points in time, as types with a unit.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A number of bytes.
 ///
-/// Settings take `impl Into<ByteSize>`, so a plain `u64` works wherever a size is expected.
+/// Settings accept `impl Into<ByteSize>`, so a plain `u64` works as a number of bytes.
 ///
 /// ```
 /// use larder::ByteSize;
@@ -18,25 +18,25 @@ use std::time::Duration;
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// Makes a size of so many bytes.
+    /// Makes a size of this number of bytes.
     #[must_use]
     pub const fn bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// Makes a size of so many KiB (1,024 bytes), saturating.
+    /// Makes a size of this number of KiB (1,024 bytes). Saturates at `u64::MAX` bytes.
     #[must_use]
     pub const fn kib(kib: u64) -> Self {
         Self(kib.saturating_mul(1 << 10))
     }
 
-    /// Makes a size of so many MiB (1,048,576 bytes), saturating.
+    /// Makes a size of this number of MiB (1,048,576 bytes). Saturates at `u64::MAX` bytes.
     #[must_use]
     pub const fn mib(mib: u64) -> Self {
         Self(mib.saturating_mul(1 << 20))
     }
 
-    /// Makes a size of so many GiB (1,073,741,824 bytes), saturating.
+    /// Makes a size of this number of GiB (1,073,741,824 bytes). Saturates at `u64::MAX` bytes.
     #[must_use]
     pub const fn gib(gib: u64) -> Self {
         Self(gib.saturating_mul(1 << 30))
@@ -58,18 +58,18 @@ impl From<u64> for ByteSize {
 /// Units of more than one byte, the largest first.
 const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
 
-/// The form of a size that can be read, for error texts.
+/// The form in which a size is read, for error texts.
 pub(crate) const SIZE_FORM: &str =
     "a size is a number with B, KiB, MiB, GiB or TiB, such as 64MiB or 1.5 GiB";
 
-/// A text that is not a size.
+/// The error for a text that is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a size: {SIZE_FORM}")]
 pub struct ParseByteSizeError {
     text: String,
 }
 
-/// Reads a size: a whole number and a unit, as in `64MiB`. Reads also what [`Display`](fmt::Display) prints:
+/// Reads a size: a whole number and a unit, as in `64MiB`. Also reads what [`Display`](fmt::Display) prints:
 /// one decimal, and one space before the unit, as in `1.5 GiB`.
 impl FromStr for ByteSize {
     type Err = ParseByteSizeError;
@@ -92,11 +92,11 @@ fn parse_size(text: &str) -> Option<u64> {
     }
     let (size, _) = UNITS.into_iter().find(|(_, name)| *name == unit)?;
     let tenths: u64 = tenths.parse().ok()?;
-    // Rounded up, so that a size prints as it was read: `Display` rounds down.
+    // Rounded up, because `Display` rounds down. So a size prints in the form in which it was read.
     whole.parse::<u64>().ok()?.checked_mul(size)?.checked_add((tenths * size).div_ceil(10))
 }
 
-/// Uses the largest unit whose number is at least one, with at most one decimal: `1.5 MiB`.
+/// Uses the largest unit in which the size is at least 1, with at most one decimal: `1.5 MiB`.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (size, unit) in UNITS {
@@ -123,22 +123,23 @@ impl fmt::Debug for ByteSize {
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The beginning of the scale, before every entry.
+    /// The earliest timestamp, before every entry.
     pub const ZERO: Self = Self(0);
 
-    /// Makes a timestamp of so many milliseconds since 1970.
+    /// Makes a timestamp of this number of milliseconds since 1970.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Returns the milliseconds since 1970.
+    /// Returns the number of milliseconds since 1970.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// Returns this point plus a duration, rounded down to the millisecond, saturating.
+    /// Returns this point plus a duration. The duration is rounded down to the millisecond, and the result
+    /// saturates.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
@@ -151,7 +152,7 @@ impl Timestamp {
     }
 }
 
-/// Returns the whole milliseconds of a duration, saturating.
+/// Returns the whole milliseconds of a duration. Saturates at `u64::MAX`.
 pub(crate) fn millis(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }

@@ -1,7 +1,7 @@
-//! `Debug` of errors: their text, then the name of the variant.
+//! `Debug` of errors. It prints the text of the error, then the name of the variant.
 //!
-//! A person sees `Debug` when `main` returns an error, when `unwrap` fails, and when a test fails. So it has
-//! the text of `Display`, with the remedy.
+//! A person sees `Debug` when `main` returns an error, when `unwrap` fails, and when a test fails. So `Debug`
+//! prints the text of `Display`, with the remedy.
 
 use std::fmt;
 
@@ -42,7 +42,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// For every `E` with `Debug`, whether or not it has a text.
+/// Implemented for every `E` with `Debug`, whether or not `E` has `Display`.
 impl<E: fmt::Debug> fmt::Debug for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {

@@ -1,17 +1,17 @@
-//! A process that holds a cache file, as an error names it.
+//! A process that has a cache file open, in the form that errors report.
 
 use std::fmt;
 
-/// A process that holds a cache file open, with the lock beside it.
+/// A process that has a cache file and its lock file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Its id.
+    /// The id of the process.
     pub pid: u32,
-    /// Its name in the system, without control characters. `None` where the system does not tell.
+    /// The name of the process, without control characters. `None` where the system does not report it.
     pub name: Option<String>,
 }
 
-/// For example `10366 (shop-worker)`.
+/// Prints the id and the name, for example `10366 (shop-worker)`.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {

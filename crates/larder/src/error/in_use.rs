@@ -1,4 +1,4 @@
-//! The text of the error for a file that another owner holds.
+//! The text of the error for a file that another cache has open.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! The memory budget: the weight of clean entries, for the whole cache.
+//! The memory budget: the limit on the weight of all clean entries of the cache.
 //!
-//! Weight is reserved before an entry becomes clean, and given back after the entry has left. So the sum is
-//! never above the capacity, not even for a moment. The budget is shared by all shards, so a large value may
-//! take the room of entries in each of them. A dirty value that is larger than the write buffer reserves the
+//! Weight is reserved before an entry becomes clean, and given back after the entry has left memory. So the
+//! sum is never above the capacity, not even for a moment. The budget is shared by all shards, so a large
+//! value may replace entries in any shard. A dirty value that is larger than the write buffer reserves the
 //! excess here: see [`Reservation`].
 
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
@@ -27,14 +27,14 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    // Relaxed throughout: the number guards no other memory, and the modification order of the number alone
-    // keeps the bound.
+    // All accesses are relaxed. The number guards no other memory, and its own modification order is enough
+    // to keep the sum below the capacity.
     pub(crate) fn try_reserve(&self, weight: u64) -> bool {
         let fits = |used: u64| used.checked_add(weight).filter(|&sum| sum <= self.capacity);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
-    /// Reserves the free weight, up to `most`. Returns how much it reserved.
+    /// Reserves the free weight, up to `most`. Returns the reserved weight.
     fn reserve_up_to(&self, most: u64) -> u64 {
         let left = |used: u64| most.min(self.capacity.saturating_sub(used));
         let take = |used: u64| Some(used + left(used));
@@ -47,8 +47,8 @@ impl Budget {
     }
 }
 
-/// Weight that is reserved in the budget and belongs to no clean entry. Dropping it gives back what is left
-/// of it.
+/// Weight that is reserved in the budget and belongs to no clean entry. Dropping the reservation gives its
+/// remaining weight back.
 #[derive(Debug)]
 pub(super) struct Reservation {
     budget: Arc<Budget>,
@@ -61,10 +61,11 @@ impl Reservation {
         Self { budget, held: AtomicU64::new(0) }
     }
 
-    /// Adds free weight of the budget until this holds `weight`. Returns whether it does.
+    /// Adds free weight of the budget until this reservation has `weight`. Returns whether it has that weight
+    /// now.
     ///
-    /// It keeps a part that is too small. Otherwise other callers that need room at the same time could take
-    /// it again.
+    /// If the free weight is too small, the reservation keeps that part. Otherwise other callers that need
+    /// room at the same time could reserve it.
     pub(super) fn grow_to(&mut self, weight: u64) -> bool {
         let held = self.held();
         let got = self.budget.reserve_up_to(weight.saturating_sub(held));
@@ -72,8 +73,8 @@ impl Reservation {
         held + got >= weight
     }
 
-    /// Passes up to `most` on to an entry that becomes clean, and returns how much. The entry gives that
-    /// weight back when it leaves.
+    /// Passes up to `most` bytes of the weight on to an entry that becomes clean. Returns the passed weight.
+    /// The entry gives that weight back when it leaves memory.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         let take = |held: u64| Some(held - held.min(most));
         let (Ok(held) | Err(held)) = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);

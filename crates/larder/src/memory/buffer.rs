@@ -1,31 +1,31 @@
-//! The write buffer: how many bytes may be acknowledged and not yet committed.
+//! The write buffer: the limit on the bytes of values that are acknowledged and not yet committed.
 //!
-//! Room is reserved before a shard is locked, and belongs to one value. It is given back when the last holder
-//! of the unsaved value (its slot, or the writer's batch) drops it. So room can't be given back twice, or too
-//! early.
+//! Room is reserved before a shard is locked, and belongs to one value. The holders of an unsaved value are
+//! its slot and the writer's batch. When the last of them drops the value, the room is given back. So room
+//! can't be given back twice, or too early.
 //!
-//! A value that needs more than the whole buffer is *large*. It goes alone: it takes its room when the buffer
-//! is empty, and from then on the sum is above the capacity, so no other value finds room. The excess over
-//! the buffer is reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
+//! A value that needs more than the whole buffer is *large*. It gets its room only when the buffer is empty.
+//! From then on the sum is above the capacity, so no other value finds room. The excess over the buffer is
+//! reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
 //!
 //! A caller that needs room:
 //!
-//! 1. Takes it at once if it can. A small value can if it fits and no large value queues. A large value can
-//!    if the buffer is empty and no value queues.
-//! 2. Otherwise it queues, and is counted as waiting before (3) and (4). So a thread that gives room back, or
-//!    stores a value, sees that a caller waits; or the attempt of (4) sees the room.
-//! 3. It asks the writer for a commit. It holds no lock at that moment.
-//! 4. Under the gate, it tries again. A small value takes room if it fits and no large value queues before
-//!    it. A large value takes room if it is the first of the queue and the buffer is empty. Otherwise the
-//!    caller waits until room is given back, and goes on with (3).
-//! 5. It leaves the queue under the same hold of the gate: with room, or without room if the buffer was
-//!    closed.
+//! 1. It reserves the room at once if possible. For a small value this is possible if the value fits and no
+//!    large value queues. For a large value this is possible if the buffer is empty and no value queues.
+//! 2. Otherwise it queues, and is counted as waiting before (3) and (4). So a thread that gives room back
+//!    sees the waiting caller, or the attempt of (4) sees the room. A thread that stores a value also sees
+//!    the waiting caller.
+//! 3. It wakes the writer for a commit. It holds no lock at that moment.
+//! 4. Under the gate, it tries again. A small value gets room if it fits and no large value queues before it.
+//!    A large value gets room if it is the first of the queue and the buffer is empty. Otherwise the caller
+//!    waits until room is given back, and repeats (3).
+//! 5. It leaves the queue under the same hold of the gate. It has room, unless the buffer was closed.
 //!
-//! No caller starves. Once a large value queues, later values stand behind it, so the buffer runs empty. A
-//! small value lets no later large value pass, so it is served between two large ones. A caller that leaves
-//! the queue need not wake the others: it took room, whose return wakes them, or the buffer was closed, which
-//! wakes them too. A caller that has room waits for nothing but a lock until its value is stored. So the
-//! writer can commit the values that fill the buffer.
+//! No caller starves. Once a large value queues, later values wait behind it, so the buffer becomes empty. No
+//! large value passes an earlier small value, so a small value waits for at most the large values before it.
+//! A caller that leaves the queue need not wake the other callers. If it took room, the return of that room
+//! wakes them. If the buffer was closed, the closing wakes them. A caller that has room waits only for a lock
+//! until its value is stored. So the writer can commit the values that fill the buffer.
 
 use std::collections::VecDeque;
 
@@ -33,11 +33,11 @@ use super::budget::Reservation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
-/// The bytes of unsaved values, and their limit.
+/// Number of bytes that unsaved values have reserved, with the limit and the queue of callers.
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,
-    /// Above the capacity while a large value has its room.
+    /// Reserved bytes. Above the capacity while a large value has its room.
     used: AtomicU64,
     /// Number of values in the queue.
     waiting: AtomicUsize,
@@ -73,7 +73,7 @@ impl WaitQueue {
         self.places.retain(|other| other.number != place.number);
     }
 
-    /// Returns whether a value need not wait for any value before it.
+    /// Returns whether a value need not wait for any value before it in the queue.
     fn is_next(&self, place: QueuePlace) -> bool {
         let mut before = self.places.iter().take_while(|other| other.number < place.number);
         if place.is_large { before.next().is_none() } else { !before.any(|other| other.is_large) }
@@ -101,10 +101,10 @@ impl WriteBuffer {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Reserves room, and waits for it if needed. Calls `on_full` before each wait. Returns `None` once the
-    /// buffer is closed.
+    /// Reserves room, and waits for the room if needed. Calls `on_full` before each wait. Returns `None` once
+    /// the buffer is closed.
     ///
-    /// The caller holds no lock. The numbers in the code are those of the module's documentation.
+    /// The caller holds no lock. The numbers in the code are the steps in the module's documentation.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, on_full: impl Fn()) -> Option<BufferRoom> {
         if self.closed.load(Ordering::SeqCst) {
             return None;
@@ -116,9 +116,9 @@ impl WriteBuffer {
             return Some(self.room(bytes));
         }
         // 2. SeqCst: the increment of `waiting` pairs with the load in `BufferRoom::drop`. Either the attempt
-        //    of (4) sees the freed room, or the thread that freed it sees the waiting caller. It also pairs
-        //    with the load in `has_waiters`: a thread that stores a value after the writer has looked asks
-        //    the writer again.
+        //    of (4) sees the freed room, or the thread that freed it sees the waiting caller. The increment
+        //    also pairs with the load in `has_waiters`: a thread that stores a value after the writer's last
+        //    drain wakes the writer again.
         let place = self.gate.lock().enter(is_large);
         self.large.fetch_add(usize::from(is_large), Ordering::SeqCst);
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -133,8 +133,8 @@ impl WriteBuffer {
                 gate.leave(place);
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
-                // Read once: the value takes room if and only if this returns the room, even if the buffer
-                // closes or opens in between.
+                // `is_closed` is read only once. So this call returns room exactly if `try_take` reserved it,
+                // even if the buffer closes or opens in between.
                 return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);
@@ -145,20 +145,20 @@ impl WriteBuffer {
         BufferRoom { buffer: self.clone(), bytes, beyond: None }
     }
 
-    /// Returns whether a caller waits for room. A thread asks this after it has stored a value, because the
-    /// waiting caller's `on_full` may have come before the value.
+    /// Returns whether a caller waits for room. A thread calls this after it has stored a value, because the
+    /// waiting caller may have called `on_full` before the value was stored.
     pub(crate) fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0 && !failpoint_is_set(Failpoint::IgnoreWaiters)
     }
 
-    /// Turns waiting and later callers away, because nothing will be committed any more.
+    /// Refuses waiting and later callers, because no value will be committed any more.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let _gate = self.gate.lock();
         self.freed.notify_all();
     }
 
-    /// Lets callers in again after [`close`](WriteBuffer::close).
+    /// Accepts callers again after [`close`](WriteBuffer::close).
     pub(crate) fn open(&self) {
         self.closed.store(false, Ordering::SeqCst);
     }
@@ -177,12 +177,12 @@ impl WriteBuffer {
 pub(crate) struct BufferRoom {
     buffer: Arc<WriteBuffer>,
     bytes: u64,
-    /// For a large value: the weight that is reserved in the budget for the excess over the buffer.
+    /// For a large value, the weight that is reserved in the budget for its excess over the buffer.
     beyond: Option<Reservation>,
 }
 
 impl BufferRoom {
-    /// Returns by how many bytes this is larger than the buffer.
+    /// Returns the number of bytes by which this room exceeds the buffer's capacity.
     pub(super) fn excess(&self) -> u64 {
         self.bytes.saturating_sub(self.buffer.capacity)
     }
@@ -192,7 +192,8 @@ impl BufferRoom {
         self.beyond = Some(beyond);
     }
 
-    /// Passes up to `most` of the reserved weight on to the entry that the value becomes. Returns how much.
+    /// Passes up to `most` bytes of the reserved weight on to the value's clean entry. Returns the passed
+    /// weight.
     pub(super) fn pass_on(&self, most: u64) -> u64 {
         self.beyond.as_ref().map_or(0, |beyond| beyond.pass_on(most))
     }
@@ -206,7 +207,8 @@ impl BufferRoom {
 
 impl Drop for BufferRoom {
     fn drop(&mut self) {
-        // Before the buffer becomes empty, so that the next large value finds this weight in the budget.
+        // Dropped before the buffer becomes empty, so that the next large value finds this weight free in the
+        // budget.
         drop(self.beyond.take());
         self.buffer.used.fetch_sub(self.bytes, Ordering::SeqCst);
         // SeqCst: pairs with the increment of `waiting` in `reserve`.
@@ -262,8 +264,8 @@ mod tests {
         assert!(buffer.reserve(0, || ()).is_none());
     }
 
-    /// Reports that the value queues, and later that it has room. Holds the room until the other end is
-    /// dropped.
+    /// Reports that the value queues, and later that it has room. Keeps the room until the sender of `hold`
+    /// is dropped.
     fn reserve_in_turn(
         buffer: &Arc<WriteBuffer>,
         bytes: u64,
@@ -299,7 +301,7 @@ mod tests {
             wait_for((50, false));
             let large = begin(150);
             wait_for((150, false));
-            // It fits beside the first value, but must not pass the large one.
+            // The value 10 fits beside the first value, but must not pass the large value.
             let late = begin(10);
             wait_for((10, false));
             let later = begin(151);

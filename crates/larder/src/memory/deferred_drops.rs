@@ -1,35 +1,36 @@
-//! Values that a shard lets go of. They are dropped after its lock is released.
+//! Values that leave a shard. They are dropped after its lock is released.
 
 use smallvec::SmallVec;
 
 use super::entry::{IncomingEntry, Unsaved, Value};
 use crate::sys::sync::Arc;
 
-/// Values to drop after the lock is released. Otherwise a user's `Drop` that calls the cache would meet the
-/// lock.
+/// Values to drop after the lock is released. Otherwise a user's `Drop` that calls the cache would wait for
+/// the lock forever.
 #[derive(Debug, Default)]
 pub(crate) struct DeferredDrops {
     pub(super) values: SmallVec<[Value; 2]>,
-    /// Dropping the last holder of one wakes the callers that wait for room in the write buffer.
+    /// Uncommitted values. Dropping the last holder of such a value wakes the callers that wait for room in
+    /// the write buffer.
     pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
     /// Weight to give back to the budget.
     pub(super) weight: u64,
 }
 
 impl DeferredDrops {
-    /// Takes an entry that was refused.
+    /// Adds an entry that was refused.
     pub(super) fn refused(&mut self, entry: IncomingEntry) {
         self.values.push(entry.value);
         self.unsaved.extend(entry.unsaved);
     }
 
-    /// Takes a flight that was detached from its lease. It may hold a value or an error.
+    /// Adds a flight that was detached from its lease. The flight may hold a value or an error.
     pub(super) fn flight(&mut self, flight: Option<Value>) {
         self.values.extend(flight);
     }
 
-    /// Gives this much of the weight to a new entry, instead of to the budget. Returns whether there was
-    /// enough; if not, nothing is given.
+    /// Gives `weight` to a new entry, instead of to the budget. Returns whether there was enough weight. If
+    /// there was not, gives none.
     pub(super) fn give_room(&mut self, weight: u64) -> bool {
         let left = self.weight.checked_sub(weight);
         self.weight = left.unwrap_or(self.weight);

@@ -1,4 +1,5 @@
-//! An entry on its way into a shard: its value, its weight, and the data that the writer needs to save it.
+//! An entry that is about to be stored in a shard: its value, its weight, and the data that the writer needs
+//! to save it.
 
 use std::any::Any;
 
@@ -8,7 +9,7 @@ use crate::format::record::{Extension, PayloadCompression};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A user's value. Its keyspace knows the type.
+/// A user's value. The keyspace determines its type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 /// A value that is acknowledged and not yet committed, with the data for its record.
@@ -19,10 +20,10 @@ pub(crate) struct Unsaved {
     pub(crate) extension: Extension,
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
-    /// Whether the file takes the value. If not, the payload is empty, and the commit deletes the older
+    /// Whether the file can store the value. If not, the payload is empty, and the commit deletes the older
     /// record.
     pub(crate) fits_file: bool,
-    /// Held for as long as the payload is.
+    /// Room in the write buffer. It is held for as long as the payload exists.
     pub(crate) room: BufferRoom,
 }
 
@@ -39,13 +40,13 @@ impl Unsaved {
     }
 }
 
-/// An entry to store.
 #[derive(Debug)]
 pub(crate) struct IncomingEntry {
     pub(crate) value: Value,
     pub(crate) expires_at: Timestamp,
     pub(crate) weight: Weight,
-    /// `None` for an entry that is only ever in memory. Its weight is then already reserved in the budget.
+    /// `None` for an entry that is only ever in memory. The caller has already reserved the weight of such an
+    /// entry in the budget.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
 }
 
@@ -57,14 +58,15 @@ impl IncomingEntry {
     }
 }
 
-/// Why a value was not stored.
+/// The reason why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// The lease of the value was revoked.
     Revoked,
-    /// The value must be saved, but was not encoded for that: the disk tier came back in the meantime.
+    /// The value must be saved, but was not encoded for saving, because the disk tier came back in the
+    /// meantime.
     Unsaved,
-    /// Memory has no room for the value, and the value has no other place.
+    /// Memory has no room for the value, and the value will not be saved.
     NoRoom,
     /// The cache is closed.
     Closed,

@@ -1,21 +1,22 @@
-//! Epochs: permissions to fill a key from the disk, taken by reading a number.
+//! Epochs: permissions to fill a key from the disk. A lookup takes such a permission by reading a number.
 //!
-//! The keys of a shard share a few epochs, by hash. A step that revokes a key's leases also increments its
-//! epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared lock. The
-//! token holds while the epoch is unchanged. A change of another key with the same epoch revokes it too: then
-//! the next lookup makes the promotion.
+//! The keys of a shard share a few epochs, by hash. A step that revokes a key's leases also increments the
+//! key's epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared lock.
+//! The token holds while the epoch is unchanged. A change of another key with the same epoch revokes the
+//! token too. Then the promotion is left to the next lookup of the key.
 
 use crate::memory::slot_key::SlotKey;
 
-/// Enough that a change of another key rarely revokes a promotion. A promotion takes a microsecond.
+/// Number of epochs in a shard. With this number, a change of another key rarely revokes a promotion. A
+/// promotion lasts a microsecond.
 const EPOCHS: usize = 64;
 
 /// The epochs of a shard.
 #[derive(Debug)]
 pub(super) struct Epochs([u32; EPOCHS]);
 
-/// An epoch as a lookup read it. The number would wrap around only after four thousand million changes within
-/// one lookup.
+/// The value of an epoch when a lookup read it. The number could return to the same value only after four
+/// thousand million changes within one lookup.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EpochToken(u32);
 

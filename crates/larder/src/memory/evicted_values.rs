@@ -1,12 +1,11 @@
-//! Values that left memory, and how they are dropped.
+//! Values that have left memory, and the code that drops them.
 //!
 //! A user's `Drop` may panic. If two values of a list panicked while the list is dropped, the process would
-//! abort. So the values are dropped one by one, and each panic is caught. The first panic continues after all
-//! are dropped, because it belongs to the caller.
+//! abort. So the values are dropped one by one, and each panic is caught. After all values are dropped, the
+//! first panic continues in the caller.
 //!
-//! A caller that removes very many values drops a batch of them from time to time
-//! ([`EvictedValues::drop_if_many`]). If it held them to the end, they would take as much memory again as
-//! they did in the cache.
+//! A caller that removes very many values drops them in batches ([`EvictedValues::drop_if_many`]). If it kept
+//! all values to the end, they would need as much memory as they did in the cache.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,16 +14,16 @@ use smallvec::SmallVec;
 
 use crate::memory::entry::Value;
 
-/// Values that left memory, for their last holder to drop. The writer thread passes them on: a user's `Drop`
-/// may wait for the writer thread.
+/// Values that have left memory. Dropping this list drops the values. The writer thread passes the list on to
+/// another thread, because a user's `Drop` may wait for the writer thread.
 #[derive(Debug, Default)]
 pub(crate) struct EvictedValues {
     values: SmallVec<[Value; 2]>,
-    /// The first panic of the values that were dropped already.
+    /// The first panic of a value that was dropped already.
     panic: Option<Box<dyn Any + Send>>,
 }
 
-/// Maximum number of values that wait until a removal is committed.
+/// Maximum number of values that are kept until a removal is committed.
 pub(super) const MAX_WAITING: usize = 1024;
 
 impl EvictedValues {
@@ -49,8 +48,8 @@ impl EvictedValues {
         self.values.extend(values);
     }
 
-    /// Drops the values if they are many. A panic of one value continues when this list is dropped. The
-    /// caller holds no lock.
+    /// Drops the values if there are more than [`MAX_WAITING`]. A panic of one value continues when this list
+    /// is dropped. The caller holds no lock.
     pub(super) fn drop_if_many(&mut self) {
         if self.values.len() > MAX_WAITING {
             self.drop_values();

@@ -1,9 +1,9 @@
-//! The slots of a shard in the order of their expiry, so that the cost of expiring depends on the expired
-//! entries and not on the live ones.
+//! The slots of a shard in the order of their expiry. So the cost of expiring depends on the number of
+//! expired entries, not on the number of live entries.
 //!
-//! Each second has a list of slots. The lists stand in an ordered map, where the earliest second is found
-//! first. Adding and removing a slot are O(log of the distinct seconds). A slot takes eight bytes. The caller
-//! knows the second of a slot, so the slot does not store it.
+//! Each second has a list of slots. The lists are in a map that is ordered by second. Adding or removing a
+//! slot takes O(log n), where n is the number of distinct seconds. A slot needs eight bytes here. The caller
+//! passes the expiry of a slot, so the slot's second is not stored.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ struct ExpiryNode {
     older: SlotId,
 }
 
-/// The expiry order of one shard's slots, to the second.
+/// The slots of one shard, ordered by the second of their expiry.
 #[derive(Debug)]
 pub(crate) struct ExpiryIndex {
     nodes: Segments<ExpiryNode>,
@@ -32,7 +32,7 @@ fn bucket(expires_at: Timestamp) -> u64 {
 }
 
 impl ExpiryIndex {
-    /// Bytes that a slot takes here.
+    /// Number of bytes that a slot needs here.
     #[cfg(test)]
     pub(crate) const NODE_LEN: usize = size_of::<ExpiryNode>();
 
@@ -53,7 +53,7 @@ impl ExpiryIndex {
         }
     }
 
-    /// Removes a slot that was added with this expiry.
+    /// Removes a slot that was added with the same expiry.
     pub(crate) fn remove(&mut self, id: SlotId, expires_at: Timestamp) {
         let Some(&ExpiryNode { newer, older }) = self.nodes.get(id as usize) else {
             return;
@@ -70,8 +70,8 @@ impl ExpiryIndex {
         }
     }
 
-    /// Returns up to `most` slots from seconds that have begun by `now`. In the current second, some slots
-    /// may not have expired yet.
+    /// Returns up to `most` slots from seconds that have begun by `now`. Some slots of the current second may
+    /// not have expired yet.
     pub(crate) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
         let mut due = Vec::new();
         for &newest in self.newest.range(..=bucket(now)).map(|(_, newest)| newest) {
@@ -87,7 +87,7 @@ impl ExpiryIndex {
         due
     }
 
-    /// Returns when the next slot will certainly have expired: the end of the earliest listed second.
+    /// Returns a time when at least one more slot has expired: the end of the earliest second in the map.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         let (bucket, _) = self.newest.first_key_value()?;
         Some(Timestamp::from_millis(bucket.saturating_add(1).saturating_mul(BUCKET_MS)))

@@ -1,11 +1,11 @@
-//! How many entries each keyspace has in a shard, and how much they weigh.
+//! The number and the weight of each keyspace's entries in a shard, with its evictions and expirations.
 
 use std::collections::HashMap;
 
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The entries of one keyspace in a shard.
+/// The entries of one keyspace in a shard, and its removals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KeyspaceUsage {
     pub(crate) entries: u64,
@@ -13,9 +13,9 @@ pub(crate) struct KeyspaceUsage {
     pub(crate) weight: u64,
     /// Weight of the dirty entries, without their encodings.
     pub(crate) unsaved_weight: u64,
-    /// Entries that were removed for room.
+    /// Number of entries that were evicted to make room.
     pub(crate) evictions: u64,
-    /// Entries that were removed for age.
+    /// Number of entries that were removed because they had expired.
     pub(crate) expirations: u64,
 }
 
@@ -29,7 +29,7 @@ impl KeyspaceUsage {
     }
 }
 
-/// The usage of each keyspace, and the removals of all keyspaces.
+/// The usage of each keyspace, and the evictions and expirations of all keyspaces together.
 #[derive(Debug)]
 pub(crate) struct KeyspaceUsages {
     by_keyspace: HashMap<KeyspaceId, KeyspaceUsage, ahash::RandomState>,
@@ -39,7 +39,7 @@ pub(crate) struct KeyspaceUsages {
 
 impl Default for KeyspaceUsages {
     fn default() -> Self {
-        // Fixed seeds: keyspaces are numbered in sequence, so no attacker can choose the numbers.
+        // Fixed seeds are enough. Keyspaces are numbered in sequence, so no attacker can choose the numbers.
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
         Self { by_keyspace: HashMap::with_hasher(hasher), evictions: 0, expirations: 0 }
     }
@@ -66,7 +66,7 @@ impl KeyspaceUsages {
         (usage.entries, usage.unsaved_weight) = (usage.entries - 1, usage.unsaved_weight - weight.bytes());
     }
 
-    /// Counts an entry as clean that was counted as dirty.
+    /// Moves the weight of an entry from the dirty sum to the clean sum.
     pub(super) fn mark_clean(&mut self, key: &[u8], weight: Weight) {
         let (usage, bytes) = (self.of(key), weight.bytes());
         (usage.unsaved_weight, usage.weight) = (usage.unsaved_weight - bytes, usage.weight + bytes);
@@ -76,29 +76,28 @@ impl KeyspaceUsages {
         self.by_keyspace.entry(KeyspaceId::of(key)).or_default()
     }
 
-    /// Counts an entry that was removed for room.
+    /// Counts an entry that was evicted to make room.
     pub(super) fn evicted(&mut self, key: &[u8]) {
         self.of(key).evictions += 1;
         self.evictions += 1;
     }
 
-    /// Counts an entry that was removed for age.
+    /// Counts an entry that was removed because it had expired.
     pub(super) fn expired(&mut self, key: &[u8]) {
         self.of(key).expirations += 1;
         self.expirations += 1;
     }
 
-    /// Returns how many entries were removed for room, and for age.
+    /// Returns the number of evictions and the number of expirations of all keyspaces.
     pub(super) fn removed(&self) -> (u64, u64) {
         (self.evictions, self.expirations)
     }
 
-    /// Returns the usage of a keyspace.
     pub(super) fn get(&self, id: KeyspaceId) -> KeyspaceUsage {
         self.by_keyspace.get(&id).copied().unwrap_or_default()
     }
 
-    /// Forgets a retired keyspace, unless it still has entries.
+    /// Removes the usage of a retired keyspace, unless the keyspace still has entries.
     pub(super) fn forget(&mut self, id: KeyspaceId) {
         if self.get(id).entries == 0 {
             self.by_keyspace.remove(&id);

@@ -1,20 +1,20 @@
 //! Leases: the permissions that loads and promotions hold to fill a key.
 //!
-//! A lease is taken under the shard's lock before the disk or a loader is asked. It is checked under the lock
-//! again when the fill is published. A write or an invalidation of the key revokes every lease on it, so a
-//! fill in flight finds that its lease does not hold. A flight (callers that wait for one load) is attached
-//! to the lease of the caller that runs the loader, and is detached with it. So a caller that comes after an
-//! invalidation never joins a load that began before it.
+//! A lease is taken under the shard's lock before the disk is read or a loader runs. When the fill is
+//! published, the lease is checked under the lock again. A write or an invalidation of the key revokes every
+//! lease on the key, so the lease of an earlier load no longer holds. A flight is a load for which several
+//! callers wait. It is attached to the lease of the caller that runs the loader. Revoking the lease detaches
+//! the flight. So a caller after an invalidation never joins a load that began before the invalidation.
 //!
-//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for it, and costs nothing
-//! to take.
+//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and taking
+//! it costs almost nothing.
 //!
-//! Detached flights are handed out in [`DeferredDrops`], because the last holder of a flight drops a user's
-//! value or error.
+//! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
+//! or error.
 //!
-//! A *fence* bars fills of one key without barring loads: a lease that is taken while the fence stands never
-//! holds. A *barrier* does the same for all keys in a scope, while a range removal visits one shard after
-//! another.
+//! A *fence* bars fills of one key, but not loads. A lease that is taken while the key has a fence never
+//! holds. A *barrier* does the same for all keys in a scope, while a range removal visits the shards one
+//! after another.
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -39,7 +39,7 @@ pub(crate) struct Leases {
     epochs: Epochs,
 }
 
-/// The permission of a promotion: a token of its own, or the lease of the load that it is a part of.
+/// The permission of a promotion: an epoch token, or the lease of the load that makes the promotion.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Permit {
     EpochToken(EpochToken),
@@ -50,19 +50,19 @@ pub(crate) enum Permit {
 struct KeyLeases {
     hash: u64,
     key: StoredKey,
-    /// Leases that hold.
+    /// Ids of the leases that still hold.
     holders: SmallVec<[LeaseId; 2]>,
     fences: u32,
     flight: Option<(LeaseId, Value)>,
 }
 
 impl Leases {
-    /// Takes a lease to fill a key. While a fence or a barrier stands, the lease never holds.
+    /// Takes a lease to fill a key. If the key has a fence or a barrier at this time, the lease never holds.
     pub(crate) fn take(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, |leases| leases.fences > 0)
     }
 
-    /// Takes a lease to write the present value of a key again. A fence does not bar that.
+    /// Takes a lease to write the present value of a key again. A fence does not bar this lease.
     pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, |_| false)
     }
@@ -84,7 +84,8 @@ impl Leases {
         self.revoke_scope(scope, deferred);
     }
 
-    /// Removes one barrier, with the flights that began behind it.
+    /// Removes one barrier, and revokes every lease on keys in its scope. So later callers do not join
+    /// flights that began behind the barrier.
     pub(crate) fn lower_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         if let Some(at) = self.barriers.iter().position(|barrier| barrier == scope) {
             self.barriers.swap_remove(at);
@@ -112,7 +113,7 @@ impl Leases {
         leases.flight = Some((id, flight));
     }
 
-    /// Returns a permission to copy a key from disk into memory. Needs no exclusive lock.
+    /// Returns a permission to copy a key from disk into memory. The shared lock of the shard is enough.
     pub(crate) fn epoch_token(&self, key: SlotKey<'_>) -> EpochToken {
         self.epochs.take(key)
     }
@@ -121,8 +122,8 @@ impl Leases {
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
-            // A token that was taken behind a fence or a barrier meets the fence or barrier here. If it was
-            // lowered in between, that has revoked the token.
+            // If a token was taken behind a fence or a barrier, this check finds the fence or barrier. If the
+            // fence or barrier was lowered in between, the lowering has revoked the token.
             Permit::EpochToken(epoch_token) => {
                 self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }
@@ -177,7 +178,8 @@ impl Leases {
         leases.revoke(deferred);
     }
 
-    /// Removes one fence. Loads that began behind it are not cached, and later callers do not join them.
+    /// Removes one fence. Loads that began behind the fence are not cached, and later callers do not join
+    /// them.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| {

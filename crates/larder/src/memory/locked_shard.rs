@@ -1,8 +1,8 @@
-//! A shard under its exclusive lock, with the values that it releases while it is locked.
+//! A shard under its exclusive lock, with the values that leave the shard while it is locked.
 //!
-//! Dropping the guard unlocks the shard first. Only then is the released weight given back to the budget, and
-//! the released values pass to the caller. The caller drops them when it holds no lock and no reserved
-//! weight: a user's `Drop` may call the cache, wait for room, or panic (invariant 5).
+//! Dropping the guard unlocks the shard first. Only then the released weight is given back to the budget, and
+//! the released values are added to the caller's list. The caller drops these values when it holds no lock
+//! and no reserved weight. A user's `Drop` may call the cache, wait for room, or panic (invariant 5).
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;
@@ -10,7 +10,8 @@ use super::evicted_values::EvictedValues;
 use super::shard::Shard;
 use crate::sys::sync::{RwLock, RwLockWriteGuard};
 
-/// The fields drop in this order: the lock goes before the values are passed on.
+/// A locked shard and its released values. The fields drop in this order, so the lock is released before the
+/// values are passed on.
 pub(super) struct LockedShard<'a> {
     pub(super) shard: RwLockWriteGuard<'a, Shard>,
     pub(super) released: Released<'a>,
@@ -35,17 +36,19 @@ impl<'a> LockedShard<'a> {
         Self { shard: shard.write(), released }
     }
 
-    /// Evicts one clean entry. Returns whether there was one.
+    /// Evicts one clean entry. Returns whether the shard had a clean entry.
     pub(super) fn evict(&mut self) -> bool {
         self.shard.evict(&mut self.released.deferred)
     }
 
-    /// Evicts one clean entry, and keeps `weight` of its room reserved for the caller: all of it or nothing.
+    /// Evicts one clean entry, and keeps `weight` of its room reserved for the caller. Returns whether the
+    /// room was enough. If not, keeps none reserved.
     pub(super) fn evict_for(&mut self, weight: u64) -> bool {
         self.evict() && self.released.deferred.give_room(weight)
     }
 
-    /// Unlocks the shard. Returns the list that its values passed to, so that it can be used again.
+    /// Unlocks the shard. Returns the list to which the released values were added, so that the caller can
+    /// use the list again.
     pub(super) fn unlock(self) -> &'a mut EvictedValues {
         let Self { shard, mut released } = self;
         drop(shard);
@@ -60,7 +63,8 @@ impl Released<'_> {
             let DeferredDrops { values, unsaved, weight } = std::mem::take(&mut self.deferred);
             self.budget.release(weight);
             evicted_values.extend(values);
-            // Last: dropping the last holder of an unsaved value wakes the callers that wait for its room.
+            // Dropped last, because dropping the last holder of an unsaved value wakes the callers that wait
+            // for its room.
             drop(unsaved);
         }
     }

@@ -1,4 +1,4 @@
-//! The answers of a shard about a key.
+//! The results that a shard returns for a key.
 
 use super::entry::Value;
 use super::epochs::EpochToken;
@@ -11,11 +11,11 @@ pub(crate) enum Lookup {
     Value(Value, Timestamp),
     /// The key has no live value, and none on disk.
     Negative,
-    /// The shard has nothing. The disk may have a value.
+    /// The shard has no entry for the key. The disk may have a value.
     Unknown(MissToken),
 }
 
-/// What a caller needs before it asks the disk about a key that its shard does not have.
+/// The data that a caller needs to look up on disk a key that its shard does not have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissToken {
     /// A record on disk is visible only if its sequence is greater than this.
@@ -24,13 +24,12 @@ pub(crate) struct MissToken {
     pub(crate) epoch_token: EpochToken,
 }
 
-/// The state of a key before a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PreviousState {
     /// A live value.
     Live,
     /// An expired value or a tombstone.
     Dead,
-    /// The shard had nothing. The disk may have had a value.
+    /// The shard had no entry for the key. The disk may have had a value.
     Nothing,
 }

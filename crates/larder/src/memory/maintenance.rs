@@ -1,4 +1,4 @@
-//! Operations over all shards: expiring, listing, counting. One lock at a time.
+//! Operations over all shards: expiring, listing and counting. They lock one shard at a time.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
-/// Expired entries that are removed under one hold of a shard's lock.
+/// Maximum number of expired entries that are removed under one hold of a shard's lock.
 const EXPIRE_BATCH: usize = 256;
 
-/// Slots that are visited under one hold of a shard's shared lock, to list keys.
+/// Maximum number of slots that are visited under one hold of a shard's shared lock, to list keys.
 #[cfg(all(unix, feature = "control"))]
 const LISTED_SLOTS: u32 = 1024;
 
@@ -27,8 +27,8 @@ pub(crate) struct MemoryTotals {
 }
 
 impl Memory {
-    /// Removes expired clean entries, and returns how many. The first panic of a user's `Drop` is left in
-    /// `panic`, because the caller still has to plan its next run.
+    /// Removes expired clean entries, and returns their number. The first panic of a user's `Drop` is stored
+    /// in `panic`, because the caller must still plan its next run.
     pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
@@ -37,7 +37,8 @@ impl Memory {
                 let mut locked = self.lock_shard(shard, &mut evicted_values);
                 let batch = locked.shard.expire(now, EXPIRE_BATCH, &mut locked.released.deferred);
                 drop(locked);
-                // In batches, because the expired entries may be a good part of the memory tier.
+                // The values are dropped in batches, because the expired entries may be a large part of the
+                // memory tier.
                 if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
                     panic.get_or_insert(dropped);
                 }
@@ -66,7 +67,7 @@ impl Memory {
         self.shard(key).read().has_value(key)
     }
 
-    /// Returns the keys in memory with a prefix, sorted.
+    /// Returns the keys in memory that have a prefix, sorted.
     pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
         let mut keys = Vec::new();
         for shard in &self.shards {
@@ -76,14 +77,14 @@ impl Memory {
         keys
     }
 
-    /// Returns the first `most` keys in memory that have a prefix and come after a key, in order.
+    /// Returns the first `most` keys in memory, in order, that have a prefix and come after `after`.
     ///
     /// # Cost
-    /// One pass over all entries in memory, whatever the prefix, in steps: no lock is held for longer than
-    /// [`LISTED_SLOTS`] slots take. Memory for `most` keys.
+    /// One pass over all entries in memory, whatever the prefix. No lock is held for more than
+    /// [`LISTED_SLOTS`] slots at a time. The call needs memory for `most` keys.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn keys_after(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
-        // The greatest key is at the top of the heap. It leaves when a smaller key comes.
+        // The greatest key is at the top of the heap. A smaller key replaces it.
         let mut least = std::collections::BinaryHeap::<Arc<[u8]>>::new();
         let mut show = |key: &[u8]| {
             if !key.starts_with(prefix) || after.is_some_and(|after| key <= after) {
@@ -104,20 +105,20 @@ impl Memory {
         least.into_sorted_vec()
     }
 
-    /// Describes a key in memory, without counting this as a use.
+    /// Describes a key in memory. Does not count as a use of the key.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn describe(&self, key: &[u8]) -> super::shard::describe::KeyInMemory {
         let key = self.key(key);
         self.shard(key).read().describe(key)
     }
 
-    /// Returns how much of the capacity is taken. It is one number, so it is never above the capacity. A sum
-    /// over shards could be, while entries come and go.
+    /// Returns the reserved part of the capacity, in bytes. It is read from one number, so it is never above
+    /// the capacity. A sum over shards could be above it while other threads add and remove entries.
     pub(crate) fn taken(&self) -> u64 {
         self.budget.used()
     }
 
-    /// Returns the totals. Takes the lock of each shard for a short time, however many keyspaces there are.
+    /// Returns the totals. Locks each shard for a short time, whatever the number of keyspaces.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };
@@ -129,7 +130,7 @@ impl Memory {
         totals
     }
 
-    /// Returns the entries and the removals of each keyspace.
+    /// Returns the usage of each keyspace, summed over all shards.
     pub(crate) fn usages(&self) -> BTreeMap<KeyspaceId, KeyspaceUsage> {
         let mut sums = BTreeMap::<_, KeyspaceUsage>::new();
         for shard in &self.shards {
@@ -140,7 +141,7 @@ impl Memory {
         sums
     }
 
-    /// Returns the entries and the removals of one keyspace.
+    /// Returns the usage of one keyspace, summed over all shards.
     pub(crate) fn usage(&self, id: KeyspaceId) -> KeyspaceUsage {
         let mut sum = KeyspaceUsage::default();
         for shard in &self.shards {
@@ -149,7 +150,7 @@ impl Memory {
         sum
     }
 
-    /// Forgets the counts of a keyspace that was retired and purged.
+    /// Removes the counts of a keyspace that was retired and purged.
     pub(crate) fn forget_keyspace(&self, id: KeyspaceId) {
         for shard in &self.shards {
             shard.write().usages.forget(id);

@@ -1,8 +1,8 @@
 //! The memory tier: shards, their shared budget, and the write buffer.
 //!
 //! A key belongs to one [`shard::Shard`]. The key's hash chooses the shard, and the hash has a random seed
-//! for each process. This module takes the locks of the shards, one at a time. Values that a shard lets go of
-//! are dropped after the lock is released. Nothing here does I/O.
+//! for each process. This module takes the locks of the shards, one at a time. Values that leave a shard are
+//! dropped after its lock is released. The code in this module does no I/O.
 
 mod budget;
 pub(crate) mod buffer;
@@ -55,21 +55,21 @@ use crate::sys::sync::{
 };
 use crate::units::Timestamp;
 
-/// The shards of a cache, and what they share.
+/// The shards of a cache, and the data that the shards share.
 #[derive(Debug)]
 pub(crate) struct Memory {
     shards: Box<[Padded]>,
     hasher: ahash::RandomState,
     budget: Arc<Budget>,
     buffer: Arc<WriteBuffer>,
-    /// The last sequence that was given to a change.
+    /// The sequence of the last change.
     sequence: AtomicU64,
     next_victim: AtomicUsize,
-    /// Values that were left to the disk, because they were too heavy for memory or found no room in it.
+    /// Number of values that memory did not store, because each was too heavy or found no room.
     bypassed: StatisticU64,
-    /// Whether a write to a keyspace of the disk tier was stored that will not be saved.
+    /// Whether a write to a keyspace of the disk tier was stored although it will not be saved.
     has_unsaved: AtomicBool,
-    /// The process whose threads use the locks.
+    /// The process that opened the cache. Only its threads wait for the locks.
     pub(crate) process: Process,
 }
 
@@ -86,14 +86,15 @@ impl Deref for Padded {
     }
 }
 
-/// Answer to a caller that may fill a key, found under the exclusive lock.
+/// The answer to a caller that may fill a key. It is found under the exclusive lock.
 #[derive(Debug)]
 pub(crate) enum LeaseOutcome {
     /// Another caller has stored a value in the meantime.
     Value(Value),
-    /// Another caller is loading the key. Join its flight.
+    /// Another caller is loading the key. The caller joins that load's flight.
     Flight(Value),
-    /// The lease was taken. With a token, ask the disk next; without one, the key has nothing live on disk.
+    /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
+    /// live record on disk.
     Lease { id: LeaseId, miss_token: Option<MissToken> },
 }
 
@@ -114,14 +115,14 @@ impl Memory {
         }
     }
 
-    /// Replaces the random seed of the hashes, so that each process has the same ones.
+    /// Replaces the random seed of the hashes with `seed`, so that every process computes the same hashes.
     pub(crate) fn seeded(self, seed: u64) -> Self {
         Self { hasher: ahash::RandomState::with_seeds(seed, 1, 2, 3), ..self }
     }
 
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        // Not through `Hash`, which also hashes the length. The bytes alone tell keys apart.
+        // Does not use `Hash`, which also hashes the length. The bytes alone distinguish keys.
         let mut hasher = self.hasher.build_hasher();
         hasher.write(bytes);
         SlotKey { hash: hasher.finish(), bytes }
@@ -139,7 +140,7 @@ impl Memory {
         self.sequence.load(Ordering::SeqCst)
     }
 
-    /// Looks a key up. In a forked child, a key whose shard can't be locked has no value.
+    /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
@@ -153,8 +154,8 @@ impl Memory {
     /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
     /// changing the shard at the fork.
     ///
-    /// The process is asked for only if the lock is not free, so a hit pays nothing for it. A child that gets
-    /// the lock can release it without waiting, because no other thread of the child waits for it.
+    /// The process is checked only if the lock is not free, so the check costs a hit nothing. A child that
+    /// gets the lock can release it without waiting, because no other thread of the child waits for it.
     #[inline]
     fn read(&self, key: SlotKey<'_>) -> Option<RwLockReadGuard<'_, Shard>> {
         let shard = self.shard(key);
@@ -166,14 +167,14 @@ impl Memory {
         self.process.is_current().then(|| shard.read())
     }
 
-    /// Takes a lease on a key that may have a value, so that the value can be written again.
+    /// Takes a lease on a key that may have a value. The holder of the lease may write that value again.
     pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup) {
         let mut shard = self.shard(key).write();
         (shard.leases.take_over(key), shard.peek(key, now))
     }
 
     /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
-    /// flight already, returns that one. Invariant 4: the caller asks the disk after this.
+    /// flight already, returns that flight. Invariant 4: the caller reads the disk only after this call.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
@@ -200,12 +201,12 @@ impl Memory {
         locked.shard.leases.release(key, lease, &mut locked.released.deferred);
     }
 
-    /// Stores an explicit write. If the entry will not be saved and memory has no room for it, it is evicted
-    /// at once.
+    /// Stores an explicit write. If the entry will not be saved and memory has no room for it, removes the
+    /// key's previous value and returns an error.
     ///
-    /// The caller drops the values in `evicted_values` (the replaced value and the victims), because it may
-    /// have to announce the write first and a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
-    /// [`promote_entry`](Memory::promote_entry) do the same.
+    /// The caller drops the values in `evicted_values`: the replaced value and the victims. The caller may
+    /// have to announce the write first, and a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry)
+    /// and [`promote_entry`](Memory::promote_entry) leave the dropping to the caller too.
     pub(crate) fn store_entry(
         &self,
         key: SlotKey<'_>,
@@ -220,7 +221,7 @@ impl Memory {
         }
         let weight = entry.clean_weight();
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
-            // Otherwise the replaced value would outlive the write that replaced it.
+            // Otherwise the previous value would stay visible after this write.
             let mut locked = self.lock(key, evicted_values);
             return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
         };
@@ -267,13 +268,14 @@ impl Memory {
     }
 
     /// Locks the shard of a key, with `weight` reserved in the budget. Returns `None` if memory has no room
-    /// for it.
+    /// for this weight.
     ///
-    /// In a full cache the room mostly comes from the key's own shard: the victim is evicted under the same
-    /// lock, and no other entry can take its room. If that fails, room is looked for in every shard.
+    /// In a full cache, the room mostly comes from the key's own shard. The victim is evicted under the same
+    /// lock, so no other entry can take the victim's room. If this room is too small, every shard is
+    /// searched.
     ///
-    /// No value is dropped here: weight is reserved at this moment that no entry has yet, and a user's `Drop`
-    /// may wait for that weight.
+    /// This function drops no value. It has reserved weight for an entry that is not stored yet, and a user's
+    /// `Drop` may wait for that weight.
     fn lock_with_room<'a>(
         &'a self,
         key: SlotKey<'_>,
@@ -297,9 +299,9 @@ impl Memory {
         Some(self.lock(key, evicted_values))
     }
 
-    /// Reserves weight in the budget for a key, and evicts as needed. The key's own shard comes first, so
-    /// that shards keep their sizes and the new entry competes with its neighbours. Then the other shards
-    /// follow, one after another. The caller holds no lock.
+    /// Reserves weight in the budget for a key, and evicts entries as needed. The first victim is in the
+    /// key's own shard, so shards keep their sizes and the new entry competes with its neighbours. The other
+    /// victims come from all shards in turn. The caller holds no lock.
     fn reserve_weight(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
         if weight > self.budget.capacity() {
             return false;
@@ -314,7 +316,7 @@ impl Memory {
                 idle = 0;
                 continue;
             }
-            // Nothing was evictable. Then the room is reserved by fills that are about to be published.
+            // No entry was evictable. Fills that are about to be published have reserved the room.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;
@@ -326,22 +328,22 @@ impl Memory {
         true
     }
 
-    /// Evicts one clean entry from the next shard in turn. Returns whether it had one.
+    /// Evicts one clean entry from the next shard in turn. Returns whether that shard had a clean entry.
     fn evict_next(&self, evicted_values: &mut EvictedValues) -> bool {
         let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
         let shard = self.shards.get(next & (self.shards.len() - 1));
         shard.is_some_and(|shard| self.lock_shard(shard, evicted_values).evict())
     }
 
-    /// Returns the shard of a key. It is chosen by the upper half of the hash, because the shard's table and
-    /// its policy use the lower half.
+    /// Returns the shard of a key. The upper half of the hash chooses the shard, because the shard's table
+    /// and its policy use the lower half.
     #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
         let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
         self.shards.get(at).expect("a masked index is below the power of two that is the length")
     }
 
-    /// Locks the shard of a key. The values that it lets go of pass to `evicted_values`.
+    /// Locks the shard of a key. The values that leave the shard are added to `evicted_values`.
     fn lock<'a>(&'a self, key: SlotKey<'_>, evicted_values: &'a mut EvictedValues) -> LockedShard<'a> {
         self.lock_shard(self.shard(key), evicted_values)
     }

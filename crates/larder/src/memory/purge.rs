@@ -1,25 +1,26 @@
-//! Range removals in memory: the entries of a scope leave the shards, and records of the scope on disk become
-//! invisible.
+//! Range removals in memory. The entries of a scope leave the shards, and the records of the scope on disk
+//! become invisible.
 //!
 //! 1. In every shard, leases are revoked and new ones are barred. From then on no load, promotion or touch
 //!    that began earlier can publish.
 //! 2. The sequence is taken.
-//! 3. Each shard in turn gets a range tombstone, which raises `min_visible_sequence`: a record of the scope
-//!    on disk is visible only if its sequence is later. Then the older entries are removed, a bounded number
-//!    of slots under each hold of the lock, so that no lookup waits for a whole shard. With the last of them
-//!    the barrier is lowered.
-//! 4. The range tombstone stays until nothing of the range is left on disk and the snapshot shows that
+//! 3. Each shard in turn gets a range tombstone. It raises `min_visible_sequence`: a record of the scope on
+//!    disk is visible only if its sequence is later. Then the older entries are removed. Each hold of the
+//!    lock visits a bounded number of slots, so that no lookup waits for a whole shard. The last hold also
+//!    lowers the barrier.
+//! 4. The range tombstone stays until the installed snapshot has no record of the range
 //!    ([`Memory::remove_range_tombstone`]).
 //!
-//! With (2) before (1), a load could publish an old value with a newer sequence, in a shard that (3) has not
-//! reached. If an entry were removed before the range tombstone is inserted, a lookup between the two would
-//! find the removed record on disk. If the barrier were lowered before the last slot is visited, a promotion
-//! could put an older entry into a slot that was passed already.
+//! With (2) before (1), a load could publish an old value in a shard before (3) reaches that shard. The value
+//! would have a newer sequence, so (3) would not remove it. If an entry were removed before the range
+//! tombstone is inserted, a lookup between the two would find the removed record on disk. If the barrier were
+//! lowered before the last slot is visited, a promotion could put an older entry into a slot that was visited
+//! already.
 //!
-//! The caller drops the removed values after the removal is committed. If they were dropped in between, a
-//! value whose `Drop` panics would leave a barrier behind, or a range that is never committed. If there are
-//! very many values, a part is dropped on the way: no lock is held then, and each panic is kept until the
-//! rest is dropped.
+//! The caller drops the removed values after the removal is committed. If they were dropped earlier, a value
+//! whose `Drop` panics would leave a barrier that is never lowered, or a removal that is never committed. If
+//! there are very many values, some are dropped between two holds of the lock. The first panic is kept until
+//! all values are dropped.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -30,14 +31,16 @@ use crate::sys::sync::Ordering;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// Slots that are visited under one hold of a shard's lock: about 50 µs if all of them are removed.
+/// Number of slots that are visited under one hold of a shard's lock. If all of these slots are removed, the
+/// hold lasts about 50 µs.
 ///
-/// One under the model checker, so that other threads can run between two slots.
+/// The number is 1 under the model checker, so that other threads can run between two slots.
 const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };
 
 impl Memory {
-    /// Removes every key in a scope, at one sequence, and lists up to `most_listed` of them. If the scope
-    /// `is_on_disk`, the range removal is pending there until [`Memory::remove_range_tombstone`].
+    /// Removes every key in a scope, at one sequence, and lists up to `most_listed` of the removed keys that
+    /// are on disk. If the scope `is_on_disk`, the range removal stays pending until
+    /// [`Memory::remove_range_tombstone`].
     pub(crate) fn purge(
         &self,
         scope: Scope,
@@ -75,7 +78,7 @@ impl Memory {
         (range, purged)
     }
 
-    /// Hides the ranges on disk whose removal is pending in the file. Called before the first lookup.
+    /// Hides the records of each range whose removal is pending in the file. Called before the first lookup.
     pub(crate) fn insert_range_tombstones(&self, ranges: &[RangeTombstone]) {
         for shard in &self.shards {
             let mut shard = shard.write();
@@ -85,7 +88,7 @@ impl Memory {
         }
     }
 
-    /// Does step 4: nothing of the range is left on disk.
+    /// Does step 4. The disk has no record of the range any more.
     pub(crate) fn remove_range_tombstone(&self, sequence: u64) {
         for shard in &self.shards {
             shard.write().remove_range_tombstone(sequence);

@@ -1,4 +1,4 @@
-//! Removing one key from memory, so that no load that began earlier brings it back.
+//! Removal of one key from memory. After it, no load that began earlier brings the value back.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -8,7 +8,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Removes a key that is only ever in memory.
+    /// Removes a key of a memory-only keyspace.
     pub(crate) fn forget(
         &self,
         key: SlotKey<'_>,
@@ -19,8 +19,9 @@ impl Memory {
         locked.shard.forget(key, now, &mut locked.released.deferred)
     }
 
-    /// Removes a key by a tombstone. Returns the previous state, the sequence of the removal, the
-    /// `min_visible_sequence` of the key, and the answer of `read_disk`, which runs under the same lock.
+    /// Replaces a key with a tombstone. Returns the previous state, the sequence of the removal, the
+    /// `min_visible_sequence` of the key, and the result of `read_disk`. `read_disk` runs under the same
+    /// lock.
     pub(crate) fn insert_tombstone<S>(
         &self,
         key: SlotKey<'_>,

@@ -1,15 +1,16 @@
-//! A numbered list that grows without being moved, for the data of each slot of a shard.
+//! A numbered list that grows without moving its elements. It holds the data of each slot of a shard.
 //!
-//! The list lives long and mostly grows. A `Vec` would move each time. The places that it leaves are too
-//! small for the next move, and small allocations between them keep an allocator from joining or returning
-//! them. With glibc these places came to more bytes than the entries themselves. Here nothing moves once the
-//! list is larger than a segment, and only room that is about to be used is reserved.
+//! The list lives long and mostly grows. A `Vec` would move its elements each time that it grows. The blocks
+//! that it leaves are too small for the next move. Small allocations between these blocks keep the allocator
+//! from joining or returning the blocks. With glibc these blocks had more bytes than the entries themselves.
+//! In this list, no element moves once the list is larger than a segment, and only room that is about to be
+//! used is reserved.
 
-/// Elements of a segment. For slots that is 16 KiB, well below the size that an allocator maps as a region of
-/// its own.
+/// Number of elements of a segment. For slots, a segment is 16 KiB. This is well below the size that an
+/// allocator maps as a region of its own.
 const LEN: usize = 256;
 
-/// Elements by number.
+/// A list of elements, in segments. An element is found by its number.
 #[derive(Debug)]
 pub(super) struct Segments<T>(Vec<Vec<T>>);
 
@@ -42,7 +43,7 @@ impl<T> Segments<T> {
 
     pub(super) fn push(&mut self, element: T) {
         if self.0.last().is_none_or(|last| last.len() == LEN) {
-            // The first segment begins small, because there may be many shards of few entries.
+            // The first segment begins small, because there may be many shards with few entries.
             let capacity = if self.0.is_empty() { 0 } else { LEN };
             make_room(&mut self.0, 1);
             self.0.push(Vec::with_capacity(capacity));
@@ -73,7 +74,7 @@ impl<T: Clone> Segments<T> {
 }
 
 /// Makes room for `more` elements at the end of a list that lives long and mostly grows. A full list grows by
-/// an eighth. Doubling would leave a third of it empty on average.
+/// an eighth. Doubling would leave a third of the list empty on average.
 pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(list.len() / 8).max(16));

@@ -6,7 +6,8 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A key of a shard. It is one line of the processor's cache, and all that a lookup reads.
+/// A key of a shard, with its state. It fills one line of the processor's cache, and a lookup reads nothing
+/// else of the entry.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Slot {
@@ -15,14 +16,14 @@ pub(super) struct Slot {
     pub(super) value: Option<Value>,
     pub(super) expires_at: Timestamp,
     pub(super) sequence: u64,
-    /// The key's [`short_hash`](super::slot_key::SlotKey::short_hash). In a vacant slot, the next vacant
-    /// slot.
+    /// The key's [`short_hash`](super::slot_key::SlotKey::short_hash). In a vacant slot, the number of the
+    /// next vacant slot.
     pub(super) hash: u32,
     pub(super) state: SlotState,
-    /// Whether this replaced a removal that is not committed yet. A caller may wait for that removal, and
-    /// only the commit of this key makes it durable.
+    /// Whether this slot replaced a removal that is not committed yet. A caller may wait for that removal.
+    /// Only the commit of this key makes the removal durable.
     pub(super) hides_removal: bool,
-    /// Whether the slot is in the dirty list.
+    /// Whether the slot's key is in the dirty list.
     pub(super) is_listed: bool,
 }
 
@@ -32,28 +33,28 @@ const _: () = assert!(size_of::<Slot>() == 64);
 pub(super) enum SlotState {
     /// The slot belongs to no key.
     Vacant,
-    /// Evictable, because the value is on disk or will never be. Its weight is charged to the budget.
+    /// Evictable: the value is on disk, or it will never be saved. Its weight is charged to the budget.
     Clean,
-    /// Pinned until committed. Charged to the write buffer.
+    /// Pinned until the value is committed. Its bytes are charged to the write buffer.
     Dirty,
     /// Removed, and pinned until the removal is committed.
     Tombstone,
 }
 
-/// Data of a dirty value that other slots do not need.
+/// Data that only the slot of a dirty value needs.
 #[derive(Debug)]
 pub(super) struct DirtyValue {
     pub(super) unsaved: Arc<Unsaved>,
     pub(super) weight: Weight,
 }
 
-/// A dirty key, as the writer gets it.
+/// A dirty key, in the form that the writer receives.
 #[derive(Debug, Clone)]
 pub(crate) struct Mutation {
     pub(crate) key: StoredKey,
     pub(crate) sequence: u64,
     pub(crate) change: Change,
-    /// Whether this change also makes an earlier removal durable, which is not committed yet.
+    /// Whether this change also makes durable an earlier removal that is not committed yet.
     pub(crate) hides_removal: bool,
 }
 
@@ -69,7 +70,7 @@ impl Mutation {
         matches!(self.change, Change::Put { .. })
     }
 
-    /// Returns the weight of the value that becomes clean when this is committed.
+    /// Returns the weight of the value that becomes clean when this mutation is committed.
     pub(crate) fn weight(&self) -> u64 {
         match &self.change {
             Change::Put { weight, .. } => weight.bytes(),
@@ -77,7 +78,7 @@ impl Mutation {
         }
     }
 
-    /// Returns whether a removal becomes durable with this, so that a caller may wait for it.
+    /// Returns whether this mutation makes a removal durable. A caller may wait for that removal.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || matches!(self.change, Change::Delete)
     }

@@ -1,4 +1,4 @@
-//! A key with its hash, as every lookup carries it.
+//! A key with its hash, in the form that every lookup uses.
 
 /// A whole key: the number of its keyspace, then its own bytes. The hash is computed once for each lookup.
 #[derive(Debug, Clone, Copy)]
@@ -8,7 +8,8 @@ pub(crate) struct SlotKey<'a> {
 }
 
 impl SlotKey<'_> {
-    /// Returns the half of the hash that does not choose the shard. The shard's table and its policy use it.
+    /// Returns the lower half of the hash. The shard's table and its policy use this half. The upper half
+    /// chooses the shard.
     pub(crate) const fn short_hash(self) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
         let short = self.hash as u32;

@@ -1,4 +1,4 @@
-//! The slots of a shard, by number. Vacant slots form a list, and are taken again first.
+//! The slots of a shard, by number. Vacant slots form a list, and are reused first.
 
 use super::segments::Segments;
 use super::slot::{Slot, SlotState};
@@ -8,11 +8,12 @@ use crate::units::Timestamp;
 
 const NONE: SlotId = SlotId::MAX;
 
-/// Slots by number.
+/// All slots of a shard. A slot is found by its number.
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Segments<Slot>,
-    /// The vacant slot to take next. Each vacant slot has the number of the next one in place of its hash.
+    /// The vacant slot to use next. Each vacant slot has the number of the next vacant slot in place of its
+    /// hash.
     vacant: SlotId,
     taken: usize,
 }
@@ -22,13 +23,13 @@ impl Slots {
         Self { all: Segments::new(), vacant: NONE, taken: 0 }
     }
 
-    /// Returns the number of taken slots.
+    /// Returns the number of slots in use.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) const fn len(&self) -> usize {
         self.taken
     }
 
-    /// Returns one more than the highest number that was ever taken.
+    /// Returns one more than the highest slot number that was ever in use.
     pub(super) fn end(&self) -> SlotId {
         SlotId::try_from(self.all.len()).unwrap_or(NONE)
     }
@@ -50,7 +51,7 @@ impl Slots {
         (0..).zip(self.all.iter_mut()).filter(|(_, slot)| slot.state != SlotState::Vacant)
     }
 
-    /// Takes a slot for a key, in state `Tombstone` with sequence 0. Sequence 0 means that no removal is
+    /// Allocates a slot for a key, in state `Tombstone` with sequence 0. Sequence 0 means that no removal is
     /// pending.
     pub(super) fn take(&mut self, key: &[u8], hash: u32) -> SlotId {
         let slot = Slot {

@@ -27,7 +27,7 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
-/// Stores an entry, and drops the values that it displaces at once.
+/// Store, fill and promote for tests. Each drops the values that leave memory at once.
 impl Memory {
     pub(crate) fn store(
         &self,
@@ -77,7 +77,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
         panic!("a lease")
     };
-    // The state between the first and the second pass of a purge on another thread.
+    // The state between step 1 and step 3 of a purge on another thread.
     for shard in &memory.shards {
         shard.write().leases.raise_barrier(&Scope::prefix(&bytes[..4]), &mut DeferredDrops::default());
     }
@@ -86,7 +86,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     assert!(memory.fill(key, over, dirty(&memory, 1)).is_err(), "a touch is barred as well");
 }
 
-/// A value whose `Drop` looks a key up, as a user's may.
+/// A value whose `Drop` looks up a key, as a user's `Drop` may do.
 struct Caller(std::sync::Weak<Memory>);
 
 impl Drop for Caller {
@@ -98,7 +98,7 @@ impl Drop for Caller {
     }
 }
 
-/// Tries each operation that can drop a flight while the lease has the last reference to it.
+/// Tries each operation that can drop a flight. The lease has the last reference to the flight.
 #[test]
 fn a_flight_is_let_go_of_without_a_lock() {
     type Change = fn(&Memory, SlotKey<'_>, LeaseId);
@@ -119,7 +119,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
     for (what, change) in changes {
         let memory = Arc::new(Memory::new(1, 1_000, 1 << 20, 0));
         let (done, is_done) = crate::sys::sync::channel::bounded(1);
-        // On a thread of its own, so that a deadlock fails the test instead of hanging it.
+        // Runs on its own thread, so that a deadlock fails the test instead of hanging it.
         std::thread::spawn(move || {
             let bytes = key_of(1);
             let key = memory.key(&bytes);
@@ -170,13 +170,13 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     assert_eq!(drained(&memory), 2, "a value and a tombstone, of before");
     let evicted_values = memory.close();
     assert_eq!((evicted_values.len(), memory.budget.used(), memory.buffer().used()), (2, 0, 0));
-    // No room is given any more.
+    // No caller gets room any more.
     refused(|_, weight| clean(weight));
     assert_eq!((memory.budget.used(), memory.buffer().used(), drained(&memory)), (0, 0, 0));
     assert!((0..8).all(|at| matches!(memory.get(key(at), now), Lookup::Unknown(_))));
     memory.validate();
 }
-/// Every cache of a test checks its sums when its last handle is dropped.
+/// Checks that a cache of a test checks its sums when its last handle is dropped.
 #[test]
 fn a_cache_that_lost_something_fails_the_test_that_had_it() {
     type Lose = (&'static str, fn(&Memory));

@@ -1,8 +1,8 @@
-//! Re-derives the sums that the memory tier keeps across shards.
+//! Checks of the sums that the memory tier keeps across shards. Each sum is computed again and compared.
 //!
-//! Every path gives back what it reserved, also where a value is refused. A leak shows in no answer, but
-//! takes the capacity away bit by bit. So the sums are compared exactly while no call is in progress: by the
-//! model test after each step, and by every cache of a test when its last handle is dropped.
+//! A call whose value is refused must give the reserved weight back. A leak changes no answer, but slowly
+//! reduces the capacity. So the sums are compared exactly while no call is in progress. The model test
+//! compares them after each step. Every cache of a test compares them when its last handle is dropped.
 
 use super::Memory;
 use super::shard::validate::ShardSums;
@@ -30,11 +30,11 @@ impl Memory {
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
 
-    /// Does the same once the cache has ended, when no caller and no worker holds anything.
+    /// Does the same once the cache has ended. Then no caller and no worker has a lease or reserved room.
     ///
     /// # Panics
-    /// As [`validate`](Memory::validate). Also when a lease, a fence, a barrier, a range tombstone or room in
-    /// the write buffer was not given back.
+    /// When [`validate`](Memory::validate) panics, and when a lease, a fence, a barrier, a range tombstone or
+    /// room in the write buffer was not given back.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;
@@ -52,7 +52,7 @@ impl Memory {
         );
     }
 
-    /// Returns whether the shards take only entries that will be committed.
+    /// Returns whether the shards accept only entries that will be committed.
     pub(crate) fn saves(&self) -> bool {
         self.shards.iter().all(|shard| shard.read().validate().saves)
     }

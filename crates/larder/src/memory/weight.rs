@@ -1,30 +1,33 @@
-//! What an entry is charged: four bytes for its weight in the budget, and its overhead in the write buffer.
+//! The weight of an entry, in four bytes, and the overheads that an entry is charged in the budget and in the
+//! write buffer.
 
 /// Bytes of bookkeeping for one entry. Key, value and this overhead together make the weight of an entry. The
-/// overhead covers the slot; its places in the table, the queue and the expiry list; the entry's part of the
-/// sketch and the ghosts; the value's reference counts; and the allocator's overhead for the value and for
-/// what the value owns. A test compares it with the types.
+/// overhead covers the slot, and its places in the table, the queue and the expiry list. It also covers the
+/// entry's part of the sketch and the ghosts, and the value's reference counts. Finally it covers the
+/// allocator's overhead for the value and for its heap data. A test compares this number with the sizes of
+/// the types.
 pub const ENTRY_OVERHEAD: u64 = 160;
 
-/// Bytes that are kept for an entry until it is committed, besides its weight and its encoding: the fields of
-/// its record, and its place in the writer's batch. A test compares it with the types.
+/// Number of bytes that an uncommitted entry needs besides its weight and its encoding. They are for the
+/// fields of its record and for its place in the writer's batch. A test compares this number with the sizes
+/// of the types.
 pub(crate) const UNSAVED_OVERHEAD: u64 = 288;
 
-/// Weights from here on are kept in units of 64 KiB.
+/// Weights of at least this number of bytes are kept in units of 64 KiB.
 const COARSE: u32 = 1 << 31;
 const COARSE_SHIFT: u32 = 16;
 
-/// A weight in bytes. It is exact below 2 GiB, and above rounded up to 64 KiB.
+/// A weight in bytes. It is exact below 2 GiB. From 2 GiB on, it is rounded up to a multiple of 64 KiB.
 ///
-/// Reserving, charging and giving back all use this weight, never the number that it was rounded from. So the
-/// sums agree.
+/// Reserving, charging and giving back all use this rounded weight, never the original number. So the sums
+/// agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Weight(u32);
 
 impl Weight {
     pub(crate) const ZERO: Self = Self(0);
 
-    /// Returns the weight of so many bytes. The maximum is 128 TiB, which is more than any capacity.
+    /// Returns the weight of this number of bytes. The maximum is 128 TiB, more than any capacity.
     pub(crate) fn of(bytes: u64) -> Self {
         match u32::try_from(bytes) {
             Ok(exact) if exact < COARSE => Self(exact),

@@ -1,4 +1,5 @@
-//! The part of memory in a commit: room for new values, the keys to drain, and marking them clean.
+//! The part of memory in a commit: reserving room for new values, draining the dirty keys, and marking the
+//! committed keys clean.
 
 use super::Memory;
 use super::budget::Reservation;
@@ -10,15 +11,16 @@ use crate::sys::sync::{Ordering, thread};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Reserves room for a value that will be committed: in the write buffer, and in the budget for the
-    /// excess of a large value, by evicting. Waits for the room, and calls `on_full` before each wait.
-    /// Returns `None` once the buffer is closed.
+    /// Reserves room for a value that will be committed. The room is in the write buffer. A large value also
+    /// reserves its excess in the budget, by evicting entries. Waits for the room, and calls `on_full` before
+    /// each wait. Returns `None` once the buffer is closed.
     ///
-    /// So memory and the write buffer together never hold more than their capacities. A value that, with its
-    /// encoding, is larger than both has the whole budget: it stands alone.
+    /// So memory and the write buffer together never hold more than their capacities. The only exception is a
+    /// value that, with its encoding, is larger than both capacities together. Such a value reserves the
+    /// whole budget.
     ///
-    /// The caller holds no lock. It drops the evicted values after its value is stored: a user's `Drop` may
-    /// wait for the very room that the caller has here.
+    /// The caller holds no lock. The caller drops the evicted values after its own value is stored, because a
+    /// user's `Drop` may wait for the room that the caller has reserved.
     pub(crate) fn reserve_room(
         &self,
         bytes: u64,
@@ -32,9 +34,9 @@ impl Memory {
         Some(room)
     }
 
-    /// Ends, because everything in the budget is evictable or about to be: a thread that has reserved weight
-    /// makes an entry of it or gives it back, and runs no user code before that. There is one large value at
-    /// a time.
+    /// The loop ends, because all weight in the budget is evictable or will be soon. A thread with reserved
+    /// weight uses it for an entry or gives it back, and runs no user code before that. There is one large
+    /// value at a time.
     fn reserve_beyond(&self, weight: u64, evicted_values: &mut EvictedValues) -> Reservation {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
@@ -51,17 +53,18 @@ impl Memory {
         reservation
     }
 
-    /// Hands every dirty key to the writer thread, with the values that the writer thread must not drop
-    /// itself.
+    /// Returns every dirty key for the writer thread. The values that the writer thread must not drop itself
+    /// are added to `evicted_values`.
     pub(crate) fn drain(&self, now: Timestamp, evicted_values: &mut EvictedValues) -> Vec<Mutation> {
         let mut mutations = Vec::new();
         self.drain_into(&mut mutations, now, evicted_values);
         mutations
     }
 
-    /// As [`drain`](Memory::drain), into a list that is used again for each step. A new list each time would
-    /// be the largest block that is ever freed. glibc's allocator adapts to that size: it would then keep all
-    /// blocks up to it in its arenas, where the holes between them are not given back.
+    /// Does the same as [`drain`](Memory::drain), into a list that every step reuses. A new list for each
+    /// step would be the largest block that is ever freed. glibc's allocator adapts to that size. It would
+    /// then keep all blocks up to that size in its arenas, and would not return the holes between them to the
+    /// system.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,
@@ -74,7 +77,7 @@ impl Memory {
         }
     }
 
-    /// Lists the drained keys again that are not committed.
+    /// Puts the drained keys that are still dirty back on the dirty list, after their commit has failed.
     pub(crate) fn requeue(&self) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::ForgetDrained)) {
             shard.write().requeue();
@@ -88,20 +91,20 @@ impl Memory {
         }
     }
 
-    /// Called when the file is discarded. Values need not be saved any more, and pending range removals have
-    /// nothing left to remove.
+    /// Called when the file is discarded. From then on values need not be saved, and pending range removals
+    /// have no records to remove.
     pub(crate) fn stop_saving(&self) {
         for shard in &self.shards {
             shard.write().stop_saving();
         }
     }
 
-    /// Makes a committed key clean. Invariant 2: its snapshot was installed before.
+    /// Marks a committed key clean. Invariant 2: the snapshot of the commit was installed before.
     pub(crate) fn mark_clean(&self, mutation: &Mutation, evicted_values: &mut EvictedValues) {
         let key = self.key(&mutation.key);
         let (weight, passed) = match &mutation.change {
-            // The weight that a large value has reserved is passed on to the entry. Reserved twice, a value
-            // of half the capacity would find no room.
+            // The weight that a large value has reserved is passed on to the entry. If it were reserved
+            // twice, a value of more than half the capacity would find no room.
             Change::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
             Change::Delete => (0, 0),
         };

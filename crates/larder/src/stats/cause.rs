@@ -1,24 +1,26 @@
-//! The latest cause of a count, kept beside the counter, so that statistics can report it as well as the log.
+//! The latest cause of a count. It is kept beside the counter, so that both the statistics and the log can
+//! report it.
 //!
-//! No lock is taken. A lookup may record a cause, and a lookup never waits for a reader of statistics.
+//! Recording a cause takes no lock, because a lookup may record a cause and must never wait for a reader of
+//! statistics.
 
 use std::fmt::Display;
 
 use crate::sys::sync::{Arc, AtomicSnapshot};
 
-/// Maximum length of a cause, in bytes. The codec's own are shorter, but a panic of a user's type may say
-/// anything.
+/// Maximum length of a cause, in bytes. The codec's own causes are shorter, but the panic text of a user's
+/// type may have any length.
 const MAX_LEN: usize = 400;
 
-/// A cause.
+/// The text of a cause, and whether the text may quote a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) text: String,
-    /// Whether the code of a type wrote the text. Then it may quote the value.
+    /// Whether the code of a user's type wrote the text. Such a text may quote the value.
     pub(crate) may_quote: bool,
 }
 
-/// The latest cause. Empty before the first.
+/// The latest cause. Empty until the first cause is recorded.
 #[derive(Debug)]
 pub(crate) struct LatestCause(AtomicSnapshot<Cause>);
 
@@ -34,7 +36,8 @@ impl LatestCause {
         let mut text = cause.to_string();
         text.truncate(text.floor_char_boundary(MAX_LEN));
         let cause = Cause { text, may_quote };
-        // Most causes equal the one before. Threads that find the same one do not contend to store it.
+        // Most causes are equal to the previous cause. An equal cause is not stored again, so threads do not
+        // contend.
         let is_known = self.0.load().as_ref().is_some_and(|known| **known == cause);
         if !is_known {
             drop(self.0.swap(Some(Arc::new(cause))));

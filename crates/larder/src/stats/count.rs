@@ -1,20 +1,21 @@
-//! What a keyspace counts, and the statistics in which each count appears: the one table of the counters.
+//! The counts of a keyspace, and the statistics in which each count appears. This is the only table of the
+//! counters.
 //!
-//! A new counter is a row here, and a documented field in each of the public structs that it names. The sums
-//! follow from the row; a metric of it is a row in `ops/metrics/names.rs`. The fields themselves are not made
-//! by the macro, because the structs are public documentation and say different things about one count.
+//! A new counter needs a row here, and a documented field in each public struct that the row names. The sums
+//! follow from the row. A metric of the counter is a row in `ops/metrics/names.rs`. The macro does not make
+//! the fields themselves, because the documentation of one count differs between the structs.
 
 use super::cumulative::CumulativeStats;
 use super::{KeyspaceStats, Stats};
 
-/// Room for counts in a stripe: two lines of the processor's cache.
+/// Number of counts that fit in a stripe. They fill two lines of the processor's cache.
 pub(crate) const COUNTS: usize = 16;
 
-/// A row is the count and its field in [`KeyspaceStats`], then the fields in [`Stats`] and in
-/// [`CumulativeStats`] that include it, if any.
+/// Each row has a count and its field in [`KeyspaceStats`]. The fields in [`Stats`] and [`CumulativeStats`]
+/// that include the count follow, if there are any.
 macro_rules! counts {
     ($($count:ident: $keyspace:ident $(, Stats $($stats:ident).+)? $(, CumulativeStats $cumulative:ident)?;)+) => {
-        /// What a keyspace counts.
+        /// The counts of a keyspace. Each variant is one count.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Count {
             $($count,)+
@@ -23,15 +24,15 @@ macro_rules! counts {
         const _: () = assert!([$(Count::$count),+].len() <= COUNTS);
 
         impl KeyspaceStats {
-            /// Sets every field that a keyspace counts.
+            /// Sets every field that comes from a counter.
             pub(crate) fn set_counts(&mut self, sums: &Sums) {
                 $(self.$keyspace = sums.of(Count::$count);)+
             }
         }
 
         impl Stats {
-            /// Adds the counts of a keyspace. Its disk hits are left out, because the disk tier may be
-            /// missing.
+            /// Adds the counts of a keyspace. Disk hits are not added, because the cache may have no disk
+            /// tier.
             pub(crate) fn add_counts(&mut self, keyspace: &KeyspaceStats) {
                 $($(self.$($stats).+ += keyspace.$keyspace;)?)+
             }

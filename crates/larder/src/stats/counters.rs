@@ -1,30 +1,31 @@
-//! Counters that many threads raise at once, without waiting for each other's cache line.
+//! Counters that many threads raise at once, without contention for a cache line.
 //!
-//! A thread that counts for the first time takes a stripe, which is its own until it ends. So it adds by a
-//! load and a store, and no other thread comes between them. When more threads count than there are stripes,
-//! the others share the last one and add to it atomically. Either way no count is lost.
+//! When a thread counts for the first time, it takes a stripe. The stripe belongs to this thread until the
+//! thread ends. So the thread adds by a load and a store, and no other thread writes between the two. If
+//! there are more threads than stripes, the other threads share the last stripe and add to it atomically. No
+//! count is lost in either case.
 //!
-//! Why our own: crates of striped counters add atomically, and a hit can't afford that. Here a hit also gets
-//! the new count, which decides whether the hit is sampled.
+//! No crate is used, because crates of striped counters add atomically, and this is too slow for a hit. Here
+//! a hit also gets the new count. That count decides whether the hit is sampled.
 
 use super::cause::LatestCause;
 use super::count::{COUNTS, Count, Sums};
 use super::latency::Histogram;
 use crate::sys::sync::{AtomicBool, Ordering, StatisticU64};
 
-/// Threads that have a stripe of their own.
+/// Number of stripes that belong to one thread each.
 const OWN_STRIPES: usize = 31;
 
-/// The counters of one keyspace.
+/// The counters of one keyspace, with load times and the latest causes.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     own: [Stripe; OWN_STRIPES],
     shared: Stripe,
-    /// How long loaders took.
+    /// How long each loader ran.
     pub(crate) load_times: Histogram,
-    /// Whether a loaded value that could not be cached was logged. One is logged for each keyspace.
+    /// Whether the log already has a loaded value of this keyspace that could not be cached.
     pub(crate) has_told_uncacheable: AtomicBool,
-    /// Whether a value that was too large for the file was logged.
+    /// Whether the log already has a value of this keyspace that was too large for the file.
     pub(crate) has_told_too_large: AtomicBool,
     pub(crate) uncacheable_cause: LatestCause,
     pub(crate) too_large_cause: LatestCause,
@@ -36,19 +37,19 @@ pub(crate) struct Counters {
 struct Stripe([StatisticU64; COUNTS]);
 
 impl Counters {
-    /// Adds one.
+    /// Adds one to a count.
     #[inline]
     pub(crate) fn add(&self, count: Count) {
         self.number(count);
     }
 
-    /// Adds one. Returns the new count on the stripe of this thread.
+    /// Adds one to a count. Returns the new count on the stripe of this thread.
     #[inline]
     pub(crate) fn number(&self, count: Count) -> u64 {
         let stripe = STRIPE.try_with(|stripe| stripe.0).ok().flatten();
         if let Some(counter) = stripe.and_then(|stripe| self.own.get(stripe)?.0.get(count as usize)) {
-            // No other thread writes here while this one lives. The next owner of the stripe sees the number
-            // through `FREE`.
+            // No other thread writes to this stripe while this thread lives. The next owner of the stripe
+            // sees the number through `FREE`.
             let counted = counter.load(Ordering::Relaxed).wrapping_add(1);
             counter.store(counted, Ordering::Relaxed);
             counted
@@ -58,11 +59,11 @@ impl Counters {
         }
     }
 
-    /// Returns the sums of all counters.
+    /// Returns the sum of each count over all stripes.
     pub(crate) fn sums(&self) -> Sums {
         let mut sums = [0_u64; COUNTS];
-        // A thread that sees a count also sees its stripe as taken, because that was stored before on the
-        // counting thread.
+        // If this thread sees a count, it also sees that the stripe of that count is taken. The counting
+        // thread stored the number of taken stripes before the count.
         let taken = usize::try_from(TAKEN.load(Ordering::Relaxed)).unwrap_or(OWN_STRIPES);
         for stripe in self.own.iter().take(taken).chain([&self.shared]) {
             for (sum, counter) in sums.iter_mut().zip(&stripe.0) {
@@ -73,15 +74,16 @@ impl Counters {
     }
 }
 
-/// The free stripes, a bit for each. Changed when a thread first counts, and when it ends. It is not a lock:
-/// a thread may do either in a forked child, where a lock may be held for ever.
+/// The free stripes, one bit for each stripe. A thread changes it when it counts for the first time, and when
+/// it ends. It is not a lock, because a thread may do this in a forked child, where a lock may be held for
+/// ever.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
-/// One more than the highest stripe that was ever taken. A thread takes the first free one, so no stripe from
-/// this number on has a count.
+/// One more than the highest stripe that was ever taken. A thread takes the first free stripe, so no stripe
+/// from this number on has a count.
 static TAKEN: StatisticU64 = StatisticU64::new(0);
 
-/// The stripe of a thread. `None` if the thread shares the last one.
+/// The stripe of a thread. `None` if the thread uses the shared stripe.
 struct Owned(Option<usize>);
 
 std::thread_local! {
@@ -92,7 +94,7 @@ impl Owned {
     fn take() -> Self {
         let without_first = |free: u64| (free != 0).then(|| free & (free - 1));
         // Acquire: pairs with the Release in `drop`, so that this thread continues from the counts of the
-        // last owner.
+        // stripe's last owner.
         let before = FREE.fetch_update(Ordering::Acquire, Ordering::Relaxed, without_first);
         let stripe = before.ok().map(u64::trailing_zeros);
         if let Some(stripe) = stripe {
@@ -127,8 +129,8 @@ mod tests {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
-                        // All threads live at once, so that some must share. The second time, stripes have
-                        // had other owners.
+                        // All threads live at the same time, so some of them must share the last stripe. In
+                        // the second round, the stripes have had other owners.
                         all_count.wait();
                         for _ in 0..1_000 {
                             counters.add(Count::Misses);

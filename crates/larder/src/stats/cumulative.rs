@@ -1,8 +1,8 @@
-//! The counts of a cache file, over all the processes that had it.
+//! The counts of a cache file, over all processes that opened it.
 
 use serde::{Deserialize, Serialize};
 
-/// Declares the struct, with its numbers in the order of the fields.
+/// Declares the struct, and functions that convert it to and from numbers in the order of the fields.
 macro_rules! cumulative_stats {
     (
         $(#[$attribute:meta])*
@@ -18,13 +18,13 @@ macro_rules! cumulative_stats {
         const COUNTS: usize = [$(stringify!($count)),+].len();
 
         impl CumulativeStats {
-            /// Returns the counts in the order of the file.
+            /// Returns the counts in the order in which the file stores them.
             pub(crate) fn numbers(&self) -> [u64; COUNTS] {
                 [$(self.$count),+]
             }
 
-            /// Makes counts of the numbers in a file. Missing numbers are zero, and those that only a later
-            /// version knows are skipped.
+            /// Makes counts from the numbers in a file. Missing numbers are zero. Numbers that only a later
+            /// version uses are skipped.
             pub(crate) fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
                 let mut numbers = numbers.into_iter();
                 $(let $count = numbers.next().unwrap_or(0);)+
@@ -39,43 +39,43 @@ cumulative_stats! {
     /// Counts since the file was made. They are stored with every commit, so a crash loses the counts since
     /// the last commit.
     ///
-    /// A file of an older version of larder that did not count, or one whose counts are damaged, begins at
-    /// zero.
+    /// The counts begin at zero in a file of an older version of larder that did not count. They also begin
+    /// at zero if the counts in the file are damaged.
     #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(default)]
     #[non_exhaustive]
     pub struct CumulativeStats {
-        /// Times that the file was opened as a cache.
+        /// Number of times that the file was opened as a cache.
         pub openings: u64,
         /// Lookups answered from memory.
         pub memory_hits: u64,
         /// Lookups answered from disk.
         pub disk_hits: u64,
-        /// Lookups that no tier could answer.
+        /// Lookups that neither memory nor the disk could answer.
         pub misses: u64,
-        /// Loaders run.
+        /// Loaders that were run.
         pub loads: u64,
         /// Loaders that returned an error or panicked.
         pub load_failures: u64,
-        /// Disk hits copied into memory.
+        /// Disk hits that were copied into memory.
         pub promotions: u64,
-        /// Values that the application inserted. The values of loaders are counted under `loads` alone.
+        /// Values that the application inserted. The values of loaders are counted only under `loads`.
         pub inserts: u64,
         /// Calls that removed entries.
         pub invalidations: u64,
-        /// Entries removed from memory for room.
+        /// Entries removed from memory to make room.
         pub memory_evictions: u64,
-        /// Entries removed from memory for age.
+        /// Entries removed from memory because they had expired.
         pub memory_expirations: u64,
-        /// Entries deleted from disk for room.
+        /// Entries deleted from disk to make room.
         pub disk_evictions: u64,
-        /// Entries deleted from disk for age.
+        /// Entries deleted from disk because they had expired.
         pub disk_expirations: u64,
-        /// Transactions committed.
+        /// Transactions that were committed.
         pub commits: u64,
-        /// Times that the store failed.
+        /// Number of times that the store failed.
         pub faults: u64,
-        /// Times that the file was found to be damaged, and replaced.
+        /// Number of times that the file was found to be damaged, and was replaced.
         pub quarantines: u64,
         /// Lookups that found a record whose value did not decode. Each was a miss.
         pub undecodable: u64,
@@ -92,13 +92,13 @@ impl CumulativeStats {
         Self::of(self.numbers().into_iter().zip(other.numbers()).map(|(one, more)| one.saturating_add(more)))
     }
 
-    /// Returns the counts since an earlier moment, whose counts are given.
+    /// Returns the counts since an earlier moment. `earlier` has the counts of that moment.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let pairs = self.numbers().into_iter().zip(earlier.numbers());
         Self::of(pairs.map(|(now, then)| now.saturating_sub(then)))
     }
 
-    /// Returns the number of lookups of every kind.
+    /// Returns the number of lookups: memory hits, disk hits and misses.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.memory_hits + self.disk_hits + self.misses

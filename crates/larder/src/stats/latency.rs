@@ -1,11 +1,13 @@
-//! How long operations take, counted in buckets. A bucket is wider the longer the time, so that a tail shows
-//! at every scale.
+//! The durations of operations, counted in buckets. A bucket is wider if its durations are longer, so long
+//! durations are visible at every scale.
 //!
-//! A power of two has four buckets, so a time is known to a fifth. Recording adds to three atomics. Loads and
-//! commits are recorded, which take far longer than that. Lookups are not.
+//! Each power of two has four buckets, so a duration is known to about a fifth. Recording a duration adds to
+//! two atomics. Loads and commits are recorded, because they take far longer than that. Lookups are not
+//! recorded.
 //!
-//! The crate `histogram` has the same bounds (a grouping power of 2). Its buckets are atomics of the standard
-//! library, not of `sync`, it keeps no sum, and it refuses a time beyond the last bucket. So this is our own.
+//! The crate `histogram` has the same bounds (a grouping power of 2), but it is not used. Its buckets are
+//! atomics of the standard library, not of `sync`. It keeps no sum, and it refuses a duration beyond the last
+//! bucket.
 
 use std::time::Duration;
 
@@ -13,13 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// The number of buckets in a power of two, as a power of two.
+/// The number of buckets in each power of two is 2 to this power.
 const PRECISION: u32 = 2;
-/// The largest power of two, in microseconds: 19 hours. Longer times are in its last bucket.
+/// The exponent of the largest power of two, in microseconds. It covers durations up to about 38 hours.
+/// Longer durations are in the last bucket.
 const MAX_POWER: u32 = 36;
 const BUCKETS: usize = ((MAX_POWER - PRECISION + 2) << PRECISION) as usize;
 
-/// Recorded times.
+/// Recorded durations, in buckets.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     buckets: [StatisticU64; BUCKETS],
@@ -68,7 +71,7 @@ fn bucket_of(us: u64) -> usize {
     (((power - PRECISION + 1) << PRECISION) as usize) + usize::try_from(within).unwrap_or(0)
 }
 
-/// Returns the end of a bucket: the first time, in microseconds, that is beyond it.
+/// Returns the end of a bucket, in microseconds: the shortest duration beyond the bucket.
 fn end_of(bucket: usize) -> u64 {
     let bucket = bucket as u64 + 1;
     let (row, within) = (bucket >> PRECISION, bucket & ((1 << PRECISION) - 1));
@@ -78,46 +81,47 @@ fn end_of(bucket: usize) -> u64 {
     }
 }
 
-/// How long an operation took, over many times: the number of times in each bucket.
+/// The durations of an operation that happened many times, as the number of durations in each bucket.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Latencies {
-    /// The sum of all times.
+    /// The sum of all durations.
     #[serde(with = "super::seconds")]
     pub sum: Duration,
-    /// The buckets that are not empty, the shortest time first.
+    /// The buckets that are not empty, with the shortest durations first.
     pub buckets: Vec<LatencyBucket>,
 }
 
-/// How many times were below a bound, and not below the bound of the bucket before.
+/// The number of durations below a bound, and not below the bound of the previous bucket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct LatencyBucket {
-    /// The bound.
+    /// The bound. All durations in the bucket are shorter.
     #[serde(with = "super::seconds")]
     pub up_to: Duration,
-    /// The number of times.
+    /// The number of durations in the bucket.
     pub count: u64,
 }
 
 impl Latencies {
-    /// Returns the number of times.
+    /// Returns the number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|bucket| bucket.count).sum()
     }
 
-    /// Returns the mean, or zero before the first time.
+    /// Returns the mean duration. Zero before the first duration.
     #[must_use]
     pub fn mean(&self) -> Duration {
         let count = self.count().max(1);
         Duration::from_nanos(u64::try_from(self.sum.as_nanos() / u128::from(count)).unwrap_or(u64::MAX))
     }
 
-    /// Returns a time that this share of all times, from 0 to 1, did not exceed. It is the bound of a bucket,
-    /// so up to a quarter too long. Zero before the first time.
+    /// Returns the quantile `share` (0 to 1): that fraction of all durations is at most as long as the
+    /// returned duration. The returned duration is the bound of a bucket, so it is up to a quarter too long.
+    /// Zero before the first duration.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,

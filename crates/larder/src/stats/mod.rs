@@ -1,4 +1,4 @@
-//! Statistics: the counts of a cache, and how people read them.
+//! Statistics: the counts of a cache, and their text for people.
 
 pub(crate) mod cause;
 pub(crate) mod count;
@@ -21,13 +21,14 @@ use latency::Latencies;
 
 use recent::Recent;
 
-/// The counts of a cache since it was opened, and what it holds. [`Cache::stats`](crate::Cache::stats)
-/// returns them.
+/// The counts of a cache since it was opened, and the number and size of its entries.
+/// [`Cache::stats`](crate::Cache::stats) returns this struct.
 ///
-/// The counts are read one after another while the cache is in use. So sums may be off by the operations that
-/// happened in between.
+/// The counts are read one after another while the cache is in use. So counts may differ by the operations
+/// that happened in between.
 ///
-/// It prints as tables: `{stats}` with a line for each row, `{stats:80}` folded for a terminal of 80 columns.
+/// `Display` prints tables. `{stats}` prints each row as one line. `{stats:80}` folds the tables for a
+/// terminal of 80 columns.
 ///
 /// # Examples
 ///
@@ -42,50 +43,51 @@ use recent::Recent;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How long the cache has been open.
+    /// The time since the cache was opened.
     #[serde(with = "seconds")]
     pub uptime: Duration,
     /// The memory tier.
     pub memory: MemoryStats,
     /// The disk tier. `None` in a cache that is only in memory.
     pub disk: Option<DiskStats>,
-    /// Lookups that no tier could answer. They include lookups that waited for the load of another caller.
+    /// Lookups that neither memory nor the disk could answer. They include lookups that waited for the load
+    /// of another caller.
     pub misses: u64,
-    /// Loaders run.
+    /// Loaders that were run.
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: too large, not encodable, or memory had no room and they have
-    /// no other place. The next caller loads each of them again. The log names the cause once for each
-    /// keyspace.
+    /// Loaded values that could not be cached. Such a value was too large, could not be encoded, or found no
+    /// room in memory and would not be saved. The next caller loads the value again. The log names the cause
+    /// once for each keyspace.
     pub uncacheable: u64,
-    /// Disk hits copied into memory.
+    /// Disk hits that were copied into memory.
     pub promotions: u64,
-    /// Values kept in memory alone, because their page would be larger than a sixteenth of the disk capacity.
-    /// The log names the first one of each keyspace.
+    /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
+    /// disk capacity. The log names the first such value of each keyspace.
     pub too_large_for_disk: u64,
-    /// Values that the application inserted. The values of loaders are stored as well, but counted under
-    /// `loads` and not here.
+    /// Values that the application inserted. The values of loaders are stored as well, but are counted only
+    /// under `loads`.
     pub inserts: u64,
-    /// Calls of the application that remove entries: by key, by prefix, or all. Each call counts once,
-    /// however many entries it removed, even if it removed none. Removals through the control socket are not
+    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, however
+    /// many entries it removed, even if it removed none. Removals through the control socket are not
     /// included.
     pub invalidations: u64,
-    /// Bytes that are acknowledged and not yet committed: values and their encodings. Above the write buffer
-    /// only for a single value that is larger than the write buffer.
+    /// Bytes that are acknowledged and not yet committed: values and their encodings. The number exceeds
+    /// `write_buffer` only while a single value is larger than the write buffer.
     pub unsaved_bytes: u64,
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer), in bytes: the limit of
     /// `unsaved_bytes`.
     pub write_buffer: u64,
-    /// Each keyspace that was opened, by name.
+    /// The statistics of each keyspace that was opened, sorted by name.
     pub keyspaces: Vec<KeyspaceStats>,
-    /// Counts since the file was made, including those above. `None` in a cache that is only in memory.
+    /// Counts since the file was made, including the counts above. `None` in a cache that is only in memory.
     pub lifetime: Option<CumulativeStats>,
-    /// The counts of about the last minute, and of the last ten once the cache has been open that long. The
-    /// shortest time is first. Empty in a cache that is only in memory.
+    /// The counts of about the last minute, and of the last ten minutes once the cache has been open that
+    /// long. The shorter period is first. Empty in a cache that is only in memory.
     pub recent: Vec<Recent>,
 }
 
@@ -98,36 +100,38 @@ pub struct MemoryStats {
     pub hits: u64,
     /// Number of entries, including those in the write buffer.
     pub entries: u64,
-    /// How much of the capacity is taken, in bytes. Never more than the capacity. It is the weight of the
-    /// clean entries (committed, or never to be), and the part of the capacity that a value larger than the
-    /// write buffer takes until it is committed. Entries in the write buffer are counted beside it: see
-    /// `unsaved_weight`.
+    /// The reserved part of `capacity`, in bytes. It is never more than `capacity`. It has the weight of the
+    /// clean entries, which are committed or will never be committed. A value larger than the write buffer
+    /// also reserves a part of the capacity until the value is committed. Other entries in the write buffer
+    /// are not included: see `unsaved_weight`.
     pub weight: u64,
-    /// Weight of the entries in the write buffer, in bytes: acknowledged and not yet committed. The write
-    /// buffer limits it, and not `capacity`. [`Stats::unsaved_bytes`] is this with the encodings.
+    /// Weight of the entries in the write buffer, in bytes. These entries are acknowledged and not yet
+    /// committed. The write buffer limits this weight, not `capacity`. [`Stats::unsaved_bytes`] includes the
+    /// encodings as well.
     pub unsaved_weight: u64,
     /// The maximum weight of clean entries, in bytes.
     pub capacity: u64,
-    /// Entries removed for room.
+    /// Entries removed to make room.
     pub evictions: u64,
-    /// Entries removed for age.
+    /// Entries removed because they had expired.
     pub expirations: u64,
-    /// Values that were left to the disk because memory had no room for them.
+    /// Values that memory did not keep, because it had no room for them. A committed value is then only on
+    /// disk.
     pub bypassed: u64,
 }
 
-/// Whether the disk tier works. `docs/design.md` draws the states.
+/// The state of the disk tier. `docs/design.md` has a diagram of the states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DiskState {
-    /// Writes are committed, and lookups ask the disk.
+    /// Writes are committed, and lookups read the disk.
     #[default]
     On,
     /// The disk failed. Lookups are answered from memory. Writes are kept in the write buffer, and are
     /// committed when the file opens again.
     Suspended,
-    /// The file is out of service for good. Entries live in memory alone until a fresh file can be made.
+    /// The file is out of service for good. Entries are only in memory until a new file can be made.
     Discarded,
 }
 
@@ -138,61 +142,63 @@ pub enum DiskState {
 pub struct DiskStats {
     /// Lookups answered from disk.
     pub hits: u64,
-    /// Committed entries. They include expired entries that are not swept yet, and entries that a large
-    /// removal covers and that are still being deleted.
+    /// Committed entries. They include expired entries that are not swept yet, and entries that a pending
+    /// large removal still has to delete.
     pub entries: u64,
-    /// Bytes that these entries are charged for: their size in the file.
+    /// Size of these entries in the file, in bytes.
     pub bytes: u64,
-    /// Removals of many keys that are in effect, and whose entries are still being deleted.
+    /// Removals of many keys that are already visible, but whose entries are still being deleted.
     pub pending_removals: u64,
-    /// Bytes that all entries together may be charged for. A full cache has about as many. The store needs
-    /// the rest of the capacity to change its pages. It is less in small files, and while the file grows
-    /// close to its capacity, as after a change of sizes.
+    /// The maximum of `bytes`. A full cache comes close to it. The store needs the rest of the capacity to
+    /// change its pages. The maximum is lower in small files. It is also lower while the file grows close to
+    /// its capacity, for example after the sizes of values have changed.
     pub usable_bytes: u64,
-    /// Length of the file after the last commit, in bytes. A file with holes takes less.
+    /// Length of the file after the last commit, in bytes. A file with holes uses less space.
     pub file_bytes: u64,
-    /// Bytes that the file takes on its disk, as `du` counts them. `None` where the file system's count can't
-    /// be believed.
+    /// Bytes that the file uses on its disk, as `du` reports them. `None` where the file system's number is
+    /// not reliable.
     pub allocated_bytes: Option<u64>,
-    /// The maximum size of the file: its bytes on disk where these are counted, and its length elsewhere.
+    /// The maximum size of the file. It limits the bytes on disk where `allocated_bytes` is known, and the
+    /// length elsewhere.
     pub capacity: u64,
-    /// Transactions committed.
+    /// Transactions that were committed.
     pub commits: u64,
-    /// Entries deleted for room.
+    /// Entries deleted to make room.
     pub evictions: u64,
-    /// Entries deleted for age.
+    /// Entries deleted because they had expired.
     pub expirations: u64,
     /// Entries found in the file when it was opened.
     pub recovered_entries: u64,
-    /// Whether the previous owner had closed the file, and it was not left by a crash.
+    /// Whether the previous owner closed the file. If not, the owner crashed.
     pub was_closed_cleanly: bool,
     /// Records that failed their check. Each was a miss.
     pub damaged_records: u64,
-    /// Lookups that the store answered with an error. Each was a miss.
+    /// Lookups for which the store returned an error. Each was a miss.
     pub read_faults: u64,
     /// The path to which the latest damaged file was moved.
     #[serde(serialize_with = "shown")]
     pub quarantined: Option<PathBuf>,
-    /// Whether the disk tier works.
+    /// The present state of the disk tier.
     pub state: DiskState,
-    /// Why the disk tier is off. `None` while it is on.
+    /// The reason why the disk tier is off. `None` while it is on.
     pub off: Option<String>,
-    /// Times that the store failed, including those that did not take the tier off.
+    /// Number of times that the store failed. It includes failures after which the disk tier stayed on.
     pub faults: u64,
-    /// Times that the disk tier was suspended.
+    /// Number of times that the disk tier was suspended.
     pub suspensions: u64,
-    /// Times that the file was put out of service with its entries, because of a failure or of damage.
+    /// Number of times that the file was put out of service with its entries, because of a failure or of
+    /// damage.
     pub discards: u64,
-    /// Times that the disk tier came back.
+    /// Number of times that the disk tier came back.
     pub recoveries: u64,
-    /// Times that the file was found to be damaged and was moved aside, when it was opened or while it was
-    /// used.
+    /// Number of times that the file was found to be damaged and was moved aside. This happens when the file
+    /// is opened or while it is in use.
     pub quarantines: u64,
     /// How long the disk tier has been off, over all its outages.
     #[serde(with = "seconds")]
     pub degraded: Duration,
-    /// How long the oldest uncommitted insert has waited. If it is more than the flush interval and the time
-    /// of a commit, the disk does not keep up.
+    /// How long the oldest uncommitted insert has waited. If it is longer than the flush interval plus the
+    /// duration of a commit, the disk is too slow for the writes.
     #[serde(with = "seconds")]
     pub flush_lag: Duration,
     /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval), to compare `flush_lag` with.
@@ -200,10 +206,10 @@ pub struct DiskStats {
     pub flush_interval: Duration,
     /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache), in bytes.
     pub page_cache: u64,
-    /// How long ago the state of the file that lookups see was committed. Grows while nothing is written.
+    /// The age of the committed state that lookups on disk see. It grows while no write is committed.
     #[serde(with = "seconds")]
     pub snapshot_age: Duration,
-    /// How long commits took.
+    /// The durations of commits.
     pub commit_latency: Latencies,
 }
 
@@ -212,77 +218,78 @@ pub struct DiskStats {
 #[serde(default)]
 #[non_exhaustive]
 pub struct KeyspaceStats {
-    /// Its name.
+    /// The name of the keyspace.
     pub name: String,
     /// Lookups answered from memory.
     pub memory_hits: u64,
     /// Lookups answered from disk.
     pub disk_hits: u64,
-    /// Lookups that no tier could answer.
+    /// Lookups that neither memory nor the disk could answer.
     pub misses: u64,
-    /// Loaders run.
+    /// Loaders that were run.
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
-    /// How long loaders took, including those that failed.
+    /// The durations of loaders, including loaders that failed.
     pub load_latency: Latencies,
-    /// Disk hits copied into memory.
+    /// Disk hits that were copied into memory.
     pub promotions: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
-    /// Loaded values that could not be cached: too large, not encodable, or memory had no room and they have
-    /// no other place. The next caller loads each of them again. The log names the cause once for each
-    /// keyspace.
+    /// Loaded values that could not be cached. Such a value was too large, could not be encoded, or found no
+    /// room in memory and would not be saved. The next caller loads the value again. The log names the cause
+    /// once for each keyspace.
     pub uncacheable: u64,
     /// Why the latest of these values could not be cached.
     pub uncacheable_cause: Option<String>,
-    /// Values kept in memory alone, because their page would be larger than a sixteenth of the disk capacity.
-    /// The log names the first one.
+    /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
+    /// disk capacity. The log names the first such value.
     pub too_large_for_disk: u64,
-    /// The size of the latest of these values, and the settings that would take it.
+    /// The size of the latest of these values, and the settings that would allow it.
     pub too_large_for_disk_cause: Option<String>,
-    /// Values that the application inserted. The values of loaders are stored as well, but counted under
-    /// `loads` and not here.
+    /// Values that the application inserted. The values of loaders are stored as well, but are counted only
+    /// under `loads`.
     pub inserts: u64,
-    /// Calls of the application that remove entries of this keyspace. Each call counts once, even if it
-    /// removed nothing. Removals through the control socket are not included.
+    /// Calls of the application that remove entries of this keyspace. Each call adds one, even if it removed
+    /// nothing. Removals through the control socket are not included.
     pub invalidations: u64,
     /// Entries in memory, including those in the write buffer.
     pub memory_entries: u64,
-    /// Weight of its clean entries, in bytes: its part of the memory capacity.
+    /// Weight of the keyspace's clean entries, in bytes. This is the keyspace's part of the memory capacity.
     pub memory_weight: u64,
-    /// Weight of its entries in the write buffer, in bytes.
+    /// Weight of the keyspace's entries in the write buffer, in bytes.
     pub unsaved_weight: u64,
-    /// Entries removed from memory for room.
+    /// Entries removed from memory to make room.
     pub memory_evictions: u64,
-    /// Entries removed from memory for age.
+    /// Entries removed from memory because they had expired.
     pub memory_expirations: u64,
     /// Entries on disk.
     pub disk_entries: u64,
-    /// Bytes that these entries are charged for.
+    /// Size of these entries in the file, in bytes.
     pub disk_bytes: u64,
-    /// Entries deleted from disk for room.
+    /// Entries deleted from disk to make room.
     pub disk_evictions: u64,
-    /// Entries deleted from disk for age.
+    /// Entries deleted from disk because they had expired.
     pub disk_expirations: u64,
-    /// Records whose value did not decode. Each was a miss. The log names the first one of a keyspace, with
-    /// the cause: the type has changed without a new version, or needs
-    /// [`Format::MessagePack`](crate::Format::MessagePack); the record is of another version of larder; or
-    /// Zstandard is not built in.
+    /// Records whose value did not decode. Each was a miss. The log names the first such record of a
+    /// keyspace, with the cause. The type may have changed without a new version, or may need
+    /// [`Format::MessagePack`](crate::Format::MessagePack). Otherwise the record is from another version of
+    /// larder, or Zstandard is not built in.
     pub undecodable: u64,
     /// Why the latest of these values did not decode.
     pub undecodable_cause: Option<String>,
 }
 
 impl Stats {
-    /// Returns the number of lookups of every kind.
+    /// Returns the number of lookups: memory hits, disk hits and misses.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.memory.hits + self.disk.as_ref().map_or(0, |disk| disk.hits) + self.misses
     }
 
-    /// Returns the share of lookups that a tier answered, from 0 to 1. 0 before the first lookup.
+    /// Returns the share of lookups that memory or the disk answered, from 0 to 1. Returns 0 before the first
+    /// lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         share(self.requests() - self.misses, self.requests())
@@ -290,8 +297,8 @@ impl Stats {
 }
 
 impl KeyspaceStats {
-    /// Returns the share of this keyspace's lookups that a tier answered, from 0 to 1. 0 before the first
-    /// lookup.
+    /// Returns the share of this keyspace's lookups that memory or the disk answered, from 0 to 1. Returns 0
+    /// before the first lookup.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
         let hits = self.memory_hits + self.disk_hits;
@@ -299,7 +306,7 @@ impl KeyspaceStats {
     }
 }
 
-/// Serializes a path as text, whatever bytes it has.
+/// Serializes a path as text, even if its bytes are not valid UTF-8.
 #[expect(clippy::ref_option, reason = "as serde asks for it")]
 fn shown<S: Serializer>(path: &Option<PathBuf>, out: S) -> Result<S::Ok, S::Error> {
     path.as_deref().map(Path::to_string_lossy).serialize(out)

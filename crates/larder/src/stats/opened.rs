@@ -1,4 +1,5 @@
-//! The settings with which a cache was opened, and the time of opening. Counts are compared with them.
+//! The settings with which a cache was opened, and the time of opening. The statistics report them beside the
+//! counts.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use crate::config::CacheBuilder;
 
 #[derive(Debug)]
 pub(crate) struct OpenedWith {
-    /// By the monotonic clock.
+    /// The time of opening, by the monotonic clock.
     pub(crate) at: Duration,
     pub(crate) flush_interval: Duration,
     pub(crate) page_cache: u64,

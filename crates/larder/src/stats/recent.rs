@@ -1,8 +1,8 @@
-//! The counts of the last minutes. Totals are recorded every few seconds, and the difference from those of a
-//! minute ago shows the last minute.
+//! The counts of the last minutes. Totals are recorded every few seconds. The counts of the last minute are
+//! the present totals minus the totals of a minute ago.
 //!
-//! The sweeper records them when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so a lookup
-//! pays nothing.
+//! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so
+//! lookups do not pay for it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
-/// The lengths of the reported times. One minute shows what has just begun. Ten minutes show a load that
-/// lasts.
+/// The lengths of the reported periods. One minute shows a change that has just begun. Ten minutes show a
+/// load that lasts.
 const SPANS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(10)];
-/// Maximum number of recorded totals: one for each ten seconds of the longest time, and the one at its
+/// Maximum number of recorded totals: one for each ten seconds of the longest period, and one at its
 /// beginning.
 const MAX_NOTES: usize = 61;
 
@@ -34,14 +34,14 @@ const MAX_NOTES: usize = 61;
 #[serde(default)]
 #[non_exhaustive]
 pub struct Recent {
-    /// The length of that time.
+    /// The length of the period.
     #[serde(with = "super::seconds")]
     pub over: Duration,
-    /// The counts in that time. Their names are those of the counts since the file was made.
+    /// The counts in the period.
     pub counts: CumulativeStats,
 }
 
-/// Totals at some moments, the oldest first.
+/// Recorded totals with their times, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Notes(VecDeque<(Timestamp, CumulativeStats)>);
 
@@ -53,8 +53,8 @@ impl Notes {
         self.0.push_back((now, totals));
     }
 
-    /// Returns the counts of each time that the recorded totals cover, the shortest first. While they cover
-    /// none, returns the counts since the first record.
+    /// Returns the counts of each period that the recorded totals cover, the shortest first. While the totals
+    /// cover no period, returns the counts since the first record.
     pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         let is_old = |span: Duration| move |note: &&(Timestamp, CumulativeStats)| now.since(note.0) >= span;
         let mut from: Vec<_> =
@@ -62,7 +62,7 @@ impl Notes {
         if from.is_empty() {
             from.extend(self.0.front().filter(|first| now > first.0));
         }
-        // After a long pause both times begin with one record.
+        // After a long pause, both periods begin with the same record.
         from.dedup();
         let recent = from.into_iter().map(|(at, before)| (now.since(*at), totals.since(before)));
         recent.map(|(over, counts)| Recent { over, counts }).collect()
@@ -86,7 +86,7 @@ mod tests {
     fn the_spans_end_now_and_begin_with_a_note() {
         let mut notes = Notes::default();
         assert_eq!(told(&notes, 7, 7), [], "nothing was noted");
-        // A miss each second, recorded every ten seconds.
+        // One miss each second. The totals are recorded every ten seconds.
         for second in (0..=10_000).step_by(10) {
             notes.add(Timestamp::from_millis(second * 1_000), misses(second));
             let expected = match second {

@@ -5,7 +5,7 @@ use super::*;
 use crate::api::cache::Cache;
 use crate::sys::sync::Arc;
 
-/// The variants of an enum, as its source has them.
+/// Returns the names of an enum's variants, from its source text.
 fn variants(source: &'static str, name: &str) -> Vec<&'static str> {
     let body = source.split(&format!("pub enum {name} {{")).nth(1).unwrap().split("\n}\n").next().unwrap();
     let is_variant = |line: &&str| line.starts_with("    ") && line[4..].starts_with(char::is_uppercase);
@@ -82,7 +82,7 @@ fn an_error_that_is_unwrapped_says_what_to_do() {
 
 #[test]
 fn an_error_of_a_load_is_debugged_with_the_loaders_own() {
-    /// It has no text.
+    /// An error without `Display`.
     #[derive(Debug)]
     struct Opaque;
     type Loading = LoadError<std::io::Error>;

@@ -1,16 +1,15 @@
-//! How much memory a value owns. Keyspaces with [`weigh_heap`](crate::KeyspaceDefinition::weigh_heap) charge
-//! their values by it.
+//! The memory that a value owns. Keyspaces with [`weigh_heap`](crate::KeyspaceDefinition::weigh_heap) charge
+//! their values by this number.
 //!
-//! It counts the bytes that an allocator takes, not the bytes that are requested: a `String` of ten bytes
-//! takes
-//! 32. Libraries that sum up capacities come to half of that for collections of small values, so this trait
-//!     is our own.
+//! The number includes what the allocator adds to each block. For example, a `String` of ten bytes uses 32
+//! bytes. Libraries that sum up capacities report half of that for collections of small values, so larder has
+//! its own trait.
 
 mod std_types;
 
-/// A value that knows how much memory it owns besides its own bytes.
+/// A value that can report how much memory it owns besides its own bytes.
 ///
-/// Types of the standard library implement it. For a struct of your own, name its fields with
+/// Types of the standard library implement this trait. For your own struct, name the fields with
 /// [`heap_size!`](crate::heap_size), or implement the trait by hand:
 ///
 /// ```
@@ -26,7 +25,7 @@ mod std_types;
 /// const PRODUCT: KeyspaceDefinition<u64, Product> = KeyspaceDefinition::new("product").weigh_heap();
 /// ```
 ///
-/// An `enum`, by hand:
+/// For an `enum`, implement the trait by hand:
 ///
 /// ```
 /// use larder::heap::HeapSize;
@@ -47,15 +46,16 @@ mod std_types;
 /// ```
 ///
 /// # Cost
-/// A walk over the value, down to the parts that own nothing: a `Vec<u64>` is one step, a `Vec<String>` one
-/// for each element. A shared value (an `Arc`) counts in full for each of its holders.
+/// The call visits every part of the value that may own memory. A `Vec<u64>` is one step, and a `Vec<String>`
+/// is one step for each element. The memory of a shared value (an `Arc`) is added in full for each of its
+/// holders.
 pub trait HeapSize {
-    /// Returns how many bytes of memory the value owns, without the bytes of the value itself.
+    /// Returns the number of bytes of memory that the value owns, without the bytes of the value itself.
     fn heap_size(&self) -> usize;
 }
 
-/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the named fields. A field that
-/// is not named counts as owning nothing.
+/// Implements [`HeapSize`](crate::heap::HeapSize) for a struct, as the sum of the `heap_size` of the named
+/// fields. A field that is not named adds nothing to the sum.
 ///
 /// ```
 /// use larder::heap::HeapSize;
@@ -80,10 +80,10 @@ macro_rules! heap_size {
     };
 }
 
-/// Returns how many bytes an allocator takes for a block of so many bytes. No bytes take nothing.
+/// Returns the number of bytes that an allocator uses for a block of `bytes` bytes. For 0 bytes it returns 0.
 ///
-/// It counts as glibc does: eight bytes more, rounded up to sixteen, and at least 32. Other allocators take a
-/// little less.
+/// It computes what glibc uses: eight bytes more, rounded up to a multiple of sixteen, and at least 32. Other
+/// allocators use a little less.
 #[must_use]
 pub const fn block(bytes: usize) -> usize {
     const HEADER: usize = 8;
@@ -97,7 +97,7 @@ pub const fn block(bytes: usize) -> usize {
     }
 }
 
-/// Returns the weight of a value: its own bytes, and those that it owns.
+/// Returns the weight of a value: its own bytes plus the bytes that it owns.
 pub(crate) fn weight<V: HeapSize>(value: &V) -> u64 {
     size_of::<V>().saturating_add(value.heap_size()) as u64
 }

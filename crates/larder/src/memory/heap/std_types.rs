@@ -1,4 +1,4 @@
-//! The memory that types of the standard library own.
+//! [`HeapSize`] for the types of the standard library.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
@@ -59,7 +59,7 @@ own_nothing!(
     Path,
 );
 
-/// A reference owns nothing.
+/// A reference does not own its target, so it adds nothing.
 impl<T: ?Sized> HeapSize for &T {
     fn heap_size(&self) -> usize {
         0
@@ -72,7 +72,7 @@ impl<T: ?Sized> HeapSize for std::marker::PhantomData<T> {
     }
 }
 
-/// Returns the memory that the elements own. Skips the walk if their type can't own any.
+/// Returns the memory that the elements own. Visits no element if their type can't own memory.
 fn all<'a, T: HeapSize + 'a>(elements: impl IntoIterator<Item = &'a T>) -> usize {
     if needs_drop::<T>() { elements.into_iter().map(HeapSize::heap_size).sum() } else { 0 }
 }
@@ -125,7 +125,7 @@ impl<T: HeapSize + ?Sized> HeapSize for Box<T> {
     }
 }
 
-/// Counts in full for each holder.
+/// The content is added in full for each holder.
 impl<T: HeapSize + ?Sized> HeapSize for Arc<T> {
     fn heap_size(&self) -> usize {
         const COUNTERS: usize = 2 * size_of::<usize>();
@@ -181,8 +181,8 @@ impl<T: HeapSize> HeapSize for BTreeSet<T> {
     }
 }
 
-/// Returns the memory of the standard library's hash table. It has a power of two of buckets, of which an
-/// eighth stays empty, a byte of control for each, and 16 more bytes of control.
+/// Returns the memory of the standard library's hash table. The number of buckets is a power of two, and an
+/// eighth of them stays empty. Each bucket has one control byte, and the table has 16 more control bytes.
 fn hash_table(capacity: usize, bucket: usize) -> usize {
     let buckets = match capacity {
         0 => return 0,
@@ -193,10 +193,10 @@ fn hash_table(capacity: usize, bucket: usize) -> usize {
     block(buckets * (bucket + 1) + 16)
 }
 
-/// Returns about the memory of the standard library's B-tree. Its nodes do not say how full they are.
-/// Together with its separator, a leaf has seven elements where they came in order, as in a value that was
-/// read. It has twelve where a sorted list was collected. This counts eight: in the first case the tree takes
-/// a seventh more than that, in the second a third less.
+/// Returns an estimate of the memory of the standard library's B-tree. A tree does not report how full its
+/// nodes are. If the elements came in order, as in a value that was decoded, a leaf and its separator have
+/// seven elements. If a sorted list was collected, they have twelve. This function assumes eight. So in the
+/// first case the tree really uses a seventh more than the estimate, and in the second case a third less.
 fn tree(len: usize, element: usize) -> usize {
     const MOST: usize = 11;
     const LINKS: usize = 16;

@@ -1,14 +1,15 @@
-//! The flags of each entry: one byte, so dense that the flags of a whole shard stay in the processor's cache.
+//! The flags of each entry, in one byte. They are so dense that the flags of a whole shard stay in the
+//! processor's cache.
 //!
-//! Many readers count uses at once, under a shared lock. They do it relaxed, and a lost count is harmless.
-//! All other changes are made under the exclusive lock, when no reader counts, so a count never overwrites
-//! one.
+//! Many readers count uses at once, under a shared lock, with relaxed loads and stores. A lost count is
+//! harmless. All other flags change under the exclusive lock, when no reader counts. So a reader's count
+//! never overwrites such a change.
 
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
-/// Uses between two visits are counted up to this number. From then on, hits on the entry no longer write.
+/// Maximum number of uses that are counted between two visits. Later hits on the entry do not write.
 const MAX_USES: u8 = 0b1111;
 const IN_SMALL: u8 = 1 << 4;
 const IN_MAIN: u8 = 1 << 5;
@@ -23,12 +24,12 @@ pub(super) enum QueueOfEntry {
     Main,
 }
 
-/// The flags, by slot.
+/// The flags of all slots, by slot id.
 #[derive(Debug, Default)]
 pub(super) struct EntryFlags(Vec<AtomicU8>);
 
 impl EntryFlags {
-    /// Makes room for the flags of a slot. The list grows by an eighth.
+    /// Makes room for the flags of a slot. A full list grows by an eighth.
     pub(super) fn cover(&mut self, id: SlotId) {
         let wanted = id as usize + 1;
         if self.0.len() < wanted {
@@ -49,7 +50,7 @@ impl EntryFlags {
         }
     }
 
-    /// Returns the uses since the last call, and resets them.
+    /// Returns the number of uses since the last call, and resets it.
     pub(super) fn take_uses(&mut self, id: SlotId) -> u8 {
         let flags = self.get(id);
         self.set(id, flags & !MAX_USES);
@@ -77,8 +78,8 @@ impl EntryFlags {
         self.set(id, rest | bits);
     }
 
-    /// Returns whether the entry was in main before it was detached. Then an overwrite puts it into main
-    /// again.
+    /// Returns whether the entry was in main before it was detached. If it was, its next `attach` puts it
+    /// into main again.
     pub(super) fn was_in_main(&self, id: SlotId) -> bool {
         self.get(id) & WAS_IN_MAIN != 0
     }
@@ -88,7 +89,7 @@ impl EntryFlags {
         self.set(id, if was_in_main { rest | WAS_IN_MAIN } else { rest });
     }
 
-    /// Marks the entry as known. Returns whether it was known already.
+    /// Sets the flag `KNOWN`. Returns whether the flag was set already.
     pub(super) fn mark_known(&mut self, id: SlotId) -> bool {
         let flags = self.get(id);
         self.set(id, flags | KNOWN);

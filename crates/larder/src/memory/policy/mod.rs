@@ -1,30 +1,31 @@
-//! The eviction policy: how a shard chooses a victim. It has two first-in-first-out queues, and a sketch that
-//! estimates how often each key was used.
+//! The eviction policy of a shard. It chooses the entries to evict, with two first-in-first-out queues and a
+//! sketch. The sketch estimates how often each key was used.
 //!
-//! 1. A new entry joins the *small* queue, which has a share of the weight.
+//! 1. A new entry joins the *small* queue. This queue has a share of the weight.
 //! 2. At the end of the small queue it competes for a place in the *main* queue. Its rival is the first entry
-//!    at the end of main that was not used since it last was there. (Entries that were used go back to the
-//!    start of main.) A newcomer that was used while it was in the small queue takes the rival's place. Any
-//!    other must have been used more often than the rival, by the sketch. The loser is evicted.
-//! 3. While main has not filled its share, there is no rival: an entry that was used twice joins main, and
-//!    others are evicted.
-//! 4. Once the cache is full, the *warm-up* entries are evicted first: those that came before the small queue
-//!    began, from the newest on. So a loop that is larger than the cache finds its beginning again. The
-//!    `warmup_cursor` points to the next of them.
+//!    at the end of main that was not used since its last visit there. (Entries that were used go back to the
+//!    start of main.) A newcomer that was used while it was in the small queue replaces the rival. Any other
+//!    newcomer must have been used more often than the rival, according to the sketch. The loser is evicted.
+//! 3. While main has not filled its share, there is no rival. An entry that was used twice joins main, and
+//!    other entries are evicted.
+//! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
+//!    are the entries that are older than the small queue. So a loop that is larger than the cache finds its
+//!    first entries again. The `warmup_cursor` points to the next warm-up entry.
 //! 5. The share of the small queue follows the requests ([`small_queue_target`]).
 //!
-//! A scan flows through the small queue and leaves main alone. In a loop larger than the cache, newcomers
-//! have not been used more often than the entries of main, so a part of the loop stays. The entries of a new
-//! working set are used twice, or used in the small queue, and so move into main.
+//! A scan passes through the small queue and does not change main. In a loop larger than the cache, newcomers
+//! have not been used more often than the entries of main, so a part of the loop stays in the cache. The
+//! entries of a new working set move into main, because they are used twice or used in the small queue.
 //!
-//! Cost: a hit is one relaxed load. Up to the fifteenth hit between two visits of the policy, it is one
-//! relaxed store as well. Both happen under a shared lock. Attaching and evicting are O(1) on average: each
-//! rival that is passed over costs one earlier hit.
+//! Cost: a hit is one relaxed load. The first fifteen hits between two visits of the policy also make one
+//! relaxed store each. Both happen under a shared lock. Attaching and evicting are O(1) on average: each
+//! rival that goes back to the start of main had a hit before.
 //!
-//! Memory: 17 bytes for each entry, and 9 to 18 for the sketch and the ghosts once the cache has been full.
+//! Memory: 17 bytes for each entry. The sketch and the ghosts need 9 to 18 bytes more for each entry once the
+//! cache has been full.
 //!
-//! Why our own: the policies of moka and `quick_cache` are parts of their caches. This one works on slot ids
-//! alone, beside our slots, so it has a model test without a cache.
+//! No library is used, because the policies of moka and `quick_cache` are parts of their caches. This policy
+//! uses only slot ids, so a model test can check it without a cache.
 //!
 //! Sources: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023
 //! (S3-FIFO), for the queues and the lazy promotion; Einziger, Friedman, Manes, "`TinyLFU`: a highly
@@ -47,7 +48,7 @@ use small_queue_target::SmallQueueTarget;
 use super::segments::Segments;
 use super::weight::Weight;
 
-/// Entries of main that are visited to find one that was not used.
+/// Maximum number of entries of main that are visited to find an unused one.
 const MAX_RIVALS_TRIED: usize = 8;
 
 /// The eviction policy of one shard.
@@ -57,17 +58,17 @@ pub(crate) struct Policy {
     entry_flags: EntryFlags,
     small: Queue,
     main: Queue,
-    /// The newest of the warm-up entries, which are from here to the end of the small queue. [`NONE`] when
-    /// all of them are gone.
+    /// The newest warm-up entry. The warm-up entries are this entry and all older entries of the small queue.
+    /// [`NONE`] when all of them are gone.
     warmup_cursor: SlotId,
-    /// Whether an entry was ever evicted. Until then the sketch counts nothing.
+    /// Whether an entry was ever evicted. Until then the sketch counts no use.
     is_full: bool,
     sketch: Sketch,
     small_queue_target: SmallQueueTarget,
 }
 
 impl Policy {
-    /// Bytes that an entry takes here: its node and its flags.
+    /// Number of bytes that an entry needs here: its node and its flags.
     #[cfg(test)]
     pub(crate) const NODE_LEN: usize = size_of::<QueueNode>() + 1;
 
@@ -84,18 +85,18 @@ impl Policy {
         }
     }
 
-    /// Returns the weight of an entry when it was last attached.
+    /// Returns the weight that an entry had when it was last attached.
     pub(crate) fn weight_of(&self, id: SlotId) -> Weight {
         self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
-    /// Counts a use. Takes `&self`: many readers may call it at once, and a lost count is harmless.
+    /// Counts a use. Needs only `&self`, because many readers may call it at once. A lost count is harmless.
     #[inline]
     pub(crate) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);
     }
 
-    /// Makes an entry evictable.
+    /// Makes an entry evictable, by adding it to a queue.
     pub(crate) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
         self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
         self.entry_flags.cover(id);
@@ -115,7 +116,8 @@ impl Policy {
         );
     }
 
-    /// Makes an entry unevictable. Its flags are kept until it is attached again.
+    /// Makes an entry unevictable, by removing it from its queue. Its flags are kept until it is attached
+    /// again.
     pub(crate) fn detach(&mut self, id: SlotId) {
         let queue = self.entry_flags.queue(id);
         if queue != QueueOfEntry::Detached {
@@ -124,13 +126,13 @@ impl Policy {
         }
     }
 
-    /// Forgets an entry, because its id may be another entry's next.
+    /// Clears all data of an entry, because another entry may get its id.
     pub(crate) fn forget(&mut self, id: SlotId) {
         self.unlink(id);
         self.entry_flags.clear(id);
     }
 
-    /// Chooses an entry to evict and forgets it. Returns `None` when nothing is evictable.
+    /// Chooses an entry to evict, and removes it from the policy. Returns `None` when no entry is evictable.
     pub(crate) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
         self.sketch.fit(entries);
@@ -154,7 +156,7 @@ impl Policy {
         self.small.len + self.main.len
     }
 
-    /// Counts a use of every entry, and separates the warm-up entries from the small queue.
+    /// Adds a use of every entry of the small queue to the sketch, and separates the warm-up entries.
     fn begin_warmup(&mut self) {
         let newcomers = self.small_queue_target.of(self.small.weight);
         let (mut id, mut weight) = (self.small.newest, 0);
@@ -185,8 +187,8 @@ impl Policy {
         loop {
             let newcomers = self.small_queue_target.of(total);
             let id = self.small.oldest;
-            // Half: entries leave and join a shard at different times, and proven entries must not pay for
-            // that.
+            // Half of it, because entries leave and join a shard at different times. Entries of main must not
+            // be evicted because of that difference.
             if self.main.len > 0 && (self.small.len == 0 || self.small.weight < newcomers / 2) {
                 return self.rival().or(Some(self.main.oldest));
             }
@@ -194,7 +196,7 @@ impl Policy {
             let was_used = self.take_uses(id);
             let frequency = self.sketch.estimate(node.hash);
             let is_wanted = was_used || frequency > 1;
-            // Terminates, because the small queue only shrinks here.
+            // The loop ends, because the small queue only shrinks here.
             if self.small.weight - node.weight.bytes() >= newcomers && is_wanted {
                 self.move_to_main(id);
                 continue;
@@ -202,8 +204,8 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // One use more may be chance: in a loop every key is one use ahead of the others half of the
-                // time.
+                // One more use may be an accident. In a loop, every key is one use ahead of the others half
+                // of the time.
                 if was_used || frequency > rivals + u64::from(rivals > 1) {
                     self.move_to_main(id);
                     return Some(rival);
@@ -216,7 +218,7 @@ impl Policy {
     }
 
     /// Returns the first entry at the end of main that was not used since its last visit. Entries that were
-    /// used go back to the start.
+    /// used go back to the start of main.
     fn rival(&mut self) -> Option<SlotId> {
         for _ in 0..MAX_RIVALS_TRIED {
             let id = self.main.oldest;

@@ -1,4 +1,4 @@
-//! First-in-first-out queues of slots, linked by a node for each slot.
+//! First-in-first-out queues of slots, linked by one node for each slot.
 
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::Segments;
@@ -19,7 +19,7 @@ impl QueueNode {
     pub(super) const VACANT: Self = Self { newer: NONE, older: NONE, weight: Weight::ZERO, hash: 0 };
 }
 
-/// A queue: its two ends, its weight and its length.
+/// The two ends of a queue, with its weight and its length.
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) newest: SlotId,
@@ -33,7 +33,7 @@ impl Queue {
         Self { newest: NONE, oldest: NONE, weight: 0, len: 0 }
     }
 
-    /// Adds a slot that is in no queue, as the newest.
+    /// Adds a slot that is in no queue, as the newest slot of this queue.
     pub(super) fn push(&mut self, nodes: &mut Segments<QueueNode>, id: SlotId) {
         let older = self.newest;
         let Some(node) = nodes.get_mut(id as usize) else {

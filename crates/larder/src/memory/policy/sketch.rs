@@ -1,32 +1,34 @@
-//! The sketch: an estimate of how often each key was used lately. Its counters are shared by all keys of a
-//! shard, present and gone.
+//! The sketch: an estimate of how often each key was used recently. All keys of a shard share its counters,
+//! including keys that were evicted.
 //!
-//! It is a count-min sketch in blocks: the four counters of a key, of four bits each, lie in one word, so
-//! reading them touches one cache line. The smallest of the four is the estimate. It is too high only when
-//! other keys share all four counters. A use raises only the counters that have the smallest value
-//! (conservative update). After a period of [`PERIOD`] uses for each entry all counters are halved, so keys
-//! that were popular long ago are forgotten.
+//! It is a count-min sketch in blocks. A key has four counters of four bits each, all in one word, so reading
+//! them touches one cache line. The smallest of the four counters is the estimate. The estimate is too high
+//! only when other keys share all four counters. A use raises only the counters that have the smallest value
+//! (conservative update). After [`PERIOD`] uses for each entry, all counters are halved, so old uses are
+//! slowly forgotten.
 //!
 //! Memory: 8 to 16 bytes for each entry of the shard.
 //!
-//! Why our own: it is a few lines, and it works on the 32 bits of hash that the policy keeps for each
-//! entry.
+//! No library is used, because the code is a few lines. It needs only the 32 bits of hash that the policy
+//! keeps for each entry.
 //!
 //! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms
 //! 2005; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions
 //! on Storage 2017.
 
-/// Uses for each entry before all counts are halved. The second is the minimum for a shard of few entries.
+/// Number of uses for each entry before all counts are halved. `MIN_PERIOD` is the minimum number of uses,
+/// for a shard of few entries.
 const PERIOD: u64 = 20;
 const MIN_PERIOD: u64 = 2_000;
-/// Words for a shard of few entries: enough for the keys of the minimum period.
+/// Minimum number of words, for a shard of few entries. They are enough for the keys of the minimum period.
 const MIN_WORDS: usize = 512;
 /// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
-/// Mask for the upper three bits of each counter, applied after all counters are shifted by one.
+/// Mask for the lower three bits of each counter. It removes the neighbour's bit after all counters were
+/// shifted right by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
-/// The counters. Before the first `fit` it is empty and estimates 0.
+/// The counters. Before the first `fit` the sketch is empty, and every estimate is 0.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
     words: Vec<u64>,
@@ -35,7 +37,7 @@ pub(super) struct Sketch {
 }
 
 impl Sketch {
-    /// Makes room for the keys of so many entries, and keeps all counts.
+    /// Makes room for the keys of this number of entries. Keeps all counts.
     pub(super) fn fit(&mut self, entries: usize) {
         self.period = (entries as u64 * PERIOD).max(MIN_PERIOD);
         let wanted = (entries.next_power_of_two()).max(MIN_WORDS);
@@ -43,12 +45,13 @@ impl Sketch {
             self.words.resize(wanted, 0);
         }
         while self.words.len() < wanted {
-            // The index gains a bit at the top. Both copies have the key's counts, whatever that bit is.
+            // The index becomes one bit longer at the top. Both copies have the key's counts, whatever that
+            // bit is.
             self.words.extend_from_within(..);
         }
     }
 
-    /// Counts uses of a key.
+    /// Adds a number of uses of a key.
     pub(super) fn add(&mut self, hash: u32, uses: u8) {
         let (index, shifts) = self.place(hash);
         let Some(word) = self.words.get_mut(index) else {
@@ -69,7 +72,7 @@ impl Sketch {
         }
     }
 
-    /// Returns about how often a key was used, up to 15.
+    /// Returns an estimate of how often a key was used, up to 15.
     pub(super) fn estimate(&self, hash: u32) -> u64 {
         let (index, shifts) = self.place(hash);
         self.words.get(index).map_or(0, |word| min_count(*word, shifts))
@@ -80,7 +83,8 @@ impl Sketch {
         size_of_val(&*self.words)
     }
 
-    /// Returns a key's word, and the position of its counters in it: one in each quarter.
+    /// Returns the index of a key's word, and the positions of the key's counters in that word: one in each
+    /// quarter.
     fn place(&self, hash: u32) -> (usize, [u32; 4]) {
         let mixed = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let index = usize::try_from(mixed >> 32).unwrap_or(0) & self.words.len().wrapping_sub(1);

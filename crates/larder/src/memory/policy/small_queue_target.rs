@@ -1,38 +1,41 @@
-//! The share of the weight that the small queue should have. It follows the requests.
+//! The share of the weight that the small queue should have. The share adapts to the requests.
 //!
-//! The share *grows* when a key comes back that would still be there if the small queue had a tenth more
-//! places. To find that out, entries that are evicted from the small queue are remembered as *ghosts*, for as
-//! many evictions. The share *shrinks* when an entry of main is found used, because places in main are useful
-//! then. Each step is weighed by the number of places that it stands for. So the share comes to rest where
-//! one more place has the same use in both queues. Steps are small: when every ghost has returned, the share
-//! has grown by 5 % of the weight.
+//! The share *grows* when a key returns shortly after its eviction from the small queue. With more places,
+//! that queue would still have the entry. To detect this, an evicted entry is remembered as a *ghost* during
+//! as many evictions as a tenth of the entries. The share *shrinks* when an entry of main is found used,
+//! because places in main are useful then. A step of growth is smaller if there are more ghosts. A step of
+//! shrinking is smaller if main has more entries. So the share becomes stable where one more place is equally
+//! useful in both queues. Steps are small: when every ghost has returned, the share has grown by 5 % of the
+//! weight.
 //!
-//! A ghost is four bytes in a table without chains, and a later ghost takes its place. Losing some is
-//! harmless, because they are only counted. Memory: 0.8 to 1.6 bytes for each entry of the shard.
+//! A ghost needs four bytes in a table without chains, where a later ghost with the same index overwrites it.
+//! Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8 to 1.6 bytes
+//! for each entry of the shard.
 //!
 //! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to
 //! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for
 //! adapting the window of `TinyLFU`.
 
-/// The share is a fraction of this number.
+/// A share of 100 %.
 const WHOLE: u64 = 1 << 32;
 const INITIAL_SHARE: u64 = WHOLE / 10;
 const MIN_SHARE: u64 = WHOLE / 100;
 const MAX_SHARE: u64 = WHOLE / 5 * 4;
-/// A ghost is remembered for this part of the number of entries, counted in evictions.
+/// A ghost is remembered for a number of evictions: the number of entries divided by this.
 const GHOST_PART: usize = 10;
-/// How far the share moves when every ghost has returned, and when every entry of main was found used.
+/// The growth of the share when every ghost has returned, and its decrease when every entry of main was found
+/// used.
 const GROWTH: u64 = WHOLE / 20;
 const SHRINKAGE: u64 = WHOLE / 40;
 
-/// The share of the small queue, and the ghosts that teach it.
+/// The share of the small queue, and the ghosts that adapt it.
 #[derive(Debug)]
 pub(super) struct SmallQueueTarget {
     share: u64,
-    /// Indexed by hash. Each has half of the hash, and the time of the eviction.
+    /// Indexed by hash. Each ghost has half of the hash, and the time of its eviction.
     ghosts: Vec<(u16, u16)>,
     evictions: u64,
-    /// Evictions in one step of a ghost's 16-bit clock.
+    /// Number of evictions in one step of a ghost's 16-bit clock.
     tick: u64,
     ghost_lifetime: u64,
 }
@@ -42,7 +45,7 @@ impl SmallQueueTarget {
         Self { share: INITIAL_SHARE, ghosts: Vec::new(), evictions: 0, tick: 1, ghost_lifetime: 0 }
     }
 
-    /// Adapts to the number of entries.
+    /// Adapts the ghosts to the number of entries.
     pub(super) fn fit(&mut self, entries: usize) {
         self.ghost_lifetime = (entries / GHOST_PART).max(1) as u64;
         let slots = (entries / GHOST_PART * 2).next_power_of_two().max(16);
@@ -59,7 +62,7 @@ impl SmallQueueTarget {
         u64::try_from(part).unwrap_or(weight).max(1)
     }
 
-    /// Records that an entry of the small queue was evicted unused.
+    /// Records an eviction from the small queue as a ghost.
     pub(super) fn rejected(&mut self, hash: u32) {
         self.evictions += 1;
         let ghost = (half(hash), self.now());
@@ -68,7 +71,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Records the arrival of a key that was not there.
+    /// Records the arrival of a key that the shard did not have. The share grows if the key is a ghost.
     pub(super) fn arrived(&mut self, hash: u32) {
         let (now, ghost_lifetime, tick) = (self.now(), self.ghost_lifetime, self.tick);
         let Some(slot) = self.slot(hash) else { return };
@@ -79,7 +82,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Records that one of `entries` entries of main was found used.
+    /// Records that one entry of main was found used, and lowers the share. Main has `entries` entries.
     pub(super) fn main_was_used(&mut self, entries: usize) {
         self.share = self.share.saturating_sub(SHRINKAGE / entries.max(1) as u64).max(MIN_SHARE);
     }

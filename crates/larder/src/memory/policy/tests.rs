@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A cache of entries that all weigh 1, to run requests through.
+/// A small cache of entries that all weigh 1. The tests run requests through it.
 struct Toy {
     policy: Policy,
     capacity: usize,
@@ -18,7 +18,7 @@ impl Toy {
         Self { policy: Policy::new(), capacity, ids: HashMap::new(), keys: Vec::new() }
     }
 
-    /// Requests a key, and stores it if it is missing. Returns whether it was there.
+    /// Requests a key, and stores it if it is missing. Returns whether the cache had the key.
     fn request(&mut self, key: u64) -> bool {
         if let Some(&id) = self.ids.get(&key) {
             self.policy.touch(id);
@@ -38,7 +38,7 @@ impl Toy {
         false
     }
 
-    /// Returns how many of the requests hit.
+    /// Returns the number of hits.
     fn run(&mut self, keys: impl IntoIterator<Item = u64>) -> usize {
         keys.into_iter().filter(|&key| self.request(key)).count()
     }
@@ -50,7 +50,7 @@ fn hash(key: u64) -> u32 {
     u32::try_from(mixed & u64::from(u32::MAX)).unwrap()
 }
 
-/// Numbers that look random, the same in each run.
+/// Pseudorandom numbers. They are the same in each run.
 fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     std::iter::repeat_with(move || {
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -60,7 +60,8 @@ fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Requests of which a few keys get most: the logarithm of the key is uniform (Zipf's law with exponent 1).
+/// Requests that mostly have a few popular keys: the logarithm of the key is uniform (Zipf's law with
+/// exponent 1).
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -101,8 +102,8 @@ fn a_loop_is_kept_in_a_cache_that_was_full_of_something_else() {
 
 #[test]
 fn a_working_set_that_shifts_is_followed() {
-    // The minimum period of the sketch is that of a hundred entries, so a smaller cache takes as long as one
-    // of that size.
+    // The minimum period of the sketch is the period of a hundred entries. So a smaller cache adapts as
+    // slowly as a cache of a hundred entries.
     for capacity in [16_u64, 200, 2_000] {
         let mut toy = Toy::new(usize::try_from(capacity).unwrap());
         let popular = |base: u64, seed| skewed(capacity * 2, seed).map(move |key| base + key);

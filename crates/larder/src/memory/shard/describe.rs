@@ -1,4 +1,4 @@
-//! Describes the keys of a shard without using them: nothing is counted, flagged or changed.
+//! Describes the keys of a shard. It counts no use, and changes nothing.
 
 use super::Shard;
 use crate::memory::entry::{Unsaved, Value};
@@ -21,13 +21,13 @@ pub(crate) struct KeyInMemory {
 /// The content of a key's slot.
 #[derive(Debug)]
 pub(crate) struct SlotContent {
-    /// The value, expired or not. `None` for a removal that is still to be committed.
+    /// The value, even if it has expired. `None` for a removal that is not committed yet.
     pub(crate) value: Option<Value>,
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
-    /// The charge of the value.
+    /// The weight that the value is charged.
     pub(crate) weight: u64,
-    /// The data of the value that is still to be committed.
+    /// The data of a value that is not committed yet.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
     /// Whether the value replaced a removal that is not committed yet.
     pub(crate) hides_removal: bool,
@@ -35,7 +35,7 @@ pub(crate) struct SlotContent {
 
 impl Shard {
     /// Calls `show` with each key of up to `most` slots, from the slot `from` on. Returns the next slot to
-    /// visit, or `None` at the end. A key stays in one slot for as long as it has one.
+    /// visit, or `None` at the end. A key never changes its slot while the shard has the key.
     pub(crate) fn list_part(
         &self,
         (from, most): (SlotId, SlotId),
@@ -48,7 +48,6 @@ impl Shard {
         (next < self.slots.end()).then_some(next)
     }
 
-    /// Describes a key.
     pub(crate) fn describe(&self, key: SlotKey<'_>) -> KeyInMemory {
         let slot = self.find(key).map(|(id, slot)| {
             let pending = self.pending.get(&id).filter(|_| slot.state == SlotState::Dirty);

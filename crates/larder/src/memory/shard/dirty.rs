@@ -14,7 +14,7 @@ use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Removes a key by a tombstone, which will be committed.
+    /// Replaces a key with a tombstone. The tombstone will be committed.
     pub(crate) fn insert_tombstone(
         &mut self,
         key: SlotKey<'_>,
@@ -29,15 +29,16 @@ impl Shard {
         (previous, sequence)
     }
 
-    /// Removes a tombstone if it is still the latest change of the key. Called when the disk has nothing for
-    /// it to remove.
+    /// Removes a tombstone if it is still the latest change of the key. Called when the disk has no record
+    /// that the tombstone would remove.
     pub(crate) fn cancel_tombstone(&mut self, key: SlotKey<'_>, sequence: u64, deferred: &mut DeferredDrops) {
         if let Some((id, slot)) = self.find(key)
             && slot.sequence == sequence
             && slot.state == SlotState::Tombstone
         {
             self.remove(id, deferred);
-            // Removed from the list as well, because the writer may not drain the list for a long time.
+            // The slot is removed from the dirty list as well, because the writer may not drain that list for
+            // a long time.
             if let Some(at) = self.dirty.iter().rposition(|&dirty| dirty == id) {
                 self.dirty.swap_remove(at);
             }
@@ -48,19 +49,20 @@ impl Shard {
     /// removals that are already pending.
     pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
-        // A shard that is closed, or about to be, answers no lookup that asks the disk.
+        // A sealed shard needs no range tombstone. No lookup in it leads to a read of the disk.
         if !self.is_closed {
             self.ranges.push(range.clone());
         }
         earlier
     }
 
-    /// Removes the keys of a range that were written before it, in up to `most` slots from the slot `from`
-    /// on. Adds them to `purged`; clean entries only while fewer than `most_listed` are listed. Returns the
-    /// next slot to visit. At the end it lowers the barrier of the range and returns `None`.
+    /// Visits up to `most` slots from the slot `from` on. Removes the keys of the range whose last change is
+    /// older than the range removal. Adds these keys to `purged`, but adds a clean key only while that list
+    /// has fewer than `most_listed` keys. Returns the next slot to visit. At the end, lowers the barrier of
+    /// the range and returns `None`.
     ///
-    /// An entry that the range covers stays in its slot until it is removed. No other one can come in the
-    /// meantime: the barrier bars fills, and a write has a later sequence.
+    /// An entry of the range stays in its slot until it is removed. No further old entry can appear in the
+    /// meantime, because the barrier bars fills and a write has a later sequence.
     pub(crate) fn purge_part(
         &mut self,
         range: &RangeTombstone,
@@ -95,7 +97,7 @@ impl Shard {
                     purged.memory_keys.push((slot.key.clone(), is_live));
                     self.convert_to_tombstone(id, deferred);
                 }
-                // A caller may wait for this removal, so it stays until it is committed.
+                // A caller may wait for this removal, so the tombstone stays until it is committed.
                 SlotState::Tombstone => purged.memory_keys.push((slot.key.clone(), false)),
                 SlotState::Vacant => {}
             }
@@ -107,12 +109,13 @@ impl Shard {
         None
     }
 
-    /// Makes the records on disk visible again that only this range has hidden.
+    /// Removes a range tombstone. The records on disk that only this range tombstone has hidden become
+    /// visible again.
     pub(crate) fn remove_range_tombstone(&mut self, sequence: u64) {
         self.ranges.retain(|range| range.sequence != sequence);
     }
 
-    /// Lists every dirty key again that the writer has drained, because its commit failed.
+    /// Puts the drained keys that are still dirty back on the dirty list, after their commit has failed.
     pub(crate) fn requeue(&mut self) {
         for (id, slot) in self.slots.iter_mut() {
             let is_dirty = matches!(slot.state, SlotState::Dirty | SlotState::Tombstone);
@@ -131,7 +134,8 @@ impl Shard {
         self.ranges.clear();
     }
 
-    /// Hands the dirty keys to the writer. They stay dirty. A value that has expired becomes a tombstone.
+    /// Adds the dirty keys to `out` for the writer. The keys stay dirty. A value that has expired becomes a
+    /// tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
         make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
@@ -158,9 +162,9 @@ impl Shard {
         }
     }
 
-    /// Makes a key clean after its commit, if it has not changed since. Its snapshot is installed already.
-    /// `keep` says that the value's weight is reserved in the budget. Otherwise the value leaves memory.
-    /// Returns whether it stays.
+    /// Marks a key clean after its commit, if the key has not changed since. The snapshot of the commit is
+    /// installed already. `keep` says whether the value's weight is reserved in the budget. Otherwise the
+    /// value leaves memory. Returns whether the value stays.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,
@@ -187,8 +191,8 @@ impl Shard {
         }
     }
 
-    /// Turns a dirty value that will not be written into a tombstone of the same sequence. The value that it
-    /// replaced may still be on disk, and a caller may still wait for a removal that it replaced.
+    /// Turns a dirty value that will not be written into a tombstone of the same sequence. An older value of
+    /// the key may still be on disk, and a caller may still wait for an earlier removal of the key.
     fn convert_to_tombstone(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         self.take_content(id, deferred);
         if let Some(slot) = self.slots.get_mut(id) {
@@ -196,7 +200,7 @@ impl Shard {
         }
     }
 
-    /// Turns a dirty value into a clean one. Its weight is reserved.
+    /// Turns a dirty value into a clean value. The value's weight is already reserved in the budget.
     fn clean(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let (Some(slot), Some(pending)) = (self.slots.get_mut(id), self.pending.remove(&id)) else {
             return;

@@ -1,4 +1,4 @@
-//! How entries leave a shard: removed, evicted, expired, or with the cache that closes.
+//! Removal of entries from a shard: by a call, by eviction, by expiry, or by closing the cache.
 
 use super::Shard;
 use crate::memory::deferred_drops::DeferredDrops;
@@ -8,8 +8,8 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Shard {
-    /// Removes the value that an unsaved write replaces, when the write finds no room. If the key must be
-    /// saved, removes nothing.
+    /// Removes the previous value of a key after an unsaved write of the key found no room. If the key must
+    /// be saved, removes nothing.
     pub(crate) fn forget_replaced(
         &mut self,
         key: SlotKey<'_>,
@@ -41,7 +41,7 @@ impl Shard {
         previous
     }
 
-    /// Evicts one clean entry. Returns whether there was one.
+    /// Evicts one clean entry. Returns whether the shard had a clean entry.
     pub(crate) fn evict(&mut self, deferred: &mut DeferredDrops) -> bool {
         let Some(id) = self.policy.evict() else {
             return false;
@@ -53,7 +53,7 @@ impl Shard {
         true
     }
 
-    /// Removes up to `most` expired clean entries. Returns how many it removed.
+    /// Removes up to `most` expired clean entries. Returns the number of removed entries.
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
@@ -66,12 +66,12 @@ impl Shard {
         expired
     }
 
-    /// Returns when the next clean entry will have expired.
+    /// Returns a time when at least one more clean entry has expired.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiry.next()
     }
 
-    /// Seals the shard and removes every entry. Leases stay with their holders.
+    /// Seals the shard and removes every entry. Leases stay until their holders release them.
     pub(crate) fn close(&mut self, deferred: &mut DeferredDrops) {
         self.seal();
         for id in 0..self.slots.end() {

@@ -1,4 +1,4 @@
-//! Lists the keys of a shard.
+//! A list of the keys of a shard.
 
 use super::Shard;
 use crate::sys::sync::Arc;

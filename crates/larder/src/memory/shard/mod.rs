@@ -1,11 +1,12 @@
 //! A shard: the present state of each of its keys, under one lock.
 //!
 //! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
-//! about their order (contract 1). Dirty entries are the write buffer. They leave only after the writer has
-//! committed them *and* installed the snapshot that shows them (invariant 2), and only if their sequence is
-//! still the committed one.
+//! about their order (contract 1). Dirty entries are the content of the write buffer. An entry becomes clean
+//! only after the writer has committed it *and* installed the snapshot that shows it (invariant 2). The
+//! entry's sequence must still be the committed sequence.
 //!
-//! A shard does no I/O, reads no clock, and drops no value: it hands them out in [`DeferredDrops`].
+//! A shard does no I/O, reads no clock, and drops no value. It adds the values that leave to
+//! [`DeferredDrops`].
 
 #[cfg(all(unix, feature = "control"))]
 pub(crate) mod describe;
@@ -44,17 +45,17 @@ pub(crate) struct Shard {
     policy: Policy,
     expiry: ExpiryIndex,
     pub(super) leases: Leases,
-    /// Slots that became dirty since the writer last drained.
+    /// Slots that became dirty since the writer's last drain.
     dirty: Vec<SlotId>,
-    /// Data that only dirty slots need. Few slots are dirty at a time, so the data takes no room in every
-    /// slot.
+    /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
+    /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
     /// Range removals that are not committed yet.
     ranges: Vec<RangeTombstone>,
-    /// Whether entries of the disk tier must be committed. If so, an entry that will not be committed is
-    /// refused. Otherwise an older value on disk would show after its eviction.
+    /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not be
+    /// committed. Otherwise a lookup could find an older value on disk after the eviction of that entry.
     saves: bool,
-    /// Whether the shard refuses everything from now on ([`super::closing`]).
+    /// Whether the shard refuses every change from now on ([`super::closing`]).
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
 }
@@ -76,7 +77,7 @@ impl Shard {
         }
     }
 
-    /// Looks a key up. Takes `&self`: a hit needs only the shared lock.
+    /// Looks a key up. Needs only `&self`, so a hit needs only the shared lock.
     #[inline]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
@@ -87,7 +88,8 @@ impl Shard {
                 self.policy.touch(id);
                 Lookup::Value(value.clone(), slot.expires_at)
             }
-            // The disk holds this entry or an older one of the key, so it has nothing live either.
+            // The disk has this entry, or an older entry of the key, or none. So the disk has no live value
+            // either.
             _ => Lookup::Negative,
         }
     }
@@ -110,7 +112,7 @@ impl Shard {
         }
     }
 
-    /// Returns the sequence that a record on disk must exceed to be visible: the sequence of the latest
+    /// Returns the sequence that a record on disk must exceed to be visible. It is the sequence of the latest
     /// uncommitted range removal that covers the key.
     pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
         if failpoint_is_set(Failpoint::IgnoreMinVisibleSequence) {
@@ -143,7 +145,7 @@ impl Shard {
         self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
     }
 
-    /// Seals the shard: from now on nothing is stored, filled, promoted or removed by a tombstone.
+    /// Seals the shard. From now on it refuses writes, fills, promotions and tombstones.
     pub(crate) fn seal(&mut self) {
         self.is_closed = true;
     }
@@ -152,7 +154,7 @@ impl Shard {
         self.saves && !KeyspaceId::of(key.bytes).is_memory_only()
     }
 
-    /// Publishes a load, as a write of its own, if its lease still holds.
+    /// Publishes a load with a new sequence, if its lease still holds.
     pub(crate) fn fill(
         &mut self,
         key: SlotKey<'_>,
@@ -168,8 +170,8 @@ impl Shard {
         self.store(key, entry, counter, deferred)
     }
 
-    /// Publishes a value that was read from disk, if the permit still holds and the shard has nothing for the
-    /// key.
+    /// Publishes a value that was read from disk, if the permit still holds and the shard has no entry for
+    /// the key.
     pub(crate) fn promote(
         &mut self,
         key: SlotKey<'_>,
@@ -242,7 +244,7 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
-        // A new slot is a tombstone of sequence 0, which is no removal.
+        // A new slot is a tombstone with sequence 0. It is not a removal.
         let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
         (slot.expires_at, slot.sequence) = (expires_at, sequence);
         match content {
@@ -267,7 +269,7 @@ impl Shard {
         }
     }
 
-    /// Takes the value out of a slot, and subtracts its charge. The caller sets the new state.
+    /// Removes the value from a slot, and subtracts its weight. The caller sets the new state.
     fn take_content(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let Some(slot) = self.slots.get_mut(id) else {
             return;
@@ -313,7 +315,7 @@ impl Shard {
 
 /// The new content of a key.
 enum SlotValue {
-    /// A value that is on disk, or never will be. Its weight is reserved.
+    /// A value that is on disk, or that will never be saved. Its weight is reserved in the budget.
     Clean(Value, Weight),
     /// A value to commit.
     Dirty(Value, DirtyValue),
@@ -321,15 +323,15 @@ enum SlotValue {
     Tombstone,
 }
 
-/// Spreads a short hash over 64 bits. The table takes its buckets from the low bits and its tags from the
-/// high bits.
+/// Spreads a short hash over 64 bits. The table uses the low bits for the bucket and the high bits for the
+/// tag.
 const fn table_hash(short: u32) -> u64 {
     (short as u64) << 32 | short as u64
 }
 
 /// Takes the next sequence. The caller holds the lock of the key's shard, so for each key the order of
-/// sequences is the order of changes. Relaxed: the lock orders the changes of a key, and across shards the
-/// numbers need only be unique.
+/// sequences is the order of changes. Relaxed order is enough: the lock orders the changes of a key, and
+/// across shards the numbers must only be unique.
 fn next(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::Relaxed) + 1
 }

@@ -70,7 +70,7 @@ impl Bench {
         (range, purged)
     }
 
-    /// Purges two slots, and lists up to so many clean entries.
+    /// Purges two slots, and lists clean entries only while fewer than `most_listed` keys are in the list.
     fn purge_part(
         &mut self,
         range: &RangeTombstone,
@@ -183,7 +183,7 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
     let mut purged = Purged::default();
     let next_slot = bench.purge_part(&range, 0, 3, &mut purged);
     assert_eq!(next_slot, Some(2));
-    // The slot of the first key was visited already and is vacant.
+    // The slot of the first key is vacant, because it was visited already.
     let first = SlotKey { hash: 10, bytes: &names[0] };
     assert_eq!(bench.shard.min_visible_sequence(first), range.sequence, "its records on disk are hidden");
     let permit = Permit::EpochToken(bench.shard.leases.epoch_token(first));
@@ -265,18 +265,19 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
-/// The bytes that one element takes in a hash table of which up to seven in fifteen places stand empty.
+/// Returns the bytes of one element in a hash table, if the table has 15 places for each seven elements.
 const fn table_place(element: usize) -> usize {
     (element + 1) * 15 / 7
 }
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // The slot, the nodes of the policy and of the expiry list, ten bytes of sketch and ghosts, the place in
-    // the table, and two reference counts of the value. Key bytes that stand in the slot are counted twice.
+    // The sum of the slot, the nodes of the policy and of the expiry list, ten bytes of sketch and ghosts,
+    // the place in the table, and two reference counts of the value. Key bytes that are inside the slot are
+    // counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
-    // The overhead of an allocator for the value, and for the small block that it owns.
+    // The overhead of the allocator, for the block of the value and for a small block that the value owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
     assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
 }
@@ -286,7 +287,7 @@ fn the_stated_overhead_of_what_is_unsaved_covers_it() {
     let counters = 2 * size_of::<usize>();
     let shared = block(counters + size_of::<Unsaved>());
     let pending = table_place(size_of::<(SlotId, DirtyValue)>());
-    // Drained into a list with an eighth to spare, and listed in one that doubles.
+    // The list of mutations grows by an eighth, and the dirty list doubles.
     let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
     let payload = block(10) - 10;
     let bytes = shared + pending + drained + payload;

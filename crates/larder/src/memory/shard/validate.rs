@@ -1,7 +1,8 @@
-//! Re-derives the counts of a shard from its slots.
+//! Checks the sums of a shard against its slots.
 //!
-//! No lookup notices a sum that drifts: memory only holds less and less, or more than it may. So the tests of
-//! every level call this.
+//! A wrong sum changes no answer. Memory only holds fewer and fewer entries, or more than it may. So the
+//! tests of a shard and of memory call [`Shard::validate`]. Every cache of a test calls it when its last
+//! handle is dropped.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,23 +16,23 @@ use crate::units::Timestamp;
 /// The sums over the slots of one shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::memory) struct ShardSums {
-    /// Weight of the clean entries. The budget is charged for it.
+    /// Weight of the clean entries. This weight is charged to the budget.
     pub(in crate::memory) clean_weight: u64,
-    /// Weight in the budget that belongs to dirty values larger than the write buffer.
+    /// Weight in the budget that is reserved for dirty values larger than the write buffer.
     pub(in crate::memory) beyond: u64,
     /// Number of dirty values. Each holds room in the write buffer.
     pub(in crate::memory) dirty: usize,
-    /// Range removals that are not committed yet. Until then they hide records on disk.
+    /// Number of range removals that are not committed yet. Each hides records on disk until its commit.
     pub(in crate::memory) ranges: usize,
-    /// Whether the shard takes only entries that will be committed.
+    /// Whether the shard accepts only entries that will be committed.
     pub(in crate::memory) saves: bool,
 }
 
 impl Shard {
-    /// Compares every count with the slots, and returns the sums that other parts keep as well.
+    /// Compares every sum with the slots. Returns the sums that other parts of the cache keep as well.
     ///
     /// # Panics
-    /// When a count disagrees.
+    /// When a sum disagrees.
     pub(in crate::memory) fn validate(&self) -> ShardSums {
         let mut usages = KeyspaceUsages::default();
         let mut sums = ShardSums { saves: self.saves, ranges: self.ranges.len(), ..ShardSums::default() };
@@ -68,7 +69,7 @@ impl Shard {
             (evictions + usage.evictions, expirations + usage.expirations)
         });
         let (evictions, expirations) = self.usages.removed();
-        // The sums may be larger, because they include keyspaces that are gone.
+        // The sums may be larger, because they include keyspaces that were removed.
         assert!(lost.0 <= evictions && lost.1 <= expirations, "the sums include the counts by keyspace");
         sums
     }

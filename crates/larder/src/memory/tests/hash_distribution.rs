@@ -1,10 +1,10 @@
-//! Keys that an attacker chooses spread like any others: over the shards, and over the bits that hash tables
-//! use first.
+//! Tests that keys chosen by an attacker are spread as evenly as other keys. They are spread over the shards,
+//! and over the bits that hash tables use first.
 //!
-//! The hash has a seed that is new for each cache, so an attacker can't compute keys that meet in one shard
-//! or one bucket. What is left to check is that structure in the keys never shows in the hash, whatever the
-//! seed. So there are families of keys on which weak hashes are known to fail, several seeds, and weak hashes
-//! that the test must catch.
+//! The hash has a seed that is new for each cache, so an attacker can't compute keys of one shard or one
+//! bucket. These tests check that a structure in the keys never shows in the hash, whatever the seed. They
+//! use several seeds, and families of keys on which weak hashes are known to fail. They also use weak hashes,
+//! which must fail.
 
 use std::ptr;
 
@@ -21,7 +21,7 @@ fn keys(of: impl Fn(u64) -> Vec<u8>) -> Vec<Vec<u8>> {
     (0..KEYS).map(|number| [&[0, 0, 0, 1], of(number).as_slice()].concat()).collect()
 }
 
-/// Returns a key of 40 equal bytes with a number written over it.
+/// Returns a key of 40 equal bytes, with a number written over two of them.
 fn stamped(at: usize, number: u64) -> Vec<u8> {
     let mut key = vec![b'k'; 40];
     key[at..at + 2].copy_from_slice(&number.to_be_bytes()[6..]);
@@ -57,10 +57,11 @@ fn families() -> Vec<Family> {
     ]
 }
 
-/// Returns how far counts are from even, in standard deviations of the chi-squared distribution.
+/// Returns how far the counts are from an even distribution, in standard deviations of the chi-squared
+/// distribution.
 ///
-/// The counts of a good hash are some deviations off, and rarely more than five. A hash that lets structure
-/// through is tens to thousands off.
+/// The result of a good hash is a few deviations, and rarely more than five. The result of a hash that keeps
+/// a structure of the keys is tens to thousands of deviations.
 #[expect(clippy::cast_precision_loss, reason = "counts of thousands")]
 fn unevenness(counts: &[u32]) -> f64 {
     let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
@@ -69,8 +70,8 @@ fn unevenness(counts: &[u32]) -> f64 {
     (chi_squared - freedom) / (2.0 * freedom).sqrt()
 }
 
-/// Returns the worst unevenness over the places of the keys: a shard, a control byte and a bucket of a hash
-/// table, and an entry among the ghosts.
+/// Returns the largest unevenness over the places that the hash chooses: a shard, a control byte and a bucket
+/// of a hash table, and a ghost.
 fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) -> usize) -> f64 {
     let mut shards = [0; SHARDS];
     let (mut controls, mut buckets, mut ghosts) = ([0; 128], [0; 256], [0; 256]);
@@ -78,8 +79,8 @@ fn worst(keys: &[Vec<u8>], hash: impl Fn(&[u8]) -> u64, shard: impl Fn(&[u8]) ->
         let hash = hash(key);
         let bits = |from: u32, mask: u64| usize::try_from((hash >> from) & mask).unwrap();
         shards[shard(key)] += 1;
-        // hashbrown compares the top seven bits first, of the half that chooses the shard. It begins its
-        // search at the place that the lowest bits say.
+        // hashbrown first compares seven bits. `table_hash` fills them from the top of the half that does not
+        // choose the shard. The search begins at the bucket that the lowest bits choose.
         controls[bits(25, 127)] += 1;
         buckets[bits(0, 255)] += 1;
         ghosts[bits(24, 255)] += 1;
@@ -109,7 +110,8 @@ fn chosen_keys_spread_evenly_whatever_the_seed() {
     }
 }
 
-/// Takes the keys of one shard only: the choice of the shard must leave no structure for its table.
+/// Tests only the keys of one shard. The choice of the shard must leave no structure in the bits that its
+/// table uses.
 #[test]
 fn the_keys_of_one_shard_spread_evenly_over_its_table() {
     for (family, keys) in families() {
@@ -139,7 +141,7 @@ fn a_weak_hash_is_caught() {
     type Hash = fn(&[u8]) -> u64;
     let weak: [(&str, Hash); 3] = [
         ("the sum of the bytes", |key| key.iter().map(|&byte| u64::from(byte)).sum()),
-        // The step of FxHash: the low bits of a product depend only on the low bits of its factors.
+        // A step of FxHash. The low bits of a product depend only on the low bits of its factors.
         ("one multiplication a word", |key| {
             key.chunks(8).fold(0, |hash: u64, word| {
                 let word = word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));

@@ -1,5 +1,5 @@
-//! Values larger than the write buffer, in random steps and by hand: dirty and clean entries together stay
-//! within their bound.
+//! Tests of values larger than the write buffer, in random steps and by hand. Dirty and clean entries
+//! together stay within their bound.
 
 use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
@@ -16,8 +16,8 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     encoded(memory, weight, 1, &mut EvictedValues::default())
 }
 
-/// Makes a value of this weight with an encoding of this length. While there is no room for it, dirty entries
-/// are committed.
+/// Makes a value with this weight and with an encoding of this length. While there is no room for the value,
+/// commits dirty entries.
 fn encoded(memory: &Memory, weight: u64, len: usize, evicted_values: &mut EvictedValues) -> IncomingEntry {
     let room = memory.reserve_room(weight + len as u64, || commit(memory, None), evicted_values).unwrap();
     let unsaved = Unsaved::uncompressed(vec![0; len], 0, Timestamp::ZERO, room);
@@ -30,7 +30,7 @@ fn store_encoded(memory: &Memory, key: u8, weight: u64, len: usize) {
     memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap();
 }
 
-/// Commits, and removes a key during the commit.
+/// Commits. If `removed` is given, removes that key during the commit.
 fn commit(memory: &Memory, removed: Option<u8>) {
     let mut evicted_values = EvictedValues::default();
     let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
@@ -45,8 +45,9 @@ fn commit(memory: &Memory, removed: Option<u8>) {
     }
 }
 
-/// Checks contract 7: clean entries, and dirty ones with their encodings, together stay within the capacity
-/// and the write buffer. Or a single entry that is larger than both stands alone.
+/// Checks contract 7. Clean entries, and dirty entries with their encodings, together stay within the
+/// capacity plus the write buffer. The exception is a single entry that is larger than both together. Then
+/// there is no other entry.
 fn check_bounds(memory: &Memory) {
     let taken = memory.shards.iter().map(|shard| shard.read().taken());
     let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -137,7 +138,7 @@ proptest! {
             check_bounds(&memory);
             memory.validate();
         }
-        // The capacity must also be usable: no weight was lost on the way.
+        // All of the capacity must be free again, so no weight was lost.
         commit(&memory, None);
         memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut EvictedValues::default());
         prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
@@ -149,15 +150,15 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     let memory = Memory::new(4, 1_000, 100, 0);
     let fill = || {
         for key in 0..100 {
-            // Refused while the large value has all the room.
+            // The store is refused while the large value has all the room.
             memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO).unwrap_or_default();
         }
         memory.budget.used()
     };
     let bytes = key_of(200);
     let key = memory.key(&bytes);
-    // The weight, the encoding, and the weight that clean entries may have while the value is dirty and after
-    // its commit.
+    // Each row has the weight and the length of the encoding. Then it has the weight that clean entries may
+    // have while the value is dirty, and after its commit.
     for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
         assert!(fill() > 900);
         store_encoded(&memory, 200, weight, len);
@@ -178,14 +179,15 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
 fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had() {
     let memory = Memory::new(4, 1_000, 100, 0);
     store_encoded(&memory, 1, 60, 60);
-    // The weight of a fill on another thread that is about to be published.
+    // Weight of a fill on another thread that is about to be published.
     assert!(memory.budget.try_reserve(980));
     commit(&memory, None);
     assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Lookup::Unknown(_)));
     assert_eq!((memory.budget.used(), memory.buffer().used(), memory.totals().bypassed), (980, 0, 1));
 }
 
-/// A value that writes to memory when it is dropped, as a user's value may that keeps a handle of its cache.
+/// A value that writes to memory when it is dropped. A user's value may do this if it keeps a handle of its
+/// cache.
 struct WritesOnDrop(std::sync::Weak<Memory>);
 
 impl Drop for WritesOnDrop {
@@ -199,13 +201,14 @@ impl Drop for WritesOnDrop {
 #[test]
 fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
     let memory = Arc::new(Memory::new(4, 1_000, 100, 0));
-    // Refused where a large value that a `Drop` wrote has all the room.
+    // The store is refused if a large value has all the room. A `Drop` may have written that value.
     let store = |key: u8, entry| {
         memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap_or_default();
     };
     let writes =
         |weight| IncomingEntry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
-    // Evicted for a clean entry, in its own shard or in another. Then evicted for a large one.
+    // Each value is evicted for a clean entry, from the entry's shard or from another shard. Later values are
+    // evicted for a large value.
     for key in 2..40 {
         commit(&memory, None);
         store(key, writes(1_000));

@@ -1,9 +1,9 @@
-//! Random steps of the memory tier, one at a time. After each step the counts agree with the slots, and at
-//! the end nothing is lost.
+//! A model test of the memory tier, with random steps, one at a time. After each step the counts agree with
+//! the slots. At the end no reserved room is lost.
 //!
-//! A commit has several steps (drain, mark one key clean after another, or list again after a failure). A
-//! load or a promotion has two (ask, publish). So anything may happen to a key in between, and then reserved
-//! room must be given back.
+//! A commit has several steps: drain, then mark each key clean, or requeue the keys after a failure. A load
+//! or a promotion has two steps: take a lease or a token, then publish. A key may change between two steps,
+//! and then reserved room must be given back.
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
@@ -24,7 +24,7 @@ const KEYS: u8 = 24;
 
 type Key = [u8; 5];
 
-/// Keys of two keyspaces: the even ones are on disk, the odd ones only in memory.
+/// Keys of two keyspaces. Even numbers are keys of the disk tier, odd numbers are memory-only keys.
 fn key_of(number: u8) -> Key {
     [0x80 * (number % 2), 0, 0, 1, number]
 }
@@ -41,14 +41,14 @@ enum Step {
     AskToLoad(u8),
     /// Takes a token for a promotion.
     AskToPromote(u8),
-    /// Publishes the oldest load or promotion, which may have been invalidated since.
+    /// Publishes the oldest load or promotion. Its key may have been invalidated since.
     Publish(u64, bool),
     Drain,
     /// Marks the next drained key clean.
     MarkClean,
-    /// The commit failed.
+    /// Requeues the drained keys, as after a failed commit.
     Requeue,
-    /// The file is gone. Values are not committed until there is another.
+    /// The file is discarded. Values are not committed until `StartSaving`.
     StopSaving,
     StartSaving,
     Purge(Option<u8>),
@@ -58,9 +58,9 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let key = || 0..KEYS;
-    // Sometimes too heavy for all of memory.
+    // Sometimes the weight exceeds the capacity.
     let weight = || prop_oneof![15 => 1_u64..60, 1 => CAPACITY - 1..CAPACITY + 2];
-    // Up to a few seconds, because entries that expire in the same second share a list.
+    // Up to four seconds, because entries that expire in the same second share a list.
     let ttl = || 1_u64..4_000;
     prop_oneof![
         4 => (key(), weight(), ttl()).prop_map(|(key, weight, ttl)| Step::StoreClean(key, weight, ttl)),
@@ -85,7 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Run {
     memory: Memory,
     now: Timestamp,
-    /// Keys that the writer has drained and not marked clean.
+    /// Keys that the writer has drained and has not marked clean yet.
     drained: Vec<Mutation>,
     /// Loads and promotions in progress.
     asked: Vec<(Key, Permit)>,
@@ -124,7 +124,7 @@ impl Run {
                 let stored = self.memory.store(self.memory.key(&bytes), self.clean(weight, ttl), now);
                 let must_save = self.saves && number.is_multiple_of(2);
                 assert_eq!(stored == Err(Refused::Unsaved), must_save, "{stored:?}");
-                // Otherwise the replaced value would outlive the write that replaced it.
+                // Otherwise the previous value would stay visible after this write.
                 assert!(must_save || stored.is_ok() == self.live().contains(&number), "{stored:?}");
             }
             Step::StoreDirty(number, weight, ttl) => {
@@ -173,7 +173,7 @@ impl Run {
     fn work(&mut self, step: &Step) {
         let mut evicted_values = EvictedValues::default();
         match step {
-            // A drain comes after all keys of the previous one were marked clean or listed again.
+            // A drain comes only after all keys of the previous drain were marked clean or requeued.
             Step::Drain if self.drained.is_empty() => {
                 self.drained = self.memory.drain(self.now, &mut evicted_values);
             }
@@ -230,7 +230,7 @@ impl Run {
         }
     }
 
-    /// Live entries stay, and no others do.
+    /// Expires entries. Live entries must stay, and all others must leave.
     fn expire(&self) {
         let live = self.live();
         self.memory.expire(self.now, &mut None);
@@ -249,7 +249,7 @@ impl Run {
             Change::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
             Change::Delete => false,
         });
-        // Each takes a byte of the write buffer: its slot and the writer's batch share one.
+        // Each dirty value has one byte of the write buffer. Its slot and the writer's batch share that byte.
         assert_eq!(
             self.memory.buffer().used(),
             (dirty + replaced.count()) as u64,
@@ -257,7 +257,7 @@ impl Run {
         );
     }
 
-    /// Ends the operations in progress and fills memory again: all of its capacity can be used.
+    /// Ends the operations in progress and fills memory again, to check that all of its capacity can be used.
     fn end(mut self) {
         while !self.asked.is_empty() {
             self.publish(1, true);

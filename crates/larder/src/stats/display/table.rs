@@ -1,18 +1,18 @@
-//! Tables and lines, for a terminal of a width or for a pipe.
+//! Tables and lines, for a terminal with a given width or for a pipe.
 //!
-//! A table that is too wide is folded: its columns continue below, and each part has the names again. Only a
-//! name is ever shortened. It is cut in its middle, because the names of one program often begin or end
-//! alike.
+//! A table that is too wide is folded: its columns continue below, and each part repeats the names. Only
+//! names are ever shortened. A name is cut in its middle, because the names of one program often begin or end
+//! with the same letters.
 
 use std::fmt;
 use std::fmt::Write;
 
-/// Spaces between two columns.
+/// Number of spaces between two columns.
 const GAP: usize = 2;
 /// Minimum width of a shortened name.
 const MIN_NAME: usize = 8;
 
-/// The output, and its width.
+/// The output of a `Display`, with its width.
 pub(super) struct LineWriter<'a, 'b> {
     f: &'a mut fmt::Formatter<'b>,
     width: Option<usize>,
@@ -23,14 +23,14 @@ impl<'a, 'b> LineWriter<'a, 'b> {
         Self { f, width }
     }
 
-    /// Prints a text, wrapped between words. A word that is too long for a line stays whole.
+    /// Prints a text, wrapped between words. A word that is too long for a line is not divided.
     pub(super) fn line(&mut self, text: &str) -> fmt::Result {
         let Some(most) = self.width else { return writeln!(self.f, "{text}") };
         let mut used = 0;
         for word in text.split(' ') {
             let len = width(word);
             if used > 0 && used + 1 + len > most {
-                // The rest is indented, so that it is not read as a line of its own.
+                // The next line is indented, so that it does not look like a separate text.
                 self.f.write_str("\n  ")?;
                 used = 2;
             } else if used > 0 {
@@ -43,7 +43,7 @@ impl<'a, 'b> LineWriter<'a, 'b> {
         writeln!(self.f)
     }
 
-    /// Prints rows of cells under their heads. The first column has names and is aligned to the left.
+    /// Prints rows of cells under their heads. The first column has the names, and is aligned to the left.
     pub(super) fn table(&mut self, heads: &[&str], rows: &[Vec<String>]) -> fmt::Result {
         let widest = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
@@ -82,7 +82,7 @@ impl<'a, 'b> LineWriter<'a, 'b> {
     }
 }
 
-/// Returns the columns of each part. Narrows the names if not all columns fit.
+/// Returns the columns of each part of a folded table. Narrows the names if not all columns fit.
 fn parts(widths: &mut [usize], most: Option<usize>) -> Vec<Vec<usize>> {
     let Some((name, others)) = widths.split_first_mut() else { return Vec::new() };
     let all: usize = others.iter().map(|width| GAP + width).sum();
@@ -105,7 +105,7 @@ fn parts(widths: &mut [usize], most: Option<usize>) -> Vec<Vec<usize>> {
     parts
 }
 
-/// Shortens a name to so many columns: its middle is replaced by `…`.
+/// Shortens a name to `most` columns of the terminal. `…` replaces the middle of the name.
 fn shortened(name: &str, most: usize) -> String {
     if width(name) <= most {
         return name.to_owned();
@@ -128,8 +128,8 @@ fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
-/// Returns how many columns a terminal uses for a character: two for East Asian scripts and for pictures,
-/// none for a mark on the character before.
+/// Returns the number of columns that a terminal uses for a character. This is two for East Asian scripts and
+/// for pictures, and none for a mark on the previous character.
 fn columns(letter: char) -> usize {
     match letter {
         '\u{300}'..='\u{36F}' | '\u{20D0}'..='\u{20FF}' | '\u{FE00}'..='\u{FE0F}' => 0,

@@ -1,10 +1,11 @@
-//! Hot keys: the keys that are asked for most, and those that are missed most.
+//! Hot keys: the keys that are looked up most often, and the keys that are missed most often.
 //!
-//! Hits and misses are separate. A key that is missed a hundred times a second matters to an operator, but
-//! would not show among a million hits. Each of the two has a summary of keys, and one of keyspaces.
+//! Hits and misses are separate. A key that is missed a hundred times a second is important to an operator,
+//! but would not be visible among a million hits. The hits and the misses each have a summary of keys and a
+//! summary of keyspaces.
 //!
-//! A lookup never waits here. If another thread has the lock, the sample is skipped and counted as skipped.
-//! Whether that happens does not depend on the key.
+//! A lookup never waits for a lock here. If another thread has the lock, the sample is skipped and counted as
+//! skipped. Whether that happens does not depend on the key.
 
 use std::time::Duration;
 
@@ -18,21 +19,23 @@ use crate::stats::count::Count;
 use crate::stats::seconds;
 use crate::sys::sync::{Mutex, Ordering, StatisticU64};
 
-/// Maximum number of keys in [`HotKeys`], for hits and for misses each.
+/// Maximum number of keys in [`HotKeys`], separately for hits and for misses.
 pub const MAX_HOT_KEYS: usize = 512;
 
-/// One hit in so many is sampled. A sample costs about 300 instructions, so each hit costs five on average.
+/// One in this number of hits is sampled. A sample costs about 300 instructions, so sampling costs a hit five
+/// instructions on average.
 pub(super) const HITS_PER_SAMPLE: u64 = 64;
-/// One miss in so many is sampled. A miss costs a thousand instructions or more, so a sample adds little.
+/// One in this number of misses is sampled. A miss costs a thousand instructions or more, so a sample adds
+/// little.
 pub(super) const MISSES_PER_SAMPLE: u64 = 8;
 
-/// Keys that are counted at a time, for hits and for misses each. So a count is too high by at most 1/512 of
-/// all.
+/// Number of keys that have a counter at a time, separately for hits and for misses. So a count is too high
+/// by at most 1/512 of the sum of all counts.
 const KEYS: usize = MAX_HOT_KEYS;
-/// Keyspaces that are counted at a time.
+/// Number of keyspaces that have a counter at a time.
 const KEYSPACES: usize = 64;
 
-/// The keys that are asked for most. [`Cache::hot_keys`](crate::Cache::hot_keys) returns them.
+/// The keys that are looked up most often. [`Cache::hot_keys`](crate::Cache::hot_keys) returns this struct.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition};
@@ -54,12 +57,13 @@ const KEYSPACES: usize = 64;
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotKeys {
-    /// After this time a lookup counts half. So the answer covers the last few minutes.
+    /// The age at which a lookup has half the weight of a new lookup. So the answer covers the last few
+    /// minutes.
     #[serde(with = "seconds")]
     pub half_life: Duration,
-    /// Lookups that were answered, from memory or from disk.
+    /// Lookups that memory or the disk answered.
     pub hits: HotLookups,
-    /// Lookups that were not answered.
+    /// Lookups that neither memory nor the disk answered.
     pub misses: HotLookups,
 }
 
@@ -68,19 +72,20 @@ pub struct HotKeys {
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotLookups {
-    /// One lookup in so many was sampled.
+    /// One in this number of lookups was sampled.
     pub sampled_one_in: u64,
-    /// Number of samples in the last minutes, from which the shares come. With few samples, the errors are
-    /// large.
+    /// Number of samples in the last minutes. The shares are computed from these samples. If there are few
+    /// samples, the errors are large.
     pub samples: f64,
-    /// Samples since the cache was opened that were skipped, because threads sampled at the same instant.
+    /// Number of samples that were skipped since the cache was opened, because another thread sampled at the
+    /// same moment.
     pub skipped: u64,
-    /// About how many such lookups there are in a second.
+    /// Estimated number of these lookups per second.
     pub per_second: f64,
-    /// The keyspaces of these lookups, the most frequent first.
+    /// The keyspaces of these lookups, with the most frequent first.
     pub keyspaces: Vec<HotKeyspace>,
-    /// The keys of these lookups, the most frequent first. A key whose share is not clearly above zero is
-    /// left out.
+    /// The keys of these lookups, with the most frequent first. A key whose share is not clearly above zero
+    /// is left out.
     pub keys: Vec<HotKey>,
 }
 
@@ -89,13 +94,13 @@ pub struct HotLookups {
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotKeyspace {
-    /// Its name.
+    /// The name of the keyspace.
     pub keyspace: String,
-    /// Its share of all such lookups, between 0 and 1.
+    /// The keyspace's share of all these lookups, between 0 and 1.
     pub share: f64,
-    /// How far the share may be off in either direction, in 19 cases of 20.
+    /// The possible error of the share, in either direction. The true share is within it in 19 cases of 20.
     pub error: f64,
-    /// About how many such lookups of it there are in a second.
+    /// Estimated number of these lookups in this keyspace per second.
     pub per_second: f64,
 }
 
@@ -104,21 +109,22 @@ pub struct HotKeyspace {
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotKey {
-    /// The name of its keyspace.
+    /// The name of the key's keyspace.
     pub keyspace: String,
-    /// The key, spelled by the shape of its keyspace's keys.
+    /// The key as text, in the shape of its keyspace's keys. If the shape is unknown, the same as
+    /// `key_bytes`.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
-    /// Its share of all such lookups, in all keyspaces, between 0 and 1.
+    /// The key's share of all these lookups, in all keyspaces, between 0 and 1.
     pub share: f64,
-    /// How far the share may be off in either direction, in 19 cases of 20.
+    /// The possible error of the share, in either direction. The true share is within it in 19 cases of 20.
     pub error: f64,
-    /// About how many such lookups of it there are in a second.
+    /// Estimated number of these lookups of this key per second.
     pub per_second: f64,
 }
 
-/// The samples of the last minutes.
+/// The samples of hits and of misses in the last minutes.
 #[derive(Debug)]
 pub(super) struct HotKeySampler {
     hits: SampledLookups,
@@ -133,7 +139,8 @@ impl HotKeySampler {
         }
     }
 
-    /// Returns how many such lookups there are for one sample. `None` if they are not sampled.
+    /// Returns `n` if one in `n` operations of this count is sampled. Returns `None` if such operations are
+    /// not sampled for hot keys.
     pub(super) const fn one_in(count: Count) -> Option<u64> {
         match count {
             Count::MemoryHits | Count::DiskHits => Some(HITS_PER_SAMPLE),
@@ -147,7 +154,8 @@ impl HotKeySampler {
         sampled.add(full, now);
     }
 
-    /// Returns the hot keys of all keyspaces or of one, up to `most` for hits and for misses each.
+    /// Returns the hot keys of all keyspaces or of one keyspace. There are up to `most` keys for hits, and as
+    /// many for misses.
     pub(super) fn keys(
         &self,
         now: Duration,
@@ -206,7 +214,7 @@ impl SampledLookups {
         let samples = summaries.keys.total(now);
         summaries.keyspaces.total(now);
         let per_second = samples * self.one_in as f64 / effective_seconds(now.saturating_sub(self.began));
-        // A keyspace that was closed for another version has no name any more.
+        // After a keyspace was opened with a new version, its old number has no name any more.
         let takes = |full: &[u8]| is_meant(full) && named(full).is_some();
         let keyspaces = summaries.keyspaces.top(KEYSPACES, takes).into_iter().filter_map(|found| {
             let Frequent { key, share, error } = found;
@@ -232,9 +240,9 @@ impl SampledLookups {
     }
 }
 
-/// Returns the number of seconds of a steady stream whose samples would have the present sum. Each sample
-/// counts half for every half-life that has passed, so this is `half-life / ln 2` in the long run, and less
-/// soon after the beginning.
+/// Returns the number of seconds by which the decayed sum of a steady stream is divided to get its rate. The
+/// weight of a sample halves with every half-life. So the number is `half-life / ln 2` in the long run, and
+/// less soon after the beginning.
 fn effective_seconds(age: Duration) -> f64 {
     let long_run = HALF_LIFE.as_secs_f64() / std::f64::consts::LN_2;
     let halves = age.max(Duration::from_secs(1)).div_duration_f64(HALF_LIFE);
@@ -254,7 +262,7 @@ mod tests {
         let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });
         for second in 1..=1_200 {
             let now = start + Duration::from_secs(second);
-            // 50 samples a second, from 3,200 hits.
+            // 50 samples per second, from 3,200 hits.
             for _ in 0..50 {
                 hot.add(Count::MemoryHits, &full, now);
             }

@@ -1,16 +1,18 @@
-//! Observing the operations of a cache: hot keys, slow loads, and watching operations as they happen.
+//! Observation of the operations of a cache: hot keys, slow loads, and watchers of operations.
 //!
 //! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. That count
-//! alone decides whether the operation is sampled: the count is mixed, and compared with a threshold. While
-//! sampling is off, an operation pays for a load and a branch. While it is on, an operation that is not
-//! sampled pays for two multiplications more. It writes to no memory that threads share.
+//! and the keyspace decide whether the operation is sampled: they are mixed into a number, and the number is
+//! compared with a threshold. While sampling is off, this costs an operation a load and a branch. While
+//! sampling is on, it costs an operation that is not sampled two multiplications more. Such an operation
+//! writes to no memory that threads share.
 //!
-//! The reported errors require that samples are nearly independent. To sample "each 64th" would not do: of a
-//! thread that asks for 64 keys in turn, the same key would be sampled again and again. A multiplication by
-//! the golden ratio alone would not do either: of 987 keys in turn, each would be sampled for dozens of
-//! turns, and then for none.
+//! The reported errors require that samples are nearly independent. Sampling every 64th operation would break
+//! this. If a thread looks up 64 keys in turn, the same key would be sampled each time. Multiplying the count
+//! only by the golden ratio would break it too. Of 987 keys in turn, each key would be sampled for dozens of
+//! turns, and then never during the next turns.
 //!
-//! Nothing here waits. Nothing is sampled in a forked child, where a lock may be held for ever.
+//! Sampling a lookup never waits. No operation is sampled in a forked child, where a lock may be held for
+//! ever.
 
 pub(crate) mod hot;
 pub(crate) mod named_keyspace;
@@ -37,33 +39,35 @@ use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::sync::Arc;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// 2⁶⁴ divided by the golden ratio, made odd.
+/// 2⁶⁴ divided by the golden ratio, and made odd.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// An odd number with as many ones as zeros, in no order.
+/// An odd number with as many ones as zeros in its binary form, in no pattern.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
 
-/// A sampled operation: a number that is nearly random, and below the threshold.
+/// The number of a sampled operation. It is nearly random, and below the threshold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample(u64);
 
-/// Observes the operations of a cache.
+/// The hot keys, the slow loads and the watchers of a cache, with the thresholds for sampling.
 #[derive(Debug)]
 pub(crate) struct Observer {
-    /// An operation is sampled if its number is below the threshold of its count. Zero: none is.
+    /// An operation is sampled if its number is below the threshold of its count. If the threshold is zero,
+    /// no operation is sampled.
     thresholds: [StatisticU64; COUNTS],
-    /// `None` if the application has not turned it on.
+    /// `None` if the application has not turned on the sampling of keys.
     hot: Option<Box<hot::HotKeySampler>>,
     slow: Box<slow::SlowLoadRing>,
     #[cfg(all(unix, feature = "control"))]
     watchers: Box<watch::Watchers>,
 }
 
-/// Returns the threshold for one sample in so many.
+/// Returns the threshold for sampling one in `number` operations.
 const fn one_in(number: u64) -> u64 {
     u64::MAX / if number == 0 { 1 } else { number }
 }
 
-/// Mixes a number, so that its upper bits depend on all bits. They are compared with a threshold.
+/// Mixes a number, so that its upper bits depend on all its bits. The upper bits decide the comparison with a
+/// threshold.
 const fn mixed(number: u64) -> u64 {
     let spread = number.wrapping_mul(SPREAD);
     (spread ^ (spread >> 32)).wrapping_mul(SCATTER)
@@ -84,16 +88,16 @@ impl Observer {
         observer
     }
 
-    /// Returns a sample if an operation on a key is sampled. `counted` is the number of the operation among
-    /// those of its kind, of its keyspace and on its thread.
+    /// Returns a sample if an operation on a key is sampled. `counted` is the number of the operation. Each
+    /// thread numbers the operations of each kind and keyspace separately.
     #[inline]
     pub(crate) fn sample(&self, count: Count, counted: u64, full: &[u8]) -> Option<Sample> {
         let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);
         if threshold == 0 {
             return None;
         }
-        // Otherwise the same counts would be sampled in every keyspace, and none in keyspaces with few
-        // operations.
+        // The keyspace is part of the number. Otherwise the same counts would be sampled in every keyspace,
+        // and keyspaces with few operations would have no samples.
         let keyspace = u64::from(KeyspaceId::of(full).number());
         let sample = mixed(counted ^ (keyspace << 32));
         (sample < threshold).then_some(Sample(sample))
@@ -118,7 +122,7 @@ impl Observer {
         self.watchers.offer(sample.0, Verb::RemovePrefix, start, || time.now());
     }
 
-    /// Keeps a slow load. Not called in a forked child.
+    /// Stores a slow load. Not called in a forked child.
     pub(crate) fn note_slow(&self, load: FinishedLoad) {
         self.slow.add(load);
     }
@@ -132,7 +136,7 @@ impl Observer {
         self.slow.latest(threshold, most, takes)
     }
 
-    /// Returns the hot keys of all keyspaces or of one. `None` if keys are not sampled.
+    /// Returns the hot keys of all keyspaces or of one keyspace. Returns `None` if keys are not sampled.
     pub(crate) fn hot_keys(
         &self,
         clock: &dyn Clock,
@@ -143,7 +147,8 @@ impl Observer {
         Some(self.hot.as_ref()?.keys(reading(clock), most.min(MAX_HOT_KEYS), only, name))
     }
 
-    /// Sets a threshold to the larger of those that watchers and hot keys need.
+    /// Sets the threshold of a count to the larger of two: the threshold that watchers need, and the
+    /// threshold that hot keys need.
     fn set(&self, count: Count, for_watchers: u64) {
         let for_hot = self.hot.as_ref().and_then(|_| hot::HotKeySampler::one_in(count)).map_or(0, one_in);
         if let Some(threshold) = self.thresholds.get(count as usize) {
@@ -154,18 +159,18 @@ impl Observer {
 
 #[cfg(all(unix, feature = "control"))]
 impl Observer {
-    /// Returns whether the application lets keys be sampled.
+    /// Returns whether the application has turned on the sampling of keys.
     pub(crate) fn samples_keys(&self) -> bool {
         self.hot.is_some()
     }
 
-    /// Starts to watch one operation in so many, of all keyspaces or of one. Returns `None` if there is the
-    /// maximum number of watchers already.
+    /// Starts to watch one in `number` operations, of all keyspaces or of one keyspace. Returns `None` if the
+    /// number of watchers is already the maximum.
     pub(crate) fn watch(&self, number: u64, only: Option<KeyspaceId>) -> Option<Arc<Watcher>> {
         self.watchers.begin(one_in(number), only, |threshold| self.set_all(threshold))
     }
 
-    /// Stops watching.
+    /// Stops a watcher.
     pub(crate) fn unwatch(&self, watcher: &Arc<Watcher>) {
         self.watchers.end(watcher, |threshold| self.set_all(threshold));
     }
@@ -177,7 +182,7 @@ impl Observer {
     }
 }
 
-/// Reads the monotonic clock, or the cheaper one where there is one.
+/// Reads the coarse monotonic clock, because it is cheaper. Where there is none, reads the monotonic clock.
 fn reading(clock: &dyn Clock) -> Duration {
     clock.coarse_monotonic().unwrap_or_else(|| clock.monotonic())
 }
@@ -230,7 +235,8 @@ mod tests {
     fn a_share_is_within_its_error_in_nineteen_cases_of_twenty_also_of_keys_that_come_in_turn() {
         let clock = std::sync::Arc::new(ManualClock::new());
         let time = CacheTime::new(clock.clone(), crate::units::Timestamp::ZERO);
-        // For Fibonacci numbers, multiples of the golden ratio come nearest to whole numbers.
+        // Fibonacci numbers of keys are the worst case. Multiplied by the golden ratio, they are closest to
+        // whole numbers.
         for (keys, turns) in [(144_u64, 60), (233, 200), (377, 200), (500, 60)] {
             let observer = Observer::new(true, &*clock);
             for counted in 1..=keys * turns {
@@ -243,7 +249,7 @@ mod tests {
             let hits = observer.hot_keys(&*clock, usize::MAX, None, &name).unwrap().hits;
             let truth = Duration::from_secs(1).div_duration_f64(Duration::from_secs(keys));
             let wrong = hits.keys.iter().filter(|key| (key.share - truth).abs() > key.error).count();
-            // Of all keys: those with too few samples are not reported.
+            // The bound uses the number of all keys, because keys with too few samples are not reported.
             assert!(wrong as u64 <= keys / 20, "{wrong} of {}, of {keys} keys", hits.keys.len());
         }
     }

@@ -1,22 +1,23 @@
-//! The keys that came most often lately: a [`Summary`] that forgets.
+//! A [`Summary`] with decay. It has the keys that came most often in the last minutes.
 //!
-//! A key that came [`HALF_LIFE`] ago counts half of one that comes now. Old counts are not changed for that.
-//! Instead, new ones are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu, "Forward decay: a
-//! practical time decay model for streaming systems", ICDE 2009). Time is taken in whole seconds, so the
-//! weight is computed once a second. Before the weights grow too large to add, all counts are scaled back.
+//! A key that came [`HALF_LIFE`] ago has half the weight of a key that comes now. Old counts are not changed
+//! for the decay. Instead, new counts are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu,
+//! "Forward decay: a practical time decay model for streaming systems", ICDE 2009). Time is measured in whole
+//! seconds, so the weight is computed once a second. Before the weights become too large for exact sums, all
+//! counts are scaled down.
 
 use std::time::Duration;
 
 use super::summary::Summary;
 
-/// The time after which a lookup counts half in [`HotKeys`](crate::HotKeys). With one minute, an answer
-/// covers the last few minutes.
+/// The time after which a lookup has half its weight in [`HotKeys`](crate::HotKeys). With one minute, an
+/// answer covers the last few minutes.
 pub const HALF_LIFE: Duration = Duration::from_mins(1);
 
-/// Half-lives after which counts are scaled back, long before adding 1 to a weight would be lost.
+/// Number of half-lives after which all counts are scaled down. Much larger weights would make sums inexact.
 const MAX_HALVES: f64 = 30.0;
 
-/// A summary of the last minutes.
+/// A summary of the keys of the last minutes.
 #[derive(Debug)]
 pub(super) struct DecayingSummary {
     summary: Summary,
@@ -31,10 +32,10 @@ pub(super) struct DecayingSummary {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
-    /// Its share of all keys that came.
+    /// The key's share of all keys that came.
     pub(super) share: f64,
-    /// How far the share may be off: certainly by the error of the summary's count, and in 19 cases of 20 by
-    /// the error of sampling.
+    /// The possible error of the share. It is the sum of two bounds: the certain bound of the summary's
+    /// error, and a bound of the sampling error that holds in 19 cases of 20.
     pub(super) error: f64,
 }
 
@@ -43,27 +44,27 @@ impl DecayingSummary {
         Self { summary: Summary::new(capacity), landmark: now.as_secs(), second: now.as_secs(), weight: 1.0 }
     }
 
-    /// Adds one to a key. If the reading of the clock is behind another thread's, that thread's reading
-    /// counts.
+    /// Adds one to a key. If `now` is earlier than a previous reading of the clock, the previous reading is
+    /// used.
     pub(super) fn add(&mut self, key: &[u8], now: Duration) {
         self.advance(now);
         self.summary.add(key, self.weight);
     }
 
-    /// Returns how many keys came lately. Each counts half for every half-life that has passed.
+    /// Returns the decayed number of keys that came. The weight of each key halves with every half-life.
     pub(super) fn total(&mut self, now: Duration) -> f64 {
         self.advance(now);
         self.summary.total() / self.weight
     }
 
-    /// Returns the keys that came most often, the most frequent first: those that the predicate accepts, and
-    /// whose share is larger than its error.
+    /// Returns up to `most` keys, with the most frequent first. Returns only keys that the predicate accepts
+    /// and whose share is larger than its error.
     pub(super) fn top(&self, most: usize, mut takes: impl FnMut(&[u8]) -> bool) -> Vec<Frequent<'_>> {
         let (total, squares) = (self.summary.total(), self.summary.squares());
         if total <= 0.0 || squares <= 0.0 {
             return Vec::new();
         }
-        // As many samples of equal weight would be equally uncertain.
+        // The number of samples of equal weight that would have the same uncertainty.
         let samples = total * total / squares;
         let shares = self.summary.counters().iter().map(|counter| {
             let share = counter.count / total;
@@ -117,7 +118,7 @@ mod tests {
         // 64 / 2 + 64 / 4 + …
         assert!(close(recent.total(now), 64.0), "{}", recent.total(now));
         recent.summary.validate();
-        // A new key soon has the larger share.
+        // A new key soon has a larger share than the old key.
         for _ in 0..192 {
             recent.add(b"new", now);
         }
@@ -140,7 +141,7 @@ mod tests {
             recent.add(b"new", later);
         }
         assert_eq!(recent.top(8, |_| true).len(), 1);
-        // A thread whose reading of the clock is behind.
+        // The reading of the clock on this thread is earlier than a previous reading.
         recent.add(b"new", START);
         assert!(recent.total(START) > 100.0);
     }

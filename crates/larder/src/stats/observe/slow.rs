@@ -1,4 +1,4 @@
-//! The latest slow loads: the key of each, and how long its loader took.
+//! The latest slow loads, with the key and the duration of each.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,39 +11,41 @@ use crate::stats::seconds;
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
-/// Maximum number of slow loads that are kept. A new one replaces the oldest. With keys of the maximum length
-/// they take half a megabyte.
+/// Maximum number of slow loads that are kept. A new slow load replaces the oldest. With keys of the maximum
+/// length, they use half a megabyte of memory.
 pub const MAX_SLOW_LOADS: usize = 128;
 
-/// The latest slow loads. [`Cache::slow_loads`](crate::Cache::slow_loads) returns them.
+/// The latest slow loads. [`Cache::slow_loads`](crate::Cache::slow_loads) returns this struct.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoads {
-    /// A load that takes at least this long is slow:
+    /// A load whose loader runs at least this long is slow:
     /// [`CacheBuilder::slow_load`](crate::CacheBuilder::slow_load).
     #[serde(with = "seconds")]
     pub threshold: Duration,
-    /// The number of slow loads since the cache was opened. The latest [`MAX_SLOW_LOADS`] of them are kept.
+    /// The number of slow loads since the cache was opened. The latest [`MAX_SLOW_LOADS`] slow loads are
+    /// kept.
     pub total: u64,
-    /// The latest, newest first.
+    /// The latest slow loads, with the newest first.
     pub loads: Vec<SlowLoad>,
 }
 
-/// A slow load.
+/// A load whose loader ran at least as long as [`SlowLoads::threshold`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoad {
-    /// Its number, counted from 1.
+    /// The number of the load, counted from 1 since the cache was opened.
     pub number: u64,
-    /// The name of its keyspace.
+    /// The name of the key's keyspace.
     pub keyspace: String,
-    /// The key that was loaded, spelled by the shape of its keyspace's keys.
+    /// The key as text, in the shape of its keyspace's keys. If the shape is unknown, the same as
+    /// `key_bytes`.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
-    /// When it ended, in milliseconds since 1970.
+    /// When the loader ended, in milliseconds since 1970.
     pub ended_at_ms: u64,
     /// How long the loader ran.
     #[serde(with = "seconds")]
@@ -62,11 +64,11 @@ struct KeptLoads {
     total: u64,
 }
 
-/// A slow load in the ring. It is spelled only when it is asked for.
+/// A slow load in the ring. Its key becomes text only when a caller reads the slow loads.
 #[derive(Debug)]
 pub(crate) struct FinishedLoad {
     pub(crate) keyspace: NamedKeyspace,
-    /// Without the keyspace's number.
+    /// The encoded key, without the keyspace's number.
     pub(crate) key: Vec<u8>,
     pub(crate) ended_at: Timestamp,
     pub(crate) took: Duration,
@@ -84,7 +86,7 @@ impl SlowLoadRing {
         drop(oldest);
     }
 
-    /// Returns the latest slow loads of the keyspaces that a predicate accepts, newest first.
+    /// Returns the latest slow loads of the keyspaces that a predicate accepts, with the newest first.
     pub(super) fn latest(&self, threshold: Duration, most: usize, takes: impl Fn(&str) -> bool) -> SlowLoads {
         let kept = self.0.lock();
         let numbered = kept.loads.iter().rev().zip((1..=kept.total).rev());

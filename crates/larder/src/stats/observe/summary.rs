@@ -1,27 +1,29 @@
-//! A summary of a stream: the keys that come most often, in bounded memory.
+//! A summary of a stream. It finds the keys that come most often, in bounded memory.
 //!
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
-//! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A key without a
-//! counter takes over the smallest one. It begins with that count, which is then its greatest possible error.
+//! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A new key without a
+//! counter takes over the smallest counter. The new key begins with the count of that counter. This count is
+//! its greatest possible error.
 //!
-//! Two invariants hold after each addition, and [`validate`](Summary::validate) re-derives them:
+//! Two invariants hold after each addition, and [`validate`](Summary::validate) checks them:
 //!
-//! - The counts sum up to the weight that was added. So the smallest is at most `total / capacity`.
+//! - The sum of the counts is the weight that was added. So the smallest count of a full summary is at most
+//!   `total / capacity`.
 //! - The true weight of a key is between `count - error` and `count`. So every key whose weight is more than
 //!   `total / capacity` has a counter.
 //!
 //! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
 //! USENIX ATC 2018) is more exact in the same memory. But its bound holds only with a probability that its
-//! answer does not show. An operator is told how far each figure may be off, so the certain bound was chosen.
+//! answer does not include. Operators see the possible error of each figure, so an algorithm with a certain
+//! bound was chosen.
 //!
-//! Additions have weights, and all counts can be scaled. So the summary can forget with time
-//! ([`super::recent`]).
+//! Each addition has a weight, and all counts can be scaled. So old counts can decay ([`super::recent`]).
 
 use hashbrown::HashTable;
 
 use crate::sys::sync::hash_seeds;
 
-/// The counters.
+/// The counters of the most frequent keys.
 #[derive(Debug)]
 pub(super) struct Summary {
     counters: Vec<SummaryCounter>,
@@ -42,7 +44,7 @@ pub(super) struct SummaryCounter {
     pub(super) count: f64,
     pub(super) error: f64,
     hash: u64,
-    /// Its position in the heap.
+    /// The counter's position in the heap.
     place: usize,
 }
 
@@ -75,10 +77,10 @@ impl Summary {
         &self.counters
     }
 
-    /// Adds a weight, which is not negative, to a key.
+    /// Adds a weight to a key. The weight is not negative.
     ///
-    /// Costs a hash and some steps through the heap. Allocates only for a key that is longer than the key
-    /// whose counter it takes over.
+    /// Costs a hash and some steps through the heap. Once the summary is full, it allocates only if a new key
+    /// needs more bytes than its counter has reserved.
     pub(super) fn add(&mut self, key: &[u8], weight: f64) {
         self.total += weight;
         self.squares += weight * weight;
@@ -96,7 +98,7 @@ impl Summary {
         self.sink(place);
     }
 
-    /// Multiplies all weights by a factor, which is not negative.
+    /// Multiplies all weights by a factor. The factor is not negative.
     pub(super) fn scale(&mut self, factor: f64) {
         self.total *= factor;
         self.squares *= factor * factor;
@@ -106,7 +108,7 @@ impl Summary {
         }
     }
 
-    /// Makes a counter of zero. It is the smallest, so it rises to the top of the heap.
+    /// Makes a counter with count 0. It is the smallest counter, so it rises to the top of the heap.
     fn begin(&mut self, key: &[u8], hash: u64) -> u32 {
         let id = u32::try_from(self.counters.len()).unwrap_or(u32::MAX);
         let place = self.heap.len();
@@ -178,7 +180,7 @@ impl Summary {
         }
     }
 
-    /// Re-derives the invariants.
+    /// Checks the invariants.
     #[cfg(test)]
     pub(super) fn validate(&self) {
         let sum: f64 = self.counters.iter().map(|counter| counter.count).sum();
@@ -242,7 +244,7 @@ mod tests {
             let mut summary = Summary::new(capacity);
             let mut truth = BTreeMap::new();
             for (key, weight, then) in added {
-                // Some keys come far more often than others. From time to time all weights are scaled.
+                // Some keys come far more often than others. Sometimes all weights are scaled.
                 let key = vec![key / (1 + key % 4), 7];
                 summary.add(&key, f64::from(weight));
                 *truth.entry(key).or_insert(0.0) += f64::from(weight);

@@ -1,23 +1,23 @@
-//! Watching operations as they happen: a sample of them, in a ring for each watcher.
+//! Watchers of operations. Each watcher has a ring with a sample of the operations as they happen.
 //!
-//! An operation never waits for a watcher. It is offered to the ring of every watcher. If another thread has
-//! the ring, or the ring is full, the watcher misses the operation, and is told how many it missed. So a slow
-//! watcher costs the cache nothing.
+//! An operation never waits for a watcher. A sampled operation is offered to the ring of every watcher. If
+//! another thread has locked the ring, or the ring is full, the watcher misses the operation. The number of
+//! missed operations is reported to the watcher. So a slow watcher does not slow down the cache.
 //!
 //! # The order of steps
 //!
 //! An operation reads the thresholds first, without a lock. Only if it is sampled, it reads the list of
-//! watchers ([`super::Observer`]). A thread that changes the list holds the lock of `all` from the first step
-//! to the last:
+//! watchers ([`super::Observer`]). A thread that changes the list keeps `all` locked from the first step to
+//! the last:
 //!
 //! 1. To start: add the watcher to the list, publish the list, then raise the thresholds. So an operation
 //!    that is sampled finds the watcher.
-//! 2. To stop: remove the watcher from the list, lower the thresholds to those of the watchers that are left,
+//! 2. To stop: remove the watcher from the list, lower the thresholds to what the remaining watchers need,
 //!    then publish the list.
 //!
-//! The thresholds are computed from the whole list under the lock. If they were computed outside of it, a
-//! watcher that stops could lower them below the threshold of a watcher that has just started. That one would
-//! see nothing.
+//! The thresholds are computed from the whole list under the lock. If they were computed without the lock,
+//! stopping a watcher could lower them below the threshold of a watcher that has just started. The new
+//! watcher would then see no operation.
 
 use std::collections::VecDeque;
 
@@ -28,21 +28,21 @@ use crate::units::Timestamp;
 
 /// Maximum number of watchers at a time.
 pub(crate) const MAX_WATCHERS: usize = 4;
-/// Operations that a ring holds until they are taken.
+/// Maximum number of operations in a ring.
 const RING: usize = 1024;
-/// Bytes of the keys in a ring, all together.
+/// Maximum number of key bytes in a ring, over all its operations.
 const RING_BYTES: usize = 1 << 20;
 
-/// An operation as a watcher sees it.
+/// An operation in the form that a watcher receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedOperation {
     pub(crate) verb: Verb,
-    /// The whole key. For a removal of many, their prefix.
+    /// The whole key, with the keyspace's number. For a removal by prefix, the prefix.
     pub(crate) full: Vec<u8>,
     pub(crate) at: Timestamp,
 }
 
-/// The kind of the operation.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     MemoryHit,
@@ -55,7 +55,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// The kinds that can be watched, with the count of each.
+    /// The kinds that belong to a count, with that count.
     pub(super) const COUNTED: [(Self, Count); 6] = [
         (Self::MemoryHit, Count::MemoryHits),
         (Self::DiskHit, Count::DiskHits),
@@ -66,7 +66,7 @@ impl Verb {
     ];
 }
 
-/// A watcher, with its ring.
+/// A watcher of operations, with its ring.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     pub(super) threshold: u64,
@@ -99,7 +99,7 @@ impl Watcher {
         }
     }
 
-    /// Takes up to so many operations from the ring, the oldest first.
+    /// Removes up to `most` operations from the ring and returns them, with the oldest first.
     pub(crate) fn take(&self, most: usize) -> Vec<ObservedOperation> {
         let mut ring = self.ring.lock();
         let taken = most.min(ring.seen.len());
@@ -108,23 +108,23 @@ impl Watcher {
         seen
     }
 
-    /// Returns how many sampled operations it missed so far.
+    /// Returns the number of sampled operations that this watcher has missed.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// Returns how many operations are in the ring.
+    /// Returns the number of operations in the ring.
     pub(crate) fn waiting(&self) -> u64 {
         self.ring.lock().seen.len() as u64
     }
 }
 
-/// All watchers.
+/// All watchers of a cache.
 #[derive(Debug)]
 pub(super) struct Watchers {
-    /// Held while the list and the thresholds change.
+    /// The list of watchers. It is locked while the list and the thresholds change.
     all: Mutex<Vec<Arc<Watcher>>>,
-    /// The published list, which operations read.
+    /// A copy of the list for operations to read without a lock.
     shown: AtomicSnapshot<Vec<Arc<Watcher>>>,
 }
 
@@ -142,8 +142,8 @@ impl Watchers {
         }
     }
 
-    /// Starts a watcher, unless there is the maximum number already. `set` is called with the largest
-    /// threshold.
+    /// Starts a watcher, and calls `set` with the largest threshold of all watchers. Returns `None` if the
+    /// number of watchers is already the maximum.
     pub(super) fn begin(
         &self,
         threshold: u64,
@@ -163,7 +163,7 @@ impl Watchers {
         Some(watcher)
     }
 
-    /// Stops a watcher. Does nothing if it has stopped before.
+    /// Stops a watcher. Does nothing if the watcher was stopped before.
     pub(super) fn end(&self, watcher: &Arc<Watcher>, set: impl FnOnce(u64)) {
         let mut all = self.all.lock();
         // 2.
@@ -202,14 +202,14 @@ mod tests {
         }
         assert_eq!(watcher.missed(), 5);
         assert_eq!(watcher.take(usize::MAX).len(), RING);
-        // It is full of long keys before it has so many operations.
+        // The key bytes of long keys fill the ring before the number of operations does.
         for _ in 0..RING {
             watchers.offer(0, Verb::Insert, &full(1, &[7; 4092]), || AT);
         }
         assert_eq!(watcher.take(usize::MAX).len(), RING_BYTES / 4096);
         watchers.offer(0, Verb::Miss, &full(1, b"b"), || AT);
         assert_eq!(watcher.take(9), [ObservedOperation { verb: Verb::Miss, full: full(1, b"b"), at: AT }]);
-        // Missed while the watcher takes from the ring, or another thread offers.
+        // An operation is missed while another thread has locked the ring.
         let missed = watcher.missed();
         let busy = watcher.ring.lock();
         watchers.offer(0, Verb::Miss, &full(1, b"b"), || AT);
@@ -262,10 +262,10 @@ mod tests {
     fn an_operation_that_a_threshold_lets_through_finds_the_watcher() {
         let watchers = Watchers::none();
         let offer = || watchers.offer(0, Verb::Miss, b"\0\0\0\x01a", || AT);
-        // Sampled at the moment when the thresholds are raised.
+        // This operation is sampled while the thresholds are raised.
         let watcher = watchers.begin(9, None, |_| offer()).unwrap();
         assert_eq!(watcher.take(9).len(), 1);
-        // Sampled at the moment when the thresholds are lowered.
+        // This operation is sampled while the thresholds are lowered.
         watchers.end(&watcher, |_| offer());
         assert_eq!(watcher.take(9).len(), 1);
         offer();

@@ -166,7 +166,7 @@ impl OfflineEdit {
         }
     }
 
-    /// Deletes every key in a scope. Returns the number of deleted entries.
+    /// Deletes every key in a scope. Returns the number of live entries that were deleted.
     pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
         let range = RangeTombstone { scope, sequence: self.next_sequence() };
         let removal = RangeRemoval { range, memory_keys: Vec::new(), unlisted: 0, on_disk: 0 };

@@ -1,4 +1,4 @@
-//! The state of the disk tier and its counts, as statistics show them.
+//! The state and the counts of the disk tier, for the statistics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -45,15 +45,15 @@ pub(crate) struct DiskStatus {
     pub(crate) state: DiskState,
     /// Why the disk tier is off.
     pub(crate) off: Option<String>,
-    /// How often the store failed.
+    /// Number of errors of the store.
     pub(crate) faults: u64,
     pub(crate) suspensions: u64,
     pub(crate) discards: u64,
     pub(crate) recoveries: u64,
     pub(crate) quarantines: u64,
-    /// Number of entries deleted for room, and for age, by keyspace.
+    /// Numbers of evicted and of expired entries, by keyspace.
     pub(crate) gone: BTreeMap<KeyspaceId, (u64, u64)>,
-    /// When the disk tier stopped being on; none while it is on.
+    /// The time at which the present outage began. None while the disk tier is on.
     pub(crate) off_since: Option<Timestamp>,
     /// Total length of the earlier outages.
     pub(crate) degraded: Duration,
@@ -64,7 +64,7 @@ pub(crate) struct DiskStatus {
 }
 
 impl DiskStatus {
-    /// Notes the state of the disk tier, and when an outage begins or ends.
+    /// Sets the state of the disk tier, and records the begin or the end of an outage.
     pub(crate) fn turn(&mut self, state: DiskState, now: Timestamp) {
         self.state = state;
         match (state, self.off_since) {
@@ -77,7 +77,7 @@ impl DiskStatus {
         }
     }
 
-    /// Returns how long the disk tier has been off in total, the current outage included.
+    /// Returns the total length of all outages, the current one included.
     pub(crate) fn degraded(&self, now: Timestamp) -> Duration {
         self.degraded + self.off_since.map_or(Duration::ZERO, |since| now.since(since))
     }
@@ -95,8 +95,8 @@ impl Store {
         status
     }
 
-    /// Brings a status up to date. The first call visits all keyspaces, a later call those that changed
-    /// since.
+    /// Brings a status up to date. The first call visits all keyspaces. A later call visits only keyspaces
+    /// that have changed since the call before.
     pub(crate) fn show(&mut self, status: &mut DiskStatus) {
         let keyspaces = &self.catalog.keyspaces;
         let shown = |row: &KeyspaceRow| KeyspaceStatus {
@@ -124,7 +124,8 @@ impl Store {
         (status.entries, status.bytes) = (self.catalog.entries(), self.catalog.live_bytes());
         status.identity = self.catalog.identity;
         status.pending_removals = self.catalog.ranges.len() as u64;
-        // A limit that has just fallen may be below the charges. The next commit brings them down to it.
+        // A limit that was just lowered may be below the charges. The next commit evicts entries down to the
+        // limit.
         status.usable = self.pressure.limit().max(status.bytes);
     }
 }

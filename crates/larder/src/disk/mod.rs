@@ -1,8 +1,8 @@
 //! The disk tier: one redb file, its lock and its ballast. All I/O on entries is here.
 //!
-//! - [`store`]: what the file holds, and how a transaction changes it.
-//! - [`mod@file`]: the file itself: opening, the owner's lock, and its life through the failures of a disk.
-//! - [`reader`]: a file that this process may not write, or that no cache has open.
+//! - [`store`]: the content of the file, and the transactions that change it.
+//! - [`mod@file`]: the file itself: its opening, the owner's lock, and the handling of a failed disk.
+//! - [`reader`]: access to a file without a cache: inspecting, following and offline edits.
 //!
 //! `file` builds on `store`, and `reader` builds on both.
 

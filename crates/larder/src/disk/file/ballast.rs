@@ -1,16 +1,16 @@
 //! The ballast: a file of up to 1 MiB beside the cache file, deleted when the disk is full.
 //!
-//! redb copies pages before it changes them, so on a full disk it can't even delete an entry. Deleting the
-//! ballast makes the room that the commit of a deletion needs. The deletion then frees more. On a full disk:
+//! redb copies pages before it changes them. So on a full disk redb can't even delete an entry. Deleting the
+//! ballast makes the room that the commit of a deletion needs. The deletion then frees more room. On a full
+//! disk:
 //!
 //! 1. A commit fails, and the file is suspended ([`super::cache_file`]).
 //! 2. The next attempt to return to service deletes the ballast and opens the file again.
 //! 3. The writer commits deletions before anything else.
-//! 4. When everything is committed again, and not before
-//!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) has passed, the ballast is written
-//!    again.
+//! 4. The ballast is written again after a commit of everything.
+//!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) must have passed since step 2.
 //!
-//! An opening that finds no room deletes the ballast of an earlier run, and tries once more.
+//! If an opening finds no room, it deletes the ballast of an earlier run and tries once more.
 
 use std::path::{Path, PathBuf};
 
@@ -19,12 +19,12 @@ use redb::StorageBackend;
 use super::names::{BALLAST, beside};
 use crate::sys::volume::{FileKind, Volume};
 
-/// The first bytes of a ballast. A file of this name that begins otherwise is not larder's, and stays as it
-/// is.
+/// The first bytes of a ballast. A file of this name that begins with other bytes is not larder's. It is left
+/// unchanged.
 const MARK: &[u8] = b"larder: room kept for deletions on a full disk\n";
 const LEAST: u64 = 256 << 10;
 const MOST: u64 = 1 << 20;
-/// The ballast takes this fraction of the file's capacity, within the bounds above.
+/// The length of the ballast is the file's capacity divided by this number, within the bounds above.
 const SHARE: u64 = 64;
 const CHUNK: usize = 64 << 10;
 
@@ -45,8 +45,8 @@ impl Ballast {
         self.is_held
     }
 
-    /// Writes the ballast, unless it is there. Best effort: without a ballast, a full disk may cost the cache
-    /// its file, but breaks no promise.
+    /// Writes the ballast, unless it exists. Best effort: without a ballast, a full disk may make the cache
+    /// discard its file, but no promise is broken.
     pub(crate) fn take(&mut self, volume: &dyn Volume) {
         if !self.is_held {
             self.is_held = self.try_take(volume).unwrap_or(false);
@@ -58,7 +58,7 @@ impl Ballast {
             Some(metadata) if metadata.kind != FileKind::File => return Ok(false),
             Some(metadata) if metadata.len > 0 => {
                 let start = volume.open(&self.path, false)?.start(MARK.len())?;
-                // A crash may have left the file without its mark.
+                // After a crash the file may begin with zeros instead of the mark.
                 if start != MARK && start.iter().any(|byte| *byte != 0) {
                     return Ok(false);
                 }
@@ -75,7 +75,7 @@ impl Ballast {
         filled.map(|()| true)
     }
 
-    /// Writes every byte, because a file that is only long takes no blocks.
+    /// Writes every byte. Setting only the length would allocate no blocks.
     fn fill(&self, volume: &dyn Volume) -> std::io::Result<()> {
         let file = volume.open(&self.path, true)?;
         file.set_len(0)?;
@@ -91,8 +91,8 @@ impl Ballast {
         file.sync_data()
     }
 
-    /// Deletes the ballast of an earlier run, so that opening finds room on a full disk. Returns whether
-    /// there was one.
+    /// Deletes the ballast of an earlier run, so that opening finds room on a full disk. Returns whether a
+    /// ballast was deleted.
     pub(crate) fn delete_left_over(volume: &dyn Volume, cache_path: &Path) -> bool {
         let path = beside(cache_path, BALLAST);
         let is_ours = matches!(volume.metadata(&path), Ok(Some(metadata)) if metadata.kind == FileKind::File)
@@ -103,7 +103,7 @@ impl Ballast {
         is_ours && volume.remove(&path).is_ok()
     }
 
-    /// Deletes the ballast file. Returns whether it existed.
+    /// Deletes the ballast file. Returns whether a ballast was deleted.
     pub(crate) fn delete(&mut self, volume: &dyn Volume) -> bool {
         std::mem::take(&mut self.is_held) && volume.remove(&self.path).is_ok()
     }

@@ -1,4 +1,4 @@
-//! Making a cache file: written under a temporary name, closed, and renamed to its path.
+//! Makes a cache file: the file is written under a temporary name, closed, and renamed to its path.
 //!
 //! A crash leaves either no file at the path or a complete one. The next opening removes the temporary file.
 
@@ -22,7 +22,7 @@ pub(crate) fn unfinished(path: &Path) -> PathBuf {
     beside(path, UNFINISHED)
 }
 
-/// Refuses to go on if the temporary name belongs to a file that is not an unfinished cache file.
+/// Returns an error if the file with the temporary name is not an unfinished cache file.
 pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
     let path = unfinished(&options.path);
     if path_state(&*options.volume, &path)? == PathState::Nothing {
@@ -30,7 +30,7 @@ pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Erro
     }
     let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
     let start = start.map_err(|error| io_error("read", &path, error))?;
-    // A crash leaves an unfinished file either with its first sector written or without.
+    // After a crash, the first sector of an unfinished file is either written or all zeros.
     if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
         return Ok(());
     }
@@ -46,13 +46,13 @@ pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError>
     }
 }
 
-/// A file that was made and is not in service yet. Its anchor identifies it, so that a later attempt can
-/// remove it.
+/// A file that was made and is not in service yet. Its anchor identifies the file, so that a later attempt
+/// can remove it.
 #[derive(Debug, Default)]
 pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
 
 impl CreatedFile {
-    /// Removes the file that an earlier attempt left at the path.
+    /// Removes the file if it stands at the path, where an earlier attempt has left it.
     pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
         if let Some(anchor) = &self.0
             && let Some(metadata) = options.volume.metadata(&options.path)?
@@ -64,7 +64,7 @@ impl CreatedFile {
         Ok(())
     }
 
-    /// Returns whether this is the file with this identity.
+    /// Returns whether the made file has this identity.
     pub(crate) fn is(&self, identity: Identity) -> bool {
         self.0.as_ref().is_some_and(|anchor| anchor.identity() == identity)
     }

@@ -1,4 +1,4 @@
-//! The directory of a cache file: how it is found and made, and how names in it become durable.
+//! Finds and makes the directory of a cache file, and makes changes of names in that directory durable.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// Returns an absolute path, so that it stays valid when the process changes its directory.
+/// Returns an absolute path. So the path stays valid when the process changes its directory.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| io_error("find", path, error))
 }
@@ -20,8 +20,8 @@ pub(super) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Err
     volume.create_directories(parent).map_err(|error| io_error("create the directory", parent, error))
 }
 
-/// Resolves symbolic links in the directory of a path. Otherwise a link that is changed later would lead to
-/// another file.
+/// Resolves symbolic links in the directory of a path. Otherwise a later change of a link would make the path
+/// lead to another file.
 pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<PathBuf, Error> {
     let (directory, Some(name)) = (directory_of(path), path.file_name()) else { return Ok(path.to_owned()) };
     let directory = volume.real_directory(directory).map_err(|error| io_error("find", directory, error))?;
@@ -34,8 +34,8 @@ pub(super) fn directory_of(path: &Path) -> &Path {
 
 /// Makes changes of names in the directory of a path durable.
 ///
-/// Some network and user-space file systems can't sync a directory. There a rename is as durable as the file
-/// system makes it.
+/// Some network and user-space file systems can't sync a directory. There, the durability of a rename depends
+/// on the file system.
 pub(super) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     match volume.sync_directory(directory_of(path)) {
         Err(error) if is_unsupported(&error) => Ok(()),
@@ -43,8 +43,8 @@ pub(super) fn sync_directory_of(volume: &dyn Volume, path: &Path) -> io::Result<
     }
 }
 
-/// Returns whether the file system of a path can sync a directory. Any error other than "unsupported" counts
-/// as yes.
+/// Returns whether the file system of a path can sync a directory. Returns true after any error other than
+/// "unsupported".
 pub(crate) fn syncs_directory_of(volume: &dyn Volume, path: &Path) -> bool {
     !volume.sync_directory(directory_of(path)).is_err_and(|error| is_unsupported(&error))
 }

@@ -1,6 +1,7 @@
-//! The one translation of the store's errors into those that a user reads.
+//! Translates the store's errors into the errors that a user reads.
 //!
-//! The advice to the user depends on the failed action, so each kind of error is translated by action.
+//! The advice to the user depends on the failed action. So the translation depends on the kind of the error
+//! and on the action.
 
 use std::io;
 use std::path::Path;
@@ -46,8 +47,8 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
         (StoreErrorKind::Damage, FileAction::Follow) => {
             format!("it is damaged ({cause}); open it as a cache, which moves it aside")
         }
-        // An opener has written its own id into the lock file, so the lock file can't say which process has
-        // the file.
+        // An opener has written its own process id into the lock file. So the lock file does not name the
+        // process that has the file open.
         (StoreErrorKind::Locked, FileAction::Open | FileAction::Change | FileAction::Follow) => {
             return Owner::default().in_use(path);
         }
@@ -65,7 +66,7 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
     Error::Io { action: action.verb(), path: path.to_owned(), cause }
 }
 
-/// Returns the error of a damaged file. It says whether the file is larder's.
+/// Returns the error for a damaged file. The error says whether the file is larder's.
 fn damaged(path: &Path, cause: String) -> Error {
     match OsVolume::open_to_read(path) {
         Ok(file) if shows_larder(path, &file) => Error::Damaged { path: path.to_owned(), cause },
@@ -74,12 +75,12 @@ fn damaged(path: &Path, cause: String) -> Error {
     }
 }
 
-/// Returns the error of a damaged file without evidence that it is larder's.
+/// Returns the error for a damaged file that has no sign of larder in it.
 pub(super) fn unknown_damage(path: &Path, cause: &str) -> Error {
     foreign(path, format!("it is a damaged redb database ({cause}) with no sign of larder in it"))
 }
 
-/// Returns whether a cache would take a damaged file for its own.
+/// Returns whether there is evidence that a damaged file is larder's. A cache would then move the file aside.
 pub(crate) fn shows_larder(path: &Path, file: &VolumeFile) -> bool {
     evidence::is_ours(&OsVolume, path, file, owner::accepted(path).as_ref()).unwrap_or(false)
 }

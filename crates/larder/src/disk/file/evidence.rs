@@ -1,25 +1,25 @@
 //! Evidence that an unreadable file is a cache file of ours, and so may be moved aside.
 //!
-//! A file that was cut or overwritten may have lost the name of our tables, which redb puts anywhere in the
-//! file. So an owner leaves two pieces of evidence once it has accepted a file:
+//! redb may put the names of our tables anywhere in the file. A file that was cut or overwritten may have
+//! lost them. So once an owner has accepted a file, it writes two pieces of evidence:
 //!
-//! - The **mark**, in the file: a word, the file's identity and their checksum. It stands in a part of the
-//!   first page that redb leaves alone, so it survives when the end of the file is cut off.
-//! - **Lines in the lock file** (`<path>.lock`), which stay when the cache is closed: the identity of the
-//!   file that was accepted at this path, and its place in the file system.
+//! - The **mark**, in the file: a word, the file's identity and their checksum. redb does not use the part of
+//!   the first page in which the mark stands. So the mark survives when the end of the file is cut off.
+//! - **Lines in the lock file** (`<path>.lock`): the identity of the file that was accepted at this path, and
+//!   its place in the file system. The lines stay when the cache is closed.
 //!
 //! A file is ours if one of these holds:
 //!
-//! 1. It begins as redb's files do and contains the name of our tables.
+//! 1. It begins like redb's files and contains the marker of our tables.
 //! 2. It has the mark, and the lock file names no other identity.
-//! 3. It is too short to have a mark, and so too short to be a database of another program. Its bytes begin
-//!    as redb's files do, and it is the very file that the lock file names.
-//! 4. It contains the identity that the lock file names, 16 random bytes. This finds a file whose first page
-//!    was overwritten.
+//! 3. It is too short to have a mark, and so too short to be a database of another program. Its bytes are the
+//!    first bytes of redb's files, and it is at the place in the file system that the lock file names.
+//! 4. It contains the identity that the lock file names, 16 random bytes. By this rule, a file whose first
+//!    page was overwritten is recognized.
 //!
-//! A foreign file that later takes the place of our file is not accepted: it has neither the mark nor the
-//! identity. File systems reuse inodes, so the lock file also records when the file was made. Where the file
-//! system does not keep that time, rule 3 never applies.
+//! A foreign file that later stands at the path is not accepted: it has neither the mark nor the identity.
+//! File systems reuse inodes, so the lock file also records when our file was made. Where the file system
+//! does not keep that time, rule 3 never applies.
 
 use std::path::Path;
 use std::{fmt, io};
@@ -36,7 +36,7 @@ use crate::sys::volume::{Metadata, Volume};
 pub(super) const MARK_AT: u64 = 512;
 const WORD: [u8; 16] = *b"larder's file:\0\0";
 const MARK_LEN: usize = WORD.len() + FileIdentity::LEN + 8;
-/// Number of bytes at the start of a file that include its mark.
+/// Offset of the end of the mark.
 pub(super) const MARK_END: usize = 512 + MARK_LEN;
 
 /// Offset and length of a number that distinguishes a file from its copies ([`super::cache_file`]).
@@ -54,7 +54,8 @@ pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
     bytes
 }
 
-/// Returns the identity in the mark of a file that begins with these bytes; none without a complete mark.
+/// Returns the identity in the mark of a file that begins with these bytes. None without a complete and
+/// correct mark.
 pub(super) fn marked(start: &[u8]) -> Option<FileIdentity> {
     let found = start.get(usize::try_from(MARK_AT).ok()?..MARK_END)?;
     let identity = found.get(WORD.len()..WORD.len() + FileIdentity::LEN)?.try_into().ok()?;
@@ -62,7 +63,8 @@ pub(super) fn marked(start: &[u8]) -> Option<FileIdentity> {
     (mark(identity) == found).then_some(identity)
 }
 
-/// Identifies a file in the file system permanently: no later file has the same values.
+/// The place of a file in the file system, and the time when the file was made. No later file has the same
+/// values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FilePlace {
     device: u64,
@@ -71,7 +73,7 @@ pub(crate) struct FilePlace {
 }
 
 impl FilePlace {
-    /// Returns none where the file system does not keep when a file was made.
+    /// Returns none if the file system does not keep the time when a file was made.
     pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
         metadata.born.map(|born| Self { device: metadata.identity.0, inode: metadata.identity.1, born })
     }

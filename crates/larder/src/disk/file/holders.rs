@@ -1,9 +1,10 @@
-//! The processes that hold a cache file: its owner, and the processes that the owner forked while it had the
-//! file open. A fork copies descriptors, so each of them keeps the file locked after the owner has ended.
+//! Lists the processes that hold a cache file: its owner, and the processes that the owner forked while the
+//! file was open. A fork copies descriptors. So each forked process keeps the file locked after the owner has
+//! ended.
 //!
-//! The system tells this about processes of the same user, and to root about all (Linux, `/proc/PID/fd`). A
-//! process holds the file if it has both the file and its lock open. A process that waits for the lock has
-//! only the lock open, and a process that reads has only the file open.
+//! Linux lists the open files of a process in `/proc/PID/fd`, for the same user and for root. A process holds
+//! the cache file if it has both the file and its lock file open. A process that waits for the lock has only
+//! the lock file open. A process that reads has only the cache file open.
 
 use std::path::{Path, PathBuf};
 
@@ -13,15 +14,15 @@ use crate::format::escape::escape_control;
 use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 
-/// Maximum length of a process's name in the system, and the end of its line.
+/// Maximum number of bytes that are read of a process's name, including the end of the line.
 const NAME_LEN: u64 = 64;
 
-/// Returns the processes that hold a cache file, by their ids. It sees the processes of the same user, or for
-/// root all processes, in the same container. Returns none where the system has no such list (only Linux has
-/// it).
+/// Returns the processes that hold a cache file, in the order of their ids. Only processes of the same user
+/// and the same container are found; root finds the processes of all users. The list is empty on systems
+/// other than Linux.
 ///
-/// The owner of a file is one of them. If the owner has ended (`FileState::Owned` of an inspector says so),
-/// the others are its forks, which keep the next owner out.
+/// The list includes the owner of the file while it runs. If the owner has ended (`FileState::Owned` of an
+/// inspector says so), the listed processes are its forks. They prevent a next owner from opening the file.
 ///
 /// ```
 /// let dir = tempfile::tempdir()?;
@@ -35,7 +36,7 @@ const NAME_LEN: u64 = 64;
 /// ```
 ///
 /// # Cost
-/// It lists the open files of every process of the machine: one to tens of milliseconds.
+/// Reads the list of open files of every process of the machine. This takes from one to tens of milliseconds.
 #[must_use]
 pub fn holders(path: &Path) -> Vec<Holder> {
     let Some(path) = real(path) else { return Vec::new() };
@@ -50,7 +51,7 @@ pub fn holders(path: &Path) -> Vec<Holder> {
     pids.into_iter().map(|pid| Holder { pid, name: name_of(pid) }).collect()
 }
 
-/// Returns the path by which the system knows an open file.
+/// Returns the path without symbolic links in its directory, as the system shows it for an open file.
 fn real(path: &Path) -> Option<PathBuf> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Some(OsVolume.real_directory(directory).ok()?.join(path.file_name()?))

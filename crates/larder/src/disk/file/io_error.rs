@@ -1,4 +1,4 @@
-//! The errors of system calls on a path, as a user reads them.
+//! The errors that a user reads when a system call on a path fails.
 
 use std::io;
 use std::io::ErrorKind;
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// Describes a file that is itself a mount point. Such a file can be neither renamed nor removed, and the
-/// cache must do that with a file that is damaged or discarded.
+/// Describes a file that is itself a mount point. Such a file can be neither renamed nor removed. But the
+/// cache must rename or remove a file that is damaged or discarded.
 pub(super) const MOUNT_POINT: &str = "a mount point of its own, which can't be renamed: mount the directory";
 /// Advice for a full disk.
 pub(super) const ROOM: &str = "free some room there, or open the cache without a path until there is";
 
-/// Returns the error of a system call on a path.
+/// Returns the error for a system call on a path that failed.
 pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
     let path = path.to_owned();
     // Opening a symbolic link with O_NOFOLLOW fails with this error.
@@ -35,7 +35,7 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     }
 }
 
-/// Returns the error of a file that is not larder's.
+/// Returns the error for a file that is not larder's.
 pub(crate) fn foreign(path: &Path, why: impl Into<String>) -> Error {
     Error::Foreign { path: path.to_owned(), why: why.into() }
 }

@@ -1,21 +1,22 @@
-//! The owner's lock: the process that holds it may write, rename and delete the cache file. No other may.
+//! The owner's lock. Only the process that holds this lock may write, rename and delete the cache file.
 //!
-//! `<path>.lock` is locked before anything else is touched, so there is one owner at a time, whatever happens
-//! to the cache file. Even the owner never replaces a file by renaming, except by a compacted copy of it
-//! ([`super::compact`]).
+//! `<path>.lock` is locked before any other file is changed. So there is one owner at a time, whatever
+//! happens to the cache file. The owner replaces the cache file by renaming in one case only: by a copy of
+//! that file ([`super::compact`]).
 //!
-//! The lock file is never renamed. It is removed in one case only: by an opening that made it and is then
-//! refused.
+//! The lock file is never renamed. It is removed in one case only: an opening that has made the lock file
+//! fails.
 //!
 //! 1. The lock file is opened, or made if it is missing.
-//! 2. It is locked.
-//! 3. Its path is checked. If the path names another file or none, another opening has removed the lock file
-//!    between steps 1 and 2: go back to step 1.
-//! 4. An opening that is refused removes a lock file that it has made. It unlocks it only after that.
+//! 2. The lock file is locked.
+//! 3. The path of the lock file is checked. If another file or no file stands at the path, another opening
+//!    has removed the lock file between steps 1 and 2. Then steps 1 to 3 are repeated.
+//! 4. An opening that fails removes the lock file if it has made that file. It unlocks the file only after
+//!    that.
 //!
 //! After step 3 the process holds the lock of the file at the path, and only this process may remove that
-//! file. Without step 3 one owner could hold a lock file that has no name any more, while another process
-//! makes and locks a new one.
+//! file. Without step 3, one owner could hold a lock file that was removed, while another process makes and
+//! locks a new lock file.
 
 use std::io;
 use std::io::ErrorKind;
@@ -36,9 +37,10 @@ use crate::sys::process::Process;
 use crate::sys::volume::{LockFile, LockPlace, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
-/// Number of attempts after which a lock is accepted though its path seems to name another file.
+/// Number of attempts. The last attempt accepts the lock even if another file seems to stand at its path.
 const MAX_ATTEMPTS: u32 = 100;
-/// How often a refused opener looks for the owner's process id: for a tenth of a second.
+/// Maximum number of times that a refused opener reads the owner's process id, every [`LOCK_POLL`]: a tenth
+/// of a second.
 const OWNER_POLLS: u32 = 20;
 
 /// The lock of a cache file, held until it is dropped.
@@ -49,27 +51,28 @@ pub(crate) struct OwnerLock {
     /// The content of the lock file.
     info: OwnerInfo,
     process: Process,
-    /// Whether this opening has made the lock file.
+    /// Whether this opening has made the lock file, and found it empty after locking it.
     is_new: bool,
 }
 
 impl Drop for OwnerLock {
     fn drop(&mut self) {
-        // A forked child shares the lock. Unlocking it here would take the lock from the parent.
+        // A forked child shares the lock with its parent. If the child unlocked the file, the parent would
+        // lose the lock.
         if !self.process.is_current() {
             return;
         }
         // Clears the process id before unlocking, so that the next opener never reads a stale owner.
         drop(self.file.write(&self.info.without_owner().to_bytes()));
-        // Closing the descriptor is not enough: a child process that another thread is starting has inherited
-        // it, and would hold the lock until it executes its own program.
+        // Closing the descriptor is not enough. Another thread may just be starting a child process, which
+        // inherits the descriptor. That child would hold the lock until it executes its own program.
         drop(self.file.unlock());
     }
 }
 
 impl OwnerLock {
-    /// Locks `<path>.lock`, waiting up to `timeout` for another owner to leave. Writes the process id and the
-    /// absolute path of the future control socket into the lock file.
+    /// Locks `<path>.lock`. Waits up to `timeout` for another owner to release the lock. Writes the process
+    /// id into the lock file, and the absolute path of the future control socket if there is one.
     pub(crate) fn acquire(
         volume: &dyn Volume,
         path: &Path,
@@ -86,14 +89,14 @@ impl OwnerLock {
                 volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?; // 1
             // 2.
             while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
-                // The clock may be a manual one, which stands still. So the pauses are counted as well.
+                // A manual clock may stand still. So the pauses are added up as well.
                 if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
                     return Err(read_owner(&mut *file).in_use(path));
                 }
                 pause(LOCK_POLL);
                 waited += LOCK_POLL;
             }
-            // 3. Some file systems give a file changing identities. There the lock is accepted after
+            // 3. On some file systems the identity of a file changes. There the lock is accepted after
             //    `MAX_ATTEMPTS`.
             let is_there = file.place().is_ok_and(|place| place == LockPlace::Held);
             if is_there || attempts == MAX_ATTEMPTS {
@@ -102,7 +105,7 @@ impl OwnerLock {
             attempts += 1;
             drop(file.unlock());
         };
-        // A foreign file may have this name: `Cargo.lock` stands beside a cache called `Cargo`.
+        // A foreign file may have this name, such as `Cargo.lock` beside a cache called `Cargo`.
         let content = file.read(MAX_LEN + 1).map_err(|error| io_error("read", &lock_path, error))?;
         let Some(left) = OwnerInfo::read(&content) else {
             return Err(Error::Foreign { path: lock_path, why: NO_LOCK.to_owned() });
@@ -115,12 +118,12 @@ impl OwnerLock {
         if let Some(socket) = socket {
             info.set_socket(socket);
         }
-        // Another opening may have locked the file in the meantime, and written to it.
+        // Before this opening locked the new file, another opening may have locked it and written to it.
         let is_new = file.is_new() && content.is_empty();
         let mut lock = Self { file, path: lock_path, info, process: Process::current(), is_new };
         match lock.file.write(&lock.info.to_bytes()) {
-            // The lock is held; its content only informs people. Opening may later make room by deleting the
-            // ballast.
+            // The lock is held even without the content of the file. Opening may later make room by deleting
+            // the ballast.
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {}
             Err(error) => {
                 let refused = io_error("write", &lock.path, error);
@@ -132,7 +135,7 @@ impl OwnerLock {
         Ok(lock)
     }
 
-    /// Undoes the locking for an opening that is refused (4).
+    /// Step 4: undoes the locking for an opening that fails.
     pub(crate) fn withdraw(self, volume: &dyn Volume) {
         let is_there = || self.file.place().is_ok_and(|place| place == LockPlace::Held);
         if self.is_new && self.process.is_current() && is_there() {
@@ -145,7 +148,8 @@ impl OwnerLock {
         self.info.accepted()
     }
 
-    /// Records which file was accepted. The record stays when this owner leaves.
+    /// Writes into the lock file which cache file was accepted. These lines stay when this owner closes the
+    /// cache.
     pub(crate) fn note_accepted(&mut self, accepted: Accepted) -> io::Result<()> {
         if self.info.accepted() != Some(accepted) {
             self.info.set_accepted(&accepted);
@@ -154,12 +158,12 @@ impl OwnerLock {
         Ok(())
     }
 
-    /// Ensures that the file at the lock's path is the locked one, since another program may have removed or
-    /// replaced it. Otherwise locks the file that stands there now, unless another process has locked it.
-    /// Returns what was wrong, if anything was.
+    /// Ensures that the locked file stands at the lock's path. If another program has removed or replaced
+    /// that file, locks the file that is at the path now, or makes a new one. Returns what had happened to
+    /// the locked file; none if it was at its path.
     ///
     /// # Errors
-    /// Returns the reason why the file can't be locked.
+    /// Returns the reason why the file at the path can't be locked.
     pub(crate) fn ensure_held(&mut self, volume: &dyn Volume) -> Result<Option<String>, String> {
         let shown = self.path.display();
         let failed = |error: io::Error| format!("{shown} can't be locked again: {error}");
@@ -170,8 +174,8 @@ impl OwnerLock {
         };
         let mut file = volume.open_lock(&self.path).map_err(failed)?;
         if !file.try_lock().map_err(failed)? {
-            // The content is what this owner wrote. So this is the same file, and the file system changes
-            // identities.
+            // If the content is what this owner wrote, this is the same file, and the file system has changed
+            // its identity.
             if file.read(MAX_LEN + 1).map_err(failed)? == self.info.to_bytes() {
                 return Ok(None);
             }
@@ -192,8 +196,8 @@ impl OwnerLock {
 const NO_LOCK: &str = "it has the name of a larder lock file, but is not one";
 
 /// Returns the process that holds the lock. An owner writes its id just after it has taken the lock. Until
-/// then the lock file may name an earlier owner that was killed. If it still does after a tenth of a second,
-/// a fork of that owner holds the lock.
+/// then the lock file may name an earlier owner that was killed. If the file still names a process that has
+/// ended after a tenth of a second, a fork of that process holds the lock.
 fn read_owner(file: &mut dyn LockFile) -> Owner {
     let mut owner = Owner::default();
     for _ in 0..OWNER_POLLS {
@@ -210,8 +214,8 @@ fn read_facts(file: &mut dyn LockFile) -> Option<OwnerInfo> {
     OwnerInfo::read(&file.read(MAX_LEN + 1).ok()?)
 }
 
-/// Returns the error for a lock that can't be taken: if no regular file stands at the path itself, the error
-/// says so. For example, no lock file can be made beside a device.
+/// Returns the error for a lock that can't be taken. If the path of the cache file leads to something other
+/// than a regular file, the error says that. For example, no lock file can be made beside a device.
 pub(crate) fn lock_refusal(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
     path_state(volume, path).err().unwrap_or(refused)
 }

@@ -1,11 +1,11 @@
-//! The cache file as a whole: its opening, its lock, and its life through the failures of a disk.
+//! The cache file as a whole: its opening, its lock, and the handling of a failed disk.
 //!
 //! Where to look:
 //!
-//! - Who may write, rename or delete the file: [`lock`]. How a file is made: [`create`]. How it is opened:
+//! - The right to write, rename or delete the file: [`lock`]. Making a file: [`create`]. Opening it:
 //!   [`open`].
 //! - A full disk: [`ballast`]. A disk that fails: [`cache_file`].
-//! - A damaged file: [`evidence`] says whether it is ours, [`quarantine`] moves it aside.
+//! - A damaged file: [`evidence`] says whether the file is ours, and [`quarantine`] moves it aside.
 //! - A file that is larger than its entries need: [`compact`].
 
 pub(crate) mod ballast;

@@ -1,8 +1,8 @@
 //! The names of the files beside a cache file: the name of the cache file and a suffix.
 //!
-//! All suffixes are listed here, so the longest name of a cache file follows from them. Without room for the
-//! longest suffix, a damaged file could not be moved aside, and a file could not be discarded when the disk
-//! fails. Names are bytes; they need not be text.
+//! The suffixes limit the length of a cache file's name. Without room for the longest suffix, a damaged file
+//! could not be moved aside, and a file could not be discarded when the disk fails. Names are bytes and need
+//! not be valid UTF-8.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::sys::volume::Volume;
 
 /// The owner's lock.
 pub(super) const LOCK: &str = ".lock";
-/// The ballast, which is deleted when the disk is full.
+/// The ballast. It is deleted when the disk is full.
 pub(super) const BALLAST: &str = ".ballast";
 /// A file that is not complete yet.
 pub(super) const UNFINISHED: &str = ".larder-new";
@@ -63,7 +63,7 @@ pub(crate) fn refuse_too_long(volume: &dyn Volume, path: &Path) -> Result<(), Er
     if len > max_len { Err(refused(len, "whole path", max_len)) } else { Ok(()) }
 }
 
-/// Returns the files whose names are that of the path, this word and a time, earliest first.
+/// Returns the files named `<path><word><time>`, earliest time first.
 pub(super) fn dated(volume: &dyn Volume, path: &Path, word: &str) -> Vec<PathBuf> {
     let Some(name) = path.file_name() else { return Vec::new() };
     let prefix = [name.as_encoded_bytes(), word.as_bytes()].concat();

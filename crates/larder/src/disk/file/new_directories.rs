@@ -1,7 +1,7 @@
-//! The directories that a path needs: made before its file, and removed again if opening is refused.
+//! The missing directories of a path. They are made before the file, and removed again if opening fails.
 //!
-//! Only empty directories that this opening has made are removed. A directory in which another process has
-//! put something stays.
+//! Only empty directories that were missing before this opening are removed. A directory into which another
+//! process has put a file stays.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use super::directories::{create_parents, directory_of};
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// Directories that this opening has made. Dropping this removes them, unless [`NewDirectories::keep`] was
-/// called.
+/// Directories that this opening has made. Dropping this value removes the directories, unless
+/// [`NewDirectories::keep`] was called.
 #[derive(Debug)]
 pub(crate) struct NewDirectories<'a> {
     volume: &'a dyn Volume,
-    /// The deepest comes first.
+    /// The deepest directory comes first.
     created: Vec<PathBuf>,
 }
 
@@ -22,7 +22,8 @@ impl<'a> NewDirectories<'a> {
     /// Makes the missing directories of a path.
     pub(crate) fn create(volume: &'a dyn Volume, path: &Path) -> Result<Self, Error> {
         let created = volume.missing_directories(directory_of(path));
-        // The list is kept before the first directory is made, because making the second may fail.
+        // The list is stored before the first directory is made. So if a later directory can't be made, the
+        // drop removes the earlier ones.
         let new = Self { volume, created };
         create_parents(volume, path)?;
         Ok(new)

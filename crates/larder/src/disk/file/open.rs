@@ -1,21 +1,22 @@
-//! Opening a cache file. Before a byte is changed, it is known whose the file is.
+//! Opens a cache file. The file is not changed before it is known to be ours.
 //!
 //! The caller holds the owner's lock.
 //!
-//! 1. Nothing or an empty file stands at the path: a new file is made under a temporary name, closed, and
-//!    renamed to the path ([`super::create`]). So a crash leaves either no file or a complete one. An empty
-//!    file that is a mount point is refused, because it can't be replaced.
-//! 2. No regular file: refused. A file that does not begin as redb's files do: step 4.
-//! 3. The tables are read without writing ([`crate::disk::store::overlay`]). A file without our tables whose
-//!    pages are all as they were written is refused. So are a newer format and a file in use.
-//! 4. Damaged, with evidence that it is ours ([`super::evidence`]): the file is moved aside and kept, and
-//!    step 1 follows. Without evidence the file is refused.
-//! 5. Ours: the file is opened for writing. If it is no longer than a set size, every page is verified. Of a
-//!    longer file, redb's own tables are verified ([`crate::disk::store::database`]). Damage found now is
-//!    handled as in step 4. Entries that pending range removals cover are ignored from the first lookup on
-//!    ([`crate::disk::store::range_removals`]).
+//! 1. No file or an empty file is at the path: a new file is made under a temporary name, closed, and renamed
+//!    to the path ([`super::create`]). So a crash leaves either no file or a complete file. A file that is a
+//!    mount point is refused, because it can't be replaced.
+//! 2. Something other than a regular file is refused. For a file that does not begin like redb's files, step
+//!    4 follows.
+//! 3. The tables are read without writing ([`crate::disk::store::overlay`]). An undamaged file without our
+//!    tables is refused. So are a file of a newer format and a file in use.
+//! 4. A damaged file with evidence that it is ours ([`super::evidence`]) is moved aside and kept, and step 1
+//!    follows. Without evidence the file is refused.
+//! 5. A file of ours is opened for writing. If it is no longer than a set size, every page is verified. In a
+//!    longer file, only redb's own tables are verified ([`crate::disk::store::database`]). Damage that is
+//!    found now is handled as in step 4. Entries that pending range removals cover are ignored from the first
+//!    lookup on ([`crate::disk::store::range_removals`]).
 //!
-//! A file of an older format is opened as it is. The first commit upgrades it.
+//! A file of an older format is opened unchanged. The first commit upgrades the file.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,7 @@ use crate::error::Error;
 use crate::sys::volume::Volume;
 use crate::sys::volume::file::VolumeFile;
 
-/// A file that is open, and what was found on opening it.
+/// An open file, and the path of the damaged file that it replaces.
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     pub(crate) store: Store,
@@ -49,7 +50,7 @@ pub(crate) struct OpenedFile {
     pub(crate) quarantined: Option<PathBuf>,
 }
 
-/// Opens the file, or makes it. The caller holds the owner's lock.
+/// Opens the file at the path, or makes a new one. The caller holds the owner's lock.
 pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
@@ -103,7 +104,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             }
         }
     }?;
-    // Done only now that the path is known to be ours. Best effort.
+    // Only now the path is known to be ours. Best effort.
     remove_discarded(volume, path);
     // A compaction that was cut off by a crash leaves an unfinished file.
     let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
@@ -115,7 +116,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
     Ok(OpenedFile { store, quarantined })
 }
 
-/// Deletes discarded files that a crash left. Best effort; it deletes only files that are larder's.
+/// Deletes discarded files that a crash left. Best effort. Deletes only files that are larder's.
 fn remove_discarded(volume: &dyn Volume, path: &Path) {
     for old in names::dated(volume, path, names::DISCARDED) {
         let is_ours = |file: VolumeFile| {
@@ -127,7 +128,7 @@ fn remove_discarded(volume: &dyn Volume, path: &Path) {
     }
 }
 
-/// Returns the format of a larder file; none if the file has none of our tables. Changes nothing.
+/// Returns the format of a larder file. None if the file has none of our tables. Writes nothing.
 fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, StoreError> {
     let file = || volume.open(path, false);
     let read_only = guarded(|| Ok(builder(SMALL_CACHE).open_read_only_with_backend(file()?)?));

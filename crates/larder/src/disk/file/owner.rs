@@ -1,9 +1,8 @@
 //! Finds out whether a process owns a file, without taking its lock.
 //!
-//! Trying the lock would hold it for a moment, and an owner that starts just then would be refused. So this
-//! module reads the system's list of locks, where there is one (Linux). The list does not show, for example,
-//! the locks of processes in another container. Those are noticed when the file is opened, by redb's own
-//! locks.
+//! An attempt to lock would hold the lock for a moment, and an owner that starts just then would be refused.
+//! So this module reads the list of locks that Linux has. The list does not show, for example, the locks of
+//! processes in another container. redb's own lock shows such an owner when the file is opened.
 
 use std::path::{Path, PathBuf};
 
@@ -26,11 +25,11 @@ const MAX_LOCKS: u64 = 4 << 20;
 pub(crate) struct Owner {
     /// The owner's process id, if the lock file names it.
     pub(crate) pid: Option<u32>,
-    /// Whether no process with this id runs though the file is locked: a process that the owner forked holds
-    /// the lock.
+    /// Whether no process with this id runs. If the file is still locked then, a process that the owner
+    /// forked holds the lock.
     pub(crate) has_ended: bool,
-    /// Whether the id belongs to another namespace of process ids, such as a container's. It means nothing
-    /// here then.
+    /// Whether the id belongs to another namespace of process ids, such as a container's. Then no process of
+    /// this namespace can be found by the id.
     pub(crate) is_elsewhere: bool,
     /// The control socket that the lock file names.
     pub(crate) socket: Option<PathBuf>,
@@ -43,7 +42,7 @@ impl Owner {
         Self { pid: info.pid, has_ended, is_elsewhere, socket: info.socket() }
     }
 
-    /// Returns the owner of a locked file, as the lock file beside it describes it.
+    /// Returns the owner of a cache file, as the lock file beside it describes the owner.
     pub(crate) fn beside(path: &Path) -> Self {
         read_info(path).as_ref().map(Self::of).unwrap_or_default()
     }
@@ -61,12 +60,12 @@ pub(crate) fn accepted(path: &Path) -> Option<Accepted> {
     read_info(path)?.accepted()
 }
 
-/// Reads the lock file beside a cache file. Its owner may still run, or may have been killed.
+/// Reads the lock file beside a cache file. The owner that it names may still run, or may have been killed.
 fn read_info(path: &Path) -> Option<OwnerInfo> {
     OwnerInfo::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
-/// Returns the number of this process's namespace of process ids; none where the system has no such
+/// Returns the number of this process's namespace of process ids. None where the system has no such
 /// namespaces.
 pub(crate) fn namespace() -> Option<String> {
     let target = rustix::fs::readlink("/proc/self/ns/pid", Vec::new()).ok()?;
@@ -74,15 +73,16 @@ pub(crate) fn namespace() -> Option<String> {
     Some(number.to_owned())
 }
 
-/// Returns whether no process with this id runs. A zombie has closed its files, so it counts as ended.
+/// Returns whether no process with this id runs. Also returns true for a zombie, because a zombie has closed
+/// its files.
 pub(crate) fn has_ended(pid: u32) -> bool {
     let Some(id) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return true };
     rustix::process::test_kill_process(id) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
 }
 
-/// Reads the state, which follows the name of the process, and the number of threads, seventeen words later
-/// (`proc_pid_stat(5)`). The name stands in brackets and may itself contain brackets. A process whose first
-/// thread has ended looks like a zombie while other threads run.
+/// Returns whether a process is a zombie (`proc_pid_stat(5)`). The state follows the name of the process, and
+/// the number of threads follows seventeen words later. The name stands in brackets and may itself contain
+/// brackets. If only the first thread has ended, the state is that of a zombie although other threads run.
 #[cfg(target_os = "linux")]
 fn is_zombie(pid: u32) -> bool {
     let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
@@ -112,8 +112,9 @@ pub(crate) fn holds_lock(_: &Path) -> bool {
     false
 }
 
-/// Returns whether a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF` describes the owner's
-/// lock. Some file systems number devices differently, so the process id is compared and the device is not.
+/// Returns whether a line describes the owner's lock, such as
+/// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF`. Some file systems number devices differently. So the
+/// inode and the process id are compared, and the device is not.
 #[cfg(target_os = "linux")]
 fn is_lock_of(line: &str, inode: u64, owner: Option<u32>) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! The content of `<path>.lock`, by which the file is also recognized as ours.
+//! The content of the lock file `<path>.lock`. A file with other content is not a lock file of larder.
 //!
 //! ```text
 //! 4711
@@ -10,21 +10,23 @@
 //! socket=/run/shop/larder.sock
 //! ```
 //!
-//! The first line is the process id. Lines `name=value` in printable ASCII follow; a reader ignores those
-//! that it does not know. The first version wrote the process id only. When no process holds the lock, the
-//! first line is empty, unless the owner ended without closing the cache. The lines `file` and `place`
-//! describe the file that was accepted last ([`super::evidence`]). They stay when the owner leaves.
+//! The first line is the process id. Lines `name=value` in printable ASCII follow. A reader ignores unknown
+//! names. The first version of larder wrote the process id only. When no process holds the lock, the first
+//! line is empty, unless the owner ended without closing the cache. The lines `file` and `place` describe the
+//! file that was accepted last ([`super::evidence`]). These two lines stay when the owner closes the cache.
 //!
-//! The line `pid_namespace` names the namespace of process ids (Linux) of the first line. A container has its
-//! own namespace: outside it, the same number may belong to no process or to another one.
+//! The line `pid_namespace` names the namespace (Linux) to which the process id in the first line belongs. A
+//! container has its own namespace. Outside the container, the same number may belong to another process or
+//! to none.
 //!
 //! The line `socket` is the absolute path of the owner's control socket. Each byte that is not printable
 //! ASCII, and each `%`, is written as `%XX`. The line is written when the lock is taken, before the socket
-//! listens, and removed when the owner leaves. So a reader may find no socket there yet or, after a crash,
-//! the socket of another process. It therefore asks who answers, as `control::Client::connect_to_owner` does.
+//! listens, and removed when the owner closes the cache. So a reader may find no socket at this path yet or,
+//! after a crash, the socket of another process. A reader must therefore ask which process answers, as
+//! `control::Client::connect_to_owner` does.
 //!
-//! A file that is not of this form is not ours, such as a `Cargo.lock` beside a cache called `Cargo`. What a
-//! crash leaves of our file is of this form: it may end in the middle of a line, and in zeros.
+//! A file of another form is not ours, such as a `Cargo.lock` beside a cache called `Cargo`. A crash may
+//! leave a lock file of ours that ends in the middle of a line or in zeros. That is still this form.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,7 @@ const PID_NAMESPACE: &str = "pid_namespace";
 /// Name of the line with the control socket.
 const SOCKET: &str = "socket";
 
-/// Maximum number of bytes that are read from a lock file, and written to one.
+/// Maximum length of a lock file in bytes.
 pub(crate) const MAX_LEN: usize = 4096;
 /// Maximum number of lines after the process id.
 const MAX_LINES: usize = 16;
@@ -57,7 +59,7 @@ pub(crate) struct OwnerInfo {
 }
 
 impl OwnerInfo {
-    /// Returns the content that this process writes.
+    /// Returns the lines that this process writes as the owner.
     pub(crate) fn of_this_process(format: u32, started: Timestamp) -> Self {
         let mut info = Self { pid: Some(std::process::id()), lines: Vec::new() };
         info.set("format", &format.to_string());
@@ -65,14 +67,14 @@ impl OwnerInfo {
         info
     }
 
-    /// Adds a line. A line that a lock file can't contain is omitted: lines only inform people and tools.
+    /// Adds a line. Omits a line that a lock file can't contain.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         if is_name(name) && is_printable(value) && self.lines.len() < MAX_LINES {
             self.lines.push((name.to_owned(), value.to_owned()));
         }
     }
 
-    /// Returns the file that was accepted last; none if the lock file does not name it.
+    /// Returns the file that was accepted last. None if the lock file names no such file.
     pub(crate) fn accepted(&self) -> Option<Accepted> {
         let digits = self.get(FILE).filter(|digits| digits.len() == 2 * FileIdentity::LEN)?;
         let identity = FileIdentity::from_bytes(u128::from_str_radix(digits, 16).ok()?.to_be_bytes());
@@ -95,8 +97,8 @@ impl OwnerInfo {
         }
     }
 
-    /// Returns whether the process id belongs to another namespace than this one. A lock file of an earlier
-    /// version has no such line, and the answer is no.
+    /// Returns whether the process id belongs to another namespace than `own`. Returns false if one of the
+    /// two is unknown. A lock file of an earlier version has no line with a namespace.
     pub(crate) fn is_elsewhere(&self, own: Option<&str>) -> bool {
         self.get(PID_NAMESPACE).zip(own).is_some_and(|(named, own)| named != own)
     }
@@ -113,7 +115,7 @@ impl OwnerInfo {
         path.is_absolute().then_some(path)
     }
 
-    /// Returns the content that stays when the owner leaves.
+    /// Returns the content that stays when the owner closes the cache.
     pub(crate) fn without_owner(&self) -> Self {
         let mut remaining = Self::default();
         if let Some(accepted) = self.accepted() {
@@ -142,8 +144,8 @@ impl OwnerInfo {
         text.into_bytes()
     }
 
-    /// Parses a lock file; none if it is not larder's. The bytes are the whole file, or the first [`MAX_LEN`]
-    /// and one more.
+    /// Parses a lock file. Returns none if the file is not larder's. The bytes are the whole file, or its
+    /// first [`MAX_LEN`] + 1 bytes.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let text = std::str::from_utf8(bytes.get(..end)?).ok().filter(|_| bytes.len() <= MAX_LEN)?;
@@ -182,7 +184,7 @@ fn escaped(path: &Path) -> String {
     text
 }
 
-/// Returns the path that [`escaped`] wrote; none for a text that [`escaped`] never writes.
+/// Returns the path of a text that [`escaped`] returned. None for a text with a wrong escape.
 fn unescaped(text: &str) -> Option<PathBuf> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

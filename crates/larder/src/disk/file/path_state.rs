@@ -1,4 +1,4 @@
-//! What stands at the path of a cache file, before the file is opened.
+//! Examines the path of a cache file before the file is opened.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::error::Error;
 use crate::sys::volume::{FileKind, Volume};
 
-/// What stands at a path.
+/// The kind of file at a path, if the path is free or leads to a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathState {
     Nothing,
@@ -15,7 +15,8 @@ pub(crate) enum PathState {
     File { len: u64 },
 }
 
-/// Returns what stands at a path. Opens nothing and follows no symbolic link.
+/// Returns the kind of file at a path, or an error if it is not a regular file. Opens no file and follows no
+/// symbolic link.
 pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, Error> {
     let not_a_file = |what| Err(Error::NotAFile { path: path.to_owned(), what });
     let Some(metadata) = volume.metadata(path).map_err(|error| io_error("look at", path, error))? else {
@@ -34,12 +35,12 @@ pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, 
 pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     match volume.is_mount_point(path) {
         Ok(true) => Err(Error::NotAFile { path: path.to_owned(), what: MOUNT_POINT }),
-        // If this can't be determined here, the next operation on the file reports it.
+        // After an error, the next operation on the file reports it.
         _ => Ok(()),
     }
 }
 
-/// Refuses a file that does not begin as redb's files do.
+/// Refuses a file that does not begin like redb's files.
 pub(crate) fn refuse_unless_redb(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     let file = volume.open(path, false).map_err(|error| io_error("open", path, error))?;
     let magic = file.start(REDB_MAGIC.len()).map_err(|error| io_error("read", path, error))?;

@@ -1,4 +1,4 @@
-//! The quarantine: damaged files are moved aside and kept beside the cache file. The latest few are kept.
+//! The quarantine: damaged files are moved aside, and the latest few are kept beside the cache file.
 
 use std::io;
 use std::io::ErrorKind;
@@ -16,12 +16,12 @@ pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::R
     Ok(new_path)
 }
 
-/// Number of names that are tried for a file that is moved aside.
+/// Number of further names that are tried if the first name of a moved file is taken.
 const ATTEMPTS: u64 = 100;
 
 /// Renames a file to a new name that contains a word and the time. Not durable until the directory is synced.
 pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
-    // A clock at its maximum would leave no later number.
+    // If the clock were at its maximum, adding an attempt would overflow.
     let first = now_ms.min(u64::MAX - ATTEMPTS);
     let mut attempt = 0;
     loop {
@@ -36,8 +36,8 @@ pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
 /// Number of damaged files that are kept beside a cache. Older ones are deleted.
 pub const MAX_QUARANTINED: usize = 3;
 
-/// Deletes all but the latest damaged files. `latest` stays even if its name contains an earlier time. Best
-/// effort: a file that can't be deleted now is deleted next time.
+/// Deletes all but the [`MAX_QUARANTINED`] latest damaged files. `latest` stays even if its name contains an
+/// earlier time. Best effort: if a file can't be deleted now, a later call tries again.
 pub(super) fn remove_old_quarantined(volume: &dyn Volume, path: &Path, latest: Option<&Path>) {
     let mut kept = dated(volume, path, DAMAGED);
     kept.retain(|old| Some(&**old) != latest);

@@ -13,7 +13,7 @@ pub(crate) fn verify(volume: &dyn Volume, path: &Path) -> Result<(), StoreError>
 }
 
 /// Checks every page of a file that this process has open. Changes nothing. The file must not be written
-/// meanwhile.
+/// during the check.
 pub(crate) fn verify_own(volume: &dyn Volume, path: &Path) -> Result<(), StoreError> {
     verify_pages(|| Overlay::of_open_file(volume.open(path, false)?))
 }

@@ -1,14 +1,14 @@
-//! An offline edit: a closed file is changed without a cache, without memory, threads, or types of the
-//! application.
+//! An offline edit: changes a closed file without a cache. It needs no memory tier, no threads, and no types
+//! of the application.
 //!
-//! A change is a batch of the writer's own ([`Store::commit`]). So rows, expiry rows, counts, the sequence
-//! and the clock watermark agree as after a commit of a cache, and a removal is durable when the call
-//! returns.
+//! Each change is a batch for [`Store::commit`], as in the writer of a cache. So entries, expiry rows,
+//! counts, the sequence and the clock watermark agree as after a commit of a cache. A removal is durable when
+//! the call returns.
 //!
-//! 1. The file is examined as an inspector does. A file that is not larder's, damaged, newer or in use is
-//!    refused before anything is touched, its lock file included.
-//! 2. The owner's lock is taken, and the file is examined again, because it may have been replaced.
-//! 3. The file is opened for writing. Damage that shows now is an error: only a cache moves a file aside.
+//! 1. The file is examined as by an inspector. A file that is foreign, damaged, of a newer format or in use
+//!    is refused. Until then, neither the file nor its lock file is changed.
+//! 2. The owner's lock is taken. The file is examined again, because it may have been replaced.
+//! 3. The file is opened for writing. Damage that is found now is an error: only a cache moves a file aside.
 
 use std::path::Path;
 use std::time::Duration;
@@ -52,14 +52,14 @@ const PAGE_CACHE: usize = 16 << 20;
 /// Maximum number of expired entries that one transaction deletes.
 const SWEEP_ROWS: usize = 1000;
 
-/// A file that this process owns, open to be changed.
+/// A file that this process owns and can change.
 #[derive(Debug)]
 pub(crate) struct OfflineEdit {
     options: OpenOptions,
-    /// None after an error, because a file that is not closed can't be opened again.
+    /// None after a failed commit, and after a compaction.
     store: Option<Store>,
     /// The catalog of a file that was compacted and closed. The next change opens the file again. A commit
-    /// finds no free page in such a file and doubles it, so there is no commit without changes.
+    /// finds no free page in a compacted file and doubles the file. So closing this edit makes no commit.
     compacted: Option<Catalog>,
     sequence: u64,
     now: Timestamp,
@@ -76,7 +76,7 @@ pub(crate) struct Compaction {
 }
 
 impl OfflineEdit {
-    /// Opens an existing file or, if `makes`, a new one.
+    /// Opens an existing file. If `makes` is set and no file is at the path, makes a new file.
     pub(crate) fn open(
         path: &Path,
         clock: &dyn Clock,
@@ -103,17 +103,18 @@ impl OfflineEdit {
         }
     }
 
-    /// Returns the time by which entries expire: that of the clock, or of the last commit if that is later.
+    /// Returns the time by which entries expire: the time of opening, or the file's clock watermark if that
+    /// is later.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Returns the catalog; none after an error.
+    /// Returns the catalog. None after a failed commit.
     pub(crate) fn catalog(&self) -> Option<&Catalog> {
         self.store.as_ref().map(|store| &store.catalog).or(self.compacted.as_ref())
     }
 
-    /// Returns the sequence for the next change.
+    /// Allocates and returns the sequence for the next change.
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
@@ -137,13 +138,14 @@ impl OfflineEdit {
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
 
-    /// Commits changes: all or none.
+    /// Commits all changes or none.
     pub(crate) fn apply(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         self.refuse_beyond_region(changes)?;
         self.commit(changes, &[], &[], 0).map(drop)
     }
 
-    /// Refuses values that are too large for the pages of a file that was made for a small capacity.
+    /// Refuses values that need a larger page than the largest of this file. The file may have been made for
+    /// a small capacity.
     fn refuse_beyond_region(&self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         let largest = usable(self.store.as_ref())?.largest_page();
         let page = |change: &EntryChange<'_>| {
@@ -164,18 +166,20 @@ impl OfflineEdit {
         }
     }
 
-    /// Deletes every key in a scope. Returns how many live entries there were.
+    /// Deletes every key in a scope. Returns the number of live entries that were deleted.
     pub(crate) fn remove_scope(&mut self, scope: Scope) -> Result<u64, Error> {
         let range = RangeTombstone { scope, sequence: self.next_sequence() };
         let removal = RangeRemoval { range, memory_keys: Vec::new(), unlisted: 0, on_disk: 0 };
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
-        // A large removal is durable now, by its row. The entries that it covers are deleted in parts.
+        // A large removal is now durable as a row of the file. The entries that it covers are deleted in
+        // parts.
         let store = self.store.as_mut().ok_or(Error::Closed)?;
         let deleted = store.delete_pending_ranges().map_err(|error| refused(&self.options.path, error))?;
         Ok(removed + deleted)
     }
 
-    /// Deletes expired entries and retired keyspaces. Returns how many entries had expired.
+    /// Deletes expired entries and the entries of retired keyspaces, until all are deleted or `go_on` returns
+    /// false. Returns the number of expired entries.
     pub(crate) fn sweep(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<u64, Error> {
         let mut swept = 0;
         loop {
@@ -187,8 +191,8 @@ impl OfflineEdit {
         }
     }
 
-    /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns none if `go_on`
-    /// returned false; the file is unchanged then.
+    /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns none, and leaves
+    /// the file unchanged, if `go_on` returned false.
     pub(crate) fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compaction>, Error> {
         self.open_again()?;
         refuse_unless_unfinished(&self.options)?;
@@ -216,8 +220,8 @@ impl OfflineEdit {
         }))
     }
 
-    /// Records the place of the file in the lock file, so that the file is recognized even if most of it is
-    /// cut off. Best effort, as in a cache.
+    /// Records the identity and the place of the file in the lock file. So the file is recognized even if
+    /// most of it is cut off. Best effort, as in a cache.
     fn note_accepted(&mut self, identity: Option<FileIdentity>) {
         let metadata = self.options.volume.metadata(&self.options.path).ok().flatten();
         if let (Some(identity), Some(metadata)) = (identity, metadata) {
@@ -245,7 +249,7 @@ impl OfflineEdit {
         }
     }
 
-    /// Opens a file again after a compaction.
+    /// Opens the file again after a compaction.
     fn open_again(&mut self) -> Result<(), Error> {
         if self.compacted.is_none() {
             return Ok(());
@@ -259,7 +263,7 @@ impl OfflineEdit {
         Ok(())
     }
 
-    /// Closes the file as a cache does.
+    /// Closes the file after a closing commit, as a cache does.
     pub(crate) fn close(mut self) -> Result<(), Error> {
         if self.compacted.is_some() {
             return if self.process.is_current() { Ok(()) } else { Err(Error::Forked) };
@@ -312,8 +316,8 @@ impl OfflineEdit {
         let mut store = self.store.take().ok_or(Error::Closed)?;
         let path = &self.options.path;
         let committed = match store.commit(&batch) {
-            // After a failure the store accepts no more calls, but it can be opened again. Even deletions
-            // need room.
+            // Even deletions need room. After a failure the store accepts no more calls, but the file can be
+            // opened again.
             Err(error)
                 if error.kind == StoreErrorKind::Full && Ballast::delete_left_over(&OsVolume, path) =>
             {
@@ -347,7 +351,7 @@ fn open_locked(
         path: path.to_owned(),
         page_cache: PAGE_CACHE,
         verify_up_to,
-        // The capacity is a setting of the owner, which shrinks the file to it.
+        // The capacity is a setting of the cache. The cache shrinks the file when it opens the file.
         limits: StoreLimits::UNBOUNDED,
         capacity: u64::MAX,
         counts_blocks: OsVolume.counts_blocks(path),
@@ -370,7 +374,7 @@ fn open_locked(
         };
         opened.map_err(|error| refused(path, error))?
     };
-    // Done before anything is shown or changed.
+    // Pending range removals are completed before anything is shown or changed.
     let mut store = store;
     store.delete_pending_ranges().map_err(|error| refused(path, error))?;
     Ok((options, store))

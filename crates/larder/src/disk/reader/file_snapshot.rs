@@ -1,15 +1,15 @@
-//! A snapshot of a file at one moment, for tools. The owner is not asked, and may be at work.
+//! A snapshot of a file at one moment, for tools. The owner may be writing the file, and is not involved.
 //!
 //! Reading never writes, repairs or locks anything:
 //!
-//! 1. The file is opened read-only, in redb's single-writer mode. One transaction is read, so the snapshot
-//!    shows what one commit left.
-//! 2. A file that a crash left can't be read that way. It is repaired in an [`Overlay`] that keeps writes in
-//!    memory, starting from the current header. An owner that opens the file meanwhile reuses no page of that
-//!    state before its first commit, and that commit changes the header. So the header is compared after each
-//!    read, and what was read is discarded if the header has changed.
+//! 1. The file is opened read-only, in redb's single-writer mode. All reads use one transaction, so the
+//!    snapshot shows the state after one commit.
+//! 2. A file that was not closed can't be read in this way. It is repaired in an [`Overlay`] that keeps
+//!    writes in memory, starting from the current header. If an owner opens the file during the reading, it
+//!    reuses no page of that state before its first commit. That commit changes the header. So the header is
+//!    compared after each read, and the result is discarded if the header has changed.
 //!
-//! An open transaction keeps the owner from reusing pages, so a long read makes the file grow.
+//! An open transaction prevents the owner from reusing pages. So a long read makes the file grow.
 
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -40,17 +40,17 @@ use crate::sys::volume::os::OsVolume;
 use crate::units::Timestamp;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// How often a file is examined again that is locked or changes, and looks as if a crash had left it. This
-/// takes some tens of milliseconds, as a commit may.
+/// Maximum number of attempts to open a file that seems to be left by a crash, but is locked or changes. All
+/// attempts together take some tens of milliseconds, about as long as a commit.
 const ATTEMPTS: usize = 200;
 /// Whether a process has the file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// A process has it open.
+    /// A process has the file open.
     Owned(Owner),
-    /// No process has it open, and it was closed.
+    /// No process has the file open. Its last owner has closed it.
     Closed,
-    /// No process has it open. Its last owner ended without closing it.
+    /// No process has the file open. Its last owner ended without closing it.
     Crashed,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct FileSnapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     expiry: Guarded<ReadOnlyTable<&'static [u8], ()>>,
     _source: Source,
-    /// The header that a crash left; set while the file is read through an overlay.
+    /// The header that a crash left. Set if the file is read through an overlay.
     frozen: Option<Vec<u8>>,
     pub(crate) contents: FileContents,
 }
@@ -90,11 +90,11 @@ impl std::fmt::Debug for FileSnapshot {
 }
 
 impl FileSnapshot {
-    /// Opens a file as it stands.
+    /// Opens a file in its present state.
     ///
-    /// A file that a crash left is read through an overlay. That is correct as long as no process writes the
-    /// file. At some moments a file in use looks the same. So a file that is locked, or that changes
-    /// meanwhile, is examined again.
+    /// A file that a crash left is read through an overlay. The result is correct as long as no process
+    /// writes the file. At some moments a file in use looks like a file that a crash left. So if the file is
+    /// locked, or changes during the reading, it is examined again.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         for attempt in 1..=ATTEMPTS {
             if let Some(snapshot) = Self::open_unless_changed(path, attempt == ATTEMPTS)? {
@@ -111,15 +111,17 @@ impl FileSnapshot {
             guarded(|| Ok(builder(PAGE_CACHE).open_read_only_with_backend(OsVolume::open_to_read(path)?)?));
         match opened {
             Ok(db) => Self::shared(path, &file, Guarded::new(db)).map(Some),
-            // A process that has not opened the file yet may hold the lock. If a fork of an owner that has
-            // ended holds it, the state persists.
+            // A process that is about to open the file may hold the lock. Then a later attempt succeeds. If a
+            // fork of an ended owner holds the lock, the state does not change, and the last attempt reads
+            // the file.
             Err(error) if error.kind == StoreErrorKind::Unrepaired && !is_last && owner::holds_lock(path) => {
                 Ok(None)
             }
             Err(error) if error.kind == StoreErrorKind::Unrepaired => {
                 let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
                 let snapshot = Self::repaired(path, file, start.clone());
-                // If the file has changed, what was read belongs to no commit. That includes an error.
+                // If the file has changed, the snapshot belongs to no commit, and an error may come from the
+                // change.
                 if header_at(path)? == start { snapshot.map(Some) } else { Ok(None) }
             }
             Err(error) => Err(refused(path, error)),
@@ -128,7 +130,8 @@ impl FileSnapshot {
 
     fn shared(path: &Path, file: &VolumeFile, db: Guarded<ReadOnlyDatabase>) -> Result<Self, Error> {
         let start = file.start(HEADER_LEN).map_err(|error| io_error("read", path, error))?;
-        // Opening succeeded, so a process that has the file open for writing is alive.
+        // Opening succeeded. So if the header says that the file is open for writing, a running process has
+        // it open.
         let is_open = is_open_for_writing(&start);
         let condition = if is_open || owner::holds_lock(path) {
             Condition::Owned(Owner::beside(path))
@@ -163,8 +166,8 @@ impl FileSnapshot {
         Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), contents })
     }
 
-    /// Returns the rows whose keys start with `prefix`, in order, after a key: at most `max_rows`, and no
-    /// more once they have `max_bytes`.
+    /// Returns the rows whose keys start with `prefix` and follow the key `after`, in the order of keys.
+    /// Stops at `max_rows` rows, or once the rows have `max_bytes` bytes or more.
     pub(crate) fn rows(
         &self,
         prefix: &[u8],
@@ -189,20 +192,20 @@ impl FileSnapshot {
             Ok(rows)
         });
         let rows: Vec<Row> = self.believed(rows)?;
-        // On a damaged page the keys may be in any order. A caller that asks for the keys after the last one
-        // would never reach an end.
+        // On a damaged page the keys may be in any order. A caller that continues after the last key would
+        // never reach an end.
         let is_ordered = rows.is_sorted_by(|(one, _), (next, _)| one < next)
             && rows.first().zip(after).is_none_or(|((first, _), after)| first.as_slice() > after);
         if is_ordered { Ok(rows) } else { self.believed(Err(StoreError::damage("keys are out of order"))) }
     }
 
-    /// Returns the record of a whole key.
+    /// Returns the record of a key. The key includes the number of its keyspace.
     pub(crate) fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.refuse_if_forked()?;
         self.believed(guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec()))))
     }
 
-    /// Returns how many entries of each keyspace are due for the sweeper.
+    /// Returns the number of entries that the sweeper may delete at `now`, by keyspace.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
         self.refuse_if_forked()?;
         let counted = guarded(|| {
@@ -224,7 +227,7 @@ impl FileSnapshot {
         Ok(self.believed(counted)?.into_iter().collect())
     }
 
-    /// Returns what was read, unless the frozen file has changed.
+    /// Returns the result of a read, or an error if the file under an overlay has changed.
     fn believed<T>(&self, read: Result<T, StoreError>) -> Result<T, Error> {
         self.refuse_if_changed()?;
         read.map_err(|error| refused(&self.contents.path, error))
@@ -260,7 +263,7 @@ fn tables(txn: &ReadTransaction, format: u32) -> Result<Tables, StoreError> {
     Ok((catalog, cumulative_at(txn)?, Guarded::new(entries), Guarded::new(expiry)))
 }
 
-/// Returns the version of the format, if this version of larder supports it.
+/// Returns the version of the format, or an error if this version of larder does not support the format.
 fn format(
     path: &Path,
     file: &VolumeFile,

@@ -1,12 +1,12 @@
-//! A follower reads a file that another process writes.
+//! The file of a follower: reads a file that another process writes.
 //!
-//! The file is opened read-only, in redb's single-writer mode. The writer is not disturbed, and nothing is
-//! written, locked or repaired. Each lookup begins a new transaction, so that a follower never keeps old
-//! pages allocated.
+//! The file is opened read-only, in redb's single-writer mode. A follower does not delay the writer, and
+//! never writes, locks or repairs the file. Each lookup begins a new transaction. So between lookups a
+//! follower keeps no old pages allocated.
 //!
-//! An owner whose disk failed may have moved the file aside and made a fresh one. Entries of the old file may
-//! have been invalidated since. So before each transaction the follower checks whether its file still stands
-//! at its path, and otherwise opens the file that does.
+//! After a failure of the disk, the owner may have moved the file aside and made a fresh file. Entries of the
+//! old file may have been invalidated since then. So before each transaction the follower checks whether its
+//! file is still at the path. If not, it opens the file that is at the path now.
 
 use std::path::{Path, PathBuf};
 
@@ -32,9 +32,9 @@ use crate::sys::volume::{Identity, Volume};
 pub(crate) struct Followed {
     path: PathBuf,
     page_cache: usize,
-    /// The process whose threads follow the file.
+    /// The process that has opened the file. A forked child may not use it.
     process: Process,
-    /// Guards which file is open. Locked while another file is opened.
+    /// The file that is open. The lock is held while another file is opened.
     file: Mutex<Arc<FollowedFile>>,
 }
 
@@ -55,8 +55,8 @@ impl FollowedFile {
         if path_state(&OsVolume, path)? == PathState::Nothing {
             return Err(nothing());
         }
-        // Read before the file is opened. If another file takes its place in between, the next lookup
-        // notices.
+        // The identity is read before the file is opened. If the file is replaced between these two steps,
+        // the next lookup notices.
         let metadata = OsVolume.metadata(path).map_err(|error| io_error("look at", path, error))?;
         let identity = metadata.ok_or_else(nothing)?.identity;
         refuse_unless_redb(&OsVolume, path)?;
@@ -71,13 +71,13 @@ impl FollowedFile {
 
 impl Followed {
     pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
-        // The process may change its directory. The followed file stays the same.
+        // An absolute path leads to the same file after the process has changed its directory.
         let path = absolute(path)?;
         let file = Mutex::new(Arc::new(FollowedFile::open(&path, page_cache)?));
         Ok(Self { path, page_cache, process: Process::current(), file })
     }
 
-    /// Returns the file that stands at the path now.
+    /// Returns the file that is at the path now.
     fn current(&self) -> Result<Arc<FollowedFile>, Error> {
         let metadata =
             OsVolume.metadata(&self.path).map_err(|error| io_error("look at", &self.path, error))?;
@@ -88,14 +88,14 @@ impl Followed {
         Ok(file.clone())
     }
 
-    /// Returns the catalog and the entries as one commit left them. The numbers of keyspaces and the pending
-    /// range removals belong to the same commit. With `only`, the catalog contains just the keyspace of that
+    /// Returns the catalog and the entries after the same commit. So the entries agree with the numbers of
+    /// keyspaces and the pending range removals. With `only`, the catalog contains just the keyspace of that
     /// name.
     ///
-    /// An owner of a later version may have upgraded the file since it was opened. So the format is read each
-    /// time.
+    /// A later version of larder may have upgraded the file since the follower opened it. So each call reads
+    /// the format.
     pub(crate) fn view(&self, only: Option<&str>) -> Result<(Catalog, StoreSnapshot), Error> {
-        // A thread of the parent may have held this lock, or one of redb's, at the fork.
+        // At the fork, a thread of the parent may have held this lock or a lock of redb.
         if !self.process.is_current() {
             return Err(Error::Forked);
         }
@@ -108,7 +108,7 @@ impl Followed {
     }
 }
 
-/// Returns the version of the format, if this version of larder supports it.
+/// Returns the version of the format, or an error if this version of larder does not support the format.
 fn format(path: &Path, found: Result<Option<FileFormat>, StoreError>) -> Result<u32, Error> {
     let found = found.map_err(|error| refused(path, error))?;
     found

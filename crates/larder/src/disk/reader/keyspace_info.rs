@@ -7,7 +7,7 @@ use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// A keyspace as a file records it.
+/// The description of a keyspace in a file.
 ///
 /// Returned by [`Snapshot::keyspaces`](crate::inspect::Snapshot::keyspaces),
 /// [`Admin::keyspaces`](crate::admin::Admin::keyspaces) and
@@ -26,12 +26,12 @@ pub struct KeyspaceInfo {
     /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
     /// returns its name.
     pub value_format: u8,
-    /// The name of its schema. None if a tool made the keyspace, or a definition without a schema.
+    /// The name of its schema. None if the keyspace was made by a tool or by a definition without a schema.
     pub schema: Option<String>,
     /// Its retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
-    /// The fingerprint of its values' type. Zero if there is none.
+    /// The fingerprint of its values' type. Zero if the values have no fingerprint.
     pub fingerprint: u64,
     /// Number of its entries, including those that have expired and are not swept yet.
     pub entries: u64,
@@ -52,7 +52,7 @@ impl KeyspaceInfo {
         format_name(self.value_format)
     }
 
-    /// Returns a key in readable form: spelled by its shape or, without a known shape, as `0x` and
+    /// Returns a key as text, in the shape of the keyspace's keys. If the shape is unknown, returns `0x` and
     /// hexadecimal digits.
     #[must_use]
     pub fn spell_key(&self, key: &[u8]) -> String {
@@ -78,7 +78,7 @@ pub const fn format_name(value_format: u8) -> &'static str {
     }
 }
 
-/// Returns the keyspaces of a file, by name.
+/// Returns the keyspaces of a file, in the order of their names.
 pub(crate) fn of_catalog(catalog: &Catalog) -> Vec<KeyspaceInfo> {
     let rows = catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo {
         name: name.clone(),

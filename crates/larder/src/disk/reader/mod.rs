@@ -1,8 +1,8 @@
-//! A file that this process does not own, or that no cache has open.
+//! Access to a file without a cache: reading it beside its owner, and changing it while no cache has it open.
 //!
 //! - [`file_snapshot`]: reads the file at one moment, for tools.
 //! - [`follow`]: reads the file while its owner writes it.
-//! - [`page_check`]: checks every page.
+//! - [`page_check`]: checks every page of the file.
 //! - [`keyspace_info`]: describes the keyspaces that the file records.
 //! - [`edit`]: changes the file while no cache has it open.
 

@@ -1,14 +1,14 @@
-//! Checks every page of a file that may belong to another process, without writing to it.
+//! Checks every page of a file that may belong to another process. Writes nothing to the file.
 //!
-//! redb checks pages when it opens a file for writing, and repairs what it can. So redb opens an [`Overlay`]
-//! that keeps its writes in memory, over the file as its current header describes it. While an owner is at
-//! work, the pages of that header must not be reused during the check:
+//! redb checks pages only when it opens a file for writing, and may then repair the file. So redb opens an
+//! [`Overlay`] over the file, which starts from the current header and keeps writes in memory. During the
+//! check, an owner must not reuse the pages that this header reaches:
 //!
 //! 1. The header is read.
 //! 2. A read transaction is begun. From now on the owner reuses no page that the transaction can see.
-//! 3. The header is read again. If it is unchanged, the transaction sees the commit that the header names,
-//!    and the overlay is made of it. Otherwise the owner has committed in between, and the check starts
-//!    again.
+//! 3. The header is read again. If it is unchanged, the transaction sees the commit that the header
+//!    describes, and the overlay starts from this header. Otherwise the owner has committed in between, and
+//!    the check starts again.
 
 use std::path::Path;
 
@@ -26,23 +26,23 @@ use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 
 const PAGE_CACHE: usize = 4 << 20;
-/// How often the check starts again beside an owner that commits without a pause.
+/// Maximum number of times that the check starts, if an owner commits without a pause.
 const ATTEMPTS: u32 = 100;
-/// How often damage must show beside an owner at work before it is reported.
+/// Number of attempts that must find damage before it is reported, if an owner commits during each of them.
 const DAMAGE_SHOWS: u32 = 3;
 
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageCheck {
-    /// The pages are as they were written.
+    /// Every page has its checksum.
     Whole,
-    /// The pages are not as they were written.
+    /// The file is damaged. Holds the error of redb.
     Damaged(String),
-    /// Could not be determined.
+    /// The result could not be determined. Holds the reason.
     Unknown(String),
 }
 
-/// Checks every page that the file's last commit reaches.
+/// Checks every page of the file's last commit.
 pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
     let mut damage_shown = 0;
     for _ in 0..ATTEMPTS {
@@ -57,7 +57,7 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
         });
         let pinned = match pinned {
             Ok(pinned) => Some(pinned),
-            // A crash left the file. Either no process writes it, or the header will change.
+            // A crash left the file. If a process writes it, the header will change.
             Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
             Err(error) if error.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(error.cause)),
             Err(error) => return Err(error_of(FileAction::Read, path, error)),

@@ -1,4 +1,4 @@
-//! A redb file that is opened read-only.
+//! Opens a redb file read-only, and reads its header and its length.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 
-/// Opens a file that begins as redb's files do.
+/// Opens a file read-only. Returns an error if the file does not begin like redb's files.
 pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     match path_state(&OsVolume, path)? {
         PathState::Nothing => return Err(Error::Missing { path: path.to_owned() }),
@@ -31,7 +31,7 @@ pub(super) fn open_redb(path: &Path) -> Result<VolumeFile, Error> {
     }
 }
 
-/// Returns the header of the file that stands at a path now.
+/// Returns the header of the file that is at a path now.
 pub(super) fn header_at(path: &Path) -> Result<Vec<u8>, Error> {
     let start = OsVolume::open_to_read(path).and_then(|file| file.start(HEADER_LEN));
     start.map_err(|error| io_error("read", path, error))

@@ -23,9 +23,9 @@ pub(crate) struct Catalog {
     pub(crate) retired: Retired,
     /// Pending range removals. Lookups ignore the entries that they cover.
     pub(crate) ranges: Vec<RangeTombstone>,
-    /// The rule by which the charges above are counted.
+    /// The rule of the charges in `keyspaces` and `retired`.
     pub(crate) charging: Charging,
-    /// The rule that the file names. It differs from `charging` after an opening that recounted the entries,
+    /// The rule that the file names. After an opening that recounted the entries, it differs from `charging`
     /// until the first commit writes all rows with charges.
     pub(crate) charging_on_file: Charging,
 }
@@ -44,8 +44,8 @@ impl Catalog {
         }
     }
 
-    /// Returns the catalog for a fresh file that takes the place of this one. It has the same keyspaces
-    /// without entries, so handles keep their numbers, and a new identity.
+    /// Returns the catalog for a fresh file that replaces the file of this catalog. The new catalog has the
+    /// same keyspaces without entries, and a new identity. So handles keep the numbers of their keyspaces.
     pub(crate) fn emptied(&self, clock_watermark: Timestamp, sequence: u64, identities: Identities) -> Self {
         let identity = Some(identities.make(clock_watermark, self.identity));
         let nothing = Self { state: self.state, identity, ..Self::fresh(clock_watermark, identities) };
@@ -58,12 +58,12 @@ impl Catalog {
         catalog
     }
 
-    /// Returns the bytes that all entries are charged for, those of retired keyspaces included.
+    /// Returns the bytes that all entries are charged for, including the entries of retired keyspaces.
     pub(crate) fn live_bytes(&self) -> u64 {
         clamped(self.keyspaces.usage().bytes + self.retired.bytes())
     }
 
-    /// Returns the number of entries of all keyspaces.
+    /// Returns the number of entries of all keyspaces, without the entries of retired keyspaces.
     pub(crate) fn entries(&self) -> u64 {
         clamped(self.keyspaces.usage().entries)
     }

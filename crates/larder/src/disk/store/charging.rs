@@ -1,26 +1,26 @@
-//! The charge of an entry: the bytes that it takes in the file.
+//! The charge of an entry: the estimated number of bytes that it needs in the file.
 //!
-//! The charge depends on which size of the file is bounded. If the file system reports the blocks of a file,
-//! an entry is charged for the blocks that it takes. Otherwise the length of the file is bounded, and the
-//! rule is that of all earlier files. The file names the rule of its sums (`"charging"` in its metadata). A
-//! file that is moved to a place with the other rule is recounted when it is opened, in one pass over its
+//! If the file system reports the blocks of a file, these are bounded, and an entry is charged for the blocks
+//! that it needs. Otherwise the length of the file is bounded, and an entry is charged by the rule of earlier
+//! versions. The file names the rule of its sums (`"charging"` in its metadata). If a file is moved to a
+//! place with the other rule, its charges are computed again when the file is opened, in one pass over its
 //! entries.
 
 /// The rule by which entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Charging {
-    /// By the length that they add: whole pages whose sizes are powers of two. A file without the metadata
-    /// row has this rule.
+    /// By the length that an entry adds to the file: a page whose size is a power of two. A file without the
+    /// metadata row has this rule.
     #[default]
     ByLength,
-    /// By the blocks that they take, including the free space in the leaves of the tree.
+    /// By the blocks that an entry needs, including its part of the free space in the leaves of the tree.
     ByBlocks,
 }
 
 const BLOCK: u64 = 4096;
-/// Half a page. When charged by length, a larger entry does not share its page.
+/// Half a page, in bytes. A larger record has a page or blocks of its own.
 const SHARED_UP_TO: u64 = 2048;
-/// Bytes that redb adds to a small entry in each of its two tables.
+/// Number of bytes that redb adds to a row in each of the two tables.
 const ROW_OVERHEAD: u64 = 16;
 
 impl Charging {
@@ -36,7 +36,7 @@ impl Charging {
         [Self::ByLength, Self::ByBlocks].into_iter().find(|charging| charging.code() == code)
     }
 
-    /// Returns the charge of an entry, its expiry row included.
+    /// Returns the charge of an entry in bytes, including its expiry row.
     pub(crate) fn charge(self, key_len: usize, record_len: usize) -> u64 {
         let row = (key_len + record_len) as u64 + ROW_OVERHEAD;
         let expiry_row = key_len as u64 + 8 + ROW_OVERHEAD;
@@ -48,9 +48,9 @@ impl Charging {
     }
 }
 
-/// Returns the charge by blocks. A large record takes blocks of its own. Small records share a leaf, which is
-/// between half full and full: on average a quarter of it is free, and more if its rows are larger. Both were
-/// measured (`docs/adr/0009`).
+/// Returns the charge by blocks, without the expiry row. A large record has blocks of its own. Small records
+/// share a leaf that is between half full and full. On average a quarter of a leaf is free, and more if its
+/// rows are larger. Both rules were measured (`docs/adr/0009`).
 fn by_blocks(row: u64) -> u64 {
     if row <= SHARED_UP_TO {
         row + row / 4 + row * row / BLOCK
@@ -59,8 +59,8 @@ fn by_blocks(row: u64) -> u64 {
     }
 }
 
-/// Returns the size of the page that holds a record. Several small records share a page; a larger record has
-/// a page whose size is a power of two.
+/// Returns the size of the page that holds a record. Several small records share a page. A larger record has
+/// its own page, whose size is a power of two.
 pub(crate) fn page_of(key_len: usize, record_len: usize) -> u64 {
     ((key_len + record_len) as u64 + ROW_OVERHEAD).next_power_of_two().max(BLOCK)
 }

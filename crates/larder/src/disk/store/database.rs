@@ -1,4 +1,4 @@
-//! The redb database of a cache file: how it is opened for writing, and closed.
+//! Opens the redb database of a cache file for writing, and closes it.
 
 use std::path::PathBuf;
 
@@ -16,22 +16,23 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::seal::Seal;
 use crate::units::Timestamp;
 
-/// The page cache of a database of which only a little is read.
+/// Size of the page cache, in bytes, of a database from which few pages are read.
 pub(crate) const SMALL_CACHE: usize = 1 << 20;
 
-/// How a file is opened.
+/// The options for opening a file.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOptions {
     pub(crate) volume: Arc<dyn Volume>,
     pub(crate) path: PathBuf,
     pub(crate) page_cache: usize,
-    /// Every page is verified if the file is no longer than this.
+    /// Every page is verified if the file is no longer than this number of bytes.
     pub(crate) verify_up_to: u64,
     pub(crate) limits: StoreLimits,
-    /// The capacity of the file: of its blocks where these are counted, and of its length elsewhere.
+    /// The capacity of the file in bytes. It bounds the file's blocks if `counts_blocks` is set, and the
+    /// file's length otherwise.
     pub(crate) capacity: u64,
     pub(crate) counts_blocks: bool,
-    /// The rule by which entries are charged; none for the rule that the file names.
+    /// The rule by which entries are charged. None for the rule that the file names.
     pub(crate) charging: Option<Charging>,
     pub(crate) now: Timestamp,
     /// The source of the identity of a file that is made or upgraded.
@@ -41,15 +42,15 @@ pub(crate) struct OpenOptions {
 /// A database that is open for writing, and the controls of its writes.
 pub(crate) struct OpenDatabase {
     pub(crate) db: Database,
-    /// Ends all writing to the file.
+    /// Once set, it refuses all further writes to the file.
     pub(crate) seal: Seal,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(crate) largest_page: u64,
 }
 
-/// Opens the database of a file for writing. With `verifies`, checks every page of the file. Without, checks
-/// only redb's own tables.
+/// Opens the database of a file for writing. If `verifies` is set, checks every page of the file. Otherwise
+/// checks only redb's own tables.
 pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(verifies);
@@ -58,7 +59,7 @@ pub(crate) fn open_database(options: &OpenOptions, verifies: bool) -> Result<Ope
     }
     let file = options.volume.open(&options.path, false)?;
     let (seal, largest_page) = (file.seal(), region_len(&file)?);
-    // Where blocks are not counted, holes bring no gain.
+    // If blocks are not counted, holes bring no advantage.
     if options.counts_blocks {
         let file = SparseFile::new(file, options.capacity)?;
         let reserve = file.reserve();

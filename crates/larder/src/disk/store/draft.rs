@@ -1,11 +1,12 @@
 //! A draft: the changes that a transaction makes to the catalog.
 //!
-//! A draft holds only the rows that differ. So a transaction costs what it changes, however many keyspaces
-//! the file has. The draft borrows the catalog, which therefore can't change before the transaction has
-//! succeeded:
+//! A draft holds only the rows that differ. So the cost of a transaction depends on the number of its
+//! changes, and not on the number of keyspaces. The draft borrows the catalog. So the catalog can't change
+//! before the transaction has succeeded:
 //!
 //! 1. [`Draft::of`] borrows the catalog.
-//! 2. The transaction notes its changes in the draft, and writes them ([`super::metadata::write_draft`]).
+//! 2. The transaction records its changes in the draft, and writes them to the file
+//!    ([`super::metadata::write_draft`]).
 //! 3. The transaction commits. After an error or a panic the draft is dropped, and the catalog is unchanged.
 //! 4. [`Draft::into_changes`] ends the borrow, and [`Catalog::apply`] applies the changes.
 
@@ -32,12 +33,12 @@ pub(crate) struct Draft<'a> {
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: CommitState,
     pub(crate) retired: RetiredDraft<'a>,
-    /// The range removals that will be pending after the transaction. There are few.
+    /// The range removals that will be pending after the transaction. They are few, so all are copied.
     pub(crate) ranges: Vec<RangeTombstone>,
     rows: BTreeMap<String, KeyspaceRow>,
     /// The names of the keyspaces in `rows`, by number.
     names: BTreeMap<KeyspaceId, String>,
-    /// The difference that the changed rows make to the sums.
+    /// The difference between the sums with and without the changed rows.
     usage: Usage,
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct DraftChanges {
 #[derive(Debug)]
 pub(crate) struct RetiredDraft<'a> {
     catalog: &'a Retired,
-    /// The charged bytes of the keyspaces that differ; none if a keyspace is deleted.
+    /// The charged bytes of each retired keyspace that differs. None if the transaction removes the keyspace.
     changed: BTreeMap<KeyspaceId, Option<u64>>,
 }
 
@@ -93,7 +94,7 @@ impl<'a> Draft<'a> {
         self.catalog.charging
     }
 
-    /// Returns whether nothing differs.
+    /// Returns whether the draft has no changes. An added feature alone is not such a change.
     pub(crate) fn is_unchanged(&self) -> bool {
         self.rows.is_empty()
             && self.retired.changed.is_empty()
@@ -116,7 +117,7 @@ impl<'a> Draft<'a> {
     /// Returns the name of the keyspace with this number.
     pub(super) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
         let name = self.names.get(&id).map(String::as_str).or_else(|| self.catalog.keyspaces.name_of(id))?;
-        // The transaction may have given the keyspace another number.
+        // The transaction may have given another number to the keyspace.
         self.row(name).filter(|row| row.id == id).map(|_| name)
     }
 
@@ -126,12 +127,12 @@ impl<'a> Draft<'a> {
         self.rows.insert(name.to_owned(), row);
     }
 
-    /// Returns the bytes that all entries are charged for, those of retired keyspaces included.
+    /// Returns the bytes that all entries are charged for, including the entries of retired keyspaces.
     pub(crate) fn live_bytes(&self) -> u64 {
         clamped(self.catalog.keyspaces.usage().plus(self.usage).bytes + self.retired.bytes())
     }
 
-    /// Adds the entries that the transaction has written, and subtracts those that it has deleted.
+    /// Adds the numbers and the charges of written entries, and subtracts those of deleted entries.
     pub(crate) fn apply(&mut self, deltas: &UsageDeltas) {
         for (&id, &(entries, bytes)) in deltas {
             if let Some(name) = self.name_of(id).map(str::to_owned)
@@ -147,7 +148,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Upgrades a file of an older format, or without all features of this version.
+    /// Sets the format and the features of this version. Gives a file of format 1 an identity.
     pub(crate) fn upgrade(&mut self, now: Timestamp, identities: Identities) {
         self.features |= FEATURES;
         if self.format < FORMAT {
@@ -160,14 +161,15 @@ impl<'a> Draft<'a> {
         self.state.next_keyspace = self.state.next_keyspace.max(id.number() + 1);
     }
 
-    /// Finds or makes the row of a keyspace. A new version, another shape of keys or values, or another
-    /// format of values begins with an empty keyspace. The old entries are retired under their old number.
+    /// Finds or makes the row of a keyspace. If the version, the shape of keys or values, or the format of
+    /// values differs, the keyspace is made anew without entries. The old entries are retired under their old
+    /// number. Returns the number of the keyspace, and the old number if it was retired.
     ///
-    /// The schema of a keyspace is that of the definition that made it, so that tools spell the keys as the
-    /// entries in it were spelled. A keyspace without a schema (made by a tool, or before files kept schemas)
-    /// takes the schema of the first definition that names one. A definition with another schema changes
-    /// nothing if the keyspace is otherwise as it wants: the entries are shared, and the schema stays. If the
-    /// version or shape differs, the keyspace is made anew with the schema of the new definition.
+    /// A keyspace keeps the schema of the definition that made it. So tools show its keys as that definition
+    /// wrote them. A keyspace may have no schema: a tool made it, or a version of larder that stored no
+    /// schemas. It gets the schema of the first definition that names one. If a definition differs in its
+    /// schema only, the entries are shared, and the schema stays. If the version or shape differs, the
+    /// keyspace is made anew with the schema of the new definition.
     pub(crate) fn register(
         &mut self,
         wanted: &Registration,
@@ -186,8 +188,8 @@ impl<'a> Draft<'a> {
         (id, self.replace(wanted, id, now))
     }
 
-    /// Gives a keyspace an empty row under a new number. Retires the old number, if there was one, and
-    /// returns it.
+    /// Gives a keyspace a row without entries under a new number. If the keyspace had an old number, retires
+    /// and returns that number.
     pub(super) fn replace(
         &mut self,
         wanted: &Registration,
@@ -231,7 +233,7 @@ impl RetiredDraft<'_> {
         }
     }
 
-    /// Returns the retired keyspaces. Those that the transaction itself retires come last.
+    /// Returns the retired keyspaces. The keyspaces that this transaction retires come last.
     pub(crate) fn ids(&self) -> impl Iterator<Item = KeyspaceId> + '_ {
         let new = self.changed.iter().filter(|(id, bytes)| bytes.is_some() && !self.catalog.contains_key(id));
         let kept = self.catalog.keys().filter(|id| self.contains_key(**id));

@@ -1,7 +1,7 @@
-//! What a transaction does to one entry.
+//! The change that a transaction makes to one entry.
 //!
-//! The disk tier does not know where a change comes from. The engine makes it from a mutation that memory has
-//! drained, and a tool makes it from its input.
+//! The disk tier does not depend on the source of a change. The engine makes changes from mutations that
+//! memory has drained, and a tool makes them from its input.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,13 @@ use crate::units::Timestamp;
 /// A change of one entry.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryChange<'a> {
-    /// The whole key.
+    /// The key, including the number of its keyspace.
     pub(crate) key: Cow<'a, [u8]>,
     pub(crate) sequence: u64,
-    /// The value to write; none deletes the entry.
+    /// The value to write. None deletes the entry.
     pub(crate) value: Option<NewValue<'a>>,
-    /// Whether this change also makes an earlier removal durable, which is not committed yet. If the value is
-    /// not written, the entry is deleted.
+    /// Whether this change follows a removal that is not committed yet. If the value is not written, the
+    /// entry must then be deleted.
     pub(crate) hides_removal: bool,
 }
 

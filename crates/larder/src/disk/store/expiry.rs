@@ -1,9 +1,10 @@
-//! The rows of the expiry table: when each entry may be deleted, grouped by classes of lifetimes.
+//! The rows of the expiry table. They hold the time when each entry may be deleted, grouped by classes of
+//! lifetimes.
 //!
-//! A row begins with the class of its entry's lifetime, which is the logarithm of the lifetime. Within a
-//! class, rows are ordered by expiry, which is nearly the order of writing. So the sweeper finds due entries
-//! at the heads of all classes, and eviction finds the entries that were written first there too. Neither
-//! needs a table of its own.
+//! A row begins with the class of its entry's lifetime: the logarithm of the lifetime. Within a class, rows
+//! are ordered by expiry. This is nearly the order of writing. So the first rows of each class are the rows
+//! of due entries, for the sweeper, and of the oldest entries, for eviction. Neither needs a table of its
+//! own.
 //!
 //! | offset | size | |
 //! |---|---|---|
@@ -11,19 +12,19 @@
 //! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit |
 //! | 8 | … | keyspace number 4, key |
 //!
-//! A version without classes wrote delete-after in 8 bytes. The first of them is 0 for the next two million
+//! A version without classes wrote delete-after in 8 bytes. The first byte is 0 for the next two million
 //! years, so these rows are of class 0. They stay until their entries are overwritten or deleted. A deletion
-//! or an overwrite first looks for the row with a class, then for the row without one. A file that has rows
-//! with classes says so by a feature ([`super::file_format`]).
+//! or an overwrite first looks for the row with a class, then for the row without a class. A feature of the
+//! file says that it has rows with classes ([`super::file_format`]).
 
 use redb::{ReadableTable, StorageError};
 
 use crate::format::record::Header;
 use crate::units::Timestamp;
 
-/// The class of rows that were written without one.
+/// The class of rows that were written without a class.
 pub(super) const UNCLASSED: u8 = 0;
-/// The time in a row that stands for this moment and all later ones.
+/// The largest time in a row. It stands for this time and all later times.
 const LAST_MS: u64 = (1 << 56) - 1;
 
 /// Returns the row of an entry.
@@ -31,8 +32,7 @@ pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
     row_of(class(header), header.delete_after, key)
 }
 
-/// Returns the row that a version without classes wrote for an entry. It wrote every time in full, including
-/// the end of time.
+/// Returns the row that a version without classes wrote for an entry. Its time is never rounded.
 pub(super) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
     [&header.delete_after.as_millis().to_be_bytes()[..], key].concat()
 }
@@ -57,27 +57,27 @@ fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Splits a row into the time when its entry may be deleted, and the entry's key. A time that did not fit is
-/// the latest that does; the entry has the true one ([`is_rounded`]).
+/// Splits a row into the time when its entry may be deleted, and the entry's key. If the time did not fit
+/// into 7 bytes, it is `LAST_MS`, and only the entry has the exact time ([`is_rounded`]).
 pub(crate) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;
     head[0] = 0;
     Some((Timestamp::from_millis(u64::from_be_bytes(head)), key))
 }
 
-/// Returns whether the time in a row may be earlier than that of its entry.
+/// Returns whether the time in a row may be earlier than the time in its entry.
 pub(super) fn is_rounded(row: &[u8]) -> bool {
     split(row).is_some_and(|(at, _)| at.as_millis() == LAST_MS)
 }
 
-/// Returns the end of the due rows of a class. It is greater than every row of this moment, even at the end
-/// of time.
+/// Returns the end of the due rows of a class. The end is greater than every row with the time `now`, even
+/// for the largest time.
 pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
-    // No number of a keyspace on disk begins with this byte.
+    // The number of a keyspace on disk never begins with this byte.
     row_of(class, now, &[u8::MAX])
 }
 
-/// Returns the end of the rows of a class; none for the last class.
+/// Returns the end of the rows of a class. None for the last class.
 pub(super) fn end_of_class(class: u8) -> Option<[u8; 1]> {
     class.checked_add(1).map(|next| [next])
 }
@@ -98,7 +98,7 @@ pub(crate) fn heads(
     Ok(heads)
 }
 
-/// Returns when the earliest entry may be deleted.
+/// Returns the earliest time when an entry may be deleted. None without entries.
 pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Option<Timestamp>, StorageError> {
     let heads = heads(table)?;
     Ok(heads.iter().filter_map(|(_, row)| split(row)).map(|(at, _)| at).min())

@@ -1,8 +1,9 @@
-//! The size of a file on its disk, compared with its capacity.
+//! The size of a file on its disk, and its comparison with the capacity.
 //!
-//! If the file system reports the blocks of a file, the blocks are bounded, as `du` counts them: a hole takes
-//! none. The length may be twice the capacity. It is bounded too, because copies without holes, backups and
-//! limits on file sizes depend on it. On other file systems only the length is bounded.
+//! If the file system reports the blocks of a file, the capacity bounds the blocks, as `du` counts them. A
+//! hole has no blocks. The length may then be up to twice the capacity. It is bounded because it determines
+//! the size of backups and copies without holes, and limits on file sizes apply to it. On other file systems
+//! only the length is bounded.
 
 use std::io;
 use std::path::Path;
@@ -13,12 +14,12 @@ use crate::sys::volume::{FileKind, Volume};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extent {
     pub(crate) len: u64,
-    /// Bytes of the allocated blocks; none if the file system does not report them.
+    /// Number of bytes of the allocated blocks. None if the file system does not report the blocks.
     pub(crate) allocated: Option<u64>,
 }
 
 impl Extent {
-    /// Returns the size of a file. A missing file takes nothing.
+    /// Returns the size of a file. A missing file has size 0.
     pub(crate) fn of(volume: &dyn Volume, path: &Path) -> io::Result<Self> {
         let metadata = volume.metadata(path)?.filter(|metadata| metadata.kind == FileKind::File);
         Ok(metadata
@@ -33,8 +34,8 @@ impl Extent {
         }
     }
 
-    /// Returns by how much the file has grown beyond `before` within the last part of its capacity, which is
-    /// one of `parts` equal parts.
+    /// Returns the growth of the file since `before`, in bytes. Counts only growth in the last of `parts`
+    /// equal parts of the capacity.
     pub(crate) fn growth_close_to(self, before: Self, capacity: u64, parts: u64) -> u64 {
         let beyond =
             |taken: u64, before: u64, limit: u64| taken.saturating_sub(before.max(limit - limit / parts));
@@ -43,7 +44,8 @@ impl Extent {
                 let blocks = beyond(allocated, before_allocated.unwrap_or(0), capacity);
                 blocks.max(beyond(self.len, before.len, capacity.saturating_mul(2)))
             }
-            // The length is a power of two, and the limit of the charges takes that into account.
+            // Without blocks, the length grows by powers of two. The limit of the charges already allows for
+            // that.
             (None, _) => 0,
         }
     }

@@ -1,11 +1,12 @@
 //! The format of a file, and the features that its readers must know.
 //!
-//! A file of a newer format is refused. So is a file that uses a feature that this version does not know. A
-//! feature is something that a reader must know to read the file correctly; it does not need a new format.
-//! Tables, metadata rows and fields of keyspaces that a reader may ignore need neither.
+//! A file of a newer format is refused, and so is a file with an unknown feature. A feature is a change of
+//! the file's content that a reader must know to read the file correctly. Such a change needs no new format.
+//! If a reader may ignore a new table, metadata row or keyspace field, the change needs neither a feature nor
+//! a format.
 //!
-//! A file of an older format is read as it is. The first commit upgrades it, in the same transaction
-//! ([`super::draft::Draft::upgrade`]).
+//! A file of an older format is opened unchanged. The first commit also upgrades the file, in the same
+//! transaction ([`super::draft::Draft::upgrade`]).
 
 use std::path::Path;
 
@@ -15,14 +16,14 @@ use super::guard::{Guarded, StoreError, guarded};
 use super::tables::{FEATURES_ROW, FORMAT_ROW, META};
 use crate::error::Error;
 
-/// The format that is written. Files of a newer format are refused.
+/// The format that this version writes. Files of a newer format are refused.
 pub(crate) const FORMAT: u32 = 2;
 /// The first format: without identity, features, and fields of keyspaces.
 pub(crate) const FORMAT_1: u32 = 1;
-/// Rows of the expiry table have classes ([`super::expiry`]). Each program that deletes entries must know
-/// them.
+/// The feature that rows of the expiry table have classes ([`super::expiry`]). Each program that deletes
+/// entries must know this feature.
 const LIFETIME_CLASSES: u64 = 1;
-/// The features of files that this version makes, one bit each. Its first commit adds them to an older file.
+/// The features of files that this version makes, one bit each. The first commit adds them to an older file.
 pub(super) const FEATURES: u64 = LIFETIME_CLASSES;
 /// The features that this version knows.
 const KNOWN_FEATURES: u64 = FEATURES;
@@ -35,13 +36,13 @@ pub(crate) struct FileFormat {
 }
 
 impl FileFormat {
-    /// Returns the format of a larder file; none if the file has none of our tables.
+    /// Returns the format of a larder file. None if the file has no metadata table of ours.
     pub(crate) fn of(db: &impl ReadableDatabase) -> Result<Option<Self>, StoreError> {
         let txn = Guarded::new(guarded(|| Ok(db.begin_read()?))?);
         Self::at(&txn)
     }
 
-    /// Returns the same, as a transaction sees it.
+    /// Like [`FileFormat::of`], but reads in an existing transaction.
     pub(crate) fn at(txn: &ReadTransaction) -> Result<Option<Self>, StoreError> {
         let rows = guarded(|| {
             let meta = match txn.open_table(META) {
@@ -73,7 +74,8 @@ impl FileFormat {
         self.version
     }
 
-    /// Returns the version of the format, if this version of larder supports it with all its features.
+    /// Returns the version of the format, or an error if this version of larder does not support the format
+    /// or one of the features.
     pub(crate) fn supported_version(self, path: &Path) -> Result<u32, Error> {
         let path = || path.to_owned();
         if self.version > FORMAT {

@@ -1,19 +1,19 @@
 //! The errors of the store, and the guard around every call into redb.
 //!
-//! An error is either *damage* or a failure of *input and output*. Damage means that the file is not what was
-//! written: corrupted pages, invalid data, an unexpected end, or a panic inside redb. Only damage moves a
-//! file aside for good. A plain I/O error, a lock, a permission or a full disk never does that on opening.
+//! *Damage* means that the file differs from what was written: corrupted pages, invalid data, an unexpected
+//! end, or a panic inside redb. When a file is opened, only damage moves it aside for good. An I/O error, a
+//! lock, a missing permission or a full disk does not.
 //!
 //! A destructor that panics while another panic unwinds ends the process. redb has destructors that panic on
 //! damaged pages, and on locks that an earlier panic has poisoned. So:
 //!
-//! - A call that changes the file holds redb's transactions, tables and database in a [`Guarded`]. It runs
-//!   the destructor in a catch of its own, also while a panic unwinds.
-//! - An access guard that removes an entry when it is dropped is read by [`read_out`]. That drops the guard
-//!   while no panic unwinds.
-//! - redb's own frames can't be guarded from here. The commit of redb 4.6 has an iterator whose destructor
-//!   reads the damaged page again. So no commit may meet damage in redb's own tables. [`super::system_tree`]
-//!   prevents that for a file, and [`super::overlay::OverlaidDatabase`] for an overlay.
+//! - A call that changes the file holds redb's transactions, tables and database in a [`Guarded`].
+//!   [`Guarded`] catches a panic of their destructors, also while another panic unwinds.
+//! - Some access guards change a page when they are dropped. Such a guard is read by [`read_out`], and
+//!   dropped while no panic unwinds.
+//! - Values inside redb's own functions can't be guarded from here. The commit of redb 4.6 has an iterator
+//!   whose destructor reads a damaged page again. So no commit may read damage in redb's own tables.
+//!   [`super::system_tree`] ensures this for a file, and [`super::overlay::OverlaidDatabase`] for an overlay.
 
 use std::any::Any;
 use std::io::ErrorKind;
@@ -34,9 +34,9 @@ pub(crate) struct StoreError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoreErrorKind {
-    /// The file is not what was written.
+    /// The file differs from what was written.
     Damage,
-    /// The file is in use, by its lock.
+    /// The file is in use: another process holds redb's lock on it.
     Locked,
     /// The file was not closed, and this way of opening it may not repair it.
     Unrepaired,
@@ -46,9 +46,9 @@ pub(crate) enum StoreErrorKind {
     TooLarge,
     /// The operating system does not let this process use the file.
     Denied,
-    /// The open file is not the one at its path: it was moved away or replaced.
+    /// The open file is not at its path: it was moved away or replaced.
     Displaced,
-    /// The file was removed: it has no name any more, and nothing stands in its place.
+    /// The file was removed: it has no name any more, and no file is at its path.
     Removed,
     /// The device or the operating system failed in another way.
     Io,
@@ -118,10 +118,10 @@ fn of_io(error: &io::Error) -> StoreErrorKind {
     }
 }
 
-/// Runs a call into redb. A panic inside it is reported as damage and does not end the thread.
+/// Runs a call into redb. A panic inside the call is caught and returned as damage.
 ///
-/// A panic may leave a transaction half done. It is dropped and never committed, so nothing that it changed
-/// is used again.
+/// A panic may leave a transaction half done. Such a transaction is dropped and never committed, so none of
+/// its changes is used.
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(StoreError::from),
@@ -137,7 +137,7 @@ pub(crate) fn begin_read(db: &impl ReadableDatabase) -> Result<Guarded<ReadTrans
 /// Begins a write transaction. Must be called inside [`guarded`].
 pub(crate) fn begin_write(db: &Database) -> Result<Guarded<WriteTransaction>, redb::Error> {
     let mut txn = Guarded::new(db.begin_write()?);
-    // With this, opening the file after a crash takes milliseconds, whatever its size.
+    // With quick repair, opening the file after a crash takes milliseconds, whatever its size.
     txn.set_quick_repair(true);
     Ok(txn)
 }
@@ -147,23 +147,24 @@ pub(crate) fn commit(txn: Guarded<WriteTransaction>) -> Result<(), redb::Error> 
     Ok(txn.into_inner().map_or(Ok(()), WriteTransaction::commit)?)
 }
 
-/// Reads from an access guard of redb's whose destructor changes a page, and drops the guard. If the read
-/// panics, the guard is dropped before the panic continues, because its destructor may panic on the same
-/// page.
+/// Reads from an access guard of redb, and drops the guard. The guard's destructor may change a page, and may
+/// panic on the page on which the read panicked. So if the read panics, the guard is dropped before the panic
+/// continues.
 pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
     let found = catch_unwind(AssertUnwindSafe(|| read(&held)));
     drop(held);
     found.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Something of redb's whose drop is guarded as well. A lookup's thread may be its last holder, and a panic
-/// inside redb may unwind while it is dropped.
+/// A value of redb. A panic of its destructor is caught, also while another panic unwinds. The destructor may
+/// run on the thread of a lookup, if that thread holds the last reference.
 ///
-/// A panic of the drop itself is not passed on. If the drop of a table panics, the transaction is not
-/// committed: it counts the table as open, or its lock is poisoned. So no change is lost unnoticed.
+/// A caught panic is not reported. But if the drop of a table panics, the transaction can't be committed: the
+/// table is still open for redb, or a lock is poisoned. So no change is lost unnoticed.
 ///
-/// A forked child drops nothing of its parent's: redb writes to the file when it is closed, gives its locks
-/// back, and takes locks for it.
+/// A forked child does not drop a value of its parent. When redb closes a database, it writes to the file and
+/// releases its file locks. It also takes locks in memory that a thread of the parent may have held at the
+/// fork.
 #[derive(Debug)]
 pub(crate) struct Guarded<T>(Option<T>, Process);
 
@@ -172,12 +173,13 @@ impl<T> Guarded<T> {
         Self(Some(held), Process::current())
     }
 
-    /// Whether it is of the process that this one was forked from, whose threads may hold its locks.
+    /// Returns whether the value was made in another process, from which this process was forked. A thread of
+    /// that process may have held a lock of the value at the fork.
     pub(crate) fn is_inherited(this: &Self) -> bool {
         !this.1.is_current()
     }
 
-    /// Takes it out. What is left can only be dropped, or replaced.
+    /// Takes the value out. After that, the empty guard may only be dropped or replaced.
     pub(crate) fn take(&mut self) -> Option<T> {
         self.0.take()
     }

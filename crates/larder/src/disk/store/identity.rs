@@ -1,4 +1,4 @@
-//! The identity of a cache file, independent of its path. Other files that belong to a cache file name it by
+//! The identity of a cache file, independent of its path. The files that belong to a cache file name it by
 //! its identity.
 
 use std::fmt;
@@ -8,10 +8,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::sys::sync::hash_seeds;
 use crate::units::Timestamp;
 
-/// The identity of a cache file: 16 random bytes. The file receives it when it is made or upgraded, and keeps
-/// it.
+/// The identity of a cache file: 16 random bytes. A file receives its identity when it is made, or when it is
+/// upgraded from format 1, and keeps it.
 ///
-/// A fresh file in the place of a discarded one has another identity.
+/// If a fresh file replaces a discarded file, the fresh file has another identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity([u8; Self::LEN]);
 
@@ -31,7 +31,8 @@ impl FileIdentity {
     }
 }
 
-/// The source of identities: random, or derived from a seed in a cache whose runs must be repeatable.
+/// The source of identities. They are random, or derived from a seed in a cache whose runs must be
+/// repeatable.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Identities {
     seed: Option<u64>,
@@ -42,10 +43,10 @@ impl Identities {
         Self { seed }
     }
 
-    /// Returns a new identity, for a file in the place of `replaced`.
+    /// Returns a new identity, for a file that replaces the file `replaced`.
     ///
-    /// The seeds of hashes are the crate's source of randomness. A forked child has inherited them, so the
-    /// process id and the time are hashed with them.
+    /// The seeds of hashes are the crate's source of randomness. A forked child has inherited the seeds. So
+    /// the process id and the time are hashed too.
     pub(crate) fn make(self, now: Timestamp, replaced: Option<FileIdentity>) -> FileIdentity {
         let inputs = (now.as_millis(), replaced.map(FileIdentity::to_bytes));
         let half = |which: u8| match self.seed {

@@ -1,4 +1,4 @@
-//! The row of a keyspace: how the file describes it.
+//! The row of a keyspace: the description of the keyspace in the file.
 //!
 //! ```text
 //! offset  size  field
@@ -17,15 +17,14 @@
 //! | 0x8004 | name of the schema that it belongs to, UTF-8; without the field none |
 //! | 0x8005 | the latest 16 retired versions, oldest first: version 4, when 8 (ms since 1970), each |
 //!
-//! When this version writes the row again, it keeps fields that it does not know, behind those that it knows.
-//! They are dropped with the entries when the keyspace begins empty under a new number, because it is unknown
-//! whether they still apply.
+//! When this version writes a row again, it keeps unknown fields, behind the known fields. When a keyspace is
+//! made anew under a new number, its unknown fields are dropped, because they may no longer apply.
 //!
-//! Tags begin at 0x8001 because a reader of format 1 may have the file open while it is upgraded. That reader
-//! expects text at this offset. The tag is not valid text, so the reader reports an error. Valid text would
-//! look like a shape that no keyspace has.
+//! Tags begin at 0x8001 because a reader of format 1 may have the file open while the file is upgraded. That
+//! reader expects UTF-8 text at this offset. The tag is not valid UTF-8, so the reader reports an error.
+//! Valid text would look like a shape that no keyspace has.
 //!
-//! In format 1 a row had the fingerprint at offset 24, and the shape of its keys from 32 on.
+//! In format 1, a row had the fingerprint at offset 24, and the shape of its keys from offset 32 to the end.
 
 use crate::format::codec::format::Format;
 use crate::format::keyspace_id::KeyspaceId;
@@ -40,9 +39,9 @@ const FINGERPRINT: u16 = 0x8003;
 const SCHEMA: u16 = 0x8004;
 const RETIRED_VERSIONS: u16 = 0x8005;
 
-/// Number of retired versions that a file remembers of a keyspace.
+/// Maximum number of retired versions in the row of a keyspace.
 pub const MAX_RETIRED_VERSIONS: usize = 16;
-/// Length of a version and a time.
+/// Length of a retired version in the row: a version of 4 bytes and a time of 8 bytes.
 const RETIRED_LEN: usize = 12;
 
 /// A version of a keyspace that a later definition has replaced.
@@ -51,7 +50,7 @@ const RETIRED_LEN: usize = 12;
 pub struct RetiredVersion {
     /// The version.
     pub version: u32,
-    /// When it was retired.
+    /// The time when the version was retired.
     pub retired_at: Timestamp,
 }
 
@@ -61,7 +60,7 @@ pub(crate) struct KeyspaceRow {
     pub(crate) id: KeyspaceId,
     pub(crate) version: u32,
     pub(crate) entries: u64,
-    /// Bytes that its entries are charged for: see [`super::charging`].
+    /// Number of bytes that its entries are charged for: see [`super::charging`].
     pub(crate) bytes: u64,
     pub(crate) shape: String,
     pub(crate) format: u8,
@@ -104,7 +103,7 @@ impl KeyspaceRow {
         bytes
     }
 
-    /// Reads a row of a file in this format.
+    /// Reads a row of a file whose format has the number `format`.
     pub(crate) fn read(bytes: &[u8], format: u32) -> Result<Self, Damage> {
         let mut fields = Fields(bytes);
         let mut row = Self {

@@ -1,7 +1,7 @@
 //! The rows of keyspaces and of retired keyspaces, with their sums and an index by number.
 //!
-//! A row changes only through the methods of these types, which maintain the sums and the index. So a sum, or
-//! the keyspace of a key, is found without visiting all rows.
+//! Rows change only through the methods of these types. The methods also update the sums and the index. So a
+//! sum, or the keyspace of a key, is found without visiting all rows.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -17,10 +17,10 @@ pub(crate) struct Keyspaces {
     usage: Usage,
 }
 
-/// Entries and bytes that a transaction adds to each keyspace; negative for what it deletes.
+/// Numbers of entries and bytes by which a transaction changes each keyspace. Negative after deletions.
 pub(crate) type UsageDeltas = BTreeMap<KeyspaceId, (i64, i64)>;
 
-/// Sums over keyspaces. The numbers in a damaged file may be anything, so the type is wide enough for any
+/// Sums over keyspaces. In a damaged file the numbers may have any value. `i128` can hold the sum of any
 /// rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -33,7 +33,7 @@ impl Usage {
         Self { entries: row.entries.into(), bytes: row.bytes.into() }
     }
 
-    /// Returns the difference that a row makes when it replaces another.
+    /// Returns the change of the sums if the row `new` replaces the row `old`.
     pub(crate) fn difference(old: Option<&KeyspaceRow>, new: &KeyspaceRow) -> Self {
         Self::default().plus(Self::of(new)).minus(old.map(Self::of).unwrap_or_default())
     }
@@ -47,7 +47,7 @@ impl Usage {
     }
 }
 
-/// Returns a sum as it is shown. Only the rows of a damaged file exceed the range.
+/// Limits a sum to the range of `u64`. Only a damaged file has sums outside this range.
 pub(super) fn clamped(sum: i128) -> u64 {
     u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
 }
@@ -85,7 +85,7 @@ impl Keyspaces {
         self.names.insert(id, name);
     }
 
-    /// Sets the entries of every keyspace to none.
+    /// Sets the numbers of entries and bytes of every keyspace to zero.
     pub(crate) fn empty_all(&mut self) {
         for row in self.rows.values_mut() {
             (row.entries, row.bytes) = (0, 0);
@@ -94,7 +94,7 @@ impl Keyspaces {
     }
 }
 
-/// The keyspaces that are being deleted, with the bytes that each is still charged for.
+/// The keyspaces that are being deleted, and the bytes for which each of them is still charged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Retired {
     rows: BTreeMap<KeyspaceId, u64>,
@@ -110,12 +110,12 @@ impl Deref for Retired {
 }
 
 impl Retired {
-    /// Returns the sum over all rows.
+    /// Returns the sum of the charged bytes of all rows.
     pub(crate) fn bytes(&self) -> i128 {
         self.bytes
     }
 
-    /// Sets the bytes of a keyspace, or removes its row.
+    /// Sets the bytes of a keyspace. With none, removes its row.
     pub(crate) fn set(&mut self, id: KeyspaceId, bytes: Option<u64>) {
         let old = match bytes {
             Some(bytes) => self.rows.insert(id, bytes),

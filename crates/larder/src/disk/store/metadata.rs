@@ -1,4 +1,4 @@
-//! The metadata rows of a file: read as a whole, and written as far as they change.
+//! Reads all metadata rows of a file, and writes the metadata rows that change.
 
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
@@ -24,8 +24,8 @@ pub(crate) fn read_catalog(db: &impl ReadableDatabase) -> Result<Catalog, StoreE
     catalog_at(&txn, format.version(), None)
 }
 
-/// Reads the metadata tables as a transaction sees them. With `only`, reads just the row of that keyspace, so
-/// the cost does not depend on the number of keyspaces.
+/// Reads the metadata tables in an existing transaction. With `only`, reads just the row of that keyspace and
+/// no retired keyspaces. So the cost does not depend on the number of keyspaces.
 pub(crate) fn catalog_at(
     txn: &ReadTransaction,
     format: u32,
@@ -85,7 +85,7 @@ pub(crate) fn catalog_at(
     Ok(catalog)
 }
 
-/// Returns the cumulative statistics that a transaction sees; none if the file has none that are legible.
+/// Reads the cumulative statistics in an existing transaction. None if they are missing or can't be decoded.
 pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeStats>, StoreError> {
     guarded(|| {
         let row = txn.open_table(META)?.get(CUMULATIVE_ROW)?;
@@ -113,8 +113,8 @@ pub(crate) fn write_catalog(txn: &WriteTransaction, catalog: &Catalog) -> Result
     Ok(())
 }
 
-/// Writes the metadata rows that a draft changes. Writes the rows of all keyspaces if the draft changes the
-/// format, or if the entries were charged by another rule.
+/// Writes the metadata rows that a draft changes. Writes the rows of all keyspaces if the format changes, or
+/// if the charges were computed again by another rule.
 pub(super) fn write_draft(txn: &WriteTransaction, draft: &Draft<'_>) -> Result<(), redb::Error> {
     let before = draft.before();
     let mut meta = Guarded::new(txn.open_table(META)?);

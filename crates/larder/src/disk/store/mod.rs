@@ -1,13 +1,13 @@
-//! The content of the redb file: its tables, the transactions that change them, and the snapshot that lookups
-//! read.
+//! The content of the redb file: its tables, the transactions that change them, and the snapshots that
+//! lookups read.
 //!
 //! - The bytes: [`tables`] lists the tables, [`keyspace_row`] and [`expiry`] describe rows.
-//! - A commit: [`redb_store::commit`] changes the entries ([`batch`]) and notes the metadata in a [`draft`]
-//!   of the [`catalog`].
+//! - A commit: [`redb_store::commit`] changes the entries ([`batch`]), and collects the changes of the
+//!   metadata in a [`draft`] of the [`catalog`].
 //! - Room: an entry is charged ([`charging`]) against a limit ([`pressure`]), and evicted ([`batch::evict`])
 //!   by its [`uses`].
-//! - Panics inside redb: [`guard`] catches them. [`overlay`] and [`system_tree`] prevent those that can't be
-//!   caught.
+//! - Panics inside redb: [`guard`] catches panics. [`overlay`] and [`system_tree`] prevent the panics that
+//!   can't be caught.
 
 pub(crate) mod batch;
 pub(crate) mod catalog;

@@ -1,22 +1,22 @@
-//! How much a file grows at a time.
+//! The size of a file's regions, by which the file grows.
 //!
-//! redb divides a file into regions of equal size. A file of one region doubles when it must grow; a file of
-//! several regions grows by a region. By default redb makes regions of 4 GiB. A file with a smaller capacity
-//! would double, and become up to three times as long as its used pages.
+//! redb divides a file into regions of equal size. A file of one region doubles when it must grow. A file of
+//! several regions grows by a region. By default redb makes regions of 4 GiB. So a file with a smaller
+//! capacity would double, and become up to three times as long as its used pages.
 //!
 //! The size of a region is stored in the header (bytes 20 to 23, in pages: redb's design document, "Database
-//! header"). It is fixed when the file is made, and each opener reads it from there. redb's builder has no
-//! setting for it. But redb writes the header of a new file and then reads it back. So the size is inserted
-//! into the header on its way to the file:
+//! header"). The size is fixed when the file is made, and each opener reads the size from the header. redb's
+//! builder has no setting for it. But redb writes the header of a new file and then reads the header back. So
+//! the size is replaced while the header is written:
 //!
-//! 1. While the file is made, each write at its start is examined. If it is a header with redb's default
-//!    sizes of a page and of a region, the size of a region is replaced.
-//! 2. redb reads it, and continues with regions of that size.
+//! 1. While the file is made, each write at its start is examined. If the bytes are a header with redb's
+//!    default sizes of a page and of a region, the size of a region is replaced.
+//! 2. redb reads the header, and continues with regions of that size.
 //!
-//! If a later version of redb writes another header, its files have redb's own regions.
+//! If a later version of redb writes a different header, its files have regions of redb's default size.
 //!
-//! No page is larger than a region. [`region_len`] returns the size, and values with larger pages are not
-//! written to the file. When the capacity of a file is raised, opening remakes the file by a copy
+//! No page is larger than a region. [`region_len`] returns the size of a region, and values with larger pages
+//! are not written to the file. When the capacity of a file is raised, opening remakes the file by a copy
 //! ([`crate::disk::file::compact`]).
 
 use std::io;
@@ -27,21 +27,21 @@ use crate::sys::volume::content::BLOCK;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::forward_locks::forward_locks;
 
-/// A region takes this fraction of the capacity, rounded up to a power of two.
+/// The size of a region is the capacity divided by this number, rounded up to a power of two.
 const REGION_SHARE: u64 = 8;
-/// A new file has 17 pages. They fit in one region.
+/// The minimum size of a region. The 17 pages of a new file fit in one region.
 const MIN_REGION: u64 = 32 * BLOCK;
 const MAX_REGION: u64 = 1 << 32;
 const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
-/// The page of one value may take at most this fraction of the capacity. A transaction writes a large page
-/// beside the page that it replaces, and beside the one that was replaced before.
+/// The page of one value is at most the capacity divided by this number. While a transaction writes a large
+/// page, the page that it replaces and the page that was replaced before still exist.
 pub(crate) const PAGE_SHARE: u64 = 16;
 /// The page of the largest possible value.
 const LARGEST_PAGE: u64 = 1 << 27;
 
-/// Returns the largest page of a value that a file with this capacity accepts.
+/// Returns the size of the largest page that a value may have in a file with this capacity.
 pub(crate) fn max_page(capacity: u64) -> u64 {
     (capacity / PAGE_SHARE).min(LARGEST_PAGE)
 }
@@ -73,12 +73,12 @@ impl NewFile {
         Self::with_regions(file, region_for(capacity))
     }
 
-    /// Wraps a file that is made with regions of this size.
+    /// Wraps a file that will be made with regions of this size.
     pub(crate) fn with_regions(file: VolumeFile, region: u64) -> Self {
         Self { file, region_pages: u32::try_from(region / BLOCK).unwrap_or(1 << 20) }
     }
 
-    /// Returns a header with the size of a region, if these bytes are a header (1).
+    /// Step 1: if these bytes are a header, returns the header with the wanted size of a region.
     fn header(&self, offset: u64, data: &[u8]) -> Option<Vec<u8>> {
         let is_header = offset == 0
             && number_at(data, PAGE_SIZE_AT).map(u64::from) == Some(BLOCK)

@@ -1,13 +1,12 @@
-//! An overlay: a redb file that can be read and repaired without changing a byte of it.
+//! An overlay, through which redb reads and repairs a file without changing it.
 //!
-//! A file that was not closed must be repaired before it can be read, and the repair writes. While it is not
-//! known whose the file is, nothing may be written to it. So the repair runs on an overlay: reads come from
-//! the file, and writes stay in memory and are discarded. Locks are taken on the file itself, so a file in
-//! use is detected and left alone.
+//! A file that was not closed must be repaired before it can be read, and the repair writes. A file that may
+//! be foreign must not be written. So the repair runs on an overlay: reads come from the file, and writes
+//! stay in memory and are discarded. Locks are taken on the file itself, so a file in use is detected.
 //!
-//! redb commits when it closes a database. Over an overlay that commit is useless, and on some damaged pages
-//! it ends the process ([`super::system_tree`]). So the overlay refuses all I/O before an
-//! [`OverlaidDatabase`] is dropped, and the commit fails at its first page.
+//! redb commits when it closes a database. Over an overlay this commit is useless, and on some damaged pages
+//! it ends the process ([`super::system_tree`]). So when an [`OverlaidDatabase`] is dropped, the overlay
+//! first begins to refuse all I/O. Then the commit fails at its first page.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,7 +23,7 @@ const BLOCK: u64 = 4096;
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: VolumeFile,
-    /// Whether this process already has the file open, and so already holds its locks.
+    /// Whether calls for redb's locks do nothing: this process already holds the locks, or needs none.
     is_own: bool,
     changes: Mutex<OverlayPages>,
     /// Whether all I/O is refused.
@@ -46,15 +45,15 @@ impl Overlay {
         Ok(Self { file, is_own: false, changes, is_over: Arc::default() })
     }
 
-    /// Makes an overlay on a file that this process has open for writing. The file must not be written
-    /// meanwhile.
+    /// Makes an overlay on a file that this process has open for writing. The file must not be written while
+    /// the overlay exists.
     pub(crate) fn of_open_file(file: VolumeFile) -> io::Result<Self> {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
-    /// Makes an overlay that takes no lock and shows the file as its first bytes describe it. Later commits
-    /// of another process stay invisible, as long as that process does not reuse the pages that the first
-    /// bytes lead to.
+    /// Makes an overlay with these first bytes and this length. It takes no lock. So later commits of another
+    /// process are not visible, as long as that process does not reuse the pages of the commit that the first
+    /// bytes describe.
     pub(crate) fn frozen(file: VolumeFile, len: u64, start: &[u8]) -> io::Result<Self> {
         let overlay = Self { is_own: true, ..Self::new(file)? };
         {
@@ -85,7 +84,7 @@ impl Overlay {
         Ok(block)
     }
 
-    /// Calls `visit` for each block that a range of bytes touches. Its arguments are the block's number, the
+    /// Calls `visit` for each block that a range of bytes overlaps. The arguments are the block's number, the
     /// offset in the block, the offset in the range, and the number of bytes.
     fn each_block(
         offset: u64,
@@ -204,7 +203,7 @@ impl Deref for OverlaidDatabase {
 
 impl Drop for OverlaidDatabase {
     fn drop(&mut self) {
-        // The fields drop after this, so the commit that closes the database meets the refusal.
+        // The fields drop after this. So the commit that closes the database is refused.
         self.is_over.store(true, Ordering::SeqCst);
     }
 }
@@ -213,7 +212,7 @@ impl Drop for OverlaidDatabase {
 pub(crate) fn contains(file: &VolumeFile, needle: &[u8]) -> io::Result<bool> {
     const WINDOW: u64 = 1 << 20;
     let len = file.len()?;
-    // The byte string may lie across two windows.
+    // Adjacent windows overlap, because the byte string may begin in one window and end in the next.
     let overlap = needle.len().saturating_sub(1) as u64;
     let mut start = 0;
     while start < len {

@@ -9,36 +9,37 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::units::Timestamp;
 
 /// Keyspaces that were opened and are not in the file yet, with their numbers. Some were opened while the
-/// file was out of service, others wait for a commit.
+/// file was out of service. The others wait for a commit.
 ///
-/// A keyspace whose name the file does not have is numbered without a commit:
+/// If the file has no keyspace of a name, the keyspace gets its number without a commit:
 ///
-/// 1. [`PendingRegistrations::number`] gives it the next number that neither the file nor another opening
-///    has.
-/// 2. Its opening is answered.
-/// 3. The next commit enters its row, in the same transaction as its first entry or in an earlier one
-///    ([`Draft::merge_pending`]).
+/// 1. [`PendingRegistrations::number`] gives the keyspace the next number that is used neither in the file
+///    nor by another pending keyspace.
+/// 2. The call that opens the keyspace returns.
+/// 3. The next commit enters the row of the keyspace ([`Draft::merge_pending`]), in the same transaction as
+///    the first entry or earlier.
 ///
 /// So no file contains an entry under a number without a row. Otherwise the next owner would give the number
-/// to another keyspace. A crash before (3) forgets a keyspace without entries. A keyspace that replaces one
-/// of another version or shape is entered before its opening is answered. Otherwise a removal that finds
-/// nothing in the new keyspace would commit nothing, and an owner of the earlier version would still find its
-/// old entries.
+/// to another keyspace. After a crash before (3), only a keyspace without entries is missing. If a keyspace
+/// replaces another version or shape, its row is committed before the opening call returns. Otherwise a
+/// removal of a missing key in the new keyspace would commit nothing, and an owner with the earlier version
+/// would still find the old entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PendingRegistrations {
-    /// The latest registration of each name, and when it was registered. The numbers of earlier versions are
-    /// retired.
+    /// The latest registration of each name, with its number and its time. The numbers of earlier versions
+    /// are in `retired`.
     pub(crate) keyspaces: BTreeMap<String, (Registration, KeyspaceId, Timestamp)>,
     pub(crate) retired: BTreeSet<KeyspaceId>,
-    /// Greater than every number of these keyspaces.
+    /// Greater than the number of each pending keyspace.
     next: u32,
-    /// Whether a keyspace was opened during an outage. It is entered as soon as the file is in service again.
+    /// Whether a keyspace was opened during an outage. Such a keyspace is entered as soon as the file is in
+    /// service again.
     is_urgent: bool,
 }
 
 impl PendingRegistrations {
-    /// Numbers a keyspace whose opening needs no commit before it is answered. Returns its number, and
-    /// whether it is still missing in the file; none if its opening needs a commit.
+    /// Gives a keyspace its number without a commit, if that is possible. Returns the number, and whether the
+    /// keyspace is still missing in the file. None if opening the keyspace needs a commit.
     pub(crate) fn number(&mut self, catalog: &Catalog, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         if let Some((pending, id, _)) = self.keyspaces.get(&wanted.name) {
             return (pending == wanted).then_some((*id, true));
@@ -53,7 +54,7 @@ impl PendingRegistrations {
         Some((id, true))
     }
 
-    /// Registers a keyspace in a catalog that already contains these, and notes it.
+    /// Registers a keyspace in a catalog that already contains the pending keyspaces, and adds it to them.
     pub(crate) fn register(
         &mut self,
         catalog: &mut Catalog,
@@ -70,12 +71,13 @@ impl PendingRegistrations {
         id
     }
 
-    /// Returns whether there is none.
+    /// Returns whether no keyspace is pending.
     pub(crate) fn is_empty(&self) -> bool {
         self.keyspaces.is_empty()
     }
 
-    /// Returns whether these may wait for the next commit of something else, or for the flush interval.
+    /// Returns whether the pending keyspaces may wait for the next commit of other changes, or for the flush
+    /// interval.
     pub(crate) fn may_wait(&self) -> bool {
         !self.is_urgent
     }
@@ -87,7 +89,7 @@ impl PendingRegistrations {
 }
 
 impl Catalog {
-    /// Merges keyspaces that were registered while the file was out of service.
+    /// Adds the pending keyspaces to the catalog.
     pub(crate) fn merge_pending(&mut self, pending: &PendingRegistrations) {
         let mut draft = Draft::of(self);
         draft.merge_pending(pending);
@@ -97,7 +99,7 @@ impl Catalog {
 }
 
 impl Draft<'_> {
-    /// Merges keyspaces that were registered while the file was out of service, or that wait for a commit.
+    /// Adds keyspaces that were registered while the file was out of service, or that wait for a commit.
     /// Idempotent.
     pub(crate) fn merge_pending(&mut self, pending: &PendingRegistrations) {
         for (wanted, id, registered_at) in pending.keyspaces.values() {

@@ -1,33 +1,33 @@
-//! The limit of what entries may be charged for, so that the file stays within its capacity.
+//! The limit of the charge of all entries, which keeps the file within its capacity.
 //!
 //! The charge of an entry is an average. Leaves of the tree are more or less full, and pages of many sizes
-//! leave gaps. A transaction also writes new pages while the old ones still exist. The limit of the charges
-//! leaves room for that. Sometimes that room is too small, for example when values of another size arrive.
-//! Then the file takes new blocks close to its capacity. In that case the limit is lowered by a multiple of
-//! the growth, so that the next transactions evict more and free more pages than they need. While the file
-//! does not grow, the limit rises again in small steps. A large file that does not grow is left alone,
-//! because it has free pages.
+//! leave gaps. A transaction also writes new pages while the old pages still exist. The limit leaves room for
+//! all this. Sometimes the room is too small, for example when values of another size arrive. Then the file
+//! grows although it is close to its capacity. In that case the limit falls by a multiple of the growth. So
+//! the next transactions evict more, and free more pages than they need. While the file does not grow, the
+//! limit rises again in small steps. For a large file that does not grow, the limit does not fall, because
+//! the file has free pages.
 
 use super::extent::Extent;
 
-/// The file is close to its capacity when less than this fraction of it is left.
+/// The file is close to its capacity when less than the capacity divided by this number is left.
 const CLOSE: u64 = 16;
-/// The limit falls by the growth of the file times this factor.
+/// The limit falls by the growth of the file multiplied by this factor.
 const FALL: u64 = 2;
-/// The limit never falls below this fraction of the limit without pressure. A file that is still too large
-/// then is compacted.
+/// The limit never falls below the limit without pressure divided by this number. If the file is still too
+/// large then, it is compacted.
 const MIN_PART: u64 = 8;
-/// With each transaction the limit rises by this fraction.
+/// With each transaction the limit rises by the limit without pressure divided by this number.
 const RISE: u64 = 512;
 
-/// The limit of what all entries together are charged for.
+/// The limit of the charge of all entries, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pressure {
     /// The limit without pressure.
     unpressed: u64,
     current: u64,
-    /// The size of the file after the last transaction. None before the first, because the file has not grown
-    /// since it was opened.
+    /// The size of the file after the last transaction. None before the first transaction since the file was
+    /// opened.
     last: Option<Extent>,
 }
 
@@ -36,17 +36,19 @@ impl Pressure {
         Self { unpressed, current: unpressed, last: None }
     }
 
-    /// Returns how many bytes entries may be charged for now.
+    /// Returns the number of bytes that all entries together may be charged for now.
     pub(crate) fn limit(&self) -> u64 {
         self.current
     }
 
-    /// Notes that the file would have exceeded its capacity.
+    /// Lowers the limit by an eighth of the smaller of limit and `live`, because the file would have exceeded
+    /// its capacity.
     pub(crate) fn note_refusal(&mut self, live: u64) {
         self.current = (self.current.min(live) / 8 * 7).max(self.unpressed / MIN_PART).min(self.current);
     }
 
-    /// Notes the size of the file after a transaction that left entries charged for `live` bytes.
+    /// Lowers or raises the limit by the size of the file after a transaction. `live` is the charge of all
+    /// entries in bytes.
     pub(crate) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
         let last = self.last.replace(extent).unwrap_or(extent);
         let growth = extent.growth_close_to(last, capacity, CLOSE);

@@ -1,36 +1,36 @@
-//! Pending range removals: rows of the file that are valid at once, and whose entries are deleted later.
+//! Pending range removals: rows of the file that are valid at once. The covered entries are deleted later.
 //!
 //! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows,
-//! it is acknowledged by the commit of one row: its scope under its sequence. From then on, readers ignore
-//! the entries of the scope whose sequence is not higher (contract 3). The entries are deleted after the
-//! answer, in parts:
+//! only one row is committed before the caller is answered: its scope under its sequence. From then on,
+//! readers ignore the entries of the scope whose sequence is not higher (contract 3). The entries are deleted
+//! after the answer, in parts:
 //!
-//! 1. Memory purges the scope and inserts a range tombstone ([`crate::memory`]). Its own lookups then ignore
-//!    everything that the range covers.
-//! 2. The caller counts the covered entries on disk, over short snapshots.
+//! 1. Memory purges the scope and inserts a range tombstone ([`crate::memory`]). Lookups of this cache then
+//!    ignore all entries that the range covers.
+//! 2. The thread of the caller counts the covered entries on disk, with short snapshots.
 //! 3. The row is committed, the snapshot that shows it is installed, and the caller is answered. The range
 //!    tombstones in memory stay.
-//! 4. Between the steps that callers wait for, the writer deletes the next rows of the first range, up to
-//!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) and for up to [`PART_TIME`]. It does this in a
-//!    transaction of its own, and installs its snapshot. So no caller waits longer than that for a commit. An
-//!    eviction begins with such a part, so that dead entries do not displace live ones.
-//! 5. The last part also deletes the row, in the same transaction. If the row were deleted earlier, a crash
-//!    in between would bring the remaining entries back.
+//! 4. Between the steps for which callers wait, the writer deletes the next part of the first range: up to
+//!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows, for up to [`PART_TIME`]. Each part is a
+//!    transaction of its own, and its snapshot is installed. So a part delays the commit of a caller only
+//!    briefly. An eviction begins with such parts, so that removed entries do not displace live entries.
+//! 5. The last part also deletes the row of the range, in the same transaction. If the row were deleted
+//!    earlier, a crash in between would bring the remaining entries back.
 //! 6. When a snapshot without the row is installed, the range tombstones in memory are removed. If they were
 //!    removed earlier, an older snapshot would show the covered entries.
 //!
-//! After a crash the range starts from the beginning, and finds less to do. Before its first lookup, an owner
-//! inserts range tombstones for the rows that it finds, and continues with (4). A reader beside an owner
-//! reads the rows and the entries in the same transaction. A tool that changes a closed file first deletes
-//! the entries of all pending ranges.
+//! After a crash the deletion starts again at the beginning of the range. Before its first lookup, an owner
+//! inserts range tombstones for the rows in the file, and continues with (4). A reader beside an owner reads
+//! the rows and the entries in the same transaction. A tool that changes a closed file first deletes the
+//! entries of all pending ranges.
 //!
-//! If the scope of a range lies within that of a later one, the commit of the later one deletes its row. When
-//! [`MAX_PENDING`] rows exist, a caller of another large removal performs parts of the earliest one until
-//! there are fewer. A lookup on disk compares its key with the scope of each pending row. A lookup in memory
-//! compares it with none.
+//! If the scope of a range lies within the scope of a later range, the commit of the later range deletes the
+//! earlier row. When [`MAX_PENDING`] rows exist, another large removal must wait: first, parts of the
+//! earliest range are deleted until there are fewer rows. A lookup on disk compares its key with the scope of
+//! each pending row. A lookup in memory needs no such comparison.
 //!
-//! A suspended file keeps its rows. The rows of a discarded file are void with it. An illegible row is damage
-//! to the file, because it is unknown what the row covers.
+//! A suspended file keeps its rows. The rows of a discarded file are discarded too. A row that can't be
+//! decoded is damage to the file, because its scope is unknown.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ use super::tables::RANGES;
 use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::{RangeTombstone, any_covers};
 
-/// Maximum duration of a part, without its commit.
+/// Maximum duration of a part without its commit.
 pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
 /// Maximum number of rows in a file before a caller of another large removal must wait.
 pub(crate) const MAX_PENDING: usize = 16;
@@ -76,7 +76,7 @@ fn read(sequence: &[u8], scope: &[u8]) -> Option<RangeTombstone> {
     })
 }
 
-/// Writes the rows that differ.
+/// Deletes and inserts the rows that differ between `old` and `new`.
 pub(crate) fn write(
     txn: &WriteTransaction,
     old: &[RangeTombstone],
@@ -96,14 +96,15 @@ pub(crate) fn write(
 }
 
 impl Catalog {
-    /// Returns whether a range removal covers the entry of a whole key, so that readers must ignore it.
+    /// Returns whether a pending range removal covers the entry with this key and sequence. Readers must
+    /// ignore such an entry. The key includes the number of its keyspace.
     pub(crate) fn is_removed(&self, key: &[u8], sequence: u64) -> bool {
         any_covers(&self.ranges, key, sequence)
     }
 }
 
 impl Draft<'_> {
-    /// Adds a range removal, and drops those that lie within it.
+    /// Adds a range removal, and drops earlier range removals whose scope lies within its scope.
     pub(crate) fn add_range(&mut self, range: &RangeTombstone) {
         let is_in_it = |earlier: &RangeTombstone| {
             earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope)
@@ -114,17 +115,18 @@ impl Draft<'_> {
     }
 }
 
-/// How far the entries of the earliest pending range have been deleted.
+/// The progress of deleting the entries of the earliest pending range.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RangeCursor {
-    /// The sequence of that range.
+    /// The sequence of the range that is being deleted.
     sequence: u64,
     /// The last key that was handled.
     after: Vec<u8>,
 }
 
 impl RangeCursor {
-    /// Deletes the next part of the earliest pending range, and its row with the last part.
+    /// Deletes the next part of the earliest pending range. The last part also removes the range from the
+    /// draft.
     pub(crate) fn advance(
         &mut self,
         entries: &mut Entries<'_>,

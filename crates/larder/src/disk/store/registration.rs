@@ -1,8 +1,8 @@
-//! A keyspace that is being opened, as its definition describes it.
+//! The description of a keyspace that is being opened, from its definition.
 
 use super::keyspace_row::KeyspaceRow;
 
-/// A keyspace that is being opened.
+/// The description of a keyspace that is being opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Registration {
     pub(crate) name: String,
@@ -16,7 +16,7 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Returns whether the keyspace of this row can be opened with its entries.
+    /// Returns whether the existing keyspace with this row can be opened with its entries.
     pub(crate) fn is_served_by(&self, row: &KeyspaceRow) -> bool {
         let is_same_value =
             row.fingerprint == self.fingerprint || row.fingerprint == 0 || self.fingerprint == 0;

@@ -1,8 +1,8 @@
 //! The open read transaction that all lookups share.
 //!
-//! Opening a transaction costs more than a lookup. So one is kept open, and replaced after each commit. A
-//! lookup holds it only while it copies a record. A transaction that is held across many commits would keep
-//! all their old pages allocated.
+//! Opening a transaction costs more than a lookup. So one transaction is kept open, and replaced after each
+//! commit. A lookup holds the transaction only while it copies a record. If it were held for many commits,
+//! the old pages of all these commits would stay allocated.
 
 use std::ops::{Bound, Deref};
 use std::time::Duration;
@@ -14,17 +14,17 @@ use super::tables::{ENTRIES, after_prefix};
 use crate::sys::clock::pause;
 use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, thread};
 
-/// How often the thread yields to lookups that hold a snapshot, before each pause.
+/// Number of times that the thread yields to lookups that hold a snapshot, before each pause.
 const MAX_YIELDS: u32 = 1_000;
-/// After this many pauses, waiting for a lookup ends.
+/// Maximum number of pauses while waiting for lookups.
 const MAX_PAUSES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The committed entries at one moment.
 pub(crate) struct StoreSnapshot {
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,
-    /// The handle of the file that it belongs to. An error of an older handle says nothing about the current
-    /// one (invariant 7).
+    /// The number of the file's handle to which this snapshot belongs. An error of an older handle says
+    /// nothing about the current handle (invariant 7).
     pub(crate) generation: u64,
 }
 
@@ -40,13 +40,13 @@ impl StoreSnapshot {
         Self::at(&txn, generation)
     }
 
-    /// Returns the entries that a transaction sees.
+    /// Makes a snapshot with the entries that a transaction sees.
     pub(crate) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, StoreError> {
         let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
         Ok(Self { entries: Guarded::new(entries), generation })
     }
 
-    /// Returns rows in the order of their keys.
+    /// Returns the rows in a range of keys, in the order of their keys.
     pub(crate) fn rows(
         &self,
         keys: (Bound<&[u8]>, Bound<&[u8]>),
@@ -59,8 +59,8 @@ impl StoreSnapshot {
         guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec())))
     }
 
-    /// Shows records with a prefix, in order, after a key, until `show` returns false. Returns whether all
-    /// were shown.
+    /// Calls `show` with the records whose keys start with `prefix` and follow the key `after`, in the order
+    /// of keys, until it returns false. Returns whether `show` returned true for all records.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show(
         &self,
@@ -76,8 +76,8 @@ impl StoreSnapshot {
         let shown = guarded(|| {
             for row in self.entries.range_owned::<&[u8]>((start, end))? {
                 let (key, record) = row?;
-                // On a damaged page the keys may be in any order. A caller that asks for the keys after the
-                // last one would never reach an end.
+                // On a damaged page the keys may be in any order. A caller that continues after the last key
+                // would never reach an end.
                 is_ordered = last.as_deref().is_none_or(|last| last < key.value());
                 if !is_ordered {
                     return Ok(false);
@@ -92,7 +92,7 @@ impl StoreSnapshot {
         if is_ordered { Ok(shown) } else { Err(StoreError::damage("keys are out of order")) }
     }
 
-    /// Returns up to `limit` keys with a prefix, in order, after a key.
+    /// Returns up to `limit` keys that start with `prefix` and follow the key `after`, in order.
     pub(crate) fn keys(
         &self,
         prefix: &[u8],
@@ -107,19 +107,20 @@ impl StoreSnapshot {
             let rows = self.entries.range_owned::<&[u8]>((start, end))?;
             rows.take(limit).map(|row| Ok(row?.0.value().into())).collect()
         })?;
-        // On a damaged page the keys may be in any order. A caller that asks for the keys after the last one
-        // would never reach an end.
+        // On a damaged page the keys may be in any order. A caller that continues after the last key would
+        // never reach an end.
         let is_ordered = keys.is_sorted_by(|one, next| one < next)
             && keys.first().zip(after).is_none_or(|(first, after)| **first > *after);
         if is_ordered { Ok(keys) } else { Err(StoreError::damage("keys are out of order")) }
     }
 }
 
-/// The current snapshot. None while the disk tier is off, and while the writer makes room in the file.
+/// Holds the current snapshot. Holds none while the disk tier is off, and while the writer makes room in the
+/// file.
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
-    /// How often the snapshot was withdrawn.
+    /// Number of times that the snapshot was withdrawn.
     withdrawals: AtomicU64,
 }
 
@@ -128,25 +129,25 @@ impl SnapshotCell {
         Self { latest: AtomicSnapshot::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
     }
 
-    /// Returns how often the snapshot was withdrawn. If a lookup reads the same number before and after, and
-    /// found a snapshot in between, there was one all the time.
+    /// Returns the number of times that the snapshot was withdrawn. A lookup may read the same number before
+    /// and after it has loaded a snapshot. Then a snapshot was installed all the time.
     pub(crate) fn withdrawals(&self) -> u64 {
         self.withdrawals.load(Ordering::SeqCst)
     }
 
-    /// Returns the snapshot, to be held for one lookup.
+    /// Returns the current snapshot. The caller must hold it for one lookup only.
     #[inline]
     pub(crate) fn current(&self) -> impl Deref<Target = Option<Arc<StoreSnapshot>>> {
         self.latest.load()
     }
 
-    /// Replaces the snapshot. The old one is dropped when its last lookup ends.
+    /// Replaces the snapshot. The old snapshot is dropped when its last lookup ends.
     pub(crate) fn install(&self, snapshot: Option<StoreSnapshot>) {
         drop(self.replace(snapshot));
     }
 
-    /// Takes the snapshot away, and waits for the lookups that hold it. Returns whether all have ended: each
-    /// ends as soon as it has copied a record.
+    /// Removes the snapshot, and waits for the lookups that hold it. A lookup releases the snapshot as soon
+    /// as it has copied a record. Returns whether all lookups have released the snapshot in time.
     pub(crate) fn withdraw(&self) -> bool {
         let Some(old) = self.replace(None) else { return true };
         for _ in 0..MAX_PAUSES {
@@ -156,14 +157,15 @@ impl SnapshotCell {
                 }
                 thread::yield_now();
             }
-            // The lookup's thread is not running. On a busy machine other threads run first.
+            // On a busy machine, the thread of the lookup may not be running. The pause gives it time to run.
             pause(PAUSE);
         }
         false
     }
 
     fn replace(&self, snapshot: Option<StoreSnapshot>) -> Option<Arc<StoreSnapshot>> {
-        // Counted before the swap: a lookup that finds no snapshot must find the new number afterwards.
+        // The count changes before the swap. So a lookup that finds no snapshot reads the new number after
+        // that.
         if snapshot.is_none() {
             self.withdrawals.fetch_add(1, Ordering::SeqCst);
         }

@@ -1,30 +1,31 @@
-//! A file whose pages end in holes, and whose blocks are bounded.
+//! A sparse file for redb: the zeros at the end of pages become holes, and the number of blocks is bounded.
 //!
-//! redb fills a new page with zeros. A value that is larger than a page takes 2ⁿ blocks: for a value of 33
-//! kB, seven of 16 blocks are zeros. A hole reads back as the same zeros, so the zeros at the end of a page
-//! are not written:
+//! redb fills a new page with zeros. A value that is larger than a block gets a page of 2ⁿ blocks: for a
+//! value of 33 kB, seven of 16 blocks are zeros. A hole reads back as the same zeros, so the zeros at the end
+//! of a page are not written:
 //!
-//! 1. A write of whole blocks is cut before the blocks of zeros at its end. The rest is written.
-//! 2. Those of the cut blocks that may have data, because the page was used before, are punched: they become
-//!    a hole. If the file system has no holes, the zeros are written.
+//! 1. Of a write of whole blocks, the part before the blocks of zeros at its end is written.
+//! 2. If one of the blocks of zeros may have data, because the page was used before, a hole is punched there.
+//!    If the file system has no holes, the zeros are written.
 //!
-//! Memory holds one bit for each block that may have data. On opening these are the blocks that the system
-//! reports; blocks that are written are added. A block is marked before it is written, and unmarked after it
-//! was punched. So a block with data is never taken for a hole.
+//! For each block, a bit in memory says whether the block may have data. When the file is opened, the bits
+//! are set for the blocks that the system reports. The bit of a block is set before the block is written, and
+//! cleared after a hole was punched. So a block with data is never treated as a hole.
 //!
-//! The order of (1) and (2) does not matter, and a loss of power may keep either. redb writes only pages that
-//! neither of its last two commits refers to. It makes a commit valid only when all its writes are synced. A
-//! failed punch is a failed write.
+//! The order of (1) and (2) does not matter, and a loss of power may undo either of them. redb writes only to
+//! pages to which neither of its last two commits refers. It makes a commit valid only when all writes of the
+//! commit are synced. A failed punch is a failed write.
 //!
-//! The header, which is written in parts of a block, is written as it is.
+//! The header is smaller than a block, and is written without a change.
 //!
 //! **The bound.** Every block of the file is written here, so the capacity is enforced here. A write that
-//! would add blocks beyond the capacity is refused. So is a length of more than twice the capacity. redb sees
-//! a failed write: the transaction fails as a whole, and the file must be opened again. The writer does that,
-//! makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some room itself. So
-//! the last part of the capacity is a [`Reserve`], which only a compaction and a repeated transaction may
-//! use. A file that exceeds its capacity when it is opened is bounded only after it has shrunk to it. Its
-//! blocks of zeros become holes first, because the file may be a copy that was made without holes.
+//! would add blocks beyond the capacity is refused. So is a length of more than twice the capacity. For redb
+//! this is a failed write: the transaction fails as a whole, and the file must be opened again. The writer
+//! opens the file, makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some
+//! new blocks itself. So the last part of the capacity is a [`Reserve`]. Only a compaction and a repeated
+//! transaction may use the reserve. If a file exceeds its capacity when it is opened, the bound begins only
+//! after the file has shrunk to its capacity. Its blocks of zeros first become holes, because the file may be
+//! a copy that was made without holes.
 
 use std::io;
 use std::ops::Range;
@@ -36,13 +37,13 @@ use crate::sys::volume::content::{BLOCK, FileContent};
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::forward_locks::forward_locks;
 
-/// This fraction of the capacity is left to blocks that the file system needs for the file.
+/// The capacity divided by this number is left for blocks that the file system itself needs for the file.
 const METADATA_SHARE: u64 = 128;
-/// This fraction of the blocks is the reserve.
+/// The reserve is the maximum number of blocks divided by this number.
 const RESERVE_SHARE: u64 = 64;
 const MIN_RESERVE: u64 = 16;
 
-/// A file that does not write the zeros at the end of pages.
+/// A file in which the blocks of zeros at the end of pages are holes.
 #[derive(Debug)]
 pub(crate) struct SparseFile {
     file: VolumeFile,
@@ -51,7 +52,7 @@ pub(crate) struct SparseFile {
     reserve: Reserve,
 }
 
-/// Whether the reserve may be used, and whether the bound is lifted.
+/// Controls whether writes may use the reserve, and whether the bound is lifted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reserve {
     is_allowed: Arc<AtomicBool>,
@@ -63,7 +64,8 @@ impl Reserve {
         self.is_allowed.store(allows, Ordering::Relaxed);
     }
 
-    /// Lifts the bound, or restores it. While another process reads the file, no room can be made.
+    /// Lifts the bound, or restores it. For example, no room can be made while another process reads the
+    /// file.
     pub(crate) fn lift(&self, lifts: bool) {
         self.is_lifted.store(lifts, Ordering::Relaxed);
     }
@@ -77,7 +79,7 @@ impl Reserve {
     }
 }
 
-/// Returns how many of the blocks of a file are its reserve.
+/// Returns the number of blocks in the reserve of a file with at most `max_count` blocks.
 fn reserved(max_count: u64) -> u64 {
     (max_count / RESERVE_SHARE).clamp(MIN_RESERVE.min(max_count / 8), max_count)
 }
@@ -89,18 +91,19 @@ struct Blocks {
     data: Vec<u64>,
     /// Number of blocks that may have data.
     count: u64,
-    /// Maximum of `count`, once the file is bounded.
+    /// Maximum of `count` while the file is bounded.
     max_count: u64,
-    /// Number of these blocks that belong to the reserve.
+    /// Number of blocks of `max_count` that belong to the reserve.
     reserved: u64,
     is_bounded: bool,
-    /// Length of the file in bytes. A write beyond it lengthens the file, which a hole would not do.
+    /// Length of the file in bytes. Zeros beyond this length are written, because a hole would not lengthen
+    /// the file.
     len: u64,
 }
 
 impl Blocks {
     fn of_file(len: u64, data: &[Range<u64>], capacity: u64) -> Self {
-        // The file system needs some further blocks for the file.
+        // The file system itself needs some further blocks for the file.
         let max_count = (capacity - capacity / METADATA_SHARE) / BLOCK;
         let mut blocks = Self {
             data: Vec::new(),
@@ -121,7 +124,7 @@ impl Blocks {
         self.is_bounded |= self.count <= self.max_count;
     }
 
-    /// Marks blocks as written, if the file may take those that are new.
+    /// Marks blocks as written. Returns an error if the new blocks among them would exceed the maximum.
     fn mark_written(&mut self, numbers: Range<u64>, takes_reserve: bool) -> io::Result<()> {
         let new = numbers.clone().filter(|&number| !self.may_have_data(number)).count() as u64;
         let max_count = if takes_reserve { self.max_count } else { self.max_count - self.reserved };
@@ -160,7 +163,8 @@ impl Blocks {
         word.is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
-    /// Returns the part of a range from the first block that may have data to the last.
+    /// Returns the part of a range from the first to the last block that may have data. None if no block may
+    /// have data.
     fn with_data(&self, mut numbers: Range<u64>) -> Option<Range<u64>> {
         let first = numbers.clone().find(|&number| self.may_have_data(number))?;
         let last = numbers.rfind(|&number| self.may_have_data(number))?;
@@ -168,7 +172,7 @@ impl Blocks {
     }
 }
 
-/// Length of a block in memory.
+/// Length of a block in bytes, as `usize`.
 const BLOCK_LEN: usize = 4096;
 const _: () = assert!(BLOCK_LEN as u64 == BLOCK);
 
@@ -179,7 +183,7 @@ fn len_without_tail(data: &[u8]) -> usize {
     last.map_or(0, |last| (last + 1) * BLOCK_LEN)
 }
 
-/// Returns the ranges of whole blocks of zeros in these bytes.
+/// Returns the ranges of bytes that are whole blocks of zeros.
 fn runs_of_zeros(data: &[u8]) -> Vec<Range<u64>> {
     let mut runs: Vec<Range<u64>> = Vec::new();
     for (number, block) in (0..).zip(data.as_chunks::<BLOCK_LEN>().0) {
@@ -207,11 +211,11 @@ impl SparseFile {
     }
 
     /// Punches holes for the blocks of zeros in a file that exceeds its capacity. The file may be a copy that
-    /// was made without the holes of its original. Other readers see the same zeros meanwhile.
+    /// was made without the holes of its original. For readers the content of the file does not change.
     fn punch_zeros(&self, data: &[Range<u64>]) -> io::Result<()> {
         const CHUNK: u64 = 256 * BLOCK;
         for range in data {
-            // The header is written in parts of its block, so it stays as it is.
+            // The first block has the header, and is never a hole.
             let (mut at, end) = (range.start.next_multiple_of(BLOCK).max(BLOCK), range.end / BLOCK * BLOCK);
             while at < end {
                 let mut chunk = vec![0; usize::try_from(CHUNK.min(end - at)).unwrap_or(0)];
@@ -231,7 +235,7 @@ impl SparseFile {
         self.reserve.clone()
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes, including zeros. Returns an error if the bound does not allow the new blocks.
     fn write_whole(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         if data.is_empty() {
             return Ok(());
@@ -249,7 +253,8 @@ impl SparseFile {
         Ok(())
     }
 
-    /// Punches a hole for a range of zeros. Returns whether the file system supports that.
+    /// Punches a hole for a range of whole blocks of zeros. Returns false if the file system does not support
+    /// holes.
     fn punch(&self, offset: u64, len: u64) -> io::Result<bool> {
         let numbers = offset / BLOCK..(offset + len) / BLOCK;
         let Some(data) = self.blocks.lock().with_data(numbers) else { return Ok(true) };

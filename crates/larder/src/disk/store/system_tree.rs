@@ -1,21 +1,20 @@
 //! Checks redb's own tables of a file before redb commits to it.
 //!
-//! redb lists the pages that a commit has freed in tables of its own, its system tree. Each later commit
-//! takes rows out of these tables. The iterator that does so (redb 4.6,
-//! `WriteTransaction::extract_freed_pages`) panics on a damaged row, and its destructor reads that row again.
-//! That panics while a panic unwinds, which ends the process. No catch outside redb can stop it. So no commit
-//! may meet such a row.
+//! redb lists the pages that a commit has freed in its own tables, the system tree. Each later commit removes
+//! rows from these tables. The iterator for this (redb 4.6, `WriteTransaction::extract_freed_pages`) panics
+//! on a damaged row, and its destructor reads the row again. The second panic happens while the first panic
+//! unwinds, and so ends the process. Code outside redb can't catch this. So no commit may read such a row.
 //!
-//! A file that was verified as a whole has no such row. Of any other file this part alone is verified. That
-//! reads a few pages, whatever the size of the file:
+//! If all pages of a file were verified, the file has no such row. In any other file, only the system tree is
+//! verified. This reads few pages, whatever the size of the file:
 //!
-//! 1. The file is overlaid ([`Overlay`]), and its header is changed in the overlay. Both commit slots then
-//!    name no tree of larder's, and their checksums agree with that. What is left are redb's own tables.
-//! 2. redb opens the overlay and is told to check every page that the slots lead to. It uses the older slot
-//!    where it would do so with the file itself.
-//! 3. Before redb repairs anything, it asks whether to continue. The answer is no.
+//! 1. The header is changed in an [`Overlay`] of the file: larder's tree is removed from both commit slots,
+//!    and their checksums are computed again. Only redb's own tables remain.
+//! 2. redb opens the overlay and checks every page to which the slots lead. It chooses the same slot as it
+//!    would for the file itself.
+//! 3. Before redb repairs the file, it calls a callback. The callback aborts the opening.
 //!
-//! Damage that these pages take later, while the file is open, is not found.
+//! If these pages are damaged later, while the file is open, the damage is not found.
 
 use redb::{Builder, RepairSession, StorageBackend};
 use xxhash_rust::xxh3::xxh3_128;
@@ -25,20 +24,20 @@ use super::overlay::{OverlaidDatabase, Overlay};
 use super::redb_header::HEADER_LEN;
 use crate::sys::volume::file::VolumeFile;
 
-/// Where the commit slots begin (redb's design document, "Database header").
+/// Offsets of the commit slots (redb's design document, "Database header").
 const SLOTS: [usize; 2] = [64, 192];
 const SLOT_LEN: usize = 128;
-/// The byte of a slot that says whether there is a tree of the user's tables.
+/// Where a slot has the byte that says whether larder's tables have a tree.
 const HAS_TREE_AT: usize = 1;
 /// Where a slot has the checksum of the bytes before it.
 const CHECKSUM_AT: usize = SLOT_LEN - 16;
-/// The progress that redb reports when it has verified the trees that it is going to use.
+/// The progress that redb reports when it has verified the trees of the chosen slot.
 const VERIFIED: f64 = 0.6;
 
 /// Checks the pages of redb's own tables. Changes nothing. Refuses a file that is in use.
 pub(super) fn check(file: VolumeFile, mut builder: Builder) -> Result<(), StoreError> {
     let overlay = Overlay::new(file)?;
-    // 1. redb refuses a file that is shorter than its header, or has none, without reading on.
+    // 1. redb itself refuses a file that is shorter than a header, before it reads any table.
     let mut header = vec![0; HEADER_LEN];
     if StorageBackend::len(&overlay)? < header.len() as u64 {
         return Ok(());
@@ -54,13 +53,13 @@ pub(super) fn check(file: VolumeFile, mut builder: Builder) -> Result<(), StoreE
     });
     match guarded(|| OverlaidDatabase::open(&builder, overlay)) {
         Err(error) if error.kind == StoreErrorKind::Unrepaired => Ok(()),
-        // A file without a commit has no such tables.
+        // If redb opens the overlay without a repair, it has found no damage.
         Ok(_) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Takes larder's tree out of both commit slots of a header. A slot with a wrong checksum stays as it is,
+/// Removes larder's tree from both commit slots of a header. A slot with a wrong checksum stays unchanged,
 /// because redb does not use it.
 fn hide_own_tree(header: &mut [u8]) {
     for at in SLOTS {
@@ -100,12 +99,12 @@ mod tests {
         builder
     }
 
-    /// Makes a file that a crash left after many commits, so that its lists of freed pages have rows.
+    /// Makes a file that a crash left after many commits. Its lists of freed pages have rows.
     fn crashed() -> SimulatedVolume {
         let disk = SimulatedVolume::new();
         let db: Database = builder().create_with_backend(open(&disk)).unwrap();
         for round in 0..40_u64 {
-            // A reader holds on to the pages, so that the lists grow.
+            // A reader keeps the old pages allocated, so that the lists grow.
             let _reader = db.begin_read().unwrap();
             let mut txn = db.begin_write().unwrap();
             txn.set_quick_repair(true);
@@ -130,7 +129,8 @@ mod tests {
         check(open(&disk), builder()).unwrap();
     }
 
-    /// On each page in turn, the end of a row is changed to lie far beyond the page.
+    /// For each page and each of its first offsets, one number is changed. If it is the end of a row, the end
+    /// then lies far beyond the page.
     #[test]
     fn a_file_that_passes_can_be_committed_to_whichever_page_is_damaged() {
         let whole = crashed();
@@ -151,7 +151,7 @@ mod tests {
                     refused += 1;
                     continue;
                 }
-                // An abort would end the test's process.
+                // An abort inside this call would end the process of the test.
                 drop(guarded(|| Ok(builder().create_with_backend(open(&disk))?.close()?)));
             }
         }

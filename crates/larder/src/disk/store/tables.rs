@@ -14,9 +14,9 @@
 //! | `larder.expiry` | class 1, delete-after 7, keyspace number 4, key ([`super::expiry`]) | nothing |
 //! | `larder.ranges` | sequence 8 | [`Scope`](crate::format::key::scope::Scope) of a pending range removal |
 //!
-//! The row `"lifetime"` may be missing. Readers ignore counts that they do not know, and start from zero if
-//! the checksum is wrong. The table `larder.ranges` may be missing: its first row creates it
-//! ([`super::range_removals`]). Format 1 has no features, no identity and no ranges.
+//! The row `"lifetime"` may be missing. Readers ignore unknown counts, and start from zero if the checksum is
+//! wrong. The table `larder.ranges` is missing until its first row is written ([`super::range_removals`]).
+//! Format 1 has no features, no identity and no ranges.
 
 use redb::{TableDefinition, TableHandle};
 
@@ -42,18 +42,19 @@ pub(super) const STATE_ROW: &str = "state";
 pub(super) const CUMULATIVE_ROW: &str = "lifetime";
 pub(super) const CHARGING_ROW: &str = "charging";
 
-/// Returns the name by which even a damaged file is recognized as ours. It stands in the file's list of
-/// tables.
+/// Returns the name of the metadata table, which the file's list of tables contains. By this name, even a
+/// damaged file is recognized as ours.
 pub(crate) fn marker() -> Vec<u8> {
     META.name().as_bytes().to_vec()
 }
 
-/// The state of the cache at its last commit.
+/// The state of the file after its last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct CommitState {
     pub(crate) sequence: u64,
     pub(crate) clock_watermark: Timestamp,
-    /// Numbers are not reused, because memory may still hold entries of a keyspace that was retired.
+    /// The next number for a keyspace. Numbers are not reused, because memory may still hold entries of a
+    /// retired keyspace.
     pub(crate) next_keyspace: u32,
     pub(crate) closed_cleanly: bool,
 }
@@ -85,7 +86,7 @@ pub(super) fn cumulative_to_bytes(counts: &CumulativeStats) -> Vec<u8> {
     bytes
 }
 
-/// Returns the counts of a row; none if the row is damaged.
+/// Returns the counts of a row. None if the row is damaged.
 pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     let (counts, sum) = bytes.split_last_chunk::<8>()?;
     let (numbers, rest) = counts.as_chunks::<8>();
@@ -93,7 +94,8 @@ pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     is_whole.then(|| CumulativeStats::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
-/// Returns the least byte string above every one that starts with `prefix`; none if there is none.
+/// Returns the least byte string that is greater than every byte string with this prefix. None if `prefix` is
+/// empty or has only bytes 255.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
     let mut end = prefix.get(..=last)?.to_vec();

@@ -1,22 +1,22 @@
-//! Which entries were read from disk recently. An eviction spares them once.
+//! Records the entries that were read from disk recently. An eviction spares these entries once.
 //!
-//! A table holds one bit for each of a number of hashes. Its size follows the capacity of the file, and is
+//! A table holds one bit for each of a number of hashes. Its size depends on the capacity of the file, and is
 //! bounded. A lookup that the disk answers sets the bit of its key. The hand of the eviction clears the bit
-//! as it passes ([`super::batch::evict`]), so uses age. Two keys may share a bit: then one of them is spared
-//! because the other was used. After a restart no uses are known, and entries are evicted in the order in
+//! when it passes ([`super::batch::evict`]), so old uses are forgotten. If two keys share a bit, a use of one
+//! key also spares the other key. After a restart no bit is set, and entries are evicted in the order in
 //! which they were written.
 
 use std::sync::OnceLock;
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Charged bytes for each bit: at least two bits for the smallest entry.
+/// Number of charged bytes for each bit. The smallest entry has at least two bits.
 const BYTES_PER_BIT: u64 = 64;
 const MIN_BITS: u64 = 1 << 12;
-/// 2 MiB.
+/// The maximum table has 2 MiB.
 const MAX_BITS: u64 = 1 << 24;
 
-/// The bits, by hash. Empty while there is no file.
+/// The bits, by hash. Not allocated in a cache without a file.
 #[derive(Debug, Default)]
 pub(crate) struct Uses(OnceLock<Box<[StatisticU64]>>);
 
@@ -27,17 +27,18 @@ impl Uses {
         self.0.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
     }
 
-    /// Notes a use.
+    /// Records a use of the key with this hash.
     pub(crate) fn mark(&self, hash: u64) {
         if let Some((word, bit)) = self.bit(hash)
-            // The bit is usually set already. Then no write is needed, and the cache line stays shared.
+            // If the bit is already set, as in most calls, no write is needed and the cache line stays
+            // shared.
             && word.load(Ordering::Relaxed) & bit == 0
         {
             word.fetch_or(bit, Ordering::Relaxed);
         }
     }
 
-    /// Returns whether there was a use since the last call, and forgets it.
+    /// Returns whether a use of this hash was recorded since the last call, and clears its bit.
     pub(crate) fn take(&self, hash: u64) -> bool {
         self.bit(hash).is_some_and(|(word, bit)| {
             word.load(Ordering::Relaxed) & bit != 0 && word.fetch_and(!bit, Ordering::Relaxed) & bit != 0

@@ -1,7 +1,7 @@
-//! How long a failed disk is left alone before the next attempt.
+//! The delay between a failure of the disk and the next attempt to use the disk.
 //!
-//! The delay doubles with each failure. It starts again from its initial value once the disk has worked for
-//! as long as the last delay.
+//! The delay doubles with each failure. Once the disk has worked for as long as the last delay, the delay
+//! starts again from its initial value.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Maximum delay between two attempts to use a failed disk tier again.
 pub const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// The delay with which the next outage begins.
+/// The last delay, and the time since when the file is in service.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     wait: Duration,
@@ -25,8 +25,8 @@ impl Backoff {
         self.in_service_since = now;
     }
 
-    /// Returns the delay after a failure. A disk that fails soon after it came back does not count as
-    /// recovered.
+    /// Returns the delay after a failure. The delay doubles if the disk has worked for less time than the
+    /// last delay.
     pub(super) fn fails(&mut self, now: Timestamp) -> Duration {
         let has_recovered = now.since(self.in_service_since) >= self.wait;
         self.wait = if has_recovered { INITIAL_RETRY_DELAY } else { twice(self.wait) };
@@ -38,7 +38,7 @@ fn twice(wait: Duration) -> Duration {
     (wait * 2).clamp(INITIAL_RETRY_DELAY, MAX_RETRY_DELAY)
 }
 
-/// Why a file is out of service, and when the next attempt is due.
+/// The reason why a file is out of service, and the time of the next attempt.
 #[derive(Debug, Clone)]
 pub(super) struct Outage {
     pub(super) why: StoreError,
@@ -50,8 +50,8 @@ impl Outage {
         Self { why, retry_at: now.after(wait) }
     }
 
-    /// Notes a failed attempt. An attempt before its time, made for a caller that could not wait, does not
-    /// postpone the next one.
+    /// Records a failed attempt. An early attempt, made for a caller that could not wait, does not postpone
+    /// the next attempt.
     pub(super) fn failed_again(&mut self, why: StoreError, backoff: &mut Backoff, now: Timestamp) {
         if now >= self.retry_at {
             backoff.wait = twice(backoff.wait);

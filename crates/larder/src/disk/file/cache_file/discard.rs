@@ -1,9 +1,9 @@
 //! Discarding a file, so that no restart finds it: the file is renamed, and the rename is made durable.
 //!
-//! Only the file that was opened is renamed; its anchor identifies it. A file that another program moved away
-//! may come back, so it is not gone. A file that took its place is not ours. A file that another program
-//! deleted is gone once the deletion is durable. After a failure the next attempt continues from the state
-//! reached.
+//! Only the file that was opened is renamed; its anchor identifies it. If another program moved our file
+//! away, the file may come back, so it is not gone. A file that stands in its place is not ours. If another
+//! program deleted our file, it is gone once the deletion is durable. After a failure, the next attempt
+//! continues from the state that was reached.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::disk::file::quarantine::move_aside;
 use crate::sys::volume::{Anchor, Volume};
 use crate::units::Timestamp;
 
-/// How far a discarded file has been moved aside.
+/// The progress of moving a discarded file aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DiscardProgress {
     AtItsPath,
@@ -27,8 +27,8 @@ pub(super) enum DiscardProgress {
 }
 
 impl DiscardProgress {
-    /// Goes as far as the disk allows. `Ok` means that the file is gone, and holds its new path if it was
-    /// renamed.
+    /// Does as many of the remaining steps as the disk allows. `Ok` means that the file is gone. `Ok` holds
+    /// the new path if the file was renamed.
     pub(super) fn advance(
         &mut self,
         volume: &dyn Volume,
@@ -50,8 +50,8 @@ impl DiscardProgress {
     }
 }
 
-/// Makes changes of a name durable. If its directory was removed too, the nearest remaining directory is
-/// synced.
+/// Makes the rename or removal of a file durable. If the file's directory was removed too, the nearest
+/// remaining directory is synced.
 fn sync_names(volume: &dyn Volume, path: &Path) -> io::Result<()> {
     let mut path = path;
     loop {
@@ -74,7 +74,8 @@ fn rename(
         PathPlace::Here | PathPlace::HereByProbe => {
             return move_aside(volume, path, word, now.as_millis()).map(DiscardProgress::Renamed);
         }
-        // The file at the path may be an older copy of ours. A restart would take it for the cache file.
+        // The file at the path may be an older copy of ours. A restart would open that copy as the cache
+        // file.
         PathPlace::Replaced => {
             return Err(io::Error::other("another file stands in the place of the cache file"));
         }

@@ -1,4 +1,4 @@
-//! The cache file through its outages: in service, suspended, discarded.
+//! The states of the cache file: in service, suspended, discarded.
 //!
 //! ```text
 //!              failed                      opened again
@@ -12,13 +12,13 @@
 //!                      in service
 //! ```
 //!
-//! A suspended file contains nothing that was invalidated: an invalidation can't wait, so either its removal
-//! is committed or the file is discarded. This process never opens a discarded file again. A discarded file
-//! is *gone* once its rename is durable. Only then may a caller be told that its entries are invalidated.
-//! Handles of the file are numbered (`generation`), so an error of an older handle changes nothing (invariant
+//! A suspended file contains no invalidated entries. An invalidation can't wait, so either its removal is
+//! committed or the file is discarded. This process never opens a discarded file again. A discarded file is
+//! *gone* once its rename is durable. Only then is an invalidation of its entries reported as successful.
+//! Handles of the file are numbered (`generation`). So an error of an older handle changes nothing (invariant
 //! 7).
 //!
-//! This module handles the file only. The writer decides what lookups and writes see meanwhile.
+//! This module handles the file only. The writer decides what lookups and writes see during an outage.
 
 pub(crate) mod backoff;
 mod discard;
@@ -56,8 +56,8 @@ pub(crate) const FIRST_GENERATION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct CacheFile {
     options: OpenOptions,
-    /// Identifies the file. None once a discarded file is gone, because an anchor keeps the blocks of a
-    /// deleted file allocated.
+    /// Identifies the file. None once a discarded file is gone: an anchor would keep the blocks of a deleted
+    /// file allocated.
     anchor: Option<Box<dyn Anchor>>,
     /// A fresh file that was made but could not be put in service.
     unused: CreatedFile,
@@ -65,18 +65,19 @@ pub(crate) struct CacheFile {
     backoff: Backoff,
     /// The number of the current handle of the file.
     generation: u64,
-    /// The catalog of the file that is out of service, with the keyspaces that were opened since. Empty while
-    /// the file is in service.
+    /// While the file is out of service: its catalog, with the keyspaces that were opened since. Otherwise
+    /// empty.
     catalog: Catalog,
     /// Keyspaces that were opened and are not in the file yet.
     pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
-    /// Whether the disk was full when the file was last opened. Deletions are committed first then.
+    /// Whether the disk was found full, and not everything has been committed since. While this is set,
+    /// deletions are committed first.
     is_short_of_room: bool,
-    /// The new path of the latest damaged file, until it is taken.
+    /// The new path of the latest damaged file, until [`CacheFile::take_quarantined`] returns it.
     quarantined: Option<PathBuf>,
-    /// The reasons why the file was discarded, until they are taken.
+    /// The reasons why the file was discarded, until [`CacheFile::take_discarded`] returns them.
     discarded: Vec<StoreError>,
     watch: WatchState,
     /// Declared last, because fields drop in declaration order: the lock is held until the file is closed.
@@ -90,7 +91,7 @@ pub(crate) struct CacheFile {
 )]
 enum FilePhase {
     InService(Store),
-    /// Closed, and still at its path. It will be opened again.
+    /// Closed, and not renamed. The file will be opened again.
     Suspended(Outage),
     /// Never to be opened again.
     Discarded(Outage, DiscardProgress),
@@ -173,12 +174,12 @@ impl CacheFile {
         self.store().map_or(&[], Store::ranges)
     }
 
-    /// Returns why the file is out of service.
+    /// Returns the reason why the file is out of service. None while it is in service.
     pub(crate) fn why(&self) -> Option<&StoreError> {
         self.outage().map(|outage| &outage.why)
     }
 
-    /// Returns when the next attempt of an outage is due.
+    /// Returns the time of the next attempt. None while the file is in service.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         self.outage().map(|outage| outage.retry_at)
     }
@@ -190,8 +191,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service after an error. A damaged or removed file is discarded, any other is
-    /// suspended.
+    /// Takes the file out of service after an error. A damaged or removed file is discarded. Any other file
+    /// is suspended.
     pub(crate) fn fail(&mut self, error: StoreError, now: Timestamp) {
         if matches!(error.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
             self.discard(error, now);
@@ -201,8 +202,8 @@ impl CacheFile {
         }
     }
 
-    /// Takes the file out of service for good. Moves it aside as far as the disk allows, now or in a later
-    /// [`CacheFile::continue_discard`].
+    /// Takes the file out of service for good, and begins to move the file aside.
+    /// [`CacheFile::continue_discard`] does the steps that fail now.
     pub(crate) fn discard(&mut self, error: StoreError, now: Timestamp) {
         let was_open = self.close_store();
         if !matches!(self.state, FilePhase::Discarded(..)) {
@@ -214,7 +215,7 @@ impl CacheFile {
         self.continue_discard(now);
     }
 
-    /// Closes the store and keeps its catalog. Returns whether the store was open.
+    /// Closes the store and keeps its catalog. Returns whether the file was in service.
     fn close_store(&mut self) -> bool {
         let why = StoreError::io("the file is being closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
@@ -222,7 +223,8 @@ impl CacheFile {
             FilePhase::InService(mut store) => {
                 self.catalog = std::mem::take(&mut store.catalog);
                 self.catalog.merge_pending(&self.pending);
-                // An error of closing adds nothing to the error that took the file out of service.
+                // An error of closing is ignored: the error that took the file out of service is already
+                // recorded.
                 drop(store.close());
                 true
             }
@@ -235,7 +237,7 @@ impl CacheFile {
 
     /// Continues to move a discarded file aside.
     pub(crate) fn continue_discard(&mut self, now: Timestamp) {
-        // Without the lock, the file at the path may belong to another owner by now.
+        // Without the lock, the file at the path may already belong to another owner.
         if self.would_rename()
             && let Err(error) = self.hold_lock()
         {
@@ -268,7 +270,7 @@ impl CacheFile {
                     remove_old_quarantined(volume, path, renamed.as_deref());
                     self.quarantined = renamed.or(self.quarantined.take());
                 } else if let Some(stale) = renamed {
-                    // The rename is what discards the file. Removing it only frees room.
+                    // The file is discarded by its rename. Removing the renamed file only frees room.
                     drop(volume.remove(&stale));
                 }
             }
@@ -285,16 +287,16 @@ impl CacheFile {
         place.is_ok_and(|place| place.error().is_none())
     }
 
-    /// Numbers a keyspace whose opening needs no commit before it is answered: see [`PendingRegistrations`].
-    /// Returns its number, and whether it is still missing in the file. None if its opening needs a commit,
-    /// or if the file is out of service.
+    /// Gives a keyspace its number without a commit, if that is possible: see [`PendingRegistrations`].
+    /// Returns the number, and whether the keyspace is still missing in the file. None if opening the
+    /// keyspace needs a commit, or if the file is out of service.
     pub(crate) fn number(&mut self, wanted: &Registration) -> Option<(KeyspaceId, bool)> {
         let FilePhase::InService(store) = &self.state else { return None };
         self.pending.number(&store.catalog, wanted)
     }
 
-    /// Numbers a keyspace that is opened while the file is out of service. It is entered in the file when the
-    /// file is in service again.
+    /// Gives a number to a keyspace that is opened while the file is out of service. The keyspace is entered
+    /// in the file when the file is in service again.
     pub(crate) fn register_offline(&mut self, wanted: &Registration, now: Timestamp) -> KeyspaceId {
         self.pending.register(&mut self.catalog, wanted, now)
     }
@@ -304,17 +306,18 @@ impl CacheFile {
         &self.pending
     }
 
-    /// Returns whether the file is in service and misses keyspaces that were opened.
+    /// Returns whether the file is in service and some opened keyspaces are not in the file yet.
     pub(crate) fn has_pending_registrations(&self) -> bool {
         self.store().is_some() && !self.pending.is_empty()
     }
 
-    /// Called after a commit that entered the pending keyspaces.
+    /// Forgets the pending keyspaces. Called after a commit that entered them in the file.
     pub(crate) fn clear_pending_registrations(&mut self) {
         self.pending = PendingRegistrations::default();
     }
 
-    /// Called after a commit of everything, which shows that the disk has room.
+    /// Notes that the disk has room, and writes the ballast again if it is due. Called after a commit of
+    /// everything.
     pub(crate) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {
@@ -328,17 +331,17 @@ impl CacheFile {
         self.is_short_of_room
     }
 
-    /// Takes the new path of the latest damaged file, if there is one since the last call.
+    /// Returns the new path of the latest damaged file, if a file was quarantined since the last call.
     pub(crate) fn take_quarantined(&mut self) -> Option<PathBuf> {
         self.quarantined.take()
     }
 
-    /// Returns how often the file was discarded since [`CacheFile::take_discarded`] was last called.
+    /// Returns the number of discards since the last call of [`CacheFile::take_discarded`].
     pub(crate) fn discards(&self) -> usize {
         self.discarded.len()
     }
 
-    /// Takes the reasons why the file was discarded since the last call.
+    /// Returns the reasons of all discards since the last call.
     pub(crate) fn take_discarded(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.discarded)
     }
@@ -366,7 +369,7 @@ impl CacheFile {
         &self.options
     }
 
-    /// Closes the file for good. Returns an error if a restart would not find it.
+    /// Closes the file for good. Returns an error if a restart would not find the file.
     pub(crate) fn close(&mut self) -> Result<(), StoreError> {
         let why = StoreError::io("the cache is closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });

@@ -1,17 +1,16 @@
-//! Whether a restart would find the open file, with everything that was written.
+//! Checks whether a restart would find the open file, with everything that was written.
 //!
-//! The anchor identifies the file. After each commit, and before a caller is answered, the path is checked. A
-//! file that is moved, replaced or removed before the commit returns is noticed. If that happens later, the
-//! file already contained what was acknowledged.
+//! The anchor identifies the file. The path is checked after each commit and before callers are answered. The
+//! check notices if the file was moved, replaced or removed before the commit returned. If that happens
+//! later, the file already contained everything that was acknowledged.
 //!
 //! Some file systems change the identity of a file over time. So if the identity at the path differs, a
-//! number is written into the open file and read through the path. It stands in a part of the first page that
-//! redb leaves alone. If the number is found, it is the same file. Not even a copy of the latest commit
-//! contains the number.
+//! number is written into the open file and read through the path. redb does not use the part of the first
+//! page in which the number stands. If the number is found, the path leads to the open file. Not even a copy
+//! that was made after the latest commit contains the number.
 //!
-//! Only the writer changes the file, through redb and in its steps. So each step must find the first bytes
-//! and the length that the step before has left. Otherwise another program has cut or overwritten the file in
-//! place, and its content is not what was written.
+//! Only the steps of the writer change the file. So each step must find the first bytes and the length that
+//! the step before has left. Otherwise another program has cut or overwritten the file in place.
 
 use std::io;
 use std::path::Path;
@@ -30,16 +29,16 @@ pub(super) enum PathPlace {
     Here,
     /// At its path, as the number written into it shows. Its identity differs.
     HereByProbe,
-    /// Nowhere: it has no name.
+    /// The file was removed: it has no name.
     Removed,
-    /// At another path, and nothing is at its own.
+    /// At another path, and no file is at its own path.
     Moved,
     /// Another file is at its path.
     Replaced,
 }
 
 impl PathPlace {
-    /// Finds out where the file is.
+    /// Determines where the file is.
     pub(super) fn of(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> io::Result<Self> {
         Ok(match volume.metadata(path)? {
             Some(metadata) if metadata.identity == anchor.identity() => Self::Here,
@@ -52,7 +51,7 @@ impl PathPlace {
         })
     }
 
-    /// Returns the error that follows from this place; none if the file is at its path.
+    /// Returns the error to report for this place. None if the file is at its path.
     pub(super) fn error(self) -> Option<StoreError> {
         match self {
             Self::Here | Self::HereByProbe => None,
@@ -65,8 +64,8 @@ impl PathPlace {
     }
 }
 
-/// Returns whether a number that is written into the open file can be read through the path. A file that
-/// can't be read counts as another file.
+/// Writes a new number into the open file. Returns whether the same number is then read through the path.
+/// Returns false after an error.
 fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
     let number_in = |start: &[u8]| {
         let found = start.get(PROBE_AT..PROBE_AT + PROBE_LEN)?;
@@ -85,7 +84,7 @@ fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
     read.is_ok_and(|read| read == written)
 }
 
-/// The first bytes and the length that the last step has left.
+/// The first bytes and the length of the file after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WrittenBytes {
     start: Vec<u8>,
@@ -97,7 +96,7 @@ impl WrittenBytes {
         Ok(Self { start: anchor.start(HEADER_LEN)?, len: anchor.metadata()?.len })
     }
 
-    /// Returns the error if the file differs now.
+    /// Returns the error if `now` differs from this.
     pub(super) fn changed_to(&self, now: &Self) -> Option<StoreError> {
         if self == now {
             return None;

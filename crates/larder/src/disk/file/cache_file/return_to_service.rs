@@ -1,7 +1,8 @@
-//! Back into service: a suspended file is opened again, and a fresh file replaces one that is gone.
+//! Returns the cache file to service: opens a suspended file again, or makes a fresh file after a discarded
+//! one is gone.
 //!
-//! Both need the owner's lock. While our file is out of service, the file at the path may belong to another
-//! owner.
+//! Opening and making a file need the owner's lock. While our file is out of service, the file at the path
+//! may belong to another owner.
 
 use super::backoff::MAX_RETRY_DELAY;
 use super::place::PathPlace;
@@ -16,16 +17,16 @@ use crate::disk::store::redb_store::Store;
 use crate::units::Timestamp;
 
 impl CacheFile {
-    /// Opens the file again after a transaction that was refused because the file would have exceeded its
-    /// capacity. The file is compacted, and its entries get less room. Returns whether it could be compacted,
-    /// which fails while another process reads the file.
+    /// Opens the file again after a transaction was refused because the file would have exceeded its
+    /// capacity. Compacts the file, and gives its entries less room. If compacting by moving pages fails,
+    /// remakes the file with smaller regions and returns true.
     ///
-    /// After a failure the store accepts no more calls, and the file contains nothing of the transaction.
+    /// The old store accepts no more calls, and the file contains nothing of the refused transaction.
     pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
         let Some(mut pressure) = self.store().map(|store| store.pressure) else { return Err(refused) };
         self.fail(refused.clone(), now);
         let mut store = self.open_again()?.ok_or(refused)?;
-        // Pages move to the front of the file, and the free space behind them is given back.
+        // Pages move to the front of the file, and the free space behind them is released.
         let compacted = store.move_pages();
         if compacted.is_err() {
             drop(store.close());
@@ -43,7 +44,7 @@ impl CacheFile {
         let before = store.largest_page();
         let narrowed = shrink_regions(store, &self.options, now);
         if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
-            // Another file stands at the path now.
+            // The file at the path is another one now.
             self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
         }
         if let Err(error) = &narrowed {
@@ -53,15 +54,15 @@ impl CacheFile {
         narrowed
     }
 
-    /// Opens a suspended file again. A damaged file is discarded, and so is a file that another program
-    /// deleted.
+    /// Opens a suspended file again. If the file is damaged, or another program has deleted it, it is
+    /// discarded.
     pub(crate) fn resume(&mut self, now: Timestamp) {
         let FilePhase::Suspended(outage) = &self.state else { return };
         let why = outage.why.clone();
         if why.kind == StoreErrorKind::Full {
             self.is_short_of_room = true;
             self.ballast.delete(&*self.options.volume);
-            // The ballast is not written again at once. On a nearly full disk it would take the room that the
+            // The ballast is not written again at once. On a nearly full disk it would use the room that the
             // next commit needs.
             self.ballast_again_at = now.after(MAX_RETRY_DELAY);
         }
@@ -69,8 +70,8 @@ impl CacheFile {
             Ok(Some(store)) => self.enter_service(store, now),
             Ok(None) => self.discard(why, now),
             Err(error) if error.kind == StoreErrorKind::Damage => self.discard(error, now),
-            // The first error of an outage explains it best, so it is kept. Exceptions are a disk that has
-            // become full, and a file that has left its place or is back in it.
+            // The first error of an outage explains the outage best, so it is kept. A new error replaces it
+            // in two cases: the disk has become full, or the file has left its path or is back at its path.
             Err(error) => {
                 let is_news =
                     error.kind == StoreErrorKind::Full || error.is_displacement() || why.is_displacement();
@@ -82,7 +83,7 @@ impl CacheFile {
         }
     }
 
-    /// Opens the file again. Returns none if the file was removed, so that it can never be opened again.
+    /// Opens the file again. Returns none if the file was removed.
     fn open_again(&mut self) -> Result<Option<Store>, StoreError> {
         let Some(anchor) = &self.anchor else { return Ok(None) };
         match PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?.error() {
@@ -95,7 +96,7 @@ impl CacheFile {
         Store::open(&self.options, len).map(Some)
     }
 
-    /// Makes a fresh file in the place of a discarded file that is gone.
+    /// Makes a fresh file at the path, if a discarded file is gone.
     pub(crate) fn create_fresh(&mut self, now: Timestamp, sequence: u64) {
         if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return;

@@ -1,18 +1,20 @@
-//! The checks of the file around the commits of a writer's step: is it in its place, has another program
-//! changed it, and is the lock still ours?
+//! Checks the file before and after the commits of a writer's step. Notices if another program has moved or
+//! changed the file or the lock file.
 //!
-//! 1. Before the first commit: the file is as the last step left it ([`CacheFile::check_content`]). Otherwise
-//!    a commit would repair the header of a file that was cut or overwritten, and hide the damage.
-//! 2. After each commit, and before its entries are marked clean or callers are answered: the file stands at
-//!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced in between.
-//!    A later check would come after an answer.
+//! 1. Before the first commit: the file must be as the last step left it ([`CacheFile::check_content`]).
+//!    Without this check, a commit would repair the header of a file that was cut or overwritten, and hide
+//!    the damage.
+//! 2. After each commit, before its entries are marked clean and callers are answered: the file must stand at
+//!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced during the
+//!    commit. A later check would come after an answer.
 //! 3. After the last change of the step: the content of the file is noted for the next step
 //!    ([`CacheFile::note_content`]).
 //!
-//! **The lock** may be removed or replaced too. It is taken again at once, unless another process holds it.
-//! If another process does, the file stays in service: redb's own lock, on the file itself, keeps that
-//! process out, and closing would release it. But no file is renamed, opened or made until the owner's lock
-//! is ours again. Out of service, the file may belong to the other process.
+//! **The lock file** may be removed or replaced too. The lock is then taken again at once, unless another
+//! process holds it. In that case the file stays in service. redb's own lock on the file keeps the other
+//! process out, and closing the file would release that lock. But this process renames, opens or makes no
+//! file until it holds the owner's lock again. Until then, a file that is out of service may belong to the
+//! other process.
 
 use super::place::{PathPlace, WrittenBytes};
 use super::{CacheFile, FilePhase, ServiceState};
@@ -21,8 +23,8 @@ use crate::disk::store::guard::StoreError;
 use crate::event::Event;
 
 impl CacheFile {
-    /// Step 1. If the file is not as the last step left it, nothing is written to it any more, not even to
-    /// close it.
+    /// Step 1. If the file is not as the last step left it, the store is sealed: no more bytes are written,
+    /// not even for closing.
     ///
     /// # Errors
     /// Returns an error if the file is not as the last step left it, or can't be examined.
@@ -38,7 +40,7 @@ impl CacheFile {
         })
     }
 
-    /// Step 2.
+    /// Step 2. Also takes a lost lock again.
     ///
     /// # Errors
     /// Returns an error if a restart would not find the open file, or if that can't be determined.
@@ -51,13 +53,13 @@ impl CacheFile {
         if let Some(error) = place.error() {
             return Err(error);
         }
-        // A lock that another process holds is reported. It is no reason to stop: see the module.
+        // An error of the lock is reported as an event. The file stays in service: see the module.
         drop(self.hold_lock());
         Ok(())
     }
 
-    /// Step 3. When a file is first in service, this also leaves the evidence that it is ours, in the file
-    /// and in the lock file.
+    /// Step 3. For a file that is new in service, also writes the evidence that the file is ours into the
+    /// file and the lock file.
     pub(crate) fn note_content(&mut self) {
         self.leave_evidence();
         if let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
@@ -65,15 +67,15 @@ impl CacheFile {
         }
     }
 
-    /// Returns whether the writer must act on the state of the file. It asks this while there is nothing to
-    /// commit.
+    /// Returns whether the writer must act on the state of the file. The writer calls this while there is
+    /// nothing to commit.
     pub(crate) fn needs_step(&mut self) -> bool {
         self.check_content().is_err() || self.check_place().is_err() || !self.watch.events.is_empty()
     }
 
-    /// Returns whether the file is gone and a restart would find no other file of ours in its place. A fresh
-    /// file that could not be put in service contains nothing. A path that can't be examined can't be opened
-    /// either.
+    /// Returns whether the file is gone and a restart would find no entries at its path. A fresh file that
+    /// could not be put in service contains no entries. If the path can't be examined, a restart can't open
+    /// it either.
     pub(crate) fn leaves_nothing(&self) -> bool {
         if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return false;
@@ -82,7 +84,7 @@ impl CacheFile {
         found.ok().flatten().is_none_or(|metadata| self.unused.is(metadata.identity))
     }
 
-    /// Takes the events since the last call.
+    /// Returns the events since the last call.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.watch.events)
     }
@@ -105,14 +107,13 @@ impl CacheFile {
         held.map(drop).map_err(StoreError::io)
     }
 
-    /// Forgets the noted content. It belongs to the file before the outage, and says nothing of the file that
-    /// is in service now.
+    /// Forgets the noted content. It describes the file as it was before the outage.
     pub(super) fn forget(&mut self) {
         self.watch.content = None;
     }
 
-    /// Leaves the evidence that the file is ours. Best effort: after a failure the next step tries again.
-    /// Without evidence, a file that is cut can't be distinguished from a foreign file.
+    /// Writes the evidence that the file is ours. Best effort: after a failure the next step tries again.
+    /// Without evidence, a file that was cut can't be distinguished from a foreign file.
     fn leave_evidence(&mut self) {
         let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
         // A file of format 1 has no identity before its first commit.

@@ -1,26 +1,27 @@
 //! Makes a file as short as its entries need, by a copy that takes its place.
 //!
-//! redb compacts a file by moving pages, in commits that can't be undone. A crash in between leaves a file
-//! whose every page must be read before it can be used. The first commit after that finds no free page and
+//! redb compacts a file by moving pages, in commits that can't be undone. If a crash interrupts these
+//! commits, every page must be read before the file can be used. The next commit then finds no free page and
 //! doubles the file. So the file itself is not changed here. With the owner's lock held:
 //!
 //! 1. The remains of an earlier copy are removed.
 //! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in the
 //!    order of its keys, so that leaves are full. Entries are left out if they have expired, if a pending
-//!    range removal covers them, or if they belong to retired keyspaces. The counts of keyspaces agree with
-//!    that. All else is kept byte for byte, including rows and tables that this version does not know.
-//! 3. The copy is compacted and closed. It is on the disk, and marked as closed.
+//!    range removal covers them, or if they belong to retired keyspaces. The counts of keyspaces are
+//!    adjusted. All else is kept byte for byte, including rows and tables that this version does not know.
+//! 3. The copy is compacted and closed. Then it is durable, and marked as closed cleanly.
 //! 4. The file is closed.
 //! 5. If the copy is no longer than the file, it is renamed over the file, in one step. Otherwise it is
 //!    removed.
-//! 6. The directory is synced before the file that now stands at the path takes a commit. Otherwise a crash
-//!    could bring the old file back and undo a removal in that commit.
+//! 6. The directory is synced before anything is committed to the file at the path. Otherwise a crash could
+//!    bring the old file back and undo a removal in that commit.
 //!
-//! A crash before (5) leaves the file as it was and an unfinished file beside it, which the next opening
-//! removes. Until (6) a crash leaves one of two files that answer every lookup alike.
+//! A crash before (5) leaves the file unchanged and an unfinished file beside it. The next opening removes
+//! the unfinished file. Between (5) and (6) a crash leaves either the old file or the copy. Both give the
+//! same answer to every lookup.
 //!
-//! Readers do not hinder a compaction: the old file stays whole while a reader has it open. A follower
-//! compares identities before each lookup, and opens the new file.
+//! Readers do not hinder a compaction: the old file stays complete while a reader has it open. A follower
+//! compares identities before each lookup, and then opens the new file.
 
 mod unknown;
 
@@ -53,7 +54,7 @@ use crate::units::Timestamp;
 /// Number of rows that are copied between two calls of `go_on`.
 const ROWS: u64 = 256;
 
-/// A copy that is complete, closed, and beside its file.
+/// A complete and closed copy beside its file.
 #[derive(Debug)]
 pub(crate) struct CopyReport {
     path: PathBuf,
@@ -64,8 +65,8 @@ pub(crate) struct CopyReport {
     pub(crate) catalog: Catalog,
 }
 
-/// Steps 1 to 3. Returns none if `go_on` returned false. Then, and after an error, nothing of the copy is
-/// left.
+/// Steps 1 to 3. Returns none if `go_on` returned false. In that case, and after an error, the copy is
+/// removed.
 pub(crate) fn write_copy(
     store: &Store,
     options: &OpenOptions,
@@ -94,8 +95,8 @@ fn write_with(
     copied
 }
 
-/// Steps 5 and 6, on a file that is closed. Returns whether the copy took its place. After an error it is
-/// unknown which of the two files a crash would leave, so nothing may be committed to the file.
+/// Steps 5 and 6. The file must be closed. Returns whether the copy has replaced the file. After an error it
+/// is unknown which of the two files a crash would leave. So nothing may be committed to the file then.
 pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<bool, StoreError> {
     let volume = &*options.volume;
     let len = volume.metadata(&options.path)?.map_or(0, |metadata| metadata.len);
@@ -118,12 +119,11 @@ fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreErr
     Ok(sync_directory_of(volume, &options.path)?)
 }
 
-/// Remakes a file that was made for a smaller capacity, whose pages are too small for the values that it may
-/// take now. Without room for the copy, the file stays as it is.
+/// Remakes a file that was made for a smaller capacity. Its largest page is too small for the largest value
+/// of the present capacity. If the copy can't be written, the file stays as it is.
 ///
 /// # Errors
-/// Returns an error if it is unknown which of the two files stands at the path, or if that file
-/// can't be opened.
+/// Returns an error if the file can't be closed or replaced, or if the new file can't be opened.
 pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
     if store.largest_page() >= max_page(options.capacity) {
         return Ok(store);
@@ -135,18 +135,18 @@ pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Sto
     Store::open(options, 0)
 }
 
-/// Remakes a file whose regions are too large for its capacity, as earlier versions made them. A file of one
-/// region doubles when it must grow. That exceeds its capacity, so the file can't even make room. Without
-/// room for the copy, the file stays as it is.
+/// Remakes a file whose regions are too large for its capacity. Earlier versions made such files. A file of
+/// one region doubles when it must grow, and would then exceed its capacity. So not even a deletion could be
+/// committed. If the copy can't be written, the file stays as it is.
 ///
 /// # Errors
-/// As of [`enlarge_regions`].
+/// Returns an error if the file can't be replaced, or if the new file can't be opened.
 pub(super) fn shrink_regions(
     store: Store,
     options: &OpenOptions,
     now: Timestamp,
 ) -> Result<Store, StoreError> {
-    // A large record may share its page with a small one.
+    // A large record may share its page with a small record.
     let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
     else {
         return Ok(store);
@@ -155,13 +155,13 @@ pub(super) fn shrink_regions(
         return Ok(store);
     }
     let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
-    // Closing the file may need room that it can't have. The copy contains everything that was committed.
+    // Closing the file may fail for lack of room. The copy contains everything that was committed.
     drop(store.close());
     replace_by(options, &copied)?;
     Store::open(options, 0)
 }
 
-/// How a copy ended.
+/// The outcome of copying a table or all tables.
 enum End {
     Whole,
     Stopped,
@@ -213,14 +213,14 @@ fn fill_copy(
     Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
 }
 
-/// Returns the size of the regions of a copy: that of the file, because its values must fit, or a larger one
-/// if the capacity asks for it. A tool has no capacity of its own.
+/// Returns the size of the regions of a copy. It is at least the size in the file, because the file's values
+/// must fit, and at least the size for the capacity. A tool has no capacity (`u64::MAX`).
 fn region(store: &Store, options: &OpenOptions) -> u64 {
     let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
     store.largest_page().max(wanted)
 }
 
-/// Makes a new database with regions of this size and the mark of the old one.
+/// Makes a new database with regions of this size and with the mark of the old file.
 fn create_copy(
     path: &Path,
     store: &Store,
@@ -231,7 +231,7 @@ fn create_copy(
     let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
-    // The first commit makes the mark durable too. With it, a copy that is cut is recognized as ours.
+    // The first commit makes the mark durable too. By its mark, a copy that is cut is recognized as ours.
     if let Some(identity) = store.catalog.identity {
         file.write(MARK_AT, &mark(identity))?;
     }
@@ -245,7 +245,7 @@ fn create_copy(
 /// Moves the pages of the copy to its front. The copy grew by doubling, so its pages are scattered.
 fn compact(db: &mut Database) -> Result<(), StoreError> {
     guarded(|| match db.compact() {
-        // Only a reader could prevent this, and the copy has none.
+        // Only a reader could cause this error, and the copy has no readers.
         Ok(_) | Err(CompactionError::TransactionInProgress) => Ok(()),
         Err(error) => Err(error.into()),
     })
@@ -269,7 +269,7 @@ impl FileCopy<'_> {
             return Ok(End::Unknown(table.name().to_owned()));
         }
         let mut names: Vec<String> = old.list_tables()?.map(|table| table.name().to_owned()).collect();
-        // The expiry table comes last, because its rows are compared with the entries that were copied.
+        // The expiry table comes last, because its rows are compared with the copied entries.
         names.sort_by_key(|name| name == EXPIRY.name());
         for name in names {
             let end = match name.as_str() {
@@ -288,7 +288,7 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Returns whether to continue with the next row.
+    /// Counts a row. Returns whether to continue with the next row.
     fn continues(&mut self) -> bool {
         self.rows += 1;
         !self.rows.is_multiple_of(ROWS) || (self.go_on)()
@@ -313,8 +313,8 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Returns whether a lookup may still find an entry. An entry without a legible header is kept: it is
-    /// evidence of damage, and stays until the sweeper deletes it.
+    /// Returns whether an entry is copied: no if it is retired, removed or expired. An entry without a
+    /// readable header is kept as evidence of damage, until the sweeper deletes it.
     fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
         let id = KeyspaceId::of(key);
         if self.catalog.retired.contains_key(&id) {
@@ -329,7 +329,7 @@ impl FileCopy<'_> {
         !is_expired
     }
 
-    /// Copies the rows of those entries that were copied.
+    /// Copies the expiry rows of the entries that were copied.
     fn copy_expiry(&mut self, old: &ReadTransaction, new: &WriteTransaction) -> Result<End, redb::Error> {
         let (rows, mut copied) = (old.open_table(EXPIRY)?, Guarded::new(new.open_table(EXPIRY)?));
         let entries = Guarded::new(new.open_table(ENTRIES)?);
@@ -352,7 +352,7 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Copies a table as it is.
+    /// Copies a table unchanged.
     fn copy_table<K: Key + 'static, V: Value + 'static>(
         &mut self,
         old: &ReadTransaction,

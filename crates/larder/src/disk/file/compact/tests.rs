@@ -52,7 +52,7 @@ fn names(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, String>) {
     (cache, names)
 }
 
-/// Makes a disk with a file of 60 names. A third of 90 names was removed again.
+/// Makes a disk with a file of 60 names: 90 names are inserted, and a third of them is removed.
 fn shop() -> SimulatedVolume {
     let disk = SimulatedVolume::new();
     let (cache, names) = names(&disk);
@@ -70,7 +70,7 @@ fn now(store: &Store) -> Timestamp {
     store.clock_watermark()
 }
 
-/// Compacts a file completely. Returns whether the copy took its place.
+/// Compacts a file completely. Returns whether the copy has replaced the file.
 fn compacted(options: &OpenOptions) -> bool {
     let store = Store::open(options, u64::MAX).unwrap();
     let copied = write_copy(&store, options, now(&store), &mut || true).unwrap().unwrap();

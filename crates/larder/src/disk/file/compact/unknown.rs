@@ -1,12 +1,12 @@
-//! Copies tables of a later version as they are.
+//! Copies tables of a later version unchanged.
 
 use redb::{ReadTransaction, TableDefinition, TableError, WriteTransaction};
 
 use super::{End, FileCopy};
 
 impl FileCopy<'_> {
-    /// Copies a table of a later version. redb returns rows only to a caller that knows their types. So all
-    /// types that a larder table may have are tried.
+    /// Copies a table of a later version. redb opens a table only with the right types of key and value. So
+    /// this tries all pairs of types that a larder table may have.
     pub(super) fn copy_unknown(
         &mut self,
         old: &ReadTransaction,

@@ -1,8 +1,8 @@
-//! The two tables of entries, as one transaction changes them.
+//! Changes the table of entries and the expiry table in one transaction.
 //!
 //! Each change of an entry also changes its expiry row and the counts of its keyspace, in the same
-//! transaction. The highest sequence wins: a range removal spares an entry that was written after it, both in
-//! the tables and in the batch.
+//! transaction. The highest sequence wins: a range removal does not delete an entry with a higher sequence,
+//! neither in the tables nor in the batch.
 
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
@@ -44,8 +44,8 @@ impl<'txn> Entries<'txn> {
         })
     }
 
-    /// Returns whether a change writes its value. Otherwise the change is a deletion: the value has expired
-    /// meanwhile, a range removal came after it, or it is too large for the file.
+    /// Returns whether a change writes its value. Otherwise the change is a deletion. A value is not written
+    /// if it has expired, if a later range removal covers it, or if it is too large for the file.
     pub(crate) fn is_value(&self, change: &EntryChange<'_>, ranges: &[RangeRemoval]) -> bool {
         let is_removed = |removal: &RangeRemoval| removal.covers(&change.key, change.sequence);
         change.value.as_ref().is_some_and(|value| {
@@ -68,7 +68,7 @@ impl<'txn> Entries<'txn> {
         self.put(&change.key, &header, &value.extension, &value.payload)
     }
 
-    /// Returns by how much the charge of all entries grows when these values are written.
+    /// Returns the growth of the charge of all entries, in bytes, if these values are written.
     pub(crate) fn growth(&self, values: &[&EntryChange<'_>]) -> Result<i64, StorageError> {
         let mut growth = 0;
         for change in values {
@@ -116,13 +116,15 @@ impl<'txn> Entries<'txn> {
             return Ok(false);
         };
         self.uncount(key, len);
-        // Without a legible header the expiry row can't be found. The sweeper deletes it when it is due.
+        // Without a readable header the expiry row can't be found. The sweeper deletes the row when it is
+        // due.
         let Some(header) = header else { return Ok(false) };
         self.remove_row(&header, key)?;
         Ok(header.expires_at > self.now)
     }
 
-    /// Deletes the expiry row of an entry, with a class or without one as earlier versions wrote it.
+    /// Deletes the expiry row of an entry. If there is no row with a class, deletes the row that an earlier
+    /// version wrote without a class.
     fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
         if self.expiry.remove(expiry::row(header, key).as_slice())?.is_none() {
             self.expiry.remove(expiry::unclassed(header, key).as_slice())?;
@@ -130,8 +132,8 @@ impl<'txn> Entries<'txn> {
         Ok(())
     }
 
-    /// Deletes up to `limit` entries that are due. Returns how many rows were handled and how many entries
-    /// were deleted.
+    /// Examines up to `limit` expiry rows that are due, and deletes their entries. Returns the number of
+    /// deleted rows and the number of deleted entries.
     pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
         let mut rows = Vec::new();
         for (class, head) in expiry::heads(&*self.expiry)? {
@@ -150,7 +152,7 @@ impl<'txn> Entries<'txn> {
         Ok((dealt_with, deleted))
     }
 
-    /// Deletes up to `limit` entries of a retired keyspace. Returns how many there were.
+    /// Deletes up to `limit` entries of a retired keyspace. Returns the number of deleted entries.
     pub(crate) fn sweep_retired(&mut self, id: KeyspaceId, limit: usize) -> Result<usize, StorageError> {
         let start = id.to_bytes();
         let end = after_prefix(&start).unwrap_or_default();
@@ -176,7 +178,8 @@ impl<'txn> Entries<'txn> {
         self.expiry.range::<&[u8]>(range)?.take(limit).map(|row| Ok(row?.0.value().to_vec())).collect()
     }
 
-    /// Returns whether the entry of a row is due. A row with a rounded time may seem due too early.
+    /// Returns whether the entry of a row is due. If the time in the row is rounded, the time of the entry
+    /// decides.
     fn is_due(&self, row: &[u8]) -> Result<bool, StorageError> {
         let Some((_, key)) = expiry::split(row).filter(|_| expiry::is_rounded(row)) else { return Ok(true) };
         let record = self.rows.get(key)?;
@@ -184,14 +187,14 @@ impl<'txn> Entries<'txn> {
         Ok(header.is_none_or(|header| header.delete_after <= self.now))
     }
 
-    /// Deletes an expiry row, and its entry if the row belongs to it. Returns whether the row belonged to the
-    /// entry.
+    /// Deletes an expiry row, and the entry with the row's key if the row belongs to that entry. Returns
+    /// whether the entry was deleted.
     pub(super) fn delete_row(&mut self, row: &[u8]) -> Result<bool, StorageError> {
         let Some((_, key)) = expiry::split(row) else {
             return self.expiry.remove(row).map(|_| false);
         };
         let is_own = match self.rows.get(key)? {
-            // No row can match an illegible header, so the entry is deleted. It could only ever be a miss.
+            // No row can match an unreadable header. A lookup can't return this entry, so it is deleted.
             Some(record) => {
                 record::peek(record.value()).is_none_or(|header| expiry::is_own(row, &header, key))
             }

@@ -1,24 +1,24 @@
-//! Eviction from disk: which entries a transaction deletes to make room for others.
+//! Eviction from disk: deletes entries in a transaction to make room for others.
 //!
-//! This is a clock algorithm. A hand moves over the entries in the order in which they were written, and
-//! deletes those that were not used since it last passed ([`Uses`](crate::disk::store::uses)). The hand
-//! writes nothing: an entry that it spares stays where it is.
+//! This is a clock algorithm. A hand moves over the entries in the order in which they were written. It
+//! deletes the entries that were not used since the hand last passed ([`Uses`](crate::disk::store::uses)). It
+//! does not move or change the entries that it spares.
 //!
-//! - The hand follows the expiry rows. Within a class of lifetimes they stand nearly in the order in which
-//!   they were written. The hand has a position in each class. Of the next rows of all classes it takes the
-//!   one that was written first. The time of writing is computed: the row's time less the lifetime of an
-//!   entry of the same class that was read a few rows before. The entry of the row itself may be on a page
-//!   that is not in memory.
+//! - The hand follows the expiry rows. Within a class of lifetimes, the order of the rows is nearly the order
+//!   of writing. The hand has a position in each class. It compares the next rows of all classes, and takes
+//!   the row that was written first. The time of writing is estimated: the row's time minus the lifetime of
+//!   an entry that was read a few rows before in the same class. The entry of the row itself is not read,
+//!   because its page may not be in memory.
 //! - A *turn* covers the entries that were written before the turn began. Then the hand returns to the first
-//!   rows. So no entry is deleted before all older ones were examined, however few of them are unused.
-//! - Entries that memory holds are spared too, because memory serves them without telling the disk. After
-//!   [`MAX_LOOKS`] rows, or a whole turn, nothing is spared any more. Otherwise a memory tier that holds
-//!   nearly everything would make each eviction scan the whole table. Entries that the batch is about to
-//!   write are always spared.
-//! - Rows without a class are older than all others, and go first.
+//!   rows. So no entry is deleted before all older entries were examined, even if few of these are unused.
+//! - Entries that memory holds are spared too, because lookups in memory are not recorded as uses of the
+//!   disk. After [`MAX_LOOKS`] rows, or a whole turn, neither kind is spared any more. Otherwise a memory
+//!   tier that holds nearly all entries would make each eviction scan the whole table. Entries that the batch
+//!   is about to write are always spared.
+//! - Rows without a class are older than all other rows, so the hand takes them first.
 //!
-//! The position of the hand is lost with the process. It then starts at the first rows again, which only
-//! costs a second look at the rows that it had passed.
+//! The position of the hand is not stored. In a new process the hand starts at the first rows again, and only
+//! examines some rows twice.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
@@ -33,21 +33,21 @@ use crate::units::Timestamp;
 
 /// Number of rows of a class that are read together.
 const ROWS: usize = 32;
-/// Maximum number of rows that one eviction may spare.
+/// Number of rows after which one eviction spares only the entries that the batch writes.
 const MAX_LOOKS: usize = 4096;
-/// Maximum number of turns that an eviction may begin. In the first whole turn it may have spared everything.
-/// In the second it spares only what is about to be written.
+/// Maximum number of turns that one eviction may begin. The first of them may spare all entries. The second
+/// spares only entries that the batch is about to write.
 const MAX_TURNS: usize = 2;
 
-/// A question about a key before it is evicted.
+/// A function that is called with the key of an entry before the entry is evicted.
 type IsKey<'a> = &'a dyn Fn(&[u8]) -> bool;
 
-/// Which entries the hand spares.
+/// The conditions under which the hand spares an entry.
 #[derive(Clone, Copy)]
 pub(crate) struct Spared<'a> {
     /// Returns whether memory holds the entry.
     pub(crate) is_resident: IsKey<'a>,
-    /// Returns whether the entry was read from disk since the last call, and forgets it.
+    /// Returns whether the entry was read from disk since the last call, and clears the record of that use.
     pub(crate) take_use: IsKey<'a>,
     /// Returns whether the batch is about to write the entry.
     pub(crate) is_written: IsKey<'a>,
@@ -58,7 +58,7 @@ pub(crate) struct Spared<'a> {
 pub(crate) struct ClockHand {
     /// The last row that was passed, by class.
     passed: BTreeMap<u8, Vec<u8>>,
-    /// When the turn began.
+    /// The time when the turn began.
     turned_at: Option<Timestamp>,
 }
 
@@ -71,25 +71,26 @@ struct ClassHead {
 }
 
 impl ClassHead {
-    /// Returns approximately when the entry of the next row was written, at most `now`.
+    /// Returns the estimated time when the entry of the next row was written, in ms. The time is at most
+    /// `now`.
     fn written_at(&self, now: Timestamp) -> Option<u64> {
         let (at, _) = expiry::split(self.rows.front()?)?;
         Some(at.as_millis().saturating_sub(self.lifetime).min(now.as_millis()))
     }
 }
 
-/// What an eviction deleted.
+/// The result of an eviction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Evicted {
     pub(crate) entries: u64,
     /// Number of bytes that the deleted entries were charged for.
     pub(crate) bytes: u64,
-    /// Whether the eviction ended at the maximum of one transaction.
+    /// Whether the eviction ended because it had deleted `max_entries` entries.
     pub(crate) has_more: bool,
 }
 
 impl Entries<'_> {
-    /// Deletes up to `max_entries` entries, until `bytes` are freed.
+    /// Deletes entries until `bytes` are freed, but at most `max_entries` entries.
     pub(crate) fn evict(
         &mut self,
         bytes: u64,

@@ -1,4 +1,4 @@
-//! What one transaction does to the tables of entries: writes, deletions, range removals and evictions.
+//! The changes of one transaction to the tables of entries: writes, deletions, range removals and evictions.
 
 pub(crate) mod entries;
 pub(crate) mod evict;

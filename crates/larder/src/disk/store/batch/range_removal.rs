@@ -1,4 +1,4 @@
-//! A range removal, with what memory and a count before the commit know about its entries.
+//! A range removal, with the numbers of its entries that were found in memory and on disk before the commit.
 
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::stored_key::StoredKey;
@@ -9,9 +9,10 @@ pub(crate) struct RangeRemoval {
     pub(crate) range: RangeTombstone,
     /// Keys that memory held, and whether they were live. The entries of these keys on disk are not counted.
     pub(crate) memory_keys: Vec<(StoredKey, bool)>,
-    /// Number of further live entries in memory. The disk has them too, unless it evicted them.
+    /// Number of further live entries in memory. These entries are on disk too, unless they were evicted
+    /// there.
     pub(crate) unlisted: u64,
-    /// Number of live entries on disk that are not in `memory_keys`, as counted before the commit.
+    /// Number of live entries on disk whose keys are not in `memory_keys`, counted before the commit.
     pub(crate) on_disk: u64,
 }
 
@@ -21,7 +22,7 @@ impl RangeRemoval {
         self.range.covers(key, sequence)
     }
 
-    /// Returns how many live entries memory held.
+    /// Returns the number of live entries that memory held.
     pub(crate) fn live_in_memory(&self) -> u64 {
         self.listed() + self.unlisted
     }
@@ -30,8 +31,8 @@ impl RangeRemoval {
         self.memory_keys.iter().filter(|(_, is_live)| *is_live).count() as u64
     }
 
-    /// Returns how many live entries were removed in total. `on_disk` is the number that were found on disk
-    /// and not listed by memory.
+    /// Returns the total number of live entries that were removed. `on_disk` is the number of live entries
+    /// that were found on disk and are not in `memory_keys`.
     pub(crate) fn total(&self, on_disk: u64) -> u64 {
         self.listed() + on_disk.max(self.unlisted)
     }

@@ -1,4 +1,4 @@
-//! Range removals inside one transaction: a small one as a whole, a large one in parts.
+//! Range removals inside one transaction: a small removal as a whole, a large removal in parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -18,7 +18,7 @@ use crate::format::record;
 pub(crate) struct PartLimits<'a> {
     /// Maximum number of rows to examine.
     pub(crate) rows: usize,
-    /// Returns whether the part has taken long enough. Called after every few rows.
+    /// Returns whether the part must end now. Called after every [`ROWS_BETWEEN_LOOKS`] rows.
     pub(crate) is_over: &'a dyn Fn() -> bool,
 }
 
@@ -28,18 +28,19 @@ const ROWS_BETWEEN_LOOKS: usize = 32;
 /// The result of one part of a removal.
 #[derive(Debug, Default)]
 pub(crate) struct RemovalPart {
-    /// The last key that was handled; none if no keys are left.
+    /// The last key that was handled. None if no keys are left.
     pub(crate) last: Option<Vec<u8>>,
-    /// Number of rows that were deleted.
+    /// Number of deleted rows.
     pub(crate) deleted: u64,
-    /// Number of deleted rows that were live.
+    /// Number of deleted rows that were live and not of a retired keyspace.
     pub(crate) live: u64,
 }
 
 impl Entries<'_> {
-    /// Deletes the entries that a range removal covers. If it would have to examine more than `max_rows`
-    /// rows, it changes nothing and returns none. Otherwise returns how many live entries there were. Entries
-    /// of `retired` keyspaces, and entries that a removal in `earlier` covers, do not count.
+    /// Deletes the entries that a range removal covers, and returns the number of removed live entries
+    /// ([`RangeRemoval::total`]). Entries of `retired` keyspaces, and entries that a removal in `earlier`
+    /// covers, are deleted but not counted. If the scope has more than `max_rows` rows, changes nothing and
+    /// returns none.
     pub(crate) fn remove_range(
         &mut self,
         removal: &RangeRemoval,
@@ -72,7 +73,7 @@ impl Entries<'_> {
         Ok(Some(removal.total(live)))
     }
 
-    /// Deletes the entries of a scope that a range covers, from the key `after` on, within limits.
+    /// Deletes the entries that a range removal covers and whose keys follow `after`, within limits.
     pub(crate) fn remove_covered(
         &mut self,
         range: &RangeTombstone,

@@ -15,13 +15,14 @@ use crate::format::codec::format::Format;
 /// A step of a transaction.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Opens the keyspace of this name in this version.
+    /// Opens the keyspace with this name, version and schema.
     Register(u8, u32, Option<&'static str>),
-    /// Merges keyspaces of this name that were opened meanwhile, in these versions one after another.
+    /// Merges pending registrations of this name, one for each of these versions.
     Merge(u8, Vec<u32>),
-    /// Counts entries and bytes of a number: a known one, a retired one, or one that no keyspace has.
+    /// Adds entries and bytes to the keyspace with this number. The keyspace may be current, retired or
+    /// missing.
     Count(u32, i64, i64),
-    /// Deletes the last entries of a retired keyspace.
+    /// Removes a retired keyspace, as after the deletion of its last entries.
     Swept(usize),
 }
 
@@ -125,7 +126,7 @@ impl Model {
     }
 }
 
-/// Performs a step in both, and checks that they return the same.
+/// Performs a step in the draft and in the model, and checks that both return the same.
 fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
     match step {
         Step::Register(name, version, schema) => {

@@ -1,4 +1,4 @@
-//! One transaction: its input, its steps, and its outcome.
+//! The commit of a batch in one transaction: the input, the steps and the outcome.
 
 use std::collections::HashSet;
 
@@ -24,60 +24,60 @@ use crate::units::Timestamp;
 /// The input of one transaction.
 pub(crate) struct Batch<'a> {
     pub(crate) changes: &'a [EntryChange<'a>],
-    /// Every range removal of the step. A change that one of them covers is a deletion, in whichever batch of
-    /// the step it comes.
+    /// All range removals of the step. In every batch of the step, a change that a range removal covers
+    /// becomes a deletion.
     pub(crate) ranges: &'a [RangeRemoval],
     /// Whether this batch is the first of the step. The first batch performs the range removals.
     pub(crate) is_first: bool,
-    /// Keyspaces that are not in the file yet, under the numbers that their handles have.
+    /// Keyspaces that are not in the file yet, with the numbers that their handles use.
     pub(crate) pending: &'a PendingRegistrations,
     pub(crate) register: &'a [Registration],
-    /// Maximum number of due entries to delete.
+    /// Maximum number of due and retired entries to delete. With 0 there is no sweep.
     pub(crate) sweep: usize,
     pub(crate) now: Timestamp,
     pub(crate) sequence: u64,
     pub(crate) closing: bool,
     /// Returns whether memory holds a copy of the entry. Such entries are evicted from disk last.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
-    /// Returns whether the entry was read from disk since the last call. Such an entry is not evicted this
-    /// time.
+    /// Returns whether the entry was read from disk since the last call. The clock hand spares such an entry.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
-    /// Whether to delete a part of the earliest pending range removal. The function returns whether the part
-    /// has taken long enough.
+    /// If set, the transaction deletes a part of the earliest pending range removal. The function returns
+    /// whether the part must end now.
     pub(crate) part: Option<&'a dyn Fn() -> bool>,
-    /// Maximum number of rows that a range removal may examine in this transaction, and that a part may
-    /// examine. A larger removal gets a row of its own.
+    /// Maximum number of rows that one range removal or one part may examine. A larger range removal becomes
+    /// a pending row.
     pub(crate) range_rows: usize,
 }
 
 /// The outcome of a transaction.
 #[derive(Debug, Default)]
 pub(crate) struct CommitOutcome {
-    /// Whether there was anything to commit.
+    /// Whether a transaction was committed. If the batch changes nothing, there is no transaction.
     pub(crate) is_committed: bool,
-    /// Number of live entries that each range removal has removed.
+    /// Number of live entries that each range removal has removed, in the order of the batch.
     pub(crate) removed: Vec<u64>,
     pub(crate) registered: Vec<KeyspaceId>,
-    /// Keyspaces that this batch has retired.
+    /// Keyspaces that the registrations of this batch have retired.
     pub(crate) retired: Vec<KeyspaceId>,
     pub(crate) swept: u64,
     pub(crate) more_to_sweep: bool,
     pub(crate) evicted: u64,
     /// Whether more entries must be evicted than one transaction may evict. Then no value of the batch was
-    /// written. An entry whose change hides a removal was deleted.
+    /// written. If a change hides a removal, its entry was deleted.
     pub(crate) needs_room: bool,
-    /// For each keyspace that lost entries: how many were deleted for room, and for age.
+    /// For keyspaces that lost entries: the number of evicted and the number of expired entries. A keyspace
+    /// may occur twice.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
-/// An eviction goes this fraction below the limit, so that not every batch has to evict.
+/// An eviction also frees the limit divided by this number, so that not every batch must evict.
 pub(super) const EVICT_AHEAD: u64 = 256;
-/// Maximum number of parts of pending range removals that one transaction performs before it evicts.
+/// Maximum number of parts of pending range removals that one transaction deletes before it evicts.
 const MAX_PARTS: usize = 8;
 
 impl Store {
-    /// Commits a batch durably: all of it or nothing.
+    /// Commits a batch durably, as a whole or not at all.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<CommitOutcome, StoreError> {
         let mut catalog = Draft::of(&self.catalog);
         let mut outcome = CommitOutcome::default();
@@ -131,8 +131,9 @@ impl Store {
 
 /// Changes the entries, in this order, so that there is room for each value before it is written:
 ///
-/// 1. Entries are deleted: by range removals, for age, and by changes that delete.
-/// 2. Entries are evicted until the values of the batch have room, up to the maximum of one transaction.
+/// 1. Entries are deleted: by range removals, by the sweep, and by changes that are deletions.
+/// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction may
+///    evict.
 /// 3. The values are written, unless (2) has not made enough room.
 fn change_entries(
     txn: &WriteTransaction,
@@ -200,15 +201,15 @@ fn sweep(
         if deleted < asked {
             catalog.retired.remove(id);
         }
-        // A keyspace without entries counts too, because there may be many.
+        // A keyspace without entries also counts as a row, because there may be many such keyspaces.
         rows += deleted.max(1);
     }
     outcome.more_to_sweep = rows == batch.sweep;
     Ok(())
 }
 
-/// Evicts entries until the values of a batch have room. The keys of the batch are spared: their entries are
-/// about to be replaced.
+/// Makes room for the values of a batch, by parts of pending range removals and by eviction. Entries that the
+/// batch is about to replace are not evicted.
 fn make_room(
     entries: &mut Entries<'_>,
     batch: &Batch<'_>,
@@ -218,14 +219,13 @@ fn make_room(
     (limits, hand, cursor): (StoreLimits, &mut ClockHand, &mut RangeCursor),
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
-    // Most batches fit even if they replace nothing. Looking up what they replace takes as long as writing
-    // them.
+    // Most batches have room even if they replace no entries. Looking up the replaced entries takes as long
+    // as writing the new ones.
     let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
     if live.saturating_add(charged) <= limits.live_limit {
         return Ok(());
     }
-    // Entries that pending range removals cover are dead, so they make room first, in a bounded number of
-    // parts.
+    // Entries that pending range removals cover are deleted first, in a bounded number of parts.
     for _ in 0..MAX_PARTS {
         if catalog.ranges.is_empty()
             || catalog.live_bytes().saturating_add_signed(entries.growth(values)?) <= limits.live_limit

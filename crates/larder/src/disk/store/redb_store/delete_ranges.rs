@@ -1,5 +1,5 @@
-//! Deletes the entries of pending range removals, in transactions of their own. Used for a file without a
-//! writer thread.
+//! Deletes the entries of pending range removals in separate transactions. Used for a file without a writer
+//! thread.
 
 use super::Store;
 use crate::config::ranges::RANGE_ROWS;
@@ -10,7 +10,8 @@ use crate::disk::store::guard::{StoreError, begin_write, commit, guarded};
 use crate::disk::store::metadata::write_draft;
 
 impl Store {
-    /// Deletes the entries of all pending range removals. Returns how many live entries were deleted.
+    /// Deletes the entries of all pending range removals. Returns the number of live entries that were
+    /// deleted.
     pub(crate) fn delete_pending_ranges(&mut self) -> Result<u64, StoreError> {
         let mut live = 0;
         while !self.catalog.ranges.is_empty() {
@@ -19,7 +20,7 @@ impl Store {
         Ok(live)
     }
 
-    /// Deletes the next part, in a transaction of its own.
+    /// Deletes the next part of the earliest pending range, up to `rows` rows, in a separate transaction.
     pub(crate) fn delete_next_part(&mut self, rows: usize) -> Result<RemovalPart, StoreError> {
         let (mut catalog, mut cursor) = (Draft::of(&self.catalog), self.cursor.clone());
         let (part, next_expiry) = guarded(|| {

@@ -1,7 +1,8 @@
-//! The store: the open redb file that the writer commits to.
+//! The store: an open redb file, to which the writer commits.
 //!
-//! Only the writer owns it. The catalog (keyspaces, their counts and bytes) is kept in memory beside the rows
-//! of the file, and changes only when a commit has succeeded. So neither opening nor counting scans entries.
+//! Only the writer owns the store of a cache. The catalog holds the keyspaces with their counts and charges
+//! in memory. It changes only after a commit has succeeded. So neither opening a file nor counting entries
+//! scans the table of entries.
 
 pub(crate) mod commit;
 mod delete_ranges;
@@ -45,20 +46,20 @@ pub(crate) struct Store {
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(crate) largest_page: u64,
-    /// The position of the eviction.
+    /// The position of eviction in the expiry table.
     hand: ClockHand,
-    /// When the earliest entry may be deleted.
+    /// The earliest time when an entry may be deleted. None without entries.
     pub(crate) next_expiry: Option<Timestamp>,
     cumulative: Option<CumulativeStats>,
     pub(crate) identities: Identities,
-    /// The keyspaces whose rows have changed since [`Store::show`] was last called; none before the first
+    /// The keyspaces whose rows have changed since the last call of [`Store::show`]. None before the first
     /// call.
     pub(crate) unshown: Option<BTreeSet<String>>,
-    /// Ends all writing to the file.
+    /// Once set, it refuses all further writes to the file.
     pub(crate) seal: Seal,
-    /// How far the earliest pending range removal has been performed.
+    /// The progress of deleting the entries of the earliest pending range removal.
     pub(crate) cursor: RangeCursor,
-    /// How the file was opened; none for a store that is in memory.
+    /// The options with which the file was opened. None for a store in memory.
     options: Option<OpenOptions>,
 }
 
@@ -107,8 +108,8 @@ impl Store {
         })
     }
 
-    /// Recounts the charges of all entries if the file counts them by another rule. Makes one pass over the
-    /// entries. The next commit writes the rule to the file.
+    /// Computes the charges of all entries again if the file has another rule, in one pass over the entries.
+    /// The next commit writes the new rule to the file.
     pub(crate) fn recharge(&mut self, charging: Charging) -> Result<(), StoreError> {
         if self.catalog.charging == charging {
             return Ok(());
@@ -135,7 +136,8 @@ impl Store {
         Ok(())
     }
 
-    /// Opens a larder file of `len` bytes for writing.
+    /// Opens a larder file for writing. `len` is its length. Every page is verified if `len` is at most
+    /// `options.verify_up_to`.
     pub(crate) fn open(options: &OpenOptions, len: u64) -> Result<Self, StoreError> {
         let opened = open_database(options, len <= options.verify_up_to)?;
         let OpenDatabase { db, seal, reserve, largest_page } = opened;
@@ -144,23 +146,23 @@ impl Store {
         if let Some(charging) = options.charging {
             store.recharge(charging)?;
         }
-        // Lookups open the table of entries. Damage to it must show now, as all other damage does.
+        // Lookups need the table of entries. If this table can't be opened, opening the store must fail.
         store.snapshot(0)?;
         Ok(store)
     }
 
-    /// Returns whether the store belongs to the process that this one was forked from.
+    /// Returns whether the store was made in another process, from which this process was forked.
     pub(crate) fn is_inherited(&self) -> bool {
         Guarded::is_inherited(&self.db)
     }
 
-    /// Returns the cumulative statistics that the file has, or will have after its next commit; none if they
-    /// are not legible.
+    /// Returns the cumulative statistics of the file, as they are after its next commit. None if they are
+    /// missing or can't be decoded.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {
         self.cumulative.as_ref()
     }
 
-    /// Sets the cumulative statistics that the next commit writes. They are no reason for a commit.
+    /// Sets the cumulative statistics that the next commit writes. Does not cause a commit.
     pub(crate) fn note_cumulative_stats(&mut self, cumulative: CumulativeStats) {
         self.cumulative = Some(cumulative);
     }
@@ -177,7 +179,7 @@ impl Store {
         }
     }
 
-    /// Notes the size of the file after a commit.
+    /// Adjusts the limit of the charges to the size of the file after a commit.
     pub(crate) fn note_extent(&mut self, extent: Extent, capacity: u64) {
         self.pressure.note(extent, capacity, self.catalog.live_bytes());
     }
@@ -186,7 +188,7 @@ impl Store {
         self.largest_page
     }
 
-    /// Returns the size of the page of the largest record.
+    /// Returns the size of the largest page that a record of the file needs, in one pass over the entries.
     pub(crate) fn largest_record_page(&self) -> Result<u64, StoreError> {
         guarded(|| {
             let mut largest = 0;
@@ -203,8 +205,8 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        // A row has a higher sequence only if a program has damaged the file. It would then cover all later
-        // writes.
+        // Only in a damaged file does a range removal have a higher sequence than the state. New entries need
+        // a still higher sequence, because otherwise that range removal would cover them.
         self.catalog.ranges.iter().map(|range| range.sequence).fold(self.catalog.state.sequence, u64::max)
     }
 
@@ -213,7 +215,7 @@ impl Store {
         &self.catalog.ranges
     }
 
-    /// Deletes every entry. Called when their times can't be trusted.
+    /// Deletes every entry. Called when the times of the entries can't be trusted.
     pub(crate) fn wipe(&mut self, clock_watermark: Timestamp) -> Result<(), StoreError> {
         let mut catalog = self.catalog.clone();
         catalog.retired = Retired::default();
@@ -240,9 +242,9 @@ impl Store {
 
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), StoreError> {
-        // Everything is committed. If the bound refused the few blocks that closing takes, the file would
-        // need a repair, and readers refuse such a file. A file that exceeds its capacity also shrinks only
-        // by being closed.
+        // All changes are committed, and closing writes a few more blocks. If the bound refused these blocks,
+        // the file would need a repair, and followers would refuse it. Also, a file that exceeds its capacity
+        // shrinks only when it is closed.
         self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }

@@ -1,16 +1,16 @@
-//! Gives pages back to the file system, in a file that its owner keeps open.
+//! Shrinks a file that its owner keeps open: releases unused pages to the file system.
 //!
-//! When redb closes a file, it trims the free pages at its end and records which pages are free. So after a
-//! crash the pages need not be read. redb's compaction moves pages to the front, and does neither: after a
-//! crash, every page must be read. So the order is:
+//! When redb closes a file, it cuts off the free pages at the end and records which pages are free. So after
+//! a crash the pages need not be read. redb's compaction moves pages to the front, and does neither of these:
+//! after a crash, every page must be read. So the order is:
 //!
-//! 1. The store is closed and opened again. The free pages at the end are given back, and no page is moved.
-//! 2. If the file is still longer than its capacity, pages are moved.
+//! 1. The store is closed and opened again. The free pages at the end are released, and no page is moved.
+//! 2. If the file still exceeds its capacity, pages are moved.
 //! 3. The store is closed and opened again, as in (1).
 //!
-//! No step lengthens the file. A crash during (2) leaves the file whole, and the next opening reads all of
-//! it. So (2) is only for a file that exceeds its capacity. A copy ([`crate::disk::file::compact`]) makes a
-//! file as short as its entries need without that risk, but takes room for a second file.
+//! No step lengthens the file. After a crash during (2) no entry is lost, but the next opening reads every
+//! page. So (2) is only for a file that exceeds its capacity. A copy ([`crate::disk::file::compact`]) makes a
+//! file as short as its entries need without that risk, but needs room for a second file.
 
 use redb::{CompactionError, Database};
 
@@ -24,9 +24,8 @@ use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::units::Timestamp;
 
 impl Store {
-    /// Shrinks a file that was made with a larger capacity: deletes expired entries, evicts, and gives unused
-    /// pages back to the file system. While a follower reads the file, pages can't be given back, and the
-    /// file stays longer.
+    /// Shrinks a file that exceeds its limits: deletes expired entries, evicts, and releases unused pages to
+    /// the file system. While a follower reads the file, pages can't be moved, and the file stays longer.
     pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const ROWS: usize = 1000;
         loop {
@@ -52,8 +51,9 @@ impl Store {
         self.compact().map(drop)
     }
 
-    /// Gives unused pages back to the file system. Returns whether it could, which fails while another
-    /// process or a lookup reads. After an error the store can only be closed.
+    /// Releases unused pages to the file system. Returns false if pages had to be moved and could not be, for
+    /// example because another process or a lookup reads the file. After an error the store can only be
+    /// closed.
     pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
         self.open_again()?;
         if !self.is_too_large()? {
@@ -64,14 +64,14 @@ impl Store {
         let moved = self.move_pages();
         self.open_again()?;
         match moved {
-            // The file was opened again, and is longer than intended.
+            // The file is open again, but is longer than its capacity.
             Err(error) if error.kind != StoreErrorKind::Damage => Ok(false),
             moved => moved,
         }
     }
 
-    /// Step 2 only: pages move to the front of the file, and the space behind them is given back. Returns
-    /// whether they could be moved, which fails while there is a reader.
+    /// Step 2 only: moves pages to the front of the file, and releases the space behind them. Returns false
+    /// if a reader prevents that.
     pub(crate) fn move_pages(&mut self) -> Result<bool, StoreError> {
         self.reserve.allow(true);
         let moved = guarded(|| match self.db.compact() {
@@ -88,7 +88,7 @@ impl Store {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);
         if let Some(db) = self.db.take() {
-            // If closing fails, opening reports the same error.
+            // If closing fails, opening fails too and reports the error.
             drop(guarded(|| Ok(Database::close(db)?)));
         }
         let OpenDatabase { db, seal, reserve, largest_page } = open_database(options, false)?;
@@ -123,7 +123,7 @@ mod tests {
     const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").ttl(Duration::from_hours(1));
 
-    /// Makes a closed file with values of these sizes, of which `removed` in ten were removed again.
+    /// Makes a closed file with `count` values of these sizes. Then removes `removed` in every ten values.
     fn worn(sizes: &[usize], count: u64, removed: u64) -> SimulatedVolume {
         let disk = SimulatedVolume::new();
         let cache =
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// Returns whether opening a file after a crash must read every page.
+    /// Returns whether opening the file must read every page.
     fn is_repaired(crashed: &SimulatedVolume) -> bool {
         let is_repaired = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let flag = is_repaired.clone();
@@ -210,7 +210,7 @@ mod tests {
         let mut store = Store::open(&options, u64::MAX).unwrap();
         assert!(store.compact().unwrap());
         assert!(!is_repaired(&disk.copy()));
-        // This is what redb's compaction leaves without step 3.
+        // Without step 3, opening the file after redb's compaction and a crash must read every page.
         assert!(store.db.compact().is_ok() && is_repaired(&disk.copy()));
         store.close().unwrap();
     }

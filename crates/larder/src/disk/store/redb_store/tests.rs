@@ -119,7 +119,7 @@ fn wanted(version: u32) -> Registration {
     }
 }
 
-/// Compares all counts with the tables.
+/// Compares the catalog and all its counts with the tables.
 fn validate(store: &Store) {
     let txn = store.db.begin_read().unwrap();
     let entries = txn.open_table(ENTRIES).unwrap();
@@ -155,8 +155,8 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
     let (old, new) = (put(&key(id, "old"), 3, LATER), put(&key(id, "new"), 6, LATER));
-    // The writes are committed before the range removal, though one has a higher number: its shard had been
-    // purged, another had not.
+    // Both writes are committed before the range removal, although one has a higher sequence. In a cache this
+    // happens if its shard was purged before the write, and another shard was not purged yet.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = RangeTombstone { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 };
@@ -206,12 +206,13 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         txn.open_table(EXPIRY).unwrap().insert(expiry::row(&planted(soon), &kept).as_slice(), ()).unwrap();
         txn.commit().unwrap();
         if is_swept {
-            // The store does not know that anything is due, so the batch needs a change.
+            // The row was not entered by a commit of the store, so the store does not see that it is due. The
+            // batch needs a change.
             let other = [put(&key(id, "other"), 2, LATER)];
             store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap();
         } else {
-            // More than there is room for, and all of it expires before the kept entry. One commit for each,
-            // because a commit spares what it writes.
+            // These entries are more than there is room for, and all expire before the kept entry. Each has
+            // its own commit, because a commit does not evict the entries that it writes.
             let evicted = (2..22).map(|number| {
                 let expires_at = Timestamp::from_millis(6_000 + number);
                 let more = [put(&key(id, &format!("{number:02}")), number, expires_at)];

@@ -18,7 +18,7 @@ fn opened(disk: &SimulatedVolume, len: u64) -> SparseFile {
     SparseFile::new(file, CAPACITY).unwrap()
 }
 
-/// Returns a page of this many blocks, of which the first have data.
+/// Returns a page of `blocks` blocks. The first `data` blocks have data, and the others are zeros.
 fn page(blocks: usize, data: usize) -> Vec<u8> {
     let mut page = vec![0; blocks * PAGE];
     page[..data * PAGE].fill(7);
@@ -52,10 +52,10 @@ fn a_page_that_is_used_again_shows_nothing_of_what_it_had() {
     file.write(16 * BLOCK, &page(16, 9)).unwrap();
     assert_eq!((disk.allocated(PATH), punches(&disk)), (Some(9 * BLOCK), 1));
     assert_eq!(disk.read(PATH).unwrap()[16 * PAGE..], page(16, 9));
-    // A block that is a hole already is not punched again.
+    // A block that is already a hole is not punched again.
     file.write(16 * BLOCK, &page(16, 9)).unwrap();
     assert_eq!(punches(&disk), 1);
-    // Blocks that a file had when it was opened may have any content.
+    // Blocks that the file already had when it was opened may have any content.
     drop(file);
     let file = SparseFile::new(Volume::open(&disk, Path::new(PATH), false).unwrap(), CAPACITY).unwrap();
     file.write(16 * BLOCK, &page(16, 3)).unwrap();
@@ -128,14 +128,14 @@ fn a_file_takes_no_block_beyond_its_capacity_and_is_not_longer_than_twice() {
     reserve.allow(true);
     file.write(BLOCK, &page(127, 127)).unwrap();
     assert_eq!(file.write(200 * BLOCK, &page(1, 1)).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-    // The last part is for a compaction.
+    // Without the reserve, no new block may be added.
     reserve.allow(false);
     file.write(100 * BLOCK, &page(16, 0)).unwrap();
     file.write(100 * BLOCK, &page(16, 1)).unwrap();
     file.write(200 * BLOCK, &page(1, 1)).unwrap_err();
     reserve.allow(true);
     file.write(100 * BLOCK, &page(16, 16)).unwrap();
-    // Blocks that the file has already are written, and released blocks can be used again.
+    // A write to blocks that the file already has succeeds. Released blocks can be used again.
     file.write(100 * BLOCK, &page(1, 1)).unwrap();
     file.write(100 * BLOCK, &page(16, 12)).unwrap();
     file.write(200 * BLOCK, &page(4, 4)).unwrap();
@@ -144,7 +144,8 @@ fn a_file_takes_no_block_beyond_its_capacity_and_is_not_longer_than_twice() {
     file.set_len(250 * BLOCK).unwrap();
     file.write(210 * BLOCK, &page(4, 4)).unwrap();
     file.write(220 * BLOCK, &page(1, 1)).unwrap_err();
-    // A file that exceeds its capacity when it is opened may change. It is bounded once it has shrunk.
+    // A file that exceeds its capacity when it is opened may still grow. The bound begins once the file has
+    // shrunk to its capacity.
     drop(file);
     let file = Volume::open(&disk, Path::new(PATH), false).unwrap();
     let file = SparseFile::new(file, 64 * BLOCK).unwrap();
@@ -156,8 +157,7 @@ fn a_file_takes_no_block_beyond_its_capacity_and_is_not_longer_than_twice() {
 }
 
 proptest! {
-    /// Whatever is written, cut and lengthened, the file reads back like a file that was written without
-    /// holes.
+    /// After any writes, cuts and extensions, the file reads back like a file that was written without holes.
     #[test]
     fn a_sparse_file_reads_as_a_plain_one(
         steps in proptest::collection::vec((0_u64..24, 0_usize..9, 0_usize..9, 0_u8..8), 1..60),

@@ -1,5 +1,5 @@
-//! A panic at any read of the file, in any call that changes the file, is an error and never the end of the
-//! process.
+//! Panics at each read of the file, in each call that changes the file. Such a panic must become an error,
+//! and must not end the process.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::testing::volume::SimulatedVolume;
 
 const PATH: &str = "/cache/file";
 
-/// A file that panics once, after a number of reads.
+/// A file whose `read` panics once, after a number of reads.
 #[derive(Debug)]
 struct Panicking {
     file: VolumeFile,
@@ -44,7 +44,8 @@ impl StorageBackend for Panicking {
     }
 }
 
-/// Opens a store that keeps no page in memory. Returns it with the number of reads before the panic.
+/// Opens a store that keeps no page in memory. Returns the store and the counter of the reads before the
+/// panic.
 fn store_of(disk: &SimulatedVolume) -> (Store, Arc<AtomicU64>) {
     let reads_left = Arc::new(AtomicU64::new(u64::MAX));
     let file = Volume::open(disk, Path::new(PATH), true).unwrap();
@@ -59,7 +60,7 @@ fn store_of(disk: &SimulatedVolume) -> (Store, Arc<AtomicU64>) {
 
 type Change = fn(&mut Store, KeyspaceId) -> Result<(), StoreError>;
 
-/// The calls that change a file, with their names.
+/// The calls that change a file, and their names.
 const CHANGES: [(&str, Change); 4] = [
     ("a commit", |store, id| {
         let mut changes: Vec<_> =

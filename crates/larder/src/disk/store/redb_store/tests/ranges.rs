@@ -1,4 +1,5 @@
-//! Range removals as rows: what is deleted at once and what later, and what a crash in between leaves.
+//! Tests of pending range removals: the entries deleted at once, the entries deleted in parts, and the rows
+//! that a restart finds.
 
 use super::*;
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -14,12 +15,12 @@ fn removal(scope: Scope, sequence: u64) -> RangeRemoval {
     RangeRemoval { range: RangeTombstone { scope, sequence }, memory_keys: vec![], unlisted: 0, on_disk: 0 }
 }
 
-/// A batch in which a removal of more than [`ROWS`] rows is a large one.
+/// Returns a batch in which a range removal of more than [`ROWS`] rows becomes a pending row.
 fn small<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batch<'a> {
     Batch { range_rows: ROWS, ..batch(changes, ranges) }
 }
 
-/// Returns a store with `count` entries of sequence 3, and the number of the keyspace.
+/// Returns a store with `count` entries of sequence 3, and the number of their keyspace.
 fn filled(live_limit: u64, count: usize) -> (Store, KeyspaceId) {
     let mut store = store(live_limit);
     let id = registered(&mut store, 0).registered[0];
@@ -32,7 +33,7 @@ fn has(store: &Store, id: KeyspaceId, name: &str) -> bool {
     store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some()
 }
 
-/// Returns the rows of the table as a restart finds them.
+/// Returns the sequences of the pending range removals in the file.
 fn rows(store: &Store) -> Vec<u64> {
     let catalog = read_catalog(&*store.db).unwrap();
     catalog.ranges.iter().map(|range| range.sequence).collect()
@@ -114,7 +115,7 @@ fn dead_entries_give_up_their_room_before_live_ones() {
     let puts = |prefix: &str, sequence: u64, count: u64| -> Vec<_> {
         (0..count).map(|number| put(&key(id, &format!("{prefix}{number:05}")), sequence, LATER)).collect()
     };
-    // The entries that a removal covers come after the live ones in the order of eviction.
+    // In the order of eviction, the entries that the removal covers come after the live entries.
     store.commit(&batch(&puts("live", 3, 100), &[])).unwrap();
     store.commit(&batch(&puts("old", 4, 190), &[])).unwrap();
     store.commit(&small(&[], &[removal(Scope::prefix(key(id, "old")), 5)])).unwrap();

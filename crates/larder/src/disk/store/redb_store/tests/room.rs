@@ -1,4 +1,4 @@
-//! How a file makes room.
+//! Tests of making room in a file: eviction, limits and charges.
 
 use super::*;
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -18,7 +18,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
     assert!(store.catalog.live_bytes() > live_limit / 2);
-    // The entry expires before all others, and takes all the room that one entry may have.
+    // The entry expires before all others, and its charge is about half of the limit.
     let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
     let len = (32 << 10) - 200;
     assert!(
@@ -29,7 +29,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
     assert!(outcome.evicted > 0 && store.catalog.live_bytes() <= live_limit);
     assert!(store.snapshot(1).unwrap().get(&name).unwrap().is_some());
     validate(&store);
-    // The next commits evict it first.
+    // The next commits evict the large entry.
     for number in 200..400 {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
@@ -51,7 +51,8 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     }
     let has = |store: &Store, name: &str| store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some();
     assert!(has(&store, "198") && has(&store, "199"));
-    // It takes as much as some twenty of the others. A removal and a replaced value come with it.
+    // Its charge is that of about twenty of the other entries. The same batch has a removal and a replaced
+    // value.
     let large = put_long(&key(id, "large"), 300, LATER, 3_900);
     let removal = EntryChange { value: None, ..put(&key(id, "198"), 301, LATER) };
     let replaced = EntryChange { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };
@@ -204,7 +205,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     let mut store = without_classes(store, limits);
     assert_eq!((unclassed(&store), store.catalog.features, store.next_expiry), (40, 0, Some(until(0))));
     validate(&store);
-    // Entries are overwritten with the same and another expiry, removed, removed by a range, and swept.
+    // Entries are overwritten with the same or another expiry, removed, removed by a range, and swept.
     let removal = EntryChange { value: None, ..put(&name(7), 2, LATER) };
     let changes = [put(&name(5), 2, until(5)), put(&name(6), 2, LATER), removal];
     store.commit(&batch(&changes, &[])).unwrap();
@@ -220,7 +221,7 @@ fn rows_without_a_class_are_served_until_they_are_gone() {
     let swept = store.commit(&Batch { sweep: 100, now: until(2), ..batch(&[], &[]) }).unwrap();
     assert_eq!((swept.swept, unclassed(&store), swept.next_expiry), (3, 24, Some(until(3))));
     validate(&store);
-    // Entries without a class are older than all others.
+    // Entries whose rows have no class are evicted first.
     let mut store = Store::new(store.db.into_inner().unwrap(), limits, Identities::default()).unwrap();
     for number in 100..130 {
         store.commit(&batch(&[put(&name(number), number, until(3))], &[])).unwrap();
@@ -300,7 +301,7 @@ fn nothing_is_a_victim_while_an_older_entry_has_not_been_looked_at() {
         let snapshot = store.snapshot(1).unwrap();
         (0..=number).filter(|number| snapshot.get(&name(*number)).unwrap().is_some()).collect::<Vec<_>>()
     };
-    // The last of these is written after the hand has begun its turn.
+    // The last of these entries is written after the hand has begun its turn.
     let before = (0..60).map(&mut write).last().unwrap();
     used.borrow_mut()
         .extend(before.iter().filter(|number| **number < 59).map(|number| name(*number).to_vec()));

@@ -76,11 +76,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A peer that removes durably.
+/// A peer whose removals are durable.
 trait Remover: Sync {
     fn called(&self) -> &str;
 
-    /// Returns how durable a removal is.
+    /// Returns the text that says how durable a removal is.
     fn removal_terms(&self) -> &'static str;
 
     /// Returns a function that removes keys for one thread. It returns when a removal is on the disk.
@@ -133,7 +133,7 @@ impl Field {
             fjall.store(&batch);
             cached.store(&batch);
         }
-        // To fill the store durably would take a long time, and this bench does not measure it.
+        // Filling the store durably would take a long time that this bench does not measure.
         drop(cached);
         let cached = CachedRedb::open(&file("cached"), true);
         let larder = Larder::new(cache, "larder", Lookup::Get);

@@ -2,9 +2,9 @@
 //! of its capacity. This is the measurement behind `docs/adr/0009` and `docs/design.md`, "Room on disk".
 //!
 //! For each size of value, and for all sizes mixed, the bench writes three times the capacity: two thirds
-//! under new random keys, a third over live keys. The first table shows the keys and values that are live on
-//! disk at the end, the maximum that the file occupied (allocated blocks, as `du` shows them), and its
-//! maximum length. The second table shows a change of sizes in one cache, one size after another.
+//! under new random keys, a third over live keys. The first table shows three figures: the keys and values
+//! that are live on disk at the end, the maximum length of the allocated blocks (as `du` shows them), and the
+//! maximum length of the file. The second table shows a change of sizes in one cache, one size after another.
 //!
 //! A third column shows redb alone, with a table of the same keys and values. It has as many as fit while the
 //! blocks of its file stay within the capacity. A commit makes the same number of changes, and the oldest

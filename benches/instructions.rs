@@ -2,7 +2,7 @@
 //! machine.
 //!
 //! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
-//! process seeds its hashes anew. So the counts differ by less than a tenth of a percent.
+//! process uses new seeds for its hashes. So the counts differ by less than a tenth of a percent.
 //!
 //! The limit that larder must keep is in the package `larder-callgrind`.
 

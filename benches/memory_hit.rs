@@ -27,7 +27,7 @@ const ROOM: usize = 2;
 fn main() {
     let Some(pace) = Pace::of_program("memory_hit") else { return };
     for (entries, said) in [(100_000, "100k"), (1_000_000, "1M")] {
-        // To make a million entries takes longer than a quick run may.
+        // Making a million entries takes longer than a quick run may.
         if (pace.is_quick && entries > 100_000) || !pace.wants("memory-hit", said) {
             continue;
         }

@@ -20,7 +20,7 @@ const KEY_SPACE: usize = 4;
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
-/// Number of values. The inserts use them in turn. To make the values is not measured.
+/// Number of values. The inserts use them in turn. Making the values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {

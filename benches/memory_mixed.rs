@@ -24,7 +24,7 @@ const REQUESTS: usize = 1 << 22;
 const OPERATIONS: usize = 250_000;
 const QUICK_OPERATIONS: usize = 60_000;
 const ROUNDS: usize = 11;
-/// Number of values. The inserts use them in turn. To make the values is not measured.
+/// Number of values. The inserts use them in turn. Making the values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {

@@ -102,7 +102,7 @@ fn count(name: &str, room: usize, inserts: usize) {
     println!("{} {} {entries}", each(counted as f64), each(resident as f64));
 }
 
-/// Returns the bytes that are allocated now.
+/// Returns the number of bytes that are allocated now.
 fn counted() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)

@@ -15,7 +15,7 @@ pub enum Order {
     /// The entry that was written first is evicted first.
     Write,
     /// The entry whose last use on disk is the oldest is evicted first. This order would need a write for
-    /// each read, and larder promises that a read writes nothing.
+    /// each read. larder's promises do not allow that.
     Use,
     /// The order of writing, with a hand that passes over entries. It spares an entry that was read from disk
     /// since the last pass.

@@ -211,7 +211,7 @@ fn a_value_may_close_the_cache_wherever_it_is_dropped() {
             let is_begun = Arc::new(AtomicBool::new(false));
             // If the values are to be evicted, there are more than memory can hold once they are committed.
             for key in 1..=if what.contains("evicted") { 60 } else { 1 } {
-                // An eviction may close the cache before all are inserted.
+                // An eviction may close the cache before all values are inserted.
                 if acts.insert(&key, closing(&cache, &is_begun)).is_err() {
                     break;
                 }

@@ -288,7 +288,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
     }
 }
 
-/// A value whose `Drop` panics, also while another value's `Drop` panics.
+/// A value whose `Drop` panics, even while another value's `Drop` is panicking.
 #[derive(Serialize, Deserialize)]
 struct PanicsOnDrop {
     filler: Vec<u8>,

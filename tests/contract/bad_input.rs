@@ -238,7 +238,7 @@ fn a_value_that_could_not_be_read_back_is_refused_and_leaves_the_entry_before_it
         );
         assert_eq!(units.get(&1).unwrap().len(), MAX_EMPTY_ELEMENTS);
     }
-    // Entries on disk are limited in the same way.
+    // An entry at the limit also reads back from the disk.
     let place = Place::new();
     let cache = place.open();
     cache.keyspace(LISTS).unwrap().insert(&1, list(MAX_DEPTH - 1)).unwrap();

@@ -33,7 +33,7 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
 
 /// Each key has one writer, which increments its version. A reader must never see a version older than one
 /// that was acknowledged before its lookup began. Nor may it see one that is older than a version it saw
-/// before. A removal writes "nothing yet".
+/// before. A removal writes "nothing yet" as the key's version.
 #[test]
 fn contract_1_no_reader_goes_back_in_time() {
     const KEYS: u64 = 24;

@@ -204,8 +204,8 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     }
 }
 
-/// redb lists its free pages in tables of its own. No lookup reads the tables of free pages. Every commit
-/// reads them, including the commit that closes a file.
+/// redb lists its free pages in its own tables. No lookup reads the tables of free pages. Every commit reads
+/// them, including the commit that closes a file.
 #[test]
 fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_verified() {
     let original = Place::new();
@@ -222,8 +222,8 @@ fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_
         .into_iter()
         .flat_map(|whole| (1..whole.len() / 4096).map(move |page| (whole, page)))
     {
-        // Near these positions, a leaf page has the ends of its first rows. The change moves one of these
-        // ends by 8 MiB.
+        // At these positions, a leaf page has the ends of its first rows. The change moves one of these ends
+        // by 8 MiB.
         for at in [6, 10, 18].map(|at| page * 4096 + at) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x80;

@@ -1,4 +1,4 @@
-//! Contract 8: while one process writes the cache, others read what it has committed.
+//! Contract 8: while one process writes the cache, other processes read what that process has committed.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -151,7 +151,7 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
     cache.flush().unwrap();
     let stats = cache.stats();
     assert!(stats.memory.weight <= capacity && stats.unsaved_bytes == 0, "{stats}");
-    // All of the capacity is still usable.
+    // The whole capacity is still usable.
     texts.insert(&1, text('z', (1 << 20) - 1_024)).unwrap();
     cache.flush().unwrap();
     assert!(cache.stats().memory.weight > capacity - 1_024, "room was lost: {}", cache.stats());

@@ -127,7 +127,7 @@ fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
             for number in (2..2 + opened).rev() {
                 let found = open(&crashed, number).get(&1).as_deref().copied();
                 let expected = filled_first.contains(&number).then_some(10 * number);
-                // The sweeper's first sweep may have committed them early.
+                // The sweeper's first sweep may have committed these entries early.
                 assert!(
                     found == expected || (found.is_none() && !is_flushed),
                     "keyspace {number}: {found:?}"

@@ -122,7 +122,8 @@ fn removing_what_is_not_there_leaves_nothing_behind() {
         assert!(!names.remove(&number.to_string()).unwrap());
     }
     let stats = cache.stats();
-    // One commit entered the keyspace. The sweeper's first sweep may see a tombstone before it is cancelled.
+    // One commit entered the keyspace. The sweeper's first sweep may commit a tombstone before the tombstone
+    // is cancelled.
     assert!(stats.disk.unwrap().commits <= 2);
     assert_eq!(stats.memory.entries, 0);
 }
@@ -178,7 +179,7 @@ fn retired_entries_are_swept_without_being_asked_for() {
     }
 }
 
-/// A value of a keyspace on disk that runs a function when it is dropped.
+/// A value of a keyspace on disk. When it is dropped, it runs a function.
 struct Loud(Arc<dyn Fn() + Send + Sync>);
 
 impl serde::Serialize for Loud {

@@ -32,7 +32,8 @@ fn closed() -> Place {
     place
 }
 
-/// Makes the same cache in a copy of the directory. To the file system, the copy of the file is another file.
+/// Makes the same cache in a copy of the directory. The copy has another inode, so to the file system it is
+/// another file.
 fn copied(original: &Place) -> Place {
     let copy = Place::in_memory();
     for suffix in ["", ".lock", ".ballast"] {

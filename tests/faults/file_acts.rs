@@ -109,7 +109,7 @@ impl Round {
         Ok((cache, versions))
     }
 
-    /// Makes one call, with acts around it or in the middle of it.
+    /// Makes one call, with acts before, during or after it.
     fn call(&mut self, cache: &Cache, versions: &Keyspace<u64, u64>, random: &mut Random, is_apart: bool) {
         let (which, key, is_acting) = (random.below(10), random.below(KEYS), random.below(4) == 0);
         let (an_act, moment) = (random.below(ACTS), random.below(400));
@@ -217,7 +217,7 @@ impl Round {
     }
 }
 
-/// Returns whether a call has promised something.
+/// Returns whether an answer promises durability.
 fn held(answer: Result<(), Error>) -> bool {
     match answer {
         Ok(()) => true,

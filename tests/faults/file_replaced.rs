@@ -57,7 +57,7 @@ impl WatchedCache {
         self.names.insert_with(key, value.to_owned(), immediate)
     }
 
-    /// Restarts without closing. Returns the values that are found under some keys.
+    /// Restarts without closing the cache. Returns the values that are found under some keys.
     pub(crate) fn restart(self, keys: &[&str]) -> Vec<Option<String>> {
         let Self { place, cache, names, .. } = self;
         drop(names);

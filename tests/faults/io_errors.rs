@@ -73,8 +73,7 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
     [changes, restarts, calls(seed, 14)]
 }
 
-/// Runs a workload on a disk that fails at one operation. Returns whether that operation was reached and
-/// failed.
+/// Runs a workload on a disk that fails at one operation. Returns whether any operation failed.
 fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     let place = SimulatedPlace::new();
     match fault {
@@ -109,7 +108,7 @@ fn operations(calls: &[Call]) -> Vec<DiskOperation> {
     place.disk.operations()
 }
 
-/// Fails every operation of the workloads, or one in `one_in`. Returns how many failed.
+/// Fails every operation of the workloads, or one operation in `one_in`. Returns how many operations failed.
 fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
     let failed = AtomicU64::new(0);
     for (at, calls) in workloads(seed).iter().enumerate() {

@@ -14,12 +14,12 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Number of schedules of all scenarios together, if the environment does not set it. So many take hardly
-/// noticeable time.
+/// Number of schedules of all scenarios together, if the environment does not set it. A developer hardly
+/// notices the time that they take.
 const SCHEDULES: u64 = 2_000;
 /// The stack size in bytes. redb's commit needs more than shuttle's default.
 const STACK: usize = 256 << 10;
-/// Maximum number of steps of a schedule. A longer schedule is treated as endless.
+/// Maximum number of steps in a schedule. A longer schedule is treated as endless.
 const MAX_STEPS: usize = 100_000;
 
 thread_local! {

@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_mins(1);
 /// Number of points at which other threads may run while the disk fails.
 const OUTAGE: usize = 12;
 
-/// Number of operations of two or three commits.
+/// Number of operations in which one may fail: as many as two or three commits make.
 const NEXT_OPERATIONS: u64 = 60;
 
 /// Makes these operations fail for a while. Then lets the cache try the disk again.

@@ -178,7 +178,7 @@ pub(crate) fn let_others_go_on() {
     }
 }
 
-/// Opens the keyspace of versions.
+/// Opens the keyspace [`VERSIONS`].
 pub(crate) fn versions(cache: &Cache) -> Keyspace<u64, u64> {
     cache.keyspace(VERSIONS).unwrap()
 }

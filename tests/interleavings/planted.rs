@@ -7,8 +7,8 @@ use larder::model::{Failpoint, set_failpoint};
 
 use crate::harness::run;
 
-/// Number of schedules within which a fault must show. For most faults, a hundredth of these schedules is
-/// enough. The gate runs more schedules of each scenario.
+/// Number of schedules in which a planted fault must be found. For most faults, a hundredth of these
+/// schedules is enough. The gate runs more schedules of each scenario.
 const ENOUGH: u64 = 6_000;
 
 fn assert_caught(fault: Failpoint, scenario: fn()) {

@@ -24,8 +24,8 @@ const MAX_INSERTS: u64 = 3_000;
 /// Number of times that one disk is filled.
 const FILLINGS: usize = 3;
 
-/// Fills the disk, removes entries while it is full, and makes room. The file may be lost, but a removed
-/// entry never comes back.
+/// Fills the disk, removes entries while the disk is full, and then makes room. The file may be lost, but a
+/// removed entry never comes back.
 fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let (cache, many) = open(place);
     // Other files leave this much room.

@@ -1,6 +1,6 @@
-//! Acknowledgements while the disk fails. They are for a removal that a write replaces before its commit, for
-//! a durable write, and for a value that is too large for memory. Once, each of these calls was acknowledged
-//! although no file had its change.
+//! Acknowledgements while the disk fails: for a removal that a write replaces before its commit, for a
+//! durable write, and for a value too large for memory. Once, each of these calls was acknowledged although
+//! no file had its change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -20,7 +20,7 @@ use crate::support::{BLOBS, NAMES};
 
 const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
 
-/// A clock that can stop the writer. The writer reads the time before it drains the dirty entries.
+/// A clock that can stop the writer. The writer reads the clock before it drains the dirty entries.
 #[derive(Debug, Default)]
 struct Gate {
     time: ManualClock,

@@ -71,7 +71,7 @@ fn what_is_told_of_a_disk_that_is_back_includes_that_it_came_back() {
     });
 }
 
-/// A value whose `Drop` panics when it is armed.
+/// A value whose `Drop` panics while a flag is set.
 #[derive(Serialize, Deserialize)]
 struct ArmedValue(Vec<u8>);
 

@@ -34,7 +34,8 @@ impl Harness {
         Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
     }
 
-    /// Sets a longer limit, for a harness whose rounds take minutes. Each such round has many trials.
+    /// Sets a longer limit, for a harness whose rounds take minutes. Each such round has many trials, and
+    /// each trial is watched separately.
     pub(crate) fn with_long_rounds(self) -> Self {
         Self { slowness: 10, ..self }
     }

@@ -128,8 +128,8 @@ impl Place {
 /// of weights would reduce the usable capacity.
 ///
 /// # Panics
-/// Panics if the entries then weigh less than the capacity minus one entry. `heaviest` is the weight of the
-/// heaviest entry.
+/// Panics if memory then holds more than its capacity, or less than its capacity minus one entry. `heaviest`
+/// is the weight of the heaviest entry.
 pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     let filler = cache.keyspace(FILLER).unwrap();
     let capacity = cache.stats().memory.capacity;

@@ -80,7 +80,7 @@ impl Watchdog {
 pub(crate) struct Watch(u64);
 
 impl Watch {
-    /// Watches something, and fails after `patience`.
+    /// Watches something that normally takes far less than `patience`, its time limit.
     pub(crate) fn over(what: String, patience: Duration) -> Self {
         let mut guard = Watchdog::get().lock();
         let (last, watched) = &mut *guard;

@@ -32,7 +32,7 @@ pub fn instructions(program: &Path, arguments: &[&str], counted: &str) -> Result
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    // `==4711== Collected : 123456`
+    // valgrind prints `==4711== Collected : 123456`.
     let collected =
         said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<u64>().ok());
     match collected.filter(|_| output.status.success()) {

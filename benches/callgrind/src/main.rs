@@ -88,7 +88,7 @@ fn ask(samples_keys: bool) -> Result<(), larder::Error> {
     Ok(())
 }
 
-/// The function that is counted. It is selected by its name. It must not be inlined.
+/// The function that is counted. callgrind finds it by its name. It must not be inlined.
 #[inline(never)]
 fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
     let mut found = 0;

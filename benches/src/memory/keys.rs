@@ -2,7 +2,7 @@
 //!
 //! In an application, a request comes with its key: the application has just read the key, so it is in the
 //! processor's cache. Random reads from a table of keys would add two cache misses to every lookup, for all
-//! contestants. Then their figures would look alike.
+//! contestants. The figures of all contestants would then be nearly equal.
 
 use crate::workload::{Spread, key};
 

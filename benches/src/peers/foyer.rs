@@ -17,14 +17,14 @@ use super::{Peer, Session};
 use crate::workload::Page;
 
 /// Returns a size in bytes for a directory that has room for `entries` pages several times. An entry fills
-/// whole blocks of 4 KiB, and a replaced entry stays until its region is evicted.
+/// whole pages of 4 KiB, and a replaced entry stays until its block is evicted.
 #[must_use]
 pub const fn room(entries: usize) -> usize {
     let bytes = entries * 4 * 4096;
     if bytes < LEAST { LEAST } else { bytes }
 }
 
-/// There are at least so many regions of 16 MiB that foyer does not warn.
+/// The minimum size, in bytes. It has enough blocks of 16 MiB that foyer does not warn.
 const LEAST: usize = 512 << 20;
 /// Number of entries between two waits while a cache is filled. foyer drops entries if its submission queue
 /// has no room.

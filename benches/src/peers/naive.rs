@@ -1,7 +1,7 @@
 //! A cache that can be written in an afternoon: `quick_cache` in front of redb, and a thread that commits
 //! every 100 ms.
 //!
-//! It is fast, and it loses updates. `quick_cache` may evict a page before its commit. Then a lookup reads
+//! It is fast, but it loses updates. `quick_cache` may evict a page before its commit. Then a lookup reads
 //! the older page from the file, and puts it into memory in place of the newer page. Entries do not expire,
 //! and records have no checksum. A comparison with this cache shows the cost of larder's promises.
 
@@ -29,7 +29,7 @@ enum Message {
     Flush(#[expect(dead_code, reason = "dropping it is the answer")] Sender<()>),
 }
 
-/// Both tiers, and the thread between them.
+/// Both tiers, and the thread that commits.
 pub struct Naive {
     memory: Cache<String, Arc<Page>>,
     db: Arc<Database>,

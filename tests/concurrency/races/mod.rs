@@ -38,8 +38,8 @@ fn judge(said: &[(String, u32)]) -> Result<usize, String> {
     }
 }
 
-/// The state of the file and of the files beside it. A comparison shows whether another process has changed
-/// them.
+/// The state of the file and of the files beside it. A comparison of two such states shows whether another
+/// process has changed a file.
 #[derive(PartialEq, Eq)]
 struct Standing {
     inode: u64,

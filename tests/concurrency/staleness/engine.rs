@@ -89,7 +89,7 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     }
 }
 
-/// Reports a stale answer to the parent, and ends the process. The process waits, so that the parent ends it.
+/// Reports a stale answer to the parent, and ends the process. The parent waits for the end of the process.
 fn told(judged: Result<(), String>) {
     if let Err(why) = judged {
         say(&format!("stale {why}"));

@@ -1,5 +1,5 @@
 //! Compares the resident memory of a process, beyond that of an empty process, with the configured memory.
-//! Tries values of several sizes. Most of the memory of a small value is its overhead.
+//! Tries values of several sizes. Most of the memory of a small value is overhead.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ const PAGES: u64 = 4 << 20;
 const BUFFER: u64 = 4 << 20;
 /// Total bytes to write, including the overhead of each value.
 const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
-/// The approximate overhead of a value.
+/// The approximate overhead of a value, in bytes.
 const KEPT: u64 = 200;
 /// Maximum resident memory, as a multiple of the configured memory. The measured figure is lower. But the
 /// allocator keeps some freed memory, and a busy machine wakes threads late.

@@ -8,8 +8,8 @@ use larder::ByteSize;
 
 pub(super) const DISK_CAPACITY: ByteSize = ByteSize::mib(4);
 
-/// Maximum length of the file between commits. A commit that makes redb double the file may exceed it for a
-/// moment.
+/// Maximum length of the file between commits. A commit that makes redb double the file may exceed this
+/// length for a moment.
 pub(super) const FILE_BOUND: u64 = DISK_CAPACITY.as_u64();
 
 /// Maximum growth of resident memory after the warm-up. By then the caches of both tiers have been full and

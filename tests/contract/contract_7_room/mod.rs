@@ -119,7 +119,7 @@ fn contract_7_a_full_cache_looks_full() {
     let live =
         format!("live {} of usable {}", ByteSize::bytes(full.bytes), ByteSize::bytes(full.usable_bytes));
     assert!(stats.to_string().contains(&live), "{stats}");
-    // To open the file again makes no room.
+    // Opening the file again makes no room.
     drop(texts);
     cache.close().unwrap();
     let cache = small(Cache::builder().path("/cache/room.larder").volume(&disk), ByteSize::mib(2));

@@ -1,8 +1,8 @@
 //! Random operations, compared with a simple model: a map with times, and the set of writes that a crash may
 //! lose.
 //!
-//! The model knows the right answer: a live entry, or nothing. The cache may also miss where it may forget an
-//! entry. With ample capacities it forgets none, so every answer must be exactly the model's.
+//! The model knows the right answer: a live entry, or nothing. The cache may also miss an entry that it is
+//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's.
 
 mod cache;
 mod steps;
@@ -85,7 +85,7 @@ impl ModelRun {
         self.mark = self.now;
     }
 
-    /// Removes entries. No answer may show one of them again, whatever happens.
+    /// Removes the matching entries. No later answer may show a removed entry.
     fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
         self.committed.retain(|(at, key), _| !matches(*at, key));
         self.since.retain(|(at, key), _| !matches(*at, key));
@@ -364,7 +364,7 @@ fn the_model_catches_an_answer_that_is_not_its_own() {
     let wrong = std::panic::catch_unwind(|| {
         let mut run = ModelRun::new(false);
         run.step(Step::Insert(0, ("a".to_owned(), 1), 7));
-        // The model does not know of this insert.
+        // The model does not see this insert.
         run.spaces[0].insert(&("a", 1), 8_u64).unwrap();
         run.step(Step::Get(0, ("a".to_owned(), 1)));
     });

@@ -17,7 +17,7 @@ pub(super) enum Step {
     Remove(usize, ModelKey),
     RemoveMany(usize, Vec<ModelKey>),
     RemovePrefix(usize, String),
-    /// Removes every key with this second part.
+    /// Removes every key whose second part is this.
     RemoveMatching(usize, u8),
     /// Removes a key of one keyspace and a prefix of the other, with one commit.
     RemoveTogether(ModelKey, String),

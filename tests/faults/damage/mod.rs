@@ -1,9 +1,9 @@
 //! Damage of every kind to a file, and the answers from it (contract 5).
 //!
-//! For every key the outcome is the right value, a miss, or a file that is moved aside and replaced by a
-//! fresh one. It is never a wrong value, a panic, or the end of the process. So every trial runs in a child.
-//! One child runs many trials, and announces each before it begins. Files without a valid beginning (empty,
-//! cut to the header, zeroed, half made) are kinds of damage too.
+//! For every key, the outcome is the right value or a miss. Or the whole file is moved aside and replaced by
+//! a fresh one. An outcome is never a wrong value, a panic, or the end of the process. So every trial runs in
+//! a child. One child runs many trials, and announces each before it begins. Files without a valid beginning
+//! (empty, cut to the header, zeroed, half made) are kinds of damage too.
 
 mod kinds;
 pub(crate) mod trial;

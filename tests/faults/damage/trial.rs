@@ -22,7 +22,7 @@ const MARK: std::ops::Range<usize> = 512..552;
 /// The position of the file's identity in its mark.
 const IDENTITY: std::ops::Range<usize> = 528..544;
 
-/// The file for the damaged bytes of the current trial, beside the images.
+/// The name of the file with the damaged bytes of the current trial. It is beside the images.
 pub(super) const ON_TRIAL: &str = "on-trial";
 /// A group of keys that is in no image.
 const NEW: u64 = 9;
@@ -36,7 +36,7 @@ enum Outcome {
     Refused,
 }
 
-/// Runs trials, with the words `PLANT SEED…`. PLANT is a fault to plant in each trial, or `none`.
+/// Runs trials, with the words `PLANT SEED…`. `PLANT` is a fault to plant in each trial, or `none`.
 pub(crate) fn run_trials(images: &Path, words: &[&str]) {
     // Panics inside the store are caught there, and their messages are not needed. A panic that reaches the
     // caller is printed with its backtrace.

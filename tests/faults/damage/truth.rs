@@ -17,13 +17,13 @@ pub(super) const IMAGES: [(&str, u64); 3] = [("small", 40), ("large", 700), ("cr
 const FIRST: u64 = 1;
 const SECOND: u64 = 2;
 
-/// Returns the version of a key in the earlier image.
+/// Returns the version of a key in the earlier image, if the key is there.
 fn earlier(keys: u64, key: u64) -> Option<u64> {
     (key < keys).then_some(FIRST)
 }
 
-/// Returns the version of a key in the image: one in three was replaced, one in seven removed, and a quarter
-/// more were added.
+/// Returns the version of a key in the image. One key in three was replaced, one in seven was removed, and a
+/// quarter more were added.
 pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
     match key {
         key if key >= keys + keys / 4 => None,

@@ -3,9 +3,9 @@
 //! Each key belongs to one thread of the writer, and a thread's versions only increase. So the order of
 //! events is not needed. When an invalidation returns, all versions up to a number are *dead*. When a flush
 //! returns, a version is *durable*. When an invalidation begins, all versions up to a number are in *doubt*,
-//! because its commit may come before its return is reported. A found version must be newer than the dead
-//! one, and no older than the durable one. A key may be missing only if it has no durable version, or if that
-//! version is in doubt.
+//! because its commit may come before its return is reported. A version that is found must be newer than the
+//! dead version, and no older than the durable version. A key may be missing only if it has no durable
+//! version, or if that version is in doubt.
 
 use std::collections::BTreeMap;
 

@@ -38,7 +38,7 @@ impl Lie {
     }
 }
 
-/// The progress of each thread. Both numbers only grow.
+/// The progress of each thread. Both numbers only increase.
 #[derive(Default)]
 struct Progress {
     /// The version that all of the thread's keys had at the end of its last round.
@@ -94,7 +94,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         let complete = all(&threads, |progress| &progress.complete);
         say("closing");
         cache.close().unwrap();
-        // What closing commits is durable, as after a flush.
+        // The changes that closing commits are durable, as after a flush.
         say(&format!("did flush {complete}"));
     }
 }

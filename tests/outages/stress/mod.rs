@@ -2,10 +2,10 @@
 //! keyspaces that change their version in an outage.
 //!
 //! Each thread owns keys, and records in [`promises`] what the cache promised. Another thread makes the disk
-//! fail, and sometimes checks what a crash would leave behind. No thread finds an entry that it removed or
-//! replaced. No crash brings back an entry whose removal was acknowledged. No entry shows in another
-//! keyspace, or in another version of its keyspace. When the disk is healed for good, everything is as the
-//! threads left it.
+//! fail, and sometimes checks what a crash would leave behind. No thread finds an entry that the thread
+//! itself removed or replaced. No crash brings back an entry whose removal was acknowledged. No entry shows
+//! in another keyspace, or in another version of its keyspace. When the disk is healed for good, every entry
+//! is as its thread left it.
 
 mod owner;
 mod promises;
@@ -73,13 +73,13 @@ impl StressTrial {
         }
     }
 
-    /// Waits until the owners have made some more calls.
+    /// Waits until the owners have made some more calls, fewer than 200.
     fn let_go_on(&self, random: &mut Random) {
         let enough = self.calls.load(Ordering::Relaxed) + random.below(200);
         wait_until("calls return", || self.calls.load(Ordering::Relaxed) >= enough);
     }
 
-    /// Returns the disk that a crash would leave now.
+    /// Returns the disk as a crash would leave it now.
     fn crash(&self, random: &mut Random) -> SimulatedVolume {
         let disk = &self.place.disk;
         match random.below(8) {

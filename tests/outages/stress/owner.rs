@@ -15,9 +15,9 @@ pub(super) struct Owner<'a> {
     space: Option<OwnedKeyspace>,
     revision: u32,
     random: Random,
-    /// The number of the latest value.
+    /// The number of the value that was written last.
     number: u64,
-    /// For each key, the number of its value; 0 if it has none.
+    /// For each key, the number of its value. 0 if the key has no value.
     latest: Vec<u64>,
 }
 

@@ -17,7 +17,7 @@ use crate::content::{Content, Maker};
 
 pub(crate) const FORMATS: [Format; 3] = [Format::Bincode, Format::MessagePack, Format::Raw];
 
-/// Number of values of each type.
+/// Number of values of each type that are tried.
 pub(crate) const VALUES: u64 = 24;
 
 /// The outcomes of a row's values in one format, with all checks.

@@ -181,7 +181,7 @@ enum Grade {
     High = 700,
 }
 
-/// A struct that is written as a map of known length.
+/// A struct that is written as a map with a known length.
 #[derive(Debug)]
 struct Counted {
     counts: BTreeMap<String, u32>,
@@ -218,7 +218,7 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-/// A sequence without a known length.
+/// A type that is written as a sequence without a known length.
 #[derive(Debug, PartialEq)]
 struct Unannounced(Vec<u32>);
 

@@ -199,7 +199,7 @@ fn changed_variants(before: &[(&'static str, Body)], random: &mut Random) -> Vec
     after
 }
 
-/// Returns whether two values have the same meaning: the same kinds and numbers under the same names.
+/// Returns whether two values have the same meaning: the same kinds and numbers, under the same names.
 /// Newtypes are ignored. It is also ignored whether parts in the same order have names.
 pub(crate) fn means(written: &Tree, read: &Tree) -> bool {
     let all = |one: &[Tree], other: &[Tree]| {

@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Unit,
 }
 
-/// A type.
+/// A type, as the calls that its derived `Deserialize` makes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
     Leaf(Kind),
@@ -53,7 +53,7 @@ pub(crate) enum Body {
     Struct(Vec<(&'static str, Shape)>),
 }
 
-/// A value.
+/// A value, as the calls that its derived `Serialize` makes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
     /// A leaf and its value: bits as a number, or a text.

@@ -1,5 +1,5 @@
-//! Compares orders in which a disk tier can evict. It computes hit ratios of a model on real request streams,
-//! with keys of different lifetimes.
+//! Compares orders in which a disk tier can evict. The bench computes hit ratios of a model on real request
+//! streams, with keys of different lifetimes.
 //!
 //! The traces are those of the bench `hit_ratio`. `LARDER_TRACES` names their directory. Each trace is played
 //! three times, as if its requests had taken an hour, six hours and a day. The disk has room for a tenth of

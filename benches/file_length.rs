@@ -3,13 +3,14 @@
 //!
 //! For each size of value, and for all sizes mixed, the bench writes three times the capacity: two thirds
 //! under new random keys, a third over live keys. The first table shows three figures: the keys and values
-//! that are live on disk at the end, the maximum length of the allocated blocks (as `du` shows them), and the
+//! that are live on disk at the end, the maximum size of the allocated blocks (as `du` shows them), and the
 //! maximum length of the file. The second table shows a change of sizes in one cache, one size after another.
 //!
-//! A third column shows redb alone, with a table of the same keys and values. It has as many as fit while the
-//! blocks of its file stay within the capacity. A commit makes the same number of changes, and the oldest
-//! entries are removed first. redb has no records, no expiry and no bound. So the bench searches for the
-//! share that fits, in steps of 2 %. It reports the last share that stays within the capacity.
+//! A third column shows redb alone, with a table of the same keys and values. This table has as many entries
+//! as fit while the blocks of its file stay within the capacity. A commit makes the same number of changes,
+//! and the oldest entries are removed first. redb has no records, no expiry and no bound. So the bench
+//! searches for the share that fits, in steps of 2 %. It reports the last share that stays within the
+//! capacity.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]

@@ -4,7 +4,7 @@
 //! Each figure is a median, in microseconds. The last column is the greatest ratio to the time with a single
 //! keyspace. With `TMPDIR=/dev/shm` the bench shows larder and its store without the disk. A growth is
 //! visible there, because no commit waits for a device. With many keyspaces, each request goes to another
-//! keyspace. So more of the memory that it reads is missing from the processor's caches.
+//! keyspace. So more of the memory that a request reads is missing from the processor's caches.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]

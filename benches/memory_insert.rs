@@ -2,9 +2,9 @@
 //!
 //! Keys come in order from a key space four times as large as the cache. When a key comes again, its entry
 //! was evicted long before. A cache could win this bench by keeping its old entries and refusing new ones. So
-//! the report says how many of the latest inserts are in the cache afterwards. It looks at as many as a tenth
-//! of the cache's room. It also reports an insert's processor time over all threads. larder drops evicted
-//! values on a separate thread, and that is also work.
+//! the report says how many of the latest inserts are in the cache afterwards. For this, it looks up as many
+//! keys as a tenth of the cache's room. It also reports an insert's processor time over all threads. larder
+//! drops evicted values on a separate thread, and that is also work.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! Measures the time from the opening of a file with many entries to the first answer: after the file was
 //! closed, and after its process was killed.
 //!
-//! The killed process is a larder that writes. redb opens a copy of the file that it left.
+//! The killed process is a larder process that writes. redb opens a copy of the file from that process.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
 //! A path that cannot be opened, or a value that cannot be stored, gives an error with its cause and remedy.
-//! It changes nothing.
+//! A call that fails changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

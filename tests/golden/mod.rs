@@ -3,9 +3,10 @@
 //!
 //! larder's first version wrote `format-1.runs` with [`content::make`]. The second version wrote
 //! `format-2.runs`. `format-2-classes.runs` is from the version in which the rows of the expiry table got
-//! classes. A new format or feature gets its own file: `cargo test -p larder-tests a_golden_file_is_made --
-//! --ignored` writes it. `format-2-ranges.runs` has format 2, with removals of many keys as rows: `cargo test
-//! -p larder-tests a_golden_file_with_removals_is_made -- --ignored` writes it.
+//! classes. A new format or feature gets its own file:
+//! `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it. `format-2-ranges.runs` has
+//! format 2, with removals of many keys as rows:
+//! `cargo test -p larder-tests a_golden_file_with_removals_is_made -- --ignored` writes it.
 
 mod content;
 mod runs;

@@ -3,12 +3,12 @@
 //! PCT finds any bug that needs `d` ordered points with a probability of at least 1/(n·k^(d-1)), for n
 //! threads and k points (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding
 //! Bugs", 2010). Random schedules find bugs that need many switches. So the schedules alternate between the
-//! two methods. shuttle has both methods too. The methods here differ in two ways:
+//! two methods. shuttle has both methods too. The methods in this file differ from shuttle's in two ways:
 //!
 //! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from earlier
 //!   schedules. Here `k` is the length of one fixed schedule.)
-//! - Only the *contest* is explored. No change point falls into the opening or closing of the cache. There,
-//!   each thread runs until it must wait.
+//! - Only the *contest* is explored. No change point falls into the opening or closing of the cache. Outside
+//!   the contest, each thread runs until it must wait.
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! The number of schedules, the first seed, and the message when a schedule fails.
 //!
 //! A scenario opens a cache, and lets a few threads contend. Then it compares their answers with the expected
-//! ones. It does so after the contest, when the cache is closed. Otherwise a panic would unwind through the
-//! explored locks.
+//! ones. It compares them after the contest, when the cache is closed. Otherwise a panic would unwind through
+//! the explored locks.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -2,8 +2,8 @@
 //! answers (contract 1).
 //!
 //! Two calls that overlap may have taken effect in either order. A call that ended before another call began
-//! came first. A history is right if an order with this rule gives every answer. The histories are short, so
-//! all orders are tried, as in Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+//! came first. A history is right if some order that follows this rule gives every answer. The histories are
+//! short, so all orders are tried, as in Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;

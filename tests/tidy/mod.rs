@@ -1,4 +1,4 @@
-//! Checks how code and pages are arranged, as far as the compiler does not check it.
+//! Checks how code and pages are arranged. The compiler does not check this.
 //!
 //! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph. If
 //! `LARDER_TIDY_ROOT` is set, the checks read another checkout.

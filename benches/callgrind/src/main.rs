@@ -6,7 +6,8 @@
 //! reasons, there is an allowance.
 //!
 //! The figure is in `benches/callgrind/kept.txt`. Without arguments, the program fails if the count is higher
-//! than the figure and its allowance. With `--keep` it counts, and stores the result as the new figure.
+//! than the figure and its allowance. With `--keep`, the program counts and stores the result as the new
+//! figure.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing the count is the purpose of the program")]

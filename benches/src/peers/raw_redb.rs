@@ -1,8 +1,8 @@
 //! redb without larder: the lower bound of the costs of the same file.
 //!
-//! For lookups, it opens a copy of a larder file and keeps the table open. So the tree, the pages and the
-//! records are the same. A lookup copies, checks and decodes the record. For writes, it commits the same rows
-//! into the same two tables, with the same settings.
+//! For lookups, the peer opens a copy of a larder file and keeps the table open. So the tree, the pages and
+//! the records are the same. A lookup copies, checks and decodes the record. For writes, the peer commits the
+//! same rows into the same two tables, with the same settings.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Processes that race to open one file, and followers that read beside the owner (contracts 6 and 8).
 //!
-//! The first process that opens the file owns it. Each other process gets an error that names the owner. Or
-//! it opens the file once the owner has closed it, within its timeout. The loser of a race changes nothing. A
-//! follower sees committed entries only, and blocks no process.
+//! The first process that opens the file owns it. Each other process gets an error that names the owner. If
+//! the owner closes the file within that process's timeout, the process opens the file instead. The loser of
+//! a race changes nothing. A follower sees committed entries only, and blocks no process.
 
 mod racer;
 

@@ -1,5 +1,4 @@
-//! Stale answers, which must never happen: with many threads, across restarts, and after kills (contracts 1
-//! and 3).
+//! Checks that no answer is stale: with many threads, across restarts, and after kills (contracts 1 and 3).
 //!
 //! Every key stands for an item of a source. The item's versions only increase ([`oracle`]). A child changes
 //! the source and invalidates in the cache. It compares every answer with what was acknowledged before the

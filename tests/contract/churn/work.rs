@@ -30,8 +30,8 @@ enum PlantedLeak {
     Threads,
 }
 
-/// Opens, works and closes for some seconds, and for at least a minimum number of rounds. The words are `SEED
-/// SECONDS PLANT`. Prints the samples of each round.
+/// Opens, works and closes for some seconds, and for at least a minimum number of rounds. The words are
+/// `SEED SECONDS PLANT`. Prints the samples of each round.
 pub(crate) fn wear(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let seconds = Duration::from_secs(words[1].parse().unwrap());

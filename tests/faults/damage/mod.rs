@@ -1,7 +1,7 @@
 //! Damage of every kind to a file, and the answers from it (contract 5).
 //!
-//! For every key, the outcome is the right value or a miss. Or the whole file is moved aside and replaced by
-//! a fresh one. An outcome is never a wrong value, a panic, or the end of the process. So every trial runs in
+//! For every key, the outcome is the right value or a miss. Or larder moves the whole file aside, and makes a
+//! fresh file. An outcome is never a wrong value, a panic, or the end of the process. So every trial runs in
 //! a child. One child runs many trials, and announces each before it begins. Files without a valid beginning
 //! (empty, cut to the header, zeroed, half made) are kinds of damage too.
 

@@ -56,8 +56,8 @@ struct Writer<'a> {
     random: Random,
 }
 
-/// Opens the cache, works, closes it, and begins again until it is killed. The words are `SEED FIRST_VERSION
-/// LIE`.
+/// Opens the cache, works, closes it, and begins again until it is killed. The words are
+/// `SEED FIRST_VERSION LIE`.
 pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let first: u64 = words[1].parse().unwrap();

@@ -1,11 +1,11 @@
 //! A workload on a simulated disk, its history, and the check of a restart against that history.
 //!
-//! The history has the changes of each key in their order. For each change of a key, it has two numbers of
-//! the disk's changes. From the first number on, a restart may find the change of the key. From the second
-//! number on, the change is certain, because a call that promises it has returned. After a crash at any
-//! moment, a key must be in the state of its last certain change. Or it is in the state of a later change
-//! that had begun. After failures of the disk the key may also be missing: a cache may forget. But an entry
-//! whose overwriting or removal was certain may not come back.
+//! The history has the changes of each key in their order. For each change of a key, the history has two
+//! numbers of the disk's changes. From the first number on, a restart may find the change of the key. From
+//! the second number on, the change is certain, because a call that promises it has returned. After a crash,
+//! a key must have the state of its last certain change, or of a later change that had begun. After failures
+//! of the disk the key may also be missing: a cache may forget. But an entry whose overwriting or removal was
+//! certain may not come back.
 
 mod calls;
 mod history;

@@ -1,8 +1,8 @@
-//! The second keyspace of a workload. It changes its version. It has one key, and the first keyspace has the
-//! same key too.
+//! The second keyspace of a workload. This keyspace changes its version. It has one key, and the first
+//! keyspace has the same key.
 //!
-//! In the history, this key has another name for each version of the keyspace. So a value of an earlier
-//! version, or of the other keyspace, is a value that never existed.
+//! In the history, this key has another name for each version of the second keyspace. So a value of an
+//! earlier version, or of the other keyspace, is a value that never existed.
 
 use larder::{Cache, KeyspaceDefinition};
 

@@ -1,9 +1,9 @@
 //! The content of a type: how its values are made from a seed, and when two values are the same.
 //!
-//! This comparison is stricter than `PartialEq` if that ignores something (the bits of floats). It also
-//! exists for types without `PartialEq` (cells, heaps). The type of a field may say that the field is lost
-//! (`#[serde(skip)]`, a lossy `with`). Then the field may differ afterwards, but only in the way that the
-//! type says.
+//! This comparison is stricter than `PartialEq` where `PartialEq` ignores something (the bits of floats). It
+//! also exists for types without `PartialEq` (cells, heaps). The type of a field may say that the field is
+//! lost (`#[serde(skip)]`, a lossy `with`). Then the field may differ afterwards, but only in the way that
+//! the type says.
 
 use crate::generator::random::Random;
 

@@ -77,7 +77,7 @@ fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
 struct Field {
     larder: Larder,
     promoting: Larder,
-    /// larder with a page cache that can hold the whole file.
+    /// larder with a page cache that has room for the whole file.
     roomy: Larder,
     redb: RawRedb,
     /// redb with its default page cache.

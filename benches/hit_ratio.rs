@@ -6,9 +6,9 @@
 //! `peers.txt`, with the ratios that other caches reached on these traces. Each trace is run at six
 //! capacities, from half a percent to half of its distinct keys. All entries weigh the same. A miss inserts.
 //!
-//! larder is run twice: with its default number of shards, and with a single shard, which shows the policy
-//! alone. `quick_cache` has a single shard. moka does its maintenance every 64 requests, as it would in the
-//! background.
+//! larder is run twice: with its default number of shards, and with a single shard. The single shard shows
+//! the policy alone. `quick_cache` has a single shard. moka does its maintenance every 64 requests, as it
+//! would in the background.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]

@@ -22,7 +22,7 @@ const TITLE: &str = "First hit after reopening";
 const TEXT_LEN: usize = 64;
 const LARDER: &str = "commits of two phases, with quick repair";
 const REDB: &str = "the same commits: a copy of the same file";
-/// Number of pages that the child writes again and again.
+/// Number of pages that the child writes many times.
 const REWRITTEN: usize = 10_000;
 
 fn main() -> Result<(), Box<dyn Error>> {

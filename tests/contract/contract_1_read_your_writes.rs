@@ -31,7 +31,7 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     assert!(names.get("8").is_none() && names.is_empty());
 }
 
-/// Each key has one writer, which increments its version. A reader must never see a version older than one
+/// Each key has one writer. It increments the key's version. A reader must never see a version older than one
 /// that was acknowledged before its lookup began. Nor may it see one that is older than a version it saw
 /// before. A removal writes "nothing yet" as the key's version.
 #[test]

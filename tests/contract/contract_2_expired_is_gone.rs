@@ -152,7 +152,7 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 5_000);
     place.clock.advance(2 * MINUTE);
-    // The clock woke the sweeper, which may have swept before this call.
+    // The clock woke the sweeper. It may have swept before this call.
     let SweepReport { .. } = cache.sweep().unwrap();
     let stats = cache.stats();
     let disk = stats.disk.unwrap();

@@ -2,8 +2,8 @@
 //! failure.
 //!
 //! A child process lowers the limit on the length of its files while its cache is open. Beyond the limit
-//! every write fails, as on a device that refuses writes. In the system such a write would raise SIGXFSZ,
-//! which the child does not handle. So the child ends if a write beyond the limit reaches the system.
+//! every write fails, as on a device that refuses writes. In the system such a write would raise SIGXFSZ, and
+//! the child does not handle that signal. So the child ends if a write beyond the limit reaches the system.
 //! `outages/states.rs` tests each state of the disk tier. `faults/io_errors.rs` makes every single operation
 //! fail.
 

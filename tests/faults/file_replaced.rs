@@ -23,7 +23,7 @@ pub(crate) struct WatchedCache {
 }
 
 impl WatchedCache {
-    /// Opens a cache with `kept` and `old`, which are committed and in memory.
+    /// Opens a cache with `kept` and `old`. Both are committed and in memory.
     pub(crate) fn new() -> Self {
         Self::at(Place::new())
     }

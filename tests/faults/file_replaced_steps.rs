@@ -102,7 +102,8 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                         let why = format!("{what}, act {which} before operation {offset}");
                         assert_eq!(found.as_deref(), expected, "{why}");
                     }
-                    // The act came after the check, which is the same to the caller as after the answer.
+                    // The act came after the check. To the caller, that is the same as an act after the
+                    // answer.
                     Ok(()) => late += 1,
                     Err(Error::NotDurable { .. }) => told += 1,
                     Err(error) => panic!("{what}: {error}"),

@@ -122,7 +122,7 @@ pub(crate) const WRITES: [DiskOperation; 3] =
 
 pub(crate) type Names = Keyspace<String, String>;
 
-/// Opens a cache with `kept` and `old`, which are committed. Neither is in memory.
+/// Opens a cache with `kept` and `old` committed. Neither is in memory.
 pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();

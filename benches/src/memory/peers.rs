@@ -13,7 +13,7 @@ fn is_whole(value: &Value) -> bool {
     black_box(value).text.len() == VALUE_LEN
 }
 
-/// `quick_cache`, which has no TTL.
+/// `quick_cache`. It has no TTL.
 #[derive(Debug)]
 pub struct QuickCache(quick_cache::sync::Cache<String, Value>);
 

@@ -21,8 +21,8 @@ impl std::fmt::Debug for CachedRedb {
 }
 
 impl CachedRedb {
-    /// Opens a store in a directory, or makes a new one. If `is_durable` is true, which is the store's
-    /// default, every write is synced.
+    /// Opens a store in a directory, or makes a new one. If `is_durable` is true, every write is synced. This
+    /// is the store's default.
     ///
     /// # Panics
     /// If the store can't be opened.

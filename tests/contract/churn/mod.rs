@@ -1,8 +1,8 @@
 //! The resources of a process stay bounded over many openings and a long mixed load (contract 7).
 //!
-//! A child opens and closes a cache again and again, and loads it in between ([`work`]). It samples the
-//! file's length, resident memory, descriptors and threads. The bounds of these samples do not depend on how
-//! long the child ran ([`sample`]).
+//! A child opens and closes a cache many times, and loads it in between ([`work`]). It samples the file's
+//! length, resident memory, descriptors and threads. The bounds of these samples do not depend on how long
+//! the child ran ([`sample`]).
 
 #[cfg(target_os = "linux")]
 mod resident;

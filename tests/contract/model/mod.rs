@@ -1,7 +1,7 @@
 //! Random operations, compared with a simple model: a map with times, and the set of writes that a crash may
 //! lose.
 //!
-//! The model knows the right answer: a live entry, or nothing. The cache may also miss an entry that it is
+//! The model has the right answer: a live entry, or nothing. The cache may also miss an entry that it is
 //! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's.
 
 mod cache;
@@ -158,7 +158,7 @@ impl ModelRun {
             Step::Touch(at, key) => {
                 let expected = self.live(at, &key);
                 if self.is_barred(at, &key) {
-                    // Touching writes the value again with a lease, which an update prevents.
+                    // Touching writes the value again with a lease, and an update prevents such a write.
                     return;
                 }
                 assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());

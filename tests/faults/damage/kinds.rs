@@ -62,8 +62,8 @@ impl DamageKind {
         let mut bytes = image.now.clone();
         let len = bytes.len();
         let mut below = |end: usize| usize::try_from(random.below(end as u64)).unwrap();
-        // Mostly chooses pages in use, because much of a file is free. The first page has the header, which
-        // every opening reads.
+        // Mostly chooses pages in use, because much of a file is free. The first page has the header, and
+        // every opening reads the header.
         let in_use: Vec<usize> = (0..len / PAGE)
             .map(|number| number * PAGE)
             .filter(|at| bytes[*at..at + PAGE].iter().any(|byte| *byte != 0))

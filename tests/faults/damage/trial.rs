@@ -91,7 +91,7 @@ impl DamageTrial {
         is_accepted: bool,
         random: &mut Random,
     ) -> Self {
-        // The directory is inside the parent's, which is removed even if this process crashes.
+        // The directory is inside the parent's directory. That one is removed even if this process crashes.
         let dir = tempfile::tempdir_in(images).unwrap();
         let place = Place::at(dir, truth::clock());
         let damaged = kind.harm(image, random);

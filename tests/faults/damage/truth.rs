@@ -13,7 +13,8 @@ use crate::support::{Key, Place, WRITTEN, Written};
 /// The images of a cache, and the number of keys that each has at first.
 pub(super) const IMAGES: [(&str, u64); 3] = [("small", 40), ("large", 700), ("crashed", 120)];
 
-/// The version of the first inserts, and the version of the later inserts, which replace keys or add them.
+/// The version of the first inserts, and the version of the later inserts. The later inserts replace keys or
+/// add them.
 const FIRST: u64 = 1;
 const SECOND: u64 = 2;
 

@@ -232,7 +232,8 @@ impl WorkloadRun {
         }
     }
 
-    /// Opens the second keyspace in its next version, which must be empty, and inserts a value.
+    /// Opens the second keyspace in its next version, and inserts a value. That version must be empty at
+    /// first.
     fn next_version(&mut self, len: usize) {
         let (value, began) = (self.value(len), self.changes());
         let version = value.0;

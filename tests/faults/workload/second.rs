@@ -48,8 +48,8 @@ impl Second {
         (self.version > 0).then_some((GROUP, self.version))
     }
 
-    /// Opens the next version, which must be empty, and inserts a value. Returns the key's name in the
-    /// history.
+    /// Opens the next version, and inserts a value. The version must be empty at first. Returns the key's
+    /// name in the history.
     pub(super) fn next_version(&mut self, cache: &Cache, value: (u64, Vec<u8>)) -> WorkloadKey {
         self.leave();
         self.version += 1;

@@ -1,12 +1,12 @@
-//! Requests to the control socket. Each line gets one line as its answer, whatever the line contains. Only
-//! the requested keys are removed. A request that reads does not change the counts of lookups.
+//! Requests to the control socket. Each line gets one line as its answer, even if the line is not a valid
+//! request. Only the requested keys are removed. A request that reads does not change the counts of lookups.
 
 use std::collections::BTreeSet;
 
 use larder::{Cache, KeyspaceDefinition};
 use serde_json::Value;
 
-/// The function under test, which answers a line. A test passes a broken function.
+/// The function under test. It answers a line. A test passes a broken function.
 pub(crate) type Answer = fn(&Cache, &[u8]) -> Vec<u8>;
 
 const PAIRS: KeyspaceDefinition<(String, u8), u8> = KeyspaceDefinition::new("pair");

@@ -21,7 +21,7 @@ const ENTRIES: u64 = 40;
 const PAGE: usize = 4096;
 const MAX_EDITS: usize = 32;
 
-/// The function under test, which opens a cache. A test passes a broken function.
+/// The function under test. It opens a cache. A test passes a broken function.
 pub(crate) type Open = fn(&Path, CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {
@@ -139,7 +139,7 @@ fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
             2 => file[page..end].fill(input.byte()),
             3 => file.truncate(within),
             4 => file.extend(vec![input.byte(); within - page]),
-            // The first pages hold the store's header and roots.
+            // The first pages have the store's header and roots.
             5 => file[within % 512] ^= 1 << input.below(8),
             6 => {
                 let from = usize::from(input.u16()) % pages * PAGE;

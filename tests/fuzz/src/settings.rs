@@ -11,8 +11,8 @@ use crate::input::Input;
 const HOUR: Duration = Duration::from_hours(1);
 const SPACE: KeyspaceDefinition<u8, String> = KeyspaceDefinition::new("space");
 
-/// The function under test, which opens a cache. One test gives [`check`] a function that corrects wrong
-/// settings silently, which `check` must report.
+/// The function under test. It opens a cache. One test gives [`check`] a function that corrects wrong
+/// settings silently. `check` must report that function.
 pub(crate) type Open = fn(CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {

@@ -116,7 +116,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Opens the keyspace in its next version, which begins empty.
+    /// Opens the keyspace in its next version. That version begins empty.
     fn change_version(&mut self) {
         self.space = None;
         self.revision += 1;

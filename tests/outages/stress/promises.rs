@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::HOUR;
 
-/// Number of owners. The first two owners share a keyspace. Each of the others has its own keyspace, which
-/// changes its version.
+/// Number of owners. The first two owners share a keyspace. Each of the others has its own keyspace, and
+/// changes that keyspace's version.
 pub(super) const OWNERS: usize = 4;
 /// Number of keys of each owner.
 pub(super) const KEYS: u64 = 30;

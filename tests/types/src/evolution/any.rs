@@ -1,6 +1,6 @@
 //! Pairs of types from a seed.
 //!
-//! The keyspace also has values of the new type, so it knows the names of that type. So a lookup must give
+//! The keyspace also has values of the new type, so it has seen the names of that type. So a lookup must give
 //! the same answer, whatever was read before.
 
 use larder::Format;

@@ -31,9 +31,9 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     assert!(names.get("8").is_none() && names.is_empty());
 }
 
-/// Each key has one writer. It increments the key's version. A reader must never see a version older than one
+/// Each key has one writer. It writes ever higher versions. A reader must never see a version older than one
 /// that was acknowledged before its lookup began. Nor may it see one that is older than a version it saw
-/// before. A removal writes "nothing yet" as the key's version.
+/// before. After a removal, a lookup may miss until the next write.
 #[test]
 fn contract_1_no_reader_goes_back_in_time() {
     const KEYS: u64 = 24;
@@ -82,8 +82,8 @@ fn contract_1_no_reader_goes_back_in_time() {
                                     assert!(*version > gone, "key {key}: saw {version}, removed at {gone}");
                                     seen[at] = *version;
                                 }
-                                // A miss is right only next to a removal: either the version before is
-                                // removed, or a later one.
+                                // A miss is right only if version `least` was removed, or if a later version
+                                // was written and may have been removed.
                                 None => assert!(
                                     least == 0
                                         || removed[at].load(Ordering::SeqCst) >= least

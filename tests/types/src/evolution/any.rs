@@ -22,7 +22,7 @@ struct Seen {
     adopted: usize,
 }
 
-/// Reads records of one type as another type. `believes` reads a record as a lookup does.
+/// Reads records of one type as another type. `believes` is the way in which a lookup reads a record.
 fn tried(
     seed: u64,
     believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<Dynamic>,

@@ -1,8 +1,8 @@
-//! Measures what a buffered insert costs: until it is acknowledged, and until all inserts are on the disk.
+//! Measures the cost of a buffered insert: until it is acknowledged, and until all inserts are on the disk.
 //!
-//! Acknowledgement: inserts come in bursts that fit in the buffers. The time between bursts, in which the
-//! buffers empty, is not counted. Sustained: inserts come as fast as they are accepted, and the time ends
-//! when the last one is flushed. redb then commits the same records into the same tables, in as many
+//! Acknowledgement: inserts come in bursts that fit in the buffers. The time between bursts is not measured.
+//! In that time the buffers empty. Sustained: inserts come as fast as they are accepted, and the time ends
+//! when the last insert is flushed. Then redb commits the same records into the same tables, in as many
 //! transactions as larder made in its last turn.
 
 #![forbid(unsafe_code)]
@@ -28,9 +28,9 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, key};
 
 const ROW: &str = "buffered-insert";
 const TITLE: &str = "Buffered insert";
-/// Number of inserts in a burst: about a megabyte, an eighth of larder's buffer.
+/// Number of inserts in a burst. They are about a megabyte, an eighth of larder's buffer.
 const BURST: usize = 1_000;
-/// Number of transactions that redb makes in its turn before larder has had a turn.
+/// Number of transactions that redb makes in its turn, if larder has not had a turn yet.
 const FIRST_GUESS: u64 = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All contestants, holding the same pages.
+/// All contestants. They hold the same pages.
 struct Field {
     larder: Larder,
     redb: RawRedb,
@@ -78,7 +78,7 @@ impl Field {
         };
         let fjall = Fjall::open(&file("fjall"))?;
         let naive = Naive::open(&file("naive"), entries / 10)?;
-        // For the other peers, the cost of an insert does not depend on the entries that they hold.
+        // For the other peers, the cost of an insert does not depend on the number of entries.
         for peer in [&fjall as &dyn Peer, &naive] {
             let mut session = peer.session();
             (0..entries).for_each(|number| session.insert(&key(number), page(number)));
@@ -191,7 +191,7 @@ fn commits(larder: &Larder) -> u64 {
     larder.cache.stats().disk.map_or(0, |disk| disk.commits)
 }
 
-/// Returns `count` different keys from all over the file, others in each turn, with a page for each.
+/// Returns `count` different keys from all over the file, each with a page. Each turn has other keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<(String, Page)> {
     let number = |place: usize| (turn * count + place) * 7919 % entries;
     (0..count).map(|place| (key(number(place)), page(number(place) + turn))).collect()

@@ -1,4 +1,4 @@
-//! Measures what compressing values costs, and how much room it saves. The values are documents of 4 KiB,
+//! Measures the cost of compressing values, and the room that this saves. The values are documents of 4 KiB,
 //! committed in batches and read from disk.
 
 #![forbid(unsafe_code)]
@@ -14,7 +14,7 @@ use larder_benches::{Contest, Measured, Pace, Unit};
 const ROUNDS: usize = 7;
 const DOCUMENT: usize = 4 << 10;
 
-/// Returns a document like those of an application's products: the names repeat, the numbers do not.
+/// Returns a document like those of an application's products. Its names repeat, and its numbers do not.
 fn document(number: u64) -> String {
     let mut text = String::with_capacity(DOCUMENT + 128);
     let mut mixed = number | 1;

@@ -1,9 +1,9 @@
-//! Measures a disk hit after a restart, and a miss in both tiers. The file is in the operating system's
+//! Measures a disk hit after a restart, and a miss in both tiers. The operating system has the file in its
 //! cache.
 //!
-//! redb opens a copy of larder's own file. The page cache of each holds a part of that file. The other peers
-//! hold the same pages; they were written, closed and opened again. Redis holds all pages in memory, in a
-//! process of its own.
+//! redb opens a copy of larder's own file. The page cache of larder and of redb holds a part of the file. The
+//! other peers hold the same pages. These were written, and the store was closed and opened again. Redis
+//! holds all pages in memory, in its own process.
 
 #![forbid(unsafe_code)]
 
@@ -23,8 +23,8 @@ use larder_benches::peers::sqlite::{Sqlite, Synchronous};
 use larder_benches::peers::{Peer, lookups};
 use larder_benches::{Against, Contest, Pace, Unit, key};
 
-/// Lookups in a round: of the peers that answer in their own process, and of those that hand a request to
-/// another thread or process.
+/// Number of lookups in a round. The first is for peers that answer in their own process, the second for
+/// peers that pass a request to another thread or process.
 const LOOKUPS: usize = 50_000;
 const FEW_LOOKUPS: usize = 5_000;
 const ROOMY: &str = "larder, page cache of 1 GiB";
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let field = Field::new(dir.path(), entries)?;
     let hits = uniform(entries, 4 * LOOKUPS, 1);
-    // The missing keys lie between the existing ones, so no lookup ends at an edge of the tree.
+    // The missing keys are between the existing keys, so no lookup ends at an edge of the tree.
     let misses: Vec<String> = hits.iter().map(|key| format!("{key}_")).collect();
     field.warm_up(hits.get(..entries).unwrap_or(&hits));
     for threads in [1, 2] {
@@ -73,14 +73,14 @@ fn hit_targets(mut contest: Contest<'_>) -> Contest<'_> {
     contest
 }
 
-/// All contestants, filled and opened again.
+/// All contestants, filled, closed and opened again.
 struct Field {
     larder: Larder,
     promoting: Larder,
-    /// With a page cache that holds the whole file.
+    /// larder with a page cache that has room for the whole file.
     roomy: Larder,
     redb: RawRedb,
-    /// With redb's default page cache.
+    /// redb with its default page cache.
     large: RawRedb,
     foyer: Foyer,
     cached: CachedRedb,
@@ -146,7 +146,7 @@ impl Field {
         }
     }
 
-    /// Returns a contest in which each peer looks up keys, of which the given percentage exists.
+    /// Returns a contest in which each peer looks up keys. The given percentage of the keys exists.
     fn run<'a>(
         &'a self,
         mut contest: Contest<'a>,
@@ -182,7 +182,7 @@ fn enter<'a>(
 ) {
     contest.contestant(peer.name(), &peer.terms(), move || {
         let found = lookups(peer, threads, turns.next().unwrap_or_default());
-        // foyer may have dropped a few pages while it was filled.
+        // While it was filled, foyer may have dropped a few pages.
         assert!((found.hits - hits).abs() < 1.0, "{} found {} %", peer.name(), found.hits);
         found.nanos
     });

@@ -1,14 +1,15 @@
-//! Compares orders in which a disk tier can evict: hit ratios of a model on real request streams, whose keys
-//! have different lifetimes.
+//! Compares orders in which a disk tier can evict. The bench computes hit ratios of a model on real request
+//! streams, with keys of different lifetimes.
 //!
-//! The traces are those of the bench `hit_ratio`: `LARDER_TRACES` names the directory that holds them. Each
-//! trace is played three times, as if it had taken an hour, six hours and a day. The disk has room for a
-//! tenth of its keys, memory for a hundredth. ADR 10 has the table.
+//! The traces are those of the bench `hit_ratio`. `LARDER_TRACES` names their directory. Each trace is played
+//! three times, as if its requests had taken an hour, six hours and a day. The disk has room for a tenth of
+//! the keys, and memory for a hundredth. ADR 10 has the table.
 //!
-//! The second table compares the store's order with the model's. The beginning of each trace, spread over six
-//! hours, is played on a cache whose clock is set by hand. Then it is played on models with as many entries
-//! in each tier as the cache had. For the disk that is the mean number from the first eviction on. Two things
-//! differ: memory has larder's own policy, and a written entry is on disk after up to 64 requests.
+//! The second table compares the order of the real store with the model's order. The beginning of each trace,
+//! spread over six hours, is played on a cache with a manual clock. Then the same requests are played on
+//! models. Each tier of a model has as many entries as the cache had. For the disk, that number is the mean
+//! from the first eviction on. The cache differs from the model in two ways: its memory has larder's own
+//! policy, and a written entry is on disk only after up to 64 requests.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -34,14 +35,15 @@ const HOURS: [u64; 3] = [1, 6, 24];
 const MS_PER_HOUR: u64 = 3_600_000;
 const MIN_DISK: usize = 16;
 const MIN_MEMORY: usize = 4;
-/// Requests of a trace that are played on the store, and the hours that they are spread over.
+/// Number of requests of a trace that are played on the store, and the number of hours for them.
 const STORE_REQUESTS: usize = 200_000;
 const STORE_HOURS: u64 = 6;
-/// Bytes of a value there; then bytes of the disk, and of memory, for each entry that each should hold.
+/// Bytes of a value on the store, then the bytes of disk and of memory for each entry that the tier should
+/// hold.
 const VALUE_LEN: usize = 1000;
 const DISK_PER_ENTRY: usize = 2200;
 const MEMORY_PER_ENTRY: usize = 1150;
-/// Requests between two flushes. Time passes at each flush, too.
+/// Number of requests between two flushes. The clock also advances at each flush.
 const PER_FLUSH: usize = 64;
 
 const VALUES: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("values");
@@ -113,14 +115,15 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.take(most).map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Returns how many entries the disk and memory have room for: a tenth and a hundredth of the keys.
+/// Returns the number of entries for which the disk and memory have room: a tenth and a hundredth of the
+/// keys.
 fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();
     ((keys / 10).max(MIN_DISK), (keys / 100).max(MIN_MEMORY))
 }
 
-/// Returns the percentage of requests that hit in a model with the given numbers of entries, when the
-/// requests are spread over the given hours.
+/// Plays the requests, spread over the given hours, on a model with the given numbers of entries. Returns the
+/// percentage of hits.
 fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize) -> f64 {
     let mut model = Model::new(order, disk, memory);
     let all = requests.len().max(1) as u64;
@@ -130,8 +133,8 @@ fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize
     percent(hits.count(), requests.len())
 }
 
-/// Returns the percentage of requests that hit in a cache, and how many entries its tiers held: for the disk
-/// the mean while it was full, for memory the maximum.
+/// Returns the percentage of requests that hit in a cache, and the number of entries in its tiers. For the
+/// disk, that is the mean while it was full. For memory, it is the maximum.
 fn stored(requests: &[u64]) -> Result<(f64, usize, usize), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let clock = Arc::new(ManualClock::new());

@@ -1,7 +1,7 @@
-//! Measures a removal that is on the disk when it returns: from one thread, and from eight, which share
-//! commits.
+//! Measures a removal that is on the disk when its call returns: from one thread, and from eight threads that
+//! share commits.
 //!
-//! The removed entries are stored again between the turns. That time is not counted.
+//! Between the turns, the removed entries are stored again. That time is not measured.
 
 #![forbid(unsafe_code)]
 
@@ -76,22 +76,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A peer that removes durably.
+/// A peer whose removals are durable.
 trait Remover: Sync {
     fn called(&self) -> &str;
 
-    /// Returns how durable a removal is.
+    /// Returns the text that says how durable a removal is.
     fn removal_terms(&self) -> &'static str;
 
-    /// Returns a function that removes a key for one thread, and returns when the removal is on the disk.
+    /// Returns a function that removes keys for one thread. It returns when a removal is on the disk.
     fn remover(&self) -> Box<dyn FnMut(&str) + '_>;
 
     /// Stores pages again.
     fn store(&self, pages: &[(String, Page)]);
 }
 
-/// Removes keys from several threads, a part from each, and returns how long that took. Stores the keys again
-/// afterwards.
+/// Removes keys from several threads, an equal part from each. Returns how long that took. Then stores the
+/// keys again.
 fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     let each = keys.len() / threads;
     let elapsed = in_threads(threads, |thread| {
@@ -103,7 +103,7 @@ fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     elapsed
 }
 
-/// Returns `count` different keys from all over the file, others in each turn.
+/// Returns `count` different keys from all over the file. Each turn has other keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<String> {
     (0..count).map(|place| key((turn * count + place) * 7919 % entries)).collect()
 }
@@ -133,7 +133,7 @@ impl Field {
             fjall.store(&batch);
             cached.store(&batch);
         }
-        // Filling it durably would cost time that this bench does not measure.
+        // Filling the store durably would take a long time that this bench does not measure.
         drop(cached);
         let cached = CachedRedb::open(&file("cached"), true);
         let larder = Larder::new(cache, "larder", Lookup::Get);

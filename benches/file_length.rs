@@ -1,16 +1,16 @@
-//! Measures how much live data fits in the file, and what the file takes of its disk meanwhile, as a
-//! percentage of its capacity. This is the measurement behind `docs/adr/0009` and `docs/design.md`, "Room on
-//! disk".
+//! Measures how much live data fits in the file, and how much of its disk the file occupies, as a percentage
+//! of its capacity. This is the measurement behind `docs/adr/0009` and `docs/design.md`, "Room on disk".
 //!
-//! For each size of value, and for all sizes mixed, three times the capacity is written: two thirds under new
-//! random keys, a third over live keys. The table shows the keys and values that are live on disk in the end,
-//! the most that the file took (allocated blocks, as `du` counts them), and its greatest length. The second
-//! table shows a change of sizes in one cache, one size after another.
+//! For each size of value, and for all sizes mixed, the bench writes three times the capacity: two thirds
+//! under new random keys, a third over live keys. The first table shows three figures: the keys and values
+//! that are live on disk at the end, the maximum size of the allocated blocks (as `du` shows them), and the
+//! maximum length of the file. The second table shows a change of sizes in one cache, one size after another.
 //!
-//! A third column shows redb alone: a table of the same keys and values, as many as fit while the blocks of
-//! its file stay within the capacity, with the same number of changes in a commit, first in, first out. It
-//! has no records, no expiry and no bound. So the bench searches for the share that fits, in steps of 2 %,
-//! and reports the last one that stays within the capacity.
+//! A third column shows redb alone, with a table of the same keys and values. This table has as many entries
+//! as fit while the blocks of its file stay within the capacity. A commit makes the same number of changes,
+//! and the oldest entries are removed first. redb has no records, no expiry and no bound. So the bench
+//! searches for the share that fits, in steps of 2 %. It reports the last share that stays within the
+//! capacity.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
@@ -29,15 +29,15 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use redb::{Database, TableDefinition};
 
-/// Capacities, unless `LARDER_CAPACITY_MIB` gives another one.
+/// Capacities in MiB, unless `LARDER_CAPACITY_MIB` sets one.
 const CAPACITIES_MIB: [u64; 2] = [4, 64];
 /// How many times the capacity is written.
 const ROUNDS: u64 = 3;
-/// How often the file's extent is read while one capacity is written.
+/// How often the file's extent is read while the bench writes one capacity.
 const LOOKS: u64 = 2048;
-/// Sizes of values in bytes. The last line of the table draws from all of them.
+/// Sizes of values in bytes. The last line of the table uses all of them.
 const SIZES: [usize; 4] = [100, 1_000, 5_000, 33_000];
-/// A change of sizes: each size is written after the one before it.
+/// A change of sizes: the bench writes these sizes one after another.
 const CHANGES: [usize; 4] = [100, 5_000, 100, 33_000];
 
 const VALUES: KeyspaceDefinition<u64, String> =
@@ -118,7 +118,7 @@ impl Churn {
         Ok(())
     }
 
-    /// Returns a new key, or in one of three cases a key that was written lately.
+    /// Returns a new key, or in one of three cases a key that was written recently.
     fn key(&mut self, live: usize) -> u64 {
         let count = self.recent.len();
         if count > 0 && self.random.random_range(0..3) == 0 {
@@ -183,7 +183,7 @@ fn raw_fits(capacity: u64, size: usize, share: u64) -> Result<bool, Failed> {
     Ok(true)
 }
 
-/// Returns the bytes of the blocks of a file, and its length.
+/// Returns the bytes in the blocks of a file, and the file's length.
 fn extent(path: &Path) -> Result<(u64, u64), Failed> {
     let found = fs::metadata(path)?;
     Ok((found.blocks() * 512, found.len()))

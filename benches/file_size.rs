@@ -1,8 +1,8 @@
-//! Measures the length of the file through its life: filled, overwritten twice, nine tenths deleted, closed
-//! and opened again.
+//! Measures the length of the file at each stage: filled, overwritten twice, nine tenths deleted, closed and
+//! opened again.
 //!
-//! The other stores commit at most as many pages at a time as a batch of larder has. A "file" of fjall is a
-//! directory: the sum of its files.
+//! The other stores commit at most as many pages at a time as a batch of larder contains. For fjall, the
+//! "file" is a directory, and the length is the sum of its files.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ use larder_benches::{Against, Contest, Pace, Page, Unit, key};
 
 const ROW: &str = "file-size";
 const TITLE: &str = "File size";
-/// Pages in a transaction.
+/// Number of pages in a transaction.
 const BATCH: usize = 1_000;
 const STAGES: [&str; 5] =
     ["filled", "overwritten twice", "nine tenths deleted", "opened again", "the longest it was"];
@@ -71,12 +71,12 @@ fn figure(length: u64) -> f64 {
     length as f64
 }
 
-/// A store that is taken through these stages.
+/// A store that goes through these stages.
 trait Stored {
     fn put(&mut self, pages: &[(String, Page)]) -> Result<(), Box<dyn Error>>;
     fn delete(&mut self, keys: &[String]) -> Result<(), Box<dyn Error>>;
     fn reopen(&mut self) -> Result<(), Box<dyn Error>>;
-    /// Returns how many bytes it takes on disk now.
+    /// Returns the current length on disk, in bytes.
     fn length(&self) -> u64;
 }
 
@@ -235,7 +235,7 @@ struct OfSqlite {
 }
 
 impl OfSqlite {
-    /// In a directory of its own, because its log counts too.
+    /// The store has its own directory, because its log is part of the length.
     fn new(dir: &Path) -> Result<Self, Box<dyn Error>> {
         fs::create_dir(dir)?;
         Ok(Self { path: dir.to_owned(), file: Sqlite::open(&dir.join("pages"), Synchronous::Normal)? })

@@ -1,8 +1,8 @@
 //! Measures how larder's costs grow with the number of entries: lookups on disk, opening, and memory for
 //! bookkeeping.
 //!
-//! Each sample is taken by a process of its own, which opens a file with that many entries and looks keys up.
-//! So its memory is that of one cache. Values are small, because there are up to ten million of them. A full
+//! A separate process takes each sample: it opens a file with that many entries, and looks keys up. So its
+//! memory is the memory of one cache. Values are small, because there are up to ten million of them. A full
 //! run measures ten million only with `LARDER_BENCH_LARGEST=1`, because filling that file takes minutes.
 
 #![forbid(unsafe_code)]
@@ -59,7 +59,7 @@ struct Sample {
     bytes: f64,
 }
 
-/// A row, its title and unit, and the field of the sample that it shows.
+/// A row, its title and unit, and the field of the sample that the row shows.
 type Figure = (&'static str, &'static str, Unit, fn(&Sample) -> f64);
 
 fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error>> {
@@ -69,8 +69,8 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
     let length = fs::metadata(file("larder"))?.len() / 1_000_000;
     fs::copy(file("larder"), file("redb"))?;
     println!("{setting}: filled in {:.1} s, a file of {length} MB", filled.as_secs_f64());
-    // All samples are taken first, by turns. Then each contest shows its part of them. The first of each is a
-    // warm-up.
+    // All samples are taken first, in turns. Then each contest shows its part of the samples. The first
+    // sample of each contestant is a warm-up.
     let mut samples = [Vec::new(), Vec::new()];
     for _ in 0..=pace.rounds {
         for (name, taken) in ["larder", "redb"].into_iter().zip(&mut samples) {
@@ -111,7 +111,7 @@ fn ask(file: &Path) -> Result<Sample, Box<dyn Error>> {
     }
 }
 
-/// The child: opens the file, looks keys up, and prints its measurements.
+/// The child's part: opens the file, looks keys up, and prints its measurements.
 fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let entries: usize = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().parse()?;
     let keys = uniform(entries, 2 * LOOKUPS, 1);
@@ -130,8 +130,8 @@ fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let found = lookups(&*peer, 1, keys);
     assert!(is_found && found.hits > 99.9, "{} % found", found.hits);
     let bytes = resident_bytes().saturating_sub(before);
-    // Closed before the parent is told: it ends this process then, and a file that was not closed takes
-    // longer to open.
+    // The peer is closed before the child prints. After that line the parent ends the child, and an unclosed
+    // file takes longer to open.
     drop(peer);
     println!("{open_ms} {} {bytes}", found.nanos);
     Ok(())

@@ -1,8 +1,8 @@
-//! Counts the instructions of a memory hit with valgrind's callgrind: a figure that is the same on a busy
+//! Counts the instructions of a memory hit with valgrind's callgrind. The count is the same on a busy
 //! machine.
 //!
-//! A child of this program fills a cache and looks keys up under valgrind, which counts the lookups alone.
-//! Each process seeds its hashes anew. So counts differ, by less than a tenth of a percent.
+//! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
+//! process uses new seeds for its hashes. So the counts differ by less than a tenth of a percent.
 //!
 //! The limit that larder must keep is in the package `larder-callgrind`.
 
@@ -14,9 +14,9 @@ use std::error::Error;
 use larder_benches::memory::{Keys, LarderInMemory, MemoryCache, PEERS, contender, values};
 use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
 
-/// The argument that makes this program the child; the next one is a contestant.
+/// The argument with which this program runs as the child. The next argument names a contestant.
 const ASK: &str = "--ask";
-/// Entries that are resident. The cache has room for more.
+/// Number of resident entries. The cache has room for twice as many.
 const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
 /// Number of lookups.

@@ -1,10 +1,10 @@
-//! Measures a memory hit, beside the peers. Keys are strings, values are 256 bytes behind an `Arc`, all
-//! entries are resident, and they have a time to live where the cache offers one.
+//! Measures a memory hit, compared with the peers. Keys are strings, and values are 256 bytes behind an
+//! `Arc`. All entries are resident. They have a TTL if the cache offers one.
 //!
-//! The report shows the time of one lookup on one thread. With two threads it shows how long each thread
-//! waits for its own lookups. Every contestant uses another part of the same stream. Otherwise the one before
-//! it would have brought its keys into the processor's cache. A fifth of a round runs before the measured
-//! part, to bring in the contestant's own tables.
+//! The report shows the time of one lookup on one thread. With two threads, the report shows how long each
+//! thread waits for its own lookups. Every contestant uses another part of the same stream. Otherwise the
+//! contestant before it would have brought the keys into the processor's cache. A fifth of a round runs
+//! before the measured part, to load the contestant's own tables.
 
 #![forbid(unsafe_code)]
 
@@ -14,14 +14,14 @@ use larder_benches::memory::{Contender, Keys, MemoryCache, Moka, PEERS, contende
 use larder_benches::stopwatch::nanos_each;
 use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
 
-/// Requests of a stream. Their entries take many times more room than the processor's cache has.
+/// Number of requests in a stream. Their entries need many times more room than the processor's cache has.
 const REQUESTS: usize = 1 << 22;
-/// Lookups of each thread that are measured in a round.
+/// Number of each thread's lookups that are measured in a round.
 const LOOKUPS: usize = 400_000;
 const QUICK_LOOKUPS: usize = 100_000;
 const ROUNDS: usize = 11;
 
-/// Twice the room that the entries take: caches divide their room into shards, which fill unevenly.
+/// Room for twice the entries, because caches divide their room into shards, and these fill unevenly.
 const ROOM: usize = 2;
 
 fn main() {
@@ -43,7 +43,7 @@ fn main() {
     }
 }
 
-/// Returns every contestant, holding the same entries.
+/// Returns every contestant. All hold the same entries.
 fn field(entries: usize) -> Vec<Box<dyn Contender>> {
     let (keys, values): (Keys, Vec<Arc<Page>>) = (Keys::in_order(entries), values(entries));
     let field = contenders(ROOM * entries);
@@ -63,7 +63,7 @@ fn run(field: &[Box<dyn Contender>], keys: &Keys, threads: usize, setting: Strin
         let mut from = place * REQUESTS / field.len();
         contest.contestant(contender.name(), "memory only", move || {
             let ask = |thread: usize, from: usize, count: usize| {
-                // Each thread reads a part of its own.
+                // Each thread reads its own part.
                 let hits = contender.hits(keys, from + thread * REQUESTS / threads, count);
                 assert_eq!(hits, count, "{} missed", contender.name());
             };

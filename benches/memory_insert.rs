@@ -1,10 +1,10 @@
-//! Measures an insert into a full cache, beside the peers. Each key is new, so each insert evicts.
+//! Measures an insert into a full cache, compared with the peers. Each key is new, so each insert evicts.
 //!
-//! Keys come in order from a space four times as large as the cache. When a key comes again, it was evicted
-//! long before. A cache could win this bench by keeping its old entries and refusing new ones. So the report
-//! says how many of the latest inserts are in the cache afterwards; it looks at as many as a tenth of the
-//! cache's room. It also reports the processor time of an insert over all threads: larder drops evicted
-//! values on a thread of its own, and that is work too.
+//! Keys come in order from a key space four times as large as the cache. When a key comes again, its entry
+//! was evicted long before. A cache could win this bench by keeping its old entries and refusing new ones. So
+//! the report says how many of the latest inserts are in the cache afterwards. For this, it looks up as many
+//! keys as a tenth of the cache's room. It also reports an insert's processor time over all threads. larder
+//! drops evicted values on a separate thread, and that is also work.
 
 #![forbid(unsafe_code)]
 
@@ -14,13 +14,13 @@ use larder_benches::memory::{Contender, Keys, MemoryCache, QuickCache, WITH_TTL,
 use larder_benches::stopwatch::{nanos_each, processor_nanos};
 use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, in_threads};
 
-/// How many times as large as the cache the key space is.
+/// Size of the key space, as a multiple of the cache.
 const KEY_SPACE: usize = 4;
-/// Inserts of each thread in a round.
+/// Number of inserts of each thread in a round.
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
-/// Number of values that inserts use in turn. Making values is not measured.
+/// Number of values. The inserts use them in turn. Making the values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -54,11 +54,11 @@ struct Setting<'a> {
     values: &'a [Arc<Page>],
     entries: usize,
     threads: usize,
-    /// The first key that was not used yet.
+    /// The first key that is still unused.
     from: usize,
 }
 
-/// Runs one setting, and returns the first key that was not used yet.
+/// Runs one setting, and returns the first key that is still unused.
 fn run(setting: &Setting<'_>, said: String, pace: &Pace) -> usize {
     let inserts = pace.pick(INSERTS, QUICK_INSERTS);
     let title = "Memory insert with eviction";
@@ -91,12 +91,12 @@ fn round(contender: &dyn Contender, setting: &Setting<'_>, from: usize, inserts:
     let used = processor_nanos();
     let elapsed = in_threads(threads, |thread| {
         contender.inserts(keys, from + thread * inserts, inserts, values);
-        // Deferred work is part of the cost.
+        // Deferred work is a part of the cost.
         contender.settle();
     });
     let used = processor_nanos() - used;
     let newest = (setting.entries / 10).min(inserts);
-    // The last keys that each thread inserted.
+    // These are the last keys that each thread inserted.
     let newest_of_each = newest / threads;
     let resident: usize = (0..threads)
         .map(|thread| {

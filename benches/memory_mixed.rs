@@ -1,9 +1,9 @@
-//! Measures lookups with one insert in twenty requests, beside the peers, in full caches: the traffic of a
-//! site.
+//! Measures lookups with one insert in twenty requests, as in a site's traffic. The caches are full, and are
+//! compared with the peers.
 //!
-//! Keys are drawn from a space twice as large as the cache, so inserts evict and some lookups miss. How many
-//! miss depends on the cache's policy. The report shows the hit ratio, because a cache that keeps the wrong
-//! entries would look fast for its misses.
+//! Keys come from a key space twice as large as the cache. So inserts evict, and some lookups miss. The
+//! number of misses depends on the cache's policy. The report shows the hit ratio. Without it, a cache that
+//! keeps the wrong entries would look fast because of its misses.
 
 #![forbid(unsafe_code)]
 
@@ -16,15 +16,15 @@ use larder_benches::memory::{
 use larder_benches::stopwatch::{nanos_each, processor_nanos};
 use larder_benches::{Against, Contest, Measured, Pace, Page, Spread, Unit, in_threads};
 
-/// How many times as large as the cache the key space is.
+/// Size of the key space, as a multiple of the cache.
 const KEY_SPACE: usize = 2;
-/// Requests of a stream.
+/// Number of requests in a stream.
 const REQUESTS: usize = 1 << 22;
-/// Requests of each thread in a round.
+/// Number of requests of each thread in a round.
 const OPERATIONS: usize = 250_000;
 const QUICK_OPERATIONS: usize = 60_000;
 const ROUNDS: usize = 11;
-/// Number of values that inserts use in turn. Making values is not measured.
+/// Number of values. The inserts use them in turn. Making the values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -37,8 +37,8 @@ fn main() {
         for spread in Spread::ALL {
             let keys = Keys::spread(spread, KEY_SPACE * entries, REQUESTS, 0);
             let field = contenders(entries);
-            // Another stream than the measured one. With the same stream, a contestant that starts where this
-            // ends would hit too often.
+            // The filling uses another stream than the measurement. With the same stream, a contestant that
+            // starts where the filling ends would hit too often.
             let filling = Keys::in_order(entries);
             let before = Keys::spread(spread, KEY_SPACE * entries, KEY_SPACE * entries, 1);
             for contender in &field {

@@ -1,10 +1,11 @@
-//! Measures the memory that an entry takes beyond its key and its value, beside the peers.
+//! Measures the memory of an entry beyond its key and its value, compared with the peers.
 //!
-//! An allocator counts the requested bytes. Values are made beforehand, so a cache is charged only for its
-//! own counter of each. The bytes of the keys are subtracted. Each contestant is measured in a process of its
-//! own, twice: with as many entries as it has room for, and after four times as many inserts, when its memory
-//! of evicted keys counts too. A second column is the kernel's figure for the growth of the process. It
-//! includes the bytes that an allocator rounds up to and cannot give back.
+//! A counting allocator adds up the requested bytes. Values are made beforehand, so the bytes of a cache
+//! include only its own counter of each value. The bytes of the keys are subtracted. Each contestant is
+//! measured twice, in its own process: with as many entries as it has room for, and after four times as many
+//! inserts. The second time, its memory of evicted keys is included. A second column shows the growth of the
+//! process, as the kernel reports it. That figure includes the bytes that an allocator rounds up to, and the
+//! bytes that it cannot give back.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]
@@ -24,10 +25,10 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The argument that makes this program the child. The next ones are a contestant, its room, and how many
-/// entries to insert.
+/// The argument with which this program runs as the child. The next arguments are a contestant, its room, and
+/// the number of entries to insert.
 const COUNT: &str = "--count";
-/// Maximum bytes of an entry.
+/// Maximum number of bytes for an entry.
 const MOST: f64 = 100.0;
 
 fn main() {
@@ -86,7 +87,7 @@ fn number<T: FromStr>(text: &str) -> T {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
 }
 
-/// Prints the bytes of each entry, as counted and by the kernel, and the number of entries.
+/// Prints the bytes for each entry, by the allocator and by the kernel, and the number of entries.
 #[expect(clippy::cast_precision_loss, reason = "counts of bytes are below what a double tells apart")]
 fn count(name: &str, room: usize, inserts: usize) {
     let (keys, values) = (Keys::in_order(inserts), values(1 << 10));
@@ -101,13 +102,13 @@ fn count(name: &str, room: usize, inserts: usize) {
     println!("{} {} {entries}", each(counted as f64), each(resident as f64));
 }
 
-/// Returns the bytes that are allocated now.
+/// Returns the number of bytes that are allocated now.
 fn counted() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
-/// Returns the bytes that are allocated once background threads have given back what they can.
+/// Waits until background threads have freed what they can. Returns the bytes that are still allocated.
 #[expect(clippy::disallowed_methods, reason = "these threads do not report when they are done")]
 fn settled() -> usize {
     let mut before = usize::MAX;

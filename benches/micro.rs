@@ -1,8 +1,8 @@
-//! Measures the parts of the memory tier one by one, on a few keys that stay in the processor's cache. It is
-//! for engineers who change one of those parts.
+//! Measures the parts of the memory tier separately, on a few keys that stay in the processor's cache. The
+//! bench is for engineers who change one of these parts.
 //!
-//! Criterion compares a run with the one before it. The claims about larder come from the contests, in which
-//! other caches take part.
+//! Criterion compares a run with the previous run. The claims about larder come from the contests, and other
+//! caches take part in those.
 
 #![forbid(unsafe_code)]
 

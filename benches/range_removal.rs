@@ -1,8 +1,7 @@
-//! Measures how other threads fare while a keyspace is cleared: one that looks up, and one that removes
-//! durably.
+//! Measures the operations of other threads while a keyspace is cleared: lookups, and durable removals.
 //!
-//! The time counts from the call of `clear` until the last of its entries is deleted. Memory has room for a
-//! tenth of the entries that stay, so most lookups go to the disk.
+//! The measured time goes from the call of `clear` until the last entry of the keyspace is deleted. Memory
+//! has room for a tenth of the remaining entries, so most lookups go to the disk.
 
 #![forbid(unsafe_code)]
 
@@ -26,7 +25,7 @@ const KEPT: usize = 100_000;
 const TERMS: &str = "removals committed (two-phase, quick repair)";
 const GONE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("gone").ttl(Duration::from_hours(10));
 const TAKEN: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("taken").ttl(Duration::from_hours(10));
-/// Minimum number of operations that are timed without a removal.
+/// Minimum number of timed operations without a removal.
 const MIN_OPERATIONS: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -56,15 +55,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// An operation that is timed. It gets the number of earlier ones. The preparation before each one is not
-/// timed.
+/// A timed operation. Its argument is the number of earlier operations. The preparation before each operation
+/// is not timed.
 struct Operation<'a> {
     before: &'a (dyn Fn() + Sync),
     timed: &'a (dyn Fn(usize) + Sync),
 }
 
 impl Operation<'_> {
-    /// Times operations until told to stop. Returns their times in nanoseconds, the shortest first.
+    /// Times operations until `is_over` returns true. Returns their times in nanoseconds, sorted from short
+    /// to long.
     fn times(&self, is_over: impl Fn(usize) -> bool) -> Vec<f64> {
         let mut times = Vec::new();
         while !is_over(times.len()) {
@@ -118,15 +118,15 @@ impl Cleared {
 }
 
 fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<'_>) {
-    // As many operations without a removal as there were with one.
+    // There are as many operations without a removal as there were with one.
     let asked = Cell::new(MIN_OPERATIONS);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         cleared.fill();
         let is_over = AtomicBool::new(false);
         let (times, took) = thread::scope(|scope| {
-            // At least one. None begins when the last entry is deleted: otherwise operations without a
-            // removal would count too.
+            // At least one operation is timed. No operation begins after the last entry is deleted. Otherwise
+            // operations without a removal would be included.
             let timed = scope.spawn(|| operation.times(|done| done > 0 && is_over.load(Ordering::Relaxed)));
             let watch = Stopwatch::start();
             cleared.clear();

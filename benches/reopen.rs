@@ -1,7 +1,7 @@
-//! Measures the time from opening a file of many entries to its first answer: after it was closed, and after
-//! its process was killed.
+//! Measures the time from the opening of a file with many entries to the first answer: after the file was
+//! closed, and after its process was killed.
 //!
-//! The killed process is a larder that writes. redb opens a copy of the same file.
+//! The killed process is a larder process that writes. redb opens a copy of the file from that process.
 
 #![forbid(unsafe_code)]
 
@@ -18,11 +18,11 @@ use larder_benches::{Against, Contest, Pace, Unit, key};
 
 const ROW: &str = "reopen";
 const TITLE: &str = "First hit after reopening";
-/// Bytes of a page's text: few, because there are many pages.
+/// Number of bytes in a page's text. They are few, because there are many pages.
 const TEXT_LEN: usize = 64;
 const LARDER: &str = "commits of two phases, with quick repair";
 const REDB: &str = "the same commits: a copy of the same file";
-/// Pages that the child writes again and again.
+/// Number of pages that the child writes many times.
 const REWRITTEN: usize = 10_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -93,7 +93,7 @@ fn first_hit_of_redb(file: &Path, key: &str) -> Result<f64, redb::Error> {
     Ok(elapsed)
 }
 
-/// Lets a child write to a file, and kills it in the middle.
+/// Starts a child that writes to a file, and kills it during a commit.
 fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
     let mut writer = Process::start(file)?;
     // By now the child has made several commits, and is making the next one.
@@ -105,7 +105,7 @@ fn kill_a_writer_of(file: &Path) -> Result<(), Box<dyn Error>> {
 
 #[expect(clippy::print_stdout, reason = "a child reports by printing")]
 fn write_until_killed(file: &Path) -> Result<(), Box<dyn Error>> {
-    // Room for any number of entries.
+    // The capacity is large enough for any number of entries.
     let cache = open(file, 1_000_000);
     let pages = pages(&cache);
     for turn in 0.. {

@@ -1,8 +1,9 @@
-//! Measures how long it takes to delete expired entries, and how a thread that looks up fares meanwhile.
+//! Measures how long it takes to delete expired entries, and how long a thread's lookups take in the
+//! meantime.
 //!
-//! Time is set by hand. Entries with a short life are stored beside those that live. The measured time begins
-//! when they expire and ends when all of them are deleted, from memory and disk. Memory has room for about a
-//! tenth of the others, so most lookups of those go to the disk.
+//! The clock is manual. Entries with a short TTL are stored beside long-lived entries. The measured time
+//! begins when the short-lived entries expire. It ends when all of them are deleted from memory and disk.
+//! Memory has room for about a tenth of the long-lived entries, so most lookups of these go to the disk.
 
 #![forbid(unsafe_code)]
 
@@ -27,9 +28,9 @@ const TEXT_LEN: usize = 64;
 const SHORT: Duration = Duration::from_secs(1);
 const FEW: usize = 1_000;
 const TERMS: &str = "deletions committed (two-phase, quick repair)";
-/// Keys that are looked up so often that memory holds them.
+/// Number of keys that are looked up so often that memory holds them.
 const HOT: usize = 1_000;
-/// Lookups before the first timed one.
+/// Number of lookups before the first timed lookup.
 const WARM_UP: usize = 1 << 16;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -49,8 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let small = SweptCache::new(&dir.path().join("small"), 10_000)?;
         proportional(&pace, &each, &large, &small, most);
     }
-    // Memory has room for a tenth of the live entries. In a stream over half of them, memory rarely has a key
-    // that was looked up before.
+    // Memory has room for a tenth of the live entries. A stream over half of these entries rarely repeats a
+    // key that is still in memory.
     for (setting, (keys, asked)) in meanwhile.iter().zip([(live, live / 2), (HOT, 1 << 16)]) {
         if pace.wants(ROW, setting) {
             undisturbed(&pace, setting, &large, most, &uniform(keys, asked, 3));
@@ -59,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A cache whose time is set by hand, with many entries that live long.
+/// A cache with a manual clock and many long-lived entries.
 struct SweptCache {
     cache: Cache,
     pages: Keyspace<String, Page>,
@@ -80,11 +81,11 @@ impl SweptCache {
         Ok(Self { cache, pages, clock })
     }
 
-    /// Stores `count` entries with a short life.
+    /// Stores `count` entries with a short TTL.
     fn store(&self, count: usize) {
         let options = InsertOptions::new().ttl(SHORT);
         for number in 0..count {
-            // The key lies among those of the entries that live.
+            // The key is between the keys of the long-lived entries.
             let key = format!("{}~", key(number * 7919 % 1_000_000));
             self.pages
                 .insert_with(key.as_str(), page_of(number, TEXT_LEN), options)
@@ -97,7 +98,7 @@ impl SweptCache {
         self.cache.stats().disk.map_or(0, |disk| disk.expirations)
     }
 
-    /// Lets the short-lived entries expire, waits until they are deleted, and returns how long that took.
+    /// Lets the short-lived entries expire, and waits until they are deleted. Returns how long that took.
     fn sweep(&self, count: usize) -> Duration {
         let before = self.expired();
         let watch = Stopwatch::start();
@@ -136,12 +137,12 @@ fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweptCache, small: &'
 }
 
 fn undisturbed(pace: &Pace, setting: &str, swept: &SweptCache, most: usize, keys: &[String]) {
-    // As many lookups without a sweep as there were with one.
+    // There are as many lookups without a sweep as there were with one.
     let asked = Cell::new(WARM_UP);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         swept.store(most);
-        // Brings the entries that the setting needs back into memory.
+        // Brings the entries that this setting needs back into memory.
         let _ = lookups(swept, keys, |count| count == WARM_UP);
         let is_over = AtomicBool::new(false);
         let times = thread::scope(|scope| {
@@ -166,7 +167,8 @@ fn measured(sorted: &[f64]) -> Measured {
     Measured::new(at(0.999)).also("p50", Unit::NanosPerOperation, at(0.5))
 }
 
-/// Looks keys up, round and round, until told to stop. Returns the times in nanoseconds, the shortest first.
+/// Looks the keys up, over and over, until `is_over` returns true. Returns the times in nanoseconds, sorted
+/// from short to long.
 fn lookups(swept: &SweptCache, keys: &[String], is_over: impl Fn(usize) -> bool) -> Vec<f64> {
     let mut times = Vec::new();
     for key in keys.iter().cycle() {

@@ -1,8 +1,8 @@
-//! Measures what it costs to turn values into bytes and back: beside bincode alone, in each format, and with
-//! a trial of each value.
+//! Measures the cost of encoding and decoding values, compared with bincode alone: in each format, and with a
+//! trial of each value.
 //!
-//! The second part measures large fields of bytes through the whole cache: serde calls for each element of a
-//! `Vec<u8>`, and once for a `String`.
+//! The second part measures large byte fields through the whole cache. serde makes a call for each element of
+//! a `Vec<u8>`, and one call for a `String`.
 
 #![forbid(unsafe_code)]
 
@@ -61,7 +61,7 @@ struct Text {
     content: String,
 }
 
-/// Bytes that serialize as bytes, as those of `serde_bytes` do.
+/// Bytes that serialize as bytes, as with `serde_bytes`.
 struct Buffer(Vec<u8>);
 
 impl Serialize for Buffer {
@@ -162,7 +162,7 @@ fn measured(
         .also("length", Unit::Bytes, len as f64)
 }
 
-/// Stores a value, commits it, and reads it from disk, because memory has no room for it.
+/// Stores a value, commits it, and reads it from the disk. Memory has no room for the value.
 fn large(pace: &Pace) -> Result<(), Box<dyn Error>> {
     let setting = "16 MiB, 1 thread";
     if !pace.wants("large-bytes", setting) {

@@ -1,8 +1,8 @@
-//! Measures the whole: what a service does with its cache. Of a hundred requests 95 are lookups and 5 are
-//! writes, the keys follow Zipf's law, and memory has room for a tenth of the pages.
+//! Measures the typical use of a cache by a service. Of a hundred requests, 95 are lookups and 5 are writes.
+//! The keys follow Zipf's law, and memory has room for a tenth of the pages.
 //!
-//! Redis holds all pages in memory, in a process of its own. Room in memory is counted in entries. Otherwise
-//! a peer that states its overhead would have less room than one that does not.
+//! Redis holds all pages in memory, in its own process. Room in memory is counted in entries. Otherwise a
+//! peer that reports its overhead would have less room than a peer that does not.
 
 #![forbid(unsafe_code)]
 
@@ -19,15 +19,16 @@ use larder_benches::stopwatch::per_second;
 use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
 
 const ROW: &str = "whole";
-/// Percentage of requests that write.
+/// Percentage of requests that are writes.
 const WRITES: u32 = 5;
-/// Requests in a round: of the peers that answer in their own process, and of those that hand many requests
-/// to another thread or process.
+/// Number of requests in a round. The first is for peers that answer in their own process, the second for
+/// peers that pass many requests to another thread or process.
 const REQUESTS: usize = 100_000;
 const FEW_REQUESTS: usize = 10_000;
-/// The weight of an entry in larder. With the same weight for all, its memory is counted in entries.
+/// The weight of an entry in larder. All entries have the same weight, so larder's memory is also counted in
+/// entries.
 const WEIGHT: u64 = 1024;
-/// Streams of requests that are kept for one setting.
+/// Number of request streams for one setting.
 const STREAMS: u64 = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -86,7 +87,7 @@ impl Field {
         own.into_iter().chain(sockets.map(|redis| redis as &dyn Peer))
     }
 
-    /// Fills each memory tier with the most requested keys, by the same requests.
+    /// Fills each memory tier with the most requested keys. Every peer gets the same requests.
     fn warm_up(&self, entries: usize) {
         for peer in self.all().filter(|peer| !peer.name().starts_with("redis")) {
             let _ = serve(peer, vec![mixed(entries, entries / 2, WRITES, 0)]);
@@ -99,7 +100,7 @@ impl Field {
         let divisor = pace.pick(1, 4);
         let mut enter = |peer: &'a dyn Peer, count: usize| {
             let each = count / divisor / threads;
-            // Each stream is used once. A key repeats only because of Zipf's law.
+            // Each stream is used once. So a key repeats only because of Zipf's law.
             let mut streams = STREAMS * threads as u64..;
             contest.contestant(peer.name(), &peer.terms(), move || {
                 let streams = streams.by_ref().take(threads);

@@ -1,11 +1,12 @@
 //! End-to-end tests of larder, on real files and real processes.
 //!
 //! - `contract/`: the promises of `docs/contract.md`; a promise's own tests are in `contract_N_….rs`;
-//! - `outages/`: the disk tier while its disk fails, and the ways back;
-//! - `faults/`: the harnesses that kill, cut power, damage, and take the file away;
-//! - `concurrency/`: threads and processes at the same time;
-//! - `ops/`: statistics, keys at work, the control socket;
-//! - `golden/`: files of every format; `tidy/`: how the code is arranged; `support/`: what the tests share.
+//! - `outages/`: the disk tier while its disk fails, and the ways back into service;
+//! - `faults/`: the harnesses that kill the process, cut the power, damage the file, and take the file away;
+//! - `concurrency/`: threads and processes that work at the same time;
+//! - `ops/`: statistics, reports on single keys, and the control socket;
+//! - `golden/`: files of every format; `tidy/`: how the code is arranged; `support/`: shared parts of the
+//!   tests.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

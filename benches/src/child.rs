@@ -1,5 +1,5 @@
-//! A bench program that starts itself again. What a crash leaves, and how much memory a process takes, can
-//! only be measured from another process.
+//! Lets a bench program start itself again as a child process. The state after a crash, and the memory of a
+//! process, can only be measured from another process.
 //!
 //! An environment variable names the file that the child works on. The child prints its answers to standard
 //! output, line by line.
@@ -11,13 +11,13 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 const TASK: &str = "LARDER_BENCH_CHILD";
 
-/// Returns the file that this process works on, if it is a child.
+/// Returns the file that this process works on, if this process is a child.
 #[must_use]
 pub fn task() -> Option<PathBuf> {
     env::var_os(TASK).map(PathBuf::from)
 }
 
-/// A child process of this program. It is killed when this is dropped.
+/// A child process of this program. The child is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -28,7 +28,7 @@ impl Process {
     /// Starts this program again, to work on a file.
     ///
     /// # Errors
-    /// If it does not start.
+    /// If the child does not start.
     pub fn start(file: &Path) -> io::Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         let mut child = command.env(TASK, file).stdout(Stdio::piped()).spawn()?;
@@ -36,7 +36,7 @@ impl Process {
         Ok(Self { child, says: BufReader::new(says) })
     }
 
-    /// Returns the next line that the child prints; empty once it has ended.
+    /// Returns the next line that the child prints. Returns an empty text once the child has ended.
     ///
     /// # Errors
     /// If the line can't be read.
@@ -48,7 +48,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Kills the child (SIGKILL), and waits until it has ended.
+    /// Kills the child (SIGKILL), and waits for its end.
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

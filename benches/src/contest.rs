@@ -1,8 +1,8 @@
-//! A contest: contestants take turns, round after round. So other work of the machine slows all of them
-//! alike.
+//! A contest: contestants take turns, in several rounds. So other work on the machine slows all of them
+//! equally.
 //!
 //! In each round every contestant is measured once, in a new random order. The first round is a warm-up and
-//! is not kept. A comparison uses the figures of the same round.
+//! is not kept. A comparison uses figures of the same round only.
 
 #![expect(clippy::print_stdout, reason = "printing is the purpose of a bench program")]
 
@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::summary::Summary;
 use crate::unit::Unit;
 
-/// The figures of a contestant in one round: the main figure, and others that were measured with it.
+/// The figures of a contestant in one round: the main figure, and further figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     figure: f64,
@@ -30,7 +30,8 @@ impl Measured {
         Self { figure, also: Vec::new() }
     }
 
-    /// Adds a further figure, such as a percentile. Every round of a contestant has the same ones.
+    /// Adds a further figure, such as a percentile. Every round of a contestant must have the same further
+    /// figures.
     #[must_use]
     pub fn also(mut self, measure: &'static str, unit: Unit, figure: f64) -> Self {
         self.also.push((measure, unit, figure));
@@ -65,7 +66,7 @@ impl Entrant<'_> {
     }
 }
 
-/// One setting of one row, before it is run.
+/// One setting of a row, before its contest is run.
 #[expect(missing_debug_implementations, reason = "it holds closures")]
 #[must_use = "a contest does nothing until it is run"]
 pub struct Contest<'a> {
@@ -82,8 +83,8 @@ pub struct Contest<'a> {
 }
 
 impl<'a> Contest<'a> {
-    /// Makes a contest for a row of the report (its id in [`rows`](crate::report::rows)). The setting tells
-    /// it from others of the row.
+    /// Makes a contest for a row of the report. `row` is the row's id in [`rows`](crate::report::rows). The
+    /// setting distinguishes the contest from the row's other contests.
     pub fn new(row: &'static str, title: &str, setting: impl Into<String>, unit: Unit) -> Self {
         Self {
             row,
@@ -99,21 +100,21 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// Sets the setting's place on a line chart, such as the number of entries.
+    /// Sets the setting's position on a line chart, such as the number of entries.
     pub fn at(mut self, place: f64) -> Self {
         self.at = Some(place);
         self
     }
 
-    /// Leaves out the warm-up round: for work that takes long, or that needs none, such as a count.
+    /// Leaves the warm-up round out: for work that takes long or needs no warm-up, such as a count.
     pub fn without_warm_up(mut self) -> Self {
         self.warms_up = false;
         self
     }
 
-    /// Adds a contestant: its package's name (`moka`, or with a remark after a comma: `moka, ahash`), which
-    /// of its writes outlive a crash, and its round. A round prepares its work untimed, and returns its
-    /// figure in the contest's unit, or a [`Measured`].
+    /// Adds a contestant: its package's name (`moka`, or with a remark after a comma: `moka, ahash`), a text
+    /// that says which of its writes survive a crash, and its round. A round prepares its work without timing
+    /// it. It returns its figure in the contest's unit, or a [`Measured`].
     pub fn contestant<M: Into<Measured>>(
         &mut self,
         name: &str,
@@ -129,17 +130,17 @@ impl<'a> Contest<'a> {
         self.entrants.push(Entrant { contestant, round: Box::new(move || round().into()) });
     }
 
-    /// Notes a contestant that can't take part, and why: for example, its program is not installed.
+    /// Records a contestant that can't take part, and the reason: for example, its program is not installed.
     pub fn skipped(&mut self, name: &str, reason: &str) {
         self.skipped.push(Skipped { name: name.to_owned(), reason: reason.to_owned() });
     }
 
-    /// Sets the target of `larder`: at least this many times as good as `against`.
+    /// Sets larder's target: to be at least this many times as good as `against`.
     pub fn target(&mut self, against: Against, at_least: f64, said: &str) {
         self.target_of(OURS, None, against, at_least, said);
     }
 
-    /// Sets the target of a contestant, in a further measure if one is named.
+    /// Sets a contestant's target, in a further measure if `measure` names one.
     pub fn target_of(
         &mut self,
         subject: &str,
@@ -157,15 +158,15 @@ impl<'a> Contest<'a> {
         self.notes.push(note.into());
     }
 
-    /// Runs the contest, prints the outcome and keeps it as JSON.
+    /// Runs the contest, prints the outcome, and saves it as JSON.
     ///
     /// # Panics
-    /// If a contestant measures something that is no number, or the outcome cannot be written.
+    /// If a contestant's figure is not a number, or the outcome cannot be written.
     #[expect(clippy::must_use_candidate, reason = "the outcome is printed and saved already")]
     pub fn run(mut self, pace: &Pace) -> Outcome {
         println!("\n{} ({}): {}", self.title, self.row, self.setting);
         let circumstances = Circumstances::now();
-        // The same orders in every run, so a run can be repeated.
+        // The orders are the same in every run, so a run can be repeated.
         let mut random = StdRng::seed_from_u64(42);
         let mut order: Vec<usize> = (0..self.entrants.len()).collect();
         let warm_up = usize::from(self.warms_up);

@@ -1,7 +1,7 @@
 //! The pages that the benches of the disk tier store and look up.
 //!
-//! A page is half a kilobyte of text that does not compress. Otherwise a peer that compresses would be
-//! rewarded for a text of zeros.
+//! A page is half a kilobyte of text that can't be compressed. Otherwise a peer that compresses would have an
+//! advantage from repetitive text.
 
 use std::path::Path;
 
@@ -15,12 +15,12 @@ use crate::workload::{PAGES, Page, Spread, key};
 
 /// Bytes of a page's text.
 pub const TEXT_LEN: usize = 512;
-/// Memory for redb's pages, the same for all peers that use redb: larder's default.
+/// Bytes of memory for redb's pages: larder's default. All peers that use redb get the same.
 pub const PAGE_CACHE: ByteSize = larder::DEFAULT_PAGE_CACHE;
-/// The memory tier where memory is to hold nothing: larder's minimum.
+/// The capacity of a memory tier that should hold nothing: larder's minimum.
 pub const NO_MEMORY: ByteSize = ByteSize::kib(64);
 
-/// Returns a page of [`TEXT_LEN`] bytes, the same for a number at every call.
+/// Returns a page of [`TEXT_LEN`] bytes. A number gives the same page at every call.
 #[must_use]
 pub fn page(number: usize) -> Page {
     page_of(number, TEXT_LEN)
@@ -33,7 +33,7 @@ pub fn page_of(number: usize, len: usize) -> Page {
     Page { text: random.sample_iter(Alphanumeric).take(len).map(char::from).collect() }
 }
 
-/// Returns `count` keys, drawn uniformly from those below `keys`; others with another stream.
+/// Returns `count` keys, drawn uniformly from the keys below `keys`. Another stream gives other keys.
 #[must_use]
 pub fn uniform(keys: usize, count: usize, stream: u64) -> Vec<String> {
     Spread::Uniform.numbers(keys, count, stream).into_iter().map(|number| key(number as usize)).collect()
@@ -50,9 +50,10 @@ pub fn mixed(keys: usize, count: usize, writes: u32, stream: u64) -> Vec<Request
     Spread::Zipf.numbers(keys, count, stream).into_iter().map(request).collect()
 }
 
-/// Returns settings for a file that has room for `entry_bytes` of entries.
+/// Returns settings for a file with room for `entry_bytes` of entries.
 pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
-    // Entries may fill a part of a file (docs/design.md, "Room on disk"). The rest is for their rows.
+    // Entries may fill only a part of a file (docs/design.md, "Room on disk"). The rest of the capacity is
+    // for their rows.
     let capacity = ByteSize::bytes(8 * entry_bytes).max(ByteSize::mib(64));
     Cache::builder().path(path).disk_capacity(capacity).page_cache(PAGE_CACHE)
 }
@@ -60,20 +61,20 @@ pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
 /// Opens the keyspace of the pages.
 ///
 /// # Panics
-/// If it is open with other types.
+/// If the keyspace is open with other types.
 #[must_use]
 pub fn pages(cache: &Cache) -> Keyspace<String, Page> {
     cache.keyspace(PAGES).expect("the keyspace opens")
 }
 
-/// Returns the bytes that a file of `entries` pages needs room for.
+/// Returns the number of bytes for `entries` pages in a file.
 #[must_use]
 pub const fn room(entries: usize, text_len: usize) -> u64 {
-    // The key in both tables, the record's header, and the bytes that redb keeps beside a row.
+    // The 160 bytes are for the key in both tables, the record's header, and redb's own bytes for each row.
     (entries * (text_len + 160)) as u64
 }
 
-/// Returns pages in batches, by number.
+/// Returns the pages 0 to `entries` - 1, in batches.
 pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
     const BATCH: usize = 10_000;
     let batch = move |start: usize| {
@@ -85,7 +86,7 @@ pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
 /// Makes a file of `entries` pages, and closes it.
 ///
 /// # Panics
-/// If the disk refuses them.
+/// If the disk refuses the pages.
 pub fn fill(path: &Path, entries: usize, text_len: usize) {
     let builder = builder(path, room(entries, text_len));
     let cache = builder.memory_capacity(NO_MEMORY).write_buffer(ByteSize::mib(32)).open();

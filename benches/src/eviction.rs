@@ -1,31 +1,32 @@
-//! Orders in which a disk tier may evict, played on request traces whose keys have different lifetimes.
+//! Orders in which a disk tier may evict. They are played on request traces with keys of different lifetimes.
 //!
-//! This is a model of two tiers, not a cache: memory is an LRU list, entries weigh the same, and a write is
-//! on disk at once. It compares orders of eviction. Each request asks memory, then the disk, and a miss
-//! writes the entry to both. An expired entry is a miss. An eviction from disk spares entries that memory
-//! holds, as far as a bounded number of rows allows.
+//! This is a model of two tiers, not a cache. Memory is an LRU list, all entries weigh the same, and a write
+//! is on disk at once. The model compares orders of eviction. Each request looks in memory, then on the disk.
+//! A miss writes the entry to both. An expired entry is a miss. An eviction from disk spares entries that are
+//! in memory, as far as a bounded number of rows allows.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// The order in which entries leave the disk.
+/// The order in which entries are evicted from the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The entry that expires first leaves first.
+    /// The entry that expires first is evicted first.
     Expiry,
-    /// The entry that was written first leaves first.
+    /// The entry that was written first is evicted first.
     Write,
-    /// The entry that was used on disk longest ago leaves first. It would cost a write for each read, which
-    /// no promise allows.
+    /// The entry whose last use on disk is the oldest is evicted first. This order would need a write for
+    /// each read. larder's promises do not allow that.
     Use,
-    /// In the order of writing; the hand passes over entries that were read from disk since it last passed
-    /// them.
+    /// The order of writing, with a hand that passes over entries. It spares an entry that was read from disk
+    /// since the last pass.
     Hand,
-    /// The same, and the hand returns to the first entry before it reaches entries that were written since it
-    /// was there.
+    /// The same as `Hand`, but the hand returns to the first entry before it reaches entries that were
+    /// written since it was last there.
     Turn,
-    /// The same as `Turn`, and an entry that memory evicts after a use there counts as read.
+    /// The same as `Turn`, but an entry that memory evicts after a use there is treated as read.
     TurnAndMemory,
-    /// Of eight random entries, the one with the fewest uses; of several such, the one that expires first.
+    /// The one of eight random entries that has the fewest uses. If several have the fewest, the one that
+    /// expires first.
     Sample,
 }
 
@@ -36,7 +37,7 @@ impl Order {
 }
 
 impl Order {
-    /// Returns its name in a table.
+    /// Returns the order's name in a table.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +52,7 @@ impl Order {
     }
 }
 
-/// Lifetimes in seconds, by the hash of a key.
+/// Lifetimes in seconds. The hash of a key chooses one.
 const LIFETIMES: [u64; 3] = [300, 7_200, 86_400];
 /// Maximum number of rows that an eviction may pass over.
 const MAX_LOOKS: usize = 4096;
@@ -59,10 +60,10 @@ const MAX_LOOKS: usize = 4096;
 #[derive(Debug, Clone, Copy)]
 struct OnDisk {
     expires_at: u64,
-    /// The entry's place in the order.
+    /// The entry's position in the order.
     place: (u64, u64),
     is_used: bool,
-    /// The entry's index in the list of samples.
+    /// The entry's index in the list for random samples.
     at: usize,
 }
 
@@ -79,7 +80,7 @@ pub struct Model {
     /// The step in which the hand was last at the first entry.
     turned_at: u64,
     expiring: BTreeSet<(u64, u64)>,
-    /// Expiry, last use, and whether it was used since it was stored.
+    /// For each key: its expiry, its last use, and whether it was used since it was stored.
     memory: HashMap<u64, (u64, u64, bool)>,
     by_use: BTreeSet<(u64, u64)>,
     step: u64,
@@ -87,7 +88,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Makes tiers with room for the given numbers of entries.
+    /// Makes two tiers with room for the given numbers of entries.
     #[must_use]
     pub fn new(order: Order, disk_capacity: usize, memory_capacity: usize) -> Self {
         Self {
@@ -114,7 +115,7 @@ impl Model {
         usize::try_from(hash % 3).ok().and_then(|at| LIFETIMES.get(at).copied()).unwrap_or(0)
     }
 
-    /// Requests a key at a time in ms. Returns whether either tier had it.
+    /// Requests a key at a time in ms. Returns whether either tier had the key.
     pub fn request(&mut self, key: u64, now: u64) -> bool {
         self.step += 1;
         if let Some(&(expires_at, last, _)) = self.memory.get(&key) {
@@ -165,7 +166,7 @@ impl Model {
 
     fn write(&mut self, key: u64, expires_at: u64, now: u64) {
         self.delete(key);
-        // The sweeper has deleted these by now.
+        // The sweeper would have deleted these entries by now.
         while let Some(&(at, due)) = self.expiring.first()
             && at <= now
         {

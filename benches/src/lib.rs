@@ -1,8 +1,8 @@
 //! The shared parts of the benches: the requests, the contests in which contestants take turns, and the
 //! report.
 //!
-//! A bench program sets up its contestants, larder and its peers, and runs them in a [`Contest`]. Each result
-//! is kept as JSON, one [`Outcome`] for each setting. The `report` program turns all of them into
+//! A bench program sets up larder and its peers as contestants, and runs them in a [`Contest`]. Each result
+//! is saved as JSON, with one [`Outcome`] for each setting. The `report` program turns all outcomes into
 //! `docs/benchmarks.md`.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! The circumstances of a measurement. A figure without them means nothing.
+//! The circumstances of a measurement. Without them, a figure has no meaning.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,28 +16,29 @@ use crate::stopwatch;
 pub struct Circumstances {
     /// The processor's name.
     pub processor: String,
-    /// Processors that this process may use.
+    /// Number of processors that this process may use.
     pub processors: usize,
     /// Memory, in MiB.
     pub memory_mib: u64,
     /// The kernel's release.
     pub kernel: String,
-    /// The file system that temporary files are on.
+    /// The file system of the directory for temporary files.
     pub filesystem: String,
-    /// Number of processes that wanted to run in the minute before. Above zero, the machine was not idle.
+    /// Average number of processes that wanted to run, over the minute before the run. If it is above zero,
+    /// the machine was not idle.
     pub load: String,
-    /// The compiler.
+    /// The version of the compiler.
     pub rustc: String,
-    /// The commit of larder, with a mark if files differed from it.
+    /// The commit of larder, with a remark if files differed from it.
     pub commit: String,
     /// Versions of the peers and of the benches' dependencies, by package.
     pub versions: BTreeMap<String, String>,
-    /// When the run began, in UTC.
+    /// The time when the run began, in UTC.
     pub date: String,
 }
 
 impl Circumstances {
-    /// Returns the circumstances of now.
+    /// Returns the present circumstances.
     #[must_use]
     pub fn now() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
@@ -83,7 +84,7 @@ fn kib(text: &str) -> u64 {
     text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Returns the resident memory of this process in bytes, as the kernel counts it: a check of the allocator's
+/// Returns the resident memory of this process in bytes, as the kernel reports it. It checks the allocator's
 /// count.
 #[must_use]
 pub fn resident_bytes() -> u64 {
@@ -111,7 +112,7 @@ fn commit(root: &Path) -> String {
     if commit.is_empty() {
         return "unknown".to_owned();
     }
-    // The report and its charts are made from outcomes, so they differ from the commit during a run.
+    // The report and its charts are made from outcomes, so during a run they differ from the commit.
     let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ":!docs"]);
     if changed.is_empty() { commit } else { commit + " and changes" }
 }
@@ -127,7 +128,7 @@ fn versions(lock: &str) -> BTreeMap<String, String> {
         .filter_map(|quoted| {
             let mut words = quoted.trim_end_matches('"').split(' ');
             let name = words.next()?;
-            // Where the lock file has two versions of a package, the version follows the name.
+            // If the lock file has two versions of a package, the version follows the name.
             let version =
                 words.next().or_else(|| packages.iter().find(|(known, ..)| *known == name).map(|p| p.1))?;
             Some((name.to_owned(), version.to_owned()))
@@ -140,7 +141,7 @@ fn package(text: &str) -> Option<(&str, &str, &str)> {
     Some((value("name = \"")?, value("version = \"")?, text))
 }
 
-/// Returns a day and a time of day in UTC, `2026-02-03 04:05`.
+/// Returns the day and the time of day in UTC, such as `2026-02-03 04:05`.
 fn date(seconds: u64) -> String {
     let at = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     at.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%d %H:%M").to_string()

@@ -1,8 +1,8 @@
-//! The memory tier's contestants behind one trait: larder without a file, and its peers.
+//! The contestants of the memory tier behind one trait: larder without a file, and its peers.
 //!
-//! All of them hold the same values behind an [`Arc`], and are asked for the same keys as `&str`. The peers
-//! own their keys as `String`, so an insert makes one. Loops over requests are compiled for each contestant.
-//! Only a whole batch is a call through the trait.
+//! All of them hold the same values behind an [`Arc`], and get the same keys as `&str`. The peers own their
+//! keys as `String`, so an insert allocates one. The loops over requests are compiled for each contestant.
+//! Only the call for a whole batch goes through the trait object.
 
 mod keys;
 mod ours;
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use crate::workload::Page;
 
-/// The TTL of entries, wherever that can be set. Nothing expires during a measurement, but every cache has to
-/// check.
+/// The TTL of entries, in every cache that offers one. Nothing expires during a measurement, but every such
+/// cache must check the expiry.
 pub const TTL: Duration = Duration::from_hours(24);
 
 /// The peers that offer a TTL.
@@ -31,7 +31,7 @@ pub const PEERS: [&str; 6] =
 
 /// A cache in memory.
 pub trait MemoryCache: Sync {
-    /// The name in a contest.
+    /// The cache's name in a contest.
     const NAME: &'static str;
 
     /// Makes a cache with room for `entries` of the benches' keys and values.
@@ -43,16 +43,16 @@ pub trait MemoryCache: Sync {
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
 
-    /// Returns whether a key has an entry. It does not count as a use of the entry.
+    /// Returns whether a key has an entry. This does not change the entry's use.
     fn contains(&self, key: &str) -> bool;
 
-    /// Does deferred work.
+    /// Does the work that the cache has deferred.
     fn settle(&self) {}
 }
 
-/// A cache in memory, as contests see it.
+/// A cache in memory, in the form that contests use.
 pub trait Contender: Sync {
-    /// Returns the name in a contest.
+    /// Returns the cache's name in a contest.
     fn name(&self) -> &'static str;
 
     /// Returns how many of the next `count` requests hit.
@@ -61,18 +61,18 @@ pub trait Contender: Sync {
     /// Stores a value under each of the next `count` keys.
     fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]);
 
-    /// Makes the next `count` requests: every twentieth stores a value, and the others look a key up. Returns
-    /// how many of the lookups hit.
+    /// Makes the next `count` requests: every twentieth request stores a value, and the others look a key up.
+    /// Returns the number of lookups that hit.
     fn mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize;
 
     /// Returns how many of the next `count` keys have an entry.
     fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
-    /// Does deferred work.
+    /// Does the work that the cache has deferred.
     fn settle(&self);
 }
 
-/// One of this many requests is an insert.
+/// In so many requests there is one insert.
 pub const ONE_INSERT_IN: usize = 20;
 
 impl<C: MemoryCache> Contender for C {
@@ -145,7 +145,7 @@ pub fn contender(name: &str, entries: usize) -> Option<Box<dyn Contender>> {
     })
 }
 
-/// Makes `count` values, each behind a counter of its own.
+/// Makes `count` values, each behind its own `Arc`.
 #[must_use]
 pub fn values(count: usize) -> Vec<Arc<Page>> {
     (0..count).map(|number| Arc::new(Page::of(number))).collect()

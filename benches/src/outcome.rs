@@ -1,8 +1,8 @@
-//! The outcome of a contest: every sample, so ratios, spreads and verdicts can be computed at any time.
+//! The outcome of a contest: every sample. So ratios, spreads and verdicts can be computed at any time.
 //!
-//! A ratio is taken within a round, in which all contestants met the same machine; the result is the median
-//! of these ratios. A ratio of two medians would compare a contestant's quiet rounds with another's busy
-//! ones.
+//! A ratio compares two figures of one round, because the conditions of the machine were the same for all
+//! contestants there. The result is the median of these ratios. A ratio of two medians would compare one
+//! contestant's quiet rounds with another contestant's busy rounds.
 
 use std::fs;
 use std::io;
@@ -17,30 +17,30 @@ use crate::unit::Unit;
 /// The contestant whose ratios are reported.
 pub const OURS: &str = "larder";
 
-/// One setting of one row.
+/// The outcome of one setting of one row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The id of the row in the report: `memory-hit`.
+    /// The id of the row in the report, such as `memory-hit`.
     pub row: String,
     /// The measure in words.
     pub title: String,
-    /// The circumstances.
+    /// The circumstances of the setting, in words.
     pub setting: String,
-    /// The place on the line chart of a row that shows growth: 10,000 entries, 100,000 …
+    /// The position on the line chart of a row that shows growth, such as 10,000 or 100,000 entries.
     pub at: Option<f64>,
     /// The unit of the samples.
     pub unit: Unit,
     /// The contestants that took part.
     pub contestants: Vec<Contestant>,
-    /// Those that did not.
+    /// The contestants that did not take part.
     pub skipped: Vec<Skipped>,
     /// The targets.
     pub targets: Vec<Target>,
     /// Notes for the reader.
     pub notes: Vec<String>,
-    /// Whether the figures only need to be plausible.
+    /// Whether the figures come from a quick run, and only need to be plausible.
     pub is_quick: bool,
-    /// The command that measures it again.
+    /// The command that repeats the measurement.
     pub command: String,
     /// The circumstances of the measurement.
     pub circumstances: Circumstances,
@@ -51,9 +51,9 @@ pub struct Outcome {
 pub struct Contestant {
     /// The name of its package, with a remark.
     pub name: String,
-    /// Which of its writes outlive a crash.
+    /// Which of its writes survive a crash.
     pub durability: String,
-    /// One sample for each round, in their order.
+    /// One sample for each round, in the order of the rounds.
     pub samples: Vec<f64>,
     /// Further measures of the same rounds.
     pub also: Vec<Also>,
@@ -62,9 +62,9 @@ pub struct Contestant {
 /// A further measure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Also {
-    /// The name of the measure: `p99`.
+    /// The name of the measure, such as `p99`.
     pub measure: String,
-    /// Its unit.
+    /// The unit of the samples.
     pub unit: Unit,
     /// One sample for each round.
     pub samples: Vec<f64>,
@@ -73,13 +73,13 @@ pub struct Also {
 /// A contestant that did not take part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// Its name.
+    /// The contestant's name.
     pub name: String,
-    /// The reason.
+    /// The reason why it did not take part.
     pub reason: String,
 }
 
-/// What a contestant is compared with.
+/// The opponent or the figure with which a contestant is compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Against {
@@ -87,34 +87,34 @@ pub enum Against {
     Peer(String),
     /// The best of these peers.
     Best(Vec<String>),
-    /// A figure, in the measure's unit.
+    /// A fixed figure, in the unit of the measure.
     Bound(f64),
 }
 
 impl Against {
-    /// Compares with one peer.
+    /// Returns the comparison with one peer.
     #[must_use]
     pub fn peer(name: &str) -> Self {
         Self::Peer(name.to_owned())
     }
 
-    /// Compares with the best of some peers.
+    /// Returns the comparison with the best of some peers.
     #[must_use]
     pub fn best(names: &[&str]) -> Self {
         Self::Best(names.iter().map(|&name| name.to_owned()).collect())
     }
 }
 
-/// A target.
+/// A target of a contest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
-    /// The contestant that should meet it.
+    /// The contestant that should meet the target.
     pub subject: String,
-    /// The further measure that it is about, if it is not about the main one.
+    /// The further measure of the target; `None` if the target concerns the main measure.
     pub measure: Option<String>,
-    /// What the contestant is compared with.
+    /// The opponent or the figure of the comparison.
     pub against: Against,
-    /// How many times as good the contestant must be, at least.
+    /// The minimum advantage: how many times as good the contestant must be.
     pub at_least: f64,
     /// The target in words.
     pub said: String,
@@ -123,9 +123,9 @@ pub struct Target {
 /// Whether a target is met.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// It is met, with this median advantage.
+    /// The target is met, with this median advantage.
     Met(f64),
-    /// It is not met.
+    /// The target is not met, with this median advantage.
     Short(f64),
     /// Unknown, because one of the two was not measured.
     Unmeasured,
@@ -138,7 +138,7 @@ impl Outcome {
         self.contestants.iter().find(|contestant| contestant.name == name)
     }
 
-    /// Returns how many times as good one contestant was as another, over the rounds.
+    /// Returns how many times as good as `peer` the contestant `subject` was, over the rounds.
     #[must_use]
     pub fn advantage(&self, subject: &str, peer: &str, measure: Option<&str>) -> Option<Summary> {
         let (unit, ours) = self.contestant(subject)?.measure(measure, self.unit)?;
@@ -154,7 +154,7 @@ impl Outcome {
         let over = |peer: &String| self.advantage(&target.subject, peer, measure).map(|ratio| ratio.median);
         let reached = match &target.against {
             Against::Peer(peer) => over(peer),
-            // Peers that could not take part do not count.
+            // Peers that could not take part are ignored.
             Against::Best(peers) => peers.iter().filter_map(over).min_by(f64::total_cmp),
             Against::Bound(bound) => self.over_bound(&target.subject, measure, *bound),
         };
@@ -170,13 +170,13 @@ impl Outcome {
         Some(unit.advantage(Summary::of(samples)?.median, bound))
     }
 
-    /// Returns the name of its file, without the extension.
+    /// Returns the name of the outcome's file, without the extension.
     #[must_use]
     pub fn slug(&self) -> String {
         slug(&format!("{} {}", self.row, self.setting))
     }
 
-    /// Saves it to a directory, in place of the outcome of an earlier run.
+    /// Saves the outcome to a directory, and replaces the outcome of an earlier run.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -187,11 +187,11 @@ impl Outcome {
         Ok(path)
     }
 
-    /// Loads all outcomes of a directory, sorted by their place on a line, then by row and setting; none if
-    /// there is no such directory.
+    /// Loads all outcomes of a directory, sorted by their position on a line chart, then by row and setting.
+    /// Returns none if there is no such directory.
     ///
     /// # Errors
-    /// If a file cannot be read, or is no outcome.
+    /// If a file cannot be read, or is not an outcome.
     pub fn load_all(dir: &Path) -> io::Result<Vec<Self>> {
         let mut found = Vec::new();
         for file in fs::read_dir(dir).into_iter().flatten() {
@@ -212,7 +212,7 @@ impl Outcome {
 }
 
 impl Contestant {
-    /// Returns the samples of a further measure, or of the main one.
+    /// Returns the samples of a further measure, or those of the main measure.
     #[must_use]
     pub fn measure(&self, measure: Option<&str>, main: Unit) -> Option<(Unit, &[f64])> {
         let Some(name) = measure else { return Some((main, &self.samples)) };
@@ -225,7 +225,8 @@ pub(crate) mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// Two contestants whose rounds differ tenfold, and each time by the same ratio.
+    /// Returns an outcome of two contestants. Their samples differ tenfold between rounds, but always have
+    /// the same ratio.
     pub(crate) fn sample() -> Outcome {
         let contestant = |name: &str, samples: &[f64]| Contestant {
             name: name.to_owned(),

@@ -1,35 +1,36 @@
-//! How thorough a run is, and which settings it measures.
+//! The number of rounds of a run, and the settings that the run measures.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::machine;
 
-/// Rounds of a full run; then of a quick one.
+/// Number of rounds of a full run, then of a quick run.
 const ROUNDS: usize = 15;
 const QUICK_ROUNDS: usize = 3;
 
 /// The pace of a bench program.
 #[derive(Debug, Clone)]
 pub struct Pace {
-    /// Number of rounds that are measured.
+    /// Number of measured rounds.
     pub rounds: usize,
-    /// Whether figures only need to be plausible: `--quick`, or `LARDER_BENCH_QUICK=1`.
+    /// Whether figures only need to be plausible: set by `--quick` or `LARDER_BENCH_QUICK=1`.
     pub is_quick: bool,
-    /// The command that runs this again.
+    /// The command that repeats this run.
     pub command: String,
-    /// The directory of outcomes.
+    /// The directory for outcomes.
     pub outcomes: PathBuf,
-    /// The settings that are asked for; all, if empty.
+    /// The requested settings. If it is empty, all settings are measured.
     pub wanted: Vec<String>,
 }
 
 impl Pace {
-    /// Returns the pace of a bench program, from its arguments and the environment; none if it should not
-    /// run. `cargo test --benches` starts bench programs too, without `--bench`, and they are no tests.
+    /// Returns the pace of a bench program, from its arguments and the environment. Returns `None` if the
+    /// program should not run. `cargo test --benches` also starts bench programs, without `--bench`, although
+    /// they are not tests.
     ///
     /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` is quick, and runs the settings
-    /// that have `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds.
+    /// with `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds.
     #[must_use]
     pub fn of_program(program: &str) -> Option<Self> {
         let command = format!("cargo bench -p larder-benches --bench {program}");
@@ -50,13 +51,13 @@ impl Pace {
         })
     }
 
-    /// Returns `full` in a full run, and `quick` in a quick one.
+    /// Returns `full` in a full run, and `quick` in a quick run.
     pub fn pick<T>(&self, full: T, quick: T) -> T {
         if self.is_quick { quick } else { full }
     }
 
-    /// Returns the same pace with another number of rounds in a full run. A quick run keeps at most this
-    /// many, too.
+    /// Returns the same pace with another number of rounds in a full run. A quick run also makes at most this
+    /// many rounds.
     #[must_use]
     pub fn rounds(&self, rounds: usize) -> Self {
         let is_set = env::var_os("LARDER_BENCH_ROUNDS").is_some();
@@ -64,7 +65,8 @@ impl Pace {
         Self { rounds: kept, ..self.clone() }
     }
 
-    /// Returns whether a setting is asked for. Call it before contestants are set up, which takes time.
+    /// Returns whether a setting was requested. Call this before the contestants are set up, because the
+    /// setup takes time.
     #[must_use]
     pub fn wants(&self, row: &str, setting: &str) -> bool {
         let name = format!("{row} {setting} {}", machine::slug(setting));
@@ -72,8 +74,8 @@ impl Pace {
     }
 }
 
-/// Returns the directory of outcomes: `target/larder-bench`, unless `LARDER_BENCH_DIR` names another one.
-/// Quick outcomes have a directory of their own in it, so a report never takes them for full ones.
+/// Returns the directory for outcomes: `target/larder-bench`, unless `LARDER_BENCH_DIR` names another
+/// directory. Quick outcomes have a separate subdirectory, so a report never shows them as full outcomes.
 #[must_use]
 pub fn outcomes_dir(is_quick: bool) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));

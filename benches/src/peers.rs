@@ -1,7 +1,7 @@
-//! The peers of larder's disk tier: each behind the same two traits, and set up as its own documentation
+//! The peers of larder's disk tier, behind the same two traits. Each is set up as its own documentation
 //! recommends.
 //!
-//! The durability of contestants differs, so each states its own: [`Peer::terms`] stands in every table
+//! The durability of contestants differs, so each states its own. [`Peer::terms`] is shown in every table
 //! beside the figure.
 
 pub mod cached_redb;
@@ -25,25 +25,25 @@ use crate::workload::Page;
 
 /// A store of pages by key, shared between threads.
 pub trait Peer: Sync {
-    /// Returns its name in a report: its package, with a remark.
+    /// Returns the peer's name in a report: its package, with a remark.
     fn name(&self) -> &str;
 
-    /// Returns when a write is on the disk, and what else its figures depend on.
+    /// Returns when a write is on the disk, and which other conditions apply to the peer's figures.
     fn terms(&self) -> String;
 
     /// Opens a session for one thread.
     fn session(&self) -> Box<dyn Session + '_>;
 
-    /// Waits until all writes are as safe as this peer makes them.
+    /// Waits until all writes are as durable as this peer makes them.
     fn settle(&self) {}
 }
 
-/// A [`Peer`] as one thread uses it.
+/// A [`Peer`] in use by one thread.
 pub trait Session {
-    /// Looks a page up: copies, decodes and drops it. Returns whether there was one.
+    /// Looks a page up: copies, decodes and drops it. Returns whether the page was found.
     fn get(&mut self, key: &str) -> bool;
 
-    /// Stores a page. Returns when the peer has acknowledged it.
+    /// Stores a page. Returns when the peer has acknowledged the page.
     fn insert(&mut self, key: &str, page: Page);
 }
 
@@ -59,13 +59,13 @@ pub enum Request {
 /// The result of many lookups.
 #[derive(Debug, Clone, Copy)]
 pub struct Lookups {
-    /// Nanoseconds of one lookup on its thread.
+    /// Nanoseconds of a lookup on its thread.
     pub nanos: f64,
     /// Percentage of lookups that found a page.
     pub hits: f64,
 }
 
-/// Looks keys up from several threads, a part on each.
+/// Looks keys up from several threads. Each thread gets an equal part of the keys.
 #[must_use]
 pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
     let each = keys.len() / threads.max(1);
@@ -84,21 +84,21 @@ pub fn lookups(peer: &dyn Peer, threads: usize, keys: &[String]) -> Lookups {
 pub struct Served {
     /// Time from the start of the first thread to the end of the last.
     pub elapsed: Duration,
-    /// The time of each request in nanoseconds, the shortest first.
+    /// The time of each request in nanoseconds, sorted from short to long.
     pub nanos: Vec<f64>,
     /// Percentage of lookups that found a page.
     pub hits: f64,
 }
 
 impl Served {
-    /// Returns the time that a share of the requests did not exceed.
+    /// Returns a time. The fraction `share` (0 to 1) of the requests took at most that long.
     #[must_use]
     pub fn quantile(&self, share: f64) -> f64 {
         quantile(&self.nanos, share).unwrap_or(f64::NAN)
     }
 }
 
-/// Serves requests from several threads, a part on each, and times each request.
+/// Serves requests from several threads, one part on each, and times each request.
 ///
 /// # Panics
 /// If a contestant panics.

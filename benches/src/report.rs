@@ -1,7 +1,7 @@
-//! The report: every kept outcome, as `docs/benchmarks.md` and its charts.
+//! The report: turns every saved outcome into `docs/benchmarks.md` and its charts.
 //!
-//! Only the reasons for missed targets are written by hand. They are apart, in `benches/reasons.txt`, so
-//! another run rewrites the figures and keeps the reasons.
+//! Only the reasons for missed targets are written by hand. They are in a separate file,
+//! `benches/reasons.txt`. So another run rewrites the figures and keeps the reasons.
 
 pub mod bars;
 mod fold;
@@ -19,18 +19,18 @@ use crate::outcome::Outcome;
 use reasons::Reasons;
 use rows::ROWS;
 
-/// A section of the report: a row with its outcomes.
+/// A section of the report: a row and its outcomes.
 #[derive(Debug)]
 pub struct Section<'a> {
-    /// The id of the row, which is also the name of its chart.
+    /// The id of the row. The row's chart has the same name.
     pub id: &'a str,
-    /// Its heading.
+    /// The heading of the section.
     pub title: &'a str,
-    /// The circumstances in words; empty for a row that the report does not know.
+    /// The circumstances in words. Empty for a row that is not in [`rows`].
     pub setting: &'a str,
     /// The target in words.
     pub target: &'a str,
-    /// The outcomes, by setting.
+    /// The outcomes, one for each setting.
     pub outcomes: Vec<&'a Outcome>,
 }
 
@@ -58,8 +58,8 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
     sections
 }
 
-/// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. Charts of an earlier
-/// report are deleted.
+/// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. Deletes the charts of
+/// an earlier report.
 ///
 /// # Errors
 /// If a file cannot be written.

@@ -1,4 +1,4 @@
-//! Measures time, on one thread and on several that start together.
+//! Measures time, on one thread or on several threads that start together.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -17,7 +17,7 @@ pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A moment to measure from.
+/// A moment from which time is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 
@@ -41,8 +41,8 @@ impl Stopwatch {
     }
 }
 
-/// Returns the processor time that all threads of this process have used, in nanoseconds. So background work
-/// counts too.
+/// Returns the processor time that all threads of this process have used, in nanoseconds. So it includes
+/// background work.
 #[must_use]
 pub fn processor_nanos() -> f64 {
     let used = clock_gettime(ClockId::ProcessCPUTime);
@@ -56,8 +56,9 @@ pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     watch.elapsed()
 }
 
-/// Starts `threads` threads together, and returns the time from the start of the first to the end of the
-/// last. Each does the work of its number. A single thread's work runs on the caller's thread.
+/// Starts `threads` threads together. Returns the time from the start of the first thread to the end of the
+/// last. Each thread calls `work` with its own number. The work of a single thread runs on the caller's
+/// thread.
 ///
 /// # Panics
 /// If the work panics.
@@ -84,7 +85,7 @@ pub fn in_threads(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
     began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began)
 }
 
-/// Returns the nanoseconds for each of `operations` in `elapsed`.
+/// Returns the nanoseconds of one operation, if `operations` took `elapsed`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]
 pub fn nanos_each(elapsed: Duration, operations: usize) -> f64 {

@@ -1,23 +1,23 @@
-//! The median of some samples, and their spread.
+//! Computes the median and the spread of samples.
 
 /// Quartiles and extremes of samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     /// The smallest sample.
     pub least: f64,
-    /// A quarter of the samples are below.
+    /// The first quartile: a quarter of the samples are below.
     pub lower: f64,
-    /// Half of the samples are below.
+    /// The median: half of the samples are below.
     pub median: f64,
-    /// A quarter of the samples are above.
+    /// The third quartile: a quarter of the samples are above.
     pub upper: f64,
     /// The greatest sample.
     pub most: f64,
 }
 
 impl Summary {
-    /// Summarizes samples in any order; none if there are no samples. A figure between two samples is
-    /// interpolated.
+    /// Summarizes samples in any order. Returns `None` if there are no samples. A figure between two samples
+    /// is interpolated.
     #[must_use]
     pub fn of(samples: &[f64]) -> Option<Self> {
         let mut sorted = samples.to_vec();
@@ -27,7 +27,7 @@ impl Summary {
     }
 }
 
-/// Returns the value below which a share of the sorted samples lies: 0.99 for the 99th percentile.
+/// Returns the quantile `share` of sorted samples, such as 0.99 for the 99th percentile.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,
@@ -39,7 +39,8 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = share.clamp(0.0, 1.0) * last as f64;
     let (below, above) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
-    // Not by the difference of the two, which is no number where both are infinite.
+    // This does not use the difference of the two samples, because for two infinite samples that is not a
+    // number.
     let part = place.fract();
     Some(if part == 0.0 { *below } else { below * (1.0 - part) + above * part })
 }

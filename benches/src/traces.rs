@@ -1,4 +1,4 @@
-//! Hit ratios on request traces: those of other caches, as a file keeps them, and summaries of all.
+//! Hit ratios on request traces: reads those of other caches from a file, and summarizes all of them.
 //!
 //! ```text
 //! trace  capacity | lru    moka
@@ -15,12 +15,12 @@ pub struct TraceRow {
     pub trace: String,
     /// Number of entries that the cache had room for.
     pub capacity: usize,
-    /// Percentage of hits, by cache.
+    /// Percentage of hits for each cache.
     pub hits: BTreeMap<String, f64>,
 }
 
 impl TraceRow {
-    /// Returns the greatest ratio of the caches that `is_peer` accepts.
+    /// Returns the greatest ratio among the caches that `is_peer` accepts.
     #[must_use]
     pub fn best(&self, is_peer: impl Fn(&str) -> bool) -> Option<f64> {
         let peers = self.hits.iter().filter(|(name, _)| is_peer(name));
@@ -28,7 +28,7 @@ impl TraceRow {
     }
 }
 
-/// Reads the rows of a file of other caches' hit ratios. Lines that are no rows are left out.
+/// Reads the rows of a file of other caches' hit ratios. Ignores lines that are not rows.
 #[must_use]
 pub fn parse(text: &str) -> Vec<TraceRow> {
     let mut lines = text.lines();
@@ -48,13 +48,14 @@ pub fn parse(text: &str) -> Vec<TraceRow> {
     lines.filter_map(row).collect()
 }
 
-/// Returns the mean ratio of a cache; none unless it has a ratio in every row.
+/// Returns the mean ratio of a cache. Returns `None` unless the cache has a ratio in every row.
 #[must_use]
 pub fn mean(rows: &[TraceRow], name: &str) -> Option<f64> {
     mean_of(rows, |row| row.hits.get(name).copied())
 }
 
-/// Returns the mean of a figure of each row; none unless every row has one, or if there are no rows.
+/// Returns the mean of a figure of the rows. Returns `None` if there are no rows, or if a row has no such
+/// figure.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "there are a few dozen rows")]
 pub fn mean_of(rows: &[TraceRow], figure: impl Fn(&TraceRow) -> Option<f64>) -> Option<f64> {

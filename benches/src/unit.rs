@@ -1,4 +1,4 @@
-//! The units of measures: whether less is better, and how a figure is printed.
+//! The units of measures. A unit says whether less is better, and how a figure is printed.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,8 @@ impl Unit {
         !matches!(self, Self::OperationsPerSecond | Self::Percent)
     }
 
-    /// Returns how many times as good `ours` is as `theirs`: above 1 when it is better. For two equal
-    /// figures, zeros too, it is 1.
+    /// Returns how many times as good `ours` is as `theirs`. The result is above 1 if `ours` is better. For
+    /// two equal figures it is 1, even if both are zero.
     #[must_use]
     pub fn advantage(self, ours: f64, theirs: f64) -> f64 {
         let (over, under) = if self.less_is_better() { (theirs, ours) } else { (ours, theirs) };

@@ -1,7 +1,7 @@
 //! The requests of the benches: the same keys and values, in the same order, for every cache.
 //!
-//! A request stream is drawn beforehand from a fixed seed. So no bench measures the drawing, and two runs
-//! make the same requests.
+//! A request stream is drawn beforehand from a fixed seed. So no bench measures the time of drawing, and two
+//! runs make the same requests.
 
 use std::time::Duration;
 
@@ -11,15 +11,16 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 use serde::{Deserialize, Serialize};
 
-/// Entries that are resident before the measurement begins.
+/// Number of entries that are resident before a measurement begins.
 pub const RESIDENT: usize = 100_000;
 /// Bytes of a value's text: a small product page.
 pub const VALUE_LEN: usize = 256;
-/// Keys of a short request stream: more than a branch predictor learns, and few enough to stay in the
-/// processor's cache.
+/// Number of keys in a short request stream. They are more than a branch predictor learns, and few enough to
+/// stay in the processor's cache.
 pub const REQUESTS: usize = 1 << 16;
 
-/// Zipf's exponent: how strongly requests favour few keys. For web requests it lies between 0.6 and 1.0.
+/// Zipf's exponent. A higher exponent means that requests prefer few keys more strongly. For web requests it
+/// is between 0.6 and 1.0.
 const SKEW: f64 = 0.99;
 const SEED: u64 = 42;
 
@@ -30,7 +31,7 @@ pub const PAGES: KeyspaceDefinition<String, Page> =
 /// A cached value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// [`VALUE_LEN`] bytes.
+    /// A text of [`VALUE_LEN`] bytes.
     pub text: String,
 }
 
@@ -53,7 +54,7 @@ pub fn key(number: usize) -> String {
 pub enum Spread {
     /// Few keys get most of the requests.
     Zipf,
-    /// Every key gets equally many requests: the worst case for the processor's cache.
+    /// All keys get the same number of requests on average. This is the worst case for the processor's cache.
     Uniform,
 }
 
@@ -61,7 +62,7 @@ impl Spread {
     /// Both distributions.
     pub const ALL: [Self; 2] = [Self::Zipf, Self::Uniform];
 
-    /// Returns its name in a report.
+    /// Returns the distribution's name in a report.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,17 +71,17 @@ impl Spread {
         }
     }
 
-    /// Returns [`REQUESTS`] keys out of [`RESIDENT`], the same at every call.
+    /// Returns [`REQUESTS`] keys out of [`RESIDENT`]. They are the same at every call.
     #[must_use]
     pub fn requests(self) -> Vec<String> {
         self.numbers(RESIDENT, REQUESTS, 0).into_iter().map(|number| key(number as usize)).collect()
     }
 
-    /// Returns requests for the keys 0 to `keys` - 1, by number. They are the same at every call with the
-    /// same stream. Each thread uses a stream of its own.
+    /// Returns requests for the keys 0 to `keys` - 1, as numbers. They are the same at every call with the
+    /// same stream. Each thread uses its own stream.
     ///
     /// # Panics
-    /// If there are no keys, or more than there are numbers.
+    /// If `keys` is 0, or does not fit in a `u32`.
     #[must_use]
     pub fn numbers(self, keys: usize, requests: usize, stream: u64) -> Vec<u32> {
         let mut random = StdRng::seed_from_u64(SEED + stream);
@@ -103,7 +104,7 @@ impl Spread {
     reason = "a rank is a whole number up to the number of keys"
 )]
 fn scatter(rank: f64, keys: u32) -> u32 {
-    // A prime that divides no round number. Otherwise two ranks could share a key.
+    // 7919 is a prime that divides no round number. Otherwise two ranks could share a key.
     u32::try_from(rank as u64 * 7919 % u64::from(keys)).unwrap_or(0)
 }
 

@@ -1,5 +1,5 @@
-//! Closing while other threads are at work: what their lookups find, what their calls return, and when the
-//! file may be opened again.
+//! Closing while other threads work: the results of their lookups and calls, and the moment when the file may
+//! be opened again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -19,7 +19,7 @@ const THREADS: u64 = 16;
 /// Number of keys of each thread.
 const KEYS: u64 = 4;
 
-/// Returns every entry that a lookup of some kind finds.
+/// Returns every entry that any kind of lookup finds.
 fn found(versions: &Keyspace<u64, u64>) -> Vec<u64> {
     let looks =
         |key: &u64| versions.get(key).is_some() || versions.peek(key).is_some() || versions.contains_key(key);
@@ -57,7 +57,8 @@ fn write_until_closed(versions: &Keyspace<u64, u64>, thread: u64, mut random: Ra
 fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
     Harness::new("a_closed_cache_has_nothing", "LARDER_CLOSINGS", 300).run(|seed| {
         let place = SimulatedPlace::new();
-        // Every other round has no file. Then no writer thread could refuse, and nothing is found later.
+        // Every second round has no file. Then there is no writer thread that refuses a write, and no later
+        // opening finds an entry.
         let builder = if seed % 2 == 0 { place.builder() } else { Cache::builder().shards(2) };
         let cache = builder.open().unwrap();
         let versions = cache.keyspace(VERSIONS).unwrap();
@@ -80,7 +81,7 @@ fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
                         thread::yield_now();
                     }
                     cache.close().unwrap();
-                    // The other threads still write.
+                    // The other threads continue to write.
                     assert!(found(versions).is_empty());
                 });
             }
@@ -131,8 +132,8 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
     });
 }
 
-/// Checks a cache that `begin` makes close itself on a thread of its own. If a thread of the application
-/// closes it meanwhile, that thread may open the file at once.
+/// Checks a cache that `begin` makes close itself on one of its own threads. If a thread of the application
+/// closes the cache in the meantime, that thread may open the file at once.
 fn closes_itself(place: &SimulatedPlace, cache: &Cache, is_begun: &AtomicBool, begin: impl FnOnce()) {
     begin();
     wait_until("the cache begins to close itself", || is_begun.load(Ordering::SeqCst));
@@ -179,7 +180,7 @@ struct Acts {
 
 const ACTS: KeyspaceDefinition<u64, Acts> = KeyspaceDefinition::new("acts").ttl(HOUR);
 
-/// Returns a value that closes the cache when it is dropped, once.
+/// Returns a value that closes the cache once, when it is dropped.
 fn closing(cache: &Cache, is_begun: &Arc<AtomicBool>) -> Acts {
     let (cache, is_begun) = (Mutex::new(Some(cache.clone())), is_begun.clone());
     let close = move || {
@@ -208,9 +209,9 @@ fn a_value_may_close_the_cache_wherever_it_is_dropped() {
             let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
             let acts = cache.keyspace(ACTS).unwrap();
             let is_begun = Arc::new(AtomicBool::new(false));
-            // More than memory holds once they are committed, if they are to be evicted.
+            // If the values are to be evicted, there are more than memory can hold once they are committed.
             for key in 1..=if what.contains("evicted") { 60 } else { 1 } {
-                // An eviction may close the cache before all are inserted.
+                // An eviction may close the cache before all values are inserted.
                 if acts.insert(&key, closing(&cache, &is_begun)).is_err() {
                     break;
                 }
@@ -248,7 +249,7 @@ fn a_value_may_wait_for_another_thread_that_closes_the_cache() {
     is_closed.recv_timeout(WATCHDOG).expect("the second closer waits for the first, which waits for it");
 }
 
-/// A clock that closes the cache on the writer's thread, once.
+/// A clock that closes the cache once, on the writer thread.
 #[derive(Debug, Default)]
 struct ClosingClock {
     time: ManualClock,

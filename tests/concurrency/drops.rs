@@ -1,8 +1,8 @@
-//! A user's `Drop` may make any call, wherever the cache drops a value or an error.
+//! A user's `Drop` may make any call, at every place where the cache drops a value or an error.
 //!
-//! The cache holds no lock then. Otherwise these calls would wait without an end. So the test goes through
-//! each way in which a value is dropped, with a value whose `Drop` calls every method. A watchdog turns a
-//! hang into a failure.
+//! The cache holds no lock at that moment. Otherwise these calls would wait forever. So the test tries each
+//! way in which a value is dropped. The value's `Drop` calls every method. A watchdog turns a hang into a
+//! failure.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
 use crate::support::{HOUR, NAMES, Place, WATCHDOG};
 
-/// Number of drops of a trial that make their calls. While the disk fails, each call tries to make a fresh
-/// file.
+/// Number of a trial's drops that make their calls. It is small, because each call on a failing disk tries to
+/// make a fresh file.
 const ENOUGH: u64 = 5;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
@@ -33,7 +33,7 @@ struct Calls {
 }
 
 thread_local! {
-    /// The calls of a `Drop` drop values themselves. Those make no calls.
+    /// The calls in a `Drop` drop values too. The `Drop` of these values makes no calls.
     static IS_CALLING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -49,7 +49,7 @@ impl Calls {
     }
 }
 
-/// Calls every public method, whatever it answers.
+/// Calls every public method, and ignores the answers.
 fn call_everything(cache: &Cache) {
     if let Ok(names) = cache.keyspace(NAMES) {
         drop((names.insert("a", "1".to_owned()), names.get("a"), names.peek("b"), names.touch("a")));
@@ -61,7 +61,7 @@ fn call_everything(cache: &Cache) {
     if let Ok(pairs) = cache.keyspace(PAIRS) {
         drop((pairs.insert(&(1, 2), 3), pairs.remove_matching((Any, &2))));
     }
-    // The keyspace that the value was in, if it can be opened.
+    // Uses the keyspace of the value, if that keyspace can be opened.
     for version in 0..3 {
         if let Ok(callers) = cache.keyspace(CALLERS.version(version)) {
             drop((callers.get(&1), callers.remove(&1), callers.get_or_load(&2, || Err::<Caller, _>(()))));
@@ -96,7 +96,7 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// One trial: a cache, and values that call it.
+/// One trial: a cache, and values whose `Drop` calls it.
 struct DropTrial {
     place: SimulatedPlace,
     cache: Cache,
@@ -124,7 +124,7 @@ impl DropTrial {
         wait_until("the calls are made", || self.calls.made.load(Ordering::SeqCst) > 0);
     }
 
-    /// Runs a load while another thread does something, and waits for the load.
+    /// Runs a load while another thread runs `meanwhile`, and waits for the load.
     fn load_during(
         &self,
         load: impl FnOnce() -> Result<Caller, Caller> + Send,
@@ -273,7 +273,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
         let trial = thread::spawn(move || {
             let calls = way(DropTrial::new());
             let made = calls.made.load(Ordering::SeqCst);
-            // Values in the cache hold the cache. Taking it out here ends that circle.
+            // Values in the cache hold a handle of the cache. Taking the handle out here ends that cycle.
             let last = calls.cache.lock().unwrap().take();
             drop(last);
             done.send(made).unwrap();
@@ -288,7 +288,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
     }
 }
 
-/// A value whose `Drop` panics, also while another value's `Drop` panics.
+/// A value whose `Drop` panics, even while another value's `Drop` is panicking.
 #[derive(Serialize, Deserialize)]
 struct PanicsOnDrop {
     filler: Vec<u8>,
@@ -305,7 +305,7 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-/// Panics of several values that are dropped together do not end the process. A panic in the middle of a
+/// When several values are dropped together, their panics do not end the process. A panic in the middle of a
 /// removal leaves the keyspace usable.
 #[test]
 fn drops_that_panic_leave_the_cache_usable() {
@@ -335,7 +335,7 @@ fn drops_that_panic_leave_the_cache_usable() {
         }
         cache.flush().unwrap();
         is_armed.store(true, Ordering::SeqCst);
-        // The thread on which it panics does not matter here.
+        // The thread of the panic does not matter here.
         drop(catch_unwind(AssertUnwindSafe(|| lets_go(&place, &cache, &panicking))));
         is_armed.store(false, Ordering::SeqCst);
         if what == "closed" {

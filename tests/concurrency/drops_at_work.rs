@@ -1,5 +1,5 @@
-//! Values whose `Drop` panics or waits in the middle of the cache's work. The rest of that work is done all
-//! the same.
+//! Values whose `Drop` panics or waits in the middle of the cache's work. The cache still does the rest of
+//! that work.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ fn actor(act: &Act) -> Actor {
     Actor { filler: vec![0; 1_000], act: Some(act.clone()) }
 }
 
-/// Returns a function that panics once it is armed.
+/// Returns a function that panics if it is armed.
 fn panics(is_armed: &Arc<AtomicBool>) -> Act {
     let is_armed = is_armed.clone();
     Arc::new(move || assert!(!is_armed.load(Ordering::SeqCst), "planted"))
@@ -106,7 +106,7 @@ fn no_value_is_dropped_on_the_thread_that_commits_while_the_cache_is_closed() {
     let tells: Act = Arc::new(move || {
         dropped.lock().unwrap().push(thread::current().name().unwrap_or_default().to_owned());
     });
-    // More than memory has room for once they are committed.
+    // More values than memory has room for once they are committed.
     for key in 0..200 {
         actors.insert(&key, actor(&tells)).unwrap();
     }

@@ -1,4 +1,5 @@
-//! What cannot be opened or stored is an error with its cause and remedy, and changes nothing.
+//! A path that cannot be opened, or a value that cannot be stored, gives an error with its cause and remedy.
+//! A call that fails changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -62,7 +63,7 @@ fn a_file_in_use_names_its_owner_and_can_be_waited_for() {
     place.builder().open_timeout(std::time::Duration::from_secs(20)).open().unwrap();
 }
 
-/// The lock belongs to the directory, by whatever name the path reaches it.
+/// The lock belongs to the directory. It holds for every path that leads to that directory.
 #[test]
 fn a_file_has_one_owner_by_every_name_of_its_directory() {
     let place = Place::new();
@@ -95,7 +96,7 @@ fn a_file_has_one_owner_by_every_name_of_its_directory() {
     assert_eq!(left, ["shop.larder", "shop.larder.lock"], "one file, and one lock");
 }
 
-/// A second name of the file has a lock of its own. The store's own lock still allows one owner only.
+/// A second name of the file (a hard link) has its own lock. But the store's own lock allows only one owner.
 #[test]
 fn a_file_with_two_names_has_one_owner() {
     let place = Place::new();
@@ -111,8 +112,8 @@ fn a_file_with_two_names_has_one_owner() {
     drop(other);
 }
 
-/// The path may lead to another directory while a cache is open. The cache goes on with its own file, and
-/// another cache may have the new one.
+/// While a cache is open, its path may begin to lead to another directory. The cache continues with its own
+/// file, and another cache may open the new file.
 #[test]
 fn a_link_that_leads_elsewhere_now_gives_another_file() {
     let place = Place::new();
@@ -141,7 +142,7 @@ fn a_link_that_leads_elsewhere_now_gives_another_file() {
 
 #[test]
 fn a_file_without_permission_is_told() {
-    // Root may read everything, so only another user can see this.
+    // Root may read every file, so only another user can see this error.
     if rustix::process::geteuid().is_root() {
         println!("skipped: root has every permission");
         return;
@@ -237,7 +238,7 @@ fn a_value_that_could_not_be_read_back_is_refused_and_leaves_the_entry_before_it
         );
         assert_eq!(units.get(&1).unwrap().len(), MAX_EMPTY_ELEMENTS);
     }
-    // The same for entries on disk.
+    // An entry at the limit also reads back from the disk.
     let place = Place::new();
     let cache = place.open();
     cache.keyspace(LISTS).unwrap().insert(&1, list(MAX_DEPTH - 1)).unwrap();

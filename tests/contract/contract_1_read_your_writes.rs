@@ -1,4 +1,4 @@
-//! Contract 1: after a write returns, every thread sees its effect, whichever tier answers.
+//! Contract 1: after a write returns, every thread sees its effect, in both tiers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -31,15 +31,15 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     assert!(names.get("8").is_none() && names.is_empty());
 }
 
-/// Each key has one writer, which counts its version up. A reader must never see a version older than one
-/// that was acknowledged before its lookup began, nor older than one that it saw before. A removal writes
-/// "nothing yet".
+/// Each key has one writer. It writes ever higher versions. A reader must never see a version older than one
+/// that was acknowledged before its lookup began. Nor may it see one that is older than a version it saw
+/// before. After a removal, a lookup may miss until the next write.
 #[test]
 fn contract_1_no_reader_goes_back_in_time() {
     const KEYS: u64 = 24;
     let place = Place::new();
-    // Memory holds a few entries, and the cache commits all the time. So eviction, promotion and marking as
-    // clean race with every lookup.
+    // Memory has room for a few entries, and the cache commits all the time. So eviction, promotion and
+    // marking as clean race with every lookup.
     let cache = Cache::builder()
         .path(place.path())
         .memory_capacity(ByteSize::kib(64))
@@ -82,8 +82,8 @@ fn contract_1_no_reader_goes_back_in_time() {
                                     assert!(*version > gone, "key {key}: saw {version}, removed at {gone}");
                                     seen[at] = *version;
                                 }
-                                // A miss is right only around a removal: of the version before, or of a later
-                                // one.
+                                // A miss is right only if version `least` was removed, or if a later version
+                                // was written and may have been removed.
                                 None => assert!(
                                     least == 0
                                         || removed[at].load(Ordering::SeqCst) >= least

@@ -1,4 +1,4 @@
-//! Contract 2: no lookup returns an entry past its expiry, whatever the clock does.
+//! Contract 2: no lookup returns an entry past its expiry, even if the clock jumps.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -73,7 +73,8 @@ fn contract_2_a_clock_set_back_between_two_runs_never_prolongs_a_life() {
     place.clock.advance(MINUTE);
     insert(&cache.keyspace(NAMES).unwrap(), "later", HOUR);
     cache.close().unwrap();
-    // Set to before the first insert. At the last commit a minute of the two had passed.
+    // The clock is set to a time before the first insert. At the last commit, a minute of the two minutes had
+    // passed.
     place.clock.set_wall(start);
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -146,12 +147,12 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
         insert(&names, &format!("short {number}"), MINUTE);
         insert(&names, &format!("long {number}"), HOUR);
     }
-    // Prolonged: its old place in the order of expiry must not remove it.
+    // This write prolongs the entry. Its earlier row in the order of expiry must not remove it.
     insert(&names, "short 7", HOUR);
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 5_000);
     place.clock.advance(2 * MINUTE);
-    // The clock woke the sweeper, which may have been faster.
+    // The clock woke the sweeper. It may have swept before this call.
     let SweepReport { .. } = cache.sweep().unwrap();
     let stats = cache.stats();
     let disk = stats.disk.unwrap();
@@ -177,7 +178,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     let follower = Follower::open_with_clock(place.path(), behind).unwrap().keyspace(NAMES);
     assert_eq!(follower.get("short").unwrap().as_deref(), Some("short"));
     assert_eq!(follower.ttl("long").unwrap(), Some(HOUR));
-    // A commit at the system's time, which sweeps nothing.
+    // This commit uses the system's time, and sweeps nothing.
     let mut admin = Admin::open(place.path()).unwrap();
     let key = admin.keyspaces()[0].shape().unwrap().parse_key("removed").unwrap();
     assert!(admin.remove("name", &key).unwrap());
@@ -189,7 +190,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     assert!(left <= 50 * MINUTE, "{left:?} are left by the file's time");
 }
 
-/// A clock at any place of its scale. It stands still until it is moved.
+/// A clock that can be set to any time of its range. Time stands still until the test moves the clock.
 #[derive(Debug)]
 struct Extreme {
     monotonic: Mutex<Duration>,
@@ -242,7 +243,7 @@ fn contract_2_no_clock_makes_an_entry_immortal() {
             names.insert("dies", "dies".to_owned()).unwrap();
             cache.flush().unwrap();
             clock.advance(Duration::from_millis(59_999));
-            // At its end time stands still, and every entry is expired.
+            // At the end of the range, time stands still and every entry is expired.
             if wall <= u64::MAX - 70_000 {
                 assert!(names.contains_key("dies"), "{wall} {monotonic:?}: too soon");
             }

@@ -1,5 +1,5 @@
-//! Contract 3: what was invalidated does not come back: not from a load or a promotion in flight, not after a
-//! crash.
+//! Contract 3: an invalidated entry does not come back: not from a load or a promotion in flight, and not
+//! after a crash.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -78,7 +78,7 @@ fn contract_3_a_removal_outlives_a_restart_and_what_it_removed_was_on_disk() {
         cache.flush().unwrap();
         names.insert("key", "newer, not committed".to_owned()).unwrap();
         invalidate(&cache, &names);
-        // A copy of the file is what a crash at this moment leaves.
+        // A copy of the file is the same as the file after a crash at this moment.
         let crashed = Place::new();
         std::fs::copy(place.path(), crashed.path()).unwrap();
         let cache = crashed.open();
@@ -112,6 +112,6 @@ fn contract_3_removals_by_many_threads_share_commits() {
     for number in 1_000..1_020 {
         assert!(!names.remove(&number.to_string()).unwrap());
     }
-    // The sweeper's first sweep may come just now, with a commit.
+    // The sweeper's first sweep may happen now, and make a commit.
     assert!(cache.stats().disk.unwrap().commits <= before + 1, "removing nothing commits nothing");
 }

@@ -1,7 +1,7 @@
-//! Contract 4: a crash loses at most what was not flushed, and whole entries at a time.
+//! Contract 4: a crash loses at most the unflushed entries, and never a part of an entry.
 //!
-//! This is the plainest kill. [`crate::faults::kill`] has several threads, kills at every moment, and
-//! invalidations.
+//! This is the simplest kill. [`crate::faults::kill`] has several threads and invalidations, and kills at any
+//! moment.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::support::{HOUR, LOCK_WAIT, NAMES, Place, VERSIONS};
 #[test]
 fn contract_4_what_was_acknowledged_survives_kill_9() {
     let place = Place::new();
-    // The same file is killed again and again: each run starts from the file that the crash before it left.
+    // The same file is killed several times: each run starts from the file that the previous crash left.
     for round in 0..4 {
         let mut worker = Worker::start("churn", &place.path());
         let mut said = Vec::new();
@@ -43,7 +43,7 @@ fn contract_4_what_was_acknowledged_survives_kill_9() {
                     "round {round}: {key} came back as {version:?}, removed at {removed}"
                 );
             }
-            // It may be missing because of a removal that was made and not reported yet.
+            // The entry may be missing because a removal was made but not yet reported.
             let was_flushed = flushed > gone.get(&key).copied().unwrap_or(0);
             if let Some(version) = version.filter(|_| was_flushed) {
                 assert!(version >= flushed, "round {round}: {key} is {version}, flushed at {flushed}");
@@ -72,11 +72,11 @@ fn contract_4_an_insert_reaches_the_disk_within_the_flush_interval() {
     let place = Place::new();
     let cache = larder::Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
-    // Several times, because the writer must be woken by the first insert after each of its commits.
+    // Repeats the insert several times, because the first insert after each commit must wake the writer.
     for number in 1..4 {
         names.insert(&number.to_string(), "value".to_owned()).unwrap();
-        // No flush. A test can't say how long the interval takes on a busy machine, but it can say that it
-        // ends.
+        // The test does not flush. On a busy machine a test cannot know how long the interval takes. It can
+        // only check that the interval ends.
         let waits = (0..20_000_000).find(|_| {
             std::thread::yield_now();
             cache.stats().unsaved_bytes == 0

@@ -1,4 +1,4 @@
-//! Contract 5: damage is a counted miss; a damaged file is moved aside; a file that is not ours is left
+//! Contract 5: damage is a counted miss. A damaged file is moved aside. A file that is not larder's is left
 //! unchanged.
 
 use std::fs;
@@ -18,8 +18,8 @@ fn filled(place: &Place) {
     filled_by_commits(place, 0);
 }
 
-/// Fills a file, and makes `commits` more commits at the end. Each lays the pages out anew; the sweeper's
-/// first sweep may make another one.
+/// Fills a file, and makes `commits` further commits at the end. Each commit lays the pages out anew. The
+/// sweeper's first sweep may add a commit.
 fn filled_by_commits(place: &Place, commits: u64) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -36,11 +36,11 @@ fn redb(path: &Path) -> Database {
     Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap()
 }
 
-/// Keys and records.
+/// The keys and records of a table.
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 type Damage = fn(&mut Rows);
 
-/// Changes the records of the file through redb, as damage does that the store does not notice.
+/// Changes the records of the file through redb, as damage that the store does not notice.
 fn change_records(path: &Path, change: impl Fn(&mut Rows)) {
     let db = redb(path);
     let txn = db.begin_write().unwrap();
@@ -84,7 +84,8 @@ fn contract_5_every_kind_of_record_damage_is_a_counted_miss() {
     }
 }
 
-/// When a damaged record is overwritten, its expiry is unknown. So its row stays in the order of expiry.
+/// When a damaged record is overwritten, its expiry cannot be read. So its row stays in the order of expiry,
+/// and must not remove a later entry of the key.
 #[test]
 fn contract_5_what_a_damaged_record_leaves_behind_takes_no_later_entry_away() {
     let place = Place::new();
@@ -111,13 +112,14 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
     let place = Place::new();
     filled(&place);
     let cache = place.open();
-    // The same name and version with another value type, which should have had a new version.
+    // The definition has the same name and version, but another value type. Such a change should come with a
+    // new version.
     let numbers = cache.keyspace(larder::KeyspaceDefinition::<String, (u64, u64, u64)>::new("name")).unwrap();
     assert!(numbers.get("07").is_none());
     assert_eq!(cache.stats().keyspaces[0].undecodable, 1);
 }
 
-/// Returns where a page begins that has the name by which a damaged file is recognized as larder's.
+/// Returns where a page begins that contains `larder.meta`. That name shows that a damaged file is larder's.
 fn page_of_the_name(bytes: &[u8]) -> usize {
     let name = b"larder.meta";
     bytes.windows(name.len()).position(|part| part == name).unwrap() / 4096 * 4096
@@ -126,8 +128,9 @@ fn page_of_the_name(bytes: &[u8]) -> usize {
 #[test]
 fn contract_5_a_damaged_file_is_moved_aside_and_replaced() {
     type FileDamage = fn(&mut Vec<u8>);
-    // Each kind spares the name of larder's tables, without which the file would be refused. The place of
-    // that name, and the number of its copies, depend on how many commits the sweeper made beside ours.
+    // Each kind leaves the name of larder's tables intact. Without that name the file would be refused. The
+    // place of that name, and the number of its copies, depend on how many commits the sweeper made beside
+    // this test's commits.
     let kinds: [(&str, FileDamage); 3] = [
         ("its second half cut off, or what is behind the name", |bytes| {
             let end = (bytes.len() / 2).max(page_of_the_name(bytes) + 4096);
@@ -177,7 +180,8 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     for round in 0..60 {
         let mut damaged = bytes.clone();
         for _ in 0..16 {
-            // Behind redb's magic number. Without that, the file would be refused as foreign.
+            // The damage is behind redb's magic number. Without that number, the file would be refused as
+            // foreign.
             let at = 16 + usize::try_from(random.below(damaged.len() as u64 - 16)).unwrap();
             damaged[at] ^= 1 << random.below(8);
         }
@@ -185,7 +189,7 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
         fs::write(place.path(), damaged).unwrap();
         let cache = match place.builder().open() {
             Ok(cache) => cache,
-            // So damaged that nothing shows that it is ours.
+            // The file is so damaged that no sign of larder is left in it.
             Err(Error::Foreign { .. }) => continue,
             Err(error) => panic!("round {round} of seed {seed:#x}: {error}"),
         };
@@ -200,8 +204,8 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     }
 }
 
-/// redb lists its free pages in tables of its own. No lookup reads these tables. Every commit does, including
-/// the one that closes a file.
+/// redb lists its free pages in its own tables. No lookup reads the tables of free pages. Every commit reads
+/// them, including the commit that closes a file.
 #[test]
 fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_verified() {
     let original = Place::new();
@@ -218,7 +222,8 @@ fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_
         .into_iter()
         .flat_map(|whole| (1..whole.len() / 4096).map(move |page| (whole, page)))
     {
-        // A leaf has the ends of its first rows here. The change moves one of them by 8 MiB.
+        // At these positions, a leaf page has the ends of its first rows. The change moves one of these ends
+        // by 8 MiB.
         for at in [6, 10, 18].map(|at| page * 4096 + at) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x80;
@@ -228,7 +233,7 @@ fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_
             drop(Follower::open(place.path()));
             let cache = match place.builder().verify_on_open(0_u64).open() {
                 Ok(cache) => cache,
-                // So damaged that nothing shows that it is ours.
+                // The file is so damaged that no sign of larder is left in it.
                 Err(Error::Foreign { .. }) => continue,
                 Err(error) => panic!("byte {at}: {error}"),
             };
@@ -266,7 +271,7 @@ fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
     let txn = db.begin_write().unwrap();
     txn.open_table(others).unwrap().insert(1, 2).unwrap();
     txn.commit().unwrap();
-    // As a crash of its owner leaves it. It would need a repair before it could be read.
+    // The file is as a crash of its owner leaves it. It would need a repair before a reader could use it.
     let crashed = Place::new();
     fs::copy(place.path(), crashed.path()).unwrap();
     refused(&crashed, "without larder's tables");
@@ -328,7 +333,7 @@ fn contract_5_a_file_with_an_unknown_feature_is_refused_and_left_as_it_is() {
         Follower::open(place.path()).unwrap_err(),
         Inspector::open(place.path()).unwrap_err(),
         Admin::open(place.path()).unwrap_err(),
-        // The follower opened the file before.
+        // The follower opened the file before it was damaged.
         follower.keyspaces().unwrap_err(),
         follower.keyspace(NAMES).get("07").unwrap_err(),
     ] {

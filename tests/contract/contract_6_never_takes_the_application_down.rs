@@ -1,9 +1,11 @@
-//! Contract 6: when the disk fails at run time, memory keeps serving, and promise 3 holds across the failure.
+//! Contract 6: when the disk fails at run time, memory continues to serve, and promise 3 holds across the
+//! failure.
 //!
 //! A child process lowers the limit on the length of its files while its cache is open. Beyond the limit
-//! every write fails, as on a device that refuses. Such a write raises a signal, which the child does not
-//! handle. So the child ends if one reaches the system. `outages/states.rs` tests the disk tier state by
-//! state; `faults/io_errors.rs` has an error at every single operation.
+//! every write fails, as on a device that refuses writes. In the system such a write would raise SIGXFSZ, and
+//! the child does not handle that signal. So the child ends if a write beyond the limit reaches the system.
+//! `outages/states.rs` tests each state of the disk tier. `faults/io_errors.rs` makes every single operation
+//! fail.
 
 use std::path::Path;
 
@@ -32,7 +34,8 @@ fn contract_6_an_invalidation_that_cannot_be_made_durable_is_never_reported_as_d
     let mut worker = Worker::start("fail-moved", &place.path());
     assert_eq!(worker.line().as_deref(), Some("refused to promise"));
     assert_eq!(worker.line(), None);
-    // The file came back with the entries that the cache could not remove. The errors were about these.
+    // The file is back, with the entries that the cache could not remove. The errors reported that these
+    // removals are not durable.
     let cache = Cache::builder().path(place.path()).open().unwrap();
     assert!(cache.keyspace(NAMES).unwrap().get("victim").is_some());
 }
@@ -67,7 +70,7 @@ fn fail_the_disk(cache: &Cache) {
     }
 }
 
-/// The child's part: fails the disk, and goes on.
+/// The child's part: makes the disk fail, and continues to use the cache.
 pub(crate) fn go_on(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     fail_the_disk(&cache);
@@ -92,7 +95,7 @@ pub(crate) fn go_on(path: &Path) -> &'static str {
     "went on in memory"
 }
 
-/// The child's part: fails the disk while the file is moved away.
+/// The child's part: makes the disk fail while the file is moved away.
 pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     let elsewhere = path.with_extension("elsewhere");
@@ -105,8 +108,8 @@ pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
     assert_eq!(std::fs::read(path).unwrap(), b"a note of the user");
     std::fs::rename(elsewhere, path).unwrap();
-    // Neither closed nor dropped: the file is back, and a last attempt to put it out of service would find
-    // it.
+    // The cache is neither closed nor dropped. The file is back, so a last attempt to put it out of service
+    // would find it.
     std::mem::forget((cache, names));
     "refused to promise"
 }

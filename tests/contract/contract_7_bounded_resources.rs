@@ -52,8 +52,8 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
         done.store(true, Ordering::SeqCst);
     });
     let most = most.into_inner();
-    // The statistics sum one shard after another. While an entry moves between two shards, it may be counted
-    // in both; one value at a time.
+    // The statistics sum one shard after another. While an entry moves between two shards, both sums may
+    // include it. That concerns one value at a time.
     assert!(most <= capacity + buffer + (64 << 10), "{most} in memory");
     assert!(most > capacity / 2, "the test did not fill memory: {most}");
     cache.flush().unwrap();
@@ -61,7 +61,7 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     assert_eq!(cache.stats().unsaved_bytes, 0, "room was lost");
 }
 
-/// All of the capacity must stay usable. A lookup does not show reserved room that was never given back.
+/// The whole capacity must stay usable. If reserved room is never given back, no lookup shows it.
 #[test]
 fn contract_7_all_of_memory_can_be_used_after_any_number_of_overwrites() {
     let place = Place::new();
@@ -85,7 +85,7 @@ fn contract_7_all_of_memory_can_be_used_after_any_number_of_overwrites() {
                     let key = random.below(20);
                     blobs.insert(&key, vec![1; 500]).unwrap();
                     if round % 16 == 0 {
-                        // A loader's own write of the key voids its fill.
+                        // If the loader writes the key itself, its result is not stored.
                         for keyspace in [blobs, in_memory] {
                             keyspace.remove(&(key + 20)).map(drop).unwrap();
                             let load = || keyspace.insert(&(key + 20), vec![2; 500]).map(|()| vec![3; 500]);
@@ -110,7 +110,7 @@ fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_fr
         blobs.insert(&key, vec![0; 1000]).unwrap();
     }
     cache.flush().unwrap();
-    // An entry also weighs its key, the length in its encoding, and the value's own `Vec`.
+    // An entry's weight also includes its key, the length in its encoding, and the value's own `Vec`.
     let whole = usize::try_from(capacity - ENTRY_OVERHEAD).unwrap() - 8 - 5 - size_of::<Vec<u8>>();
     blobs.insert(&1_000, vec![1; whole]).unwrap();
     cache.flush().unwrap();
@@ -126,8 +126,8 @@ fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_fr
     assert!(stats.memory.bypassed >= 1);
 }
 
-/// For example the keys of a family of products: many short strings, whose encodings are a fifth of the
-/// memory that they take.
+/// A value of many short strings, for example the keys of a family of products. Its encoding is a fifth of
+/// the memory that it occupies.
 type Codes = Vec<String>;
 
 fn codes(first: u64) -> Codes {
@@ -144,7 +144,8 @@ fn contract_7_a_keyspace_that_weighs_what_values_own_keeps_that_within_the_capac
             keyspace.insert(&key, codes(key)).unwrap();
         }
         let MemoryStats { entries, weight, .. } = cache.stats().memory;
-        // A string of eight bytes takes 24 in the list and 32 beside it. The list is a block of its own.
+        // A string of eight bytes takes 24 bytes in the list and 32 bytes in its own block. The list has its
+        // own block.
         let taken = 24 + 20 * 24 + 8 + 20 * 32;
         (entries * (taken + 8 + ENTRY_OVERHEAD), weight)
     };
@@ -170,7 +171,7 @@ fn contract_7_what_is_promoted_from_disk_is_weighed_as_what_is_inserted() {
     assert_eq!(cache.stats().memory.weight, 0);
     assert!(keyspace(&cache).get(&1).is_some());
     let promoted = cache.stats().memory.weight;
-    // Serde may leave unused room at the end of the list.
+    // Serde may leave unused capacity at the end of the list.
     assert!(promoted >= inserted && promoted <= inserted + 20 * 24, "{promoted} {inserted}");
 }
 
@@ -201,7 +202,7 @@ fn contract_7_the_file_stays_under_its_capacity() {
     assert!(most.max(taken(&place.path())) <= capacity.as_u64(), "the file took {most} bytes");
     assert!(disk.file_bytes <= 2 * capacity.as_u64(), "{} long", disk.file_bytes);
     assert!(disk.evictions > 0, "the test did not fill the file: {disk:?}");
-    // The counters agree with the entries, after all these overwrites and evictions.
+    // After all these overwrites and evictions, the counters agree with the entries.
     drop(blobs);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(capacity).open().unwrap();
@@ -268,7 +269,7 @@ fn contract_7_writers_wait_for_room_and_go_on() {
     let place = Place::new();
     let cache = place.builder().write_buffer(ByteSize::kib(64)).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // Far more than the buffer, without a flush: each writer must get its turn.
+    // Writes far more than the buffer's size, without a flush. Each writer must get its turn.
     thread::scope(|scope| {
         for thread in 0..4 {
             let blobs = &blobs;
@@ -278,15 +279,15 @@ fn contract_7_writers_wait_for_room_and_go_on() {
         }
     });
     assert_eq!(blobs.count(), 400);
-    // A value larger than the buffer waits until the buffer is empty, and goes alone.
+    // A value larger than the buffer waits until the buffer is empty, and is then alone in it.
     blobs.insert(&1, vec![0; 64 << 10]).unwrap();
     blobs.insert(&2, vec![0; 1 << 20]).unwrap();
     assert_eq!((blobs.get(&1).unwrap().len(), blobs.get(&2).unwrap().len()), (64 << 10, 1 << 20));
 }
 
-/// Returns how many threads of larder this process has. A thread gets its name a moment after it begins, and
-/// the kernel lists it for a moment after its end. So a number other than the expected one is read again,
-/// several times.
+/// Returns the number of larder's threads in this process. A thread gets its name a moment after its start,
+/// and the kernel still lists it for a moment after its end. So a number other than the expected one is read
+/// again several times.
 fn threads(expected: usize) -> usize {
     let count = || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
@@ -300,7 +301,7 @@ fn threads(expected: usize) -> usize {
     looks.take(5_000).find(|found| *found == expected).unwrap_or_else(count)
 }
 
-/// A value that keeps a handle of its own cache, and is in memory only.
+/// A value that holds a handle of its own cache. Its keyspace is in memory only.
 struct Keeper(#[expect(dead_code, reason = "held for its Drop")] Option<OnDrop>);
 
 impl Serialize for Keeper {
@@ -331,8 +332,8 @@ fn contract_7_the_last_handle_may_go_inside_a_users_drop_on_a_worker() {
     }))));
     keepers.insert_with(&1, value, InsertOptions::new().ttl(Duration::from_secs(1))).unwrap();
     drop((cache, keepers));
-    // The sweeper drops the value, and with it the last handle. It must not join itself, and the file must be
-    // closed.
+    // The sweeper drops the value, and so also the last handle. The sweeper must not join its own thread, and
+    // the file must be closed.
     place.clock.advance(Duration::from_secs(10));
     while !gone.load(Ordering::SeqCst) {
         thread::yield_now();
@@ -350,7 +351,7 @@ fn contract_7_a_users_drop_may_call_the_cache() {
     let counted = calls.clone();
     let value = Keeper(Some(OnDrop(Box::new(move || {
         if let Some(keepers) = weak.lock().unwrap().take() {
-            // Under a shard's lock this call would never return.
+            // If a shard's lock were held here, this call would never return.
             assert!(!keepers.contains_key(&1));
             counted.fetch_add(1, Ordering::SeqCst);
         }
@@ -362,7 +363,7 @@ fn contract_7_a_users_drop_may_call_the_cache() {
 
 #[test]
 fn contract_7_two_threads_and_none_after_close() {
-    // Other tests of this process have caches of their own, so a child counts its threads.
+    // Other tests in this process have their own caches, so the count is done in a child.
     let place = Place::new();
     let mut worker = crate::support::child::Worker::start("threads", &place.path());
     assert_eq!(worker.line().as_deref(), Some("open 2 closed 0 memory only 1"));

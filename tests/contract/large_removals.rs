@@ -1,7 +1,7 @@
-//! Removals of more keys than one commit deletes. They hold when the call returns, and the entries are
-//! deleted later.
+//! Removals of more keys than one commit can delete. Such a removal holds when its call returns. The entries
+//! are deleted later.
 //!
-//! The caches here treat a few keys as very many, and go step by step: each commit deletes a part.
+//! The caches here treat a few keys as very many, and take single steps: each commit deletes a part.
 
 use larder::testing::{Act, DiskOperation, Failure, SimulatedVolume};
 use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
@@ -9,13 +9,13 @@ use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELA
 use crate::support::simulated::{PATH, SimulatedPlace, wait_until};
 use crate::support::{HOUR, Place};
 
-/// Keys are a group and a number.
+/// A key is a group and a number.
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 const ROWS: usize = 4;
 const NUMBERS: u64 = 30;
 
 fn open(place: &Place) -> Cache {
-    // Memory has a part of the entries, the disk has all.
+    // Memory has some of the entries, and the disk has all of them.
     let builder = place.builder().stepped(1).range_rows(ROWS);
     builder.memory_capacity(ByteSize::kib(64)).weigher(|_| 2_000).open().unwrap()
 }
@@ -76,7 +76,7 @@ fn contract_3_a_large_removal_holds_from_its_answer_on() {
     assert_eq!(pairs.get(&(1, 8)).as_deref(), Some(&80), "written after the removal");
     drop(pairs);
     cache.close().unwrap();
-    // A crash after the call returned, before anything was deleted.
+    // A crash after the call returned and before any entry was deleted.
     let cache = place.builder().path(&crashed).range_rows(ROWS).stepped(1).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.keys().collect::<Vec<_>>(), all_but(1).collect::<Vec<_>>());
@@ -111,7 +111,7 @@ fn contract_3_a_cache_that_is_closed_in_between_goes_on_after_it_is_opened() {
     assert_eq!(pairs.remove_prefix((0,)).unwrap(), NUMBERS);
     drop(pairs);
     cache.close().unwrap();
-    // This writer goes on between the steps by itself.
+    // This cache's writer makes the next steps without a call.
     let cache = place.builder().range_rows(ROWS).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert!(pairs.keys().all(|key| key.0 == 1));
@@ -178,7 +178,7 @@ fn contract_6_a_file_that_is_lost_in_the_middle_of_a_large_removal_is_replaced_a
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.clear().unwrap(), 20 * NUMBERS);
     place.disk.act_at(place.next_operation() + 50, Act::Unlink(PATH.into()));
-    // No call is made, and no time passes.
+    // The test makes no call, and no time passes.
     let disk = || cache.stats().disk.unwrap();
     wait_until("a part finds that the file is gone", || disk().discards == 1);
     wait_until("there is a fresh one", || disk().state == DiskState::On);

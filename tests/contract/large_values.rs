@@ -1,5 +1,5 @@
-//! Values larger than the write buffer: they are stored, read back and bounded (contract 7), and they block
-//! no other call.
+//! Values larger than the write buffer: they are stored and read back within the bounds (contract 7), and
+//! they block no other call.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{HOUR, OnDrop, Place, SetOnDrop, taken};
 
-/// Texts by number. A long text is encoded faster than bytes are.
+/// Texts under numbers. A long text is encoded faster than a list of bytes.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
 
 const MIB: usize = 1 << 20;
@@ -26,7 +26,7 @@ fn a_value_up_to_64_mib_is_stored_and_read_back_with_the_default_settings() {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    // The rest of its weight: the key, and the overhead of an entry.
+    // The 1,024 bytes are for the rest of the entry's weight: the key and the overhead.
     let largest = 64 * MIB - 1_024;
     for (key, len) in [(1, 5 * MIB), (2, 9 * MIB), (3, largest)] {
         texts.insert(&key, text('a', len)).unwrap();
@@ -70,7 +70,8 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     let error = texts.insert_with(&1, text('c', MIB), immediate).unwrap_err().to_string();
     assert!(error.contains("raise disk_capacity to 32 MiB"), "{error}");
     texts.insert_with(&1, text('c', MIB - 1_024), immediate).unwrap();
-    // A value that the write buffer takes may be heavier than memory. Then it is on disk only.
+    // A value that fits in the write buffer may weigh more than memory's capacity. Such a value is on disk
+    // only.
     drop(texts);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(disk).memory_capacity(64 << 10).open().unwrap();
@@ -81,8 +82,8 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(cache.stats().disk.unwrap().hits, 1);
 }
 
-/// A value that expires before all others is no victim of the commit that writes it, and the file stays
-/// within its capacity.
+/// A value that expires before all others is not evicted by the commit that writes it. The file stays within
+/// its capacity.
 #[test]
 fn a_large_value_survives_its_own_commit_in_a_full_file() {
     let place = Place::new();
@@ -128,8 +129,8 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
         scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
                 let stats = cache.stats();
-                // The weight and encodings of all uncommitted values are within the buffer, or are those of
-                // one large value.
+                // The weight and encodings of all uncommitted values are within the buffer, or belong to one
+                // large value.
                 assert!(stats.unsaved_bytes <= buffer || stats.unsaved_bytes > 2 * (90 << 10));
                 largest.fetch_max(stats.unsaved_bytes, Ordering::SeqCst);
                 assert!(stats.memory.weight <= capacity, "{stats}");
@@ -143,14 +144,14 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
         drop(ended);
     });
     let (most, largest) = (most.into_inner(), largest.into_inner());
-    // The statistics sum one shard after another. While an entry moves between two shards, it may be counted
-    // in both; one value at a time.
+    // The statistics sum one shard after another. While an entry moves between two shards, both sums may
+    // include it. That concerns one value at a time.
     assert!(most <= capacity + buffer + (700 << 10), "{most} in memory");
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");
     cache.flush().unwrap();
     let stats = cache.stats();
     assert!(stats.memory.weight <= capacity && stats.unsaved_bytes == 0, "{stats}");
-    // All of the capacity is still usable.
+    // The whole capacity is still usable.
     texts.insert(&1, text('z', (1 << 20) - 1_024)).unwrap();
     cache.flush().unwrap();
     assert!(cache.stats().memory.weight > capacity - 1_024, "room was lost: {}", cache.stats());
@@ -162,7 +163,7 @@ fn large_values_and_small_ones_take_their_turns() {
     let cache = place.builder().write_buffer(64 << 10).memory_capacity(4 << 20).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
     let all = Barrier::new(6);
-    // There is no flush: each caller waits for commits that others ask for.
+    // There is no flush: each caller waits for commits that other callers request.
     thread::scope(|scope| {
         for thread in 0..6_u64 {
             let (texts, all) = (&texts, &all);
@@ -180,8 +181,8 @@ fn large_values_and_small_ones_take_their_turns() {
     assert_eq!(cache.stats().unsaved_bytes, 0);
 }
 
-/// While the value waits for the disk, no other value finds room. So the file is discarded, as when the
-/// buffer is full, and all callers go on.
+/// While the large value waits for the disk, no other value finds room in the buffer. So the file is
+/// discarded, as with a full buffer, and all callers continue.
 #[test]
 fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
     let place = Place::new();
@@ -198,7 +199,7 @@ fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
     assert_eq!(texts.get(&2).unwrap().len(), MIB);
     texts.insert(&3, text('c', 2 * MIB)).unwrap();
     texts.insert(&4, text('d', 1_000)).unwrap();
-    // The writer lets callers go on first, and reports the state after that.
+    // The writer first lets the callers continue, and reports the state after that.
     while cache.stats().disk.unwrap().state != DiskState::Discarded {
         thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! Loading: one loader at a time for a key, errors for all waiting callers, and no wait without an end.
+//! Loading: one loader at a time for each key, errors for all waiting callers, and no endless wait.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
@@ -11,7 +11,7 @@ use crate::support::{NAMES, Place, VERSIONS, watch_this_test};
 
 type Load<'scope, E> = thread::ScopedJoinHandle<'scope, Result<Arc<String>, LoadError<E>>>;
 
-/// Starts a load that waits for a signal, and returns when it runs.
+/// Starts a load that waits for a signal. Returns when the loader runs.
 fn load_and_wait<'scope, E: Send + Sync + 'static>(
     scope: &'scope thread::Scope<'scope, '_>,
     names: &'scope larder::Keyspace<String, String>,
@@ -30,7 +30,8 @@ fn load_and_wait<'scope, E: Send + Sync + 'static>(
     (go_on, load)
 }
 
-/// Waits until `misses` lookups have missed. Then all those callers have joined a flight, or are about to.
+/// Waits until `misses` lookups have missed. Then all callers of these lookups have joined a flight, or are
+/// about to join it.
 fn wait_for_misses(cache: &Cache, misses: u64) {
     wait_until("the callers have missed", || cache.stats().misses >= misses);
 }
@@ -71,7 +72,7 @@ fn an_error_reaches_every_waiter_and_is_not_cached() {
         assert_eq!(*error, "no such product");
         for waiter in waiters {
             let Err(LoadError::Loader(error)) = waiter.join().unwrap() else { panic!("an error") };
-            // A caller that came a moment too late to wait has run its own loader.
+            // A caller that came a moment too late for the flight has run its own loader.
             assert!(["no such product", "own"].contains(&*error));
         }
     });
@@ -159,7 +160,7 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
     });
 }
 
-/// A load of the first cache asks the second cache, and a load of the second asks the first.
+/// A load of the first cache loads from the second cache, and a load of the second from the first.
 #[test]
 fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
     let caches = [(); 2].map(|()| Cache::builder().open().unwrap().keyspace(NAMES).unwrap());
@@ -178,8 +179,8 @@ fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
         let load = &load;
         [0, 1].map(|mine| scope.spawn(move || load(mine))).map(|end| end.join().unwrap())
     });
-    // One of the two sees the circle, and goes on without the other's value. The other gets that value, or
-    // has seen the circle, too.
+    // One of the two loads detects the circle, and continues without the other load's value. The other load
+    // gets that value, or has detected the circle too.
     assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|value| **value == "a circle")), "{ends:?}");
 }
 

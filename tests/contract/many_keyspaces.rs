@@ -1,4 +1,4 @@
-//! Many keyspaces: opening one commits nothing where that is safe, and no number ever stands for two
+//! Many keyspaces: opening a keyspace commits nothing where that is safe, and no number ever stands for two
 //! keyspaces.
 
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn opening_keyspaces_commits_nothing_and_the_next_commit_enters_them_all() {
     assert_eq!(in_file().len(), 1);
     cache.flush().unwrap();
     assert_eq!((in_file().len() as u64, commits()), (MANY, before + 1));
-    // Opened again with other types: the file has them with the types of this opening.
+    // The cache was opened again with other types. The file has the keyspaces with the types of this opening.
     drop(opened);
     cache.close().unwrap();
     let cache = place.open();
@@ -63,7 +63,7 @@ fn a_new_keyspace_reaches_the_file_in_the_flush_interval_whatever_comes_in_betwe
     for number in 0..5 {
         let commits = disk_of(&cache).commits;
         drop(open(&cache, number));
-        // A sweep makes the writer step. It enters no keyspace.
+        // A sweep makes the writer run a step. That step enters no keyspace in the file.
         cache.sweep().unwrap();
         wait_until("the commit", || disk_of(&cache).commits > commits);
     }
@@ -101,13 +101,14 @@ fn what_is_counted_of_one_keyspace_is_its_part_of_the_whole() {
         numbers.get(&1_000);
     }
     cache.close().unwrap();
-    // There are more keyspaces than one commit asks for their counts. The last commit asks all.
+    // There are more keyspaces than one commit reads counts from. The last commit reads the counts of all
+    // keyspaces.
     assert_eq!(place.open().stats().lifetime.unwrap().misses, misses + opened.len() as u64);
 }
 
 #[test]
 fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
-    // How many keyspaces are opened, and which of them get an entry before the crash.
+    // Each case: the number of opened keyspaces, and the keyspaces that get an entry before the crash.
     for (opened, filled_first) in [(3, vec![2]), (3, vec![2, 3, 4]), (1, vec![2]), (3, vec![])] {
         let place = SimulatedPlace::new();
         let (cache, _one) = filled(&place);
@@ -119,14 +120,14 @@ fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
         cache.flush().unwrap();
         for (disk, is_flushed) in [(before, false), (place.disk.copy(), true)] {
             let crashed = place.moved_to(disk).open();
-            // In another order than before, with another one first.
+            // The keyspaces are opened in another order than before, and with another keyspace first.
             let other = open(&crashed, 9);
             assert_eq!(other.get(&1), None, "a keyspace has the entry of another");
             other.insert(&1, 99).unwrap();
             for number in (2..2 + opened).rev() {
                 let found = open(&crashed, number).get(&1).as_deref().copied();
                 let expected = filled_first.contains(&number).then_some(10 * number);
-                // The sweeper's first sweep may have committed them early.
+                // The sweeper's first sweep may have committed these entries early.
                 assert!(
                     found == expected || (found.is_none() && !is_flushed),
                     "keyspace {number}: {found:?}"
@@ -138,8 +139,8 @@ fn no_number_is_given_to_two_keyspaces_whenever_the_process_ends() {
     }
 }
 
-/// A removal that finds nothing in the new version commits nothing. So the old version's entry must be gone
-/// already.
+/// A removal that finds nothing in the new version commits nothing. So the old version's entry must already
+/// be deleted.
 #[test]
 fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
     for is_entered in [true, false] {
@@ -151,7 +152,8 @@ fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
             cache.flush().unwrap();
         }
         drop((one, two));
-        // The keyspace that may not be in the file yet comes first: the other's commit enters it.
+        // The keyspace that may not be in the file yet comes first, because the other keyspace's commit
+        // enters it.
         for number in [2, 1] {
             let newer = cache.keyspace(numbered(number).version(1)).unwrap();
             assert!(!newer.remove(&1).unwrap());

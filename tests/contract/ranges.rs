@@ -1,7 +1,7 @@
-//! Range removals that stand in a file as rows. A test plants them, or a cache makes them that treats few
-//! keys as very many.
+//! Range removals that a file has as rows. A test plants these rows, or a cache makes them because it treats
+//! a few keys as very many.
 //!
-//! No reader shows the entries that they cover, and these are deleted later.
+//! No reader shows the entries that a row covers. These entries are deleted later.
 
 use std::path::Path;
 
@@ -17,7 +17,8 @@ use crate::support::{NAMES, Place, VERSIONS};
 const RANGES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("larder.ranges");
 const COUNT: u64 = 2_500;
 
-/// Makes a file with names "000" to "049" at the sequences 1 to 50, then numbers, then "049" once more.
+/// Makes a file with the names "000" to "049" at the sequences 1 to 50. Then adds numbers, and then "049"
+/// again.
 fn filled(place: &Place) {
     let cache = place.open();
     let (names, versions) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(VERSIONS).unwrap());
@@ -32,7 +33,7 @@ fn filled(place: &Place) {
     cache.close().unwrap();
 }
 
-/// Plants removals: each has a sequence and a scope's bytes.
+/// Plants removals. Each row has a sequence and the bytes of a scope.
 fn plant(path: &Path, rows: &[(u64, Vec<u8>)]) {
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_write().unwrap();
@@ -45,7 +46,7 @@ fn plant(path: &Path, rows: &[(u64, Vec<u8>)]) {
     txn.commit().unwrap();
 }
 
-/// Returns the scope of a keyspace's keys that begin with `start`. The tests of scopes pin its bytes.
+/// Returns the scope of a keyspace's keys that begin with `start`. The tests of scopes check these bytes.
 fn prefix(keyspace: u32, start: &[u8]) -> Vec<u8> {
     let len = u32::try_from(4 + start.len()).unwrap();
     [&len.to_be_bytes()[..], &keyspace.to_be_bytes(), start].concat()
@@ -62,7 +63,7 @@ fn disk(cache: &Cache) -> DiskStats {
     cache.stats().disk.unwrap()
 }
 
-/// Runs steps until no removal is pending. Returns how many steps.
+/// Runs steps until no removal is pending. Returns the number of steps.
 fn settle(cache: &Cache) -> usize {
     let mut steps = 0;
     while disk(cache).pending_removals > 0 {
@@ -182,8 +183,8 @@ fn contract_3_power_lost_while_removals_are_made_brings_nothing_back() {
 fn contract_3_a_pattern_takes_the_keys_that_it_covers_and_no_other() {
     let place = Place::new();
     filled(&place);
-    // A pattern of any three letters can't be a part of a text. But a field of any width may stand before an
-    // exact one.
+    // A pattern for any three letters can't be a part of a text's encoding. But a field of any width may
+    // precede an exact field.
     let pattern = [prefix(1, b"0"), vec![1, 0, 0, 0, 1], vec![0, 0, 0, 0, 3], b"7\0\0".to_vec()].concat();
     plant(&place.path(), &[(50, pattern)]);
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

@@ -1,4 +1,4 @@
-//! Bugs that reviews found: a test for each keeps it fixed.
+//! Bugs that reviews found. Each has a test.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use larder::{ByteSize, Cache, Error, InsertOptions, Keyspace, KeyspaceDefinition
 
 use crate::support::{BLOBS, HOUR, NAMES, Place, SetOnDrop, VERSIONS};
 
-/// A source of truth, and a cache of it. A writer changes the source and then clears the cache.
+/// Tests a cache of a source. A writer changes the source, and then clears the cache.
 #[test]
 fn a_load_or_touch_that_races_with_clear_leaves_nothing_stale() {
     const KEYS: u64 = 64;
@@ -100,8 +100,8 @@ fn a_second_close_waits_for_the_first() {
                 scope.spawn(move || {
                     both.wait();
                     cache.close().unwrap();
-                    // The first closer that returns may open the file again. So the other may find it in use,
-                    // but only by this process's new cache.
+                    // After its `close` returns, one of the two closers may open the file again. So the other
+                    // closer may find the file in use, but only by the new cache of this process.
                     match place.builder().open() {
                         Ok(again) => assert_eq!(again.stats().disk.unwrap().recovered_entries, 200),
                         Err(error) => assert!(matches!(error, Error::InUse { .. })),
@@ -122,7 +122,8 @@ fn removing_what_is_not_there_leaves_nothing_behind() {
         assert!(!names.remove(&number.to_string()).unwrap());
     }
     let stats = cache.stats();
-    // One commit opened the keyspace. The sweeper's first sweep may see a tombstone before it is cancelled.
+    // One commit entered the keyspace. The sweeper's first sweep may commit a tombstone before the tombstone
+    // is cancelled.
     assert!(stats.disk.unwrap().commits <= 2);
     assert_eq!(stats.memory.entries, 0);
 }
@@ -171,14 +172,14 @@ fn retired_entries_are_swept_without_being_asked_for() {
     drop(names);
     cache.flush().unwrap();
     let _names = cache.keyspace(NAMES.version(2)).unwrap();
-    // The sweeper runs by itself. The harness bounds the wait.
+    // The sweeper runs without a call. The test harness ends this wait if it takes too long.
     while cache.stats().disk.unwrap().bytes > 0 {
         cache_place.clock.advance(Duration::from_secs(1));
         thread::yield_now();
     }
 }
 
-/// A value of a keyspace on disk that runs a function when it is dropped.
+/// A value of a keyspace on disk. When it is dropped, it runs a function.
 struct Loud(Arc<dyn Fn() + Send + Sync>);
 
 impl serde::Serialize for Loud {
@@ -219,7 +220,7 @@ fn a_users_drop_may_wait_for_a_commit_wherever_the_value_was_let_go() {
             let names: Option<Keyspace<_, _>> = handle.lock().unwrap().clone();
             if let Some(names) = names {
                 names.insert("dropped", String::new()).unwrap();
-                // Waits for the writer, which dropped the value.
+                // Waits for the writer, because the writer dropped the value.
                 assert!(names.remove("dropped").is_ok());
                 counted.fetch_add(1, Ordering::SeqCst);
             }
@@ -241,7 +242,7 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     let loud = cache.keyspace(LOUD).unwrap();
     let handle = Mutex::new(Some((cache.clone(), loud.clone())));
     loud.insert(&0, Loud(Arc::new(move || drop(handle.lock().unwrap().take())))).unwrap();
-    // Commits, and evicts the first entry for the others.
+    // This commits, and evicts the first entry to make room for the others.
     for key in 1..10 {
         loud.insert(&key, Loud(Arc::new(|| ()))).unwrap();
     }
@@ -251,8 +252,8 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
 }
 
-/// The removal's barriers were once left in the shards that it had not reached. After that, no load in these
-/// shards was cached.
+/// Once, the removal's barriers stayed in the shards that the removal had not reached. After that, no load in
+/// these shards was cached.
 #[test]
 fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     const KEYS: u64 = 40;

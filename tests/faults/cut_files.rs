@@ -1,6 +1,6 @@
-//! Files that are cut, or whose beginning is overwritten (contract 5). A file that was accepted as a cache's
-//! is moved aside, and the service starts. Any other file is refused and left unchanged, also where a file of
-//! ours stood before.
+//! Files that are cut, or whose beginning is overwritten (contract 5). A file that was accepted as the
+//! cache's file is moved aside, and the service starts. Any other file is refused and left unchanged, even at
+//! a path where larder's file was before.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -13,9 +13,9 @@ use redb::{Database, TableDefinition};
 use crate::support::child::Worker;
 use crate::support::{BLOBS, LOCK_WAIT, Place, Random};
 
-/// The name of larder's metadata table, as it stands in a file's list of tables.
+/// The name of larder's metadata table in a file's list of tables.
 const MARKER: &[u8] = b"larder.meta";
-/// Lengths below the first page: too short for any redb database.
+/// Lengths smaller than the first page: too short for any redb database.
 const STUMPS: [u64; 9] = [1, 8, 9, 10, 64, 319, 320, 512, 551];
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -32,7 +32,8 @@ fn closed() -> Place {
     place
 }
 
-/// The same in a copy of the directory. To the file system, the copy of the file is another file.
+/// Makes the same cache in a copy of the directory. The copy has another inode, so to the file system it is
+/// another file.
 fn copied(original: &Place) -> Place {
     let copy = Place::in_memory();
     for suffix in ["", ".lock", ".ballast"] {
@@ -51,7 +52,7 @@ fn fill(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Cuts a file in its place, as `truncate -s` does.
+/// Cuts a file without replacing it, as `truncate -s` does.
 fn cut(path: &Path, len: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(len).unwrap();
 }
@@ -60,10 +61,10 @@ fn open(place: &Place) -> Result<Cache, Error> {
     Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open()
 }
 
-/// Checks that the service starts, and that the file is kept as it was.
+/// Checks that the service starts, and that the cut file is kept unchanged.
 fn is_quarantined(place: &Place, what: &str) {
     let before = fs::read(place.path()).unwrap();
-    // The last pages of a file may be free.
+    // If only free pages were lost, the file is still whole.
     if is_whole(place) {
         return;
     }
@@ -92,7 +93,7 @@ fn is_whole(place: &Place) -> bool {
     true
 }
 
-/// Checks that it is refused, twice, and left unchanged.
+/// Checks that the file is refused twice, and left unchanged.
 fn is_refused(place: &Place, what: &str) {
     let before = fs::read(place.path()).unwrap();
     let names = |place: &Place| {
@@ -121,7 +122,7 @@ fn contract_5_a_file_of_ours_that_is_cut_anywhere_is_moved_aside() {
     let original = closed();
     let len = fs::metadata(original.path()).unwrap().len();
     for len in lengths(len, &mut Random::new(7)).into_iter().chain(STUMPS) {
-        // A stump is recognized only if it is the very file that was the cache's.
+        // A stump is recognized only if it is the same file (the same inode) that the cache used.
         let place = if STUMPS.contains(&len) { closed() } else { copied(&original) };
         cut(&place.path(), len);
         is_quarantined(&place, &format!("cut to {len} bytes"));
@@ -171,8 +172,8 @@ fn contract_5_a_cut_file_is_known_without_its_lock() {
     }
 }
 
-/// Puts a file at a path in one of two ways: renamed onto it, as `mv` and `rsync` do; or written into the
-/// existing file, as `cp` does.
+/// Puts a file at a path: renamed onto it, as `mv` and `rsync` do, or written into the existing file, as `cp`
+/// does.
 fn put(path: &Path, bytes: &[u8], in_place: bool) {
     if in_place {
         fs::write(path, bytes).unwrap();
@@ -198,7 +199,7 @@ fn other_database() -> Vec<u8> {
     fs::read(place.path()).unwrap()
 }
 
-/// Returns files that were never a cache's, for a path where a cache left its other files.
+/// Returns files that a cache never used, for a path where a cache left its other files.
 fn strangers() -> Vec<(String, Vec<u8>)> {
     let database = other_database();
     let text = b"Dear larder.meta, larder.entries and larder.expiry: ".repeat(500);
@@ -220,14 +221,15 @@ fn contract_5_a_file_that_was_never_ours_is_refused_where_one_of_ours_stood() {
     let original = closed();
     for (what, bytes) in strangers() {
         for in_place in [false, true] {
-            // A short one could be taken for ours if it were the very file.
+            // A short file would be recognized only as the same file (the same inode), so that case needs a
+            // fresh cache.
             let place = if bytes.len() < 552 { closed() } else { copied(&original) };
             put(&place.path(), &bytes, in_place);
             is_refused(&place, &format!("{what}, in place: {in_place}"));
         }
     }
-    // A database that is cut to less than its first page shows no owner. As another file than the cache's it
-    // is refused all the same.
+    // A database that is cut below its first page shows no owner. Because it is not the cache's own file, it
+    // is still refused.
     for len in STUMPS {
         let place = closed();
         put(&place.path(), &other_database()[..usize::try_from(len).unwrap()], false);
@@ -242,7 +244,7 @@ fn contract_5_a_stranger_is_refused_after_ours_was_moved_aside() {
         let place = copied(&original);
         let len = fs::metadata(place.path()).unwrap().len();
         cut(&place.path(), len / 2);
-        // The file is moved aside, and the place is left as a crash right after that would leave it: with the
+        // The file is moved aside. The place is left as a crash right after that would leave it, with the
         // lock of the earlier file.
         let lock = fs::read(beside(&place.path(), ".lock")).unwrap();
         open(&place).unwrap().close().unwrap();
@@ -273,7 +275,7 @@ fn contract_5_another_caches_file_is_not_ours_by_what_ours_left() {
         refused += 1;
     }
     assert!(refused > 10, "{refused}");
-    // A whole database is accepted, and is ours from then on.
+    // A whole database is accepted, and belongs to larder from then on.
     let place = closed();
     put(&place.path(), &whole, false);
     open(&place).unwrap().close().unwrap();

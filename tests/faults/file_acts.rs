@@ -1,11 +1,11 @@
-//! The cache's file is removed, moved, replaced, cut and put back at random moments of a workload, on real
+//! The cache's file is removed, moved, replaced, cut and restored at random moments of a workload, on real
 //! files.
 //!
-//! The oracle: a lookup answers the latest version or a miss. After a restart no version shows that is older
-//! than an acknowledged removal. What a durable insert or a flush acknowledged is there, unless an event
-//! reported a loss since. If another file takes the place of the cache's after an answer, that answer can't
-//! be kept; `close` reports it. So if `close` fails, answers before the last act are not checked after the
-//! restart.
+//! The test checks these rules. A lookup answers the latest version or a miss. After a restart, no version
+//! that is older than an acknowledged removal shows. An insert that was acknowledged as durable, or by a
+//! flush, is found again, unless an event reported a loss since. If another file replaces the cache's file
+//! after an answer, that answer can't be kept. `close` reports this. So if `close` fails, the restart is not
+//! compared with answers from before the last act.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,10 +22,10 @@ use crate::support::{Place, Random, VERSIONS, spin};
 const KEYS: u64 = 12;
 const CALLS: u64 = 60;
 
-/// Number of things that other programs do to the file, in the order in which a round may need them.
+/// Number of acts of other programs on the file. A round may need them in this order.
 const ACTS: u64 = 10;
 
-/// Does one act. An act that needs a file that is not there does nothing.
+/// Does one act. If the act needs a missing file, it does nothing.
 fn act(place: &Place, which: u64, is_between_calls: bool) {
     let (path, beside) = (place.path(), |name: &str| -> PathBuf { place.dir().join(name) });
     match which {
@@ -39,12 +39,12 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
             drop(fs::rename(beside("letters"), &path));
         }
         7 => {
-            // The file still has a name.
+            // After this act, the file still has a name.
             drop(fs::remove_file(beside("away")));
             drop(fs::hard_link(&path, beside("away")));
         }
         8 => drop(fs::remove_file(beside("shop.larder.lock"))),
-        // In the middle of a commit, the change could not be told from the commit's own writes.
+        // In the middle of a commit, the cache could not tell this change from the commit's own writes.
         _ if is_between_calls => {
             if let Ok(file) = fs::OpenOptions::new().write(true).open(&path) {
                 drop(file.set_len(fs::metadata(&path).map_or(0, |found| found.len() / 2)));
@@ -67,11 +67,11 @@ struct Promise {
 #[derive(Debug, Default)]
 struct RestartOracle {
     latest: BTreeMap<u64, Option<u64>>,
-    /// No version up to this one may show.
+    /// No version up to this one may show again.
     removed: BTreeMap<u64, Promise>,
-    /// This version or a later one must be there, unless the key was removed since.
+    /// This version or a later one must be found, unless the key was removed since.
     durable: BTreeMap<u64, Promise>,
-    /// Inserted versions, which must be on disk once a flush has returned `Ok`.
+    /// Inserted versions. They must be on disk once a flush has returned `Ok`.
     written: BTreeMap<u64, u64>,
 }
 
@@ -109,7 +109,7 @@ impl Round {
         Ok((cache, versions))
     }
 
-    /// Makes one call, with acts around it or in the middle of it.
+    /// Makes one call, with acts before, during or after it.
     fn call(&mut self, cache: &Cache, versions: &Keyspace<u64, u64>, random: &mut Random, is_apart: bool) {
         let (which, key, is_acting) = (random.below(10), random.below(KEYS), random.below(4) == 0);
         let (an_act, moment) = (random.below(ACTS), random.below(400));
@@ -185,7 +185,7 @@ impl Round {
         let (acts, events) = (self.acts.load(Ordering::SeqCst), self.events.load(Ordering::SeqCst));
         let (cache, versions) = match self.open() {
             Ok(opened) => opened,
-            // The file is the text that an act has put there.
+            // The file is the text that an act has written there.
             Err(Error::Foreign { .. }) if !has_closed => return,
             Err(error) => panic!("a restart fails: {error}"),
         };
@@ -217,7 +217,7 @@ impl Round {
     }
 }
 
-/// Returns whether a call has promised something.
+/// Returns whether an answer promises durability.
 fn held(answer: Result<(), Error>) -> bool {
     match answer {
         Ok(()) => true,

@@ -1,7 +1,7 @@
-//! What people and programs do to the cache's file while a service uses it: remove, move, replace, overwrite.
+//! People and programs remove, move, replace or overwrite the cache's file while a service uses it.
 //!
-//! These tests use real files. An answer of `Ok` holds for a restart: a durable insert is there, unless an
-//! event reported the loss, and a removed entry never comes back.
+//! These tests use real files. An answer of `Ok` holds across a restart. A durable insert is found, unless an
+//! event reported its loss. A removed entry never comes back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(crate) struct WatchedCache {
 }
 
 impl WatchedCache {
-    /// Opens a cache with `kept` and `old` committed and in memory.
+    /// Opens a cache with `kept` and `old`. Both are committed and in memory.
     pub(crate) fn new() -> Self {
         Self::at(Place::new())
     }
@@ -57,7 +57,7 @@ impl WatchedCache {
         self.names.insert_with(key, value.to_owned(), immediate)
     }
 
-    /// Restarts without closing. Returns what is found under some keys.
+    /// Restarts without closing the cache. Returns the values that are found under some keys.
     pub(crate) fn restart(self, keys: &[&str]) -> Vec<Option<String>> {
         let Self { place, cache, names, .. } = self;
         drop(names);
@@ -142,7 +142,7 @@ fn a_flush_and_a_close_with_nothing_to_commit_notice_that_the_file_was_removed()
     assert_eq!(watched.restart(&["late"]), [some("late 1")]);
 }
 
-/// Here a sweep makes the writer commit before the flush; other calls could, too.
+/// Here a sweep makes the writer commit before the flush. Other calls could cause such a commit too.
 #[test]
 fn a_flush_knows_of_what_was_committed_before_it_and_is_gone() {
     for closes in [false, true] {
@@ -207,14 +207,16 @@ fn removals_beside_a_file_that_was_moved_away_are_not_durable() {
     is_not_durable(watched.names.remove("kept"));
     is_not_durable(watched.names.clear());
     assert!(!watched.names.contains_key("kept"), "memory is clean");
-    // The file comes back with the removed entry. So it is put out of service, and a fresh one is made.
+    // The file comes back, and still has the removed entry. So the cache puts the file out of service, and
+    // makes a fresh one.
     fs::rename(&elsewhere, watched.path()).unwrap();
     assert_eq!(watched.names.clear().unwrap(), 0);
     watched.retry();
     assert_eq!(watched.restart(&["kept", "old"]), [None, None]);
 }
 
-/// The moment between the copy and its return, when a backup tool works with `cp`, a removal and `mv`.
+/// Tests the moment between a copy and its return: a backup tool uses `cp`, then removes the file, then uses
+/// `mv`.
 #[test]
 fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
     for is_linked in [false, true] {
@@ -222,7 +224,7 @@ fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
         let (copy, link) = (watched.beside("copy"), watched.beside("link"));
         fs::copy(watched.path(), &copy).unwrap();
         if is_linked {
-            // The file still has another name.
+            // The file keeps a second name.
             fs::hard_link(watched.path(), &link).unwrap();
         }
         fs::rename(&copy, watched.path()).unwrap();
@@ -272,7 +274,8 @@ fn the_place_of_a_removed_file_is_used_again_once_the_other_file_is_gone() {
     assert_eq!(watched.restart(&["new"]), [some("new 1")]);
 }
 
-/// `truncate -s 0`, `cp other file`, a log rotation that cuts: the file is the same, and its content is not.
+/// `truncate -s 0`, `cp other file`, or a log rotation that cuts: the file stays the same, and its content
+/// changes.
 #[test]
 fn a_file_that_is_cut_or_overwritten_in_its_place_is_moved_aside_as_damaged() {
     let other = {
@@ -352,7 +355,7 @@ fn a_follower_goes_on_when_the_file_was_moved_away_and_is_back() {
     assert!(watched.names.remove("kept").unwrap());
     assert_eq!(seen.get("kept").unwrap(), None);
     assert_eq!(seen.get("old").unwrap().as_deref(), Some("old 1"));
-    // And with the fresh file, when the other one is removed.
+    // When the other file is removed, the cache works with the fresh file.
     fs::remove_file(watched.path()).unwrap();
     watched.insert_now("new", "new 1").unwrap();
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new 1"));

@@ -1,4 +1,4 @@
-//! The owner's lock removed or replaced under a running cache.
+//! Locks of an owner that are removed or replaced while its cache runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

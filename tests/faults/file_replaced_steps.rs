@@ -1,8 +1,8 @@
-//! Another process removes, moves or replaces the cache's file before any operation of a commit, on a
-//! simulated disk.
+//! Another process removes, moves or replaces the cache's file on a simulated disk, before any operation of a
+//! commit.
 //!
-//! The step checks the path at its end, before it answers any caller. So these tests fail if that check comes
-//! before the commit, or after the answers.
+//! At its end, and before it answers any caller, the step checks the path. So these tests fail if that check
+//! comes before the commit or after the answers.
 
 use larder::testing::{Act, DiskOperation, Failure, await_first_sweep};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};
@@ -15,7 +15,7 @@ const ELSEWHERE: &str = "/cache/elsewhere";
 /// A call that promises durability when it returns `Ok`.
 type Request = fn(&Cache, &Names) -> Result<(), Error>;
 
-/// The calls. Each has its key, and the value that a restart must then find under it.
+/// The calls. Each has its key, and the value that a restart must then find under that key.
 const CALLS: [(&str, Request, &str, Option<&str>); 5] = [
     ("a removal", |_, names| names.remove("kept").map(drop), "kept", None),
     ("a removal of a range", |_, names| names.clear().map(drop), "old", None),
@@ -56,7 +56,7 @@ fn act(which: usize, copy: &[u8]) -> Act {
     }
 }
 
-/// Returns how many operations a call takes, with a few that may come after it.
+/// Returns how many operations a call makes, plus a few that may follow it.
 fn operations_of(call: Request) -> u64 {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
@@ -65,8 +65,8 @@ fn operations_of(call: Request) -> u64 {
     place.next_operation() - began + 4
 }
 
-/// Returns the operation that checks the path before the call is answered: the first such after its last
-/// sync.
+/// Returns the operation that checks the path before the call is answered. It is the first such operation
+/// after the last sync.
 fn last_look(place: &SimulatedPlace, began: u64) -> Option<u64> {
     let operations = place.disk.operations();
     let of_call = &operations[usize::try_from(began).unwrap()..];
@@ -102,7 +102,8 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                         let why = format!("{what}, act {which} before operation {offset}");
                         assert_eq!(found.as_deref(), expected, "{why}");
                     }
-                    // After the check, which is as good as after the answer.
+                    // The act came after the check. To the caller, that is the same as an act after the
+                    // answer.
                     Ok(()) => late += 1,
                     Err(Error::NotDurable { .. }) => told += 1,
                     Err(error) => panic!("{what}: {error}"),
@@ -141,7 +142,8 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
                 let reopened = place.open().keyspace(NAMES).unwrap();
                 for (key, in_memory) in ["kept", "new", "late"].into_iter().zip(in_memory) {
                     let found = value(&reopened, key);
-                    // An entry in memory only may be lost with the file. No other value may be found.
+                    // With the file, an entry may be lost. Then it was in memory only. No other value may be
+                    // found.
                     assert!(found.is_none() || found == in_memory, "{key} is {found:?}, was {in_memory:?}");
                 }
                 assert_eq!(value(&reopened, "late").as_deref(), Some("late 1"));
@@ -150,7 +152,8 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
     }
 }
 
-/// A step of several transactions, of which the first removes. It is not answered before the last.
+/// A step of several transactions. The first of them removes. The removal is answered only after the last
+/// transaction.
 #[test]
 fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
     const BLOCK: usize = 40_000;
@@ -212,7 +215,7 @@ fn a_file_with_changing_identities_is_known_by_its_content() {
     assert_eq!((disk.state, disk.faults, disk.discards), (DiskState::On, 0, 0));
     let told = place.wait_for_events(1);
     assert_eq!(told, [Event::FileIdentityUnstable], "once");
-    // An older copy is still recognized as another file.
+    // A copy is older, and is still recognized as another file.
     let copy = place.disk.read(PATH).unwrap();
     assert!(names.remove("kept").unwrap());
     place.disk.act(Act::Replace(PATH.into(), copy));
@@ -279,7 +282,7 @@ fn what_is_overwritten_between_two_steps_is_never_written_to() {
     assert!(place.disk.read(disk.quarantined.unwrap()).unwrap() == letters);
 }
 
-/// A file that exceeds its capacity is opened again by its path in the middle of a step.
+/// A file that exceeds its capacity is opened again through its path in the middle of a step.
 #[test]
 fn a_file_that_is_replaced_while_it_is_shortened_is_not_read() {
     let run = |offset: u64| {

@@ -1,7 +1,8 @@
-//! An error at every single operation of three workloads: once, and from there on until the disk is healed.
+//! An error at every single operation of three workloads. The operation fails once, or all operations fail
+//! from there until the disk is healed.
 //!
-//! Whatever fails: no call panics or waits without an end. A lookup returns the written value or a miss. A
-//! removal that was acknowledged holds through the failure and a crash after it. A healed disk takes entries
+//! After any failure, no call panics or waits forever. A lookup returns the written value or a miss. An
+//! acknowledged removal holds through the failure and through a crash after it. A healed disk stores entries
 //! again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,7 +14,7 @@ use crate::faults::workload::{Call, WorkloadRun, calls, check};
 use crate::support::harness::Harness;
 use crate::support::simulated::SimulatedPlace;
 
-/// Maximum number of operations of a workload. Each is failed in turn.
+/// Maximum number of operations of a workload. Each operation fails in turn.
 const MAX_OPERATIONS: usize = 600;
 
 /// How the disk fails at an operation.
@@ -33,7 +34,7 @@ fn faults(operation: DiskOperation) -> Vec<Fault> {
     failures.iter().flat_map(|&failure| [Fault::Once(failure), Fault::Lasting(failure)]).collect()
 }
 
-/// Returns the workloads: one of small changes, one of large values and restarts, and a random one.
+/// Returns three workloads: one of small changes, one of large values and restarts, and a random one.
 fn workloads(seed: u64) -> [Vec<Call>; 3] {
     let (one, two, three) = ((0, 0), (1, 1), (2, 2));
     let changes = vec![
@@ -54,7 +55,7 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
         Call::Insert(one, 10),
     ];
     let restarts = vec![
-        // It takes more than one part.
+        // The step of these inserts has more than one part.
         Call::Insert(one, 40_000),
         Call::Insert(three, 40_000),
         Call::NextVersion(6_000),
@@ -72,7 +73,7 @@ fn workloads(seed: u64) -> [Vec<Call>; 3] {
     [changes, restarts, calls(seed, 14)]
 }
 
-/// Runs a workload on a disk that fails at one operation. Returns whether it failed.
+/// Runs a workload on a disk that fails at one operation. Returns whether any operation failed.
 fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     let place = SimulatedPlace::new();
     match fault {
@@ -107,7 +108,7 @@ fn operations(calls: &[Call]) -> Vec<DiskOperation> {
     place.disk.operations()
 }
 
-/// Fails every operation of the workloads, or one in `one_in`. Returns how many failed.
+/// Fails every operation of the workloads, or one operation in `one_in`. Returns how many operations failed.
 fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
     let failed = AtomicU64::new(0);
     for (at, calls) in workloads(seed).iter().enumerate() {
@@ -149,7 +150,7 @@ fn fail_everywhere(seed: u64, one_in: usize) -> u64 {
 
 #[test]
 fn an_error_at_any_operation_breaks_no_promise() {
-    // Without a number of seeds to go through whole, it tries one operation in 16 of one seed.
+    // Without a number of seeds to test completely, this tries one operation in 16 of one seed.
     let harness = Harness::new("an_error_at_any_operation", "LARDER_IO_ERRORS", 0).with_long_rounds();
     match harness.rounds() {
         0 => {
@@ -169,7 +170,7 @@ fn an_error_that_is_taken_for_success_is_noticed() {
         for call in calls {
             run.make(call);
         }
-        // As if every removal had been acknowledged.
+        // The history says that every removal was acknowledged.
         let changes = place.disk.changes();
         run.history.plant_removal(changes);
         let left = place.moved_to(place.disk.copy());

@@ -1,7 +1,8 @@
-//! Places for a cache: what the process, the system and the file system allow there.
+//! Directories and file systems for a cache's file, and what the process, the system and the file system
+//! allow there.
 //!
-//! A child mounts real file systems in a mount namespace of its own, if this process may do that (as root).
-//! Otherwise these tests report that they were left out.
+//! A child mounts real file systems in its own mount namespace, if this process may do that (as root).
+//! Otherwise these tests print that they were skipped.
 
 use std::fs;
 use std::path::Path;
@@ -18,11 +19,11 @@ use crate::support::{BLOBS, NAMES, Place};
 
 /// Maximum length of files under the limit of these tests.
 const LIMIT: u64 = 16 << 20;
-/// The unit of `ulimit -f`.
+/// The unit of `ulimit -f`, in bytes.
 const BLOCK: u64 = 512;
 
-/// Lowers the length to which this process may write a file. The signal of a write beyond it ends no process
-/// here, whatever its action is.
+/// Lowers the maximum length of files that this process may write. larder itself refuses a write beyond the
+/// limit. So the signal for such a write does not end this process.
 pub(crate) fn lower_file_size_limit(bytes: u64) {
     let maximum = getrlimit(Resource::Fsize).maximum;
     setrlimit(Resource::Fsize, Rlimit { current: Some(bytes), maximum }).unwrap();
@@ -38,7 +39,7 @@ fn contract_6_a_limit_on_the_length_of_files_bounds_the_file_and_ends_nobody() {
     assert_eq!(said, ["stayed within it"]);
 }
 
-/// The child's part: writes more than the limit allows in a file.
+/// The child's part: writes more to a file than the limit allows.
 pub(crate) fn stay_within(path: &Path) -> &'static str {
     let (sender, events) = std::sync::mpsc::channel();
     let listen = move |event: &Event| drop(sender.send(event.clone()));
@@ -70,7 +71,7 @@ fn contract_6_a_limit_that_leaves_no_room_for_a_file_is_an_error_with_the_way_ou
     assert!(!place.path().exists());
 }
 
-/// The child's part: reports why the cache can't be opened.
+/// The child's part: reports the error with which the cache fails to open.
 pub(crate) fn say_the_refusal(path: &Path) {
     match Cache::builder().path(path).open() {
         Ok(cache) => {
@@ -81,7 +82,7 @@ pub(crate) fn say_the_refusal(path: &Path) {
     }
 }
 
-/// The child's part: compacts a file, and reports why it can't.
+/// The child's part: compacts a file, and reports the error with which that fails.
 pub(crate) fn say_the_compaction(path: &Path) {
     let mut admin = Admin::open(path).unwrap();
     let compacted = admin.compact(&mut || true);
@@ -89,13 +90,13 @@ pub(crate) fn say_the_compaction(path: &Path) {
     say(&compacted.map_or_else(|error| error.to_string(), |done| format!("it was compacted: {done:?}")));
 }
 
-/// Runs a command as root in a mount namespace of its own. Returns the report of a child that opens a cache
-/// after it; none if that is not allowed.
+/// Runs a command as root in its own mount namespace. Returns the report of a child that opens a cache after
+/// the command. Returns `None` if that is not allowed.
 fn refusal_after(command: &str, path: &Path) -> Option<String> {
     said_after(command, "refused", path)
 }
 
-/// Returns the report of a child with any task, after such a command.
+/// Returns the report of a child that does any task after such a command.
 fn said_after(command: &str, task: &str, path: &Path) -> Option<String> {
     let mut may = Command::new("unshare");
     may.args(["-m", "mount", "-t", "tmpfs", "none", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -154,7 +155,7 @@ fn a_full_disk_without_a_file_is_an_error_with_the_way_out_and_the_ballast_makes
     assert!(left.iter().all(|file| file.to_string_lossy().ends_with(".lock")), "{left:?}");
     place.disk.set_capacity(None);
     place.open().close().unwrap();
-    // The file is gone, the ballast is not, and other files take the rest of the room.
+    // The file is gone, the ballast is still there, and other files fill the rest of the disk.
     place.disk.unlink(PATH);
     assert!(place.disk.files().iter().any(|file| file.to_string_lossy().ends_with(".ballast")));
     place.disk.set_capacity(Some(place.disk.used()));
@@ -206,7 +207,7 @@ fn a_directory_that_cannot_be_synced_is_told_once_and_costs_no_outage() {
         matches!(&told[..], [Event::DiskLimited { cause }] if cause.contains("loss of power")),
         "{told:?}"
     );
-    // A damaged file is moved aside and replaced, as anywhere else.
+    // A damaged file is moved aside and replaced, as on any other disk.
     place.disk.write(PATH, &[0; 100]);
     drop(cache.verify());
     assert!(names.remove("key").is_ok() && names.get("key").is_none());
@@ -225,7 +226,7 @@ fn a_compaction_without_room_for_the_copy_says_how_much_it_takes_and_changes_not
     cache.close().unwrap();
     fs::remove_file(place.dir().join("shop.larder.ballast")).unwrap();
     let (path, there) = (place.path().display().to_string(), place.dir().display().to_string());
-    // The file is alone on a file system with 200 KiB of free room, of which opening needs some.
+    // The file system has only this file and 200 KiB of free room. The opening needs some of that room.
     let size = (fs::metadata(place.path()).unwrap().len() >> 10) + 200;
     let mount = format!(
         "mkdir {there}/full && mount -t tmpfs -o size={size}k none {there}/full && cp {path} {there}/full"

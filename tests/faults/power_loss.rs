@@ -1,6 +1,6 @@
-//! Power is lost at every write and sync of a workload, through the cache. That includes making the file,
-//! moving a damaged one aside, closing and opening. Whatever part of the unsynced changes the disk keeps, the
-//! contract holds for the content.
+//! Loses power at every write and sync of a workload of cache calls. The workload also makes the file, moves
+//! a damaged file aside, closes and opens. The disk keeps some part of the unsynced changes. For any such
+//! part, the content must keep the contract.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,7 +13,7 @@ use crate::support::simulated::SimulatedPlace;
 /// Number of calls in a workload.
 const CALLS: usize = 40;
 
-/// Runs one workload, and loses power at each of its changes. Returns how many disks were checked.
+/// Runs one workload, and loses power at each change of the disk. Returns the number of checked disks.
 fn lose_power_everywhere(seed: u64) -> u64 {
     let place = SimulatedPlace::new();
     let mut run = WorkloadRun::new(place.clone(), false);

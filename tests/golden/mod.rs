@@ -1,10 +1,12 @@
-//! Files of every file format, kept in the tree. Each must be readable as long as its format is supported.
+//! Files of every file format, kept in the repository. Each file must be readable as long as its format is
+//! supported.
 //!
-//! `format-1.runs` was written by the first version of larder with [`content::make`], `format-2.runs` by the
-//! second. `format-2-classes.runs` dates from when the rows of the expiry table got classes. A new format, or
-//! a feature, gets a file of its own: `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes
-//! it. `format-2-ranges.runs` has format 2 with removals of many keys as rows: `cargo test -p larder-tests
-//! a_golden_file_with_removals_is_made -- --ignored`.
+//! larder's first version wrote `format-1.runs` with [`content::make`]. The second version wrote
+//! `format-2.runs`. `format-2-classes.runs` is from the version in which the rows of the expiry table got
+//! classes. A new format or feature gets its own file:
+//! `cargo test -p larder-tests a_golden_file_is_made -- --ignored` writes it. `format-2-ranges.runs` has
+//! format 2, with removals of many keys as rows:
+//! `cargo test -p larder-tests a_golden_file_with_removals_is_made -- --ignored` writes it.
 
 mod content;
 mod runs;
@@ -21,7 +23,7 @@ use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefi
 use crate::support::LOCK_WAIT;
 
 const LATEST: u32 = 2;
-/// The files, and their formats.
+/// The names of the files, and their formats.
 const FILES: [(&str, u32); 3] = [("format-1", 1), ("format-2", 2), (TODAY, LATEST)];
 const TODAY: &str = "format-2-classes";
 type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -40,7 +42,7 @@ fn kept_with_removals() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-2-ranges.runs")
 }
 
-/// A golden file, unpacked in a directory of its own.
+/// A golden file, unpacked in its own directory.
 struct Golden {
     _dir: tempfile::TempDir,
     path: PathBuf,
@@ -80,7 +82,7 @@ fn of_name<'a>(snapshot: &'a Snapshot, name: &str) -> &'a KeyspaceInfo {
     snapshot.keyspace(name).unwrap()
 }
 
-/// Reads every entry, and returns how many are live.
+/// Reads every entry, and returns the number of live entries.
 fn live(snapshot: &Snapshot) -> u64 {
     let pages = snapshot.keyspaces().iter().map(|facts| snapshot.page(facts, &[], None, 100).unwrap());
     let count = |page: Vec<larder::inspect::Entry>| {
@@ -93,8 +95,8 @@ fn live(snapshot: &Snapshot) -> u64 {
     pages.map(count).sum()
 }
 
-/// Returns every row of every table as text that a person can compare: text where there is text, digits for
-/// bytes.
+/// Returns every row of every table in a form that a person can compare. Text stays text, and bytes are
+/// hexadecimal digits.
 fn dumped(path: &Path) -> Vec<String> {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
     let hex =
@@ -136,7 +138,7 @@ fn a_golden_file_with_removals_is_made() {
     fs::write(kept_with_removals(), runs::packed(&fs::read(&golden.path).unwrap())).unwrap();
 }
 
-/// Returns the rows of removals in a file: sequences and scopes.
+/// Returns the rows of removals in a file. Each has a sequence and a scope.
 fn removals(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     let db = Database::builder().set_concurrency_mode(ConcurrencyMode::SingleWriter).create(path).unwrap();
     let txn = db.begin_read().unwrap();
@@ -169,7 +171,7 @@ fn a_file_with_removals_of_many_keys_shows_nothing_that_they_cover_to_anybody() 
     let admin = Admin::open(&by_hand.path).unwrap();
     assert_eq!(admin.keyspaces().iter().find(|facts| facts.name == "counter").unwrap().entries, 0);
     admin.close().unwrap();
-    // It goes by the machine's time, which is later.
+    // The snapshot uses the machine's time. That time is later.
     assert_eq!(live(&by_hand.look()), content::ENTRIES - 1 - 10 - 4);
 }
 
@@ -236,7 +238,7 @@ fn a_file_of_every_format_is_served_by_its_owner_and_upgraded_by_the_first_commi
         let upgraded = file.identity.unwrap();
         assert!(identity.is_none_or(|identity| identity == upgraded), "an identity stays");
         content::owner_finds_all(&cache);
-        // The follower opened the file before.
+        // The follower opened the file before this change.
         content::follower_finds_all(&follower);
         assert_eq!(follower.keyspace(content::COUNTERS).get(&3).unwrap(), Some(3));
         cache.close().unwrap();
@@ -257,7 +259,7 @@ fn a_file_of_every_format_is_changed_by_hand_and_upgraded_by_that() {
         let mut admin = Admin::open(&golden.path).unwrap();
         assert_eq!(admin.keyspaces().iter().map(|facts| facts.entries).sum::<u64>(), content::ENTRIES);
         assert_eq!(golden.look().file().format, format, "nothing was committed");
-        // Removes the key "P1" and the keys that begin with it.
+        // Removes the key "P1" and the keys that begin with "P1".
         assert_eq!(admin.remove_prefix("product", b"P1").unwrap(), 3);
         assert_eq!(golden.look().file().format, LATEST);
         admin.close().unwrap();
@@ -282,7 +284,7 @@ fn a_commit_upgrades_the_whole_of_the_metadata_at_once() {
     assert_eq!((of("meta identity"), of("meta state"), of("meta lifetime")), (1, 1, 1));
     let keyspaces: Vec<_> = rows.iter().filter(|row| row.starts_with("keyspaces")).collect();
     assert_eq!(keyspaces.len(), 6);
-    // The tag of the shape stands behind name, number, version and counts.
+    // The tag of the shape follows the name, the number, the version and the counts.
     assert!(
         keyspaces.iter().all(|row| row.split(' ').nth(2).unwrap()[48..].starts_with("8001")),
         "{keyspaces:#?}"
@@ -326,7 +328,8 @@ fn power_lost_at_any_change_of_the_upgrade_leaves_a_file_of_one_format_or_the_ot
 fn what_is_written_today_is_the_golden_file_row_by_row() {
     let (golden, today) = (Golden::of(TODAY), Golden::nothing());
     content::make(&today.path);
-    // Keyspace number 1 is retired, and the note of key 8 has expired. The sweeper may have deleted them.
+    // Keyspace number 1 is retired, and the note under key 8 has expired. The sweeper may have deleted these
+    // entries.
     let is_swept = |row: &str| match row.split(' ').collect::<Vec<_>>()[..] {
         ["entry", key, ..] => key.starts_with("00000001") || key.starts_with("0000000708"),
         ["expiry", row] => row[16..].starts_with("00000001") || row[16..].starts_with("0000000708"),
@@ -335,12 +338,12 @@ fn what_is_written_today_is_the_golden_file_row_by_row() {
     };
     let told = |path: &Path| {
         let mut rows = dumped(path);
-        // Each file has an identity of its own, and the counts include swept entries.
+        // Each file has its own identity, and the counts include swept entries.
         rows.retain(|row| {
             let is_own = ["meta identity", "meta lifetime", "meta charging"];
             !is_swept(row) && !is_own.iter().any(|own| row.starts_with(own))
         });
-        // Where blocks are counted, another rule charges entries.
+        // On a file system that reports blocks, entries are charged by another rule.
         for row in rows.iter_mut().filter(|row| row.starts_with("keyspaces ")) {
             let at = row.rfind(' ').unwrap() + 1;
             row.replace_range(at + 32..at + 48, &"-".repeat(16));

@@ -1,9 +1,10 @@
-//! Packs a file by shortening its runs of one byte. A small cache file is nearly all runs, mostly of zeros.
+//! Packs a file by shortening its runs of equal bytes. Nearly all of a small cache file is runs, mostly of
+//! zeros.
 //!
-//! The packed form is a list of pieces: the number of bytes that follow as they are (4 bytes), these bytes;
-//! how often the byte after them repeats (4 bytes), that byte. Integers are big endian.
+//! The packed form is a list of pieces. A piece has four parts: a length (4 bytes), that many bytes as they
+//! are, a count (4 bytes), and one byte that is repeated that often. Integers are big endian.
 
-/// A shorter run costs more bytes than it saves.
+/// Minimum length of a run. A shorter run costs more bytes than it saves.
 const MIN_RUN: usize = 16;
 
 pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {

@@ -1,5 +1,5 @@
-//! What was acknowledged is on the disk at that moment (contracts 3 and 4), and a full write buffer makes no
-//! caller wait without an end (7).
+//! Durability: an acknowledged change is on the disk at that moment (contracts 3 and 4), and with a full
+//! write buffer no caller waits forever (7).
 
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use crate::explorer::contest;
 use crate::history::{Call, History};
 use crate::place::{LARGE, Place, let_others_go_on, versions};
 
-/// The committed file is read at the moment when a thread learns that its change is in it.
+/// A thread reads the committed file at the moment when it learns that its change is committed.
 pub(crate) fn what_was_acknowledged_is_committed() {
     let place = Place::new();
     let cache = place.open();
@@ -47,8 +47,7 @@ pub(crate) fn what_was_acknowledged_is_committed() {
     assert!(wrong.is_empty(), "acknowledged, and not committed (key, what is): {wrong:?}");
 }
 
-/// No thread asks for a commit after the contest. When the flush interval is over, everything is on the disk
-/// all the same.
+/// No thread requests a commit after the contest. But after the flush interval, everything is on the disk.
 pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     let place = Place::new();
     let cache = place.open();
@@ -70,7 +69,8 @@ pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     assert_eq!(committed, (Some(11), Some(20)), "the writer was not woken");
 }
 
-/// The write buffer holds one value. Every other value waits for a commit, which no other thread asks for.
+/// The write buffer has room for one value. Every other value waits for a commit that no other thread
+/// requests.
 pub(crate) fn writers_wait_for_room_and_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_full();
@@ -102,8 +102,8 @@ pub(crate) fn writers_wait_for_room_and_go_on() {
     history.check(&[]);
 }
 
-/// Large values wait until the write buffer is empty, with small ones behind them. Each gets its turn, and
-/// memory stays within its bound.
+/// Large values wait until the write buffer is empty. Small values wait behind them. Each value gets its
+/// turn, and memory stays within its bound.
 pub(crate) fn large_values_and_small_ones_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_with_large();
@@ -116,7 +116,8 @@ pub(crate) fn large_values_and_small_ones_go_on() {
         });
         let memory = cache.stats().memory;
         let weight = memory.weight + memory.unsaved_weight;
-        // The capacity and the write buffer. A large value and its encoding are smaller than both together.
+        // The sum of the capacity and the write buffer. A large value and its encoding are together smaller
+        // than that sum.
         if weight > 2 * (64 << 10) {
             too_heavy.lock().unwrap().push(weight);
         }
@@ -145,7 +146,7 @@ pub(crate) fn large_values_and_small_ones_go_on() {
         cache.flush().unwrap();
         cache.stats().unsaved_bytes
     };
-    // After that all of the capacity is usable: a large value stays in memory when it is committed.
+    // After that, the whole capacity is usable: a large value stays in memory when it is committed.
     versions.insert(&4, LARGE).unwrap();
     cache.flush().unwrap();
     let weight = cache.stats().memory.weight;

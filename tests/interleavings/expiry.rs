@@ -1,4 +1,4 @@
-//! The sweeper against threads that write an entry again that it is about to delete: contract 2, and the
+//! The sweeper, and threads that rewrite an entry just before the sweeper deletes it (contract 2). The
 //! sweeper deletes no other entry.
 
 use std::sync::Mutex;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::explorer::contest;
 use crate::place::{Place, TTL, versions};
 
-/// A time at which nothing has expired yet. After it, everything written at the start has.
+/// At this time nothing has expired yet. After it, every entry from the start has expired.
 const EVE: Duration = TTL.saturating_sub(Duration::from_millis(1));
 
-/// An entry expires, in both tiers, while it is written again and swept.
+/// An entry expires in both tiers while one thread writes it again and another thread sweeps.
 pub(crate) fn a_sweep_spares_what_was_written_anew() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -44,8 +44,8 @@ pub(crate) fn a_sweep_spares_what_was_written_anew() {
     assert_eq!(place.committed(1), Some(11), "the sweep deleted what was written anew");
 }
 
-/// An entry is touched while it expires and is swept. If the touch came in time, the entry lives on in either
-/// tier. If not, it is gone.
+/// An entry is touched while it expires and is swept. If the touch came in time, the entry stays alive in
+/// both tiers. Otherwise the entry is gone.
 pub(crate) fn a_touch_and_an_expiry_agree() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -62,7 +62,7 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
             cache.sweep().unwrap();
             cache.sweep().unwrap();
         },
-        // Takes the entry's room in memory.
+        // This insert needs the first entry's room in memory.
         &|| versions.insert(&2, 20).unwrap(),
         &|| {
             let was_late = has_expired.load(Ordering::SeqCst);

@@ -1,15 +1,14 @@
-//! The choice of the next thread at each point: uniformly at random, or by priorities that change at a few
-//! points (PCT).
+//! Chooses the next thread at each point: at random, or by priorities that change at a few points (PCT).
 //!
 //! PCT finds any bug that needs `d` ordered points with a probability of at least 1/(n·k^(d-1)), for n
 //! threads and k points (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding
-//! Bugs", 2010). Random schedules find bugs that need many switches. So schedules alternate. shuttle has
-//! both. These differ in two ways:
+//! Bugs", 2010). Random schedules find bugs that need many switches. So the schedules alternate between the
+//! two methods. shuttle has both methods too. The methods in this file differ from shuttle's in two ways:
 //!
 //! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from earlier
-//!   schedules. Here it is the length of one schedule that is always the same.)
-//! - Only the *contest* is explored. No change point is spent on opening and closing the cache, during which
-//!   threads go straight on.
+//!   schedules. Here `k` is the length of one fixed schedule.)
+//! - Only the *contest* is explored. No change point falls into the opening or closing of the cache. Outside
+//!   the contest, each thread runs until it must wait.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -22,22 +21,23 @@ use shuttle::thread::scope;
 use crate::harness::replay;
 use crate::watchdog::{Watch, patience};
 
-/// The search is for bugs that need this many ordered points: one more than the number of changes of
+/// The number of ordered points that a bug may need to be found: one more than the number of changes of
 /// priority.
 const PCT_DEPTH: usize = 3;
-/// The schedule that measures the length of a scenario.
+/// The seed of the schedule that measures the length of a scenario.
 const MEASURING_SEED: u64 = 0;
 
 thread_local! {
-    /// All threads of an execution are coroutines of one thread of the system. So is the scheduler.
+    /// All threads of an execution, and the scheduler, are coroutines of one system thread.
     static IS_CONTEST: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Explores these functions, each in a thread. Before and after, threads go on until they have to wait.
+/// Explores these functions, each in its own thread. Before and after the contest, a thread runs until it
+/// must wait.
 pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(true);
-    // The thread that opens the scope does nothing else: shuttle wakes it when the others have ended,
-    // whatever it waits for.
+    // The thread that opens the scope does nothing else. shuttle wakes it when the others have ended, even if
+    // it waits for something else.
     scope(|threads| {
         for contender in contenders {
             threads.spawn(contender);
@@ -46,8 +46,8 @@ pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(false);
 }
 
-/// Random numbers that a seed determines. Splitmix64: Steele et al., "Fast Splittable Pseudorandom Number
-/// Generators", 2014.
+/// Random numbers that a seed determines. The algorithm is Splitmix64: Steele et al., "Fast Splittable
+/// Pseudorandom Number Generators", 2014.
 #[derive(Debug)]
 struct Random(u64);
 
@@ -69,7 +69,7 @@ impl Random {
 enum Plan {
     Random,
     Pct {
-        /// The thread with the highest priority goes on.
+        /// The thread with the highest priority runs next.
         priorities: HashMap<usize, u64>,
         changes: [u64; PCT_DEPTH - 1],
         lowest: u64,
@@ -86,17 +86,17 @@ pub(crate) struct Explorer {
     plan: Plan,
     /// Number of points of the contest so far at which there was a choice.
     points: u64,
-    /// The points of the measuring schedule; none before it has run.
+    /// The number of points in the measuring schedule; `None` before that schedule has run.
     usual_points: Option<u64>,
     has_begun: bool,
-    /// Watches the current schedule. shuttle notices when all threads wait, and a schedule without an end. It
-    /// does not notice a thread that waits for something outside of it.
+    /// Watches the current schedule. shuttle itself detects that all threads wait, and that a schedule does
+    /// not end. It does not detect a thread that waits for something outside of shuttle.
     watch: Option<Watch>,
 }
 
 impl Explorer {
-    /// Explores `schedules` schedules, with the seeds from `first_seed` on. `current_seed` is the seed of the
-    /// current one.
+    /// Explores `schedules` schedules, with consecutive seeds from `first_seed`. `current_seed` receives the
+    /// seed of the current schedule.
     pub(crate) fn new(first_seed: u64, schedules: u64, current_seed: Arc<AtomicU64>) -> Self {
         Self {
             next_seed: first_seed,
@@ -181,12 +181,13 @@ impl Scheduler for Explorer {
     }
 
     fn next_u64(&mut self) -> u64 {
-        // Outside the contest no wait times out, because there is nothing to find.
+        // Outside the contest no wait times out, because there are no bugs to search for.
         if IS_CONTEST.get() { self.random.next() } else { 0 }
     }
 }
 
-/// Returns the thread that was running, until it waits or yields; then the threads after it, in turn.
+/// Returns the thread that was running, if it neither waits nor yields. Otherwise returns the next thread in
+/// turn.
 fn straight_on(runnable: &[&Task], current: Option<TaskId>, is_yielding: bool) -> Option<TaskId> {
     let last = current.map_or(0, usize::from);
     let is_last = |task: &&&Task| usize::from(task.id()) == last;

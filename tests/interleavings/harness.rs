@@ -1,8 +1,8 @@
-//! The number of schedules, the first seed, and the message when one fails.
+//! The number of schedules, the first seed, and the message when a schedule fails.
 //!
-//! A scenario opens a cache, lets a few threads contend, and then compares what they saw with what they
-//! should have seen. It judges only after the contest, when the cache is gone. Otherwise a panic would unwind
-//! through the locks that are explored.
+//! A scenario opens a cache, and lets a few threads contend. Then it compares their answers with the expected
+//! ones. It compares them after the contest, when the cache is closed. Otherwise a panic would unwind through
+//! the explored locks.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,19 +14,20 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Number of schedules of all scenarios together, unless the environment says otherwise: a developer hardly
-/// notices the time.
+/// Number of schedules of all scenarios together, if the environment does not set it. A developer hardly
+/// notices the time that they take.
 const SCHEDULES: u64 = 2_000;
-/// redb's commit needs more than shuttle's usual stack.
+/// The stack size in bytes. redb's commit needs more than shuttle's default.
 const STACK: usize = 256 << 10;
-/// Maximum number of steps of a schedule. A longer one counts as endless.
+/// Maximum number of steps in a schedule. A longer schedule is treated as endless.
 const MAX_STEPS: usize = 100_000;
 
 thread_local! {
     static SCRATCH: RefCell<Option<tempfile::TempDir>> = const { RefCell::new(None) };
 }
 
-/// Returns the path of the current scenario's cache file: in memory, if the system has such a file system.
+/// Returns the path of the current scenario's cache file. It is in memory, if the system has a file system in
+/// memory.
 pub(crate) fn cache_path() -> PathBuf {
     SCRATCH.with_borrow_mut(|scratch| {
         let dir = scratch.get_or_insert_with(|| {
@@ -43,16 +44,17 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// Returns a seed that differs from run to run. It is the standard library's own randomness.
+/// Returns a seed that differs from run to run. The seed comes from the standard library's random hasher
+/// keys.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Explores a scenario in its part of all schedules, one of `scenarios` parts.
+/// Explores a scenario in its share of all schedules: one of `scenarios` equal parts.
 ///
 /// # Panics
-/// If a schedule fails. The command that replays the schedule is printed first.
+/// Panics if a schedule fails. Prints the command that replays the schedule first.
 pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
     let first_seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
     let schedules = number("LARDER_SCHEDULES").unwrap_or(SCHEDULES).div_ceil(scenarios);
@@ -73,9 +75,9 @@ pub(crate) fn replay(test: &str, seed: u64) -> String {
 
 type Panic = Box<dyn std::any::Any + Send>;
 
-/// Runs schedules until one fails. Returns its seed and its panic then.
+/// Runs schedules until one fails. Then returns the schedule's seed and its panic.
 pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(), (u64, Panic)> {
-    // A failed schedule may have left its file locked.
+    // A schedule that failed may have left its file locked.
     SCRATCH.set(None);
     let current_seed = Arc::new(AtomicU64::new(u64::MAX));
     let explorer = Explorer::new(first_seed, schedules, current_seed.clone());
@@ -83,7 +85,7 @@ pub(crate) fn run(scenario: fn(), first_seed: u64, schedules: u64) -> Result<(),
     config.stack_size = STACK;
     config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
     config.silence_warnings = true;
-    // Our seed is shorter than shuttle's schedule.
+    // The explorer's seed is shorter than shuttle's schedule.
     config.failure_persistence = FailurePersistence::None;
     let result = catch_unwind(AssertUnwindSafe(|| Runner::new(explorer, config).run(scenario)));
     result.map(drop).map_err(|panic| (current_seed.load(Ordering::SeqCst), panic))

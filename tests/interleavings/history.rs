@@ -1,9 +1,9 @@
-//! The calls of each thread on a key with their answers, and whether one order explains them all (contract
-//! 1).
+//! Records the calls on each key with their answers. Checks whether some order of the calls explains all
+//! answers (contract 1).
 //!
-//! Two calls that overlap may have taken effect in either order. A call that ended before another began came
-//! first. A history is right if some order that respects this gives every answer. The histories are short, so
-//! all orders are tried, as in Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+//! Two calls that overlap may have taken effect in either order. A call that ended before another call began
+//! came first. A history is right if some order that follows this rule gives every answer. The histories are
+//! short, so all orders are tried, as in Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Insert(u64),
-    /// With whether there was an entry to remove, if that is known.
+    /// Whether there was an entry to remove, if that is known.
     Remove(Option<bool>),
     Get(Option<u64>),
 }
@@ -26,7 +26,7 @@ struct Event {
     ended: u64,
 }
 
-/// The events of all threads. Its own lock is not among the explored ones.
+/// The events of all threads. The explorer does not explore its lock.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     events: Mutex<Vec<Event>>,
@@ -34,17 +34,17 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Returns a moment. Later moments are larger.
+    /// Returns the next moment. A later moment is a larger number.
     pub(crate) fn moment(&self) -> u64 {
         self.time.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Makes a call, and notes it for a key.
+    /// Makes a call, and records it for a key.
     pub(crate) fn note(&self, key: u64, make: impl FnOnce() -> Call) {
         self.note_all(&[key], make);
     }
 
-    /// Makes a call, and notes it for several keys. Each key has an order of its own.
+    /// Makes a call, and records it for several keys. Each key has its own order.
     pub(crate) fn note_all(&self, keys: &[u64], make: impl FnOnce() -> Call) {
         let began = self.moment();
         let call = make();
@@ -54,7 +54,8 @@ impl History {
     }
 
     /// # Panics
-    /// If no order explains the answers for a key. `initial` are the values that keys had before.
+    /// Panics if no order explains the answers for a key. `initial` has the values of keys from before the
+    /// history.
     pub(crate) fn check(&self, initial: &[(u64, u64)]) {
         let events = self.events.lock().unwrap();
         let keys: BTreeSet<u64> = events.iter().map(|event| event.key).collect();
@@ -71,7 +72,7 @@ impl History {
 }
 
 /// Returns whether the events that are not in `done` have an order, if the key has this value now.
-/// `dead_ends` are the states known to have none.
+/// `dead_ends` are states for which no order was found.
 fn has_order(
     events: &[Event],
     done: u32,
@@ -85,7 +86,7 @@ fn has_order(
         return false;
     }
     let open = || events.iter().enumerate().filter(|(at, _)| done & (1 << at) == 0);
-    // A call that began after another had ended must come later.
+    // A call that began after another call had ended must come later.
     let first_end = open().map(|(_, event)| event.ended).min().unwrap_or(u64::MAX);
     let found = open().filter(|(_, event)| event.began < first_end).any(|(at, event)| {
         let after = match event.call {

@@ -1,9 +1,9 @@
-//! Loads and promotions against every kind of invalidation: contract 3.
+//! Loads and promotions together with every kind of invalidation (contract 3).
 //!
-//! The source of all values is a number that only grows. A thread that changes it invalidates the key, and
-//! then notes the new number as the lowest right answer. So a lookup that begins later and returns a lower
-//! number has returned an invalidated value: from a load or a promotion in flight, or from a flight that it
-//! should not have joined.
+//! The source of all values is a number that only increases. A thread that changes the source invalidates the
+//! key. Then it records the new number as the lowest right answer. If a later lookup returns a lower number,
+//! it has returned an invalidated value. That value came from a load or a promotion in flight, or from a
+//! flight that the lookup should not have joined.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -69,7 +69,7 @@ pub(crate) fn a_load_never_outlives_a_removal_by_prefix() {
     source.check();
 }
 
-/// The key is on disk only, so lookups promote it while the range is removed.
+/// The key is on disk only, so lookups promote it during a range removal.
 pub(crate) fn a_promotion_never_outlives_a_clear() {
     let (place, source) = (Place::new(), Source::new());
     let cache = place.open_tight();
@@ -99,8 +99,8 @@ pub(crate) fn a_promotion_never_outlives_a_clear() {
     source.check();
 }
 
-/// Two loaders each ask for the other's key. One of them gets an error, because the wait would never end.
-/// Both end.
+/// Each of two loaders loads the other loader's key. One of them gets an error, because the wait would never
+/// end. Both loads end.
 pub(crate) fn loads_that_wait_for_one_another_end() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -117,7 +117,7 @@ pub(crate) fn loads_that_wait_for_one_another_end() {
     assert_eq!(left.as_deref(), Some(&10), "a flight was left behind");
 }
 
-/// The same across two caches: each thread loads from one cache, and asks the other.
+/// The same with two caches: each thread loads from one cache, and its loader loads from the other cache.
 pub(crate) fn loads_across_two_caches_end() {
     let place = Place::new();
     let (first, second) = (place.open(), Cache::builder().open().unwrap());
@@ -135,8 +135,8 @@ pub(crate) fn loads_across_two_caches_end() {
     assert!(left.iter().all(|left| left.as_deref() == Some(&10)), "a flight was left behind: {left:?}");
 }
 
-/// A wait for a load may time out before the load ends. A caller that waits longer, or comes later, gets its
-/// answer all the same.
+/// A wait for a load may time out before the load ends. A caller that waits longer, or that comes later,
+/// still gets the load's answer.
 pub(crate) fn a_wait_that_is_over_leaves_the_load_alone() {
     let cache = Cache::builder().load_timeout(Duration::from_secs(1)).open().unwrap();
     let versions = versions(&cache);

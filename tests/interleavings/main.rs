@@ -1,12 +1,13 @@
-//! The real cache under a model checker: a few threads in thousands of orders, each with an oracle.
+//! Runs the real cache under a model checker: a few threads, in thousands of orders. Each scenario checks the
+//! answers.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings
 //! ```
 //!
-//! `LARDER_SCHEDULES` is the number of schedules of all scenarios together, `LARDER_SEED` the seed of the
-//! first one. A failure prints the command that replays its schedule alone. Without `--cfg shuttle` the crate
-//! is empty.
+//! `LARDER_SCHEDULES` is the number of schedules of all scenarios together. `LARDER_SEED` is the seed of the
+//! first schedule. A failure prints the command that replays only its schedule. Without `--cfg shuttle` the
+//! crate is empty.
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
@@ -25,7 +26,7 @@ mod source;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
-/// Makes a test of every scenario, each with its part of the schedules.
+/// Makes a test of every scenario, each with its share of the schedules.
 macro_rules! scenarios {
     ($($module:ident::$scenario:ident,)*) => {
         const SCENARIOS: u64 = [$(stringify!($scenario)),*].len() as u64;

@@ -1,8 +1,8 @@
-//! A disk that fails and works again while the cache is used: contracts 3 and 6.
+//! A disk that fails and recovers while the cache is used (contracts 3 and 6).
 //!
-//! An entry that is only on the disk may be missed meanwhile, and lost. But no lookup returns an overwritten
-//! or removed value, in this run or after a restart at any moment after the removal was acknowledged. And no
-//! thread waits without an end.
+//! An entry that is only on the disk may be missed in the meantime, and may be lost. But no lookup returns an
+//! overwritten or removed value. That also holds after a restart at any moment after the removal was
+//! acknowledged. And no thread waits forever.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::explorer::contest;
 use crate::place::{Place, let_others_go_on, versions};
 use crate::source::Source;
 
-/// Longer than the writer waits before it tries a disk again.
+/// Longer than the writer waits before it tries the disk again.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// Number of points at which other threads may go on while the disk fails.
+/// Number of points at which other threads may run while the disk fails.
 const OUTAGE: usize = 12;
 
-/// Number of operations of two or three commits.
+/// Number of operations in which one may fail: as many as two or three commits make.
 const NEXT_OPERATIONS: u64 = 60;
 
-/// Fails these operations for a while, and then lets the cache try the disk again.
+/// Makes these operations fail for a while. Then lets the cache try the disk again.
 fn fail(place: &Place, disk: &SimulatedVolume, operations: &[DiskOperation]) {
     disk.fail_every(operations, Failure::Io);
     for _ in 0..OUTAGE {
@@ -36,17 +36,18 @@ fn fail(place: &Place, disk: &SimulatedVolume, operations: &[DiskOperation]) {
     place.time.advance(RETRY);
 }
 
-/// Fails one of the disk's next operations. A retry succeeds.
+/// Fails one of the disk's next operations. A retry of that operation succeeds.
 fn fail_once(disk: &SimulatedVolume) {
     let next = disk.operations().len() as u64;
     disk.fail_once(next + thread_rng().next_u64() % NEXT_OPERATIONS, Failure::Io);
 }
 
-/// The disk at the moment when a removal was acknowledged: no restart may find a lower number than this one.
+/// The disk at the moment when a removal was acknowledged, and a number. No restart may find a lower number
+/// than this.
 #[derive(Default)]
 struct Removed(Mutex<Option<(Place, u64)>>);
 
-/// Key 1 is written, removed and written again. Each step makes the earlier values wrong.
+/// Writes key 1, removes it, and writes it again. Each step makes the earlier values wrong.
 fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace<u64, u64>) {
     let written = source.next();
     versions.insert(&1, written).unwrap();
@@ -59,12 +60,12 @@ fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace
     versions.insert(&1, next).unwrap();
 }
 
-/// After the contest: the disk works again, and key 1 is read from it. Then it is read after a restart at the
-/// moment of its removal, and after one at the end.
+/// After the contest the disk works again. Key 1 is read from it. Then key 1 is read after a restart from the
+/// moment of its removal, and after a restart from the end.
 fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
     pass_time();
     let_others_go_on();
-    // Takes the room of key 1 in memory, so that the disk is asked.
+    // Memory holds one entry. So this insert evicts key 1, and the lookup below reads it from the disk.
     versions.insert(&2, 1 << 20).unwrap();
     drop(cache.flush());
     source.get(&versions, &1);
@@ -104,7 +105,8 @@ pub(crate) fn an_outage_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// The file is closed, opened again, and the commit repeated in one step, if that is enough.
+/// A single failure: the file is closed and opened again, and the commit is repeated in one step if that is
+/// enough.
 pub(crate) fn a_single_failure_brings_nothing_back() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());
@@ -121,7 +123,7 @@ pub(crate) fn a_single_failure_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// Reading fails: lookups miss and report it, and the writer acts.
+/// Reads fail: lookups miss and report the failure, and the writer reacts.
 pub(crate) fn lookups_that_fail_bring_nothing_back() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());
@@ -143,7 +145,7 @@ pub(crate) fn lookups_that_fail_bring_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// Callers find the write buffer full, and removals must be answered, while the disk fails for good.
+/// The disk fails for good while callers find the write buffer full. Removals must still be answered.
 pub(crate) fn nobody_waits_for_a_disk_that_is_gone() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());

@@ -1,4 +1,4 @@
-//! The cache of a scenario, and its clock.
+//! The place, the cache and the clock of a scenario.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -13,16 +13,17 @@ use larder::{ByteSize, Cache, CacheBuilder, Follower, Keyspace, KeyspaceDefiniti
 use crate::harness::cache_path;
 
 pub(crate) const TTL: Duration = Duration::from_secs(100);
-/// The keyspace of most scenarios: numbers that only grow, by a small number.
+/// The keyspace of most scenarios: its values only increase, and its keys are small numbers.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(TTL);
 
-/// Numbers by two numbers. A removal names the first.
+/// A keyspace whose keys are two numbers. A removal names only the first number.
 pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
 
-/// The weight of an entry, if memory and the write buffer should hold one of them.
+/// The weight of an entry in a cache whose memory or write buffer should hold one entry.
 const HEAVY: u64 = 40 << 10;
 
-/// A clock that a scenario sets. It is not interleaved by itself: a reading is one step of its thread.
+/// A clock that a scenario sets. A reading of the clock is one step of its thread, without other threads in
+/// between.
 #[derive(Debug, Default)]
 pub(crate) struct SetTime(AtomicU64);
 
@@ -42,20 +43,20 @@ impl Clock for SetTime {
     }
 }
 
-/// The place of a file. The file has keyspaces and no entries.
+/// The place of a file. The file has keyspaces but no entries.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
     pub(crate) time: Arc<SetTime>,
-    /// None for a real file.
+    /// `None` for a real file.
     disk: Option<SimulatedVolume>,
 }
 
 thread_local! {
-    /// A file with the keyspaces of all scenarios, made once. Otherwise half of a schedule's time would go
-    /// into making it.
+    /// The content of a file with the keyspaces of all scenarios. It is made once. Otherwise half of a
+    /// schedule's time would be spent on making the file.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-    /// The same on a simulated disk.
+    /// The same file on a simulated disk.
     static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };
 }
 
@@ -72,7 +73,7 @@ impl Place {
         place
     }
 
-    /// Makes a place on a disk that can be made to fail.
+    /// Makes a place on a disk that a scenario can make fail.
     pub(crate) fn on_a_disk() -> (Self, SimulatedVolume) {
         let place = |disk: &SimulatedVolume| Self {
             path: "/cache/shop.larder".into(),
@@ -96,7 +97,7 @@ impl Place {
         cache.close().unwrap();
     }
 
-    /// Returns the same place and time after a power loss, with the content of the disk.
+    /// Returns the same place and time after a power loss, with the disk's content.
     pub(crate) fn restarted(&self) -> Self {
         let disk = self.disk.as_ref().map(SimulatedVolume::copy);
         Self { path: self.path.clone(), time: self.time.clone(), disk }
@@ -119,32 +120,32 @@ impl Place {
             .verify_on_open(ByteSize::bytes(0))
             .flush_interval(Duration::from_millis(10))
             .sweep_interval(Duration::from_millis(10))
-            // A removal of two keys is deleted after the call returns.
+            // The entries of a removal of two keys are deleted after the call returns.
             .range_rows(1)
     }
 
-    /// Opens a cache in which every entry fits.
+    /// Opens a cache that has room for every entry.
     pub(crate) fn open(&self) -> Cache {
         settled(self.builder())
     }
 
-    /// As [`open_tight`](Self::open_tight), and the third key of a removal is deleted in a part of its own.
+    /// Like [`open_tight`](Self::open_tight). The third key of a removal is deleted in a separate part.
     pub(crate) fn open_in_pairs(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).range_rows(2))
     }
 
-    /// Opens a cache whose memory holds one clean entry: a second one evicts the first.
+    /// Opens a cache whose memory holds one clean entry. A second entry evicts the first.
     pub(crate) fn open_tight(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY))
     }
 
-    /// As `open_tight`, and its write buffer holds one entry too: a second one waits for a commit.
+    /// Like `open_tight`. The write buffer also holds one entry, and a second entry waits for a commit.
     pub(crate) fn open_full(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
-    /// As `open_full`. Values from [`LARGE`] on are larger than the write buffer: they go alone, and take
-    /// memory's room.
+    /// Like `open_full`. Values from [`LARGE`] on are larger than the write buffer. Such a value is alone in
+    /// the buffer, and then needs nearly all of memory.
     pub(crate) fn open_with_large(&self) -> Cache {
         let weigh = |weighed: &larder::EntryInfo<'_>| match weighed.value.downcast_ref::<u64>() {
             Some(&value) if value >= LARGE => (64 << 10) - 1,
@@ -153,31 +154,31 @@ impl Place {
         settled(self.builder().weigher(weigh).write_buffer(ByteSize::kib(64)))
     }
 
-    /// Returns what another process would see of a key now: the committed value.
+    /// Returns the value of a key that another process would see now: the committed value.
     pub(crate) fn committed(&self, key: u64) -> Option<u64> {
         let follower = Follower::open_with_clock(&self.path, self.time.clone()).unwrap();
         follower.keyspace(VERSIONS).get(&key).unwrap()
     }
 }
 
-/// Values from here on weigh nearly all that memory may hold, in a cache of [`Place::open_with_large`].
+/// Values from here on weigh nearly as much as memory may hold, in a cache of [`Place::open_with_large`].
 pub(crate) const LARGE: u64 = 1_000;
 
-/// Opens a cache, and lets its threads begin: their first steps should not be explored.
+/// Opens a cache, and lets its threads start, because their first steps should not be explored.
 fn settled(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
     let_others_go_on();
     cache
 }
 
-/// Outside a contest: lets every other thread go on until it has to wait.
+/// Outside a contest: lets every other thread run until it must wait.
 pub(crate) fn let_others_go_on() {
     for _ in 0..4 {
         shuttle::thread::yield_now();
     }
 }
 
-/// Opens the keyspace of versions.
+/// Opens the keyspace [`VERSIONS`].
 pub(crate) fn versions(cache: &Cache) -> Keyspace<u64, u64> {
     cache.keyspace(VERSIONS).unwrap()
 }

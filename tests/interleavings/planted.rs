@@ -1,13 +1,14 @@
-//! Checks that the scenarios find bugs: a step of the protocol is left out, and the schedules must report it.
+//! Checks that the scenarios find bugs. A planted fault leaves out a step of the protocol, and a schedule
+//! must report it.
 //!
-//! The seeds are fixed, so a fault that is caught once is caught every time.
+//! The seeds are fixed, so a fault that is found once is found every time.
 
 use larder::model::{Failpoint, set_failpoint};
 
 use crate::harness::run;
 
-/// Number of schedules within which a fault must show. A hundredth of them is enough for most faults. The
-/// gate runs more of each scenario.
+/// Number of schedules in which a planted fault must be found. For most faults, a hundredth of these
+/// schedules is enough. The gate runs more schedules of each scenario.
 const ENOUGH: u64 = 6_000;
 
 fn assert_caught(fault: Failpoint, scenario: fn()) {

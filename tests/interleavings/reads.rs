@@ -1,4 +1,4 @@
-//! One key: its value in memory, on its way to the disk, on the disk, and back (contract 1).
+//! The value of one key: in memory, on its way to the disk, on the disk, and back in memory (contract 1).
 
 use larder::{Cache, Keyspace};
 
@@ -6,7 +6,7 @@ use crate::explorer::contest;
 use crate::history::{Call, History};
 use crate::place::{Place, versions};
 
-/// A cache that notes its calls.
+/// A cache, and the history of its calls.
 struct Noted {
     cache: Cache,
     versions: Keyspace<u64, u64>,
@@ -50,8 +50,8 @@ impl Noted {
     }
 }
 
-/// Two writes of a key, while another key takes its room. So it is evicted as soon as it is clean, and read
-/// back from disk.
+/// Two writes of a key, while another key needs the room in memory. So the first key is evicted as soon as it
+/// is clean, and is read back from the disk.
 pub(crate) fn reads_never_go_back() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -74,7 +74,7 @@ pub(crate) fn reads_never_go_back() {
     noted.check(&[(1, 10)]);
 }
 
-/// A write is committed and evicted, while a lookup is somewhere between the shard and the disk.
+/// A write is committed and evicted while a lookup is between the shard and the disk.
 pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -119,8 +119,8 @@ pub(crate) fn removals_writes_and_promotions_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A range removal against writes before and after it, with one key on disk only. Each key has an order; the
-/// range as a whole has none.
+/// A range removal, with writes before and after it. One key is on disk only. Each key has its own order. The
+/// range as a whole has no order.
 pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -148,7 +148,7 @@ pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A removal of three keys. The last one is deleted together with the removal's row.
+/// A removal of three keys. The last key is deleted together with the removal's row.
 pub(crate) fn a_large_removal_agrees_with_reads() {
     let noted = Noted::new(Place::new().open_in_pairs());
     noted.begin_with(1, 10);

@@ -1,4 +1,4 @@
-//! Closing while other threads are at work: no thread waits without an end, and nothing acknowledged is lost.
+//! Closing while other threads work: no thread waits forever, and no acknowledged change is lost.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -14,8 +14,8 @@ use crate::place::{Place, TTL, versions};
 
 const HOLDERS: KeyspaceDefinition<u64, Holder> = KeyspaceDefinition::new("holder").ttl(TTL);
 
-/// A value that holds a handle to its own cache, as an application's value might. Dropping it may end the
-/// cache.
+/// A value that holds a handle of its own cache, as an application's value might. When the value is dropped,
+/// the cache may close.
 #[derive(Serialize, Deserialize)]
 struct Holder {
     #[serde(skip)]
@@ -51,7 +51,7 @@ pub(crate) fn closing_loses_nothing_acknowledged() {
             *loaded.lock().unwrap() = value.ok();
         },
     ]);
-    // Waits until the closing is over.
+    // Waits until the cache is closed.
     cache.close().unwrap();
     assert_eq!(
         loaded.into_inner().unwrap().as_deref(),
@@ -66,7 +66,7 @@ pub(crate) fn closing_loses_nothing_acknowledged() {
     }
 }
 
-/// The last handle may be dropped in any thread: a caller's, or a worker's that drops a value.
+/// Any thread may drop the last handle: a caller's thread, or a worker that drops a value.
 pub(crate) fn the_last_handle_may_go_anywhere() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -90,7 +90,7 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
             drop(handles);
         },
     ]);
-    // Another thread is closing the cache, or has closed it. After that its file is free.
+    // Another thread is closing the cache, or has closed it. After that, the file can be opened.
     let reopened = std::iter::repeat_with(|| {
         yield_now();
         place.builder().open()
@@ -101,14 +101,14 @@ pub(crate) fn the_last_handle_may_go_anywhere() {
     assert_eq!(value, Some(20), "the insert had returned before its handle was dropped");
 }
 
-/// Once the cache is closed no lookup finds a value, whatever was under way. What was acknowledged is on
-/// disk, whenever that was.
+/// Once the cache is closed, no lookup finds a value, even if other calls were in progress. Every
+/// acknowledged change is on disk, however late it was acknowledged.
 pub(crate) fn a_closed_cache_has_nothing() {
     let place = Place::new();
     let cache = place.open_tight();
     let versions = versions(&cache);
     versions.insert(&1, 10).unwrap();
-    // Memory holds one entry: the first is on disk only from here on.
+    // Memory holds one entry, so the first entry is on disk only from here on.
     versions.insert(&2, 20).unwrap();
     cache.flush().unwrap();
     let inserted = AtomicBool::new(false);
@@ -149,8 +149,8 @@ impl Drop for Closer {
     }
 }
 
-/// Any thread may close the cache, also one of its own. When a thread of the application learns that it is
-/// closed, the file may be opened again.
+/// Any thread may close the cache, even one of the cache's own threads. When a thread of the application
+/// learns that the cache is closed, it may open the file again.
 pub(crate) fn what_is_closed_can_be_opened() {
     let place = Place::new();
     let cache = place.open_tight();
@@ -160,7 +160,7 @@ pub(crate) fn what_is_closed_can_be_opened() {
     cache.flush().unwrap();
     let reopened = Mutex::new(None);
     contest([
-        // Evicts the other entry when it is committed, and the sweeper drops that value.
+        // The commit of this entry evicts the other entry, and the sweeper drops that entry's value.
         &|| drop(versions.insert(&2, 20).and_then(|()| cache.flush())),
         &|| {
             let closed = cache.close();

@@ -1,5 +1,5 @@
-//! The source of values: a number that only grows. A lookup that returns less than the lowest right answer
-//! has returned an invalidated or overwritten value.
+//! The source of values: a number that only increases. If a lookup returns less than the lowest right answer,
+//! it has returned an invalidated or overwritten value.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use larder::{Key, Keyspace};
 use shuttle::thread::sleep;
 
-/// The source, and the wrong answers of lookups.
+/// The number of the source, the lowest right answer, and the wrong answers of lookups.
 pub(crate) struct Source {
     now: AtomicU64,
     least: AtomicU64,
@@ -26,12 +26,12 @@ impl Source {
         self.now.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Notes that lookups from here on must not return less.
+    /// Notes that lookups from here on must not return a lower number.
     pub(crate) fn settle(&self, least: u64) {
         self.least.fetch_max(least, Ordering::SeqCst);
     }
 
-    /// Changes the source and invalidates in the cache, as an application with a database does.
+    /// Changes the source, and then invalidates in the cache, as an application with a database does.
     pub(crate) fn change(&self, invalidate: impl FnOnce()) {
         let new = self.next();
         invalidate();

@@ -1,5 +1,4 @@
-//! What a cache reports of single keys, from end to end: hot keys, slow loads, and operations as they are
-//! made.
+//! A cache's reports on single keys, from end to end: hot keys, slow loads, and operations as they happen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,13 +8,15 @@ use larder::{Cache, MAX_SLOW_LOADS};
 use crate::support::warnings::Warnings;
 use crate::support::{NAMES, Place, Random, VERSIONS};
 
-/// Looks up keys of which some are far more popular than others. Returns how often each was looked up.
+/// Looks up keys. Some of them are far more popular than the others. Returns how often each key was looked
+/// up.
 fn ask(cache: &Cache, lookups: u64) -> BTreeMap<u64, f64> {
     let versions = cache.keyspace(VERSIONS).unwrap();
     let mut random = Random::new(7);
     let mut asked = BTreeMap::new();
     for _ in 0..lookups {
-        // Key 0 is looked up about as often as keys 1 to 9 together, and these as often as keys 10 to 99.
+        // Key 0 is looked up about as often as keys 1 to 9 together. These are looked up about as often as
+        // keys 10 to 99 together.
         let magnitude = 10_u64.pow(u32::try_from(random.below(4)).unwrap());
         let key = random.below(magnitude);
         *asked.entry(key).or_insert(0.0) += 1.0;
@@ -45,9 +46,9 @@ fn hot_keys_are_those_that_are_asked_for_within_the_error_that_is_told() {
         (key.share - truth).abs() > key.error
     };
     let off: Vec<_> = hot.hits.keys.iter().filter(is_off).collect();
-    // The bound is exceeded in one case of twenty, and there are few cases.
+    // The bound is exceeded in one of twenty cases. Only a few cases are tried here.
     assert!(off.len() <= 2, "{off:?} of {:?}", hot.hits.keys);
-    // After an hour, and many lookups of other keys, the hot keys are hot no more.
+    // After an hour, and after many lookups of other keys, these keys are no longer hot.
     place.clock.advance(Duration::from_hours(1));
     let hot = cache.hot_keys(None, 20).unwrap();
     assert!(hot.hits.samples < 0.5 && hot.hits.per_second < 0.1, "{hot:?}");
@@ -74,7 +75,7 @@ fn hot_misses_are_apart_from_hot_hits() {
     let of_names = cache.hot_keys(Some("name"), 20).unwrap();
     assert!(of_names.hits.keys.is_empty() && of_names.misses.keys.len() == 2);
     assert!(cache.hot_keys(Some("none"), 20).unwrap().misses.keys.is_empty());
-    // Lookups in another version of a keyspace are not reported any more.
+    // Lookups in another version of a keyspace are no longer reported.
     drop(names);
     cache.keyspace(NAMES.version(9)).unwrap();
     assert!(cache.hot_keys(None, 20).unwrap().misses.keys.is_empty());
@@ -113,7 +114,7 @@ fn the_log_names_the_keys_of_its_warnings_where_that_is_wanted() {
             };
             names.get_or_load(key, load).unwrap();
         }
-        // A value that can't be cached.
+        // This value is too large for the cache.
         let huge = || Ok::<_, std::io::Error>("x".repeat(65 << 20));
         names.get_or_load("huge", huge).unwrap();
     });
@@ -189,8 +190,8 @@ mod live {
     /// An operation: its name, its keyspace, and its key.
     type Shown = (String, String, String);
 
-    /// Returns the operations until the end, and how it ended: why, how many were shown, and how many were
-    /// missed.
+    /// Returns the remaining operations, and how the monitor ended: the reason, the number of shown
+    /// operations, and the number of missed ones.
     fn rest(mut monitor: Monitor) -> (Vec<Shown>, (String, u64, u64)) {
         let mut shown = Vec::new();
         loop {
@@ -295,14 +296,15 @@ mod live {
         let end = next();
         assert!(end.contains("\"ended\":\"peer\""), "{end}");
         assert!(next().contains("\"protocol\""), "its request is answered");
-        // As many peers as are allowed watch, and go away without a message. Then there is room for others.
+        // As many peers as are allowed watch, and then disconnect without a message. After that, there is
+        // room for other peers.
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();
             let refused = Client::connect(&socket).unwrap().monitor(&options(1, None)).unwrap_err();
             assert!(matches!(&refused, ClientError::Refused(refusal) if refusal.kind == "busy"), "{refused}");
             drop(all);
             let mut client = Client::connect(&socket).unwrap();
-            // The socket's thread notices that they are gone before it answers a later request.
+            // The socket's thread notices the disconnected peers before it answers a later request.
             client.stats().unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! The control socket, from end to end: another process, its socket, and peers that behave well and badly.
+//! The control socket, from end to end: another process, its socket, and peers that behave well or badly.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,7 @@ fn socket_of(path: &Path) -> PathBuf {
     path.with_extension("sock")
 }
 
-/// A child's task: serves a cache with a socket, and reports the value of each key that the parent sends.
+/// A child's task: serves a cache with a socket. For each key that the parent sends, reports the key's value.
 pub(crate) fn answer_until_told(path: &Path) {
     let url = format!("file:{}?control={}", path.display(), socket_of(path).display());
     let cache = larder::CacheBuilder::from_url(&url).unwrap().open_timeout(LOCK_WAIT).open().unwrap();
@@ -85,7 +85,7 @@ fn a_removal_through_the_socket_is_seen_at_once_and_outlives_a_kill() {
     assert_eq!((verified.damage, verified.records), (None, 1));
     child.kill();
     assert!(socket.exists(), "the killed process could not remove it");
-    // The socket is stale: the next process replaces it.
+    // The socket is stale. The next process replaces it.
     let mut child = started(&place);
     for (key, expected) in [("a", "gone"), ("b1", "gone"), ("b2", "gone"), ("c", "there")] {
         assert_eq!(told(&mut child, &format!("get {key}")), expected, "{key}");
@@ -150,7 +150,7 @@ fn what_stands_at_the_path_and_is_no_stale_socket_is_left_alone() {
     let long = place.dir().join("n".repeat(120));
     let error = Cache::builder().control_socket(long).open().unwrap_err();
     assert!(error.to_string().contains("shorter"), "{error}");
-    // A stale socket is no obstacle, and no file is left beside it.
+    // A stale socket does not prevent the opening, and no file is left beside it.
     drop(UnixListener::bind(place.dir().join("stale")).unwrap());
     let cache = Cache::builder().control_socket(place.dir().join("stale")).open().unwrap();
     Client::connect(place.dir().join("stale")).unwrap();
@@ -176,15 +176,15 @@ fn peers_that_send_too_much_or_garbage_are_told_and_others_are_served() {
     let long = raw(&socket);
     drop((&long).write_all(&vec![b'x'; 2 * MAX_LINE]));
     assert_eq!(answer(&long)["error"]["kind"], "too_long");
-    // A last line without a line break is a line all the same.
+    // A last line without a line break is still a line.
     let short = raw(&socket);
     (&short).write_all(b"{\"v\":1,\"do\":\"hello\"}").unwrap();
     short.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(answer(&short)["ok"]["protocol"], 1);
-    // Half a line, and silence: no other peer waits for it.
+    // One peer sends half a line, and then nothing. No other peer waits for it.
     let slow = raw(&socket);
     (&slow).write_all(b"{\"v\":1,").unwrap();
-    // And a peer that sends requests without an end, and never reads.
+    // Another peer sends requests without end, and never reads.
     let deaf = raw(&socket);
     deaf.set_nonblocking(true).unwrap();
     while (&deaf).write(b"{\"v\":1,\"do\":\"stats\"}\n").is_ok() {}
@@ -203,7 +203,7 @@ fn more_peers_than_are_served_are_told_so_and_closing_does_not_wait_for_them() {
     let mut clients: Vec<_> = (0..MAX_PEERS).map(|_| Client::connect(&socket).unwrap()).collect();
     match Client::connect(&socket) {
         Err(ClientError::Refused(refusal)) => assert_eq!(refusal.kind, "busy"),
-        // Its request came when the socket was closed already.
+        // The request came after the socket was closed.
         Err(ClientError::Disconnected { .. }) => {}
         other => panic!("{other:?}"),
     }
@@ -232,7 +232,7 @@ fn a_removal_under_way_is_no_handle_of_the_keyspace() {
             }
         });
         let _ends = SetOnDrop(&is_over);
-        // Each of these waits for a commit, as each removal does.
+        // Each of these openings waits for a commit, as each removal does.
         for version in 0..200 {
             cache.keyspace(VERSIONS.version(version % 2)).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Statistics: what is counted where, and which counts outlive a restart.
+//! Statistics: what the counters count, and which of them outlive a restart.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn everything_is_counted_by_keyspace_and_by_tier() {
     assert!(swept(|space| space.disk_expirations) > 0 && swept(|space| space.memory_expirations) > 0);
 }
 
-/// Contract 7 in the statistics: a full write buffer does not count against memory's capacity.
+/// Contract 7 in the statistics: the entries in a full write buffer are not part of the memory capacity.
 #[test]
 fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity() {
     let (place, disk) = (Place::new(), SimulatedVolume::new());
@@ -55,7 +55,7 @@ fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity()
     let blobs = cache.keyspace(BLOBS).unwrap();
     blobs.insert(&100, vec![0; 10_000]).unwrap();
     cache.flush().unwrap();
-    // While the disk is off the writer commits nothing.
+    // While the disk tier is off, the writer commits nothing.
     disk.fail_from(0, Failure::Io);
     blobs.insert(&0, vec![0; 10_000]).unwrap();
     cache.flush().unwrap_err();
@@ -150,7 +150,7 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
         cache
     };
     run(1).close().unwrap();
-    // The same when the last handle is dropped.
+    // The counts are also stored when the last handle is dropped.
     drop(run(2));
     let cache = run(3);
     let names = cache.keyspace(NAMES).unwrap();
@@ -161,7 +161,7 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
     drop(cache.keyspace(VERSIONS.version(1)).unwrap());
     assert_eq!(cache.stats().lifetime.unwrap().misses, 4);
     cache.flush().unwrap();
-    // As a crash leaves it.
+    // The copy is as a crash leaves the file.
     let copy = place.dir().join("copy.larder");
     std::fs::copy(place.path(), &copy).unwrap();
     let crashed = Cache::builder().path(copy).clock(place.clock.clone()).open().unwrap();
@@ -199,7 +199,7 @@ fn lifetime_counts_begin_anew_when_they_are_damaged_and_outlive_the_loss_of_the_
     }
 }
 
-/// A type that changed without a new version.
+/// A type that changed while its keyspace kept the version.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Renamed {
     title: String,
@@ -243,7 +243,7 @@ fn a_keyspace_tells_why_its_values_find_no_place() {
     assert_eq!((stats.uncacheable, stats.too_large_for_disk), (1, 0));
     let cause = stats.uncacheable_cause.unwrap();
     assert!(cause.contains("raise memory_capacity or disk_capacity"), "{cause}");
-    // Memory takes it, and the file does not.
+    // The value fits in memory, but not in the file.
     let other = Place::new();
     let cache = other.builder().memory_capacity(16 << 20).disk_capacity(1 << 20).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();

@@ -1,7 +1,7 @@
-//! Full disk: fill it, degrade, make room, recover, again and again on the same disk.
+//! A full disk: fills it, degrades, makes room and recovers, several times on the same disk.
 //!
-//! Removals must hold while it is full, whether the ballast makes room for them or the file is discarded.
-//! When there is room again, the cache takes entries as before.
+//! Removals must hold while the disk is full, whether the ballast makes room for them or the file is
+//! discarded. When there is room again, the cache stores entries as before.
 
 use larder::{ByteSize, Cache, DiskState, Keyspace, KeyspaceDefinition, MAX_RETRY_DELAY};
 
@@ -18,13 +18,14 @@ fn open(place: &SimulatedPlace) -> (Cache, Keyspace<u64, Vec<u8>>) {
     (cache, many)
 }
 
-/// Maximum number of inserts in one filling. A file that has grown large enough may need no more room.
+/// Maximum number of inserts in one filling. A file that has grown large enough may need no more room from
+/// the disk.
 const MAX_INSERTS: u64 = 3_000;
-/// Number of fillings of one disk.
+/// Number of times that one disk is filled.
 const FILLINGS: usize = 3;
 
-/// Fills the disk, removes entries while it is full, and makes room. The file may be lost; a removed entry
-/// never comes back.
+/// Fills the disk, removes entries while the disk is full, and then makes room. The file may be lost, but a
+/// removed entry never comes back.
 fn fill_and_free(place: &SimulatedPlace, random: &mut Random) -> (u64, bool) {
     let (cache, many) = open(place);
     // Other files leave this much room.

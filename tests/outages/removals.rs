@@ -1,5 +1,6 @@
-//! Acknowledgements while the disk fails: for a removal that a write has replaced before its commit, for a
-//! durable write, and for a value too large for memory. Each was once acknowledged although no file had it.
+//! Acknowledgements while the disk fails: for a removal that a write replaces before its commit, for a
+//! durable write, and for a value too large for memory. Once, each of these calls was acknowledged although
+//! no file had its change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -19,7 +20,7 @@ use crate::support::{BLOBS, NAMES};
 
 const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
 
-/// A clock that can stop the writer. The writer reads the time before it drains the dirty entries.
+/// A clock that can stop the writer. The writer reads the clock before it drains the dirty entries.
 #[derive(Debug, Default)]
 struct Gate {
     time: ManualClock,
@@ -45,8 +46,8 @@ impl Clock for Gate {
     }
 }
 
-/// Opens a gate when it is dropped, also when a test fails. Otherwise the threads that wait for the writer
-/// could not be joined.
+/// Opens a gate when it is dropped, even if a test fails. Otherwise the threads that wait for the writer
+/// would never end, and could not be joined.
 struct Opens<'a>(&'a Gate);
 
 impl Drop for Opens<'_> {
@@ -57,8 +58,8 @@ impl Drop for Opens<'_> {
 }
 
 impl Gate {
-    /// Removes two keys that are in memory. Writes the first again after the writer was asked for the removal
-    /// and before it drains.
+    /// Removes two keys whose entries are in memory. Writes the first key again, after the removal has woken
+    /// the writer and before the writer drains the dirty entries.
     fn remove_and_replace(
         &self,
         blobs: &Keyspace<u64, Vec<u8>>,
@@ -72,7 +73,7 @@ impl Gate {
             let _other = scope.spawn(|| drop(blobs.remove(&other)));
             let remover = scope.spawn(|| blobs.remove(&key));
             wait_until("the writer is held", || self.holds_writer.load(Ordering::SeqCst));
-            // The thread may have been stopped on its way to the wait.
+            // The thread may be stopped before it waits.
             wait_until("the removals are under way", || {
                 !blobs.contains_key(&key) && !blobs.contains_key(&other)
             });
@@ -86,13 +87,13 @@ impl Gate {
 fn open(builder: CacheBuilder, gate: &Arc<Gate>) -> (Cache, Keyspace<u64, Vec<u8>>) {
     let cache = builder.clock(gate.clone()).shards(1).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // The sweeper must not be the one that the gate stops the writer for. On a disk that fails, the removals
-    // would wait for the writer then.
+    // The gate must not stop the writer in a step for the sweeper. On a failing disk, the removals would then
+    // wait for the writer.
     larder::testing::await_first_sweep(&cache).unwrap();
     (cache, blobs)
 }
 
-/// Returns what a crash leaves of a key, by its first byte.
+/// Returns what a crash leaves of a key: the first byte of its value.
 fn after_crash(place: &SimulatedPlace, key: u64) -> Option<u8> {
     let left = place.moved_to(place.disk.copy()).open();
     left.keyspace(BLOBS).unwrap().get(&key).map(|blob| blob[0])
@@ -106,7 +107,7 @@ fn a_removal_that_a_write_replaced_is_not_acknowledged_by_a_part_without_it() {
         let (cache, blobs) = open(place.builder().disk_capacity(ByteSize::mib(1)), &gate);
         blobs.insert(&7, vec![1; 10]).unwrap();
         cache.flush().unwrap();
-        // It takes more than one part.
+        // The step of these inserts has more than one part.
         for key in 100..140 {
             blobs.insert(&key, vec![9; 100]).unwrap();
         }
@@ -145,7 +146,7 @@ fn a_removal_that_a_write_replaced_holds_on_a_full_disk() {
 #[test]
 fn an_immediate_write_is_acknowledged_only_by_a_file_that_has_it() {
     let place = SimulatedPlace::new();
-    // The clock wakes no thread. So the write itself finds that it is time to make the file anew.
+    // The clock wakes no thread. So the write itself detects that it is time to make the file anew.
     let gate = Arc::new(Gate::default());
     let (cache, blobs) = open(place.builder(), &gate);
     blobs.insert(&1, vec![1]).unwrap();

@@ -1,4 +1,4 @@
-//! The states of the disk tier, and every way from one to another: `docs/design.md` has the diagram.
+//! The states of the disk tier, and every transition between them. `docs/design.md` has the diagram.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn a_flush_tells_of_what_was_waiting_when_the_file_was_discarded() {
     let (cache, names) = discarded(&place);
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);
-    // This step makes the fresh file, and is no flush.
+    // This step makes the fresh file. It is not a flush.
     assert!(names.remove("old").is_ok());
     assert_eq!(state_of(&cache), DiskState::On);
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"), "in memory alone");
@@ -63,7 +63,7 @@ fn a_suspended_disk_comes_back_with_its_entries_and_takes_what_was_written_meanw
     assert_eq!((disk.suspensions, disk.discards, disk.recoveries), (1, 0, 1));
     let told = place.wait_for_events(2);
     assert!(matches!(told[1], Event::DiskRecovered { kept_entries: true }), "{told:?}");
-    // A restart finds every entry, and none that was overwritten.
+    // A restart finds every entry, and no overwritten value.
     let crashed = place.moved_to(place.disk.copy());
     let reopened = crashed.open().keyspace(NAMES).unwrap();
     let found = ["kept", "old", "new"].map(|key| value(&reopened, key).unwrap());
@@ -111,7 +111,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert!(!place.disk.files().contains(&PATH.into()), "{:?}", place.disk.files());
     let told = place.wait_for_events(1);
     assert!(matches!(told[0], Event::DiskDiscarded { .. }), "{told:?}");
-    // Memory goes on with every entry.
+    // Memory continues with every entry.
     assert_eq!(value(&names, "new").as_deref(), Some("new 1"));
     assert_eq!((value(&names, "kept"), value(&names, "old")), (None, None));
     names.insert("old", "old 2".to_owned()).unwrap();
@@ -119,7 +119,7 @@ fn an_invalidation_that_cannot_be_committed_discards_the_file_and_holds() {
     assert_eq!(names.clear().unwrap(), 1);
     assert!(matches!(cache.flush(), Err(Error::NotDurable { .. })));
     names.insert("old", "old 3".to_owned()).unwrap();
-    // When the disk allows it, a fresh file is made. It takes the writes from then on.
+    // When the disk allows it, a fresh file is made. It stores the writes from then on.
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);
     let told = cache.flush().unwrap_err().to_string();
@@ -197,8 +197,8 @@ fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
 #[test]
 fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let place = SimulatedPlace::new();
-    // More than the store's page cache holds, and without an early flush. Entries that are dirty when the
-    // damage comes are saved; entries that were committed to the damaged file are not.
+    // The entries are more than the store's page cache can hold, and no flush comes early. Entries that are
+    // dirty at the moment of the damage are saved. Entries that were committed to the damaged file are not.
     let small = || place.builder().page_cache(ByteSize::kib(64)).memory_capacity(ByteSize::kib(64));
     let open = || small().flush_interval(Duration::from_hours(1)).open().unwrap();
     let cache = open();
@@ -211,7 +211,8 @@ fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
     let len = place.disk.read(PATH).unwrap().len();
     place.disk.write(PATH, &vec![0xA5; len]);
-    // After the damage, because the sweeper's first sweep may make the writer run a step at any time.
+    // The insert comes after the damage, because the sweeper's first sweep may make the writer run a step at
+    // any time.
     names.insert("dirty", "dirty 1".to_owned()).unwrap();
     for key in 0..1_000 {
         assert!(blobs.get(&key).is_none_or(|blob| *blob == [1; 1_000]));
@@ -296,7 +297,7 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
         many.insert(&key, vec![7; 3_000]).unwrap();
     }
     cache.flush().unwrap();
-    // The disk is full to the byte; only the ballast can be given up.
+    // The disk has no free byte. Only the ballast can make room.
     place.disk.set_capacity(Some(place.disk.used()));
     for key in 300..900 {
         many.insert(&key, vec![7; 3_000]).unwrap();

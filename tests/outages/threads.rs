@@ -1,5 +1,5 @@
-//! Threads during an outage: lookups in flight while the file is closed and opened, a user's `Drop` that
-//! panics at the end, a listener that has the last handle, and the order of the events of an outage.
+//! Threads during an outage. Lookups are in flight while the file is closed and opened. A user's `Drop`
+//! panics at the end. A listener has the last handle. The events of an outage come in order.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,7 +73,7 @@ fn what_is_told_of_a_disk_that_is_back_includes_that_it_came_back() {
     });
 }
 
-/// A value whose `Drop` panics when it is armed.
+/// A value whose `Drop` panics while a flag is set.
 #[derive(Serialize, Deserialize)]
 struct ArmedValue(Vec<u8>);
 
@@ -97,14 +97,14 @@ fn a_drop_that_panics_while_the_cache_closes_costs_no_file() {
         armed.insert(&key, ArmedValue(vec![1; 2_000])).unwrap();
     }
     IS_ARMED.store(true, Ordering::SeqCst);
-    // The thread on which it panics does not matter here.
+    // The thread of the panic does not matter here.
     drop(catch_unwind(AssertUnwindSafe(|| cache.close())));
     IS_ARMED.store(false, Ordering::SeqCst);
     let left = place.moved_to(place.disk.copy()).open().keyspace(NAMES).unwrap();
     assert_eq!(value(&left, "kept").as_deref(), Some("kept"));
 }
 
-/// What a listener does with the last handle of its cache.
+/// A listener's use of the last handle of its cache.
 type Use = fn(&Cache, &Keyspace<String, String>);
 
 #[test]

@@ -1,5 +1,5 @@
 //! User code and users during an outage: a clock that panics on the writer thread, a listener that calls the
-//! cache, and another file that is put in the place of the cache's.
+//! cache, and a user who replaces the cache's file.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use larder::{Cache, DiskState, Event, Keyspace, MAX_RETRY_DELAY, Timestamp};
 use crate::support::NAMES;
 use crate::support::simulated::{PATH, SimulatedPlace, disk_of, open_swept, state_of, wait_until};
 
-/// A clock that panics once, on the writer's thread.
+/// A clock that panics once, on the writer thread.
 #[derive(Debug, Default)]
 struct PanickingClock {
     time: ManualClock,
@@ -39,8 +39,8 @@ impl Clock for PanickingClock {
 fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     let place = SimulatedPlace::new();
     let clock = Arc::new(PanickingClock::default());
-    // The writer runs only steps that a call asks for. Otherwise a step of its own would meet the panic
-    // first.
+    // The writer runs only the steps that a call requests. Otherwise the panic would happen in a step that
+    // the writer began without a call.
     let builder = place.builder().flush_interval(Duration::from_hours(1));
     let cache = open_swept(builder.clock(clock.clone()));
     let names = cache.keyspace(NAMES).unwrap();
@@ -91,7 +91,7 @@ fn a_listener_may_call_the_cache_and_may_panic() {
     place.disk.fail_every(&[DiskOperation::Write, DiskOperation::Sync, DiskOperation::SetLen], Failure::Io);
     names.insert("new", "new".to_owned()).unwrap();
     assert!(cache.flush().is_err());
-    // The listener's removal could not be committed, so the file was discarded: the next event.
+    // The listener's removal could not be committed, so the file was discarded. That is the second event.
     wait_until("both events are told", || called.load(Ordering::SeqCst) == 2);
     assert_eq!((state_of(&cache), names.get("told")), (DiskState::Discarded, None));
     place.disk.heal();
@@ -112,7 +112,7 @@ fn another_file_in_the_place_of_a_suspended_one_is_neither_served_nor_touched() 
     names.insert("old", "newer".to_owned()).unwrap();
     place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     assert!(cache.flush().is_err());
-    // A backup is put back while the disk is off.
+    // The user restores a backup while the disk tier is off.
     place.disk.heal();
     place.disk.unlink(PATH);
     place.disk.write(PATH, &older);

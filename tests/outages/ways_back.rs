@@ -1,5 +1,5 @@
-//! The ways back into service. No leftover of a failure bars them, and no act of the operator. A disk that
-//! fails as soon as it is back is left alone for longer each time.
+//! The ways in which the disk tier comes back into service. Neither a leftover of a failure nor an act of the
+//! operator prevents it. If a disk fails soon after each recovery, the cache waits longer before each retry.
 
 use larder::testing::{DiskOperation, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, MAX_RETRY_DELAY};
@@ -12,7 +12,7 @@ use crate::support::{BLOBS, Random};
 
 type Blobs = Keyspace<u64, Vec<u8>>;
 
-/// Opens a cache whose lookups mostly ask the disk.
+/// Opens a cache whose lookups mostly read the disk.
 fn reading(place: &SimulatedPlace) -> (Cache, Blobs) {
     let builder = place.builder().page_cache(ByteSize::kib(64)).memory_capacity(ByteSize::kib(64));
     let cache = builder.verify_on_open(0).open().unwrap();
@@ -48,7 +48,7 @@ fn a_disk_that_is_full_again_at_the_first_commit_is_left_alone_for_longer() {
     assert_eq!(state_of(&cache), DiskState::Suspended);
     let mut tries = 0;
     let mut last = place.next_operation();
-    // Thirty seconds.
+    // The loop lasts thirty seconds.
     for _ in 0..300 {
         place.clock.advance(INITIAL_RETRY_DELAY);
         assert!(cache.flush().is_err());
@@ -136,8 +136,8 @@ fn a_crash_on_a_full_disk_is_got_over_with_the_room_of_the_ballast() {
     assert!(told.contains("no space left"), "{told}");
 }
 
-/// Fails one operation, or every one from it on, of a cache that reads, writes and sweeps. Then heals the
-/// disk.
+/// Fails one operation of a cache that reads, writes and sweeps, or all operations from that one on. Then
+/// heals the disk.
 fn fail_and_heal(seed: u64) {
     let random = &mut Random::of_round(seed);
     let place = SimulatedPlace::new();

@@ -1,6 +1,6 @@
-//! The Rust code of the pages, compiled and run as documentation tests.
+//! The Rust code of the Markdown pages, compiled and run as documentation tests.
 //!
-//! A package of its own, because the published packages do not contain these pages.
+//! It is a separate package, because the published packages do not contain these pages.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

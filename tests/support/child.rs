@@ -1,7 +1,7 @@
-//! Child processes: the test binary, run again to do one task with a cache.
+//! Child processes: each runs the test binary again, for one task with a cache.
 //!
-//! `child_process` is a test that does nothing unless a parent test started it. The parent names the task in
-//! the environment, and reads the lines that the child prints. Further words of a task are its arguments.
+//! The test `child_process` does nothing unless a parent test started it. The parent names the task in the
+//! environment, and reads the lines that the child prints. The words after the task's name are its arguments.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,32 +18,32 @@ use crate::support::{LOCK_WAIT, Random, VERSIONS, watch_this_test};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
-/// How long a child may print nothing before it counts as hung. Far more than any task needs on a busy
-/// machine.
+/// How long a child may print nothing until its parent treats it as hung. No task needs nearly as long, even
+/// on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Lines that are kept for a parent that does not read them yet. With more, the child waits, as it does for a
-/// full pipe.
+/// Number of lines that are kept until the parent reads them. When so many are kept, the child waits, as with
+/// a full pipe.
 const LINES_KEPT: usize = 256;
 
-/// A child at work, killed when it is dropped.
+/// A child at work. It is killed when this is dropped.
 pub(crate) struct Worker {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Worker {
-    /// Starts a child on a task with a cache file.
+    /// Starts a child that does a task with a cache file.
     pub(crate) fn start(task: &str, path: &Path) -> Self {
         Self::spawn(Command::new(std::env::current_exe().unwrap()), task, path)
     }
 
-    /// Starts a child that can write no file beyond `blocks`. The system sends a signal for a write beyond
-    /// it. The signal ends the child, as it ends any process that does not handle it.
+    /// Starts a child that can write files of at most `blocks` blocks. The system sends a signal for a write
+    /// beyond the limit. The signal ends a process that does not handle it, such as this child.
     pub(crate) fn start_limited(task: &str, path: &Path, blocks: u32) -> Self {
         Self::spawn(Self::after(&format!("ulimit -f {blocks}")), task, path)
     }
 
-    /// Starts a child in a mount namespace of its own, after a command that mounts a file system there.
+    /// Starts a child in its own mount namespace, after a command that mounts a file system there.
     #[cfg(unix)]
     pub(crate) fn start_mounted(task: &str, path: &Path, command: &str) -> Self {
         let shell = Self::after(command);
@@ -52,7 +52,7 @@ impl Worker {
         Self::spawn(unshare, task, path)
     }
 
-    /// Returns a shell that becomes this binary when a command has succeeded.
+    /// Returns a shell that runs a command, and then becomes this binary if the command succeeded.
     fn after(command: &str) -> Command {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("{command} && exec \"$0\" \"$@\""));
@@ -65,8 +65,8 @@ impl Worker {
             .args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(FILE, path)
-            // By default the allocator has an arena for each thread that ever ran. They would hide what a
-            // child uses its memory for.
+            // By default the allocator keeps an arena for each thread that ever ran. These arenas would hide
+            // the child's real use of memory.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -80,15 +80,15 @@ impl Worker {
         self.child.id()
     }
 
-    /// Returns the next line that the child prints; none once it has ended.
+    /// Returns the next line that the child prints. Returns `None` once the child has ended.
     ///
     /// # Panics
-    /// If the child has printed nothing for five minutes.
+    /// Panics if the child has printed nothing for five minutes.
     pub(crate) fn line(&mut self) -> Option<String> {
         self.line_unless_hung().unwrap()
     }
 
-    /// The same, for parents that add something to the message when a child hangs.
+    /// Like [`line`](Self::line), for parents that add something to the message when a child hangs.
     pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Ok(Some(line)),
@@ -99,24 +99,24 @@ impl Worker {
         }
     }
 
-    /// Tells the child to go on.
+    /// Sends a line to the child.
     pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
-    /// Kills the child as `kill -9` does, and returns the lines that it had printed.
+    /// Kills the child as `kill -9` does, and returns the lines that the child had printed.
     pub(crate) fn kill(self) -> Vec<String> {
         self.kill_and_look().0
     }
 
-    /// The same, and returns how the child ended: by the kill, or before it.
+    /// Like [`kill`](Self::kill), but also returns how the child ended: by the kill, or earlier.
     pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         (std::iter::from_fn(|| self.line()).collect(), status)
     }
 
-    /// Waits until the child ends. Returns the rest of its lines and its exit status.
+    /// Waits for the child's end. Returns the rest of its lines and its exit status.
     pub(crate) fn wait(mut self) -> (Vec<String>, ExitStatus) {
         let _watch = watch_this_test();
         let said = std::iter::from_fn(|| self.line()).collect();
@@ -124,7 +124,7 @@ impl Worker {
     }
 }
 
-/// Runs a child to its end on a task without a cache. Returns how it ended, and what it printed.
+/// Runs a child on a task without a cache, until the child ends. Returns its exit status and its output.
 pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "support::child::child_process", "--nocapture", "--test-threads=1"]);
@@ -132,15 +132,15 @@ pub(crate) fn output_of(task: &str, environment: &[(&str, &str)]) -> Output {
     command.env(TASK, task).env(FILE, "").envs(environment.iter().copied()).output().unwrap()
 }
 
-/// Reads a child's lines on a thread of its own, so that its parent can give up on it.
+/// Reads a child's lines on a separate thread, so that the parent can stop waiting.
 fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = sync_channel(LINES_KEPT);
     thread::spawn(move || {
         let mut out = BufReader::new(out);
         let mut line = String::new();
         while out.read_line(&mut line).unwrap_or(0) > 0 {
-            // The test harness prints lines of its own, and may leave one unfinished before ours. A line that
-            // a kill cut short does not count.
+            // The test harness also prints lines, and may leave one unfinished before the child's line. A
+            // line that a kill cut off is ignored.
             if let Some((_, said)) = line.split_once("child> ").filter(|_| line.ends_with('\n'))
                 && sender.send(said.trim().to_owned()).is_err()
             {
@@ -167,7 +167,7 @@ pub(crate) fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// Returns the next line from the parent; empty once the parent has ended.
+/// Returns the next line from the parent. Returns an empty line once the parent has ended.
 pub(crate) fn hear() -> String {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
@@ -213,14 +213,14 @@ fn child_process() {
     }
 }
 
-/// Opens the cache, and keeps it until the parent sends a line.
+/// Opens the cache, and keeps it open until the parent sends a line.
 fn hold(path: &Path) {
     let _cache = Cache::builder().path(path).open().unwrap();
     say("open");
     hear();
 }
 
-/// Writes without end, and prints what was acknowledged: `flushed V` (all versions up to V of every key),
+/// Writes forever, and prints what was acknowledged: `flushed V` (all versions up to V of every key),
 /// `now K V`, `gone K V`.
 fn churn(path: &Path) {
     let cache = Cache::builder()
@@ -255,11 +255,11 @@ fn churn(path: &Path) {
     }
 }
 
-/// Writes one version for each line from the parent, and prints a line when it is committed.
+/// Writes one version for each line from the parent. Prints a line when that version is committed.
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
-    // A new keyspace is in the file from the next commit on.
+    // The next commit enters a new keyspace in the file.
     cache.flush().unwrap();
     say("open");
     loop {

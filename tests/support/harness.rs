@@ -1,8 +1,8 @@
-//! The frame of the harnesses: the number of rounds, their seeds, and the message when one fails.
+//! The frame of the test harnesses: the number of rounds, their seeds, and the message when a round fails.
 //!
-//! `cargo test` runs a few rounds of each. The gate runs more, and a soak run as many as there is time for.
-//! Every round has a seed of its own. A round that fails or hangs ([`crate::support::watchdog`]) prints the
-//! one command that replays it alone.
+//! `cargo test` runs a few rounds of each harness. The gate runs more rounds. A soak run runs as many as time
+//! allows. Every round has its own seed. A round that fails or hangs ([`crate::support::watchdog`]) prints
+//! the one command that replays it alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,30 +12,30 @@ use larder::clock::{Clock, SystemClock};
 
 use crate::support::watchdog::{Watch, patience};
 
-/// The environment variable for the first seed. Without it the seed is random.
+/// The environment variable for the first seed. If it is not set, the seed is random.
 const SEED: &str = "LARDER_SEED";
 
-/// A harness: the name of its test, and its number of rounds.
+/// The name of a harness's test, and the number of its rounds.
 pub(crate) struct Harness {
-    /// The test's name, as `cargo test` filters it.
+    /// The test's name, in the form that `cargo test` filters by.
     test: &'static str,
     /// The environment variable for the number of rounds.
     variable: &'static str,
     rounds: u64,
     first_seed: u64,
-    /// How many times the usual time a round may take.
+    /// How many times longer than usual a round may take.
     slowness: u32,
 }
 
 impl Harness {
-    /// Makes a harness that runs `rounds` rounds, unless `variable` says otherwise.
+    /// Makes a harness that runs `rounds` rounds, unless the environment variable `variable` is set.
     pub(crate) fn new(test: &'static str, variable: &'static str, rounds: u64) -> Self {
         let first_seed = number(SEED).unwrap_or_else(fresh_seed);
         Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
     }
 
-    /// The same, for a harness whose rounds take minutes. Each round has many trials, which are watched one
-    /// by one.
+    /// Sets a longer limit, for a harness whose rounds take minutes. Each such round has many trials, and
+    /// each trial is watched separately.
     pub(crate) fn with_long_rounds(self) -> Self {
         Self { slowness: 10, ..self }
     }
@@ -56,10 +56,10 @@ impl Harness {
         (0..self.rounds).map(move |at| first_seed.wrapping_add(at))
     }
 
-    /// Runs every round with a seed of its own.
+    /// Runs every round with its own seed.
     ///
     /// # Panics
-    /// If a round panics. The command that replays the round is printed first.
+    /// Panics if a round panics. Prints the command that replays the round first.
     pub(crate) fn run(&self, mut round: impl FnMut(u64)) {
         for seed in self.seeds() {
             self.replayable(seed, || round(seed));
@@ -67,11 +67,11 @@ impl Harness {
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs rounds on every core until they have done as many things as `rounds` says. A round returns how
-    /// many it did.
+    /// Runs rounds on every core until they have done `rounds` things in total. A round returns the number of
+    /// things that it did.
     ///
     /// # Panics
-    /// If a round panics. The command that replays the round is printed first.
+    /// Panics if a round panics. Prints the command that replays the round first.
     pub(crate) fn run_until(&self, round: impl Fn(u64) -> u64 + Sync) {
         let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -92,15 +92,15 @@ impl Harness {
         eprintln!("{}: {done} in {rounds} rounds from seed {}", self.test, self.first_seed);
     }
 
-    /// Runs a part of one round, for a harness whose rounds are long.
+    /// Runs a part of the first round, for a harness whose rounds are long.
     pub(crate) fn sample<T>(&self, round: impl FnOnce(u64) -> T) -> T {
         self.replayable(self.first_seed, || round(self.first_seed))
     }
 
-    /// Runs rounds for `rounds` seconds, at least one.
+    /// Runs rounds for `rounds` seconds, and at least one round.
     ///
     /// # Panics
-    /// As [`run`](Harness::run) does.
+    /// As for [`run`](Harness::run).
     pub(crate) fn run_for_seconds(&self, mut round: impl FnMut(u64)) {
         let clock = SystemClock::new();
         let end = clock.monotonic() + Duration::from_secs(self.rounds);
@@ -113,19 +113,19 @@ impl Harness {
         eprintln!("{}: {rounds} rounds in {} s from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs work that a seed decides. If it panics, prints the command that replays it.
+    /// Runs work that a seed decides. If the work panics, prints the command that replays it.
     pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
         self.replayable_with(seed, 1, work)
     }
 
-    /// The same, for work that counts as several rounds.
+    /// Like [`replayable`](Harness::replayable), for work of several rounds.
     pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         let Self { test, variable, .. } = self;
         let replay = format!(
             "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
         );
-        // Work that counts as many rounds may take as many times as long. A child that hangs is noticed
-        // earlier, because it prints nothing.
+        // Work of several rounds may take that many times longer. A child that hangs is noticed earlier,
+        // because its output stops.
         let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
         let _watch =
             Watch::over(replay.clone(), patience().saturating_mul(rounds.saturating_mul(self.slowness)));
@@ -141,7 +141,8 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// Returns a seed that differs from run to run. It is the standard library's own randomness.
+/// Returns a seed that differs from run to run. The seed comes from the standard library's random hasher
+/// keys.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16

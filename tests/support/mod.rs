@@ -1,5 +1,5 @@
-//! What the tests share: places for a cache, values that prove themselves whole, random numbers, and user
-//! code that runs at awkward moments.
+//! Shared parts of the tests: places for a cache, values that show whether they are whole, random numbers,
+//! and user code that runs at awkward moments.
 
 pub(crate) mod child;
 pub(crate) mod harness;
@@ -18,27 +18,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::watchdog::{Watch, patience};
 
-/// How long to wait for a lock that was released just now. A child that another test is starting inherits the
-/// lock, and holds it until it runs its own program. See
+/// How long to wait for a lock that was just released. A child that another test starts inherits the lock,
+/// and holds it until the child runs its own program. See
 /// [`crate::concurrency::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a test waits for a call that might hang. Far longer than the call takes, even on a busy machine.
+/// How long a test waits for a call that might hang. The limit is far longer than the call takes, even on a
+/// busy machine.
 pub(crate) const WATCHDOG: Duration = Duration::from_mins(2);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
-/// The keyspace of most tests: names by text.
+/// The keyspace of most tests: names under texts.
 pub(crate) const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
-/// The keyspace of tests of ordering: version numbers that only grow.
+/// The keyspace for tests of ordering: version numbers that only increase.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(HOUR);
-/// The keyspace of tests that fill a cache: bytes by number.
+/// The keyspace for tests that fill a cache: bytes under numbers.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 
 /// The entries with which [`assert_capacity_is_usable`] fills memory.
 const FILLER: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("filler").memory_only();
 
-/// A key of [`Written`]: a group, and a key in it.
+/// A key of [`Written`]: a group, and a number in that group.
 pub(crate) type Key = (u64, u64);
 
 /// A value that shows whether it is whole, and under which key it was written.
@@ -50,7 +51,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Returns the value of a key at a version. Most values are small; one in 16 is larger than a page.
+    /// Returns the value of a key at a version. Most values are small. One in 16 is larger than a page.
     pub(crate) fn new(key: Key, version: u64) -> Self {
         let mixed = (version ^ (key.0 << 32) ^ (key.1 << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let len = if mixed.is_multiple_of(16) { 9_000 } else { usize::try_from(mixed >> 56).unwrap() };
@@ -61,7 +62,7 @@ impl Written {
         self.key
     }
 
-    /// Returns whether every byte is as it was written under this key.
+    /// Returns whether this is exactly the value that was written under the key at this version.
     pub(crate) fn is_whole(&self, key: Key) -> bool {
         *self == Self::new(key, self.version)
     }
@@ -74,7 +75,7 @@ pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition:
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    /// Fails the test if its cache hangs.
+    /// Fails the test if the cache hangs.
     _watch: Watch,
 }
 
@@ -87,13 +88,13 @@ impl Place {
         Self::at(dir, ManualClock::new())
     }
 
-    /// Makes a place in a directory, with a clock of its own.
+    /// Makes a place in a directory, with its own clock.
     pub(crate) fn at(dir: tempfile::TempDir, clock: ManualClock) -> Self {
         Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
-    /// Makes a place in a file system in memory, if there is one. It is for tests that make crashes by
-    /// copying the file, and need no real disk.
+    /// Makes a place in a file system in memory, if the system has one. It is for tests that make crashes by
+    /// copying the file, and that need no real disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
@@ -108,8 +109,8 @@ impl Place {
         self.dir.path()
     }
 
-    /// Returns settings for a cache in this place. It keeps the place's time, and commits only when it is
-    /// told to.
+    /// Returns settings for a cache in this place. The cache uses the place's clock, and commits only on
+    /// request.
     pub(crate) fn builder(&self) -> CacheBuilder {
         Cache::builder()
             .path(self.path())
@@ -123,12 +124,12 @@ impl Place {
     }
 }
 
-/// Fills memory with entries of one weight, and checks that all of its capacity can still be used. A wrong
-/// sum would take a part of it away.
+/// Fills memory with entries of one weight, and checks that the whole capacity can still be used. A wrong sum
+/// of weights would reduce the usable capacity.
 ///
 /// # Panics
-/// If memory does not hold its capacity then, up to one entry. `heaviest` is the weight of the heaviest
-/// entry.
+/// Panics if memory then holds more than its capacity, or less than its capacity minus one entry. `heaviest`
+/// is the weight of the heaviest entry.
 pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     let filler = cache.keyspace(FILLER).unwrap();
     let capacity = cache.stats().memory.capacity;
@@ -140,7 +141,7 @@ pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     filler.clear().unwrap();
 }
 
-/// Returns the bytes that a file takes of its disk, as `du` counts them.
+/// Returns how many bytes of its disk a file occupies, as `du` shows it.
 pub(crate) fn taken(path: &std::path::Path) -> u64 {
     let found = std::fs::metadata(path).unwrap();
     #[cfg(unix)]
@@ -149,10 +150,10 @@ pub(crate) fn taken(path: &std::path::Path) -> u64 {
     found.len()
 }
 
-/// Watches the test of this thread from here on. If it hangs, it fails.
+/// Watches the test of this thread from here on. If the test hangs, the watchdog fails it.
 pub(crate) fn watch_this_test() -> Watch {
     let thread = std::thread::current();
-    // The test harness names a test's thread after it; threads that a test starts have no name.
+    // The test harness gives a test's thread the test's name. Threads that a test starts have no name.
     Watch::over(thread.name().unwrap_or("a thread of some test").to_owned(), patience())
 }
 
@@ -164,8 +165,8 @@ impl Random {
         Self(seed | 1)
     }
 
-    /// Makes the numbers of a harness's round. The seeds of rounds are consecutive, so they are mixed:
-    /// `SplitMix64`'s finisher (Steele, Lea and Flood, 2014).
+    /// Makes the random numbers for a round of a harness. The seeds of rounds are consecutive. So they are
+    /// mixed with `SplitMix64`'s finisher (Steele, Lea and Flood, 2014).
     pub(crate) fn of_round(seed: u64) -> Self {
         let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -173,7 +174,7 @@ impl Random {
         Self::new(mixed ^ (mixed >> 31))
     }
 
-    /// Returns a number below `end`. Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
+    /// Returns a number below `end`. The algorithm is Xorshift64: Marsaglia, "Xorshift RNGs", 2003.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -182,7 +183,7 @@ impl Random {
     }
 }
 
-/// Keeps this thread busy for `micros` microseconds. The moments of a crash are chosen more finely than the
+/// Keeps this thread busy for `micros` microseconds. The moment of a crash is chosen more finely than the
 /// system can wake a thread.
 pub(crate) fn spin(micros: u64) {
     let clock = SystemClock::new();
@@ -200,7 +201,7 @@ impl Drop for OnDrop {
     }
 }
 
-/// Tells threads to end when it is dropped, also when a check fails.
+/// Sets a flag that ends threads when it is dropped, even if a check fails.
 pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {

@@ -1,4 +1,4 @@
-//! A place for a cache on a simulated disk. The test controls time, and collects events.
+//! A place for a cache on a simulated disk. The test controls the time, and collects the events.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub(crate) struct SimulatedPlace {
     pub(crate) disk: SimulatedVolume,
     pub(crate) clock: Arc<ManualClock>,
     events: Arc<Mutex<Vec<Event>>>,
-    /// Fails the test if its cache hangs.
+    /// Fails the test if the cache hangs.
     _watch: Arc<Watch>,
 }
 
@@ -32,13 +32,13 @@ impl SimulatedPlace {
         Self { disk, clock: Arc::new(ManualClock::new()), events: Arc::default(), _watch: watch }
     }
 
-    /// Returns a place with the same time and the same listener on another disk.
+    /// Returns a place on another disk, with the same clock and the same listener.
     pub(crate) fn moved_to(&self, disk: SimulatedVolume) -> Self {
         Self { disk, ..self.clone() }
     }
 
-    /// Returns settings for a cache in this place. It keeps the place's time, and commits only when it is
-    /// told to.
+    /// Returns settings for a cache in this place. The cache uses the place's clock, and commits only on
+    /// request.
     pub(crate) fn builder(&self) -> CacheBuilder {
         let events = self.events.clone();
         Cache::builder()
@@ -50,13 +50,13 @@ impl SimulatedPlace {
             .on_event(move |event| events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()))
     }
 
-    /// Opens a cache, and waits for its sweeper's first sweep. Before that, the sweeper asks the writer for a
-    /// step of its own, which could come between any two operations of the disk that a test counts.
+    /// Opens a cache, and waits for its sweeper's first sweep. Before that sweep, the sweeper requests a step
+    /// of the writer. Such a step could come between any two disk operations that a test counts.
     pub(crate) fn open(&self) -> Cache {
         open_swept(self.builder())
     }
 
-    /// Returns the damaged files that were moved aside and kept.
+    /// Returns the paths of the damaged files that were moved aside and kept.
     pub(crate) fn quarantined_files(&self) -> Vec<PathBuf> {
         let is_quarantined = |path: &PathBuf| path.to_string_lossy().contains(".damaged-");
         self.disk.files().into_iter().filter(is_quarantined).collect()
@@ -67,18 +67,18 @@ impl SimulatedPlace {
         self.disk.operations().len() as u64
     }
 
-    /// Heals the disk, and lets enough time pass for the disk tier to be back.
+    /// Heals the disk, and advances the clock until the disk tier tries again.
     pub(crate) fn retry(&self, cache: &Cache) {
         self.disk.heal();
         for _ in 0..5 {
             self.clock.advance(MAX_RETRY_DELAY);
-            // The first flush after a time without a file reports that time as an error.
+            // After a time without a file, the first flush reports that time as an error.
             drop(cache.flush());
         }
     }
 
-    /// Returns the events since the last call. They are sent on a thread of the cache, so they are complete
-    /// once it is closed.
+    /// Returns the events since the last call. A thread of the cache sends them, so they are complete once
+    /// the cache is closed.
     pub(crate) fn events(&self) -> Vec<Event> {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -121,7 +121,7 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("{what}: never");
 }
 
-/// The operations that writing a file needs. Without them a file can still be renamed and removed.
+/// The operations that a write to a file needs. When these fail, a file can still be renamed and removed.
 pub(crate) const WRITES: [DiskOperation; 3] =
     [DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync];
 
@@ -139,8 +139,8 @@ pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// The same, with the disk tier suspended: `new` waits to be committed, and every operation that changes the
-/// disk fails.
+/// Like [`filled`], with the disk tier suspended. `new` waits for its commit, and every operation that
+/// changes the disk fails.
 pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
@@ -150,21 +150,21 @@ pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// The same, with the file discarded for the removal of `kept`: `new` is in memory alone, and nothing can be
-/// written.
+/// Like [`filled`], but the file was discarded for the removal of `kept`. `new` is in memory only, and
+/// nothing can be written.
 pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&WRITES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
-    // The number of removed entries is unknown if the sweeper was the first to find that the disk fails. Then
-    // the file is not asked.
+    // If the sweeper was the first to find that the disk fails, the number of removed entries is unknown.
+    // Then the removal does not read the file.
     assert!(names.remove("kept").is_ok(), "no restart can find the file: it is removed for good");
     assert_eq!(state_of(&cache), DiskState::Discarded);
     (cache, names)
 }
 
-/// Heals the disk, and waits until the cache uses it. The first flush after a time without a file reports
-/// that time as an error.
+/// Heals the disk, and waits until the cache uses the disk again. After a time without a file, the first
+/// flush reports that time as an error.
 pub(crate) fn recover(place: &SimulatedPlace, cache: &Cache) {
     place.disk.heal();
     place.clock.advance(MAX_RETRY_DELAY);

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
-/// Collects the warnings of a thread.
+/// The collected warnings of a thread.
 #[derive(Clone, Default)]
 pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
 
 impl Warnings {
-    /// Runs `work`, and collects the warnings of this thread meanwhile.
+    /// Runs `work`, and collects the warnings that this thread logs during the work.
     pub(crate) fn of(&self, work: impl FnOnce()) {
         tracing::subscriber::with_default(self.clone(), work);
     }

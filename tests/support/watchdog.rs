@@ -1,24 +1,25 @@
-//! A watchdog: turns a hang into a failure that names what hung, and how to repeat it.
+//! A watchdog: turns a hang into a failure. The message names what hung, and how to repeat it.
 //!
-//! A test that never ends prints nothing, not even its seed. So everything that could hang is watched: a
-//! round of a harness with the command that replays it, and each place of a cache with its test. When one has
-//! taken far longer than it could, the watchdog prints everything that is under way and ends the process with
-//! a failure. It aborts, because a thread that hangs can't be unwound.
+//! A hanging test prints nothing, not even its seed. So everything that could hang is watched: each round of
+//! a harness, with the command that replays the round, and each place of a cache, with the name of its test.
+//! If a watched thing exceeds its time limit, the watchdog prints everything that is in progress and ends the
+//! process with a failure. It aborts, because a hanging thread can't be unwound.
 //!
-//! One thread counts seconds for all. It reads no clock, so a suspended machine ends nothing. Several
-//! packages share this file.
+//! One thread counts the seconds for all watched things. It reads no clock, so a suspended machine causes no
+//! failure. Several packages share this file.
 
 use std::collections::BTreeMap;
 use std::process::abort;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// The environment variable for the number of seconds that anything watched may take.
+/// The environment variable for the time limit, in seconds.
 pub(crate) const PATIENCE: &str = "LARDER_PATIENCE";
-/// The default. Far more than any round or test takes, on a machine that is busy with ten other things.
+/// The default time limit, in seconds. It is far longer than any round or test takes, even on a machine with
+/// ten other busy programs.
 const USUAL_PATIENCE: u64 = 1_800;
 
-/// Returns how long anything watched may take.
+/// Returns the time limit of anything that is watched.
 pub(crate) fn patience() -> Duration {
     let seconds = std::env::var(PATIENCE).ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(USUAL_PATIENCE))
@@ -32,7 +33,7 @@ struct Watched {
 #[derive(Default)]
 struct Watchdog {
     watched: Mutex<(u64, BTreeMap<u64, Watched>)>,
-    /// Never signalled. Waiting for it with a timeout is a wait of a second.
+    /// This is never signalled. So a wait for it with a timeout is a wait of one second.
     second: Condvar,
 }
 
@@ -74,12 +75,12 @@ impl Watchdog {
     }
 }
 
-/// Something that must end. It is watched until this is dropped.
+/// Something that must end. It is watched until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch(u64);
 
 impl Watch {
-    /// Watches something that normally takes far less than `patience`.
+    /// Watches something that normally takes far less than `patience`, its time limit.
     pub(crate) fn over(what: String, patience: Duration) -> Self {
         let mut guard = Watchdog::get().lock();
         let (last, watched) = &mut *guard;

@@ -1,22 +1,23 @@
-//! Which file uses which: each path is followed to the file that *defines* what it names, through `use`,
-//! renames, globs and re-exports.
+//! Finds which file uses which. Follows each path through `use`, renames, globs and re-exports, to the file
+//! that *defines* the named item.
 //!
-//! - A path that ends at a module is no import. The names that are used through it are.
-//! - A module that re-exports a name of its own children only says where the name is. A file that uses the
-//!   name imports the file that defines it. Any other re-export is an import.
-//! - `super::` from a child to its parent is an import like any other. `mod child;` is none.
-//! - A method call on a value names no path, so it is not seen. Attributes, as serde's `with`, are not read.
+//! - A path that ends at a module is not an import. The names that are used through the module are imports.
+//! - A module may re-export a name of its own children. Then a file that uses the name imports only the file
+//!   that defines it. Any other re-export is an import.
+//! - `super::` from a child to its parent is a normal import. `mod child;` is not an import.
+//! - A method call on a value names no path, so this module does not see it. Attributes, such as serde's
+//!   `with`, are not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::modules::{Binding, Crate, Mention, MentionKind};
 
-/// One file uses something that another defines.
+/// One file uses an item that another file defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) from: String,
     pub(crate) to: String,
-    /// Where, and by which path.
+    /// The line and the path of the use.
     pub(crate) line: usize,
     pub(crate) path: String,
 }
@@ -27,15 +28,15 @@ impl std::fmt::Display for Edge {
     }
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
     Module(usize),
-    /// Something that a file defines.
+    /// An item that a file defines.
     Item(usize),
 }
 
-/// The names that are being looked up: a name that leads back to itself ends there.
+/// The names that are being looked up. A name that leads back to itself ends the search.
 type Visited = BTreeSet<(usize, String)>;
 
 impl Crate {
@@ -65,14 +66,15 @@ impl Crate {
         let first = &mention.path[0];
         match mention.kind {
             MentionKind::Code if mention.path.len() == 1 => {
-                // What is defined here or imported by name is no news; what a glob brings in is.
+                // A name that is defined here or imported by name is already recorded. A name from a glob is
+                // new.
                 if !self.modules[module].names.contains_key(first) {
                     self.look_up(module, first, &mut Visited::new(), &mut targets);
                 }
             }
             MentionKind::Macro if mention.path.len() == 1 => {
                 self.look_up(module, first, &mut Visited::new(), &mut targets);
-                // Macros are also known by where they stand in the text, without a path.
+                // Macros are also visible by their order in the text, without a path.
                 if let (true, Some([file])) = (targets.is_empty(), self.macros.get(first).map(Vec::as_slice))
                 {
                     targets.insert(Target::Item(*file));
@@ -84,7 +86,7 @@ impl Crate {
         targets.into_iter().filter_map(file).collect()
     }
 
-    /// Returns whether a mention is a re-export of what stands below its own module.
+    /// Returns whether a mention is a re-export of an item below its own module.
     fn only_says_where(&self, module: usize, to: usize, mention: &Mention) -> bool {
         mention.kind == MentionKind::Reexport
             && self
@@ -123,19 +125,20 @@ impl Crate {
             name => self.look_up(module, name, visited, &mut current),
         }
         for name in rest {
-            // A function may have a module's name. A path goes on through the module.
+            // A function may have the same name as a module. The rest of the path continues through the
+            // module.
             if current.iter().any(|target| matches!(target, Target::Module(_))) {
                 current.retain(|target| matches!(target, Target::Module(_)));
             }
             let mut next = BTreeSet::new();
             for target in current {
                 match target {
-                    // What follows is a variant or something associated.
+                    // The rest of the path names a variant or an associated item.
                     Target::Item(_) => drop(next.insert(target)),
                     Target::Module(module) => {
                         let before = next.len();
                         self.look_up(module, name, visited, &mut next);
-                        // What a macro made there.
+                        // A macro made the item there.
                         if next.len() == before {
                             next.insert(Target::Item(self.modules[module].file));
                         }
@@ -147,7 +150,7 @@ impl Crate {
         targets.extend(current);
     }
 
-    /// Finds what a name means in a module.
+    /// Finds the targets of a name in a module.
     fn look_up(&self, module: usize, name: &str, visited: &mut Visited, targets: &mut BTreeSet<Target>) {
         if !visited.insert((module, name.to_owned())) {
             return;

@@ -1,12 +1,12 @@
-//! The layers of the cache, top to bottom: the one table that says what may import what.
+//! The layers of the cache, top to bottom. This table says which imports are allowed.
 //!
-//! Each file belongs to the layer that is named as the first part of its path below `crates/larder/src`. It
-//! may import its own layer, those of the rows below, and those that [`BESIDE`] allows.
+//! The first part of a file's path below `crates/larder/src` is the name of its layer. A file may import its
+//! own layer, the layers of the rows below, and the layers that [`BESIDE`] allows.
 
 use super::imports::Edge;
 
 pub(crate) const LAYERS: [&[&str]; 11] = [
-    // The root only says where names are. The tests' simulated disk may use everything.
+    // The root file only re-exports. The tests' simulated disk may import everything.
     &["lib", "testing"],
     &["api", "ops"],
     &["engine"],
@@ -20,9 +20,9 @@ pub(crate) const LAYERS: [&[&str]; 11] = [
     &["units"],
 ];
 
-/// Imports within a row that are allowed. No two files may use one another all the same.
+/// Allowed imports between two layers of one row. But no two files may use each other.
 const BESIDE: [(&str, &str); 2] = [
-    // A cache starts its control socket; statistics for other programs are read through a cache.
+    // A cache starts its control socket. Statistics for other programs are read through a cache.
     ("api", "ops"),
     ("ops", "api"),
 ];
@@ -31,12 +31,12 @@ fn row_of(file: &str) -> Option<usize> {
     LAYERS.iter().position(|row| row.contains(&layer_of(file)))
 }
 
-/// Returns the layer of a file: the folder or file that it is below the root.
+/// Returns the layer of a file: the first folder of its path, or its own name.
 fn layer_of(file: &str) -> &str {
     file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
 }
 
-/// Returns the imports that go up or sideways, and the files that have no layer.
+/// Returns the imports that go up or sideways, and the files without a layer.
 pub(crate) fn upward(edges: &[Edge]) -> Vec<String> {
     let mut faults = Vec::new();
     for edge in edges {

@@ -1,7 +1,7 @@
-//! The house: what the compiler does not check of how code and pages are arranged.
+//! Checks how code and pages are arranged. The compiler does not check this.
 //!
-//! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph. With
-//! `LARDER_TIDY_ROOT` the checks look at another checkout.
+//! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph. If
+//! `LARDER_TIDY_ROOT` is set, the checks read another checkout.
 
 mod graph;
 mod imports;
@@ -87,7 +87,7 @@ fn every_file_says_what_it_is_and_is_no_longer_than_it_should_be() {
         }
     }
     assert_none("files", &faults);
-    // Clippy measures functions.
+    // Clippy checks the length of functions.
     let clippy = std::fs::read_to_string(root().join("clippy.toml")).unwrap();
     assert!(clippy.contains("too-many-lines-threshold = 70\n"), "clippy lets functions be longer");
 }
@@ -148,7 +148,7 @@ fn the_design_page_names_every_top_folder_and_no_file_that_is_gone() {
 #[test]
 fn nothing_speaks_of_the_machine_it_was_written_on() {
     let above = root().parent().unwrap().to_str().unwrap().to_owned() + "/";
-    // A checkout right below the root has no name of its own to look for.
+    // A checkout directly below the root has no path of its own to search for.
     if above.len() < 4 {
         return;
     }

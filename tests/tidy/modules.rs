@@ -1,23 +1,24 @@
-//! The modules of a crate: the names that each defines or imports, and the paths that its code mentions.
+//! The modules of a crate: the names that each module defines or imports, and the paths that its code
+//! mentions.
 
 use std::collections::BTreeMap;
 
 use super::tokens::{Placed, Token, tokens_of};
 
-/// Keywords, which are no names. `crate`, `self` and `super` begin paths.
+/// Keywords, except `crate`, `self` and `super`. Those three begin paths.
 const KEYWORDS: [&str; 36] = [
     "Self", "as", "async", "await", "break", "const", "continue", "dyn", "else", "enum", "extern", "false",
     "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
     "static", "struct", "trait", "true", "type", "unsafe", "use", "where", "while", "_",
 ];
 
-/// What a name in a module stands for.
+/// The meaning of a name in a module.
 #[derive(Debug, Clone)]
 pub(crate) enum Binding {
     Module(usize),
-    /// Something that the module's own file defines.
+    /// An item that the module's own file defines.
     Item,
-    /// Something that a `use` brings in, by its path.
+    /// An item that a `use` imports, by its path.
     Import(Vec<String>),
 }
 
@@ -44,28 +45,28 @@ pub(crate) enum MentionKind {
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) parent: Option<usize>,
-    /// The file's place in [`Crate::files`].
+    /// The index of the module's file in [`Crate::files`].
     pub(crate) file: usize,
     pub(crate) names: BTreeMap<String, Vec<Binding>>,
-    /// Paths of modules all of whose names are imported.
+    /// Paths of modules that are imported with a glob.
     pub(crate) globs: Vec<Vec<String>>,
     pub(crate) mentions: Vec<Mention>,
     /// Structs, enums, unions, traits and aliases, with their lines.
     pub(crate) types: Vec<(String, usize)>,
 }
 
-/// A crate, read from its root file on.
+/// A crate, read from its root file.
 #[derive(Debug, Default)]
 pub(crate) struct Crate {
-    /// Files by their path below the root's folder, without those that only tests compile.
+    /// Paths of files below the root's folder, without the files that only tests compile.
     pub(crate) files: Vec<String>,
     pub(crate) modules: Vec<Module>,
-    /// The files that define a macro, by its name.
+    /// For each macro's name, the files that define it.
     pub(crate) macros: BTreeMap<String, Vec<usize>>,
 }
 
 impl Crate {
-    /// Reads a crate whose files are given by their paths below the root's folder.
+    /// Reads a crate from its files, each with its path below the root's folder.
     pub(crate) fn read(sources: &BTreeMap<String, String>) -> Self {
         let root = ["lib.rs", "main.rs"].into_iter().find(|root| sources.contains_key(*root));
         let mut read = Self::default();
@@ -73,7 +74,7 @@ impl Crate {
         read
     }
 
-    /// Reads a file, and the files of its child modules, which are in `folder`.
+    /// Reads a file, and also the files of its child modules, in `folder`.
     fn add_file(
         &mut self,
         sources: &BTreeMap<String, String>,
@@ -167,7 +168,7 @@ fn below(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// One name that a `use` brings in.
+/// A name that a `use` imports.
 struct Leaf {
     path: Vec<String>,
     name: LeafName,
@@ -210,7 +211,7 @@ impl<'a> Reader<'a> {
         self.token(at) == Some(expected)
     }
 
-    /// Reads what begins at the next token, and goes behind it.
+    /// Reads the piece that begins at the next token, and moves behind it.
     fn step(&mut self) -> Piece<'a> {
         let at = self.at;
         let line = self.tokens[at].line;
@@ -288,19 +289,19 @@ impl<'a> Reader<'a> {
         Piece::Path(Mention { path, line, kind })
     }
 
-    /// Returns whether a word continues something: a path, a field, a lifetime, a variable of a macro.
+    /// Returns whether a word continues a path, a field, a lifetime or a variable of a macro.
     fn is_no_beginning(&self, at: usize, word: &str) -> bool {
         let Some(before) = at.checked_sub(1).and_then(|before| self.token(before)) else { return false };
         match before {
             Token::Colons | Token::Mark('\'') => true,
             Token::Mark('$') => word != "crate",
-            // Behind two dots it is the end of a range.
+            // Behind two dots, the word is the end of a range.
             Token::Mark('.') => !at.checked_sub(2).is_some_and(|before| self.is(before, &Token::Mark('.'))),
             _ => false,
         }
     }
 
-    /// Returns whether `pub` or `pub(…)` stands before a token.
+    /// Returns whether `pub` or `pub(…)` precedes a token.
     fn is_public(&self, at: usize) -> bool {
         let Some(before) = at.checked_sub(1) else { return false };
         if self.is(before, &Token::Close(')')) {
@@ -310,7 +311,7 @@ impl<'a> Reader<'a> {
         self.word(before) == Some("pub")
     }
 
-    /// Returns where the group that opens at `open` ends: behind its closing token.
+    /// Returns the position behind the closing token of the group that opens at `open`.
     fn end_of_group(&self, open: usize) -> usize {
         let mut depth = 0_usize;
         for (at, placed) in self.tokens.iter().enumerate().skip(open) {
@@ -326,7 +327,7 @@ impl<'a> Reader<'a> {
         self.tokens.len()
     }
 
-    /// Reads the tree of a `use`, and returns the place behind it.
+    /// Reads the tree of a `use`, and returns the position behind it.
     fn use_tree(&self, mut at: usize, prefix: &[String], leaves: &mut Vec<Leaf>) -> usize {
         let mut path = prefix.to_vec();
         loop {

@@ -1,13 +1,14 @@
-//! Names: no two types of a crate share one, and a file of tests says that it is one.
+//! Checks of names: no two types of a crate have the same name, and the name of a file of tests says that the
+//! file has tests.
 
 use std::collections::BTreeMap;
 
 use super::modules::Crate;
 
-/// Folders that are compiled in place of another part of the crate, so their types have the same names.
+/// Folders that replace another part of the crate in some builds. Their types have the same names.
 const ALTERNATIVES: [&str; 1] = ["sys/sync/model/"];
 
-/// Returns the types that share a name, with the places where they are defined.
+/// Returns the types that share a name, with the places of their definitions.
 pub(crate) fn shared_names(read: &Crate) -> Vec<String> {
     let mut places = BTreeMap::<&str, BTreeMap<&str, usize>>::new();
     for module in &read.modules {
@@ -16,7 +17,7 @@ pub(crate) fn shared_names(read: &Crate) -> Vec<String> {
             continue;
         }
         for (name, line) in &module.types {
-            // Of two in one file, each is compiled without the other.
+            // If one file defines a name twice, the two definitions are never compiled together.
             places.entry(name).or_default().insert(file, *line);
         }
     }
@@ -30,9 +31,10 @@ pub(crate) fn shared_names(read: &Crate) -> Vec<String> {
         .collect()
 }
 
-/// Returns the files that hold only tests under a name that does not say so.
+/// Returns the files that contain only tests, but whose name does not say so.
 ///
-/// A file that a build without tests has no part of is in a folder `tests`, or is called `tests.rs`.
+/// If a build without tests uses no part of a file, the file must be in a folder `tests`, or be called
+/// `tests.rs`.
 pub(crate) fn disguised_tests(sources: &BTreeMap<String, String>, read: &Crate) -> Vec<String> {
     let says_tests = |file: &str| file.split('/').any(|part| part == "tests" || part == "tests.rs");
     let is_empty = |name: &str| {

@@ -1,19 +1,18 @@
-//! What the pages say of the tree: which test proves which promise, and where things are.
+//! The statements of the pages about the tree: which test proves which promise, and which file has what.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The folders whose tests prove promises.
 pub(crate) const PROOFS: [&str; 5] = ["contract", "outages", "faults", "concurrency", "ops"];
 
-/// A test file that proves promises: its path, and the numbers of the promises that its tests are named
-/// after.
+/// The path of a test file that proves promises, and the numbers of the promises in its tests' names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
     pub(crate) path: String,
     pub(crate) promises: BTreeSet<u32>,
 }
 
-/// Finds the proofs among the files below `tests/`: files, and folders with a `mod.rs`.
+/// Finds the proofs below `tests/`. Each is a file, or a folder with a `mod.rs`.
 pub(crate) fn proofs(tests: &BTreeMap<String, String>) -> Vec<Proof> {
     let mut proofs = Vec::new();
     for name in tests.keys() {
@@ -37,7 +36,7 @@ fn promises_in(text: &str) -> BTreeSet<u32> {
     names.filter_map(|rest| rest.split('_').next().and_then(|number| number.parse().ok())).collect()
 }
 
-/// Compares the lists of proofs in `docs/contract.md` with the proofs that there are. Returns what differs.
+/// Compares the lists of proofs in `docs/contract.md` with the existing proofs. Returns the differences.
 pub(crate) fn unproved(contract: &str, proofs: &[Proof], exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut faults = Vec::new();
     for Proof { path, promises } in proofs {
@@ -60,13 +59,13 @@ pub(crate) fn unproved(contract: &str, proofs: &[Proof], exists: impl Fn(&str) -
     faults
 }
 
-/// Returns the section of a promise; empty if there is none.
+/// Returns the section of a promise. Returns an empty text if there is no such section.
 pub(crate) fn section(contract: &str, promise: u32) -> &str {
     let Some((_, rest)) = contract.split_once(&format!("\n## {promise}. ")) else { return "" };
     rest.split("\n## ").next().unwrap_or(rest)
 }
 
-/// Returns the files and folders that the first column of a table names, in the section with this heading.
+/// Finds the section with this heading. Returns the files and folders in the first column of its table.
 pub(crate) fn table_of_modules(page: &str, heading: &str) -> Vec<String> {
     let Some((_, rest)) = page.split_once(&format!("\n{heading}\n")) else { return Vec::new() };
     let section = rest.split("\n## ").next().unwrap_or(rest);
@@ -76,7 +75,7 @@ pub(crate) fn table_of_modules(page: &str, heading: &str) -> Vec<String> {
     named.map(str::to_owned).collect()
 }
 
-/// Returns the source files that a page names by a path, as `memory/slot.rs`.
+/// Returns the source files that a page names by a path, such as `memory/slot.rs`.
 pub(crate) fn files_named(page: &str) -> Vec<String> {
     let code = page.split('`').skip(1).step_by(2);
     let is_file = |code: &&str| {

@@ -1,4 +1,5 @@
-//! Small crates with planted faults: each check must find its own, and nothing in a crate without one.
+//! Small crates with planted faults. Each check must find its fault, and must find nothing in a crate without
+//! a fault.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ fn edges_of(files: &[(&str, &str)]) -> Vec<Edge> {
     Crate::read(&sources(files)).edges()
 }
 
-/// The imports between files, as `from -> to`.
+/// Returns the imports between files, as `from -> to`.
 fn imports_of(files: &[(&str, &str)]) -> Vec<String> {
     let mut imports: Vec<String> =
         edges_of(files).iter().map(|edge| format!("{} -> {}", edge.from, edge.to)).collect();

@@ -1,16 +1,17 @@
-//! How the text of a file looks: its header, its length, the width of its comments.
+//! Checks of a file's text: its header, its length, and the width of its comments.
 
-/// Lines that a source file has at most.
+/// Maximum number of lines in a source file.
 pub(crate) const MAX_FILE_LINES: usize = 400;
-/// Characters that a line of a comment or of a page has at most.
+/// Maximum number of characters in a line of a comment or of a page.
 pub(crate) const MAX_TEXT_WIDTH: usize = 110;
 
-/// Returns whether a file says at its beginning what it is.
+/// Returns whether a file begins with a header.
 pub(crate) fn has_header(text: &str) -> bool {
     text.starts_with("//!") || text.starts_with("#![")
 }
 
-/// Returns the numbers of the comment lines that are too wide. A comment is a page of its own.
+/// Returns the numbers of the comment lines that are too wide. The width is counted from the comment marks,
+/// so the indentation does not count.
 pub(crate) fn wide_comments(text: &str) -> Vec<usize> {
     wide_lines(text, |line| {
         let comment = line.trim_start().strip_prefix("//")?;
@@ -23,8 +24,8 @@ pub(crate) fn wide_lines_of_page(text: &str) -> Vec<usize> {
     wide_lines(text, |line| Some(line.trim_start()))
 }
 
-/// Returns the numbers of the lines that are too wide, except those of tables and of code, and those that an
-/// address makes wide. `prose` returns a line without its comment marks, or none if it is no prose.
+/// Returns the numbers of the lines that are too wide. Ignores tables, code, and lines with a long address.
+/// `prose` returns a line without its comment marks, or `None` if the line is not prose.
 fn wide_lines(text: &str, prose: impl Fn(&str) -> Option<&str>) -> Vec<usize> {
     let mut in_code = false;
     let mut wide = Vec::new();
@@ -43,7 +44,7 @@ fn wide_lines(text: &str, prose: impl Fn(&str) -> Option<&str>) -> Vec<usize> {
     wide
 }
 
-/// Returns whether a line can't be broken: an address takes most of it.
+/// Returns whether a line contains an address that is too long to break the line.
 fn has_long_address(line: &str) -> bool {
     line.split_whitespace().any(|word| word.contains("://") && word.chars().count() > MAX_TEXT_WIDTH / 2)
 }

@@ -1,4 +1,4 @@
-//! The tokens of a source file, without comments, attributes and what only tests compile.
+//! The tokens of a source file, without comments, attributes, and code that only tests compile.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
@@ -29,7 +29,7 @@ impl Token {
 /// Returns the tokens of a file that a build without tests compiles.
 ///
 /// # Panics
-/// When the text is not Rust.
+/// Panics if the text is not Rust.
 pub(crate) fn tokens_of(name: &str, text: &str) -> Vec<Placed> {
     let stream: TokenStream =
         text.parse().unwrap_or_else(|error| panic!("{name} can't be split into tokens: {error}"));
@@ -89,7 +89,7 @@ fn is_double_colon(trees: &[TokenTree], at: usize) -> bool {
         && is_mark(trees.get(at + 1), ':')
 }
 
-/// `#[…]` or `#![…]`.
+/// An attribute: `#[…]` or `#![…]`.
 struct Attribute {
     content: Vec<TokenTree>,
     is_inner: bool,
@@ -112,7 +112,8 @@ impl Attribute {
     }
 }
 
-/// Returns whether what an attribute is on can be part of a build without tests. Only `cfg` says no.
+/// Returns whether the item with an attribute can be part of a build without tests. Only a `cfg` attribute
+/// can exclude the item.
 fn can_hold(attribute: &[TokenTree]) -> bool {
     match attribute {
         [TokenTree::Ident(name), TokenTree::Group(condition)] if name == "cfg" => {
@@ -122,8 +123,8 @@ fn can_hold(attribute: &[TokenTree]) -> bool {
     }
 }
 
-/// Returns whether a condition of `cfg` can hold where `test` and `doctest` do not. Anything else may be set
-/// or not.
+/// Returns whether a condition of `cfg` can be true in a build without `test` and `doctest`. Any other
+/// condition may be true or false.
 fn condition_can_hold(condition: &[TokenTree]) -> bool {
     match condition {
         [TokenTree::Ident(name)] => name != "test" && name != "doctest",
@@ -142,7 +143,7 @@ fn condition_can_hold(condition: &[TokenTree]) -> bool {
     }
 }
 
-/// Returns where the item, field, arm or statement that begins at `at` ends.
+/// Returns the end of the item, field, arm or statement that begins at `at`.
 fn end_of_item(trees: &[TokenTree], mut at: usize) -> usize {
     while let Some(attribute) = Attribute::at(trees, at) {
         at = attribute.end;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Names another checkout to look at, for a comparison of two.
+/// The environment variable for another checkout, so that two checkouts can be compared.
 const ROOT: &str = "LARDER_TIDY_ROOT";
-/// Folders that hold no source of ours.
+/// Folders without source files of this project.
 const SKIPPED: [&str; 4] = ["target", ".git", "corpus", "node_modules"];
 
 /// Returns the root of the checkout.
@@ -13,7 +13,8 @@ pub(crate) fn root() -> PathBuf {
     std::env::var_os(ROOT).map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
-/// Returns the files below a folder of the checkout that end as given, by their paths below that folder.
+/// Returns the files below a folder of the checkout that have this extension, by their paths below that
+/// folder.
 pub(crate) fn files_below(folder: &str, extension: &str) -> BTreeMap<String, String> {
     let base = root().join(folder);
     let mut found = BTreeMap::new();

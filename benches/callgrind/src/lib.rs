@@ -1,7 +1,6 @@
-//! Counts the instructions of a function with valgrind's callgrind: a figure that is the same on a busy
-//! machine.
+//! Counts the instructions of a function with valgrind's callgrind. The count is the same on a busy machine.
 //!
-//! It is a package apart from the benches, so that the gate can check larder's figure without building the
+//! This package is separate from the benches, so that the gate can check larder's figure without building the
 //! peers.
 
 #![forbid(unsafe_code)]
@@ -9,21 +8,21 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Returns whether valgrind can be run.
+/// Checks that valgrind can be run.
 ///
 /// # Errors
-/// Why it can't.
+/// The reason why valgrind can't be run.
 pub fn valgrind() -> Result<(), String> {
     let found =
         Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success());
     if found { Ok(()) } else { Err("valgrind is not installed".to_owned()) }
 }
 
-/// Returns how many instructions a program executes in the functions that match `counted`, with everything
-/// that they call.
+/// Returns the number of instructions that a program executes in the functions that match `counted`, and in
+/// everything that they call.
 ///
 /// # Errors
-/// The output of valgrind, if it counted none.
+/// The output of valgrind, if valgrind counted no instructions.
 pub fn instructions(program: &Path, arguments: &[&str], counted: &str) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -33,7 +32,7 @@ pub fn instructions(program: &Path, arguments: &[&str], counted: &str) -> Result
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    // `==4711== Collected : 123456`
+    // valgrind prints `==4711== Collected : 123456`.
     let collected =
         said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<u64>().ok());
     match collected.filter(|_| output.status.success()) {

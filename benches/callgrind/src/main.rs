@@ -1,12 +1,13 @@
-//! Checks that a memory hit takes no more instructions than the kept figure allows.
+//! Checks that a memory hit needs no more instructions than the stored figure allows.
 //!
-//! A child of this program fills a cache and looks keys up under valgrind, which counts the lookups alone.
-//! Each process seeds its hashes anew, so counts differ, by less than a tenth of a percent. What the compiler
-//! inlines depends on the directory of the build, which has made a difference of 7 percent. Hence the
-//! allowance.
+//! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
+//! process seeds its hashes anew. So the counts differ by less than a tenth of a percent. The directory of
+//! the build influences what the compiler inlines. Once, this made a difference of 7 percent. For these
+//! reasons, there is an allowance.
 //!
-//! `benches/callgrind/kept.txt` has the figure. Without arguments the program fails when it counts more than
-//! the figure allows. With `--keep` it counts, and stores the result as the new figure.
+//! The figure is in `benches/callgrind/kept.txt`. Without arguments, the program fails if the count is higher
+//! than the figure and its allowance. With `--keep`, the program counts and stores the result as the new
+//! figure.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing the count is the purpose of the program")]
@@ -25,12 +26,12 @@ use larder_callgrind::{instructions, valgrind};
 
 const PAGES: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
-/// The argument that makes this program the child.
+/// The argument with which this program runs as the child.
 const ASK: &str = "--ask";
-/// The same, for a cache that samples keys.
+/// The argument for a child whose cache samples keys.
 const ASK_SAMPLED: &str = "--ask-sampled";
 const KEEP: &str = "--keep";
-/// Number of resident entries, and the bytes of a value.
+/// Number of resident entries, and the number of bytes in a value.
 const ENTRIES: usize = 10_000;
 const VALUE_LEN: usize = 256;
 /// How often each entry is looked up.
@@ -88,7 +89,7 @@ fn ask(samples_keys: bool) -> Result<(), larder::Error> {
     Ok(())
 }
 
-/// The function that is counted, by its name. It is never inlined.
+/// The function that is counted. callgrind finds it by its name. It must not be inlined.
 #[inline(never)]
 fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
     let mut found = 0;
@@ -107,7 +108,7 @@ fn per_hit(asked: &str) -> Result<f64, Box<dyn Error>> {
 /// The figure that larder must keep.
 struct Kept {
     instructions: f64,
-    /// In percent.
+    /// How far the count may exceed the figure, in percent.
     allowance: f64,
 }
 

@@ -1,6 +1,6 @@
-//! Rewrites `docs/benchmarks.md` and its charts from the outcomes that the benches kept.
+//! Rewrites `docs/benchmarks.md` and its charts from the outcomes that the benches saved.
 //!
-//! Run it with `cargo run --release -p larder-benches --bin report`. With `--quick` it takes the outcomes of
+//! Run it with `cargo run --release -p larder-benches --bin report`. With `--quick` it reads the outcomes of
 //! quick runs. With `--to DIR` it writes to another directory.
 
 #![forbid(unsafe_code)]

@@ -1,12 +1,12 @@
-//! Keys in the order of the requests, in one stretch of memory.
+//! The keys of the requests in their order, in one block of memory.
 //!
-//! A request comes with its key: the application has just read it, so it is in the processor's cache. Random
-//! reads of a table of keys would add two cache misses to every lookup, for all contestants. Then their
-//! figures would look alike.
+//! In an application, a request comes with its key: the application has just read the key, so it is in the
+//! processor's cache. Random reads from a table of keys would add two cache misses to every lookup, for all
+//! contestants. The figures of all contestants would then be nearly equal.
 
 use crate::workload::{Spread, key};
 
-/// A stream of keys. After its end it begins again.
+/// A stream of keys. After the end, the stream begins again.
 #[derive(Debug)]
 pub struct Keys {
     text: String,
@@ -20,7 +20,7 @@ impl Keys {
         Self::of(0..count)
     }
 
-    /// Makes a stream of requests for `keys` different keys; others for another `stream`.
+    /// Makes a stream of requests for `keys` different keys. Another `stream` gives other requests.
     #[must_use]
     pub fn spread(spread: Spread, keys: usize, requests: usize, stream: u64) -> Self {
         Self::of(spread.numbers(keys, requests, stream).into_iter().map(|number| number as usize))
@@ -30,25 +30,25 @@ impl Keys {
         Self { text: numbers.map(key).collect(), key_len: key(0).len() }
     }
 
-    /// Returns the number of requests.
+    /// Returns the number of requests in the stream.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.text.len() / self.key_len
     }
 
-    /// Returns whether there are none.
+    /// Returns whether the stream has no requests.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Returns the bytes of a key. All keys have the same length.
+    /// Returns the number of bytes in a key. All keys have the same length.
     #[must_use]
     pub const fn key_len(&self) -> usize {
         self.key_len
     }
 
-    /// Returns `count` keys, from the one at `from`. After the last key it goes on with the first.
+    /// Returns `count` keys, from index `from` on. After the last key, the first key follows.
     pub fn range(&self, from: usize, count: usize) -> impl Iterator<Item = &str> {
         let mut rest = self.text.get(from % self.len() * self.key_len..).unwrap_or("");
         (0..count).filter_map(move |_| {

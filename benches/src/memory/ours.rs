@@ -8,14 +8,14 @@ use larder::{ByteSize, Cache, Keyspace};
 use super::MemoryCache;
 use crate::workload::{PAGES, Page, key};
 
-/// larder without a weigher: an entry weighs the bytes that it takes.
+/// larder without a weigher: an entry's weight is the memory that it uses.
 #[derive(Debug)]
 pub struct LarderInMemory {
     pages: Keyspace<String, Page>,
     cache: Cache,
 }
 
-/// Returns the weight of an entry of the benches.
+/// Returns the weight of one of the benches' entries.
 fn weight() -> u64 {
     let cache = LarderInMemory::open(ByteSize::mib(1));
     cache.insert(&key(0), Arc::new(Page::of(0)));

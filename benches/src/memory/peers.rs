@@ -1,4 +1,4 @@
-//! The peers, each as its own documentation sets it up, with a time to live where it offers one.
+//! The peers, each set up as its own documentation says, with a TTL if the peer offers one.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use crate::workload::{Page, VALUE_LEN};
 
 type Value = Arc<Page>;
 
-/// Reads a value, as larder's contestant does.
+/// Reads a value, as the code of larder's contestant does.
 fn is_whole(value: &Value) -> bool {
     black_box(value).text.len() == VALUE_LEN
 }
 
-/// `quick_cache`, which has no TTL.
+/// `quick_cache`. It has no TTL.
 #[derive(Debug)]
 pub struct QuickCache(quick_cache::sync::Cache<String, Value>);
 
@@ -94,7 +94,7 @@ impl MemoryCache for MokaAhash {
     }
 }
 
-/// The store of `cached` for many threads that is bounded and has a TTL.
+/// The store of `cached` for many threads. It is bounded and has a TTL.
 #[derive(Debug)]
 pub struct Cached(cached::ShardedLruTtlCache<String, Value>);
 
@@ -118,7 +118,7 @@ impl MemoryCache for Cached {
     }
 }
 
-/// foyer in memory with its default, an LRU list. It has no TTL.
+/// foyer in memory with its default policy, an LRU list. It has no TTL.
 #[derive(Debug)]
 pub struct FoyerLru(foyer::Cache<String, Value>);
 

@@ -21,10 +21,11 @@ impl std::fmt::Debug for CachedRedb {
 }
 
 impl CachedRedb {
-    /// Opens a store in a directory, or makes one. `is_durable`, which is its default, syncs every write.
+    /// Opens a store in a directory, or makes a new one. If `is_durable` is true, every write is synced. This
+    /// is the store's default.
     ///
     /// # Panics
-    /// If it can't be opened.
+    /// If the store can't be opened.
     #[must_use]
     pub fn open(dir: &Path, is_durable: bool) -> Self {
         let builder = RedbCache::builder("pages").disk_dir(dir).ttl(Duration::from_hours(24));

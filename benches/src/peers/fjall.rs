@@ -20,20 +20,20 @@ impl std::fmt::Debug for Fjall {
 }
 
 impl Fjall {
-    /// Opens a database, or makes one.
+    /// Opens a database, or makes a new one.
     ///
     /// # Errors
-    /// Those of fjall.
+    /// The errors of fjall.
     pub fn open(dir: &Path) -> fjall::Result<Self> {
         let db = Database::builder(dir).open()?;
         let pages = db.keyspace("page", KeyspaceCreateOptions::default)?;
         Ok(Self { db, pages })
     }
 
-    /// Removes a page. The removal is on the disk after `persist`.
+    /// Removes a page. The removal is on the disk once `persist` returns.
     ///
     /// # Errors
-    /// Those of fjall.
+    /// The errors of fjall.
     pub fn remove(&self, key: &str) -> fjall::Result<()> {
         self.pages.remove(key)
     }
@@ -41,7 +41,7 @@ impl Fjall {
     /// Writes and syncs everything to the disk.
     ///
     /// # Errors
-    /// Those of fjall.
+    /// The errors of fjall.
     pub fn persist(&self) -> fjall::Result<()> {
         self.db.persist(PersistMode::SyncData)
     }
@@ -76,7 +76,7 @@ impl Session for &Fjall {
     }
 }
 
-/// Returns a page's bytes, for every peer that stores bytes.
+/// Returns a page's bytes. Every peer that stores bytes uses this function.
 pub(super) fn encode(page: &Page) -> Vec<u8> {
     bincode::serde::encode_to_vec(page, bincode::config::standard()).expect("a page can be encoded")
 }

@@ -1,9 +1,9 @@
-//! foyer's hybrid cache: memory over a directory, on tokio, with the settings that its documentation
+//! foyer's hybrid cache: memory and a directory, on tokio, with the settings that its documentation
 //! recommends.
 //!
-//! A caller in a blocking program waits for the future on its own thread, as foyer's users do. Entries go to
-//! the disk when they are inserted, because the bench looks them up after a restart. The default would write
-//! only entries that memory evicts.
+//! A caller in a blocking program waits for the future on its own thread, as users of foyer do. Entries are
+//! written to the disk when they are inserted, because the bench looks them up after a restart. The default
+//! would write only the entries that memory evicts.
 
 use std::path::Path;
 
@@ -16,21 +16,21 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// Returns the bytes of a directory that holds `pages` several times over. An entry takes whole pages, and a
-/// replaced entry stays until its block is evicted.
+/// Returns a size in bytes for a directory that has room for `entries` pages several times. An entry fills
+/// whole pages of 4 KiB, and a replaced entry stays until its block is evicted.
 #[must_use]
 pub const fn room(entries: usize) -> usize {
     let bytes = entries * 4 * 4096;
     if bytes < LEAST { LEAST } else { bytes }
 }
 
-/// Enough blocks of 16 MiB that foyer does not warn.
+/// The minimum size, in bytes. It has enough blocks of 16 MiB that foyer does not warn.
 const LEAST: usize = 512 << 20;
-/// Number of entries between two waits while a cache is filled. foyer drops entries that its submission queue
-/// has no room for.
+/// Number of entries between two waits while a cache is filled. foyer drops entries if its submission queue
+/// has no room.
 const FILL_BATCH: usize = 1_000;
 
-/// An open cache, and the runtime that it runs on.
+/// An open cache, and its tokio runtime.
 pub struct Foyer {
     runtime: Runtime,
     cache: HybridCache<String, Page>,
@@ -46,7 +46,7 @@ impl Foyer {
     /// Opens a cache in a directory, with room for the given number of pages in memory and of bytes on disk.
     ///
     /// # Panics
-    /// If it can't be opened.
+    /// If the cache can't be opened.
     #[must_use]
     pub fn open(dir: &Path, in_memory: usize, disk_bytes: usize) -> Self {
         let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
@@ -64,7 +64,7 @@ impl Foyer {
         Self { runtime, cache }
     }
 
-    /// Stores pages, no faster than they are written to the disk.
+    /// Stores pages no faster than foyer writes them to the disk.
     pub fn fill(&self, pages: impl Iterator<Item = (String, Page)>) {
         for (number, (key, page)) in pages.enumerate() {
             drop(self.cache.insert(key, page));
@@ -78,7 +78,7 @@ impl Foyer {
     /// Closes the cache.
     ///
     /// # Panics
-    /// If it can't be closed.
+    /// If the cache can't be closed.
     pub fn close(self) {
         self.runtime.block_on(self.cache.close()).expect("the cache closes");
         drop(self.cache);

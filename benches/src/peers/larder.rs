@@ -8,18 +8,18 @@ use super::{Peer, Session};
 use crate::disk;
 use crate::workload::Page;
 
-/// A cache with its keyspace of pages.
+/// A cache and its keyspace of pages.
 #[derive(Debug)]
 pub struct Larder {
     /// The cache.
     pub cache: Cache,
-    /// Its pages.
+    /// The keyspace of pages.
     pub pages: Keyspace<String, Page>,
     name: String,
     how: Lookup,
 }
 
-/// How a page is looked up.
+/// The method that looks a page up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// [`Keyspace::get`]: an entry that is found on disk is promoted to memory.
@@ -32,7 +32,7 @@ impl Larder {
     /// Wraps an open cache.
     ///
     /// # Panics
-    /// If its keyspace is open with other types.
+    /// If the keyspace is open with other types.
     #[must_use]
     pub fn new(cache: Cache, name: &str, how: Lookup) -> Self {
         Self { pages: disk::pages(&cache), cache, name: name.to_owned(), how }

@@ -1,9 +1,9 @@
-//! A cache that takes an afternoon to write: `quick_cache` in front of redb, and a thread that commits every
-//! 100 ms.
+//! A cache that can be written in an afternoon: `quick_cache` in front of redb, and a thread that commits
+//! every 100 ms.
 //!
-//! It is fast, and it loses updates. When `quick_cache` evicts a page before its commit, a lookup reads the
-//! older page from the file and puts it back into memory over the newer one. Nothing expires, and nothing is
-//! checked. It shows what larder's promises cost.
+//! It is fast, but it loses updates. `quick_cache` may evict a page before its commit. Then a lookup reads
+//! the older page from the file, and puts it into memory in place of the newer page. Entries do not expire,
+//! and records have no checksum. A comparison with this cache shows the cost of larder's promises.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -25,11 +25,11 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 enum Message {
     Put(String, Arc<Page>),
-    /// Its sender is dropped when everything before it is committed.
+    /// The sender is dropped when everything before this message is committed.
     Flush(#[expect(dead_code, reason = "dropping it is the answer")] Sender<()>),
 }
 
-/// Both tiers, and the thread between them.
+/// Both tiers, and the thread that commits.
 pub struct Naive {
     memory: Cache<String, Arc<Page>>,
     db: Arc<Database>,
@@ -44,10 +44,10 @@ impl std::fmt::Debug for Naive {
 }
 
 impl Naive {
-    /// Opens a file, or makes one, with room for `in_memory` pages in memory.
+    /// Opens a file, or makes a new one, with room for `in_memory` pages in memory.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     pub fn open(path: &Path, in_memory: usize) -> Result<Self, redb::Error> {
         let mut builder = Builder::new();
         builder.set_cache_size(usize::try_from(PAGE_CACHE.as_u64()).unwrap_or(usize::MAX));
@@ -85,7 +85,7 @@ impl Drop for Naive {
     }
 }
 
-/// Commits the pages of each interval. Dropping a flush message answers the caller that waits for it.
+/// Commits the pages of each interval. When it drops a flush message, the waiting caller gets its answer.
 fn write(db: &Database, inbox: &Receiver<Message>) {
     while let Ok(first) = inbox.recv() {
         let watch = Stopwatch::start();
@@ -129,7 +129,7 @@ impl Peer for Naive {
     fn settle(&self) {
         let (answer, answered) = channel();
         self.send(Message::Flush(answer));
-        // An error means that the sender was dropped: that is the answer, too.
+        // An error means that the sender was dropped. That is also the answer.
         let _ = answered.recv();
     }
 }

@@ -1,20 +1,20 @@
-//! Keeps threads on a processor. Otherwise the figure of two processes that talk to each other is mostly the
+//! Keeps threads on one processor. Otherwise, most of the time of two communicating processes would be the
 //! cost of moving them between processors.
 
 use std::thread;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Keeps the calling thread on one processor as long as this lives. Threads and processes that it starts
-/// meanwhile stay there.
+/// Keeps the calling thread on one processor until this value is dropped. Threads and processes that the
+/// thread starts in the meantime stay there too.
 #[derive(Debug)]
 pub struct Pinned {
     before: Option<CpuSet>,
 }
 
 impl Pinned {
-    /// Moves the calling thread to a processor, by its number among those that the thread may use; to the
-    /// last one if there are fewer.
+    /// Moves the calling thread to a processor, by its number among the processors that the thread may use.
+    /// If there are fewer, moves it to the last one.
     #[must_use]
     pub fn to(number: usize) -> Self {
         let Ok(before) = sched_getaffinity(None) else { return Self { before: None } };
@@ -35,7 +35,7 @@ impl Drop for Pinned {
     }
 }
 
-/// Returns whether each side of a connection can have a processor of its own.
+/// Returns whether there are enough processors for each side of a connection to have its own.
 #[must_use]
 pub fn there_are_two() -> bool {
     thread::available_parallelism().is_ok_and(|count| count.get() > 1)

@@ -1,8 +1,8 @@
-//! redb without larder: the lower bound of what the same file can cost.
+//! redb without larder: the lower bound of the costs of the same file.
 //!
-//! For lookups it opens a copy of a larder file, so tree, pages and records are the same, and keeps the table
-//! open. A lookup copies the record, checks it and decodes it. For writes it commits the same rows into the
-//! same two tables, with the same settings.
+//! For lookups, the peer opens a copy of a larder file and keeps the table open. So the tree, the pages and
+//! the records are the same. A lookup copies, checks and decodes the record. For writes, the peer commits the
+//! same rows into the same two tables, with the same settings.
 
 use std::path::Path;
 
@@ -14,25 +14,26 @@ use super::{Peer, Session};
 use crate::disk::PAGE_CACHE;
 use crate::workload::Page;
 
-/// The tables of a larder file, as `docs/design.md` and the cache's `disk/store/tables.rs` have them.
+/// The tables of a larder file, as in `docs/design.md` and in the cache's `disk/store/tables.rs`.
 const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
-/// Bytes of a record before its payload; then the offset of the time from which it may be deleted.
+/// Number of bytes of a record before its payload, then the offset of the time after which the record may be
+/// deleted.
 const HEADER_LEN: usize = 52;
 const DELETE_AFTER: usize = 40;
-/// The expiry of the benches' pages: any time that does not come during a run.
+/// The expiry of the benches' pages. It is after the end of any run.
 const EXPIRES_AT: u64 = 4_102_444_800_000;
 
-/// An open file of larder's format.
+/// An open file in larder's format.
 pub struct RawRedb {
     db: Database,
     keyspace: [u8; 4],
     name: &'static str,
 }
 
-/// Its table of entries, open as long as this lives. A writer must not keep one, because it keeps old pages
-/// alive.
+/// The file's table of entries. It stays open until this value is dropped. A writer must not keep such a
+/// table open, because an open table keeps old pages alive.
 pub struct OpenTable<'a> {
     file: &'a RawRedb,
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
@@ -61,7 +62,7 @@ impl RawRedb {
     /// Opens a copy of a larder file.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     ///
     /// # Panics
     /// If the file has no keyspace of pages.
@@ -69,10 +70,10 @@ impl RawRedb {
         Self::open_with(path, "redb", PAGE_CACHE)
     }
 
-    /// Opens a copy of a larder file, with a page cache of its own and a name that says so.
+    /// Opens a copy of a larder file with this page cache. The peer's name should mention the page cache.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     ///
     /// # Panics
     /// If the file has no keyspace of pages.
@@ -83,10 +84,10 @@ impl RawRedb {
         Ok(Self { db, keyspace: row.expect("a keyspace of pages"), name })
     }
 
-    /// Makes a file with the two tables, both empty.
+    /// Makes a file with two empty tables.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     pub fn create(path: &Path) -> Result<Self, redb::Error> {
         let db = builder(PAGE_CACHE).create(path)?;
         let txn = db.begin_write()?;
@@ -99,7 +100,7 @@ impl RawRedb {
         Self::open(path)
     }
 
-    /// Returns the bytes of a key in the file: the keyspace's number, the text, and the end of a part.
+    /// Returns the bytes of a key in the file: the keyspace's number, the text, and two bytes that end it.
     fn full_key(&self, key: &str) -> Vec<u8> {
         [self.keyspace.as_slice(), key.as_bytes(), &[0, 0]].concat()
     }
@@ -107,15 +108,15 @@ impl RawRedb {
     /// Opens the table of the entries.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     pub fn table(&self) -> Result<OpenTable<'_>, redb::Error> {
         Ok(OpenTable { file: self, table: self.db.begin_read()?.open_table(ENTRIES)? })
     }
 
-    /// Commits pages in one transaction, with their expiry rows.
+    /// Commits pages in one transaction, together with their expiry rows.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     pub fn commit<'a>(
         &self,
         pages: impl IntoIterator<Item = (&'a str, &'a Page)>,
@@ -146,10 +147,10 @@ impl RawRedb {
         Ok(txn.commit()?)
     }
 
-    /// Removes keys in one transaction, with their expiry rows.
+    /// Removes keys in one transaction, together with their expiry rows.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     pub fn remove<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Result<(), redb::Error> {
         let mut txn = self.db.begin_write()?;
         txn.set_quick_repair(true);
@@ -170,7 +171,7 @@ impl RawRedb {
     /// Closes the file.
     ///
     /// # Errors
-    /// Those of redb.
+    /// The errors of redb.
     pub fn close(self) -> Result<(), redb::Error> {
         Ok(self.db.close()?)
     }
@@ -181,7 +182,7 @@ fn expiry_row(record: &[u8], full: &[u8]) -> Option<Vec<u8>> {
     record.get(DELETE_AFTER..DELETE_AFTER + 8).map(|until| [until, full].concat())
 }
 
-/// Returns a record of larder's format (`format/record.rs`).
+/// Returns a record in larder's format (`format/record.rs`).
 fn record(full: &[u8], page: &Page, until: u64) -> Vec<u8> {
     let payload = bincode::serde::encode_to_vec(page, bincode::config::standard());
     let payload = payload.expect("a page can be encoded");
@@ -224,7 +225,7 @@ impl Peer for RawRedb {
 }
 
 impl OpenTable<'_> {
-    /// Returns the page of a key: copied, checked and decoded.
+    /// Returns the page of a key. The record is copied, checked and decoded.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Page> {
         let full = self.file.full_key(key);

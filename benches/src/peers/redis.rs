@@ -1,7 +1,7 @@
-//! A real redis-server, started for the bench in a directory of its own and ended with it.
+//! A real redis-server that runs in its own directory during the bench.
 //!
-//! It appends to its log and syncs that every second, the setting that Redis recommends. Server and client
-//! each have a processor of their own. The client is the crate `redis`, so a figure is what its user gets.
+//! It appends to its log, and syncs the log every second. Redis recommends this setting. The server and the
+//! client each have their own processor. The client is the crate `redis`, so its cost is part of each figure.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ use super::pinned::{Pinned, there_are_two};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// How often a server that starts is asked whether it answers.
+/// How often the bench tries to connect to a server that starts.
 const MAX_TRIES: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 /// Number of pages that are sent together while a server is filled.
@@ -33,11 +33,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server in a new directory. Returns it with two clients: over its Unix socket and over its
-    /// port.
+    /// Starts a server in a new directory. Returns the server and two clients: one uses the server's Unix
+    /// socket, the other its port.
     ///
     /// # Errors
-    /// The reason why it can't be started, for the report.
+    /// The reason why the server can't be started, for the report.
     pub fn start(dir: &Path) -> Result<(Self, [Redis; 2]), String> {
         let binary = "redis-server";
         fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
@@ -87,7 +87,7 @@ impl Server {
     /// Stores pages.
     ///
     /// # Errors
-    /// Those of the connection.
+    /// The errors of the connection.
     pub fn fill(&self, pages: impl Iterator<Item = (String, Page)>) -> RedisResult<()> {
         let mut connection = self.connect()?;
         let mut sets = redis::pipe();
@@ -102,7 +102,7 @@ impl Server {
     }
 }
 
-/// Connects to a server. Without `nodelay` the system may hold a request back.
+/// Connects to a server. Without `nodelay` the system may delay a request.
 fn connect(address: &str) -> RedisResult<Connection> {
     let settings = TcpSettings::default().set_nodelay(true);
     Client::open(address.into_connection_info()?.set_tcp_settings(settings))?.get_connection()

@@ -2,8 +2,8 @@
 
 const WIDTH: usize = 110;
 
-/// Returns the page with each paragraph and each item of a list folded. Tables, headings and pictures stay
-/// whole, because Markdown has no other form for them.
+/// Returns the page with each paragraph and each list item folded. Tables, headings and pictures stay on one
+/// line, because Markdown does not allow them to be folded.
 pub(super) fn folded(page: &str) -> String {
     page.lines().flat_map(fold).fold(String::new(), |out, line| out + &line + "\n")
 }

@@ -1,4 +1,4 @@
-//! Line charts: a line for each contestant, which shows how a measure grows with the number of entries.
+//! Line charts. Each contestant has a line that shows how a measure grows with the number of entries.
 
 use super::svg::{Anchor, FAINT, INK, LINES, Scale, Svg};
 use crate::outcome::Outcome;
@@ -20,7 +20,7 @@ struct Line<'a> {
     points: Vec<(f64, Summary)>,
 }
 
-/// Returns the chart of the outcomes of one row. Each outcome must have a place.
+/// Returns the chart of the outcomes of one row. Each outcome must have a position on the chart.
 #[must_use]
 pub fn chart(title: &str, outcomes: &[&Outcome]) -> String {
     let unit = outcomes.first().map_or(Unit::Count, |outcome| outcome.unit);
@@ -101,7 +101,7 @@ fn grid(svg: &mut Svg, up: Scale, most: f64, unit: Unit) {
     }
 }
 
-/// Returns a short form: 100k for 100,000.
+/// Returns a number in short form, such as 100k for 100,000.
 fn round_number(number: f64) -> String {
     match number {
         1e6.. => format!("{}M", number / 1e6),

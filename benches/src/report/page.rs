@@ -1,4 +1,4 @@
-//! The page: a table of the targets, then a section for each row.
+//! The page: a table of the targets, and then a section for each row.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -48,14 +48,14 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
         notes(&mut out, &section.outcomes);
         how(&mut out, &section.outcomes);
     }
-    // The end of a paragraph and the end of a list may leave two empty lines together.
+    // The end of a paragraph, together with the end of a list, may leave two empty lines.
     while out.contains("\n\n\n") {
         out = out.replace("\n\n\n", "\n\n");
     }
     folded(&out)
 }
 
-/// Writes the table of targets, and whether each is met.
+/// Writes the table of targets. It says whether each target is met.
 fn overview(out: &mut String, sections: &[Section<'_>]) {
     out.push_str("\n| what | target | reached |\n|---|---|---|\n");
     for section in sections {
@@ -80,7 +80,7 @@ fn reached(section: &Section<'_>) -> String {
     }
 }
 
-/// Writes where it was measured, and with what: once, if that was the same for all rows.
+/// Writes the machine and the versions of the measurement: only once, if these were the same for all rows.
 fn circumstances(out: &mut String, sections: &[Section<'_>]) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
     let machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();
@@ -168,7 +168,7 @@ fn judged(outcome: &Outcome, target: &Target, reasons: &Reasons) -> String {
     }
 }
 
-/// Returns a contestant's name with the version of the package in that name.
+/// Returns a contestant's name with the version of its package inserted.
 fn versioned(name: &str, circumstances: &Circumstances) -> String {
     let mut words = name.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter)));
     let version = words.find_map(|word| circumstances.versions.get(word).filter(|_| word != OURS));
@@ -184,7 +184,7 @@ fn notes(out: &mut String, outcomes: &[&Outcome]) {
     }
 }
 
-/// Writes the command that measures it again, and the day and the commit of the figures.
+/// Writes the command that repeats the measurement, and the day and the commit of the figures.
 fn how(out: &mut String, outcomes: &[&Outcome]) {
     let mut seen = BTreeSet::new();
     for outcome in outcomes {

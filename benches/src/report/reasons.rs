@@ -1,4 +1,5 @@
-//! The reasons why a row misses its target. They are written by hand in `benches/reasons.txt`, one a line.
+//! The reasons why a row misses its target. They are written by hand in `benches/reasons.txt`, one on each
+//! line.
 //!
 //! ```text
 //! # A comment.
@@ -6,8 +7,8 @@
 //! memory-hit-1m-resident-uniform: why these settings of it do not
 //! ```
 //!
-//! A reason applies to every outcome whose name, as its JSON file has it, begins with the reason's name. If
-//! several do, the longest decides.
+//! A reason has a name. It applies to every outcome whose name (that of its JSON file) begins with the
+//! reason's name. If several reasons apply, the one with the longest name is used.
 
 /// All reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Reasons {
         parsed.collect::<Result<_, String>>().map(Self)
     }
 
-    /// Returns the reason for an outcome, by its name.
+    /// Returns the reason for an outcome, by the outcome's name.
     #[must_use]
     pub fn of(&self, slug: &str) -> Option<&str> {
         let named = self.0.iter().filter(|(name, _)| slug.starts_with(name.as_str()));

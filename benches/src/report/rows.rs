@@ -1,18 +1,18 @@
-//! The rows of the report, in its order: each measure and its target. A row without an outcome is reported as
-//! not run.
+//! The rows of the report in their order. Each has a measure and its target. A row without an outcome is
+//! reported as not run.
 
 /// A row of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// The id, by which outcomes name their row.
+    /// The id by which outcomes name their row.
     pub id: &'static str,
     /// The measure in words.
     pub title: &'static str,
-    /// The circumstances.
+    /// The circumstances in words.
     pub setting: &'static str,
     /// The target in words.
     pub target: &'static str,
-    /// The bench program that measures it.
+    /// The bench program that measures the row.
     pub program: &'static str,
 }
 

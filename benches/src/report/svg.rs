@@ -1,21 +1,21 @@
-//! Drawing: the few shapes that the charts use.
+//! Draws the few shapes that the charts use.
 //!
-//! A chart lies on a light card of its own, so it can be read on a page of any colour.
+//! A chart is on its own light card, so it is readable on a page of any colour.
 
 use std::fmt::Write;
 
-/// The colour of larder's bars and lines, which sets them off from the peers'.
+/// The colour of larder's bars and lines. It differs from the peers' colour.
 pub(super) const OURS: &str = "#b5471b";
 pub(super) const PEERS: &str = "#8aa0b4";
 pub(super) const INK: &str = "#24292f";
 pub(super) const FAINT: &str = "#57606a";
-/// Colours that tell lines apart.
+/// Colours for the lines of a chart.
 pub(super) const LINES: [&str; 8] =
     [OURS, "#0b62a8", "#2f7d32", "#7a3e9d", "#946200", "#00798c", "#a02c5a", "#5c5c5c"];
 
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
 
-/// Which point of a text stands at its place.
+/// The point of a text that is at the given position.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -23,7 +23,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A drawing that is being made.
+/// A drawing to which shapes are added.
 pub(super) struct Svg {
     body: String,
     width: f64,
@@ -37,7 +37,7 @@ impl Svg {
         svg
     }
 
-    /// Draws a text with its baseline at a place.
+    /// Draws a text with its baseline at a position.
     pub(super) fn text(&mut self, (x, y): (f64, f64), size: f64, colour: &str, anchor: Anchor, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -72,7 +72,7 @@ impl Svg {
         self.body.push('\n');
     }
 
-    /// Returns the whole drawing with the given height.
+    /// Returns the complete drawing with the given height.
     pub(super) fn finish(self, height: f64) -> String {
         let Self { body, width, title } = self;
         let mut out = String::new();
@@ -94,8 +94,8 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A scale from figures to places: linear from zero, or logarithmic where the figures lie too far apart to be
-/// seen together.
+/// A scale from figures to positions. It is linear from zero, or logarithmic if the figures differ too much
+/// for a linear scale.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub(super) is_logarithmic: bool,
@@ -104,7 +104,7 @@ pub(super) struct Scale {
     length: f64,
 }
 
-/// A scale is logarithmic when the greatest figure is at least this many times the smallest.
+/// A scale is logarithmic if the greatest figure is at least this many times the smallest.
 const FAR_APART: f64 = 40.0;
 
 impl Scale {
@@ -116,8 +116,8 @@ impl Scale {
     }
 
     pub(super) fn new(is_logarithmic: bool, least: f64, most: f64, length: f64) -> Self {
-        // On a logarithmic scale the smallest figure needs a length too: the range is extended below it by a
-        // tenth.
+        // On a logarithmic scale, the smallest figure must also have a length. So the range begins a tenth of
+        // its length below that figure.
         let least = if is_logarithmic { least / (most / least).powf(0.1) } else { 0.0 };
         Self { is_logarithmic, least, most, length }
     }

@@ -1,4 +1,4 @@
-//! The tasks of processes whose children live on.
+//! Tasks whose forked child lives on after the parent has closed its cache or has ended.
 
 use std::path::Path;
 use std::thread;
@@ -22,7 +22,7 @@ pub(super) fn control(path: &Path) {
         Ok(child) => child,
         Err(says) => says.run(move |_| {
             drop(end);
-            // It lives until its parent has closed the cache.
+            // The child lives until its parent has closed the cache.
             std::io::Read::read_to_end(&mut until, &mut Vec::new()).unwrap();
         }),
     };
@@ -46,7 +46,7 @@ pub(super) fn daemon(path: &Path) {
     match split() {
         Ok(child) => {
             child.ends();
-            // As the first process of a daemon ends: nothing is dropped.
+            // The first process of a daemon ends in this way: it drops nothing.
             drop(parent_lives);
             std::process::exit(0);
         }
@@ -69,7 +69,8 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     inherited.abandon_in_child().unwrap();
     say("abandoned");
     assert_eq!(hear(), "open");
-    // Its parent has left a socket there, on which no process answers, and a descriptor of it here.
+    // The parent has left a socket there on which no process answers. This child has a descriptor of that
+    // socket.
     let socket = path.with_extension("sock");
     let own = Cache::builder().path(path).control_socket(&socket).open().unwrap();
     assert_eq!(Client::connect(&socket).unwrap().server().pid, std::process::id());
@@ -81,7 +82,7 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     say("closed");
 }
 
-/// Forks while the writer is at work, and is killed. Its child abandons the file, and lives on.
+/// Forks while the writer works, and is then killed. The child abandons the file, and lives on.
 pub(super) fn abandon(path: &Path) {
     let (cache, versions) = busy_cache(path);
     versions.insert_with(&0, 1, InsertOptions::new().durability(Durability::Immediate)).unwrap();
@@ -91,7 +92,7 @@ pub(super) fn abandon(path: &Path) {
                 versions.insert(&key, key).unwrap();
             }
         });
-        // In the middle of the writer's work.
+        // The fork happens in the middle of the writer's work.
         for key in 1..20 {
             let _was_there = versions.remove(&key).unwrap();
         }

@@ -1,8 +1,9 @@
-//! Real forks: what a child may still do with a cache that its parent opened, without effect on the parent.
+//! Real forks: the calls that a child may still make on a cache that its parent opened. They have no effect
+//! on the parent.
 //!
-//! Each test starts a process for itself, which forks ([`tasks`]). A fork of the test binary would inherit
-//! the locks of other tests. A child reports each step before it begins, so the step of a child that hangs is
-//! known. It is killed after [`split::PATIENCE`].
+//! Each test starts its own process, and that process forks ([`tasks`]). A fork of the test binary would
+//! inherit the locks of other tests. A child reports each step before it begins, so the step in which a child
+//! hangs is known. A child that hangs is killed after [`split::PATIENCE`].
 
 mod lasting;
 mod split;
@@ -13,7 +14,7 @@ use larder::{Cache, Error};
 use crate::support::child::Worker;
 use crate::support::{LOCK_WAIT, Place, VERSIONS};
 
-/// Runs a task to its end, and checks that it succeeds.
+/// Runs a task to its end, and checks that the task succeeds.
 fn passes(task: &str) {
     let place = Place::new();
     let (said, status) = Worker::start(&format!("fork {task}"), &place.path()).wait();
@@ -58,7 +59,7 @@ fn a_cache_with_a_control_socket_is_closed_beside_a_forked_child() {
     passes("control");
 }
 
-/// Asserts that a fork of the owner holds the file, once the owner has ended.
+/// Asserts that a fork of the owner holds the file after the owner has ended.
 fn assert_orphaned(place: &Place, owner: u32) {
     // The owner ends during this loop.
     for _ in 0..100_000 {
@@ -88,7 +89,7 @@ fn a_daemon_holds_the_file_of_the_process_it_was_forked_from_until_it_abandons_i
     let place = Place::new();
     let mut worker = Worker::start("fork daemon", &place.path());
     assert_eq!(worker.line().unwrap(), "orphaned");
-    // Its first process has ended, and no process has waited for it.
+    // Its first process has ended, and no process has waited for that one.
     assert_orphaned(&place, worker.pid());
     worker.tell("abandon");
     assert_eq!(worker.line().unwrap(), "abandoned");
@@ -114,7 +115,7 @@ fn a_child_forked_in_the_middle_of_commits_gives_the_file_up_for_good() {
         let place = Place::new();
         let mut worker = Worker::start("fork abandon", &place.path());
         let said = worker.line().expect("a child is left");
-        // The process that opened the cache is being killed, and its child lives.
+        // The process that opened the cache is about to be killed, and its child lives.
         let opened = Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open();
         if said == "held" {
             continue;

@@ -1,4 +1,4 @@
-//! Forking, with a watchdog: the reports of a child, and how it ends.
+//! Forks with a watchdog: the reports of a child, and its end.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use fork::{Fork, fork, waitpid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a child may report nothing before it counts as hung. A step takes microseconds.
+/// How long a child may report nothing until the test treats it as hung. A step takes microseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A forked child, in its parent.
@@ -20,7 +20,7 @@ pub(super) struct Child {
 /// The reports of a forked child, in the child.
 pub(super) struct Says(PipeWriter);
 
-/// Forks. The parent gets the child, and the child gets its reports.
+/// Forks. The parent gets a [`Child`], and the child gets a [`Says`].
 pub(super) fn split() -> Result<Child, Says> {
     let (said, says) = pipe().unwrap();
     match fork().unwrap() {
@@ -30,16 +30,16 @@ pub(super) fn split() -> Result<Child, Says> {
 }
 
 impl Says {
-    /// Reports the next step.
+    /// Reports the next step, before the child makes it.
     pub(super) fn step(&mut self, step: &str) {
         writeln!(self.0, "{step}").unwrap();
     }
 
-    /// Runs the child's work, and ends the child as a program ends that returns from `main`.
+    /// Runs the child's work, and ends the child in the way of a program that returns from `main`.
     pub(super) fn run(mut self, work: impl FnOnce(&mut Self)) -> ! {
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut self)));
         if done.is_ok() {
-            // Its parent may have ended.
+            // If the parent has ended, this write fails.
             drop(writeln!(self.0, "done"));
         }
         std::process::exit(i32::from(done.is_err()));
@@ -47,7 +47,7 @@ impl Says {
 }
 
 impl Child {
-    /// Waits until the child has reported its end, and has ended well. Returns all its reports.
+    /// Waits until the child has reported success and has ended. Returns all its reports.
     pub(super) fn ends_well(mut self) -> String {
         let mut said = String::new();
         while let Some(more) = self.hear(&said) {
@@ -59,7 +59,7 @@ impl Child {
         said
     }
 
-    /// Waits until the child has ended in any way.
+    /// Waits for the child's end, successful or not.
     pub(super) fn ends(mut self) -> i32 {
         while self.hear("").is_some() {}
         waitpid(self.pid).unwrap()

@@ -37,7 +37,7 @@ pub(crate) fn run(path: &Path, task: &str) {
     say("passed");
 }
 
-/// Asserts that this process still owns the file: by the cache's lock, and by the store's locks.
+/// Asserts that this process still owns the file, by the cache's lock and by the store's locks.
 fn assert_owned(path: &Path) {
     let refused = Cache::builder().path(path).open().unwrap_err();
     let pid = std::process::id();
@@ -55,8 +55,8 @@ fn is_forked<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Forked))
 }
 
-/// Makes every call on a keyspace that a child may make and that changes nothing. Memory has key 1, and only
-/// the disk has key 2.
+/// Makes every call on a keyspace that is allowed in a child and changes nothing. Memory has key 1, and key 2
+/// is on disk only.
 fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>) {
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     let mut refused = |step: &str, is_refused: bool| {
@@ -103,7 +103,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     let pairs = cache.keyspace(PAIRS).unwrap();
     let (mut iter, mut keys) = (versions.iter(), versions.keys());
     let update = pairs.begin_update(&(3, 3)).unwrap();
-    // This enters the keyspaces in the file.
+    // This flush enters the keyspaces in the file.
     cache.flush().unwrap();
     let before = path.map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
     let child = match split() {
@@ -135,7 +135,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             cache.abandon_in_child().unwrap();
             says.step("drop");
             drop((iter, keys, update, pairs, versions, cache));
-            // The child opens a cache of its own. The parent's does not prevent that.
+            // The child opens its own cache. The parent's cache does not prevent that.
             says.step("own");
             let own = Cache::builder().open().unwrap();
             own.keyspace(VERSIONS).unwrap().insert(&1, 1).unwrap();
@@ -160,7 +160,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     }
 }
 
-/// Opens a cache that commits all the time, with a small memory and a small write buffer, so that callers
+/// Opens a cache that commits all the time, with a small memory and a small write buffer. So callers often
 /// wait.
 pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
     let cache = Cache::builder()
@@ -169,7 +169,7 @@ pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
         .memory_capacity(larder::ByteSize::kib(64))
         .write_buffer(larder::ByteSize::kib(64))
         .shards(2)
-        // Every load counts as slow, and some lookups are sampled: in children too, if they were allowed to.
+        // Every load is reported as slow, and some lookups are sampled. A child must do neither.
         .slow_load(Duration::ZERO)
         .sample_keys(true)
         .open()
@@ -213,7 +213,7 @@ fn busy(path: &Path) {
                         assert_eq!(*loaded, key);
                     }
                     ask_everything(says, &cache, &versions);
-                    // Also from threads of the child.
+                    // The same calls also work from threads of the child.
                     says.step("threads");
                     thread::scope(|scope| {
                         for _ in 0..2 {
@@ -228,7 +228,7 @@ fn busy(path: &Path) {
             }
         }
     });
-    // The parent's threads hold its locks for microseconds.
+    // The parent's threads hold the cache's locks for microseconds only.
     assert!(held <= FORKS / 10, "{held} of {FORKS} children could not give the file up");
     for key in 0..50 {
         let removed = versions.remove(&key).unwrap();
@@ -315,8 +315,8 @@ fn callbacks(path: &Path) {
     let loaded = versions.get_or_load(&1, || {
         match split() {
             Ok(forked) => child = Some(forked),
-            // The child does not end here, because the loader returns in both processes. The reports are
-            // forgotten, so that the parent learns when the child ends.
+            // The child does not end here, because the loader returns in both processes. The pipe stays open,
+            // so the parent learns when the child ends.
             Err(says) => std::mem::forget(says),
         }
         Ok::<u64, ()>(10)
@@ -336,7 +336,7 @@ fn callbacks(path: &Path) {
     assert!(panicked && *versions.get_or_load(&2, || Ok::<u64, ()>(20)).unwrap() == 20);
     cache.close().unwrap();
 
-    // A listener forks on the sweeper's thread. In the child that thread ends, and the process with it.
+    // A listener forks on the sweeper's thread. In the child, that thread ends, and with it the process.
     let (told, tells) = std::sync::mpsc::channel();
     let volume = larder::testing::SimulatedVolume::new();
     let cache = Cache::builder()

@@ -1,8 +1,8 @@
-//! Processes that race to open one file, and followers beside its owner (contracts 6 and 8).
+//! Processes that race to open one file, and followers that read beside the owner (contracts 6 and 8).
 //!
-//! The first process that opens owns the file. Each other process gets an error that names the owner, or
-//! opens the file once the owner has closed it, within its timeout. The loser of a race changes nothing. A
-//! follower sees committed entries only, and blocks no process.
+//! The first process that opens the file owns it. Each other process gets an error that names the owner. If
+//! the owner closes the file within that process's timeout, the process opens the file instead. The loser of
+//! a race changes nothing. A follower sees committed entries only, and blocks no process.
 
 mod racer;
 
@@ -20,7 +20,7 @@ use crate::support::{Place, Random};
 
 const RACERS: u64 = 3;
 
-/// Judges a race by the reports and ids of the processes. Returns the winner's index.
+/// Judges a race by the reports and process ids of the racers. Returns the winner's index.
 fn judge(said: &[(String, u32)]) -> Result<usize, String> {
     let winners: Vec<usize> = (0..said.len()).filter(|at| said[*at].0 == "won").collect();
     let [winner] = winners[..] else {
@@ -38,7 +38,8 @@ fn judge(said: &[(String, u32)]) -> Result<usize, String> {
     }
 }
 
-/// The file and the files beside it. A comparison shows whether another process has changed them.
+/// The state of the file and of the files beside it. A comparison of two such states shows whether another
+/// process has changed a file.
 #[derive(PartialEq, Eq)]
 struct Standing {
     inode: u64,
@@ -83,9 +84,9 @@ struct Race {
     follower: Worker,
     random: Random,
     version: u64,
-    /// The owner's number of commits when its last put had returned.
+    /// The owner's number of commits when its last put returned.
     commits: u64,
-    /// Versions whose buffered value the owner committed before the next put, in a commit of its sweeper.
+    /// Versions whose buffered value the owner's sweeper committed before the next put.
     swept_along: Vec<u64>,
 }
 
@@ -120,7 +121,7 @@ impl Race {
         if said == expected { Ok(()) } else { Err(format!("told {line:?}, expected {expected:?}: {said:?}")) }
     }
 
-    /// Lets all processes open at nearly the same time. Returns the winner.
+    /// Makes all processes open at nearly the same time. Returns the winner's index.
     fn start(&mut self) -> Result<usize, String> {
         for racer in &mut self.racers {
             let spin = self.random.below(3) * self.random.below(500);
@@ -133,7 +134,7 @@ impl Race {
         judge(&said)
     }
 
-    /// Notes whether the owner has made commits of its own since its last put.
+    /// Notes whether the owner has made further commits since its last put.
     fn note_commits(&mut self, commits: u64) {
         if commits != self.commits {
             self.swept_along.push(self.version);
@@ -151,7 +152,8 @@ impl Race {
         let [before, after] = numbers[..] else {
             return Err(format!("told to put, the owner says {said:?}"));
         };
-        // One more than its own put: the sweeper's commit was under way. It is counted when it is done.
+        // There is one commit more than the put's own: a commit of the sweeper was in progress. A commit is
+        // counted when it is done.
         self.note_commits(if after == before + 1 { before } else { u64::MAX });
         (self.version, self.commits) = (self.version + 1, after);
         Ok(())
@@ -162,7 +164,8 @@ impl Race {
         self.follower.tell(&format!("follow {times}"));
     }
 
-    /// Returns how often the follower could open the file. `owner` has not committed its last buffered value.
+    /// Ends the follower, and returns how often it could open the file. The last buffered value of `owner` is
+    /// not committed yet.
     fn end_to_follow(&mut self, owner: usize) -> Result<u64, String> {
         let said = self.follower.line().ok_or("the follower ended by itself")?;
         let mut words = said.split(' ');
@@ -172,7 +175,7 @@ impl Race {
             [opened, version, ref early @ ..] if first == Some("saw") && version <= self.version => {
                 let is_early =
                     |race: &Self| early.iter().find(|version| !race.swept_along.contains(version)).copied();
-                // A commit that is under way is counted when it is done.
+                // A commit in progress is counted when it is done.
                 for _ in 0..2_000 {
                     if is_early(self).is_none() {
                         break;
@@ -189,7 +192,7 @@ impl Race {
         }
     }
 
-    /// Lets the others try again while the owner rests. They must change nothing.
+    /// Lets the other processes try to open while the owner does nothing. These attempts must change nothing.
     fn try_in_vain(&mut self, owner: usize) -> Result<(), String> {
         let expected = format!("lost {}", self.racers[owner].pid());
         let mut last = Ok(());
@@ -200,8 +203,8 @@ impl Race {
             }
             let after = Standing::of(&self.place);
             last = after.compare(&before);
-            // The sweeper's first sweep may come just now, and is counted only when it is done. A loser's
-            // change would come each time.
+            // The sweeper's first sweep may happen now, and is counted only when it is done. If a loser
+            // changed the file, it would do so each time.
             if last.is_ok() && self.commits(owner)? == commits {
                 break;
             }
@@ -209,7 +212,7 @@ impl Race {
         last
     }
 
-    /// Another process waits while the owner closes or is killed. Returns the new owner.
+    /// Another process waits while the owner closes or is killed. Returns the new owner's index.
     fn hand_over(&mut self, owner: usize) -> Result<usize, String> {
         let next = (owner + 1) % self.racers.len();
         let spin = self.random.below(2_000);

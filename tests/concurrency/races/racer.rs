@@ -1,4 +1,4 @@
-//! The children's part: one that opens, writes and closes a cache on request, and one that follows.
+//! The children's part: one child opens, writes and closes a cache on request, and another child follows.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use larder::{Cache, Error, Follower, Keyspace};
 use crate::support::child::{hear, say};
 use crate::support::{HOUR, Key, WRITTEN, Written, spin};
 
-/// Its value is committed before it is reported.
+/// The key whose value is committed before the put is reported.
 const COMMITTED: Key = (0, 0);
-/// Its value is left in the write buffer, and is committed with the next version of [`COMMITTED`].
+/// The key whose value stays in the write buffer. It is committed with the next version of [`COMMITTED`].
 const BUFFERED: Key = (0, 1);
 
-/// An open cache.
+/// An open cache, with its keyspace.
 type Open = (Cache, Keyspace<Key, Written>);
 
 /// Carries out requests: `open TIMEOUT_MS SPIN_US`, `put VERSION`, `commits`, `read`, `close`. Reports each
@@ -43,7 +43,8 @@ pub(crate) fn race(path: &Path) {
                 say(&format!("found {}", written.get(&COMMITTED).map_or(0, |found| found.version)));
             }
             ("close", Some((cache, written))) => {
-                // Closing would commit it, but it may show with the next version only.
+                // Closing would commit the buffered value, but readers may see that value only with the next
+                // version.
                 written.remove(&BUFFERED).unwrap();
                 cache.close().unwrap();
                 open = None;
@@ -54,13 +55,14 @@ pub(crate) fn race(path: &Path) {
     }
 }
 
-/// Returns the number of commits so far. The sweeper makes some, which include buffered values.
+/// Returns the number of commits so far. The sweeper makes some of them. They include buffered values.
 fn commits(cache: &Cache) -> u64 {
     cache.stats().disk.unwrap().commits
 }
 
 fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
-    // Commits are made on request. So if the file changes between two, another process has changed it.
+    // Commits are made on request. So if the file changes between two requests, another process has changed
+    // it.
     let builder = Cache::builder().path(path).flush_interval(HOUR).sweep_interval(HOUR);
     match builder.open_timeout(timeout).open() {
         Ok(cache) => {
@@ -84,7 +86,7 @@ fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
 }
 
 /// Follows the file on request: `follow TIMES`. Reports `saw OPENED VERSION` and the buffered versions that
-/// it saw without a later committed one, or `bad` and why.
+/// it saw without a later committed one. Reports `bad` and the reason after a wrong answer.
 pub(crate) fn follow(path: &Path) {
     say("ready");
     let mut last = 0;
@@ -95,7 +97,7 @@ pub(crate) fn follow(path: &Path) {
         };
         let (mut opened, mut early) = (0, Vec::new());
         let looked = (0..times).try_for_each(|_| {
-            // There may be no file yet, or the file of a killed owner.
+            // The file may not exist yet, or may be that of a killed owner.
             let Ok(follower) = Follower::open(path) else { return Ok(()) };
             opened += 1;
             (0..4).try_for_each(|_| look(&follower, &mut last, &mut early))
@@ -112,13 +114,13 @@ pub(crate) fn follow(path: &Path) {
 
 fn look(follower: &Follower, last: &mut u64, early: &mut Vec<u64>) -> Result<(), String> {
     let written = follower.keyspace(WRITTEN);
-    // A file that was closed, or is being repaired, may refuse. It may not show a wrong value.
+    // A lookup in a file that was closed or is being repaired may fail. It may not return a wrong value.
     let version = |key: Key| match written.get(&key) {
         Ok(Some(found)) if !found.is_whole(key) => Err(format!("{key:?} was never written: {found:?}")),
         Ok(found) => Ok(found.map_or(0, |found| found.version)),
         Err(_) => Ok(0),
     };
-    // In this order, because the second lookup sees the same commit as the first, or a later one.
+    // The order matters: the second lookup sees the same commit as the first, or a later one.
     let (buffered, committed) = (version(BUFFERED)?, version(COMMITTED)?);
     if committed > 0 && buffered >= committed {
         early.push(buffered);

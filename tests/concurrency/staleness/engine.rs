@@ -1,5 +1,5 @@
-//! The child's part: threads that look up, load, write and invalidate, with a memory of a few entries, and a
-//! check of each answer.
+//! The child's part: threads that look up, load, write and invalidate, and check each answer. The memory has
+//! room for a few entries.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::support::child::say;
 use crate::support::{Key, Random, WRITTEN, Written};
 
 const THREADS: u64 = 4;
-/// Steps of one thread between two lines to the parent.
+/// Number of steps of one thread between two lines to the parent.
 const TICK: u64 = 25;
 
 /// A fault to plant.
@@ -22,7 +22,7 @@ enum PlantedStaleness {
     None,
     /// Acknowledges a removal that it does not make.
     Forgets,
-    /// Writes the value that it has read, as a cache does whose promotions ignore invalidations.
+    /// Writes the value that it read last, like a cache whose promotions ignore invalidations.
     BringsBack,
 }
 
@@ -33,11 +33,11 @@ struct StalenessThread<'a> {
     steps: &'a AtomicU64,
     random: Random,
     plant: PlantedStaleness,
-    /// The value that it read last.
+    /// The value that the thread read last.
     read: Option<Written>,
 }
 
-/// Opens, works and closes, over and over, until it is killed: `SEED PLANT`.
+/// Opens, works and closes, over and over, until it is killed. The words are `SEED PLANT`.
 pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let plant = match words[1] {
@@ -51,10 +51,10 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
         let cache = Cache::builder()
             .path(path)
             .memory_capacity(ByteSize::kib(64))
-            // A dozen entries. So every entry is evicted and promoted again, all the time.
+            // Memory has room for a dozen entries. So entries are evicted and promoted again all the time.
             .weigher(|_| 5_000)
             .write_buffer(ByteSize::kib(256))
-            // The entries do not all fit.
+            // The file is too small for all entries.
             .disk_capacity(ByteSize::mib(1))
             .flush_interval(Duration::from_millis(1 + random.below(30)))
             .sweep_interval(Duration::from_millis(5))
@@ -89,7 +89,7 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     }
 }
 
-/// Reports a stale answer to the parent, and ends the process. The parent waits for that.
+/// Reports a stale answer to the parent, and ends the process. The parent waits for the end of the process.
 fn told(judged: Result<(), String>) {
     if let Err(why) = judged {
         say(&format!("stale {why}"));
@@ -102,7 +102,7 @@ impl StalenessThread<'_> {
         if self.steps.fetch_add(1, Ordering::SeqCst).is_multiple_of(TICK * THREADS) {
             say("tick");
         }
-        // Half of the requests are for a few keys, where races happen.
+        // Half of the requests are for a few keys, so that races happen.
         let key = match self.random.below(2) {
             0 => (0, self.random.below(3)),
             _ => (self.random.below(GROUPS), self.random.below(KEYS)),
@@ -133,7 +133,7 @@ impl StalenessThread<'_> {
         let floor = self.oracle.floor(key);
         let answer = self.written.get_or_load(&key, || {
             let version = self.oracle.source(key);
-            // Time for an invalidation to come in between.
+            // This gives an invalidation time to happen.
             thread::yield_now();
             Ok::<_, Error>(Written::new(key, version))
         });
@@ -143,7 +143,7 @@ impl StalenessThread<'_> {
     fn insert(&mut self, key: Key) {
         let change = self.oracle.change(key);
         let version = change.bump();
-        // Some expire soon. The values that they replaced must not show again.
+        // Some entries expire soon. The values that these entries replaced must not show again.
         let ttl = if self.random.below(6) == 0 { self.random.below(10) + 1 } else { 3_600_000 };
         let options = InsertOptions::new().ttl(Duration::from_millis(ttl));
         self.written.insert_with(&key, Written::new(key, version), options).unwrap();
@@ -159,7 +159,7 @@ impl StalenessThread<'_> {
         self.oracle.settled(key, version);
     }
 
-    /// Begins an update first: loads during the change are not cached.
+    /// Begins an update first. Loads during the change of the source are not cached.
     fn update(&self, key: Key) {
         let change = self.oracle.change(key);
         let update = self.written.begin_update(&key).unwrap();
@@ -177,7 +177,7 @@ impl StalenessThread<'_> {
     }
 
     fn clear(&mut self) {
-        // The source does not change, so its versions are still the truth, and may be loaded again.
+        // The source does not change here, so its versions are still right and may be loaded again.
         let versions: Vec<(Key, u64)> = all_keys().map(|key| (key, self.oracle.source(key))).collect();
         let cleared = if self.random.below(2) == 0 { self.cache.clear() } else { self.written.clear() };
         cleared.unwrap();

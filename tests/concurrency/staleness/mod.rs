@@ -1,9 +1,9 @@
-//! No stale answer: with many threads, over restarts, and after kills (contracts 1 and 3).
+//! Checks that no answer is stale: with many threads, across restarts, and after kills (contracts 1 and 3).
 //!
-//! Every key stands for an item of a source, whose versions only grow ([`oracle`]). A child changes the
-//! source, invalidates in the cache, and judges every answer by what had been acknowledged before the lookup
-//! ([`engine`]). It closes and reopens the cache as it goes. Its parent kills it now and then, and lets
-//! another child go on with the same file.
+//! Every key stands for an item of a source. The item's versions only increase ([`oracle`]). A child changes
+//! the source and invalidates in the cache. It compares every answer with what was acknowledged before the
+//! lookup ([`engine`]). It also closes and reopens the cache at times. Its parent kills it from time to time,
+//! and starts another child on the same file.
 
 mod engine;
 mod oracle;
@@ -18,10 +18,10 @@ use crate::support::{Place, Random};
 /// and kills.
 type Seen = [u64; 5];
 
-/// Lets several children work on one file, one after another, each until it is killed.
+/// Starts several children on one file, one after another, and kills each.
 fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
-    // A file system in memory allows many more steps a second. On a real disk commits take their time.
+    // A file system in memory allows many more steps per second. On a real disk, a commit takes longer.
     let place = if random.below(3) == 0 { Place::new() } else { Place::in_memory() };
     for _ in 0..=random.below(4) {
         let mut worker =
@@ -68,7 +68,7 @@ fn contract_3_no_answer_is_stale_under_threads_restarts_and_kills() {
     assert!(kills > 0);
 }
 
-/// A fault has many chances. The threads decide how soon it shows.
+/// The seeds give a fault many chances. The order of the threads decides how soon it shows.
 fn is_found_out(plant: &str) -> Option<String> {
     (0..20).find_map(|seed| work_and_kill(seed, plant, &mut Seen::default()).err())
 }

@@ -1,9 +1,9 @@
-//! The source behind the cache, and what the cache was told to forget.
+//! The source behind the cache, and the acknowledged invalidations and writes.
 //!
-//! Each key has a version in the source, which only grows, and a *floor*: an answer to a lookup that begins
-//! now may not be older. The floor rises when an invalidation or a write has returned. Both are in a file as
-//! well as in memory, so they outlive a killed process. The file has only the part of the floor that a crash
-//! may not undo, because a buffered insert may be lost.
+//! Each key has a version in the source and a *floor*. Both only increase. An answer to a lookup that begins
+//! now may not be older than the floor. The floor rises when an invalidation or a write returns. Source and
+//! floor are in a file as well as in memory, so they outlive a killed process. A buffered insert may be lost
+//! in a crash. So the file has only the part of the floor that a crash may not undo.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,14 +18,14 @@ pub(super) const KEYS: u64 = 12;
 
 const WIDTH: u64 = 8;
 
-/// The state of one key. Version 0 means none: sources begin at 1.
+/// The state of one key. Version 0 means none, because sources begin at 1.
 #[derive(Debug, Default)]
 struct Row {
     source: AtomicU64,
     floor: AtomicU64,
     durable: AtomicU64,
-    /// Held while a thread changes the source and invalidates in the cache. The order of two racing writers
-    /// is not the cache's concern.
+    /// Held while a thread changes the source and invalidates in the cache. The cache does not decide the
+    /// order of two racing writers.
     changing: Mutex<()>,
     /// Held while a floor is written to the file. Otherwise a lower floor could replace a higher one.
     keeping: Mutex<()>,
@@ -45,11 +45,11 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Moves the source to the next version, and returns it.
+    /// Increments the source's version, and returns the new version.
     pub(super) fn bump(&self) -> u64 {
         let row = self.oracle.row(self.key);
         let version = row.source.load(Ordering::SeqCst) + 1;
-        // Written to the file first. Otherwise the next process could use the version again.
+        // The version is written to the file first. Otherwise the next process could use the version again.
         self.oracle.keep(self.key, 0, version);
         row.source.store(version, Ordering::SeqCst);
         version
@@ -98,19 +98,19 @@ impl Oracle {
         self.row(key).source.load(Ordering::SeqCst)
     }
 
-    /// Returns the oldest version that an answer to a lookup may have that begins now.
+    /// Returns the oldest version that a lookup may return if it begins now.
     pub(super) fn floor(&self, key: Key) -> u64 {
         self.row(key).floor.load(Ordering::SeqCst)
     }
 
-    /// Notes that a buffered write of a version has returned. No older version may show from here on, in this
-    /// process.
+    /// Notes that a buffered write of a version has returned. In this process, no older version may show from
+    /// here on.
     pub(super) fn wrote(&self, key: Key, version: u64) {
         self.row(key).floor.fetch_max(version, Ordering::SeqCst);
     }
 
-    /// Notes that versions older than this one are gone for good: an invalidation has returned, or a commit
-    /// of this version.
+    /// Notes that versions older than this one may never show again: an invalidation or a commit of this
+    /// version has returned.
     pub(super) fn settled(&self, key: Key, version: u64) {
         self.wrote(key, version);
         let row = self.row(key);

@@ -1,8 +1,8 @@
 //! The resources of a process stay bounded over many openings and a long mixed load (contract 7).
 //!
-//! A child opens and closes a cache again and again, and loads it in between ([`work`]). It samples the
-//! file's length, resident memory, descriptors and threads. The bounds of these samples do not depend on how
-//! long it ran ([`sample`]).
+//! A child opens and closes a cache many times, and loads it in between ([`work`]). It samples the file's
+//! length, resident memory, descriptors and threads. The bounds of these samples do not depend on how long
+//! the child ran ([`sample`]).
 
 #[cfg(target_os = "linux")]
 mod resident;
@@ -18,15 +18,16 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use sample::Sample;
 
-/// Minimum number of a child's rounds, however little time it has. Each has two samples.
+/// Minimum number of a child's rounds, even if it has no time left. Each round takes two samples.
 const MIN_ROUNDS: u64 = 5;
 /// Number of warm-up samples of a run of minimum length.
 const WARM_UP: usize = 6;
-/// The same for a longer run. By then everything was filled, fragmented or allocated once.
+/// Number of warm-up samples of a longer run. By then both tiers have been full once, and the file and the
+/// allocator's memory are fragmented.
 const LONG_WARM_UP: usize = 20;
 
 fn wear_out(seed: u64, seconds: u64, plant: &str) -> Result<Vec<Sample>, String> {
-    // A short run tests what is counted, not a real disk.
+    // A short run checks the counted resources only, so it needs no real disk.
     let place = if seconds < 10 { Place::in_memory() } else { Place::new() };
     let mut worker = Worker::start(&format!("wear {seed} {seconds} {plant}"), &place.path());
     let mut samples = Vec::new();
@@ -76,7 +77,8 @@ fn the_churn_harness_catches_lost_memory_descriptors_and_threads() {
 
 #[test]
 fn contract_7_the_file_stays_under_its_capacity_over_many_openings() {
-    // Once a file that was cut back when it was closed doubled beyond its capacity, in one run of six.
+    // Once a file was cut back when it was closed, and then doubled beyond its capacity. This happened in one
+    // run of six.
     for seed in 1..6 {
         wear_out(seed, 0, "none").unwrap();
     }

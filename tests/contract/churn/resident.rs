@@ -1,5 +1,5 @@
-//! The resident memory of a process beyond an empty one, compared with the configured memory, for values of
-//! several sizes. Most of the memory of a small value is its overhead.
+//! Compares the resident memory of a process, beyond that of an empty process, with the configured memory.
+//! Tries values of several sizes. Most of the memory of a small value is overhead.
 
 use std::fs;
 use std::path::Path;
@@ -15,15 +15,15 @@ const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").t
 const MEMORY: u64 = 8 << 20;
 const PAGES: u64 = 4 << 20;
 const BUFFER: u64 = 4 << 20;
-/// Bytes that are written in all, with the overhead of each value.
+/// Total bytes to write, including the overhead of each value.
 const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
-/// The approximate overhead of a value.
+/// The approximate overhead of a value, in bytes.
 const KEPT: u64 = 200;
-/// Maximum of resident memory as a multiple of the configured memory. The measured figure is lower; but an
-/// allocator has its own ways, and a busy machine wakes threads late.
+/// Maximum resident memory, as a multiple of the configured memory. The measured figure is lower. But the
+/// allocator keeps some freed memory, and a busy machine wakes threads late.
 const MAX_TIMES: f64 = 1.7;
 
-/// Runs a child. Returns its maximum of resident memory as a multiple of the configured memory.
+/// Runs a child. Returns its maximum resident memory as a multiple of the configured memory.
 fn measured(size: usize, plant: &str) -> f64 {
     let place = Place::in_memory();
     let mut worker = Worker::start(&format!("fill {size} {plant}"), &place.path());
@@ -47,7 +47,8 @@ fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
     assert!(times > MAX_TIMES, "{times:.2} times the configured memory");
 }
 
-/// The child's part: `SIZE PLANT`. Inserts, overwrites, reads from disk and removals.
+/// The child's part, with the words `SIZE PLANT`. Inserts and overwrites values, reads them from the disk and
+/// removes them.
 pub(crate) fn fill(path: &Path, words: &[&str]) {
     let size: usize = words[0].parse().unwrap();
     let (empty, code) = (status("VmRSS"), status("RssFile"));
@@ -64,7 +65,7 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
     let mut random = Random::new(7);
     let mut kept = Vec::new();
     for number in 0..writes {
-        // The first half are new keys. In the second half every other write is an overwrite.
+        // The first half of the writes are new keys. In the second half every other write is an overwrite.
         let is_new = number < writes / 2 || random.below(2) == 0;
         let key = if is_new { number } else { random.below(number) };
         texts.insert(&key, "x".repeat(size)).unwrap();
@@ -79,7 +80,8 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
         }
     }
     cache.flush().unwrap();
-    // Pages of the program itself that were first used meanwhile do not count: a test's program is large.
+    // Pages of the program itself that were first used in the meantime do not count, because a test's program
+    // is large.
     let taken = status("VmHWM") - empty - status("RssFile").saturating_sub(code);
     let of = u32::try_from(taken * 1_000 / (MEMORY + PAGES + BUFFER)).unwrap();
     say(&format!("resident {:.3}", f64::from(of) / 1_000.0));

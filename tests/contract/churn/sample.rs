@@ -8,21 +8,21 @@ use larder::ByteSize;
 
 pub(super) const DISK_CAPACITY: ByteSize = ByteSize::mib(4);
 
-/// Maximum length of the file between commits. A commit that makes redb double the file may exceed it for a
-/// moment.
+/// Maximum length of the file between commits. A commit that makes redb double the file may exceed this
+/// length for a moment.
 pub(super) const FILE_BOUND: u64 = DISK_CAPACITY.as_u64();
 
 /// Maximum growth of resident memory after the warm-up. By then the caches of both tiers have been full and
-/// the allocator has its arenas. The cache may hold 3.5 MiB in all (memory, write buffer and page cache
-/// together), and an allocator keeps about as much. A leak of a page at each opening, or of 100 bytes at each
-/// step, exceeds the bound within a minute.
+/// the allocator has its arenas. The cache may hold 3.5 MiB in all: memory, write buffer and page cache
+/// together. An allocator keeps about as much again. A leak of one page at each opening, or of 100 bytes at
+/// each step, exceeds the bound within a minute.
 const GROWTH: u64 = 12 << 20;
-/// Files of a cache: itself, its lock, and those for the recovery from a full disk.
+/// Number of files of a cache: the cache's file, its lock, and the files for the recovery from a full disk.
 const MAX_FILES: u64 = 4;
-/// A writer and a sweeper.
+/// Number of threads of a cache: a writer and a sweeper.
 const THREADS_OF_A_CACHE: u64 = 2;
-/// Descriptors of a cache: the file, opened twice and once more to be punched, its anchor and its lock, and a
-/// lock again while another cache is being refused.
+/// Maximum number of descriptors of a cache. Three are of the file (one of them punches holes), one is of its
+/// anchor and one of its lock. The sixth is of the lock again, while another cache is refused.
 const DESCRIPTORS_OF_A_CACHE: u64 = 6;
 
 /// The resources of a process at one moment.

@@ -1,4 +1,4 @@
-//! The child's part: opens and closes, with a mixed load in between, and takes samples.
+//! The child's part: opens and closes a cache, with a mixed load in between, and takes samples.
 
 use std::fs;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::support::{BLOBS, HOUR, Random, assert_capacity_is_usable};
 /// Steps between two samples while the cache is open.
 const STEPS: u64 = 2_500;
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(2);
-/// More than any entry weighs.
+/// Larger than the weight of any entry.
 const HEAVIEST: u64 = 4 << 10;
-/// Keys that are overwritten all the time, between their own commits.
+/// Number of keys that the load overwrites all the time.
 const HOT_KEYS: u64 = 20;
-/// Opens and closes between two long loads.
+/// Number of openings and closings between two long loads.
 const CYCLES: u64 = 8;
 
-/// A planted fault: what each opening leaks.
+/// A planted fault: the resource that each opening leaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PlantedLeak {
     None,
@@ -30,8 +30,8 @@ enum PlantedLeak {
     Threads,
 }
 
-/// Opens, works and closes for some seconds, at least a minimum number of rounds: `SEED SECONDS PLANT`.
-/// Prints a sample for each round.
+/// Opens, works and closes for some seconds, and for at least a minimum number of rounds. The words are
+/// `SEED SECONDS PLANT`. Prints the samples of each round.
 pub(crate) fn wear(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let seconds = Duration::from_secs(words[1].parse().unwrap());
@@ -82,7 +82,7 @@ fn open(path: &Path) -> Cache {
         .unwrap()
 }
 
-/// Leaks as a faulty cache could.
+/// Leaks a resource, as a faulty cache could.
 fn lose(plant: PlantedLeak) {
     match plant {
         PlantedLeak::None => {}
@@ -92,8 +92,8 @@ fn lose(plant: PlantedLeak) {
     }
 }
 
-/// Inserts, overwrites, expirations, evictions from both tiers, loads, updates, invalidations, and now and
-/// then a keyspace's next version.
+/// The load: inserts, overwrites, expirations, evictions from both tiers, loads, updates, invalidations, and
+/// sometimes the next version of a keyspace.
 fn load(cache: &Cache, random: &mut Random, version: &mut u32) {
     let blobs = cache.keyspace(BLOBS).unwrap();
     *version += 1;
@@ -113,7 +113,7 @@ fn load(cache: &Cache, random: &mut Random, version: &mut u32) {
             12..15 => drop(blobs.get(&key)),
             15..18 => drop(blobs.get_or_load(&key, || Ok::<_, Error>(vec![4; 50])).unwrap()),
             18 => drop(blobs.get_or_load(&key, || Err::<Vec<u8>, _>("no such thing"))),
-            // Each of these waits for a commit.
+            // Each of these calls waits for a commit.
             _ if step % 40 == 0 => match random.below(4) {
                 0 => drop(blobs.remove(&key).unwrap()),
                 1 => blobs.begin_update(&key).unwrap().finish(),

@@ -1,5 +1,5 @@
-//! Contract 7: what the file takes of its disk, how much of it entries fill, and values that are too large
-//! for it.
+//! Contract 7: the room of the file on its disk, how much of that room entries fill, and values that are too
+//! large for the file.
 
 mod older_files;
 
@@ -22,13 +22,14 @@ fn small(builder: CacheBuilder, capacity: ByteSize) -> Cache {
     builder.flush_interval(Duration::from_hours(1)).open().unwrap()
 }
 
-/// Makes a directory in memory, if there is a file system in memory: the file is synced thousands of times.
+/// Makes a directory in memory, if there is a file system in memory. The tests here sync the file thousands
+/// of times.
 fn place() -> Place {
     tempfile::tempdir_in("/dev/shm")
         .map_or_else(|_| Place::new(), |dir| Place::at(dir, larder::clock::ManualClock::new()))
 }
 
-/// Returns the bytes of the file's blocks, as `du` counts them, and its length.
+/// Returns the bytes in the file's blocks, as `du` shows them, and the file's length.
 #[cfg(unix)]
 fn extent(place: &Place) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt;
@@ -36,7 +37,8 @@ fn extent(place: &Place) -> (u64, u64) {
     (found.blocks() * 512, found.len())
 }
 
-/// A change of sizes needs the most room: pages of one size leave gaps that pages of another do not fit in.
+/// A change of sizes needs the most room: pages of one size leave gaps that are too small for pages of
+/// another size.
 #[cfg(unix)]
 #[test]
 fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() {
@@ -76,7 +78,7 @@ fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() 
 
 #[test]
 fn contract_7_entries_fill_the_file() {
-    // For each size, the minimum share of the capacity that is live keys and values, in percent.
+    // Each size has a minimum share of the capacity that live keys and values fill, in percent.
     for (size, least) in [(1_000, 40), (5_000, 45), (33_000, 60)] {
         let disk = SimulatedVolume::new();
         let capacity = ByteSize::mib(8);
@@ -117,7 +119,7 @@ fn contract_7_a_full_cache_looks_full() {
     let live =
         format!("live {} of usable {}", ByteSize::bytes(full.bytes), ByteSize::bytes(full.usable_bytes));
     assert!(stats.to_string().contains(&live), "{stats}");
-    // Opening it again makes no room.
+    // Opening the file again makes no room.
     drop(texts);
     cache.close().unwrap();
     let cache = small(Cache::builder().path("/cache/room.larder").volume(&disk), ByteSize::mib(2));
@@ -127,7 +129,8 @@ fn contract_7_a_full_cache_looks_full() {
     assert_eq!((again.evictions, again.entries), (0, again.recovered_entries), "{again:?}");
 }
 
-/// Where the file system does not tell blocks (it compresses, or its kind is unknown), the length is bounded.
+/// If the file system does not report blocks (it compresses, or its kind is unknown), the cache bounds the
+/// length.
 #[test]
 fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
     let disk = SimulatedVolume::new();
@@ -151,8 +154,8 @@ fn contract_7_where_blocks_are_not_told_the_length_stays_under_the_capacity() {
     assert!(!disk.operations().contains(&DiskOperation::Punch));
     drop(texts);
     cache.close().unwrap();
-    // The file moves to a file system that tells blocks, and back again. Each time its entries are charged
-    // anew.
+    // The file moves to a file system that reports blocks, and back again. Each time the sizes of its entries
+    // are computed anew.
     disk.hide_blocks(false);
     let charged = [(); 2].map(|()| {
         let cache = small(builder(), capacity);
@@ -173,7 +176,7 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     let builder = || place.builder().disk_capacity(capacity).memory_capacity(ByteSize::mib(1)).shards(1);
     let cache = builder().open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    // A sixteenth of the capacity, less what a record takes beside its value.
+    // A sixteenth of the capacity, less the overhead of a record.
     let fits = (256 << 10) - 200;
     texts.insert(&1, text(fits)).unwrap();
     texts.insert(&2, "older".to_owned()).unwrap();
@@ -191,7 +194,7 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     assert_eq!(texts.get(&2).unwrap().len(), fits + 300, "it is in memory");
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
     assert!(follower.keyspace(TEXTS).get(&2).unwrap().is_none());
-    // Memory evicts it for others. Then the entry is gone.
+    // Memory evicts the entry to make room for other entries. After that the entry is gone.
     for key in 10..40 {
         texts.insert(&key, text(100_000)).unwrap();
         cache.flush().unwrap();
@@ -216,12 +219,12 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
     assert!(matches!(error, Error::ValueTooLarge { .. }));
     assert!(error.to_string().contains("raise disk_capacity to 8 MiB or more"), "{error}");
     assert_eq!(*texts.get(&1).unwrap(), "older", "nothing was changed");
-    // With the capacity that the error names, the file takes it.
+    // With the capacity that the error names, the file can store the value.
     drop(texts);
     cache.close().unwrap();
     let cache = place.builder().disk_capacity(ByteSize::mib(8)).open().unwrap();
     cache.keyspace(TEXTS).unwrap().insert_with(&1, text(300_000), immediate).unwrap();
-    // A value that memory does not take either is refused.
+    // A value that is too large for memory as well is refused.
     drop(cache);
     let cache =
         place.builder().disk_capacity(ByteSize::mib(4)).memory_capacity(ByteSize::kib(64)).open().unwrap();
@@ -229,7 +232,7 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
     assert!(error.contains("raise memory_capacity or disk_capacity"), "{error}");
 }
 
-/// A file's largest page depends on its first capacity. For a larger capacity the file is made anew.
+/// A file's largest page depends on its first capacity. For a larger capacity, larder makes the file anew.
 #[test]
 fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     let place = Place::new();
@@ -243,7 +246,7 @@ fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     assert!(error.contains("raise disk_capacity to 32 MiB or more"), "{error}");
     drop(texts);
     cache.close().unwrap();
-    // A copy with larger regions may be longer than a file without spare room.
+    // A copy with larger regions may be longer than the original without spare room.
     let mut admin = Admin::open(place.path()).unwrap();
     assert!(admin.compact(&mut || true).unwrap().is_some());
     admin.close().unwrap();
@@ -259,7 +262,7 @@ fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     }
 }
 
-/// A value of 20 kB leaves three of its page's eight blocks unwritten. When a page is used again, these
+/// A value of 20 kB leaves three of its page's eight blocks unwritten. When the page is used again, these
 /// blocks are punched out.
 #[test]
 fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
@@ -272,7 +275,7 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
     let value =
         |round: u64, len| char::from(b'a' + u8::try_from(round % 26).unwrap()).to_string().repeat(len);
     for round in 0..40 {
-        // Pages of 32 KiB are full in one round, and have an unwritten tail in the next.
+        // Pages of 32 KiB are full in one round, and have an unwritten end in the next.
         texts.insert(&(round % 5), value(round, if round % 2 == 0 { 32_000 } else { 20_000 })).unwrap();
         cache.flush().unwrap();
     }
@@ -293,7 +296,7 @@ fn contract_7_no_loss_of_power_shows_what_a_page_had_before() {
     }
 }
 
-/// While another process reads, pages that it may need are not used again, and none can be moved.
+/// While another process reads, the pages that it may need are neither used again nor moved.
 #[test]
 fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     let (place, capacity) = (place(), ByteSize::mib(1));
@@ -314,7 +317,7 @@ fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     assert!(cache.stats().disk.unwrap().evictions > 0, "the file is not full");
     texts.insert(&1, "removed while it is read".to_owned()).unwrap();
     cache.flush().unwrap();
-    // A second handle on the file with an open transaction, as another process has.
+    // A second handle on the file, with an open transaction like that of another process.
     let mut reader = redb::Database::builder();
     reader.set_concurrency_mode(redb::ConcurrencyMode::SingleWriter);
     let other = reader.open_read_only(place.path()).unwrap();

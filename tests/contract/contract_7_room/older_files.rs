@@ -1,4 +1,4 @@
-//! Contract 7: files that were not made for their capacity, or that lost their holes.
+//! Contract 7 for files that were not made for their capacity, or that lost their holes.
 
 use larder::ByteSize;
 use larder::admin::Admin;
@@ -6,7 +6,7 @@ use larder::admin::Admin;
 use super::{TEXTS, extent, place, small, text};
 use crate::support::Random;
 
-/// A backup program that does not support holes writes them out as zeros.
+/// A backup program that does not support holes writes zeros in their place.
 #[cfg(unix)]
 #[test]
 fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
@@ -42,8 +42,8 @@ fn contract_7_a_copy_without_holes_is_brought_down_to_its_capacity() {
     }
 }
 
-/// A file of an earlier version has one region. So has a file that a tool made, which knows no capacity: it
-/// doubles when it must grow.
+/// A file of an earlier version has one region. A file that a tool made has one region too, because a tool
+/// does not know the capacity. Such a file doubles when it must grow.
 #[cfg(unix)]
 #[test]
 fn contract_7_a_file_of_one_region_stays_within_its_capacity() {

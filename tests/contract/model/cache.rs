@@ -1,4 +1,4 @@
-//! The cache of a run: with ample capacities, or with tight ones.
+//! The cache of a model run, with ample or tight capacities.
 
 use std::time::Duration;
 
@@ -14,24 +14,25 @@ pub(super) const OTHER: KeyspaceDefinition<ModelKey, u64> =
     KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
 pub(super) const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
 
-/// Memory's capacity and the write buffer in a tight run.
+/// Memory's capacity and the size of the write buffer in a tight run.
 pub(super) const TIGHT: ByteSize = ByteSize::kib(64);
-/// The weight of most entries in a tight run. Memory has room for five.
+/// The weight of most entries in a tight run. Memory has room for five such entries.
 pub(super) const TIGHT_WEIGHT: u64 = 12 << 10;
 
 fn weigh(weighed: &EntryInfo<'_>) -> u64 {
     match weighed.value.downcast_ref::<u64>() {
-        // With its encoding, larger than the write buffer.
+        // Together with its encoding, this value is larger than the write buffer.
         Some(value) if value.is_multiple_of(4) => TIGHT.as_u64(),
         _ => TIGHT_WEIGHT,
     }
 }
 
-/// In a `tight` run memory has a few entries only, so the disk must answer too. Entries that are in memory
-/// only may be evicted, so such a run leaves that keyspace alone. The write buffer holds a few entries too.
-/// Some values are larger than the buffer, and weigh as much as memory may hold.
+/// In a `tight` run memory has room for a few entries only, so the disk must answer too. Entries of a
+/// keyspace in memory only may be evicted, so a tight run does not use that keyspace. The write buffer also
+/// has room for a few entries only. Some values are larger than the buffer, and weigh as much as memory may
+/// hold.
 pub(super) fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<ModelKey, u64>>) {
-    // A removal of more entries is deleted later.
+    // A removal of more entries than `range_rows` is deleted later.
     let builder = place.builder().shards(2).range_rows(if tight { 1 } else { 3 });
     let builder =
         if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };

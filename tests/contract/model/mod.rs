@@ -1,7 +1,8 @@
-//! Random operations against a simple model: a map with times, and the set of writes that a crash may lose.
+//! Random operations, compared with a simple model: a map with times, and the set of writes that a crash may
+//! lose.
 //!
-//! The model knows the right answer: a live entry, or nothing. The cache may also miss where it may forget an
-//! entry. With ample capacities it forgets none, so every answer must be exactly the model's.
+//! The model has the right answer: a live entry, or nothing. The cache may also miss an entry that it is
+//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's.
 
 mod cache;
 mod steps;
@@ -27,9 +28,9 @@ struct ModelRun {
     cache: Cache,
     spaces: Vec<Keyspace<ModelKey, u64>>,
     model: Entries,
-    /// Entries that the file holds for certain: the model at the last requested commit.
+    /// Entries that the file certainly has: the model's entries at the last requested commit.
     committed: Entries,
-    /// Writes since then, oldest first. A commit of the sweeper may have included any of them.
+    /// Writes since then, oldest first. A commit of the sweeper may have included any of these writes.
     since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
     mark: Timestamp,
     now: Timestamp,
@@ -72,7 +73,7 @@ impl ModelRun {
         self.updates.iter().any(|(space, barred, _)| (*space, barred) == (at, key))
     }
 
-    /// A commit includes every entry, except those of the keyspace in memory.
+    /// Notes a commit. It includes every entry, except those of the keyspace in memory.
     fn commit(&mut self) {
         self.committed = self
             .model
@@ -84,7 +85,7 @@ impl ModelRun {
         self.mark = self.now;
     }
 
-    /// Removes entries. No answer may show one of them again, whatever happens.
+    /// Removes the matching entries. No later answer may show a removed entry.
     fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
         self.committed.retain(|(at, key), _| !matches(*at, key));
         self.since.retain(|(at, key), _| !matches(*at, key));
@@ -102,7 +103,7 @@ impl ModelRun {
         let stats = self.cache.stats();
         if self.tight {
             assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
-            // One value alone, with its overhead beside its encoding.
+            // One value alone in the buffer: its encoding and its overhead.
             assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
         }
     }
@@ -157,7 +158,7 @@ impl ModelRun {
             Step::Touch(at, key) => {
                 let expected = self.live(at, &key);
                 if self.is_barred(at, &key) {
-                    // Touching writes the value again with a lease, which an update prevents.
+                    // Touching writes the value again with a lease, and an update prevents such a write.
                     return;
                 }
                 assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());
@@ -226,7 +227,7 @@ impl ModelRun {
             Step::SetClock(by) => {
                 let wall = self.place.clock.wall().as_millis().saturating_add_signed(by);
                 self.place.clock.set_wall(Timestamp::from_millis(wall));
-                // The cache must see each jump before the next one.
+                // The cache must see each jump of the clock before the next jump.
                 self.spaces[0].contains_key(&("", 0));
                 self.now = self.now.max(self.place.clock.wall());
             }
@@ -270,11 +271,11 @@ impl ModelRun {
         }
     }
 
-    /// A copy of the file is what `kill -9` leaves. Uncommitted entries may be in it or not. Here only
-    /// requested commits and the sweeper's commits are made; both include every entry.
+    /// A copy of the file is the same as the file after `kill -9`. Uncommitted entries may be in the copy or
+    /// not. Here only requested commits and the sweeper's commits are made. Both include every entry.
     ///
-    /// A wall clock that is behind is set right first, because the model does not know the watermark that the
-    /// sweeper last committed. (The tests of contract 2 have watermarks and clocks of every kind.)
+    /// A wall clock that is behind is set right first, because the model does not know the last watermark
+    /// that the sweeper committed. (The tests of contract 2 try watermarks and clocks of every kind.)
     fn crash(&mut self) {
         self.place.clock.set_wall(self.now);
         self.now = self.now.max(self.place.clock.wall());
@@ -286,8 +287,8 @@ impl ModelRun {
         self.cache.close().unwrap();
         std::fs::copy(crashed.path(), self.place.path()).unwrap();
         self.reopen();
-        // For each key: the entry that was committed for certain, or any that the cache has acknowledged
-        // since. Never a removed one.
+        // A key may have the entry that was certainly committed, or any entry that the cache has acknowledged
+        // since. It may never have a removed entry.
         let mut found = Entries::new();
         for (at, space) in self.spaces.iter().enumerate() {
             for (key, value) in space {
@@ -304,7 +305,7 @@ impl ModelRun {
             );
         }
         for (key, (_, expires_at)) in &self.committed {
-            // A later entry of the key may have been committed, and have expired.
+            // A later entry of the key may have been committed, and may have expired.
             let is_certain = *expires_at > self.now && !self.since.contains_key(key);
             assert!(!is_certain || found.contains_key(key), "{key:?} was committed and is gone");
         }
@@ -329,8 +330,8 @@ impl ModelRun {
     }
 }
 
-/// Each case is a round with a seed of its own, so one command replays one case. proptest shrinks a failing
-/// case.
+/// Each case is a round with its own seed, so one command replays one case. If a case fails, proptest shrinks
+/// it.
 #[test]
 fn the_cache_answers_as_the_model_does() {
     let harness = Harness::new("the_cache_answers_as_the_model_does", "LARDER_MODEL_CASES", 256);
@@ -363,7 +364,7 @@ fn the_model_catches_an_answer_that_is_not_its_own() {
     let wrong = std::panic::catch_unwind(|| {
         let mut run = ModelRun::new(false);
         run.step(Step::Insert(0, ("a".to_owned(), 1), 7));
-        // The model does not know of this insert.
+        // The model does not see this insert.
         run.spaces[0].insert(&("a", 1), 8_u64).unwrap();
         run.step(Step::Get(0, ("a".to_owned(), 1)));
     });

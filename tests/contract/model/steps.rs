@@ -1,4 +1,4 @@
-//! The steps of the model test, and how often each comes.
+//! The steps of the model test, and the frequency of each.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ pub(super) enum Step {
     Remove(usize, ModelKey),
     RemoveMany(usize, Vec<ModelKey>),
     RemovePrefix(usize, String),
-    /// Removes every key with this second part.
+    /// Removes every key whose second part is this.
     RemoveMatching(usize, u8),
     /// Removes a key of one keyspace and a prefix of the other, with one commit.
     RemoveTogether(ModelKey, String),
@@ -83,7 +83,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
         4 => Just(Step::Flush),
         2 => Just(Step::Sweep),
-        // Memory keeps the next expiry to the second, the disk to the millisecond.
+        // Memory stores the next expiry in seconds, and the disk in milliseconds.
         2 => (any::<usize>(), 1_u64..1_200).prop_map(|(entry, ms)| Step::SweepBefore(entry, ms)),
         2 => space().prop_map(Step::Walk),
         2 => Just(Step::Reopen),

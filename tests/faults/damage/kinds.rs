@@ -1,4 +1,4 @@
-//! Kinds of damage to a file: changes to its bytes that a seed decides.
+//! Kinds of damage to a file. A seed decides which bytes change.
 
 use crate::support::Random;
 
@@ -12,7 +12,7 @@ pub(super) struct Image {
     pub(super) lock: Vec<u8>,
 }
 
-/// A kind of damage.
+/// How a test damages a file, and the real failure that each way stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DamageKind {
     /// 16 random bits: a medium that decays.
@@ -23,21 +23,21 @@ pub(super) enum DamageKind {
     ZeroedPage,
     /// Zeros in a random range: a lost extent.
     ZeroedRange,
-    /// Two swapped pages: misdirected writes.
+    /// Two pages that swap places: misdirected writes.
     SwappedPages,
-    /// A page as it was some commits before: a write that was lost on a used block.
+    /// A page with its content of some commits before: a write that was lost on a used block.
     OlderPage,
     /// A file without its end.
     CutOff,
-    /// A page of random bytes: a write of another program.
+    /// A page of random bytes: another program's write.
     GarbagePage,
     /// An empty file.
     Empty,
-    /// The header, and at most a part of the pages that it describes.
+    /// The header, and at most some of the pages that it describes.
     HeaderOnly,
-    /// Zeros, as long as the file was.
+    /// Only zeros, with the file's length.
     AllZeros,
-    /// No file, and the unfinished file of a crash during its making.
+    /// No file, but the unfinished file that a crash left during creation.
     HalfCreated,
 }
 
@@ -57,13 +57,13 @@ pub(super) const KINDS: [DamageKind; 12] = [
 ];
 
 impl DamageKind {
-    /// Damages an image. Returns the bytes that are left of the file.
+    /// Damages an image. Returns the bytes that remain of the file.
     pub(super) fn harm(self, image: &Image, random: &mut Random) -> Vec<u8> {
         let mut bytes = image.now.clone();
         let len = bytes.len();
         let mut below = |end: usize| usize::try_from(random.below(end as u64)).unwrap();
-        // Mostly pages in use, because much of a file is free. The first page holds the header, which every
-        // opening reads.
+        // Mostly chooses pages in use, because much of a file is free. The first page has the header, and
+        // every opening reads the header.
         let in_use: Vec<usize> = (0..len / PAGE)
             .map(|number| number * PAGE)
             .filter(|at| bytes[*at..at + PAGE].iter().any(|byte| *byte != 0))
@@ -96,7 +96,7 @@ impl DamageKind {
                 }
             }
             Self::OlderPage => {
-                // A page that differs, if there is one.
+                // A page that differs from the earlier image, if there is one.
                 let earlier = &image.earlier;
                 let differ: Vec<usize> = (0..len.min(earlier.len()) / PAGE)
                     .map(|number| number * PAGE)
@@ -122,8 +122,8 @@ impl DamageKind {
         matches!(self, Self::CutOff | Self::HeaderOnly)
     }
 
-    /// Returns whether earlier values may show again. Such a page is whole, and the contract says that it
-    /// can't be recognized.
+    /// Returns whether earlier values may show again. Such a page is valid, and the contract says that larder
+    /// can't recognize it.
     pub(super) fn may_bring_back(self) -> bool {
         self == Self::OlderPage
     }
@@ -136,8 +136,8 @@ fn every_kind_of_damage_does_what_it_says() {
     let image = Image { now: filled(0), earlier: filled(1), lock: vec![] };
     let mut random = Random::of_round(1);
     for kind in KINDS.into_iter().filter(|kind| *kind != DamageKind::HalfCreated) {
-        // A page that is swapped with itself, or a cut at the end, may change nothing; but not twelve times
-        // in a row.
+        // A page may be swapped with itself, and a cut may remove nothing. But that does not happen twelve
+        // times in a row.
         let left: Vec<_> = (0..12).map(|_| kind.harm(&image, &mut random)).collect();
         assert!(left.iter().any(|bytes| *bytes != image.now), "{kind:?} changed nothing");
         let changed_pages = |bytes: &Vec<u8>| {

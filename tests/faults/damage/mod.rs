@@ -1,9 +1,9 @@
 //! Damage of every kind to a file, and the answers from it (contract 5).
 //!
-//! For every key the outcome is the right value, a miss, or a file that is moved aside and replaced by a
-//! fresh one. It is never a wrong value, a panic, or the end of the process. So every trial runs in a child,
-//! many in one child, and each is announced before it begins. Files without a valid beginning (empty, cut to
-//! the header, zeroed, half made) are kinds like the others.
+//! For every key, the outcome is the right value or a miss. Or larder moves the whole file aside, and makes a
+//! fresh file. An outcome is never a wrong value, a panic, or the end of the process. So every trial runs in
+//! a child. One child runs many trials, and announces each before it begins. Files without a valid beginning
+//! (empty, cut to the header, zeroed, half made) are kinds of damage too.
 
 mod kinds;
 pub(crate) mod trial;
@@ -24,7 +24,7 @@ use kinds::KINDS;
 /// Number of trials in one child.
 const BATCH: usize = 25;
 
-/// For each kind, how many trials had which outcome.
+/// For each kind, the number of trials with each outcome.
 type Tally = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// A trial with a wrong outcome.
@@ -34,7 +34,7 @@ struct Wrong {
     why: String,
 }
 
-/// Runs trials in a child. If `plant` names a fault, each trial has it.
+/// Runs trials in a child. If `plant` names a fault, each trial makes that fault.
 fn run_batch(images: &Path, seeds: &[u64], plant: &str, tally: &mut Tally) -> Result<(), Wrong> {
     let seeds_text: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let mut worker = Worker::start(&format!("damage {plant} {}", seeds_text.join(" ")), images);
@@ -85,8 +85,8 @@ fn contract_5_any_damage_is_the_right_value_a_miss_or_a_quarantine() {
     eprintln!("{} trials from seed {}", seeds.len(), seeds.first().unwrap_or(&0));
 }
 
-/// Seeds of trials that found bugs. Each is tried several times, because redb's own hashing makes the outcome
-/// vary.
+/// Seeds of trials that found bugs. Each seed is tried several times, because redb's own hashing makes the
+/// outcome vary.
 const FAULTS: [u64; 8] = [
     20_000_161,
     60_000_293,
@@ -95,7 +95,7 @@ const FAULTS: [u64; 8] = [
     120_000_101,
     130_000_060,
     30_000_004,
-    // redb panicked in its commit, and again in a destructor. That ended the process.
+    // With this seed, redb panicked in its commit, and again in a destructor. That ended the process.
     129_492_304_086_660,
 ];
 
@@ -122,7 +122,7 @@ fn the_images_are_the_same_every_time() {
 #[test]
 fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     let images = images();
-    // An empty file: with any seed, the trial has a working cache to plant a wrong value in.
+    // An empty file: with any seed, the trial then has a working cache in which a wrong value can be planted.
     let empty = KINDS.iter().position(|kind| *kind == kinds::DamageKind::Empty).unwrap() as u64;
     let seeds = [empty + 1_200, empty + 2_400];
     for (plant, expected) in
@@ -135,7 +135,8 @@ fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     run_batch(images.dir(), &seeds, "none", &mut Tally::new()).unwrap();
 }
 
-/// Makes a database of another application, with or without tables that have larder's names and another type.
+/// Makes a database of another application. With `with_our_names`, its tables have larder's names and another
+/// type.
 fn other_database(path: &Path, with_our_names: bool) -> Database {
     let db = Database::create(path).unwrap();
     let txn = db.begin_write().unwrap();

@@ -1,5 +1,5 @@
-//! The child's part: damages a file, works with it, and reports the outcome. If the child dies in a trial, it
-//! has announced that trial.
+//! The child's part: damages a file, works with it, and reports the outcome. The child announces each trial,
+//! so its parent knows in which trial it died.
 
 use std::backtrace::Backtrace;
 use std::fs;
@@ -14,17 +14,17 @@ use super::truth::{self, IMAGES};
 use crate::support::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
-/// The beginning of every redb file, and the name that shows that a file is larder's. Without both, and
-/// without larder's mark in the file, its owner is unknown.
+/// The first bytes of every redb file, and the name that shows that a file is larder's. If both are missing,
+/// and larder's mark too, the owner of the file is unknown.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 const MARK: std::ops::Range<usize> = 512..552;
-/// The identity of the file, in its mark.
+/// The position of the file's identity in its mark.
 const IDENTITY: std::ops::Range<usize> = 528..544;
 
-/// The file for the damaged bytes of the current trial, beside the images.
+/// The name of the file with the damaged bytes of the current trial. It is beside the images.
 pub(super) const ON_TRIAL: &str = "on-trial";
-/// A group of keys that no image has.
+/// A group of keys that is in no image.
 const NEW: u64 = 9;
 
 /// A right outcome of a trial.
@@ -36,9 +36,9 @@ enum Outcome {
     Refused,
 }
 
-/// Runs trials: `PLANT SEED…`. PLANT is a fault to plant in each trial, or `none`.
+/// Runs trials, with the words `PLANT SEED…`. `PLANT` is a fault to plant in each trial, or `none`.
 pub(crate) fn run_trials(images: &Path, words: &[&str]) {
-    // Panics inside the store are caught there, and their messages are of no use. A panic that reaches the
+    // Panics inside the store are caught there, and their messages are not needed. A panic that reaches the
     // caller is printed with its backtrace.
     let last: Arc<Mutex<Option<(String, Backtrace)>>> = Arc::default();
     let kept = last.clone();
@@ -78,7 +78,7 @@ struct DamageTrial {
     keys: u64,
     damaged: Vec<u8>,
     mark: Vec<u8>,
-    /// The identity that the lock beside the file names; none in half of the trials, which have no lock.
+    /// The identity in the lock beside the file. In half of the trials there is no lock, and this is `None`.
     accepted: Option<Vec<u8>>,
     verified: bool,
 }
@@ -91,7 +91,7 @@ impl DamageTrial {
         is_accepted: bool,
         random: &mut Random,
     ) -> Self {
-        // Inside the parent's directory, which is removed even if this process crashes.
+        // The directory is inside the parent's directory. That one is removed even if this process crashes.
         let dir = tempfile::tempdir_in(images).unwrap();
         let place = Place::at(dir, truth::clock());
         let damaged = kind.harm(image, random);
@@ -100,7 +100,8 @@ impl DamageTrial {
         } else {
             fs::write(place.path(), &damaged).unwrap();
         }
-        // One in four is opened without verifying every page. So a lookup or a commit meets the damage later.
+        // One file in four is opened without verifying every page. So a lookup or a commit meets the damage
+        // later.
         let mark = image.now[MARK].to_vec();
         let accepted = is_accepted.then(|| image.now[IDENTITY].to_vec());
         if is_accepted {
@@ -152,7 +153,7 @@ impl DamageTrial {
         let right = self.judge_all(&written)?;
         let victim = (0, random.below(self.keys));
         let removed = Self::work(&written, victim)?;
-        // Once the disk is off, these calls report it.
+        // When the disk tier is off, these calls report that.
         let is_safe = cache.flush().is_ok();
         drop(written);
         let is_safe = cache.close().is_ok() && is_safe;
@@ -164,8 +165,8 @@ impl DamageTrial {
         })
     }
 
-    /// Looks every key up twice, because an entry that is found is in memory the second time. Returns whether
-    /// every key was found.
+    /// Looks every key up twice. The second time, a found entry is in memory. Returns whether every key was
+    /// found.
     fn judge_all(&self, written: &Keyspace<Key, Written>) -> Result<bool, String> {
         let mut all = true;
         for key in truth::all_keys(self.keys).chain(truth::all_keys(self.keys)) {
@@ -181,7 +182,7 @@ impl DamageTrial {
         Ok(all)
     }
 
-    /// Writes, and reads the writes back, whatever the state of the disk. Returns whether the removal was
+    /// Writes, and reads the writes back, in any state of the disk. Returns whether the removal was
     /// acknowledged.
     fn work(written: &Keyspace<Key, Written>, victim: Key) -> Result<bool, String> {
         for key in (0..20).map(|key| (NEW, key)) {
@@ -205,8 +206,8 @@ impl DamageTrial {
         };
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         self.judge_all(&written)?;
-        // An unverified page can hide a key from its removal, and show it when the pages around it have
-        // changed: the contract's "older but valid page".
+        // An unverified page can hide a key from its removal. When the pages around it have changed, the key
+        // can show again. This is the contract's "older but valid page".
         let removed = removed.filter(|_| self.verified);
         if let Some(key) = removed.filter(|key| written.get(key).is_some()) {
             return Err(format!("{key:?} was removed and came back"));
@@ -218,7 +219,7 @@ impl DamageTrial {
         }
     }
 
-    /// Reads as a follower does: it may fail, but never shows a wrong value, and changes nothing.
+    /// Reads as a follower. The reads may fail, but never show a wrong value and never change the file.
     fn follow(&self) -> Result<(), String> {
         if let Ok(follower) = Follower::open_with_clock(self.place.path(), self.place.clock.clone()) {
             let written = follower.keyspace(WRITTEN);

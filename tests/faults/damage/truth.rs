@@ -1,4 +1,4 @@
-//! The content of the files before the damage: answers are judged by it.
+//! The content of the files before the damage. The trials compare answers with it.
 
 use std::fs;
 use std::path::Path;
@@ -10,20 +10,21 @@ use larder::{Cache, Durability, InsertOptions, Keyspace, Timestamp};
 use super::kinds::Image;
 use crate::support::{Key, Place, WRITTEN, Written};
 
-/// Images of a cache, and how many keys each has at first.
+/// The images of a cache, and the number of keys that each has at first.
 pub(super) const IMAGES: [(&str, u64); 3] = [("small", 40), ("large", 700), ("crashed", 120)];
 
-/// The version of the first inserts; then that of the inserts that replaced or joined them.
+/// The version of the first inserts, and the version of the later inserts. The later inserts replace keys or
+/// add them.
 const FIRST: u64 = 1;
 const SECOND: u64 = 2;
 
-/// Returns the version of a key in the earlier image.
+/// Returns the version of a key in the earlier image, if the key is there.
 fn earlier(keys: u64, key: u64) -> Option<u64> {
     (key < keys).then_some(FIRST)
 }
 
-/// Returns the version of a key in the image: one in three was replaced, one in seven removed, and a quarter
-/// more were added.
+/// Returns the version of a key in the image. One key in three was replaced, one in seven was removed, and a
+/// quarter more were added.
 pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
     match key {
         key if key >= keys + keys / 4 => None,
@@ -33,12 +34,13 @@ pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
     }
 }
 
-/// Returns all keys that ever had a value, and some more.
+/// Returns all keys that ever had a value, and some others.
 pub(super) fn all_keys(keys: u64) -> impl Iterator<Item = Key> {
     (0..keys + keys / 4 + 5).map(|key| (0, key))
 }
 
-/// Judges an answer: a miss and the right version are right. With `may_bring_back`, so is an earlier version.
+/// Judges an answer: a miss or the right version is right. With `may_bring_back`, an earlier version is right
+/// too.
 pub(super) fn judge(
     keys: u64,
     key: Key,
@@ -56,7 +58,7 @@ pub(super) fn judge(
     Err(format!("{key:?} is version {version:?}; the file had {:?}", now(keys, key.1)))
 }
 
-/// Opens a cache that commits only when it is told to, so that no copy is taken in the middle of a commit.
+/// Opens a cache that commits only on request, so that no copy is made in the middle of a commit.
 fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
     let cache = place.builder().stepped(1).open().unwrap();
     let written = cache.keyspace(WRITTEN).unwrap();
@@ -65,8 +67,8 @@ fn open(place: &Place) -> (Cache, Keyspace<Key, Written>) {
 
 /// Makes the images in a directory.
 ///
-/// They have the same bytes every time: the clock stands still, the random numbers have a seed, and each
-/// change is a commit of its own. So no random order of a batch shows in the tree.
+/// The images have the same bytes every time. The clock stands still, the random numbers have a seed, and
+/// each change is a separate commit. So the tree does not depend on a random order within a batch.
 pub(super) fn make_images(dir: &Path) {
     let now_options = InsertOptions::new().durability(Durability::Immediate);
     for (name, keys) in IMAGES {
@@ -87,8 +89,8 @@ pub(super) fn make_images(dir: &Path) {
         for key in (0..keys + keys / 4).filter(|key| now(keys, *key) == Some(SECOND)) {
             written.insert_with(&(0, key), Written::new((0, key), SECOND), now_options).unwrap();
         }
-        // Then the commit before the last has all of them too. Damage to the last commit makes the one before
-        // it the file's state.
+        // So the commit before the last has all of these entries too. If the last commit is damaged, the
+        // file's state is that of the commit before.
         written.insert_with(&(1, 1), Written::new((1, 1), 1), now_options).unwrap();
         if name == "crashed" {
             copy("now");
@@ -102,12 +104,12 @@ pub(super) fn make_images(dir: &Path) {
     }
 }
 
-/// Keeps the lock that an owner leaves beside a file that it has accepted.
+/// Keeps the lock that an owner leaves beside an accepted file.
 fn keep_lock(place: &Place, dir: &Path, name: &str) {
     fs::copy(place.dir().join("shop.larder.lock"), dir.join(format!("{name}.lock"))).unwrap();
 }
 
-/// Returns a clock with the time of the images, and of every trial.
+/// Returns a clock that shows the time of the images and of every trial.
 pub(super) fn clock() -> ManualClock {
     ManualClock::starting_at(Timestamp::from_millis(1_700_000_000_000))
 }

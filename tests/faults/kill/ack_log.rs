@@ -1,21 +1,22 @@
-//! The acknowledgements of a killed writer, and what they allow the file to hold afterwards.
+//! The acknowledgements of a killed writer, and the content that they allow in the file afterwards.
 //!
-//! Each key belongs to one thread of the writer, and a thread's versions only grow. So the order of events is
-//! not needed. An invalidation that returned says up to which version a key is *dead*. A flush that returned
-//! says which version is *durable*. An invalidation that began says up to which version there is *doubt*,
-//! because it may have been committed before its return was reported. A found version must be newer than the
-//! dead one, and no older than the durable one. It may be missing only if no durable version is beyond doubt.
+//! Each key belongs to one thread of the writer, and a thread's versions only increase. So the order of
+//! events is not needed. When an invalidation returns, all versions up to a number are *dead*. When a flush
+//! returns, a version is *durable*. When an invalidation begins, all versions up to a number are in *doubt*,
+//! because its commit may come before its return is reported. A version that is found must be newer than the
+//! dead version, and no older than the durable version. A key may be missing only if it has no durable
+//! version, or if that version is in doubt.
 
 use std::collections::BTreeMap;
 
 use crate::support::{Key, Written};
 
-/// Threads of a writer.
+/// Number of threads of a writer.
 pub(crate) const THREADS: u64 = 3;
-/// Keys of each thread.
+/// Number of keys of each thread.
 pub(crate) const KEYS: u64 = 6;
 
-/// The keys with a value that are found, with these values.
+/// The keys that were found with a value, and these values.
 pub(crate) type Found = BTreeMap<Key, Written>;
 
 /// The knowledge about one key. Version 0 means none.
@@ -26,11 +27,11 @@ struct Known {
     doubt: u64,
 }
 
-/// The knowledge about every key of a file, over all the processes that wrote it.
+/// The knowledge about every key of a file, from all processes that wrote it.
 #[derive(Debug, Default)]
 pub(crate) struct AckLog {
     keys: BTreeMap<Key, Known>,
-    /// Threads that have begun a clear and have not reported its return.
+    /// Threads that have begun a clear, and have not reported its end.
     clearing: Vec<u64>,
     /// Number of reports of completed calls.
     pub(crate) acknowledged: u64,
@@ -43,13 +44,13 @@ impl AckLog {
         }
     }
 
-    /// Reads a line of the writer.
+    /// Reads a line that the writer printed.
     pub(crate) fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let numbers: Vec<u64> = words[1..].iter().filter_map(|word| word.parse().ok()).collect();
         self.acknowledged += u64::from(words[0] == "did");
         match words[..2.min(words.len())] {
-            // Thread, key, the last version that the removal can have met.
+            // Numbers: the thread, the key, and the last version that the removal can have removed.
             ["will", "remove"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.doubt = known.doubt.max(numbers[2]);
@@ -65,8 +66,8 @@ impl AckLog {
                 self.of_thread(numbers[0], |known| known.dead = known.dead.max(numbers[1]));
             }
             ["will", "clear"] => self.clearing.push(numbers[0]),
-            // Thread; the complete versions of every thread when it began; the begun versions when it
-            // returned.
+            // Numbers: the thread, then for every thread its complete version when the clear began, then for
+            // every thread its begun version when the clear returned.
             ["did", "clear"] => {
                 self.clearing.retain(|thread| *thread != numbers[0]);
                 let (before, after) = numbers[1..].split_at(usize::try_from(THREADS).unwrap());
@@ -77,13 +78,13 @@ impl AckLog {
                     });
                 }
             }
-            // For each thread, the version that all its keys had when the flush began.
+            // Numbers: for each thread, the version that all its keys had when the flush began.
             ["did", "flush"] => {
                 for (thread, version) in (0..).zip(&numbers) {
                     self.of_thread(thread, |known| known.durable = known.durable.max(*version));
                 }
             }
-            // Thread, key, version.
+            // Numbers: the thread, the key and the version.
             ["did", "now"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.durable = known.durable.max(numbers[2]);
@@ -92,8 +93,8 @@ impl AckLog {
         }
     }
 
-    /// Notes that the writer is dead. It had used no version beyond `last_version`. A clear that it had begun
-    /// may have met any of them.
+    /// Notes that the writer is dead. The writer used no version beyond `last_version`. If it had begun a
+    /// clear, that clear may have removed any of these versions.
     pub(crate) fn crashed(&mut self, last_version: u64) {
         if !self.clearing.is_empty() {
             self.clearing.clear();
@@ -103,7 +104,7 @@ impl AckLog {
         }
     }
 
-    /// Compares what is found after a crash with the knowledge.
+    /// Compares the content after a crash with the knowledge.
     pub(crate) fn check(&self, found: &Found) -> Result<(), String> {
         for (&key, value) in found {
             if !value.is_whole(key) {
@@ -128,8 +129,7 @@ impl AckLog {
         Ok(())
     }
 
-    /// Takes what was found, and closed cleanly, as the new knowledge: from here on a key has this version or
-    /// a newer one.
+    /// Notes what was found before a clean close. From here on, a key has this version or a newer one.
     pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
         for (key, known) in &mut self.keys {
             let durable = found.get(key).map_or(0, |value| value.version);
@@ -156,7 +156,7 @@ mod tests {
         Found::from([(key, Written::new(key, version))])
     }
 
-    /// Every key at one version: a test of a few keys needs the others of the flush, too.
+    /// Returns every key at one version. A test of a few keys also needs the other keys of the flush.
     fn all(version: u64) -> Found {
         let keys = (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)));
         keys.map(|key| (key, Written::new(key, version))).collect()

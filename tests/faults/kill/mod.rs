@@ -1,10 +1,10 @@
-//! `kill -9` of a writing process, again and again, and what is found when its file is opened (contracts 3
-//! and 4).
+//! Kills a writing process with `kill -9` several times, and checks the content when its file is opened
+//! (contracts 3 and 4).
 //!
 //! A child writes with several threads, and reports the calls that have returned ([`writer`]). Its parent
-//! kills it at a moment that a seed chooses, opens the file, and compares what it finds with the reports
-//! ([`ack_log`]). The same file is killed several times in a row, with and without a clean opening in
-//! between. Some kills meet a cache that is just being made, opened or closed.
+//! kills the child at a moment that a seed decides. Then it opens the file, and compares the content with the
+//! reports ([`ack_log`]). The same file suffers several kills, with and without a clean opening in between.
+//! Some kills happen while the child makes, opens or closes the cache.
 
 mod ack_log;
 pub(crate) mod writer;
@@ -19,7 +19,7 @@ use crate::support::{LOCK_WAIT, Place, Random, WRITTEN, spin};
 use ack_log::{AckLog, Found};
 use writer::Lie;
 
-/// Number of kills of one seed. They are of one file, or of two if the second begins anew.
+/// Number of kills for one seed. They concern one file, or two if the second half begins with a new file.
 const CHAIN: u64 = 6;
 /// Maximum number of versions that a child uses before it is killed.
 const VERSIONS_OF_A_RUN: u64 = 1_000_000;
@@ -27,12 +27,12 @@ const VERSIONS_OF_A_RUN: u64 = 1_000_000;
 /// Maximum number of lines that a child prints before it is killed.
 const MAX_LINES: usize = 400;
 
-/// When to kill.
+/// When the child is killed.
 #[derive(Debug)]
 enum Moment {
-    /// This long after the child was started.
+    /// This long after the start of the child.
     AfterStart { micros: u64 },
-    /// This long after the child printed `word` for the given time.
+    /// This long after the child has printed `word` this many times.
     After { word: &'static str, times: u64, micros: u64 },
 }
 
@@ -47,7 +47,7 @@ impl Moment {
         }
     }
 
-    /// Lets the child work until then, and kills it. Returns the lines that it printed.
+    /// Lets the child work until this moment, and kills it. Returns the lines that the child printed.
     fn kill(&self, mut worker: Worker) -> Result<Vec<String>, String> {
         let mut said = Vec::new();
         let micros = match *self {
@@ -57,7 +57,7 @@ impl Moment {
                 while left > 0 {
                     let line = worker.line().ok_or("the child ended by itself; its own message is above")?;
                     let is_it = line.split(' ').next() == Some(word);
-                    // A child with a planted fault may never print the word.
+                    // With a planted fault, a child may never print the word.
                     left = if said.len() < MAX_LINES { left - u64::from(is_it) } else { 0 };
                     said.push(line);
                 }
@@ -119,7 +119,7 @@ fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> 
         }
         let last = first + VERSIONS_OF_A_RUN - 1;
         log.crashed(last);
-        // Sometimes the next child is the first to open the file that this one left.
+        // Sometimes the next child is the first process to open the file after the kill.
         if kill == kills || random.below(4) > 0 {
             let found = look(&place).map_err(failed)?;
             log.check(&found).map_err(failed)?;
@@ -148,7 +148,7 @@ fn contract_4_nothing_acknowledged_is_lost_or_comes_back_by_kill_9() {
     eprintln!("{} kills, {acknowledged} acknowledgements checked", harness.rounds());
 }
 
-/// Returns how a lying child is found out within a few chains of kills, if it is.
+/// Returns the message that exposes a lying child within a few chains of kills, if there is one.
 fn is_found_out(lie: Lie) -> Option<String> {
     (0..4).find_map(|seed| kill_again_and_again(seed, CHAIN, lie).err())
 }

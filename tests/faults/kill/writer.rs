@@ -1,9 +1,9 @@
-//! The child's part: threads that write, invalidate and flush, and report what they are about to do and which
-//! calls have returned.
+//! The child's part: threads that write, invalidate and flush. They report what they are about to do, and
+//! which calls have returned.
 //!
-//! A line is printed before an invalidation is called, and after it has returned. A kill between the two may
-//! find it durable or not. Each thread writes its own keys, all of them at one version, round after round. So
-//! one number for each thread says what a flush must have committed.
+//! The child prints a line before it calls an invalidation, and another after the call has returned. If a
+//! kill comes between the two, the invalidation may be durable or not. Each thread writes all its own keys at
+//! one version, round after round. So one number for each thread says what a flush must have committed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,12 +38,12 @@ impl Lie {
     }
 }
 
-/// The progress of each thread. Both numbers only grow.
+/// The progress of each thread. Both numbers only increase.
 #[derive(Default)]
 struct Progress {
     /// The version that all of the thread's keys had at the end of its last round.
     complete: AtomicU64,
-    /// The last version that it has begun to write.
+    /// The last version that the thread has begun to write.
     begun: AtomicU64,
 }
 
@@ -56,7 +56,8 @@ struct Writer<'a> {
     random: Random,
 }
 
-/// Opens the cache, works, closes it, and begins anew, until it is killed: `SEED FIRST_VERSION LIE`.
+/// Opens the cache, works, closes it, and begins again until it is killed. The words are
+/// `SEED FIRST_VERSION LIE`.
 pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let first: u64 = words[1].parse().unwrap();
@@ -73,14 +74,14 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             // Some keys have to be read from the disk.
             .memory_capacity(ByteSize::kib(64))
             .flush_interval(interval)
-            // Larger removals are deleted after the call returns.
+            // Larger removals are deleted after their call returns.
             .range_rows(2)
             .open_timeout(LOCK_WAIT)
             .open()
             .unwrap();
         let written = cache.keyspace(WRITTEN).unwrap();
         say("open");
-        // Some runs are so short that a kill meets little but opening and closing.
+        // Some runs are so short that a kill happens mostly during opening or closing.
         let steps = if random.below(3) == 0 { random.below(3) } else { random.below(60) };
         thread::scope(|scope| {
             for thread in 0..THREADS {
@@ -93,7 +94,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         let complete = all(&threads, |progress| &progress.complete);
         say("closing");
         cache.close().unwrap();
-        // What closing commits is durable, as after a flush.
+        // The changes that closing commits are durable, as after a flush.
         say(&format!("did flush {complete}"));
     }
 }
@@ -110,7 +111,7 @@ impl Writer<'_> {
     }
 
     fn next_version(&self) -> u64 {
-        // Before the write: a clear of another thread may meet it from here on.
+        // This comes before the write, because another thread's clear may remove the version from here on.
         self.own().begun.fetch_add(1, Ordering::SeqCst) + 1
     }
 
@@ -175,7 +176,7 @@ impl Writer<'_> {
         );
     }
 
-    /// Clears the writes of every thread, while they go on.
+    /// Clears the entries of every thread, while the threads continue to write.
     fn clear(&mut self) {
         say(&format!("will clear {}", self.thread));
         let before = all(self.threads, |progress| &progress.complete);
@@ -185,7 +186,7 @@ impl Writer<'_> {
         say(&format!("did clear {} {before} {after}", self.thread));
     }
 
-    /// A load is a write that an invalidation of another thread may void.
+    /// A load is a write. An invalidation by another thread may void it.
     fn load(&self, key: Key) {
         let version = self.next_version();
         let loaded = self.written.get_or_load(&key, || Ok::<_, Error>(Written::new(key, version))).unwrap();

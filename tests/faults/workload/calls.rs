@@ -1,4 +1,4 @@
-//! The calls of a workload, and random ones.
+//! The calls of a workload, and a source of random calls.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::Random;
 
 pub(crate) type WorkloadKey = (u8, u8);
 
-/// Keys of each of three groups.
+/// Number of keys in each of three groups.
 const KEYS: u8 = 5;
 const GROUPS: u8 = 3;
 
@@ -23,13 +23,13 @@ pub(crate) enum Call {
     Remove(WorkloadKey),
     RemoveMany(Vec<WorkloadKey>),
     RemoveGroup(u8),
-    /// Removes every key of this number, in any group.
+    /// Removes the key with this number from every group.
     RemoveNumber(u8),
-    /// Removes a key, and the whole group of another key, with one commit.
+    /// Removes a key, and also the whole group with this number, with one commit.
     RemoveTogether(WorkloadKey, u8),
     Clear,
     Update(WorkloadKey, usize),
-    /// Opens the second keyspace in its next version, and inserts a value of this length there.
+    /// Opens the second keyspace in its next version, and inserts a value of this length.
     NextVersion(usize),
     Load(WorkloadKey),
     Get(WorkloadKey),
@@ -37,7 +37,7 @@ pub(crate) enum Call {
     Sweep,
     Advance(Duration),
     Reopen,
-    /// Closes the cache, damages its file, and opens it.
+    /// Closes the cache, damages its file, and opens it again.
     Damage,
 }
 

@@ -1,4 +1,4 @@
-//! The changes of each key in their order, and what they allow a restart to find.
+//! The changes of each key in their order, and the content that they allow after a restart.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::calls::{WorkloadKey, all_keys};
 /// A change of a key.
 #[derive(Debug, Clone)]
 struct Event {
-    /// The version and its expiry; none for a removal.
+    /// The version and its expiry; `None` for a removal.
     put: Option<(u64, Timestamp)>,
     /// Number of the disk's changes when the call began.
     began: usize,
-    /// Number of the disk's changes when a call had returned that promises this one.
+    /// Number of the disk's changes when a call had returned that promises this change.
     certain: Option<usize>,
 }
 
@@ -32,7 +32,7 @@ impl History {
         self.events.entry(key).or_default().push(Event { put, began, certain: None });
     }
 
-    /// Notes that a call has returned that promises the latest change of a key.
+    /// Notes that a call has returned. The call promises the latest change of a key.
     pub(super) fn is_certain(&mut self, key: WorkloadKey, changes: usize) {
         if let Some(last) = self.events.get_mut(&key).and_then(|events| events.last_mut()) {
             last.certain.get_or_insert(changes);
@@ -45,7 +45,8 @@ impl History {
         }
     }
 
-    /// Returns the last of some keys, in their order, that had a change when the disk had this many changes.
+    /// Looks at the keys in their order. Returns the last of them that had a change when the disk had this
+    /// many changes.
     pub(super) fn last_begun(
         &self,
         keys: std::ops::RangeInclusive<WorkloadKey>,
@@ -55,14 +56,13 @@ impl History {
         self.events.range(keys).rev().find(|(_, events)| has_begun(events)).map(|(key, _)| *key)
     }
 
-    /// Returns the current version of a key; none if it was removed or has expired.
+    /// Returns the current version of a key. Returns `None` if the key was removed or has expired.
     pub(super) fn latest(&self, key: WorkloadKey, now: Timestamp) -> Option<u64> {
         let last = self.events.get(&key)?.last()?;
         last.put.filter(|(_, expires_at)| *expires_at > now).map(|(version, _)| version)
     }
 
-    /// Returns whether a restart may find this version of a key, if the disk was left after this many
-    /// changes.
+    /// Returns whether a restart may find this version of a key, if the disk stopped after this many changes.
     pub(super) fn allows(
         &self,
         key: WorkloadKey,
@@ -86,7 +86,7 @@ impl History {
         format!("{:?}", self.events.get(&key))
     }
 
-    /// Plants a removal that no call made. A harness must then report the key.
+    /// Plants a removal that no call made. The harness must then report the key.
     pub(crate) fn plant_removal(&mut self, changes: usize) {
         for key in all_keys() {
             self.event(key, None, 0);

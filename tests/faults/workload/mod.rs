@@ -1,10 +1,11 @@
-//! A workload on a simulated disk, its history, and what the history allows a restart to find.
+//! A workload on a simulated disk, its history, and the check of a restart against that history.
 //!
-//! The history has the changes of each key in their order. Each has the disk's change from which on a restart
-//! may find it. It also has the one from which on it is certain, because a call that promises it has
-//! returned. After a crash at any moment a key must be as the last certain change left it, or as a later one
-//! that had begun. After failures of the disk it may also be missing: a cache may forget, but an entry that
-//! was certainly overwritten or removed may not come back.
+//! The history has the changes of each key in their order. For each change of a key, the history has two
+//! numbers of the disk's changes. From the first number on, a restart may find the change of the key. From
+//! the second number on, the change is certain, because a call that promises it has returned. After a crash,
+//! a key must have the state of its last certain change, or of a later change that had begun. After failures
+//! of the disk the key may also be missing: a cache may forget. But an entry whose overwriting or removal was
+//! certain may not come back.
 
 mod calls;
 mod history;
@@ -27,8 +28,8 @@ type WorkloadKeyspace = Keyspace<WorkloadKey, (u64, Vec<u8>)>;
 
 const SPACE: KeyspaceDefinition<WorkloadKey, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
 
-/// Returns settings for a very small cache: its steps have several parts, and it deletes two keys after the
-/// call returns.
+/// Returns settings for a very small cache. Its steps have several parts, and a removal of two keys is
+/// deleted after the call returns.
 fn builder(place: &SimulatedPlace) -> CacheBuilder {
     place.builder().disk_capacity(ByteSize::mib(1)).range_rows(1).parts_with_steps()
 }
@@ -51,7 +52,7 @@ pub(crate) struct WorkloadRun {
 }
 
 impl WorkloadRun {
-    /// Makes a workload, on a disk that fails or one that does not.
+    /// Makes a workload. `fails` says whether its disk fails, so that its calls may fail too.
     pub(crate) fn new(place: SimulatedPlace, fails: bool) -> Self {
         let (second, history) = (Second::default(), History::default());
         Self { place, cache: None, second, history, last_version: 0, fails }
@@ -65,7 +66,7 @@ impl WorkloadRun {
         self.place.clock.wall()
     }
 
-    /// Returns the open cache. A failing disk may refuse to open; then it is healed.
+    /// Returns the open cache. If a failing disk refuses to open, heals the disk first.
     fn space(&mut self) -> WorkloadKeyspace {
         if self.cache.is_none() {
             let cache = builder(&self.place).open().unwrap_or_else(|error| {
@@ -80,7 +81,7 @@ impl WorkloadRun {
         self.cache.as_ref().unwrap().1.clone()
     }
 
-    /// Unwraps a result. Only a failing disk may make it an error.
+    /// Unwraps a result. Only on a failing disk may the result be an error.
     fn held<T>(&self, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -94,7 +95,7 @@ impl WorkloadRun {
         (self.last_version, filler(self.last_version, len))
     }
 
-    /// Makes one call, and then looks every key up.
+    /// Makes one call, and then looks up every key.
     pub(crate) fn make(&mut self, call: &Call) {
         let space = self.space();
         match call {
@@ -153,7 +154,7 @@ impl WorkloadRun {
             _ => {
                 drop(space);
                 self.second.leave();
-                // Whatever it answers, a restart shows what there is from here on.
+                // After `close` returned `Ok`, a restart must find the latest changes.
                 if self.held(cache.close()).is_some() {
                     self.history.all_are_certain(self.changes());
                 }
@@ -166,7 +167,7 @@ impl WorkloadRun {
         }
     }
 
-    /// Damages the closed file. From here on no entry of it may be found.
+    /// Damages the closed file. From here on, no entry of the file may be found.
     fn damage(&mut self) {
         let Some(mut bytes) = self.place.disk.read(PATH) else { return };
         let began = self.changes();
@@ -180,15 +181,15 @@ impl WorkloadRun {
         self.history.all_are_certain(self.changes());
     }
 
-    /// After a restart: takes what is found as the history from here on.
+    /// After a restart: the content that is found is the history from here on.
     fn found(&mut self, call: &Call) {
         let (changes, now) = (self.changes(), self.now());
         for (key, found) in self.read_all() {
             let allowed = self.history.allows(key, found, changes, self.fails, now);
             assert!(allowed, "{call:?}: {key:?} is {found:?}; {}", self.history.of(key));
-            // On a failing disk it may only be missing, and come back later.
+            // On a failing disk an entry may be missing only for a while, and come back later.
             if self.history.latest(key, now) != found && !(self.fails && found.is_none()) {
-                // A change that was not certain did not happen.
+                // If a change was not certain and is not found, it did not happen.
                 let until = now.after(self.space().ttl(&key).unwrap_or(HOUR));
                 self.history.event(key, found.map(|version| (version, until)), changes);
                 self.history.is_certain(key, changes);
@@ -200,7 +201,7 @@ impl WorkloadRun {
         let value = self.value(len);
         let (version, began) = (value.0, self.changes());
         let inserted = space.insert_with(&key, value, options);
-        // Memory has it, whatever the disk answers.
+        // Memory has the value, even if the disk fails.
         let until = self.now().after(space.ttl(&key).unwrap_or_default());
         self.history.put(key, version, until, began);
         let is_immediate = format!("{options:?}").contains("Immediate");
@@ -231,7 +232,8 @@ impl WorkloadRun {
         }
     }
 
-    /// Opens the second keyspace in its next version, which must be empty, and inserts there.
+    /// Opens the second keyspace in its next version, and inserts a value. That version must be empty at
+    /// first.
     fn next_version(&mut self, len: usize) {
         let (value, began) = (self.value(len), self.changes());
         let version = value.0;
@@ -239,7 +241,7 @@ impl WorkloadRun {
         self.history.put(key, version, self.now().after(HOUR), began);
     }
 
-    /// Returns the version of every key, that of the second keyspace included.
+    /// Returns the version of every key, including the key of the second keyspace.
     fn read_all(&mut self) -> Vec<(WorkloadKey, Option<u64>)> {
         let space = self.space();
         all_keys().map(|key| (key, read(&space, key))).chain(self.second.read()).collect()
@@ -255,7 +257,7 @@ impl WorkloadRun {
         }
     }
 
-    /// Heals the disk, and lets the cache wait until it is back.
+    /// Heals the disk, and waits until the cache uses it again.
     pub(crate) fn heal(&mut self) {
         self.place.disk.heal();
         self.place.clock.advance(larder::MAX_RETRY_DELAY);
@@ -284,14 +286,14 @@ impl WorkloadRun {
     }
 }
 
-/// Returns the version of a key's value, which must be whole.
+/// Returns the version of a key's value. The value must be whole.
 fn read(space: &WorkloadKeyspace, key: WorkloadKey) -> Option<u64> {
     let value = space.get(&key)?;
     assert!(value.1 == filler(value.0, value.1.len()), "{key:?} has a value that was never written");
     Some(value.0)
 }
 
-/// Opens the disk that a crash left, and compares it with the history.
+/// Opens the disk that a crash left, and compares its content with the history.
 pub(crate) fn check(left: &SimulatedPlace, history: &History, changes: usize, may_forget: bool) {
     let cache = builder(left).open().unwrap_or_else(|error| panic!("a restart fails: {error}"));
     let space = cache.keyspace(SPACE).unwrap();

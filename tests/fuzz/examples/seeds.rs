@@ -1,4 +1,4 @@
-//! Writes the first corpus.
+//! Writes the first corpus of inputs.
 #![expect(clippy::unwrap_used, reason = "an example that panics has failed")]
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! libFuzzer on requests to the control socket.
+//! Runs libFuzzer on requests to the control socket.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| larder_fuzz::control(data));

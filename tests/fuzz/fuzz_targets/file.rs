@@ -1,7 +1,8 @@
-//! libFuzzer on whole files.
+//! Runs libFuzzer on whole files.
 //!
-//! libFuzzer ends the process at every panic, also at a caught one. The store panics at some damaged pages.
-//! The cache catches that and takes it for damage (contract 5). So panics inside the store are allowed here.
+//! libFuzzer ends the process at every panic, even at a caught one. The store panics on some damaged pages.
+//! The cache catches such a panic and treats it as damage (contract 5). So this target allows panics inside
+//! the store.
 #![no_main]
 
 use std::panic;

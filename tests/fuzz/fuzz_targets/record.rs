@@ -1,4 +1,4 @@
-//! libFuzzer on records.
+//! Runs libFuzzer on records.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| larder_fuzz::record(data));

@@ -1,4 +1,4 @@
-//! libFuzzer on values.
+//! Runs libFuzzer on values.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| larder_fuzz::value(data));

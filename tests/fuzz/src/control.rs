@@ -1,12 +1,12 @@
-//! Requests to the control socket. Whatever the lines are, each gets one line as its answer. Only the
-//! requested keys are removed, and a request that reads does not count as a use of an entry.
+//! Requests to the control socket. Each line gets one line as its answer, even if the line is not a valid
+//! request. Only the requested keys are removed. A request that reads does not change the counts of lookups.
 
 use std::collections::BTreeSet;
 
 use larder::{Cache, KeyspaceDefinition};
 use serde_json::Value;
 
-/// How the target answers a line. A test passes a broken function.
+/// The function under test. It answers a line. A test passes a broken function.
 pub(crate) type Answer = fn(&Cache, &[u8]) -> Vec<u8>;
 
 const PAIRS: KeyspaceDefinition<(String, u8), u8> = KeyspaceDefinition::new("pair");
@@ -76,7 +76,8 @@ fn uses(cache: &Cache) -> (u64, u64, u64) {
     (stats.requests(), stats.promotions, stats.loads)
 }
 
-/// Checks an answer with keys: it is bounded, and has no value, because the application did not allow values.
+/// Checks an answer with keys: it is bounded, and contains no value, because the application did not allow
+/// values.
 fn check_look(done: &str, ok: &Value, asked: &Value) {
     let statuses = match done {
         "keys" => ok["keys"].as_array().unwrap().clone(),

@@ -1,14 +1,14 @@
-//! Exports. Any bytes are read to an end. An export that is read whole is written again as the same bytes. A
-//! part of an export never passes for the whole.
+//! Exports. Any bytes are read to their end. An export that is read completely is written again as the same
+//! bytes. A part of an export is never accepted as the whole export.
 
 use larder_export::{Error, Form, Header, Item, Keyspace, Reader, Skipped, Writer};
 
 use crate::input::Input;
 
-/// The function under test. A test passes a broken one.
+/// The function under test. A test passes a broken function.
 pub(crate) type Read = fn(&[u8]) -> Result<Vec<Item>, Error>;
 
-/// Number of cuts of an export that are tried.
+/// Maximum number of positions at which an export is cut.
 const CUTS: usize = 64;
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Item>, Error> {
@@ -20,7 +20,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
     let form = if input.flag() { Form::Binary } else { Form::JsonLines };
     let bytes = match input.below(3) {
         0 => input.rest().to_vec(),
-        // After a right beginning.
+        // Random bytes after a right beginning.
         1 => [start(form), input.rest().to_vec()].concat(),
         _ => written(form, &mut input),
     };

@@ -1,8 +1,8 @@
-//! Whole files. Whatever the file at the path holds, opening answers, a foreign file is left unchanged, and
-//! no damaged entry is served.
+//! Whole files. The file at the path may contain anything. Opening returns an answer, a foreign file is left
+//! unchanged, and no damaged entry is served.
 //!
-//! A cache file is a megabyte. So the input is not the file, but a list of edits to a file that the target
-//! has made.
+//! A cache file is a megabyte. So the input is a list of edits to a file that the target has made, and not
+//! the file itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const ENTRIES: u64 = 40;
 const PAGE: usize = 4096;
 const MAX_EDITS: usize = 32;
 
-/// How the target opens a cache. A test passes a broken function.
+/// The function under test. It opens a cache. A test passes a broken function.
 pub(crate) type Open = fn(&Path, CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {
@@ -71,7 +71,7 @@ fn value_of(number: u64) -> Vec<u8> {
     number.to_be_bytes().repeat(16)
 }
 
-/// Reads everything in a file.
+/// Reads everything in a file, and checks it.
 fn shows_nothing_wrong(path: &Path) -> Result<(), Error> {
     let inspector = Inspector::open(path)?;
     let snapshot = inspector.snapshot()?;
@@ -111,7 +111,7 @@ fn serves_nothing_wrong(cache: &Cache, dir: &Path) {
     }
     space.insert(&ENTRIES, value_of(ENTRIES)).unwrap();
     assert_eq!(*space.get(&ENTRIES).unwrap(), value_of(ENTRIES), "a new entry is found");
-    // The disk tier may be off, but an invalidation holds in any case.
+    // The disk tier may be off, but an invalidation still holds.
     if space.remove(&0).is_ok() {
         assert!(space.get(&0).is_none(), "a removed entry was served");
     }
@@ -139,7 +139,7 @@ fn edited(mut file: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
             2 => file[page..end].fill(input.byte()),
             3 => file.truncate(within),
             4 => file.extend(vec![input.byte(); within - page]),
-            // The first pages hold the store's header and roots.
+            // The first pages have the store's header and roots.
             5 => file[within % 512] ^= 1 << input.below(8),
             6 => {
                 let from = usize::from(input.u16()) % pages * PAGE;

@@ -1,10 +1,10 @@
-//! Bytes as a source of choices. A fuzzer changes the bytes, and a target reads them as numbers, texts and
-//! picks.
+//! Bytes as a source of choices. A fuzzer changes the bytes. A target reads them as numbers, texts and
+//! choices.
 //!
-//! It never runs out: after the last byte every choice is zero. So every input is valid, and a shorter one
-//! makes fewer choices.
+//! The source never ends: after the last byte, every choice is zero. So every input is valid, and a shorter
+//! one makes fewer choices.
 
-/// Bytes that are not used yet.
+/// The bytes that are not used yet.
 #[derive(Debug)]
 pub(crate) struct Input<'a>(&'a [u8]);
 
@@ -27,7 +27,7 @@ impl<'a> Input<'a> {
         self.byte() & 1 == 1
     }
 
-    /// Returns a number below `end`, which may be up to 256.
+    /// Returns a number below `end`. `end` may be up to 256.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::from(self.byte()) % end
     }
@@ -38,7 +38,7 @@ impl<'a> Input<'a> {
         taken
     }
 
-    /// Returns up to 255 bytes. The byte before them is their number.
+    /// Returns up to 255 bytes. The first byte read is their number.
     pub(crate) fn short(&mut self) -> &'a [u8] {
         let len = usize::from(self.byte());
         self.bytes(len)
@@ -64,7 +64,7 @@ impl<'a> Input<'a> {
         u64::from(self.u32()) << 32 | u64::from(self.u32())
     }
 
-    /// Returns a number of any magnitude. An eighth of them have few bits.
+    /// Returns a number of any magnitude. An eighth of these numbers have few bits.
     pub(crate) fn scaled(&mut self) -> u64 {
         let shift = u32::from(self.byte() % 64);
         self.u64() >> shift

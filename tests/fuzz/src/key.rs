@@ -1,5 +1,5 @@
-//! Keys: the bytes of keys sort as the keys do, no key's bytes begin another's, and bytes that are no key are
-//! an error.
+//! Keys: their bytes sort as the keys do, no key's bytes begin another key's bytes, and bytes that are not a
+//! key are an error.
 
 use std::fmt::Debug;
 
@@ -8,7 +8,7 @@ use larder::{Key, KeyError, KeyPrefix};
 
 use crate::input::Input;
 
-/// The functions under test. A test passes broken ones.
+/// The functions under test. A test passes broken functions.
 pub(crate) trait Keys {
     fn encode<K: Key>(key: &K) -> Vec<u8> {
         bytes::encode_key(key)
@@ -23,7 +23,7 @@ pub(crate) trait Keys {
     }
 }
 
-/// larder's own functions.
+/// The functions of larder itself.
 pub(crate) struct Real;
 
 impl Keys for Real {}

@@ -1,8 +1,8 @@
-//! The fuzz targets. Each is a function from any bytes; it panics if something is wrong.
+//! The fuzz targets. Each target is a function that takes any bytes, and panics if something is wrong.
 //!
-//! libFuzzer calls them (`fuzz_targets/`, `just fuzz record`). So does `cargo test -p larder-fuzz`, which
-//! needs only stable cargo: it replays the corpus and runs random inputs. In the tests every target has a
-//! broken variant, in which it must find a fault.
+//! libFuzzer calls these functions (`fuzz_targets/`, `just fuzz record`). `cargo test -p larder-fuzz` calls
+//! them too, and needs only stable cargo. It replays the corpus and runs random inputs. In the tests, every
+//! target has a broken variant, whose fault it must find.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
@@ -20,14 +20,14 @@ mod tests;
 mod url;
 mod value;
 
-/// A target.
+/// A fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Its name, which is also the name of its binary and of its folder in the corpus.
+    /// The target's name. Its binary and its folder in the corpus have the same name.
     pub name: &'static str,
-    /// Runs it on one input.
+    /// Runs the target on one input.
     pub run: fn(&[u8]),
-    /// Number of random inputs in a plain test run: a second's worth or less.
+    /// Number of random inputs in a plain test run, for a second or less.
     pub rounds: u64,
 }
 
@@ -60,7 +60,7 @@ pub fn value(data: &[u8]) {
     value::check::<value::Real>(data);
 }
 
-/// Keys: order, prefixes, and bytes that are no key.
+/// Keys: their order, their prefixes, and bytes that are not a key.
 ///
 /// # Panics
 /// If an order or a prefix is not kept.
@@ -87,7 +87,7 @@ pub fn operations(data: &[u8]) {
 /// The settings of a cache.
 ///
 /// # Panics
-/// If a setting is accepted that the documentation does not allow, or refused although it does.
+/// If a setting is accepted that the documentation forbids, or refused although the documentation allows it.
 pub fn settings(data: &[u8]) {
     settings::check(larder::CacheBuilder::open, data);
 }
@@ -103,15 +103,15 @@ pub fn url(data: &[u8]) {
 /// Exports, in both forms.
 ///
 /// # Panics
-/// If a part of an export passes for the whole, or an export changes when it is written again.
+/// If a part of an export is accepted as the whole, or an export changes when it is written again.
 pub fn export(data: &[u8]) {
     export::check(export::read, data);
 }
 
-/// Requests to the control socket, one a line.
+/// Requests to the control socket, one on each line.
 ///
 /// # Panics
-/// If a line has no answer, or other keys are removed than the requested ones.
+/// If a line has no answer, or a key is removed that was not requested.
 pub fn control(data: &[u8]) {
     control::check(larder::testing::answer_line, data);
 }

@@ -1,7 +1,7 @@
-//! Sequences of operations: every answer is that of a map with times.
+//! Sequences of operations: every answer must be that of a map with times.
 //!
-//! Nothing is evicted at these sizes. So the answers must be exactly the map's: in memory, and on a file that
-//! is closed and opened again.
+//! With entries of these sizes, nothing is evicted. So the answers must be exactly the map's, in memory and
+//! on a file that is closed and opened again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ type Space = Keyspace<Key, u64>;
 const TTL: Duration = Duration::from_mins(1);
 const SPACES: [KeyspaceDefinition<Key, u64>; 2] =
     [KeyspaceDefinition::new("one").ttl(TTL), KeyspaceDefinition::new("two").ttl(TTL)];
-/// Texts that are prefixes of each other, with the bytes that keys escape.
+/// Texts that are prefixes of each other, with bytes that the key encoding escapes.
 const TEXTS: [&str; 4] = ["", "a", "ab", "a\0"];
 const MAX_STEPS: usize = 300;
-/// Maximum number of reopenings of an input. Each costs milliseconds.
+/// Maximum number of times that one input reopens the cache. Each reopening takes milliseconds.
 const MAX_REOPENED: usize = 3;
 
-/// How the target removes a key. A test passes a broken function.
+/// The function under test. It removes a key. A test passes a broken function.
 pub(crate) type Remove = fn(&Space, &Key) -> Result<bool, Error>;
 
 pub(crate) fn check(remove: Remove, data: &[u8]) {
@@ -50,11 +50,11 @@ struct Run {
     cache: Cache,
     spaces: Vec<Space>,
     remove: Remove,
-    /// Milliseconds since the run began.
+    /// Milliseconds since the beginning of the run.
     now: u64,
-    /// Live entries, with the times at which they expire.
+    /// Live entries, with the times of their expiry.
     model: BTreeMap<(usize, Key), (u64, u64)>,
-    /// Keys that are being changed at their source, with the update that each holds.
+    /// Keys whose source is being changed, each with its update.
     updates: Vec<((usize, Key), Update)>,
 }
 

@@ -1,11 +1,11 @@
-//! Records: whatever bytes the file has, a record is read as it was written, or not at all.
+//! Records: from any bytes in a file, a record is read as it was written, or not at all.
 
 use larder::Timestamp;
 use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 
 use crate::input::Input;
 
-/// The functions under test. A test passes broken ones.
+/// The functions under test. A test passes broken functions.
 pub(crate) struct Records {
     pub(crate) write: fn(&[u8], &RecordFields) -> Vec<u8>,
     pub(crate) read: fn(&[u8], &[u8]) -> Option<RecordFields>,
@@ -15,7 +15,7 @@ pub(crate) struct Records {
 pub(crate) const RECORDS: Records =
     Records { write: bytes::write_record, read: bytes::read_record, peek: bytes::peek_record };
 
-/// The bytes of which every bit is flipped in turn: the header, and a part of the payload.
+/// Number of bytes in which every bit is flipped in turn: the header, and a part of the payload.
 const FLIPPED: usize = 80;
 
 pub(crate) fn check(records: &Records, data: &[u8]) {
@@ -28,7 +28,7 @@ pub(crate) fn check(records: &Records, data: &[u8]) {
     }
 }
 
-/// Reads bytes that need not be a record, with and without a checksum that makes them pass for one.
+/// Reads bytes that may not be a record. Also reads them with a valid checksum.
 fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
     if let Some(record) = (records.read)(key, found) {
         reads_as_it_peeks(records, found, &record);
@@ -41,7 +41,7 @@ fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
     let again = (records.write)(key, &record);
     let is_of_format_1 = record.format < RECORD_FORMAT;
     assert_eq!((records.read)(key, &again), Some(RecordFields { format: RECORD_FORMAT, ..record }));
-    // A longer record has fields that a writer of this version leaves out.
+    // A longer record has fields that this version does not write.
     let is_the_same = again == sealed || is_of_format_1 && again.len() == sealed.len();
     assert!(again.len() < sealed.len() || is_the_same, "a record is written in one way");
 }

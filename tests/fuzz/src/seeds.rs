@@ -1,7 +1,7 @@
-//! The first corpus: named inputs, one for each thing that a target should try.
+//! The first corpus: named inputs, one for each case that a target should try.
 //!
 //! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. Inputs that a fuzzer finds are added
-//! beside them, by hand and with a name.
+//! to `corpus/` by hand, with a name.
 
 use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 use larder::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Timestamp};
@@ -52,8 +52,8 @@ fn records() -> Vec<Seed> {
         }
         [start(1), changed].concat()
     };
-    // The compression, whether there is a fingerprint and a length, both of these, and then the rest of a
-    // record.
+    // In this order: the compression, whether there is a fingerprint and a length, both of these values, and
+    // the rest of a record.
     let written = |compression: u8, flags: [u8; 2]| [&start(0)[..], &[compression], &flags, &whole].concat();
     let (extension, tag, second_length) = (51, 52, 54);
     vec![

@@ -1,5 +1,4 @@
-//! Settings: those within their ranges open a working cache, and any other is an error that names the
-//! setting.
+//! Settings: those within their ranges open a working cache. Any other setting is an error that names it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +11,8 @@ use crate::input::Input;
 const HOUR: Duration = Duration::from_hours(1);
 const SPACE: KeyspaceDefinition<u8, String> = KeyspaceDefinition::new("space");
 
-/// How the target opens a cache. A test passes a broken function.
+/// The function under test. It opens a cache. One test gives [`check`] a function that corrects wrong
+/// settings silently. `check` must report that function.
 pub(crate) type Open = fn(CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {
@@ -22,10 +22,10 @@ pub(crate) fn check(open: Open, data: &[u8]) {
     let mut builder = settings.builder();
     let (mut is_path_wrong, mut is_name_long) = (false, false);
     if settings.has_file {
-        // One name in a directory of our own. Whatever the bytes are, no other file is touched.
+        // The path is one name in the test's own directory. So no bytes can touch another file.
         let name: Vec<u8> = input.rest().iter().copied().filter(|&byte| byte != b'/').collect();
         is_path_wrong = name.is_empty() || name == b"." || name == b"..";
-        // The names of the files beside it would be too long.
+        // With a longer name, the names of the files beside the cache's file would be too long.
         is_name_long = name.len() > 224;
         builder = builder.path(dir.path().join(OsStr::from_bytes(&name)));
     }
@@ -34,7 +34,7 @@ pub(crate) fn check(open: Open, data: &[u8]) {
             assert_eq!(settings.wrong(), [""; 0], "{settings:?} were accepted");
             assert!(!is_path_wrong && !is_name_long);
             works(&cache, &settings);
-            // With these settings the disk tier may be too small for any entry. Then closing reports an
+            // With these settings the disk tier may be too small for any entry. Then `close` returns an
             // error.
             drop(cache.close());
         }
@@ -45,7 +45,7 @@ pub(crate) fn check(open: Open, data: &[u8]) {
                 "{setting} was refused in {settings:?}"
             );
         }
-        // A name that the file system refuses.
+        // The file system may refuse the name.
         Err(error) => {
             assert!(settings.has_file && settings.wrong().is_empty(), "{error} in {settings:?}");
             assert!(error.to_string().contains(&*dir.path().to_string_lossy()), "{error} names the path");
@@ -70,8 +70,8 @@ struct Settings {
 
 impl Settings {
     fn read(input: &mut Input<'_>) -> Self {
-        // Each bit of the mask keeps a setting at its default. So several settings are rarely wrong at the
-        // same time.
+        // Each bit of the mask leaves a setting at its default. So it is rare that several settings are wrong
+        // at the same time.
         let mask = input.u16();
         let mut at = 0;
         let mut or = |usual: u64, input: &mut Input<'_>| {
@@ -106,7 +106,7 @@ impl Settings {
             .shards(self.shards)
     }
 
-    /// Returns the settings that the documentation does not allow.
+    /// Returns the names of the settings that the documentation forbids.
     fn wrong(&self) -> Vec<&'static str> {
         let size = |value: ByteSize, least: ByteSize| (least..=ByteSize::gib(1 << 14)).contains(&value);
         let time = |value: Duration, least: Duration| (least..=HOUR).contains(&value);

@@ -14,7 +14,7 @@ mod watchdog;
 
 use watchdog::{Watch, patience};
 
-/// As in the other harnesses; see `tests/support/harness.rs`.
+/// The environment variables are those of the other harnesses: see `tests/support/harness.rs`.
 const SEED: &str = "LARDER_SEED";
 /// The environment variable for the number of random inputs of each target.
 const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";
@@ -24,14 +24,15 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}; it must be a number")))
 }
 
-/// Returns a seed that differs from run to run. It is the standard library's own randomness.
+/// Returns a seed that differs from run to run. The seed comes from the standard library's random hasher
+/// keys.
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() >> 16
 }
 
-/// Random numbers that a seed determines. Splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom
-/// number generators", 2014.
+/// Random numbers that a seed determines. The algorithm is Splitmix64: Steele, Lea and Flood, "Fast
+/// splittable pseudorandom number generators", 2014.
 struct Random(u64);
 
 impl Random {
@@ -106,8 +107,8 @@ fn told(replay: &str, work: impl FnOnce()) {
     });
 }
 
-/// Checks that a target with a broken function finds a fault, with an input of the corpus or with one of the
-/// first random inputs.
+/// Checks that a target with a broken function finds the fault, with the corpus or with one of the first
+/// random inputs.
 fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     let corpus = corpus(name);
     let made_up = (0..20).map(|seed| made_up(&corpus, seed));
@@ -116,7 +117,7 @@ fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     assert!(found, "{name} does not notice what is broken");
 }
 
-/// The same with the inputs of the corpus whose names contain `among`.
+/// Does the same with the corpus inputs whose names contain `among`.
 fn finds_fault_among(name: &str, among: &str, broken: impl Fn(&[u8])) {
     let is_among =
         |path: &str| Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().contains(among));

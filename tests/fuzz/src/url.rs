@@ -1,11 +1,11 @@
-//! URLs of settings: reading one never panics and never shows a password, and a URL has one meaning.
+//! URLs of settings: reading a URL never panics and never shows a password, and a URL has one meaning.
 
 use larder::{CacheBuilder, Error};
 
-/// How the target reads a URL. A test passes a broken function.
+/// The function under test. It reads a URL. A test passes a broken function.
 pub(crate) type Read = fn(&str) -> Result<CacheBuilder, Error>;
 
-/// The text that no error may show.
+/// The password that no error may show.
 const SECRET: &str = "S3cretPassw0rd";
 
 pub(crate) fn check(read: Read, data: &[u8]) {
@@ -15,13 +15,13 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(matches!(error, Error::InvalidUrl { .. }), "{text:?} is no URL, and yet: {error}");
         }
         Ok(builder) => {
-            // Settings that a URL leaves out have their defaults, whatever its other settings are.
+            // Settings that a URL does not name have their defaults, whatever the URL's other settings are.
             let again = read(&text).unwrap();
             assert_eq!(format!("{builder:?}"), format!("{again:?}"));
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");
         }
     }
-    // The secret stands in the place of a server's password, and the text after it.
+    // The secret is in the place of a server's password, before the text.
     let with_secret = format!("redis://user:{SECRET}@{text}");
     if text.contains(SECRET) {
         return;

@@ -1,8 +1,8 @@
-//! Values: any bytes decode to a value or an error, in bounded time, memory and stack. A value that encodes
-//! reads back.
+//! Values: any bytes decode to a value or an error, in bounded time, memory and stack. A value that is
+//! encoded reads back.
 //!
-//! This file has bincode, [`described`] has `MessagePack`, and [`marked`] has fingerprints and compression,
-//! as records have them.
+//! This file tries bincode. [`described`] tries `MessagePack`. [`marked`] tries fingerprints and compression,
+//! as in records.
 
 mod described;
 mod marked;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::Input;
 
-/// The functions under test. A test passes broken ones.
+/// The functions under test. A test passes broken functions.
 pub(crate) trait Codec {
     fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Vec<u8>, CodecError> {
         bytes::encode(format, value).map(|(payload, _)| payload)
@@ -35,7 +35,7 @@ pub(crate) trait Codec {
     }
 }
 
-/// larder's own functions.
+/// The functions of larder itself.
 pub(crate) struct Real;
 
 impl Codec for Real {}
@@ -121,7 +121,7 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let Ok(value) = C::decode::<V>(format, found) else { return };
     let encoded = match C::encode(format, &value) {
         Ok(encoded) => encoded,
-        // A number may be written in more bytes than it needs, and each byte allows an element.
+        // A number may be written in more bytes than necessary, and each byte allows an element.
         Err(error) => return assert!(is_near_the_limit(&error), "{value:?} was decoded, but: {error}"),
     };
     assert!(encoded.len() <= found.len(), "the shortest form is the one that is written");
@@ -135,7 +135,7 @@ fn is_near_the_limit(error: &CodecError) -> bool {
     error.to_string().contains(&MAX_EMPTY_ELEMENTS.to_string())
 }
 
-/// A value that is made, not decoded: it is refused for its depth, or reads back.
+/// Makes a value without decoding. The value must be refused for its depth, or must read back.
 fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
     let value = tree(input, 2 * MAX_DEPTH);
     match C::encode(format, &value) {
@@ -151,7 +151,7 @@ fn built<C: Codec>(format: Format, input: &mut Input<'_>) {
         }
         Err(error) => {
             assert!(error.to_string().contains(&MAX_DEPTH.to_string()), "{error}");
-            // Where the bytes describe themselves, a variant with several fields is two levels.
+            // In a self-describing format, a variant with several fields is two levels.
             let levels = if format == Format::Bincode { depth(&value) } else { 2 * depth(&value) };
             assert!(levels > MAX_DEPTH, "{error}, and it has {levels}");
         }
@@ -172,13 +172,13 @@ fn tree(input: &mut Input<'_>, levels: usize) -> Tree {
         8 => Tree::Map((0..input.below(4)).map(|_| (input.text(), *deeper(input))).collect()),
         9 => Tree::Units((0..input.byte()).map(|_| ((), Nothing)).collect()),
         10 => Tree::Bytes(input.short().to_vec()),
-        // So the same byte repeated makes a value as deep as the input is long.
+        // So a repetition of this byte makes a value as deep as the input is long.
         11 => Tree::Newtype(Box::new(Tree::Maybe(Some(deeper(input))))),
         _ => Tree::Leaf,
     }
 }
 
-/// Returns how many levels a tree has, counted by hand.
+/// Returns the number of levels in a tree, counted without serde.
 fn depth(tree: &Tree) -> usize {
     1 + match tree {
         Tree::Leaf | Tree::Number(..) | Tree::Text(_) => 0,
@@ -187,7 +187,7 @@ fn depth(tree: &Tree) -> usize {
         Tree::Maybe(inner) => 1 + inner.as_ref().map_or(0, |inner| depth(inner)),
         Tree::Many(all) => 1 + all.iter().map(depth).max().unwrap_or(0),
         Tree::Map(all) => 1 + all.values().map(depth).max().unwrap_or(0),
-        // A sequence of pairs.
+        // This is a sequence of pairs.
         Tree::Units(all) => 1 + usize::from(!all.is_empty()),
         Tree::Bytes(_) => 1,
     }

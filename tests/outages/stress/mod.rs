@@ -1,10 +1,11 @@
-//! Threads at work while the disk fails and heals: steps of several parts, range removals, and keyspaces that
-//! change their version in an outage.
+//! Threads that work while the disk fails and heals. They use steps of several parts, range removals, and
+//! keyspaces that change their version in an outage.
 //!
-//! Each thread owns keys, and records in [`promises`] what it was promised. Another thread makes the disk
-//! fail, and sometimes checks what a crash would leave. No thread finds an entry that it removed or replaced.
-//! No crash brings back an entry whose removal was acknowledged. No entry shows in another keyspace, or in
-//! another version of its own. When the disk is healed for good, everything is as the threads left it.
+//! Each thread owns keys, and records in [`promises`] what the cache promised. Another thread makes the disk
+//! fail, and sometimes checks what a crash would leave behind. No thread finds an entry that the thread
+//! itself removed or replaced. No crash brings back an entry whose removal was acknowledged. No entry shows
+//! in another keyspace, or in another version of its keyspace. When the disk is healed for good, every entry
+//! is as its thread left it.
 
 mod owner;
 mod promises;
@@ -23,20 +24,20 @@ use crate::support::{Random, SetOnDrop};
 use owner::Owner;
 use promises::{Promised, Promises, look_at};
 
-/// How often the disk is made to fail in a round.
+/// Number of times that the disk is made to fail in a round.
 const FAULTS: u64 = 20;
 
-/// A planted fault, to show that a round finds it.
+/// A planted fault. The test checks that a round finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Planted {
     Nothing,
-    /// A removal that failed counts as acknowledged.
+    /// Records a failed removal as acknowledged.
     LyingAcknowledgement,
-    /// A keyspace that changes its version is opened in the first one.
+    /// Opens a keyspace in its first version where it should change the version.
     SameVersion,
 }
 
-/// One cache, its owners, and its disk.
+/// A cache, its owners, and its disk.
 struct StressTrial {
     place: SimulatedPlace,
     cache: Cache,
@@ -72,13 +73,13 @@ impl StressTrial {
         }
     }
 
-    /// Waits until the owners have made some more calls.
+    /// Waits until the owners have made some more calls, fewer than 200.
     fn let_go_on(&self, random: &mut Random) {
         let enough = self.calls.load(Ordering::Relaxed) + random.below(200);
         wait_until("calls return", || self.calls.load(Ordering::Relaxed) >= enough);
     }
 
-    /// Returns the disk that a crash would leave now.
+    /// Returns the disk as a crash would leave it now.
     fn crash(&self, random: &mut Random) -> SimulatedVolume {
         let disk = &self.place.disk;
         match random.below(8) {
@@ -91,12 +92,13 @@ impl StressTrial {
         }
     }
 
-    /// Fails and heals the disk, time and again, and checks crashes.
+    /// Makes the disk fail and heal several times, and checks crashes.
     fn disturb(&self, random: &mut Random) {
         for _ in 0..FAULTS {
             self.fail(random);
             self.let_go_on(random);
-            // Read before the crash: a promise that is made during it may be in it or not.
+            // The promises are read before the crash. A promise made during the crash may be on the disk or
+            // not.
             let promised: Vec<Promised> = self.promises.iter().map(Promises::promised).collect();
             let state = state_of(&self.cache);
             let crashed = self.place.moved_to(self.crash(random));
@@ -114,7 +116,7 @@ impl StressTrial {
     }
 }
 
-/// Opens a cache whose steps have several parts, and whose lookups mostly ask the disk.
+/// Opens a cache whose steps have several parts, and whose lookups mostly read the disk.
 fn open(place: &SimulatedPlace) -> Cache {
     let builder = place.builder().memory_capacity(ByteSize::kib(64)).write_buffer(ByteSize::kib(256));
     builder
@@ -125,7 +127,7 @@ fn open(place: &SimulatedPlace) -> Cache {
         .unwrap()
 }
 
-/// Runs one round. Returns how often the disk tier went out of service.
+/// Runs a round. Returns how often the disk tier went out of service.
 fn work_under_faults(seed: u64, planted: Planted) -> u64 {
     let trial = StressTrial::new(planted);
     let mut owners: Vec<Owner<'_>> = (0..promises::OWNERS).map(|at| Owner::new(&trial, at, seed)).collect();
@@ -135,7 +137,8 @@ fn work_under_faults(seed: u64, planted: Planted) -> u64 {
         }
         let _over = SetOnDrop(&trial.is_over);
         let disturbed = catch_unwind(AssertUnwindSafe(|| trial.disturb(&mut Random::of_round(seed))));
-        // Also when a check has failed. Otherwise an owner would wait for a disk that stays broken.
+        // Heals the disk even if a check has failed. Otherwise an owner would wait for a disk that stays
+        // broken.
         trial.place.disk.heal();
         disturbed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });

@@ -1,4 +1,4 @@
-//! A thread that owns its keys: it knows the value of each, and records what it was promised.
+//! A thread that owns its keys. It records the value of each key and the promises that it got.
 
 use std::sync::atomic::Ordering;
 
@@ -11,13 +11,13 @@ use crate::support::Random;
 pub(super) struct Owner<'a> {
     trial: &'a StressTrial,
     at: usize,
-    /// None only while it changes its version, because a name is open in one version at a time.
+    /// `None` only during a change of version, because a name is open in one version at a time.
     space: Option<OwnedKeyspace>,
     revision: u32,
     random: Random,
-    /// The number of the latest value.
+    /// The number of the value that was written last.
     number: u64,
-    /// For each key, the number of its value; 0 if it has none.
+    /// For each key, the number of its value. 0 if the key has no value.
     latest: Vec<u64>,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Owner<'a> {
         while !self.trial.is_over.load(Ordering::Relaxed) {
             let key = self.random.below(KEYS);
             match self.random.below(80) {
-                // It takes more than one part.
+                // The step of these inserts has more than one part.
                 0..=2 => (0..KEYS).for_each(|key| self.insert(key)),
                 3..=50 => self.insert(key),
                 51..=57 => self.remove_and_replace(key),
@@ -72,8 +72,9 @@ impl<'a> Owner<'a> {
         self.are_removed(key..key + 1, removed);
     }
 
-    /// Removes a key, and writes it again, if possible while the removal waits for its commit. Then writes it
-    /// once more, because the order of the two may have been another one.
+    /// Removes a key, and writes it again. If possible, the write comes while the removal waits for its
+    /// commit. Then writes the key once more, because the removal and the write may have happened in the
+    /// other order.
     fn remove_and_replace(&mut self, key: u64) {
         let (space, full, removes_up_to) = (self.space().clone(), self.key(key), self.number);
         let removed = std::thread::scope(|scope| {
@@ -95,7 +96,8 @@ impl<'a> Owner<'a> {
         self.are_removed(0..KEYS, removed);
     }
 
-    /// Notes that keys are gone from memory, whatever the answer was; with `Ok` their removal was promised.
+    /// Notes that keys are gone from memory, with any answer. If the answer was `Ok`, their removal was
+    /// promised.
     fn are_removed(&mut self, keys: std::ops::Range<u64>, answered: Result<(), Error>) {
         let is_promised = self.is_promised(answered);
         for key in keys.map(|key| usize::try_from(key).unwrap()) {
@@ -114,7 +116,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Opens the keyspace in its next version, which begins empty.
+    /// Opens the keyspace in its next version. That version begins empty.
     fn change_version(&mut self) {
         self.space = None;
         self.revision += 1;
@@ -125,7 +127,7 @@ impl<'a> Owner<'a> {
         self.look_at_all();
     }
 
-    /// Checks that a key has its latest value, or is missed because of the disk.
+    /// Checks that a lookup finds a key's latest value, or misses because of the disk.
     fn look(&self, key: u64) {
         let found = read(self.space(), self.revision, self.key(key));
         let latest = self.latest[usize::try_from(key).unwrap()];
@@ -144,8 +146,8 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Checks a crash after everything was committed: it leaves the latest values, and the last written key
-    /// is among them.
+    /// Checks a crash after everything was committed. It leaves the latest values, and the key that was
+    /// written last has one.
     pub(super) fn look_after_crash(&self, crashed: &Cache) {
         let space = crashed.keyspace(definition(self.at, self.revision)).unwrap();
         for (key, latest) in (0..).zip(&self.latest) {

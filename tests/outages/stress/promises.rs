@@ -1,4 +1,4 @@
-//! What each owner was promised, and the check of a crash against it.
+//! The promises to each owner, and the check that the file left by a crash keeps them.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -7,23 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::HOUR;
 
-/// Number of owners. The first two share a keyspace; each of the others has one that changes its version.
+/// Number of owners. The first two owners share a keyspace. Each of the others has its own keyspace, and
+/// changes that keyspace's version.
 pub(super) const OWNERS: usize = 4;
 /// Number of keys of each owner.
 pub(super) const KEYS: u64 = 30;
 
-/// An owner, and a key of it.
+/// An owner and the number of one of its keys.
 pub(super) type OwnedKey = (u64, u64);
 pub(super) type OwnedKeyspace = Keyspace<OwnedKey, Held>;
 
-/// A value that shows where it belongs.
+/// A value that contains its keyspace, version and key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     keyspace: String,
     /// The keyspace's version.
     revision: u32,
     key: OwnedKey,
-    /// The owner's number for this value.
+    /// The number that the owner gave to this value.
     number: u64,
     filler: Vec<u8>,
 }
@@ -87,7 +88,7 @@ impl Promises {
     }
 }
 
-/// Compares what a crash left with what had been promised before it.
+/// Compares the content that a crash left with the promises before the crash.
 pub(super) fn look_at(crashed: &Cache, promised: &[Promised], state: DiskState) {
     for (owner, promised) in promised.iter().enumerate() {
         let space = crashed.keyspace(definition(owner, promised.revision)).unwrap();

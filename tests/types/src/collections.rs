@@ -11,7 +11,8 @@ fn many<T: Content, C: FromIterator<T>>(maker: &mut Maker) -> C {
     maker.deeper(|maker| (0..len).map(|_| T::make(maker)).collect())
 }
 
-/// Returns whether each part is the same as the one in its place.
+/// Returns whether both have the same number of parts, and each part is the same as the part at the same
+/// position.
 fn in_order<'a, T: Content + 'a>(
     one: impl ExactSizeIterator<Item = &'a T>,
     other: impl ExactSizeIterator<Item = &'a T>,

@@ -1,12 +1,13 @@
-//! The content of a type: how its values are made from a seed, and when two of them are the same.
+//! The content of a type: how its values are made from a seed, and when two values are the same.
 //!
-//! It is stricter than `PartialEq` where that ignores something (the bits of floats), and it exists for types
-//! without one (cells, heaps). A field whose own type says that it is lost (`#[serde(skip)]`, a lossy `with`)
-//! may differ afterwards, but only as that type says.
+//! This comparison is stricter than `PartialEq` where `PartialEq` ignores something (the bits of floats). It
+//! also exists for types without `PartialEq` (cells, heaps). The type of a field may say that the field is
+//! lost (`#[serde(skip)]`, a lossy `with`). Then the field may differ afterwards, but only in the way that
+//! the type says.
 
 use crate::generator::random::Random;
 
-/// Number of levels on which values still have parts.
+/// Maximum number of levels on which values have parts.
 const DEPTH: usize = 4;
 
 /// A source of values.
@@ -51,12 +52,13 @@ pub(crate) trait Content: Sized {
     /// Makes a value.
     fn make(maker: &mut Maker) -> Self;
 
-    /// Returns whether a value that was read is the same as this one. With losses, parts may differ that the
-    /// type itself loses.
+    /// Returns whether a value that was read is the same as this one. With losses, parts that the type itself
+    /// loses may differ.
     fn same(&self, read: &Self, with_losses: bool) -> bool;
 }
 
-/// Implements `Content` for a type of our own. Brackets after a field name the loss that its type declares.
+/// Implements `Content` for a type of these tests. Brackets after a field name the loss that the type
+/// declares.
 macro_rules! content {
     (struct $name:ident { $($field:tt $([$loss:ident])?),* }) => {
         impl Content for $name {
@@ -99,7 +101,7 @@ macro_rules! content {
 }
 pub(crate) use content;
 
-/// The values that a field may have after it was lost, by its attributes.
+/// The values that a field may have after it was lost, for each loss.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::ptr_arg,
@@ -134,7 +136,7 @@ pub(crate) mod losses {
         single.to_bits() == read.to_bits() || (single.is_nan() && read.is_nan())
     }
 
-    /// A flattened `None` writes nothing. Nothing is read as a struct whose fields may all be absent.
+    /// A flattened `None` writes nothing. The absent fields are read as a struct whose fields are all absent.
     pub(crate) fn none_to_empty(written: &Option<Sparse>, read: &Option<Sparse>) -> bool {
         written.is_none() && read.as_ref().is_some_and(|read| Sparse::default().same(read, true))
     }

@@ -1,9 +1,9 @@
 //! Tries values in each format, and reports the outcomes.
 //!
-//! There are three ways in: through the checks that each value passes in a debug build, through those of a
-//! release build (which try the first values of a keyspace and those of a new shape), and without checks. A
-//! value that passed the checks must come back, except for what its type itself loses. Without checks there
-//! may also be an error, but never another value.
+//! Each value is tried in three ways: with all checks of a debug build, with the checks of a release build,
+//! and without checks. A release build checks the first values of a keyspace, and the values of a new shape.
+//! A value that passed the checks must come back, except for the parts that its type itself loses. Without
+//! checks, an error is allowed too, but never another value.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,10 +17,10 @@ use crate::content::{Content, Maker};
 
 pub(crate) const FORMATS: [Format; 3] = [Format::Bincode, Format::MessagePack, Format::Raw];
 
-/// Number of values of each type.
+/// Number of values of each type that are tried.
 pub(crate) const VALUES: u64 = 24;
 
-/// The outcomes of the values of a row in one format, with all checks.
+/// The outcomes of a row's values in one format, with all checks.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counts {
     pub(crate) equal: usize,
@@ -40,17 +40,17 @@ enum Read {
 /// All outcomes.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
-    /// In the order in which the rows came.
+    /// The rows, in the order in which they came.
     pub(crate) rows: Vec<(&'static str, [Counts; 3])>,
-    /// Values that were accepted, and came back as others, or not at all.
+    /// Values that were accepted, and then came back changed or not at all.
     pub(crate) wrong: Vec<String>,
     /// The same without checks, by row and format.
     pub(crate) wrong_past_the_door: BTreeMap<(&'static str, String), usize>,
     /// The same with the checks of a release build.
     pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,
-    /// Refusals that do not say what to do.
+    /// Refusals that do not say how to fix the problem.
     pub(crate) mute: Vec<String>,
-    /// Values that no format takes, by row, with a reason.
+    /// For each row, the number of values that no format accepts, and a reason.
     pub(crate) homeless: BTreeMap<&'static str, (usize, String)>,
 }
 
@@ -116,7 +116,7 @@ impl Judge {
         counts
     }
 
-    /// Checks that a refusal names the way out. A refusal of the type itself need not.
+    /// Checks that a refusal names a remedy. A refusal that comes from the type itself need not name one.
     fn hears(&mut self, refusal: &str, format: Format, row: &str) {
         let is_of_the_type = refusal.contains("cannot be serialized");
         if !refusal.contains("Format::") && !is_of_the_type {
@@ -162,7 +162,7 @@ impl Judge {
     }
 }
 
-/// Returns one of a type's values by its number: the same in each run.
+/// Returns one of a type's values by its number. It is the same in each run.
 pub(crate) fn nth<T: Content>(name: &str, at: u64) -> T {
     let seed = name.bytes().fold(at + 1, |seed, byte| seed.wrapping_mul(0x0100_0000_01B3) ^ u64::from(byte));
     T::make(&mut Maker::new(seed))
@@ -177,7 +177,7 @@ fn read<T: Content>(value: &T, read: Result<T, larder::CodecError>) -> Read {
     }
 }
 
-/// Makes an enum of all types that threads may share, so that one keyspace has values of each.
+/// Makes an enum of all types whose values threads may share. So one keyspace can have values of each type.
 macro_rules! any {
     ($($name:ident)*) => {
         #[derive(Debug, Serialize, Deserialize)]
@@ -186,12 +186,12 @@ macro_rules! any {
         }
 
         impl Any {
-            /// Functions that make a value of each type, by a number.
+            /// Functions that make a value of each type. They get the value's number.
             pub(crate) const MAKERS: &[fn(u64) -> Self] =
                 &[$(|at| Self::$name(Box::new(crate::judge::nth(stringify!($name), at)))),*];
 
-            /// Returns whether a value that was read is the same as this one, except for what its type itself
-            /// loses.
+            /// Returns whether a value that was read is the same as this one, except for the parts that its
+            /// type itself loses.
             pub(crate) fn same(&self, read: &Self) -> bool {
                 match (self, read) {
                     $((Self::$name(one), Self::$name(other)) => one.same(other, true),)*

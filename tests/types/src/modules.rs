@@ -1,4 +1,4 @@
-//! Modules for `with`: each writes a value in another form, and reads the value back, or a part of it.
+//! Modules for `with`. Each writes a value in another form, and reads all or a part of the value back.
 
 macro_rules! module {
     ($name:ident $type:ty, $wire:ty: $to:expr, $from:expr) => {
@@ -28,7 +28,7 @@ mod truncating {
 }
 pub(crate) use truncating::single;
 
-/// A byte buffer as bytes, not as a sequence of numbers.
+/// Writes a byte buffer as bytes, not as a sequence of numbers.
 pub(crate) mod as_bytes {
     use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Types of other crates, and types that serialize by hand. No generator made them, and their code is not
-//! visible to it.
+//! Types of other crates, and types that serialize by hand. The generator of `generated/` does not make them,
+//! and does not see their code.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -135,7 +135,7 @@ impl Content for IndexMap<String, u32> {
         Vec::<(String, u32)>::make(maker).into_iter().collect()
     }
 
-    /// The order must be the same, too.
+    /// The order of the entries must be the same too.
     fn same(&self, read: &Self, _: bool) -> bool {
         self.iter().eq(read.iter())
     }
@@ -181,7 +181,7 @@ enum Grade {
     High = 700,
 }
 
-/// A struct that is written as a map of known length.
+/// A struct that is written as a map with a known length.
 #[derive(Debug)]
 struct Counted {
     counts: BTreeMap<String, u32>,
@@ -218,7 +218,7 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-/// A sequence without a known length.
+/// A type that is written as a sequence without a known length.
 #[derive(Debug, PartialEq)]
 struct Unannounced(Vec<u32>);
 
@@ -236,7 +236,7 @@ impl<'de> Deserialize<'de> for Unannounced {
     }
 }
 
-/// A text in human-readable formats, and a byte elsewhere.
+/// A type that is written as text in human-readable formats, and as a byte in the others.
 #[derive(Debug, PartialEq)]
 struct TwoFaces(u8);
 
@@ -259,7 +259,7 @@ impl<'de> Deserialize<'de> for TwoFaces {
     }
 }
 
-/// Writes a part that its `Deserialize` does not read.
+/// A type that writes a part that its `Deserialize` does not read.
 #[derive(Debug)]
 struct Chatty {
     first: u32,
@@ -308,7 +308,7 @@ impl<'de> Deserialize<'de> for Chatty {
     }
 }
 
-/// Two numbers in one.
+/// A type that writes two numbers as one.
 #[derive(Debug, PartialEq)]
 struct Packed {
     low: u16,

@@ -1,4 +1,4 @@
-//! The content of numbers, texts and all other types of the standard library that serde supports.
+//! The content of numbers, texts and all other standard library types that serde supports.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -32,7 +32,7 @@ macro_rules! plain {
     )*};
 }
 
-/// Integers: small ones, the limits, and random ones.
+/// Integers: small values, the limits, and random values.
 macro_rules! integers {
     ($($type:ident)*) => {
         plain!($($type: |maker| match maker.below(6) {
@@ -72,7 +72,7 @@ plain! {
     Ipv6Addr: |maker| Ipv6Addr::from(u128::make(maker));
     IpAddr: |maker| if bool::make(maker) { Ipv4Addr::make(maker).into() } else { Ipv6Addr::make(maker).into() };
     SocketAddrV4: |maker| SocketAddrV4::new(Ipv4Addr::make(maker), u16::make(maker));
-    // Without the parts of an IPv6 socket address that serde leaves out.
+    // Serde leaves out some parts of an IPv6 socket address. They are 0 here.
     SocketAddrV6: |maker| SocketAddrV6::new(Ipv6Addr::make(maker), u16::make(maker), 0, 0);
     SocketAddr: |maker| {
         if bool::make(maker) { SocketAddrV4::make(maker).into() } else { SocketAddrV6::make(maker).into() }

@@ -1,4 +1,4 @@
-//! Parts of the generated types: types that they contain, and the functions that their attributes name.
+//! Helpers of the generated types: types that they contain, and functions that their attributes name.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(crate) enum Color {
 }
 content!(enum Color 3 { 0 Red {} 1 Green {} 2 Blue {} });
 
-/// For `flatten`: no field has the name of a generated one.
+/// A type for `flatten`. No field has the name of a generated field.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Inner {
     pub(crate) inner_id: u32,
@@ -43,7 +43,7 @@ pub(crate) struct Inner {
 }
 content!(struct Inner { inner_id, inner_text });
 
-/// For `flatten`, with a flattened part of its own.
+/// A type for `flatten` that has a flattened part itself.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Nested {
     pub(crate) nested_id: i64,
@@ -59,7 +59,7 @@ pub(crate) struct Deepest {
 }
 content!(struct Deepest { deepest_list, deepest_map });
 
-/// For `flatten`: each field may be absent.
+/// A type for `flatten`. Each field may be absent.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sparse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ pub(crate) struct Sparse {
 }
 content!(struct Sparse { sparse_a, sparse_b });
 
-/// For `flatten`.
+/// A type for `flatten`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "tagged_kind")]
 pub(crate) enum Tagged {
@@ -78,7 +78,7 @@ pub(crate) enum Tagged {
 }
 content!(enum Tagged 2 { 0 Plain {} 1 Fields { tagged_text: a0 b0, tagged_number: a1 b1 } });
 
-/// For `flatten`.
+/// A type for `flatten`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Choice {
     ChosenText(String),
@@ -103,7 +103,8 @@ impl<T: Content> Content for Holder<T> {
     }
 }
 
-/// It stands for a type of another crate: it does not know serde, and shows its parts only by getters.
+/// Stands for a type of another crate. It has no serde implementation, and shows its parts only through
+/// getters.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     number: u32,

@@ -21,7 +21,7 @@ fn the_types_are_those_of_the_generator() {
     assert_eq!(fs::read_dir(folder).unwrap().count(), sources.len(), "there are files that nothing wrote");
 }
 
-/// Returns the first of many.
+/// Returns the first few of many texts.
 fn some(all: &[String]) -> &[String] {
     &all[..all.len().min(9)]
 }
@@ -64,10 +64,10 @@ fn the_contract_lists_what_types_lose_by_their_own_word() {
     }
 }
 
-/// The judge finds a type that does not read what it wrote.
+/// The judge finds a type that does not read everything that it wrote.
 #[test]
 fn a_value_that_comes_back_as_another_is_found() {
-    /// Serializes as its `Deserialize` reads, and does not declare that it loses the rest.
+    /// Serializes only the parts that its `Deserialize` reads, and does not declare that the rest is lost.
     #[derive(Debug, serde::Serialize, serde::Deserialize)]
     struct Forgets {
         kept: u8,

@@ -1,4 +1,4 @@
-//! Values in an encoding that describes itself: the bytes say which types they hold.
+//! Values in a self-describing encoding: the bytes say which types they contain.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,7 +15,7 @@ use crate::seeds::Seed;
 
 const FORMAT: Format = Format::MessagePack;
 
-/// Its `Deserialize` tries the content with each variant.
+/// Its `Deserialize` tries to read the content as each variant in turn.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
@@ -25,7 +25,7 @@ enum Untagged {
     Named { a: Box<Untagged>, b: Option<u8> },
 }
 
-/// Its `Deserialize` keeps the content back until it has found the tag.
+/// Its `Deserialize` buffers the content until it has found the tag.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 enum Tagged {
@@ -34,7 +34,7 @@ enum Tagged {
     Map(BTreeMap<String, Tagged>),
 }
 
-/// Its `Deserialize` keeps back the content that is none of its fields.
+/// Its `Deserialize` buffers the content that belongs to none of its own fields.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Flattened {
     a: u8,
@@ -42,7 +42,7 @@ struct Flattened {
     rest: BTreeMap<String, Value>,
 }
 
-/// Its `Deserialize` skips the content that is none of its fields.
+/// Its `Deserialize` skips the content that belongs to none of its fields.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
     #[serde(default)]
@@ -80,8 +80,8 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let Ok(value) = C::decode::<V>(FORMAT, found) else { return };
     let longer = [found, &[0]].concat();
     assert!(C::decode::<V>(FORMAT, &longer).is_err(), "a byte left over is an error");
-    // A value that would read back as another one is refused before it is stored. So is one that nests deeper
-    // when it is written.
+    // A value that would read back as another value is refused before it is stored. A value that would nest
+    // deeper when it is written is refused too.
     if bytes::encode_checked(FORMAT, &value).is_err() {
         return;
     }

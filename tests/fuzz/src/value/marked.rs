@@ -1,4 +1,4 @@
-//! The values of records: with any fingerprint, and compressed.
+//! The values of records: compressed, and with any fingerprint.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -52,8 +52,8 @@ fn sorted(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A value that is read under a fingerprint has that fingerprint. A value that is read without one is written
-/// again as the same bytes, except for the order of entries.
+/// If a value is read under a fingerprint, it has that fingerprint. If it is read without a fingerprint, it
+/// is written again as the same bytes, except for the order of entries.
 fn any_fingerprint<C: Codec, V>(input: &mut Input<'_>)
 where
     V: Serialize + DeserializeOwned + PartialEq + Debug + 'static,
@@ -64,7 +64,7 @@ where
     let (again, own) = bytes::encode(Format::Bincode, &value).unwrap();
     let names = |print: u64| print & u64::from(u32::MAX);
     match fingerprint {
-        // The entries of a map may have been written in another order, and so the kinds, too.
+        // The entries of a map may have been written in another order, and so may their kinds.
         Some(print) if again != payload => {
             assert_eq!(own.map(names), Some(names(print)), "{value:?} was written under other names");
         }
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// Bytes that are marked as compressed become as many bytes as the record says, or none.
+/// Bytes that are marked as compressed inflate to as many bytes as the record says, or not at all.
 fn inflated<C: Codec>(input: &mut Input<'_>) {
     let compression = u8::try_from(1 + input.below(2)).unwrap();
     let len = input.flag().then(|| u32::try_from(input.scaled() & u64::from(u32::MAX)).unwrap());
@@ -87,7 +87,7 @@ fn inflated<C: Codec>(input: &mut Input<'_>) {
     }
 }
 
-/// Compressed bytes inflate to the original, and no part of them does.
+/// Compressed bytes inflate to the original, and no part of them inflates.
 fn deflated<C: Codec>(value: &[u8]) {
     let value = value.repeat(9);
     let Some(payload) = bytes::deflate_lz4(&value) else { return };

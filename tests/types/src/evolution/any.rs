@@ -1,7 +1,7 @@
 //! Pairs of types from a seed.
 //!
-//! The keyspace has values of the new type, too, and knows their names. So a lookup must give the same
-//! answer, whatever was read before it.
+//! The keyspace also has values of the new type, so it has seen the names of that type. So a lookup must give
+//! the same answer, whatever was read before.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;
@@ -11,18 +11,18 @@ use crate::dynamic::{Dynamic, Shape, Tree};
 use crate::random::Random;
 
 const PAIRS: u64 = 6_000;
-/// Number of records of each old type, and of values of each new one.
+/// Number of records of each old type, and number of values of each new type.
 const VALUES: usize = 8;
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     same: usize,
     missed: usize,
-    /// Number of values that are read as a type that has changed.
+    /// Number of values that were read as a type that has changed.
     adopted: usize,
 }
 
-/// Reads records of one type as another. `believes` is how a lookup reads.
+/// Reads records of one type as another type. `believes` is the way in which a lookup reads a record.
 fn tried(
     seed: u64,
     believes: fn(&ReleaseChecks, &[u8], Option<u64>) -> Option<Dynamic>,
@@ -99,7 +99,7 @@ fn a_reader_that_believes_what_decodes_is_found() {
 
 #[test]
 fn a_reader_that_believes_the_kinds_alone_is_found() {
-    /// The record's kinds, with the names of the type that is read.
+    /// Reads a record by its kinds only, with the names of the type that is read.
     fn nameless(_: &ReleaseChecks, payload: &[u8], fingerprint: Option<u64>) -> Option<Dynamic> {
         let value: Dynamic = larder::testing::bytes::decode(Format::Bincode, payload).ok()?;
         let (_, own) = larder::testing::bytes::encode(Format::Bincode, &value).ok()?;

@@ -1,5 +1,5 @@
-//! Types from a seed, their values, the changes that a release makes to them, and when a value has the same
-//! meaning after one.
+//! Types and values made from a seed, and the changes that a release makes to a type. Also decides whether a
+//! value still has the same meaning after such a change.
 
 use crate::dynamic::{Body, Kind, NAMES, Shape, Tree};
 use crate::random::Random;
@@ -20,7 +20,7 @@ const KINDS: [Kind; 10] = [
 type Fields = Vec<(&'static str, Shape)>;
 
 pub(crate) fn shape(random: &mut Random, levels: usize) -> Shape {
-    // Few kinds, so parts often look alike.
+    // There are few kinds, so parts often look alike.
     let leaf = |random: &mut Random| {
         let kind = if random.one_in(3) { random.pick(&KINDS) } else { random.pick(&[Kind::U8, Kind::U32]) };
         Shape::Leaf(kind)
@@ -68,7 +68,8 @@ pub(crate) fn value(shape: &Shape, random: &mut Random) -> Tree {
             Tree::Text(*kind, ["", "a", "ab"][random.below(3)].to_owned())
         }
         Shape::Leaf(Kind::Unit) => Tree::Number(Kind::Unit, 0),
-        // Small numbers: such a number is often the length or the index that another type would read there.
+        // The numbers are small: such a number is often the length or the index that another type would read
+        // there.
         Shape::Leaf(Kind::Bool) => Tree::Number(Kind::Bool, random.next() & 1),
         Shape::Leaf(kind) => Tree::Number(*kind, random.next() & 3),
         Shape::Option(_) if random.one_in(3) => Tree::None,
@@ -93,9 +94,9 @@ pub(crate) fn value(shape: &Shape, random: &mut Random) -> Tree {
     }
 }
 
-/// Returns the type after a release that changed a part of it.
+/// Returns the type after a release that changed one part of it.
 pub(crate) fn changed(before: &Shape, random: &mut Random) -> Shape {
-    // In two of three cases the change is on a deeper level, if there is one.
+    // In two of three cases, the change is on a deeper level, if there is one.
     if !random.one_in(3) {
         match before {
             Shape::Option(held) => return Shape::Option(Box::new(changed(held, random))),
@@ -164,7 +165,7 @@ fn changed_body(before: &Body, random: &mut Random) -> Body {
     }
 }
 
-/// Returns the fields after some were added, removed, swapped or renamed.
+/// Returns the fields after some of them were added, removed, swapped or renamed.
 fn changed_fields(before: &Fields, random: &mut Random) -> Fields {
     let mut after = before.clone();
     let (at, to) = (random.below(after.len()), random.below(after.len()));
@@ -198,8 +199,8 @@ fn changed_variants(before: &[(&'static str, Body)], random: &mut Random) -> Vec
     after
 }
 
-/// Returns whether two values have the same meaning: the same kinds and numbers under the same names.
-/// Newtypes do not count, nor whether parts in the same order have names.
+/// Returns whether two values have the same meaning: the same kinds and numbers, under the same names.
+/// Newtypes are ignored. It is also ignored whether parts in the same order have names.
 pub(crate) fn means(written: &Tree, read: &Tree) -> bool {
     let all = |one: &[Tree], other: &[Tree]| {
         one.len() == other.len() && one.iter().zip(other).all(|(one, other)| means(one, other))

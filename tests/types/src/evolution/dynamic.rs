@@ -1,6 +1,6 @@
-//! Types that exist only while a test runs. A shape says which calls a derived `Deserialize` would make, and
-//! a value makes the calls of a derived `Serialize`. So a test can try thousands of pairs of types, and none
-//! has to be compiled.
+//! Types that exist only while a test runs. A shape says which calls a derived `Deserialize` would make. A
+//! value makes the calls of a derived `Serialize`. So a test can try thousands of pairs of types without
+//! compiling them.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Unit,
 }
 
-/// A type.
+/// A type, as the calls that its derived `Deserialize` makes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
     Leaf(Kind),
@@ -53,10 +53,10 @@ pub(crate) enum Body {
     Struct(Vec<(&'static str, Shape)>),
 }
 
-/// A value.
+/// A value, as the calls that its derived `Serialize` makes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
-    /// A leaf, and its value: a number of bits, or a text.
+    /// A leaf and its value: bits as a number, or a text.
     Number(Kind, u64),
     Text(Kind, String),
     None,
@@ -71,16 +71,16 @@ pub(crate) enum Tree {
 }
 
 thread_local! {
-    /// The type that is read.
+    /// The shape that this thread reads.
     static READ_AS: RefCell<Shape> = const { RefCell::new(Shape::Leaf(Kind::Unit)) };
 }
 
-/// A value of the type that is set on this thread.
+/// A value of the shape that is set on this thread.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dynamic(pub(crate) Tree);
 
 impl Dynamic {
-    /// Runs a function that reads values as this shape.
+    /// Runs a function. Values that it reads have this shape.
     pub(crate) fn read_as<T>(shape: &Shape, run: impl FnOnce() -> T) -> T {
         READ_AS.set(shape.clone());
         run()

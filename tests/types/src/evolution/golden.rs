@@ -1,8 +1,8 @@
-//! Fingerprints and bytes that are in files.
+//! Pins the fingerprints and bytes that existing files contain.
 //!
-//! A fingerprint comes from the calls that serde's derive and the standard library's types make. If a release
-//! of serde made other calls, every record would be a miss after the update, without a visible reason. So the
-//! fingerprints are pinned here: a change of one of these numbers is a change of the file format.
+//! A fingerprint comes from the calls of serde's derive and of the standard library's types. If a release of
+//! serde made other calls, every record would be a miss after the update, with no visible reason. So this
+//! file pins the fingerprints: if one of these numbers changes, the file format changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -67,7 +67,7 @@ fn nested() -> Nested {
     }
 }
 
-/// Returns the fingerprint of a value that reads back.
+/// Returns the fingerprint of a value. Checks that the value reads back.
 fn fingerprint<V>(value: &V) -> u64
 where
     V: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug + 'static,

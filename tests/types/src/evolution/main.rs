@@ -1,8 +1,8 @@
-//! Records whose type changes while the keyspace keeps its version: the value has the same meaning, or is a
+//! Records whose type changes while the keyspace keeps its version. The value has the same meaning, or is a
 //! miss (contract 5).
 //!
 //! `any` tries pairs of types from a seed. `by_hand` tries the changes that releases make, on a real file.
-//! `golden` pins the fingerprints. It is a binary of its own, because the generated types beside it take a
+//! `golden` pins the fingerprints. These tests are a separate binary, because the generated types take a
 //! hundred times as long to compile.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]

@@ -1,8 +1,8 @@
-//! The types of fields.
+//! Chooses the types of fields.
 
 use super::random::Random;
 
-/// Returns a type that any format carries, in any place.
+/// Returns a type that every format can store at any place.
 pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
     const LEAVES: [&str; 13] =
         ["bool", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f64", "char", "String", "String"];
@@ -12,7 +12,7 @@ pub(crate) fn simple(random: &mut Random, levels: usize) -> String {
         return (*leaf).to_owned();
     }
     if chosen == LEAVES.len() {
-        // Not an `Option` of an `Option`, which has a row of its own.
+        // An `Option` of an `Option` is not simple. It has its own row.
         return format!("Option<{}>", random.pick(&LEAVES));
     }
     let mut inner = || simple(random, levels - 1);
@@ -37,7 +37,8 @@ pub(crate) fn ordered(random: &mut Random, levels: usize) -> String {
     }
 }
 
-/// Types of the standard library, by their row of the table. `S` is a simple type, `O` an ordered one.
+/// Types of the standard library, for each row of the table. `S` stands for a simple type, and `O` for an
+/// ordered one.
 pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     (
         "integers of up to 64 bits, `bool`, `char`, text",
@@ -136,7 +137,7 @@ pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     ),
 ];
 
-/// Returns one of the types of a row, with its letters replaced.
+/// Returns one of a row's types, with its letters replaced.
 pub(crate) fn standard(random: &mut Random, of: &[&str]) -> String {
     let chosen = random.pick(of);
     spelled(random, chosen)

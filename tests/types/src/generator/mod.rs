@@ -1,8 +1,8 @@
-//! Writes the types of `generated/`: the same for the same seed.
+//! Writes the types of `generated/`. The same seed gives the same types.
 //!
-//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`. It has nothing
-//! unusual except the subject of its row. So the row shows the effect of that feature alone. The last row has
-//! every feature inside every other.
+//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`. Only the subject of
+//! its row is unusual in the type. So the row shows the effect of that feature alone. The types of the last
+//! row nest every feature in every other.
 
 mod attributes;
 mod kinds;
@@ -17,10 +17,10 @@ use kinds::{STANDARD, spelled};
 use plan::{Planner, field};
 use render::{Body, Type};
 
-/// The seed of the types that are checked in.
+/// The seed of the checked-in types.
 pub(crate) const SEED: u64 = 11;
 
-/// Types in one file.
+/// Number of types in one file.
 const IN_A_FILE: usize = 16;
 
 /// The row for raw keyspaces.
@@ -69,14 +69,14 @@ fn types(seed: u64) -> Vec<Type> {
     types
 }
 
-/// Returns structs that together have each of a row's types.
+/// Returns structs that together contain each of a row's types.
 fn of_standard(plan: &mut Planner, row: &'static str, of: &[&str]) -> Vec<Type> {
     let mut types = Vec::new();
     for some in of.chunks(3) {
         let names = plan.names(some.len() + 1);
         let mut fields: Vec<_> =
             names.iter().zip(some).map(|(name, ty)| field(name, &spelled(&mut plan.random, ty))).collect();
-        // A field behind it: if a part is read too long or too short, this field is wrong.
+        // A field behind the others. If an earlier part is read too long or too short, this field is wrong.
         fields.push(field(&names[some.len()], "u16"));
         let body = if types.is_empty() { Body::Named(fields) } else { Body::Tuple(fields) };
         let made = plan.structure(row, body);

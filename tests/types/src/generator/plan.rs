@@ -1,4 +1,4 @@
-//! The parts of generated types: fields, structs and enums, with names that no other part has.
+//! The parts of generated types: fields, structs and enums. No two parts have the same name.
 
 use super::kinds::simple;
 use super::random::Random;
@@ -28,7 +28,7 @@ pub(crate) const CASES: [&str; 8] = [
 pub(crate) struct Planner {
     pub(crate) random: Random,
     made: usize,
-    /// The types that may stand in others.
+    /// The names of the types that other types may contain.
     pub(crate) reusable: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ impl Planner {
         self.made
     }
 
-    /// Returns `number` different names of fields.
+    /// Returns `number` different field names.
     pub(crate) fn names(&mut self, number: usize) -> Vec<String> {
         let start = self.random.below(FIELDS.len());
         (0..number).map(|at| FIELDS[(start + at * 5) % FIELDS.len()].to_owned()).collect()

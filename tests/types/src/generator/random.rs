@@ -1,7 +1,8 @@
-//! A small source of random numbers. They are the same on every machine and in every release, so the
-//! generated files can be written again.
+//! A small source of random numbers. The numbers are the same on every machine and in every release, so the
+//! generated files can be reproduced.
 
-/// Splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// The algorithm is Splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+/// 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -22,7 +23,7 @@ impl Random {
         usize::try_from(self.next() >> 32).unwrap_or(0) % end.max(1)
     }
 
-    /// Returns true in one of `times` cases.
+    /// Returns true in one of `times` cases, on average.
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

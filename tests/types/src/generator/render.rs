@@ -1,4 +1,4 @@
-//! A generated type as Rust.
+//! Renders generated types as Rust code.
 
 use std::fmt::Write;
 
@@ -32,18 +32,18 @@ pub(crate) enum Shape {
     Enum(Vec<Variant>),
 }
 
-/// A type.
+/// A generated type.
 #[derive(Debug, Clone)]
 pub(crate) struct Type {
     pub(crate) name: String,
-    /// The row of the table to which its values belong.
+    /// The row of the table to which the type's values belong.
     pub(crate) row: &'static str,
     pub(crate) derives: Vec<&'static str>,
     pub(crate) attributes: Vec<String>,
     pub(crate) shape: Shape,
     /// Further items that the type needs.
     pub(crate) beside: String,
-    /// Whether a cache may hold it, which shares values among threads.
+    /// Whether the type can be in a cache. Threads share the values of a cache.
     pub(crate) is_shared: bool,
 }
 
@@ -90,7 +90,8 @@ impl Body {
         out
     }
 
-    /// Returns the fields as `content!` takes them: with two names for each where an enum is matched.
+    /// Returns the fields in the form that `content!` expects. With names, as for matching an enum, each
+    /// field has two names.
     fn content(&self, with_names: bool) -> String {
         let each = self.fields().iter().enumerate().map(|(at, field)| {
             let name = if matches!(self, Self::Tuple(_)) { at.to_string() } else { field.name.clone() };
@@ -103,7 +104,7 @@ impl Body {
 }
 
 impl Type {
-    /// Returns its declaration, and its implementation of `Content`.
+    /// Returns the declaration of the type, and its implementation of `Content`.
     pub(crate) fn render(&self) -> String {
         let Self { name, derives, attributes, shape, beside, row, .. } = self;
         let mut out = String::new();

@@ -361,3 +361,15 @@ fn a_follower_goes_on_when_the_file_was_moved_away_and_is_back() {
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new 1"));
     assert_eq!(seen.get("old").unwrap(), None);
 }
+
+#[test]
+fn a_removal_of_a_missing_key_notices_an_older_file_in_the_place_of_the_cache_file() {
+    let watched = WatchedCache::new();
+    fs::copy(watched.path(), watched.beside("copy")).unwrap();
+    assert!(watched.names.remove("old").unwrap());
+    fs::rename(watched.beside("copy"), watched.path()).unwrap();
+    // Neither tier has the key. The older file at the path does, and a restart would find it.
+    let answer = watched.names.remove("old");
+    let found = watched.restart(&["old"]);
+    assert!(answer.is_err() || found == [None], "{answer:?}, and a restart finds {found:?}");
+}

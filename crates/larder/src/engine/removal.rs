@@ -44,8 +44,10 @@ struct PendingRemovals {
     ranges: Vec<RangeRemoval>,
     /// Whether the entries of one range are deleted after the answer.
     is_large: bool,
-    /// Whether the disk may have something of a removed key.
-    has_tombstones: bool,
+    /// Whether the answer waits for the writer. It does so for every key of a keyspace on disk, even if neither
+    /// tier has an entry for it: another program may have put an older file at the path, which has one. Only
+    /// the writer checks the path. Without a change it commits nothing.
+    needs_writer: bool,
     /// Values that the shards let go of. They are dropped last, so that a user's `Drop` leaves no removal
     /// half made, even if it panics.
     evicted_values: EvictedValues,
@@ -72,15 +74,14 @@ impl Shared {
             }
         }
         // Step 3.
-        let PendingRemovals { live, ranges, is_large, has_tombstones, evicted_values: _dropped_last } =
-            pending;
+        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values: _dropped_last } = pending;
         if !ranges.is_empty() {
             if is_large {
                 self.tiers.wait_for_few_ranges()?;
             }
             return Ok(live + self.tiers.writer.remove_ranges(ranges)?);
         }
-        if has_tombstones {
+        if needs_writer {
             self.tiers.writer.commit(Acknowledge::Invalidation)?;
         }
         Ok(live)
@@ -102,7 +103,7 @@ impl Shared {
         }
         let removed = tiers.insert_tombstone(key, now, &mut pending.evicted_values)?;
         pending.live += u64::from(removed == RemovedEntry::Live);
-        pending.has_tombstones |= removed != RemovedEntry::Nothing;
+        pending.needs_writer |= tiers.has_disk();
         Ok(())
     }
 

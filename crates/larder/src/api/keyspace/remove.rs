@@ -20,7 +20,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers. None if neither tier has the key.
+    /// One commit, shared with other waiting callers. If neither tier has the key, a step of the writer
+    /// without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         let full = self.encode(key)?;
@@ -52,7 +53,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing was removed.
     ///
     /// # Cost
-    /// One commit for all, shared with other waiting callers. None if neither tier has any of the keys.
+    /// One commit for all, shared with other waiting callers. If neither tier has any of the keys, a step of
+    /// the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
     where

@@ -87,13 +87,14 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
     ///
-    /// const PAGE: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("page").compress(Compression::Lz4, 512);
+    /// const PAGE: KeyspaceDefinition<String, String> =
+    ///     KeyspaceDefinition::new("page").compress(Compression::Lz4, 512);
     /// ```
     ///
     /// # Cost
     /// JSON of 4 KiB, on two cores (`cargo bench -p larder-benches --bench compression`):
     ///
-    /// | | write and commit | read from disk | room |
+    /// | | write and commit | read from disk | size |
     /// |---|---|---|---|
     /// | uncompressed | 20 µs | 1.7 µs | 100 % |
     /// | LZ4 | 8 µs | 1.6 µs | 14 % |

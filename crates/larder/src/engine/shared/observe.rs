@@ -1,4 +1,4 @@
-//! What is observed of single keys: sampled operations, slow loads, and keys in the log.
+//! The observation of single keys: sampled operations, slow loads, and keys in the log.
 
 use std::time::Duration;
 
@@ -23,14 +23,15 @@ impl Shared {
 
     #[cold]
     fn observe(&self, sample: Sample, count: Count, full: &[u8]) {
-        // A thread of the parent may hold the observer's lock for ever.
+        // In a forked child, the observer's lock may be held for ever, because its owner may be a thread of
+        // the parent.
         if !self.is_forked() {
             self.observer.note(sample, count, full, &self.tiers.time);
         }
     }
 
-    /// Counts a removal of every key that begins with `start`, and observes it if it is sampled. Not called
-    /// in a forked child.
+    /// Counts a removal of every key that begins with `start`, and observes the removal if it is sampled. Not
+    /// called in a forked child.
     pub(crate) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
         let sample = self.observer.sample(Count::Invalidations, counted, start);
@@ -38,7 +39,7 @@ impl Shared {
         if let Some(sample) = sample {
             self.observer.note_prefix(sample, start, &self.tiers.time);
         }
-        // Only a client that watches the control socket is shown prefixes.
+        // Prefixes are shown only to a client that watches the control socket.
         #[cfg(not(all(unix, feature = "control")))]
         let _ = (sample, start);
     }
@@ -66,7 +67,8 @@ impl Shared {
         });
     }
 
-    /// Spells a key for the log. None unless the application allows it: a key may be a secret.
+    /// Returns a key as text for the log. Returns None unless the application allows keys in the log, because
+    /// a key may be a secret.
     pub(crate) fn key_for_log(&self, open_keyspace: &OpenKeyspace, full: &[u8]) -> Option<String> {
         let key = full.get(KeyspaceId::LEN..)?;
         self.settings.logs_keys.then(|| open_keyspace.named().spell(key))

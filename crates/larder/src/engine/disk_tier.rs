@@ -73,7 +73,8 @@ impl DiskTier {
         status
     }
 
-    /// Reads a part of the status without a copy of the whole. The status is locked meanwhile.
+    /// Reads a part of the status without a copy of the whole. The status is locked during the call of
+    /// `read`.
     pub(crate) fn with_status<R>(&self, read: impl FnOnce(&DiskStatus) -> R) -> R {
         read(&self.status.lock())
     }

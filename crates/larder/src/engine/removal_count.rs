@@ -2,8 +2,8 @@
 //!
 //! The calling thread counts, in short snapshots. So the writer does not wait for the count, and no
 //! transaction is kept open for long. The count may miss entries that another call overwrites or removes
-//! meanwhile, and entries that are evicted. The count ends early if the disk fails or is off. The removal
-//! does not depend on the count.
+//! during the count, and entries that are evicted. The count ends early if the disk fails or is off. The
+//! removal does not depend on the count.
 
 use std::collections::{BTreeSet, HashSet};
 

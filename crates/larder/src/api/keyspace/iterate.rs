@@ -4,8 +4,8 @@
 //! keys on disk. The keys on disk are read in chunks, each chunk from the current snapshot, so that a slow
 //! iteration keeps no old pages alive. Each key is then looked up like any other key. Hence an iteration
 //! yields every entry that exists during the whole iteration exactly once. It never yields an entry that has
-//! expired or was invalidated before. An entry that is written or removed during the iteration may be yielded
-//! or not.
+//! already expired or was already invalidated. An entry that is written or removed during the iteration may
+//! be yielded or not.
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
 //! Otherwise the iteration would take the missing snapshot for the end of the keys on disk, and leave out all
@@ -41,7 +41,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// One pass over the entries in memory to begin. Then one lookup for each entry, and one decoding for
-    /// each entry that is on disk alone.
+    /// each entry that is only on disk.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(), keyspace: self.clone() }

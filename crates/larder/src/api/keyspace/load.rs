@@ -93,7 +93,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// first such load of a keyspace is logged, with a remedy if the value is too large.
     ///
     /// # Errors
-    /// - [`LoadError::Loader`] with the loader's error, which all waiting callers share.
+    /// - [`LoadError::Loader`] with the loader's error. All waiting callers share this error.
     /// - [`LoadError::Panicked`] if the loader that this caller waited for panicked.
     /// - [`LoadError::Cycle`] if the wait would never end, because loads wait for one another. The loads may
     ///   belong to several caches.

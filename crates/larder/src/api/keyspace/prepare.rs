@@ -150,8 +150,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // - A value that is larger than the write buffer uses memory's capacity until it is committed.
         // - A smaller value that is heavier than memory's capacity bypasses memory. This is refused if the
         //   value is also too large for the file.
-        // - During an outage, such a value is accepted and not kept, because the entry that it replaces must
-        //   be removed in any case.
+        // - During an outage, a value that is heavier than memory's capacity is accepted and not kept,
+        //   because the entry that it replaces must be removed in any case.
         let must_fit_memory = self.is_memory_only()
             || payload.is_some_and(|payload| {
                 !payload.fits_file || room_for(&payload.bytes, weight) > memory.buffer().capacity()

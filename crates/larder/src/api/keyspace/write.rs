@@ -207,7 +207,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
-    /// value is not to be saved, or if the disk tier no longer saves.
+    /// disk tier saves no values any more.
     fn reserve(
         &self,
         payload: EncodedValue,

@@ -74,14 +74,15 @@ impl Shared {
         self.settings.logs_keys.then(|| open_keyspace.named().spell(key))
     }
 
-    /// Returns up to `max` hot keys, of all keyspaces or of one. None if keys are not sampled.
+    /// Returns up to `max` hot keys, of all keyspaces or of one keyspace. Returns None if keys are not
+    /// sampled.
     pub(crate) fn hot_keys(&self, only: Option<KeyspaceId>, max: usize) -> Option<HotKeys> {
         let names = self.keyspaces.names();
         let name = |id| names.get(&id).cloned();
         self.observer.hot_keys(&**self.tiers.time.clock(), max, only, &name)
     }
 
-    /// Returns up to `max` slow loads, of all keyspaces or of the one of this name.
+    /// Returns up to `max` slow loads, of all keyspaces or of the keyspace with this name.
     pub(crate) fn slow_loads(&self, only: Option<&str>, max: usize) -> SlowLoads {
         self.observer.slow_loads(self.settings.slow_load, max, |name| only.is_none_or(|only| only == name))
     }

@@ -23,7 +23,7 @@
 //!    waits for ever.
 //!
 //! Each such transaction is a commit like any other: its snapshot is installed, its deletions are marked
-//! clean, its counts are written. When such a transaction fails, the held values are still dirty in the
+//! clean, and its counts are written. When such a transaction fails, the held values are still dirty in the
 //! shards, and are queued there again. So they are forgotten here ([`HeldWrites::forget_writes`]). The
 //! callers that wait for these values stay.
 

@@ -1,4 +1,4 @@
-//! A thread that serves the cache to others, such as the thread of the control socket.
+//! A thread that serves the cache to other processes, such as the thread of the control socket.
 
 use crate::sys::sync::thread::JoinHandle;
 

@@ -1,11 +1,11 @@
-//! The close of a cache.
+//! The steps of closing a cache.
 //!
 //! 1. The first caller marks the cache as closed. From then on no operation begins. A running operation still
 //!    takes effect if the writer's last commit (3) includes it.
 //! 2. The service threads end, then the sweeper. These threads may wait for the writer, so the writer still
 //!    runs.
-//! 3. The writer seals the shards, makes the last commit, closes the file and ends. Closing the file releases
-//!    its lock.
+//! 3. The writer seals the shards, makes the last commit, closes the file and ends. After that, the file's
+//!    lock is free.
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
 //! 5. The callers that wait for the close are answered.

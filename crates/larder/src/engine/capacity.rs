@@ -1,26 +1,26 @@
-//! How the capacity of the file is shared out: to live entries, to one transaction, and to one eviction.
+//! The division of the file's capacity: the shares of live entries, of one transaction, and of its evictions.
 
 use crate::disk::store::limits::StoreLimits;
 
-/// The part of the file's capacity that entries may be charged for if the file's blocks are counted, in
-/// sixteenths. The rest is for the pages that two transactions replace and that are not free yet, for the
+/// The share of the file's capacity that live entries may be charged for, in sixteenths, if the file's blocks
+/// are counted. The rest is for the pages that two transactions replace and that are not free yet, for the
 /// store's own tables, and for gaps. `docs/adr/0009` gives the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same if the file's length is bounded: one part of this number. redb doubles a file that must grow, so
-/// the pages in use have to stay below half of the capacity. They are entries in pages that are two thirds
-/// full, and two transactions' worth of pages that are replaced and not yet free.
+/// The same share if the file's length is bounded, as a divisor of the capacity. redb doubles a file that
+/// must grow, so the pages in use must stay below half of the capacity. These pages hold the entries, at two
+/// thirds full. They also include the pages that two transactions have replaced and that are not free yet.
 const LIVE_SHARE: u64 = 4;
-/// One transaction may write this part of the capacity as values, and replace pages of this part to evict:
-/// one part of this number.
+/// A divisor of the capacity. One transaction may write this share of the capacity as values, and may replace
+/// pages of this share for its evictions.
 const BATCH_SHARE: u64 = 32;
-/// The changes of one transaction may replace pages of this part of the capacity: one part of this number.
-/// Small values replace most pages, and entries do not have the room of pages that are replaced and not free
+/// A divisor of the capacity. The changes of one transaction may replace pages of this share. Small values
+/// replace the most pages for their size. Entries can't use the space of replaced pages that are not free
 /// yet.
 const CHANGE_SHARE: u64 = 64;
-/// The pages that a change may replace: a leaf of each table, for the entry that it writes and for one that
-/// it evicts.
+/// The bytes of the pages that a change may replace: a leaf of each table, for the entry that is written and
+/// for an entry that is evicted.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
-/// The pages that an eviction may replace: a leaf of each table.
+/// The bytes of the pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
 const MIN_CHANGES: u64 = 16;
 const MAX_CHANGES: u64 = 1 << 16;
@@ -30,7 +30,8 @@ pub(super) fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     if counts_blocks { capacity / 16 * LIVE_SIXTEENTHS } else { capacity / LIVE_SHARE }
 }
 
-/// Returns what may be live in a file of this capacity, and what one transaction may evict.
+/// Returns the limits of a file of this capacity: the bytes of live entries, and the evictions of one
+/// transaction.
 pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     let evictions = (capacity / BATCH_SHARE / BYTES_PER_EVICTION).clamp(MIN_CHANGES, MAX_CHANGES);
     StoreLimits {

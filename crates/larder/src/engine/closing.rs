@@ -1,14 +1,14 @@
-//! Which thread closes the cache, and how far it has come.
+//! The progress of closing a cache, and the turns of the threads that close it.
 //!
-//! One caller at a time closes the cache, and no caller is told that it is closed before it is. What closing
-//! does is in [`shared::close`](super::shared).
+//! One caller at a time closes the cache. A caller on a thread of the application gets its answer only when
+//! the cache is closed. [`shared::close`](super::shared) has the steps.
 
 use crate::error::Error;
 use crate::sys::sync::channel::Receiver;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Condvar, Mutex, thread};
 
-/// How far the closing has come.
+/// The progress of closing a cache.
 #[derive(Debug, Default)]
 pub(crate) struct Closing {
     progress: Mutex<ClosingProgress>,
@@ -18,7 +18,8 @@ pub(crate) struct Closing {
 #[derive(Debug, Default)]
 struct ClosingProgress {
     stage: ClosingStage,
-    /// Why inserted entries may not be on disk. Every caller is told: each may have inserted some of them.
+    /// The reason why inserted entries may not be on disk. Every caller gets this reason, because each caller
+    /// may have inserted some of these entries.
     failure: Option<String>,
 }
 
@@ -28,33 +29,34 @@ enum ClosingStage {
     Open,
     /// This thread is closing the cache.
     Busy(ThreadId),
-    /// A thread of the cache has done what it could.
+    /// A thread of the cache has done its part. The next caller does the rest.
     Left(Ending),
     Closed,
 }
 
-/// What a caller that closes the cache still waits for.
+/// The part of closing that a caller must still wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
     pub(crate) threads: Vec<JoinHandle<()>>,
-    /// The writer's answer, unless it was received. None if there is no writer.
+    /// The channel of the writer's answer. None if the answer was received, or if there is no writer.
     pub(crate) answer: Option<Receiver<Result<(), Error>>>,
 }
 
-/// What a caller is to do.
+/// The task of a caller.
 #[derive(Debug)]
 pub(crate) enum ClosingTurn {
     /// Close the cache.
     First,
-    /// Wait for what a thread of the cache has left behind.
+    /// Wait for the part that a thread of the cache has left, and finish the close.
     Next(Ending),
-    /// Nothing: this is its answer.
+    /// Nothing. This is the caller's answer.
     Over(Result<(), Error>),
 }
 
 impl Closing {
     /// Makes the calling thread the one that closes the cache, if there is something left to do. Otherwise
-    /// waits for the thread that does, unless the calling thread is a `worker`: a thread of the cache.
+    /// waits for the thread that closes the cache. If `is_worker` is set, the caller is a thread of the
+    /// cache, and does not wait.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();
@@ -64,8 +66,8 @@ impl Closing {
                 ClosingStage::Left(ending) if !is_worker => return ClosingTurn::Next(ending),
                 unchanged => unchanged,
             };
-            // A nested call: the payload of a panic may be a user's, and is dropped where its thread is
-            // joined.
+            // A nested call must not wait for itself. Joining a thread drops the payload of its panic. The
+            // payload may be a user's value, and its `Drop` may close the cache.
             let is_mine = matches!(stage, ClosingStage::Busy(thread) if thread == me);
             let is_over = is_worker || is_mine || matches!(stage, ClosingStage::Closed);
             progress.stage = stage;
@@ -76,7 +78,7 @@ impl Closing {
         }
     }
 
-    /// Called when the calling thread has done what it could. `left` is what another caller has to wait for.
+    /// Ends the turn of the calling thread. `left` is the part that another caller must wait for.
     pub(crate) fn end(&self, left: Option<Ending>, failure: Option<String>) -> Result<(), Error> {
         let mut progress = self.progress.lock();
         progress.stage = left.map_or(ClosingStage::Closed, ClosingStage::Left);

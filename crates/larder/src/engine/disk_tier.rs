@@ -1,7 +1,7 @@
-//! The disk tier as lookups and statistics see it: the snapshot, its state, and what is counted of it.
+//! The disk tier as lookups and statistics see it: the snapshot, the state, and the counts.
 //!
-//! The writer alone changes the file. It publishes each commit here, and lookups read it without asking the
-//! writer.
+//! Only the writer changes the file. The writer publishes each commit here, so that lookups need not wait for
+//! the writer.
 
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::store::snapshot::{SnapshotCell, StoreSnapshot};
@@ -12,14 +12,14 @@ use crate::sys::sync::{AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
 #[derive(Debug)]
 pub(crate) struct DiskTier {
     pub(crate) snapshots: SnapshotCell,
-    /// A [`DiskState`], for the callers that write.
+    /// The code of the [`DiskState`].
     state: AtomicU8,
     status: Mutex<DiskStatus>,
-    /// Which entries were read from disk recently.
+    /// The notes of the entries that were read from disk recently.
     pub(crate) uses: Uses,
-    /// The number of rows that a range removal may look at in the commit that acknowledges it.
+    /// The number of rows that a range removal may examine in the commit that acknowledges it.
     pub(crate) range_rows: usize,
-    /// The generation of the snapshot of which a lookup last reported a fault.
+    /// The latest generation of a snapshot in which a lookup reported a fault.
     reported_generation: AtomicU64,
     damaged_records: StatisticU64,
     read_faults: StatisticU64,
@@ -56,7 +56,8 @@ impl DiskTier {
     /// Returns whether writes are kept to be committed, now or when the disk works again. Otherwise they live
     /// in memory only.
     pub(crate) fn saves(&self) -> bool {
-        // Relaxed: this is only a hint what to prepare. The shard decides, under its lock.
+        // Relaxed, because this is only a hint for the preparation of a value. The shard decides, under its
+        // lock.
         self.state.load(Ordering::Relaxed) != code(DiskState::Discarded)
     }
 
@@ -72,7 +73,8 @@ impl DiskTier {
         status
     }
 
-    /// Reads a part of the status without a copy of the whole. The status is locked meanwhile.
+    /// Reads a part of the status without a copy of the whole. The status is locked during the call of
+    /// `read`.
     pub(crate) fn with_status<R>(&self, read: impl FnOnce(&DiskStatus) -> R) -> R {
         read(&self.status.lock())
     }
@@ -85,21 +87,21 @@ impl DiskTier {
         self.damaged_records.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a failed read. Returns whether it is the first of its snapshot's generation, which is reported
-    /// to the writer. Once is enough: every lookup asks a failing disk.
+    /// Counts a failed read. Returns whether this is the first failure in its snapshot's generation. One
+    /// report to the writer is enough, because every lookup on a failing disk fails.
     pub(crate) fn count_read_fault(&self, snapshot: &StoreSnapshot) -> bool {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
         self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation
     }
 
-    /// Withdraws the snapshot for good, so that no lookup asks the disk any more. The writer does it before
-    /// it closes the file, unless it has panicked.
+    /// Removes the snapshot, so that no lookup reads the disk any more. The writer calls this before it
+    /// closes the file, unless it has panicked.
     pub(crate) fn hide(&self) {
         self.snapshots.install(None);
     }
 }
 
-/// A state as the atomic holds it.
+/// Returns the number that stands for a state in the atomic.
 fn code(state: DiskState) -> u8 {
     match state {
         DiskState::On => 0,

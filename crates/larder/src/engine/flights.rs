@@ -231,7 +231,7 @@ mod tests {
         });
     }
 
-    /// A value whose `Drop` takes the locks that a load takes.
+    /// A value whose `Drop` acquires the locks that a load acquires.
     struct Asks(Arc<Flight>, crate::sys::sync::channel::Sender<bool>);
 
     impl Drop for Asks {

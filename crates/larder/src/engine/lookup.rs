@@ -1,10 +1,10 @@
-//! Looking a key up in both tiers: in memory first, then in the snapshot of the disk.
+//! Lookups of a key in both tiers: in memory first, then in the snapshot of the disk.
 //!
-//! The snapshot is loaded after the key was missed in its shard (invariant 4). An entry that has left the
-//! shard before is in this snapshot or in a later one.
+//! The snapshot is loaded after the shard has missed the key (invariant 4). So the snapshot shows every
+//! committed entry that left the shard before the miss.
 //!
-//! Expiry is checked here and in the shard, at each lookup: an entry that has expired is not there, whether
-//! it was swept or not (invariant 1).
+//! Expiry is checked here and in the shard, at each lookup. An expired entry is never found, swept or not
+//! (invariant 1).
 
 use super::tiers::Tiers;
 use super::writer::command::Command;
@@ -33,11 +33,11 @@ impl StoredRecord {
 }
 
 impl Tiers {
-    /// Looks a key up in memory, as a use of it.
+    /// Looks a key up in memory, and notes a use of the entry.
     #[inline]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.bounds().latest) {
-            // The entry may still live for a few milliseconds. Only then is the precise time asked for.
+            // The entry may still live for a few milliseconds. Only in this case is the precise time read.
             Lookup::Negative => self.get_precisely(key),
             found => found,
         }
@@ -48,7 +48,7 @@ impl Tiers {
         self.memory.get(key, self.time.now())
     }
 
-    /// Looks a key up in memory, as no use of it.
+    /// Looks a key up in memory, and notes no use of the entry.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.peek(key, self.time.bounds().latest) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
@@ -56,12 +56,13 @@ impl Tiers {
         }
     }
 
-    /// Reads the record of a key from disk. None if its sequence is not above `min_visible_sequence`, or if
-    /// it is known to have expired. The caller checks the expiry once more, after decoding. Damage and faults
-    /// are counted misses.
+    /// Reads the record of a key from disk. Returns None if the record's sequence is not above
+    /// `min_visible_sequence`, or if the record has surely expired. The caller checks the expiry once more,
+    /// after decoding. Damage and faults are counted, and are misses. A record that is found is noted as used
+    /// on disk.
     ///
-    /// A forked child finds nothing on disk. Threads that it does not have may hold the locks of the store's
-    /// page cache, and its parent may reuse the pages of the snapshot.
+    /// A forked child finds nothing on disk. Threads of the parent may hold the locks of the store's page
+    /// cache, and the parent may reuse the pages of the snapshot.
     pub(crate) fn read_record(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<StoredRecord> {
         let record = self.read_bytes(key)?;
         let record = self.live_record(key, record, min_visible_sequence, self.time.bounds().earliest)?;
@@ -69,7 +70,8 @@ impl Tiers {
         Some(record)
     }
 
-    /// Parses a record, if it is visible and live at `now`. A damaged one is counted.
+    /// Parses a record. Returns None if the record is not visible or not live at `now`. Counts a damaged
+    /// record.
     pub(super) fn live_record(
         &self,
         key: SlotKey<'_>,
@@ -98,7 +100,7 @@ impl Tiers {
         })
     }
 
-    /// Returns the expiry of a key's live entry in either tier, as no use of it.
+    /// Returns the expiry of a key's live entry, from either tier. Memory notes no use of the entry.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),
@@ -110,9 +112,9 @@ impl Tiers {
         }
     }
 
-    /// Returns the current snapshot, for a caller to which "not on disk" is more than a miss: a walk, a
-    /// count, a removal. Waits for the writer while it has withdrawn the snapshot to make room. None while
-    /// the disk tier is off.
+    /// Returns the current snapshot, for a caller that must not take a missing snapshot for a missing entry:
+    /// a walk, a count, a removal. While the writer has withdrawn the snapshot to make room, waits for the
+    /// next snapshot. Returns None while the disk tier is off.
     pub(crate) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
@@ -121,18 +123,18 @@ impl Tiers {
             if let Some(snapshot) = self.disk.snapshots.current().clone() {
                 return Some(snapshot);
             }
-            // Each step of the writer ends with a snapshot, or with a tier that is known to be off.
+            // Each step of the writer ends with an installed snapshot, or with the disk tier off.
             if !self.disk.is_on() || !matches!(self.writer.ask(Command::MakePart), Ok(Ok(()))) {
                 return None;
             }
         }
     }
 
-    /// Calls `look` for a caller to which "not found" is more than a miss. Calls it again only if it found
-    /// nothing and there was no snapshot at some moment meanwhile.
+    /// Calls `look`, for a caller that must not take a missing snapshot for a missing entry. Calls `look`
+    /// again only if it found nothing, and the snapshot was withdrawn during the call.
     ///
-    /// The number of withdrawals is read before the snapshot is looked at. So a later withdrawal changes the
-    /// number, and an earlier one is waited for.
+    /// The number of withdrawals is read before the snapshot is checked. So a later withdrawal changes the
+    /// number. After an earlier withdrawal, this function waits for the next snapshot.
     pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
         loop {
             let withdrawals = self.disk.snapshots.withdrawals();
@@ -155,22 +157,22 @@ impl Tiers {
         })
     }
 
-    /// Returns the record of a key on disk to show it to a person: nothing is counted, reported or noted as a
-    /// use. None while the disk tier is off.
+    /// Returns the record of a key on disk, to show it to a person. Nothing is counted or reported, and no
+    /// use is noted. Returns None if there is no record, or while the disk tier is off.
     ///
     /// # Errors
-    /// Why the record can't be read.
+    /// The reason why the record can't be read.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show_record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let Some(snapshot) = self.awaited_snapshot() else { return Ok(None) };
         snapshot.get(key).map_err(|fault| fault.cause)
     }
 
-    /// Shows the records on disk that have a prefix and come after a key, in order, to a person, until `show`
-    /// returns false. Returns whether all were shown.
+    /// Passes records on disk to `show`, in order, until `show` returns false. These are the records that
+    /// have a prefix and come after a key. Returns whether all of these records were passed.
     ///
     /// # Errors
-    /// Why they can't be read.
+    /// The reason why the records can't be read.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show_records(
         &self,

@@ -1,7 +1,7 @@
-//! What all handles of a cache share: both tiers together, and the threads that serve them.
+//! The engine that all handles of a cache share: both tiers, and the threads that serve them.
 //!
-//! - A lookup asks memory, then the snapshot of the disk ([`lookup`]), and copies what it finds there into
-//!   memory ([`promotion`]).
+//! - A lookup searches memory, then the snapshot of the disk ([`lookup`]). It copies a value found on disk
+//!   into memory ([`promotion`]).
 //! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]) and waits for the writer's commit.
 //! - Concurrent loads of one key share a flight ([`flights`]).
 //! - The [`writer`] commits. The [`sweeper`] deletes expired entries.

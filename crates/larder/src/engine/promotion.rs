@@ -1,8 +1,8 @@
-//! Reading a value from disk and copying it into memory, by permission.
+//! Promotions: a value is read from disk and copied into memory, if a permission still holds.
 //!
-//! A promotion must not bring back what was removed while it ran. So the caller takes a permission before it
-//! reads the disk: the epoch token of its miss, or a lease. A write or a removal of the key takes the
-//! permission away, and then the value is answered and not copied.
+//! A promotion must not bring back an entry that was removed during the promotion. So the caller gets a
+//! permission before it reads the disk: the epoch token of its miss, or a lease. A write or a removal of the
+//! key revokes the permission. The value is then returned and not copied.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
-/// A lease on a key, given back when it is dropped.
+/// A lease on a key. Dropping this value gives the lease back.
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     memory: &'a Memory,
@@ -38,7 +38,7 @@ impl<'a> Lease<'a> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        // A loader may fork, and return in the child.
+        // A loader may fork, and return in the child. The parent gives the lease back.
         if self.memory.process.is_current() {
             self.memory.release(self.key, self.id);
         }
@@ -54,7 +54,7 @@ pub(crate) struct DecodedValue<V> {
 }
 
 impl Shared {
-    /// Reads the live value of a key from disk. A record that does not decode is a counted miss.
+    /// Reads the live value of a key from disk. A record that does not decode is counted, and is a miss.
     pub(crate) fn read_value<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -76,8 +76,8 @@ impl Shared {
                     return None;
                 }
             };
-        // Checked after reading and decoding, which took time. The precise time is asked for only where it
-        // decides.
+        // The expiry is checked after reading and decoding, because both take time. The precise time is read
+        // only if the coarse time does not decide.
         let time = &self.tiers.time;
         let is_live = expires_at > time.bounds().latest || expires_at > time.now();
         is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, sequence })
@@ -94,19 +94,20 @@ impl Shared {
     ) {
         let (value, expires_at, sequence) = (decoded.value.clone(), decoded.expires_at, decoded.sequence);
         let entry = IncomingEntry { value, expires_at, weight, unsaved: None };
-        // Dropped last, when the promotion is counted and its expiry planned: a user's `Drop` may panic.
+        // Dropped last, because a user's `Drop` may panic. By then the promotion is counted and its expiry is
+        // planned.
         let mut evicted_values = EvictedValues::default();
         match self.tiers.memory.promote_entry(key, permit, entry, sequence, &mut evicted_values) {
             Ok(()) => keyspace.counters.add(Count::Promotions),
-            // Memory counts the values that it has no room for, as bypassed.
+            // Memory itself counts a value that it has no room for, as bypassed.
             Err(Refused::NoRoom) => {}
             Err(_) => keyspace.counters.add(Count::VoidedFills),
         }
         self.tiers.sweeper.plan(expires_at);
     }
 
-    /// Counts a record that does not decode. The first of a keyspace is logged: the others are probably like
-    /// it.
+    /// Counts a record that does not decode. Logs the first such record of each keyspace, because the others
+    /// probably have the same cause.
     #[cold]
     fn note_undecodable(&self, keyspace: &OpenKeyspace, key: SlotKey<'_>, error: &CodecError) {
         keyspace.counters.add(Count::Undecodable);

@@ -1,16 +1,16 @@
-//! Removing entries: first from what this process sees, in the given order, then from the disk, with one
-//! commit for all.
+//! Removals of entries: first from the view of this process, in the given order, then from the disk, with one
+//! commit for all removals.
 //!
 //! 1. A key gets a tombstone under the lock of its shard, and its leases are revoked. A scope is purged from
-//!    the shards, which from then on disbelieve the disk in it. So a removal is visible at once, and no load
-//!    or promotion that is under way can undo it.
-//! 2. The entries that a scope has on disk are counted. Memory is clean by then, and the calling thread
-//!    counts ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). The commit counts a scope that
-//!    looks small again, exactly.
+//!    the shards. From then on, the shards ignore older entries on disk in this scope. So a removal is
+//!    visible at once, and no running load or promotion can undo it.
+//! 2. The calling thread counts the entries that a scope has on disk
+//!    ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). Memory has no entry of the scope by
+//!    then. If the scope looks small, the commit counts its entries again, exactly.
 //! 3. The commit makes all removals durable.
 //!
-//! Callers name a source before the entries that are derived from it. So an entry that another thread derives
-//! from the old source in between is removed as well.
+//! Callers list a source before the entries that are derived from the source. So an entry that another thread
+//! derives from the old source in between is removed as well.
 
 use super::shared::Shared;
 use super::tombstone::RemovedEntry;
@@ -25,24 +25,24 @@ use crate::memory::purged::Purged;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
 
-/// One removal of several.
+/// One of the removals of an invalidation.
 #[derive(Debug)]
 pub(crate) enum Removal<'a> {
-    /// Removes a whole key. Its keyspace counts it.
+    /// Removes the entry of a whole key. The keyspace's counters count the removal.
     Key { counters: &'a Counters, full: &'a [u8] },
-    /// Removes every key in a scope of one keyspace, which counts it.
+    /// Removes every key in a scope of one keyspace. The keyspace's counters count the removal.
     Scope { counters: &'a Counters, scope: Scope },
     /// Removes every key.
     Everything,
 }
 
-/// What the removals have done so far, and what is left to do.
+/// The progress of an invalidation, and the work that is left to its commit.
 #[derive(Default)]
 struct PendingRemovals {
     /// The number of live entries removed so far.
     live: u64,
     ranges: Vec<RangeRemoval>,
-    /// Whether the entries of one range are deleted after the answer.
+    /// Whether the entries of at least one range are deleted after the caller is answered.
     is_large: bool,
     /// Whether the answer waits for the writer. It does so for every key of a keyspace on disk, even if neither
     /// tier has an entry for it: another program may have put an older file at the path, which has one. Only

@@ -1,9 +1,9 @@
-//! Counting the entries that a range removal deletes from disk, before it is committed.
+//! The count of the entries that a range removal deletes from disk, made before the removal is committed.
 //!
 //! The calling thread counts, in short snapshots. So the writer does not wait for the count, and no
 //! transaction is kept open for long. The count may miss entries that another call overwrites or removes
-//! meanwhile, and entries that are evicted. It ends early if the disk fails or is off. The removal holds in
-//! any case.
+//! during the count, and entries that are evicted. The count ends early if the disk fails or is off. The
+//! removal does not depend on the count.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -21,11 +21,11 @@ use crate::units::Timestamp;
 /// The number of rows counted in one snapshot.
 const CHUNK: usize = 1024;
 
-/// What decides whether a row is counted.
+/// The conditions on which a row is counted.
 struct CountFilter<'a> {
-    /// Keys that memory knew. They are counted already.
+    /// Keys that memory had. They are already counted.
     memory_keys: HashSet<&'a [u8]>,
-    /// Range removals that were made before. An entry that one of them covers is gone already.
+    /// Earlier range removals. An entry that one of these removals covers is already removed.
     earlier: &'a [RangeTombstone],
     /// Keyspaces that are not retired.
     keyspaces: BTreeSet<KeyspaceId>,
@@ -42,8 +42,9 @@ struct ChunkCount {
 }
 
 impl Tiers {
-    /// Counts the live entries that a range removal deletes from disk and that memory did not know. Also
-    /// returns whether it is a large removal, which its commit does not complete at once.
+    /// Counts the live entries that a range removal deletes from disk and that memory did not have. Also
+    /// returns whether the removal is large. The commit of a large removal does not delete all of its
+    /// entries.
     pub(crate) fn count_on_disk(
         &self,
         removal: &RangeRemoval,
@@ -108,7 +109,7 @@ fn count_chunk(
         }
         Ok(chunk)
     })?;
-    // On a damaged page the keys may be in any order. A count that goes on after the last key would then
+    // On a damaged page the keys may be in any order. A count that continues after the last key might then
     // never end.
     let is_forward = chunk.last.as_deref().zip(after).is_none_or(|(last, after)| last > after);
     if is_forward { Ok(chunk) } else { Err(StoreError::damage("keys are out of order")) }

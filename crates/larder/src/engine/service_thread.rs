@@ -1,17 +1,17 @@
-//! A thread that serves the cache to others, such as the one of the control socket.
+//! A thread that serves the cache to other processes, such as the thread of the control socket.
 
 use crate::sys::sync::thread::JoinHandle;
 
-/// A thread that serves the cache to others, until it is told to end.
+/// A thread that serves the cache to other processes, until it is told to end.
 pub(crate) struct ServiceThread {
-    /// Tells the thread to end, without waiting for it: the thread itself may be the one that calls. Dropping
-    /// this does not tell it, because a forked child drops it too.
+    /// Tells the thread to end, and does not wait for the end, because the caller may be the thread itself.
+    /// Dropping this function does not stop the thread, because a forked child drops its copy too.
     pub(crate) stop: Box<dyn FnOnce() + Send>,
     pub(crate) thread: JoinHandle<()>,
 }
 
 impl ServiceThread {
-    /// Tells the thread to end. Returns the handle to join it with.
+    /// Tells the thread to end. Returns the handle for joining the thread.
     pub(super) fn stop(self) -> JoinHandle<()> {
         (self.stop)();
         self.thread

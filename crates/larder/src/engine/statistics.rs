@@ -10,7 +10,7 @@ use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
 impl Shared {
     /// Returns the statistics of the cache. In a forked child they are empty.
     pub(crate) fn stats(&self) -> Stats {
-        // Counting waits for every shard.
+        // Collecting takes the lock of every shard, so a forked child must not do it.
         if self.is_forked() {
             return Stats::default();
         }
@@ -49,7 +49,7 @@ impl Shared {
         stats
     }
 
-    /// Returns the statistics of one keyspace. The other keyspaces are not asked.
+    /// Returns the statistics of one keyspace. Reads no counters of other keyspaces.
     pub(crate) fn stats_of(&self, open_keyspace: &OpenKeyspace) -> KeyspaceStats {
         if self.is_forked() {
             return KeyspaceStats { name: open_keyspace.name.clone(), ..KeyspaceStats::default() };
@@ -60,7 +60,8 @@ impl Shared {
     }
 }
 
-/// Returns the statistics of the disk tier. The keyspaces count the hits, so these are zero here.
+/// Returns the statistics of the disk tier. The number of hits is zero here, because the keyspaces count the
+/// hits.
 fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     let tiers = &shared.tiers;
     let now = tiers.time.now();
@@ -97,7 +98,7 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     }
 }
 
-/// What the disk tier holds of a keyspace, and what it has deleted.
+/// The entries that the disk tier holds of a keyspace, and the numbers of entries that it has deleted.
 struct DiskUsage {
     entries: u64,
     bytes: u64,
@@ -114,7 +115,7 @@ impl DiskUsage {
     }
 }
 
-/// Returns the statistics of a keyspace, given what each tier holds of it.
+/// Returns the statistics of a keyspace, given its usage of each tier.
 fn keyspace_stats(open_keyspace: &OpenKeyspace, memory: KeyspaceUsage, disk: &DiskUsage) -> KeyspaceStats {
     let mut stats = KeyspaceStats {
         name: open_keyspace.name.clone(),

@@ -1,5 +1,5 @@
-//! Opening the store in the file of a cache: the part of opening a cache that may be refused. Nothing else of
-//! the cache exists until it has succeeded.
+//! Opens the store in the file of a cache. This part of opening a cache may be refused. No other part of the
+//! cache exists before this part has succeeded.
 
 use std::path::Path;
 
@@ -18,11 +18,11 @@ use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::units::Timestamp;
 
-/// A clock watermark that is this far ahead of the wall clock says that one of them is wrong. The age of an
-/// entry is then unknown, so the file is wiped.
+/// If the clock watermark is further ahead of the wall clock than this, one of the two is wrong. The age of
+/// an entry is then unknown, so the file is wiped.
 const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
 
-/// A store that is open, with what the cache needs to begin.
+/// An open store, with the clock watermark and the snapshot that the cache begins with.
 pub(super) struct OpenStore {
     pub(super) opened: OpenedFile,
     pub(super) clock_watermark: Timestamp,

@@ -1,19 +1,19 @@
-//! The threads of a cache: the writer, the sweeper, and those that serve the cache to others.
+//! The threads of a cache: the writer, the sweeper, and the service threads.
 
 use super::service_thread::ServiceThread;
 use crate::error::Error;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Mutex, thread};
 
-/// The threads that are to be told to end, and joined.
+/// The threads that closing the cache tells to end, and joins.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
     writer: Mutex<Option<JoinHandle<()>>>,
     sweeper: Mutex<Option<JoinHandle<()>>>,
-    /// Threads that serve the cache to others. They may hold it.
+    /// The service threads. They may own a reference to the cache.
     services: Mutex<Vec<ServiceThread>>,
     writer_id: Option<ThreadId>,
-    /// The ids of all of them. They stay when the threads are taken to be joined.
+    /// The ids of all threads. The ids stay when the threads are taken for joining.
     ids: Mutex<Vec<ThreadId>>,
 }
 
@@ -39,7 +39,7 @@ impl Threads {
         self.services.lock().push(service);
     }
 
-    /// Returns whether the calling thread is one of these.
+    /// Returns whether the calling thread is a thread of the cache.
     pub(crate) fn has_current(&self) -> bool {
         self.ids.lock().contains(&thread::current().id())
     }
@@ -67,8 +67,8 @@ impl Threads {
         std::mem::forget((self.writer.get_mut().take(), self.sweeper.get_mut().take()));
         for ServiceThread { stop, thread } in std::mem::take(self.services.get_mut()) {
             std::mem::forget(thread);
-            // Dropped and not called: the thread is another process's. This closes the child's end of the
-            // socket.
+            // `stop` is dropped and not called, because the thread is in the parent. Dropping it closes the
+            // child's end of the socket.
             drop(stop);
         }
     }

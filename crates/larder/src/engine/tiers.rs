@@ -1,7 +1,7 @@
-//! Both tiers together, and the threads that serve them: what lookups, the writer and the sweeper share.
+//! The state that lookups, the writer and the sweeper share: both tiers, and the handles of both threads.
 //!
-//! The handles of a cache own this by way of [`Shared`](super::shared::Shared). The writer and the sweeper
-//! own only this, so that the last handle that is dropped can end them.
+//! The handles of a cache own [`Tiers`] through [`Shared`](super::shared::Shared). The writer and the sweeper
+//! own only [`Tiers`], so that dropping the last handle can end them.
 
 use std::panic::resume_unwind;
 
@@ -29,9 +29,10 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, Sender};
 use crate::units::Timestamp;
 
-/// Bytes that become clean before the values that were evicted for them are handed to the sweeper.
+/// The number of bytes that become clean before the evicted values are handed to the sweeper.
 const HAND_OVER_BYTES: u64 = 256 << 10;
-/// Due entries deleted in one transaction: lookups and other writes wait no longer than that takes.
+/// The maximum number of due entries deleted in one transaction. Other commits wait for one such transaction
+/// at most.
 const SWEEP_ROWS: usize = 1000;
 
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub(crate) struct Tiers {
 }
 
 impl Tiers {
-    /// `commands` lead to the writer. There are none in a cache without a file.
+    /// `commands` is the channel to the writer. None in a cache without a file.
     pub(crate) fn new(
         memory: Memory,
         time: CacheTime,
@@ -75,7 +76,7 @@ impl Tiers {
         self.writer.exists()
     }
 
-    /// Tells the writer that something is dirty: it commits within the flush interval.
+    /// Tells the writer that an entry is dirty. The writer commits within the flush interval.
     pub(crate) fn wake_writer(&self) {
         if self.writer.arm() {
             self.writer_metrics.lag.arm(self.time.now());
@@ -83,15 +84,15 @@ impl Tiers {
         }
     }
 
-    /// Tells the writer that a lookup failed. Only the writer acts on it.
+    /// Counts a failed read of a snapshot. Reports the first fault of each generation to the writer.
     pub(crate) fn report(&self, snapshot: &StoreSnapshot, fault: StoreError) {
         if self.disk.count_read_fault(snapshot) {
             self.writer.send(Command::ReportFault(snapshot.generation, fault));
         }
     }
 
-    /// Called after the time was moved by hand: the sweeper looks what is due, and the writer tries again if
-    /// the disk tier is off.
+    /// Called after the time was moved by hand: the sweeper checks for due entries, and the writer checks for
+    /// a due retry if the disk tier is off.
     pub(crate) fn check_retry(&self) {
         if !self.process.is_current() {
             return;
@@ -109,8 +110,8 @@ impl Tiers {
         }
     }
 
-    /// Waits while so many range removals are pending that a large one may not be added. The writer deletes a
-    /// part of the earliest each time that it is asked.
+    /// Waits while too many range removals are pending to add a large one. Each request makes the writer
+    /// delete a part of the earliest range removal.
     pub(crate) fn wait_for_few_ranges(&self) -> Result<(), Error> {
         let is_full = || self.disk.with_status(|status| status.pending_removals >= MAX_PENDING as u64);
         while self.disk.is_on() && is_full() {
@@ -121,7 +122,7 @@ impl Tiers {
 
     /// Deletes expired entries from both tiers, in bounded transactions.
     pub(crate) fn sweep(&self) -> Result<SweepReport, Error> {
-        // Before the sweep: an entry that is stored while it runs plans the next one.
+        // Cancelled before the sweep, so that an entry that is stored during the sweep plans the next sweep.
         self.sweeper.plan_nothing();
         let mut panic = None;
         let mut swept = SweepReport { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
@@ -155,8 +156,8 @@ impl Tiers {
         for mutation in mutations {
             self.memory.mark_clean(mutation, evicted_values);
             cleaned += mutation.weight();
-            // The values that are evicted for a whole write buffer would be as much memory again, and no
-            // budget counts them any more.
+            // The values evicted for a whole write buffer could use as much memory as the buffer, and no
+            // budget counts these values any more.
             if cleaned >= HAND_OVER_BYTES {
                 self.sweeper.drop_values(std::mem::take(evicted_values));
                 cleaned = 0;
@@ -169,7 +170,7 @@ impl Tiers {
         }
     }
 
-    /// Begins to count the totals of the file, on top of those that it had noted before.
+    /// Begins to count the totals of the file, on top of the totals that the file had noted before.
     pub(crate) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
         // Recent counts begin with the opening.
@@ -178,7 +179,7 @@ impl Tiers {
 
     /// Notes the totals of this moment, for [`recent`](Tiers::recent). The sweeper calls it.
     pub(crate) fn note_totals(&self, now: Timestamp) {
-        // Before the lock of the notes: counting takes other locks.
+        // Counted before the lock of the notes is taken, because counting takes other locks.
         if let Some(totals) = self.cumulative(0, MAX_ASKED_BY_NOTE) {
             self.totals.note(now, totals);
         }
@@ -189,8 +190,8 @@ impl Tiers {
         self.totals.recent(now, totals)
     }
 
-    /// Returns what the file has seen since it was made, with `commits` more commits than were counted. Asks
-    /// up to `max_asked` keyspaces for new counts. None in a cache without a file.
+    /// Returns the totals of the file since it was made, plus `commits` more commits. Reads new counts from
+    /// up to `max_asked` keyspaces. Returns None in a cache without a file.
     pub(crate) fn cumulative(&self, commits: u64, max_asked: usize) -> Option<CumulativeStats> {
         let keyspaces = self.totals.of_keyspaces(max_asked)?;
         let memory = self.memory.totals();
@@ -208,7 +209,8 @@ impl Tiers {
         Some(keyspaces.plus(&tiers))
     }
 
-    /// Compares counters that must agree, and what each part believes of the disk, once the cache has ended.
+    /// Compares counters that must agree, after the cache has ended. Also checks that memory and the disk
+    /// tier agree whether writes are saved.
     ///
     /// # Panics
     /// When they disagree.

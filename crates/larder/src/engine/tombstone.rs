@@ -1,7 +1,7 @@
-//! Inserting a tombstone: the removal of one key, visible at once, with what it removed.
+//! The insertion of a tombstone. It removes one key visibly at once, and reports the kind of entry removed.
 //!
-//! The tombstone revokes the key's leases under the lock of its shard. So a load that began earlier is
-//! answered and not cached.
+//! The tombstone revokes the key's leases under the lock of its shard. So a load that began earlier returns
+//! its value and does not cache it.
 
 use super::tiers::Tiers;
 use crate::error::Error;
@@ -10,14 +10,14 @@ use crate::memory::lookup::PreviousState;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
-/// What a tombstone removed.
+/// The kind of entry that a tombstone removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RemovedEntry {
     /// A live entry.
     Live,
-    /// No live entry. The disk may still have something of the key, so the tombstone is to be committed.
+    /// No live entry. The disk may still have an entry of the key, so the tombstone must be committed.
     Dead,
-    /// Neither tier has anything of the key. There is no tombstone, and nothing to commit.
+    /// No entry of the key in either tier. No tombstone stays, and no commit is needed.
     Nothing,
 }
 
@@ -25,18 +25,19 @@ impl Tiers {
     /// Inserts a tombstone for a key that belongs on disk.
     ///
     /// # Errors
-    /// [`Error::Closed`] when the cache is closed: no writer would commit the tombstone.
+    /// [`Error::Closed`] when the cache is closed, because no writer would commit the tombstone.
     pub(crate) fn insert_tombstone(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> Result<RemovedEntry, Error> {
-        // A removal waits for its commit in any case. Without a snapshot it would not know what it removed.
+        // Waits for a snapshot if it was withdrawn. Without a snapshot, the removal would not know what it
+        // removed. A removal waits for its commit in any case.
         drop(self.awaited_snapshot());
         // The snapshot is loaded under the lock of the shard, together with the tombstone. At that moment no
-        // change of the key is on its way to the disk, so the snapshot shows what the disk has. A later one
-        // may show an entry that was written after this removal.
+        // change of the key is being committed, so the snapshot shows what the disk has. A later snapshot may
+        // show an entry that was written after this removal.
         let load_snapshot = || self.disk.snapshots.current().clone();
         let (previous, sequence, min_visible_sequence, snapshot) = self
             .memory
@@ -47,11 +48,11 @@ impl Tiers {
             PreviousState::Dead => return Ok(RemovedEntry::Dead),
             PreviousState::Nothing => {}
         }
-        // Without a snapshot the disk is unknown, so the tombstone is committed.
+        // Without a snapshot it is unknown what the disk has, so the tombstone is committed.
         let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
-            // While a range removal is pending (`min_visible_sequence` is not 0), only its own commit can be
-            // sure to find nothing.
+            // While a range removal is pending (`min_visible_sequence` is not 0), only the commit can be sure
+            // that the disk has no entry of the key.
             Ok(None) if min_visible_sequence == 0 => {
                 self.memory.cancel_tombstone(key, sequence);
                 Ok(RemovedEntry::Nothing)

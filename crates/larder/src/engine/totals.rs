@@ -1,6 +1,6 @@
-//! What the keyspaces have counted since the file was made, and the totals of the last minutes.
+//! The counts of all keyspaces since the file was made, and the totals of the last minutes.
 //!
-//! [`Tiers::cumulative`](super::tiers::Tiers::cumulative) adds what the tiers have counted.
+//! [`Tiers::cumulative`](super::tiers::Tiers::cumulative) adds the counts of the tiers.
 
 use std::sync::OnceLock;
 
@@ -9,32 +9,33 @@ use crate::stats::recent::{Notes, Recent};
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
-/// Asks up to this number of keyspaces for new counts. Returns the sum of what all keyspaces have counted.
+/// Reads new counts from up to the given number of keyspaces. Returns the sum of the counts of all keyspaces.
 pub(crate) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + Sync>;
 
-/// The number of keyspaces that a commit asks for new counts. Asking one reads some kilobytes that other
-/// threads write.
+/// The maximum number of keyspaces from which a commit reads new counts. Reading one keyspace touches some
+/// kilobytes that other threads write.
 pub(crate) const MAX_ASKED_BY_COMMIT: usize = 16;
-/// The number of keyspaces that a note of the totals asks, every ten seconds: a millisecond's work. In a
-/// cache that has more, each keyspace is asked by every second note or less often.
+/// The maximum number of keyspaces from which a note of the totals reads new counts, every ten seconds. This
+/// takes about a millisecond. In a cache with more keyspaces, each keyspace is read by every second note or
+/// less often.
 pub(crate) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]
 pub(crate) struct Totals {
-    /// What the file had seen when it was opened, and how to count what the keyspaces add to it.
+    /// The counts of the file when it was opened, and the function that counts what the keyspaces add.
     base: OnceLock<(CumulativeStats, CountKeyspaces)>,
     /// Totals at some moments of the last minutes.
     notes: Mutex<Notes>,
 }
 
 impl Totals {
-    /// Begins to count, on top of what the file had seen before.
+    /// Begins to count, on top of the counts that the file had noted before.
     pub(crate) fn begin(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         drop(self.base.set((before, count_keyspaces)));
     }
 
-    /// Returns what the keyspaces have counted since the file was made, after asking up to `max_asked` of
-    /// them for new counts. None in a cache without a file.
+    /// Returns the counts of all keyspaces since the file was made. First reads new counts from up to
+    /// `max_asked` keyspaces. Returns None in a cache without a file.
     pub(crate) fn of_keyspaces(&self, max_asked: usize) -> Option<CumulativeStats> {
         let (before, count_keyspaces) = self.base.get()?;
         Some(before.plus(&count_keyspaces(max_asked)))

@@ -1,4 +1,5 @@
-//! Checking the whole file on demand: the writer checks its pages, the calling thread its records.
+//! Checks of the whole file on demand. The writer checks the pages, and the calling thread checks the
+//! records.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,15 +11,16 @@ use crate::error::Error;
 use crate::format::record;
 use crate::sys::sync::Arc;
 
-/// The number of keys listed at a time while records are verified. No transaction is kept open for longer.
+/// The number of keys that are read from one snapshot while records are verified. So no transaction is open
+/// for long.
 const VERIFY_ROWS: usize = 256;
 
-/// What [`Cache::verify`](crate::Cache::verify) found.
+/// The result of [`Cache::verify`](crate::Cache::verify).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// What is wrong with the file's pages, if anything is. The file was then moved aside.
+    /// The damage of the file's pages, if there is any. The damaged file was moved aside.
     pub damage: Option<String>,
     /// The number of records checked.
     pub records: u64,
@@ -40,7 +42,7 @@ impl Shared {
 }
 
 impl Tiers {
-    /// Checks every record on disk. Returns how many there are, and how many of these are damaged.
+    /// Checks every record on disk. Returns the number of records, and the number of damaged records.
     fn verify_records(&self) -> Result<(u64, u64), Error> {
         let (mut records, mut damaged) = (0, 0);
         let mut after: Option<Arc<[u8]>> = None;
@@ -55,7 +57,7 @@ impl Tiers {
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
-                // A record that was deleted meanwhile is not counted.
+                // A record that was deleted in between is not counted.
                 if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());

@@ -1,4 +1,4 @@
-//! What is measured of the writer: how long commits take, and how long inserts wait for theirs.
+//! The measurements of the writer: the times of commits, and the time that inserts wait for their commit.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(crate) struct WriterMetrics {
     pub(crate) lag: FlushLag,
 }
 
-/// How long inserts have waited for their commit. A time of zero means that none waits.
+/// The times since when inserts have waited for their commit. A time of zero means that no insert waits.
 #[derive(Debug, Default)]
 pub(crate) struct FlushLag {
     /// The time of the first insert since the writer last drained.
@@ -23,12 +23,12 @@ pub(crate) struct FlushLag {
 }
 
 impl FlushLag {
-    /// Called when something became dirty while the writer knew of nothing dirty.
+    /// Called when an entry becomes dirty and the writer is not armed yet.
     pub(crate) fn arm(&self, now: Timestamp) {
         self.waiting_since.store(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// Called when the writer begins to drain, before it disarms: an insert after that arms anew.
+    /// Called when the writer begins to drain, before it disarms. A later insert arms again.
     pub(crate) fn begin(&self) {
         let since = self.waiting_since.swap(0, Ordering::Relaxed);
         if self.drained_since.load(Ordering::Relaxed) == 0 {

@@ -108,7 +108,7 @@ impl Cache {
     /// the log says so.
     ///
     /// ```
-    /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
+    /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop.larder?memory=64MiB&disk=1GiB
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///

@@ -1,4 +1,4 @@
-//! What a keyspace is, declared once as a constant.
+//! The definition of a keyspace, declared once as a constant, and the options of an insert.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use crate::format::codec::format::Format;
 use crate::memory::heap;
 use crate::memory::heap::HeapSize;
 
-/// The TTL of entries whose keyspace sets none: a day.
+/// The TTL of entries if their keyspace sets no TTL: one day.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
 
 /// A keyspace's name, types, TTL and schema version.
@@ -37,8 +37,8 @@ pub struct KeyspaceDefinition<K, V> {
 }
 
 impl<K, V> KeyspaceDefinition<K, V> {
-    /// Returns the definition of a keyspace of this name, 1 to 255 bytes. It has a TTL of a day, is at
-    /// version 0, and is in both tiers.
+    /// Returns the definition of a keyspace of this name, 1 to 255 bytes. The keyspace has a TTL of one day,
+    /// has version 0, and is in both tiers.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
@@ -54,46 +54,47 @@ impl<K, V> KeyspaceDefinition<K, V> {
         }
     }
 
-    /// Sets how long entries live from their write, unless an insert says otherwise: 1 ms to ten years.
+    /// Sets the TTL of entries, from 1 ms to ten years. An insert may set another TTL for its entry.
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// Sets the version of the values' shape. Raise it with every change of `V`'s fields: entries of another
-    /// version are misses.
+    /// Sets the version of the values' shape. Raise the version with every change of `V`'s fields, because
+    /// entries of another version are misses.
     #[must_use]
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
     }
 
-    /// Sets how values are encoded: [`Format::Bincode`] unless set. A keyspace with another format begins
-    /// empty, as one with another version does.
+    /// Sets the format in which values are encoded. The default is [`Format::Bincode`]. A keyspace with
+    /// another format begins empty, like a keyspace with another version.
     #[must_use]
     pub const fn format(mut self, format: Format) -> Self {
         self.format = format;
         self
     }
 
-    /// Compresses values on disk whose encoding is longer than `above` bytes. Unless this is set, no value is
-    /// compressed.
+    /// Compresses values on disk if their encoding is longer than `above` bytes. Without this setting, no
+    /// value is compressed.
     ///
-    /// A value that becomes no shorter is stored uncompressed. Memory holds decoded values, and weighs them
-    /// by their uncompressed length. The disk is charged the stored length. The setting may be changed at any
-    /// time: each record says how it is compressed.
+    /// A value that compression does not shorten is stored uncompressed. Memory holds decoded values, and
+    /// weighs them by their uncompressed length. On disk, an entry is charged for its stored length. The
+    /// setting may be changed at any time: each record says how it is compressed.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
     ///
-    /// const PAGE: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("page").compress(Compression::Lz4, 512);
+    /// const PAGE: KeyspaceDefinition<String, String> =
+    ///     KeyspaceDefinition::new("page").compress(Compression::Lz4, 512);
     /// ```
     ///
     /// # Cost
     /// JSON of 4 KiB, on two cores (`cargo bench -p larder-benches --bench compression`):
     ///
-    /// | | write and commit | read from disk | room |
+    /// | | write and commit | read from disk | size |
     /// |---|---|---|---|
     /// | uncompressed | 20 µs | 1.7 µs | 100 % |
     /// | LZ4 | 8 µs | 1.6 µs | 14 % |
@@ -104,36 +105,38 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Keeps entries in memory and off the disk: for secrets.
+    /// Keeps the entries of this keyspace in memory only, for example because they are secrets.
     #[must_use]
     pub const fn memory_only(mut self) -> Self {
         self.memory_only = true;
         self
     }
 
-    /// Sets the name of the schema crate that declares the keyspace, 1 to 255 bytes. The file records it, so
-    /// that tools know which spelling applies.
+    /// Sets the name of the schema crate that declares the keyspace, 1 to 255 bytes. The file records the
+    /// name, so that tools know which schema crate describes the entries.
     ///
-    /// The file keeps the schema of the definition that made the keyspace. A later definition with another
-    /// schema shares the entries. It changes the recorded schema only when it replaces the keyspace, with
-    /// another version or other types.
+    /// The file keeps the schema name of the definition that made the keyspace. A later definition with
+    /// another schema name shares the entries. The recorded name changes only if the later definition
+    /// replaces the keyspace, because its version or types are different.
     #[must_use]
     pub const fn schema(mut self, name: &'static str) -> Self {
         self.schema = Some(name);
         self
     }
 
-    /// Sets a function that returns what a value weighs in memory, in bytes, including its own size. Without
-    /// it, a value weighs the `size_of` its type and its encoded length. Key and overhead are added. See also
-    /// [`weigh_heap`](KeyspaceDefinition::weigh_heap).
+    /// Sets a function that returns the weight of a value in memory, in bytes, including its own size. The
+    /// cache adds the key and the overhead. Without such a function,
+    /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both, a value weighs the
+    /// `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the larger of
+    /// the two. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     #[must_use]
     pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
         self.weigher = Some(weigher);
         self
     }
 
-    /// Weighs values by the memory that they own, which [`HeapSize`] tells. That is about what they take. The
-    /// encoded length of a `Vec<String>`, for example, is only a fifth of it.
+    /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This is close to the memory
+    /// that they use. The encoded length of a `Vec<String>`, for example, is only a fifth of this memory.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -157,7 +160,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.name
     }
 
-    /// Returns how long entries live unless an insert says otherwise.
+    /// Returns the TTL of entries, unless their insert sets another TTL.
     #[must_use]
     pub const fn default_ttl(&self) -> Duration {
         self.ttl
@@ -169,25 +172,25 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.version
     }
 
-    /// Returns the name of the schema crate that declares the keyspace, if one does.
+    /// Returns the name of the schema crate that declares the keyspace, if it is set.
     #[must_use]
     pub const fn schema_name(&self) -> Option<&'static str> {
         self.schema
     }
 
-    /// Returns whether entries are kept off the disk.
+    /// Returns whether entries are kept in memory only.
     #[must_use]
     pub const fn is_memory_only(&self) -> bool {
         self.memory_only
     }
 
-    /// Returns how values are encoded.
+    /// Returns the format in which values are encoded.
     #[must_use]
     pub const fn value_format(&self) -> Format {
         self.format
     }
 
-    /// Returns how values are compressed on disk, and above how many bytes.
+    /// Returns the compression of values on disk, and the encoded length in bytes above which it applies.
     #[must_use]
     pub const fn compression(&self) -> Option<(Compression, usize)> {
         self.compression
@@ -228,17 +231,17 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
     }
 }
 
-/// When an insert returns.
+/// The moment at which an insert returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// When memory has the value. The disk has it within the flush interval.
+    /// The insert returns when memory has the value. The value reaches the disk within the flush interval.
     #[default]
     Buffered,
-    /// When the disk has the value: after a commit, shared with other waiting callers.
+    /// The insert returns when the disk has the value: after a commit, shared with other waiting callers.
     Immediate,
 }
 
-/// How [`insert_with`](crate::Keyspace::insert_with) stores a value, where it differs from `insert`.
+/// The options of [`insert_with`](crate::Keyspace::insert_with): the TTL and the durability of one insert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use = "options do nothing until they are passed to insert_with"]
 pub struct InsertOptions {
@@ -247,7 +250,7 @@ pub struct InsertOptions {
 }
 
 impl InsertOptions {
-    /// Returns the options of `insert`: the keyspace's TTL, buffered.
+    /// Returns the options that `insert` uses: the keyspace's TTL, and [`Durability::Buffered`].
     pub const fn new() -> Self {
         Self { ttl: None, durability: Durability::Buffered }
     }

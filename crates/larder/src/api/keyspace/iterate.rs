@@ -1,15 +1,19 @@
-//! Iterating over a keyspace in key order.
+//! Iteration over a keyspace in key order.
 //!
-//! The keys come from two sorted sources: the keys in memory, listed when the iteration begins, and the keys
-//! on disk. Those are read in chunks, each from the snapshot of its moment, so that a slow iteration keeps no
-//! old pages alive. Each key is then looked up like any other key. Hence an iteration yields every entry that
-//! lives throughout exactly once, and never an entry that had expired or been invalidated when it was
-//! yielded. It may or may not yield an entry that comes or goes meanwhile. While the writer has withdrawn the
-//! snapshot to make room, an iteration waits for the next one. Otherwise it would take the missing snapshot
-//! for the end of the disk, and leave out all keys that follow.
+//! The keys come from two sorted sources: the keys in memory, collected when the iteration begins, and the
+//! keys on disk. The keys on disk are read in chunks, each chunk from the current snapshot, so that a slow
+//! iteration keeps no old pages alive. Each key is then looked up like any other key. Hence an iteration
+//! yields every entry that exists during the whole iteration exactly once. It never yields an entry that has
+//! already expired or was already invalidated. An entry that is written or removed during the iteration may
+//! be yielded or not.
 //!
-//! The keys in memory are listed before the first chunk is read. So an entry that is committed or evicted in
-//! between is in both sources, and an entry that is in neither can't have lived throughout.
+//! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
+//! Otherwise the iteration would take the missing snapshot for the end of the keys on disk, and leave out all
+//! later keys.
+//!
+//! The keys in memory are collected before the first chunk is read. So an entry that is committed or evicted
+//! in between is in both sources. An entry that is in neither source did not exist during the whole
+//! iteration.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -29,20 +33,21 @@ use crate::sys::sync::Arc;
 const CHUNK: usize = 256;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live entries in key order, as no use of them: nothing is counted or promoted.
+    /// Returns an iterator over the live entries, in key order. The lookups are not counted, and nothing is
+    /// copied into memory.
     ///
-    /// This is not a snapshot. An entry that is written or removed meanwhile may or may not be yielded. No
-    /// entry is yielded after it expired or was invalidated.
+    /// The iterator is not a snapshot. An entry that is written or removed during the iteration may be
+    /// yielded or not. No entry is yielded after it expired or was invalidated.
     ///
     /// # Cost
     /// One pass over the entries in memory to begin. Then one lookup for each entry, and one decoding for
-    /// each entry that is on disk alone.
+    /// each entry that is only on disk.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(), keyspace: self.clone() }
     }
 
-    /// Returns the keys of the live entries, in order.
+    /// Returns an iterator over the keys of the live entries, in order.
     ///
     /// # Cost
     /// That of [`iter`](Keyspace::iter), without decoding values.
@@ -53,7 +58,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     fn full_keys(&self) -> FullKeys {
         let prefix = self.opened.id.to_bytes();
-        // Listing waits for every shard.
+        // Collecting the keys takes the lock of every shard, so a forked child must not do it.
         let is_forked = self.shared.is_forked();
         let in_memory = if is_forked { Vec::new() } else { self.shared.tiers.memory.keys(&prefix) };
         FullKeys {
@@ -107,13 +112,13 @@ impl FullKeys {
     }
 
     fn decode<K: Key>(full: &[u8]) -> Option<K> {
-        // Bytes that do not decode are damaged, or of a key type with the same shape and other rules. They
-        // are no entry of this keyspace.
+        // Bytes that do not decode are damaged, or belong to a key type with the same shape and other rules.
+        // Such a key is left out.
         key::decode(full.get(KeyspaceId::LEN..)?).ok()
     }
 }
 
-/// Yields the live entries of a keyspace, in key order. [`Keyspace::iter`] returns it.
+/// An iterator over the live entries of a keyspace, in key order. [`Keyspace::iter`] returns this iterator.
 #[derive(Debug)]
 pub struct Iter<K, V> {
     keyspace: Keyspace<K, V>,
@@ -135,7 +140,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     }
 }
 
-/// Yields the keys of the live entries of a keyspace, in order. [`Keyspace::keys`] returns it.
+/// An iterator over the keys of the live entries of a keyspace, in order. [`Keyspace::keys`] returns this
+/// iterator.
 #[derive(Debug)]
 pub struct Keys<K, V> {
     keyspace: Keyspace<K, V>,

@@ -1,17 +1,17 @@
-//! Loading a value that neither tier has: one loader for all callers that ask for a key at once.
+//! Loads of values that neither tier has. Callers that ask for one key at the same time share one loader.
 //!
-//! 1. Look in memory under the shared lock. A hit ends here.
-//! 2. Under the exclusive lock, look again. Join the flight that hangs on the key's lease, if there is one.
-//!    Otherwise take a lease and hang a flight on it.
+//! 1. Look in memory under the shared lock. A hit ends the call.
+//! 2. Under the exclusive lock, look again. If the key's lease has a flight, join the flight. Otherwise take
+//!    a lease and attach a flight to it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. Run the loader, with no lock held.
-//! 5. Publish, if the lease still holds. A write or an invalidation after (2) has revoked it, and the loaded
-//!    value may be older than that change.
-//! 6. Give the lease back, and the flight with it, then land the flight. In this order, a caller that comes
-//!    in between begins a new load instead of joining one that has ended.
+//! 5. Store the value, if the lease still holds. A write or an invalidation after (2) revokes the lease,
+//!    because the loaded value may be older than that change.
+//! 6. Give back the lease with its flight, then end the flight. In this order, a caller that comes in between
+//!    begins a new load, and does not join a flight that has ended.
 //!
-//! Steps 2, 5 and 6 take an exclusive lock. A forked child skips them: it runs the loader and answers with
-//! its value.
+//! Steps 2, 5 and 6 take an exclusive lock. A forked child skips these steps: it runs the loader and returns
+//! the loaded value.
 
 use std::time::Duration;
 
@@ -38,10 +38,10 @@ use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::millis;
 
-/// The caller that runs the loader. If it unwinds, its waiters are released.
+/// The caller that runs the loader. If the loader unwinds, dropping this value releases the waiters.
 ///
 /// A loader may fork, and return in the child. The waiters are in the parent, where the loader returns as
-/// well.
+/// well. So the child does not end the flight.
 struct FlightLeader<'a> {
     process: Process,
     flight: Arc<Flight>,
@@ -60,7 +60,7 @@ impl Drop for FlightLeader<'_> {
     }
 }
 
-/// What a caller does after looking for a key.
+/// The next step of a caller that has looked for a key.
 enum LoadStep<'a, V, E> {
     Done(Result<Arc<V>, LoadError<E>>),
     Load(FlightLeader<'a>),
@@ -72,9 +72,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key. If there is none, runs `loader` and caches its value for the
     /// keyspace's TTL.
     ///
-    /// Callers that ask for one key at once run one loader and share its answer. If the key is written or
-    /// invalidated while a value is loaded, the value is returned and not cached. Callers that come after the
-    /// invalidation do not wait for that load.
+    /// Callers that ask for one key at the same time run one loader and share its result. If the key is
+    /// written or invalidated during the load, the loaded value is returned and not cached. Callers that come
+    /// after the invalidation do not wait for that load.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -88,22 +88,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// A value that can't be cached (too large, or it does not encode) is returned all the same, and the next
-    /// caller loads it anew. It is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable). The first
-    /// of a keyspace is logged, with what to do.
+    /// A value that can't be cached (it is too large, or does not encode) is still returned, and the next
+    /// caller loads it again. The load is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable). The
+    /// first such load of a keyspace is logged, with a remedy if the value is too large.
     ///
     /// # Errors
-    /// - [`LoadError::Loader`] with the loader's error, which all waiting callers share.
+    /// - [`LoadError::Loader`] with the loader's error. All waiting callers share this error.
     /// - [`LoadError::Panicked`] if the loader that this caller waited for panicked.
-    /// - [`LoadError::Cycle`] if waiting would never end, because loads wait for one another. They may be of
-    ///   several caches.
+    /// - [`LoadError::Cycle`] if the wait would never end, because loads wait for one another. The loads may
+    ///   belong to several caches.
     /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
     /// - [`LoadError::Key`] for a key that is too long.
     ///
-    /// A failure of the cache is no error: the value is then returned and not cached.
+    /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
-    /// A loader must not join a thread that asks for the loader's own key. The cache sees loads, and not what
-    /// a thread waits for elsewhere. Without a `load_timeout` such a wait never ends.
+    /// A loader must not join a thread that asks for the loader's own key. The cache sees waits for loads,
+    /// but no other waits of a thread. Without a `load_timeout`, such a wait never ends.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
@@ -208,8 +208,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Ok(_) if self.shared.is_forked() => {}
             Ok(value) => {
                 let ttl = self.definition.default_ttl();
-                // Set before the write: the waiters get the value even if the write panics, as a user's
-                // `Serialize` may, or the `Drop` of an evicted value.
+                // Set before the write, so that the waiters get the value even if the write panics. A user's
+                // `Serialize` may panic, and so may the `Drop` of an evicted value.
                 flight_leader.outcome = Some(FlightOutcome::Value(value.clone()));
                 let lease = flight_leader.lease.take();
                 let written = self.write(key, value, ttl, Durability::Buffered, lease.as_ref());
@@ -223,7 +223,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         result
     }
 
-    /// Counts a loaded value that is not cached. The caller gets it all the same.
+    /// Counts a loaded value that is not cached. The caller still gets the value.
     fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
         let counters = &self.opened.counters;
         match written {
@@ -236,14 +236,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 );
             }
             Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
-            // The message is the type's own, so it may quote the value.
+            // The message comes from the value's type, so it may quote the value.
             Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
-            // It is cached; or the cache was closed meanwhile.
+            // The value is cached, or the cache was closed during the load.
             Ok(InsertOutcome::Saved | InsertOutcome::InMemory) | Err(_) => {}
         }
     }
 
-    /// Counts a loaded value that can't be cached. The first of a keyspace is logged.
+    /// Counts a loaded value that can't be cached. Logs the first such value of each keyspace.
     fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
         let counters = &self.opened.counters;
         counters.add(Count::Uncacheable);
@@ -274,7 +274,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// A loader at work. Its time and its failure are counted when it is dropped, so that a panic counts too.
+/// A running loader. Dropping this value counts the loader's time and failure, so that a panic is counted
+/// too.
 struct RunningLoader<'a> {
     shared: &'a Shared,
     open_keyspace: &'a OpenKeyspace,

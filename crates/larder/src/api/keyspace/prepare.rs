@@ -1,6 +1,6 @@
-//! What a value must pass before it is stored: it is encoded, weighed, checked and compressed.
+//! The preparation of a value before it is stored: encode, weigh, check and compress the value.
 //!
-//! Nothing here changes the cache, so each refusal leaves everything as it is.
+//! Nothing here changes an entry, so a refused value leaves all entries as they are.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -28,12 +28,12 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::ByteSize;
 
-/// A value that may be stored.
+/// A value that is ready to be stored.
 pub(super) struct PreparedValue {
     pub(super) weight: Weight,
-    /// What is to be saved. None for a value that lives in memory alone.
+    /// The encoding that is saved in the file. None for a value that is kept in memory only.
     pub(super) payload: Option<EncodedValue>,
-    /// The page that the value would take in the file, if it is too large for the file.
+    /// The bytes of the page that the value would need in the file, if it is too large for the file.
     pub(super) page_beyond_file: Option<u64>,
 }
 
@@ -74,10 +74,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(PreparedValue { weight, payload, page_beyond_file })
     }
 
-    /// Returns the length of a value's encoding, for a value that is not to be saved now.
+    /// Returns the length of a value's encoding. Called for a value that is not saved now.
     fn measure(&self, value: &V) -> Result<usize, CodecError> {
-        // A value that may be saved later must be one that can be: otherwise the insert fails from the
-        // beginning.
+        // A value of a keyspace on disk may be saved later. So it must encode, and the insert fails if it
+        // does not.
         if self.is_memory_only() {
             codec::measured_len(self.opened.kind.format, value)
         } else {
@@ -85,7 +85,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns what a value weighs in memory, with its key and the overhead of an entry.
+    /// Returns the weight of an entry in memory: the value, the key and the overhead.
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
         let with_overhead = |value: u64| Weight::of(value.saturating_add(key_len as u64 + ENTRY_OVERHEAD));
@@ -98,7 +98,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Weight::of(weigher(&entry).max(1));
         }
         let (encoded, in_place) = (encoded_len as u64, size_of::<V>() as u64);
-        // The memory that a value owns is about as long as its encoding. A type that needs no drop owns none.
+        // The memory that a value owns is about as large as its encoding. A type that needs no drop owns no
+        // memory.
         with_overhead(if needs_drop::<V>() {
             in_place.saturating_add(encoded)
         } else {
@@ -114,7 +115,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Err(self.value_too_large(encoded_len as u64, "encoded", MAX_VALUE_LEN.as_u64(), remedy))
     }
 
-    /// Compresses an encoded value, if the keyspace says so and it becomes shorter.
+    /// Compresses an encoded value, if the keyspace compresses its values and the result is shorter.
     fn compress(&self, encoded: Encoded) -> EncodedValue {
         let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
         let Encoded { payload, .. } = encoded;
@@ -129,8 +130,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         EncodedValue { bytes: trimmed(bytes), compression, extension, fits_file: true }
     }
 
-    /// Drops the payload of a value that is too large for the file. Its commit then only deletes the entry
-    /// that it replaces. Returns the page that it would take.
+    /// Drops the payload of a value that is too large for the file. The commit of this value then only
+    /// deletes the entry that the value replaces. Returns the bytes of the page that the value would need.
     fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
         let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
         if page <= self.shared.settings.max_page {
@@ -141,14 +142,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(page)
     }
 
-    /// Refuses a value that neither tier has room for. `payload` is what is to be saved of it.
+    /// Refuses a value that must fit into memory and is heavier than memory's capacity. `payload` is the
+    /// encoding to save, if there is one.
     fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
         let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
-        // - A value that is larger than the write buffer takes memory's room until it is committed.
-        // - A smaller one may be heavier than memory, which it then bypasses. But not if the file does not
-        //   take it either.
-        // - During an outage a value is written and not kept: the entry that it replaces must go in any case.
+        // - A value that is larger than the write buffer uses memory's capacity until it is committed.
+        // - A smaller value that is heavier than memory's capacity bypasses memory. This is refused if the
+        //   value is also too large for the file.
+        // - During an outage, a value that is heavier than memory's capacity is accepted and not kept,
+        //   because the entry that it replaces must be removed in any case.
         let must_fit_memory = self.is_memory_only()
             || payload.is_some_and(|payload| {
                 !payload.fits_file || room_for(&payload.bytes, weight) > memory.buffer().capacity()
@@ -163,8 +166,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(())
     }
 
-    /// Counts a value that lives in memory alone because it is too large for the file. The first of a
-    /// keyspace is logged.
+    /// Counts a value that is kept in memory only, because it is too large for the file. Logs the first such
+    /// value of each keyspace.
     #[cold]
     pub(super) fn note_beyond_file(&self, key: SlotKey<'_>, page: u64) {
         let counters = &self.opened.counters;
@@ -206,14 +209,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// Returns the room that a value takes in the write buffer until it is committed: for itself, for its
-/// encoding, and for the bookkeeping.
+/// Returns the bytes that a value uses in the write buffer until it is committed: its weight, the allocated
+/// bytes of its encoding, and the overhead of the bookkeeping.
 pub(super) fn room_for(payload: &Vec<u8>, weight: Weight) -> u64 {
     weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
 }
 
-/// Frees the unused room of an encoding, where that is a good part of it. Text that is compressed to a tenth
-/// is written to a buffer with room for all of it.
+/// Frees the unused bytes of an encoding's buffer, if they are a large part of the buffer. For example, text
+/// that is compressed to a tenth was written to a buffer with the capacity for the whole text.
 fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.capacity() - bytes.len() > bytes.len() / 8 + 64 {
         bytes.shrink_to_fit();

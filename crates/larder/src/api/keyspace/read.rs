@@ -19,9 +19,8 @@ use crate::units::Timestamp;
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key, from memory or from disk.
     ///
-    /// A value found on disk is promoted to memory. A key that is too long, a damaged record and a failing
-    /// disk are misses. In a process that was forked after the cache was opened, a key that memory did not
-    /// have then is a miss.
+    /// A value found on disk is copied into memory. A key that is too long, a damaged record and a failing
+    /// disk are misses. In a forked child, a key is a miss if memory did not have it at the fork.
     ///
     /// # Cost
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
@@ -44,11 +43,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Returns the live value of a key, from memory or from disk, as no use of it. The lookup is not counted.
-    /// The entry is neither promoted nor kept from eviction.
+    /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
+    /// miss. The entry is not copied into memory, and does not stay in memory longer.
     ///
-    /// For reading many entries that will not be asked for again soon. With [`get`](Keyspace::get) they would
-    /// evict entries that will.
+    /// Use it to read many entries that no caller will read again soon. With [`get`](Keyspace::get), these
+    /// entries would evict more useful entries.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -69,12 +68,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
-    /// Returns whether a key has a live entry. Counts as no use, hit or miss. Nothing is promoted or decoded.
+    /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss. Nothing is
+    /// copied into memory or decoded.
     pub fn contains_key<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> bool {
         self.ttl(key).is_some()
     }
 
-    /// Returns how long the entry of a key has left to live. None if there is no live entry.
+    /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
     pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Duration> {
         let full = self.encode(key).ok()?;
         let now = self.now();
@@ -84,22 +84,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the number of live entries.
     ///
     /// # Cost
-    /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that cost
-    /// nothing, but include expired entries.
+    /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that need no
+    /// lookups, but include expired entries.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.keys().count() as u64
     }
 
-    /// Returns whether there is no live entry.
+    /// Returns whether the keyspace has no live entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds then.
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds.
     ///
-    /// Never inlined: a hit in memory would pay for its registers and its stack frame.
+    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
+    /// function.
     #[inline(never)]
     pub(super) fn promote(
         &self,
@@ -113,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(decoded.value)
     }
 
-    /// Returns the live value of a whole key, as no use of it.
+    /// Returns the live value of a whole key. Memory notes no use of the entry.
     pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
         let key = self.shared.tiers.memory.key(full);
         self.value_of(key, self.shared.tiers.peek_in_memory(key))
@@ -125,15 +126,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.tiers.expiry_of(key, now)
     }
 
-    /// Takes a lease on a key, and returns it with the key's live value from either tier. For writing that
-    /// value again.
+    /// Takes a lease on a key, and returns it with the key's live value from either tier. The caller then
+    /// writes this value again.
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<Arc<V>>) {
         let memory = &self.shared.tiers.memory;
         let (id, found) = memory.lease_over(key, self.now());
         (Lease::new(memory, key, id), self.value_of(key, found))
     }
 
-    /// Calls `look` for a caller to which "not found" is more than a miss: see [`Tiers::look_in_both`].
+    /// Calls `look`, for a caller that must not take a missing snapshot for a missing entry: see
+    /// [`Tiers::look_in_both`].
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
     pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {

@@ -1,4 +1,4 @@
-//! The calls that remove entries of a keyspace. How a removal is made is in [`crate::engine::removal`].
+//! The calls that remove entries of a keyspace. [`crate::engine::removal`] makes the removals.
 
 use super::Keyspace;
 use crate::engine::removal::Removal;
@@ -9,10 +9,10 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
-    /// tier is off, only memory is asked.
+    /// tier is off, this considers memory only.
     ///
-    /// The removal is durable when it returns: no crash or reopening brings the entry back. Loads that began
-    /// earlier are answered and not cached ([contract 3](crate#the-contract)).
+    /// The removal is durable when the call returns: no crash or reopening brings the entry back. Loads that
+    /// began earlier return their values and do not cache them ([contract 3](crate#the-contract)).
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of
@@ -35,8 +35,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entries of several keys, from both tiers, with one commit. Returns how many live entries
     /// there were.
     ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is. While it runs, other threads may see one
-    /// entry gone and another still there.
+    /// The removals are durable when the call returns, like a [`remove`](Keyspace::remove). During the call,
+    /// other threads may find one key removed and another key still present.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -50,7 +50,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing was removed.
+    /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing is removed.
     ///
     /// # Cost
     /// One commit for all, shared with other waiting callers. If neither tier has any of the keys, a step of
@@ -69,8 +69,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes every entry whose key starts with `prefix`, from both tiers. Returns how many live entries
     /// there were.
     ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is. If there are more than 1,000 entries, the
-    /// number may miss some that other calls change or remove at the same time, or that the cache evicts.
+    /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove). If there are more
+    /// than 1,000 entries, the returned number may be too low. It may leave out entries that other calls
+    /// change or remove at the same time, or that the cache evicts.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -84,12 +85,12 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: no key starts with a prefix that
-    /// is longer than a key.
+    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: a prefix that is longer than the
+    /// longest key matches no key.
     ///
     /// # Cost
-    /// One commit, one look at each such entry on disk, and one pass over the entries in memory. More than
-    /// 1,000 entries are deleted after the answer, between the commits that other callers wait for.
+    /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. More
+    /// than 1,000 entries are deleted after the call has returned, between the commits of other callers.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     #[expect(
         clippy::needless_pass_by_value,
@@ -99,11 +100,11 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.prefix_scope(&prefix))
     }
 
-    /// Removes every entry whose key has the given parts, at any place in the key, from both tiers. Returns
-    /// how many live entries there were.
+    /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
+    /// key. Returns how many live entries there were.
     ///
-    /// A part is given by reference, or is [`Any`](crate::Any). Durable when it returns, as
-    /// [`remove`](Keyspace::remove) is.
+    /// Each part of a pattern is a value, given by reference, or [`Any`](crate::Any). The removal is durable
+    /// when the call returns, like a [`remove`](Keyspace::remove).
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};
@@ -118,8 +119,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] for an
-    /// [`Any`](crate::Any) in the place of your own key type, if its shape is not that of larder's types.
+    /// Those of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if [`Any`](crate::Any)
+    /// stands for a part of your own key type, and the shape of this type is none of larder's.
     ///
     /// # Cost
     /// One commit, one pass over the entries in memory, and one pass over the keyspace's entries on disk that
@@ -135,7 +136,7 @@ impl<K: Key, V> Keyspace<K, V> {
 
     /// Removes every entry of the keyspace, from both tiers. Returns how many live entries there were.
     ///
-    /// Durable when it returns, as [`remove`](Keyspace::remove) is.
+    /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove).
     ///
     /// # Errors
     /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].

@@ -1,5 +1,4 @@
-//! An update in progress: the fence that keeps loads from caching a key while the application changes its
-//! source.
+//! The fence that keeps loads from caching a key while the application changes the source of its value.
 
 use super::Keyspace;
 use crate::engine::shared::Shared;
@@ -8,9 +7,9 @@ use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
-/// An update begun by [`Keyspace::begin_update`](crate::Keyspace::begin_update). Until it is finished or
-/// dropped, loads of its key are answered and not cached. Several updates of one key may be in progress: the
-/// fence stays until all have ended.
+/// An update that [`Keyspace::begin_update`](crate::Keyspace::begin_update) began. Until the update is
+/// finished or dropped, loads of its key return their values and do not cache them. Several updates of one
+/// key may be in progress: loads cache nothing until all of these updates have ended.
 #[derive(Debug)]
 #[must_use = "an update that is dropped at once bars nothing while the change is made"]
 pub struct Update {
@@ -19,11 +18,12 @@ pub struct Update {
 }
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Begins a change of the source of an entry, outside the cache. Removes the entry durably, and keeps
-    /// loads from caching the key until the update is finished or dropped.
+    /// Begins an update: the application will change the source of an entry, outside the cache. Removes the
+    /// entry durably, and keeps loads from caching the key until the update is finished or dropped.
     ///
-    /// Meanwhile loads are answered and not cached. An explicit insert is cached. So a load that read the old
-    /// state is never cached after the change, and a crash in between leaves no stale entry behind.
+    /// During the update, loads return their values and do not cache them. An explicit insert is cached. So a
+    /// load that read the old state is never cached after the change, and a crash in between leaves no stale
+    /// entry behind.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -38,11 +38,11 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove). Loads are not kept from caching then.
+    /// Those of [`remove`](Keyspace::remove). After an error, loads may cache the key.
     pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(key)?;
-        // The fence first: a load between the removal and the fence would be cached.
+        // The fence is raised first. Otherwise a load between the removal and the fence would be cached.
         let update = Update::raise_fence(&self.shared, full);
         self.remove_full(update.full.as_slice())?;
         Ok(update)
@@ -55,7 +55,8 @@ impl Update {
         Self { shared: shared.clone(), full }
     }
 
-    /// Ends the update: loads that begin from here on are cached. Loads that began before are not.
+    /// Ends the update. Loads that begin after this call are cached, unless another update of the key is in
+    /// progress. Loads that began during the update are not cached.
     pub fn finish(self) {
         drop(self);
     }

@@ -1,5 +1,5 @@
-//! The calls that store a value: prepare it, reserve its room in the write buffer, then store it in the
-//! shard.
+//! The calls that store a value. They prepare the value, reserve room for it in the write buffer, and store
+//! it in its shard.
 //!
 //! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
 //! nothing.
@@ -26,36 +26,37 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
 
-/// A TTL below this counts from a precise reading of the time.
+/// A TTL below this begins at a precise reading of the time.
 const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
-/// What became of a value that was to be stored.
+/// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InsertOutcome {
-    /// It is stored, and will be committed.
+    /// The value is stored, and will be committed.
     Saved,
-    /// It lives in memory alone, if memory has room for it.
+    /// The value is kept in memory only, if memory has room for it.
     InMemory,
-    /// It is not stored: its lease was revoked.
+    /// The value is not stored, because its lease was revoked.
     Revoked,
-    /// It is not stored: a fill that would live in memory alone, and memory has no room for it.
+    /// A value written with a lease is not stored. It would be in memory only, and memory has no room for it.
     NoRoom,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value for the keyspace's TTL. It replaces any value that the key had.
+    /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
     ///
-    /// Every thread sees it when this returns. It reaches the disk within the flush interval. A crash before
-    /// that loses it, and the value that it replaced may then show again ([contract 4](crate#the-contract)).
+    /// Every thread sees the value when the call returns. The value reaches the disk within the flush
+    /// interval. A crash before that loses the value, and the previous value may then return ([contract
+    /// 4](crate#the-contract)).
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
-    /// [`Error::Closed`] and [`Error::Forked`]. Nothing was stored then, and the entry before it stays. An
-    /// insert that returns while the cache is being closed is part of the last commit.
+    /// [`Error::Closed`] and [`Error::Forked`]. After an error nothing is stored, and the previous entry
+    /// stays. An insert that succeeds while the cache is being closed is part of the last commit.
     ///
     /// # Cost
-    /// One encoding and one exclusive lock of a shard. While the write buffer is full it waits, without a
-    /// lock. A value that is larger than the buffer waits until the buffer is empty.
+    /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
+    /// without holding a lock. A value that is larger than the buffer waits until the buffer is empty.
     pub fn insert<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }
@@ -97,7 +98,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(());
         }
         if outcome != InsertOutcome::Saved {
-            // There was no file to save it in. If the commit makes a file, the value is written again.
+            // There was no file to save the value in. If the commit makes a file, the value is written again.
             self.commit_write()?;
             if self.write(key, &value, ttl, durability, None)? != InsertOutcome::Saved {
                 return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
@@ -106,7 +107,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_write()
     }
 
-    /// Gives the live entry of a key the keyspace's full TTL again, from now. Returns whether there was one.
+    /// Gives the live entry of a key the keyspace's full TTL again, from now. Returns whether there was a
+    /// live entry.
     ///
     /// # Errors
     /// Those of [`insert`](Keyspace::insert).
@@ -128,21 +130,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if outcome != InsertOutcome::Revoked {
                 return Ok(true);
             }
-            // A write or a removal came in between. The next round looks at what it left.
+            // A write or a removal came in between. The next round looks up its result.
             thread::yield_now();
         }
     }
 
-    /// Waits for the commit of a write that memory has.
+    /// Waits for the commit of a value that is stored in memory.
     fn commit_write(&self) -> Result<(), Error> {
         self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
-            // `Closed` would say that nothing was stored.
+            // `Closed` would mean that nothing was stored.
             Error::Closed => Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() },
             other => other,
         })
     }
 
-    /// Stores a value: as a write, or as a fill if `lease` still holds.
+    /// Stores a value. With a `lease`, the value is stored only if the lease still holds.
     pub(super) fn write(
         &self,
         key: SlotKey<'_>,
@@ -174,12 +176,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         lease: Option<&Lease<'_>>,
     ) -> Result<InsertOutcome, Refused> {
         let tiers = &self.shared.tiers;
-        // Dropped last, when the value is stored, its room can be given back and the writer is told: a user's
-        // `Drop` may wait for room, or panic.
+        // Dropped last, because a user's `Drop` may wait for room, or panic. By then the value is stored, its
+        // room can be given back, and the writer is awake.
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
-        // Rounded towards expired, by less than a tick of the coarse clock. Not where that would be a good
-        // part of the TTL.
+        // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is measured
+        // precisely, because a tick would be a large part of it.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
@@ -190,8 +192,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
-            // Callers may have asked for room before this value was there to be committed, and it is what
-            // they wait for. If the commit fails, they must not wait for the disk to come back.
+            // Callers may have asked for room before this value was stored, and may wait for the room of this
+            // value. If the commit fails, these callers must not wait until the disk works again.
             tiers.writer.ask_for_room();
         } else if is_saved {
             tiers.wake_writer();
@@ -204,7 +206,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
-    /// Reserves room for a value that is to be committed, and waits for it. None once the disk tier is off.
+    /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
+    /// disk tier saves no values any more.
     fn reserve(
         &self,
         payload: EncodedValue,
@@ -215,8 +218,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let bytes = room_for(&payload.bytes, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
-        // When the buffer becomes half full, a commit begins while the other half takes further writes. Once
-        // for each time that the middle is passed.
+        // When the buffer becomes half full, a commit begins while the other half takes further writes. This
+        // happens once each time that the used bytes pass the middle.
         let buffer = tiers.memory.buffer();
         let (used, middle) = (buffer.used(), buffer.capacity() / 2);
         if used >= middle && used.saturating_sub(bytes) < middle {

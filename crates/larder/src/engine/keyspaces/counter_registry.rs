@@ -1,8 +1,8 @@
-//! The sum of what all keyspaces have counted, those that are open and those that were.
+//! The sum of the counts of all keyspaces, both open and closed.
 //!
-//! The file notes the sum with each commit, and a full sum costs as much as there are keyspaces. So the
-//! registry keeps the sum of what each keyspace had counted when it was last asked. A commit asks only a few
-//! of them, in turn ([`CounterRegistry::sum_of_some`]).
+//! Each commit notes the sum in the file, and the cost of a full sum grows with the number of keyspaces. So
+//! the registry keeps the sum of the counts that it last read from each keyspace. A commit reads the counts
+//! of only a few keyspaces, in turn ([`CounterRegistry::sum_of_some`]).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -18,22 +18,22 @@ pub(crate) struct CounterRegistry(Mutex<RegisteredCounters>);
 #[derive(Debug, Default)]
 struct RegisteredCounters {
     open: BTreeMap<KeyspaceId, KeyspaceCounters>,
-    /// The accumulated counts: what each open keyspace had counted when it was last asked, and all that
-    /// closed keyspaces have counted.
+    /// The accumulated counts: the last counts read from each open keyspace, and all counts of closed
+    /// keyspaces.
     sum: CumulativeStats,
-    /// The keyspace that was asked last.
+    /// The keyspace whose counts were read last.
     last_asked: Option<KeyspaceId>,
 }
 
 #[derive(Debug)]
 struct KeyspaceCounters {
     open_keyspace: Arc<OpenKeyspace>,
-    /// What it had counted when it was last asked. The sum includes this much.
+    /// The counts when they were last read. The sum includes these counts.
     noted: CumulativeStats,
 }
 
 impl KeyspaceCounters {
-    /// Returns what the keyspace has counted since it was last asked.
+    /// Returns the keyspace's new counts since the last call.
     fn take_new(&mut self) -> CumulativeStats {
         let counted = counted(&self.open_keyspace);
         let new = counted.since(&self.noted);
@@ -43,14 +43,14 @@ impl KeyspaceCounters {
 }
 
 impl CounterRegistry {
-    /// Adds a keyspace. The list of open keyspaces holds it as well.
+    /// Adds a keyspace. The list of open keyspaces holds the keyspace as well.
     pub(crate) fn add(&self, open_keyspace: Arc<OpenKeyspace>) {
         let id = open_keyspace.id;
         let counters = KeyspaceCounters { open_keyspace, noted: CumulativeStats::default() };
         self.0.lock().open.insert(id, counters);
     }
 
-    /// Removes a keyspace that no handle has open any more, and keeps what it has counted.
+    /// Removes a keyspace that has no handle any more, and keeps its counts.
     pub(crate) fn remove(&self, open_keyspace: &Arc<OpenKeyspace>) {
         let mut registered = self.0.lock();
         if let Some(mut counters) = registered.open.remove(&open_keyspace.id) {
@@ -58,8 +58,8 @@ impl CounterRegistry {
         }
     }
 
-    /// Returns the sum of what all keyspaces had counted when they were last asked, after asking up to `max`
-    /// of them for new counts, in turn.
+    /// Reads new counts from up to `max` keyspaces, in turn. Then returns the sum of the last counts read
+    /// from all keyspaces.
     pub(crate) fn sum_of_some(&self, max: usize) -> CumulativeStats {
         let mut registered = self.0.lock();
         let RegisteredCounters { open, sum, last_asked } = &mut *registered;
@@ -124,7 +124,7 @@ mod tests {
         for open_keyspace in &open_keyspaces {
             open_keyspace.counters.add(Count::Misses);
         }
-        // The counts of a keyspace stay when it is removed, whenever it was last asked.
+        // The counts of a keyspace stay when the keyspace is removed, whenever its counts were last read.
         registry.remove(&open_keyspaces[0]);
         registry.remove(&open_keyspaces[5]);
         registry.remove(&open_keyspaces[5]);

@@ -1,4 +1,4 @@
-//! The keyspaces that are open: what the handles of one share, and the list of all.
+//! The open keyspaces: the state that the handles of one keyspace share, and the list of all open keyspaces.
 
 pub(crate) mod counter_registry;
 pub(crate) mod open_keyspace;

@@ -1,4 +1,4 @@
-//! An open keyspace: what its handles share.
+//! An open keyspace: the state that its handles share.
 
 use std::any::{TypeId, type_name};
 use std::time::Duration;
@@ -23,11 +23,11 @@ pub(crate) struct OpenKeyspace {
     /// The codec of its values.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) codec: ErasedCodec,
-    /// The schema of the definition that opened it.
+    /// The schema name of the definition that opened the keyspace.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) schema: Option<&'static str>,
     pub(crate) counters: Counters,
-    /// Checks that its values decode to what was encoded.
+    /// Checks that the keyspace's values decode to the values that were encoded.
     pub(crate) checks: ValueChecks,
     /// Whether the log has said that a record of this keyspace did not decode.
     pub(crate) has_told_undecodable: AtomicBool,
@@ -36,13 +36,13 @@ pub(crate) struct OpenKeyspace {
 }
 
 impl OpenKeyspace {
-    /// Returns its name, with the shape that spells its keys.
+    /// Returns the keyspace's name, with the shape that turns its keys into text.
     pub(crate) fn named(&self) -> NamedKeyspace {
         NamedKeyspace { name: self.name.clone(), shape: self.shape.parse().ok() }
     }
 }
 
-/// What two handles of one keyspace must agree on.
+/// The properties that are equal for all handles of one keyspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyspaceType {
     key: TypeId,

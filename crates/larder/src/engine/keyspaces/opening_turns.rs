@@ -1,7 +1,7 @@
-//! Taking turns to open keyspaces of one name.
+//! The turns of threads that open keyspaces of one name.
 //!
-//! Opening a keyspace waits for a commit, so no lock is held for as long. Two threads that open one name take
-//! turns instead.
+//! Opening a keyspace may wait for a commit, and no lock is held for that long. Instead, threads that open
+//! keyspaces of one name take turns.
 
 use std::collections::BTreeSet;
 
@@ -22,8 +22,8 @@ pub(crate) struct OpeningTurn<'a> {
 }
 
 impl OpeningTurns {
-    /// Waits for the thread that is opening a keyspace of this name. No code of the user runs in a turn, so
-    /// no turn waits for itself.
+    /// Waits while another thread is opening a keyspace of this name. No user code runs in a turn, so no
+    /// thread waits for its own turn.
     pub(crate) fn begin<'a>(&'a self, name: &'a str) -> OpeningTurn<'a> {
         let mut names = self.names.lock();
         while !names.insert(name.to_owned()) {

@@ -1,8 +1,8 @@
-//! The list of open keyspaces, and how one is opened.
+//! The list of open keyspaces, and the opening of a keyspace.
 //!
-//! A keyspace of the same name and another type replaces the one before, once no handle of that one is left.
-//! Memory forgets the old entries before there is a handle of the new keyspace. Otherwise it could answer
-//! with values of another type, and would hold entries that no caller can reach.
+//! A keyspace of the same name and another type replaces the old keyspace, once the old keyspace has no
+//! handle. Memory removes the old entries before the new keyspace has a handle. Otherwise memory could return
+//! values of another type, and would hold entries that no caller can reach.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,10 +39,10 @@ pub(crate) struct KeyspaceRequest {
 /// The keyspaces that are open.
 #[derive(Debug, Default)]
 pub(crate) struct KeyspaceRegistry {
-    /// Readers keep the lock and clone no entry: a clone would count as a handle.
+    /// Readers keep the lock and clone no entry, because a clone would be counted as a handle.
     pub(crate) by_name: Mutex<BTreeMap<String, Arc<OpenKeyspace>>>,
     turns: OpeningTurns,
-    /// The same keyspaces, to sum up what they have counted.
+    /// The same keyspaces, for the sum of their counts.
     counters: Arc<CounterRegistry>,
     last_memory_only: Mutex<u32>,
 }
@@ -52,14 +52,14 @@ impl KeyspaceRegistry {
         Self { counters, ..Self::default() }
     }
 
-    /// Opens a keyspace. Waits for another thread that is opening one of this name.
+    /// Opens a keyspace. Waits while another thread is opening a keyspace of this name.
     pub(crate) fn open(&self, tiers: &Tiers, request: KeyspaceRequest) -> Result<Arc<OpenKeyspace>, Error> {
         let KeyspaceRequest { name, kind, .. } = &request;
         let turn = self.turns.begin(name);
         let replaced = match self.by_name.lock().get(*name) {
             Some(open) if open.kind == *kind => return Ok(open.clone()),
-            // One count is this list's and one is the counters'. Any other is a handle's. Handles are only
-            // cloned from handles, or made in a turn.
+            // This list holds one reference, and `counters` holds another. Any further reference belongs to a
+            // handle. A handle is cloned from another handle, or made in a turn.
             Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
             open => open.cloned(),
         };
@@ -86,14 +86,15 @@ impl KeyspaceRegistry {
         });
         self.counters.add(open_keyspace.clone());
         self.by_name.lock().insert(request.name.to_owned(), open_keyspace.clone());
-        // The old values are dropped last, after the turn and with no lock held: a user's `Drop` may open the
-        // keyspace too.
+        // The old values are dropped last, after the turn and with no lock held, because a user's `Drop` may
+        // open the keyspace too.
         drop(turn);
         drop(evicted_values);
         Ok(open_keyspace)
     }
 
-    /// Returns the number of a keyspace: from the file, or for as long as the process lives.
+    /// Returns the number of a keyspace. The writer assigns the number of a keyspace on disk. Any other
+    /// number is valid only while the cache is open.
     fn number(&self, tiers: &Tiers, request: &KeyspaceRequest) -> Result<KeyspaceId, Error> {
         if !request.kind.memory_only && tiers.has_disk() {
             return tiers.writer.register(Registration {
@@ -115,7 +116,7 @@ impl KeyspaceRegistry {
         self.by_name.lock().values().map(|open| (open.id, open.named())).collect()
     }
 
-    /// Counts an invalidation of each open keyspace.
+    /// Counts one invalidation for each open keyspace.
     pub(crate) fn count_invalidation(&self) {
         for open in self.by_name.lock().values() {
             open.counters.add(Count::Invalidations);

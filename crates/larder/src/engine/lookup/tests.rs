@@ -37,7 +37,7 @@ fn a_walk_waits_for_a_snapshot_that_is_withdrawn_to_make_room() {
     assert_eq!(names.count(), ENTRIES);
     withdraw();
     assert_eq!(names.keys().count() as u64, ENTRIES);
-    // Withdrawn within a chunk of the walk, and between two chunks.
+    // The snapshot is withdrawn within a chunk of the walk, and between two chunks.
     for at in [1, 100, 255, 256, 257, 512, 599] {
         let seen = names.iter().enumerate().inspect(|(number, _)| {
             if *number == at {

@@ -1,29 +1,30 @@
-//! How a cache ends.
+//! The steps of closing a cache.
 //!
-//! 1. The first caller begins. From here on no operation begins. The writer's last commit (3) decides which
-//!    of the operations under way still count.
-//! 2. The threads that serve the cache to others end, then the sweeper. They ask the writer, which still
-//!    answers.
-//! 3. The writer seals the shards, makes the last commit, closes the file and ends. That releases the file's
-//!    lock.
+//! 1. The first caller marks the cache as closed. From then on no operation begins. A running operation still
+//!    takes effect if the writer's last commit (3) includes it.
+//! 2. The service threads end, then the sweeper. These threads may wait for the writer, so the writer still
+//!    runs.
+//! 3. The writer seals the shards, makes the last commit, closes the file and ends. After that, the file's
+//!    lock is free.
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
-//! 5. The callers that wait are answered.
-//! 6. Only now are values dropped: those of (4), and those that the writer let go of after the sweeper had
-//!    ended. The listener is told the events since then. A user's `Drop`, or the listener, may close the
-//!    cache, or wait for a thread that does.
+//! 5. The callers that wait for the close are answered.
+//! 6. Only now are values dropped: the values of (4), and the values that the writer released after the
+//!    sweeper had ended. The listener gets the events since then. A user's `Drop`, or the listener, may close
+//!    the cache, or wait for a thread that closes it.
 //!
-//! A thread of the cache can be a caller too: a listener closes the cache, or the `Drop` of a value that the
-//! sweeper drops. It can't wait for its own end, nor for a caller that waits for that end. So:
+//! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
+//! such a thread. The thread can't wait for its own end, nor for a caller that waits for that end. So:
 //!
-//! - It never waits for another caller. If one is closing the cache, or has closed it, it is answered at
-//!   once.
-//! - If it is the first, it does everything but wait for its own end, which it leaves behind. The writer, for
-//!   which the other threads may be waiting, waits for none of them and leaves everything behind.
-//! - The next caller on a thread of the application waits for that end. Then it does what could not be done
-//!   before: all of (3) and (4) if the first caller was the writer.
+//! - The thread never waits for another caller. If another caller is closing the cache, or has closed it, the
+//!   thread gets an answer at once.
+//! - If the thread is the first caller, it does everything except waiting for its own end. The writer also
+//!   does not wait for the other threads, because these threads may be waiting for the writer. The writer
+//!   leaves all later steps to the next caller.
+//! - The next caller on a thread of the application waits for the end of that thread. Then this caller does
+//!   the steps that are left: all of (3) and (4) if the first caller was the writer.
 //!
-//! Hence an answer on a thread of the application means that (5) was reached, whichever thread began. The
+//! Hence a caller on a thread of the application gets its answer only after (4), whichever thread began. The
 //! path may then be opened again.
 
 use super::Shared;
@@ -34,10 +35,10 @@ use crate::sys::sync::thread::JoinHandle;
 use crate::sys::sync::{Ordering, thread};
 
 impl Shared {
-    /// Closes the cache, in the order above. A second call waits for the caller that is closing it, and gets
-    /// the same answer.
+    /// Closes the cache, in the order of the module's documentation. A second call waits for the caller that
+    /// is closing the cache, and gets the same answer.
     pub(crate) fn close(&self) -> Result<(), Error> {
-        // The threads, and the locks that they may hold, are the parent's.
+        // In a forked child, the threads and the locks that they may hold belong to the parent.
         if self.is_forked() {
             return Err(Error::Forked);
         }
@@ -47,7 +48,7 @@ impl Shared {
             ClosingTurn::Over(answer) => return answer,
         };
         if self.threads.is_writer() {
-            // Its last step is still to come.
+            // The writer's last step is still to come.
             return self.closing.end(Some(ending), None);
         }
         // The end of (3).
@@ -72,14 +73,14 @@ impl Shared {
         outcome
     }
 
-    /// Step 1, and the beginnings of (2) and (3).
+    /// Does step 1, and begins steps 2 and 3.
     fn begin_to_end(&self) -> Ending {
         // Release: pairs with the Acquire in `is_closed`.
         self.is_closed.store(true, Ordering::Release);
         let mut threads: Vec<_> = self.threads.take_services().into_iter().map(ServiceThread::stop).collect();
         self.tiers.sweeper.stop();
         threads.extend(self.threads.take_sweeper());
-        // Not on the writer: these threads may be waiting for it.
+        // The writer does not join these threads, because they may be waiting for the writer.
         if !self.threads.is_writer() {
             threads = join_others(threads);
         }
@@ -90,7 +91,8 @@ impl Shared {
     }
 }
 
-/// Joins all of these threads but the calling one. Returns the calling one, if it is among them.
+/// Joins all of these threads except the calling thread. Returns the handle of the calling thread, if it is
+/// among them.
 fn join_others(threads: Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
     let me = thread::current().id();
     let (mine, others): (Vec<_>, Vec<_>) = threads.into_iter().partition(|thread| thread.thread().id() == me);

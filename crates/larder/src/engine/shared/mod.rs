@@ -1,8 +1,8 @@
-//! What all handles of one cache share.
+//! The state that all handles of one cache share.
 //!
-//! The handles own this. The cache's threads own only the [`Tiers`], so that dropping the last handle ends
-//! them. That may happen inside a user's `Drop`, on one of those threads: a thread is told to end, and any
-//! thread but itself joins it ([`close`]).
+//! The handles own [`Shared`]. The cache's threads own only the [`Tiers`], so that dropping the last handle
+//! ends the threads. The last handle may be dropped inside a user's `Drop`, on a thread of the cache. So each
+//! thread is told to end, and only another thread joins it ([`close`]).
 
 mod close;
 mod observe;
@@ -34,15 +34,15 @@ pub(crate) struct Shared {
     is_closed: AtomicBool,
     closing: Closing,
     threads: Threads,
-    /// The files that the cache has open. None without a file.
+    /// The files that the cache has open. None in a cache without a file.
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
-/// The settings that calls ask for.
+/// The settings that calls read.
 pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
-    /// The largest page of one value that the file takes.
+    /// The largest page, in bytes, that one value may have in the file.
     pub(crate) max_page: u64,
     pub(crate) slow_load: Duration,
     pub(crate) logs_keys: bool,
@@ -59,7 +59,7 @@ impl std::fmt::Debug for SharedSettings {
 }
 
 impl SharedSettings {
-    /// Returns the smallest capacity with which the file takes a value with such a page.
+    /// Returns the smallest disk capacity with which the file accepts a value with this page size.
     pub(crate) const fn disk_capacity_for(page: u64) -> u64 {
         page.saturating_mul(PAGE_SHARE)
     }
@@ -72,13 +72,14 @@ impl Shared {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Returns whether this process is a fork of the one that opened the cache. It must not wait for a lock
-    /// or for a thread: the threads that would release it are the parent's.
+    /// Returns whether this process is a child that was forked after the cache was opened. Such a child must
+    /// not wait for a lock or for a thread, because the threads of the cache are in the parent.
     pub(crate) fn is_forked(&self) -> bool {
         !self.tiers.process.is_current()
     }
 
-    /// Refuses a call that waits, writes or counts, before it takes its first lock.
+    /// Refuses a call in a forked child or on a closed cache. A call that waits, writes or counts makes this
+    /// check before it takes its first lock.
     pub(crate) fn refuse_if_unusable(&self) -> Result<(), Error> {
         if self.is_forked() { Err(Error::Forked) } else { self.refuse_if_closed() }
     }
@@ -87,13 +88,13 @@ impl Shared {
         if self.is_closed() { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// Adds a thread that is told to end, and joined, when the cache is closed.
+    /// Adds a service thread. Closing the cache tells this thread to end, and joins it.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) fn add_service(&self, service: ServiceThread) {
         self.threads.add_service(service);
     }
 
-    /// Commits everything that is dirty.
+    /// Commits everything that is dirty. Does nothing in a cache without a file.
     pub(crate) fn flush(&self) -> Result<(), Error> {
         self.refuse_if_unusable()?;
         if self.tiers.has_disk() { self.tiers.writer.commit(Acknowledge::Flush) } else { Ok(()) }
@@ -122,10 +123,10 @@ impl Drop for Shared {
             self.threads.leave_to_parent();
             return;
         }
-        // The error is not reported: a caller that wants to know it calls `close`.
+        // The error is not reported. A caller that needs the error calls `close`.
         drop(self.close());
-        // A wrong sum shows in no answer, so every test looks here. The last handle has gone, so no call is
-        // under way.
+        // No answer of the cache shows a wrong sum, so every test checks the sums here. The last handle is
+        // dropped, so no call is running.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.threads.has_current() {
             self.tiers.validate_at_end();

@@ -1,4 +1,4 @@
-//! What is observed of single keys: sampled operations, slow loads, and keys in the log.
+//! The observation of single keys: sampled operations, slow loads, and keys in the log.
 
 use std::time::Duration;
 
@@ -23,14 +23,15 @@ impl Shared {
 
     #[cold]
     fn observe(&self, sample: Sample, count: Count, full: &[u8]) {
-        // A thread of the parent may hold the observer's lock for ever.
+        // In a forked child, the observer's lock may be held for ever, because its owner may be a thread of
+        // the parent.
         if !self.is_forked() {
             self.observer.note(sample, count, full, &self.tiers.time);
         }
     }
 
-    /// Counts a removal of every key that begins with `start`, and observes it if it is sampled. Not called
-    /// in a forked child.
+    /// Counts a removal of every key that begins with `start`, and observes the removal if it is sampled. Not
+    /// called in a forked child.
     pub(crate) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
         let sample = self.observer.sample(Count::Invalidations, counted, start);
@@ -38,7 +39,7 @@ impl Shared {
         if let Some(sample) = sample {
             self.observer.note_prefix(sample, start, &self.tiers.time);
         }
-        // Only a client that watches the control socket is shown prefixes.
+        // Prefixes are shown only to a client that watches the control socket.
         #[cfg(not(all(unix, feature = "control")))]
         let _ = (sample, start);
     }
@@ -66,20 +67,22 @@ impl Shared {
         });
     }
 
-    /// Spells a key for the log. None unless the application allows it: a key may be a secret.
+    /// Returns a key as text for the log. Returns None unless the application allows keys in the log, because
+    /// a key may be a secret.
     pub(crate) fn key_for_log(&self, open_keyspace: &OpenKeyspace, full: &[u8]) -> Option<String> {
         let key = full.get(KeyspaceId::LEN..)?;
         self.settings.logs_keys.then(|| open_keyspace.named().spell(key))
     }
 
-    /// Returns up to `max` hot keys, of all keyspaces or of one. None if keys are not sampled.
+    /// Returns up to `max` hot keys, of all keyspaces or of one keyspace. Returns None if keys are not
+    /// sampled.
     pub(crate) fn hot_keys(&self, only: Option<KeyspaceId>, max: usize) -> Option<HotKeys> {
         let names = self.keyspaces.names();
         let name = |id| names.get(&id).cloned();
         self.observer.hot_keys(&**self.tiers.time.clock(), max, only, &name)
     }
 
-    /// Returns up to `max` slow loads, of all keyspaces or of the one of this name.
+    /// Returns up to `max` slow loads, of all keyspaces or of the keyspace with this name.
     pub(crate) fn slow_loads(&self, only: Option<&str>, max: usize) -> SlowLoads {
         self.observer.slow_loads(self.settings.slow_load, max, |name| only.is_none_or(|only| only == name))
     }

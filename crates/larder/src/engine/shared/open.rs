@@ -1,8 +1,8 @@
 //! Opening a cache: its file, its tiers and its threads.
 //!
-//! 1. The settings are checked, and made to fit the process's limit of file sizes.
-//! 2. The owner's lock is taken and the store is opened. A refusal here leaves nothing behind: neither
-//!    directories nor the lock.
+//! 1. The settings are checked, and adapted to the process's limit of file sizes.
+//! 2. The owner's lock is taken and the store is opened. An error here leaves no new directory and no lock
+//!    behind.
 //! 3. The tiers begin with what the file holds: its last sequence, its pending range removals, its clock
 //!    watermark.
 //! 4. The writer starts, then the sweeper.
@@ -48,17 +48,17 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::tracked::TrackedVolume;
 use crate::units::Timestamp;
 
-/// The event of a file system that can't make names durable.
+/// The cause of the event for a file system that can't make file names durable.
 const NO_DIRECTORY_SYNC: &str = "the file system of the cache file can't sync a directory, so that a loss of power \
     may bring back a file that was discarded, with what was removed meanwhile; put the file on a local disk";
 
-/// The tiers of a cache, and what belongs to its file if it has one.
+/// The tiers of a cache, and the parts that belong to its file.
 struct OpenTiers {
     tiers: Arc<Tiers>,
     messages: Receiver<SweeperMessage>,
     writer: Option<JoinHandle<()>>,
     files: Option<Arc<TrackedVolume>>,
-    /// What the file had seen before.
+    /// The counts that the file had noted before. None in a cache without a file.
     before: Option<CumulativeStats>,
     max_page: u64,
 }
@@ -72,7 +72,7 @@ impl Shared {
         // Steps 2 and 3.
         let opened = match &config.path {
             None => open_in_memory(&config),
-            // A process may change its directory. Its cache file stays where it is.
+            // The path is made absolute, because a process may change its directory.
             Some(path) => open_with_file(&config, &absolute(path)?)?,
         };
         let OpenTiers { tiers, messages, writer, files, before, max_page } = opened;
@@ -162,7 +162,8 @@ fn start(
     let max_page = (config.disk_capacity.as_u64() / PAGE_SHARE).min(store.largest_page());
     let time = CacheTime::new(config.clock.clone(), clock_watermark);
     let memory = new_memory(config, store.last_sequence());
-    // Before the first lookup: entries in these ranges were removed, and their callers were told so.
+    // Inserted before the first lookup: the entries in these ranges were removed, and the callers were
+    // answered.
     memory.insert_range_tombstones(store.ranges());
     let before = store.cumulative_stats().cloned().unwrap_or_default();
     let status = DiskStatus {

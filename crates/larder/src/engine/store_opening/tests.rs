@@ -167,8 +167,8 @@ const CASES: &[Case] = &[
     Case { name: "a name that leaves no room, in a new directory", path: "new/below/MMM", prepare: |_| None },
 ];
 
-/// `NNN` stands for a name that no file system takes, `MMM` for one that leaves no room for the names of the
-/// files beside it.
+/// `NNN` stands for a name that no file system accepts. `MMM` stands for a name that leaves no room for the
+/// names of the files beside it.
 fn expanded(dir: &Path, path: &str) -> PathBuf {
     dir.join(path.replace("NNN", &"n".repeat(300)).replace("MMM", &"m".repeat(240)))
 }

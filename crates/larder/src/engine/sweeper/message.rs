@@ -1,4 +1,4 @@
-//! What other threads send to the sweeper.
+//! The messages that other threads send to the sweeper.
 
 use crate::event::Event;
 use crate::memory::evicted_values::EvictedValues;

@@ -1,12 +1,13 @@
 //! The sweeper: the thread that deletes expired entries. It only frees room. Lookups check expiry themselves
 //! (invariant 1).
 //!
-//! It sleeps until the next entry is due, and at least the sweep interval between two sweeps. So entries that
-//! expire one after another share a transaction. While nothing is to expire it does not wake. An entry that
-//! is stored with an earlier expiry than the planned wake-up wakes it ([`handle`]).
+//! The sweeper sleeps until the next entry is due, and at least the sweep interval between two sweeps. So
+//! entries that expire one after another share a transaction. While no entry will expire, no sweep is
+//! planned. Storing an entry that expires before the planned sweep wakes the sweeper ([`handle`]).
 //!
-//! In a cache with a file it also wakes every [`WATCH_INTERVAL`] and has the writer check whether the file is
-//! still in its place. So an idle cache notices, too, when another program removes or replaces the file.
+//! In a cache with a file, the sweeper also wakes every [`WATCH_INTERVAL`], and makes the writer check
+//! whether the file is still in its place. So even an idle cache notices when another program removes or
+//! replaces the file.
 
 pub(crate) mod handle;
 pub(crate) mod message;
@@ -24,9 +25,9 @@ use message::SweeperMessage;
 /// The longest sleep. It only bounds the arithmetic: nothing depends on this wake-up.
 const MAX_SLEEP: Duration = Duration::from_hours(24);
 
-/// How often an idle cache checks whether its file is still in its place. Less often if its
-/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer. A cache that is written to checks with
-/// each commit.
+/// The interval at which an idle cache checks whether its file is still in its place. If the
+/// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer, the sweep interval applies. A cache
+/// with writes checks with each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(crate) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last_sweep: Option<Timestamp>,
-    /// When the file was last checked, or when the sweeper began.
+    /// The time of the last check of the file, or of the start of the sweeper.
     last_watch: Timestamp,
 }
 
@@ -46,7 +47,7 @@ impl Sweeper {
 
     /// Runs the thread: sweeps until it is stopped.
     ///
-    /// A listener may fork, and return in the child. There the thread ends and leaves everything as it is.
+    /// A listener may fork, and return in the child. In the child, the thread ends and drops nothing.
     pub(crate) fn run(mut self, messages: Receiver<SweeperMessage>) {
         self.sweep_until_stopped(&messages);
         if !self.tiers.process.is_current() {
@@ -65,7 +66,7 @@ impl Sweeper {
                 Err(_) => return,
             }
             if is_stopping {
-                // Messages that were sent before it was stopped are handled all the same.
+                // Messages that were sent before the stop are still handled.
                 while let Ok(message) = messages.try_recv() {
                     self.handle(message);
                 }
@@ -84,7 +85,7 @@ impl Sweeper {
         }
     }
 
-    /// Returns how long there is nothing to do.
+    /// Returns the time until the next sweep or the next check of the file.
     fn sleep(&self, now: Timestamp) -> Duration {
         let due = self.tiers.sweeper.next_sweep().map_or(MAX_SLEEP, |next| next.since(now));
         let since_last = |last| self.interval.saturating_sub(now.since(last));
@@ -92,7 +93,7 @@ impl Sweeper {
         due.max(pause).min(self.until_watch(now))
     }
 
-    /// Returns how long until the file is to be checked.
+    /// Returns the time until the next check of the file.
     fn until_watch(&self, now: Timestamp) -> Duration {
         if !self.tiers.has_disk() {
             return MAX_SLEEP;
@@ -110,7 +111,7 @@ impl Sweeper {
                 return;
             }
         }
-        // The writer reports errors. A panic comes from a user's `Drop`, and the next sweep goes on.
+        // The writer reports errors. A panic comes from a user's `Drop`, and the next sweep continues.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.sweep())));
         self.last_sweep = Some(self.tiers.time.now());
     }
@@ -207,19 +208,20 @@ mod tests {
         (cache, names)
     }
 
-    /// Sweeps, and plans no next sweep.
+    /// Sweeps, and cancels the next sweep.
     fn plan_nothing(cache: &Cache) {
         cache.sweep().unwrap();
         cache.shared().tiers.sweeper.plan_nothing();
     }
 
-    /// Returns in how many seconds the next sweep is due.
+    /// Returns the number of seconds until the next sweep.
     fn planned(cache: &Cache) -> u64 {
         let tiers = &cache.shared().tiers;
         tiers.sweeper.next_sweep().unwrap().since(tiers.time.now()).as_secs()
     }
 
-    /// A way in which memory gets an entry, and in how many seconds the entry then expires.
+    /// A name, the number of seconds after which the entry expires, and a function that gives memory an
+    /// entry.
     type Gift = (&'static str, u64, fn(&Cache, Keyspace<u64, u64>) -> bool);
 
     #[test]
@@ -260,7 +262,7 @@ mod tests {
         names.insert(&2, 2).unwrap();
         assert!(cache.flush().is_err(), "it is kept, to be committed when the disk works again");
         plan_nothing(&cache);
-        // There is no file any more, so the entry lives in memory alone.
+        // There is no file any more, so the entry is in memory only.
         drop(names.remove(&1));
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
         assert_eq!(planned(&cache), 51, "at the end of that second");

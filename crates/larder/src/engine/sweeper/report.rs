@@ -1,8 +1,8 @@
-//! What a sweep removed.
+//! The result of a sweep.
 
 use serde::{Deserialize, Serialize};
 
-/// What a sweep removed.
+/// The numbers of entries that a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SweepReport {

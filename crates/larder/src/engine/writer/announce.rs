@@ -1,4 +1,4 @@
-//! Telling users what has become of the file: in the status, in the log, and to the listener.
+//! The announcement of changes in the state of the file: in the status, in the log, and to the listener.
 
 use super::Writer;
 use crate::disk::file::cache_file::ServiceState;
@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Tells users what has become of the file since they were last told.
+    /// Announces the changes in the state of the file since the last announcement.
     pub(super) fn announce(&mut self) {
         let now_is = self.file.state();
         let was = std::mem::replace(&mut self.announced, now_is);

@@ -1,10 +1,10 @@
-//! What the writer does between two steps: it deletes the entries of pending range removals, a part at a time
+//! The work of the writer between two steps: it deletes the entries of pending range removals, in parts
 //! ([`crate::disk::store::range_removals`]).
 //!
-//! After each step one part is made before the next command is taken. So a caller that waits for a commit
-//! waits for one part at most. And the entries go even if callers never leave the writer idle. A part is a
-//! step that no caller waits for. It fails as a step does, and its snapshot is installed before the range
-//! tombstones of a range that it has completed are removed.
+//! After each step, the writer makes one part before it takes the next command. So a caller that waits for a
+//! commit waits for one part at most. The entries are deleted even if callers never leave the writer idle. A
+//! part is a step without a waiting caller, and fails like a step. The snapshot of a part is installed before
+//! the range tombstones of a completed range are removed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -20,13 +20,13 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The number of parts after a command that are short: a caller that comes again soon waits no longer for a
-/// part than for its commit.
+/// The number of short parts after a command. A caller that comes again soon waits no longer for a short part
+/// than for its commit.
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {
-    /// Waits for a command, as [`Writer::next`] does. While range removals are pending it makes parts of
-    /// them.
+    /// Waits for a command, like [`Writer::next`]. While range removals are pending, deletes parts of their
+    /// entries.
     pub(super) fn next_or_part(
         &mut self,
         commands: &Receiver<Command>,
@@ -55,8 +55,8 @@ impl Writer {
         self.limits.deletes_between_steps && !self.file.ranges().is_empty()
     }
 
-    /// Returns a function that says whether a part that begins now has taken its time. The store calls it now
-    /// and then.
+    /// Returns a function that returns whether the time of a part is over, if the part begins now. The store
+    /// calls this function from time to time.
     pub(super) fn part_timer(&self, waiting: &Waiting) -> impl Fn() -> bool + use<> {
         let tiers = self.tiers.clone();
         let began = tiers.time.clock().monotonic();
@@ -73,7 +73,8 @@ impl Writer {
             self.commit_part(&[], &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // Otherwise the next step would take what this part has written for another program's.
+            // Otherwise the next step would take the content written by this part for a change by another
+            // program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
@@ -87,7 +88,7 @@ impl Writer {
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Tells the callers that asked for a part that it was made, as far as the disk allows.
+    /// Answers the callers that asked for a part. They are answered even if the disk has failed.
     pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
         self.remove_range_tombstones();
         for reply in waiting.parts.drain(..) {
@@ -95,24 +96,24 @@ impl Writer {
         }
     }
 
-    /// The fault that the model checker must find.
+    /// A planted fault that the model checker must find.
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
         if failpoint_is_set(Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);
         }
     }
 
-    /// Takes over the range tombstones of a step, once the writer has done what it could for its range
-    /// removals. From here on the writer removes them.
+    /// Takes over the range tombstones of a step, after its range removals were committed or refused. From
+    /// then on, the writer removes these range tombstones.
     pub(super) fn note_range_tombstones(&mut self, waiting: &Waiting) {
         self.range_tombstones.extend(waiting.ranges.iter().map(|removal| removal.range.sequence));
         self.remove_range_tombstones();
     }
 
-    /// Removes the range tombstones of ranges of which nothing is left on disk. The snapshot that shows this
-    /// is already installed.
+    /// Removes the range tombstones of ranges that have no entry left on disk. The snapshot without these
+    /// entries is already installed.
     pub(super) fn remove_range_tombstones(&mut self) {
-        // A suspended file will be opened again, with its rows.
+        // A suspended file will be opened again, and may still have entries of the ranges.
         if self.range_tombstones.is_empty() || self.file.state() == ServiceState::Suspended {
             return;
         }

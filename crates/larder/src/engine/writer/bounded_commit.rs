@@ -7,8 +7,8 @@
 //!    transactions.
 //! 2. The snapshot is withdrawn, so that no lookup reads the file, and the file is opened again.
 //! 3. The file is compacted, unless another process reads it. Its entries get less room
-//!    ([`crate::disk::store::pressure`]). A file of one region, which can't grow within its bounds, is then
-//!    replaced by a fresh one ([`crate::disk::file::compact`]).
+//!    ([`crate::disk::store::pressure`]). A file of one region can't grow within its bounds, so it is then
+//!    replaced by a fresh file ([`crate::disk::file::compact`]).
 //! 4. The transaction is repeated. It may now evict entries and write no values. The rest of the step then
 //!    writes the values.
 //! 5. The snapshot of the transaction is installed, as after any commit. Until then, lookups find nothing on
@@ -18,8 +18,8 @@
 //! need. The bound is then lifted for the transaction. Otherwise the tier would be suspended, and the next
 //! removal would discard the file.
 //!
-//! A transaction that is refused again and again for another reason fails in the end, as on a full disk: the
-//! tier is suspended.
+//! A transaction that is still refused after the last repetition fails, as on a full disk: the tier is
+//! suspended.
 
 use super::Writer;
 use crate::disk::file::cache_file::CacheFile;

@@ -1,4 +1,4 @@
-//! What other threads ask the writer for.
+//! The commands that other threads send to the writer.
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::StoreError;
@@ -7,10 +7,11 @@ use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::Sender;
 
-/// Where the answer to a command goes.
+/// The channel for the answer to a command.
 pub(crate) type Reply<T> = Sender<Result<T, Error>>;
 
-/// What a caller of [`Command::Commit`] waits for. It decides the answer while the disk tier is off.
+/// The kind of change that a caller of [`Command::Commit`] waits for. The kind decides the answer while the
+/// disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledge {
     /// An invalidation succeeds once the file is out of service.
@@ -24,15 +25,15 @@ pub(crate) enum Acknowledge {
 /// A command to the writer.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Something is dirty: commit within the flush interval.
+    /// An entry is dirty: commit within the flush interval.
     Wake,
-    /// Commit now. No caller waits for it.
+    /// Commit now. No caller waits for this commit.
     Hurry,
     /// A caller waits for room in the write buffer: commit now, or stop saving.
     Full,
-    /// The time was moved by hand: an outage may be due for another try.
+    /// The time was moved by hand: try to end an outage, if a retry is due.
     CheckRetry,
-    /// Check whether the file is still in its place, though no caller asks for anything.
+    /// Check whether the file is still in its place, though no caller waits for an answer.
     Watch,
     /// Commit everything that is dirty now.
     Commit(Acknowledge, Reply<()>),
@@ -44,7 +45,7 @@ pub(crate) enum Command {
     Register(Registration, Reply<KeyspaceId>),
     /// Delete up to this number of due entries. Answers how many were deleted, and whether there are more.
     Sweep(usize, Reply<(u64, bool)>),
-    /// Check every page of the file. Answers what is damaged, if anything is.
+    /// Check every page of the file. Answers with the damage, if there is any.
     Verify(Reply<Option<String>>),
     /// A lookup failed in a snapshot of this generation.
     ReportFault(u64, StoreError),

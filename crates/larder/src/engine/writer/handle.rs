@@ -1,4 +1,4 @@
-//! How other threads reach the writer: wake it, and wait for its answers.
+//! The handle through which other threads wake the writer, send commands to it and wait for its answers.
 
 use super::command::{Acknowledge, Command};
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -10,9 +10,9 @@ use crate::sys::sync::{AtomicBool, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct WriterHandle {
-    /// None in a cache without a file, which has no writer.
+    /// None in a cache without a file, because such a cache has no writer.
     commands: Option<Sender<Command>>,
-    /// Whether the writer knows that something is dirty.
+    /// Whether the writer was told that an entry is dirty.
     is_armed: AtomicBool,
 }
 
@@ -21,12 +21,12 @@ impl WriterHandle {
         Self { commands, is_armed: AtomicBool::new(false) }
     }
 
-    /// Returns whether there is a writer: whether the cache has a file.
+    /// Returns whether there is a writer. A cache has a writer if it has a file.
     pub(crate) fn exists(&self) -> bool {
         self.commands.is_some()
     }
 
-    /// Sends a command without waiting for its answer. Returns whether there was a writer to take it.
+    /// Sends a command without waiting for its answer. Returns whether a writer could receive the command.
     pub(crate) fn send(&self, command: Command) -> bool {
         self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
@@ -42,8 +42,8 @@ impl WriterHandle {
             .map_err(|_| Error::NotDurable { cause: "the writer ended before it answered".to_owned() })
     }
 
-    /// Notes that something is dirty. Returns whether the writer did not know it yet: then the caller wakes
-    /// it.
+    /// Notes that an entry is dirty. Returns whether the flag was clear before. In this case the caller must
+    /// wake the writer.
     ///
     /// `SeqCst`: pairs with [`disarm`](WriterHandle::disarm). The caller has changed its shard before the
     /// swap, and the writer clears the flag before it drains. So a caller that finds the flag set knows that
@@ -52,7 +52,7 @@ impl WriterHandle {
         !self.is_armed.swap(true, Ordering::SeqCst)
     }
 
-    /// The writer calls it before it drains.
+    /// Clears the flag. The writer calls this before it drains.
     pub(super) fn disarm(&self) {
         self.is_armed.store(false, Ordering::SeqCst);
     }
@@ -82,8 +82,8 @@ impl WriterHandle {
         self.ask(|reply| Command::Register(registration, reply))?
     }
 
-    /// Tells the writer to make its last step. It answers before it ends. There is no answer if it has ended
-    /// already.
+    /// Tells the writer to make its last step. The writer answers before it ends. No answer comes if the
+    /// writer has already ended.
     pub(crate) fn shut_down(&self) -> Receiver<Result<(), Error>> {
         let (reply, answer) = bounded(1);
         self.send(Command::ShutDown(reply));

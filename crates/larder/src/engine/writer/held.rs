@@ -1,30 +1,31 @@
 //! Writes that wait for their commit. They are committed in the order of the steps that drained them.
 //!
-//! A transaction replaces pages for each entry that it evicts, so it evicts no more than
-//! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. When a batch needs more room than
-//! that, the transaction makes what room it may and writes none of the batch's values. They are *held*: dirty
-//! in their shards, and listed here. The order:
+//! A transaction replaces pages for each entry that it evicts, so it evicts at most as many entries as
+//! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. If a batch needs more room, the
+//! transaction evicts as many entries as it may, and writes none of the batch's values. These values are
+//! *held*: they stay dirty in their shards, and are kept here. The order:
 //!
 //! 1. Removals come first in each step, and are never held. A value may replace a removal that a caller waits
-//!    for. If the value is held, the transaction that holds it makes the deletion.
-//! 2. A held value that was removed since is dropped. If another value has replaced the removal, that value
-//!    takes the place of the first, for the caller that waits for the first. The deletion comes first, as
-//!    always. A held value that a range removal covers becomes a deletion: its slot is a tombstone with the
-//!    same sequence. All this happens before anything of the step is committed. Otherwise a value could be
-//!    written after the change that removed it.
+//!    for. If this value is held, the transaction that does not write the value makes the deletion.
+//! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
+//!    newer value takes the place of the held value, for the caller that waits for the held value. The
+//!    deletion comes first, as always. A held value that a range removal covers becomes a deletion: its slot
+//!    is a tombstone with the same sequence. All this happens before the step commits anything. Otherwise a
+//!    value could be written after the change that removed it.
 //! 3. Values are written in the order of the steps that drained them. So of two values of one key the later
 //!    is written later.
-//! 4. A transaction that made room and wrote nothing ends the step. Its removals are answered, and the next
-//!    step begins at once with the commands that have arrived meanwhile. So an invalidation waits for one
-//!    such transaction, not for all of them. The last step, which closes the file, goes on to the end
-//!    instead.
+//! 4. A transaction that made room and wrote nothing ends the step. The callers of its removals are answered,
+//!    and the next step begins at once with the commands that have arrived. So an invalidation waits for one
+//!    such transaction, not for all of them. The last step closes the file, so it continues until all values
+//!    are written.
 //! 5. A caller that waits for values (an insert with `Durability::Immediate`, a flush) is answered when every
-//!    value of its step and of earlier steps is committed. No caller overtakes another, so none waits for
-//!    ever.
+//!    value of its step and of earlier steps is committed. No caller overtakes another caller, so no caller
+//!    waits for ever.
 //!
 //! Each such transaction is a commit like any other: its snapshot is installed, its deletions are marked
-//! clean, its counts are written. When one fails, the held values are dirty in the shards and queued there
-//! again, so they are forgotten here ([`HeldWrites::forget_writes`]). The callers that wait for them stay.
+//! clean, and its counts are written. When such a transaction fails, the held values are still dirty in the
+//! shards, and are queued there again. So they are forgotten here ([`HeldWrites::forget_writes`]). The
+//! callers that wait for these values stay.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -34,7 +35,7 @@ use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::slot::{Change, Mutation};
 
-/// Callers that wait for a commit, each with what it waits for.
+/// Callers that wait for a commit, each with the kind of change that it waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
 
 /// The writes that are not committed yet, by step.
@@ -49,19 +50,20 @@ pub(super) struct HeldWrites {
 #[derive(Debug, Default)]
 struct StepWrites {
     writes: VecDeque<Mutation>,
-    /// The callers that are answered when they are committed.
+    /// The callers that are answered when all of these writes are committed.
     commits: Commits,
-    /// Whether some of them are committed already.
+    /// Whether some writes of the step are already committed.
     is_begun: bool,
 }
 
 impl HeldWrites {
-    /// Returns whether there is something to do, or a caller to answer, that no command asks for.
+    /// Returns whether the writer must make a step even without a command: to evict, to write, or to answer a
+    /// caller.
     pub(super) fn is_pending(&self) -> bool {
         self.is_over_limit || !self.groups.is_empty()
     }
 
-    /// Returns whether something is not committed.
+    /// Returns whether some writes are not committed, or the file is over its limit.
     pub(super) fn has_work(&self) -> bool {
         self.is_over_limit || self.has_writes()
     }
@@ -70,7 +72,7 @@ impl HeldWrites {
         self.groups.iter().any(|group| !group.writes.is_empty())
     }
 
-    /// Begins a step: takes the callers that wait for writes.
+    /// Begins a step: takes over the callers that wait for writes.
     pub(super) fn begin(&mut self, waiting: &mut Waiting) {
         let is_of_write = |(kind, _): &mut (Acknowledge, _)| *kind != Acknowledge::Invalidation;
         let commits = waiting.commits.extract_if(.., is_of_write).collect();
@@ -86,12 +88,13 @@ impl HeldWrites {
         done
     }
 
-    /// Takes all callers, when the disk tier is off.
+    /// Takes all callers, and forgets all writes.
     pub(super) fn take_all(&mut self) -> Commits {
         std::mem::take(&mut self.groups).into_iter().flat_map(|group| group.commits).collect()
     }
 
-    /// Called after a failure: the writes are queued in their shards again, and the next drain brings them.
+    /// Forgets the writes after a failure, and keeps the callers. The writes are queued in their shards
+    /// again, so the next drain returns them.
     pub(super) fn forget_writes(&mut self) {
         let is_begun = self.groups.iter().any(|group| group.is_begun);
         let commits = self.take_all();
@@ -99,8 +102,8 @@ impl HeldWrites {
         self.is_over_limit = false;
     }
 
-    /// Called when the file was discarded. Returns whether it had some of the writes that a caller still
-    /// waits for.
+    /// Called when the file was discarded. Returns whether the file had some writes of a step that is not
+    /// completely committed.
     pub(super) fn lose_begun(&mut self) -> bool {
         let mut is_lost = false;
         for group in &mut self.groups {
@@ -109,7 +112,7 @@ impl HeldWrites {
         is_lost
     }
 
-    /// Takes the writes that a step has drained, and drops or changes held ones (2).
+    /// Adds the writes that a step has drained, and drops or changes held writes (2).
     pub(super) fn add(&mut self, writes: Vec<Mutation>, removals: &mut [Mutation], ranges: &[RangeRemoval]) {
         if self.has_writes() {
             self.drop_removed(removals);
@@ -133,7 +136,8 @@ impl HeldWrites {
             if !removal.is_put() {
                 return false;
             }
-            // No slot becomes clean by it: its sequence is that of a value that was overwritten.
+            // No slot becomes clean by this deletion, because its sequence belongs to a value that was
+            // overwritten.
             let deletion = Mutation { change: Change::Delete, ..write.clone() };
             *write = std::mem::replace(removal, deletion);
             true
@@ -156,8 +160,8 @@ impl HeldWrites {
         Some(at)
     }
 
-    /// Takes back the values of a batch that was not written. The writes of a step become its first again.
-    /// Values whose removals were made become the last of the current step.
+    /// Takes back the values of a batch that was not written. Writes that came from the step at `at` become
+    /// its first writes again. Values whose deletions were made become the last writes of the current step.
     pub(super) fn put_back(&mut self, mut batch: Vec<Mutation>, removing: usize, at: Option<usize>) {
         let writes = batch.split_off(removing);
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
@@ -168,7 +172,7 @@ impl HeldWrites {
         self.last().writes.extend(batch.into_iter().filter(Mutation::is_put));
     }
 
-    /// Called when the batch was committed that [`fill`](HeldWrites::fill) filled.
+    /// Notes that the batch filled by [`fill`](HeldWrites::fill) was committed.
     pub(super) fn committed(&mut self, at: Option<usize>) {
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
             group.is_begun = true;
@@ -176,7 +180,8 @@ impl HeldWrites {
     }
 }
 
-/// Makes a write a deletion if a range removal of the step covers it: only this step knows the range.
+/// Changes a write into a deletion if a range removal of the step covers the write. Later steps do not have
+/// this range.
 fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
     if ranges.iter().any(|removal| removal.covers(&write.key, write.sequence)) {
         write.change = Change::Delete;
@@ -184,7 +189,7 @@ fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
 }
 
 impl WriterLimits {
-    /// Moves the changes that share the next transaction from a queue to a batch.
+    /// Moves changes from a queue to a batch, up to the limits of one transaction.
     pub(super) fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
         let payload_len = |mutation: &Mutation| match &mutation.change {
             Change::Put { unsaved, .. } => unsaved.payload.len(),

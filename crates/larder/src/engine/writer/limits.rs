@@ -1,8 +1,9 @@
-//! How long changes may wait for their commit, and how many may share one transaction.
+//! The limits of the writer: how long changes may wait for their commit, and how many changes may share one
+//! transaction.
 
 use std::time::Duration;
 
-/// What the writer keeps to.
+/// The limits of the writer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriterLimits {
     pub(crate) flush_interval: Duration,
@@ -11,6 +12,7 @@ pub(crate) struct WriterLimits {
     pub(crate) max_changes: usize,
     /// The maximum bytes of values in one transaction, unless a single value has more.
     pub(crate) max_bytes: usize,
-    /// Whether range removals are deleted between the steps. Otherwise each step deletes a part.
+    /// Whether the entries of range removals are deleted between the steps. Otherwise each step deletes a
+    /// part.
     pub(crate) deletes_between_steps: bool,
 }

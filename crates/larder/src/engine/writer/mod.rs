@@ -1,31 +1,29 @@
 //! The writer: the thread that commits, and the only one that changes the file.
 //!
-//! A step is one group commit. [`step`] is its normal path. Its order is what makes the contract hold:
+//! A step is one group commit. [`step`] has the normal path of a step. The contract depends on this order:
 //!
 //! 1. Take the commands that have arrived, and those that are about to arrive ([`gather`]). A caller changes
 //!    its shard before it sends its command.
 //! 2. Disarm, then drain the dirty keys of the shards. So the drain sees every change that a caller of (1)
 //!    waits for. A thread that makes a key dirty after the drain finds the flag clear, and wakes the writer.
-//! 3. Commit, removals first. A removal that a write has replaced since is one of them. Changes that are too
-//!    many for one transaction pass (3) to (5) in parts. The first part takes range removals, registrations
-//!    and the sweep along. A put that a range removal covers is a deletion, in whichever part it comes. A
-//!    transaction that may not evict enough for its values writes none of them. They are held, the step ends,
-//!    and the next one begins at once ([`held`]).
-//! 4. Check that the file that was committed to is the one that a restart finds
-//!    ([`crate::disk::file::cache_file`]). Otherwise the commit has failed. Then install the snapshot that
-//!    shows the commit.
-//! 5. Mark clean: a dirty key becomes clean or goes, if its sequence is still the committed one. The range
-//!    tombstones of pending range removals are removed if nothing of the range is left on disk
-//!    ([`crate::disk::store::range_removals`]). After (4), because a key that has left its shard is looked up
-//!    on disk. An older snapshot would show the entry that the latest change replaced.
+//! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
+//!    many changes for one transaction, steps 3 to 5 are done in parts. The first part includes the range
+//!    removals, the registrations and the sweep. A put that a range removal covers becomes a deletion, in any
+//!    part. A transaction that may not evict enough for its values writes none of the values. The values are
+//!    held, the step ends, and the next step begins at once ([`held`]).
+//! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]).
+//!    Otherwise the commit has failed. Then install the snapshot that shows the commit.
+//! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or
+//!    leaves the shard. The range tombstone of a range removal is removed if no entry of the range is left on
+//!    disk ([`crate::disk::store::range_removals`]). This comes after (4), because a key that has left its
+//!    shard is looked up on disk. An older snapshot would show the entry that the latest change replaced.
 //! 6. Answer the callers of (1), after the last part. Callers that wait for held values are answered in the
-//!    step that commits these. The sweeper drops the values that memory let go of meanwhile: a user's `Drop`
-//!    may wait for the writer.
+//!    step that commits these values. The sweeper drops the values that memory released during the step,
+//!    because a user's `Drop` may wait for the writer.
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! When the disk fails, the step goes on in [`recovery`]. What is done between two steps is in
-//! [`between_steps`].
+//! When the disk fails, the step continues in [`recovery`]. [`between_steps`] has the work between two steps.
 
 mod announce;
 mod between_steps;
@@ -57,24 +55,24 @@ pub(crate) struct Writer {
     tiers: Arc<Tiers>,
     file: CacheFile,
     limits: WriterLimits,
-    /// The state of the file that users have been told of.
+    /// The state of the file that was last announced to users.
     announced: ServiceState,
-    /// Whether memory took values while there was no file, and no flush has reported it since.
+    /// Whether memory accepted values while there was no file, and no flush has reported this since.
     has_unsaved: bool,
-    /// Writes that wait for their commit longer than a step.
+    /// Writes that wait for their commit.
     held: HeldWrites,
     /// Whether values were committed to the file since a flush was last answered.
     has_unflushed: bool,
-    /// Whether the file was discarded for a fault that no caller waited for, and no step has acted on that
-    /// since.
+    /// Whether the file was discarded because of a fault in work without a waiting caller, and no step has
+    /// followed since.
     must_renew: bool,
     /// The recent number of callers per commit. Decays by half.
     companions: usize,
-    /// The sequences of range removals whose range tombstones stand in the shards.
+    /// The sequences of range removals whose range tombstones are in the shards.
     range_tombstones: Vec<u64>,
-    /// When a file that could not be shortened may be tried again.
+    /// The time from which the writer may try again to shorten the file.
     compact_at: Timestamp,
-    /// How long to wait after the next failed try. Doubles with each.
+    /// The wait after the next failed try to shorten the file. Doubles with each failed try.
     compact_wait: Duration,
 }
 

@@ -1,22 +1,24 @@
-//! What the writer does when the disk fails. It degrades the disk tier only as far as the pending waiters
-//! require.
+//! The writer's recovery after a failure of the disk. The writer degrades the disk tier only as far as the
+//! pending waiters require.
 //!
-//! 1. The snapshot is withdrawn, so that lookups stop asking the file, and the file is closed. What was
-//!    drained is dirty in its shards, and is queued there again. The tier is *suspended*: writes stay dirty
-//!    in the write buffer, to be committed when the file opens again.
-//! 2. If a caller can't wait, the file is opened again at once and the step repeated. An invalidation can't:
-//!    it must hold when it is answered. Nor can a caller that waits for room in the write buffer: it must not
-//!    wait for ever. If that fails too, the file is *discarded*: renamed, durably.
-//! 3. A fresh file is made in its place and the step is repeated, which commits there what is dirty.
+//! 1. The snapshot is withdrawn, so that lookups stop asking the file, and the file is closed. The drained
+//!    entries are still dirty in their shards, and are queued there again. The tier is *suspended*: writes
+//!    stay dirty in the write buffer, to be committed when the file opens again.
+//! 2. If a caller can't wait, the file is opened again at once and the step is repeated. An invalidation
+//!    can't wait, because it must hold when its caller is answered. A caller that waits for room in the write
+//!    buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: renamed,
+//!    durably.
+//! 3. A fresh file is made in its place and the step is repeated. It commits the dirty entries to the fresh
+//!    file.
 //! 4. If that fails, writes are not saved any more: every shard stops saving, dirty entries become clean, and
-//!    tombstones go.
+//!    tombstones are removed.
 //! 5. Now the callers are answered. Invalidations hold if the file is gone, whatever else failed. The answer
-//!    comes last, because no caller may be told that a removal is done while a restart can find a file that
-//!    contradicts it.
+//!    comes last, because a removal must not be acknowledged while a restart can still find a file with the
+//!    removed entry.
 //!
-//! After a wait, which doubles each time, (2) or (3) is tried again. Before a fresh file takes its first
-//! commit, every shard saves again. It then refuses a value that was prepared not to be saved. Otherwise,
-//! once that value was evicted, lookups would find the older value that the file has by then.
+//! After a wait, step 2 or 3 is tried again. The wait doubles each time. Before the first commit to a fresh
+//! file, every shard begins to save again. A shard then refuses a value that was prepared without saving.
+//! Otherwise, after the eviction of that value, lookups would find the older value that the file has by then.
 
 use super::Writer;
 use super::command::Acknowledge;
@@ -30,13 +32,14 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Returns whether this step tries to bring a file back into service. Each way back is then tried once.
+    /// Returns whether this step tries to bring a file back into service. A retry tries each way back once.
     pub(super) fn takes_retry(&mut self, waiting: &Waiting) -> bool {
         let is_due = self.file.retry_at().is_some_and(|at| at <= self.now());
         is_due || waiting.shut_down.is_some() || std::mem::take(&mut self.must_renew)
     }
 
-    /// Steps 2 to 4, with the file out of service: repeats the commit where a way back is found.
+    /// Does steps 2 to 4, while the file is out of service. Repeats the commit when a file is back in
+    /// service.
     pub(super) fn recover(
         &mut self,
         is_retry: bool,
@@ -46,7 +49,8 @@ impl Writer {
     ) -> StepProgress {
         let (mut may_resume, mut may_renew) = (true, true);
         loop {
-            // Neither caller may wait for a disk that may never come back.
+            // A caller that waits for room or for an invalidation must not wait for a disk that may never
+            // work again.
             let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
             let is_urgent = is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
             match self.file.state() {
@@ -72,7 +76,7 @@ impl Writer {
                     }
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
-                        // What an earlier part committed was in the file before.
+                        // The changes that an earlier part committed were in the previous file.
                         progress.writes_are_lost |= progress.first.take().is_some() | self.held.lose_begun();
                     }
                 }
@@ -84,15 +88,15 @@ impl Writer {
         }
     }
 
-    /// Step 3: makes a fresh file in the place of the one that is gone.
+    /// Step 3: makes a fresh file in the place of the discarded file.
     fn renew(&mut self) {
         self.file.create_fresh(self.now(), self.tiers.memory.last_sequence());
         if self.file.store().is_some() {
-            // Before the first commit to the fresh file: see the header.
+            // Done before the first commit to the fresh file: see the documentation of the module.
             self.tiers.memory.buffer().open();
             self.tiers.disk.change_state(DiskState::On);
             self.tiers.memory.start_saving();
-            // What was committed since the last flush was in the file before.
+            // The writes committed since the last flush were in the previous file.
             self.has_unsaved |= std::mem::take(&mut self.has_unflushed);
             self.has_unsaved |= self.tiers.memory.take_unsaved();
         }
@@ -107,15 +111,15 @@ impl Writer {
         self.held.forget_writes();
     }
 
-    /// Step 1, for work that no caller waits for or that is answered already. If the file is discarded, a
-    /// step follows at once. It makes a fresh file, or stops saving. Until then a write can be neither saved
-    /// nor kept.
+    /// Step 1, for work without a caller that waits, or after the answers. If the file is discarded, a step
+    /// follows at once, and makes a fresh file or stops saving. Until then, a write can neither be committed
+    /// nor be kept in memory only.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
         self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
     }
 
-    /// Discards the file after a panic: it is unknown what was half done.
+    /// Discards the file after a panic, because it is unknown which work is half done.
     pub(super) fn give_up(&mut self, why: StoreError) {
         let mut evicted_values = EvictedValues::default();
         self.tiers.disk.hide();
@@ -129,18 +133,18 @@ impl Writer {
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Step 4. The next step marks clean what is stored dirty meanwhile.
+    /// Step 4. If entries are stored dirty in the meantime, the next step marks them clean.
     fn stop_saving(&mut self, evicted_values: &mut EvictedValues) {
         self.tiers.memory.stop_saving();
         self.tiers.disk.change_state(DiskState::Discarded);
         self.tiers.memory.buffer().close();
         let mutations = self.tiers.memory.drain(self.now(), evicted_values);
-        // Writes that waited for their commit live in memory alone from here on. A flush has to report that.
+        // Writes that waited for their commit are in memory only from now on. A flush must report this.
         self.has_unsaved |= mutations.iter().any(|mutation| !mutation.removes());
         self.tiers.mark_clean(&mutations, evicted_values);
     }
 
-    /// Step 5: tells callers what a disk tier that is off means to them.
+    /// Step 5: answers the callers while the disk tier is off.
     pub(super) fn refuse(&mut self, waiting: &mut Waiting, removals_are_durable: bool) {
         let replies = waiting.replies();
         let holds = removals_are_durable || self.file.leaves_nothing();

@@ -1,4 +1,4 @@
-//! The writer's thread: waits for commands, and makes a step for those that need one.
+//! The writer's thread: waits for commands, and makes a step for the commands that need a step.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ impl Writer {
         let mut flush: Option<Deadline> = None;
         loop {
             let mut waiting = Waiting::default();
-            // It reads the clock, which may be the user's and panic.
+            // Waiting reads the clock. The clock may be the user's, and may panic.
             let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {
@@ -61,14 +61,14 @@ impl Writer {
         Deadline::after(self.limits.flush_interval)
     }
 
-    /// Gives the file up after a panic of the writer. Returns a command that asks for nothing.
+    /// Discards the file after a panic of the writer. Returns a command that only makes the next step begin.
     pub(super) fn survive(&mut self, panic: &(dyn Any + Send)) -> Command {
         let why = StoreError::io(format!("the writer panicked: {}", panic_message(panic)));
         drop(catch_unwind(AssertUnwindSafe(|| self.give_up(why))));
         Command::Hurry
     }
 
-    /// Waits for a command, until the flush is due or the file is to be tried again.
+    /// Waits for a command, until the flush is due or until the next retry of the file is due.
     pub(super) fn next(
         &self,
         commands: &Receiver<Command>,

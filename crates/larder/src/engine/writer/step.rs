@@ -1,7 +1,7 @@
-//! The normal path of the writer: one step, from the drain to the answers. The numbers are those of
-//! [`super`].
+//! The normal path of the writer: one step, from the drain to the answers. The step numbers are the numbers
+//! of [`super`].
 //!
-//! Only when the disk fails, or is off already, does a step enter [`super::recovery`].
+//! A step enters [`super::recovery`] only if the disk fails, or is off already.
 
 use std::collections::VecDeque;
 
@@ -19,12 +19,12 @@ use crate::memory::slot::Mutation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// How far a step has come.
+/// The progress of a step.
 #[derive(Default)]
 pub(super) struct StepProgress {
-    /// What the first part did, once it is committed.
+    /// The outcome of the first part, after its commit.
     pub(super) first: Option<CommitOutcome>,
-    /// Whether every removal of the step is committed, if not every write.
+    /// Whether every removal of the step is committed. Some writes may still be uncommitted.
     pub(super) removals_are_durable: bool,
     /// Whether a part was committed to a file that was discarded afterwards.
     pub(super) writes_are_lost: bool,
@@ -57,7 +57,7 @@ impl Writer {
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
         }
-        // Before the last drain: an entry that is stored before is committed, and one that comes later is
+        // Sealed before the last drain. An entry that is stored before is committed, and a later entry is
         // refused.
         if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
@@ -65,8 +65,8 @@ impl Writer {
     }
 
     /// Checks that the file may be written to. Nothing may be written to a file that another program has
-    /// overwritten, not even by closing it. A fault that a lookup reported counts only if it is of the
-    /// current handle.
+    /// overwritten, not even by closing it. A fault that a lookup reported is used only if it belongs to the
+    /// current generation of the file.
     fn check_file(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
         self.file.check_content()?;
         match waiting.fault.take() {
@@ -92,7 +92,7 @@ impl Writer {
         self.recover(is_retry, waiting, progress, evicted_values)
     }
 
-    /// Drains the shards and makes steps 3 to 5, in several transactions if there are many changes.
+    /// Drains the shards and does steps 3 to 5, in several transactions if there are many changes.
     pub(super) fn commit_drained(
         &mut self,
         waiting: &Waiting,
@@ -115,7 +115,8 @@ impl Writer {
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
             let outcome =
                 self.commit_part(&batch, waiting, position, evicted_values).inspect_err(|fault| {
-                    // Removals that an earlier part made are in a file that a restart does not find.
+                    // If another file has taken its place, a restart does not find the removals of earlier
+                    // parts.
                     progress.removals_are_durable &= !fault.is_displacement();
                 })?;
             let needs_room = outcome.needs_room;
@@ -126,8 +127,8 @@ impl Writer {
             } else {
                 self.held.committed(group);
             }
-            // The values that were evicted for this part do not wait for the other parts: no budget counts
-            // them any more.
+            // The values evicted for this part are dropped before the other parts begin, because no budget
+            // counts these values any more.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
             self.held.is_over_limit = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() {
@@ -151,7 +152,7 @@ impl Writer {
         // Step 3.
         let now = self.now();
         let pending = self.file.pending_registrations().clone();
-        // A sweep asks for no commit: with nothing to delete there is none.
+        // A sweep with nothing to delete needs no commit.
         let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
         let pending = if leaves_new { &none } else { &pending };
@@ -192,7 +193,7 @@ impl Writer {
         Ok(outcome)
     }
 
-    /// Commits one transaction, within what the file may take.
+    /// Commits one transaction within the bounds of the file.
     fn commit_batch(
         &mut self,
         mutations: &[Mutation],
@@ -224,7 +225,7 @@ impl Writer {
         bounded_commit::commit(&mut self.file, &self.tiers, &batch)
     }
 
-    /// Publishes what a commit changed, for statistics and for the sweeper.
+    /// Publishes the changes of a commit, for statistics and for the sweeper.
     fn publish(&mut self, outcome: &CommitOutcome, now: Timestamp) {
         let extent = self.file.note_extent();
         let Some(store) = self.file.store_mut() else { return };
@@ -238,7 +239,7 @@ impl Writer {
             status.evictions += outcome.evicted;
             status.expirations += outcome.swept;
             status.shown_at = now;
-            // No statistics are shown of a retired keyspace.
+            // The statistics do not show a retired keyspace.
             let gone = outcome.gone.iter().filter(|(id, ..)| store.catalog.keyspaces.name_of(*id).is_some());
             for (id, evicted, swept) in gone {
                 let gone = status.gone.entry(*id).or_default();
@@ -253,7 +254,7 @@ impl Writer {
     /// Step 6.
     fn answer(&mut self, mut waiting: Waiting, progress: StepProgress, mut evicted_values: EvictedValues) {
         if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
-            // Every drained entry is committed, or lives in memory alone from here on.
+            // Every drained entry is committed, or is in memory only from now on.
             self.tiers.writer_metrics.lag.end();
         }
         let mut was_unsaved = false;

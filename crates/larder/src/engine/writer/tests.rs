@@ -83,7 +83,7 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     clock.advance(MAX_RETRY_DELAY);
     drop(cache.flush());
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
-    // Stored now, it could replace a value that the file has. That value would show again once this one was
-    // evicted.
+    // If the value were stored now, it could replace a value that the file has. The file's value would return
+    // after the new value was evicted.
     assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
 }

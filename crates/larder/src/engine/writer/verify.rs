@@ -1,4 +1,4 @@
-//! Checking every page of the file.
+//! The check of every page of the file.
 
 use super::Writer;
 use super::waiting::Waiting;
@@ -8,18 +8,19 @@ use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
 impl Writer {
-    /// Checks every page. If the file is damaged, a fresh one takes its place. Returns what is damaged.
+    /// Checks every page. If the file is damaged, a fresh file takes its place. Returns the damage, if there
+    /// is any.
     pub(super) fn verify(&mut self, evicted_values: &mut EvictedValues) -> Result<Option<String>, Error> {
         let (volume, path) = (self.file.options().volume.clone(), self.file.options().path.clone());
         let failed = |cause: String| Error::Verify { cause };
         if let Some(why) = self.file.why() {
             return Err(failed(format!("the disk tier is off: {why}")));
         }
-        // Only this thread writes the file, and it does not while it verifies.
+        // Only this thread writes the file, and this thread writes nothing while it verifies.
         match verify_own(&*volume, &path) {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                // Another file may stand at the path by now.
+                // Another file may be at the path by now.
                 let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);

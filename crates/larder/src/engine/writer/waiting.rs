@@ -1,4 +1,4 @@
-//! The commands of one step of the writer, sorted, and how their callers are answered.
+//! The commands of one step of the writer, sorted by kind, and the answers to their callers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The commands of one step, sorted.
+/// The commands of one step, sorted by kind.
 #[derive(Default)]
 pub(super) struct Waiting {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
@@ -18,7 +18,7 @@ pub(super) struct Waiting {
     /// Each reply with the number of ranges that its caller asked for.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
     pub(super) parts: Vec<Reply<()>>,
-    /// How long a part of a pending range removal may take that no caller asked for.
+    /// The maximum time of a part of a pending range removal, if no caller asked for the part.
     pub(super) part_time: Option<Duration>,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
@@ -51,7 +51,7 @@ impl Waiting {
                 self.sweep_replies.push(reply);
             }
             Command::Verify(reply) => self.verifications.push(reply),
-            // The fault of the latest handle counts. A fault of an older handle must not hide it.
+            // The fault of the latest generation is kept. A fault of an older generation must not replace it.
             Command::ReportFault(generation, fault) => {
                 if self.fault.as_ref().is_none_or(|(known, _)| *known <= generation) {
                     self.fault = Some((generation, fault));
@@ -61,7 +61,8 @@ impl Waiting {
         }
     }
 
-    /// Returns whether an invalidation waits, which must hold when it is answered.
+    /// Returns whether a caller waits for an invalidation. An invalidation must hold when its caller is
+    /// answered.
     pub(super) fn has_invalidation(&self) -> bool {
         let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
         !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
@@ -89,7 +90,7 @@ impl Waiting {
             + self.sweep_replies.len()
     }
 
-    /// Takes the replies out.
+    /// Takes the replies.
     pub(super) fn replies(&mut self) -> Replies {
         let mut in_memory = self.ranges.iter().map(RangeRemoval::live_in_memory);
         let ranges = std::mem::take(&mut self.range_replies).into_iter();
@@ -103,26 +104,26 @@ impl Waiting {
     }
 }
 
-/// Where the answers of a step go.
+/// The channels for the answers of a step.
 pub(super) struct Replies {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
-    /// Each with the number of ranges that its caller asked for, and the number of live entries that memory
-    /// alone knows to have been removed.
+    /// Each reply with the number of ranges that its caller asked for, and the number of live entries of
+    /// these ranges that memory held.
     pub(super) ranges: Vec<(Reply<u64>, usize, u64)>,
     pub(super) registrations: Vec<Reply<KeyspaceId>>,
     pub(super) sweeps: Vec<Reply<(u64, bool)>>,
 }
 
 impl Replies {
-    /// Returns whether a caller waits for everything to be durable.
+    /// Returns whether a caller waits for a flush.
     pub(super) fn asks_for_all(&self) -> bool {
         self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
     }
 
     /// Answers the callers of a committed step. A caller that has gone needs no answer.
     ///
-    /// `writes_are_lost` says that some of the step's writes were in a file that was then discarded.
-    /// `is_unsaved` says that memory took values while there was no file.
+    /// If `writes_are_lost` is set, some of the step's writes were in a file that was then discarded. If
+    /// `is_unsaved` is set, memory accepted values while there was no file.
     pub(super) fn acknowledge(self, outcome: CommitOutcome, writes_are_lost: bool, is_unsaved: bool) {
         for (kind, reply) in self.commits {
             drop(reply.send(match kind {

@@ -168,7 +168,7 @@ impl Machine {
         }
     }
 
-    /// Makes steps until nothing is held. Returns how many.
+    /// Makes steps until no work is pending. Returns the number of steps.
     fn finish(&mut self) -> usize {
         let mut steps = 0;
         while self.writer.held.is_pending() {

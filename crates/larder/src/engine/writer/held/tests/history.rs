@@ -31,7 +31,7 @@ pub(super) struct Waiter {
     answer: Answer,
 }
 
-/// A history of a machine, with what the answer promised to each caller.
+/// A history of a machine, with the promises that its answers made to callers.
 pub(super) struct History {
     pub(super) machine: Machine,
     random: Random,

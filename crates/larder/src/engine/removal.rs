@@ -44,12 +44,12 @@ struct PendingRemovals {
     ranges: Vec<RangeRemoval>,
     /// Whether the entries of at least one range are deleted after the caller is answered.
     is_large: bool,
-    /// Whether the answer waits for the writer. It does so for every key of a keyspace on disk, even if neither
-    /// tier has an entry for it: another program may have put an older file at the path, which has one. Only
-    /// the writer checks the path. Without a change it commits nothing.
+    /// Whether the answer waits for the writer. It does so for every key of a keyspace on disk, even if
+    /// neither tier has an entry for the key. Another program may have put an older file at the path, with an
+    /// entry for the key, and only the writer checks the path. Without a change it commits nothing.
     needs_writer: bool,
-    /// Values that the shards let go of. They are dropped last, so that a user's `Drop` leaves no removal
-    /// half made, even if it panics.
+    /// Values removed from the shards. They are dropped last, so that a panic in a user's `Drop` leaves no
+    /// removal incomplete.
     evicted_values: EvictedValues,
 }
 

@@ -1,5 +1,5 @@
-//! Range removals that a file has as rows. A test plants these rows, or a cache makes them because it treats
-//! a few keys as very many.
+//! Tests range removals that are stored as rows of a file. A test plants these rows, or a cache makes them
+//! because it treats a few keys as very many.
 //!
 //! No reader shows the entries that a row covers. These entries are deleted later.
 

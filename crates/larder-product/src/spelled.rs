@@ -179,8 +179,8 @@ impl FromStr for SpelledKey {
     }
 }
 
-/// Returns the package with this escaped text if there is one. Otherwise the package with this unescaped
-/// text.
+/// Returns the package with this escaped text if there is one. Otherwise returns the package with this
+/// unescaped text.
 fn read_package(package: &str) -> Option<SpelledKey> {
     // An escaped product code has no underscore, so the first underscore ends it.
     let displaced = package.split_once('_').and_then(|(product, data)| {

@@ -203,8 +203,9 @@ impl Race {
             }
             let after = Standing::of(&self.place);
             last = after.compare(&before);
-            // The sweeper's first sweep may happen now, and is counted only when it is done. If a loser
-            // changed the file, it would do so each time.
+            // The sweeper's first sweep may happen now, and is counted only when it is done. So one attempt
+            // without a change is enough. A process that changes the file although it can't open it would do
+            // so at every attempt.
             if last.is_ok() && self.commits(owner)? == commits {
                 break;
             }

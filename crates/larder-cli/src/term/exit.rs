@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::escape::{escape_json, warn};
 
-/// A code to exit with.
+/// The exit code of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {

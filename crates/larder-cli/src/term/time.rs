@@ -1,4 +1,4 @@
-//! Texts of points in time and of durations, for people.
+//! Formats points in time and durations for people.
 //!
 //! Durations are printed by our own code, since `humantime` prints every unit down to the nanosecond, and
 //! uses other unit names.

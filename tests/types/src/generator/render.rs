@@ -36,7 +36,7 @@ pub(crate) enum Shape {
 #[derive(Debug, Clone)]
 pub(crate) struct Type {
     pub(crate) name: String,
-    /// The row of the table to which the type's values belong.
+    /// The row for this type's values in the table of `docs/guide.md`.
     pub(crate) row: &'static str,
     pub(crate) derives: Vec<&'static str>,
     pub(crate) attributes: Vec<String>,

@@ -11,8 +11,8 @@ use larder::{ByteSize, Stats};
 
 use super::report::CheckResult;
 
-/// Minimum mean size of large entries in bytes. With smaller entries, the same measurements found no more
-/// than [`USUAL_TENTHS`].
+/// A keyspace has large entries if their mean size is at least this number of bytes. With smaller entries,
+/// the same measurements found no more than [`USUAL_TENTHS`].
 const LARGE: u64 = 1 << 20;
 /// The usual maximum of a process's memory, in tenths of the maximum memory of its cache. Up to 15 tenths
 /// were measured, and one more is for the application itself.

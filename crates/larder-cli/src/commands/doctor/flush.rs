@@ -12,8 +12,8 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, share};
 use crate::term::time::{latency, span};
 
-/// Maximum lag in flush intervals. If every sample is longer, the disk commits less often than the setting
-/// demands.
+/// Maximum lag in flush intervals. If the lag is longer in every sample, the disk commits less often than the
+/// setting demands.
 const INTERVALS: u32 = 2;
 /// A shorter lag is never reported, even with a short flush interval. A rotating disk or a briefly busy disk
 /// causes such a lag.

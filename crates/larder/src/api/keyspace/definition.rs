@@ -81,8 +81,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// value is compressed.
     ///
     /// A value that compression does not shorten is stored uncompressed. Memory holds decoded values, and
-    /// weighs them by their uncompressed length. On disk, an entry is charged for its stored length. The
-    /// setting may be changed at any time: each record says how it is compressed.
+    /// weighs them by their uncompressed length. On disk, the charge of an entry depends on its compressed
+    /// length. The setting may be changed at any time: each record says how it is compressed.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};

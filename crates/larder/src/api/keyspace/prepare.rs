@@ -85,7 +85,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the weight of an entry in memory: the value, the key and the overhead.
+    /// Returns the weight of an entry in memory: the weight of the value, plus the key and the overhead. If
+    /// only the cache has a weigher, the weight is its result, but at least 1.
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
         let with_overhead = |value: u64| Weight::of(value.saturating_add(key_len as u64 + ENTRY_OVERHEAD));

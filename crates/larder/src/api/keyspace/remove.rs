@@ -9,7 +9,7 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
-    /// tier is off, this considers memory only.
+    /// tier is off, the result tells about memory only.
     ///
     /// The removal is durable when the call returns: no crash or reopening brings the entry back. Loads that
     /// began earlier return their values and do not cache them ([contract 3](crate#the-contract)).

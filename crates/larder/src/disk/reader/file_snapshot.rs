@@ -67,7 +67,7 @@ pub(crate) struct FileContents {
 /// A row of the table of entries.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
-/// A file at one moment.
+/// A read-only view of a file as it was at one moment.
 pub(crate) struct FileSnapshot {
     // Declared before the database, because fields drop in declaration order.
     entries: Guarded<ReadOnlyTable<&'static [u8], &'static [u8]>>,

@@ -1,4 +1,5 @@
-//! Pending range removals: rows of the file that are valid at once. The covered entries are deleted later.
+//! Stores a pending range removal as a row of the file. Readers ignore the covered entries as soon as the row
+//! is committed. The covered entries are deleted later.
 //!
 //! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows,
 //! only one row is committed before the caller is answered: its scope under its sequence. From then on,

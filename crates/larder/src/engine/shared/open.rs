@@ -72,7 +72,7 @@ impl Shared {
         // Steps 2 and 3.
         let opened = match &config.path {
             None => open_in_memory(&config),
-            // The path is made absolute, because a process may change its directory.
+            // The path is made absolute, because the process may change its working directory later.
             Some(path) => open_with_file(&config, &absolute(path)?)?,
         };
         let OpenTiers { tiers, messages, writer, files, before, max_page } = opened;

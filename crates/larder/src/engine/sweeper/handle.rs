@@ -101,8 +101,8 @@ impl SweeperHandle {
         self.next_sweep() == Some(Timestamp::ZERO)
     }
 
-    /// Logs an event, and leaves the call of the listener to the sweeper. A listener may call the cache, and
-    /// so wait for the writer.
+    /// Logs an event, and leaves the call of the listener to the sweeper. A listener may call the cache and
+    /// wait for the writer, so the writer must not run it.
     pub(crate) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
@@ -124,8 +124,8 @@ impl SweeperHandle {
         }
     }
 
-    /// Leaves it to the sweeper to drop values. A user's `Drop` may wait for the writer, so the writer must
-    /// not run it.
+    /// Sends values to the sweeper, which drops them. A user's `Drop` may wait for the writer, so the writer
+    /// must not run it.
     pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =

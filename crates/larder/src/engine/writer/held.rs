@@ -160,8 +160,9 @@ impl HeldWrites {
         Some(at)
     }
 
-    /// Takes back the values of a batch that was not written. Writes that came from the step at `at` become
-    /// its first writes again. Values whose deletions were made become the last writes of the current step.
+    /// Takes back the values of a batch that was not written. Writes that were taken from the step at `at`
+    /// return to the front of that step. Values whose deletions were made become the last writes of the
+    /// current step.
     pub(super) fn put_back(&mut self, mut batch: Vec<Mutation>, removing: usize, at: Option<usize>) {
         let writes = batch.split_off(removing);
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {

@@ -9,7 +9,7 @@ const ESCAPED: u8 = 0xFF;
 /// Collects the bytes of a key, part by part.
 #[derive(Debug, Clone)]
 pub struct KeyWriter {
-    /// The bytes, as long as they fit.
+    /// The bytes, while they fit into this array.
     inline: [u8; INLINE],
     len: usize,
     /// All of the bytes, once they do not fit into `inline`.

@@ -109,7 +109,7 @@ const EXACT: u8 = 0;
 const FIXED: u8 = 1;
 const TERMINATED: u8 = 2;
 
-/// Removes a length from the front.
+/// Removes a length from the front of `left`, and returns it.
 fn length(left: &mut &[u8]) -> Option<usize> {
     let (len, rest) = left.split_first_chunk()?;
     *left = rest;

@@ -39,7 +39,7 @@ pub(super) struct Peer {
 pub(super) enum PeerState {
     ToBeRead,
     ToBeWritten,
-    /// The peer has sent a whole request.
+    /// No event: the peer has sent a whole request, and the thread can answer it at once.
     Attention,
     /// The peer watches a stream. The thread writes if there are lines for the peer. It always reads, because
     /// the next line of the peer ends the stream. It makes the next step when the pause of the stream is

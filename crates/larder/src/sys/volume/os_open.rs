@@ -10,7 +10,8 @@ pub(super) fn open(path: &Path, create: bool) -> io::Result<File> {
     if create { open_with(path, OpenOptions::create) } else { open_with(path, |options, _| options) }
 }
 
-/// Opens a regular file, with one more option that `option` sets.
+/// Opens a file for reading and writing, and does not follow a symbolic link. `option` may set one more
+/// option, such as `OpenOptions::create_new`.
 pub(super) fn open_with(
     path: &Path,
     option: impl FnOnce(&mut OpenOptions, bool) -> &mut OpenOptions,

@@ -95,8 +95,10 @@ fn write_with(
     copied
 }
 
-/// Steps 5 and 6. The file must be closed. Returns whether the copy has replaced the file. After an error it
-/// is unknown which of the two files a crash would leave. So nothing may be committed to the file then.
+/// Renames the copy over the file and syncs the directory (steps 5 and 6). If the copy is longer than the
+/// file, removes the copy instead. The file must be closed. Returns whether the copy has replaced the file.
+/// After an error it is unknown which of the two files a crash would leave. So nothing may be committed to
+/// the file then.
 pub(crate) fn take_place(options: &OpenOptions, copied: &CopyReport) -> Result<bool, StoreError> {
     let volume = &*options.volume;
     let len = volume.metadata(&options.path)?.map_or(0, |metadata| metadata.len);

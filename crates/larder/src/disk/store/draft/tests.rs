@@ -22,7 +22,7 @@ enum Step {
     /// Adds entries and bytes to the keyspace with this number. The keyspace may be current, retired or
     /// missing.
     Count(u32, i64, i64),
-    /// Removes a retired keyspace, as after the deletion of its last entries.
+    /// Removes a retired keyspace, as happens when its last entries are deleted.
     Swept(usize),
 }
 

@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(backoff.fails(at(600)), INITIAL_RETRY_DELAY);
         let mut outage = Outage::new(StoreError::io("first"), backoff.wait, at(600));
         outage.failed_again(StoreError::io("early"), &mut backoff, at(650));
-        assert_eq!(outage.retry_at, at(700), "somebody who could not wait");
+        assert_eq!(outage.retry_at, at(700), "a caller that could not wait");
         for _ in 0..20 {
             outage.failed_again(StoreError::io("in time"), &mut backoff, outage.retry_at);
         }

@@ -297,7 +297,7 @@ fn a_held_value_waits_for_a_part_of_a_large_removal_at_the_most() {
     machine.step([]);
     assert!(machine.writer.held.is_pending() && !machine.writer.file.ranges().is_empty());
     let entries = |machine: &Machine| machine.writer.file.store().unwrap().catalog.entries();
-    let (_nobody, commands) = unbounded();
+    let (_unused_sender, commands) = unbounded();
     let before = entries(&machine);
     assert!(matches!(machine.writer.next_or_part(&commands, None), Ok(Command::Hurry)));
     assert_eq!(entries(&machine), before - 1);

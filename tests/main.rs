@@ -31,6 +31,7 @@ mod contract {
     mod keyspaces;
     mod large_removals;
     mod large_values;
+    mod leases;
     mod load_errors;
     mod loads;
     mod many_keyspaces;

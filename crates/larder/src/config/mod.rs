@@ -43,6 +43,9 @@ pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// A load is logged if it takes at least this time. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
+/// Maximum duration of a load whose value is cached. Default 60 s.
+pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
+
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
 const MAX_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
 const MIN_DISK: ByteSize = ByteSize::mib(1);
@@ -136,6 +139,7 @@ pub struct CacheBuilder {
     pub(crate) log_keys: bool,
     pub(crate) check_every_value: bool,
     pub(crate) load_timeout: Option<Duration>,
+    pub(crate) lease_timeout: Duration,
     pub(crate) shards: Option<usize>,
     /// A fixed seed, for tests that must run the same way each time.
     pub(crate) hash_seed: Option<u64>,
@@ -167,6 +171,7 @@ impl Default for CacheBuilder {
             log_keys: false,
             check_every_value: false,
             load_timeout: None,
+            lease_timeout: DEFAULT_LEASE_TIMEOUT,
             shards: None,
             hash_seed: None,
             ranges: RangeSettings::default(),
@@ -318,6 +323,17 @@ impl CacheBuilder {
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that time
+    /// another caller that waits for the load, or that asks for the key later, loads the key itself. The value
+    /// of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
+    /// [`LoadLease`](crate::LoadLease) that is never filled, stalls no caller for longer than this.
+    ///
+    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
+    pub fn lease_timeout(mut self, timeout: Duration) -> Self {
+        self.lease_timeout = timeout;
         self
     }
 

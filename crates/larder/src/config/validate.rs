@@ -25,6 +25,7 @@ impl CacheBuilder {
         if let Some(timeout) = self.load_timeout {
             lasts("load_timeout", timeout, MIN_INTERVAL)?;
         }
+        lasts("lease_timeout", self.lease_timeout, MIN_INTERVAL)?;
         if let Some(shards) = self.shards
             && !(1..=MAX_SHARDS).contains(&shards)
         {

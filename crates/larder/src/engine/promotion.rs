@@ -49,7 +49,7 @@ impl Drop for Lease<'_> {
 pub(crate) struct DecodedValue<V> {
     pub(crate) value: Arc<V>,
     pub(crate) encoded_len: usize,
-    expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
     sequence: u64,
 }
 

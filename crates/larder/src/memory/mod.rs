@@ -48,6 +48,7 @@ use budget::Budget;
 use shard::Shard;
 
 use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::{
     Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, RwLockReadGuard, StatisticU64, hash_seeds,
@@ -89,8 +90,8 @@ impl Deref for Padded {
 /// The answer to a caller that may fill a key. It is found under the exclusive lock.
 #[derive(Debug)]
 pub(crate) enum LeaseOutcome {
-    /// Another caller has stored a value in the meantime.
-    Value(Value),
+    /// Another caller has stored a value in the meantime. The value comes with its expiry.
+    Value(Value, Timestamp),
     /// Another caller is loading the key. The caller joins that load's flight.
     Flight(Value),
     /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
@@ -174,25 +175,37 @@ impl Memory {
     }
 
     /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
-    /// flight already, returns that flight. Invariant 4: the caller reads the disk only after this call.
+    /// flight already, returns that flight. Takes over from a lease that is past its deadline. Invariant 4:
+    /// the caller reads the disk only after this call.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
+        deadline: Deadline,
         flight: impl FnOnce() -> Value,
     ) -> LeaseOutcome {
-        let mut shard = self.shard(key).write();
-        let miss_token = match shard.get(key, now) {
-            Lookup::Value(value, _) => return LeaseOutcome::Value(value),
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        let miss_token = match locked.shard.get(key, now) {
+            Lookup::Value(value, expires_at) => return LeaseOutcome::Value(value, expires_at),
             Lookup::Negative => None,
             Lookup::Unknown(token) => Some(token),
         };
-        if let Some(flight) = shard.leases.flight(key) {
+        if let Some(flight) = locked.shard.leases.flight(key, &mut locked.released.deferred) {
             return LeaseOutcome::Flight(flight);
         }
-        let id = shard.leases.take(key);
-        shard.leases.attach(key, id, flight());
+        let leases = &mut locked.shard.leases;
+        let has_flight = !leases.has_pass(key);
+        let id = leases.take(key);
+        if has_flight {
+            leases.attach(key, id, flight(), deadline);
+        }
         LeaseOutcome::Lease { id, miss_token }
+    }
+
+    /// For a while, lets callers of a key load it without waiting for one another, if the lease holds.
+    pub(crate) fn give_pass(&self, key: SlotKey<'_>, lease: LeaseId) {
+        self.shard(key).write().leases.give_pass(key, lease);
     }
 
     pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {

@@ -17,6 +17,11 @@ fn clean(weight: u64) -> IncomingEntry {
     IncomingEntry { value: Arc::new(()), expires_at: LATER, weight: Weight::of(weight), unsaved: None }
 }
 
+/// Returns a deadline that no test reaches.
+fn later() -> Deadline {
+    Deadline::after(std::time::Duration::from_hours(1))
+}
+
 fn key_of(number: u8) -> [u8; 5] {
     [0x80, 0, 0, 1, number]
 }
@@ -74,7 +79,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let bytes = key_of(1);
     let key = memory.key(&bytes);
     let flight = || Arc::new(()) as Value;
-    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
+    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, later(), flight) else {
         panic!("a lease")
     };
     // The state between step 1 and step 3 of a purge on another thread.
@@ -124,7 +129,8 @@ fn a_flight_is_let_go_of_without_a_lock() {
             let bytes = key_of(1);
             let key = memory.key(&bytes);
             let flight = || Arc::new(Caller(Arc::downgrade(&memory))) as Value;
-            let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, flight) else {
+            let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, later(), flight)
+            else {
                 panic!("a lease")
             };
             change(&memory, key, id);
@@ -145,7 +151,9 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     memory.store(key(1), dirty(&memory, 10), now).unwrap();
     memory.insert_tombstone(key(2), now, &mut EvictedValues::default(), || ()).unwrap();
     let flight = || Arc::new(()) as Value;
-    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, flight) else { panic!("a lease") };
+    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, later(), flight) else {
+        panic!("a lease")
+    };
     let Lookup::Unknown(absent) = memory.get(key(4), now) else { panic!("nothing") };
     let drained = |memory: &Memory| memory.drain(now, &mut EvictedValues::default()).len();
     memory.seal();

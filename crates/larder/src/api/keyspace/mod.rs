@@ -1,12 +1,15 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
-//! - [`definition`]: the declaration of a keyspace. [`read`], [`write`], [`load`], [`remove`], [`update`],
-//!   [`iterate`]: the calls on a keyspace.
+//! - [`definition`]: the declaration of a keyspace. [`read`], [`write`], [`lookup`], [`load`], [`remove`],
+//!   [`update`], [`iterate`]: the calls on a keyspace.
+//! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod definition;
 pub(crate) mod iterate;
 mod load;
+pub(crate) mod load_lease;
+pub(crate) mod lookup;
 mod prepare;
 mod read;
 mod remove;

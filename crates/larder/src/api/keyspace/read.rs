@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use crate::engine::promotion::Lease;
+use crate::engine::promotion::{DecodedValue, Lease};
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
@@ -34,10 +34,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
             Lookup::Negative => (None, Count::Misses),
             Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
-            Lookup::Unknown(miss) => (
-                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
-                Count::DiskHits,
-            ),
+            Lookup::Unknown(miss) => {
+                let permit = Permit::EpochToken(miss.epoch_token);
+                let promoted = self.promote(key, permit, miss.min_visible_sequence);
+                (promoted.map(|decoded| decoded.value), Count::DiskHits)
+            }
         };
         self.answered(if found.is_some() { hit } else { Count::Misses }, key);
         found
@@ -107,11 +108,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         permit: Permit,
         min_visible_sequence: u64,
-    ) -> Option<Arc<V>> {
+    ) -> Option<DecodedValue<V>> {
         let decoded = self.shared.read_value(&self.opened, key, min_visible_sequence)?;
         let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
         self.shared.promote(&self.opened, key, permit, &decoded, weight);
-        Some(decoded.value)
+        Some(decoded)
     }
 
     /// Returns the live value of a whole key. Memory notes no use of the entry.

@@ -41,6 +41,7 @@ pub(crate) struct Shared {
 /// The settings that calls read.
 pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
+    pub(crate) lease_timeout: Duration,
     pub(crate) disk_capacity: u64,
     /// The largest page, in bytes, that one value may have in the file.
     pub(crate) max_page: u64,

@@ -102,6 +102,7 @@ impl Shared {
             files,
             settings: SharedSettings {
                 load_timeout: config.load_timeout,
+                lease_timeout: config.lease_timeout,
                 disk_capacity: config.disk_capacity.as_u64(),
                 max_page,
                 slow_load: config.slow_load,

@@ -5,9 +5,9 @@
 //! entries that expire one after another share a transaction. While no entry will expire, no sweep is
 //! planned. Storing an entry that expires before the planned sweep wakes the sweeper ([`handle`]).
 //!
-//! In a cache with a file, the sweeper also wakes every [`WATCH_INTERVAL`], and makes the writer check
-//! whether the file is still in its place. So even an idle cache notices when another program removes or
-//! replaces the file.
+//! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines. In
+//! a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
+//! cache notices when another program removes or replaces the file.
 
 pub(crate) mod handle;
 pub(crate) mod message;
@@ -93,16 +93,15 @@ impl Sweeper {
         due.max(pause).min(self.until_watch(now))
     }
 
-    /// Returns the time until the next check of the file.
+    /// Returns the time until the next check of the file and of the leases.
     fn until_watch(&self, now: Timestamp) -> Duration {
-        if !self.tiers.has_disk() {
-            return MAX_SLEEP;
-        }
         WATCH_INTERVAL.max(self.interval).saturating_sub(now.since(self.last_watch)).min(MAX_SLEEP)
     }
 
     fn step(&mut self) {
         let now = self.tiers.time.now();
+        // A panic comes from the `Drop` of a value that a forgotten load had for its waiters.
+        drop(catch_unwind(AssertUnwindSafe(|| self.tiers.memory.drop_overdue_leases())));
         if self.until_watch(now).is_zero() {
             self.last_watch = now;
             self.tiers.watch_file();
@@ -150,7 +149,7 @@ mod tests {
         assert_eq!(sweeper.sleep(now()), Duration::ZERO, "the first look is at once");
         sweeper.step();
         let now = sweeper.tiers.time.now();
-        assert_eq!(sweeper.sleep(now), MAX_SLEEP, "nothing to expire, nothing to wake for");
+        assert_eq!(sweeper.sleep(now), WATCH_INTERVAL, "nothing to expire, only the leases to look at");
         sweeper.tiers.sweeper.plan(Timestamp::from_millis(10_200));
         assert_eq!(sweeper.sleep(now), Duration::from_secs(1), "two sweeps are an interval apart");
         clock.advance(Duration::from_millis(1_500));

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::dirty;
+use super::{dirty, later};
 use crate::format::key::scope::Scope;
 use crate::memory::*;
 
@@ -204,7 +204,7 @@ impl Run {
         let bytes = key_of(number);
         let flight = || Arc::new(()) as Value;
         if let LeaseOutcome::Lease { id, .. } =
-            self.memory.lease_to_load(self.memory.key(&bytes), self.now, flight)
+            self.memory.lease_to_load(self.memory.key(&bytes), self.now, later(), flight)
         {
             self.asked.push((bytes, Permit::Lease(id)));
         }

@@ -292,6 +292,9 @@ impl KeyLeases {
     }
 
     fn is_overdue(&self, id: LeaseId) -> bool {
+        if failpoint_is_set(Failpoint::FillLate) {
+            return false;
+        }
         let attached = self.flight.as_ref().filter(|attached| attached.lease == id);
         attached.is_some_and(|attached| attached.deadline.is_over())
     }

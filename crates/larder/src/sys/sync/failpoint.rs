@@ -10,6 +10,8 @@
 pub enum Failpoint {
     /// A load is published without checking its lease.
     FillWithoutLease,
+    /// A load is published after the deadline of its lease.
+    FillLate,
     /// A value that was read from disk is published without checking its lease.
     PromoteWithoutLease,
     /// A caller that arrives after an invalidation joins the flight of a load that began before the

@@ -35,7 +35,7 @@ pub(crate) fn path_state(volume: &dyn Volume, path: &Path) -> Result<PathState, 
 pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
     match volume.is_mount_point(path) {
         Ok(true) => Err(Error::NotAFile { path: path.to_owned(), what: MOUNT_POINT }),
-        // After an error, the next operation on the file reports it.
+        // An error is ignored here, because the next operation on the file reports that error.
         _ => Ok(()),
     }
 }

@@ -16,10 +16,11 @@ pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::R
     Ok(new_path)
 }
 
-/// Number of further names that are tried if the first name of a moved file is taken.
+/// Number of further names that are tried if a file with the first name exists.
 const ATTEMPTS: u64 = 100;
 
-/// Renames a file to a new name that contains a word and the time. Not durable until the directory is synced.
+/// Renames a file to a new name that contains a word and the time. The rename is not durable until the
+/// directory is synced.
 pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
     // If the clock were at its maximum, adding an attempt would overflow.
     let first = now_ms.min(u64::MAX - ATTEMPTS);
@@ -33,7 +34,7 @@ pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
     }
 }
 
-/// Number of damaged files that are kept beside a cache. Older ones are deleted.
+/// Number of damaged files that are kept beside a cache. Older damaged files are deleted.
 pub const MAX_QUARANTINED: usize = 3;
 
 /// Deletes all but the [`MAX_QUARANTINED`] latest damaged files. `latest` stays even if its name contains an

@@ -1,4 +1,4 @@
-//! The file of a follower: reads a file that another process writes.
+//! Reads a file that another process writes, for a follower.
 //!
 //! The file is opened read-only, in redb's single-writer mode. A follower does not delay the writer, and
 //! never writes, locks or repairs the file. Each lookup begins a new transaction. So between lookups a
@@ -32,7 +32,7 @@ use crate::sys::volume::{Identity, Volume};
 pub(crate) struct Followed {
     path: PathBuf,
     page_cache: usize,
-    /// The process that has opened the file. A forked child may not use it.
+    /// The process that has opened the file. A forked child must not use the file.
     process: Process,
     /// The file that is open. The lock is held while another file is opened.
     file: Mutex<Arc<FollowedFile>>,

@@ -4,7 +4,7 @@
 //! 1. Before the first commit: the file must be as the last step left it ([`CacheFile::check_content`]).
 //!    Without this check, a commit would repair the header of a file that was cut or overwritten, and hide
 //!    the damage.
-//! 2. After each commit, before its entries are marked clean and callers are answered: the file must stand at
+//! 2. After each commit, before its entries are marked clean and callers are answered: the file must be at
 //!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced during the
 //!    commit. A later check would come after an answer.
 //! 3. After the last change of the step: the content of the file is noted for the next step
@@ -107,7 +107,7 @@ impl CacheFile {
         held.map(drop).map_err(StoreError::io)
     }
 
-    /// Forgets the noted content. It describes the file as it was before the outage.
+    /// Forgets the noted content, because the content describes the file before the outage.
     pub(super) fn forget(&mut self) {
         self.watch.content = None;
     }

@@ -1,4 +1,4 @@
-//! An overlay, through which redb reads and repairs a file without changing it.
+//! An overlay over a file. redb reads and repairs the overlay, and the file does not change.
 //!
 //! A file that was not closed must be repaired before it can be read, and the repair writes. A file that may
 //! be foreign must not be written. So the repair runs on an overlay: reads come from the file, and writes
@@ -23,7 +23,7 @@ const BLOCK: u64 = 4096;
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: VolumeFile,
-    /// Whether calls for redb's locks do nothing: this process already holds the locks, or needs none.
+    /// Whether calls for redb's locks do nothing: this process already holds the locks, or needs no locks.
     is_own: bool,
     changes: Mutex<OverlayPages>,
     /// Whether all I/O is refused.
@@ -51,9 +51,8 @@ impl Overlay {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
-    /// Makes an overlay with these first bytes and this length. It takes no lock. So later commits of another
-    /// process are not visible, as long as that process does not reuse the pages of the commit that the first
-    /// bytes describe.
+    /// Makes an overlay with these first bytes and this length, and takes no lock. The first bytes describe a
+    /// commit. Later commits of another process are not visible, as long as no page of that commit is reused.
     pub(crate) fn frozen(file: VolumeFile, len: u64, start: &[u8]) -> io::Result<Self> {
         let overlay = Self { is_own: true, ..Self::new(file)? };
         {
@@ -203,7 +202,7 @@ impl Deref for OverlaidDatabase {
 
 impl Drop for OverlaidDatabase {
     fn drop(&mut self) {
-        // The fields drop after this. So the commit that closes the database is refused.
+        // The fields drop after this function. So the commit that closes the database is refused.
         self.is_over.store(true, Ordering::SeqCst);
     }
 }

@@ -1,4 +1,5 @@
-//! Range removals inside one transaction: a small removal as a whole, a large removal in parts.
+//! Deletes the entries of a range removal in a transaction: of a small removal at once, of a large removal in
+//! parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;

@@ -15,7 +15,7 @@
 //! | 0x8002 | format of the values, 1: 0 bincode (also without this field), 1 MessagePack, 2 raw bytes |
 //! | 0x8003 | fingerprint of the values' shape, 8; 0, or no field, if there is no fingerprint |
 //! | 0x8004 | name of the schema, UTF-8; no field if there is no schema |
-//! | 0x8005 | up to 16 retired versions, oldest first; each has a version, 4, and a time, 8 (ms since 1970) |
+//! | 0x8005 | the latest 16 retired versions, oldest first; for each: version 4, time 8 (ms since 1970) |
 //!
 //! When this version writes a row again, it keeps unknown fields, after the known fields. When a keyspace is
 //! made anew under a new number, its unknown fields are dropped, because they may no longer apply.

@@ -26,7 +26,7 @@ pub enum Format {
     /// It is for types whose parts are always the same. It can't carry fields that are left out
     /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or values of any shape. A
     /// record has a fingerprint of the parts that were written. So a value is read back unchanged, or not at
-    /// all. `insert` refuses a value of such a type if it can detect the type.
+    /// all. `insert` refuses a value of such a type if larder can detect this.
     #[default]
     Bincode,
     /// [MessagePack](https://msgpack.org), with the names of fields. It describes itself, so any type that
@@ -37,7 +37,7 @@ pub enum Format {
     /// 128-bit integer in a value that serde buffers (a flattened field, an untagged or internally tagged
     /// enum).
     MessagePack,
-    /// The bytes of the value, unchanged. For `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
+    /// The bytes of the value, unchanged. Suits `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
     /// bytes, text or a sequence of bytes.
     Raw,
 }

@@ -8,7 +8,7 @@
 use super::limits::MAX_DEPTH;
 use crate::format::codec::error::CodecError;
 
-/// A part of a value. The content of an array or a map follows it.
+/// A part of a value. The tokens of the content of an array or a map follow its token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
     Nil,

@@ -48,7 +48,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
 }
 
 /// The visitor of a sequence or a map whose length is in the bytes. It counts all elements before it reads
-/// the first. So the limit applies before the inner visitor can allocate memory for them.
+/// the first element. So the limit applies before the inner visitor can allocate memory for the elements.
 pub(super) struct CountedSeed<T>(pub(super) T);
 
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded<'_, V, E>> {
@@ -156,7 +156,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
     }
 }
 
-/// The visitor of an owned string or buffer. It receives a borrowed one, and passes on a copy.
+/// The visitor of an owned string or buffer. It receives a borrowed string or buffer, and passes on a copy.
 pub(super) struct CopiedKey<V>(pub(super) V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {

@@ -3,9 +3,9 @@
 //!
 //! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
 //! length ends at once. Any other wait on an empty channel ends in one of three ways. It ends at once, after
-//! the other threads have done something, or only by [`pass_time`]. The last way finds a thread that only a
-//! timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread that only
-//! waits for time to pass could make a schedule endless.
+//! other threads have run, or only by [`pass_time`]. The last way finds a thread that only a timeout would
+//! wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread that only waits for time to
+//! pass could make a schedule endless.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -154,7 +154,7 @@ pub fn pass_time() {
 }
 
 impl<T: 'static> Receiver<T> {
-    /// Waits for a message. The schedule chooses how long.
+    /// Waits for a message. The schedule chooses the length of the wait.
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let may_end = timeout.is_zero()
             || self.timeouts.load(Ordering::Relaxed) < MAX_TIMEOUTS
@@ -164,7 +164,7 @@ impl<T: 'static> Receiver<T> {
         }
         let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MAX_CHANCES };
         loop {
-            // A plain scheduling point. It does not change the priorities of PCT.
+            // This call is a plain scheduling point. It does not change the priorities of PCT.
             if let Ok(message) = self.try_recv() {
                 return Ok(message);
             }
@@ -196,7 +196,8 @@ impl<T: 'static> Receiver<T> {
 impl<T> Receiver<T> {
     pub(crate) fn recv(&self) -> Result<T, Disconnected> {
         loop {
-            // Fails when all senders have been dropped. The messages that they left are received first.
+            // Acquiring fails when all senders have been dropped. The messages that are left are received
+            // first.
             let permit = self.channel.permits.acquire_blocking(1);
             match self.channel.pop() {
                 Some(message) => return Ok(message),

@@ -12,7 +12,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
-/// A keyspace of the file after the last commit.
+/// The status of a keyspace of the file after the last commit.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
@@ -23,15 +23,16 @@ pub(crate) struct KeyspaceStatus {
     pub(crate) schema: Option<String>,
 }
 
-/// The disk tier after its last commit.
+/// The status of the disk tier after its last commit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiskStatus {
     pub(crate) keyspaces: BTreeMap<String, KeyspaceStatus>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The identity of the file. A file of format 1 has none yet.
+    /// The identity of the file. A file of format 1 has no identity yet.
     pub(crate) identity: Option<FileIdentity>,
-    /// Limit of the bytes that all entries together are charged for. Never below the present charges.
+    /// Limit of the bytes that all entries together are charged for. This limit is never below the present
+    /// charges.
     pub(crate) usable: u64,
     pub(crate) extent: Extent,
     /// Number of range removals whose entries are still being deleted.

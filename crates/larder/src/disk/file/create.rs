@@ -102,7 +102,7 @@ pub(crate) fn create(
     let opened =
         sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| Store::open(options, 0));
     if opened.is_err() {
-        // The file holds no entries yet, so the next attempt can make a new one.
+        // The file holds no entries yet, so the next attempt can make a new file.
         drop(created.remove(options));
     }
     opened

@@ -43,7 +43,7 @@ const MAX_ATTEMPTS: u32 = 100;
 /// after each read, all reads take a tenth of a second.
 const OWNER_POLLS: u32 = 20;
 
-/// The lock of a cache file, held until it is dropped.
+/// The lock of a cache file, held until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
     file: Box<dyn LockFile>,
@@ -96,8 +96,8 @@ impl OwnerLock {
                 pause(LOCK_POLL);
                 waited += LOCK_POLL;
             }
-            // 3. On some file systems the identity of a file changes. There the lock is accepted after
-            //    `MAX_ATTEMPTS`.
+            // 3. On some file systems the identity of a file changes. On such a file system the lock is
+            //    accepted after `MAX_ATTEMPTS`.
             let is_there = file.place().is_ok_and(|place| place == LockPlace::Held);
             if is_there || attempts == MAX_ATTEMPTS {
                 break file;
@@ -118,7 +118,7 @@ impl OwnerLock {
         if let Some(socket) = socket {
             info.set_socket(socket);
         }
-        // Before this opening locked the new file, another opening may have locked it and written to it.
+        // Before this opening locked the new file, another opening may have locked and written this file.
         let is_new = file.is_new() && content.is_empty();
         let mut lock = Self { file, path: lock_path, info, process: Process::current(), is_new };
         match lock.file.write(&lock.info.to_bytes()) {
@@ -148,7 +148,7 @@ impl OwnerLock {
         self.info.accepted()
     }
 
-    /// Writes into the lock file which cache file was accepted. These lines stay when this owner closes the
+    /// Writes the accepted cache file into the lock file. The written lines stay when this owner closes the
     /// cache.
     pub(crate) fn note_accepted(&mut self, accepted: Accepted) -> io::Result<()> {
         if self.info.accepted() != Some(accepted) {
@@ -215,7 +215,7 @@ fn read_facts(file: &mut dyn LockFile) -> Option<OwnerInfo> {
 }
 
 /// Returns the error for a lock that can't be taken. If the path of the cache file leads to something other
-/// than a regular file, the error says that. For example, no lock file can be made beside a device.
+/// than a regular file, the error says so. For example, no lock file can be made beside a device.
 pub(crate) fn lock_refusal(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
     path_state(volume, path).err().unwrap_or(refused)
 }

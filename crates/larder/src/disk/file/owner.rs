@@ -1,4 +1,4 @@
-//! Finds out whether a process owns a file, without taking its lock.
+//! Finds out whether a process owns a file, without taking the owner's lock.
 //!
 //! An attempt to lock would hold the lock for a moment, and an owner that starts just then would be refused.
 //! So this module reads the list of all locks that Linux provides. The list does not show, for example, the
@@ -23,7 +23,7 @@ const MAX_LOCKS: u64 = 4 << 20;
 /// The owner of a file, according to the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Owner {
-    /// The owner's process id, if the lock file names it.
+    /// The owner's process id. None if the lock file names no process.
     pub(crate) pid: Option<u32>,
     /// Whether no process with this id runs. If the file is still locked, a process that the owner forked
     /// holds the lock.

@@ -25,9 +25,9 @@
 //! after a crash, the socket of another process. A reader must therefore ask which process answers, as
 //! `control::Client::connect_to_owner` does.
 //!
-//! A file of another form is not ours, such as a `Cargo.lock` beside a cache called `Cargo`. A crash may
-//! leave a lock file of ours that ends in the middle of a line or in zeros. Such a remainder still has the
-//! form of a lock file.
+//! A file of another form is not ours. An example is a `Cargo.lock` beside a cache called `Cargo`. A crash
+//! may leave a lock file of ours that ends in the middle of a line or in zeros. Such a remainder still has
+//! the form of a lock file.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,7 @@ impl OwnerInfo {
         }
     }
 
-    /// Returns whether the process id belongs to another namespace than `own`. Returns false if one of the
+    /// Returns whether the process id belongs to a namespace other than `own`. Returns false if one of the
     /// two is unknown. A lock file of an earlier version has no line with a namespace.
     pub(crate) fn is_elsewhere(&self, own: Option<&str>) -> bool {
         self.get(PID_NAMESPACE).zip(own).is_some_and(|(named, own)| named != own)

@@ -1,4 +1,5 @@
-//! The quarantine: damaged files are moved aside, and the latest few are kept beside the cache file.
+//! The quarantine: damaged files are moved aside, and the latest damaged files are kept beside the cache
+//! file.
 
 use std::io;
 use std::io::ErrorKind;

@@ -6,7 +6,7 @@
 //!
 //! After a failure of the disk, the owner may have moved the file aside and made a fresh file. Entries of the
 //! old file may have been invalidated since then. So before each transaction the follower checks whether its
-//! file is still at the path. If not, it opens the file that is at the path now.
+//! file is still at the path. If not, the follower opens the file that is at the path now.
 
 use std::path::{Path, PathBuf};
 

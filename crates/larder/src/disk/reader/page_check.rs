@@ -1,8 +1,8 @@
 //! Checks every page of a file that may belong to another process. Writes nothing to the file.
 //!
 //! redb checks pages only when it opens a file for writing, and may then repair the file. So redb opens an
-//! [`Overlay`] over the file, which starts from the current header and keeps writes in memory. During the
-//! check, an owner must not reuse the pages that this header reaches:
+//! [`Overlay`] over the file. The overlay starts from the current header and keeps writes in memory. During
+//! the check, an owner must not reuse the pages that this header reaches:
 //!
 //! 1. The header is read.
 //! 2. A read transaction is begun. From now on the owner reuses no page that the transaction can see.

@@ -1,4 +1,4 @@
-//! The charge of an entry: the estimated number of bytes that it needs in the file.
+//! The charge of an entry: the estimated number of bytes that the entry needs in the file.
 //!
 //! If the file system reports the blocks of a file, the capacity bounds the blocks, and an entry is charged
 //! for the blocks that it needs. Otherwise the capacity bounds the length of the file, and an entry is

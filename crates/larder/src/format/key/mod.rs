@@ -71,8 +71,8 @@ pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     /// Reads a key back from its bytes.
     ///
     /// # Errors
-    /// Returns an error if the bytes are not a key of this type. Larder then skips the entry and counts the
-    /// damage.
+    /// Returns an error if the bytes are not a key of this type. Calls that list keys then leave out this
+    /// key.
     fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError>;
 }
 

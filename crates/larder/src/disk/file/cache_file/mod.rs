@@ -351,7 +351,7 @@ impl CacheFile {
         Extent::of(&*self.options.volume, &self.options.path).unwrap_or_default()
     }
 
-    /// Notes the size of the file after a commit, and returns it.
+    /// Notes the size of the file after a commit, and returns that size.
     pub(crate) fn note_extent(&mut self) -> Extent {
         let (extent, capacity) = (self.extent(), self.options.capacity);
         if let Some(store) = self.store_mut() {

@@ -62,16 +62,17 @@ impl CacheFile {
         if why.kind == StoreErrorKind::Full {
             self.is_short_of_room = true;
             self.ballast.delete(&*self.options.volume);
-            // The ballast is not written again at once. On a nearly full disk it would use the room that the
-            // next commit needs.
+            // The ballast is not written again at once. On a nearly full disk, the ballast would use the room
+            // that the next commit needs.
             self.ballast_again_at = now.after(MAX_RETRY_DELAY);
         }
         match self.open_again() {
             Ok(Some(store)) => self.enter_service(store, now),
             Ok(None) => self.discard(why, now),
             Err(error) if error.kind == StoreErrorKind::Damage => self.discard(error, now),
-            // The first error of an outage explains the outage best, so it is kept. A new error replaces it
-            // in two cases: the disk has become full, or the file has left its path or is back at its path.
+            // The first error of an outage explains the outage best, so it is kept. A new error replaces the
+            // first error in two cases: the disk has become full, or the file has left its path or is back at
+            // its path.
             Err(error) => {
                 let is_news =
                     error.kind == StoreErrorKind::Full || error.is_displacement() || why.is_displacement();

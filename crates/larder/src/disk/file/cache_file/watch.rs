@@ -23,8 +23,8 @@ use crate::disk::store::guard::StoreError;
 use crate::event::Event;
 
 impl CacheFile {
-    /// Step 1. If the file is not as the last step left it, the store is sealed: no more bytes are written,
-    /// not even for closing.
+    /// Does step 1. If the file is not as the last step left it, the store is sealed: no more bytes are
+    /// written, not even for closing.
     ///
     /// # Errors
     /// Returns an error if the file is not as the last step left it, or can't be examined.
@@ -40,7 +40,7 @@ impl CacheFile {
         })
     }
 
-    /// Step 2. Also takes a lost lock again.
+    /// Does step 2. Also takes a lost lock again.
     ///
     /// # Errors
     /// Returns an error if a restart would not find the open file, or if that can't be determined.
@@ -58,8 +58,8 @@ impl CacheFile {
         Ok(())
     }
 
-    /// Step 3. For a file that is new in service, also writes the evidence that the file is ours into the
-    /// file and the lock file.
+    /// Does step 3. For a file that is new in service, also writes the evidence that the file is ours into
+    /// the file and the lock file.
     pub(crate) fn note_content(&mut self) {
         self.leave_evidence();
         if let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) {

@@ -38,7 +38,7 @@ pub(crate) enum StoreErrorKind {
     Damage,
     /// The file is in use: another process holds redb's lock on it.
     Locked,
-    /// The file was not closed, and this way of opening it may not repair it.
+    /// The file was not closed, and this way of opening must not repair the file.
     Unrepaired,
     /// There is no room left for the file.
     Full,
@@ -162,9 +162,9 @@ pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
 /// A caught panic is not reported. But if the drop of a table panics, the transaction can't be committed: the
 /// table is still open for redb, or a lock is poisoned. So no change is lost unnoticed.
 ///
-/// A forked child does not drop a value of its parent. When redb closes a database, it writes to the file and
-/// releases its file locks. It also takes locks in memory that a thread of the parent may have held at the
-/// fork.
+/// A forked child does not drop a value of its parent. When redb closes a database, redb writes to the file
+/// and releases its file locks. redb also takes locks in memory that a thread of the parent may have held at
+/// the fork.
 #[derive(Debug)]
 pub(crate) struct Guarded<T>(Option<T>, Process);
 

@@ -9,8 +9,8 @@
 //! builder has no setting for the size. But redb writes the header of a new file and then reads the header
 //! back. So the size is replaced while the header is written:
 //!
-//! 1. While the file is made, each write at its start is examined. If the bytes are a header with redb's
-//!    default sizes of a page and of a region, the size of a region is replaced.
+//! 1. While the file is made, each write at the start of the file is examined. If the bytes are a header with
+//!    redb's default sizes of a page and of a region, the size of a region is replaced.
 //! 2. redb reads the header, and continues with regions of that size.
 //!
 //! If a later version of redb writes a different header, new files have regions of redb's default size.
@@ -39,7 +39,7 @@ const REGION_PAGES_AT: usize = 20;
 /// page, two older pages may still exist: the page that is being replaced, and the page that the previous
 /// transaction replaced.
 pub(crate) const PAGE_SHARE: u64 = 16;
-/// The page of the largest possible value.
+/// Size of the page of the largest possible value.
 const LARGEST_PAGE: u64 = 1 << 27;
 
 /// Returns the size of the largest page that a value may have in a file with this capacity.

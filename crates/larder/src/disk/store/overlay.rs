@@ -5,8 +5,8 @@
 //! stay in memory and are discarded. Locks are taken on the file itself, so a file in use is detected.
 //!
 //! redb commits when it closes a database. Over an overlay this commit is useless, and on some damaged pages
-//! it ends the process ([`super::system_tree`]). So when an [`OverlaidDatabase`] is dropped, the overlay
-//! first begins to refuse all I/O. Then the commit fails at its first page.
+//! the commit ends the process ([`super::system_tree`]). So when an [`OverlaidDatabase`] is dropped, the
+//! overlay first begins to refuse all I/O. Then the commit fails at its first page.
 
 use std::collections::HashMap;
 use std::io;

@@ -3,13 +3,13 @@
 //!
 //! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows,
 //! only one row is committed before the caller is answered. The row holds the scope and the sequence of the
-//! removal. From then on, readers ignore the entries of the scope whose sequence is not higher (contract 3).
-//! The entries are deleted after the answer, in parts:
+//! removal. From then on, readers ignore the entries of the scope whose sequence is not higher than the
+//! sequence of the row (contract 3). The entries are deleted after the answer, in parts:
 //!
 //! 1. Memory purges the scope and inserts a range tombstone ([`crate::memory`]). Lookups of this cache then
 //!    ignore all entries that the range covers.
 //! 2. The thread of the caller counts the covered entries on disk, with short snapshots.
-//! 3. The row is committed, the snapshot that shows it is installed, and the caller is answered. The range
+//! 3. The row is committed, the snapshot with the row is installed, and the caller is answered. The range
 //!    tombstones in memory stay.
 //! 4. Between the steps for which callers wait, the writer deletes the next part of the first range: up to
 //!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows, for up to [`PART_TIME`]. Each part is a

@@ -115,8 +115,8 @@ impl StoreSnapshot {
     }
 }
 
-/// Holds the current snapshot. Holds none while the disk tier is off, and while the writer makes room in the
-/// file.
+/// Holds the current snapshot. Holds no snapshot while the disk tier is off, and while the writer makes room
+/// in the file.
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,

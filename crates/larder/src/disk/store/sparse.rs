@@ -18,9 +18,9 @@
 //!
 //! The header is smaller than a block, and is written without a change.
 //!
-//! **The bound.** Every block of the file is written here, so the capacity is enforced here. A write that
-//! would add blocks beyond the capacity is refused. A length of more than twice the capacity is refused too.
-//! For redb this is a failed write: the transaction fails as a whole, and the file must be opened again. The
+//! **The bound.** All writes pass through this type, so this type enforces the capacity. A write that would
+//! add blocks beyond the capacity is refused. A length of more than twice the capacity is refused too. For
+//! redb this is a failed write: the transaction fails as a whole, and the file must be opened again. The
 //! writer opens the file, makes room and repeats the transaction ([`crate::engine::writer`]). Making room
 //! needs some new blocks itself. So the last part of the capacity is a [`Reserve`]. Only a compaction and a
 //! repeated transaction may use the reserve. If a file exceeds its capacity when it is opened, the bound

@@ -8,7 +8,7 @@
 //! | nil, booleans, arrays | the same |
 //! | integers | all their digits |
 //! | floats | the shortest digits that read back the same; `"NaN"`, `"Infinity"`, `"-Infinity"` |
-//! | text | the same; bytes that are not UTF-8 as binary |
+//! | text | the same; as binary if the bytes are not UTF-8 |
 //! | binary | `"0x"` and its hexadecimal digits |
 //! | extension | `{"extension": its number, "bytes": "0x…"}` |
 //! | a key that is not text | its JSON, as text: `"7"`, `"[1,2]"` |

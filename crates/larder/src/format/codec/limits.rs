@@ -1,9 +1,9 @@
 //! The limits of any value: its length, its depth, and its number of elements.
 //!
 //! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. The first kind is a sequence
-//! of elements that have no bytes: a length of 2^60 before no bytes causes an endless loop. The second kind
-//! is nesting: each level of a recursive type has one byte, and uses a stack frame. Neither bincode nor
-//! rmp-serde bounds both, so larder has its own limits. Values pass through
+//! of elements that have no bytes: a length of 2^60 without any further bytes causes an endless loop. The
+//! second kind is nesting: each level of a recursive type has one byte, and uses a stack frame. Neither
+//! bincode nor rmp-serde bounds both, so larder has its own limits. Values pass through
 //! [`Bounded`](super::bounded::Bounded), an adaptor around the serde format of the codec, in both directions.
 //! **Encoding refuses what decoding would refuse**, so no value is stored that can't be read back.
 //!

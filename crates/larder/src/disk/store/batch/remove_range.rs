@@ -1,5 +1,5 @@
-//! Deletes the entries of a range removal in a transaction: of a small removal at once, of a large removal in
-//! parts.
+//! Deletes the entries of a range removal in a transaction. A small removal is done at once, a large removal
+//! in parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;

@@ -156,8 +156,8 @@ impl Store {
         Guarded::is_inherited(&self.db)
     }
 
-    /// Returns the cumulative statistics that the file has after the next commit. None if they are missing or
-    /// can't be decoded.
+    /// Returns the cumulative statistics that the file has after the next commit. None if the statistics are
+    /// missing or can't be decoded.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {
         self.cumulative.as_ref()
     }

@@ -123,7 +123,7 @@ pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<
 /// Decodes a value, without checking a fingerprint. So the written value may have had another type.
 ///
 /// # Errors
-/// When the bytes are not a value of this type.
+/// Returns an error if the bytes are not a value of this type.
 pub fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<V, CodecError> {
     codec::decode_unmarked(format, bytes)
 }
@@ -271,7 +271,7 @@ pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
 /// Decodes a key.
 ///
 /// # Errors
-/// When the bytes are not a key of this type.
+/// Returns an error if the bytes are not a key of this type.
 pub fn decode_key<K: Key>(bytes: &[u8]) -> Result<K, KeyError> {
     key::decode(bytes)
 }

@@ -74,7 +74,7 @@ impl CacheBuilder {
     }
 
     /// Makes one part of a large range removal with each commit, and no part between commits.
-    /// [`stepped`](Self::stepped) also sets this.
+    /// [`stepped`](Self::stepped) makes this setting too.
     pub fn parts_with_steps(mut self) -> Self {
         self.ranges.between_steps = false;
         self

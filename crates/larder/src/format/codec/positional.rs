@@ -22,7 +22,8 @@ use crate::format::codec::error::CodecError;
 /// against the bytes that are left before it is used.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
-/// Keeps only the text of an error from outside bincode. Its `Debug` form is meant for a debugger.
+/// Keeps only the text of an error from outside bincode. The `Debug` form of bincode's error is meant for a
+/// debugger.
 impl From<EncodeError> for CodecError {
     fn from(error: EncodeError) -> Self {
         match error {

@@ -9,7 +9,7 @@
 //!   causes an error and never a wrong value.
 //! - **Names**, as a set: the fields of each struct and each variant, with their places. Only `Serialize`
 //!   gets the names one by one. `Deserialize` gets a list that includes aliases. So the names are compared
-//!   with the names that the decoded value serializes with. Adding an alias changes nothing.
+//!   with the names in the serialization of the decoded value. Adding an alias changes nothing.
 //!
 //! The fingerprint ignores whether a part is a newtype, and whether a group of parts is a tuple or a struct.
 //! `Serialize` and `Deserialize` may differ in both respects without harm.
@@ -115,8 +115,8 @@ pub(super) struct Shape {
     /// Whether anything is recorded. A value that is only measured needs no shape.
     is_noted: bool,
     kinds: Cell<u64>,
-    /// The last kind, with its number. `run` is the number of times that it occurred in a row. So a long
-    /// sequence of numbers costs one comparison for each number.
+    /// The last kind, with its number. `run` is the number of times that this kind occurred in a row. So a
+    /// long sequence of numbers costs one comparison for each number.
     last: Cell<u64>,
     run: Cell<u64>,
     names: RefCell<Names>,
@@ -135,7 +135,7 @@ impl Shape {
         }
     }
 
-    /// Makes the shape of a value that is only measured. It records nothing.
+    /// Makes the shape of a value that is only measured. This shape records nothing.
     pub(super) fn unnoted() -> Self {
         Self { is_noted: false, ..Self::new() }
     }

@@ -109,7 +109,7 @@ fn cut_off() -> CodecError {
     CodecError::new("the bytes end before the value does")
 }
 
-/// Checks that the bytes are exactly one value, and that it nests at most [`MAX_DEPTH`] levels deep.
+/// Checks that the bytes are exactly one value, and that the value nests at most [`MAX_DEPTH`] levels deep.
 ///
 /// # Cost
 /// One step for each token. Memory for at most [`MAX_DEPTH`] levels.

@@ -32,7 +32,7 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// A type that can be the key of a [`Keyspace`](crate::Keyspace).
 ///
 /// Implemented for `String`, `Vec<u8>`, the integers, `()`, and tuples of two to four keys. For your own
-/// type, encode the key that it wraps, and implement [`EncodeKey`] for every borrowed form:
+/// type, encode the key that the type wraps, and implement [`EncodeKey`] for every borrowed form:
 ///
 /// ```
 /// use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};

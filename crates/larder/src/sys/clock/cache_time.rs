@@ -1,9 +1,9 @@
 //! The cache's time. It never runs backwards, and is never behind the wall clock at a reading.
 //!
 //! The time is the count of the monotonic clock since the cache was opened, plus an offset. The offset only
-//! grows: each reading raises it to `wall - counted` if that is larger. So a wall clock that is set back
-//! changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires entries
-//! early. The time for which a machine is suspended is included.
+//! grows: each reading raises the offset to `wall - counted` if that value is larger. So a wall clock that is
+//! set back changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires
+//! entries early. The time for which a machine is suspended is included.
 //!
 //! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired when its expiry is
 //! not after the time, so no entry outlives the end of time, for any readings of the clocks. The monotonic

@@ -23,9 +23,9 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// has expired.
     fn wall(&self) -> Timestamp;
 
-    /// Returns a cheaper reading of the monotonic clock, or `None` if there is none. The reading is never
-    /// ahead of the monotonic clock, and at most [`MAX_COARSE_LAG`] behind it. A lookup uses the reading to
-    /// decide whether an entry is certainly live.
+    /// Returns a cheaper reading of the monotonic clock, or `None` if the clock has no cheaper reading. The
+    /// reading is at most [`MAX_COARSE_LAG`] behind the monotonic clock, and never ahead of it. A lookup uses
+    /// the reading to decide whether an entry is certainly live.
     fn coarse_monotonic(&self) -> Option<Duration> {
         None
     }
@@ -90,7 +90,7 @@ impl ManualClock {
         // monotonic clock.
         for clock in [&self.monotonic_ms, &self.wall_ms] {
             let advanced = |ms: u64| Some(ms.saturating_add(millis(by)));
-            // This never fails, because the function always returns a number.
+            // The update never fails, because the function always returns a number.
             _ = clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
         }
         self.wake();

@@ -2,7 +2,7 @@
 //! failpoints to show that the tests find such faults.
 //!
 //! Only the model checker's build can set a failpoint. In any other build [`failpoint_is_set`] is a constant,
-//! and the compiler removes the code behind it.
+//! and the compiler removes the code of the failpoints.
 
 /// A fault in one step of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,7 +42,7 @@ pub(crate) struct TrackedVolume {
     opened: UncontendedRwLock<Vec<TrackedHandle>>,
 }
 
-/// An entry of the list. The file is open as long as its handle exists.
+/// An entry of the list of open files. The file is open as long as its handle exists.
 #[derive(Debug)]
 struct TrackedHandle {
     slot: Weak<dyn CloseSlot>,

@@ -144,9 +144,9 @@ impl SimulatedVolume {
         self.disk.lock().journal.len()
     }
 
-    /// Returns the disk as after a loss of power that happens after `changes` changes. Data that was synced
-    /// by then is kept. `loss` says how much of the other data is kept. If several results are possible,
-    /// `seed` chooses one.
+    /// Returns the disk as it is after a loss of power. The power is lost after `changes` changes. Data that
+    /// was synced by then is kept. `loss` says how much of the other data is kept. If several results are
+    /// possible, `seed` chooses one.
     #[must_use]
     pub fn after_power_loss(&self, changes: usize, loss: Loss, seed: u64) -> Self {
         let (nodes, journal) = self.disk.lock().journal.after_power_loss(changes, loss, seed);

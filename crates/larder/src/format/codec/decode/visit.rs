@@ -80,7 +80,8 @@ fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
 }
 
 /// The visitor of any kind, in an encoding that describes itself. Each compound is a level, even if the type
-/// asked for another kind. Content that serde buffers also passes here when it is read.
+/// asked for another kind. Content that serde buffers also passes through this visitor when the content is
+/// read.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {

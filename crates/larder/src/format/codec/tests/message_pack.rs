@@ -31,7 +31,7 @@ fn refusal<V: DeserializeOwned + 'static>(bytes: &[u8]) -> String {
     }
 }
 
-/// Types that read their content twice, or read content without a field for it.
+/// A type that reads its content several times, once for each variant.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {

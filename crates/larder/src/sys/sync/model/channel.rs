@@ -1,5 +1,6 @@
 //! A channel with the interface of crossbeam's channel, on shuttle's primitives. (shuttle's own channel keeps
-//! the messages of a dropped receiver, and the reply channels in them. crossbeam drops the messages.)
+//! the messages of a dropped receiver, and the reply channels in these messages. crossbeam drops the
+//! messages.)
 //!
 //! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
 //! length ends at once. Any other wait on an empty channel ends in one of three ways. It ends at once, after
@@ -44,7 +45,8 @@ pub(crate) enum RecvTimeoutError {
 struct Channel<T> {
     /// One permit for each message. So each operation is one scheduling point.
     permits: BatchSemaphore,
-    /// Not a scheduling point and never contended, because it is held only between two scheduling points.
+    /// Not a scheduling point and never contended, because this lock is held only between two scheduling
+    /// points.
     state: std::sync::Mutex<ChannelState<T>>,
 }
 
@@ -61,7 +63,7 @@ struct ChannelState<T> {
 #[derive(Debug)]
 pub(crate) struct Sender<T>(Arc<Channel<T>>);
 
-/// The receiving half of the channel. Each channel has one.
+/// The receiving half of the channel. Each channel has one receiver.
 #[derive(Debug)]
 pub(crate) struct Receiver<T> {
     channel: Arc<Channel<T>>,
@@ -96,8 +98,8 @@ impl<T> Sender<T> {
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         let mut state = self.0.state();
         if !state.is_received {
-            // The message is dropped after the lock is released, because it may hold the only sender of
-            // another channel.
+            // The message is dropped after the lock is released, because the message may hold the only sender
+            // of another channel.
             drop(state);
             return Err(SendError(message));
         }

@@ -9,7 +9,7 @@ use super::directories::sync_directory_of;
 use super::names::{DAMAGED, beside, dated};
 use crate::sys::volume::Volume;
 
-/// Moves a damaged file aside, durably. Returns its new path, which contains the time.
+/// Moves a damaged file aside, durably. Returns its new path. The new path contains the time.
 pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let new_path = move_aside(volume, path, DAMAGED, now_ms)?;
     sync_directory_of(volume, path)?;

@@ -60,7 +60,7 @@ fn by_blocks(row: u64) -> u64 {
 }
 
 /// Returns the size of the page that holds a record. Several small records share a page. A larger record has
-/// its own page, whose size is a power of two.
+/// its own page. The size of a page is a power of two.
 pub(crate) fn page_of(key_len: usize, record_len: usize) -> u64 {
     ((key_len + record_len) as u64 + ROW_OVERHEAD).next_power_of_two().max(BLOCK)
 }

@@ -164,14 +164,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Finds or makes the row of a keyspace. If the version, the shape of keys or values, or the format of
-    /// values differs, the keyspace is made anew without entries. The old entries are retired under their old
+    /// values differs, the keyspace starts again without entries. The old entries are retired under their old
     /// number. Returns the number of the keyspace, and the old number if it was retired.
     ///
     /// A keyspace keeps the schema of the definition that made it. So tools show its keys as that definition
     /// wrote them. A keyspace has no schema if a tool or an early version of larder made it. Such a keyspace
     /// gets the schema of the first definition that names a schema. If a definition differs in its schema
-    /// only, the entries are shared, and the schema stays. If the version or shape differs, the keyspace is
-    /// made anew with the schema of the new definition.
+    /// only, the entries are shared, and the schema stays. If the version or shape differs, the keyspace
+    /// starts again with the schema of the new definition.
     pub(crate) fn register(
         &mut self,
         wanted: &Registration,

@@ -17,8 +17,8 @@
 //! | 0x8004 | name of the schema, UTF-8; no field if there is no schema |
 //! | 0x8005 | the latest 16 retired versions, oldest first; for each: version 4, time 8 (ms since 1970) |
 //!
-//! When this version writes a row again, it keeps unknown fields, after the known fields. When a keyspace is
-//! made anew under a new number, its unknown fields are dropped, because they may no longer apply.
+//! When this version writes a row again, it keeps unknown fields, after the known fields. When a keyspace
+//! starts again under a new number, its unknown fields are dropped, because they may no longer apply.
 //!
 //! Tags begin at 0x8001 because a reader of format 1 may have the file open while the file is upgraded. That
 //! reader expects UTF-8 text at this offset. The tag is not valid UTF-8, so the reader reports an error.

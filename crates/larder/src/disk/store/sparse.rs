@@ -13,8 +13,8 @@
 //! cleared after a hole was punched. So a block with data is never treated as a hole.
 //!
 //! The order of (1) and (2) does not matter, and a loss of power may undo either of them. redb writes only to
-//! pages to which neither of its last two commits refers. It makes a commit valid only when all writes of the
-//! commit are synced. A failed punch is a failed write.
+//! pages that its last two commits do not use. It makes a commit valid only when all writes of the commit are
+//! synced. A failed punch is a failed write.
 //!
 //! The header is smaller than a block, and is written without a change.
 //!

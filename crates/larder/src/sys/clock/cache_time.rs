@@ -257,7 +257,7 @@ mod tests {
     }
 
     proptest! {
-        /// For any readings, time advances with the monotonic clock and never goes back.
+        /// For any readings, time advances with the monotonic clock and never decreases.
         #[test]
         fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
             monotonic in any_reading(),

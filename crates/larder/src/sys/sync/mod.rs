@@ -30,6 +30,6 @@ pub(crate) use std::sync::atomic::Ordering;
 /// orders around it.
 pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;
 
-/// A lock that no thread waits for, because only a forked child takes it exclusively. So the model checker
+/// A lock that no thread waits for, because only a forked child locks it exclusively. So the model checker
 /// need not try the orders around the lock.
 pub(crate) use parking_lot::RwLock as UncontendedRwLock;

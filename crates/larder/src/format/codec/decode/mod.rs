@@ -1,9 +1,9 @@
 //! Decodes within the limits. A wrapper of the codec's deserializer records the shape that the type asks for.
 //!
-//! serde goes from a deserializer to a visitor, then to an access, a seed, and the next deserializer. Each of
-//! these is wrapped, so every inner value is decoded with the session. In a positional encoding, strings and
-//! byte buffers are first borrowed from the input and then copied. So memory for a length is allocated only
-//! after that many bytes have been found.
+//! serde calls a deserializer, then a visitor, an access, a seed, and the next deserializer. Each of these
+//! objects is wrapped, so every inner value is decoded with the session. In a positional encoding, strings
+//! and byte buffers are first borrowed from the input and then copied. So memory for a length is allocated
+//! only after that many bytes have been found.
 
 mod access;
 mod visit;

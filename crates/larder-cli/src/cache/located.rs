@@ -30,7 +30,7 @@ use crate::args::{CacheArgument, Command, TargetOptions};
 use crate::term::exit::{Exit, Failure, report};
 use crate::term::out::note;
 
-/// The schemes of URLs. This version refuses some of them.
+/// The schemes of URLs. This version of larder refuses some of these schemes.
 const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
 
 /// Returns whether a text is a URL rather than a path.
@@ -90,9 +90,9 @@ impl CacheLocation {
 enum Access<'a> {
     /// Reads or changes the file.
     File,
-    /// Asks the process at the socket. If none answers, uses the file.
+    /// Asks the process at the socket. If no process answers, uses the file.
     Process,
-    /// Changes the cache through the process if one answers at the socket, else in the file. Holds the option
+    /// Changes the cache through the process if it answers at the socket, else in the file. Holds the option
     /// `--socket`.
     Change(&'a mut Option<PathBuf>),
 }
@@ -102,9 +102,10 @@ struct CacheWords<'a> {
     cache: &'a mut CacheArgument,
     json: bool,
     access: Access<'a>,
-    /// The word after the cache, and a usage line with both.
+    /// The word after the cache, and a usage line that shows the cache and this word.
     key: Option<(&'a str, &'static str)>,
-    /// Whether the cache of the environment is refused, since the command would remove every entry of it.
+    /// Whether the cache of the environment is refused, since the command would remove all entries of that
+    /// cache.
     needs_cache: bool,
 }
 

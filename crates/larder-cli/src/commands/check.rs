@@ -35,10 +35,10 @@ const BOTH_TIERS: KeyspaceDefinition<String, String> =
 const MEMORY: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("larder.check.memory").ttl(PROBE_TTL).version(1).memory_only();
 
-/// Checks the cache of `url`, or else the cache of `LARDER_URL`.
+/// Checks the cache of `url`. Without `url`, checks the cache of `LARDER_URL`.
 ///
-/// Without both, the check fails: the result for a cache in memory would say nothing about the service's
-/// cache.
+/// Without `url` and `LARDER_URL`, the check fails. The result for a cache in memory would say nothing about
+/// the service's cache.
 pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     let environment = if url.is_some() { None } else { located::environment()? };
     let Some(url) = url.map(target::url_of).transpose()?.or(environment) else {

@@ -83,7 +83,7 @@ pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
 }
 
 /// Shows a line that says what the command waits for, on standard error if that is a terminal. The caller
-/// clears it.
+/// clears the line.
 pub(crate) fn waiting(text: String) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let shown = ProgressBar::new_spinner().with_style(style).with_message(text);

@@ -1,8 +1,8 @@
 //! Finds and removes the files and directories that a check creates.
 //!
 //! The check removes only files and directories that did not exist before the check, and only if the cache
-//! file itself did not exist. By then the lock file of an existing cache may belong to another process. For
-//! the same reason nothing is removed if a process has opened the file meanwhile.
+//! file itself did not exist. If the cache existed, its lock file may belong to another process. For the same
+//! reason nothing is removed if a process has opened the file during the check.
 
 use std::fs;
 use std::path::{Path, PathBuf};

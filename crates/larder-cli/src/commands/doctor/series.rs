@@ -96,7 +96,7 @@ impl StatsSeries {
         Window { duration: latest.uptime, counts: totals(latest), is_since_start: true }
     }
 
-    /// Returns the shortest recent interval whose counts suffice.
+    /// Returns the shortest recent interval with enough counts.
     ///
     /// The interval since the start is used only while the cache is new. Later this interval describes the
     /// past.
@@ -104,11 +104,12 @@ impl StatsSeries {
         self.watched().into_iter().chain(self.recorded()).find(|window| is_enough(&window.counts))
     }
 
-    /// Returns the interval that decides whether something still happens.
+    /// Returns the interval that shows whether an event still happens.
     ///
-    /// That is the watched interval if the event happened in it. Otherwise it is the last minute, or the last
-    /// ten minutes if the last minute had few lookups. Two seconds without the event do not prove that a rare
-    /// event has ended. Returns none if the interval has no lookup, since nothing can be concluded then.
+    /// The watched interval is returned if the event happened in it. Otherwise the last minute is returned,
+    /// or the last ten minutes if the last minute had few lookups. Two seconds without the event do not prove
+    /// that a rare event has ended. Returns none if the interval has no lookup, since nothing can be
+    /// concluded then.
     pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();
         if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {

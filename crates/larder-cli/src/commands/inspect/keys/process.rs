@@ -1,7 +1,7 @@
 //! `larder keys` of a live cache: its process lists the keys in memory and on disk.
 //!
 //! An entry that is in memory alone has no encoded length, so its charge in memory is used as its size.
-//! Memory does not record either when an entry was written.
+//! Memory also does not record when an entry was written.
 
 use std::io::Write;
 use std::ops::ControlFlow;

@@ -26,7 +26,7 @@ impl KeyspaceSizes {
         Self { keyspace: keyspace.to_owned(), ..Self::default() }
     }
 
-    /// Adds a value. Returns whether it is the largest so far.
+    /// Adds a value. Returns whether this value is the largest so far.
     pub(super) fn add(&mut self, bytes: u64) -> bool {
         let is_largest = self.entries == 0 || bytes > self.largest_bytes;
         self.entries += 1;

@@ -75,8 +75,8 @@ pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameCont
 /// The rank of a line that is never left out.
 pub(super) const URGENT: u8 = 0;
 
-/// A line of numbers, or several lines that belong together. If not all fit, lines with a higher rank are
-/// left out first.
+/// A line of numbers, or several lines that belong together. If not all lines fit, the lines with the highest
+/// rank are left out first.
 pub(super) struct StatLine {
     pub(super) rank: u8,
     pub(super) lines: Vec<Line<'static>>,
@@ -88,7 +88,8 @@ impl StatLine {
     }
 }
 
-/// Draws two lists of numbers. On a wide screen they are side by side, otherwise one is below the other.
+/// Draws two lists of numbers. On a wide screen they are side by side. On a narrow screen the second list is
+/// below the first.
 pub(super) fn stat_lines(
     frame: &mut Frame<'_>,
     rest: &mut Rect,

@@ -1,4 +1,4 @@
-//! The limits of an export. They are checked on writing and on reading.
+//! The limits of an export. Writers and readers check these limits.
 
 use crate::item::{Entry, Keyspace};
 

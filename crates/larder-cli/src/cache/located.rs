@@ -135,7 +135,7 @@ pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
         && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
 }
 
-/// If the cache was given as an empty word, returns whether the command prints JSON.
+/// Returns whether the command prints JSON, if the cache was given as an empty word. Otherwise returns none.
 ///
 /// `larder info "$FILE"` has an empty word if FILE is not set. clap refuses other empty paths. A key may be
 /// empty, unless it is the only word.

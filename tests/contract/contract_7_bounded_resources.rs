@@ -61,7 +61,7 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     assert_eq!(cache.stats().unsaved_bytes, 0, "room was lost");
 }
 
-/// The whole capacity must stay usable. If reserved room is never given back, no lookup shows it.
+/// The whole capacity must stay usable. No lookup would show that reserved room is never given back.
 #[test]
 fn contract_7_all_of_memory_can_be_used_after_any_number_of_overwrites() {
     let place = Place::new();
@@ -269,7 +269,7 @@ fn contract_7_writers_wait_for_room_and_go_on() {
     let place = Place::new();
     let cache = place.builder().write_buffer(ByteSize::kib(64)).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // Writes far more than the buffer's size, without a flush. Each writer must get its turn.
+    // Write far more than the buffer's size, without a flush. Each writer must make progress.
     thread::scope(|scope| {
         for thread in 0..4 {
             let blobs = &blobs;
@@ -279,7 +279,8 @@ fn contract_7_writers_wait_for_room_and_go_on() {
         }
     });
     assert_eq!(blobs.count(), 400);
-    // A value larger than the buffer waits until the buffer is empty, and is then alone in it.
+    // A value larger than the buffer waits until the buffer is empty, and is then the only value in the
+    // buffer.
     blobs.insert(&1, vec![0; 64 << 10]).unwrap();
     blobs.insert(&2, vec![0; 1 << 20]).unwrap();
     assert_eq!((blobs.get(&1).unwrap().len(), blobs.get(&2).unwrap().len()), (64 << 10, 1 << 20));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{HOUR, OnDrop, Place, SetOnDrop, taken};
 
-/// Texts under numbers. A long text is encoded faster than a list of bytes.
+/// Texts with numbers as keys. A long text is encoded faster than a list of bytes.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
 
 const MIB: usize = 1 << 20;
@@ -63,7 +63,7 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(texts.get(&1).unwrap().len(), 10, "an insert that fails changes nothing");
     drop(texts);
     cache.close().unwrap();
-    // The page of one value may take a sixteenth of the file. The size of a page is a power of two.
+    // The page of one value may fill a sixteenth of the file. The size of a page is a power of two.
     let cache = place.builder().disk_capacity(disk).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
     let immediate = InsertOptions::new().durability(Durability::Immediate);

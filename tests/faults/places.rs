@@ -1,5 +1,5 @@
-//! Directories and file systems for a cache's file, and what the process, the system and the file system
-//! allow there.
+//! Tests of directories and file systems for a cache's file, and of the operations that the process, the
+//! system and the file system allow there.
 //!
 //! A child mounts real file systems in its own mount namespace, if this process may do that (as root).
 //! Otherwise these tests print that they were skipped.
@@ -82,7 +82,7 @@ pub(crate) fn say_the_refusal(path: &Path) {
     }
 }
 
-/// The child's part: compacts a file, and reports the error with which that fails.
+/// The child's part: compacts a file, and reports the error of the compaction.
 pub(crate) fn say_the_compaction(path: &Path) {
     let mut admin = Admin::open(path).unwrap();
     let compacted = admin.compact(&mut || true);
@@ -96,7 +96,7 @@ fn refusal_after(command: &str, path: &Path) -> Option<String> {
     said_after(command, "refused", path)
 }
 
-/// Returns the report of a child that does any task after such a command.
+/// Returns the report of a child that does any task after a command in its own mount namespace.
 fn said_after(command: &str, task: &str, path: &Path) -> Option<String> {
     let mut may = Command::new("unshare");
     may.args(["-m", "mount", "-t", "tmpfs", "none", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());

@@ -36,8 +36,8 @@ thread_local! {
 /// must wait.
 pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(true);
-    // The thread that opens the scope does nothing else. shuttle wakes it when the others have ended, even if
-    // it waits for something else.
+    // The thread that opens the scope does nothing else. shuttle wakes this thread when the other threads
+    // have ended, even if it waits for something else.
     scope(|threads| {
         for contender in contenders {
             threads.spawn(contender);

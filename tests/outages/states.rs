@@ -272,7 +272,7 @@ fn a_keyspace_opened_during_an_outage_is_on_disk_after_it() {
         let versions = cache.keyspace(VERSIONS).unwrap();
         versions.insert(&1, 1).unwrap();
         drop(names);
-        // A new version of a keyspace that was open before.
+        // This is a new version of a keyspace that was open before.
         let names = cache.keyspace(NAMES.version(9)).unwrap();
         assert!(names.get("new").is_none(), "it is of another version");
         recover(&place, &cache);

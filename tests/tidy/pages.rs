@@ -1,4 +1,5 @@
-//! The statements of the pages about the tree: which test proves which promise, and which file has what.
+//! The statements of the pages about the tree: the tests that prove each promise, and the contents of the
+//! files.
 
 use std::collections::{BTreeMap, BTreeSet};
 

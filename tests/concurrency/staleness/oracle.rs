@@ -24,10 +24,11 @@ struct Row {
     source: AtomicU64,
     floor: AtomicU64,
     durable: AtomicU64,
-    /// Held while a thread changes the source and invalidates in the cache. The cache does not decide the
-    /// order of two racing writers.
+    /// A thread holds this lock while it changes the source and invalidates in the cache. The cache does not
+    /// decide the order of two racing writers.
     changing: Mutex<()>,
-    /// Held while a floor is written to the file. Otherwise a lower floor could replace a higher one.
+    /// A thread holds this lock while it writes a floor to the file. Otherwise a lower floor could replace a
+    /// higher floor.
     keeping: Mutex<()>,
 }
 
@@ -61,7 +62,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = Key> {
 }
 
 impl Oracle {
-    /// Opens the oracle in a file, or makes one.
+    /// Opens the oracle of a file. Creates the file if it is missing.
     pub(super) fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
         let len = GROUPS * KEYS * 2 * WIDTH;

@@ -1,7 +1,7 @@
-//! Sequences of operations: every answer must be that of a map with times.
+//! Sequences of operations. Every answer must equal the answer of a map with times.
 //!
-//! With entries of these sizes, nothing is evicted. So the answers must be exactly the map's, in memory and
-//! on a file that is closed and opened again.
+//! With entries of these sizes, nothing is evicted. So every answer must be exactly the map's answer, in
+//! memory and on a file that is closed and opened again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Records: from any bytes in a file, a record is read as it was written, or not at all.
+//! Records. For any bytes in a file, a record is read as it was written, or not at all.
 
 use larder::Timestamp;
 use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};

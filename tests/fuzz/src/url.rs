@@ -1,4 +1,4 @@
-//! URLs of settings: reading a URL never panics and never shows a password, and a URL has one meaning.
+//! URLs of settings. Reading a URL never panics and never shows a password, and a URL has one meaning.
 
 use larder::{CacheBuilder, Error};
 
@@ -21,7 +21,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");
         }
     }
-    // The secret is in the place of a server's password, before the text.
+    // The secret takes the place of a server's password, before the text.
     let with_secret = format!("redis://user:{SECRET}@{text}");
     if text.contains(SECRET) {
         return;

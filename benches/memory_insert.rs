@@ -1,10 +1,10 @@
 //! Measures an insert into a full cache, compared with the peers. Each key is new, so each insert evicts.
 //!
 //! Keys come in order from a key space four times as large as the cache. When a key comes again, its entry
-//! was evicted long before. A cache could win this bench by keeping its old entries and refusing new ones. So
-//! the report says how many of the latest inserts are in the cache afterwards. For this, it looks up as many
-//! keys as a tenth of the cache's room. It also reports an insert's processor time over all threads. larder
-//! drops evicted values on a separate thread, and that is also work.
+//! has long been evicted. A cache could win this bench by keeping its old entries and refusing new ones. So
+//! the report says how many of the latest inserts are in the cache afterwards. For this check, the bench
+//! looks up as many keys as a tenth of the cache's room. It also reports an insert's processor time over all
+//! threads, since larder drops evicted values on a separate thread.
 
 #![forbid(unsafe_code)]
 
@@ -91,7 +91,7 @@ fn round(contender: &dyn Contender, setting: &Setting<'_>, from: usize, inserts:
     let used = processor_nanos();
     let elapsed = in_threads(threads, |thread| {
         contender.inserts(keys, from + thread * inserts, inserts, values);
-        // Deferred work is a part of the cost.
+        // The measured cost includes deferred work.
         contender.settle();
     });
     let used = processor_nanos() - used;

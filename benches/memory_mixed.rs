@@ -1,8 +1,8 @@
-//! Measures lookups with one insert in twenty requests, as in a site's traffic. The caches are full, and are
-//! compared with the peers.
+//! Measures lookups with one insert in twenty requests, as in a site's traffic. The caches are full. larder
+//! is compared with the peers.
 //!
 //! Keys come from a key space twice as large as the cache. So inserts evict, and some lookups miss. The
-//! number of misses depends on the cache's policy. The report shows the hit ratio. Without it, a cache that
+//! number of misses depends on the cache's policy. The report shows the hit ratio. Otherwise a cache that
 //! keeps the wrong entries would look fast because of its misses.
 
 #![forbid(unsafe_code)]

@@ -80,7 +80,8 @@ fn reached(section: &Section<'_>) -> String {
     }
 }
 
-/// Writes the machine and the versions of the measurement: only once, if these were the same for all rows.
+/// Writes the machine and the versions of the measurement. Writes them only once if they were the same for
+/// all rows.
 fn circumstances(out: &mut String, sections: &[Section<'_>]) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
     let machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();

@@ -1,9 +1,9 @@
 //! Measures the cost of a buffered insert: until it is acknowledged, and until all inserts are on the disk.
 //!
-//! Acknowledgement: inserts come in bursts that fit in the buffers. The buffers empty between the bursts, and
-//! this time is not measured. Sustained: inserts come as fast as they are accepted, and the time ends when
-//! the last insert is flushed. Then redb commits the same records into the same tables, in as many
-//! transactions as larder made in its last turn.
+//! To measure the acknowledgement, the bench inserts in bursts that fit in the buffers. The buffers empty
+//! between the bursts, and this time is not measured. To measure the sustained rate, it inserts as fast as
+//! inserts are accepted. The time ends when the last insert is flushed. Then redb commits the same records
+//! into the same tables, in as many transactions as larder made in its last turn.
 
 #![forbid(unsafe_code)]
 

@@ -115,7 +115,7 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.take(most).map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Returns the number of entries for which the disk and memory have room: a tenth and a hundredth of the
+/// Returns the numbers of entries for which the disk and memory have room: a tenth and a hundredth of the
 /// keys.
 fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();

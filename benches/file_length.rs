@@ -30,13 +30,13 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use redb::{Database, TableDefinition};
 
-/// Capacities in MiB, unless `LARDER_CAPACITY_MIB` sets one.
+/// Capacities in MiB, unless `LARDER_CAPACITY_MIB` sets one capacity.
 const CAPACITIES_MIB: [u64; 2] = [4, 64];
 /// Number of times that the bench writes the capacity.
 const ROUNDS: u64 = 3;
 /// Number of times that the bench reads the file's extent while it writes one capacity.
 const LOOKS: u64 = 2048;
-/// Sizes of values in bytes. The last line of the table uses all of them.
+/// Sizes of values in bytes. The last line of the table uses all sizes.
 const SIZES: [usize; 4] = [100, 1_000, 5_000, 33_000];
 /// A change of sizes: the bench writes these sizes one after another.
 const CHANGES: [usize; 4] = [100, 5_000, 100, 33_000];

@@ -16,7 +16,7 @@ use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
 
 /// The argument with which this program runs as the child. The next argument names a contestant.
 const ASK: &str = "--ask";
-/// Number of resident entries. The cache has room for twice as many.
+/// Number of resident entries. The cache has room for twice as many entries.
 const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
 /// Number of lookups.

@@ -1,5 +1,5 @@
-//! Measures the operations on one keyspace while there are many others. No operation may take longer because
-//! of the other keyspaces.
+//! Measures the operations on one keyspace while there are many other keyspaces. No operation may take longer
+//! because of the other keyspaces.
 //!
 //! Each figure is a median, in microseconds. The last column is the greatest ratio to the time with a single
 //! keyspace. With `TMPDIR=/dev/shm` the bench measures larder and its store without the disk. Then any growth

@@ -1,4 +1,5 @@
-//! Measures an insert into a full cache, compared with the peers. Each key is new, so each insert evicts.
+//! Measures an insert into a full cache, compared with the peers. Each key is new, so each insert evicts an
+//! entry.
 //!
 //! Keys come in order from a key space four times as large as the cache. When a key comes again, its entry
 //! has long been evicted. A cache could win this bench by keeping its old entries and refusing new ones. So
@@ -20,7 +21,7 @@ const KEY_SPACE: usize = 4;
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
-/// Number of values. The inserts use them in turn. Making the values is not measured.
+/// Number of values. The inserts use these values in turn. Making the values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {

@@ -2,9 +2,9 @@
 //! meantime.
 //!
 //! The clock is manual. Entries with a short TTL are stored beside long-lived entries. The measured time
-//! begins when the short-lived entries expire. It ends when all of them are deleted from memory and disk.
-//! Memory has room for about a tenth of the long-lived entries, so most lookups of these entries read the
-//! disk.
+//! begins when the short-lived entries expire. It ends when all short-lived entries are deleted from memory
+//! and disk. Memory has room for about a tenth of the long-lived entries, so most lookups of these entries
+//! read the disk.
 
 #![forbid(unsafe_code)]
 

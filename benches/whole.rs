@@ -2,7 +2,7 @@
 //! The keys follow Zipf's law, and memory has room for a tenth of the pages.
 //!
 //! Redis holds all pages in memory, in its own process. Room in memory is counted in entries. Otherwise a
-//! peer that reports its overhead would have less room than a peer that does not.
+//! peer that reports its overhead would have less room than a peer that does not report it.
 
 #![forbid(unsafe_code)]
 

@@ -26,8 +26,8 @@ pub enum Order {
     Turn,
     /// The same as `Turn`, but an entry that memory evicts after a use there is treated as read.
     TurnAndMemory,
-    /// Of eight random entries, the entry with the fewest uses is evicted first. If several have the fewest
-    /// uses, the one of them that expires first is evicted.
+    /// Of eight random entries, the entry with the fewest uses is evicted first. If several entries have the
+    /// fewest uses, the entry that expires first is evicted.
     Sample,
 }
 
@@ -53,7 +53,7 @@ impl Order {
     }
 }
 
-/// Lifetimes in seconds. The hash of a key chooses one.
+/// Lifetimes in seconds. The hash of a key chooses one of these lifetimes.
 const LIFETIMES: [u64; 3] = [300, 7_200, 86_400];
 /// Maximum number of rows that an eviction may pass over.
 const MAX_LOOKS: usize = 4096;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::workload::Page;
 
-/// The TTL of entries, in every cache that offers one. Nothing expires during a measurement, but every such
+/// The TTL of entries, in every cache that offers a TTL. Nothing expires during a measurement, but every such
 /// cache must check the expiry.
 pub const TTL: Duration = Duration::from_hours(24);
 
@@ -43,7 +43,7 @@ pub trait MemoryCache: Sync {
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
 
-    /// Returns whether a key has an entry. This does not change the entry's use.
+    /// Returns whether a key has an entry. The check is not a use of the entry.
     fn contains(&self, key: &str) -> bool;
 
     /// Does the work that the cache has deferred.

@@ -1,4 +1,4 @@
-//! The peers of larder's disk tier, behind the same two traits. Each is set up as its own documentation
+//! The peers of larder's disk tier, behind the same two traits. Each peer is set up as its own documentation
 //! recommends.
 //!
 //! The durability of contestants differs, so each contestant states its own. Every table shows

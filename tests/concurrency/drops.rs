@@ -61,7 +61,7 @@ fn call_everything(cache: &Cache) {
     if let Ok(pairs) = cache.keyspace(PAIRS) {
         drop((pairs.insert(&(1, 2), 3), pairs.remove_matching((Any, &2))));
     }
-    // Uses the keyspace of the value, if that keyspace can be opened.
+    // Use the keyspace of the value, if that keyspace can be opened.
     for version in 0..3 {
         if let Ok(callers) = cache.keyspace(CALLERS.version(version)) {
             drop((callers.get(&1), callers.remove(&1), callers.get_or_load(&2, || Err::<Caller, _>(()))));

@@ -53,7 +53,7 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     });
     let most = most.into_inner();
     // The statistics sum one shard after another. While an entry moves between two shards, both sums may
-    // include it. That concerns one value at a time.
+    // include it. This happens to one value at a time.
     assert!(most <= capacity + buffer + (64 << 10), "{most} in memory");
     assert!(most > capacity / 2, "the test did not fill memory: {most}");
     cache.flush().unwrap();
@@ -287,8 +287,8 @@ fn contract_7_writers_wait_for_room_and_go_on() {
 }
 
 /// Returns the number of larder's threads in this process. A thread gets its name a moment after its start,
-/// and the kernel still lists it for a moment after its end. So a number other than the expected one is read
-/// again several times.
+/// and the kernel still lists it for a moment after its end. So an unexpected number is read again several
+/// times.
 fn threads(expected: usize) -> usize {
     let count = || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
@@ -370,7 +370,7 @@ fn contract_7_two_threads_and_none_after_close() {
     assert_eq!(worker.line().as_deref(), Some("open 2 closed 0 memory only 1"));
 }
 
-/// The child's part: counts the threads of a cache.
+/// Runs in a child process: counts the threads of a cache.
 pub(crate) fn count_threads(path: &std::path::Path) -> String {
     let cache = Cache::builder().path(path).open().unwrap();
     let open = threads(2);

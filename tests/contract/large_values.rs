@@ -145,7 +145,7 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
     });
     let (most, largest) = (most.into_inner(), largest.into_inner());
     // The statistics sum one shard after another. While an entry moves between two shards, both sums may
-    // include it. That concerns one value at a time.
+    // include it. This happens to one value at a time.
     assert!(most <= capacity + buffer + (700 << 10), "{most} in memory");
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");
     cache.flush().unwrap();

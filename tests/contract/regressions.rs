@@ -220,7 +220,7 @@ fn a_users_drop_may_wait_for_a_commit_wherever_the_value_was_let_go() {
             let names: Option<Keyspace<_, _>> = handle.lock().unwrap().clone();
             if let Some(names) = names {
                 names.insert("dropped", String::new()).unwrap();
-                // Waits for the writer, because the writer dropped the value.
+                // This removal waits for a commit of the writer, even if the writer let the value go.
                 assert!(names.remove("dropped").is_ok());
                 counted.fetch_add(1, Ordering::SeqCst);
             }

@@ -22,7 +22,7 @@ use crate::support::{Place, Random, VERSIONS, spin};
 const KEYS: u64 = 12;
 const CALLS: u64 = 60;
 
-/// Number of acts of other programs on the file. A round may need them in this order.
+/// Number of acts of other programs on the file. Some acts need the result of an act with a lower number.
 const ACTS: u64 = 10;
 
 /// Does one act. If the act needs a missing file, it does nothing.

@@ -17,7 +17,7 @@ use crate::support::simulated::SimulatedPlace;
 /// Maximum number of operations of a workload. Each operation fails in turn.
 const MAX_OPERATIONS: usize = 600;
 
-/// How the disk fails at an operation.
+/// The way in which the disk fails at an operation.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Once(Failure),

@@ -7,8 +7,8 @@
 //!
 //! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from earlier
 //!   schedules. Here `k` is the length of one fixed schedule.)
-//! - Only the *contest* is explored. No change point falls into the opening or closing of the cache. Outside
-//!   the contest, each thread runs until it must wait.
+//! - Only the *contest* is explored. No priority changes while the cache opens or closes. Outside the
+//!   contest, each thread runs until it must wait.
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -17,7 +17,7 @@ use crate::explorer::contest;
 use crate::place::{Place, let_others_go_on, versions};
 use crate::source::Source;
 
-/// Longer than the writer waits before it tries the disk again.
+/// A time that is longer than the writer's wait before it tries the disk again.
 const RETRY: Duration = Duration::from_mins(1);
 
 /// Number of points at which other threads may run while the disk fails.

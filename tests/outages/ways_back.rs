@@ -137,8 +137,8 @@ fn a_crash_on_a_full_disk_is_got_over_with_the_room_of_the_ballast() {
     assert!(told.contains("no space left"), "{told}");
 }
 
-/// Fails one operation, or all operations from that one on, of a cache that reads, writes and sweeps. Then
-/// heals the disk.
+/// Fails one operation of a cache that reads, writes and sweeps, or all operations from one operation on.
+/// Then heals the disk.
 fn fail_and_heal(seed: u64) {
     let random = &mut Random::of_round(seed);
     let place = SimulatedPlace::new();

@@ -88,7 +88,8 @@ impl Worker {
         self.line_unless_hung().unwrap()
     }
 
-    /// Like [`line`](Self::line), for parents that add something to the message when a child hangs.
+    /// Does the same as [`line`](Self::line), for parents that add something to the message when a child
+    /// hangs.
     pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Ok(Some(line)),
@@ -109,7 +110,7 @@ impl Worker {
         self.kill_and_look().0
     }
 
-    /// Like [`kill`](Self::kill), but also returns how the child ended: by the kill, or earlier.
+    /// Does the same as [`kill`](Self::kill), and also returns how the child ended: by the kill, or earlier.
     pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();

@@ -118,7 +118,7 @@ impl Harness {
         self.replayable_with(seed, 1, work)
     }
 
-    /// Like [`replayable`](Harness::replayable), for work of several rounds.
+    /// Does the same as [`replayable`](Harness::replayable), for work of several rounds.
     pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         let Self { test, variable, .. } = self;
         let replay = format!(

@@ -93,8 +93,8 @@ impl Place {
         Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
-    /// Makes a place in a file system in memory, if the system has one. It is for tests that make crashes by
-    /// copying the file, and that need no real disk.
+    /// Makes a place in a file system in memory, if the system has one. The place is for tests that make
+    /// crashes by copying the file, and that need no real disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::modules::{Binding, Crate, Mention, MentionKind};
 
-/// A use of an item by one file, if another file defines the item.
+/// A use, in one file, of an item that another file defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) from: String,

@@ -55,7 +55,7 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
     folded(&out)
 }
 
-/// Writes the table of targets. It says whether each target is met.
+/// Writes the table of targets. The table says whether each target is met.
 fn overview(out: &mut String, sections: &[Section<'_>]) {
     out.push_str("\n| what | target | reached |\n|---|---|---|\n");
     for section in sections {

@@ -91,10 +91,10 @@ pub(crate) enum Command {
     /// Watch a live cache: hit rates, latencies, evictions, memory and disk. For a file alone, watch its
     /// entries and changes.
     ///
-    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size; for a pipe there is `larder stats`.
+    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size. For a pipe, use `larder stats`.
     Top(TopOptions),
 
-    /// Show the keys that a live cache is asked for most, and those that it misses most.
+    /// Show the keys that a live cache is asked for most, and the keys that it misses most.
     ///
     /// Uses the control socket. The shares are estimates from a sample, each shown with its error. The
     /// application must be started with `sample_keys=on` in its URL.
@@ -102,8 +102,8 @@ pub(crate) enum Command {
 
     /// Print the latest slow loads of a live cache, with their keys and durations.
     ///
-    /// Uses the control socket. The application keeps the latest 128. A load is slow from one second, or from
-    /// the duration in the application's URL: `slow_load=300ms`.
+    /// Uses the control socket. The application keeps the latest 128 slow loads. A load is slow from one
+    /// second, or from the duration in the application's URL: `slow_load=300ms`.
     Slow(ActivityOptions),
 
     /// Print the operations of a live cache while they happen: a sample of lookups, loads, inserts and
@@ -114,12 +114,12 @@ pub(crate) enum Command {
     /// `sample_keys=on` in its URL.
     Monitor(MonitorOptions),
 
-    /// Check a cache for use in production, and say how to correct what is wrong.
+    /// Check a cache for use in production, and say how to correct each fault.
     ///
-    /// Checks persistence, permissions, memory and disk space, the clock, how the file was left, leftovers,
-    /// its length and its integrity. For a live cache with a control socket, also checks the disk tier,
-    /// flushes, hit rate and invalidations. Exits with 0 if all is well, with 9 if it warns, and with 10 if
-    /// something is wrong. Changes nothing.
+    /// Checks persistence, permissions, memory and disk space, the clock, the state in which the file was
+    /// left, leftover files, the file's length and its integrity. For a live cache with a control socket,
+    /// also checks the disk tier, flushes, hit rate and invalidations. Exits with 0 if all is well, with 9 if
+    /// it warns, and with 10 if something is wrong. Changes nothing.
     #[command(alias = "health")]
     Doctor(DoctorOptions),
 
@@ -182,11 +182,11 @@ pub(crate) enum Command {
 
     /// Try out a cache in the place where it will be used.
     ///
-    /// Opens the cache as a service would. In memory and in the file, it writes a probe, reads it back, lets
-    /// it expire and removes it; then it removes what is left. A file that does not exist is created, and
-    /// removed at the end. Exits with 0 if every tier works, with 1 if a tier does not work, and with 2 if
-    /// the cache could not be opened. A cache cannot be opened if a service is using its file, or if no URL
-    /// is given and `LARDER_URL` is not set.
+    /// Opens the cache as a service would. In memory and in the file, it writes a probe, reads the probe
+    /// back, lets it expire and removes it. Then it removes what is left. A file that does not exist is
+    /// created, and removed at the end. Exits with 0 if every tier works, with 1 if a tier does not work, and
+    /// with 2 if the cache could not be opened. A cache cannot be opened if a service is using its file, or
+    /// if no URL is given and `LARDER_URL` is not set.
     Check {
         /// The cache: a URL such as `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`, or
         /// the path of its file [default: the URL in the environment variable `LARDER_URL`].

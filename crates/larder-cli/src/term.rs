@@ -1,6 +1,6 @@
 //! The process and its terminal: output, exit codes, signals and the clock.
 //!
-//! This module does not depend on caches. The other modules use this module, and it uses none of them.
+//! This module does not depend on caches. The other modules use this module. It uses no other module.
 
 pub(crate) mod clock;
 pub(crate) mod escape;

@@ -76,7 +76,7 @@ impl MinRevisions {
     /// Returns the minimum revision of answers to a request that begins now. An answer with a lower revision
     /// is stale.
     pub(crate) fn of(&self, subject: Subject) -> u64 {
-        // Acquire: pairs with the Release in publish().
+        // This Acquire load pairs with the Release in publish().
         self.minimum(subject).load(Ordering::Acquire)
     }
 
@@ -84,8 +84,8 @@ impl MinRevisions {
     /// change are stale.
     pub(crate) fn publish(&self, change: Change, revision: u64) {
         for subject in change.subjects() {
-            // Release: pairs with the Acquire in of(). So if a client reads this minimum, the invalidation
-            // happened before its request. `fetch_max` lets minimums only rise.
+            // This Release operation pairs with the Acquire in of(). So if a client reads this minimum, the
+            // invalidation happened before its request. `fetch_max` lets minimums only rise.
             self.minimum(subject).fetch_max(revision, Ordering::Release);
         }
     }

@@ -48,7 +48,7 @@ pub(crate) struct PhasePlan {
     pub(crate) clients: Vec<StdRng>,
     /// The source of random changes.
     pub(crate) changes: StdRng,
-    /// The start of the time that is measured to the first hit.
+    /// The start of the time until the first hit.
     pub(crate) since: Instant,
     pub(crate) bar: ProgressBar,
 }
@@ -148,7 +148,8 @@ impl<S: Service> Client<'_, S> {
         let latencies = Latencies::with_capacity(usize::try_from(requests).unwrap_or_default());
         let mut result = PhaseResult { latencies, ..PhaseResult::default() };
         for request in 1..=requests {
-            // Relaxed, because the counter only numbers the requests. It does not order other memory.
+            // `Relaxed` suffices, because the counter only numbers the requests. The counter does not order
+            // other memory.
             let ordinal = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
             if ordinal.is_multiple_of(REQUESTS_PER_CHANGE) && self.tickets.send(()).is_err() {
                 break; // The update thread has failed. Its error is reported.

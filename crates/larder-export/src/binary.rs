@@ -21,8 +21,8 @@
 //! - Kind 3, the end: entries 8, skipped entries (expired 8, damaged 8, of another version 8), checksum 8
 //!   (the XXH3-64 of every byte before the checksum).
 //!
-//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 have the compression of the
-//! value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed.
+//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 contain the compression of
+//! the value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed.
 //!
 //! In format 1 a keyspace has neither a value format nor a schema, and an entry has no flags.
 //!

@@ -2,9 +2,9 @@
 //! of data for other programs, or the input to fill another cache.
 //!
 //! There are two forms with the same content: a binary form ([`binary`]), and JSON lines ([`jsonl`]) for
-//! other programs. Both are a sequence of parts: a header, each keyspace before its first entry, the entries,
-//! and an end. The end has counts and a checksum of everything before it. An export without its end is
-//! incomplete. A [`Reader`] returns all parts after the header as [`Item`]s.
+//! other programs. Each form is a sequence of parts: a header, each keyspace before its first entry, the
+//! entries, and an end. The end has counts and a checksum of everything before it. An export without its end
+//! is incomplete. A [`Reader`] returns all parts after the header as [`Item`]s.
 //!
 //! Values are not compressed in an export, even if they are compressed in the cache's file. So any program
 //! can read them. Each entry states the compression of its value in the cache's file. So an import can

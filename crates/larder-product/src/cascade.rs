@@ -1,5 +1,5 @@
 //! The table of the dependencies between rows and entries. Every invalidation of the shop is computed from
-//! it.
+//! this table.
 //!
 //! Rows are in the database, entries are in the cache. An edge states that a change of its start makes its
 //! end stale. It also names the parts of the key that both ends have in common. In the drawing, `┄▶` holds

@@ -30,7 +30,7 @@ impl<S: Shop> ProductCache<S> {
     ///
     /// # Errors
     /// [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put out of
-    /// service. The entries are gone from memory even so. [`Error::Closed`] if the cache is closed.
+    /// service. The entries are gone from memory even then. [`Error::Closed`] if the cache is closed.
     ///
     /// # Cost
     /// One commit, shared with other waiting callers. A selection with a `*` also takes one pass over the
@@ -154,7 +154,7 @@ impl<S: Shop> ProductCache<S> {
 macro_rules! helpers {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
         /// The helpers of the guide, each for one [`Change`]. Their errors and costs are those of
-        /// [`invalidate`](Self::invalidate). Each returns the number of removed entries.
+        /// [`invalidate`](Self::invalidate). Each helper returns the number of removed entries.
         impl<S: Shop> ProductCache<S> {
             $(
                 $(#[$doc])*

@@ -9,8 +9,8 @@ use crate::spelled::{
     SpelledKey,
 };
 
-/// The text form of the shop's keys, for tools that read a cache file. It is the same as that of
-/// [`SpelledKey`], but works on keys without their types.
+/// The text form of the shop's keys, for tools that read a cache file. It equals the text of [`SpelledKey`],
+/// but is made without the types of the keys.
 ///
 /// # Examples
 /// ```

@@ -44,9 +44,9 @@ const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_"
 /// A key of any family. It is displayed as the original application's string, and is parsed from that string.
 ///
 /// Use it in logs, on the command line, and for a cache server that is shared with the original application.
-/// In the original, two keys may have the same string. Here one of the two keeps the string, and the product
-/// code of the other key is escaped. So no two keys have the same text. All remaining keys are written
-/// exactly as in the original.
+/// In the original, two keys may have the same string. Here one of the two keys keeps the string, and the
+/// product code of the other key is escaped. So no two keys have the same text. All remaining keys are
+/// written exactly as in the original.
 ///
 /// | key | spelled |
 /// |---|---|

@@ -169,7 +169,8 @@ pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
         .memory_capacity(larder::ByteSize::kib(64))
         .write_buffer(larder::ByteSize::kib(64))
         .shards(2)
-        // Every load is reported as slow, and some lookups are sampled. A child must do neither.
+        // Every load is reported as slow, and some lookups are sampled. A child must neither report a load
+        // nor sample a lookup.
         .slow_load(Duration::ZERO)
         .sample_keys(true)
         .open()

@@ -122,7 +122,7 @@ fn look(follower: &Follower, last: &mut u64, early: &mut Vec<u64>) -> Result<(),
         Ok(found) => Ok(found.map_or(0, |found| found.version)),
         Err(_) => Ok(0),
     };
-    // The order matters: the second lookup sees the same commit as the first, or a later one.
+    // The order matters: the second lookup sees the same commit as the first lookup, or a later commit.
     let (buffered, committed) = (version(BUFFERED)?, version(COMMITTED)?);
     if committed > 0 && buffered >= committed {
         early.push(buffered);

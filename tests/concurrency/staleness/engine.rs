@@ -1,5 +1,5 @@
-//! The child's part: threads that look up, load, write and invalidate, and check each answer. The memory has
-//! room for a few entries.
+//! Runs in a child process: threads that look up, load, write and invalidate, and check each answer. The
+//! memory has room for a few entries.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

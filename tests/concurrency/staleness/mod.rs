@@ -18,7 +18,7 @@ use crate::support::{Place, Random};
 /// and kills.
 type Seen = [u64; 5];
 
-/// Starts several children on one file, one after another, and kills each.
+/// Starts several children on one file, one after another, and kills each child.
 fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
     // A file system in memory allows many more steps per second. On a real disk, a commit takes longer.

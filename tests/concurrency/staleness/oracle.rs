@@ -18,7 +18,7 @@ pub(super) const KEYS: u64 = 12;
 
 const WIDTH: u64 = 8;
 
-/// The state of one key. Version 0 means none, because sources begin at 1.
+/// The state of one key. Version 0 means no version, because sources begin at 1.
 #[derive(Debug, Default)]
 struct Row {
     source: AtomicU64,
@@ -110,7 +110,7 @@ impl Oracle {
         self.row(key).floor.fetch_max(version, Ordering::SeqCst);
     }
 
-    /// Notes that versions older than this one may never show again: an invalidation or a commit of this
+    /// Notes that versions older than `version` may never show again: an invalidation or a commit of this
     /// version has returned.
     pub(super) fn settled(&self, key: Key, version: u64) {
         self.wrote(key, version);

@@ -47,8 +47,8 @@ fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
     assert!(times > MAX_TIMES, "{times:.2} times the configured memory");
 }
 
-/// The child's part, with the words `SIZE PLANT`. Inserts and overwrites values, reads them from the disk and
-/// removes them.
+/// Runs in a child process, with the words `SIZE PLANT`. Inserts and overwrites values, reads them from the
+/// disk and removes them.
 pub(crate) fn fill(path: &Path, words: &[&str]) {
     let size: usize = words[0].parse().unwrap();
     let (empty, code) = (status("VmRSS"), status("RssFile"));

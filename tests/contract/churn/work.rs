@@ -1,4 +1,4 @@
-//! The child's part: opens and closes a cache, with a mixed load in between, and takes samples.
+//! Runs in a child process: opens and closes a cache, with a mixed load in between, and takes samples.
 
 use std::fs;
 use std::path::Path;

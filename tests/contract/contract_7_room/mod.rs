@@ -78,7 +78,8 @@ fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() 
 
 #[test]
 fn contract_7_entries_fill_the_file() {
-    // For each size of values: the percentage of the capacity that live keys and values must fill at least.
+    // Each item has a size of values, and the percentage of the capacity that live keys and values must fill
+    // at least.
     for (size, least) in [(1_000, 40), (5_000, 45), (33_000, 60)] {
         let disk = SimulatedVolume::new();
         let capacity = ByteSize::mib(8);

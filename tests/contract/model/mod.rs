@@ -2,7 +2,8 @@
 //! lose.
 //!
 //! The model has the right answer: a live entry, or nothing. The cache may also miss an entry that it is
-//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's.
+//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's
+//! answer.
 
 mod cache;
 mod steps;

@@ -19,7 +19,7 @@ pub(super) enum Step {
     RemovePrefix(usize, String),
     /// Removes every key with this second part.
     RemoveMatching(usize, u8),
-    /// Removes a key of one keyspace and a prefix of the other, with one commit.
+    /// Removes a key of one keyspace and a prefix of the other keyspace, with one commit.
     RemoveTogether(ModelKey, String),
     Clear(usize),
     ClearAll,

@@ -1,5 +1,5 @@
-//! The child's part: damages a file, works with it, and reports the outcome. The child announces each trial,
-//! so its parent knows in which trial the child died.
+//! Runs in a child process: damages a file, works with it, and reports the outcome. The child announces each
+//! trial, so its parent knows in which trial the child died.
 
 use std::backtrace::Backtrace;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The content of the files before the damage. The trials compare answers with it.
+//! The content of the files before the damage. The trials compare answers with this content.
 
 use std::fs;
 use std::path::Path;

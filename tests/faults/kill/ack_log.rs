@@ -19,7 +19,7 @@ pub(crate) const KEYS: u64 = 6;
 /// The keys that were found with a value, and these values.
 pub(crate) type Found = BTreeMap<Key, Written>;
 
-/// The knowledge about one key. Version 0 means none.
+/// The knowledge about one key. Version 0 means no version.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     dead: u64,
@@ -129,7 +129,7 @@ impl AckLog {
         Ok(())
     }
 
-    /// Notes what was found before a clean close. From here on, a key has this version or a newer one.
+    /// Notes what was found before a clean close. From here on, a key has this version or a newer version.
     pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
         for (key, known) in &mut self.keys {
             let durable = found.get(key).map_or(0, |value| value.version);

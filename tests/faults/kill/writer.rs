@@ -1,5 +1,5 @@
-//! The child's part: threads that write, invalidate and flush. They report what they are about to do, and
-//! which calls have returned.
+//! Runs in a child process: threads that write, invalidate and flush. They report what they are about to do,
+//! and which calls have returned.
 //!
 //! The child prints a line before it calls an invalidation, and another line after the call has returned. If
 //! a kill comes between the two lines, the invalidation may be durable or not. Each thread writes all its own

@@ -1,8 +1,8 @@
 //! The fuzz targets. Each target is a function that takes any bytes, and panics if something is wrong.
 //!
 //! libFuzzer calls these functions (`fuzz_targets/`, `just fuzz record`). `cargo test -p larder-fuzz` calls
-//! them too, and needs only stable cargo. It replays the corpus and runs random inputs. In the tests, every
-//! target has a broken variant, whose fault it must find.
+//! these functions too, and needs only stable cargo. It replays the corpus and runs random inputs. In the
+//! tests, every target has a broken variant. The tests must find its fault.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 

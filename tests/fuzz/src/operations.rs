@@ -24,7 +24,7 @@ const MAX_STEPS: usize = 300;
 /// Maximum number of times that one input reopens the cache. Each reopening takes milliseconds.
 const MAX_REOPENED: usize = 3;
 
-/// The function under test. It removes a key. A test passes a broken function.
+/// The function under test. It removes a key. A test replaces it by a broken function.
 pub(crate) type Remove = fn(&Space, &Key) -> Result<bool, Error>;
 
 pub(crate) fn check(remove: Remove, data: &[u8]) {

@@ -2,7 +2,7 @@
 
 use larder::{CacheBuilder, Error};
 
-/// The function under test. It reads a URL. A test passes a broken function.
+/// The function under test. It reads a URL. A test replaces it by a broken function.
 pub(crate) type Read = fn(&str) -> Result<CacheBuilder, Error>;
 
 /// The password that no error may show.

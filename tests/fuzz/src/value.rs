@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::Input;
 
-/// The functions under test. A test passes broken functions.
+/// The functions under test. A test replaces them by broken functions.
 pub(crate) trait Codec {
     fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Vec<u8>, CodecError> {
         bytes::encode(format, value).map(|(payload, _)| payload)

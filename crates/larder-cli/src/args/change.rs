@@ -58,7 +58,7 @@ pub(crate) struct RemovePrefixOptions {
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) prefix: String,
 
-    /// The keyspace of the keys [default: the only one].
+    /// The keyspace of the keys [default: the only keyspace].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 

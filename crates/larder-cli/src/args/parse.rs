@@ -17,7 +17,7 @@ impl Arguments {
     /// Parses the words of a command line. The first word is the name of the program.
     ///
     /// # Errors
-    /// Returns the messages of clap. The texts of `--help` and `--version` are among them.
+    /// Returns the messages of clap. The texts of `--help` and `--version` are among these messages.
     pub(crate) fn read<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Self, Error> {
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let error = match Self::try_parse_from(&words) {

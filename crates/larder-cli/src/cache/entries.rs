@@ -20,7 +20,6 @@ impl Entries<'_> {
     ///
     /// If the keyspace does not have the schema of the alternative reading, a key must also begin with the
     /// alternative prefix.
-    /// meaning.
     pub(crate) fn other_prefix<'a>(
         &mut self,
         keyspace: KeySyntax<'a>,

@@ -4,12 +4,12 @@
 //!
 //! 1. The argument is a path (of a file or of a control socket), or the URL that a service is started with
 //!    (`file:…`, `memory:…`). A file whose name begins like a URL is given as `./file:…`.
-//! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and says so on
-//!    standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word is the
-//!    second argument.
+//! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and names the
+//!    cache on standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word
+//!    is the second argument.
 //! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush` use
-//!    the socket if a process answers there. `remove`, `remove-prefix` and `clear` then use both. All other
-//!    commands use the file.
+//!    the socket if a process answers there. `remove`, `remove-prefix` and `clear` then use both the file and
+//!    the socket. All other commands use the file.
 //!
 //! A single word that names a cache is refused as a KEY, since `larder remove shop.larder` has no key.
 //! Otherwise the command would look for the key `shop.larder` in another cache.
@@ -275,7 +275,7 @@ fn words(command: &mut Command) -> Option<CacheWords<'_>> {
             let key = Some((&*options.key, "larder why FILE KEY"));
             CacheWords { key, ..words(&mut options.cache.file, options.cache.json, Access::File) }
         }
-        // A single word is the export. An export is a file, but no cache.
+        // A single word is the export. An export is a file, but it is not a cache.
         Command::Import(options) => words(&mut options.cache.file, options.cache.json, Access::File),
         Command::Stats(options) => words(&mut options.target, options.json, reads(options.file_only)),
         Command::Top(options) => words(&mut options.target, false, reads(options.file_only)),

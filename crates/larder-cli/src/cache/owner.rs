@@ -47,7 +47,7 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
         }
     }
     // The file does not name its owner, or has no owner now (the disk tier may be off). A copy of a file has
-    // the same identity, so the identity cannot decide. The path decides.
+    // the same identity, so the identity proves nothing. The path decides.
     let client = Client::connect(socket)?;
     let server = client.server();
     if server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path)) {

@@ -68,7 +68,8 @@ impl<'a> KeySyntax<'a> {
         shape.parse_prefix(text).map_err(advise)
     }
 
-    /// Returns the failure of a read of a key or a prefix if the shape of the keys is unknown.
+    /// Returns the failure for a key or a prefix that cannot be read, because the shape of the keys is
+    /// unknown.
     fn needs_hex(self, what: &str) -> Failure {
         let why = match self.shape {
             "" => format!(

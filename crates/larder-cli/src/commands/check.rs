@@ -5,7 +5,7 @@
 //! The probe is removed at the end, also after a failure. If the check is killed, the probe expires within
 //! [`PROBE_TTL`]. The URL is never printed, since it may hold a password.
 //!
-//! If the file does not exist, the check says so first, since the path may be a mistake. At the end it
+//! If the file does not exist, the check reports this first, since the path may be a mistake. At the end it
 //! removes the file, and everything else that it created ([`created`]).
 
 use std::process::ExitCode;

@@ -26,7 +26,7 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// The style of explanations.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Returns standard output with a buffer. The caller must flush it at the end.
+/// Returns standard output with a buffer. The caller must flush the buffer at the end.
 ///
 /// Colours are written only to a terminal, and not if `NO_COLOR` is set. All other control characters except
 /// line ends and tabs are escaped.

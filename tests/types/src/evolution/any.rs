@@ -1,7 +1,7 @@
 //! Tests with pairs of types that are made from a seed.
 //!
 //! The keyspace also has values of the new type, so it has seen the names of that type. Therefore a lookup
-//! must give the same answer, independent of earlier reads.
+//! must give the same answer, whatever was read before.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;

@@ -61,8 +61,8 @@ impl CreatedFiles {
         Some(format!("{file} did not exist: it is made for this check{directories}, and removed at the end"))
     }
 
-    /// Removes the files and directories that the check has created, and reports those that could not be
-    /// removed. Returns whether everything was removed.
+    /// Removes the files and directories that the check has created, and reports each failure. Returns
+    /// whether everything was removed.
     pub(super) fn remove(&mut self) -> bool {
         if std::mem::replace(&mut self.existed, true) {
             return true;

@@ -14,7 +14,8 @@ use crate::term::time::span;
 /// Number of times that statistics are taken after the first time. The flush lag rises and falls between two
 /// commits, and the check needs the minimum of the lag.
 pub(super) const SAMPLES: u32 = 8;
-/// A cache that was opened more recently is still filling. Its misses and rates do not prove a fault yet.
+/// A cache that was opened less than this time ago is still filling. Its misses and rates do not prove a
+/// fault yet.
 pub(super) const WARM_UP: Duration = Duration::from_mins(10);
 /// Minimum number of lookups for a hit rate of the last minutes. One client that asks for missing keys may
 /// cause a few hundred lookups.

@@ -1,4 +1,4 @@
-//! `larder keys`: lists the keys of a cache, one a line.
+//! `larder keys`: lists the keys of a cache, one on each line.
 
 mod file;
 mod limit;

@@ -135,7 +135,8 @@ pub(super) fn rows<'a>(
     let mut rows: Vec<(f64, KeyspaceRow<'a>)> =
         stats.keyspaces.iter().map(row).map(|row| (row.number(sort), row)).collect();
     rows.sort_by(|(left, left_row), (right, right_row)| {
-        // Numbers in descending order, names in ascending order. Equal numbers are sorted by name.
+        // Numbers are sorted in descending order, and names in ascending order. Equal numbers are sorted by
+        // name.
         let by_number = right.partial_cmp(left).unwrap_or(Ordering::Equal);
         let ordered = by_number.then_with(|| left_row.of.name.cmp(&right_row.of.name));
         if is_reversed { ordered.reverse() } else { ordered }

@@ -18,7 +18,7 @@ use crate::cache::stats::{self, latencies_between};
 
 /// Maximum length of a series. No terminal is expected to be wider.
 const MAX_POINTS: usize = 400;
-/// Stands for a missing number in a series.
+/// The value that marks a missing number in a series.
 pub(super) const NONE: u64 = u64::MAX;
 /// How long a restart is shown.
 const RESTART_SHOWN: Duration = Duration::from_mins(1);
@@ -212,8 +212,8 @@ impl History {
         self.rate(grown)
     }
 
-    /// Returns the latencies of the last interval. If that interval has none, returns the latencies since the
-    /// start.
+    /// Returns the latencies of the last interval. If that interval has no latencies, returns the latencies
+    /// since the start.
     pub(super) fn recent(&self, of: impl Fn(&Stats) -> Latencies) -> Latencies {
         let Some(now) = Self::stats(self.latest.as_ref()).map(&of) else { return Latencies::default() };
         let before = Self::stats(self.before.as_ref()).map(&of).unwrap_or_default();
@@ -264,7 +264,7 @@ fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     }
 }
 
-/// Returns whether any count fell. The uptime alone does not decide, since a service with an earlier larder
+/// Returns whether any count fell. The uptime alone is not enough, since a service with an earlier larder
 /// does not report an uptime.
 fn counts_from_zero(before: &ProcessSample, now: &ProcessSample) -> bool {
     let counts = |sample: &ProcessSample| {

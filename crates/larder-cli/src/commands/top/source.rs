@@ -98,7 +98,8 @@ impl StatsSource {
         &self.name
     }
 
-    /// Takes a sample, or returns the reason of the failure. Escapes control characters in both.
+    /// Takes a sample, or returns the reason of the failure. Escapes control characters in the sample and in
+    /// the reason.
     pub(super) fn sample(&mut self) -> Result<Sample, String> {
         self.take().map(Sample::escaped).map_err(|cause| escape_control(&cause).into_owned())
     }

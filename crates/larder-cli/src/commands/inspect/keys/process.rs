@@ -22,7 +22,7 @@ use crate::commands::inspect::process::StatusJson;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
 
-/// A sorted key in JSON. The fields have the same names as those of the live keys without `--sort`.
+/// A sorted key in JSON. The fields have the same names as the fields of live keys without `--sort`.
 #[derive(Serialize)]
 struct SortedKeyJson<'a> {
     keyspace: &'a str,

@@ -16,7 +16,7 @@ pub(super) struct KeyspaceSizes {
     value_bytes: u64,
     mean_bytes: u64,
     largest_bytes: u64,
-    /// None if the keyspace has no entry.
+    /// `None` if the keyspace has no entry.
     largest_key: Option<String>,
     largest_key_bytes: Option<String>,
 }

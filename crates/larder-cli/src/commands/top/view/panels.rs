@@ -37,7 +37,7 @@ impl FrameContext<'_> {
 pub(super) struct Chart {
     title: String,
     series: Vec<u64>,
-    /// The value at full height. None means the highest value in the chart.
+    /// The value at full height. `None` means the highest value in the chart.
     most: Option<u64>,
     colour: Color,
 }
@@ -48,8 +48,8 @@ impl Chart {
     }
 }
 
-/// Draws charts side by side, with the newest value at the right. On a small screen, draws only their titles
-/// on one line.
+/// Draws charts side by side, with the newest value at the right. On a small screen, draws only the titles of
+/// the charts on one line.
 pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameContext<'_>, of: [Chart; 3]) {
     if rest.width < MIN_FOR_CHARTS.0 || rest.height < MIN_FOR_CHARTS.1 {
         let line = fitted("", &of.map(|chart| chart.title), rest.width);

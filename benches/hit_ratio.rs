@@ -29,7 +29,8 @@ use larder_benches::outcome::OURS;
 use larder_benches::traces::{TraceRow, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
-/// Maximum number of a trace's requests that are run. So many requests fill every capacity many times.
+/// Maximum number of a trace's requests that are run. This number of requests fills every capacity many
+/// times.
 const MAX_REQUESTS: usize = 1_500_000;
 /// Capacities in thousandths of a trace's distinct keys, and the minimum number of entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];

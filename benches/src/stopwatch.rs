@@ -58,8 +58,7 @@ pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
 
 /// Starts `threads` threads together. Returns the time from the start of the first thread to the end of the
 /// last thread. Each thread calls `work` with its own number. The work of a single thread runs on the
-/// caller's
-/// thread.
+/// caller's thread.
 ///
 /// # Panics
 /// Panics if the work panics.

@@ -1,5 +1,6 @@
 //! Another process removes, moves or replaces the cache's file on a simulated disk, before any operation of a
 //! commit.
+//!
 //! The step checks the path at its end, and before it answers any caller. So these tests fail if that check
 //! comes before the commit or after the answers.
 

@@ -221,8 +221,8 @@ fn hold(path: &Path) {
     hear();
 }
 
-/// Writes forever, and prints the acknowledged calls: `flushed V` (all versions up to V of every key), `now K
-/// V`, `gone K V`.
+/// Writes forever, and prints the acknowledged calls: `flushed V` (all versions up to V of every key),
+/// `now K V`, `gone K V`.
 fn churn(path: &Path) {
     let cache = Cache::builder()
         .path(path)

@@ -37,8 +37,8 @@ struct StalenessThread<'a> {
     read: Option<Written>,
 }
 
-/// Opens a cache, works and closes it, over and over, until the process is killed. The words are `SEED
-/// PLANT`.
+/// Opens a cache, works and closes it, over and over, until the process is killed. The words are
+/// `SEED PLANT`.
 pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let plant = match words[1] {

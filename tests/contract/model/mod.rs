@@ -104,7 +104,7 @@ impl ModelRun {
         let stats = self.cache.stats();
         if self.tight {
             assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
-            // A value that is alone in the buffer may exceed its size by the encoding and the overhead.
+            // A value that is alone in the buffer may exceed the buffer's size by its encoding and overhead.
             assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
         }
     }

@@ -1,4 +1,4 @@
-//! Values in a self-describing encoding, in which the bytes say which types they contain.
+//! Values in a self-describing encoding. The bytes say which types they contain.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -316,9 +316,9 @@ impl CacheBuilder {
     /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
     /// time of its queries.
     ///
-    /// Only this limit ends one kind of endless wait: a loader joins a thread, and that thread requests the
-    /// loader's own key. (A loader that requests its own key directly, or through other loads, gets an error
-    /// at once.)
+    /// If a loader joins a thread, and that thread requests the loader's own key, only this limit and
+    /// [`lease_timeout`](CacheBuilder::lease_timeout) end the wait. (A loader that requests its own key
+    /// directly, or through other loads, gets an error at once.)
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {

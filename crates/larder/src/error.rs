@@ -87,7 +87,7 @@ pub enum Error {
     Foreign {
         /// The path.
         path: PathBuf,
-        /// The reason why it is not a larder file.
+        /// The reason why the file is not a larder file.
         why: String,
     },
 
@@ -206,9 +206,9 @@ pub enum Error {
     ValueTooLarge {
         /// The name of the keyspace.
         keyspace: String,
-        /// The size of the value, counted as `bound` says.
+        /// The size of the value. `bound` names what was measured.
         size: ByteSize,
-        /// How the size is counted.
+        /// Names what `size` measures: the encoded value, the value in memory, or the value's page on disk.
         bound: &'static str,
         /// The maximum size.
         max: ByteSize,
@@ -297,7 +297,7 @@ pub enum LoadError<E> {
     /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load continues, and its value will be
     /// cached.
     Timeout {
-        /// How long this caller waited.
+        /// The time that this caller waited.
         waited: Duration,
     },
     /// The key is not valid in this keyspace.

@@ -27,7 +27,7 @@ use crate::units::Timestamp;
 const PAGE_CACHE: usize = 4 << 20;
 const CHUNK: usize = 256;
 
-/// A reader of a cache file, while another process, the owner, writes the file.
+/// A reader of a cache file that another process, the owner, is writing.
 ///
 /// A follower sees what the owner has committed. The owner commits an insert within its flush interval, and a
 /// removal before the call returns. The follower changes nothing in the file and does not disturb the owner.

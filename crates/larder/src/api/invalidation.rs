@@ -14,8 +14,9 @@ use crate::sys::sync::Arc;
 /// [`Cache::invalidation`](crate::Cache::invalidation) begins an invalidation.
 ///
 /// Use it for an update that makes entries of several keyspaces stale, such as a product and the lists that
-/// contain the product. Add the source before the entries that are derived from the source. Then a list that
-/// another thread rebuilds from the old product in between is removed as well.
+/// contain the product. Add the source before the entries that are derived from the source. Between the two
+/// removals, another thread may rebuild a list from the old product. The second removal then removes this
+/// list.
 ///
 /// Nothing is removed before [`commit`](Invalidation::commit). The commit makes the removals visible one
 /// after another, and durable together: if a crash interrupts the commit, a restart finds either all removals
@@ -107,7 +108,8 @@ impl Invalidation {
         self
     }
 
-    /// Returns the open keyspace. Notes its name if it belongs to another cache.
+    /// Returns the open keyspace. Records the keyspace's name in `foreign` if the keyspace belongs to another
+    /// cache.
     fn own<K, V>(&mut self, keyspace: &Keyspace<K, V>) -> Arc<OpenKeyspace> {
         let open_keyspace = keyspace.open_keyspace();
         if !keyspace.is_of(&self.shared) {
@@ -116,7 +118,7 @@ impl Invalidation {
         open_keyspace
     }
 
-    /// Makes the removals. Returns the number of live entries removed.
+    /// Removes the entries and commits the removals. Returns the number of live entries removed.
     ///
     /// The removals are durable when the call returns, like a [`Keyspace::remove`].
     ///

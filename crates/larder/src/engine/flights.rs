@@ -1,9 +1,10 @@
-//! Single flight: concurrent loads of one key run one loader. Loads that wait for one another get an error.
+//! Single flight: concurrent loads of one key run one loader. A load whose wait would never end gets an
+//! error.
 //!
 //! A flight is attached to the lease of the caller that runs the loader (see the memory tier's leases).
-//! Another caller that finds the flight there waits for its outcome instead of loading. A flight ends exactly
-//! once: with a value, with an error, or with `Panicked` if the loader unwinds. A removal revokes the lease.
-//! So later callers no longer find the flight, and begin a new load. Callers that wait already get the
+//! Another caller that finds the flight waits for the flight's outcome instead of loading. A flight ends
+//! exactly once: with a value, with an error, or with `Panicked` if the loader unwinds. A removal revokes the
+//! lease. So later callers no longer find the flight, and begin a new load. Callers that wait already get the
 //! outcome of the flight.
 //!
 //! The wait graph records which thread waits for which flight. A process has one graph, because a loader of
@@ -38,7 +39,7 @@ use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thre
 /// An error of a loader. The caller of the loader knows the type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
-/// How a flight ended.
+/// The result with which a flight ended.
 #[derive(Debug, Clone)]
 pub(crate) enum FlightOutcome {
     Value(Value),
@@ -115,7 +116,7 @@ impl Flight {
         // The outcome of a second landing is dropped here, after the lock.
     }
 
-    /// Waits for the flight to land. Waits up to `max`, if that is set.
+    /// Waits until the flight has landed, or until `max` has passed, if `max` is set.
     pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let me = thread::current().id();
         let graph = WaitGraph::current();
@@ -143,7 +144,8 @@ impl Flight {
         let until = max.map(Deadline::after);
         let mut is_over = false;
         let mut outcome = self.outcome.lock();
-        // Checked once more after the timeout: if the flight has ended by then, the caller gets its outcome.
+        // The outcome is checked once more after the timeout. If the flight has ended by then, the caller
+        // gets the outcome.
         while outcome.is_none() && !is_over {
             match until {
                 None => self.landed.wait(&mut outcome),

@@ -98,7 +98,8 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     }
 }
 
-/// The entries that the disk tier holds of a keyspace, and the numbers of entries that it has deleted.
+/// A keyspace's usage of the disk tier: its entries and bytes, and the numbers of evicted and expired
+/// entries.
 struct DiskUsage {
     entries: u64,
     bytes: u64,

@@ -19,7 +19,8 @@ use crate::format::key::Key;
 use crate::stats::Stats;
 use crate::sys::sync::Arc;
 
-/// A cache for any number of keyspaces: a memory tier, over one file if the cache has a path.
+/// A cache for any number of keyspaces. A cache has a memory tier. A cache with a path also has a disk tier,
+/// in one file.
 ///
 /// A handle is cheap to clone. All clones, and the keyspaces opened from them, belong to the same cache.
 /// Dropping the last of these handles closes the cache. [`close`](Cache::close) also closes the cache, and
@@ -58,9 +59,9 @@ impl CacheBuilder {
     /// - [`Error::ControlSocket`] for a control socket that can't be used.
     /// - [`Error::Thread`] if a thread can't be started.
     ///
-    /// A failed call changes no existing file, and leaves no new file. There is one exception: the call
-    /// notices only after it has opened the cache's file that another process serves the control socket. This
-    /// file then stays.
+    /// A failed call changes no existing file, and leaves no new file. There is one exception: if another
+    /// process serves the control socket, the call notices this only after it has opened the cache's file. A
+    /// file that the call created then stays.
     ///
     /// A damaged larder file is no error. It is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh file takes its place.
@@ -133,8 +134,8 @@ impl Cache {
     /// Opens a keyspace.
     ///
     /// A keyspace with a new version, or with keys of another shape, begins empty. Every older entry is a
-    /// miss from now on, also after a crash. The sweeper frees the space of these entries. If the name is new
-    /// to the file, the next commit enters the keyspace there.
+    /// miss from now on, also after a crash. The sweeper frees the space of these entries. If the file does
+    /// not have the keyspace yet, the next commit adds the keyspace to the file.
     ///
     /// # Errors
     /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or
@@ -224,8 +225,8 @@ impl Cache {
         self.shared.verify()
     }
 
-    /// Returns the statistics of the cache: what it has done, and what it holds. In a forked child the
-    /// statistics are empty.
+    /// Returns the statistics of the cache: its activity and its contents. In a forked child the statistics
+    /// are empty.
     ///
     /// # Cost
     /// A few thousand memory reads, and one short lock for each shard. The number of entries does not matter.
@@ -242,7 +243,7 @@ impl Cache {
     ///
     /// A listener, or the `Drop` of a value, can run on a thread of the cache, and may close the cache there.
     /// Such a call waits for no other caller: while another thread is closing the cache, the call returns at
-    /// once. The thread of such a call ends after the call.
+    /// once. The cache's thread that makes such a call ends after the call.
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed even
@@ -276,16 +277,16 @@ impl Cache {
     /// - A descriptor through which a thread of the parent was reading or writing at the moment of the fork.
     ///   This descriptor holds no lock, and is closed when the child ends.
     /// - The control socket and its connections. No process can use them once the parent has closed them. If
-    ///   the parent ended without closing them, a cache of the child may take the socket's path. While the
-    ///   child lives, a cache of another process may not.
+    ///   the parent ended without closing them, a cache of the child may listen at the socket's path. While
+    ///   the child lives, a cache of another process can't listen there.
     ///
     /// A child that runs another program (`exec`) keeps none of these.
     ///
     /// # Errors
     /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.
-    /// [`Error::Io`] if the fork came in the microsecond when a thread of the parent took or released a lock
-    /// of the store. The file then stays locked until this process ends. A commit takes and releases such
-    /// locks a few times. So this error can't occur if no commit ran during the fork.
+    /// [`Error::Io`] if the fork happened in the microsecond when a thread of the parent took or released a
+    /// lock of the store. The file then stays locked until this process ends. A commit takes and releases
+    /// such locks a few times. So this error can't occur if no commit ran during the fork.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
         self.shared.abandon()
     }

@@ -124,8 +124,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets a function that returns the weight of a value in memory, in bytes, including its own size. The
-    /// cache adds the key and the overhead. Without such a function,
+    /// Sets a function that returns the weight of a value in memory, in bytes, including the `size_of` its
+    /// type. The cache adds the key and the overhead. Without such a function,
     /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both, a value weighs the
     /// `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the larger of
     /// the two. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).

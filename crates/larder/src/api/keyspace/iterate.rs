@@ -12,8 +12,8 @@
 //! later keys.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or evicted
-//! in between is in both sources. An entry that is in neither source did not exist during the whole
-//! iteration.
+//! between these two steps is in both sources. An entry that is in neither source did not exist during the
+//! whole iteration.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;

@@ -5,10 +5,10 @@
 //!    a lease and attach a flight to it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. Run the loader, with no lock held.
-//! 5. Store the value, if the lease still holds. A write or an invalidation after (2) revokes the lease,
+//! 5. Store the value, if the lease is still valid. A write or an invalidation after (2) revokes the lease,
 //!    because the loaded value may be older than that change.
-//! 6. Give back the lease with its flight, then end the flight. In this order, a caller that comes in between
-//!    begins a new load, and does not join a flight that has ended.
+//! 6. Give back the lease with its flight, then end the flight. In this order, a caller that comes between
+//!    the two actions begins a new load, and does not join a flight that has ended.
 //!
 //! Steps 2, 5 and 6 take an exclusive lock. A forked child skips these steps: it runs the loader and returns
 //! the loaded value.
@@ -64,7 +64,8 @@ impl Drop for FlightLeader<'_> {
 enum LoadStep<'a, V, E> {
     Done(Result<Arc<V>, LoadError<E>>),
     Load(FlightLeader<'a>),
-    /// Load without a flight: the flight has another error type, or this process is a forked child.
+    /// Load without a flight, because the flight's result has another type, or because this process is a
+    /// forked child.
     LoadAlone,
 }
 
@@ -106,7 +107,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// but no other waits of a thread. Without a `load_timeout`, such a wait never ends.
     ///
     /// # Panics
-    /// If `loader` panics, in the thread that runs it.
+    /// If `loader` panics, the call panics in the thread that runs the loader.
     pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
         Q: EncodeKey<K> + ?Sized,

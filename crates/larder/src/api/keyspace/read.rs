@@ -46,8 +46,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
     /// miss. The entry is not copied into memory, and does not stay in memory longer.
     ///
-    /// Use it to read many entries that no caller will read again soon. With [`get`](Keyspace::get), these
-    /// entries would evict more useful entries.
+    /// Use this call to read many entries that no caller will read again soon. With [`get`](Keyspace::get),
+    /// these entries would evict more useful entries.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -97,7 +97,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds.
+    /// Reads the live value of a key from disk, and copies the value into memory if `permit` is still valid.
     ///
     /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
@@ -126,8 +126,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.tiers.expiry_of(key, now)
     }
 
-    /// Takes a lease on a key, and returns it with the key's live value from either tier. The caller then
-    /// writes this value again.
+    /// Takes a lease on a key, and returns the lease with the key's live value from either tier. The caller
+    /// then writes this value again.
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<Arc<V>>) {
         let memory = &self.shared.tiers.memory;
         let (id, found) = memory.lease_over(key, self.now());

@@ -9,7 +9,7 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
-    /// tier is off, the result tells about memory only.
+    /// tier is off, the result describes memory only.
     ///
     /// The removal is durable when the call returns: no crash or reopening brings the entry back. Loads that
     /// began earlier return their values and do not cache them ([contract 3](crate#the-contract)).
@@ -20,8 +20,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers. If neither tier has the key, a step of the writer
-    /// without a commit.
+    /// One commit, shared with other waiting callers. If neither tier has the key, the cost is one step of
+    /// the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         let full = self.encode(key)?;
@@ -32,8 +32,8 @@ impl<K: Key, V> Keyspace<K, V> {
         Ok(self.shared.invalidate([Removal::Key { counters: &self.opened.counters, full }])? > 0)
     }
 
-    /// Removes the entries of several keys, from both tiers, with one commit. Returns how many live entries
-    /// there were.
+    /// Removes the entries of several keys, from both tiers, with one commit. Returns the number of live
+    /// entries removed.
     ///
     /// The removals are durable when the call returns, like a [`remove`](Keyspace::remove). During the call,
     /// other threads may find one key removed and another key still present.
@@ -53,8 +53,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing is removed.
     ///
     /// # Cost
-    /// One commit for all, shared with other waiting callers. If neither tier has any of the keys, a step of
-    /// the writer without a commit.
+    /// One commit for all, shared with other waiting callers. If neither tier has any of the keys, the cost
+    /// is one step of the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
     where
@@ -66,8 +66,8 @@ impl<K: Key, V> Keyspace<K, V> {
         self.shared.invalidate(removals)
     }
 
-    /// Removes every entry whose key starts with `prefix`, from both tiers. Returns how many live entries
-    /// there were.
+    /// Removes every entry whose key starts with `prefix`, from both tiers. Returns the number of live
+    /// entries removed.
     ///
     /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove). If there are more
     /// than 1,000 entries, the returned number may be too low. It may leave out entries that other calls
@@ -101,7 +101,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
-    /// key. Returns how many live entries there were.
+    /// key. Returns the number of live entries removed.
     ///
     /// Each part of a pattern is a value, given by reference, or [`Any`](crate::Any). The removal is durable
     /// when the call returns, like a [`remove`](Keyspace::remove).
@@ -120,7 +120,8 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// Those of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if [`Any`](crate::Any)
-    /// stands for a part of your own key type, and the shape of this type is none of larder's.
+    /// stands for a part with a key type of your own, and the shape of this type is not one of larder's
+    /// shapes.
     ///
     /// # Cost
     /// One commit, one pass over the entries in memory, and one pass over the keyspace's entries on disk that
@@ -134,7 +135,7 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.pattern_scope(&pattern)?)
     }
 
-    /// Removes every entry of the keyspace, from both tiers. Returns how many live entries there were.
+    /// Removes every entry of the keyspace, from both tiers. Returns the number of live entries removed.
     ///
     /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove).
     ///

@@ -26,7 +26,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
 
-/// A TTL below this begins at a precise reading of the time.
+/// A TTL shorter than this duration begins at the precise time, not at the coarse time.
 const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 /// The outcome of storing a value.
@@ -107,8 +107,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_write()
     }
 
-    /// Gives the live entry of a key the keyspace's full TTL again, from now. Returns whether there was a
-    /// live entry.
+    /// Sets the TTL of a key's live entry to the keyspace's full TTL, counted from now. Returns whether there
+    /// was a live entry.
     ///
     /// # Errors
     /// Those of [`insert`](Keyspace::insert).
@@ -130,7 +130,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if outcome != InsertOutcome::Revoked {
                 return Ok(true);
             }
-            // A write or a removal came in between. The next round looks up its result.
+            // A write or a removal of the key came after the lookup. The next round looks the key up again.
             thread::yield_now();
         }
     }
@@ -144,7 +144,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
-    /// Stores a value. With a `lease`, the value is stored only if the lease still holds.
+    /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.
     pub(super) fn write(
         &self,
         key: SlotKey<'_>,
@@ -160,7 +160,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Err(Refused::Revoked) => return Ok(InsertOutcome::Revoked),
                 Err(Refused::NoRoom) if lease.is_some() => return Ok(InsertOutcome::NoRoom),
                 Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
-                // The disk tier came back in between. The value is prepared again, to be saved.
+                // The disk tier came back after the value was prepared. The value is prepared again, to be
+                // saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
                 Err(Refused::Closed) => return Err(Error::Closed),
             }
@@ -181,7 +182,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is measured
-        // precisely, because a tick would be a large part of it.
+        // precisely, because a tick would be a large part of this TTL.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
@@ -218,8 +219,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let bytes = room_for(&payload.bytes, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
-        // When the buffer becomes half full, a commit begins while the other half takes further writes. This
-        // happens once each time that the used bytes pass the middle.
+        // When the buffer becomes half full, a commit begins while the other half receives further writes.
+        // This happens once each time that the used bytes pass the middle.
         let buffer = tiers.memory.buffer();
         let (used, middle) = (buffer.used(), buffer.capacity() / 2);
         if used >= middle && used.saturating_sub(bytes) < middle {

@@ -1,6 +1,6 @@
 //! The sum of the counts of all keyspaces, both open and closed.
 //!
-//! Each commit notes the sum in the file, and the cost of a full sum grows with the number of keyspaces. So
+//! Each commit writes the sum to the file, and the cost of a full sum grows with the number of keyspaces. So
 //! the registry keeps the sum of the counts that it last read from each keyspace. A commit reads the counts
 //! of only a few keyspaces, in turn ([`CounterRegistry::sum_of_some`]).
 
@@ -50,7 +50,7 @@ impl CounterRegistry {
         self.0.lock().open.insert(id, counters);
     }
 
-    /// Removes a keyspace that has no handle any more, and keeps its counts.
+    /// Removes a keyspace that has no handle any more. The sum keeps the counts of this keyspace.
     pub(crate) fn remove(&self, open_keyspace: &Arc<OpenKeyspace>) {
         let mut registered = self.0.lock();
         if let Some(mut counters) = registered.open.remove(&open_keyspace.id) {

@@ -51,7 +51,7 @@ impl Shared {
             // The writer's last step is still to come.
             return self.closing.end(Some(ending), None);
         }
-        // The end of (3).
+        // Waits for the end of step 3.
         let Ending { threads, answer } = ending;
         let threads = join_others(threads);
         let failure = answer.and_then(|answer| match answer.recv() {

@@ -1,8 +1,8 @@
 //! The handle through which other threads wake the sweeper, set its next sweep and leave work to it.
 //!
-//! The writer must not run a user's code, because that code may wait for the writer. So the writer leaves it
-//! to the sweeper to drop values and to call the listener. After the sweeper has ended, the values and events
-//! stay here for the caller that closes the cache.
+//! The writer must not run a user's code, because that code may wait for the writer. So the sweeper drops the
+//! values and calls the listener instead. Values and events that come after the sweeper has ended are kept
+//! here for the caller that closes the cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -20,7 +20,7 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct SweeperHandle {
     messages: Sender<SweeperMessage>,
-    /// Whether a wake-up was sent that the sweeper has not seen yet.
+    /// Whether a wake-up was sent and the sweeper has not seen it yet.
     is_woken: AtomicBool,
     is_stopping: AtomicBool,
     /// The time of the next sweep, in ms.

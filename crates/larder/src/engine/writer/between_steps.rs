@@ -20,8 +20,8 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The number of short parts after a command. A caller that comes again soon waits no longer for a short part
-/// than for its commit.
+/// The number of short parts that follow a command. So a caller that soon sends its next command waits for a
+/// short part at most. This wait is no longer than the wait for the caller's commit.
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {
@@ -55,8 +55,8 @@ impl Writer {
         self.limits.deletes_between_steps && !self.file.ranges().is_empty()
     }
 
-    /// Returns a function that returns whether the time of a part is over, if the part begins now. The store
-    /// calls this function from time to time.
+    /// Starts the timer of a part. The returned function tells the store whether the time of the part is
+    /// over. The store calls this function from time to time.
     pub(super) fn part_timer(&self, waiting: &Waiting) -> impl Fn() -> bool + use<> {
         let tiers = self.tiers.clone();
         let began = tiers.time.clock().monotonic();

@@ -8,15 +8,15 @@ use super::waiting::Waiting;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::Receiver;
 
-/// The maximum time for which the writer delays callers, so that others can share their commit. It is a third
-/// of the time of a commit.
+/// The maximum time for which the writer delays callers, so that others can share their commit. This time is
+/// a third of the time of a commit.
 ///
 /// Zero under the model checker, because a wait there ends only when no other thread can run.
 const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
 
 /// The result of [`Writer::register_at_once`].
 pub(super) enum Registered {
-    /// The command was answered. If `is_new` is set, the next commit enters the keyspace in the file.
+    /// The command was answered. If `is_new` is set, the next commit adds the keyspace to the file.
     Answered { is_new: bool },
     /// The command needs a step.
     NeedsStep(Command),
@@ -49,8 +49,8 @@ impl Writer {
         self.companions = waiting.callers().max(self.companions / 2);
     }
 
-    /// Adds a command to the step that is about to begin, if the command needs a step. That step also enters
-    /// new keyspaces.
+    /// Adds a command to the step that is about to begin, if the command needs a step. That step also adds
+    /// new keyspaces to the file.
     fn take(&mut self, command: Command, waiting: &mut Waiting) {
         if let Registered::NeedsStep(command) = self.register_at_once(command) {
             waiting.add(command);

@@ -13,7 +13,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 
 impl Writer {
-    /// Runs the thread: makes steps until it is shut down.
+    /// Runs the thread: makes steps until the writer is shut down.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
         let mut flush: Option<Deadline> = None;
         loop {

@@ -6,8 +6,8 @@ impl CacheBuilder {
     /// Sets whether the keys of some operations are sampled, for [`Cache::hot_keys`](crate::Cache::hot_keys),
     /// `larder hot` and `larder monitor`. Default: off.
     ///
-    /// If it is on, a process that may write to the control socket can see which keys the application looks
-    /// up. Such a process can always list the stored keys.
+    /// If sampling is on, a process that may write to the control socket can see which keys the application
+    /// looks up. Such a process can always list the stored keys.
     ///
     /// ```
     /// let cache = larder::Cache::builder().sample_keys(true).open()?;

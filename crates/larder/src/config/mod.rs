@@ -31,7 +31,7 @@ pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
 /// Size of redb's own cache of pages. Default 64 MiB. A page that is not in this cache is read from the
 /// operating system. That about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy cache,
-/// set it to the size of the file if there is enough memory.
+/// set the page cache to the size of the file if there is enough memory.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
 /// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB. Verifying 16 MiB
 /// takes 16 ms.
@@ -67,7 +67,7 @@ pub struct EntryInfo<'a> {
     pub key_len: usize,
     /// Length of the encoded value, in bytes.
     pub encoded_len: usize,
-    /// The value. Its type is the keyspace's type of values.
+    /// The value. Its type is the value type of the keyspace.
     pub value: &'a (dyn Any + Send + Sync),
 }
 
@@ -197,9 +197,9 @@ impl CacheBuilder {
     /// Sets the maximum weight of committed entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
     /// The weight of an entry is its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD).
-    /// Unless a weigher is set, a value weighs the size of its type. If the type owns anything, the length of
-    /// the encoding is added. The limit is for the whole cache, so one value may use all of it. Entries that
-    /// are not committed yet are in the write buffer instead.
+    /// Unless a weigher is set, a value weighs the size of its type. If the type needs to be dropped, the
+    /// length of the encoding is added. The limit is for the whole cache, so one value may use all of it.
+    /// Entries that are not committed yet are in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
@@ -208,12 +208,12 @@ impl CacheBuilder {
     /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
     /// The size is that of the allocated blocks, as `du` shows it. The length of the file may be twice as
-    /// much. Some file systems may not count blocks correctly (those that compress, network and FUSE file
-    /// systems). There, the length is counted instead, and far fewer entries fit.
+    /// much. Compressing file systems, network file systems and FUSE file systems may not count blocks
+    /// correctly. On these file systems, the length is counted instead, and far fewer entries fit.
     ///
-    /// Of a capacity of 64 MiB, live keys and values use 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 %
-    /// at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y". In a full cache, X
-    /// is about Y.
+    /// Of a capacity of 64 MiB, live keys and values use 30 % if values have 100 B, 48 % at 1 kB, 50 % at 5
+    /// kB and 74 % at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y". In a
+    /// full cache, X is about Y.
     ///
     /// When space is needed, the oldest written entries are deleted. Entries that are in memory, or were
     /// recently read from disk, are spared. The page of a value is its record, rounded up to a power of two.
@@ -282,12 +282,12 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets whether each value that is stored is first decoded from its bytes and compared. Default: on in
-    /// debug builds, off in release builds.
+    /// Sets whether each value that is stored is first decoded from its bytes and compared with the original.
+    /// Default: on in debug builds, off in release builds.
     ///
-    /// If it is off, only some values are checked: the first values of each keyspace, and those with a part
-    /// that no earlier value had. Checking costs one decoding and two passes over the value. Use it in
-    /// staging, so that a value that can't be read back is found before production.
+    /// If this setting is off, only some values are checked: the first values of each keyspace, and values
+    /// with a part that no earlier value had. Checking costs one decoding and two passes over the value. Use
+    /// this setting in staging, so that a value that can't be read back is found before production.
     pub fn check_every_value(mut self, is_wanted: bool) -> Self {
         self.check_every_value = is_wanted;
         self
@@ -299,8 +299,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the duration from which a load is a [slow load](crate::Cache::slow_loads): any duration. For a
-    /// slow load, the log has a warning with the keyspace. Default 1 s. [`Duration::MAX`] means never.
+    /// Sets the minimum duration of a [slow load](crate::Cache::slow_loads): any duration. For a slow load,
+    /// the log has a warning with the keyspace. Default 1 s. [`Duration::MAX`] means never.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self
@@ -321,9 +321,10 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the number of parts of the memory tier: 1 to 4,096, rounded up to a power of two. Each part has
-    /// its own lock. The default is eight for each processor, but at most one for each 1 MiB of the memory
-    /// capacity. Each shard chooses victims among its own entries, so a smaller shard would choose badly.
+    /// Sets the number of shards, the parts of the memory tier: 1 to 4,096, rounded up to a power of two.
+    /// Each shard has its own lock. The default is eight for each processor, but at most one for each 1 MiB
+    /// of the memory capacity. A shard evicts only its own entries, so a smaller shard would evict useful
+    /// entries too often.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self

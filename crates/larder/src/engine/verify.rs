@@ -57,7 +57,7 @@ impl Tiers {
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
-                // A record that was deleted in between is not counted.
+                // A key without a record is not counted.
                 if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());

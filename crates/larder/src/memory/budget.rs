@@ -64,8 +64,8 @@ impl Reservation {
     /// Adds free weight of the budget until this reservation has `weight`. Returns whether it has that weight
     /// now.
     ///
-    /// If the free weight is too small, the reservation keeps that part. Otherwise other callers that need
-    /// room at the same time could reserve it.
+    /// If the free weight is too small, the reservation keeps the free weight that it got. Otherwise other
+    /// callers that need room at the same time could reserve this weight.
     pub(super) fn grow_to(&mut self, weight: u64) -> bool {
         let held = self.held();
         let got = self.budget.reserve_up_to(weight.saturating_sub(held));

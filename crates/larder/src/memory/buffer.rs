@@ -1,7 +1,7 @@
 //! The write buffer: the limit on the bytes of values that are acknowledged and not yet committed.
 //!
 //! Room is reserved before a shard is locked, and belongs to one value. The holders of an unsaved value are
-//! its slot and the writer's batch. When the last of them drops the value, the room is given back. So room
+//! its slot and the writer's batch. When the last holder drops the value, the room is given back. So room
 //! can't be given back twice, or too early.
 //!
 //! A value that needs more than the whole buffer is *large*. It gets its room only when the buffer is empty.
@@ -23,9 +23,9 @@
 //!
 //! No caller starves. Once a large value queues, later values wait behind it, so the buffer becomes empty. No
 //! large value passes an earlier small value, so a small value waits for at most the large values before it.
-//! A caller that leaves the queue need not wake the other callers. If it took room, the return of that room
-//! wakes them. If the buffer was closed, the closing wakes them. A caller that has room waits only for a lock
-//! until its value is stored. So the writer can commit the values that fill the buffer.
+//! A caller that leaves the queue need not wake the other callers. If it got room, the later return of that
+//! room wakes the other callers. If the buffer was closed, the closing wakes them. A caller that has room
+//! waits only for a lock until its value is stored. So the writer can commit the values that fill the buffer.
 
 use std::collections::VecDeque;
 
@@ -134,7 +134,7 @@ impl WriteBuffer {
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
                 // `is_closed` is read only once. So this call returns room exactly if `try_take` reserved it,
-                // even if the buffer closes or opens in between.
+                // even if the buffer is closed or opened meanwhile.
                 return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);
@@ -172,7 +172,7 @@ impl WriteBuffer {
     }
 }
 
-/// Room in the write buffer. Dropping it gives the room back.
+/// Room in the write buffer. Dropping this value gives the room back.
 #[derive(Debug)]
 pub(crate) struct BufferRoom {
     buffer: Arc<WriteBuffer>,
@@ -301,7 +301,7 @@ mod tests {
             wait_for((50, false));
             let large = begin(150);
             wait_for((150, false));
-            // The value 10 fits beside the first value, but must not pass the large value.
+            // The value of 10 bytes fits beside the first value, but must not pass the large value.
             let late = begin(10);
             wait_for((10, false));
             let later = begin(151);

@@ -4,8 +4,8 @@
 //!    tombstones. The refused caller gets the answer that the cache is closed, and its reserved room is given
 //!    back.
 //! 2. The writer drains, commits, and marks the committed keys clean. The drain comes after (1), so this last
-//!    commit has every stored value, and any later write is refused. With (2) before (1), a write between the
-//!    two steps would be acknowledged and never committed.
+//!    commit includes every stored value, and any later write is refused. With (2) before (1), a write
+//!    between the two steps would be acknowledged and never committed.
 //! 3. Every shard is emptied, under its lock. This comes after (2). Otherwise a lookup could find an older
 //!    value on disk until the last snapshot is gone. No value is stored after (3), because of (1). From then
 //!    on no lookup finds a value in memory.

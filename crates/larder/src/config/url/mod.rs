@@ -1,4 +1,4 @@
-//! Reads the settings from a URL, such as a deployment puts into an environment variable.
+//! Reads the settings from a URL. A deployment may put such a URL into an environment variable.
 //!
 //! ```text
 //! memory:?memory=64MiB
@@ -10,7 +10,7 @@
 //! Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. A password is never
 //! shown, neither in an error nor in a log line.
 //!
-//! [`path`] says which paths are allowed. The same rules apply to the path of a socket.
+//! [`path`] describes which paths are allowed. The same rules apply to the path of a socket.
 
 mod path;
 mod refusal;
@@ -77,10 +77,10 @@ impl CacheBuilder {
     /// number with `ms`, `s`, `m` or `h`. Each option may occur once.
     ///
     /// White space before and after the URL is ignored, such as the line end after it in a file. A path in
-    /// the URL must not begin or end with white space. It must not have a control character, even as `%XX`.
-    /// `~` and `$HOME` are refused, because only a shell expands them: two programs with different home
-    /// directories would open different files. A file with such a name is written `./~`, or with `%24` for
-    /// the `$`.
+    /// the URL must not begin or end with white space. The path must not have a control character, even as
+    /// `%XX`. `~` and `$HOME` are refused, because only a shell expands them: two programs with different
+    /// home directories would open different files. A file with such a name is written `./~`, or with `%24`
+    /// for the `$`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -213,8 +213,8 @@ fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {
     value.parse().map_err(|_| (format!("{name} is {value:?}"), SIZE_FORM))
 }
 
-// Not read by `humantime`, because it also reads months (`1M`). They differ from minutes (`1m`) only by the
-// case of a letter.
+// `humantime` is not used here, because it also accepts months (`1M`). Months differ from minutes (`1m`) only
+// by the case of a letter.
 fn duration(name: &str, value: &str) -> Result<Duration, UrlRefusal> {
     let millis = match number(value) {
         (Some(number), "ms") => Some(number),

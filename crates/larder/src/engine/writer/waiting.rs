@@ -82,7 +82,7 @@ impl Waiting {
             && self.shut_down.is_none()
     }
 
-    /// Returns how many callers wait for the commit.
+    /// Returns the number of callers that wait for the commit.
     pub(super) fn callers(&self) -> usize {
         self.commits.len()
             + self.range_replies.len()
@@ -148,7 +148,7 @@ impl Replies {
     }
 }
 
-/// The answer to the first flush after an outage in which there was no file.
+/// Returns the answer to the first flush after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
     let cause =
         "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \

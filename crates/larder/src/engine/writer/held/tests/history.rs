@@ -25,7 +25,7 @@ impl Random {
 /// A caller that waits for a commit.
 pub(super) struct Waiter {
     kind: Acknowledge,
-    /// The writes of its step, by key.
+    /// The sequences of the writes that the caller waits for, by key.
     writes: HashMap<u16, u64>,
     removals: HashMap<u16, u64>,
     answer: Answer,

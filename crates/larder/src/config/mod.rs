@@ -270,8 +270,8 @@ impl CacheBuilder {
     ///
     /// The calls are made one after another on a thread of the cache, without a lock. The function may call
     /// the cache. While it runs, nothing is swept and evicted values are not dropped, so it should be short.
-    /// A panic in the function is caught. Events while the cache is being closed are not passed to the
-    /// function: [`close`](crate::Cache::close) returns them.
+    /// A panic in the function is caught. While the cache is being closed, [`close`](crate::Cache::close) may
+    /// call the function on the thread of its caller.
     ///
     /// ```
     /// let cache = larder::Cache::builder().on_event(|event| eprintln!("cache: {event}")).open()?;

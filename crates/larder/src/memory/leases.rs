@@ -180,7 +180,7 @@ impl Leases {
     }
 
     /// Removes one fence. Loads that began behind the fence are not cached, and later callers do not join
-    /// them.
+    /// these loads.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| {

@@ -2,16 +2,17 @@
 //! sketch. The sketch estimates how often each key was used.
 //!
 //! 1. A new entry joins the *small* queue. This queue has a share of the weight.
-//! 2. At the end of the small queue it competes for a place in the *main* queue. Its rival is the first entry
-//!    at the end of main that was not used since its last visit there. (Entries that were used go back to the
-//!    start of main.) A newcomer that was used while it was in the small queue replaces the rival. Any other
-//!    newcomer must have been used more often than the rival, according to the sketch. The loser is evicted.
+//! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
+//!    first entry at the end of main that was not used since its last visit there. (Entries that were used go
+//!    back to the start of main.) A newcomer that was used while it was in the small queue replaces the
+//!    rival. Any other newcomer must have been used more often than the rival, according to the sketch. The
+//!    loser is evicted.
 //! 3. While main has not filled its share, there is no rival. An entry that was used twice joins main, and
 //!    other entries are evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
 //!    are the entries that are older than the small queue. So a loop that is larger than the cache finds its
 //!    first entries again. The `warmup_cursor` points to the next warm-up entry.
-//! 5. The share of the small queue follows the requests ([`small_queue_target`]).
+//! 5. The share of the small queue adapts to the requests ([`small_queue_target`]).
 //!
 //! A scan passes through the small queue and does not change main. In a loop larger than the cache, newcomers
 //! have not been used more often than the entries of main, so a part of the loop stays in the cache. The
@@ -48,7 +49,7 @@ use small_queue_target::SmallQueueTarget;
 use super::segments::Segments;
 use super::weight::Weight;
 
-/// Maximum number of entries of main that are visited to find an unused one.
+/// Maximum number of entries of main that are visited to find an unused entry.
 const MAX_RIVALS_TRIED: usize = 8;
 
 /// The eviction policy of one shard.
@@ -59,7 +60,7 @@ pub(crate) struct Policy {
     small: Queue,
     main: Queue,
     /// The newest warm-up entry. The warm-up entries are this entry and all older entries of the small queue.
-    /// [`NONE`] when all of them are gone.
+    /// [`NONE`] when no warm-up entry is left.
     warmup_cursor: SlotId,
     /// Whether an entry was ever evicted. Until then the sketch counts no use.
     is_full: bool,
@@ -187,8 +188,8 @@ impl Policy {
         loop {
             let newcomers = self.small_queue_target.of(total);
             let id = self.small.oldest;
-            // Half of it, because entries leave and join a shard at different times. Entries of main must not
-            // be evicted because of that difference.
+            // Half of the target, because entries leave and join a shard at different times. Entries of main
+            // must not be evicted because of that difference.
             if self.main.len > 0 && (self.small.len == 0 || self.small.weight < newcomers / 2) {
                 return self.rival().or(Some(self.main.oldest));
             }

@@ -49,7 +49,7 @@ impl Shard {
     /// removals that are already pending.
     pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
-        // A sealed shard needs no range tombstone. No lookup in it leads to a read of the disk.
+        // A sealed shard needs no range tombstone. No lookup in a sealed shard leads to a read of the disk.
         if !self.is_closed {
             self.ranges.push(range.clone());
         }
@@ -163,8 +163,8 @@ impl Shard {
     }
 
     /// Marks a key clean after its commit, if the key has not changed since. The snapshot of the commit is
-    /// installed already. `keep` says whether the value's weight is reserved in the budget. Otherwise the
-    /// value leaves memory. Returns whether the value stays.
+    /// installed already. If `keep` is set, the value's weight is reserved in the budget. Otherwise the value
+    /// leaves memory. Returns whether the value stays.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,

@@ -265,7 +265,8 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
-/// Returns the bytes of one element in a hash table, if the table has 15 places for each seven elements.
+/// Returns the number of bytes of one element in a hash table, if the table has 15 places for each seven
+/// elements.
 const fn table_place(element: usize) -> usize {
     (element + 1) * 15 / 7
 }

@@ -1,5 +1,5 @@
-//! Tests that keys chosen by an attacker are spread as evenly as other keys. They are spread over the shards,
-//! and over the bits that hash tables use first.
+//! Tests that keys chosen by an attacker are spread as evenly as other keys, over the shards and over the
+//! bits that hash tables use first.
 //!
 //! The hash has a seed that is new for each cache, so an attacker can't compute keys of one shard or one
 //! bucket. These tests check that a structure in the keys never shows in the hash, whatever the seed. They

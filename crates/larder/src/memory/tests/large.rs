@@ -1,4 +1,4 @@
-//! Tests of values larger than the write buffer, in random steps and by hand. Dirty and clean entries
+//! Tests of values larger than the write buffer, in random steps and in chosen cases. Dirty and clean entries
 //! together stay within their bound.
 
 use crate::memory::entry::{IncomingEntry, Unsaved};
@@ -157,8 +157,8 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     };
     let bytes = key_of(200);
     let key = memory.key(&bytes);
-    // Each row has the weight and the length of the encoding. Then it has the weight that clean entries may
-    // have while the value is dirty, and after its commit.
+    // Each row holds the weight and the length of the encoding. The next number is the weight that clean
+    // entries may have while the value is dirty. The last number is this weight after the value's commit.
     for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
         assert!(fill() > 900);
         store_encoded(&memory, 200, weight, len);

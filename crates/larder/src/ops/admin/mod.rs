@@ -3,9 +3,9 @@
 //!
 //! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it holds the owner's lock. If another process
 //! owns the file, the error names that process. A removal is durable when the call returns. Each written
-//! entry gets its counts, its sequence and its index rows as in a cache. `Admin` has no memory tier and no
-//! thread, and evicts nothing. If the file has become larger than its cache allows, the cache shortens it
-//! when it opens it.
+//! entry is counted, and gets a sequence and index rows, as in a cache. `Admin` has no memory tier and no
+//! thread, and evicts nothing. If the file has become larger than its cache allows, the cache shortens the
+//! file when it opens the file again.
 //!
 //! Keys are encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them). Values are encoded and not
 //! compressed.
@@ -221,7 +221,7 @@ impl Admin {
     /// and without retired keyspaces. Renames the copy over the file, unless the copy is longer.
     ///
     /// Calls `go_on` between rows. If `go_on` returns false, the file stays unchanged, and the method returns
-    /// none. If the process ends during the call, the file stays whole. Readers keep the old file until they
+    /// None. If the process ends during the call, the file stays whole. Readers keep the old file until they
     /// open it again. A [`Follower`](crate::Follower) opens the new file by itself.
     ///
     /// # Errors

@@ -19,11 +19,11 @@ use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 
-/// Time limit for the first answer, in which the process names itself. It is short, because a person waits,
-/// and the socket of a stopped process never answers. The answer is late if the process runs a verification
-/// for another peer.
+/// Time limit for the first answer, in which the process names itself. The limit is short, because a person
+/// waits, and the socket of a stopped process never answers. The answer is late if the process runs a
+/// verification for another peer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// Default time limit for an answer. It is long, because a verification reads the whole file.
+/// Default time limit for an answer. The limit is long, because a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Maximum length of an answer in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -164,8 +164,8 @@ impl Client {
         self.ask(&Request::Stats {})
     }
 
-    /// Returns the keyspaces that the process has opened, and those that are only in its file, sorted by
-    /// name.
+    /// Returns the keyspaces that the process has opened, and the keyspaces that are only in its file, sorted
+    /// by name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -177,7 +177,7 @@ impl Client {
     ///
     /// The page has keys that begin with `prefix` and come after `after`. An empty prefix selects every key.
     /// The page has at most `limit` keys, and at most [`MAX_PAGE`](crate::control::MAX_PAGE). If `all` is
-    /// set, it also has keys whose entry has expired, was removed, or is damaged.
+    /// set, the page also has keys whose entry has expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -223,7 +223,7 @@ impl Client {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Returns the remaining TTL of an entry in milliseconds. None if there is no live entry.
+    /// Returns the remaining TTL of an entry, in whole milliseconds. Returns None if there is no live entry.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -303,7 +303,7 @@ impl Client {
     }
 
     /// Returns the hottest keys of the last few minutes: up to `limit` keys with hits, and up to `limit` keys
-    /// with misses (default 20). They are from all keyspaces, or only from the keyspace with this name.
+    /// with misses (default 20). The keys are from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
     /// [`ClientError`]. The refusal is `not_allowed` if the application has not turned on
@@ -312,8 +312,8 @@ impl Client {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
 
-    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). They are from
-    /// all keyspaces, or only from the keyspace with this name.
+    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). The loads are
+    /// from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
     /// [`ClientError`].

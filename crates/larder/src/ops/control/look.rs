@@ -1,8 +1,8 @@
 //! Reads the keys of a live cache: one key, or a page of keys. Reading changes no statistics and promotes
 //! nothing.
 //!
-//! It reads memory first, then the snapshot of the disk, as a lookup does. If an entry left memory before the
-//! read, the snapshot has the entry. A page is made in these steps:
+//! A read looks in memory first, then in the snapshot of the disk, as a lookup does. If an entry left memory
+//! before the read, the snapshot has the entry. A page is made in these steps:
 //!
 //! 1. List the keys in memory.
 //! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists
@@ -45,8 +45,8 @@ use crate::sys::clock::Deadline;
 const PAGE: u32 = 256;
 /// A page ends when its keys have at least this many bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// A page ends when reading the disk has taken this long. The writer may have to wait as long before it can
-/// reuse space.
+/// A page ends when reading the disk has taken this time. The writer may have to wait for this time before it
+/// can reuse space.
 const PAGE_TIME: Duration = Duration::from_millis(50);
 
 /// The part of a key's status that a request needs besides the state.
@@ -144,7 +144,8 @@ fn too_long(len: usize) -> String {
 /// The parts of a record: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Returns why the record that a lookup would find on disk cannot be decoded. None if it can.
+/// Returns why the record that a lookup would find on disk cannot be decoded. Returns None if the record can
+/// be decoded.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) {
         return None;
@@ -154,7 +155,7 @@ fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<
 }
 
 /// Returns the encoded value that a lookup would find, or only its length if it has more than `most` bytes.
-/// The error says why there is neither.
+/// The error is the reason why there is no value.
 fn encoded(
     target: &Target,
     memory: &KeyInMemory,
@@ -197,7 +198,7 @@ fn inflated(
     }
 }
 
-/// The keys that a page has.
+/// Selects the keys of a page.
 #[derive(Debug)]
 pub(super) struct PageRequest<'a> {
     /// The encoded prefix, without the number of the keyspace.

@@ -30,7 +30,7 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 /// Maximum number of operations that a stream takes at a time.
 const CHUNK: usize = 256;
 
-/// Default sampling ratio: one operation in this many is shown.
+/// Default sampling ratio N: one of N operations is shown.
 pub const DEFAULT_MONITOR_SAMPLE: u64 = 100;
 /// Default duration of a stream, in seconds.
 pub const DEFAULT_MONITOR_SECONDS: u64 = 60;
@@ -80,17 +80,17 @@ impl Stream {
         Ok((begun, stream))
     }
 
-    /// Returns how long the thread may sleep before the next step.
+    /// Returns the time for which the thread may sleep before the next step.
     pub(super) fn pause(&self) -> Duration {
         self.next.left().min(self.until.left())
     }
 
-    /// Returns how long the stream still lasts.
+    /// Returns the remaining time of the stream.
     pub(super) fn left(&self) -> Duration {
         self.until.left()
     }
 
-    /// Returns why the stream is over. None if the stream is not over.
+    /// Returns the reason why the stream is over. Returns None if the stream is not over.
     pub(super) fn end(&self) -> Option<&'static str> {
         match () {
             () if self.left == 0 => Some("count"),
@@ -127,7 +127,7 @@ impl Stream {
         lines
     }
 
-    /// Step 3. Returns the last line. Operations that are still in the ring are included in the missed ones.
+    /// Step 3. Returns the last line. Operations that are still in the ring are counted as missed.
     pub(super) fn last(&self, why: &str) -> Vec<u8> {
         let missed = self.watcher.missed() + self.watcher.waiting();
         done(&json!({ "ended": why, "shown": self.shown, "missed": missed }))

@@ -13,15 +13,15 @@ use crate::units::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The version of its keyspace at the time of writing.
+    /// The version of the record's keyspace at the time of writing.
     pub version: u32,
     /// The sequence of the change that wrote the record.
     pub sequence: u64,
-    /// When the record was written.
+    /// The time at which the record was written.
     pub written_at: Timestamp,
-    /// When the entry expires.
+    /// The time at which the entry expires.
     pub expires_at: Timestamp,
-    /// The earliest time at which the sweeper may delete it.
+    /// The earliest time at which the sweeper may delete the record.
     pub delete_after: Timestamp,
     /// Fingerprint of the shape of the value, if the record has one.
     pub fingerprint: Option<u64>,
@@ -69,7 +69,7 @@ impl Record {
     }
 }
 
-/// Returns the name of a compression, given its number. `unknown` for an unknown number.
+/// Returns the name of a compression, given its number. Returns `unknown` for an unknown number.
 ///
 /// ```
 /// assert_eq!(larder::inspect::compression_name(1), "LZ4");
@@ -88,7 +88,7 @@ pub const fn compression_name(compression: u8) -> &'static str {
 pub enum RecordStatus {
     /// A live entry.
     Live(Record),
-    /// An entry that has expired. It is a miss, and is in the file until the sweeper deletes it.
+    /// An entry that has expired. A lookup is a miss. The entry is in the file until the sweeper deletes it.
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),

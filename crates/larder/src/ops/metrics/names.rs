@@ -1,5 +1,5 @@
-//! The table of all metrics: names, kinds, units, sources and help texts. The test of the dashboard uses it
-//! too.
+//! The table of all metrics: names, kinds, units, sources and help texts. The test of the dashboard uses this
+//! table too.
 //!
 //! To add a metric, add a row here.
 

@@ -7,9 +7,9 @@
 //! writes to no memory that threads share.
 //!
 //! The reported errors require that samples are nearly independent. Sampling every 64th operation would break
-//! this. If a thread looks up 64 keys in turn, the same key would be sampled each time. Multiplying the count
-//! only by the golden ratio would break it too. Of 987 keys in turn, each key would be sampled for dozens of
-//! turns, and then never during the next turns.
+//! this requirement. If a thread looks up 64 keys in turn, the same key would be sampled each time.
+//! Multiplying the count only by the golden ratio would also break this requirement. If a thread looks up 987
+//! keys in turn, each key would be sampled for dozens of turns, and then never during the next turns.
 //!
 //! Sampling a lookup never waits. No operation is sampled in a forked child, where a lock may be held for
 //! ever.
@@ -182,7 +182,8 @@ impl Observer {
     }
 }
 
-/// Reads the coarse monotonic clock, because it is cheaper. Where there is none, reads the monotonic clock.
+/// Reads the coarse monotonic clock, because reading this clock is cheaper. If there is no coarse clock,
+/// reads the precise monotonic clock.
 fn reading(clock: &dyn Clock) -> Duration {
     clock.coarse_monotonic().unwrap_or_else(|| clock.monotonic())
 }

@@ -3,7 +3,7 @@
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
 //! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A new key without a
 //! counter takes over the smallest counter. The new key begins with the count of that counter. This count is
-//! its greatest possible error.
+//! the greatest possible error of the new key's count.
 //!
 //! Two invariants hold after each addition, and [`validate`](Summary::validate) checks them:
 //!
@@ -79,8 +79,8 @@ impl Summary {
 
     /// Adds a weight to a key. The weight is not negative.
     ///
-    /// Costs a hash and some steps through the heap. Once the summary is full, it allocates only if a new key
-    /// needs more bytes than its counter has reserved.
+    /// Costs a hash and some steps through the heap. Once the summary is full, the call allocates only if a
+    /// new key needs more bytes than its counter has reserved.
     pub(super) fn add(&mut self, key: &[u8], weight: f64) {
         self.total += weight;
         self.squares += weight * weight;

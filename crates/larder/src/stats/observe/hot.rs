@@ -98,7 +98,8 @@ pub struct HotKeyspace {
     pub keyspace: String,
     /// The keyspace's share of all these lookups, from 0 to 1.
     pub share: f64,
-    /// The possible error of the share, in either direction. The true share is within this error in 19 cases of 20.
+    /// The possible error of the share, in either direction. In 19 cases of 20, the true share is within this
+    /// error.
     pub error: f64,
     /// Estimated number of these lookups in this keyspace per second.
     pub per_second: f64,
@@ -117,7 +118,8 @@ pub struct HotKey {
     pub key_bytes: String,
     /// The key's share of all these lookups, in all keyspaces, between 0 and 1.
     pub share: f64,
-    /// The possible error of the share, in either direction. The true share is within this error in 19 cases of 20.
+    /// The possible error of the share, in either direction. In 19 cases of 20, the true share is within this
+    /// error.
     pub error: f64,
     /// Estimated number of these lookups of this key per second.
     pub per_second: f64,

@@ -23,8 +23,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets whether warnings in the log contain the keys that they are about (slow loads, values that are not
-    /// cached, records that can't be decoded). Default: off, because a key may be a secret.
+    /// Sets whether warnings in the log contain the affected keys: warnings about slow loads, values that are
+    /// not cached, and records that can't be decoded. Default: off, because a key may be a secret.
     ///
     /// ```
     /// use std::time::Duration;

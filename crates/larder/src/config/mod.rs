@@ -101,7 +101,7 @@ impl fmt::Debug for Listener {
 }
 
 /// The settings of a [`Cache`](crate::Cache). Each setting has a default. [`open`](CacheBuilder::open) checks
-/// all of them.
+/// all settings.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -211,9 +211,9 @@ impl CacheBuilder {
     /// much. Compressing file systems, network file systems and FUSE file systems may not count blocks
     /// correctly. On these file systems, the length is counted instead, and far fewer entries fit.
     ///
-    /// Of a capacity of 64 MiB, live keys and values use 30 % if values have 100 B, 48 % at 1 kB, 50 % at 5
-    /// kB and 74 % at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y". In a
-    /// full cache, X is about Y.
+    /// Of a capacity of 64 MiB, live keys and values use 30 % if values have 100 B. They use 48 % at 1 kB, 50
+    /// % at 5 kB and 74 % at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y".
+    /// In a full cache, X is about Y.
     ///
     /// When space is needed, the oldest written entries are deleted. Entries that are in memory, or were
     /// recently read from disk, are spared. The page of a value is its record, rounded up to a power of two.

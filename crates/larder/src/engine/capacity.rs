@@ -18,8 +18,8 @@ const BATCH_SHARE: u64 = 32;
 /// replace the most pages for their size. Entries can't use the space of replaced pages that are not free
 /// yet.
 const CHANGE_SHARE: u64 = 64;
-/// The size in bytes of the pages that a change may replace: a leaf of each table, for the entry that is
-/// written and for an entry that is evicted.
+/// The size in bytes of the pages that a change may replace: a leaf of each table for the written entry, and
+/// a leaf of each table for an evicted entry.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 /// The size in bytes of the pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;

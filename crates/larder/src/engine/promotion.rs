@@ -106,8 +106,8 @@ impl Shared {
         self.tiers.sweeper.plan(expires_at);
     }
 
-    /// Counts a record that does not decode. Logs the first such record of each keyspace, because the others
-    /// probably have the same cause.
+    /// Counts a record that does not decode. Logs the first such record of each keyspace, because later
+    /// records probably have the same cause.
     #[cold]
     fn note_undecodable(&self, keyspace: &OpenKeyspace, key: SlotKey<'_>, error: &CodecError) {
         keyspace.counters.add(Count::Undecodable);

@@ -1,5 +1,5 @@
 //! Removals of entries. First, memory stops returning the entries, in the given order. Then one commit
-//! removes all of them from the disk.
+//! removes all these entries from the disk.
 //!
 //! 1. A key gets a tombstone under the lock of its shard, and its leases are revoked. A scope is purged from
 //!    the shards. From then on, the shards ignore older entries on disk in this scope. So a removal is

@@ -91,8 +91,8 @@ impl Tiers {
         }
     }
 
-    /// Called after the time was moved by hand: the sweeper checks for due entries, and the writer checks for
-    /// a due retry if the disk tier is off.
+    /// Called after the time was moved by hand. The sweeper then checks for due entries. If the disk tier is
+    /// off, the writer checks for a due retry.
     pub(crate) fn check_retry(&self) {
         if !self.process.is_current() {
             return;

@@ -124,7 +124,7 @@ impl Leases {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
             // If a token was taken behind a fence or a barrier, this check finds the fence or barrier. If the
-            // fence or barrier was lowered in between, the lowering has revoked the token.
+            // fence or barrier was lowered since, the lowering has revoked the token.
             Permit::EpochToken(epoch_token) => {
                 self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }

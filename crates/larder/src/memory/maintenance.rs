@@ -80,8 +80,8 @@ impl Memory {
     /// Returns the first `most` keys in memory that begin with `prefix` and come after `after`, in order.
     ///
     /// # Cost
-    /// One pass over all entries in memory, whatever the prefix. No lock is held for more than
-    /// [`LISTED_SLOTS`] slots at a time. The call needs memory for `most` keys.
+    /// One pass over all entries in memory, for any prefix. No lock is held for more than [`LISTED_SLOTS`]
+    /// slots at a time. The call needs memory for `most` keys.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn keys_after(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
         // The greatest key is at the top of the heap. A smaller key replaces the greatest key.
@@ -119,7 +119,8 @@ impl Memory {
         self.budget.used()
     }
 
-    /// Returns the totals. Locks each shard for a short time, whatever the number of keyspaces.
+    /// Returns the totals. Locks each shard for a short time. This time does not depend on the number of
+    /// keyspaces.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };

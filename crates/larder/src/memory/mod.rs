@@ -122,7 +122,7 @@ impl Memory {
 
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        // Does not use `Hash`, which also hashes the length. The bytes alone distinguish keys.
+        // Does not use `Hash`, because `Hash` also hashes the length. The bytes alone distinguish keys.
         let mut hasher = self.hasher.build_hasher();
         hasher.write(bytes);
         SlotKey { hash: hasher.finish(), bytes }

@@ -129,7 +129,7 @@ mod tests {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
-                        // All threads live at the same time, so some of them must share the last stripe. In
+                        // All threads live at the same time, so some threads must share the last stripe. In
                         // the second round, the stripes have had other owners.
                         all_count.wait();
                         for _ in 0..1_000 {

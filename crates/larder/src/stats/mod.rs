@@ -72,9 +72,8 @@ pub struct Stats {
     /// Values that the application inserted. The values of loaders are stored as well, but are counted only
     /// under `loads`.
     pub inserts: u64,
-    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, however
-    /// many entries it removed, even if it removed none. Removals through the control socket are not
-    /// included.
+    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, even if
+    /// it removed no entry or many entries. Removals through the control socket are not included.
     pub invalidations: u64,
     /// Bytes that are acknowledged and not yet committed: values and their encodings. The number exceeds
     /// `write_buffer` only while a single value is larger than the write buffer.

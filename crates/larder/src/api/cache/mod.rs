@@ -247,7 +247,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed even
-    /// then. [`Error::Forked`] in a forked child, where nothing is closed: see
+    /// then. [`Error::Forked`] in a forked child. Nothing is closed then: see
     /// [`abandon_in_child`](Cache::abandon_in_child).
     pub fn close(&self) -> Result<(), Error> {
         self.shared.close()
@@ -280,7 +280,7 @@ impl Cache {
     ///   the parent ended without closing them, a cache of the child may listen at the socket's path. While
     ///   the child lives, a cache of another process can't listen there.
     ///
-    /// A child that runs another program (`exec`) keeps none of these.
+    /// If the child runs another program (`exec`), these descriptors and sockets are closed.
     ///
     /// # Errors
     /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.

@@ -40,8 +40,8 @@ use crate::units::millis;
 
 /// The caller that runs the loader. If the loader unwinds, dropping this value releases the waiters.
 ///
-/// A loader may fork, and return in the child. The waiters are in the parent, where the loader returns as
-/// well. So the child does not end the flight.
+/// A loader may fork, and return in the child. The waiters are in the parent, and the loader also returns
+/// there. So the child does not end the flight.
 struct FlightLeader<'a> {
     process: Process,
     flight: Arc<Flight>,
@@ -70,8 +70,8 @@ enum LoadStep<'a, V, E> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key. If there is none, runs `loader` and caches its value for the
-    /// keyspace's TTL.
+    /// Returns the live value of a key. If the key has no live value, runs `loader` and caches its value for
+    /// the keyspace's TTL.
     ///
     /// Callers that ask for one key at the same time run one loader and share its result. If the key is
     /// written or invalidated during the load, the loaded value is returned and not cached. Callers that come

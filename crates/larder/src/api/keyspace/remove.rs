@@ -124,8 +124,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// shapes.
     ///
     /// # Cost
-    /// One commit, one pass over the entries in memory, and one pass over the keyspace's entries on disk that
-    /// start with the parts before the first `Any`.
+    /// One commit, and one pass over the entries in memory. One pass over the keyspace's entries on disk
+    /// whose keys start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     #[expect(
         clippy::needless_pass_by_value,

@@ -219,8 +219,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let bytes = room_for(&payload.bytes, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
-        // When the buffer becomes half full, a commit begins while the other half receives further writes.
-        // This happens once each time that the used bytes pass the middle.
+        // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
+        // writes. This happens once each time that the used bytes pass the middle.
         let buffer = tiers.memory.buffer();
         let (used, middle) = (buffer.used(), buffer.capacity() / 2);
         if used >= middle && used.saturating_sub(bytes) < middle {

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The part after `file:` is a path. It may be relative. `file:///var/…` means the same as `file:/var/…`.
-//! Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. A password is never
-//! shown, neither in an error nor in a log line.
+//! Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. No error and no log
+//! line shows a password.
 //!
 //! [`path`] describes which paths are allowed. The same rules apply to the path of a socket.
 
@@ -252,8 +252,8 @@ pub(crate) fn redacted(url: &str) -> String {
 
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else {
-        // A URL without a host has no place for a password. If there is a password all the same, it must not
-        // be shown.
+        // A URL without a host has no place for a password. But if the URL has a password, the password must
+        // not be shown.
         return match url.rsplit_once('@') {
             Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
             _ => url.to_owned(),

@@ -14,7 +14,8 @@
 //!    the cache, or wait for a thread that closes it.
 //!
 //! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
-//! such a thread. The thread can't wait for its own end, nor for a caller that waits for that end. So:
+//! such a thread. The thread can't wait for its own end, and can't wait for a caller that waits for that end.
+//! So:
 //!
 //! - The thread never waits for another caller. If another caller is closing the cache, or has closed it, the
 //!   thread gets an answer at once.
@@ -24,8 +25,8 @@
 //! - The next caller on a thread of the application waits for the end of that thread. Then this caller does
 //!   the steps that are left: all of (3) and (4) if the first caller was the writer.
 //!
-//! Hence a caller on a thread of the application gets its answer only after (4), whichever thread began. The
-//! path may then be opened again.
+//! Hence a caller on a thread of the application gets its answer only after (4), no matter which thread
+//! began. The path may then be opened again.
 
 use super::Shared;
 use crate::engine::closing::{ClosingTurn, Ending};

@@ -124,8 +124,8 @@ impl SweeperHandle {
         }
     }
 
-    /// Sends values to the sweeper, which drops them. A user's `Drop` may wait for the writer, so the writer
-    /// must not run it.
+    /// Sends values to the sweeper. The sweeper drops these values. A user's `Drop` may wait for the writer,
+    /// so the writer must not run it.
     pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =

@@ -2,7 +2,7 @@
 //!
 //! A transaction replaces pages for each entry that it evicts, so it evicts at most as many entries as
 //! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. If a batch needs more room, the
-//! transaction evicts as many entries as it may, and writes none of the batch's values. These values are
+//! transaction evicts as many entries as it may, and does not write the batch's values. These values are
 //! *held*: they stay dirty in their shards, and are kept here. The order:
 //!
 //! 1. Removals come first in each step, and are never held. A value may replace a removal that a caller waits
@@ -16,8 +16,8 @@
 //!    after an older value.
 //! 4. A transaction that made room and wrote nothing ends the step. The callers of its removals are answered,
 //!    and the next step begins at once with the commands that have arrived. So an invalidation waits for one
-//!    such transaction, not for all of them. The last step closes the file, so it continues until all values
-//!    are written.
+//!    such transaction, not for a series of such transactions. The last step closes the file, so it continues
+//!    until all values are written.
 //! 5. A caller that waits for values (an insert with `Durability::Immediate`, a flush) is answered when every
 //!    value of its step and of earlier steps is committed. No caller overtakes another caller, so no caller
 //!    waits for ever.

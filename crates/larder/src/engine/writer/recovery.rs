@@ -5,16 +5,16 @@
 //!    entries are still dirty in their shards, and are queued there again. The tier is *suspended*: writes
 //!    stay dirty in the write buffer, to be committed when the file opens again.
 //! 2. If a caller can't wait, the file is opened again at once and the step is repeated. An invalidation
-//!    can't wait, because it must hold when its caller is answered. A caller that waits for room in the write
-//!    buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: it is
+//!    can't wait, because it must be durable when its caller is answered. A caller that waits for room in the
+//!    write buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: it is
 //!    renamed, durably.
 //! 3. A fresh file is made in its place and the step is repeated. It commits the dirty entries to the fresh
 //!    file.
 //! 4. If that fails, writes are not saved any more: every shard stops saving, dirty entries become clean, and
 //!    tombstones are removed.
-//! 5. Now the callers are answered. Invalidations hold if the file is gone, whatever else failed. The answer
-//!    comes last, because a removal must not be acknowledged while a restart can still find a file with the
-//!    removed entry.
+//! 5. Now the callers are answered. Invalidations succeed if the file is gone, even if another step failed.
+//!    The answer comes last, because a removal must not be acknowledged while a restart can still find a file
+//!    with the removed entry.
 //!
 //! After a wait, step 2 or 3 is tried again. The wait doubles each time. Before the first commit to a fresh
 //! file, every shard begins to save again. A shard then refuses a value that was prepared without saving.

@@ -61,7 +61,7 @@ impl Waiting {
         }
     }
 
-    /// Returns whether a caller waits for an invalidation. An invalidation must hold when its caller is
+    /// Returns whether a caller waits for an invalidation. An invalidation must be durable when its caller is
     /// answered.
     pub(super) fn has_invalidation(&self) -> bool {
         let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;

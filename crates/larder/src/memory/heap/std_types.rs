@@ -182,7 +182,8 @@ impl<T: HeapSize> HeapSize for BTreeSet<T> {
 }
 
 /// Returns the memory of the standard library's hash table. The number of buckets is a power of two, and an
-/// eighth of them stays empty. Each bucket has one control byte, and the table has 16 more control bytes.
+/// eighth of the buckets stays empty. Each bucket has one control byte, and the table has 16 more control
+/// bytes.
 fn hash_table(capacity: usize, bucket: usize) -> usize {
     let buckets = match capacity {
         0 => return 0,

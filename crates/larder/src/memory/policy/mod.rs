@@ -15,7 +15,7 @@
 //! 5. The share of the small queue adapts to the requests ([`small_queue_target`]).
 //!
 //! A scan passes through the small queue and does not change main. In a loop larger than the cache, newcomers
-//! have not been used more often than the entries of main, so a part of the loop stays in the cache. The
+//! have not been used more often than the entries of main. So a part of the loop stays in the cache. The
 //! entries of a new working set move into main, because they are used twice or used in the small queue.
 //!
 //! Cost: a hit is one relaxed load. The first fifteen hits between two visits of the policy also make one
@@ -205,8 +205,8 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // One more use may be an accident. In a loop, every key is one use ahead of the others half
-                // of the time.
+                // One more use may be an accident. In a loop, every key is one use ahead of the rival half of
+                // the time.
                 if was_used || frequency > rivals + u64::from(rivals > 1) {
                     self.move_to_main(id);
                     return Some(rival);

@@ -46,8 +46,8 @@ impl Sketch {
             self.words.resize(wanted, 0);
         }
         while self.words.len() < wanted {
-            // The index becomes one bit longer at the top. Both copies have the key's counts, whatever that
-            // bit is.
+            // The index becomes one bit longer at the top. Both copies have the key's counts, so the value of
+            // that bit does not matter.
             self.words.extend_from_within(..);
         }
     }

@@ -8,9 +8,9 @@
 //! more place is equally useful in both queues. Steps are small: when every ghost has returned, the share has
 //! grown by 5 % of the weight.
 //!
-//! A ghost needs four bytes in a table without chains, where a later ghost with the same index overwrites it.
-//! Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8 to 1.6 bytes
-//! for each entry of the shard.
+//! A ghost needs four bytes in a table without chains. A later ghost with the same index overwrites an
+//! earlier ghost. Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8
+//! to 1.6 bytes for each entry of the shard.
 //!
 //! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to
 //! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for

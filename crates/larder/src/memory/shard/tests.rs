@@ -273,9 +273,9 @@ const fn table_place(element: usize) -> usize {
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // The sum of the slot, the nodes of the policy and of the expiry list, ten bytes of sketch and ghosts,
-    // the place in the table, and two reference counts of the value. Key bytes that are inside the slot are
-    // counted twice.
+    // The sum of these sizes: the slot, the nodes of the policy and of the expiry list, ten bytes of sketch
+    // and ghosts, the place in the table, two reference counts of the value. Key bytes that are inside the
+    // slot are counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
     // The overhead of the allocator, for the block of the value and for a small block that the value owns.

@@ -82,7 +82,7 @@ impl Admin {
         Self::at(path.as_ref(), false)
     }
 
-    /// Opens a cache file, and creates it if there is none.
+    /// Opens a cache file. Creates the file if it is missing.
     ///
     /// # Errors
     /// The errors of [`open`](Self::open), without [`Error::Missing`].
@@ -109,10 +109,11 @@ impl Admin {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
     }
 
-    /// Opens a keyspace, and creates it if there is none.
+    /// Opens a keyspace. Creates the keyspace if it is missing.
     ///
-    /// If the file has a keyspace of the same name with another version, format, or shape of keys or values,
-    /// that keyspace is retired with its entries. The same happens when a service opens a new version.
+    /// The file may have a keyspace of the same name with another version, format, or shape of keys or
+    /// values. That keyspace is then retired with its entries. The same happens when a service opens a new
+    /// version.
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] if the name of the keyspace or of its schema is empty or longer than 255

@@ -19,8 +19,8 @@ use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 
-/// Time limit for the first answer, in which the process names itself. The limit is short, because a person
-/// waits, and the socket of a stopped process never answers. The answer is late if the process runs a
+/// Time limit for the first answer. In this answer the process names itself. The limit is short, because a
+/// person waits, and the socket of a stopped process never answers. The answer is late if the process runs a
 /// verification for another peer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// Default time limit for an answer. The limit is long, because a verification reads the whole file.
@@ -194,8 +194,8 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// Two passes over the keys in memory, whatever the prefix, and up to 50 ms of reading the disk. The
-    /// control thread of the process does this work. No lookup waits for that thread.
+    /// Two passes over the keys in memory, for any prefix, and up to 50 ms of reading the disk. The control
+    /// thread of the process does this work. No lookup waits for that thread.
     pub fn keys(
         &mut self,
         keyspace: &str,

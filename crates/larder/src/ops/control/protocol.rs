@@ -15,8 +15,8 @@ pub const MAX_PAGE: u32 = 1000;
 /// Maximum number of bytes of an encoded value in the answer to `get`. For a longer value, the answer has
 /// only the length.
 pub const MAX_VALUE_SENT: usize = 1 << 20;
-/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, however the
-/// key is written.
+/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, in any form
+/// of the key.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// A request. Its field `do` names the variant.

@@ -8,8 +8,9 @@
 //!    [`TICK`], and only after the peer has read every earlier line. Then serve the other peers. If the peer
 //!    is slow, the ring of its watcher fills up meanwhile. A line tells the peer how many operations it
 //!    missed.
-//! 3. End the stream when its time is over or its count is reached, when the peer sends another line or ends
-//!    its side, or when the cache is closed. Remove the watcher, and write a last line with the sums.
+//! 3. End the stream when its time is over, its count is reached, or the cache is closed. A further line of
+//!    the peer also ends the stream, and so does the end of the peer's side. Remove the watcher, and write a
+//!    last line with the sums.
 //!
 //! An operation does not wake the thread. While there is a stream, the thread wakes at each tick.
 

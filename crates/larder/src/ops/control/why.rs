@@ -102,8 +102,8 @@ fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<
     said
 }
 
-/// Returns the end of a sentence, which names the event until which the commit is delayed. Returns an empty
-/// text if the disk tier is on.
+/// Returns the end of a sentence about the commit: the commit waits until the disk tier is on again. Returns
+/// an empty text if the disk tier is on.
 fn until(around: &Surroundings<'_>) -> String {
     match (around.disk, around.off) {
         (DiskState::On, _) => String::new(),

@@ -66,7 +66,7 @@ pub struct FileInfo {
 }
 
 /// A keyspace that was replaced by another version or shape. No lookup reaches its entries. The sweeper has
-/// not deleted all of them yet.
+/// not deleted all these entries yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredKeyspace {

@@ -37,9 +37,9 @@ impl Record {
     /// Returns the encoded value, after decompression.
     ///
     /// # Errors
-    /// [`CodecError`] if the value cannot be decompressed: its recorded length is beyond the limit, the
-    /// compressed bytes do not match the record, or it is compressed with Zstandard and larder is built
-    /// without the features `zstd` and `zstd-read`.
+    /// [`CodecError`] if the value cannot be decompressed. Either its recorded length is beyond the limit, or
+    /// the compressed bytes do not match the record. Or the value is compressed with Zstandard, and larder is
+    /// built without the features `zstd` and `zstd-read`.
     ///
     /// # Cost
     /// Allocates memory for a compressed value. Otherwise allocates nothing.

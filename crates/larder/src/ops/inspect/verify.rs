@@ -60,7 +60,7 @@ pub enum PageVerifyReport {
     },
 }
 
-/// A record whose bytes differ from those that were written.
+/// A record whose bytes have changed since the record was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedRecord {

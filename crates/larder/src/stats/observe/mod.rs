@@ -11,8 +11,8 @@
 //! Multiplying the count only by the golden ratio would also break this requirement. If a thread looks up 987
 //! keys in turn, each key would be sampled for dozens of turns, and then never during the next turns.
 //!
-//! Sampling a lookup never waits. No operation is sampled in a forked child, where a lock may be held for
-//! ever.
+//! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held for
+//! ever there.
 
 pub(crate) mod hot;
 pub(crate) mod named_keyspace;
@@ -41,7 +41,7 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// 2⁶⁴ divided by the golden ratio, and made odd.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// An odd number with as many ones as zeros in its binary form, in no pattern.
+/// An odd number. Its binary form has as many ones as zeros, without a pattern.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
 
 /// The number of a sampled operation. It is nearly random, and below the threshold.

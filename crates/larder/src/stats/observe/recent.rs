@@ -34,8 +34,8 @@ pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
     /// The key's share of all keys that came.
     pub(super) share: f64,
-    /// The possible error of the share. It is the sum of two bounds: the certain bound of the summary's
-    /// error, and a bound of the sampling error that holds in 19 cases of 20.
+    /// The possible error of the share. The error is the sum of two bounds. The first bound is the certain
+    /// bound of the summary's error. The second bound is a bound of the sampling error in 19 cases of 20.
     pub(super) error: f64,
 }
 

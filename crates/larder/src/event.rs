@@ -29,7 +29,7 @@ pub enum Event {
         /// The path to which the damaged file was moved. `None` if it could not be moved.
         moved_to: Option<PathBuf>,
     },
-    /// The disk tier works, but offers less than the settings ask for: a smaller capacity, or a weaker
+    /// The disk tier works, but offers less than the settings request: a smaller capacity, or a weaker
     /// promise.
     DiskLimited {
         /// The limit, its reason and the remedy.

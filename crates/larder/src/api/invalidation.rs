@@ -85,7 +85,7 @@ impl Invalidation {
     /// Adds the removal of every key that has the parts of `pattern`.
     ///
     /// # Errors
-    /// Those of [`Keyspace::remove_matching`] for an invalid pattern.
+    /// The errors of [`Keyspace::remove_matching`] for an invalid pattern.
     #[expect(clippy::needless_pass_by_value, reason = "a pattern reads best without an ampersand")]
     pub fn remove_matching<K: Key, V>(
         &mut self,
@@ -123,9 +123,9 @@ impl Invalidation {
     /// The removals are durable when the call returns, like a [`Keyspace::remove`].
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be put out of
-    /// service. The entries are gone from memory either way. [`Error::InvalidSetting`] if a keyspace belongs
-    /// to another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be discarded.
+    /// The entries are gone from memory either way. [`Error::InvalidSetting`] if a keyspace belongs to
+    /// another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with other waiting callers, and the cost of each removal in memory.

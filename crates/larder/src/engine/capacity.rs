@@ -41,13 +41,13 @@ pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     }
 }
 
-/// Returns how many changes one transaction may make.
+/// Returns the maximum number of changes in one transaction.
 pub(super) fn max_changes(capacity: u64) -> usize {
     let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(MIN_CHANGES, MAX_CHANGES);
     usize::try_from(changes).unwrap_or(usize::MAX)
 }
 
-/// Returns how many bytes of values one transaction may write.
+/// Returns the maximum number of value bytes that one transaction writes.
 pub(super) fn max_batch_bytes(capacity: u64) -> usize {
     usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX)
 }

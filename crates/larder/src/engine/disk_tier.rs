@@ -94,8 +94,8 @@ impl DiskTier {
         self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation
     }
 
-    /// Removes the snapshot, so that no lookup reads the disk any more. The writer calls this before it
-    /// closes the file, unless it has panicked.
+    /// Removes the snapshot, so that no lookup reads the disk any more. The writer calls this function before
+    /// it closes the file, unless the writer has panicked.
     pub(crate) fn hide(&self) {
         self.snapshots.install(None);
     }

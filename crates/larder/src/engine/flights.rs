@@ -14,7 +14,7 @@
 //! 1. Under the graph's lock, the thread follows the chain *flight → thread that runs it → flight that this
 //!    thread waits for → …*. If the chain comes back to the calling thread, the wait would never end. The
 //!    thread then gets [`UnfinishedFlight::Cycle`].
-//! 2. Otherwise the thread enters its wait into the graph, under the same lock. So a thread whose wait would
+//! 2. Otherwise the thread adds its wait to the graph, under the same lock. So a thread whose wait would
 //!    complete a cycle always sees the cycle.
 //! 3. The thread waits, without the graph's lock, until the flight ends or the timeout is over.
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
@@ -79,8 +79,8 @@ process_static! {
 }
 
 impl WaitGraph {
-    /// Returns the graph of the calling process. A forked child begins with an empty graph, because it has
-    /// none of the waiting threads.
+    /// Returns the graph of the calling process. A forked child begins with an empty graph, because the
+    /// waiting threads do not exist in the child.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {
@@ -98,7 +98,7 @@ impl WaitGraph {
 }
 
 impl Flight {
-    /// Returns a flight that the calling thread will land.
+    /// Returns a flight that the calling thread leads, and will end.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { leader: thread::current().id(), outcome: Mutex::new(None), landed: Condvar::new() })
     }
@@ -113,10 +113,10 @@ impl Flight {
             }
         }
         self.landed.notify_all();
-        // The outcome of a second landing is dropped here, after the lock.
+        // If the flight had ended already, the new outcome is dropped here, after the lock is released.
     }
 
-    /// Waits until the flight has landed, or until `max` has passed, if `max` is set.
+    /// Waits until the flight has ended, or until `max` has passed, if `max` is set.
     pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let me = thread::current().id();
         let graph = WaitGraph::current();

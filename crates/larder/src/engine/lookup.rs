@@ -112,9 +112,9 @@ impl Tiers {
         }
     }
 
-    /// Returns the current snapshot, for a caller that must not take a missing snapshot for a missing entry:
-    /// a walk, a count, a removal. While the writer has withdrawn the snapshot to make room, waits for the
-    /// next snapshot. Returns None while the disk tier is off.
+    /// Returns the current snapshot, for a caller that must not mistake a missing snapshot for a missing
+    /// entry: a walk, a count, a removal. While the writer has withdrawn the snapshot to make room, waits for
+    /// the next snapshot. Returns None while the disk tier is off.
     pub(crate) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
@@ -130,7 +130,7 @@ impl Tiers {
         }
     }
 
-    /// Calls `look`, for a caller that must not take a missing snapshot for a missing entry. Calls `look`
+    /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry. Calls `look`
     /// again only if it found nothing, and the snapshot was withdrawn during the call.
     ///
     /// The number of withdrawals is read before the snapshot is checked. So a later withdrawal changes the

@@ -44,9 +44,10 @@ struct PendingRemovals {
     ranges: Vec<RangeRemoval>,
     /// Whether the entries of at least one range are deleted after the caller is answered.
     is_large: bool,
-    /// Whether the answer waits for the writer. The answer waits for every key of a keyspace on disk, even if
-    /// neither tier has an entry for the key. Another program may have put an older file at the path, with an
-    /// entry for the key, and only the writer checks the path. Without a change, the writer commits nothing.
+    /// Whether the answer waits for the writer. For a key of a keyspace on disk, the answer always waits,
+    /// even if neither tier has an entry for the key. Another program may have put an older file at the path,
+    /// with an entry for the key, and only the writer checks the path. Without a change, the writer commits
+    /// nothing.
     needs_writer: bool,
     /// Values removed from the shards. They are dropped last, so that a panic in a user's `Drop` leaves no
     /// removal incomplete.

@@ -80,7 +80,8 @@ impl CacheBuilder {
         let cache = Cache { shared: Shared::open(self)? };
         #[cfg(all(unix, feature = "control"))]
         if let Some(path) = control_socket {
-            // After the file is open. Until then, an old process may have had both the file and the socket.
+            // The socket is opened after the file. Until the file is open, an old process may have both the
+            // file and the socket.
             crate::ops::control::serve::serve(&cache.shared, &path)?;
         }
         Ok(cache)
@@ -114,7 +115,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// Those of [`open_url`](Cache::open_url). [`Error::InvalidUrl`] also for a variable that is not UTF-8.
+    /// The errors of [`open_url`](Cache::open_url). [`Error::InvalidUrl`] also for a variable that is not
+    /// UTF-8.
     pub fn from_env() -> Result<Self, Error> {
         let is_blank = |url: &std::ffi::OsString| url.as_encoded_bytes().trim_ascii().is_empty();
         let Some(url) = std::env::var_os(URL_VARIABLE).filter(|url| !is_blank(url)) else {
@@ -159,8 +161,8 @@ impl Cache {
     /// Returns the number of live entries removed.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be put out of
-    /// service either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be discarded
+    /// either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One transaction that deletes all entries: O(entries).
@@ -195,8 +197,8 @@ impl Cache {
         self.shared.flush()
     }
 
-    /// Deletes expired entries from both tiers at once. The sweeper thread also does this, some time after
-    /// the entries expire.
+    /// Immediately deletes expired entries from both tiers. The sweeper thread also deletes them, some time
+    /// after they expire.
     ///
     /// While the disk tier is off, or if it fails during the sweep, only memory is swept. This is not an
     /// error.
@@ -257,10 +259,10 @@ impl Cache {
     ///
     /// A forked child has a copy of every descriptor of its parent. While the child keeps the copies open,
     /// the file stays locked, even after the parent has ended. So a daemon that opened a cache before it
-    /// forked should call this method. So should a worker process that lives longer than its parent. After
-    /// the call, the file is free once the parent has closed it or has ended. The child may then open a cache
-    /// of its own. The call writes nothing and unlocks nothing, and does not affect the parent. The child's
-    /// handles of this cache stay unusable: see [`Error::Forked`].
+    /// forked should call this method. A worker process that lives longer than its parent should also call
+    /// this method. After the call, the file is free once the parent has closed it or has ended. The child
+    /// may then open a cache of its own. The call writes nothing and unlocks nothing, and does not affect the
+    /// parent. The child's handles of this cache stay unusable: see [`Error::Forked`].
     ///
     /// ```no_run
     /// # use larder::Cache;
@@ -280,7 +282,7 @@ impl Cache {
     ///   the parent ended without closing them, a cache of the child may listen at the socket's path. While
     ///   the child lives, a cache of another process can't listen there.
     ///
-    /// If the child runs another program (`exec`), these descriptors and sockets are closed.
+    /// If the child runs another program (`exec`), the child's copies of these descriptors are closed.
     ///
     /// # Errors
     /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.

@@ -98,7 +98,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// - [`LoadError::Panicked`] if the loader that this caller waited for panicked.
     /// - [`LoadError::Cycle`] if the wait would never end, because loads wait for one another. The loads may
     ///   belong to several caches.
-    /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
+    /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if this timeout is
+    ///   set.
     /// - [`LoadError::Key`] for a key that is too long.
     ///
     /// A failure of the cache is not an error: the value is then returned and not cached.

@@ -87,7 +87,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         self.shared.stats_of(&self.opened)
     }
 
-    /// Counts the answer to a lookup, and observes its key if the lookup is sampled. A build with the feature
+    /// Counts the answer to a lookup, and observes the key if the lookup is sampled. A build with the feature
     /// `trace-lookups` also traces the lookup.
     #[inline]
     fn answered(&self, answer: Count, key: SlotKey<'_>) {

@@ -150,8 +150,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
         // - A value that is larger than the write buffer uses memory's capacity until it is committed.
-        // - A smaller value that is heavier than memory's capacity bypasses memory. This is refused if the
-        //   value is also too large for the file.
+        // - A smaller value that is heavier than memory's capacity bypasses memory. The value is refused if
+        //   it is also too large for the file.
         // - During an outage, a value that is heavier than memory's capacity is accepted and not kept,
         //   because the entry that it replaces must be removed in any case.
         let must_fit_memory = self.is_memory_only()
@@ -217,8 +217,8 @@ pub(super) fn room_for(payload: &Vec<u8>, weight: Weight) -> u64 {
     weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
 }
 
-/// Frees the unused bytes of an encoding's buffer, if they are a large part of the buffer. For example, text
-/// that is compressed to a tenth was written to a buffer with the capacity for the whole text.
+/// Frees the unused bytes of an encoding's buffer, if these bytes are a large part of the buffer. For
+/// example, text that is compressed to a tenth was written to a buffer with the capacity for the whole text.
 fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.capacity() - bytes.len() > bytes.len() / 8 + 64 {
         bytes.shrink_to_fit();

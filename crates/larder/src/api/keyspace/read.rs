@@ -61,7 +61,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// That of [`get`](Keyspace::get), without the promotion.
+    /// The cost of [`get`](Keyspace::get), without the promotion.
     pub fn peek<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full).ok()?;
@@ -120,7 +120,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.value_of(key, self.shared.tiers.peek_in_memory(key))
     }
 
-    /// Returns when the live entry of a whole key expires.
+    /// Returns the time at which the live entry of a whole key expires.
     pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
         let key = self.shared.tiers.memory.key(full);
         self.shared.tiers.expiry_of(key, now)
@@ -134,7 +134,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         (Lease::new(memory, key, id), self.value_of(key, found))
     }
 
-    /// Calls `look`, for a caller that must not take a missing snapshot for a missing entry: see
+    /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry: see
     /// [`Tiers::look_in_both`].
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both

@@ -1,4 +1,4 @@
-//! The calls that remove entries of a keyspace. [`crate::engine::removal`] makes the removals.
+//! The calls that remove entries of a keyspace. [`crate::engine::removal`] implements the removals.
 
 use super::Keyspace;
 use crate::engine::removal::Removal;
@@ -15,8 +15,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// began earlier return their values and do not cache them ([contract 3](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of
-    /// service. The entry is gone from memory either way. [`Error::KeyTooLarge`], [`Error::Closed`],
+    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be discarded.
+    /// The entry is gone from memory either way. [`Error::KeyTooLarge`], [`Error::Closed`],
     /// [`Error::Forked`].
     ///
     /// # Cost
@@ -50,11 +50,11 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing is removed.
+    /// The errors of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing is removed.
     ///
     /// # Cost
-    /// One commit for all, shared with other waiting callers. If neither tier has any of the keys, the cost
-    /// is one step of the writer without a commit.
+    /// One commit for all keys, shared with other waiting callers. If neither tier has any of the keys, the
+    /// cost is one step of the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
     where
@@ -85,8 +85,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: a prefix that is longer than the
-    /// longest key matches no key.
+    /// The errors of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: a prefix that is longer
+    /// than the longest key matches no key.
     ///
     /// # Cost
     /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. More
@@ -119,9 +119,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if [`Any`](crate::Any)
-    /// stands for a part with a key type of your own, and the shape of this type is not one of larder's
-    /// shapes.
+    /// The errors of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if
+    /// [`Any`](crate::Any) stands for a part with a key type of your own, and the shape of this type is not
+    /// one of larder's shapes.
     ///
     /// # Cost
     /// One commit, and one pass over the entries in memory. One pass over the keyspace's entries on disk
@@ -140,10 +140,10 @@ impl<K: Key, V> Keyspace<K, V> {
     /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove).
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].
+    /// The errors of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].
     ///
     /// # Cost
-    /// That of [`remove_prefix`](Keyspace::remove_prefix).
+    /// The cost of [`remove_prefix`](Keyspace::remove_prefix).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
         self.remove_scope(self.whole_scope())

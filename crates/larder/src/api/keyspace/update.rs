@@ -38,7 +38,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove). After an error, loads may cache the key.
+    /// The errors of [`remove`](Keyspace::remove). After an error, loads may cache the key.
     pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(key)?;

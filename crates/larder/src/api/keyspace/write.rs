@@ -46,7 +46,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
     ///
     /// Every thread sees the value when the call returns. The value reaches the disk within the flush
-    /// interval. A crash before that loses the value, and the previous value may then return ([contract
+    /// interval. A crash before the commit loses the value, and the previous value may then return ([contract
     /// 4](crate#the-contract)).
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
+    /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
     /// committed.
     pub fn insert_with<Q: EncodeKey<K> + ?Sized>(
@@ -111,10 +111,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// was a live entry.
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert).
+    /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// That of an insert: the entry is written again.
+    /// The cost of an insert: the entry is written again.
     pub fn touch<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(key)?;

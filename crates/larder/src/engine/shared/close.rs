@@ -10,8 +10,8 @@
 //!    a value.
 //! 5. The callers that wait for the close are answered.
 //! 6. Only now are values dropped: the values of (4), and the values that the writer released after the
-//!    sweeper had ended. The listener gets the events since then. A user's `Drop`, or the listener, may close
-//!    the cache, or wait for a thread that closes it.
+//!    sweeper had ended. The listener gets the events that happened after the sweeper had ended. A user's
+//!    `Drop`, or the listener, may close the cache, or wait for a thread that closes it.
 //!
 //! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
 //! such a thread. The thread can't wait for its own end, and can't wait for a caller that waits for that end.

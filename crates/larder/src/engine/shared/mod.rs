@@ -125,7 +125,7 @@ impl Drop for Shared {
         }
         // The error is not reported. A caller that needs the error calls `close`.
         drop(self.close());
-        // A wrong sum would show in no answer of the cache, so every test checks the sums here. The last
+        // A wrong sum would not show in any answer of the cache, so every test checks the sums here. The last
         // handle is dropped, so no call is running.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.threads.has_current() {

@@ -1,5 +1,5 @@
-//! Statistics, collected from the keyspaces' counters, the memory tier, and the latest status of the disk
-//! tier. Nothing is counted here.
+//! Collects the statistics from the keyspaces' counters, the memory tier, and the latest status of the disk
+//! tier. This module counts nothing itself.
 
 use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;

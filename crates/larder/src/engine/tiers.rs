@@ -1,4 +1,5 @@
-//! The state that lookups, the writer and the sweeper share: both tiers, and the handles of both threads.
+//! The state that lookups, the writer and the sweeper share: both tiers, and the handles of the writer and
+//! the sweeper.
 //!
 //! The handles of a cache own [`Tiers`] through [`Shared`](super::shared::Shared). The writer and the sweeper
 //! own only [`Tiers`], so that dropping the last handle can end these two threads.
@@ -71,7 +72,7 @@ impl Tiers {
         (Arc::new(tiers), messages)
     }
 
-    /// Returns whether the cache has a file, though its disk tier may be off.
+    /// Returns whether the cache has a file. Even if it has a file, the disk tier may be off.
     pub(crate) fn has_disk(&self) -> bool {
         self.writer.exists()
     }
@@ -171,10 +172,11 @@ impl Tiers {
         }
     }
 
-    /// Begins to count the totals of the file. `before` are the totals that the file held when it was opened.
+    /// Begins to count the totals of the file. `before` holds the totals that the file had when it was
+    /// opened.
     pub(crate) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
-        // Recent counts begin with the opening.
+        // Recorded now, so that recent counts begin when the cache is opened.
         self.note_totals(self.time.now());
     }
 

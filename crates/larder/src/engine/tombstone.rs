@@ -52,8 +52,8 @@ impl Tiers {
         // Without a snapshot it is unknown what the disk has, so the tombstone is committed.
         let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
-            // While a range removal is pending (`min_visible_sequence` is not 0), only the commit can be sure
-            // that the disk has no entry of the key.
+            // While a range removal is pending (`min_visible_sequence` is not 0), only the commit can decide
+            // whether the disk has an entry of the key.
             Ok(None) if min_visible_sequence == 0 => {
                 self.memory.cancel_tombstone(key, sequence);
                 Ok(RemovedEntry::Nothing)

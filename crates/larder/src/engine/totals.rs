@@ -30,7 +30,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Begins to count. `before` are the counts that the file held when it was opened.
+    /// Begins to count. `before` holds the counts that the file had when it was opened.
     pub(crate) fn begin(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         drop(self.base.set((before, count_keyspaces)));
     }

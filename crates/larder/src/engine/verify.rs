@@ -1,5 +1,4 @@
-//! Checks of the whole file on demand. The writer checks the pages, and the calling thread checks the
-//! records.
+//! Checks the whole file on demand. The writer checks the pages, and the calling thread checks the records.
 
 use serde::{Deserialize, Serialize};
 

@@ -22,7 +22,7 @@ impl Budget {
         self.capacity
     }
 
-    /// Returns the reserved weight. It is never more than the capacity.
+    /// Returns the reserved weight. This weight is never more than the capacity.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
@@ -61,8 +61,8 @@ impl Reservation {
         Self { budget, held: AtomicU64::new(0) }
     }
 
-    /// Adds free weight of the budget until this reservation has `weight`. Returns whether it has that weight
-    /// now.
+    /// Adds free weight of the budget until this reservation has `weight`. Returns whether the reservation
+    /// now has that weight.
     ///
     /// If the free weight is too small, the reservation keeps the free weight that it got. Otherwise other
     /// callers that need room at the same time could reserve this weight.

@@ -1,4 +1,4 @@
-//! Opening a cache: its file, its tiers and its threads.
+//! Opens a cache: its file, its tiers and its threads.
 //!
 //! 1. The settings are checked, and adapted to the process's limit of file sizes.
 //! 2. The owner's lock is taken and the store is opened. An error here leaves no new directory and no lock
@@ -162,8 +162,8 @@ fn start(
     let max_page = (config.disk_capacity.as_u64() / PAGE_SHARE).min(store.largest_page());
     let time = CacheTime::new(config.clock.clone(), clock_watermark);
     let memory = new_memory(config, store.last_sequence());
-    // Inserted before the first lookup. The calls that removed these ranges have returned, so no lookup may
-    // find an entry in these ranges.
+    // Inserted before the first lookup. These range removals are committed, so no lookup may find an entry
+    // that they cover.
     memory.insert_range_tombstones(store.ranges());
     let before = store.cumulative_stats().cloned().unwrap_or_default();
     let status = DiskStatus {

@@ -1,9 +1,10 @@
-//! The sweeper: the thread that deletes expired entries. The sweeper only frees room. Each lookup checks
-//! itself whether an entry has expired (invariant 1).
+//! The sweeper: the thread that deletes expired entries. The sweeper only frees room. Each lookup itself
+//! checks whether an entry has expired (invariant 1).
 //!
-//! The sweeper sleeps until the next entry is due, and at least the sweep interval between two sweeps. So
-//! entries that expire one after another share a transaction. While no entry is left to expire, no sweep is
-//! planned. Storing an entry that expires before the planned sweep wakes the sweeper ([`handle`]).
+//! The sweeper sleeps until the next entry is due. Between two sweeps, it sleeps for at least the sweep
+//! interval. So entries that expire one after another share a transaction. While no entry is left to expire,
+//! no sweep is planned. Storing an entry that expires before the planned sweep wakes the sweeper
+//! ([`handle`]).
 //!
 //! In a cache with a file, the sweeper also wakes every [`WATCH_INTERVAL`], and makes the writer check
 //! whether the file is still in its place. So even an idle cache notices when another program removes or

@@ -73,7 +73,7 @@ impl Writer {
             self.commit_part(&[], &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // Otherwise the next step would take the content written by this part for a change by another
+            // Otherwise the next step would mistake the content written by this part for a change by another
             // program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
@@ -96,7 +96,7 @@ impl Writer {
         }
     }
 
-    /// A planted fault that the model checker must find.
+    /// If the failpoint is set, removes range tombstones too early. The model checker must find this fault.
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
         if failpoint_is_set(Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);

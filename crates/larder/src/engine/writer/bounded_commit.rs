@@ -89,7 +89,7 @@ impl Writer {
         let extent = self.file.extent();
         self.tiers.disk.change_status(|status| status.extent = extent);
         // A slow lookup that still has a snapshot keeps the file too large for a moment. A follower's
-        // transaction, or a value that is a large part of the capacity, does so for more time.
+        // transaction, or a value that is a large part of the capacity, keeps the file too large for longer.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

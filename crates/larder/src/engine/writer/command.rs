@@ -14,7 +14,7 @@ pub(crate) type Reply<T> = Sender<Result<T, Error>>;
 /// disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledge {
-    /// An invalidation succeeds once the file is out of service.
+    /// An invalidation also succeeds if the file is durably discarded.
     Invalidation,
     /// A write succeeds only with a commit.
     Write,

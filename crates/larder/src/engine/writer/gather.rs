@@ -8,8 +8,8 @@ use super::waiting::Waiting;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::Receiver;
 
-/// The maximum time for which the writer delays callers, so that others can share their commit. This time is
-/// a third of the time of a commit.
+/// The maximum time for which the writer delays callers, so that other callers can share their commit. This
+/// time is a third of the time of a commit.
 ///
 /// Zero under the model checker, because a wait there ends only when no other thread can run.
 const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
@@ -26,9 +26,9 @@ impl Writer {
     /// Takes the commands that have arrived.
     ///
     /// Threads that were answered together often send their next commands at nearly the same time. The writer
-    /// waits a moment for as many callers as came recently, so that these callers share the next commit too.
-    /// Otherwise the callers would form two groups that take turns. A caller that comes alone is delayed only
-    /// a few times after many callers came together.
+    /// waits a moment for as many callers as shared the recent commits, so that these callers share the next
+    /// commit too. Otherwise the callers would form two groups that take turns. A caller that comes alone is
+    /// delayed only a few times after many callers came together.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MAX_GATHERING);
         loop {

@@ -52,7 +52,7 @@ impl WriterHandle {
         !self.is_armed.swap(true, Ordering::SeqCst)
     }
 
-    /// Clears the flag. The writer calls this before it drains.
+    /// Clears the flag. The writer calls this function before it drains.
     pub(super) fn disarm(&self) {
         self.is_armed.store(false, Ordering::SeqCst);
     }

@@ -3,7 +3,7 @@
 //! A transaction replaces pages for each entry that it evicts, so it evicts at most as many entries as
 //! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. If a batch needs more room, the
 //! transaction evicts as many entries as it may, and does not write the batch's values. These values are
-//! *held*: they stay dirty in their shards, and are kept here. The order:
+//! *held*: they stay dirty in their shards, and are kept here. The order is:
 //!
 //! 1. Removals come first in each step, and are never held. A value may replace a removal that a caller waits
 //!    for. If this value is held, the transaction makes the deletion instead of the write.
@@ -22,10 +22,10 @@
 //!    value of its step and of earlier steps is committed. No caller overtakes another caller, so no caller
 //!    waits for ever.
 //!
-//! Each such transaction is a commit like any other: its snapshot is installed, its deletions are marked
-//! clean, and its counts are written. When such a transaction fails, the held values are still dirty in the
-//! shards, and are queued there again. So the held values are forgotten here ([`HeldWrites::forget_writes`]).
-//! The callers that wait for these values are kept.
+//! A transaction that holds its values is a commit like any other commit: its snapshot is installed, its
+//! deletions are marked clean, and its counts are written. When such a transaction fails, the held values are
+//! still dirty in the shards, and are queued there again. So the held values are forgotten here
+//! ([`HeldWrites::forget_writes`]). The callers that wait for these values are kept.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -35,10 +35,10 @@ use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::slot::{Change, Mutation};
 
-/// Callers that wait for a commit, each with the kind of change that it waits for.
+/// Callers that wait for a commit, each with the kind of change that the caller waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
 
-/// The writes that are not committed yet, by step.
+/// The writes that are not committed yet, grouped by step.
 #[derive(Debug, Default)]
 pub(super) struct HeldWrites {
     groups: VecDeque<StepWrites>,

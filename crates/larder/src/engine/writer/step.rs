@@ -57,8 +57,8 @@ impl Writer {
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
         }
-        // Sealed before the last drain. An entry that is stored before is committed, and a later entry is
-        // refused.
+        // Sealed before the last drain. An entry that is stored before the sealing is committed. A later
+        // entry is refused.
         if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
         }

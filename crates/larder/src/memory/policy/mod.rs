@@ -10,8 +10,8 @@
 //! 3. While main has not filled its share, there is no rival. An entry that was used twice joins main, and
 //!    other entries are evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
-//!    are the entries that are older than the small queue. So a loop that is larger than the cache finds its
-//!    first entries again. The `warmup_cursor` points to the next warm-up entry.
+//!    are the older entries that the share of the small queue does not cover. So a loop that is larger than
+//!    the cache finds its first entries again. The `warmup_cursor` points to the next warm-up entry.
 //! 5. The share of the small queue adapts to the requests ([`small_queue_target`]).
 //!
 //! A scan passes through the small queue and does not change main. In a loop larger than the cache, newcomers

@@ -17,7 +17,7 @@ impl CacheBuilder {
     ///
     /// # Cost
     /// One hit in 64 and one miss in 8 are sampled, at about 300 instructions each. At most 1,024 keys are
-    /// kept. They need about 100 KiB of memory at usual lengths, and 4 MiB at the maximum length.
+    /// kept. These keys need about 100 KiB of memory at usual lengths, and 4 MiB at the maximum length.
     pub fn sample_keys(mut self, is_wanted: bool) -> Self {
         self.sample_keys = is_wanted;
         self

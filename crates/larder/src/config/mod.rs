@@ -30,8 +30,8 @@ pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
 /// heavy writing on a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
 /// Size of redb's own cache of pages. Default 64 MiB. A page that is not in this cache is read from the
-/// operating system. That about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy cache,
-/// set the page cache to the size of the file if there is enough memory.
+/// operating system. Such a read about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy
+/// cache, set the page cache to the size of the file if there is enough memory.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
 /// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB. Verifying 16 MiB
 /// takes 16 ms.
@@ -186,9 +186,9 @@ impl CacheBuilder {
     /// Sets the path of the cache file. If the file is missing, it is created with its directories. Without a
     /// path, the cache is only in memory.
     ///
-    /// Two more files are next to it. `<path>.lock` contains the owner of the cache file. `<path>.ballast`
-    /// reserves a little space for deletions on a full disk. After damage, there are up to three files named
-    /// `<path>.damaged-<time>`.
+    /// Two more files are next to the cache file. `<path>.lock` contains the owner of the cache file.
+    /// `<path>.ballast` reserves a little space for deletions on a full disk. After damage, there are up to
+    /// three files named `<path>.damaged-<time>`.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
@@ -223,8 +223,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets how many bytes may be acknowledged and not yet committed, 64 KiB to 16 TiB. Default 8 MiB. Values
-    /// in memory, their encodings, and 288 bytes of bookkeeping for each value are counted.
+    /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
+    /// Default 8 MiB. Values in memory, their encodings, and 288 bytes of bookkeeping for each value are
+    /// counted.
     ///
     /// When the write buffer is full, inserts wait for a commit. If a value with its encoding is larger than
     /// the write buffer, it waits until the buffer is empty, and is committed alone. Until its commit, the
@@ -293,14 +294,14 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets how long to wait for another owner to release the file: up to an hour. Default: no wait.
+    /// Sets the maximum time to wait until another owner releases the file: up to an hour. Default: no wait.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout;
         self
     }
 
     /// Sets the minimum duration of a [slow load](crate::Cache::slow_loads): any duration. For a slow load,
-    /// the log has a warning with the keyspace. Default 1 s. [`Duration::MAX`] means never.
+    /// the log has a warning with the keyspace. Default 1 s. With [`Duration::MAX`], no load is slow.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self

@@ -2,7 +2,7 @@
 //! become invisible.
 //!
 //! 1. In every shard, leases are revoked and new leases are barred. From then on no load, promotion or touch
-//!    that began earlier can publish.
+//!    that began earlier can store a value.
 //! 2. The range removal gets its sequence.
 //! 3. Each shard in turn gets a range tombstone. This raises `min_visible_sequence`: a record of the scope on
 //!    disk is visible only if its sequence is higher. Then the older entries are removed. Each hold of the
@@ -11,7 +11,7 @@
 //! 4. The range tombstone stays until the installed snapshot has no record of the range
 //!    ([`Memory::remove_range_tombstone`]).
 //!
-//! With (2) before (1), a load could publish an old value in a shard before (3) reaches that shard. The value
+//! With (2) before (1), a load could store an old value in a shard before (3) reaches that shard. The value
 //! would have a newer sequence, so (3) would not remove it. If an entry were removed before the range
 //! tombstone is inserted, a lookup between the two steps would find the removed record on disk. If the
 //! barrier were lowered before the last slot is visited, a promotion could put an older entry into a slot

@@ -1,4 +1,4 @@
-//! Checks of the sums that the memory tier keeps across shards. Each sum is computed again and compared.
+//! Checks the sums that the memory tier keeps across shards. Each sum is computed again and compared.
 //!
 //! A call whose value is refused must give the reserved weight back. A leak changes no answer, but slowly
 //! reduces the capacity. So the sums are compared exactly while no call is in progress. The model test
@@ -30,8 +30,8 @@ impl Memory {
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
 
-    /// Does the same after the cache was closed. By then, no caller and no worker has a lease or reserved
-    /// room.
+    /// Makes the checks of [`validate`](Memory::validate) and some more, after the cache was closed. By then,
+    /// no caller and no worker has a lease or reserved room.
     ///
     /// # Panics
     /// If [`validate`](Memory::validate) panics, or if a lease, a fence, a barrier, a range tombstone or room

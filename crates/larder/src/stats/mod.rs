@@ -105,8 +105,8 @@ pub struct MemoryStats {
     /// entries in the write buffer are not included: see `unsaved_weight`.
     pub weight: u64,
     /// Weight of the entries in the write buffer, in bytes. These entries are acknowledged and not yet
-    /// committed. The write buffer limits this weight, not `capacity`. [`Stats::unsaved_bytes`] includes the
-    /// encodings as well.
+    /// committed. The limit of this weight is the write buffer, not `capacity`. [`Stats::unsaved_bytes`]
+    /// includes the encodings as well.
     pub unsaved_weight: u64,
     /// The maximum weight of clean entries, in bytes.
     pub capacity: u64,
@@ -154,8 +154,8 @@ pub struct DiskStats {
     pub usable_bytes: u64,
     /// Length of the file after the last commit, in bytes. A file with holes uses less space.
     pub file_bytes: u64,
-    /// Bytes that the file uses on its disk, as `du` reports them. `None` where the file system's number is
-    /// not reliable.
+    /// Bytes that the file uses on its disk, as `du` reports them. `None` if the file system's number is not
+    /// reliable.
     pub allocated_bytes: Option<u64>,
     /// The maximum size of the file. This is a limit on the bytes on disk if `allocated_bytes` is known, and
     /// otherwise on the length.
@@ -170,9 +170,9 @@ pub struct DiskStats {
     pub recovered_entries: u64,
     /// Whether the previous owner closed the file. If not, the owner crashed.
     pub was_closed_cleanly: bool,
-    /// Records that failed their check. Each was a miss.
+    /// Records that failed their check. Each lookup of such a record was a miss.
     pub damaged_records: u64,
-    /// Lookups for which the store returned an error. Each was a miss.
+    /// Lookups for which the store returned an error. Each such lookup was a miss.
     pub read_faults: u64,
     /// The path to which the latest damaged file was moved.
     #[serde(serialize_with = "shown")]
@@ -272,10 +272,10 @@ pub struct KeyspaceStats {
     pub disk_evictions: u64,
     /// Entries deleted from disk because they had expired.
     pub disk_expirations: u64,
-    /// Records whose value did not decode. Each was a miss. The log names the first such record of a
-    /// keyspace, with the cause. The type may have changed without a new version, or may need
-    /// [`Format::MessagePack`](crate::Format::MessagePack). Otherwise the record is from another version of
-    /// larder, or Zstandard is not built in.
+    /// Records whose value did not decode. Each lookup of such a record was a miss. The log names the first
+    /// such record of a keyspace, with the cause. The type may have changed without a new version, or may
+    /// need [`Format::MessagePack`](crate::Format::MessagePack). Otherwise the record is from another version
+    /// of larder, or Zstandard is not built in.
     pub undecodable: u64,
     /// The reason why the latest of these values did not decode.
     pub undecodable_cause: Option<String>,

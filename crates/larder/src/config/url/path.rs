@@ -1,7 +1,7 @@
 //! Reads a path in a URL: of the cache file, or of the control socket.
 //!
 //! A path that is nearly always a mistake is refused. Otherwise a file of that name would be created without
-//! a warning. These are refused: `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the
+//! a warning. The refused forms are: `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the
 //! ends, and control characters.
 
 #[cfg(unix)]

@@ -14,7 +14,7 @@ use crate::ops::admin::Admin;
 const OTHER: TableDefinition<'_, u64, u64> = TableDefinition::new("other");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Returns everything below a directory, with the bytes of each file.
+/// Returns every path below a directory, with the bytes of each file.
 fn content(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {

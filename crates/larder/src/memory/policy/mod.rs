@@ -91,7 +91,8 @@ impl Policy {
         self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
-    /// Counts a use. Needs only `&self`, because many readers may call it at once. A lost count is harmless.
+    /// Counts a use. Needs only `&self`, because many readers may call this function at the same time. A lost
+    /// count is harmless.
     #[inline]
     pub(crate) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);

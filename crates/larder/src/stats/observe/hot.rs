@@ -155,8 +155,8 @@ impl HotKeySampler {
         sampled.add(full, now);
     }
 
-    /// Returns the hot keys of all keyspaces or of one keyspace. There are up to `most` keys for hits, and as
-    /// many for misses.
+    /// Returns the hot keys of all keyspaces or of one keyspace. Returns up to `most` keys for hits, and up
+    /// to `most` keys for misses.
     pub(super) fn keys(
         &self,
         now: Duration,

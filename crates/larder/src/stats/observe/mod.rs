@@ -3,8 +3,8 @@
 //! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. That count
 //! and the keyspace decide whether the operation is sampled: they are mixed into a number, and the number is
 //! compared with a threshold. While sampling is off, this costs an operation a load and a branch. While
-//! sampling is on, it costs an operation that is not sampled two multiplications more. Such an operation
-//! writes to no memory that threads share.
+//! sampling is on, an operation that is not sampled costs two more multiplications. Such an operation writes
+//! to no memory that threads share.
 //!
 //! The reported errors require that samples are nearly independent. Sampling every 64th operation would break
 //! this requirement. If a thread looks up 64 keys in turn, the same key would be sampled each time.
@@ -147,8 +147,8 @@ impl Observer {
         Some(self.hot.as_ref()?.keys(reading(clock), most.min(MAX_HOT_KEYS), only, name))
     }
 
-    /// Sets the threshold of a count to the larger of two: the threshold that watchers need, and the
-    /// threshold that hot keys need.
+    /// Sets the threshold of a count to the larger of two thresholds: that of the watchers, and that of the
+    /// hot keys.
     fn set(&self, count: Count, for_watchers: u64) {
         let for_hot = self.hot.as_ref().and_then(|_| hot::HotKeySampler::one_in(count)).map_or(0, one_in);
         if let Some(threshold) = self.thresholds.get(count as usize) {

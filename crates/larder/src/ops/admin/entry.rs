@@ -55,7 +55,8 @@ pub struct Written {
 }
 
 impl NewEntry {
-    /// If the time of writing is later than `now`, replaces it by `now` and keeps the TTL (contract 2).
+    /// If the time of writing is later than `now`, replaces this time by `now` and keeps the TTL (contract
+    /// 2).
     pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
         if self.written_at <= now {
             return self;

@@ -55,7 +55,7 @@ pub use entry::{NewEntry, NewKeyspace, Written};
 pub struct Compacted {
     /// The length of the file before the call.
     pub length_before: ByteSize,
-    /// The length of the file after the call. It is never longer than before.
+    /// The length of the file after the call. The file is never longer than before.
     pub length: ByteSize,
     /// Number of expired entries that were not copied.
     pub expired: u64,
@@ -147,8 +147,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error
-    /// nothing is written. If the file does not have the keyspace, nothing is written either, without an
-    /// error.
+    /// nothing is written. If the file does not have the keyspace, the call succeeds and writes nothing.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace) else { return Ok(written) };
@@ -188,8 +187,8 @@ impl Admin {
         Ok(was_live)
     }
 
-    /// Removes every entry whose encoded key starts with a prefix. Returns how many of these entries were
-    /// live. The removal is durable when the call returns.
+    /// Removes every entry whose encoded key starts with a prefix. Returns the number of live entries
+    /// removed. The removal is durable when the call returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entries may still be in the file.
@@ -199,8 +198,8 @@ impl Admin {
         self.edit.remove_scope(Scope::prefix(full(id, prefix)))
     }
 
-    /// Removes every entry of every keyspace. Returns how many entries were live. The removal is durable when
-    /// the call returns.
+    /// Removes every entry of every keyspace. Returns the number of live entries removed. The removal is
+    /// durable when the call returns.
     ///
     /// # Errors
     /// The errors of [`remove_prefix`](Self::remove_prefix).
@@ -210,7 +209,7 @@ impl Admin {
     }
 
     /// Deletes expired entries and the entries of retired keyspaces, in bounded transactions, while `go_on`
-    /// returns true. Returns how many expired entries it deleted.
+    /// returns true. Returns the number of expired entries deleted.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
@@ -227,9 +226,9 @@ impl Admin {
     ///
     /// # Errors
     /// [`Error::Io`] if there is not enough space for the copy. The copy is at most as long as the file, and
-    /// the text of the error says how much space it needs. [`Error::Io`] also if the file has tables of a
-    /// later version that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has the
-    /// name of the copy.
+    /// the text of the error says how much space the copy needs. [`Error::Io`] also if the file has tables of
+    /// a later version that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has
+    /// the name of the copy.
     ///
     /// # Cost
     /// Reads every entry. Writes each entry once, and some entries twice.

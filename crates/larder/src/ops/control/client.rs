@@ -63,7 +63,7 @@ pub enum ClientError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A process accepted the connection, but did not answer who it is.
+    /// A process accepted the connection, but did not send its identity.
     #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
     Silent {
         /// The path of the socket.
@@ -233,7 +233,7 @@ impl Client {
         Ok(status.ttl_ms.map(Duration::from_millis))
     }
 
-    /// Returns the status of a key, and why a lookup hits or misses ([`KeyStatus::why`]).
+    /// Returns the status of a key, and the reason why a lookup hits or misses ([`KeyStatus::why`]).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -253,8 +253,8 @@ impl Client {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes every entry whose key begins with a prefix, durably. Returns how many of these entries were
-    /// live.
+    /// Removes every entry whose key begins with a prefix, durably. Returns the number of live entries
+    /// removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -262,7 +262,7 @@ impl Client {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Removes every entry of a keyspace, durably. Returns how many of these entries were live.
+    /// Removes every entry of a keyspace, durably. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -270,7 +270,7 @@ impl Client {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
 
-    /// Removes every entry of every keyspace, durably. Returns how many of these entries were live.
+    /// Removes every entry of every keyspace, durably. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -331,7 +331,7 @@ impl Client {
 
     pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         // A process with too many peers sends a refusal and closes the connection before it reads a request.
-        // The refusal says more than the error of the failed write.
+        // The refusal is more helpful than the error of the failed write.
         let sent = self.stream.get_mut().write_all(&request.to_line());
         let line = self.read_line();
         let line = match (line, sent) {

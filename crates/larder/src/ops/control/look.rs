@@ -11,7 +11,7 @@
 //!    only. Either its new value is too large for the file, or the file evicted the entry after a lookup.
 //!    Only this step finds such an entry.
 //! 4. Read the slot of each listed key in memory. If the key has left memory since and (2) did not find it,
-//!    look it up again, because a later snapshot may have it.
+//!    look the key up again, because a later snapshot may have its entry.
 //!
 //! So a page has every entry that is live during all steps, and no entry that was gone before the request.
 //! The page misses an entry only if the entry leaves the disk between (1) and (2), and leaves memory again
@@ -125,8 +125,8 @@ pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
     if shared.settings.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
-/// Returns why values cannot be cached. Returns a fixed text instead if the cause may quote a value and the
-/// application does not show values.
+/// Returns the reason why values cannot be cached. Returns a fixed text instead if the cause may quote a
+/// value and the application does not show values.
 pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
     if shared.settings.control_values || !cause.may_quote {
         cause.text
@@ -144,8 +144,8 @@ fn too_long(len: usize) -> String {
 /// The parts of a record: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Returns why the record that a lookup would find on disk cannot be decoded. Returns None if the record can
-/// be decoded.
+/// Returns the reason why the record that a lookup would find on disk cannot be decoded. Returns None if the
+/// record can be decoded.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) {
         return None;

@@ -1,9 +1,9 @@
 //! The control socket: a Unix socket through which a command reads the statistics and keys of a live cache,
 //! and removes entries from it.
 //!
-//! The application turns it on with [`CacheBuilder::control_socket`], or with `control=PATH` in its URL. It
-//! is off otherwise. A process that may write to the socket may make every request. The mode of the socket is
-//! 0600, so only processes of its owner and of root may write to it.
+//! The application turns the socket on with [`CacheBuilder::control_socket`], or with `control=PATH` in its
+//! URL. Otherwise the cache has no socket. A process that may write to the socket may make every request. The
+//! mode of the socket is 0600, so only processes of its owner and of root may write to it.
 //!
 //! # The protocol
 //!

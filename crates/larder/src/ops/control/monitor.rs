@@ -149,7 +149,8 @@ impl Monitor {
             if line.get("ok").is_some() || line.get("error").is_some() {
                 return self.client.answer_of(line).map(Monitored::End);
             }
-            // A newer process may send kinds of lines that this version cannot read. The loop skips them.
+            // A newer process may send kinds of lines that this version cannot read. The loop skips such
+            // lines.
         }
     }
 }

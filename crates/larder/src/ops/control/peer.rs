@@ -75,7 +75,8 @@ impl Peer {
     pub(super) fn left(&self) -> Duration {
         match &self.shown {
             None => self.deadline.left(),
-            // The stream gives no more lines until the peer has read its pending lines, but it may end.
+            // The stream gives no more lines until the peer has read its pending lines, but the stream may
+            // end.
             Some(stream) if !self.output.is_empty() => stream.left(),
             Some(stream) => stream.pause(),
         }

@@ -182,7 +182,7 @@ pub struct LiveKeyspaceInfo {
     /// The format of the keyspace's values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
     /// The schema that the keyspace belongs to, as the file records it. If the file does not have the
-    /// keyspace, the schema of the definition. None if the keyspace belongs to no schema.
+    /// keyspace, this is the schema of the definition. None if the keyspace belongs to no schema.
     pub schema: Option<String>,
     /// Whether the keyspace's entries are only in memory.
     pub is_memory_only: bool,

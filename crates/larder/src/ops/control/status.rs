@@ -74,8 +74,8 @@ impl FoundIn {
     }
 }
 
-/// The status of a key in a live cache. Reading the status does not use the entry: it changes no statistics,
-/// promotes nothing, and does not delay an eviction.
+/// The status of a key in a live cache. Reading the status does not use the entry: the read changes no
+/// statistics, promotes nothing, and does not delay an eviction.
 ///
 /// ```no_run
 /// let mut client = larder::control::Client::connect("var/shop.sock")?;

@@ -102,7 +102,7 @@ impl Stream {
     }
 
     /// Step 2. Returns lines for the peer if the tick is over, if the time of the stream is over, or if
-    /// `are_last`.
+    /// `are_last` is set.
     pub(super) fn lines(&mut self, are_last: bool) -> Vec<u8> {
         if !are_last && !self.next.left().is_zero() && !self.until.left().is_zero() {
             return Vec::new();

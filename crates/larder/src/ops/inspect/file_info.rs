@@ -10,12 +10,12 @@ use crate::units::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
-    /// A process owns the file, or a fork of that process still holds it.
+    /// A process owns the file, or a fork of that process still has the file open.
     Owned {
         /// The process id of the owner, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. If so, a process that it forked still holds the file. Always false
-        /// if the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
+        /// Whether that process has ended. If so, a fork of that process still has the file open. Always
+        /// false if the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
         has_ended: bool,
     },
     /// No process owns the file. Its last owner closed it.
@@ -65,8 +65,8 @@ pub struct FileInfo {
     pub pending_removals: usize,
 }
 
-/// A keyspace that was replaced by another version or shape. No lookup reaches its entries. The sweeper has
-/// not deleted all these entries yet.
+/// A keyspace that was replaced by another version or shape. No lookup finds its entries. The sweeper has not
+/// deleted all these entries yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredKeyspace {

@@ -50,7 +50,7 @@ impl Record {
         }
     }
 
-    /// Returns the length of [`payload`](Self::payload) that the record states.
+    /// Returns the length of [`payload`](Self::payload), as the record states it.
     #[must_use]
     pub fn payload_len(&self) -> usize {
         self.inflated_len.map_or(self.stored.len(), |len| len as usize)

@@ -61,7 +61,7 @@ pub trait KeySpelling {
     /// Reads the beginning of a text for a key. Returns the name of the keyspace, and the prefix in the form
     /// that [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) accepts. Returns
     /// None if no text for a key begins with `text`, or if the beginning ends inside a part that a prefix
-    /// must have whole.
+    /// must contain completely.
     ///
     /// A tool uses this function only to give advice. As a prefix, the tool accepts only a prefix of the keys
     /// themselves.

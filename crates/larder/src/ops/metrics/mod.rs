@@ -43,8 +43,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Makes a publisher for a cache. `name` is the value of the label `cache`. It distinguishes the caches
-    /// of one process. The publisher keeps the cache open.
+    /// Makes a publisher for a cache. `name` is the value of the label `cache`. This label distinguishes the
+    /// caches of one process. The publisher keeps the cache open.
     #[must_use]
     pub fn new(cache: &Cache, name: impl Into<String>) -> Self {
         Self { cache: cache.clone(), name: name.into(), recorded: BTreeMap::new() }

@@ -13,9 +13,9 @@
 //!   `total / capacity` has a counter.
 //!
 //! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
-//! USENIX ATC 2018) is more exact in the same memory. But its bound holds only with a probability that its
-//! answer does not include. Operators see the possible error of each figure, so an algorithm with a certain
-//! bound was chosen.
+//! USENIX ATC 2018) is more exact in the same memory. But its error bound holds only with some probability,
+//! and its answer does not state this probability. Operators see the possible error of each figure, so an
+//! algorithm with a certain bound was chosen.
 //!
 //! Each addition has a weight, and all counts can be scaled. So old counts can decay ([`super::recent`]).
 
@@ -72,7 +72,7 @@ impl Summary {
         self.squares
     }
 
-    /// Returns the counters, in no order.
+    /// Returns the counters, in no particular order.
     pub(super) fn counters(&self) -> &[SummaryCounter] {
         &self.counters
     }
@@ -244,7 +244,7 @@ mod tests {
             let mut summary = Summary::new(capacity);
             let mut truth = BTreeMap::new();
             for (key, weight, then) in added {
-                // Some keys come far more often than others. Sometimes all weights are scaled.
+                // Some keys come far more often than other keys. Sometimes all weights are scaled.
                 let key = vec![key / (1 + key % 4), 7];
                 summary.add(&key, f64::from(weight));
                 *truth.entry(key).or_insert(0.0) += f64::from(weight);

@@ -15,9 +15,9 @@ pub enum Event {
         /// The failure.
         cause: String,
     },
-    /// The disk failed, and the cache stopped using the file for good. The entries of the file are lost. The
-    /// reason is that an invalidation could not be committed, or that there was no room to keep more writes.
-    /// A new file is made when the disk works again.
+    /// The disk failed, and the cache permanently stopped using the file. The entries of the file are lost.
+    /// The reason is that an invalidation could not be committed, or that there was no room to keep more
+    /// writes. A new file is made when the disk works again.
     DiskDiscarded {
         /// The failure.
         cause: String,

@@ -314,7 +314,7 @@ impl CacheBuilder {
     ///
     /// Only this limit ends one kind of endless wait: a loader joins a thread, and that thread requests the
     /// loader's own key. (A loader that requests its own key directly, or through other loads, gets an error
-    /// at once.)
+    /// immediately.)
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {

@@ -101,7 +101,7 @@ impl DiskTier {
     }
 }
 
-/// Returns the number that stands for a state in the atomic.
+/// Returns the number that represents a state in the atomic.
 fn code(state: DiskState) -> u8 {
     match state {
         DiskState::On => 0,

@@ -68,7 +68,7 @@ pub(crate) enum UnfinishedFlight {
 #[derive(Debug)]
 struct WaitGraph {
     /// The process of these threads. A forked child makes its own graph, because the lock of this graph may
-    /// be held for ever there.
+    /// be held forever there.
     process: Process,
     waits: Mutex<HashMap<ThreadId, Arc<Flight>>>,
 }

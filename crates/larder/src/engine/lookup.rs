@@ -33,7 +33,7 @@ impl StoredRecord {
 }
 
 impl Tiers {
-    /// Looks a key up in memory, and notes a use of the entry.
+    /// Looks a key up in memory, and records a use of the entry.
     #[inline]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.bounds().latest) {
@@ -48,7 +48,7 @@ impl Tiers {
         self.memory.get(key, self.time.now())
     }
 
-    /// Looks a key up in memory, and notes no use of the entry.
+    /// Looks a key up in memory, and records no use of the entry.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.peek(key, self.time.bounds().latest) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
@@ -100,7 +100,7 @@ impl Tiers {
         })
     }
 
-    /// Returns the expiry of a key's live entry, from either tier. Memory notes no use of the entry.
+    /// Returns the expiry of a key's live entry, from either tier. Memory records no use of the entry.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),
@@ -158,7 +158,7 @@ impl Tiers {
     }
 
     /// Returns the record of a key on disk, to show the record to a person. Nothing is counted or reported,
-    /// and no use is noted. Returns None if there is no record, or while the disk tier is off.
+    /// and no use is recorded. Returns None if there is no record, or while the disk tier is off.
     ///
     /// # Errors
     /// The reason why the record can't be read.

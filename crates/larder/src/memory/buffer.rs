@@ -10,8 +10,8 @@
 //!
 //! A caller that needs room makes these steps:
 //!
-//! 1. It reserves the room at once if possible. For a small value this is possible if the value fits and no
-//!    large value queues. For a large value this is possible if the buffer is empty and no value queues.
+//! 1. It reserves the room immediately if possible. For a small value this is possible if the value fits and
+//!    no large value queues. For a large value this is possible if the buffer is empty and no value queues.
 //! 2. Otherwise it queues, and is counted as waiting before (3) and (4). So a thread that gives room back
 //!    sees the waiting caller, or the attempt of (4) sees the room. A thread that stores a value also sees
 //!    the waiting caller.

@@ -10,7 +10,8 @@
 //!    older value on disk until the last snapshot is gone. No value is stored after (3), because of (1). From
 //!    then on no lookup finds a value in memory.
 //!
-//! A cache without a writer goes from (1) to (3) at once. The caller drops the values that (3) removes.
+//! A cache without a writer does step 3 immediately after step 1. The caller drops the values that (3)
+//! removes.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;

@@ -1,4 +1,4 @@
-//! Counters that many threads raise at once, without contention for a cache line.
+//! Counters that many threads raise at the same time, without contention for a cache line.
 //!
 //! When a thread counts for the first time, it takes a stripe. The stripe belongs to this thread until the
 //! thread ends. So the thread adds by a load and a store, and no other thread writes between the two. If
@@ -6,7 +6,8 @@
 //! count is lost in either case.
 //!
 //! No crate is used, because crates of striped counters add atomically, and an atomic addition is too slow
-//! for a hit. Here a hit also gets the new count. That count decides whether the hit is sampled.
+//! for a hit. These counters also return the new count. For a hit, that count decides whether the hit is
+//! sampled.
 
 use super::cause::LatestCause;
 use super::count::{COUNTS, Count, Sums};
@@ -76,7 +77,7 @@ impl Counters {
 
 /// The free stripes, one bit for each stripe. A thread changes this number when the thread counts for the
 /// first time, and when the thread ends. No lock guards the number, because a thread of a forked child may
-/// change it, and a lock may be held for ever there.
+/// change it, and a lock may be held forever there.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
 /// One more than the highest stripe that was ever taken. A thread takes the first free stripe, so no stripe

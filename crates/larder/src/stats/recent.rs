@@ -1,8 +1,8 @@
 //! The counts of the last minutes. Totals are recorded every few seconds. The counts of the last minute are
 //! the present totals minus the totals of a minute ago.
 //!
-//! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so
-//! lookups do not pay for the recording.
+//! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so the
+//! recording costs a lookup nothing.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -10,8 +10,8 @@ impl Cache {
     /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns None if keys are not sampled
     /// ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
     ///
-    /// Each share comes with an error, the sum of two bounds. The first bound is the maximum error of the
-    /// counting. The second bound is the maximum sampling error in 19 of 20 cases.
+    /// Each share has an error. The error is the sum of two bounds. The first bound is the maximum error of
+    /// the counting. The second bound is the maximum sampling error in 19 of 20 cases.
     ///
     /// # Cost
     /// About 100 µs. Lookups continue during the call, but are not sampled.

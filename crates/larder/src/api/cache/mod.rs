@@ -106,8 +106,8 @@ impl Cache {
     /// Opens a cache by the URL in the environment variable `LARDER_URL`. If the variable is not set, or
     /// blank, the cache is in memory only.
     ///
-    /// Without a file, the entries are lost when the process ends. If the variable is not set, a warning in
-    /// the log says so.
+    /// Without a file, the entries are lost when the process ends. If the variable is not set, the log has a
+    /// warning about this.
     ///
     /// ```
     /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop.larder?memory=64MiB&disk=1GiB
@@ -238,14 +238,15 @@ impl Cache {
     }
 
     /// Commits all uncommitted changes, ends the threads, and closes the file. After that, lookups through
-    /// any handle find nothing, and writes fail with [`Error::Closed`]. The file may be opened again at once.
+    /// any handle find nothing, and writes fail with [`Error::Closed`]. The file may be opened again
+    /// immediately.
     ///
     /// Callers that close the cache at the same time all wait until it is closed, and get the same answer.
     /// Closing a closed cache only returns this answer again.
     ///
     /// A listener, or the `Drop` of a value, can run on a thread of the cache, and may close the cache there.
-    /// Such a call waits for no other caller: while another thread is closing the cache, the call returns at
-    /// once. The cache's thread that makes such a call ends after the call.
+    /// Such a call waits for no other caller: while another thread is closing the cache, the call returns
+    /// immediately. The cache's thread that makes such a call ends after the call.
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed even

@@ -82,7 +82,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     ///
     /// A value that compression does not shorten is stored uncompressed. Memory holds decoded values, and
     /// weighs them by their uncompressed length. On disk, the charge of an entry depends on its compressed
-    /// length. The setting may be changed at any time: each record says how it is compressed.
+    /// length. The setting may be changed at any time: each record states its compression.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};

@@ -29,7 +29,7 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
-/// The number of keys read from disk at once.
+/// The number of keys that are read from disk in one chunk.
 const CHUNK: usize = 256;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {

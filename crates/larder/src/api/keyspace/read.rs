@@ -1,4 +1,4 @@
-//! The calls that look entries up.
+//! The calls that look up entries.
 
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Reads the live value of a key from disk, and copies the value into memory if `permit` is still valid.
     ///
-    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
+    /// Never inlined. Otherwise a hit in memory would also need the registers and the stack frame of this
     /// function.
     #[inline(never)]
     pub(super) fn promote(
@@ -114,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(decoded.value)
     }
 
-    /// Returns the live value of a whole key. Memory notes no use of the entry.
+    /// Returns the live value of a whole key. Memory records no use of the entry.
     pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
         let key = self.shared.tiers.memory.key(full);
         self.value_of(key, self.shared.tiers.peek_in_memory(key))

@@ -92,7 +92,7 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. The error says what is allowed.
+    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. The error names what is allowed.
     /// Only [`open`](CacheBuilder::open) checks whether a value is in its range.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();

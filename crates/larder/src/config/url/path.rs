@@ -78,8 +78,8 @@ fn home(text: &str) -> UrlRefusal {
     (format!("its path begins with {name}, which only a shell expands"), WHOLE)
 }
 
-/// Returns the first text from a `$` to the next slash that a shell would replace. A shell would put the
-/// value of a variable there, or the output of a command.
+/// Returns the first text from a `$` to the next slash that a shell would replace. A shell would replace the
+/// text by the value of a variable, or by the output of a command.
 fn variable(text: &str) -> Option<&str> {
     let is_one = |rest: &str| {
         rest.starts_with(['{', '('])

@@ -9,8 +9,8 @@
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
 //! 5. The callers that wait for the close are answered.
-//! 6. Only now are values dropped: the values of (4), and the values that the writer released after the
-//!    sweeper had ended. The listener gets the events that happened after the sweeper had ended. A user's
+//! 6. Values are dropped only in this step: the values of (4), and the values that the writer released after
+//!    the sweeper had ended. The listener gets the events that happened after the sweeper had ended. A user's
 //!    `Drop`, or the listener, may close the cache, or wait for a thread that closes it.
 //!
 //! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
@@ -18,7 +18,7 @@
 //! So:
 //!
 //! - The thread never waits for another caller. If another caller is closing the cache, or has closed it, the
-//!   thread gets an answer at once.
+//!   thread gets an answer immediately.
 //! - If the thread is the first caller, it does everything except waiting for its own end. The writer also
 //!   does not wait for the other threads, because these threads may be waiting for the writer. The writer
 //!   leaves all later steps to the next caller.

@@ -39,7 +39,7 @@ impl SweeperHandle {
             messages,
             is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
-            // The first sweep begins at once, because entries may have expired while the file was closed.
+            // The first sweep begins immediately, because entries may have expired while the file was closed.
             next_sweep: AtomicU64::new(0),
             listener,
             left_values: Mutex::default(),

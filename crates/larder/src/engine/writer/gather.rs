@@ -27,8 +27,8 @@ impl Writer {
     ///
     /// Threads that were answered together often send their next commands at nearly the same time. The writer
     /// waits a moment for as many callers as shared the recent commits, so that these callers share the next
-    /// commit too. Otherwise the callers would form two groups that take turns. A caller that comes alone is
-    /// delayed only a few times after many callers came together.
+    /// commit too. Otherwise the callers would form two groups that take turns. After many callers shared a
+    /// commit, a single caller is delayed only a few times.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
         let until = Deadline::after(MAX_GATHERING);
         loop {
@@ -57,9 +57,9 @@ impl Writer {
         }
     }
 
-    /// Answers the registration of a keyspace at once if the keyspace can be numbered without a commit: see
-    /// [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations). Returns any
-    /// other command as [`Registered::NeedsStep`].
+    /// Answers the registration of a keyspace immediately if the keyspace can be numbered without a commit:
+    /// see [`PendingRegistrations`](crate::disk::store::pending_registrations::PendingRegistrations). Returns
+    /// any other command as [`Registered::NeedsStep`].
     pub(super) fn register_at_once(&mut self, command: Command) -> Registered {
         let Command::Register(wanted, reply) = command else { return Registered::NeedsStep(command) };
         match self.file.number(&wanted) {

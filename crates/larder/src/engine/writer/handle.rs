@@ -62,7 +62,7 @@ impl WriterHandle {
         self.send(Command::Full);
     }
 
-    /// Makes the writer commit at once. Does not wait for the commit.
+    /// Makes the writer commit immediately. Does not wait for the commit.
     pub(crate) fn hurry(&self) {
         self.send(Command::Hurry);
     }

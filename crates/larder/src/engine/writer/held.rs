@@ -15,12 +15,12 @@
 //! 3. Values are written in the order of the steps that drained them. So a newer value of a key is written
 //!    after an older value.
 //! 4. A transaction that made room and wrote nothing ends the step. The callers of its removals are answered,
-//!    and the next step begins at once with the commands that have arrived. So an invalidation waits for one
-//!    such transaction, not for a series of such transactions. The last step closes the file, so it continues
-//!    until all values are written.
+//!    and the next step begins immediately, with the commands that have arrived. So an invalidation waits for
+//!    one such transaction, not for a series of such transactions. The last step closes the file, so it
+//!    continues until all values are written.
 //! 5. A caller that waits for values (an insert with `Durability::Immediate`, a flush) is answered when every
 //!    value of its step and of earlier steps is committed. No caller overtakes another caller, so no caller
-//!    waits for ever.
+//!    waits forever.
 //!
 //! A transaction that holds its values is a commit like any other commit: its snapshot is installed, its
 //! deletions are marked clean, and its counts are written. When such a transaction fails, the held values are

@@ -4,7 +4,7 @@
 //! 1. The snapshot is withdrawn, so that lookups stop reading the file, and the file is closed. The drained
 //!    entries are still dirty in their shards, and are queued there again. The tier is *suspended*: writes
 //!    stay dirty in the write buffer, to be committed when the file opens again.
-//! 2. If a caller can't wait, the file is opened again at once and the step is repeated. An invalidation
+//! 2. If a caller can't wait, the file is immediately opened again, and the step is repeated. An invalidation
 //!    can't wait, because it must be durable when its caller is answered. A caller that waits for room in the
 //!    write buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: it is
 //!    renamed, durably.
@@ -113,8 +113,8 @@ impl Writer {
     }
 
     /// Does step 1 after a failure of work for which no caller waits. If the file is discarded, a step
-    /// follows at once, and makes a fresh file or stops saving. Until then, a write can neither be committed
-    /// nor be kept in memory only.
+    /// follows immediately, and makes a fresh file or stops saving. Until then, a write can neither be
+    /// committed nor be kept in memory only.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
         self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });

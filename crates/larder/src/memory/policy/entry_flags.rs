@@ -1,8 +1,8 @@
 //! The flags of each entry, in one byte. They are so dense that the flags of a whole shard stay in the
 //! processor's cache.
 //!
-//! Many readers count uses at once, under a shared lock, with relaxed loads and stores. A lost count is
-//! harmless. All other flags change under the exclusive lock, when no reader counts. So a reader's count
+//! Many readers count uses at the same time, under a shared lock, with relaxed loads and stores. A lost count
+//! is harmless. All other flags change under the exclusive lock, when no reader counts. So a reader's count
 //! never overwrites such a change.
 
 use crate::memory::policy::slot_id::SlotId;

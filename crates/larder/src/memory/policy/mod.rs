@@ -3,10 +3,10 @@
 //!
 //! 1. A new entry joins the *small* queue. This queue has a share of the weight.
 //! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
-//!    first entry at the end of main that was not used since its last visit there. (Entries that were used go
-//!    back to the start of main.) A newcomer that was used while it was in the small queue replaces the
-//!    rival. Any other newcomer must have been used more often than the rival, according to the sketch. The
-//!    loser is evicted.
+//!    first entry at the end of main that was not used since the last visit to that entry. (Entries that were
+//!    used go back to the start of main.) A newcomer that was used while it was in the small queue replaces
+//!    the rival. Any other newcomer must have been used more often than the rival, according to the sketch.
+//!    The loser is evicted.
 //! 3. While main has not filled its share, there is no rival. An entry that was used twice joins main, and
 //!    other entries are evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These

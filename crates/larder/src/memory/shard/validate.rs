@@ -1,7 +1,7 @@
 //! Checks the sums of a shard against its slots.
 //!
-//! A wrong sum changes no answer. But memory then holds ever fewer entries, or more entries than it may. So
-//! the tests of a shard and of memory call [`Shard::validate`]. Each cache in a test calls `validate` when
+//! A wrong sum changes no answer. But memory then holds fewer and fewer entries, or more entries than it may.
+//! So the tests of a shard and of memory call [`Shard::validate`]. Each cache in a test calls `validate` when
 //! its last handle is dropped.
 
 use std::collections::{BTreeSet, HashSet};

@@ -99,7 +99,7 @@ impl Listening {
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
             let found = fs::symlink_metadata(&unfinished)?;
             OsVolume.rename(&unfinished, &path)?;
-            // The socket is noted only if it is at the path, because another process may have put its own
+            // The socket is recorded only if it is at the path, because another process may have put its own
             // socket there meanwhile.
             if let Ok(placed) = fs::symlink_metadata(&path)
                 && (placed.dev(), placed.ino()) == (found.dev(), found.ino())

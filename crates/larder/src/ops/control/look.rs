@@ -119,8 +119,8 @@ const NOT_ALLOWED: &str = "the application does not allow values to be shown: it
 const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
 
 /// Returns `why`, the reason why a record is not a value of the application's type. Returns a fixed text
-/// instead if `why` may quote the value and the application does not show values. The type's own code writes
-/// such a reason.
+/// instead if `why` may quote the value and the application does not show values. The code of the value's
+/// type writes such a reason.
 pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
     if shared.settings.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }

@@ -39,7 +39,7 @@ pub(super) struct Peer {
 pub(super) enum PeerState {
     ToBeRead,
     ToBeWritten,
-    /// No event: the peer has sent a whole request, and the thread can answer it at once.
+    /// No event: the peer has sent a whole request, and the thread can answer it immediately.
     Attention,
     /// The peer watches a stream. The thread writes if there are lines for the peer. The thread always reads,
     /// because the next line of the peer ends the stream. The thread makes the next step when the pause of

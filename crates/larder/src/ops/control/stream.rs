@@ -109,7 +109,7 @@ impl Stream {
         }
         let Some(cache) = self.cache.upgrade() else { return Vec::new() };
         let seen = self.watcher.take(CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK)));
-        // After a full chunk there may be more operations. Then the next step is made at once.
+        // After a full chunk there may be more operations. Then the next step is made immediately.
         self.next = Deadline::after(if seen.len() < CHUNK { TICK } else { Duration::ZERO });
         let mut lines = Vec::new();
         if !seen.is_empty() {

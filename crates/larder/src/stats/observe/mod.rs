@@ -11,8 +11,8 @@
 //! Multiplying the count only by the golden ratio would also break this requirement. If a thread looks up 987
 //! keys in turn, each key would be sampled for dozens of turns, and then never during the next turns.
 //!
-//! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held for
-//! ever there.
+//! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held
+//! forever there.
 
 pub(crate) mod hot;
 pub(crate) mod named_keyspace;

@@ -124,7 +124,7 @@ impl Invalidation {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be discarded.
-    /// The entries are gone from memory either way. [`Error::InvalidSetting`] if a keyspace belongs to
+    /// In both cases the entries are removed from memory. [`Error::InvalidSetting`] if a keyspace belongs to
     /// another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost

@@ -36,7 +36,7 @@ use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
 
-/// An error of a loader. The caller of the loader knows the type.
+/// An error of a loader. `get_or_load` downcasts the error to its type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
 /// The result with which a flight ended.

@@ -92,8 +92,8 @@ impl Tiers {
         }
     }
 
-    /// Called after the time was moved by hand. The sweeper then checks for due entries. If the disk tier is
-    /// off, the writer checks for a due retry.
+    /// Called after the clock has jumped. The sweeper then checks for due entries. If the disk tier is off,
+    /// the writer checks for a due retry.
     pub(crate) fn check_retry(&self) {
         if !self.process.is_current() {
             return;

@@ -7,8 +7,8 @@
 //!    commit includes every stored value, and any later write is refused. With (2) before (1), a write
 //!    between the two steps would be acknowledged and never committed.
 //! 3. Every shard is emptied, under its lock. This step comes after (2). Otherwise a lookup could find an
-//!    older value on disk until the last snapshot is gone. No value is stored after (3), because of (1). From
-//!    then on no lookup finds a value in memory.
+//!    older value on disk until the last snapshot is dropped. No value is stored after (3), because of (1).
+//!    From then on no lookup finds a value in memory.
 //!
 //! A cache without a writer does step 3 immediately after step 1. The caller drops the values that (3)
 //! removes.

@@ -16,7 +16,8 @@ pub(crate) const UNSAVED_OVERHEAD: u64 = 288;
 const COARSE: u32 = 1 << 31;
 const COARSE_SHIFT: u32 = 16;
 
-/// A weight in bytes. It is exact below 2 GiB. From 2 GiB on, it is rounded up to a multiple of 64 KiB.
+/// A weight in bytes. A weight below 2 GiB is exact. From 2 GiB on, a weight is rounded up to a multiple of
+/// 64 KiB.
 ///
 /// Reserving, charging and giving back all use this rounded weight, never the original number. So the sums
 /// agree.

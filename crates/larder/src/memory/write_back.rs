@@ -62,9 +62,9 @@ impl Memory {
     }
 
     /// Does the same as [`drain`](Memory::drain), into a list that every step reuses. A new list for each
-    /// step would be the largest block that is ever freed. glibc's allocator adapts to that size. It would
-    /// then keep all blocks up to that size in its arenas, and would not return the holes between these
-    /// blocks to the system.
+    /// step would be the largest block that is ever freed. glibc's allocator adapts to that size. The
+    /// allocator would then keep all blocks up to that size in its arenas, and would not return the holes
+    /// between these blocks to the system.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,

@@ -6,8 +6,8 @@
 //! additions. Lookups are not recorded.
 //!
 //! The crate `histogram` has the same bounds (a grouping power of 2), but it is not used. Its buckets are
-//! atomics of the standard library, not of `sync`. It keeps no sum, and it refuses a duration beyond the last
-//! bucket.
+//! atomics of the standard library, not of `sync`. The crate keeps no sum, and refuses a duration beyond the
+//! last bucket.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// The number of buckets in each power of two is 2 to this power.
 const PRECISION: u32 = 2;
-/// The exponent of the largest power of two, in microseconds. It covers durations up to about 38 hours.
-/// Longer durations are in the last bucket.
+/// The exponent of the largest power of two, in microseconds. The buckets cover durations up to about 38
+/// hours. Longer durations are in the last bucket.
 const MAX_POWER: u32 = 36;
 const BUCKETS: usize = ((MAX_POWER - PRECISION + 2) << PRECISION) as usize;
 

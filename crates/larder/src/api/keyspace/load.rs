@@ -1,4 +1,4 @@
-//! Loads of values that neither tier has. Callers that ask for one key at the same time share one loader.
+//! Loads of values that neither tier has. Callers that request one key at the same time share one loader.
 //!
 //! 1. Look in memory under the shared lock. A hit ends the call.
 //! 2. Under the exclusive lock, look again. If the key's lease has a flight, join the flight. Otherwise take
@@ -73,7 +73,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key. If the key has no live value, runs `loader` and caches its value for
     /// the keyspace's TTL.
     ///
-    /// Callers that ask for one key at the same time run one loader and share its result. If the key is
+    /// Callers that request one key at the same time run one loader and share its result. If the key is
     /// written or invalidated during the load, the loaded value is returned and not cached. Callers that come
     /// after the invalidation do not wait for that load.
     ///
@@ -104,7 +104,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
-    /// A loader must not join a thread that asks for the loader's own key. The cache sees waits for loads,
+    /// A loader must not join a thread that requests the loader's own key. The cache sees waits for loads,
     /// but no other waits of a thread. Without a `load_timeout`, such a wait never ends.
     ///
     /// # Panics

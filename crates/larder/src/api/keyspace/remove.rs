@@ -16,7 +16,7 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be discarded.
-    /// The entry is gone from memory either way. [`Error::KeyTooLarge`], [`Error::Closed`],
+    /// In both cases the entry is removed from memory. [`Error::KeyTooLarge`], [`Error::Closed`],
     /// [`Error::Forked`].
     ///
     /// # Cost
@@ -70,8 +70,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// entries removed.
     ///
     /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove). If there are more
-    /// than 1,000 entries, the returned number may be too low. It may leave out entries that other calls
-    /// change or remove at the same time, or that the cache evicts.
+    /// than 1,000 entries, the returned number may be too low. The number may leave out entries that other
+    /// calls change or remove at the same time, or that the cache evicts.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

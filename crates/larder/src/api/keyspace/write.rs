@@ -1,5 +1,5 @@
-//! The calls that store a value. They prepare the value, reserve room for it in the write buffer, and store
-//! it in its shard.
+//! The calls that store a value. These calls prepare the value, reserve room for it in the write buffer, and
+//! store it in its shard.
 //!
 //! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
 //! nothing.
@@ -38,7 +38,8 @@ pub(super) enum InsertOutcome {
     InMemory,
     /// The value is not stored, because its lease was revoked.
     Revoked,
-    /// A value written with a lease is not stored. It would be in memory only, and memory has no room for it.
+    /// A value written with a lease is not stored. The value would be in memory only, and memory has no room
+    /// for it.
     NoRoom,
 }
 
@@ -193,7 +194,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
-            // Callers may have asked for room before this value was stored, and may wait for the room of this
+            // Callers may have requested room before this value was stored, and may wait for the room of this
             // value. If the commit fails, these callers must not wait until the disk works again.
             tiers.writer.ask_for_room();
         } else if is_saved {

@@ -6,9 +6,9 @@
 //! redis://:password@10.0.0.7:6379/1        (not yet)
 //! ```
 //!
-//! The part after `file:` is a path. It may be relative. `file:///var/…` means the same as `file:/var/…`.
-//! Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. No error and no log
-//! line shows a password.
+//! The part after `file:` is a path. The path may be relative. `file:///var/…` means the same as
+//! `file:/var/…`. Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. No
+//! error and no log line shows a password.
 //!
 //! [`path`] describes which paths are allowed. The same rules apply to the path of a socket.
 

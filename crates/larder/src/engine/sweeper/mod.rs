@@ -189,7 +189,8 @@ mod tests {
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
 
-    /// Returns a cache on a simulated disk whose sweeper has swept once. Its one key has 30 s left to live.
+    /// Returns a cache on a simulated disk whose sweeper has swept once. The cache has one key, with 30 s
+    /// left to live.
     fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
         let open = || {
             let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());

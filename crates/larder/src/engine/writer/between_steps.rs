@@ -88,7 +88,7 @@ impl Writer {
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Answers the callers that asked for a part. They are answered even if the disk has failed.
+    /// Answers the callers that requested a part, even if the disk has failed.
     pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
         self.remove_range_tombstones();
         for reply in waiting.parts.drain(..) {

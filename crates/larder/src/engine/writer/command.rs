@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Hurry,
     /// A caller waits for room in the write buffer: commit now, or stop saving.
     Full,
-    /// The time was moved by hand: try to bring the disk tier back, if a retry is due.
+    /// The clock has jumped: try to bring the disk tier back, if a retry is due.
     CheckRetry,
     /// Check whether the file is still in its place, though no caller waits for an answer.
     Watch,

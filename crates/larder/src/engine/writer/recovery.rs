@@ -12,9 +12,9 @@
 //!    file.
 //! 4. If that fails, writes are not saved any more: every shard stops saving, dirty entries become clean, and
 //!    tombstones are removed.
-//! 5. Now the callers are answered. Invalidations succeed if the file is gone, even if another step failed.
-//!    The answer comes last, because a removal must not be acknowledged while a restart can still find a file
-//!    with the removed entry.
+//! 5. Now the callers are answered. Invalidations succeed if a restart would find no entries, even if another
+//!    step failed. The answer comes last, because a removal must not be acknowledged while a restart can
+//!    still find a file with the removed entry.
 //!
 //! After a wait, step 2 or 3 is tried again. The wait doubles each time. Before the first commit to a fresh
 //! file, every shard begins to save again. A shard then refuses a value that was prepared without saving.

@@ -263,7 +263,7 @@ impl Writer {
         {
             waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
-            // Reported once, to the first caller that asks whether a restart would find every entry.
+            // Reported once, to the first caller that must know whether a restart would find every entry.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
             self.has_unflushed &= !is_asked;

@@ -15,10 +15,10 @@ use crate::format::keyspace_id::KeyspaceId;
 pub(super) struct Waiting {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
     pub(super) ranges: Vec<RangeRemoval>,
-    /// Each reply with the number of ranges that its caller asked for.
+    /// Each reply with the number of ranges that its caller removes.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
     pub(super) parts: Vec<Reply<()>>,
-    /// The maximum time of a part of a pending range removal, if no caller asked for the part.
+    /// The maximum time of a part of a pending range removal, if no caller requested the part.
     pub(super) part_time: Option<Duration>,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
@@ -73,7 +73,7 @@ impl Waiting {
         self.part_time.is_some() || !self.parts.is_empty()
     }
 
-    /// Returns whether the callers ask only for the deletion of due entries.
+    /// Returns whether the callers request only the deletion of due entries.
     pub(super) fn only_sweeps(&self) -> bool {
         self.callers() == self.sweep_replies.len()
             && !self.sweep_replies.is_empty()
@@ -107,8 +107,8 @@ impl Waiting {
 /// The channels for the answers of a step.
 pub(super) struct Replies {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
-    /// Each reply with the number of ranges that its caller asked for, and the number of live entries of
-    /// these ranges that memory held.
+    /// Each reply with the number of ranges that its caller removes, and the number of live entries of these
+    /// ranges that memory held.
     pub(super) ranges: Vec<(Reply<u64>, usize, u64)>,
     pub(super) registrations: Vec<Reply<KeyspaceId>>,
     pub(super) sweeps: Vec<Reply<(u64, bool)>>,
@@ -120,7 +120,7 @@ impl Replies {
         self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
     }
 
-    /// Answers the callers of a committed step. A caller that has gone needs no answer.
+    /// Answers the callers of a committed step. A caller that no longer waits needs no answer.
     ///
     /// If `writes_are_lost` is set, some of the step's writes were in a file that was then discarded. If
     /// `is_unsaved` is set, memory accepted values while there was no file.

@@ -1,5 +1,5 @@
-//! The eviction policy of a shard. It chooses the entries to evict, with two first-in-first-out queues and a
-//! sketch. The sketch estimates how often each key was used.
+//! The eviction policy of a shard. The policy chooses the entries to evict, with two first-in-first-out
+//! queues and a sketch. The sketch estimates how often each key was used.
 //!
 //! 1. A new entry joins the *small* queue. This queue has a share of the weight.
 //! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the

@@ -25,8 +25,8 @@ const MIN_PERIOD: u64 = 2_000;
 const MIN_WORDS: usize = 512;
 /// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
-/// Mask for the lower three bits of each counter. It removes the neighbour's bit after all counters were
-/// shifted right by one.
+/// Mask for the lower three bits of each counter. The mask removes the neighbour's bit after all counters
+/// were shifted right by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
 /// The counters. Before the first `fit` the sketch is empty, and every estimate is 0.

@@ -56,7 +56,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Returns the part of a weight that the small queue should have. It is at least 1.
+    /// Returns the part of a weight that the small queue should have. This part is at least 1.
     pub(super) fn of(&self, weight: u64) -> u64 {
         let part = u128::from(weight) * u128::from(self.share) / u128::from(WHOLE);
         u64::try_from(part).unwrap_or(weight).max(1)

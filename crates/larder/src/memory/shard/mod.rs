@@ -315,7 +315,7 @@ impl Shard {
 
 /// The new content of a key.
 enum SlotValue {
-    /// A value that is on disk, or that will never be saved. Its weight is reserved in the budget.
+    /// A value that is on disk, or that will never be saved. The value's weight is reserved in the budget.
     Clean(Value, Weight),
     /// A value to commit.
     Dirty(Value, DirtyValue),

@@ -2,9 +2,9 @@
 //! bits that hash tables use first.
 //!
 //! The hash has a seed that is new for each cache, so an attacker can't compute keys of one shard or one
-//! bucket. These tests check that a structure in the keys never shows in the hash, for any seed. They use
-//! several seeds, and families of keys on which weak hashes are known to fail. They also use weak hashes.
-//! With a weak hash, the check must fail.
+//! bucket. These tests check that a structure in the keys never shows in the hash, for any seed. The tests
+//! use several seeds, and families of keys on which weak hashes are known to fail. The tests also use weak
+//! hashes. With a weak hash, the check must fail.
 
 use std::ptr;
 

@@ -96,8 +96,8 @@ impl Admin {
         Ok(Self { edit: OfflineEdit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
     }
 
-    /// Returns the time that decides which entries have expired. It is the later of the clock's time and the
-    /// time of the last commit.
+    /// Returns the time that decides which entries have expired. This is the later of the clock's time and
+    /// the time of the last commit.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.edit.now()

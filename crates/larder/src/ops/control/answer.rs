@@ -71,7 +71,8 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(shared, &keyspace)?;
             remove_all(shared, &target, target.id.to_bytes().to_vec())?
         }
-        // `Cache::clear` is not used here. It would add an invalidation by the application to the statistics.
+        // `Cache::clear` is not used here. That call would add an invalidation by the application to the
+        // statistics.
         Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             shared.flush()?;

@@ -247,8 +247,8 @@ impl Client {
     /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
-    /// [`ClientError`]. If the refusal is `not_durable`, the entry is gone from memory and may return after a
-    /// restart.
+    /// [`ClientError`]. If the refusal is `not_durable`, the entry is removed from memory, and may return
+    /// after a restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }

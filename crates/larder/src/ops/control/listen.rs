@@ -1,9 +1,9 @@
 //! Creates and removes the file of the socket. Only the owner of the file and root can connect. The new
 //! socket replaces only a socket on which no process answers.
 //!
-//! The socket is bound under another name, in a directory that only this user may enter. It gets its mode
-//! there, and is then renamed to its path. The rename fails if another file is at the path. So the path never
-//! has a socket that other users may write. The path also never has a socket that does not listen yet,
+//! The socket is bound under another name, in a directory that only this user may enter. The socket gets its
+//! mode there, and is then renamed to its path. The rename fails if another file is at the path. So the path
+//! never has a socket that other users may write. The path also never has a socket that does not listen yet,
 //! because such a socket would look stale to another process.
 //!
 //! A forked child inherits the descriptor. While the child lives, a connection to the socket is accepted and

@@ -13,7 +13,7 @@
 //! 4. Read the slot of each listed key in memory. If the key has left memory since and (2) did not find it,
 //!    look the key up again, because a later snapshot may have its entry.
 //!
-//! So a page has every entry that is live during all steps, and no entry that was gone before the request.
+//! So a page has every entry that is live during all steps, and no entry that was removed before the request.
 //! The page misses an entry only if the entry leaves the disk between (1) and (2), and leaves memory again
 //! between (2) and (3).
 //!

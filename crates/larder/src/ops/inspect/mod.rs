@@ -1,9 +1,9 @@
 //! Reads a cache file without the application's types, and without its owner.
 //!
 //! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It shows
-//! the last of these three in the state in which the next owner will find it. It never writes, repairs or
-//! creates a file. Its results are untyped. It shows keys by the shape that the file records ([`KeyShape`]).
-//! It shows values as bytes, or as JSON or text if their format allows it ([`Content`]).
+//! the last of these three in the state in which the next owner will find it. An inspector never writes,
+//! repairs or creates a file. Its results are untyped. It shows keys by the shape that the file records
+//! ([`KeyShape`]). It shows values as bytes, or as JSON or text if their format allows it ([`Content`]).
 //!
 //! The `larder` command uses this module. To read a live cache with the application's types, use a
 //! [`Follower`](crate::Follower).

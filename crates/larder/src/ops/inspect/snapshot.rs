@@ -31,8 +31,8 @@ impl Snapshot {
         Self { look, now, keyspaces, retired }
     }
 
-    /// Returns the time that decides which entries have expired. It is the later of the clock's time and the
-    /// time of the last commit.
+    /// Returns the time that decides which entries have expired. This is the later of the clock's time and
+    /// the time of the last commit.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -91,8 +91,8 @@ impl Snapshot {
     /// values may be large. To get the next page, pass the last key of this page as `after`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. It is an entry with the status
-    /// [`RecordStatus::Damaged`].
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. The page has the damaged record
+    /// as an entry with the status [`RecordStatus::Damaged`].
     pub fn page(
         &self,
         keyspace: &KeyspaceInfo,

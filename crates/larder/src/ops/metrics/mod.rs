@@ -2,7 +2,7 @@
 //! (feature `metrics`).
 //!
 //! A [`Publisher`] reads [`Cache::stats`] and passes the numbers, under the names in [`METRICS`], to the
-//! recorder that the application has installed. It does so when [`Publisher::publish`] is called. Call
+//! recorder that the application has installed. This happens when [`Publisher::publish`] is called. Call
 //! [`Publisher::publish`] about as often as the metrics are fetched. Publishing does not slow lookups.
 //!
 //! ```

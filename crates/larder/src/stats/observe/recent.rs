@@ -1,4 +1,4 @@
-//! A [`Summary`] with decay. It has the keys that came most often in the last minutes.
+//! A [`Summary`] with decay. The summary has the keys that came most often in the last minutes.
 //!
 //! A key that came [`HALF_LIFE`] ago has half the weight of a key that comes now. Old counts are not changed
 //! for the decay. Instead, new counts are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu,

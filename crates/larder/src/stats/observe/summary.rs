@@ -1,9 +1,9 @@
-//! A summary of a stream. It finds the keys that come most often, in bounded memory.
+//! A summary of a stream. The summary finds the keys that come most often, in bounded memory.
 //!
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
-//! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A new key without a
-//! counter takes over the smallest counter. The new key begins with the count of that counter. This count is
-//! the greatest possible error of the new key's count.
+//! in data streams", ICDT 2005. The algorithm keeps a counter for each of at most `capacity` keys. A new key
+//! without a counter takes over the smallest counter. The new key begins with the count of that counter. This
+//! count is the greatest possible error of the new key's count.
 //!
 //! Two invariants hold after each addition, and [`validate`](Summary::validate) checks them:
 //!

@@ -47,8 +47,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
     ///
     /// Every thread sees the value when the call returns. The value reaches the disk within the flush
-    /// interval. A crash before the commit loses the value, and the previous value may then return ([contract
-    /// 4](crate#the-contract)).
+    /// interval. A crash before the commit loses the value, and the previous value may then return
+    /// ([contract 4](crate#the-contract)).
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],

@@ -211,8 +211,8 @@ impl CacheBuilder {
     /// much. Compressing file systems, network file systems and FUSE file systems may not count blocks
     /// correctly. On these file systems, the length is counted instead, and far fewer entries fit.
     ///
-    /// Of a capacity of 64 MiB, live keys and values use 30 % if values have 100 B. They use 48 % at 1 kB, 50
-    /// % at 5 kB and 74 % at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y".
+    /// Live keys and values use 30 % of a capacity of 64 MiB if values have 100 B. They use 48 % at 1 kB, 50
+    /// % at 5 kB and 74 % at 33 kB. They use less of a smaller capacity. `stats` shows "live X of usable Y".
     /// In a full cache, X is about Y.
     ///
     /// When space is needed, the oldest written entries are deleted. Entries that are in memory, or were

@@ -3,8 +3,8 @@
 use crate::disk::store::limits::StoreLimits;
 
 /// Maximum share of the file's capacity for the charges of live entries, in sixteenths. Applies if the file's
-/// blocks are counted. The rest is for the replaced pages of two transactions, until these pages are free,
-/// for the store's own tables, and for gaps. `docs/adr/0009` gives the measurement.
+/// blocks are counted. The rest is for the store's own tables, for gaps, and for the replaced pages of two
+/// transactions until these pages are free. `docs/adr/0009` gives the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
 /// The same share as a divisor of the capacity. Applies if the file's length is bounded. redb doubles a file
 /// that must grow, so the pages in use must stay below half of the capacity. The pages that hold entries are

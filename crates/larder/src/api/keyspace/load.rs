@@ -49,7 +49,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
     /// A loader must not join a thread that asks for the loader's own key. The cache sees waits for loads,
-    /// but no other waits of a thread. That thread waits until the `lease_timeout` or the `load_timeout` ends.
+    /// but no other waits of a thread. That thread waits until the `lease_timeout` or the `load_timeout`
+    /// ends.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.

@@ -10,6 +10,7 @@ use super::lookup::{LoadThread, LookupOutcome};
 use crate::error::LoadError;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -64,9 +65,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
-        let mut is_first = true;
+        match self.hit_in_memory(key, true) {
+            Some((value, _)) => Ok(value),
+            None => self.load_missing(key, loader),
+        }
+    }
+
+    /// Steps 2 to 6.
+    ///
+    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
+    /// function.
+    #[inline(never)]
+    fn load_missing<E, R, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> Result<R, E>,
+    {
+        let mut outcome = self.lease_or_join(key, LoadThread::Caller, true);
         loop {
-            match self.find_or_lease(key, LoadThread::Caller, is_first) {
+            match outcome {
                 LookupOutcome::Hit { value, .. } => return Ok(value),
                 LookupOutcome::Load(lease) => return Self::load(lease, loader),
                 LookupOutcome::Wait(pending) => {
@@ -75,7 +93,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     }
                 }
             }
-            is_first = false;
+            outcome = self.find_or_lease(key, LoadThread::Caller, false);
         }
     }
 

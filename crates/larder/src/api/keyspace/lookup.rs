@@ -132,24 +132,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         load_thread: LoadThread,
         counts: bool,
     ) -> LookupOutcome<K, V> {
-        if self.shared.is_closed() {
-            return LookupOutcome::Load(LoadLease::void(self, key));
+        match self.hit_in_memory(key, counts) {
+            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at },
+            None => self.lease_or_join(key, load_thread, counts),
         }
-        if let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key)
-            && let Some(value) = Self::typed(value)
-        {
-            self.answered_if(counts, Count::MemoryHits, key);
-            return LookupOutcome::Hit { value, expires_at };
-        }
-        self.lease_or_join(key, load_thread, counts)
+    }
+
+    /// Step 1.
+    #[inline]
+    pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
+        let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
+        let value = Self::typed(value)?;
+        self.answered_if(counts, Count::MemoryHits, key);
+        Some((value, expires_at))
     }
 
     /// Steps 2 and 3.
-    ///
-    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
-    /// function.
-    #[inline(never)]
-    fn lease_or_join(&self, key: SlotKey<'_>, load_thread: LoadThread, counts: bool) -> LookupOutcome<K, V> {
+    pub(super) fn lease_or_join(
+        &self,
+        key: SlotKey<'_>,
+        load_thread: LoadThread,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        if self.shared.is_closed() {
+            return LookupOutcome::Load(LoadLease::void(self, key));
+        }
         if self.shared.is_forked() {
             self.answered_if(counts, Count::Misses, key);
             return LookupOutcome::Load(LoadLease::void(self, key));
@@ -186,7 +193,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
         if let Some(miss) = miss_token
             && !self.is_memory_only()
-            && let Some(found) = self.promote(key, Permit::Lease(id), miss.min_visible_sequence)
+            && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
         {
             lease.found(found.value.clone());
             self.answered_if(counts, Count::DiskHits, key);
@@ -197,6 +204,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(lease)
     }
 
+    #[inline]
     fn answered_if(&self, counts: bool, answer: Count, key: SlotKey<'_>) {
         if counts {
             self.answered(answer, key);

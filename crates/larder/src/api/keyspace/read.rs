@@ -34,11 +34,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
             Lookup::Negative => (None, Count::Misses),
             Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
-            Lookup::Unknown(miss) => {
-                let permit = Permit::EpochToken(miss.epoch_token);
-                let promoted = self.promote(key, permit, miss.min_visible_sequence);
-                (promoted.map(|decoded| decoded.value), Count::DiskHits)
-            }
+            Lookup::Unknown(miss) => (
+                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
+                Count::DiskHits,
+            ),
         };
         self.answered(if found.is_some() { hit } else { Count::Misses }, key);
         found
@@ -98,12 +97,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies the value into memory if `permit` is still valid.
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds.
     ///
-    /// Never inlined. Otherwise a hit in memory would also need the registers and the stack frame of this
+    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
-    pub(super) fn promote(
+    fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
+        self.promote_decoded(key, permit, min_visible_sequence).map(|decoded| decoded.value)
+    }
+
+    /// As [`promote`](Self::promote), and returns the expiry too.
+    pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,
         permit: Permit,

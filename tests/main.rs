@@ -28,6 +28,7 @@ mod contract {
     mod contract_7_room;
     mod contract_8_another_process_can_look;
     mod eviction;
+    mod grace;
     mod keyspaces;
     mod large_removals;
     mod large_values;

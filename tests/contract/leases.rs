@@ -74,7 +74,7 @@ fn a_lease_that_another_thread_fills_answers_those_who_wait() {
     assert_eq!(waited(waiting).unwrap(), Some(10));
     assert!(filler.join().unwrap());
     match versions.lookup(&1).unwrap() {
-        LookupOutcome::Hit { value, expires_at } => {
+        LookupOutcome::Hit { value, expires_at, is_stale: false } => {
             assert_eq!((*value, versions.ttl(&1).is_some()), (10, true));
             assert!(expires_at.as_millis() > 0);
         }

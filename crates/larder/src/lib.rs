@@ -34,8 +34,11 @@ pub use crate::api::cache::Cache;
 pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
-pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
+pub use crate::api::keyspace::definition::{
+    DEFAULT_COOL_DOWN, DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition,
+};
 pub use crate::api::keyspace::iterate::{Iter, Keys};
+pub use crate::api::keyspace::load::{Load, Loaded};
 pub use crate::api::keyspace::load_lease::LoadLease;
 pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad};
 pub use crate::api::keyspace::update::Update;

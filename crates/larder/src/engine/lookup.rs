@@ -6,6 +6,8 @@
 //! Expiry is checked here and in the shard, at each lookup. No lookup finds an expired entry, even if the
 //! entry is not swept yet (invariant 1).
 
+use std::time::Duration;
+
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
@@ -63,9 +65,15 @@ impl Tiers {
     ///
     /// A forked child finds nothing on disk. Threads of the parent may hold the locks of the store's page
     /// cache, and the parent may reuse the pages of the snapshot.
-    pub(crate) fn read_record(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<StoredRecord> {
+    pub(crate) fn read_record(
+        &self,
+        key: SlotKey<'_>,
+        min_visible_sequence: u64,
+        grace: Duration,
+    ) -> Option<StoredRecord> {
         let record = self.read_bytes(key)?;
-        let record = self.live_record(key, record, min_visible_sequence, self.time.bounds().earliest)?;
+        let earliest = self.time.bounds().earliest;
+        let record = self.live_record(key, record, min_visible_sequence, (earliest, grace))?;
         self.disk.uses.mark(key.hash);
         Some(record)
     }
@@ -77,14 +85,14 @@ impl Tiers {
         key: SlotKey<'_>,
         record: Vec<u8>,
         min_visible_sequence: u64,
-        now: Timestamp,
+        (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((header, extension, payload)) = record::read(key.bytes, &record) else {
             self.disk.count_damage();
             return None;
         };
         let payload_at = record.len() - payload.len();
-        let is_live = header.sequence > min_visible_sequence && header.expires_at > now;
+        let is_live = header.sequence > min_visible_sequence && header.expires_at.after(grace) > now;
         is_live.then_some(StoredRecord { header, extension, record, payload_at })
     }
 
@@ -106,7 +114,8 @@ impl Tiers {
             Lookup::Value(_, expires_at) => Some(expires_at),
             Lookup::Negative => None,
             Lookup::Unknown(miss) => {
-                let expires_at = self.read_record(key, miss.min_visible_sequence)?.header.expires_at;
+                let expires_at =
+                    self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?.header.expires_at;
                 (expires_at > now).then_some(expires_at)
             }
         }

@@ -12,6 +12,7 @@ pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
+pub(crate) mod grace;
 pub mod heap;
 pub(crate) mod key_leases;
 pub(crate) mod keyspace_usage;
@@ -40,11 +41,12 @@ use leases::Permit;
 use locked_shard::LockedShard;
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
-use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::lookup::{Lookup, MissToken, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
+use std::time::Duration;
 
 use budget::Budget;
 use shard::Shard;
@@ -94,6 +96,8 @@ impl Deref for Padded {
 pub(crate) enum LeaseOutcome {
     /// Another caller has stored a value in the meantime. The value comes with its expiry.
     Value(Value, Timestamp),
+    /// A load of the key has failed lately. The caller answers with the stale value, if there is one.
+    CoolingDown,
     /// Another caller is loading the key. The caller joins that load's flight.
     Flight(Value),
     /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
@@ -154,6 +158,16 @@ impl Memory {
         self.read(key).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
+    /// Returns the content of a key, live or expired. Counts no use.
+    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
+        self.read(key).map_or(StaleLookup::Removed, |shard| shard.stale(key))
+    }
+
+    /// Returns whether a permission is still valid, so that what was read with it is still the key's content.
+    pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
+        self.read(key).is_some_and(|shard| shard.leases.permits(key, permit))
+    }
+
     /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
     /// changing the shard at the fork.
     ///
@@ -184,6 +198,7 @@ impl Memory {
         key: SlotKey<'_>,
         now: Timestamp,
         deadline: Deadline,
+        heeds_cool_down: bool,
         flight: impl FnOnce() -> Value,
     ) -> LeaseOutcome {
         let mut evicted_values = EvictedValues::default();
@@ -197,12 +212,20 @@ impl Memory {
             return LeaseOutcome::Flight(flight);
         }
         let leases = &mut locked.shard.leases;
+        if heeds_cool_down && leases.is_cooling_down(key) {
+            return LeaseOutcome::CoolingDown;
+        }
         let has_flight = !leases.has_pass(key);
         let id = leases.take(key);
         if has_flight {
             leases.attach(key, id, flight(), deadline);
         }
         LeaseOutcome::Lease { id, miss_token }
+    }
+
+    /// Begins a cool-down of a key, if the lease holds.
+    pub(crate) fn cool_down(&self, key: SlotKey<'_>, lease: LeaseId, length: Duration) {
+        self.shard(key).write().leases.cool_down(key, lease, length);
     }
 
     /// For a while, lets callers of a key load it without waiting for one another, if the lease holds.

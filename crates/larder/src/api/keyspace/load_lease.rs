@@ -158,14 +158,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
+    /// Returns the value that a failing load of the key may be answered with: see
+    /// [`grace`](KeyspaceDefinition::grace). A loader can use it for a conditional request.
+    #[must_use]
+    pub fn stale(&self) -> Option<Arc<V>> {
+        let keyspace = self.keyspace()?;
+        let key = keyspace.shared.tiers.memory.key(&self.key);
+        keyspace.stale_value(key).map(|(value, _)| value)
+    }
+
     /// Gives an error to the callers that wait. Nothing is cached. A caller that waits for errors of another
-    /// type looks the key up again.
+    /// type looks the key up again. With a [`grace`](KeyspaceDefinition::grace), the key's cool-down begins.
     pub fn fail<E: Send + Sync + 'static>(self, error: E) {
         self.fail_with(Arc::new(error));
     }
 
     pub(super) fn fail_with(mut self, error: AnyError) {
         self.outcome = Some(FlightOutcome::Error(error));
+    }
+
+    /// Begins the cool-down of the key, if the keyspace has a grace. Called before the lease is given back.
+    fn cool_down(&self, keyspace: &Keyspace<K, V>) {
+        if let (Some(id), Some(length)) = (self.id, self.definition.cool_down_length()) {
+            let memory = &keyspace.shared.tiers.memory;
+            memory.cool_down(memory.key(&self.key), id, length);
+        }
     }
 
     /// Caches nothing. The callers that wait load the key themselves. For a second, callers of the key do not
@@ -264,10 +281,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for LoadLease<K, V> {
     fn drop(&mut self) {
+        let has_panicked = std::thread::panicking() && !self.was_panicking;
         // Dropped last: this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {
             self.count_end(keyspace);
+            if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
+                self.cool_down(keyspace);
+            }
             // Step 6.
             if let Some(id) = self.id.take() {
                 let memory = &keyspace.shared.tiers.memory;
@@ -275,7 +296,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
             }
         }
         if let Some(flight) = self.flight.take().filter(|_| self.process.is_current()) {
-            let has_panicked = std::thread::panicking() && !self.was_panicking;
             let without = if has_panicked { FlightOutcome::Panicked } else { FlightOutcome::Abandoned };
             flight.land(self.outcome.take().unwrap_or(without));
         }

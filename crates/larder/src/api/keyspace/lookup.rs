@@ -21,6 +21,7 @@
 //! | a value | the value | finds the value |
 //! | an error | the error | loads |
 //! | a panic of the loader | one panic is reported to all, as `LoadError::Panicked` | loads |
+//! | an error or a panic, and there is a stale value | the stale value | gets the stale value, until the cool-down ends |
 //! | the lease is dropped, or is past its deadline | one of them loads, the others wait for that load | loads, or waits |
 //! | the holder declines with a value | the value | loads, and for a second no caller waits for another |
 //! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |
@@ -56,8 +57,11 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
     Hit {
         /// The value.
         value: Arc<V>,
-        /// When the value expires.
+        /// When the value expires. For a stale value, when it expired.
         expires_at: Timestamp,
+        /// Whether the value has expired, and is returned because a load of the key has failed lately
+        /// ([`grace`](crate::KeyspaceDefinition::grace)).
+        is_stale: bool,
     },
     /// The key has no live value, and this caller may load it. Other callers may wait for this load.
     Load(LoadLease<K, V>),
@@ -133,7 +137,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         counts: bool,
     ) -> LookupOutcome<K, V> {
         match self.hit_in_memory(key, counts) {
-            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at },
+            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
             None => self.lease_or_join(key, load_thread, counts),
         }
     }
@@ -163,21 +167,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let deadline = Deadline::after(self.shared.settings.lease_timeout);
         let mut new_flight = None;
-        let attach = || {
+        let mut attach = || {
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
                 LoadThread::Any => Flight::unled(deadline),
             };
             new_flight.insert(flight).clone() as Value
         };
-        let leased = self.shared.tiers.memory.lease_to_load(key, self.now(), deadline, attach);
+        let memory = &self.shared.tiers.memory;
+        let mut leased = memory.lease_to_load(key, self.now(), deadline, true, &mut attach);
+        if let LeaseOutcome::CoolingDown = leased {
+            if let Some((value, expires_at)) = self.stale_value(key) {
+                self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
+                return LookupOutcome::Hit { value, expires_at, is_stale: true };
+            }
+            leased = memory.lease_to_load(key, self.now(), deadline, false, attach);
+        }
         let (id, miss_token) = match leased {
             LeaseOutcome::Value(value, expires_at) => {
                 self.answered_if(counts, Count::MemoryHits, key);
                 let value = Self::typed(value);
                 return value.map_or_else(
                     || LookupOutcome::Load(LoadLease::void(self, key)),
-                    |value| LookupOutcome::Hit { value, expires_at },
+                    |value| LookupOutcome::Hit { value, expires_at, is_stale: false },
                 );
             }
             LeaseOutcome::Flight(flight) => {
@@ -189,6 +201,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 );
             }
             LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
+            LeaseOutcome::CoolingDown => return LookupOutcome::Load(LoadLease::void(self, key)),
         };
         let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
         if let Some(miss) = miss_token
@@ -197,11 +210,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         {
             lease.found(found.value.clone());
             self.answered_if(counts, Count::DiskHits, key);
-            return LookupOutcome::Hit { value: found.value, expires_at: found.expires_at };
+            return LookupOutcome::Hit { value: found.value, expires_at: found.expires_at, is_stale: false };
         }
         self.answered_if(counts, Count::Misses, key);
         lease.begin(self);
         LookupOutcome::Load(lease)
+    }
+
+    /// Returns the value of a key, if it is live or within the grace of the keyspace, and its expiry. Returns
+    /// None if the keyspace has no grace.
+    pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
+        let grace = self.definition.stale_for();
+        if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }
     }
 
     #[inline]

@@ -7,7 +7,7 @@
 
 pub(crate) mod definition;
 pub(crate) mod iterate;
-mod load;
+pub(crate) mod load;
 pub(crate) mod load_lease;
 pub(crate) mod lookup;
 mod prepare;

@@ -20,6 +20,7 @@ use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
@@ -188,7 +189,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
         let is_saved = unsaved.is_some();
-        let entry = IncomingEntry { value, expires_at, weight, unsaved };
+        let grace = Grace::at_least(self.definition.stale_for());
+        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved };
         let stored = match lease {
             None => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
             Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
@@ -201,7 +203,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             tiers.wake_writer();
         }
         stored?;
-        tiers.sweeper.plan(expires_at);
+        tiers.sweeper.plan(grace.after(expires_at));
         if let Some(page) = page_beyond_file.filter(|_| is_saved) {
             self.note_beyond_file(key, page);
         }

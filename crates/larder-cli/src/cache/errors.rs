@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use larder::Error;
-use larder::control::{Client, ClientError};
+use larder::control::{Client, ClientError, RefusalKind};
 use larder::inspect::escape_control;
 
 use super::path::is_socket;
@@ -45,10 +45,10 @@ impl From<ClientError> for Failure {
             ClientError::Connect { source, .. } if source.kind() == ErrorKind::NotFound => Exit::Missing,
             ClientError::Garbled { .. } => Exit::NotLarder,
             ClientError::NotOwner { .. } => Exit::InUse,
-            ClientError::Refused(refusal) => match &*refusal.kind {
-                "unknown_keyspace" => Exit::No,
-                "bad_key" | "too_long" => Exit::Usage,
-                "busy" => Exit::InUse,
+            ClientError::Refused(refusal) => match refusal.kind {
+                RefusalKind::UnknownKeyspace => Exit::No,
+                RefusalKind::BadKey | RefusalKind::TooLong => Exit::Usage,
+                RefusalKind::Busy => Exit::InUse,
                 _ => Exit::System,
             },
             _ => Exit::System,

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::listen::connect;
-use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
+use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Removed, Request};
+use super::refusal::Refusal;
 use super::status::{KeyStatus, KeysPage};
 use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;
@@ -247,7 +248,7 @@ impl Client {
     /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
-    /// [`ClientError`]. If the refusal is `not_durable`, the entry is gone from memory and may return after a
+    /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the entry is gone from memory and may return after a
     /// restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
@@ -306,7 +307,7 @@ impl Client {
     /// with misses (default 20). They are from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
-    /// [`ClientError`]. The refusal is `not_allowed` if the application has not turned on
+    /// [`ClientError`]. The kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed) if the application has not turned on
     /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })

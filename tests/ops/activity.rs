@@ -301,7 +301,10 @@ mod live {
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();
             let refused = Client::connect(&socket).unwrap().monitor(&options(1, None)).unwrap_err();
-            assert!(matches!(&refused, ClientError::Refused(refusal) if refusal.kind == RefusalKind::Busy), "{refused}");
+            assert!(
+                matches!(&refused, ClientError::Refused(refusal) if refusal.kind == RefusalKind::Busy),
+                "{refused}"
+            );
             drop(all);
             let mut client = Client::connect(&socket).unwrap();
             // The socket's thread notices the disconnected peers before it answers a later request.

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::file_snapshot::{Condition, FileSnapshot};
+use super::keyspace_info::KeyspaceInfo;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::compact::{CopyReport, take_place, write_copy};
@@ -38,7 +39,6 @@ use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
-use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::record;
 use crate::sys::clock::Clock;
@@ -56,15 +56,23 @@ const SWEEP_ROWS: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct OfflineEdit {
     options: OpenOptions,
-    /// None after a failed commit, and after a compaction.
-    store: Option<Store>,
-    /// The catalog of a file that was compacted and closed. The next change opens the file again. A commit
-    /// finds no free page in a compacted file and doubles the file. So closing this edit makes no commit.
-    compacted: Option<Catalog>,
+    file: EditedFile,
     sequence: u64,
     now: Timestamp,
     process: Process,
     lock: OwnerLock,
+}
+
+/// The state of the file.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each edit, and it is open nearly always")]
+enum EditedFile {
+    Open(Store),
+    /// The file was compacted and closed. The next change opens the file again. A commit finds no free page in
+    /// a compacted file and doubles the file. So closing this edit makes no commit.
+    Compacted(Catalog),
+    /// A change failed, so the file is not used any more. Every later call returns the same error.
+    Failed(StoreError),
 }
 
 /// The result of a compaction.
@@ -94,7 +102,7 @@ impl OfflineEdit {
             Ok((options, store)) => {
                 let (sequence, now) = (store.last_sequence(), clock.wall().max(store.clock_watermark()));
                 let process = Process::current();
-                Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, lock })
+                Ok(Self { options, file: EditedFile::Open(store), sequence, now, process, lock })
             }
             Err(refused) => {
                 lock.withdraw(&OsVolume);
@@ -109,9 +117,13 @@ impl OfflineEdit {
         self.now
     }
 
-    /// Returns the catalog. None after a failed commit.
-    pub(crate) fn catalog(&self) -> Option<&Catalog> {
-        self.store.as_ref().map(|store| &store.catalog).or(self.compacted.as_ref())
+    /// Returns the catalog.
+    pub(crate) fn catalog(&self) -> Result<&Catalog, Error> {
+        match &self.file {
+            EditedFile::Open(store) => Ok(&store.catalog),
+            EditedFile::Compacted(catalog) => Ok(catalog),
+            EditedFile::Failed(error) => Err(self.refused(error.clone())),
+        }
     }
 
     /// Allocates and returns the sequence for the next change.
@@ -121,19 +133,20 @@ impl OfflineEdit {
     }
 
     /// Finds or makes a keyspace. A keyspace of this name with another version or shape is retired.
-    pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceId, Error> {
-        let outcome = self.commit(&[], &[], &[wanted], 0)?;
-        outcome.registered.first().copied().ok_or(Error::Closed)
+    pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceInfo, Error> {
+        let name = wanted.name.clone();
+        self.commit(&[], &[], &[wanted], 0)?;
+        let row = self.catalog()?.keyspaces.get(&name);
+        Ok(KeyspaceInfo::of_row(&name, row.expect("the commit has entered the keyspace in the catalog")))
     }
 
     /// Returns the header of each key's record, if the entry is live.
     pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
-        self.open_again()?;
-        let store = usable(self.store.as_ref())?;
-        let read = store.snapshot(0).and_then(|snapshot| {
+        let read = self.read(|store| {
+            let snapshot = store.snapshot(0)?;
             keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
-        });
-        let records = read.map_err(|error| refused(&self.options.path, error))?;
+        })?;
+        let records = read.map_err(|error| self.refused(error))?;
         let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
@@ -146,22 +159,21 @@ impl OfflineEdit {
 
     /// Refuses values that need a larger page than the largest of this file. The file may have been made for
     /// a small capacity.
-    fn refuse_beyond_region(&self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
-        let largest = usable(self.store.as_ref())?.largest_page();
+    fn refuse_beyond_region(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
+        let largest = self.read(Store::largest_page)?;
         let page = |change: &EntryChange<'_>| {
             change.value.as_ref().map(|value| page_of(change.key.len(), value.record_len()))
         };
         match changes.iter().filter_map(page).max() {
-            Some(page) if page > largest => Err(Error::Io {
-                action: "change",
-                path: self.options.path.clone(),
-                cause: format!(
+            Some(page) if page > largest => {
+                let cause = format!(
                     "a value takes a page of {}, and the largest page of this file is {}: make a new file with a \
                      larger capacity",
                     ByteSize::bytes(page),
                     ByteSize::bytes(largest)
-                ),
-            }),
+                );
+                Err(Error::io("change", self.options.path.clone(), cause))
+            }
             _ => Ok(()),
         }
     }
@@ -173,8 +185,10 @@ impl OfflineEdit {
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
         // A large removal is now durable as a row of the file. The entries that it covers are deleted in
         // parts.
-        let store = self.store.as_mut().ok_or(Error::Closed)?;
-        let deleted = store.delete_pending_ranges().map_err(|error| refused(&self.options.path, error))?;
+        let deleted = self.change(|mut store, _| {
+            let deleted = store.delete_pending_ranges()?;
+            Ok((store, deleted))
+        })?;
         Ok(removed + deleted)
     }
 
@@ -194,28 +208,33 @@ impl OfflineEdit {
     /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns none, and leaves
     /// the file unchanged, if `go_on` returned false.
     pub(crate) fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compaction>, Error> {
-        self.open_again()?;
-        refuse_unless_unfinished(&self.options)?;
-        let store = usable(self.store.as_ref())?;
-        let written = write_copy(store, &self.options, self.now, go_on);
-        let Some(copied) = written.map_err(|error| self.not_compacted(error))? else { return Ok(None) };
-        let store = self.store.take().ok_or(Error::Closed)?;
+        let store = self.take_store()?;
+        let written = refuse_unless_unfinished(&self.options).and_then(|()| {
+            write_copy(&store, &self.options, self.now, go_on).map_err(|error| self.not_compacted(error))
+        });
+        let copied = match written {
+            Ok(Some(copied)) => copied,
+            unchanged => {
+                self.file = EditedFile::Open(store);
+                return unchanged.map(|_| None);
+            }
+        };
         let old = store.catalog.clone();
         let closed = store.close().and_then(|()| Ok(self.len()?));
         let len_before = closed.map_err(|error| {
             drop(remove_unfinished(&self.options));
-            self.not_compacted(error)
+            self.failed_to_compact(error)
         })?;
-        let is_taken = take_place(&self.options, &copied).map_err(|error| self.not_compacted(error))?;
+        let is_taken = take_place(&self.options, &copied).map_err(|error| self.failed_to_compact(error))?;
         if is_taken {
             self.note_accepted(copied.catalog.identity);
         }
         Ok(Some(if is_taken {
             let CopyReport { len, expired, catalog, .. } = copied;
-            self.compacted = Some(catalog);
+            self.file = EditedFile::Compacted(catalog);
             Compaction { len_before, len, expired }
         } else {
-            self.compacted = Some(old);
+            self.file = EditedFile::Compacted(old);
             Compaction { len_before, len: len_before, expired: 0 }
         }))
     }
@@ -233,48 +252,79 @@ impl OfflineEdit {
         Ok(self.options.volume.metadata(&self.options.path)?.map_or(0, |metadata| metadata.len))
     }
 
+    fn failed_to_compact(&mut self, error: StoreError) -> Error {
+        self.file = EditedFile::Failed(error.clone());
+        self.not_compacted(error)
+    }
+
     fn not_compacted(&self, error: StoreError) -> Error {
         let path = self.options.path.clone();
         match error.kind {
             StoreErrorKind::Full => {
                 let len = ByteSize::bytes(self.len().unwrap_or(0));
-                let cause = format!(
-                    "{error}; a copy that takes up to {len} is written beside the file before it takes its \
-                     place: free so much room"
+                let remedy = format!(
+                    "a copy that takes up to {len} is written beside the file before it takes its place: free so \
+                     much room"
                 );
-                Error::Io { action: "compact", path, cause }
+                Error::io("compact", path, error.cause.with_remedy(&remedy))
             }
-            StoreErrorKind::Io => Error::Io { action: "compact", path, cause: error.cause },
+            StoreErrorKind::Io => Error::io("compact", path, error.cause),
             _ => refused(&path, error),
         }
     }
 
-    /// Opens the file again after a compaction.
-    fn open_again(&mut self) -> Result<(), Error> {
-        if self.compacted.is_none() {
-            return Ok(());
-        }
+    /// Takes the open store. Opens the file again after a compaction. The caller puts the store back, unless
+    /// a change has failed.
+    fn take_store(&mut self) -> Result<Store, Error> {
         if !self.process.is_current() {
             return Err(Error::Forked);
         }
-        let store =
-            Store::open(&self.options, u64::MAX).map_err(|error| refused(&self.options.path, error))?;
-        (self.store, self.compacted) = (Some(store), None);
-        Ok(())
+        let interrupted = EditedFile::Failed(StoreError::io("an earlier change did not end"));
+        let (kept, refusal) = match std::mem::replace(&mut self.file, interrupted) {
+            EditedFile::Open(store) => return Ok(store),
+            EditedFile::Compacted(catalog) => match Store::open(&self.options, u64::MAX) {
+                Ok(store) => return Ok(store),
+                Err(error) => (EditedFile::Compacted(catalog), error),
+            },
+            EditedFile::Failed(error) => (EditedFile::Failed(error.clone()), error),
+        };
+        self.file = kept;
+        Err(self.refused(refusal))
+    }
+
+    fn read<T>(&mut self, read: impl FnOnce(&Store) -> T) -> Result<T, Error> {
+        let store = self.take_store()?;
+        let found = read(&store);
+        self.file = EditedFile::Open(store);
+        Ok(found)
+    }
+
+    /// Makes a change. After a failure the store accepts no more calls, so the change consumes it.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(Store, &OpenOptions) -> Result<(Store, T), StoreError>,
+    ) -> Result<T, Error> {
+        let store = self.take_store()?;
+        let (file, outcome) = match change(store, &self.options) {
+            Ok((store, outcome)) => (EditedFile::Open(store), Ok(outcome)),
+            Err(error) => (EditedFile::Failed(error.clone()), Err(self.refused(error))),
+        };
+        self.file = file;
+        outcome
     }
 
     /// Closes the file after a closing commit, as a cache does.
     pub(crate) fn close(mut self) -> Result<(), Error> {
-        if self.compacted.is_some() {
+        if let EditedFile::Compacted(_) = self.file {
             return if self.process.is_current() { Ok(()) } else { Err(Error::Forked) };
         }
-        usable(self.store.as_ref())?;
-        let batch = self.batch(&[], &[], &[], 0);
-        let batch = Batch { closing: true, ..batch };
-        let store = self.store.as_mut().ok_or(Error::Closed)?;
-        store.commit(&batch).map_err(|error| refused(&self.options.path, error))?;
-        let store = self.store.take().ok_or(Error::Closed)?;
-        store.close().map_err(|error| refused(&self.options.path, error))
+        let batch = Batch { closing: true, ..self.batch(&[], &[], &[], 0) };
+        let mut store = self.take_store()?;
+        store.commit(&batch).and_then(|_| store.close()).map_err(|error| self.refused(error))
+    }
+
+    fn refused(&self, error: StoreError) -> Error {
+        refused(&self.options.path, error)
     }
 
     fn batch<'a>(
@@ -310,33 +360,24 @@ impl OfflineEdit {
         register: &[Registration],
         sweep: usize,
     ) -> Result<CommitOutcome, Error> {
-        self.open_again()?;
-        usable(self.store.as_ref())?;
         let batch = self.batch(changes, ranges, register, sweep);
-        let mut store = self.store.take().ok_or(Error::Closed)?;
-        let path = &self.options.path;
-        let committed = match store.commit(&batch) {
-            // Even deletions need room. After a failure the store accepts no more calls, but the file can be
-            // opened again.
-            Err(error)
-                if error.kind == StoreErrorKind::Full && Ballast::delete_left_over(&OsVolume, path) =>
-            {
-                drop(store.close());
-                store = Store::open(&self.options, u64::MAX).map_err(|error| refused(path, error))?;
-                store.commit(&batch)
-            }
-            committed => committed,
-        };
-        let outcome = committed.map_err(|error| refused(path, error))?;
-        self.store = Some(store);
-        Ok(outcome)
+        self.change(|mut store, options| {
+            let committed = match store.commit(&batch) {
+                // Even deletions need room. After a failure the store accepts no more calls, but the file can
+                // be opened again.
+                Err(error)
+                    if error.kind == StoreErrorKind::Full
+                        && Ballast::delete_left_over(&OsVolume, &options.path) =>
+                {
+                    drop(store.close());
+                    store = Store::open(options, u64::MAX)?;
+                    store.commit(&batch)
+                }
+                committed => committed,
+            };
+            Ok((store, committed?))
+        })
     }
-}
-
-/// Returns the store if it is open and belongs to this process.
-fn usable(store: Option<&Store>) -> Result<&Store, Error> {
-    let store = store.ok_or(Error::Closed)?;
-    if store.is_inherited() { Err(Error::Forked) } else { Ok(store) }
 }
 
 /// Opens the store of a locked file, or makes the file.

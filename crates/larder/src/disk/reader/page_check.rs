@@ -59,7 +59,9 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
             Ok(pinned) => Some(pinned),
             // A crash left the file. If a process writes it, the header will change.
             Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
-            Err(error) if error.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(error.cause)),
+            Err(error) if error.kind == StoreErrorKind::Damage => {
+                return Ok(PageCheck::Damaged(error.to_string()));
+            }
             Err(error) => return Err(error_of(FileAction::Read, path, error)),
         };
         if file.start(HEADER_LEN).map_err(failed)? != before {
@@ -74,7 +76,7 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
             Err(error) if error.kind == StoreErrorKind::Damage => {
                 damage_shown += 1;
                 if is_unchanged || damage_shown == DAMAGE_SHOWS {
-                    return Ok(PageCheck::Damaged(error.cause));
+                    return Ok(PageCheck::Damaged(error.to_string()));
                 }
             }
             Err(error) => return Err(error_of(FileAction::Read, path, error)),

@@ -36,7 +36,11 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
         // A removal drops values here, and a user's `Drop` may panic.
         catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
             .unwrap_or_else(|_| {
-                Err(Refusal::new(RefusalKind::Panicked, "the process panicked over it", "see the process's log"))
+                Err(Refusal::new(
+                    RefusalKind::Panicked,
+                    "the process panicked over it",
+                    "see the process's log",
+                ))
             })
             .map(|line| (line, None))
     });

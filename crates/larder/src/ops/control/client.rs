@@ -1,21 +1,19 @@
 //! The client: sends requests to a live cache in another process.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fmt, io};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::client_error::ClientError;
 use super::listen::connect;
 use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Removed, Request};
-use super::refusal::Refusal;
 use super::status::{KeyStatus, KeysPage};
 use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;
-use crate::format::escape::escape_control;
 use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
@@ -42,70 +40,6 @@ pub struct Client {
     stream: BufReader<UnixStream>,
     path: PathBuf,
     server: Hello,
-}
-
-/// The reason why there is no answer.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The client could not connect, for example because no process listens at the path.
-    #[error("cannot reach a cache at {}: {source}; is the process running, and its control socket there?", path.display())]
-    Connect {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The connection ended, or the answer did not come in time.
-    #[error("no answer from the cache at {}: {source}; ask again, unless it is the socket of another program", path.display())]
-    Disconnected {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// A process accepted the connection, but did not answer who it is.
-    #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
-    Silent {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The time that the client waited for the answer.
-        waited: Duration,
-    },
-    /// The process that answers is not a cache, or uses another version of the protocol.
-    #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
-    Garbled {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The fault of the answer.
-        cause: String,
-    },
-    /// The process that answers is not the owner of the file.
-    #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
-    NotOwner {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The difference between the process and the owner.
-        cause: String,
-    },
-    /// The cache refused the request.
-    #[error("{0}")]
-    Refused(Refusal),
-}
-
-/// Writes the text of the error, then the name of the variant. So the message of `unwrap` has the remedy.
-impl fmt::Debug for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variant = match self {
-            Self::Connect { .. } => "Connect",
-            Self::Disconnected { .. } => "Disconnected",
-            Self::Silent { .. } => "Silent",
-            Self::Garbled { .. } => "Garbled",
-            Self::Refused(_) => "Refused",
-            Self::NotOwner { .. } => "NotOwner",
-        };
-        write!(f, "{self} ({variant})")
-    }
 }
 
 impl Client {
@@ -381,9 +315,7 @@ impl Client {
     fn disconnected(&self, source: io::Error) -> ClientError {
         let source = match source.kind() {
             // The error of the operating system for a timeout is "Resource temporarily unavailable".
-            io::ErrorKind::WouldBlock => {
-                io::Error::new(io::ErrorKind::TimedOut, "it has said nothing in time")
-            }
+            io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
             _ => source,
         };
         ClientError::Disconnected { path: self.path.clone(), source }

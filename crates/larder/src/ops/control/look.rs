@@ -247,7 +247,11 @@ fn page_in_steps(
     };
     let is_whole = target.id.is_memory_only()
         || tiers.show_records(&prefix, after.as_deref(), &mut keep).map_err(|fault| {
-            Refusal::new(RefusalKind::Failed, format!("the disk can't be read: {fault}"), "see the process's log")
+            Refusal::new(
+                RefusalKind::Failed,
+                format!("the disk can't be read: {fault}"),
+                "see the process's log",
+            )
         })?;
     between(PageStep::Read);
     // Step 3.

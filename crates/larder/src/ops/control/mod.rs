@@ -30,7 +30,8 @@
 //! peers.
 
 pub(crate) mod answer;
-pub(crate) mod client;
+mod client;
+pub(crate) mod client_error;
 mod judge;
 pub(crate) mod listen;
 mod look;
@@ -46,7 +47,8 @@ mod target;
 mod text;
 mod why;
 
-pub use client::{Client, ClientError};
+pub use client::Client;
+pub use client_error::ClientError;
 pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use peer::{IDLE_LIMIT, READ_LIMIT};
 pub use protocol::{Hello, LiveKeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT, PROTOCOL};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::client_error::ClientError;
 use super::protocol::{MonitorRequest, Request};
 use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
@@ -13,6 +14,8 @@ use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 const GRACE: Duration = Duration::from_mins(1);
 
 /// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
     /// Sampling ratio: one operation in this many is shown. Default: 100. For every operation: 1.

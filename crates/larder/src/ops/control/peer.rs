@@ -187,7 +187,11 @@ impl Peer {
 
     /// Sends a refusal to a peer when too many peers are connected.
     pub(super) fn turn_away(stream: UnixStream) {
-        let busy = Refusal::new(RefusalKind::Busy, "too many peers are connected", "try again, or close one of them");
+        let busy = Refusal::new(
+            RefusalKind::Busy,
+            "too many peers are connected",
+            "try again, or close one of them",
+        );
         if let Ok(mut peer) = Self::new(stream) {
             peer.send(busy.to_line());
             drop(peer.write());

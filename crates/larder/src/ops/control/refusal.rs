@@ -1,9 +1,12 @@
 //! Refusals: the answers to requests that were not carried out.
 
+use std::error::Error as _;
+
 use serde::{Deserialize, Serialize};
 
 use super::protocol::{PROTOCOL, to_line};
 use crate::error::Error;
+use crate::error::cause::Cause;
 use crate::format::escape::escape_control;
 
 /// The answer to a request that was refused.
@@ -83,19 +86,25 @@ impl std::fmt::Display for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotDurable { cause } => Self::new(
+            Error::NotDurable { cause, source } => Self::new(
                 RefusalKind::NotDurable,
-                format!("not durable: {cause}; memory has the change, the disk may not"),
+                format!(
+                    "not durable: {:#}; memory has the change, the disk may not",
+                    Cause::of_fields(cause, source)
+                ),
                 "repeat the request, or remove the file before the process is started again",
             ),
-            Error::Verify { cause } => {
-                Self::new(RefusalKind::NotVerified, cause, "verify the file again when the disk works")
-            }
+            Error::Verify { cause, source } => Self::new(
+                RefusalKind::NotVerified,
+                format!("{:#}", Cause::of_fields(cause, source)),
+                "verify the file again when the disk works",
+            ),
             Error::Closed => Self::closed(),
             other => {
                 let text = other.to_string();
                 let (cause, remedy) = text.split_once("; ").unwrap_or((&text, "see the process's log"));
-                Self::new(RefusalKind::Failed, cause, remedy)
+                let source = other.source().map_or(String::new(), |source| format!(": {source}"));
+                Self::new(RefusalKind::Failed, format!("{cause}{source}"), remedy)
             }
         }
     }

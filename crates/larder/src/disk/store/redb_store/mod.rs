@@ -151,11 +151,6 @@ impl Store {
         Ok(store)
     }
 
-    /// Returns whether the store was made in another process, from which this process was forked.
-    pub(crate) fn is_inherited(&self) -> bool {
-        Guarded::is_inherited(&self.db)
-    }
-
     /// Returns the cumulative statistics of the file, as they are after its next commit. None if they are
     /// missing or can't be decoded.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {

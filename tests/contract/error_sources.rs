@@ -10,7 +10,7 @@ use crate::support::Place;
 use crate::support::simulated::{SimulatedPlace, filled};
 
 /// Returns the error of the operating system among the sources.
-fn of_the_system(error: &(dyn StdError + 'static)) -> Option<&io::Error> {
+fn of_the_system<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e io::Error> {
     let mut source = error.source();
     while let Some(error) = source {
         if let Some(found) = error.downcast_ref() {
@@ -48,8 +48,8 @@ fn the_error_of_the_system_is_the_source_of_an_error_of_opening() {
     let below = place.path().join("shop.larder");
     let error = Cache::builder().path(&below).open().unwrap_err();
     let Error::Io { source: Some(source), .. } = &error else { panic!("{error:?}") };
-    assert_eq!(source.kind(), ErrorKind::NotADirectory);
-    assert_eq!(of_the_system(&error).map(io::Error::kind), Some(ErrorKind::NotADirectory));
+    assert_eq!(source.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(of_the_system(&error).map(io::Error::kind), Some(ErrorKind::AlreadyExists));
     let error = Follower::open(place.path().with_extension("none")).unwrap_err();
     assert_eq!(of_the_system(&error).map(io::Error::kind), Some(ErrorKind::NotFound));
 }
@@ -62,8 +62,8 @@ fn nothing_is_told_twice_by_the_text_with_the_sources() {
     let error = Cache::builder().path(&path).open().unwrap_err();
     let (text, debugged) = (error.to_string(), format!("{error:?}"));
     let system = of_the_system(&error).unwrap().to_string();
-    assert!(text.ends_with("a part of the path is not a directory"), "{text}");
-    assert!(system.starts_with("Not a directory"), "{system}");
+    assert!(text.ends_with("there is a file of this name already"), "{text}");
+    assert!(system.starts_with("File exists"), "{system}");
     assert_eq!(debugged, format!("{text} (Io: {system})"), "what `main` prints");
     assert_eq!(told_by_anyhow(error), format!("the shop cannot start: {text}: {system}"));
 }

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::cause::Cause;
+use crate::error::cause::ErrorCause;
 use crate::error::holder::Holder;
 use crate::format::codec::error::CodecError;
 use crate::units::ByteSize;
@@ -290,19 +290,19 @@ pub enum Error {
     NotForked,
 }
 
-/// Constructors of the errors that have a [`Cause`].
+/// Constructors of the errors that have a [`ErrorCause`].
 impl Error {
-    pub(crate) fn io(action: &'static str, path: PathBuf, cause: impl Into<Cause>) -> Self {
+    pub(crate) fn io(action: &'static str, path: PathBuf, cause: impl Into<ErrorCause>) -> Self {
         let (cause, source) = cause.into().into_fields();
         Self::Io { action, path, cause, source }
     }
 
-    pub(crate) fn not_durable(cause: impl Into<Cause>) -> Self {
+    pub(crate) fn not_durable(cause: impl Into<ErrorCause>) -> Self {
         let (cause, source) = cause.into().into_fields();
         Self::NotDurable { cause, source }
     }
 
-    pub(crate) fn unverified(cause: impl Into<Cause>) -> Self {
+    pub(crate) fn unverified(cause: impl Into<ErrorCause>) -> Self {
         let (cause, source) = cause.into().into_fields();
         Self::Verify { cause, source }
     }

@@ -4,7 +4,7 @@
 //! the cache is closed. [`shared::close`](super::shared) has the steps.
 
 use crate::error::Error;
-use crate::error::cause::Cause;
+use crate::error::cause::ErrorCause;
 use crate::sys::sync::channel::Receiver;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Condvar, Mutex, thread};
@@ -21,7 +21,7 @@ struct ClosingProgress {
     stage: ClosingStage,
     /// The reason why inserted entries may not be on disk. Every caller gets this reason, because each caller
     /// may have inserted some of these entries.
-    failure: Option<Cause>,
+    failure: Option<ErrorCause>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Closing {
     }
 
     /// Ends the turn of the calling thread. `left` is the part that another caller must wait for.
-    pub(crate) fn end(&self, left: Option<Ending>, failure: Option<Cause>) -> Result<(), Error> {
+    pub(crate) fn end(&self, left: Option<Ending>, failure: Option<ErrorCause>) -> Result<(), Error> {
         let mut progress = self.progress.lock();
         progress.stage = left.map_or(ClosingStage::Closed, ClosingStage::Left);
         if progress.failure.is_none() {

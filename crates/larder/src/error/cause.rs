@@ -6,12 +6,12 @@ use std::{fmt, io};
 
 /// The cause of an error, until it becomes the fields `cause` and `source` of an error.
 #[derive(Debug)]
-pub(crate) struct Cause {
+pub(crate) struct ErrorCause {
     text: Cow<'static, str>,
     source: Option<io::Error>,
 }
 
-impl Cause {
+impl ErrorCause {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -41,9 +41,9 @@ impl Cause {
     }
 }
 
-/// The text alone. The alternate form adds the error of the operating system, for a reader who gets no sources,
-/// such as the listener of an event.
-impl fmt::Display for Cause {
+/// The text alone. The alternate form adds the error of the operating system, for a reader who gets no
+/// sources, such as the listener of an event.
+impl fmt::Display for ErrorCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
             Some(source) if f.alternate() => write!(f, "{}: {source}", self.text),
@@ -52,26 +52,26 @@ impl fmt::Display for Cause {
     }
 }
 
-impl Clone for Cause {
+impl Clone for ErrorCause {
     fn clone(&self) -> Self {
         Self { text: self.text.clone(), source: self.source.as_ref().map(copy_of) }
     }
 }
 
-impl From<String> for Cause {
+impl From<String> for ErrorCause {
     fn from(text: String) -> Self {
         Self { text: text.into(), source: None }
     }
 }
 
-impl From<&'static str> for Cause {
+impl From<&'static str> for ErrorCause {
     fn from(text: &'static str) -> Self {
         Self { text: text.into(), source: None }
     }
 }
 
 /// Divides an I/O error into a text and a source that has other words.
-impl From<io::Error> for Cause {
+impl From<io::Error> for ErrorCause {
     fn from(error: io::Error) -> Self {
         // An error that a program made, larder for example. Its text says more than its kind.
         if error.get_ref().is_some() {
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn shown(error: io::Error) -> (String, Option<String>) {
-        let (text, source) = Cause::from(error).into_fields();
+        let (text, source) = ErrorCause::from(error).into_fields();
         (text, source.map(|source| source.to_string()))
     }
 
@@ -174,7 +174,7 @@ mod tests {
             io::Error::new(ErrorKind::StorageFull, "no room for the next region"),
             io::Error::other("of a program"),
         ] {
-            let cause = Cause::from(error).in_context("the disk tier is off").with_remedy("wait");
+            let cause = ErrorCause::from(error).in_context("the disk tier is off").with_remedy("wait");
             let copy = cause.clone();
             assert_eq!(format!("{copy:#}"), format!("{cause:#}"));
             assert_eq!(copy.source.map(|error| error.kind()), cause.source.map(|error| error.kind()));

@@ -12,7 +12,7 @@ use super::owner;
 use super::owner::Owner;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::error::Error;
-use crate::error::cause::Cause;
+use crate::error::cause::ErrorCause;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 
@@ -90,7 +90,7 @@ pub(crate) fn unverified_while_off(why: Option<&StoreError>) -> Error {
     Error::unverified(off(why))
 }
 
-fn off(why: Option<&StoreError>) -> Cause {
+fn off(why: Option<&StoreError>) -> ErrorCause {
     const OFF: &str = "the disk tier is off";
     why.map_or_else(|| OFF.into(), |why| why.cause.clone().in_context(OFF))
 }

@@ -13,26 +13,23 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::edited_file::{EditState, EditedFile};
 use super::file_snapshot::{Condition, FileSnapshot};
 use super::keyspace_info::KeyspaceInfo;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::compact::{CopyReport, take_place, write_copy};
 use crate::disk::file::create::{refuse_unless_unfinished, remove_unfinished};
-use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::file::evidence::{Accepted, FilePlace};
 use crate::disk::file::lock::OwnerLock;
 use crate::disk::file::names::refuse_too_long;
-use crate::disk::file::open::{OpenedFile, open};
 use crate::disk::file::path_state::{PathState, path_state, refuse_mount_point};
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::charging::page_of;
-use crate::disk::store::database::OpenOptions;
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
-use crate::disk::store::identity::{FileIdentity, Identities};
-use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::identity::FileIdentity;
 use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
@@ -42,37 +39,19 @@ use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::record;
 use crate::sys::clock::Clock;
-use crate::sys::process::Process;
-use crate::sys::sync::Arc;
-use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 use crate::units::{ByteSize, Timestamp};
 
-const PAGE_CACHE: usize = 16 << 20;
 /// Maximum number of expired entries that one transaction deletes.
 const SWEEP_ROWS: usize = 1000;
 
 /// A file that this process owns and can change.
 #[derive(Debug)]
 pub(crate) struct OfflineEdit {
-    options: OpenOptions,
     file: EditedFile,
     sequence: u64,
     now: Timestamp,
-    process: Process,
     lock: OwnerLock,
-}
-
-/// The state of the file.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each edit, and it is open nearly always")]
-enum EditedFile {
-    Open(Store),
-    /// The file was compacted and closed. The next change opens the file again. A commit finds no free page in
-    /// a compacted file and doubles the file. So closing this edit makes no commit.
-    Compacted(Catalog),
-    /// A change failed, so the file is not used any more. Every later call returns the same error.
-    Failed(StoreError),
 }
 
 /// The result of a compaction.
@@ -98,11 +77,9 @@ impl OfflineEdit {
         refuse_too_long(&OsVolume, path)?;
         refuse_mount_point(&OsVolume, path)?;
         let lock = OwnerLock::acquire(&OsVolume, path, None, Duration::ZERO, clock)?;
-        match open_locked(path, clock, (verify_up_to, is_new), &lock) {
-            Ok((options, store)) => {
-                let (sequence, now) = (store.last_sequence(), clock.wall().max(store.clock_watermark()));
-                let process = Process::current();
-                Ok(Self { options, file: EditedFile::Open(store), sequence, now, process, lock })
+        match EditedFile::open(path, clock, (verify_up_to, is_new), &lock) {
+            Ok((file, sequence, watermark)) => {
+                Ok(Self { file, sequence, now: clock.wall().max(watermark), lock })
             }
             Err(refused) => {
                 lock.withdraw(&OsVolume);
@@ -119,11 +96,7 @@ impl OfflineEdit {
 
     /// Returns the catalog.
     pub(crate) fn catalog(&self) -> Result<&Catalog, Error> {
-        match &self.file {
-            EditedFile::Open(store) => Ok(&store.catalog),
-            EditedFile::Compacted(catalog) => Ok(catalog),
-            EditedFile::Failed(error) => Err(self.refused(error.clone())),
-        }
+        self.file.catalog()
     }
 
     /// Allocates and returns the sequence for the next change.
@@ -142,11 +115,11 @@ impl OfflineEdit {
 
     /// Returns the header of each key's record, if the entry is live.
     pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
-        let read = self.read(|store| {
+        let read = self.file.read(|store| {
             let snapshot = store.snapshot(0)?;
             keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
         })?;
-        let records = read.map_err(|error| self.refused(error))?;
+        let records = read.map_err(|error| self.file.refused(error))?;
         let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
@@ -160,7 +133,7 @@ impl OfflineEdit {
     /// Refuses values that need a larger page than the largest of this file. The file may have been made for
     /// a small capacity.
     fn refuse_beyond_region(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
-        let largest = self.read(Store::largest_page)?;
+        let largest = self.file.read(Store::largest_page)?;
         let page = |change: &EntryChange<'_>| {
             change.value.as_ref().map(|value| page_of(change.key.len(), value.record_len()))
         };
@@ -172,7 +145,7 @@ impl OfflineEdit {
                     ByteSize::bytes(page),
                     ByteSize::bytes(largest)
                 );
-                Err(Error::io("change", self.options.path.clone(), cause))
+                Err(Error::io("change", self.file.path().to_owned(), cause))
             }
             _ => Ok(()),
         }
@@ -185,7 +158,7 @@ impl OfflineEdit {
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
         // A large removal is now durable as a row of the file. The entries that it covers are deleted in
         // parts.
-        let deleted = self.change(|mut store, _| {
+        let deleted = self.file.change(|mut store, _| {
             let deleted = store.delete_pending_ranges()?;
             Ok((store, deleted))
         })?;
@@ -208,33 +181,35 @@ impl OfflineEdit {
     /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns none, and leaves
     /// the file unchanged, if `go_on` returned false.
     pub(crate) fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compaction>, Error> {
-        let store = self.take_store()?;
-        let written = refuse_unless_unfinished(&self.options).and_then(|()| {
-            write_copy(&store, &self.options, self.now, go_on).map_err(|error| self.not_compacted(error))
+        let store = self.file.take_store()?;
+        let written = refuse_unless_unfinished(self.file.options()).and_then(|()| {
+            let written = write_copy(&store, self.file.options(), self.now, go_on);
+            written.map_err(|error| self.not_compacted(error))
         });
         let copied = match written {
             Ok(Some(copied)) => copied,
             unchanged => {
-                self.file = EditedFile::Open(store);
+                self.file.put(EditState::Open(store));
                 return unchanged.map(|_| None);
             }
         };
         let old = store.catalog.clone();
-        let closed = store.close().and_then(|()| Ok(self.len()?));
+        let closed = store.close().and_then(|()| Ok(self.file.len()?));
         let len_before = closed.map_err(|error| {
-            drop(remove_unfinished(&self.options));
+            drop(remove_unfinished(self.file.options()));
             self.failed_to_compact(error)
         })?;
-        let is_taken = take_place(&self.options, &copied).map_err(|error| self.failed_to_compact(error))?;
+        let is_taken =
+            take_place(self.file.options(), &copied).map_err(|error| self.failed_to_compact(error))?;
         if is_taken {
             self.note_accepted(copied.catalog.identity);
         }
         Ok(Some(if is_taken {
             let CopyReport { len, expired, catalog, .. } = copied;
-            self.file = EditedFile::Compacted(catalog);
+            self.file.put(EditState::Compacted(catalog));
             Compaction { len_before, len, expired }
         } else {
-            self.file = EditedFile::Compacted(old);
+            self.file.put(EditState::Compacted(old));
             Compaction { len_before, len: len_before, expired: 0 }
         }))
     }
@@ -242,26 +217,22 @@ impl OfflineEdit {
     /// Records the identity and the place of the file in the lock file. So the file is recognized even if
     /// most of it is cut off. Best effort, as in a cache.
     fn note_accepted(&mut self, identity: Option<FileIdentity>) {
-        let metadata = self.options.volume.metadata(&self.options.path).ok().flatten();
+        let metadata = self.file.metadata().ok().flatten();
         if let (Some(identity), Some(metadata)) = (identity, metadata) {
             drop(self.lock.note_accepted(Accepted { identity, place: FilePlace::of(&metadata) }));
         }
     }
 
-    fn len(&self) -> std::io::Result<u64> {
-        Ok(self.options.volume.metadata(&self.options.path)?.map_or(0, |metadata| metadata.len))
-    }
-
     fn failed_to_compact(&mut self, error: StoreError) -> Error {
-        self.file = EditedFile::Failed(error.clone());
+        self.file.put(EditState::Failed(error.clone()));
         self.not_compacted(error)
     }
 
     fn not_compacted(&self, error: StoreError) -> Error {
-        let path = self.options.path.clone();
+        let path = self.file.path().to_owned();
         match error.kind {
             StoreErrorKind::Full => {
-                let len = ByteSize::bytes(self.len().unwrap_or(0));
+                let len = ByteSize::bytes(self.file.len().unwrap_or(0));
                 let remedy = format!(
                     "a copy that takes up to {len} is written beside the file before it takes its place: free so \
                      much room"
@@ -269,62 +240,18 @@ impl OfflineEdit {
                 Error::io("compact", path, error.cause.with_remedy(&remedy))
             }
             StoreErrorKind::Io => Error::io("compact", path, error.cause),
-            _ => refused(&path, error),
+            _ => self.file.refused(error),
         }
-    }
-
-    /// Takes the open store. Opens the file again after a compaction. The caller puts the store back, unless
-    /// a change has failed.
-    fn take_store(&mut self) -> Result<Store, Error> {
-        if !self.process.is_current() {
-            return Err(Error::Forked);
-        }
-        let interrupted = EditedFile::Failed(StoreError::io("an earlier change did not end"));
-        let (kept, refusal) = match std::mem::replace(&mut self.file, interrupted) {
-            EditedFile::Open(store) => return Ok(store),
-            EditedFile::Compacted(catalog) => match Store::open(&self.options, u64::MAX) {
-                Ok(store) => return Ok(store),
-                Err(error) => (EditedFile::Compacted(catalog), error),
-            },
-            EditedFile::Failed(error) => (EditedFile::Failed(error.clone()), error),
-        };
-        self.file = kept;
-        Err(self.refused(refusal))
-    }
-
-    fn read<T>(&mut self, read: impl FnOnce(&Store) -> T) -> Result<T, Error> {
-        let store = self.take_store()?;
-        let found = read(&store);
-        self.file = EditedFile::Open(store);
-        Ok(found)
-    }
-
-    /// Makes a change. After a failure the store accepts no more calls, so the change consumes it.
-    fn change<T>(
-        &mut self,
-        change: impl FnOnce(Store, &OpenOptions) -> Result<(Store, T), StoreError>,
-    ) -> Result<T, Error> {
-        let store = self.take_store()?;
-        let (file, outcome) = match change(store, &self.options) {
-            Ok((store, outcome)) => (EditedFile::Open(store), Ok(outcome)),
-            Err(error) => (EditedFile::Failed(error.clone()), Err(self.refused(error))),
-        };
-        self.file = file;
-        outcome
     }
 
     /// Closes the file after a closing commit, as a cache does.
     pub(crate) fn close(mut self) -> Result<(), Error> {
-        if let EditedFile::Compacted(_) = self.file {
-            return if self.process.is_current() { Ok(()) } else { Err(Error::Forked) };
+        if self.file.is_compacted() {
+            return self.file.refuse_if_forked();
         }
         let batch = Batch { closing: true, ..self.batch(&[], &[], &[], 0) };
-        let mut store = self.take_store()?;
-        store.commit(&batch).and_then(|_| store.close()).map_err(|error| self.refused(error))
-    }
-
-    fn refused(&self, error: StoreError) -> Error {
-        refused(&self.options.path, error)
+        let mut store = self.file.take_store()?;
+        store.commit(&batch).and_then(|_| store.close()).map_err(|error| self.file.refused(error))
     }
 
     fn batch<'a>(
@@ -361,7 +288,7 @@ impl OfflineEdit {
         sweep: usize,
     ) -> Result<CommitOutcome, Error> {
         let batch = self.batch(changes, ranges, register, sweep);
-        self.change(|mut store, options| {
+        self.file.change(|mut store, options| {
             let committed = match store.commit(&batch) {
                 // Even deletions need room. After a failure the store accepts no more calls, but the file can
                 // be opened again.
@@ -378,49 +305,4 @@ impl OfflineEdit {
             Ok((store, committed?))
         })
     }
-}
-
-/// Opens the store of a locked file, or makes the file.
-fn open_locked(
-    path: &Path,
-    clock: &dyn Clock,
-    (verify_up_to, is_new): (u64, bool),
-    lock: &OwnerLock,
-) -> Result<(OpenOptions, Store), Error> {
-    let options = OpenOptions {
-        volume: Arc::new(OsVolume),
-        path: path.to_owned(),
-        page_cache: PAGE_CACHE,
-        verify_up_to,
-        // The capacity is a setting of the cache. The cache shrinks the file when it opens the file.
-        limits: StoreLimits::UNBOUNDED,
-        capacity: u64::MAX,
-        counts_blocks: OsVolume.counts_blocks(path),
-        charging: None,
-        now: clock.wall(),
-        identities: Identities::default(),
-    };
-    let store = if is_new && path_state(&OsVolume, path)? == PathState::Nothing {
-        let OpenedFile { store, .. } = open(&options, lock.accepted().as_ref())?;
-        store
-    } else {
-        let len = FileSnapshot::open(path)?.contents.len;
-        let opened = match Store::open(&options, len) {
-            Err(error)
-                if error.kind == StoreErrorKind::Full && Ballast::delete_left_over(&OsVolume, path) =>
-            {
-                Store::open(&options, len)
-            }
-            opened => opened,
-        };
-        opened.map_err(|error| refused(path, error))?
-    };
-    // Pending range removals are completed before anything is shown or changed.
-    let mut store = store;
-    store.delete_pending_ranges().map_err(|error| refused(path, error))?;
-    Ok((options, store))
-}
-
-fn refused(path: &Path, error: StoreError) -> Error {
-    error_of(FileAction::Change, path, error)
 }

@@ -23,14 +23,14 @@ use std::{fmt, io};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
-use crate::error::cause::Cause;
+use crate::error::cause::ErrorCause;
 use crate::sys::process::Process;
 
 /// The error of a call into the store.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreError {
     pub(crate) kind: StoreErrorKind,
-    pub(crate) cause: Cause,
+    pub(crate) cause: ErrorCause,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +56,11 @@ pub(crate) enum StoreErrorKind {
 }
 
 impl StoreError {
-    pub(crate) fn io(cause: impl Into<Cause>) -> Self {
+    pub(crate) fn io(cause: impl Into<ErrorCause>) -> Self {
         Self { kind: StoreErrorKind::Io, cause: cause.into() }
     }
 
-    pub(crate) fn damage(cause: impl Into<Cause>) -> Self {
+    pub(crate) fn damage(cause: impl Into<ErrorCause>) -> Self {
         Self { kind: StoreErrorKind::Damage, cause: cause.into() }
     }
 

@@ -31,7 +31,7 @@ use super::Shared;
 use crate::engine::closing::{ClosingTurn, Ending};
 use crate::engine::service_thread::ServiceThread;
 use crate::error::Error;
-use crate::error::cause::Cause;
+use crate::error::cause::ErrorCause;
 use crate::sys::sync::thread::JoinHandle;
 use crate::sys::sync::{Ordering, thread};
 
@@ -57,7 +57,7 @@ impl Shared {
         let threads = join_others(threads);
         let failure = answer.and_then(|answer| match answer.recv() {
             Ok(Ok(())) => None,
-            Ok(Err(Error::NotDurable { cause, source })) => Some(Cause::of_fields(cause, source)),
+            Ok(Err(Error::NotDurable { cause, source })) => Some(ErrorCause::of_fields(cause, source)),
             Ok(Err(error)) => Some(error.to_string().into()),
             Err(_) => Some("the writer ended before its last commit".into()),
         });

@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 
+use super::line::PROTOCOL;
 use super::look::{KeyQuery, PageRequest};
-use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Removed, Request, VERBS, done};
+use super::protocol::{Hello, LiveKeyspaceInfo, Removed, Request, VERBS, done};
 use super::refusal::{Refusal, RefusalKind};
 use super::stream::{Stream, not_sampled};
 use super::target::Target;

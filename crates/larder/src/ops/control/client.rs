@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::client_error::ClientError;
+use super::line::PROTOCOL;
 use super::listen::connect;
-use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Removed, Request};
+use super::protocol::{Hello, LiveKeyspaceInfo, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
 use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;

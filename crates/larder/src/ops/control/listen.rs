@@ -21,7 +21,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 use crate::disk::file::owner::has_ended;
 use crate::error::Error;
-use crate::error::cause::Cause;
+use crate::error::cause::ErrorCause;
 use crate::sys::sync::{Arc, AtomicSnapshot, process_static};
 use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
@@ -187,7 +187,8 @@ fn make_room(path: &Path) -> Result<(), Error> {
             fs::remove_file(path).map_err(|error| failed_at(path, error))
         }
         Err(error) if error.kind() != ErrorKind::WouldBlock => {
-            let cause = Cause::from(error).in_context("it is unknown whether the socket there is in use");
+            let cause =
+                ErrorCause::from(error).in_context("it is unknown whether the socket there is in use");
             Err(refused(path, cause, OTHER))
         }
         _ => Err(refused(path, "another process, or another cache of this one, answers there", OTHER)),
@@ -196,7 +197,7 @@ fn make_room(path: &Path) -> Result<(), Error> {
 
 const OTHER: &str = "give each cache a socket of its own";
 
-pub(super) fn refused(path: &Path, cause: impl Into<Cause>, remedy: &'static str) -> Error {
+pub(super) fn refused(path: &Path, cause: impl Into<ErrorCause>, remedy: &'static str) -> Error {
     let (cause, source) = cause.into().into_fields();
     Error::ControlSocket { path: path.to_owned(), cause, remedy, source }
 }

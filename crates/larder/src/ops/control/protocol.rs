@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::line::{PROTOCOL, to_line};
 use super::refusal::{Refusal, RefusalKind};
-
-/// The version of the protocol: `v` in every request and answer. A change in the meaning of a request raises
-/// the version.
-pub const PROTOCOL: u32 = 1;
 
 /// Maximum number of keys in a page.
 pub const MAX_PAGE: u32 = 1000;
@@ -204,10 +201,4 @@ pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
         Ok(answer) => to_line(&serde_json::json!({ "v": PROTOCOL, "ok": answer })),
         Err(error) => Refusal::new(RefusalKind::Failed, error.to_string(), "report it").to_line(),
     }
-}
-
-pub(super) fn to_line(value: &Value) -> Vec<u8> {
-    let mut line = value.to_string().into_bytes();
-    line.push(b'\n');
-    line
 }

@@ -4,9 +4,9 @@ use std::error::Error as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{PROTOCOL, to_line};
+use super::line::{PROTOCOL, to_line};
 use crate::error::Error;
-use crate::error::cause::Cause;
+use crate::error::cause::ErrorCause;
 use crate::format::escape::escape_control;
 
 /// The answer to a request that was refused.
@@ -90,13 +90,13 @@ impl From<Error> for Refusal {
                 RefusalKind::NotDurable,
                 format!(
                     "not durable: {:#}; memory has the change, the disk may not",
-                    Cause::of_fields(cause, source)
+                    ErrorCause::of_fields(cause, source)
                 ),
                 "repeat the request, or remove the file before the process is started again",
             ),
             Error::Verify { cause, source } => Self::new(
                 RefusalKind::NotVerified,
-                format!("{:#}", Cause::of_fields(cause, source)),
+                format!("{:#}", ErrorCause::of_fields(cause, source)),
                 "verify the file again when the disk works",
             ),
             Error::Closed => Self::closed(),

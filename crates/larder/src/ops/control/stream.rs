@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::protocol::{MonitorRequest, PROTOCOL, done, to_line};
+use super::line::{PROTOCOL, to_line};
+use super::protocol::{MonitorRequest, done};
 use super::refusal::{Refusal, RefusalKind};
 use crate::engine::shared::Shared;
 use crate::format::keyspace_id::KeyspaceId;

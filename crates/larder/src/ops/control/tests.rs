@@ -1,4 +1,5 @@
-use super::protocol::{PROTOCOL, Request, VERBS};
+use super::line::PROTOCOL;
+use super::protocol::{Request, VERBS};
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;

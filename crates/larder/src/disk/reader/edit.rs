@@ -306,3 +306,37 @@ impl OfflineEdit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::cache::Cache;
+    use crate::sys::clock::system::SystemClock;
+
+    #[test]
+    fn after_a_failed_change_every_call_returns_the_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.larder");
+        Cache::builder().path(&path).open().unwrap().close().unwrap();
+        let mut edit = OfflineEdit::open(&path, &SystemClock::new(), 0, false).unwrap();
+        let full = || StoreError::from(std::io::Error::from_raw_os_error(28));
+        let answers = [
+            edit.file.change(|_, _| Err::<(Store, ()), _>(full())).map(drop),
+            edit.catalog().map(drop),
+            edit.live(&[b"key"]).map(drop),
+            edit.apply(&[]),
+            edit.remove_scope(Scope::prefix([])).map(drop),
+            edit.sweep(&mut || true).map(drop),
+            edit.compact(&mut || true).map(drop),
+            edit.close(),
+        ];
+        for answer in answers {
+            let Err(Error::Io { source: Some(source), .. }) = &answer else { panic!("{answer:?}") };
+            assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+        }
+        // The file itself is whole.
+        let mut edit = OfflineEdit::open(&path, &SystemClock::new(), 0, false).unwrap();
+        assert_eq!(edit.sweep(&mut || true).unwrap(), 0);
+        edit.close().unwrap();
+    }
+}

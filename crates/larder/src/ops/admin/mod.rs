@@ -63,7 +63,8 @@ pub struct Compacted {
 
 /// A cache file that this process owns and changes without a cache.
 ///
-/// After a change has failed, every later call returns the same error: drop the value and open the file again.
+/// After a change has failed, every later call returns the same error. Drop the value then, and open the file
+/// again.
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {

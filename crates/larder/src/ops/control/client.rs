@@ -183,8 +183,8 @@ impl Client {
     /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
-    /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the entry is gone from memory and may return after a
-    /// restart.
+    /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the
+    /// entry is gone from memory and may return after a restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
@@ -242,8 +242,8 @@ impl Client {
     /// with misses (default 20). They are from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
-    /// [`ClientError`]. The kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed) if the application has not turned on
-    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    /// [`ClientError`]. The kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed) if the
+    /// application has not turned on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }

@@ -98,7 +98,8 @@ impl Client {
     /// ```
     /// # Errors
     /// [`ClientError::Refused`] with [`NotAllowed`](super::RefusalKind::NotAllowed) if keys are not sampled,
-    /// or with [`Busy`](super::RefusalKind::Busy) if four peers watch already. Also the other variants of [`ClientError`].
+    /// or with [`Busy`](super::RefusalKind::Busy) if four peers watch already. Also the other variants of
+    /// [`ClientError`].
     pub fn monitor(mut self, options: &MonitorOptions) -> Result<Monitor, ClientError> {
         let seconds = options.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
         self.set_patience(Duration::from_secs(seconds) + GRACE)?;

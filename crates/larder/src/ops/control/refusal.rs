@@ -23,8 +23,8 @@ pub struct Refusal {
 
 /// The kind of reason for which a request was refused.
 ///
-/// Its name on the socket is the variant in `snake_case`, for example `unknown_keyspace`. A process of a later
-/// version may send a kind that this version does not know. The client reads such a kind as
+/// Its name on the socket is the variant in `snake_case`, for example `unknown_keyspace`. A process of a
+/// later version may send a kind that this version does not know. The client reads such a kind as
 /// [`Other`](RefusalKind::Other).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -109,7 +109,7 @@ pub enum Error {
     Foreign {
         /// The path.
         path: PathBuf,
-        /// The reason why it is not a larder file.
+        /// The reason why the file is not a larder file.
         why: String,
     },
 
@@ -232,9 +232,9 @@ pub enum Error {
     ValueTooLarge {
         /// The name of the keyspace.
         keyspace: String,
-        /// The size of the value, counted as `bound` says.
+        /// The size of the value. `bound` names what was measured.
         size: ByteSize,
-        /// How the size is counted.
+        /// Names what `size` measures: the encoded value, the value in memory, or the value's page on disk.
         bound: &'static str,
         /// The maximum size.
         max: ByteSize,
@@ -265,7 +265,7 @@ pub enum Error {
         source: Option<io::Error>,
     },
 
-    /// The file could not be verified to its end. The rest of it may be intact or damaged.
+    /// The file could not be verified to its end. The rest of the file may be intact or damaged.
     #[error("the cache file can't be verified: {cause}; verify it again when the disk works")]
     Verify {
         /// The cause.

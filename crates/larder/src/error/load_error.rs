@@ -36,14 +36,14 @@ pub enum LoadError<E> {
     /// The loader of another thread panicked while this caller waited for it.
     Panicked,
     /// Waiting would never end. This thread is loading the key itself, or the thread that loads the key waits
-    /// for a load of this thread. There may be other threads between the two, and the keys may belong to
-    /// several caches.
+    /// for a load of this thread. Other threads may be part of this cycle, and the keys may belong to several
+    /// caches.
     Cycle,
     /// The load of another caller took longer than this caller waits
     /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load continues, and its value will be
     /// cached.
     Timeout {
-        /// How long this caller waited.
+        /// The time that this caller waited.
         waited: Duration,
     },
     /// The key is not valid in this keyspace.
@@ -75,8 +75,8 @@ impl<E> LoadError<E> {
 impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The alternate text of an `anyhow::Error` has its causes. `source` cannot return these causes,
-            // because `E` may be any type.
+            // The alternate text (`{:#}`) of an `anyhow::Error` includes its causes. `source` cannot return
+            // these causes, because `E` may be any type.
             Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
             Self::Key(error) => fmt::Display::fmt(error, f),
             Self::Panicked | Self::Cycle | Self::Timeout { .. } => self.without_loader(f),

@@ -290,7 +290,7 @@ pub enum Error {
     NotForked,
 }
 
-/// Constructors of the errors that have a [`ErrorCause`].
+// Constructors of the errors that have an `ErrorCause`.
 impl Error {
     pub(crate) fn io(action: &'static str, path: PathBuf, cause: impl Into<ErrorCause>) -> Self {
         let (cause, source) = cause.into().into_fields();

@@ -148,7 +148,8 @@ impl Memory {
     }
 
     /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "of the path of a hit, which more callers would keep out of line")]
+    #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
     }

@@ -80,7 +80,8 @@ impl Shard {
     }
 
     /// Looks a key up. Needs only `&self`, so a hit needs only the shared lock.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "of the path of a hit, which more callers would keep out of line")]
+    #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
             return Lookup::Unknown(self.miss_token(key));

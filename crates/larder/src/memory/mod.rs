@@ -151,7 +151,11 @@ impl Memory {
     #[expect(clippy::inline_always, reason = "of the path of a hit, which more callers would keep out of line")]
     #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
+        // A match: the compiler keeps `map_or` out of line, and with it the lookup.
+        match self.read(key) {
+            Some(shard) => shard.get(key, now),
+            None => Lookup::Negative,
+        }
     }
 
     /// Looks a key up without counting the lookup as a use.

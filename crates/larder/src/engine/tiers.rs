@@ -20,7 +20,7 @@ use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::Mutation;
+use crate::memory::mutation::Mutation;
 use crate::stats::cumulative::CumulativeStats;
 use crate::stats::recent::Recent;
 use crate::sys::clock::cache_time::CacheTime;

@@ -13,6 +13,19 @@ impl Cache {
     /// Each share comes with an error. The error is the sum of two bounds: the largest error of the counting,
     /// and the bound that the sampling error stays below in 19 of 20 cases.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// let cache = Cache::builder().sample_keys(true).open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.get("MTNVTU");
+    /// if let Some(hot) = cache.hot_keys(Some("price"), 10) {
+    ///     println!("{:?}", hot.hits);
+    /// }
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Cost
     /// About 100 µs. Lookups continue during the call, and none of them is sampled.
     #[must_use]

@@ -82,8 +82,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Removes keys that neither tier has. Such a removal also goes to the writer thread, which looks whether the
 /// file is still in its place. It commits nothing.
 fn remove_missing(pace: &Pace, larder: &Larder, entries: usize, setting: &str) {
-    let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     let keys: Vec<String> = (entries..entries + pace.pick(10_000, 1_000)).map(key).collect();
+    let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant(larder.name(), "nothing to commit: the writer looks after the file", || {
         let elapsed = in_threads(1, |_| {
             for key in &keys {

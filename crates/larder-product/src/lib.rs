@@ -85,6 +85,7 @@ mod families;
 mod family;
 mod family_options;
 mod invalidate;
+#[cfg(feature = "inspect")]
 mod key_spelling;
 mod lookup;
 mod plan;
@@ -97,6 +98,7 @@ pub use code::{CategoryCode, CodeError, DataCode, MAX_CODE_LENGTH, MerchantCode,
 pub use families::{Families, SCHEMA, Shop, Value, ttl};
 pub use family::Family;
 pub use family_options::{FAMILIES_VARIABLE, FamilyOptionError};
+#[cfg(feature = "inspect")]
 pub use key_spelling::ProductKeySpelling;
 pub use plan::{Plan, Step};
 pub use selection::{Part, Selection};

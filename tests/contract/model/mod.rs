@@ -102,9 +102,9 @@ impl ModelRun {
     fn check_bounds(&self) {
         let stats = self.cache.stats();
         if self.tight {
-            assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
+            assert!(stats.memory.weight <= TIGHT, "{stats}");
             // One value alone in the buffer: its encoding and its overhead.
-            assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
+            assert!(stats.unsaved_bytes <= TIGHT + larder::ByteSize::bytes(16 + 512), "{stats}");
         }
     }
 

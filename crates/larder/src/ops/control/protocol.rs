@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::format::escape::escape_control;
+use crate::units::ByteSize;
 
 /// The version of the protocol: `v` in every request and answer. A change in the meaning of a request raises
 /// the version.
@@ -188,8 +189,8 @@ pub struct LiveKeyspaceInfo {
     pub is_memory_only: bool,
     /// Number of entries on disk, also expired entries that are not swept yet.
     pub disk_entries: u64,
-    /// Bytes that these entries are charged for.
-    pub disk_bytes: u64,
+    /// Size that these entries are charged for.
+    pub disk_bytes: ByteSize,
 }
 
 /// The answer to a removal: the number of removed live entries.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::ByteSize;
+
 /// The result of a lookup of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,19 +116,18 @@ pub struct KeyStatus {
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Bytes of the encoded value. For an entry that is only in memory, only `get` and `why` return this
-    /// number.
+    /// Size of the encoded value. For an entry that is only in memory, only `get` and `why` return this size.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_bytes: Option<u64>,
-    /// Bytes of the value in the file.
+    pub value_bytes: Option<ByteSize>,
+    /// Size of the value in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stored_bytes: Option<u64>,
+    pub stored_bytes: Option<ByteSize>,
     /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<u8>,
-    /// Bytes of the entry that are charged to the memory budget.
+    /// Size of the entry that is charged to the memory budget.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
+    pub memory_bytes: Option<ByteSize>,
     /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answer to
     /// `get`.
     #[serde(skip_serializing_if = "Option::is_none")]

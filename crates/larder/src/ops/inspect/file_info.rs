@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::disk::reader::file_snapshot::{Condition, FileContents};
 use crate::disk::store::identity::FileIdentity;
-use crate::units::Timestamp;
+use crate::units::{ByteSize, Timestamp};
 
 /// The ownership of a file: a process owns it, or its last owner closed it or crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub enum FileState {
 pub struct FileInfo {
     /// The path of the file.
     pub path: PathBuf,
-    /// The length of the file in bytes.
-    pub len: u64,
+    /// The length of the file.
+    pub len: ByteSize,
     /// The version of its format. The first commit of an owner raises it to the latest version.
     pub format: u32,
     /// The identity of the file. None if its format is 1.
@@ -58,8 +58,8 @@ pub struct FileInfo {
     /// Number of entries of all keyspaces: live entries, expired entries, and entries that a pending removal
     /// covers.
     pub entries: u64,
-    /// Bytes that all entries are charged for, also those of retired keyspaces.
-    pub bytes: u64,
+    /// Size that all entries are charged for, also those of retired keyspaces.
+    pub bytes: ByteSize,
     /// Number of large removals that took effect but whose entries are not all deleted yet.
     pub pending_removals: usize,
 }
@@ -71,8 +71,8 @@ pub struct FileInfo {
 pub struct RetiredKeyspace {
     /// Its number in this file. The file does not keep its name.
     pub number: u32,
-    /// Bytes that its remaining entries are charged for.
-    pub bytes: u64,
+    /// Size that its remaining entries are charged for.
+    pub bytes: ByteSize,
 }
 
 /// Returns the description of a file.
@@ -84,7 +84,7 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
     };
     FileInfo {
         path: contents.path.clone(),
-        len: contents.len,
+        len: contents.len.into(),
         format: contents.catalog.format,
         identity: contents.catalog.identity,
         state: match &contents.condition {
@@ -98,7 +98,7 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
         sequence: state.sequence,
         last_flush: state.clock_watermark,
         entries: contents.catalog.entries(),
-        bytes: contents.catalog.live_bytes(),
+        bytes: contents.catalog.live_bytes().into(),
         pending_removals: contents.catalog.ranges.len(),
     }
 }
@@ -106,5 +106,5 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
 /// Returns the retired keyspaces, whose entries are still to be deleted.
 pub(super) fn retired(contents: &FileContents) -> Vec<RetiredKeyspace> {
     let rows = contents.catalog.retired.iter();
-    rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes }).collect()
+    rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes: bytes.into() }).collect()
 }

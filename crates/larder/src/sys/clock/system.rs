@@ -32,8 +32,8 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn wall(&self) -> Timestamp {
-        // The conversion reads a wall clock before 1970 as 1970. The cache's time then depends on the file's clock watermark
-        // and the monotonic clock.
+        // The conversion reads a wall clock before 1970 as 1970. The cache's time then depends on the file's
+        // clock watermark and the monotonic clock.
         SystemTime::now().into()
     }
 

@@ -78,8 +78,8 @@ impl Family {
         Self::MerchantAuth,
     ];
 
-    /// Returns the position in the order of removal. The application's own families come after the families of
-    /// the shop.
+    /// Returns the position in the order of removal. The application's own families come after the families
+    /// of the shop.
     pub(crate) const fn rank(self) -> u16 {
         match self {
             Self::Categories => 0,

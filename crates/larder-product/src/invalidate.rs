@@ -56,8 +56,8 @@ impl<S: Shop> ProductCache<S> {
         stale.commit()
     }
 
-    /// Returns the entries that `change` makes stale, with the reasons: those of the shop's families, and those
-    /// of the application's own. The call removes nothing.
+    /// Returns the entries that `change` makes stale, with the reasons, in the families of the shop and of the
+    /// application. The call removes nothing.
     ///
     /// # Examples
     /// ```
@@ -82,8 +82,8 @@ impl<S: Shop> ProductCache<S> {
         Plan::of(change.clone(), &self.own)
     }
 
-    /// Adds one step of a plan: a key if all parts of the key are known. Otherwise a prefix, a pattern, or the
-    /// whole family.
+    /// Adds one step of a plan: a key if all parts of the key are known. Otherwise a prefix, a pattern, or
+    /// the whole family.
     fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
         let parts = drops.parts();
         match drops.family() {

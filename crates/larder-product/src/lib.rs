@@ -23,8 +23,8 @@
 //! returns these entries without removing them. [`ProductCache::invalidate`], or a helper with a name from
 //! the guide, removes them with one durable commit.
 //!
-//! An application may add families of its own ([`OwnFamily`]). Their entries are removed with the entries that
-//! they depend on.
+//! An application may add families of its own ([`OwnFamily`]). Their entries are removed with the entries
+//! that they depend on.
 //!
 //! # Examples
 //! An application declares its value types once, opens the cache and looks up products:

@@ -86,8 +86,8 @@ impl Dependency {
 /// dependencies of its entries.
 ///
 /// Register it with [`Families::with_own`](crate::Families::with_own), and get its keyspace from
-/// [`ProductCache::family`](crate::ProductCache::family). Then every invalidation of the shop also removes the
-/// family's stale entries, in the same commit. [`ProductCache::plan`](crate::ProductCache::plan) lists them,
+/// [`ProductCache::family`](crate::ProductCache::family). Then every invalidation of the shop also removes
+/// the family's stale entries, in the same commit. [`ProductCache::plan`](crate::ProductCache::plan) lists them,
 /// and `LARDER_FAMILIES` may set the family's TTL.
 ///
 /// # Examples

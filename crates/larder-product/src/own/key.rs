@@ -200,8 +200,8 @@ macro_rules! tuple_keys {
                     // The known parts come first. A prefix works with every type of the other parts.
                     stale.remove_prefix(keyspace, FirstParts(parts));
                 } else if stale.remove_matching(keyspace, ($(PartPattern($name),)+)).is_err() {
-                    // The width of an open part is unknown, because its type is the application's own. Too many
-                    // removed entries do no harm. An error would keep the entries of all families.
+                    // The width of an open part is unknown, because its type is the application's own.
+                    // Too many removed entries do no harm. An error would keep the entries of all families.
                     stale.clear(keyspace);
                 }
                 Ok(())

@@ -82,8 +82,8 @@ impl<S: Shop> Families<S> {
 
     /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
     /// is the name of the keyspace of a family, also of the application's own. Options are separated by `&`.
-    /// The option `merchant_auth=disk` has the effect of [`logins_on_disk`](Self::logins_on_disk). White space
-    /// around the options is skipped, such as a line end.
+    /// The option `merchant_auth=disk` has the effect of [`logins_on_disk`](Self::logins_on_disk). White
+    /// space around the options is skipped, such as a line end.
     ///
     /// # Errors
     /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. The cache's range of lifetimes is

@@ -56,8 +56,8 @@ impl<S: Shop> ProductCache<S> {
         stale.commit()
     }
 
-    /// Returns the entries that `change` makes stale, with the reasons, in the families of the shop and of the
-    /// application. The call removes nothing.
+    /// Returns the entries that `change` makes stale, with the reasons, in the families of the shop and of
+    /// the application. The call removes nothing.
     ///
     /// # Examples
     /// ```

@@ -87,8 +87,8 @@ impl Dependency {
 ///
 /// Register it with [`Families::with_own`](crate::Families::with_own), and get its keyspace from
 /// [`ProductCache::family`](crate::ProductCache::family). Then every invalidation of the shop also removes
-/// the family's stale entries, in the same commit. [`ProductCache::plan`](crate::ProductCache::plan) lists them,
-/// and `LARDER_FAMILIES` may set the family's TTL.
+/// the family's stale entries, in the same commit. [`ProductCache::plan`](crate::ProductCache::plan) lists
+/// them, and `LARDER_FAMILIES` may set the family's TTL.
 ///
 /// # Examples
 /// Price tags in several languages. A tag is stale when its product changes:

@@ -10,8 +10,8 @@ use crate::units::ByteSize;
 
 /// The description of a keyspace in a file.
 ///
-/// [`Follower::keyspaces`](crate::Follower::keyspaces) returns it. With the features `inspect` and `admin`, so
-/// do `inspect::Snapshot::keyspaces` and `admin::Admin::keyspaces`.
+/// [`Follower::keyspaces`](crate::Follower::keyspaces) returns it. With the features `inspect` and `admin`,
+/// so do `inspect::Snapshot::keyspaces` and `admin::Admin::keyspaces`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyspaceInfo {

@@ -35,7 +35,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Returns the parts of these kinds, which an edge carries over.
+    /// Returns the parts of these kinds. An edge carries these parts over.
     pub(crate) fn carried(&self, kinds: &[Part]) -> Self {
         let has = |kind| kinds.contains(&kind);
         Self {

@@ -243,6 +243,7 @@ fn a_wrong_registration_is_refused() {
             OwnFamily::<u64, u32>::new(KeyspaceDefinition::new("itself"), &[]).family(),
         )],
     );
+    const ONE: &dyn AnyOwnFamily = &BANNER;
     type Registered = Result<Families<AirtimeShop>, OwnFamilyError>;
     let with = |families: &'static [&'static dyn AnyOwnFamily]| -> Registered {
         Families::guide().with_own(families)
@@ -253,7 +254,6 @@ fn a_wrong_registration_is_refused() {
     assert_eq!(with(&[&SHOPS]).unwrap_err(), taken("merchant_auth"));
     assert_eq!(with(&[&QUOTES, &TAGS]).unwrap_err(), unknown("quote", "price_tag"));
     assert_eq!(with(&[&ITSELF]).unwrap_err(), unknown("itself", "itself"));
-    const ONE: &dyn AnyOwnFamily = &BANNER;
     let many: &'static [&'static dyn AnyOwnFamily] = &[ONE; larder_product::MAX_OWN_FAMILIES + 1];
     assert!(matches!(with(many), Err(OwnFamilyError::TooMany { number: 17, most: 16 })));
 }

@@ -43,6 +43,7 @@ pub trait FamilyKeyPart: Key + fmt::Display {
 
     /// Returns the value of this part among the known parts of a change.
     #[doc(hidden)]
+    #[must_use]
     fn known(parts: &Parts) -> Option<&Self> {
         let _ = parts;
         None

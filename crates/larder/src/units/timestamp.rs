@@ -109,7 +109,7 @@ mod tests {
         for (time, millis) in [
             (epoch, 0),
             (epoch + Duration::from_nanos(999_999), 0),
-            (epoch + Duration::from_nanos(1_000_000), 1),
+            (epoch + Duration::from_millis(1), 1),
             (epoch - Duration::from_nanos(1), 0),
             (epoch - Duration::from_secs(1 << 30), 0),
         ] {

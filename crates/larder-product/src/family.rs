@@ -16,6 +16,7 @@ use crate::part::Part;
 /// assert_eq!(Family::DataPackages.to_string(), "data_package");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Family {
     /// The list of active categories: a single entry.
     Categories,

@@ -4,6 +4,7 @@ use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 
 /// The kinds of parts of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Part {
     /// A category's code.
     Category,

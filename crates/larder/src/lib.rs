@@ -56,7 +56,8 @@ pub use crate::disk::store::keyspace_row::{MAX_RETIRED_VERSIONS, RetiredVersion}
 pub use crate::engine::sweeper::WATCH_INTERVAL;
 pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
-pub use crate::error::{Error, LoadError};
+pub use crate::error::Error;
+pub use crate::error::load_error::LoadError;
 pub use crate::event::Event;
 pub use crate::format::codec::compression::Compression;
 pub use crate::format::codec::error::CodecError;

@@ -235,6 +235,7 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
 
 /// The moment at which an insert returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Durability {
     /// The insert returns when memory has the value. The value reaches the disk within the flush interval.
     #[default]

@@ -13,6 +13,7 @@ use super::Keyspace;
 use super::definition::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
 use crate::config::validate::check_ttl;
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
@@ -102,7 +103,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // There was no file to save the value in. If the commit makes a file, the value is written again.
             self.commit_write()?;
             if self.write(key, &value, ttl, durability, None)? != InsertOutcome::Saved {
-                return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
+                return Err(not_durable_while_off(None));
             }
         }
         self.commit_write()
@@ -140,7 +141,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn commit_write(&self) -> Result<(), Error> {
         self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
             // `Closed` would mean that nothing was stored.
-            Error::Closed => Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() },
+            Error::Closed => Error::not_durable("the cache was closed meanwhile"),
             other => other,
         })
     }

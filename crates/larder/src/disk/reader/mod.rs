@@ -8,6 +8,8 @@
 
 #[cfg(any(test, feature = "admin"))]
 pub(crate) mod edit;
+#[cfg(any(test, feature = "admin"))]
+mod edited_file;
 #[cfg(any(test, feature = "inspect"))]
 pub(crate) mod file_snapshot;
 pub(crate) mod follow;

@@ -15,6 +15,7 @@ use crate::disk::disk_status::DiskStatus;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::cache_file::CacheFile;
 use crate::disk::file::directories::{absolute, in_real_directory, syncs_directory_of};
+use crate::disk::file::io_error::io_error;
 use crate::disk::file::lock::{OwnerLock, lock_refusal};
 use crate::disk::file::names::refuse_too_long;
 use crate::disk::file::new_directories::NewDirectories;
@@ -174,7 +175,7 @@ fn start(
         ..store.view()
     };
     let file = CacheFile::new(store, options, Ballast::new(&path, capacity), lock)
-        .map_err(|error| Error::Io { action: "look at", path: path.clone(), cause: error.to_string() })?;
+        .map_err(|error| io_error("look at", &path, error))?;
     let disk = DiskTier::open(Some(snapshot), status, config.ranges.rows);
     disk.uses.size_for(live_limit(capacity, counts_blocks));
     let (commands, inbox) = unbounded();

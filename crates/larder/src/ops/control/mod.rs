@@ -30,14 +30,17 @@
 //! between the requests of other peers.
 
 pub(crate) mod answer;
-pub(crate) mod client;
+mod client;
+pub(crate) mod client_error;
 mod judge;
+mod line;
 pub(crate) mod listen;
 mod look;
 mod monitor;
 mod owner;
 mod peer;
 mod protocol;
+mod refusal;
 pub(crate) mod serve;
 mod status;
 mod stream;
@@ -45,10 +48,13 @@ mod target;
 mod text;
 mod why;
 
-pub use client::{Client, ClientError};
+pub use client::Client;
+pub use client_error::ClientError;
+pub use line::PROTOCOL;
 pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use peer::{IDLE_LIMIT, READ_LIMIT};
-pub use protocol::{Hello, LiveKeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT, PROTOCOL, Refusal};
+pub use protocol::{Hello, LiveKeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT};
+pub use refusal::{Refusal, RefusalKind};
 pub use serve::MAX_PEERS;
 pub use status::{EntryState, FoundIn, KeyStatus, KeysPage};
 pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};

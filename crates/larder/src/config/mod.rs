@@ -58,6 +58,8 @@ pub const MIN_TTL: Duration = Duration::from_millis(1);
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
 /// The facts about an entry that a [`weigher`](CacheBuilder::weigher) gets.
+///
+/// Lengths are plain numbers here, as the `len` of a slice is, because a weigher calculates with them.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct EntryInfo<'a> {

@@ -36,7 +36,10 @@ impl StoredRecord {
 
 impl Tiers {
     /// Looks a key up in memory, and records a use of the entry.
-    #[expect(clippy::inline_always, reason = "of the path of a hit, which more callers would keep out of line")]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
     #[inline(always)]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.bounds().latest) {

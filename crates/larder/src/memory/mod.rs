@@ -20,13 +20,14 @@ pub(crate) mod leases;
 mod locked_shard;
 pub(crate) mod lookup;
 mod maintenance;
+pub(crate) mod mutation;
 mod policy;
 mod purge;
 pub(crate) mod purged;
 mod removal;
 mod segments;
 pub(crate) mod shard;
-pub(crate) mod slot;
+mod slot;
 pub(crate) mod slot_key;
 mod slots;
 #[cfg(any(test, feature = "test-util"))]
@@ -148,7 +149,10 @@ impl Memory {
     }
 
     /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
-    #[expect(clippy::inline_always, reason = "of the path of a hit, which more callers would keep out of line")]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
     #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         // A match: the compiler keeps `map_or` out of line, and with it the lookup.

@@ -89,7 +89,7 @@ impl CacheBuilder {
     /// # let url = format!("file:{}/shop.larder?memory=64MiB&disk=1GiB", dir.path().display());
     /// // As file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
     /// let cache = larder::CacheBuilder::from_url(&url)?.open()?;
-    /// assert_eq!(cache.stats().disk.unwrap().capacity, 1 << 30);
+    /// assert_eq!(cache.stats().disk.unwrap().capacity, larder::ByteSize::gib(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

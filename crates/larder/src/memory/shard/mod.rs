@@ -80,7 +80,10 @@ impl Shard {
     }
 
     /// Looks a key up. Needs only `&self`, so a hit needs only the shared lock.
-    #[expect(clippy::inline_always, reason = "of the path of a hit, which more callers would keep out of line")]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
     #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {

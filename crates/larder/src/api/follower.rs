@@ -110,6 +110,23 @@ impl Follower {
 }
 
 /// A keyspace of a [`Follower`].
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("shop.larder");
+/// use larder::{Cache, Follower, KeyspaceDefinition};
+///
+/// const NAME: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("name");
+///
+/// let cache = Cache::builder().path(&path).open()?; // in the process that owns the file
+/// cache.keyspace(NAME)?.insert(&7, "Ada".to_owned())?;
+/// cache.close()?;
+///
+/// let names = Follower::open(&path)?.keyspace(NAME);
+/// assert_eq!(names.get(&7)?.as_deref(), Some("Ada"));
+/// assert_eq!(names.keys()?, [7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FollowerKeyspace<K, V> {
     follower: Follower,

@@ -51,6 +51,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// interval. A crash before the commit loses the value, and the previous value may then return
     /// ([contract 4](crate#the-contract)).
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("MTNVTU", 120)?; // replaces the value
+    /// assert_eq!(prices.get("MTNVTU").as_deref(), Some(&120));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
     /// [`Error::Closed`] and [`Error::Forked`]. After an error nothing is stored, and the previous entry

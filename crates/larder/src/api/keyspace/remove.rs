@@ -166,7 +166,8 @@ impl<K: Key, V> Keyspace<K, V> {
         out.into_scope(&self.opened.id.to_bytes()).map_err(|shape| Error::InvalidSetting {
             setting: "pattern",
             value: format!("Any for a part of shape {shape:?}"),
-            allowed: "Any may stand for text, bytes, integers, and tuples and codes made of these".to_owned(),
+            allowed: "Any may stand for the key types of larder, and for types that are encoded as these are"
+                .to_owned(),
         })
     }
 

@@ -9,6 +9,10 @@
 //! | text, bytes | each `00` as `00 FF`, then `00 00` | the end sorts before every continuation |
 //! | `u8` to `u128` | big endian | bytes sort as numbers |
 //! | `i8` to `i128` | big endian, sign bit flipped | negatives sort first |
+//! | `bool` | `00` or `01` | `false` sorts first |
+//! | `char` | its number, as a `u32` | characters sort by number |
+//! | `[u8; N]`, UUID | its bytes | the length is the same in every key |
+//! | option | `00`, or `01` and the key | `None` sorts before each `Some` |
 //! | tuple | its parts, in turn | parts are prefix-free, so the whole is |
 //! | `()` | nothing | the one key of a keyspace that holds one entry |
 //!
@@ -16,7 +20,9 @@
 //! lookup encodes a borrowed form of its key into an inline buffer. A serde codec would need the owned type.
 
 pub(crate) mod bytes;
+mod compound;
 pub(crate) mod error;
+mod fixed_width;
 mod forms;
 pub(crate) mod scope;
 pub(crate) mod shape;
@@ -94,9 +100,17 @@ pub trait KeyPrefix<K> {
     fn encode_prefix(&self, out: &mut KeyWriter);
 }
 
+// Inlined, because every lookup passes its key by reference.
 impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &T {
+    #[inline]
     fn encode(&self, out: &mut KeyWriter) {
         T::encode(self, out);
+    }
+}
+
+impl<K, T: KeyPrefix<K> + ?Sized> KeyPrefix<K> for &T {
+    fn encode_prefix(&self, out: &mut KeyWriter) {
+        T::encode_prefix(self, out);
     }
 }
 

@@ -50,6 +50,10 @@ enum InvalidationStep {
     Scope(Arc<OpenKeyspace>, Scope),
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a caller gives a key as it has it, by value or by reference"
+)]
 impl Invalidation {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         Self { shared: shared.clone(), steps: Vec::new(), foreign: None }
@@ -59,19 +63,18 @@ impl Invalidation {
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`].
-    pub fn remove<K: Key, V, Q: EncodeKey<K> + ?Sized>(
+    pub fn remove<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
-        key: &Q,
+        key: impl EncodeKey<K>,
     ) -> Result<&mut Self, Error> {
-        let full = keyspace.encode(key)?;
+        let full = keyspace.encode(&key)?;
         let open_keyspace = self.own(keyspace);
         self.steps.push(InvalidationStep::Key(open_keyspace, full));
         Ok(self)
     }
 
     /// Adds the removal of every key that starts with `prefix`.
-    #[expect(clippy::needless_pass_by_value, reason = "a prefix reads best without an ampersand")]
     pub fn remove_prefix<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -85,7 +88,6 @@ impl Invalidation {
     ///
     /// # Errors
     /// Those of [`Keyspace::remove_matching`] for an invalid pattern.
-    #[expect(clippy::needless_pass_by_value, reason = "a pattern reads best without an ampersand")]
     pub fn remove_matching<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,

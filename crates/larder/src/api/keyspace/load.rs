@@ -68,6 +68,10 @@ enum LoadStep<'a, V, E> {
     LoadAlone,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a caller gives a key as it has it, by value or by reference"
+)]
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key. If there is none, runs `loader` and caches its value for the
     /// keyspace's TTL.
@@ -107,15 +111,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
-    pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
+    pub fn get_or_load<E, R, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
-        Q: EncodeKey<K> + ?Sized,
         E: Send + Sync + 'static,
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         if self.shared.is_closed() {
             return self.run(key, loader);

@@ -16,6 +16,10 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a caller gives a key as it has it, by value or by reference"
+)]
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key, from memory or from disk.
     ///
@@ -26,9 +30,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
     /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
     /// decoding.
-    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
@@ -62,21 +66,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// That of [`get`](Keyspace::get), without the promotion.
-    pub fn peek<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn peek(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
     /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss. Nothing is
     /// copied into memory or decoded.
-    pub fn contains_key<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> bool {
+    pub fn contains_key(&self, key: impl EncodeKey<K>) -> bool {
         self.ttl(key).is_some()
     }
 
     /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
-    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Duration> {
-        let full = self.encode(key).ok()?;
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Option<Duration> {
+        let full = self.encode(&key).ok()?;
         let now = self.now();
         self.expiry_of(full.as_slice(), now).map(|expires_at| expires_at.since(now))
     }

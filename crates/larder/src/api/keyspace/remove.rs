@@ -7,6 +7,10 @@ use crate::format::key::bytes::KeyWriter;
 use crate::format::key::scope::{KeyPattern, PatternWriter, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a caller gives a key as it has it, by value or by reference"
+)]
 impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
     /// tier is off, the result tells about memory only.
@@ -23,8 +27,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit, shared with other waiting callers. If neither tier has the key, a step of the writer
     /// without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn remove<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
-        let full = self.encode(key)?;
+    pub fn remove(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
+        let full = self.encode(&key)?;
         self.remove_full(full.as_slice())
     }
 
@@ -56,11 +60,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit for all, shared with other waiting callers. If neither tier has any of the keys, a step of
     /// the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
-    where
-        Q: EncodeKey<K> + ?Sized + 'q,
-    {
-        let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
+    pub fn remove_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Result<u64, Error> {
+        let keys = keys.into_iter().map(|key| self.encode(&key)).collect::<Result<Vec<_>, Error>>()?;
         let removals =
             keys.iter().map(|full| Removal::Key { counters: &self.opened.counters, full: full.as_slice() });
         self.shared.invalidate(removals)
@@ -92,18 +93,14 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. More
     /// than 1,000 entries are deleted after the call has returned, between the commits of other callers.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a prefix is a few borrowed parts, and reads best without an ampersand"
-    )]
-    pub fn remove_prefix<P: KeyPrefix<K>>(&self, prefix: P) -> Result<u64, Error> {
+    pub fn remove_prefix(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         self.remove_scope(self.prefix_scope(&prefix))
     }
 
     /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
     /// key. Returns how many live entries there were.
     ///
-    /// Each part of a pattern is a value, given by reference, or [`Any`](crate::Any). The removal is durable
+    /// Each part of a pattern is a value, or [`Any`](crate::Any). The removal is durable
     /// when the call returns, like a [`remove`](Keyspace::remove).
     ///
     /// ```
@@ -126,11 +123,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit, one pass over the entries in memory, and one pass over the keyspace's entries on disk that
     /// start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a pattern is a few borrowed parts, and reads best without an ampersand"
-    )]
-    pub fn remove_matching<P: KeyPattern<K>>(&self, pattern: P) -> Result<u64, Error> {
+    pub fn remove_matching(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         self.remove_scope(self.pattern_scope(&pattern)?)
     }
 

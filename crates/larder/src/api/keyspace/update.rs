@@ -17,6 +17,10 @@ pub struct Update {
     full: KeyWriter,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a caller gives a key as it has it, by value or by reference"
+)]
 impl<K: Key, V> Keyspace<K, V> {
     /// Begins an update: the application will change the source of an entry, outside the cache. Removes the
     /// entry durably, and keeps loads from caching the key until the update is finished or dropped.
@@ -39,9 +43,9 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// Those of [`remove`](Keyspace::remove). After an error, loads may cache the key.
-    pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
+    pub fn begin_update(&self, key: impl EncodeKey<K>) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         // The fence is raised first. Otherwise a load between the removal and the fence would be cached.
         let update = Update::raise_fence(&self.shared, full);
         self.remove_full(update.full.as_slice())?;

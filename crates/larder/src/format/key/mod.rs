@@ -69,6 +69,10 @@ pub const MAX_KEY_LEN: usize = 4096;
 ///
 /// Equal keys must encode to the same bytes, and different keys to different bytes. `decode` must read back
 /// the key that was encoded.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a key type",
+    note = "your own type becomes a key by `#[derive(larder::Key)]`, with the feature `derive`"
+)]
 pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     /// Returns the shape of the encoding, such as `string` or `(string, u64)`. The file stores the shape. If
     /// the shape has changed, the keyspace starts empty.
@@ -83,8 +87,17 @@ pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
 
 /// A form that looks up a `K`. It encodes to the same bytes as the `K` that it is equal to.
 ///
-/// For example `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, and references to
-/// any of them.
+/// For example `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, `Option<&str>` for
+/// `Option<String>`, and references to any of them.
+///
+/// Every call of a keyspace takes a key as a form, by value or by reference. So `get("a")`, `get(&name)` and
+/// `get(name)` look up the same `String`, and `get(("a", 7))` and `get(&("a", 7))` the same pair. `None` needs
+/// its type, as in `get(None::<&str>)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not look up keys of type `{K}`",
+    note = "a key is looked up by the same type, by a borrowed form of it such as `&str` for `String`, and by \
+            references to these"
+)]
 pub trait EncodeKey<K: ?Sized> {
     /// Writes the key's bytes.
     fn encode(&self, out: &mut KeyWriter);
@@ -94,7 +107,13 @@ pub trait EncodeKey<K: ?Sized> {
 ///
 /// For a tuple, the beginning is one or more of its first parts, each complete: `("MTNDATA",)` begins
 /// `("MTNDATA", "1GB")`, but not `("MTNDATA2", "1GB")`. For `String` and `Vec<u8>`, it is the first
-/// characters or bytes.
+/// characters or bytes. For an `Option`, it is `None`, or `Some` of a beginning. A beginning is given by value
+/// or by reference, as a key is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the beginning of keys of type `{K}`",
+    note = "the beginning of a tuple is a tuple of its first parts, such as `(\"MTNDATA\",)` for \
+            `(String, u64)`; the beginning of a `String` is a `&str`; a number has none"
+)]
 pub trait KeyPrefix<K> {
     /// Writes the bytes that begin every key with this prefix, and no other key.
     fn encode_prefix(&self, out: &mut KeyWriter);
@@ -102,6 +121,13 @@ pub trait KeyPrefix<K> {
 
 // Inlined, because every lookup passes its key by reference.
 impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &T {
+    #[inline]
+    fn encode(&self, out: &mut KeyWriter) {
+        T::encode(self, out);
+    }
+}
+
+impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &mut T {
     #[inline]
     fn encode(&self, out: &mut KeyWriter) {
         T::encode(self, out);

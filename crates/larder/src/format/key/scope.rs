@@ -249,6 +249,11 @@ fn widths_of(shape: &KeyShape) -> Vec<Width> {
 }
 
 /// A part of a pattern, in the place of a `K`: [`Any`], or a form of the `K`, by value or by reference.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not stand for a part of type `{K}` in a pattern",
+    note = "a part of a pattern is `Any`, or a form that looks up a key of this part, such as `&str` for \
+            `String`"
+)]
 pub trait PatternPart<K> {
     /// Writes the part.
     fn write(&self, out: &mut PatternWriter);
@@ -267,6 +272,10 @@ impl<K: Key, Q: EncodeKey<K> + ?Sized> PatternPart<K> for &Q {
 }
 
 /// A pattern for the keys of a tuple type `K`. Each part is a form of that part of the key, or [`Any`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a pattern for keys of type `{K}`",
+    note = "a pattern is a tuple with as many parts as the key, such as `(Any, \"1GB\")` for `(String, String)`"
+)]
 pub trait KeyPattern<K> {
     /// Writes the parts.
     fn write_pattern(&self, out: &mut PatternWriter);

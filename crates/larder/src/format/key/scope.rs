@@ -95,10 +95,10 @@ impl Scope {
     }
 
     /// Encodes the scope, with integers in big endian. The prefix's length in 4 bytes and the prefix come
-    /// first. Each part follows as its kind in one byte and its fields. Kind 0 is exact bytes, after their
-    /// length in 4 bytes. Kind 1 is any content of a fixed width. The width follows in 4 bytes. Kind 2 is any
-    /// content up to an end mark. Kind 3 is any content of an option. The number of the parts of its key
-    /// follows in 4 bytes, and the parts follow, each of kind 1, 2 or 3.
+    /// first. Each part follows as its kind in one byte and its fields. Kind 0 is exact bytes: their length
+    /// in 4 bytes, then the bytes. Kind 1 is any content of a fixed width: the width in 4 bytes. Kind 2 is
+    /// any content up to an end mark, and has no fields. Kind 3 is any content of an option: the number of
+    /// the parts of its key in 4 bytes, then these parts, each of kind 1, 2 or 3.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = [&length_bytes(self.prefix.len())[..], &self.prefix].concat();
         for part in &*self.rest {
@@ -170,7 +170,7 @@ fn length(left: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(*len)).ok()
 }
 
-/// Removes a length from the front, and that many bytes after it.
+/// Removes a length and that many bytes from the front of `left`. Returns the bytes.
 fn counted<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = length(left)?;
     left.split_off(..len)

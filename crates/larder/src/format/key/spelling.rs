@@ -28,7 +28,7 @@ impl KeyShape {
     /// Returns the encoded bytes.
     ///
     /// # Errors
-    /// [`KeyError`] when the text is not a key of this shape.
+    /// Returns a [`KeyError`] if the text is not a key of this shape.
     ///
     /// ```
     /// # use larder::inspect::KeyShape;
@@ -48,7 +48,7 @@ impl KeyShape {
     /// Reads the beginning of keys that a person typed: see [`encode_prefix`](Self::encode_prefix).
     ///
     /// # Errors
-    /// [`KeyError`] when no key of this shape can begin with this text.
+    /// Returns a [`KeyError`] if no key of this shape can begin with this text.
     pub fn parse_prefix(&self, text: &str) -> Result<Vec<u8>, KeyError> {
         match read_hex(text) {
             Some(bytes) => bytes,
@@ -209,7 +209,7 @@ pub(crate) fn read_hex(text: &str) -> Option<Result<Vec<u8>, KeyError>> {
 }
 
 /// Returns whether a text can be shown without quotes. Neither this reader nor a program that reads lines may
-/// misread it.
+/// misread the text.
 fn is_plain(text: &str) -> bool {
     let is_special = |letter: char| letter.is_whitespace() || is_obeyed(letter);
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
@@ -222,7 +222,7 @@ fn read_word(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// Reads a UUID: 32 hexadecimal digits. The hyphens may be omitted, all together.
+/// Reads a UUID: 32 hexadecimal digits. All hyphens may be omitted.
 fn read_uuid(word: &str) -> Option<[u8; 16]> {
     let digits = word.replace('-', "");
     let number = u128::from_str_radix(&digits, 16).ok()?;
@@ -236,17 +236,12 @@ fn read_uuid(word: &str) -> Option<[u8; 16]> {
 fn spell_uuid(bytes: [u8; 16]) -> String {
     let number = u128::from_be_bytes(bytes);
     let group = |after: u32, digits: u32| (number >> (4 * after)) & ((1 << (4 * digits)) - 1);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        group(24, 8),
-        group(20, 4),
-        group(16, 4),
-        group(12, 4),
-        group(0, 12)
-    )
+    let (first, second, third) = (group(24, 8), group(20, 4), group(16, 4));
+    format!("{first:08x}-{second:04x}-{third:04x}-{:04x}-{:012x}", group(12, 4), group(0, 12))
 }
 
-/// Reads a text in these quotes at the beginning. Returns its bytes, and the rest after the closing quote.
+/// Reads a text in these quotes at the beginning of `text`. Returns the bytes between the quotes, and the
+/// rest after the closing quote.
 fn read_quoted(text: &str, quote: char) -> Option<(Vec<u8>, &str)> {
     let mut rest = text.strip_prefix(quote)?;
     let mut bytes = Vec::new();
@@ -290,7 +285,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// The form that can be read back in any position. In it, texts have quotes.
+/// Writes the form that can be read back in any position. In this form, texts have quotes.
 impl fmt::Display for KeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -53,7 +53,7 @@ fn a_key_is_spelled_as_the_table_says() {
     // One byte of `bool` is 0 or 1.
     spelled("bool", "0x02", "0x02");
     spelled("u16", "0x0102", "258");
-    // A `u16` has two bytes, so this is not a key of the shape.
+    // A `u16` has two bytes, so one byte is not a key of the shape.
     spelled("u16", "0x01", "0x01");
 }
 

@@ -17,6 +17,7 @@ mod tidy;
 
 mod keys {
     mod arguments;
+    mod derived;
 }
 
 mod contract {

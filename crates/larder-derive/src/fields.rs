@@ -1,4 +1,5 @@
-//! A struct with several fields: encoded as the tuple of its fields. A struct without fields: encoded as `()`.
+//! A struct with several fields, which is encoded as the tuple of its fields. A struct without fields is
+//! encoded as `()`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -6,8 +7,8 @@ use syn::spanned::Spanned;
 use syn::{DeriveInput, Error, Fields, Type};
 
 use crate::attributes::TypeOptions;
-use crate::construct;
 use crate::forms::{self, KeyType, TupleForms};
+use crate::key_trait::{construct, own};
 
 /// Maximum number of fields. The command can't read the shape of a tuple with more parts.
 const MAX_FIELDS: usize = 16;
@@ -41,39 +42,4 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
     let encode = quote! { #(#larder::EncodeKey::<#types>::encode(&self.#members, out);)* };
     let own = own(input, options, &shape, &quote!(::core::result::Result::Ok(#value)), &encode);
     Ok(KeyType { own: quote! { #own #others }, forms })
-}
-
-/// Returns the implementations for the type itself.
-pub(crate) fn own(
-    input: &DeriveInput,
-    options: &TypeOptions,
-    shape: &TokenStream,
-    decode: &TokenStream,
-    encode: &TokenStream,
-) -> TokenStream {
-    let (larder, name) = (&options.larder, &input.ident);
-    let (parameters, arguments, conditions) = input.generics.split_for_impl();
-    let itself = forms::Form {
-        generics: input.generics.clone(),
-        form: quote!(#name #arguments),
-        encode: encode.clone(),
-        prefix: None,
-    };
-    let itself = itself.implement(input, options);
-    quote! {
-        #[automatically_derived]
-        impl #parameters #larder::Key for #name #arguments #conditions {
-            fn shape() -> ::std::string::String {
-                #shape
-            }
-
-            fn decode(
-                reader: &mut #larder::KeyReader<'_>,
-            ) -> ::core::result::Result<Self, #larder::KeyError> {
-                #decode
-            }
-        }
-
-        #itself
-    }
 }

@@ -142,8 +142,8 @@ impl TupleForms {
     }
 }
 
-/// Returns the tuple that has a form of each part: its parameters, its type, and the statements that write its
-/// parts.
+/// Returns the tuple that has a form of each part: its parameters, its type, and the statements that write
+/// its parts.
 fn tuple(input: &DeriveInput, larder: &syn::Path, parts: &[&Type]) -> (Generics, TokenStream, TokenStream) {
     let names = names(parts.len());
     let bound = |part: &&Type| quote!(#larder::EncodeKey<#part>);

@@ -1,21 +1,22 @@
 #![forbid(unsafe_code)]
 //! The derive macro of larder. Use it through larder's feature `derive`, as `larder::Key`.
 //!
-//! - [`attributes`]: the options in `#[key(…)]`. [`generics`]: the parameters of the type.
-//! - [`newtype`], [`fields`], [`variants`]: the three kinds of key types.
-//! - [`forms`]: the forms that look up a key, of all kinds.
+//! - `attributes`: the options in `#[key(…)]`. `generics`: the parameters of the type.
+//! - `newtype`, `fields`, `variants`: the three kinds of key types.
+//! - `key_trait`: the trait `Key`. `forms`: the forms that look up a key.
 
 mod attributes;
 mod fields;
 mod forms;
 mod generics;
+mod key_trait;
 mod newtype;
 mod variants;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Fields};
+use syn::{Data, DeriveInput, Error};
 
 use attributes::TypeOptions;
 use forms::KeyType;
@@ -68,12 +69,6 @@ fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let KeyType { own, forms } = found;
     let forms = forms.iter().map(|form| form.implement(input, &options));
     Ok(quote! { #own #(#forms)* })
-}
-
-/// Returns the expression that makes the type from a value for each field.
-fn construct(fields: &Fields, values: impl Iterator<Item = TokenStream>) -> TokenStream {
-    let members = fields.members();
-    quote! { Self { #(#members: #values),* } }
 }
 
 #[cfg(test)]

@@ -7,10 +7,9 @@ use syn::spanned::Spanned;
 use syn::{DeriveInput, Fields, GenericArgument, PathArguments, Type, parse_quote};
 
 use crate::attributes::TypeOptions;
-use crate::construct;
-use crate::fields::own;
 use crate::forms::{self, Form, KeyType, TupleForms};
 use crate::generics::{mentions_parameter, with_more};
+use crate::key_trait::{construct, own};
 
 pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields) -> syn::Result<KeyType> {
     let larder = &options.larder;

@@ -5,8 +5,8 @@ use syn::ext::IdentExt;
 use syn::{DataEnum, DeriveInput, Error, Ident, LitStr};
 
 use crate::attributes::{TypeOptions, renamed};
-use crate::fields::own;
 use crate::forms::{self, KeyType};
+use crate::key_trait::own;
 
 pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, data: &DataEnum) -> syn::Result<KeyType> {
     options.refuse_try_from()?;

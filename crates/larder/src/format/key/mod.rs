@@ -37,8 +37,52 @@ pub const MAX_KEY_LEN: usize = 4096;
 
 /// A type that can be the key of a [`Keyspace`](crate::Keyspace).
 ///
-/// Implemented for `String`, `Vec<u8>`, the integers, `()`, and tuples of two to four keys. For your own
-/// type, encode the key that the type wraps, and implement [`EncodeKey`] for every borrowed form:
+/// Implemented for
+/// - `String`, `Box<str>`, `Arc<str>`, `Cow<'static, str>` and `Vec<u8>`;
+/// - the integers, `NonZeroU64` and its like, `bool`, `char`, `[u8; N]`, and `Uuid` with the feature `uuid`;
+/// - `Option` of a key, tuples of two to four keys, and `()`.
+///
+/// # Your own types
+/// With the feature `derive`, a newtype, a struct or an enum is a key by one line. A newtype is encoded as its
+/// field. It is looked up by the field's type, and by `&str` if the field is text:
+///
+#[cfg_attr(feature = "derive", doc = "```")]
+#[cfg_attr(not(feature = "derive"), doc = "```ignore")]
+/// use larder::{Any, Cache, KeyspaceDefinition};
+///
+/// #[derive(larder::Key)]
+/// struct ProductCode(String);
+///
+/// #[derive(Clone, Copy, larder::Key)]
+/// enum Channel {
+///     Web,
+///     #[key(rename = "ussd")]
+///     Ussd,
+/// }
+///
+/// #[derive(larder::Key)]
+/// struct Offer {
+///     product: ProductCode,
+///     channel: Channel,
+/// }
+///
+/// const OFFER: KeyspaceDefinition<Offer, u64> = KeyspaceDefinition::new("offer");
+///
+/// let cache = Cache::builder().open()?;
+/// let offers = cache.keyspace(OFFER)?;
+/// offers.insert(Offer { product: ProductCode("MTNVTU".to_owned()), channel: Channel::Web }, 95)?;
+/// offers.insert(("MTNVTU", Channel::Ussd), 90)?;
+/// assert_eq!(offers.get(("MTNVTU", Channel::Web)).as_deref(), Some(&95));
+/// assert_eq!(offers.remove_matching((Any, Channel::Web))?, 1);
+/// assert_eq!(offers.remove_prefix(("MTNVTU",))?, 1);
+/// # Ok::<(), larder::Error>(())
+/// ```
+///
+/// An enum is encoded as the name of its variant. So it sorts by name, and the order of its variants may
+/// change. The options of the macro, such as `rename`, are described at the macro.
+///
+/// # By hand
+/// Encode the key that the type wraps, and implement [`EncodeKey`] for every form that looks it up:
 ///
 /// ```
 /// use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
@@ -108,8 +152,8 @@ pub trait EncodeKey<K: ?Sized> {
 ///
 /// For a tuple, the beginning is one or more of its first parts, each complete: `("MTNDATA",)` begins
 /// `("MTNDATA", "1GB")`, but not `("MTNDATA2", "1GB")`. For `String` and `Vec<u8>`, it is the first
-/// characters or bytes. For an `Option`, it is `None`, or `Some` of a beginning. A beginning is given by value
-/// or by reference, as a key is.
+/// characters or bytes. For an `Option`, it is `None`, or `Some` of a beginning. Every call takes a beginning
+/// by value or by reference, as it takes a key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the beginning of keys of type `{K}`",
     note = "the beginning of a tuple is a tuple of its first parts, such as `(\"MTNDATA\",)` for \

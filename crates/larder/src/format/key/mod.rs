@@ -43,8 +43,8 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// - `Option` of a key, tuples of two to four keys, and `()`.
 ///
 /// # Your own types
-/// With the feature `derive`, a newtype, a struct or an enum is a key by one line. A newtype is encoded as its
-/// field. It is looked up by the field's type, and by `&str` if the field is text:
+/// With the feature `derive`, a newtype, a struct or an enum is a key by one line. A newtype is encoded as
+/// its field. It is looked up by the field's type, and by `&str` if the field is text:
 ///
 #[cfg_attr(feature = "derive", doc = "```")]
 #[cfg_attr(not(feature = "derive"), doc = "```ignore")]

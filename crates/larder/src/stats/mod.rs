@@ -149,8 +149,8 @@ pub struct DiskStats {
     /// Removals of many keys that are already visible, but whose entries are still being deleted.
     pub pending_removals: u64,
     /// The maximum of `bytes`. A full cache comes close to this maximum. The store needs the rest of the
-    /// capacity to change its pages. The maximum is lower in small files. The maximum is also lower while the
-    /// file grows close to its capacity, for example after the sizes of values have changed.
+    /// capacity to change its pages. The maximum is lower in small files. The maximum also falls when the
+    /// file is close to its capacity and still grows, for example after values of another size arrive.
     pub usable_bytes: u64,
     /// Length of the file after the last commit, in bytes. A file with holes uses less space.
     pub file_bytes: u64,

@@ -31,7 +31,8 @@ const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
 /// seconds.
 const SHORT_ON_DISK: Duration = Duration::from_hours(1);
 
-/// The evictions of a tier in an interval, and the lookups that reach the next tier.
+/// The evictions of a tier in an interval, and its entries now. `lookups` counts all lookups, and `returned`
+/// those that a larger tier might have answered.
 struct Churn {
     evictions: u64,
     entries: u64,

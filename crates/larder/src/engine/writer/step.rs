@@ -152,7 +152,8 @@ impl Writer {
         // Step 3.
         let now = self.now();
         let pending = self.file.pending_registrations().clone();
-        // A sweep with nothing to delete needs no commit.
+        // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise a sweep with
+        // nothing to delete would commit.
         let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
         let pending = if leaves_new { &none } else { &pending };

@@ -7,8 +7,8 @@
 //!    used go back to the start of main.) A newcomer that was used while it was in the small queue replaces
 //!    the rival. Any other newcomer must have been used more often than the rival, according to the sketch.
 //!    The loser is evicted.
-//! 3. While main has not filled its share, there is no rival. An entry that was used twice joins main, and
-//!    other entries are evicted.
+//! 3. While main has not filled its share, there is no rival. An entry that was used while it was in the
+//!    small queue, or twice according to the sketch, joins main. Any other entry is evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
 //!    are the older entries that the share of the small queue does not cover. So a loop that is larger than
 //!    the cache finds its first entries again. The `warmup_cursor` points to the next warm-up entry.

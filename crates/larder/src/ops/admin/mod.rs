@@ -241,7 +241,7 @@ impl Admin {
         }))
     }
 
-    /// Closes the file.
+    /// Closes the file as a cache does. A changed file that is not closed counts as left by a crash.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].

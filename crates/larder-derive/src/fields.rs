@@ -28,13 +28,11 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
     };
     forms.extend(forms::chosen(options, &forms, &quote!((#(#types),*)), &input.generics));
 
-    let shape = match types.len() {
-        0 => quote! { <() as #larder::Key>::shape() },
-        _ => {
-            let shapes =
-                types.iter().map(|part| quote_spanned!(part.span()=> <#part as #larder::Key>::shape()));
-            quote! { ::std::format!("({})", [#(#shapes),*].join(", ")) }
-        }
+    let shapes = types.iter().map(|part| quote_spanned!(part.span()=> <#part as #larder::Key>::shape()));
+    let shape = if types.is_empty() {
+        quote! { <() as #larder::Key>::shape() }
+    } else {
+        quote! { ::std::format!("({})", [#(#shapes),*].join(", ")) }
     };
     let values = types.iter().map(|part| quote!(<#part as #larder::Key>::decode(reader)?));
     let value = construct(fields, values);

@@ -18,7 +18,7 @@ pub(crate) struct KeyType {
 pub(crate) struct Form {
     /// The parameters of the implementation.
     pub(crate) generics: Generics,
-    pub(crate) form: TokenStream,
+    pub(crate) ty: TokenStream,
     /// Statements that write the key's bytes to `out`.
     pub(crate) encode: TokenStream,
     /// Statements that write the form as the beginning of keys, if it may be one.
@@ -34,19 +34,19 @@ impl Form {
         larder: &syn::Path,
     ) -> Self {
         let encode = quote! { <#form as #larder::EncodeKey<#key>>::encode(self, out); };
-        Self { generics, form: form.to_token_stream(), encode, prefix: None }
+        Self { generics, ty: form.to_token_stream(), encode, prefix: None }
     }
 
     /// Lets the form also be the beginning of keys, as it is of the other key.
     pub(crate) fn with_prefix(mut self, key: &impl ToTokens, larder: &syn::Path) -> Self {
-        let form = &self.form;
+        let form = &self.ty;
         self.prefix = Some(quote! { <#form as #larder::KeyPrefix<#key>>::encode_prefix(self, out); });
         self
     }
 
     /// Returns the implementations for this form.
     pub(crate) fn implement(&self, input: &DeriveInput, options: &TypeOptions) -> TokenStream {
-        let (larder, name, form) = (&options.larder, &input.ident, &self.form);
+        let (larder, name, form) = (&options.larder, &input.ident, &self.ty);
         let (_, arguments, _) = input.generics.split_for_impl();
         let (parameters, _, conditions) = self.generics.split_for_impl();
         let encode = &self.encode;
@@ -90,7 +90,7 @@ pub(crate) fn chosen(
 ) -> Vec<Form> {
     let is_known = |form: &Type| {
         let text = form.to_token_stream().to_string();
-        known.iter().any(|known| known.form.to_string() == text)
+        known.iter().any(|known| known.ty.to_string() == text)
     };
     let chosen = options.lookup_by.iter().filter(|form| !is_known(form));
     chosen.map(|form| Form::of(form, key, generics.clone(), &options.larder)).collect()
@@ -138,7 +138,7 @@ impl TupleForms {
             }
         };
         let (generics, form, encode) = tuple(input, larder, parts);
-        Self { whole: Form { generics, form, encode, prefix: None }, others }
+        Self { whole: Form { generics, ty: form, encode, prefix: None }, others }
     }
 }
 

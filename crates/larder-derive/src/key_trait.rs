@@ -19,7 +19,7 @@ pub(crate) fn own(
     let (parameters, arguments, conditions) = input.generics.split_for_impl();
     let itself = Form {
         generics: input.generics.clone(),
-        form: quote!(#name #arguments),
+        ty: quote!(#name #arguments),
         encode: encode.clone(),
         prefix: None,
     };

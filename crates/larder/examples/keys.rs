@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     offers.insert((&code, Channel::Ussd, None::<u64>), 99)?;
     println!("user 123 pays {:?}", offers.get((&code, Channel::Web, Some(123))));
 
-    for (key, price) in offers.iter() {
+    for (key, price) in &offers {
         println!("{} on {:?} for {:?}: {price}", key.product.0, key.channel, key.user);
     }
     println!("{} offers of the web removed", offers.remove_matching((Any, Channel::Web, Any))?);

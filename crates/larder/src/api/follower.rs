@@ -129,10 +129,6 @@ struct FileView {
     snapshot: StoreSnapshot,
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a caller gives a key as it has it, by value or by reference"
-)]
 impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// Returns the committed, live value of a key.
     ///

@@ -51,10 +51,6 @@ enum InvalidationStep {
     Scope(Arc<OpenKeyspace>, Scope),
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a caller gives a key as it has it, by value or by reference"
-)]
 impl Invalidation {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         Self { shared: shared.clone(), steps: Vec::new(), foreign: None }

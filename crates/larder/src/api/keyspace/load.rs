@@ -69,10 +69,6 @@ enum LoadStep<'a, V, E> {
     LoadAlone,
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a caller gives a key as it has it, by value or by reference"
-)]
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key. If the key has no live value, runs `loader` and caches its value for
     /// the keyspace's TTL.

@@ -16,10 +16,6 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a caller gives a key as it has it, by value or by reference"
-)]
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key, from memory or from disk.
     ///

@@ -7,10 +7,6 @@ use crate::format::key::bytes::KeyWriter;
 use crate::format::key::scope::{KeyPattern, PatternWriter, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a caller gives a key as it has it, by value or by reference"
-)]
 impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
     /// tier is off, the result describes memory only.

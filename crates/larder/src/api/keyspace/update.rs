@@ -17,10 +17,6 @@ pub struct Update {
     full: KeyWriter,
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a caller gives a key as it has it, by value or by reference"
-)]
 impl<K: Key, V> Keyspace<K, V> {
     /// Begins an update: the application will change the source of an entry, outside the cache. Removes the
     /// entry durably, and keeps loads from caching the key until the update is finished or dropped.

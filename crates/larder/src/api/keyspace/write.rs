@@ -43,10 +43,6 @@ pub(super) enum InsertOutcome {
     NoRoom,
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a caller gives a key as it has it, by value or by reference"
-)]
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
     ///

@@ -12,7 +12,6 @@ fn encoded<K: Key>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
     out.as_slice().to_vec()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as the public methods take it")]
 fn prefix<K: Key>(start: impl KeyPrefix<K>) -> Vec<u8> {
     let mut out = KeyWriter::default();
     start.encode_prefix(&mut out);

@@ -2,6 +2,8 @@
 //!
 //! A test here is mostly that it compiles. Each keyspace is asked in every form that a caller may have.
 
+#![expect(clippy::cloned_ref_to_slice_refs, reason = "the forms are those that a caller may have")]
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ macro_rules! every_call {
     ($cache:expr, $keys:expr, $form:expr) => {{
         let keys = &$keys;
         keys.insert($form, 1_u64).unwrap();
-        keys.insert_with($form, 2, InsertOptions::new().ttl(Duration::from_secs(60))).unwrap();
+        keys.insert_with($form, 2, InsertOptions::new().ttl(Duration::from_mins(1))).unwrap();
         assert_eq!(keys.get($form).as_deref(), Some(&2));
         assert_eq!(keys.peek($form).as_deref(), Some(&2));
         assert!(keys.contains_key($form));

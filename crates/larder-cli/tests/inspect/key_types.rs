@@ -18,7 +18,9 @@ const NAMES: KeyspaceDefinition<Option<String>, u64> = KeyspaceDefinition::new("
 
 fn fill<K: Key>(cache: &Cache, definition: KeyspaceDefinition<K, u64>, keys: &[K]) {
     let keyspace = cache.keyspace(definition).unwrap();
-    keys.iter().for_each(|key| keyspace.insert(key, 7).unwrap());
+    for key in keys {
+        keyspace.insert(key, 7).unwrap();
+    }
 }
 
 /// Each keyspace, its keys in order, and a prefix with the keys that begin with it.

@@ -134,7 +134,7 @@ fn a_full_or_read_only_file_system_is_an_error_with_the_way_out() {
     let directory = place.dir().display().to_string();
     let full = format!("mount -t tmpfs -o size=40k none {directory}");
     let Some(said) = refusal_after(&full, &place.path()) else { return };
-    assert!(said.contains("o space left") && said.contains("free some room"), "{said}");
+    assert!(said.contains("the disk is full") && said.contains("free some room"), "{said}");
     let read_only = format!("mount -t tmpfs -o ro none {directory}");
     let said = refusal_after(&read_only, &place.path()).unwrap();
     assert!(said.contains("ead-only") && said.contains("Follower"), "{said}");

@@ -28,6 +28,7 @@ use crate::selection::Part;
 
 /// A kind of row in the shop's database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Row {
     /// A category of products.
     Category,
@@ -44,6 +45,7 @@ pub enum Row {
 /// The start or the end of an edge. Nodes are in the order of removal: each node comes after the nodes that
 /// it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Node {
     /// Rows of the database.
     Row(Row),
@@ -77,6 +79,7 @@ impl fmt::Display for Node {
 
 /// The changes for which an edge holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum When {
     /// Every change: an insertion, an update or a removal.
     Changed,

@@ -14,6 +14,7 @@ use std::fmt;
 /// assert_eq!(Family::DataPackages.to_string(), "data_package");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Family {
     /// The list of active categories: a single entry.
     Categories,

@@ -11,6 +11,7 @@ use crate::spelled::{self, SpelledKey, escape};
 
 /// The kinds of parts of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
     /// A category's code.
     Category,

@@ -37,31 +37,47 @@ fn extent(place: &Place) -> (u64, u64) {
     (found.blocks() * 512, found.len())
 }
 
-/// A change of sizes needs the most room: pages of one size leave gaps that are too small for pages of
-/// another size.
+/// Sizes of texts, one phase after another. A change of sizes needs the most room: pages of one size leave
+/// gaps that are too small for pages of another size.
+#[cfg(unix)]
+const PHASES: [&[usize]; 5] = [&[100], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]];
+
+/// Inserts `capacity` bytes of texts under random keys, and commits after each 64. Returns the largest
+/// extent after a commit.
+#[cfg(unix)]
+fn insert_texts(
+    place: &Place,
+    cache: &Cache,
+    random: &mut Random,
+    sizes: &[usize],
+    capacity: ByteSize,
+) -> (u64, u64) {
+    let texts = cache.keyspace(TEXTS).unwrap();
+    let (mut written, mut most) = (0, (0, 0));
+    while written < capacity.as_u64() {
+        for _ in 0..64 {
+            let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
+            texts.insert(&random.below(100_000), text(size)).unwrap();
+            written += size as u64;
+        }
+        cache.flush().unwrap();
+        let now = extent(place);
+        most = (most.0.max(now.0), most.1.max(now.1));
+    }
+    most
+}
+
 #[cfg(unix)]
 #[test]
 fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() {
-    const PHASES: [&[usize]; 5] = [&[100], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]];
     let (place, capacity) = (place(), ByteSize::kib(1_536));
     let cache = small(place.builder(), capacity);
     if cache.stats().disk.unwrap().allocated_bytes.is_none() {
         return;
     }
-    let texts = cache.keyspace(TEXTS).unwrap();
     let mut random = Random::new(7);
     for sizes in PHASES {
-        let (mut written, mut most) = (0, (0, 0));
-        while written < capacity.as_u64() {
-            for _ in 0..64 {
-                let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
-                texts.insert(&random.below(100_000), text(size)).unwrap();
-                written += size as u64;
-            }
-            cache.flush().unwrap();
-            let now = extent(&place);
-            most = (most.0.max(now.0), most.1.max(now.1));
-        }
+        let most = insert_texts(&place, &cache, &mut random, sizes, capacity);
         let disk = cache.stats().disk.unwrap();
         assert!(most.0 <= capacity.as_u64(), "{sizes:?}: {} of {capacity} taken", most.0);
         assert!(most.1 <= 2 * capacity.as_u64(), "{sizes:?}: {} long", most.1);
@@ -69,7 +85,6 @@ fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() 
         assert_eq!(disk.allocated_bytes, Some(extent(&place).0));
         assert!(disk.evictions > 0 && disk.entries > 0);
     }
-    drop(texts);
     cache.close().unwrap();
     let cache = small(place.builder(), capacity);
     assert!(cache.stats().disk.unwrap().recovered_entries > 0);

@@ -336,6 +336,13 @@ impl CacheBuilder {
     ///
     /// The result is the whole weight of the entry. A result of 0 counts as 1. The function is called once
     /// for each value that is stored or promoted, without a lock.
+    ///
+    /// ```
+    /// # use larder::Cache;
+    /// // The capacity is a number of entries.
+    /// let cache = Cache::builder().memory_capacity(100_000).weigher(|_| 1).open()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     pub fn weigher(mut self, weigher: impl Fn(&EntryInfo<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self

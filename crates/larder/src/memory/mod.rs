@@ -18,13 +18,14 @@ pub(crate) mod leases;
 mod locked_shard;
 pub(crate) mod lookup;
 mod maintenance;
+pub(crate) mod mutation;
 mod policy;
 mod purge;
 pub(crate) mod purged;
 mod removal;
 mod segments;
 pub(crate) mod shard;
-pub(crate) mod slot;
+mod slot;
 pub(crate) mod slot_key;
 mod slots;
 #[cfg(any(test, feature = "test-util"))]

@@ -1,7 +1,7 @@
 //! The description of each keyspace that a file records.
 
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::keyspace_row::RetiredVersion;
+use crate::disk::store::keyspace_row::{KeyspaceRow, RetiredVersion};
 use crate::format::codec::format::Format;
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
@@ -59,6 +59,21 @@ impl KeyspaceInfo {
         self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
     }
 
+    pub(crate) fn of_row(name: &str, row: &KeyspaceRow) -> Self {
+        Self {
+            name: name.to_owned(),
+            number: row.id.number(),
+            version: row.version,
+            key_shape: row.shape.clone(),
+            value_format: row.format,
+            schema: row.schema.clone(),
+            retired_versions: row.retired_versions.clone(),
+            fingerprint: row.fingerprint,
+            entries: row.entries,
+            bytes: row.bytes,
+        }
+    }
+
     pub(crate) fn id(&self) -> KeyspaceId {
         KeyspaceId::on_disk(self.number)
     }
@@ -80,17 +95,5 @@ pub const fn format_name(value_format: u8) -> &'static str {
 
 /// Returns the keyspaces of a file, in the order of their names.
 pub(crate) fn of_catalog(catalog: &Catalog) -> Vec<KeyspaceInfo> {
-    let rows = catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo {
-        name: name.clone(),
-        number: row.id.number(),
-        version: row.version,
-        key_shape: row.shape.clone(),
-        value_format: row.format,
-        schema: row.schema.clone(),
-        retired_versions: row.retired_versions.clone(),
-        fingerprint: row.fingerprint,
-        entries: row.entries,
-        bytes: row.bytes,
-    });
-    rows.collect()
+    catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo::of_row(name, row)).collect()
 }

@@ -10,12 +10,13 @@ use super::bounded_commit;
 use super::entry_changes::entry_changes;
 use super::waiting::{Waiting, unsaved};
 use crate::disk::file::cache_file::ServiceState;
+use crate::disk::file::error_translation::not_durable;
 use crate::disk::store::guard::StoreError;
 use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::Mutation;
+use crate::memory::mutation::Mutation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
@@ -287,7 +288,7 @@ impl Writer {
     fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
         self.tiers.disk.hide();
         self.tiers.memory.buffer().close();
-        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })?;
+        self.file.close().map_err(not_durable)?;
         if has_unsaved { Err(unsaved()) } else { Ok(()) }
     }
 }

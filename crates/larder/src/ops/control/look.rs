@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::judge::{KeyEvidence, OnDisk};
-use super::protocol::{MAX_PAGE, MAX_VALUE_SENT, Refusal};
+use super::protocol::{MAX_PAGE, MAX_VALUE_SENT};
+use super::refusal::{Refusal, RefusalKind};
 use super::status::{EntryState, FoundIn, KeyStatus, KeysPage};
 use super::target::Target;
 use super::why::{Surroundings, explain};
@@ -247,7 +248,11 @@ fn page_in_steps(
     };
     let is_whole = target.id.is_memory_only()
         || tiers.show_records(&prefix, after.as_deref(), &mut keep).map_err(|fault| {
-            Refusal::new("failed", format!("the disk can't be read: {fault}"), "see the process's log")
+            Refusal::new(
+                RefusalKind::Failed,
+                format!("the disk can't be read: {fault}"),
+                "see the process's log",
+            )
         })?;
     between(PageStep::Read);
     // Step 3.

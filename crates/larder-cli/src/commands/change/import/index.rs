@@ -102,5 +102,10 @@ pub(super) fn read_failure(path: &Path, error: &Error) -> Failure {
         Error::Io(error) if error.kind() == ErrorKind::NotFound => Exit::Missing,
         _ => Exit::System,
     };
-    Failure::new(exit, format!("cannot read {}: {error}", path.display()))
+    let shown = path.display();
+    let text = match error {
+        Error::Io(source) => format!("cannot read {shown}: {source}"),
+        error => format!("cannot read {shown}: {error}"),
+    };
+    Failure::new(exit, text)
 }

@@ -11,7 +11,6 @@ use crate::ops::control::answer::answer;
 use crate::ops::control::judge::KeyEvidence;
 use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
-use crate::testing::await_first_sweep;
 use crate::testing::volume::SimulatedVolume;
 use crate::testing::volume::operation::{DiskOperation, Failure};
 use crate::units::{ByteSize, Timestamp};
@@ -35,10 +34,7 @@ impl Bench {
 
     fn open_with(&self, values: bool) -> Cache {
         let builder = Cache::builder().path(PATH).volume(&self.disk).clock(self.clock.clone());
-        let builder = builder.flush_interval(HOUR).sweep_interval(HOUR).control_values(values);
-        let cache = builder.open().unwrap();
-        await_first_sweep(&cache).unwrap();
-        cache
+        builder.stepped(1).control_values(values).open().unwrap()
     }
 
     fn open(&self) -> Cache {
@@ -336,7 +332,7 @@ fn a_removal_of_many_that_is_still_being_made_is_the_reason() {
     let clock = Arc::new(ManualClock::new());
     let open = || {
         let builder = Cache::builder().path(PATH).volume(&disk).clock(clock.clone());
-        builder.flush_interval(HOUR).sweep_interval(HOUR).range_rows(1).parts_with_steps().open().unwrap()
+        builder.stepped(1).range_rows(1).open().unwrap()
     };
     let cache = open();
     let names = cache.keyspace(NAMES).unwrap();

@@ -1,0 +1,43 @@
+//! The changes of dirty keys that the writer commits.
+
+use super::entry::Unsaved;
+use super::weight::Weight;
+use crate::format::stored_key::StoredKey;
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// A dirty key, in the form that the writer receives.
+#[derive(Debug, Clone)]
+pub(crate) struct Mutation {
+    pub(crate) key: StoredKey,
+    pub(crate) sequence: u64,
+    pub(crate) change: Change,
+    /// Whether this change also makes durable an earlier removal that is not committed yet.
+    pub(crate) hides_removal: bool,
+}
+
+/// A value to write, or a deletion.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: Weight },
+    Delete,
+}
+
+impl Mutation {
+    pub(crate) fn is_put(&self) -> bool {
+        matches!(self.change, Change::Put { .. })
+    }
+
+    /// Returns the weight of the value that becomes clean when this mutation is committed.
+    pub(crate) fn weight(&self) -> u64 {
+        match &self.change {
+            Change::Put { weight, .. } => weight.bytes(),
+            Change::Delete => 0,
+        }
+    }
+
+    /// Returns whether this mutation makes a removal durable. A caller may wait for that removal.
+    pub(crate) fn removes(&self) -> bool {
+        self.hides_removal || matches!(self.change, Change::Delete)
+    }
+}

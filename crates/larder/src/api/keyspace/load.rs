@@ -110,15 +110,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Panics
     /// If `loader` panics, the call panics in the thread that runs the loader.
-    pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
+    pub fn get_or_load<E, R, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
-        Q: EncodeKey<K> + ?Sized,
         E: Send + Sync + 'static,
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         if self.shared.is_closed() {
             return self.run(key, loader);

@@ -93,6 +93,9 @@ pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use crate::units::{ByteSize, ParseByteSizeError, Timestamp};
 
+#[cfg(feature = "derive")]
+pub use larder_derive::Key;
+
 /// Compiles the example of the package's README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -87,16 +87,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ends.
     ///
     /// # Panics
-    /// If `loader` panics, in the thread that runs it.
-    pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
+    /// If `loader` panics, the call panics in the thread that runs the loader.
+    pub fn get_or_load<E, R, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
-        Q: EncodeKey<K> + ?Sized,
         E: Send + Sync + 'static,
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         match self.hit_in_memory(key, true) {
             Some((value, _)) => Ok(value),
@@ -139,14 +138,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
-    pub fn get_or_load_with<Q, E, F>(&self, key: &Q, loader: F) -> Result<Loaded<V>, LoadError<E>>
+    pub fn get_or_load_with<E, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Loaded<V>, LoadError<E>>
     where
-        Q: EncodeKey<K> + ?Sized,
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         match self.hit_in_memory(key, true) {
             Some((value, _)) => Ok(Loaded { value, is_stale: false }),

@@ -123,9 +123,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
     /// two small allocations.
-    pub fn lookup<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<LookupOutcome<K, V>, Error> {
+    pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full)?;
+        self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.find_or_lease(key, LoadThread::Any, true))
     }

@@ -37,9 +37,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
     /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
     /// decoding.
-    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
@@ -73,9 +73,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of [`get`](Keyspace::get), without the promotion.
-    pub fn peek<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn peek(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
@@ -91,13 +91,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// assert!(prices.contains_key("MTNVTU"));
     /// # Ok::<(), larder::Error>(())
     /// ```
-    pub fn contains_key<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> bool {
+    pub fn contains_key(&self, key: impl EncodeKey<K>) -> bool {
         self.ttl(key).is_some()
     }
 
     /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
-    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Duration> {
-        let full = self.encode(key).ok()?;
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Option<Duration> {
+        let full = self.encode(&key).ok()?;
         let now = self.now();
         self.expiry_of(full.as_slice(), now).map(|expires_at| expires_at.since(now))
     }

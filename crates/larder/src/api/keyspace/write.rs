@@ -71,7 +71,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
     /// without holding a lock. A value that is larger than the buffer waits until the buffer is empty.
-    pub fn insert<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
+    pub fn insert(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }
 
@@ -92,9 +92,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
     /// committed.
-    pub fn insert_with<Q: EncodeKey<K> + ?Sized>(
+    pub fn insert_with(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
@@ -103,7 +103,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let ttl = ttl.unwrap_or(self.definition.default_ttl());
         check_ttl(ttl)?;
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full)?;
+        self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let value = value.into();
         let outcome = self.write(key, &value, ttl, durability, None)?;
@@ -129,9 +129,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again.
-    pub fn touch<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+    pub fn touch(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         loop {
             let found = self.look_in_both(|| {

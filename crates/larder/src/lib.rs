@@ -49,10 +49,11 @@ pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 pub use crate::config::settings::Settings;
 pub use crate::config::url::URL_VARIABLE;
+pub use crate::config::weigher::EntryInfo;
 pub use crate::config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_LEASE_TIMEOUT,
     DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE, DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL,
-    DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, EntryInfo, MAX_TTL, MIN_TTL,
+    DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, MAX_TTL, MIN_TTL,
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 pub use crate::disk::file::quarantine::MAX_QUARANTINED;

@@ -101,8 +101,8 @@ impl Shared {
         is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, grace, sequence })
     }
 
-    /// Returns the value of a key and its expiry, if it is live or has expired up to `grace` ago. Nothing is promoted, and no
-    /// use is noted in memory.
+    /// Returns the value of a key and its expiry, if it is live or has expired up to `grace` ago. Nothing is
+    /// promoted, and no use is noted in memory.
     ///
     /// What was removed is never returned. The value in memory is read from its slot under the lock. A value
     /// that is on disk alone is returned only if the key has not changed since its shard was asked: the

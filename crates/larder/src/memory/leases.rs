@@ -18,7 +18,8 @@
 //! leases without a flight, so none waits for another.
 //!
 //! If a load fails and the key has a stale value, the key has a *cool-down*: callers are answered with the
-//! stale value, and do not load. It belongs to the row of the key, so that it ends with any change of the key.
+//! stale value, and do not load. It belongs to the row of the key, so that it ends with any change of the
+//! key.
 //!
 //! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
 //! or error.
@@ -125,8 +126,8 @@ impl Leases {
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Begins a cool-down of the key, if the lease holds. Otherwise the key has changed, and there is no stale
-    /// value to answer with.
+    /// Begins a cool-down of the key, if the lease holds. Otherwise the key has changed, and there is no
+    /// stale value to answer with.
     pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
         if self.holds(key, id) {
             self.of(key).cool_until = Some(Deadline::after(length));

@@ -5,6 +5,7 @@ use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
 use super::leases::Permit;
+use super::loads::LeaseOutcome;
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
@@ -12,6 +13,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::grace::Grace;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 

@@ -188,8 +188,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.weigher(heap::weight::<V>)
     }
 
-    /// Lets a load that fails be answered with a stale value: an entry that has expired up to `grace` ago, 1 ms
-    /// to ten years. Default: no grace.
+    /// Lets a load that fails be answered with a stale value: an entry that has expired up to `grace` ago, 1
+    /// ms to ten years. Default: no grace.
     ///
     /// [`get_or_load`](crate::Keyspace::get_or_load) returns the stale value if the loader returns an error,
     /// and to callers whose wait for another caller's load times out or ends with a panic. After a failure,

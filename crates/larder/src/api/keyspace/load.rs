@@ -27,8 +27,8 @@ pub enum Load<V> {
     CacheFor(Arc<V>, Duration),
     /// The stale value that the loader got is still right: cache it for the keyspace's TTL.
     Unchanged,
-    /// Return the value to all callers that wait, and do not cache it. For a second, callers of the key do not
-    /// wait for each other's loads.
+    /// Return the value to all callers that wait, and do not cache it. For a second, callers of the key do
+    /// not wait for each other's loads.
     DoNotCache(Arc<V>),
 }
 
@@ -77,8 +77,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
     /// - [`LoadError::Key`] for a key that is too long.
     ///
-    /// If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace), a stale value is returned in place of
-    /// the first, the second and the fourth of these errors.
+    /// If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace), a stale value is returned in place
+    /// of the first, the second and the fourth of these errors.
     ///
     /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
@@ -217,8 +217,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the stale value of a key after a failed load, or the error. The stale value is read now, and not
-    /// kept from before the load: a removal during the load must not be undone.
+    /// Returns the stale value of a key after a failed load, or the error. The stale value is read now, and
+    /// not kept from before the load: a removal during the load must not be undone.
     fn stale_or<E>(&self, key: SlotKey<'_>, error: LoadError<E>) -> Result<Loaded<V>, LoadError<E>> {
         if let LoadError::Loader(_) | LoadError::Panicked | LoadError::Timeout { .. } = error
             && let Some((value, expires_at)) = self.stale_value(key)

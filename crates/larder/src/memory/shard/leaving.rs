@@ -53,7 +53,8 @@ impl Shard {
         true
     }
 
-    /// Removes up to `most` clean entries that have expired and are past their grace. Returns the number of removed entries.
+    /// Removes up to `most` clean entries that have expired and are past their grace. Returns the number of
+    /// removed entries.
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {

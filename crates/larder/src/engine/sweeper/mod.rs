@@ -169,7 +169,7 @@ mod tests {
         let (clock, sweeper) = sweeper();
         let sweeper = sweeper.without_first_sweep();
         let sleep = || sweeper.sleep(sweeper.tiers.time.now());
-        assert_eq!(sleep(), MAX_SLEEP, "no entry will expire");
+        assert_eq!(sleep(), WATCH_INTERVAL, "no entry will expire, only the leases to look at");
         sweeper.tiers.sweeper.plan(Timestamp::from_millis(10_200));
         clock.advance(Duration::from_millis(300));
         assert_eq!(sleep(), Duration::from_millis(700), "an entry is due, but the interval has not passed");

@@ -54,6 +54,8 @@ scenarios! {
     loads::a_wait_that_is_over_leaves_the_load_alone,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
+    expiry::a_touch_brings_back_nothing_that_was_seen_expired,
+    expiry::a_touch_brings_back_nothing_that_was_seen_evicted,
     durability::what_was_acknowledged_is_committed,
     durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,

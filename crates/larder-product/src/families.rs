@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use larder::KeyspaceDefinition;
+use larder::{KeyspaceDefinition, Ttl};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
@@ -135,10 +135,12 @@ impl<S: Shop> Families<S> {
         let chosen = &self.merchant_auth;
         // A new definition, because a memory-only definition cannot be changed back. The weigher is not
         // copied.
-        let anew = definition(Family::MerchantAuth)
-            .ttl(chosen.default_ttl())
-            .version(chosen.schema_version())
-            .format(chosen.value_format());
+        let anew =
+            definition(Family::MerchantAuth).version(chosen.schema_version()).format(chosen.value_format());
+        let anew = match chosen.default_ttl() {
+            Ttl::For(ttl) => anew.ttl(ttl),
+            _ => anew.never_expires(),
+        };
         self.merchant_auth = match chosen.compression() {
             Some((how, above)) => anew.compress(how, above),
             None => anew,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A number of bytes.
 ///
@@ -126,6 +126,9 @@ impl Timestamp {
     /// The earliest timestamp, before every entry.
     pub const ZERO: Self = Self(0);
 
+    /// The latest timestamp, 2⁶⁴ − 1 ms. As an expiry, it says that the entry never expires.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// Makes a timestamp of this number of milliseconds since 1970.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
@@ -145,10 +148,29 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(duration)))
     }
 
+    /// Returns the expiry of an entry whose TTL begins at this point. An entry with a TTL always expires, so
+    /// the result saturates one millisecond before [`NEVER`](Timestamp::NEVER).
+    pub(crate) fn expiry_after(self, ttl: Duration) -> Self {
+        Self(self.after(ttl).0.min(u64::MAX - 1))
+    }
+
+    /// Returns whether this is [`NEVER`](Timestamp::NEVER).
+    #[must_use]
+    pub const fn is_never(self) -> bool {
+        self.0 == u64::MAX
+    }
+
     /// Returns how much later this point is than `earlier`. Zero if it is not later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A time before 1970 becomes [`Timestamp::ZERO`]. The result is rounded down to the millisecond.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis))
     }
 }
 

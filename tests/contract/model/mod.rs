@@ -17,7 +17,7 @@ use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::harness::Harness;
 use crate::support::{Place, assert_capacity_is_usable};
-use cache::{MEMORY, ModelKey, OTHER, SPACE, TIGHT, TIGHT_WEIGHT, open};
+use cache::{ModelKey, TIGHT, TIGHT_WEIGHT, open, ttl_of};
 use steps::{Step, step};
 
 type Entries = BTreeMap<(usize, ModelKey), (u64, Timestamp)>;
@@ -112,8 +112,7 @@ impl ModelRun {
         match step {
             Step::Insert(at, key, value) => {
                 self.spaces[at].insert(&key, value).unwrap();
-                let ttl = [SPACE, OTHER, MEMORY][at].default_ttl();
-                self.put(at, key, value, ttl);
+                self.put(at, key, value, ttl_of(at));
             }
             Step::InsertFor(at, key, value, ttl) => {
                 let ttl = Duration::from_millis(ttl);
@@ -123,7 +122,7 @@ impl ModelRun {
             Step::InsertNow(at, key, value) => {
                 let options = InsertOptions::new().durability(Durability::Immediate);
                 self.spaces[at].insert_with(&key, value, options).unwrap();
-                self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                self.put(at, key, value, ttl_of(at));
                 if at != 2 {
                     self.commit();
                 }
@@ -133,7 +132,7 @@ impl ModelRun {
                 let expected = self.live(at, &key);
                 assert_eq!(
                     self.spaces[at].ttl(&key),
-                    expected.and(expires_at).map(|expires_at| expires_at.since(self.now))
+                    expected.and(expires_at).map(|expires_at| expires_at.since(self.now).into())
                 );
                 assert_eq!(self.spaces[at].get(&key).map(|value| *value), expected, "{at} {key:?}");
             }
@@ -142,7 +141,7 @@ impl ModelRun {
                 let expected = self.live(at, &key);
                 assert_eq!(loaded, expected.unwrap_or(value), "{at} {key:?}");
                 if expected.is_none() && !self.is_barred(at, &key) {
-                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    self.put(at, key, value, ttl_of(at));
                 }
             }
             Step::LoadBeside(at, key, value) => {
@@ -152,7 +151,7 @@ impl ModelRun {
                 let expected = self.live(at, &key);
                 assert_eq!(loaded, expected.unwrap_or(!value), "{at} {key:?}");
                 if expected.is_none() {
-                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    self.put(at, key, value, ttl_of(at));
                 }
             }
             Step::Touch(at, key) => {
@@ -163,7 +162,7 @@ impl ModelRun {
                 }
                 assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());
                 if let Some(value) = expected {
-                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    self.put(at, key, value, ttl_of(at));
                 }
             }
             other => self.invalidate(other),
@@ -292,7 +291,7 @@ impl ModelRun {
         let mut found = Entries::new();
         for (at, space) in self.spaces.iter().enumerate() {
             for (key, value) in space {
-                let ttl = space.ttl(&key).unwrap();
+                let ttl = space.ttl(&key).unwrap().duration().unwrap();
                 found.insert((at, key), (*value, self.now.after(ttl)));
             }
         }

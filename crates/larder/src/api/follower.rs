@@ -2,12 +2,12 @@
 
 use std::marker::PhantomData;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
+use super::keyspace::ttl::Remaining;
 use crate::disk::reader::follow::Followed;
 use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::catalog::Catalog;
@@ -148,12 +148,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
     }
 
-    /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
+    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
     ///
     /// # Errors
     /// Those of [`get`](FollowerKeyspace::get).
-    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
-        Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
+    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Remaining>, Error> {
+        Ok(self.find(key)?.map(|found| Remaining::until(found.header.expires_at, found.now)))
     }
 
     /// Returns the keys of the live entries, in order. Reads the keys in chunks of 256, each chunk from one

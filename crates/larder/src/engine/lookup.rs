@@ -6,6 +6,8 @@
 //! Expiry is checked here and in the shard, at each lookup. An expired entry is never found, swept or not
 //! (invariant 1).
 
+use std::sync::Weak;
+
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
@@ -98,6 +100,29 @@ impl Tiers {
             self.report(snapshot, fault);
             None
         })
+    }
+
+    /// Finds the record of a key with this sequence in the current snapshot. Returns a token of that
+    /// snapshot, for [`reads_from`](Tiers::reads_from). Returns None if there is no such record, or no
+    /// snapshot now. Waits for nothing, because the caller has reserved room.
+    ///
+    /// The token does not hold the snapshot. Otherwise the writer would wait for the caller before it can
+    /// make room.
+    pub(crate) fn confirm(&self, key: SlotKey<'_>, sequence: u64) -> Option<Weak<StoreSnapshot>> {
+        let snapshot = self.disk.snapshots.current().clone()?;
+        let record = snapshot.get(key.bytes).unwrap_or_else(|fault| {
+            self.report(&snapshot, fault);
+            None
+        });
+        let record = self.live_record(key, record?, 0, self.time.bounds().earliest)?;
+        (record.header.sequence == sequence).then(|| Arc::downgrade(&snapshot))
+    }
+
+    /// Returns whether lookups still read the snapshot of a token.
+    pub(crate) fn reads_from(&self, snapshot: &Weak<StoreSnapshot>) -> bool {
+        let current = self.disk.snapshots.current();
+        // While the token exists, no other snapshot can have this address.
+        current.as_ref().is_some_and(|current| Arc::as_ptr(current) == snapshot.as_ptr())
     }
 
     /// Returns the expiry of a key's live entry, from either tier. Memory notes no use of the entry.

@@ -49,8 +49,8 @@ impl Drop for Lease<'_> {
 pub(crate) struct DecodedValue<V> {
     pub(crate) value: Arc<V>,
     pub(crate) encoded_len: usize,
-    expires_at: Timestamp,
-    sequence: u64,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) sequence: u64,
 }
 
 impl Shared {

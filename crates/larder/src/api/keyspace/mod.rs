@@ -1,15 +1,19 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
-//! - [`definition`]: the declaration of a keyspace. [`read`], [`write`], [`load`], [`remove`], [`update`],
-//!   [`iterate`]: the calls on a keyspace.
+//! - [`definition`]: the declaration of a keyspace. [`ttl`]: how long its entries live.
+//! - [`read`], [`write`], [`modify`], [`load`], [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
+pub(crate) mod change;
 pub(crate) mod definition;
 pub(crate) mod iterate;
 mod load;
+mod modify;
+pub(crate) mod modify_error;
 mod prepare;
 mod read;
 mod remove;
+pub(crate) mod ttl;
 pub(crate) mod update;
 mod write;
 

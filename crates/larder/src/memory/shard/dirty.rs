@@ -8,7 +8,7 @@ use crate::memory::lookup::PreviousState;
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::purged::Purged;
 use crate::memory::segments::make_room;
-use crate::memory::slot::{Change, Mutation, SlotState};
+use crate::memory::slot::{Mutation, SlotChange, SlotState};
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
@@ -149,12 +149,12 @@ impl Shard {
             }
             let Some(slot) = self.slots.get(id) else { continue };
             let change = match (slot.state, self.pending.get(&id)) {
-                (SlotState::Dirty, Some(pending)) => Change::Put {
+                (SlotState::Dirty, Some(pending)) => SlotChange::Put {
                     unsaved: pending.unsaved.clone(),
                     expires_at: slot.expires_at,
                     weight: pending.weight,
                 },
-                (SlotState::Tombstone, _) => Change::Delete,
+                (SlotState::Tombstone, _) => SlotChange::Delete,
                 _ => continue,
             };
             let (key, sequence) = (slot.key.clone(), slot.sequence);

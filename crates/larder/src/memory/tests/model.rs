@@ -9,7 +9,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
-use crate::memory::slot::{Change, Mutation};
+use crate::memory::slot::{Mutation, SlotChange};
 use crate::memory::weight::Weight;
 use std::collections::BTreeSet;
 
@@ -246,8 +246,8 @@ impl Run {
         self.memory.validate();
         let dirty: usize = self.memory.shards.iter().map(|shard| shard.read().validate().dirty).sum();
         let replaced = self.drained.iter().filter(|drained| match &drained.change {
-            Change::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
-            Change::Delete => false,
+            SlotChange::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
+            SlotChange::Delete => false,
         });
         // Each dirty value has one byte of the write buffer. Its slot and the writer's batch share that byte.
         assert_eq!(

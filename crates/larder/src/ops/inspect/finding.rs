@@ -19,7 +19,7 @@ pub struct Record {
     pub sequence: u64,
     /// When the record was written.
     pub written_at: Timestamp,
-    /// When the entry expires.
+    /// When the entry expires. [`Timestamp::NEVER`] if it never does.
     pub expires_at: Timestamp,
     /// The earliest time at which the sweeper may delete it.
     pub delete_after: Timestamp,

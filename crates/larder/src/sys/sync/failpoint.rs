@@ -10,6 +10,10 @@
 pub enum Failpoint {
     /// A load is published without checking its lease.
     FillWithoutLease,
+    /// A change is published although the entry from which it was computed has expired.
+    PublishExpired,
+    /// A change is published although the entry from which it was computed may have been evicted.
+    PublishEvicted,
     /// A value that was read from disk is published without checking its lease.
     PromoteWithoutLease,
     /// A caller that arrives after an invalidation joins the flight of a load that began before the

@@ -17,6 +17,7 @@ mod tidy;
 mod contract {
     mod bad_input;
     pub(crate) mod churn;
+    mod contract_1_atomic_changes;
     mod contract_1_read_your_writes;
     mod contract_2_expired_is_gone;
     mod contract_2_ttls;

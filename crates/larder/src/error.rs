@@ -6,6 +6,7 @@
 mod debug;
 pub(crate) mod holder;
 mod in_use;
+mod overflow;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::format::codec::error::CodecError;
 use crate::sys::sync::Arc;
 use crate::units::ByteSize;
 use in_use::in_use;
+use overflow::overflow;
 
 /// An error of the cache. Its text names the cause, the value and the remedy.
 ///
@@ -224,6 +226,25 @@ pub enum Error {
         /// The cause.
         source: CodecError,
     },
+
+    /// The sum or difference does not fit into the type of a counter. Nothing was changed.
+    #[error("{}", overflow(keyspace, key.as_deref(), value, amount))]
+    Overflow {
+        /// The name of the keyspace.
+        keyspace: String,
+        /// The key, if the application allows keys in the log
+        /// ([`CacheBuilder::log_keys`](crate::CacheBuilder::log_keys)).
+        key: Option<String>,
+        /// The value of the counter.
+        value: String,
+        /// The amount. It begins with `minus` if it was to be subtracted.
+        amount: String,
+    },
+
+    /// The closure of an atomic change tried to change its own key. The closure goes on, and this call has
+    /// changed nothing.
+    #[error("the closure of an atomic change must not change its own key; let it return the change")]
+    Reentrant,
 
     /// The change is visible in this process, but may not be on the disk.
     ///

@@ -36,6 +36,7 @@ pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::change::{Change, Modified};
 pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
+pub use crate::api::keyspace::increment::Counter;
 pub use crate::api::keyspace::iterate::{Iter, Keys};
 pub use crate::api::keyspace::modify_error::ModifyError;
 pub use crate::api::keyspace::ttl::{Remaining, Ttl};

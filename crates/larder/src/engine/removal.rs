@@ -12,6 +12,9 @@
 //! Callers list a source before the entries that are derived from the source. So an entry that another thread
 //! derives from the old source in between is removed as well.
 
+use smallvec::SmallVec;
+
+use super::closure_keys;
 use super::shared::Shared;
 use super::tombstone::RemovedEntry;
 use super::writer::command::Acknowledge;
@@ -34,6 +37,16 @@ pub(crate) enum Removal<'a> {
     Scope { counters: &'a Counters, scope: Scope },
     /// Removes every key.
     Everything,
+}
+
+impl Removal<'_> {
+    fn covers(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Key { full, .. } => *full == key,
+            Self::Scope { scope, .. } => scope.covers(key),
+            Self::Everything => true,
+        }
+    }
 }
 
 /// The progress of an invalidation, and the work that is left to its commit.
@@ -60,6 +73,9 @@ impl Shared {
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<u64, Error> {
         self.refuse_if_unusable()?;
+        let removals: SmallVec<[Removal<'_>; 1]> = removals.into_iter().collect();
+        let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
+        closure_keys::refuse_in_closure(&self.tiers.memory, covers)?;
         let mut pending = PendingRemovals::default();
         // Steps 1 and 2.
         for removal in removals {

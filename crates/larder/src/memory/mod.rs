@@ -13,6 +13,7 @@ mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub mod heap;
+mod in_place;
 pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
 mod locked_shard;

@@ -15,6 +15,18 @@ pub enum Change<V> {
     Remove,
 }
 
+impl<V> Change<V> {
+    /// Stores a value for the keyspace's TTL.
+    pub fn insert(value: impl Into<Arc<V>>) -> Self {
+        Self::Insert(value.into(), Ttl::Default)
+    }
+
+    /// Stores a value for a TTL.
+    pub fn insert_for(value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Self {
+        Self::Insert(value.into(), ttl.into())
+    }
+}
+
 /// What an atomic change did, with the values before and after it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -30,6 +42,33 @@ pub enum Modified<V> {
     },
     /// The entry with this value was removed.
     Removed(Arc<V>),
+}
+
+impl<V> Modified<V> {
+    /// Returns the value before the change. None if there was no live entry.
+    #[must_use]
+    pub fn old(&self) -> Option<&V> {
+        match self {
+            Self::Kept(old) | Self::Inserted { old, .. } => old.as_deref(),
+            Self::Removed(old) => Some(old),
+        }
+    }
+
+    /// Returns the value after the change. None if there is no live entry.
+    #[must_use]
+    pub fn new_value(&self) -> Option<&V> {
+        match self {
+            Self::Kept(kept) => kept.as_deref(),
+            Self::Inserted { new, .. } => Some(new),
+            Self::Removed(_) => None,
+        }
+    }
+
+    /// Returns whether the entry was changed.
+    #[must_use]
+    pub const fn is_changed(&self) -> bool {
+        !matches!(self, Self::Kept(_))
+    }
 }
 
 /// A closure that computes a change from a live value and the TTL that it has left.

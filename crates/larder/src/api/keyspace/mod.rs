@@ -1,11 +1,14 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
 //! - [`definition`]: the declaration of a keyspace. [`ttl`]: how long its entries live.
-//! - [`read`], [`write`], [`modify`], [`load`], [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
+//! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`load`], [`remove`], [`update`],
+//!   [`iterate`]: the calls on a keyspace.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
+mod atomic;
 pub(crate) mod change;
 pub(crate) mod definition;
+pub(crate) mod increment;
 pub(crate) mod iterate;
 mod load;
 mod modify;

@@ -5,7 +5,8 @@
 //! 1. Take a lease on the key, and read the key.
 //! 2. Call the closure with what was read. No lock is held.
 //! 3. Publish the answer of the closure, if nothing has changed since (1)
-//!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins.
+//!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
+//!    loses too many rounds takes a turn ([`crate::engine::turns`]).
 
 use std::cell::Cell;
 
@@ -19,9 +20,11 @@ use super::modify_error::ModifyError;
 use super::read::ReadValue;
 use super::ttl::{Remaining, Ttl};
 use super::write::{InsertOutcome, ReadCondition, WriteCondition};
+use crate::engine::closure_keys;
+use crate::engine::closure_keys::InClosure;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
-use crate::format::key::Key;
+use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Refused;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
@@ -29,6 +32,71 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Changes the entry of a key atomically. `change` gets the live value, if there is one, and the TTL that
+    /// it has left ([`Ttl::Default`] without an entry). It returns the change to make. Returns what was done,
+    /// with the values before and after.
+    ///
+    /// No lock is held while `change` runs. If the entry has changed meanwhile, `change` runs again, with the
+    /// new value. So its only effect should be its answer. After eight lost rounds the caller takes a turn,
+    /// for which other changes of the key wait. So a slow closure finishes beside fast ones, if it takes less
+    /// than two seconds. Plain inserts do not wait.
+    ///
+    /// ```
+    /// # use larder::{Cache, Change, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, Vec<u64>> = KeyspaceDefinition::new("stock");
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// let add = |serial: u64| {
+    ///     stock.modify("MTN100", |serials, _| {
+    ///         let mut serials = serials.cloned().unwrap_or_default();
+    ///         serials.push(serial);
+    ///         Change::insert(serials)
+    ///     })
+    /// };
+    /// add(7)?;
+    /// let added = add(8)?;
+    /// assert_eq!(added.old(), Some(&vec![7]));
+    /// assert_eq!(stock.get("MTN100").as_deref(), Some(&vec![7, 8]));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// The value is on disk within the flush interval, as with [`insert`](Keyspace::insert). A removal is
+    /// durable when the call returns, as with [`remove`](Keyspace::remove).
+    ///
+    /// # Errors
+    /// Those of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`] for
+    /// a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
+    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory.
+    ///
+    /// # Panics
+    /// If `change` panics. Nothing is changed then.
+    ///
+    /// # Cost
+    /// That of a lookup and an insert, in each round.
+    pub fn modify<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        change: impl FnMut(Option<&V>, Ttl) -> Change<V>,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        self.modify_with(key, Durability::Buffered, change)
+    }
+
+    /// Changes the entry of a key atomically, as [`modify`](Keyspace::modify) does. With
+    /// [`Durability::Immediate`], a value that was stored is on disk when the call returns.
+    ///
+    /// # Errors
+    /// Those of [`modify`](Keyspace::modify). With [`Durability::Immediate`], [`Error::NotDurable`] also when
+    /// the value is in memory but could not be committed.
+    pub fn modify_with<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        durability: Durability,
+        mut change: impl FnMut(Option<&V>, Ttl) -> Change<V>,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        let full = self.encode(key)?;
+        self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
+    }
+
     /// Changes the entry of a whole key, in as many rounds as it takes.
     pub(super) fn change(
         &self,
@@ -37,8 +105,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         self.shared.refuse_if_unusable()?;
-        let key = self.shared.tiers.memory.key(full);
+        let memory = &self.shared.tiers.memory;
+        closure_keys::refuse_in_closure(memory, |key| key == full)?;
+        let key = memory.key(full);
+        let mut rounds = self.shared.turns.rounds(full);
         loop {
+            rounds.begin();
             if let Some(modified) = self.round(key, durability, compute)? {
                 return Ok(modified);
             }
@@ -68,7 +140,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         let left = entry.map_or(Ttl::Default, |entry| Remaining::until(entry.expires_at, self.now()).into());
         // 2.
+        let in_closure = InClosure::begin(&self.shared.tiers.memory, key.bytes);
         let change = compute(value.as_ref(), left);
+        drop(in_closure);
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
         // 3.

@@ -14,16 +14,17 @@ use super::change::{Change, Modified};
 use super::definition::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
 use super::ttl::Ttl;
+use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::publication::{Publication, ReadEntry};
 use crate::memory::slot_key::SlotKey;
-use crate::memory::weight::Weight;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
@@ -110,6 +111,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let InsertOptions { ttl, durability } = options;
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full)?;
+        closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         let value = value.into();
         if !matches!(ttl, Ttl::Default) {
             ttl.check(self.now())?;
@@ -250,7 +252,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
         let (now, expires_at) = self.expiry_after_write(ttl, read);
-        let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
+        let unsaved = payload.and_then(|payload| {
+            let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
+            Some(self.unsaved(payload, now, room))
+        });
         let is_saved = unsaved.is_some();
         let entry = IncomingEntry { value, expires_at, weight, unsaved };
         let stored = match condition {
@@ -262,12 +267,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 tiers.memory.publish_entry(key, publication, entry, &mut evicted_values)
             }),
         };
-        if is_saved && tiers.memory.buffer().has_waiters() {
-            // Callers may have asked for room before this value was stored, and may wait for the room of this
-            // value. If the commit fails, these callers must not wait until the disk works again.
-            tiers.writer.ask_for_room();
-        } else if is_saved {
-            tiers.wake_writer();
+        if is_saved {
+            self.wake_writer();
         }
         stored?;
         tiers.sweeper.plan(expires_at);
@@ -311,17 +312,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
+    /// Wakes the writer, after a value was stored that will be committed.
+    pub(super) fn wake_writer(&self) {
+        let tiers = &self.shared.tiers;
+        if tiers.memory.buffer().has_waiters() {
+            // Callers may have asked for room before this value was stored, and may wait for the room of this
+            // value. If the commit fails, these callers must not wait until the disk works again.
+            tiers.writer.ask_for_room();
+        } else {
+            tiers.wake_writer();
+        }
+    }
+
     /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
     /// disk tier saves no values any more.
-    fn reserve(
-        &self,
-        payload: EncodedValue,
-        weight: Weight,
-        written_at: Timestamp,
-        evicted_values: &mut EvictedValues,
-    ) -> Option<Arc<Unsaved>> {
+    pub(super) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         let tiers = &self.shared.tiers;
-        let bytes = room_for(&payload.bytes, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
         // When the buffer becomes half full, a commit begins while the other half takes further writes. This
         // happens once each time that the used bytes pass the middle.
@@ -330,15 +336,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if used >= middle && used.saturating_sub(bytes) < middle {
             tiers.writer.hurry();
         }
+        Some(room)
+    }
+
+    /// Returns the data that the writer needs to save a value.
+    pub(super) fn unsaved(
+        &self,
+        payload: EncodedValue,
+        written_at: Timestamp,
+        room: BufferRoom,
+    ) -> Arc<Unsaved> {
         let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
-        Some(Arc::new(Unsaved {
-            payload,
-            compression,
-            extension,
-            version: self.opened.kind.version,
-            written_at,
-            fits_file,
-            room,
-        }))
+        let version = self.opened.kind.version;
+        Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, room })
     }
 }

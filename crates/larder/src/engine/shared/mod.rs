@@ -15,6 +15,7 @@ use super::keyspaces::registry::KeyspaceRegistry;
 use super::service_thread::ServiceThread;
 use super::threads::Threads;
 use super::tiers::Tiers;
+use super::turns::Turns;
 use super::writer::command::Acknowledge;
 use crate::config::Weigher;
 use crate::disk::store::new_file::PAGE_SHARE;
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) opened: OpenedWith,
     pub(crate) observer: Observer,
     pub(crate) keyspaces: KeyspaceRegistry,
+    pub(crate) turns: Turns,
     is_closed: AtomicBool,
     closing: Closing,
     threads: Threads,

@@ -49,6 +49,13 @@ fn examples() -> Vec<Error> {
             keyspace: text.clone(),
             source: crate::format::codec::error::CodecError::of_unknown_format(9),
         },
+        Error::Overflow {
+            keyspace: text.clone(),
+            key: Some(text.clone()),
+            value: "255".to_owned(),
+            amount: "1".to_owned(),
+        },
+        Error::Reentrant,
         Error::NotDurable { cause: text.clone() },
         Error::Verify { cause: text },
         Error::Closed,

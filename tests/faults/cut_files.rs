@@ -172,8 +172,8 @@ fn contract_5_a_cut_file_is_known_without_its_lock() {
     }
 }
 
-/// Puts a file at a path: renamed onto it, as `mv` and `rsync` do, or written into the existing file, as `cp`
-/// does.
+/// Puts a file at a path. With `in_place`, writes into the existing file, as `cp` does. Otherwise renames
+/// another file onto the path, as `mv` and `rsync` do.
 fn put(path: &Path, bytes: &[u8], in_place: bool) {
     if in_place {
         fs::write(path, bytes).unwrap();
@@ -244,8 +244,8 @@ fn contract_5_a_stranger_is_refused_after_ours_was_moved_aside() {
         let place = copied(&original);
         let len = fs::metadata(place.path()).unwrap().len();
         cut(&place.path(), len / 2);
-        // The file is moved aside. The place is left as a crash right after that would leave it, with the
-        // lock of the earlier file.
+        // The file is moved aside. The directory is left as after a crash at that moment, with the lock of
+        // the earlier file.
         let lock = fs::read(beside(&place.path(), ".lock")).unwrap();
         open(&place).unwrap().close().unwrap();
         for is_crash in [false, true] {

@@ -1,5 +1,5 @@
-//! Runs the real cache under a model checker, which runs a few threads in thousands of orders. Each scenario
-//! checks the answers.
+//! Runs the real cache under a model checker. The model checker runs a few threads in thousands of orders.
+//! Each scenario checks the answers.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings
@@ -11,6 +11,7 @@
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
+mod changes;
 mod durability;
 mod expiry;
 mod explorer;
@@ -45,6 +46,10 @@ scenarios! {
     reads::a_lookup_sees_the_latest_of_several_commits,
     reads::a_clear_agrees_with_writes_and_reads,
     reads::a_large_removal_agrees_with_reads,
+    changes::no_increment_is_lost,
+    changes::changes_of_what_is_on_disk_agree,
+    changes::a_value_is_taken_once,
+    changes::changes_that_take_turns_end,
     loads::a_load_never_outlives_a_removal,
     loads::a_load_never_outlives_a_removal_by_prefix,
     loads::a_promotion_never_outlives_a_clear,

@@ -35,6 +35,11 @@ fn a_promotion_published_without_its_lease_is_caught() {
 }
 
 #[test]
+fn a_change_published_without_its_lease_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::changes::changes_of_what_is_on_disk_agree);
+}
+
+#[test]
 fn a_change_of_what_has_expired_is_caught() {
     let scenario = crate::expiry::a_touch_brings_back_nothing_that_was_seen_expired;
     assert_caught(Failpoint::PublishExpired, scenario);

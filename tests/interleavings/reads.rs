@@ -1,4 +1,5 @@
-//! The value of one key: in memory, on its way to the disk, on the disk, and back in memory (contract 1).
+//! Tests of reads of one key: in memory, on its way to the disk, on the disk, and back in memory (contract
+//! 1).
 
 use larder::{Cache, Keyspace};
 
@@ -7,39 +8,39 @@ use crate::history::{Call, History};
 use crate::place::{Place, versions};
 
 /// A cache, and the history of its calls.
-struct Noted {
-    cache: Cache,
-    versions: Keyspace<u64, u64>,
-    history: History,
+pub(crate) struct Noted {
+    pub(crate) cache: Cache,
+    pub(crate) versions: Keyspace<u64, u64>,
+    pub(crate) history: History,
 }
 
 impl Noted {
-    fn new(cache: Cache) -> Self {
+    pub(crate) fn new(cache: Cache) -> Self {
         Self { versions: versions(&cache), cache, history: History::default() }
     }
 
     /// Commits a value of a key before the contest.
-    fn begin_with(&self, key: u64, value: u64) {
+    pub(crate) fn begin_with(&self, key: u64, value: u64) {
         self.versions.insert(&key, value).unwrap();
         self.cache.flush().unwrap();
     }
 
-    fn insert(&self, key: u64, value: u64) {
+    pub(crate) fn insert(&self, key: u64, value: u64) {
         self.history.note(key, || {
             self.versions.insert(&key, value).unwrap();
             Call::Insert(value)
         });
     }
 
-    fn get(&self, key: u64) {
+    pub(crate) fn get(&self, key: u64) {
         self.history.note(key, || Call::Get(self.versions.get(&key).map(|value| *value)));
     }
 
-    fn remove(&self, key: u64) {
+    pub(crate) fn remove(&self, key: u64) {
         self.history.note(key, || Call::Remove(Some(self.versions.remove(&key).unwrap())));
     }
 
-    fn check(self, initial: &[(u64, u64)]) {
+    pub(crate) fn check(self, initial: &[(u64, u64)]) {
         self.cache.flush().unwrap();
         let stats = self.cache.stats();
         self.cache.close().unwrap();
@@ -50,8 +51,8 @@ impl Noted {
     }
 }
 
-/// Two writes of a key, while another key needs the room in memory. So the first key is evicted as soon as it
-/// is clean, and is read back from the disk.
+/// Makes two writes of a key, while another key needs the room in memory. So the first key is evicted as soon
+/// as it is clean, and is read back from the disk.
 pub(crate) fn reads_never_go_back() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -95,7 +96,7 @@ pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Removals and a write of a key that is on disk only, and lookups that promote it.
+/// Makes removals and a write of a key that is on disk only, and lookups that promote the key.
 pub(crate) fn removals_writes_and_promotions_agree() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -119,8 +120,8 @@ pub(crate) fn removals_writes_and_promotions_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A range removal, with writes before and after it. One key is on disk only. Each key has its own order. The
-/// range as a whole has no order.
+/// Makes a range removal, with writes before and after it. One key is on disk only. Each key has its own
+/// order. The range as a whole has no order.
 pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -148,7 +149,7 @@ pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A removal of three keys. The last key is deleted together with the removal's row.
+/// Makes a removal of three keys. The last key is deleted together with the removal's row.
 pub(crate) fn a_large_removal_agrees_with_reads() {
     let noted = Noted::new(Place::new().open_in_pairs());
     noted.begin_with(1, 10);

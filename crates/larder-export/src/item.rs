@@ -2,6 +2,7 @@
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Form {
     /// See [`binary`](crate::binary).
     Binary,
@@ -10,6 +11,8 @@ pub enum Form {
 }
 
 /// The start of an export.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// When the export was made, in milliseconds since 1970. The export has no entries that had expired at
@@ -19,7 +22,9 @@ pub struct Header {
     pub sequence: u64,
 }
 
-/// A keyspace. It precedes its entries.
+/// A keyspace. In the export, it precedes its entries.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspace {
     /// The name, of 1 to 255 bytes.
@@ -30,14 +35,16 @@ pub struct Keyspace {
     pub key_shape: String,
     /// The encoding of the values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: u8,
-    /// The name of the schema that the keyspace belongs to, of at most 255 bytes. None if it belongs to no
-    /// schema.
+    /// The name of the schema that the keyspace belongs to, of at most 255 bytes. `None` if the keyspace
+    /// belongs to no schema.
     pub schema: Option<String>,
-    /// The fingerprint of the type of the values. Zero if there is none.
+    /// The fingerprint of the type of the values. Zero if the keyspace has no fingerprint.
     pub fingerprint: u64,
 }
 
 /// An entry.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The number of the keyspace in this export, from zero.
@@ -50,7 +57,7 @@ pub struct Entry {
     pub expires_at_ms: u64,
     /// When the entry may be deleted, in milliseconds since 1970.
     pub delete_after_ms: u64,
-    /// The fingerprint of the shape that the value was written with, if it has one.
+    /// The fingerprint of the value's type when the value was written, if one was recorded.
     pub fingerprint: Option<u64>,
     /// The compression of the value in the cache's file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
     /// value the same way. In the export the value is not compressed.
@@ -60,6 +67,8 @@ pub struct Entry {
 }
 
 /// The numbers of entries that were in the cache but are not in the export.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
     /// Entries that had expired.
@@ -72,6 +81,7 @@ pub struct Skipped {
 
 /// The end of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct End {
     /// The number of entries in the export.
     pub entries: u64,
@@ -80,12 +90,15 @@ pub struct End {
 }
 
 /// A part of an export.
+///
+/// A reader must handle every part, so the compiler reports a new one. A new kind of part comes with a new
+/// version of the export format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A keyspace. Its number is its position among the keyspaces of the export, from zero.
     Keyspace(Keyspace),
     /// An entry of an earlier keyspace.
     Entry(Entry),
-    /// The end. A reader has checked its counts and its checksum, and that nothing follows.
+    /// The end. The reader has checked the counts, the checksum, and that no byte follows.
     End(End),
 }

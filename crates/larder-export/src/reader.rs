@@ -1,5 +1,4 @@
-//! Reads an export. For any input, reading ends with an item, an error or the end of the export, within the
-//! limits of `limits.rs`.
+//! Reads an export. For any input, each read returns an item or an error, within the limits of `limits.rs`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
@@ -10,7 +9,7 @@ use crate::limits::{FORMAT, MAX_KEYSPACES, check_entry, check_keyspace};
 use crate::summing::Sum;
 use crate::{binary, jsonl};
 
-/// An iterator over the items of an export. It returns nothing after the end, or after an error.
+/// An iterator over the items of an export. It returns no item after the end or after an error.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,

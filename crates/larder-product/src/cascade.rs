@@ -1,9 +1,9 @@
 //! The table of the dependencies between rows and entries. Every invalidation of the shop is computed from
-//! it.
+//! this table.
 //!
-//! Rows are in the database, entries are in the cache. An edge says that a change of its start makes its end
-//! stale, and which parts of the key both ends have in common. In the drawing, `┄▶` holds only if the row is
-//! removed:
+//! Rows are in the database, entries are in the cache. An edge states that a change of its start makes its
+//! end stale. It also names the parts of the key that both ends have in common. In the drawing, `┄▶` holds
+//! only if the row is removed:
 //!
 //! ```text
 //! category ─────┬──▶ product_categories_active
@@ -28,6 +28,7 @@ use crate::selection::Part;
 
 /// A kind of row in the shop's database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Row {
     /// A category of products.
     Category,
@@ -41,9 +42,10 @@ pub enum Row {
     Merchant,
 }
 
-/// The start or the end of an edge. The order is the order of removal: a node comes after the nodes that it
-/// depends on.
+/// The start or the end of an edge. Nodes are in the order of removal: each node comes after the nodes that
+/// it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Node {
     /// Rows of the database.
     Row(Row),
@@ -52,7 +54,8 @@ pub enum Node {
 }
 
 impl Node {
-    /// Returns the position in the order. It exists because a `const` assertion cannot call `Ord` yet.
+    /// Returns the position in the order. A `const` assertion needs this function, since it cannot call `Ord`
+    /// yet.
     const fn rank(self) -> u16 {
         match self {
             Self::Row(row) => row as u16,
@@ -76,6 +79,7 @@ impl fmt::Display for Node {
 
 /// The changes for which an edge holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum When {
     /// Every change: an insertion, an update or a removal.
     Changed,
@@ -135,7 +139,7 @@ pub const EDGES: [Edge; 10] = {
         Edge::new(Rows(Row::Category), Entries(Family::Categories), &[], "lists"),
         Edge::new(Rows(Row::Category), Entries(Family::ProductLists), &[Category], "is the list of"),
         Edge::new(Rows(Row::Product), Entries(Family::Products), &[Product], "is the entry of"),
-        // All lists, because no record says which lists had the product before the change.
+        // This edge reaches all lists, because no record says which lists had the product before the change.
         Edge::new(Entries(Family::Products), Entries(Family::ProductLists), &[], "may show"),
         Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "is removed with").when_removed(),
         Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "is removed with").when_removed(),
@@ -151,7 +155,7 @@ pub const EDGES: [Edge; 10] = {
     ]
 };
 
-// Fails to compile if an edge leads to an earlier node. So the table has no cycle.
+// This assertion does not compile if an edge leads to an earlier node. So the table has no cycle.
 const _: () = {
     let mut edges = EDGES.as_slice();
     while let [edge, rest @ ..] = edges {

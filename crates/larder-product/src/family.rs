@@ -14,6 +14,7 @@ use std::fmt;
 /// assert_eq!(Family::DataPackages.to_string(), "data_package");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Family {
     /// The list of active categories: a single entry.
     Categories,
@@ -43,7 +44,7 @@ impl Family {
         Self::MerchantAuth,
     ];
 
-    /// Returns the name of the family's keyspace. It is the name in the cache's file and in the statistics.
+    /// Returns the name of the family's keyspace in the cache's file and in the statistics.
     #[must_use]
     pub const fn keyspace(self) -> &'static str {
         match self {

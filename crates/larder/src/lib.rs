@@ -22,7 +22,7 @@ pub mod clock {
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
-/// For the model checker's tests, in no other build.
+/// Items for the tests under the model checker. No other build has this module.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {
@@ -54,7 +54,8 @@ pub use crate::disk::file::quarantine::MAX_QUARANTINED;
 pub use crate::engine::sweeper::WATCH_INTERVAL;
 pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
-pub use crate::error::{Error, LoadError};
+pub use crate::error::Error;
+pub use crate::error::load_error::LoadError;
 pub use crate::event::Event;
 pub use crate::format::codec::compression::Compression;
 pub use crate::format::codec::error::CodecError;

@@ -63,10 +63,17 @@ pub(crate) const SIZE_FORM: &str =
     "a size is a number with B, KiB, MiB, GiB or TiB, such as 64MiB or 1.5 GiB";
 
 /// The error for a text that is not a size.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a size: {SIZE_FORM}")]
 pub struct ParseByteSizeError {
     text: String,
+}
+
+/// The text, followed by the name of the type.
+impl fmt::Debug for ParseByteSizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} (ParseByteSizeError)")
+    }
 }
 
 /// Reads a size: a whole number and a unit, as in `64MiB`. Also reads what [`Display`](fmt::Display) prints:
@@ -231,7 +238,9 @@ mod tests {
             "99999999999TiB",
             "ßMiB",
         ] {
-            let error = text.parse::<ByteSize>().unwrap_err().to_string();
+            let error = text.parse::<ByteSize>().unwrap_err();
+            assert_eq!(format!("{error:?}"), format!("{error} (ParseByteSizeError)"));
+            let error = error.to_string();
             assert!(
                 error.starts_with(&format!("{text:?} is not a size: a size is a number with B, KiB")),
                 "{error}"

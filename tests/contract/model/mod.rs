@@ -2,8 +2,10 @@
 //! lose.
 //!
 //! The model has the right answer: a live entry, or nothing. The cache may also miss an entry that it is
-//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's.
+//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's
+//! answer.
 
+mod atomic;
 mod cache;
 mod steps;
 
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder::clock::Clock;
-use larder::{Any, Cache, Durability, InsertOptions, Keyspace, Timestamp, Update};
+use larder::{Any, Cache, Durability, InsertOptions, Keyspace, Remaining, Timestamp, Update};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
@@ -64,7 +66,11 @@ impl ModelRun {
     }
 
     fn put(&mut self, at: usize, key: ModelKey, value: u64, ttl: Duration) {
-        let entry = (value, self.now.after(ttl));
+        self.put_until(at, key, value, self.now.after(ttl));
+    }
+
+    fn put_until(&mut self, at: usize, key: ModelKey, value: u64, expires_at: Timestamp) {
+        let entry = (value, expires_at);
         self.since.entry((at, key.clone())).or_default().push(entry);
         self.model.insert((at, key), entry);
     }
@@ -103,7 +109,7 @@ impl ModelRun {
         let stats = self.cache.stats();
         if self.tight {
             assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
-            // One value alone in the buffer: its encoding and its overhead.
+            // A value that is alone in the buffer may exceed the buffer's size by its encoding and overhead.
             assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
         }
     }
@@ -132,7 +138,7 @@ impl ModelRun {
                 let expected = self.live(at, &key);
                 assert_eq!(
                     self.spaces[at].ttl(&key),
-                    expected.and(expires_at).map(|expires_at| expires_at.since(self.now).into())
+                    expected.and(expires_at).map(|expires_at| left(expires_at, self.now))
                 );
                 assert_eq!(self.spaces[at].get(&key).map(|value| *value), expected, "{at} {key:?}");
             }
@@ -165,6 +171,7 @@ impl ModelRun {
                     self.put(at, key, value, ttl_of(at));
                 }
             }
+            Step::Atomic(at, key, step) => self.atomic(at, &key, step),
             other => self.invalidate(other),
         }
     }
@@ -236,7 +243,7 @@ impl ModelRun {
             }
             Step::Sweep => drop(self.cache.sweep().unwrap()),
             Step::SweepBefore(nth, ms) => {
-                let is_live = |entry: &(_, Timestamp)| entry.1 > self.now;
+                let is_live = |entry: &(_, Timestamp)| entry.1 > self.now && !entry.1.is_never();
                 let live: Vec<_> = self.model.iter().filter(|(_, entry)| is_live(entry)).collect();
                 if let Some((key, entry)) = live.get(nth % live.len().max(1)) {
                     let ((at, key), left) = ((*key).clone(), entry.1.since(self.now));
@@ -270,10 +277,11 @@ impl ModelRun {
         }
     }
 
-    /// A copy of the file is the same as the file after `kill -9`. Uncommitted entries may be in the copy or
-    /// not. Here only requested commits and the sweeper's commits are made. Both include every entry.
+    /// Crashes the cache: closes it, and continues with a copy of the file from before the close. `kill -9`
+    /// leaves the same file. Uncommitted entries may be in the copy or not. Here only requested commits and
+    /// the sweeper's commits are made. Both include every entry.
     ///
-    /// A wall clock that is behind is set right first, because the model does not know the last watermark
+    /// If the wall clock is behind, it is set right first, because the model does not know the last watermark
     /// that the sweeper committed. (The tests of contract 2 try watermarks and clocks of every kind.)
     fn crash(&mut self) {
         self.place.clock.set_wall(self.now);
@@ -291,8 +299,9 @@ impl ModelRun {
         let mut found = Entries::new();
         for (at, space) in self.spaces.iter().enumerate() {
             for (key, value) in space {
-                let ttl = space.ttl(&key).unwrap().duration().unwrap();
-                found.insert((at, key), (*value, self.now.after(ttl)));
+                let ttl = space.ttl(&key).unwrap().duration();
+                let expires_at = ttl.map_or(Timestamp::NEVER, |ttl| self.now.after(ttl));
+                found.insert((at, key), (*value, expires_at));
             }
         }
         for (key, (value, expires_at)) in &found {
@@ -327,6 +336,11 @@ impl ModelRun {
         self.mark = self.now;
         self.model.retain(|(at, _), _| *at != 2);
     }
+}
+
+/// Returns the answer of `ttl` for an entry.
+fn left(expires_at: Timestamp, now: Timestamp) -> Remaining {
+    if expires_at.is_never() { Remaining::Never } else { expires_at.since(now).into() }
 }
 
 /// Each case is a round with its own seed, so one command replays one case. If a case fails, proptest shrinks

@@ -6,7 +6,7 @@ pub(crate) mod slow;
 
 use std::path::Path;
 
-use larder::control::{Client, ClientError, LiveKeyspaceInfo};
+use larder::control::{Client, ClientError, LiveKeyspaceInfo, RefusalKind};
 use larder::inspect::{KeyShape, escape_control};
 
 use crate::cache::errors::client_text;
@@ -39,11 +39,11 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
     })
 }
 
-/// If the process refuses because it samples no keys, turns the error into the exit code 1. Names a command
-/// that needs no sample.
+/// If the process refuses because it samples no keys, turns the error into the exit code 1. The text then
+/// names a command that needs no sample.
 fn without_sample(path: &Path, error: ClientError) -> Failure {
     match error {
-        ClientError::Refused(refusal) if refusal.kind == "not_allowed" => {
+        ClientError::Refused(refusal) if refusal.kind == RefusalKind::NotAllowed => {
             let text = format!(
                 "{}; meanwhile `larder stats {}` shows the misses of each keyspace",
                 client_text(&ClientError::Refused(refusal)),
@@ -67,8 +67,8 @@ impl KeyNames {
         Ok(Self { keyspaces: client.keyspaces()?, only: only.map(str::to_owned) })
     }
 
-    /// Replaces the process's text of a key with this command's text. Leaves a key of a keyspace that was
-    /// opened after the keyspaces were listed.
+    /// Replaces the process's text of a key with this command's text. Keeps the text if the keyspace of the
+    /// key was opened after the keyspaces were listed.
     fn spell(&self, keyspace: &str, key_bytes: &str, key: &mut String) {
         let keyspaces = keys_of(&self.keyspaces, None);
         let found = keyspaces.iter().copied().find(|keys| keys.name == keyspace);

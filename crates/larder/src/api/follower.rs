@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
 use super::keyspace::ttl::Remaining;
+use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::reader::follow::Followed;
 use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::guard::StoreError;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
@@ -27,12 +29,12 @@ use crate::units::Timestamp;
 const PAGE_CACHE: usize = 4 << 20;
 const CHUNK: usize = 256;
 
-/// A reader of a cache file, while another process, the owner, writes the file.
+/// A reader of a cache file that another process, the owner, is writing.
 ///
-/// A follower sees what the owner has committed. The owner commits an insert within its flush interval, and a
-/// removal before the call returns. The follower changes nothing in the file and does not disturb the owner.
-/// Every lookup has its own transaction of some microseconds. So a follower never keeps the owner from
-/// reusing space for long.
+/// A follower sees the changes that the owner has committed. The owner commits an insert within its flush
+/// interval, and a removal before the call returns. The follower changes nothing in the file and does not
+/// disturb the owner. Every lookup has its own transaction of some microseconds. So a follower never keeps
+/// the owner from reusing space for long.
 ///
 /// If the owner replaces the file, because its disk failed or the file was damaged, the follower continues
 /// with the new file. Until the new file exists, lookups fail.
@@ -61,8 +63,9 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Io`] if the file is missing, or if it was left by a crash and no owner has opened it since.
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a
-    /// cache. [`Error::InUse`] while a program that is not larder has the file open exclusively.
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] in the same
+    /// cases as for a cache. [`Error::InUse`] while a program that is not larder has the file open
+    /// exclusively.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -70,13 +73,13 @@ impl Follower {
     /// Opens a cache file to follow it, with another clock.
     ///
     /// # Errors
-    /// Those of [`open`](Follower::open).
+    /// The errors of [`open`](Follower::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let path = path.as_ref();
         Ok(Self { file: Arc::new(Followed::open(path, PAGE_CACHE)?), path: path.into(), clock })
     }
 
-    /// Returns the keyspaces in the file, by name.
+    /// Returns the keyspaces in the file, sorted by name.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
@@ -96,8 +99,13 @@ impl Follower {
         }
     }
 
-    fn failed(&self, cause: &str) -> Error {
-        Error::Io { action: "read", path: self.path.to_path_buf(), cause: cause.to_owned() }
+    fn failed(&self, fault: StoreError) -> Error {
+        error_of(FileAction::Follow, &self.path, fault)
+    }
+
+    /// Returns the error for a record that can't be read.
+    fn unreadable(&self, cause: String) -> Error {
+        Error::io("read", self.path.to_path_buf(), cause)
     }
 }
 
@@ -120,7 +128,7 @@ struct FoundRecord {
     header: Header,
 }
 
-/// The file at one moment, for lookups in one keyspace.
+/// A view of the file at one moment, for lookups in one keyspace.
 struct FileView {
     id: KeyspaceId,
     catalog: Catalog,
@@ -145,13 +153,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         self.checks
             .read(self.definition.value_format(), header.compression, &extension, payload)
             .map(|(value, _)| Some(value))
-            .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
+            .map_err(|error| self.follower.unreadable(format!("a value does not decode: {error}")))
     }
 
     /// Returns the time that a key's entry has left. Returns None if there is no live entry.
     ///
     /// # Errors
-    /// Those of [`get`](FollowerKeyspace::get).
+    /// The errors of [`get`](FollowerKeyspace::get).
     pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Remaining>, Error> {
         Ok(self.find(key)?.map(|found| Remaining::until(found.header.expires_at, found.now)))
     }
@@ -166,7 +174,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         let mut last: Option<Arc<[u8]>> = None;
         while let Some(view) = self.view()? {
             let chunk = view.snapshot.keys(&view.id.to_bytes(), last.as_deref(), CHUNK);
-            let chunk = chunk.map_err(|fault| self.follower.failed(&fault.cause))?;
+            let chunk = chunk.map_err(|fault| self.follower.failed(fault))?;
             for full in &chunk {
                 let is_live = self.record(&view, full)?.is_some();
                 keys.extend(
@@ -198,7 +206,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
 
     /// Returns the live record of a whole key.
     fn record(&self, view: &FileView, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
-        let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
+        let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(fault))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
             Ok((header, ..)) if view.catalog.is_removed(full, header.sequence) => Ok(None),
@@ -209,7 +217,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     }
 
     fn damaged(&self, damage: Damage) -> Error {
-        self.follower.failed(&format!("a record is damaged: {damage:?}"))
+        self.follower.unreadable(format!("a record is damaged: {damage:?}"))
     }
 
     /// Begins a transaction and finds the keyspace's number in it. A new version has another number. Returns
@@ -223,7 +231,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         if row.version != self.definition.schema_version() || !is_same_shape {
             return Ok(None);
         }
-        // This process's clock may be behind the owner's.
+        // This process's clock may be behind the owner's clock.
         let now = self.follower.clock.wall().max(catalog.state.clock_watermark);
         Ok(Some(FileView { id: row.id, catalog, now, snapshot }))
     }

@@ -1,9 +1,10 @@
 //! The progress of closing a cache, and the turns of the threads that close it.
 //!
 //! One caller at a time closes the cache. A caller on a thread of the application gets its answer only when
-//! the cache is closed. [`shared::close`](super::shared) has the steps.
+//! the cache is closed. [`shared::close`](super::shared) describes the steps.
 
 use crate::error::Error;
+use crate::error::cause::ErrorCause;
 use crate::sys::sync::channel::Receiver;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Condvar, Mutex, thread};
@@ -20,7 +21,7 @@ struct ClosingProgress {
     stage: ClosingStage,
     /// The reason why inserted entries may not be on disk. Every caller gets this reason, because each caller
     /// may have inserted some of these entries.
-    failure: Option<String>,
+    failure: Option<ErrorCause>,
 }
 
 #[derive(Debug, Default)]
@@ -49,14 +50,14 @@ pub(crate) enum ClosingTurn {
     First,
     /// Wait for the part that a thread of the cache has left, and finish the close.
     Next(Ending),
-    /// Nothing. This is the caller's answer.
+    /// Do nothing. The value is the caller's answer.
     Over(Result<(), Error>),
 }
 
 impl Closing {
-    /// Makes the calling thread the one that closes the cache, if there is something left to do. Otherwise
-    /// waits for the thread that closes the cache. If `is_worker` is set, the caller is a thread of the
-    /// cache, and does not wait.
+    /// Gives the calling thread the turn to close the cache, if a part of the work is left. Otherwise waits
+    /// for the thread that is closing the cache. If `is_worker` is set, the caller is a thread of the cache,
+    /// and does not wait.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();
@@ -79,7 +80,7 @@ impl Closing {
     }
 
     /// Ends the turn of the calling thread. `left` is the part that another caller must wait for.
-    pub(crate) fn end(&self, left: Option<Ending>, failure: Option<String>) -> Result<(), Error> {
+    pub(crate) fn end(&self, left: Option<Ending>, failure: Option<ErrorCause>) -> Result<(), Error> {
         let mut progress = self.progress.lock();
         progress.stage = left.map_or(ClosingStage::Closed, ClosingStage::Left);
         if progress.failure.is_none() {
@@ -94,6 +95,6 @@ impl Closing {
 
 impl ClosingProgress {
     fn outcome(&self) -> Result<(), Error> {
-        self.failure.clone().map_or(Ok(()), |cause| Err(Error::NotDurable { cause }))
+        self.failure.clone().map_or(Ok(()), |cause| Err(Error::not_durable(cause)))
     }
 }

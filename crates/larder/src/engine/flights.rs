@@ -1,9 +1,10 @@
-//! Single flight: concurrent loads of one key run one loader. Loads that wait for one another get an error.
+//! Single flight: concurrent loads of one key run one loader. A load whose wait would never end gets an
+//! error.
 //!
 //! A flight is attached to the lease of the caller that runs the loader (see the memory tier's leases).
-//! Another caller that finds the flight there waits for its outcome instead of loading. A flight ends exactly
-//! once: with a value, with an error, or with `Panicked` if the loader unwinds. A removal revokes the lease.
-//! So later callers no longer find the flight, and begin a new load. Callers that wait already get the
+//! Another caller that finds the flight waits for the flight's outcome instead of loading. A flight ends
+//! exactly once: with a value, with an error, or with `Panicked` if the loader unwinds. A removal revokes the
+//! lease. So later callers no longer find the flight, and begin a new load. Callers that wait already get the
 //! outcome of the flight.
 //!
 //! The wait graph records which thread waits for which flight. A process has one graph, because a loader of
@@ -13,7 +14,7 @@
 //! 1. Under the graph's lock, the thread follows the chain *flight → thread that runs it → flight that this
 //!    thread waits for → …*. If the chain comes back to the calling thread, the wait would never end. The
 //!    thread then gets [`UnfinishedFlight::Cycle`].
-//! 2. Otherwise the thread enters its wait into the graph, under the same lock. So a thread whose wait would
+//! 2. Otherwise the thread adds its wait to the graph, under the same lock. So a thread whose wait would
 //!    complete a cycle always sees the cycle.
 //! 3. The thread waits, without the graph's lock, until the flight ends or the timeout is over.
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
@@ -35,10 +36,10 @@ use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
 
-/// An error of a loader. The caller of the loader knows the type.
+/// An error of a loader. `get_or_load` downcasts the error to its type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
-/// How a flight ended.
+/// The result with which a flight ended.
 #[derive(Debug, Clone)]
 pub(crate) enum FlightOutcome {
     Value(Value),
@@ -67,7 +68,7 @@ pub(crate) enum UnfinishedFlight {
 #[derive(Debug)]
 struct WaitGraph {
     /// The process of these threads. A forked child makes its own graph, because the lock of this graph may
-    /// be held for ever there.
+    /// be held forever there.
     process: Process,
     waits: Mutex<HashMap<ThreadId, Arc<Flight>>>,
 }
@@ -78,8 +79,8 @@ process_static! {
 }
 
 impl WaitGraph {
-    /// Returns the graph of the calling process. A forked child begins with an empty graph, because it has
-    /// none of the waiting threads.
+    /// Returns the graph of the calling process. A forked child begins with an empty graph, because the
+    /// waiting threads do not exist in the child.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {
@@ -97,7 +98,7 @@ impl WaitGraph {
 }
 
 impl Flight {
-    /// Returns a flight that the calling thread will land.
+    /// Returns a flight that the calling thread leads, and will end.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { leader: thread::current().id(), outcome: Mutex::new(None), landed: Condvar::new() })
     }
@@ -112,10 +113,10 @@ impl Flight {
             }
         }
         self.landed.notify_all();
-        // The outcome of a second landing is dropped here, after the lock.
+        // If the flight had ended already, the new outcome is dropped here, after the lock is released.
     }
 
-    /// Waits for the flight to land. Waits up to `max`, if that is set.
+    /// Waits until the flight has ended, or until `max` has passed, if `max` is set.
     pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let me = thread::current().id();
         let graph = WaitGraph::current();
@@ -143,7 +144,8 @@ impl Flight {
         let until = max.map(Deadline::after);
         let mut is_over = false;
         let mut outcome = self.outcome.lock();
-        // Checked once more after the timeout: if the flight has ended by then, the caller gets its outcome.
+        // The outcome is checked once more after the timeout. If the flight has ended by then, the caller
+        // gets the outcome.
         while outcome.is_none() && !is_over {
             match until {
                 None => self.landed.wait(&mut outcome),

@@ -1,11 +1,12 @@
-//! Opens the store in the file of a cache. This part of opening a cache may be refused. No other part of the
-//! cache exists before this part has succeeded.
+//! Opens the store in the file of a cache. This step may fail, so it comes before the tiers and threads of
+//! the cache are made.
 
 use std::path::Path;
 
 use super::capacity::store_limits;
 use crate::config::CacheBuilder;
 use crate::disk::file::cache_file::FIRST_GENERATION;
+use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::file::lock::OwnerLock;
 use crate::disk::file::open::{OpenedFile, open};
 use crate::disk::store::charging::Charging;
@@ -18,8 +19,8 @@ use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::units::Timestamp;
 
-/// If the clock watermark is further ahead of the wall clock than this, one of the two is wrong. The age of
-/// an entry is then unknown, so the file is wiped.
+/// If the clock watermark is ahead of the wall clock by more than this, one of the two times is wrong. The
+/// age of an entry is then unknown, so the file is wiped.
 const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
 
 /// An open store, with the clock watermark and the snapshot that the cache begins with.
@@ -53,17 +54,17 @@ pub(super) fn open_store(
     };
     let mut opened = open(&options, lock.accepted().as_ref())?;
     let store = &mut opened.store;
-    let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
+    let failed = |fault| error_of(FileAction::Open, path, fault);
     let mut clock_watermark = store.clock_watermark();
     if clock_watermark.as_millis() > wall.as_millis().saturating_add(MAX_WATERMARK_AHEAD_MS) {
-        store.wipe(wall).map_err(|fault| failed(fault.cause))?;
+        store.wipe(wall).map_err(failed)?;
         clock_watermark = wall;
     }
-    let extent = Extent::of(&**volume, path).map_err(|error| failed(error.to_string()))?;
+    let extent = Extent::of(&**volume, path).map_err(|error| failed(error.into()))?;
     if extent.exceeds(capacity) {
-        store.shrink(clock_watermark.max(wall)).map_err(|fault| failed(fault.cause))?;
+        store.shrink(clock_watermark.max(wall)).map_err(failed)?;
     }
-    let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
+    let snapshot = store.snapshot(FIRST_GENERATION).map_err(failed)?;
     Ok((options, OpenStore { opened, clock_watermark, snapshot }))
 }
 

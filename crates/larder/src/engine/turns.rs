@@ -30,8 +30,9 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 
-/// Number of rounds that a caller loses before it takes a turn.
-const MAX_LOST_ROUNDS: u32 = 8;
+/// Number of rounds that a caller loses before it takes a turn. Under the model checker one, so that its few
+/// threads take turns in most schedules.
+const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
 /// Maximum time of a turn. Long for a closure that computes, and short for an application that waits for a
 /// deadlock to end.
 const MAX_TURN: Duration = Duration::from_secs(2);

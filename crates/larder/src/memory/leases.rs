@@ -2,7 +2,7 @@
 //!
 //! A lease is taken under the shard's lock before the disk is read or a loader runs. When the fill is
 //! published, the lease is checked under the lock again. A write or an invalidation of the key revokes every
-//! lease on the key, so the lease of an earlier load no longer holds. A flight is a load for which several
+//! lease on the key, so the lease of an earlier load is no longer valid. A flight is a load for which several
 //! callers wait. It is attached to the lease of the caller that runs the loader. Revoking the lease detaches
 //! the flight. So a caller after an invalidation never joins a load that began before the invalidation.
 //!
@@ -12,8 +12,8 @@
 //! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
 //! or error.
 //!
-//! A *fence* bars fills of one key, but not loads. A lease that is taken while the key has a fence never
-//! holds. A *barrier* does the same for all keys in a scope, while a range removal visits the shards one
+//! A *fence* bars fills of one key, but not loads. A lease that is taken while the key has a fence is never
+//! valid. A *barrier* does the same for all keys in a scope, while a range removal visits the shards one
 //! after another.
 
 use hashbrown::HashTable;
@@ -50,14 +50,15 @@ pub(crate) enum Permit {
 struct KeyLeases {
     hash: u64,
     key: StoredKey,
-    /// Ids of the leases that still hold.
+    /// Ids of the leases that are still valid.
     holders: SmallVec<[LeaseId; 2]>,
     fences: u32,
     flight: Option<(LeaseId, Value)>,
 }
 
 impl Leases {
-    /// Takes a lease to fill a key. If the key has a fence or a barrier at this time, the lease never holds.
+    /// Takes a lease to fill a key. If the key has a fence or a barrier at this time, the lease is never
+    /// valid.
     pub(crate) fn take(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, |leases| leases.fences > 0)
     }
@@ -78,7 +79,7 @@ impl Leases {
         id
     }
 
-    /// Revokes every lease on keys in a scope, and bars new ones.
+    /// Revokes every lease on keys in a scope, and bars new leases.
     pub(crate) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.barriers.push(scope.clone());
         self.revoke_scope(scope, deferred);
@@ -123,7 +124,7 @@ impl Leases {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
             // If a token was taken behind a fence or a barrier, this check finds the fence or barrier. If the
-            // fence or barrier was lowered in between, the lowering has revoked the token.
+            // fence or barrier was lowered since, the lowering has revoked the token.
             Permit::EpochToken(epoch_token) => {
                 self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }
@@ -179,7 +180,7 @@ impl Leases {
     }
 
     /// Removes one fence. Loads that began behind the fence are not cached, and later callers do not join
-    /// them.
+    /// these loads.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| {

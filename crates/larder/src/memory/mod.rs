@@ -88,7 +88,7 @@ impl Deref for Padded {
     }
 }
 
-/// The answer to a caller that may fill a key. It is found under the exclusive lock.
+/// The answer to a caller that may fill a key. The answer is found under the exclusive lock of the shard.
 #[derive(Debug)]
 pub(crate) enum LeaseOutcome {
     /// Another caller has stored a value in the meantime.
@@ -124,7 +124,7 @@ impl Memory {
 
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        // Does not use `Hash`, which also hashes the length. The bytes alone distinguish keys.
+        // Does not use `Hash`, because `Hash` also hashes the length. The bytes alone distinguish keys.
         let mut hasher = self.hasher.build_hasher();
         hasher.write(bytes);
         SlotKey { hash: hasher.finish(), bytes }
@@ -176,7 +176,7 @@ impl Memory {
         (shard.leases.take_over(key), shard.peek(key, now), shard.sequence_of(key))
     }
 
-    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
+    /// Takes a lease on a key in order to load the key, and attaches `flight` to the lease. If the key has a
     /// flight already, returns that flight. Invariant 4: the caller reads the disk only after this call.
     pub(crate) fn lease_to_load(
         &self,
@@ -241,7 +241,7 @@ impl Memory {
         self.has_unsaved.swap(false, Ordering::SeqCst)
     }
 
-    /// Publishes a load if its lease still holds. Returns the sequence of the entry.
+    /// Stores a loaded value if its lease is still valid. Returns the sequence of the entry.
     pub(crate) fn fill_entry(
         &self,
         key: SlotKey<'_>,
@@ -257,7 +257,7 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Publishes a value that was read from disk if the permit still holds.
+    /// Stores a value that was read from disk, if the permit is still valid.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,

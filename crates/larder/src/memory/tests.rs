@@ -28,7 +28,7 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
-/// Store, fill and promote for tests. Each drops the values that leave memory at once.
+/// Store, fill and promote for tests. Each immediately drops the values that leave memory.
 impl Memory {
     pub(crate) fn store(
         &self,

@@ -1,8 +1,8 @@
-//! Checks of the sums that the memory tier keeps across shards. Each sum is computed again and compared.
+//! Checks the sums that the memory tier keeps across shards. Each sum is computed again and compared.
 //!
 //! A call whose value is refused must give the reserved weight back. A leak changes no answer, but slowly
 //! reduces the capacity. So the sums are compared exactly while no call is in progress. The model test
-//! compares them after each step. Every cache of a test compares them when its last handle is dropped.
+//! compares them after each step. Each cache in a test compares the sums when its last handle is dropped.
 
 use super::Memory;
 use super::shard::validate::ShardSums;
@@ -11,7 +11,7 @@ impl Memory {
     /// Compares every sum with the slots. No call may be in progress.
     ///
     /// # Panics
-    /// When a sum disagrees.
+    /// If a sum disagrees with the slots.
     pub(crate) fn validate(&self) {
         let mut all = ShardSums::default();
         let mut saving = 0;
@@ -30,11 +30,12 @@ impl Memory {
         assert!(saving == 0 || saving == self.shards.len(), "{saving} of {} shards save", self.shards.len());
     }
 
-    /// Does the same once the cache has ended. Then no caller and no worker has a lease or reserved room.
+    /// Makes the checks of [`validate`](Memory::validate) and some more, after the cache was closed. By then,
+    /// no caller and no worker has a lease or reserved room.
     ///
     /// # Panics
-    /// When [`validate`](Memory::validate) panics, and when a lease, a fence, a barrier, a range tombstone or
-    /// room in the write buffer was not given back.
+    /// If [`validate`](Memory::validate) panics, or if a lease, a fence, a barrier, a range tombstone or room
+    /// in the write buffer was not given back.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;

@@ -32,10 +32,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// entry may be evicted ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
     ///
     /// # Cost
-    /// That of [`modify`](Keyspace::modify). The value is encoded only if it is stored.
+    /// The cost of [`modify`](Keyspace::modify). The value is encoded only if it is stored.
     pub fn insert_if_absent<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -48,8 +48,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// entry that is there, or none if the value was stored.
     ///
     /// # Errors
-    /// Those of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With [`Error::NotDurable`],
-    /// memory has the value.
+    /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
+    /// [`Error::NotDurable`], memory has the value.
     pub fn insert_if_absent_with<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -84,10 +84,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
     ///
     /// # Cost
-    /// That of [`modify`](Keyspace::modify).
+    /// The cost of [`modify`](Keyspace::modify).
     pub fn replace<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -119,10 +119,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
     ///
     /// # Cost
-    /// That of [`modify`](Keyspace::modify).
+    /// The cost of [`modify`](Keyspace::modify).
     pub fn compare_and_insert<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -157,11 +157,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the entry back, so no later caller gets the value again.
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. With [`Error::NotDurable`],
+    /// The errors of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. With [`Error::NotDurable`],
     /// [`ModifyError::applied`] has the value.
     ///
     /// # Cost
-    /// That of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
+    /// The cost of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
     pub fn take<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         self.remove_if(key, |_| true)
     }
@@ -182,10 +182,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`take`](Keyspace::take).
+    /// The errors of [`take`](Keyspace::take).
     ///
     /// # Cost
-    /// That of [`take`](Keyspace::take).
+    /// The cost of [`take`](Keyspace::take).
     pub fn remove_if<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -212,10 +212,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// a live entry. The same as [`touch_with`](Keyspace::touch_with) and [`Ttl::Never`].
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
     ///
     /// # Cost
-    /// That of an insert: the entry is written again.
+    /// The cost of an insert: the entry is written again.
     pub fn persist<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Never)
     }

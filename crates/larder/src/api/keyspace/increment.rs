@@ -129,12 +129,12 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     ///
     /// # Errors
     /// [`Error::Overflow`] if the sum does not fit into the type. Nothing is changed then. The others are
-    /// those of [`modify`](Keyspace::modify).
+    /// the errors of [`modify`](Keyspace::modify).
     ///
     /// # Cost
     /// In memory: one exclusive lock of a shard, under which the sum is encoded. Callers of one counter
     /// follow one another, and none repeats its work. If the keyspace or the cache has a weigher, or memory
-    /// does not have the counter: that of [`modify`](Keyspace::modify).
+    /// does not have the counter: the cost of [`modify`](Keyspace::modify).
     pub fn increment<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, by: V) -> Result<V, Error> {
         self.add(key, Amount::Plus(by))
     }
@@ -143,7 +143,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// [`increment`](Keyspace::increment).
     ///
     /// # Errors
-    /// Those of [`increment`](Keyspace::increment). An unsigned counter overflows below zero.
+    /// The errors of [`increment`](Keyspace::increment). An unsigned counter overflows below zero.
     pub fn decrement<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, by: V) -> Result<V, Error> {
         self.add(key, Amount::Minus(by))
     }

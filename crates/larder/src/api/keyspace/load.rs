@@ -1,14 +1,14 @@
-//! Loads of values that neither tier has. Callers that ask for one key at the same time share one loader.
+//! Loads of values that neither tier has. Callers that request one key at the same time share one loader.
 //!
 //! 1. Look in memory under the shared lock. A hit ends the call.
 //! 2. Under the exclusive lock, look again. If the key's lease has a flight, join the flight. Otherwise take
 //!    a lease and attach a flight to it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. Run the loader, with no lock held.
-//! 5. Store the value, if the lease still holds. A write or an invalidation after (2) revokes the lease,
+//! 5. Store the value, if the lease is still valid. A write or an invalidation after (2) revokes the lease,
 //!    because the loaded value may be older than that change.
-//! 6. Give back the lease with its flight, then end the flight. In this order, a caller that comes in between
-//!    begins a new load, and does not join a flight that has ended.
+//! 6. Give back the lease with its flight, then end the flight. In this order, a caller that comes between
+//!    the two actions begins a new load, and does not join a flight that has ended.
 //!
 //! Steps 2, 5 and 6 take an exclusive lock. A forked child skips these steps: it runs the loader and returns
 //! the loaded value.
@@ -25,7 +25,8 @@ use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
 use crate::engine::shared::Shared;
-use crate::error::{Error, LoadError};
+use crate::error::Error;
+use crate::error::load_error::LoadError;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::LeaseOutcome;
@@ -40,8 +41,8 @@ use crate::units::millis;
 
 /// The caller that runs the loader. If the loader unwinds, dropping this value releases the waiters.
 ///
-/// A loader may fork, and return in the child. The waiters are in the parent, where the loader returns as
-/// well. So the child does not end the flight.
+/// A loader may fork, and return in the child. The waiters are in the parent, and the loader also returns
+/// there. So the child does not end the flight.
 struct FlightLeader<'a> {
     process: Process,
     flight: Arc<Flight>,
@@ -64,15 +65,16 @@ impl Drop for FlightLeader<'_> {
 enum LoadStep<'a, V, E> {
     Done(Result<Arc<V>, LoadError<E>>),
     Load(FlightLeader<'a>),
-    /// Load without a flight: the flight has another error type, or this process is a forked child.
+    /// Load without a flight, because the flight's result has another type, or because this process is a
+    /// forked child.
     LoadAlone,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key. If there is none, runs `loader` and caches its value for the
-    /// keyspace's TTL.
+    /// Returns the live value of a key. If the key has no live value, runs `loader` and caches its value for
+    /// the keyspace's TTL.
     ///
-    /// Callers that ask for one key at the same time run one loader and share its result. If the key is
+    /// Callers that request one key at the same time run one loader and share its result. If the key is
     /// written or invalidated during the load, the loaded value is returned and not cached. Callers that come
     /// after the invalidation do not wait for that load.
     ///
@@ -97,16 +99,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// - [`LoadError::Panicked`] if the loader that this caller waited for panicked.
     /// - [`LoadError::Cycle`] if the wait would never end, because loads wait for one another. The loads may
     ///   belong to several caches.
-    /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
+    /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if this timeout is
+    ///   set.
     /// - [`LoadError::Key`] for a key that is too long.
     ///
     /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
-    /// A loader must not join a thread that asks for the loader's own key. The cache sees waits for loads,
+    /// A loader must not join a thread that requests the loader's own key. The cache sees waits for loads,
     /// but no other waits of a thread. Without a `load_timeout`, such a wait never ends.
     ///
     /// # Panics
-    /// If `loader` panics, in the thread that runs it.
+    /// If `loader` panics, the call panics in the thread that runs the loader.
     pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
         Q: EncodeKey<K> + ?Sized,

@@ -20,6 +20,7 @@ use super::modify_error::ModifyError;
 use super::read::ReadValue;
 use super::ttl::{Remaining, Ttl};
 use super::write::{InsertOutcome, ReadCondition, WriteCondition};
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::closure_keys::InClosure;
 use crate::engine::writer::command::Acknowledge;
@@ -64,15 +65,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// durable when the call returns, as with [`remove`](Keyspace::remove).
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`] for
-    /// a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
+    /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
+    /// for a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
     /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory.
     ///
     /// # Panics
     /// If `change` panics. Nothing is changed then.
     ///
     /// # Cost
-    /// That of a lookup and an insert, in each round.
+    /// The cost of a lookup and an insert, in each round.
     pub fn modify<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -85,8 +86,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Durability::Immediate`], a value that was stored is on disk when the call returns.
     ///
     /// # Errors
-    /// Those of [`modify`](Keyspace::modify). With [`Durability::Immediate`], [`Error::NotDurable`] also when
-    /// the value is in memory but could not be committed.
+    /// The errors of [`modify`](Keyspace::modify). With [`Durability::Immediate`], [`Error::NotDurable`] also
+    /// when the value is in memory but could not be committed.
     pub fn modify_with<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -191,16 +192,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(());
         }
         // There was no file to save the value in. If the commit has made a file, the value is written again.
-        let not_saved = || Error::NotDurable { cause: "the disk tier is off".to_owned() };
         loop {
             let (lease, read) = self.lease_over(key);
-            let ReadValue { value, entry, is_in_memory } = read.ok_or_else(not_saved)?;
+            let ReadValue { value, entry, is_in_memory } = read.ok_or_else(|| not_durable_while_off(None))?;
             let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
                 InsertOutcome::Saved => return self.commit_write(),
                 InsertOutcome::Revoked => thread::yield_now(),
-                InsertOutcome::InMemory | InsertOutcome::NoRoom => return Err(not_saved()),
+                InsertOutcome::InMemory | InsertOutcome::NoRoom => return Err(not_durable_while_off(None)),
             }
         }
     }

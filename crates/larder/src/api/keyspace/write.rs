@@ -1,5 +1,5 @@
-//! The calls that store a value. They prepare the value, reserve room for it in the write buffer, and store
-//! it in its shard.
+//! The calls that store a value. These calls prepare the value, reserve room for it in the write buffer, and
+//! store it in its shard.
 //!
 //! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
 //! nothing.
@@ -14,6 +14,7 @@ use super::change::{Change, Modified};
 use super::definition::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
 use super::ttl::Ttl;
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
@@ -29,7 +30,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
 
-/// A TTL below this begins at a precise reading of the time.
+/// A TTL shorter than this duration begins at the precise time, not at the coarse time.
 const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 /// The outcome of storing a value.
@@ -69,8 +70,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
     ///
     /// Every thread sees the value when the call returns. The value reaches the disk within the flush
-    /// interval. A crash before that loses the value, and the previous value may then return ([contract
-    /// 4](crate#the-contract)).
+    /// interval. A crash before the commit loses the value, and the previous value may then return
+    /// ([contract 4](crate#the-contract)).
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
@@ -98,7 +99,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
+    /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
     /// committed.
     pub fn insert_with<Q: EncodeKey<K> + ?Sized>(
@@ -133,20 +134,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // There was no file to save the value in. If the commit makes a file, the value is written again.
             self.commit_write()?;
             if self.write(key, &value, ttl, durability, None)? != InsertOutcome::Saved {
-                return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
+                return Err(not_durable_while_off(None));
             }
         }
         self.commit_write()
     }
 
-    /// Gives the live entry of a key the keyspace's full TTL again, from now. Returns whether there was a
-    /// live entry.
+    /// Sets the TTL of a key's live entry to the keyspace's full TTL, counted from now. Returns whether there
+    /// was a live entry.
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert).
+    /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// That of an insert: the entry is written again.
+    /// The cost of an insert: the entry is written again.
     pub fn touch<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Default)
     }
@@ -168,11 +169,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With a time
-    /// that has come already ([`Ttl::Until`]), those of [`remove`](Keyspace::remove).
+    /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With a
+    /// time that has come already ([`Ttl::Until`]), the errors of [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// That of an insert: the entry is written again.
+    /// The cost of an insert: the entry is written again.
     pub fn touch_with<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (full, ttl) = (self.encode(key)?, ttl.into());
         ttl.check(self.now())?;
@@ -188,12 +189,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn commit_write(&self) -> Result<(), Error> {
         self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
             // `Closed` would mean that nothing was stored.
-            Error::Closed => Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() },
+            Error::Closed => Error::not_durable("the cache was closed meanwhile"),
             other => other,
         })
     }
 
-    /// Stores a value. With a `lease`, the value is stored only if the lease still holds.
+    /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.
     pub(super) fn write(
         &self,
         key: SlotKey<'_>,
@@ -230,7 +231,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     return Ok(InsertOutcome::NoRoom);
                 }
                 Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
-                // The disk tier came back in between. The value is prepared again, to be saved.
+                // The disk tier came back after the value was prepared. The value is prepared again, to be
+                // saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
                 Err(Refused::Closed) => return Err(Error::Closed),
             }
@@ -329,8 +331,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         let tiers = &self.shared.tiers;
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
-        // When the buffer becomes half full, a commit begins while the other half takes further writes. This
-        // happens once each time that the used bytes pass the middle.
+        // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
+        // writes. This happens once each time that the used bytes pass the middle.
         let buffer = tiers.memory.buffer();
         let (used, middle) = (buffer.used(), buffer.capacity() / 2);
         if used >= middle && used.saturating_sub(bytes) < middle {

@@ -1,4 +1,5 @@
-//! A snapshot of a file at one moment, for tools. The owner may be writing the file, and is not involved.
+//! A snapshot of a file at one moment, for tools. The owner may write the file during the reading. A reader
+//! sends nothing to the owner.
 //!
 //! Reading never writes, repairs or locks anything:
 //!
@@ -54,7 +55,7 @@ pub(crate) enum Condition {
     Crashed,
 }
 
-/// The file without its entries.
+/// The description of the file, without its entries.
 #[derive(Debug, Clone)]
 pub(crate) struct FileContents {
     pub(crate) path: PathBuf,
@@ -246,7 +247,7 @@ impl FileSnapshot {
 
 fn changed(path: &Path) -> Error {
     let cause = "an owner has opened it meanwhile; try again, and its commits can be followed";
-    Error::Io { action: "read", path: path.to_owned(), cause: cause.to_owned() }
+    Error::io("read", path.to_owned(), cause)
 }
 
 type Tables = (

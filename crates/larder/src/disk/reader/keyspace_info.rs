@@ -1,7 +1,7 @@
 //! The description of each keyspace that a file records.
 
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::keyspace_row::RetiredVersion;
+use crate::disk::store::keyspace_row::{KeyspaceRow, RetiredVersion};
 use crate::format::codec::format::Format;
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
@@ -19,34 +19,34 @@ pub struct KeyspaceInfo {
     pub name: String,
     /// The number of the keyspace in this file.
     pub number: u32,
-    /// The version of its values' shape.
+    /// The version of the values' shape.
     pub version: u32,
-    /// The shape of its keys, such as `(string, u64)`.
+    /// The shape of the keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
-    /// returns its name.
+    /// The format of the values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
+    /// returns the name of the format.
     pub value_format: u8,
-    /// The name of its schema. None if the keyspace was made by a tool or by a definition without a schema.
+    /// The name of the schema. None if the keyspace was made by a tool or by a definition without a schema.
     pub schema: Option<String>,
-    /// Its retired versions, oldest first, up to the latest
+    /// The retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
-    /// The fingerprint of its values' type. Zero if the values have no fingerprint.
+    /// The fingerprint of the values' type. Zero if the values have no fingerprint.
     pub fingerprint: u64,
-    /// Number of its entries, including those that have expired and are not swept yet.
+    /// Number of entries, including entries that have expired and are not swept yet.
     pub entries: u64,
-    /// Number of bytes that its entries are charged for.
+    /// Number of bytes that the entries are charged for.
     pub bytes: u64,
 }
 
 impl KeyspaceInfo {
-    /// Returns the shape of its keys, if the shape consists of larder's own parts.
+    /// Returns the shape of the keys, if the shape consists of larder's own parts.
     #[must_use]
     pub fn shape(&self) -> Option<KeyShape> {
         self.key_shape.parse().ok()
     }
 
-    /// Returns the name of the format of its values.
+    /// Returns the name of the format of the values.
     #[must_use]
     pub const fn format_name(&self) -> &'static str {
         format_name(self.value_format)
@@ -57,6 +57,21 @@ impl KeyspaceInfo {
     #[must_use]
     pub fn spell_key(&self, key: &[u8]) -> String {
         self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
+    }
+
+    pub(crate) fn of_row(name: &str, row: &KeyspaceRow) -> Self {
+        Self {
+            name: name.to_owned(),
+            number: row.id.number(),
+            version: row.version,
+            key_shape: row.shape.clone(),
+            value_format: row.format,
+            schema: row.schema.clone(),
+            retired_versions: row.retired_versions.clone(),
+            fingerprint: row.fingerprint,
+            entries: row.entries,
+            bytes: row.bytes,
+        }
     }
 
     pub(crate) fn id(&self) -> KeyspaceId {
@@ -80,17 +95,5 @@ pub const fn format_name(value_format: u8) -> &'static str {
 
 /// Returns the keyspaces of a file, in the order of their names.
 pub(crate) fn of_catalog(catalog: &Catalog) -> Vec<KeyspaceInfo> {
-    let rows = catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo {
-        name: name.clone(),
-        number: row.id.number(),
-        version: row.version,
-        key_shape: row.shape.clone(),
-        value_format: row.format,
-        schema: row.schema.clone(),
-        retired_versions: row.retired_versions.clone(),
-        fingerprint: row.fingerprint,
-        entries: row.entries,
-        bytes: row.bytes,
-    });
-    rows.collect()
+    catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo::of_row(name, row)).collect()
 }

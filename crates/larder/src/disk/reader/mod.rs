@@ -7,6 +7,7 @@
 //! - [`edit`]: changes the file while no cache has it open.
 
 pub(crate) mod edit;
+mod edited_file;
 pub(crate) mod file_snapshot;
 pub(crate) mod follow;
 pub(crate) mod keyspace_info;

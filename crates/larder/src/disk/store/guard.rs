@@ -1,8 +1,8 @@
 //! The errors of the store, and the guard around every call into redb.
 //!
 //! *Damage* means that the file differs from what was written: corrupted pages, invalid data, an unexpected
-//! end, or a panic inside redb. When a file is opened, only damage moves it aside for good. An I/O error, a
-//! lock, a missing permission or a full disk does not.
+//! end, or a panic inside redb. An opening moves a file aside for good only if the file is damaged. After an
+//! I/O error, a lock, a missing permission or a full disk, the file stays at its path.
 //!
 //! A destructor that panics while another panic unwinds ends the process. redb has destructors that panic on
 //! damaged pages, and on locks that an earlier panic has poisoned. So:
@@ -23,13 +23,14 @@ use std::{fmt, io};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
+use crate::error::cause::ErrorCause;
 use crate::sys::process::Process;
 
 /// The error of a call into the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct StoreError {
     pub(crate) kind: StoreErrorKind,
-    pub(crate) cause: String,
+    pub(crate) cause: ErrorCause,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub(crate) enum StoreErrorKind {
     Damage,
     /// The file is in use: another process holds redb's lock on it.
     Locked,
-    /// The file was not closed, and this way of opening it may not repair it.
+    /// The file was not closed, and this way of opening must not repair the file.
     Unrepaired,
     /// There is no room left for the file.
     Full,
@@ -55,20 +56,20 @@ pub(crate) enum StoreErrorKind {
 }
 
 impl StoreError {
-    pub(crate) fn io(cause: impl Into<String>) -> Self {
+    pub(crate) fn io(cause: impl Into<ErrorCause>) -> Self {
         Self { kind: StoreErrorKind::Io, cause: cause.into() }
     }
 
-    pub(crate) fn damage(cause: impl Into<String>) -> Self {
+    pub(crate) fn damage(cause: impl Into<ErrorCause>) -> Self {
         Self { kind: StoreErrorKind::Damage, cause: cause.into() }
     }
 
-    pub(crate) fn displaced(cause: &str) -> Self {
-        Self { kind: StoreErrorKind::Displaced, cause: cause.to_owned() }
+    pub(crate) fn displaced(cause: &'static str) -> Self {
+        Self { kind: StoreErrorKind::Displaced, cause: cause.into() }
     }
 
     pub(crate) fn removed() -> Self {
-        Self { kind: StoreErrorKind::Removed, cause: "the cache file was removed".to_owned() }
+        Self { kind: StoreErrorKind::Removed, cause: "the cache file was removed".into() }
     }
 
     /// Returns whether a restart would not find the open file.
@@ -77,15 +78,17 @@ impl StoreError {
     }
 }
 
+/// The whole cause, with the error of the operating system: events and statistics have no sources.
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.cause)
+        write!(f, "{:#}", self.cause)
     }
 }
 
 impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
-        let kind = match &error {
+        let kind = match error {
+            redb::Error::Io(error) => return error.into(),
             redb::Error::Corrupted(_)
             | redb::Error::LockPoisoned(_)
             | redb::Error::UpgradeRequired(_)
@@ -93,18 +96,17 @@ impl From<redb::Error> for StoreError {
             | redb::Error::TableIsMultimap(_)
             | redb::Error::TableDoesNotExist(_)
             | redb::Error::TypeDefinitionChanged { .. } => StoreErrorKind::Damage,
-            redb::Error::Io(error) => of_io(error),
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => StoreErrorKind::Locked,
             redb::Error::RepairAborted => StoreErrorKind::Unrepaired,
             _ => StoreErrorKind::Io,
         };
-        Self { kind, cause: error.to_string() }
+        Self { kind, cause: error.to_string().into() }
     }
 }
 
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
-        Self { kind: of_io(&error), cause: error.to_string() }
+        Self { kind: of_io(&error), cause: error.into() }
     }
 }
 
@@ -137,7 +139,7 @@ pub(crate) fn begin_read(db: &impl ReadableDatabase) -> Result<Guarded<ReadTrans
 /// Begins a write transaction. Must be called inside [`guarded`].
 pub(crate) fn begin_write(db: &Database) -> Result<Guarded<WriteTransaction>, redb::Error> {
     let mut txn = Guarded::new(db.begin_write()?);
-    // With quick repair, opening the file after a crash takes milliseconds, whatever its size.
+    // With quick repair, opening the file after a crash takes milliseconds, even for a large file.
     txn.set_quick_repair(true);
     Ok(txn)
 }
@@ -162,9 +164,9 @@ pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
 /// A caught panic is not reported. But if the drop of a table panics, the transaction can't be committed: the
 /// table is still open for redb, or a lock is poisoned. So no change is lost unnoticed.
 ///
-/// A forked child does not drop a value of its parent. When redb closes a database, it writes to the file and
-/// releases its file locks. It also takes locks in memory that a thread of the parent may have held at the
-/// fork.
+/// A forked child does not drop a value of its parent. When redb closes a database, redb writes to the file
+/// and releases its file locks. redb also takes locks in memory that a thread of the parent may have held at
+/// the fork.
 #[derive(Debug)]
 pub(crate) struct Guarded<T>(Option<T>, Process);
 
@@ -173,8 +175,8 @@ impl<T> Guarded<T> {
         Self(Some(held), Process::current())
     }
 
-    /// Returns whether the value was made in another process, from which this process was forked. A thread of
-    /// that process may have held a lock of the value at the fork.
+    /// Returns whether this process is a fork of the process that made the value. A thread of that process
+    /// may have held a lock of the value at the fork.
     pub(crate) fn is_inherited(this: &Self) -> bool {
         !this.1.is_current()
     }
@@ -241,10 +243,7 @@ mod tests {
         assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         drop(Guarded::new(Panics));
         let error = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
-        assert_eq!(
-            (error.kind, error.cause.as_str()),
-            (StoreErrorKind::Damage, "the store panicked: page 7")
-        );
+        assert_eq!((error.kind, error.cause.text()), (StoreErrorKind::Damage, "the store panicked: page 7"));
     }
 
     #[test]
@@ -253,7 +252,7 @@ mod tests {
             let (_first, _second) = (Guarded::new(Panics), Guarded::new(Panics));
             panic!("the first of three");
         });
-        assert_eq!(error.unwrap_err().cause, "the store panicked: the first of three");
+        assert_eq!(error.unwrap_err().cause.text(), "the store panicked: the first of three");
         let error = guarded::<()>(|| read_out(Panics, |_| panic!("on the same page")));
         assert_eq!(error.unwrap_err().kind, StoreErrorKind::Damage);
     }

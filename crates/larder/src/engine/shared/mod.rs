@@ -2,7 +2,7 @@
 //!
 //! The handles own [`Shared`]. The cache's threads own only the [`Tiers`], so that dropping the last handle
 //! ends the threads. The last handle may be dropped inside a user's `Drop`, on a thread of the cache. So each
-//! thread is told to end, and only another thread joins it ([`close`]).
+//! thread is told to end, and no thread joins itself ([`close`]).
 
 mod close;
 mod observe;
@@ -18,6 +18,7 @@ use super::tiers::Tiers;
 use super::turns::Turns;
 use super::writer::command::Acknowledge;
 use crate::config::Weigher;
+use crate::disk::file::io_error::io_error;
 use crate::disk::store::new_file::PAGE_SHARE;
 use crate::error::Error;
 use crate::stats::observe::Observer;
@@ -40,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
-/// The settings that calls read.
+/// The settings that are read while the cache is open.
 pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) disk_capacity: u64,
@@ -109,11 +110,7 @@ impl Shared {
             return Err(Error::NotForked);
         }
         let Some(files) = &self.files else { return Ok(()) };
-        files.release().map_err(|error| Error::Io {
-            action: "close",
-            path: files.path().to_owned(),
-            cause: error.to_string(),
-        })
+        files.release().map_err(|error| io_error("close", files.path(), error))
     }
 }
 
@@ -127,8 +124,8 @@ impl Drop for Shared {
         }
         // The error is not reported. A caller that needs the error calls `close`.
         drop(self.close());
-        // No answer of the cache shows a wrong sum, so every test checks the sums here. The last handle is
-        // dropped, so no call is running.
+        // A wrong sum would not show in any answer of the cache, so every test checks the sums here. The last
+        // handle is dropped, so no call is running.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.threads.has_current() {
             self.tiers.validate_at_end();

@@ -10,6 +10,7 @@ use super::bounded_commit;
 use super::entry_changes::entry_changes;
 use super::waiting::{Waiting, unsaved};
 use crate::disk::file::cache_file::ServiceState;
+use crate::disk::file::error_translation::not_durable;
 use crate::disk::store::guard::StoreError;
 use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
@@ -57,16 +58,16 @@ impl Writer {
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
         }
-        // Sealed before the last drain. An entry that is stored before is committed, and a later entry is
-        // refused.
+        // Sealed before the last drain. An entry that is stored before the sealing is committed. A later
+        // entry is refused.
         if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
         }
     }
 
-    /// Checks that the file may be written to. Nothing may be written to a file that another program has
-    /// overwritten, not even by closing it. A fault that a lookup reported is used only if it belongs to the
-    /// current generation of the file.
+    /// Checks that the file may be written to. If another program has overwritten the file, nothing may be
+    /// written to it, not even when it is closed. A fault that a lookup reported is used only if it belongs
+    /// to the current generation of the file.
     fn check_file(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
         self.file.check_content()?;
         match waiting.fault.take() {
@@ -115,8 +116,8 @@ impl Writer {
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
             let outcome =
                 self.commit_part(&batch, waiting, position, evicted_values).inspect_err(|fault| {
-                    // If another file has taken its place, a restart does not find the removals of earlier
-                    // parts.
+                    // If another file has taken the place of the cache's file, a restart does not find the
+                    // removals of earlier parts.
                     progress.removals_are_durable &= !fault.is_displacement();
                 })?;
             let needs_room = outcome.needs_room;
@@ -152,7 +153,8 @@ impl Writer {
         // Step 3.
         let now = self.now();
         let pending = self.file.pending_registrations().clone();
-        // A sweep with nothing to delete needs no commit.
+        // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise a sweep with
+        // nothing to delete would commit.
         let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
         let pending = if leaves_new { &none } else { &pending };
@@ -185,7 +187,7 @@ impl Writer {
             self.tiers.mark_clean(mutations, evicted_values);
             self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
         }
-        // The first part deleted the ranges, or entered them in the file as pending.
+        // The first part deleted the ranges, or added them to the file as pending.
         if position.is_first {
             self.note_range_tombstones(waiting);
         }
@@ -263,7 +265,7 @@ impl Writer {
         {
             waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
-            // Reported once, to the first caller that asks whether a restart would find everything.
+            // Reported once, to the first caller that must know whether a restart would find every entry.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
             self.has_unflushed &= !is_asked;
@@ -286,7 +288,7 @@ impl Writer {
     fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
         self.tiers.disk.hide();
         self.tiers.memory.buffer().close();
-        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })?;
+        self.file.close().map_err(not_durable)?;
         if has_unsaved { Err(unsaved()) } else { Ok(()) }
     }
 }

@@ -3,8 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 
+use super::line::PROTOCOL;
 use super::look::{KeyQuery, PageRequest};
-use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::protocol::{Hello, LiveKeyspaceInfo, Removed, Request, VERBS, done};
+use super::refusal::{Refusal, RefusalKind};
 use super::stream::{Stream, not_sampled};
 use super::target::Target;
 use super::{look, text};
@@ -16,7 +18,7 @@ use crate::stats::Stats;
 /// Number of hot keys in an answer, unless the request gives a number.
 const HOT_KEYS: usize = 20;
 
-/// Returns the answer to a line. Drops the stream that would follow it.
+/// Returns the answer to a line. Drops the stream that would follow the answer.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
     answer_or_stream(cache, line).0
@@ -35,7 +37,11 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
         // A removal drops values here, and a user's `Drop` may panic.
         catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
             .unwrap_or_else(|_| {
-                Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
+                Err(Refusal::new(
+                    RefusalKind::Panicked,
+                    "the process panicked over it",
+                    "see the process's log",
+                ))
             })
             .map(|line| (line, None))
     });
@@ -71,7 +77,8 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(shared, &keyspace)?;
             remove_all(shared, &target, target.id.to_bytes().to_vec())?
         }
-        // Not `Cache::clear`, which would be in the statistics as an invalidation of the application.
+        // `Cache::clear` is not used here. That call would add an invalidation by the application to the
+        // statistics.
         Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             shared.flush()?;
@@ -96,7 +103,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         // `answer_or_stream` has answered this request already.
         Request::Monitor(_) => {
-            return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
+            return Err(Refusal::new(RefusalKind::Failed, "a stream has no single answer", "report it"));
         }
     })
 }
@@ -115,7 +122,7 @@ fn hello(shared: &Shared) -> Hello {
 }
 
 /// Returns the statistics. A cause of an error may quote a value. Such a cause is replaced if the application
-/// does not show values.
+/// does not allow values to be shown.
 fn stats(shared: &Shared) -> Stats {
     let mut stats = shared.stats();
     for told in &mut stats.keyspaces {
@@ -151,14 +158,14 @@ fn removed(removed: u64) -> Vec<u8> {
     done(&Removed { removed })
 }
 
-/// Returns the open keyspaces, and those that are only in the file, sorted by name.
+/// Returns the open keyspaces, and the keyspaces that are only in the file, sorted by name.
 fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
     let status = shared.tiers.disk.status();
     let open_keyspaces = shared.keyspaces.by_name.lock();
     let open = open_keyspaces.values().map(|open_keyspace| {
         let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
-        // The schema in the file takes precedence over the definition's. So a command that reads the file and
-        // a peer of this process see the same schema.
+        // The schema in the file takes precedence over the schema of the definition. So a command that reads
+        // the file and a peer of this process see the same schema.
         let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
         LiveKeyspaceInfo {
             name: open_keyspace.name.clone(),

@@ -1,31 +1,31 @@
 //! The client: sends requests to a live cache in another process.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fmt, io};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::client_error::ClientError;
+use super::line::PROTOCOL;
 use super::listen::connect;
-use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
+use super::protocol::{Hello, LiveKeyspaceInfo, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
 use crate::api::keyspace::ttl::Remaining;
 use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;
-use crate::format::escape::escape_control;
 use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 use crate::units::Timestamp;
 
-/// Time limit for the first answer, in which the process names itself. It is short, because a person waits,
-/// and the socket of a stopped process never answers. The answer is late if the process runs a verification
-/// for another peer.
+/// Time limit for the first answer. In this answer the process names itself. The limit is short, because a
+/// person waits, and the socket of a stopped process never answers. The answer is late if the process runs a
+/// verification for another peer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// Default time limit for an answer. It is long, because a verification reads the whole file.
+/// Default time limit for an answer. The limit is long, because a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Maximum length of an answer in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -43,70 +43,6 @@ pub struct Client {
     stream: BufReader<UnixStream>,
     path: PathBuf,
     server: Hello,
-}
-
-/// The reason why there is no answer.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The client could not connect, for example because no process listens at the path.
-    #[error("cannot reach a cache at {}: {source}; is the process running, and its control socket there?", path.display())]
-    Connect {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The connection ended, or the answer did not come in time.
-    #[error("no answer from the cache at {}: {source}; ask again, unless it is the socket of another program", path.display())]
-    Disconnected {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// A process accepted the connection, but did not answer who it is.
-    #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
-    Silent {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The time that the client waited for the answer.
-        waited: Duration,
-    },
-    /// The process that answers is not a cache, or uses another version of the protocol.
-    #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
-    Garbled {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The fault of the answer.
-        cause: String,
-    },
-    /// The process that answers is not the owner of the file.
-    #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
-    NotOwner {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The difference between the process and the owner.
-        cause: String,
-    },
-    /// The cache refused the request.
-    #[error("{0}")]
-    Refused(Refusal),
-}
-
-/// Writes the text of the error, then the name of the variant. So the message of `unwrap` has the remedy.
-impl fmt::Debug for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variant = match self {
-            Self::Connect { .. } => "Connect",
-            Self::Disconnected { .. } => "Disconnected",
-            Self::Silent { .. } => "Silent",
-            Self::Garbled { .. } => "Garbled",
-            Self::Refused(_) => "Refused",
-            Self::NotOwner { .. } => "NotOwner",
-        };
-        write!(f, "{self} ({variant})")
-    }
 }
 
 impl Client {
@@ -166,8 +102,8 @@ impl Client {
         self.ask(&Request::Stats {})
     }
 
-    /// Returns the keyspaces that the process has opened, and those that are only in its file, sorted by
-    /// name.
+    /// Returns the keyspaces that the process has opened, and the keyspaces that are only in its file, sorted
+    /// by name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -179,7 +115,7 @@ impl Client {
     ///
     /// The page has keys that begin with `prefix` and come after `after`. An empty prefix selects every key.
     /// The page has at most `limit` keys, and at most [`MAX_PAGE`](crate::control::MAX_PAGE). If `all` is
-    /// set, it also has keys whose entry has expired, was removed, or is damaged.
+    /// set, the page also has keys whose entry has expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -196,8 +132,8 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// Two passes over the keys in memory, whatever the prefix, and up to 50 ms of reading the disk. The
-    /// control thread of the process does this work. No lookup waits for that thread.
+    /// Two passes over the keys in memory, for any prefix, and up to 50 ms of reading the disk. The control
+    /// thread of the process does this work. No lookup waits for that thread.
     pub fn keys(
         &mut self,
         keyspace: &str,
@@ -237,7 +173,7 @@ impl Client {
         Ok(status.ttl_ms.map(left))
     }
 
-    /// Returns the status of a key, and why a lookup hits or misses ([`KeyStatus::why`]).
+    /// Returns the status of a key, and the reason why a lookup hits or misses ([`KeyStatus::why`]).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -251,14 +187,14 @@ impl Client {
     /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
-    /// [`ClientError`]. If the refusal is `not_durable`, the entry is gone from memory and may return after a
-    /// restart.
+    /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the
+    /// entry is removed from memory, and may return after a restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes every entry whose key begins with a prefix, durably. Returns how many of these entries were
-    /// live.
+    /// Removes every entry whose key begins with a prefix, durably. Returns the number of live entries
+    /// removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -266,7 +202,7 @@ impl Client {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Removes every entry of a keyspace, durably. Returns how many of these entries were live.
+    /// Removes every entry of a keyspace, durably. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -274,7 +210,7 @@ impl Client {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
 
-    /// Removes every entry of every keyspace, durably. Returns how many of these entries were live.
+    /// Removes every entry of every keyspace, durably. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -307,17 +243,17 @@ impl Client {
     }
 
     /// Returns the hottest keys of the last few minutes: up to `limit` keys with hits, and up to `limit` keys
-    /// with misses (default 20). They are from all keyspaces, or only from the keyspace with this name.
+    /// with misses (default 20). The keys are from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
-    /// [`ClientError`]. The refusal is `not_allowed` if the application has not turned on
-    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    /// [`ClientError`]. The kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed) if the
+    /// application has not turned on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
 
-    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). They are from
-    /// all keyspaces, or only from the keyspace with this name.
+    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). The loads are
+    /// from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -335,7 +271,7 @@ impl Client {
 
     pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         // A process with too many peers sends a refusal and closes the connection before it reads a request.
-        // The refusal says more than the error of the failed write.
+        // The refusal is more helpful than the error of the failed write.
         let sent = self.stream.get_mut().write_all(&request.to_line());
         let line = self.read_line();
         let line = match (line, sent) {
@@ -384,9 +320,7 @@ impl Client {
     fn disconnected(&self, source: io::Error) -> ClientError {
         let source = match source.kind() {
             // The error of the operating system for a timeout is "Resource temporarily unavailable".
-            io::ErrorKind::WouldBlock => {
-                io::Error::new(io::ErrorKind::TimedOut, "it has said nothing in time")
-            }
+            io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
             _ => source,
         };
         ClientError::Disconnected { path: self.path.clone(), source }

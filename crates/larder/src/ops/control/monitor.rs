@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::client_error::ClientError;
 use super::protocol::{MonitorRequest, Request};
 use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
@@ -13,9 +14,11 @@ use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 const GRACE: Duration = Duration::from_mins(1);
 
 /// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
-    /// Sampling ratio: one operation in this many is shown. Default: 100. For every operation: 1.
+    /// Sampling ratio N: one of N operations is shown. Default: 100. With 1, every operation is shown.
     pub one_in: Option<u64>,
     /// Duration in seconds. Default: 60. Maximum: an hour.
     pub seconds: Option<u64>,
@@ -35,9 +38,9 @@ pub struct Operation {
     /// The kind: `memory_hit`, `disk_hit`, `miss`, `load`, `insert`, `remove` or `remove_prefix`. The key of
     /// a `remove_prefix` is the prefix.
     pub operation: String,
-    /// The name of the keyspace. None if it was closed meanwhile.
+    /// The name of the keyspace. None if the keyspace was closed meanwhile.
     pub keyspace: Option<String>,
-    /// The key as text, in the shape of its keyspace's keys. The same as `key_bytes` for a prefix, or if the
+    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` for a prefix, or if the
     /// keyspace was closed meanwhile.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
@@ -94,8 +97,9 @@ impl Client {
     /// # Ok::<(), larder::control::ClientError>(())
     /// ```
     /// # Errors
-    /// [`ClientError::Refused`] with `not_allowed` if keys are not sampled, or with `busy` if four peers
-    /// watch already. Also the other variants of [`ClientError`].
+    /// [`ClientError::Refused`] with [`NotAllowed`](super::RefusalKind::NotAllowed) if keys are not sampled,
+    /// or with [`Busy`](super::RefusalKind::Busy) if four peers watch already. Also the other variants of
+    /// [`ClientError`].
     pub fn monitor(mut self, options: &MonitorOptions) -> Result<Monitor, ClientError> {
         let seconds = options.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
         self.set_patience(Duration::from_secs(seconds) + GRACE)?;
@@ -116,7 +120,7 @@ struct Begun {
 }
 
 impl Monitor {
-    /// Returns the sampling ratio: one operation in this many is shown.
+    /// Returns the sampling ratio N: one of N operations is shown.
     #[must_use]
     pub fn one_in(&self) -> u64 {
         self.one_in
@@ -149,7 +153,8 @@ impl Monitor {
             if line.get("ok").is_some() || line.get("error").is_some() {
                 return self.client.answer_of(line).map(Monitored::End);
             }
-            // A newer process may send kinds of lines that this version cannot read. The loop skips them.
+            // A newer process may send kinds of lines that this version cannot read. The loop skips such
+            // lines.
         }
     }
 }

@@ -1,22 +1,18 @@
-//! The content of the lines of the protocol: requests, answers, refusals.
+//! The content of the lines of the protocol: requests and answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::Error;
-use crate::format::escape::escape_control;
-
-/// The version of the protocol: `v` in every request and answer. A change in the meaning of a request raises
-/// the version.
-pub const PROTOCOL: u32 = 1;
+use super::line::{PROTOCOL, to_line};
+use super::refusal::{Refusal, RefusalKind};
 
 /// Maximum number of keys in a page.
 pub const MAX_PAGE: u32 = 1000;
 /// Maximum number of bytes of an encoded value in the answer to `get`. For a longer value, the answer has
 /// only the length.
 pub const MAX_VALUE_SENT: usize = 1 << 20;
-/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, however the
-/// key is written.
+/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, in any form
+/// of the key.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// A request. Its field `do` names the variant.
@@ -75,7 +71,7 @@ pub(super) enum Request {
     Monitor(MonitorRequest),
 }
 
-/// The operations that a stream shows.
+/// Selects the operations that a stream shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MonitorRequest {
@@ -98,7 +94,7 @@ impl Request {
     pub(super) fn read(line: &[u8]) -> Result<Self, Refusal> {
         let malformed = |cause: String| {
             let remedy = "send an object on one line, as in {\"v\":1,\"do\":\"stats\"}";
-            Refusal::new("malformed", cause, remedy)
+            Refusal::new(RefusalKind::Malformed, cause, remedy)
         };
         let mut fields: Map<String, Value> = serde_json::from_slice(line)
             .map_err(|error| malformed(format!("the line is no request: {error}")))?;
@@ -107,7 +103,7 @@ impl Request {
             Some(version) if version == PROTOCOL => {}
             Some(version) => {
                 return Err(Refusal::new(
-                    "unsupported_version",
+                    RefusalKind::UnsupportedVersion,
                     format!("the request is of version {version}, and this process speaks {PROTOCOL}"),
                     "use the larder command of the version that the process was built with",
                 ));
@@ -115,7 +111,7 @@ impl Request {
         }
         serde_json::from_value(Value::Object(fields)).map_err(|error| {
             Refusal::new(
-                "unknown_request",
+                RefusalKind::UnknownRequest,
                 format!("the request is not understood: {error}"),
                 "ask {\"v\":1,\"do\":\"hello\"} for what this process understands",
             )
@@ -159,8 +155,8 @@ pub struct Hello {
     pub verbs: Vec<String>,
     /// Absolute path of the cache file. None if the cache is in memory only.
     pub file: Option<String>,
-    /// Identity of its cache file, as `larder info` shows it. A file of format 1 has none until its first
-    /// commit.
+    /// Identity of the cache file, as `larder info` shows it. A file of format 1 has no identity until its
+    /// first commit.
     pub file_identity: Option<String>,
     /// Whether the answer to `get` has the value.
     pub shows_values: bool,
@@ -173,22 +169,22 @@ pub struct Hello {
 pub struct LiveKeyspaceInfo {
     /// The name of the keyspace.
     pub name: String,
-    /// Whether the process has opened it. If not, only the fields that the file records are known.
+    /// Whether the process has opened the keyspace. If not, only the fields that the file records are known.
     pub is_open: bool,
-    /// The version of the shape of its values.
+    /// The version of the shape of the keyspace's values.
     pub version: Option<u32>,
-    /// The shape of its keys, such as `(string, u64)`. Requests write keys in this shape.
+    /// The shape of the keyspace's keys, such as `(string, u64)`. Requests write keys in this shape.
     pub keys: Option<String>,
-    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The format of the keyspace's values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
-    /// The schema that it belongs to. The file decides. If the file does not have the keyspace, the
-    /// definition decides. None if it belongs to no schema.
+    /// The schema that the keyspace belongs to, as the file records it. If the file does not have the
+    /// keyspace, this is the schema of the definition. None if the keyspace belongs to no schema.
     pub schema: Option<String>,
-    /// Whether its entries are only in memory.
+    /// Whether the keyspace's entries are only in memory.
     pub is_memory_only: bool,
-    /// Number of entries on disk, also expired entries that are not swept yet.
+    /// Number of entries on disk, including expired entries that are not swept yet.
     pub disk_entries: u64,
-    /// Bytes that these entries are charged for.
+    /// The charge of these entries, in bytes.
     pub disk_bytes: u64,
 }
 
@@ -199,74 +195,10 @@ pub(super) struct Removed {
     pub(super) removed: u64,
 }
 
-/// The reason why a request was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`,
-    /// `unknown_keyspace`, `bad_key`, `too_long`, `busy`, `not_durable`, `not_verified`, `not_allowed`,
-    /// `closed`, `panicked` or `failed`.
-    pub kind: String,
-    /// The cause.
-    pub cause: String,
-    /// The remedy.
-    pub remedy: String,
-}
-
-impl Refusal {
-    pub(super) fn new(kind: &str, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), cause: cause.into(), remedy: remedy.into() }
-    }
-
-    pub(super) fn to_line(&self) -> Vec<u8> {
-        to_line(&serde_json::json!({ "v": PROTOCOL, "error": self }))
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The text comes from another process, so control characters are escaped.
-        write!(f, "{}; {}", escape_control(&self.cause), escape_control(&self.remedy))
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NotDurable { cause } => Self::new(
-                "not_durable",
-                format!("not durable: {cause}; memory has the change, the disk may not"),
-                "repeat the request, or remove the file before the process is started again",
-            ),
-            Error::Verify { cause } => {
-                Self::new("not_verified", cause, "verify the file again when the disk works")
-            }
-            Error::Closed => Self::closed(),
-            other => {
-                let text = other.to_string();
-                let (cause, remedy) = text.split_once("; ").unwrap_or((&text, "see the process's log"));
-                Self::new("failed", cause, remedy)
-            }
-        }
-    }
-}
-
-impl Refusal {
-    pub(super) fn closed() -> Self {
-        Self::new("closed", "the cache is closed", "ask the process that has it now")
-    }
-}
-
 /// Makes the line of a successful answer.
 pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
     match serde_json::to_value(answer) {
         Ok(answer) => to_line(&serde_json::json!({ "v": PROTOCOL, "ok": answer })),
-        Err(error) => Refusal::new("failed", error.to_string(), "report it").to_line(),
+        Err(error) => Refusal::new(RefusalKind::Failed, error.to_string(), "report it").to_line(),
     }
-}
-
-pub(super) fn to_line(value: &Value) -> Vec<u8> {
-    let mut line = value.to_string().into_bytes();
-    line.push(b'\n');
-    line
 }

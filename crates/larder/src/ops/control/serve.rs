@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::answer::answer_or_stream;
-use super::listen::Listening;
+use super::listen::{Listening, refused};
 use super::peer::{Peer, PeerState};
 use crate::engine::service_thread::ServiceThread;
 use crate::engine::shared::Shared;
@@ -29,11 +29,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Starts the thread that serves a cache on a socket until the cache is closed.
 pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
     let listening = Listening::at(path)?;
-    let failed = |error: std::io::Error| Error::ControlSocket {
-        path: path.to_owned(),
-        cause: error.to_string(),
-        remedy: "raise the process's limit on open files",
-    };
+    let failed = |error: std::io::Error| refused(path, error, "raise the process's limit on open files");
     let (stop, stopped) = UnixStream::pair().map_err(failed)?;
     let server = Server {
         cache: Arc::downgrade(cache),
@@ -43,7 +39,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
         accepts_from: Deadline::after(Duration::ZERO),
     };
     let thread = spawn("larder-control", move || server.run())?;
-    // `shutdown`, because dropping is not enough: a forked child may have a copy of this end open.
+    // Calls `shutdown`, because dropping is not enough: a forked child may have a copy of this end open.
     cache.add_service(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }

@@ -22,13 +22,14 @@ pub enum DiskOperation {
 }
 
 impl DiskOperation {
-    /// Operations that change something, or make a change durable.
+    /// The operations that change the disk, or make a change durable.
     pub const CHANGES: [Self; 7] =
         [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
 }
 
 /// The way in which an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Failure {
     /// An input/output error.
     Io,

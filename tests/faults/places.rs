@@ -47,7 +47,8 @@ pub(crate) fn stay_within(path: &Path) -> &'static str {
         Cache::builder().path(path).disk_capacity(ByteSize::mib(512)).on_event(listen).open().unwrap();
     let told = events.recv().unwrap();
     assert!(matches!(&told, Event::DiskLimited { cause } if cause.contains("ulimit -f")), "{told}");
-    assert_eq!(cache.stats().disk.unwrap().capacity, LIMIT / MAX_LENGTH_PER_CAPACITY);
+    let capacity = ByteSize::bytes(LIMIT / MAX_LENGTH_PER_CAPACITY);
+    assert_eq!(cache.stats().disk.unwrap().capacity, capacity);
     let blobs = cache.keyspace(BLOBS).unwrap();
     for key in 0..1_000 {
         blobs.insert(&key, vec![7; 50_000]).unwrap();

@@ -17,6 +17,7 @@ mod expiry;
 mod explorer;
 mod harness;
 mod history;
+mod leases;
 mod loads;
 mod outages;
 mod place;
@@ -57,6 +58,9 @@ scenarios! {
     loads::loads_that_wait_for_one_another_end,
     loads::loads_across_two_caches_end,
     loads::a_wait_that_is_over_leaves_the_load_alone,
+    leases::one_waiter_loads_for_a_dropped_lease,
+    leases::a_forgotten_lease_stalls_no_caller,
+    leases::a_late_lease_fills_nothing,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,

@@ -57,6 +57,11 @@ fn a_flight_that_outlives_an_invalidation_is_caught() {
 }
 
 #[test]
+fn a_late_fill_is_caught() {
+    assert_caught(Failpoint::FillLate, crate::leases::a_late_lease_fills_nothing);
+}
+
+#[test]
 fn a_range_removal_without_its_barrier_is_caught() {
     assert_caught(Failpoint::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
 }

@@ -1,5 +1,9 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
+// The modules that only `admin` or `inspect` uses are compiled with these features. A few functions in other
+// modules are used only there, too. The gate checks the lints with all features, so it finds unused code.
+#![cfg_attr(not(feature = "admin"), allow(dead_code, reason = "used with the feature `admin` or `inspect`"))]
+#![cfg_attr(not(feature = "inspect"), allow(unreachable_pub, reason = "public with the feature `inspect`"))]
 
 mod api;
 mod config;
@@ -35,22 +39,30 @@ pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::change::{Change, Modified};
-pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
+pub use crate::api::keyspace::definition::{
+    DEFAULT_COOL_DOWN, DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition,
+};
 pub use crate::api::keyspace::increment::Counter;
 pub use crate::api::keyspace::iterate::{Iter, Keys};
+pub use crate::api::keyspace::load::{Load, Loaded};
+pub use crate::api::keyspace::load_lease::LoadLease;
+pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad};
 pub use crate::api::keyspace::modify_error::ModifyError;
-pub use crate::api::keyspace::ttl::{Remaining, Ttl};
+pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 pub use crate::config::settings::Settings;
 pub use crate::config::url::URL_VARIABLE;
+pub use crate::config::weigher::EntryInfo;
 pub use crate::config::{
-    CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
-    DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, EntryInfo,
-    MAX_TTL, MIN_TTL,
+    CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_LEASE_TIMEOUT,
+    DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE, DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL,
+    DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, MAX_TTL, MIN_TTL,
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 pub use crate::disk::file::quarantine::MAX_QUARANTINED;
+pub use crate::disk::reader::keyspace_info::KeyspaceInfo;
+pub use crate::disk::store::keyspace_row::{MAX_RETIRED_VERSIONS, RetiredVersion};
 pub use crate::engine::sweeper::WATCH_INTERVAL;
 pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
@@ -68,11 +80,14 @@ pub use crate::format::key::scope::{Any, KeyPattern, PatternPart, PatternWriter}
 pub use crate::format::key::{EncodeKey, Key, KeyPrefix, MAX_KEY_LEN};
 pub use crate::memory::heap;
 pub use crate::memory::weight::ENTRY_OVERHEAD;
+#[cfg(any(test, feature = "admin"))]
+pub use crate::ops::admin;
 #[cfg(all(unix, feature = "control"))]
 pub use crate::ops::control;
+#[cfg(any(test, feature = "inspect"))]
+pub use crate::ops::inspect;
 #[cfg(feature = "metrics")]
 pub use crate::ops::metrics;
-pub use crate::ops::{admin, inspect};
 pub use crate::stats::cumulative::CumulativeStats;
 pub use crate::stats::latency::{Latencies, LatencyBucket};
 pub use crate::stats::observe::hot::MAX_HOT_KEYS;
@@ -81,7 +96,10 @@ pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
-pub use crate::units::{ByteSize, ParseByteSizeError, Timestamp};
+pub use crate::units::{ByteSize, ParseByteSizeError, Remaining, Timestamp};
+
+#[cfg(feature = "derive")]
+pub use larder_derive::Key;
 
 /// Compiles the example of the package's README.
 #[cfg(doctest)]

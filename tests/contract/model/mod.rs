@@ -108,9 +108,9 @@ impl ModelRun {
     fn check_bounds(&self) {
         let stats = self.cache.stats();
         if self.tight {
-            assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
+            assert!(stats.memory.weight <= TIGHT, "{stats}");
             // A value that is alone in the buffer may exceed the buffer's size by its encoding and overhead.
-            assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
+            assert!(stats.unsaved_bytes <= TIGHT + larder::ByteSize::bytes(16 + 512), "{stats}");
         }
     }
 

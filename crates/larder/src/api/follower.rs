@@ -7,7 +7,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
-use super::keyspace::ttl::Remaining;
 use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::reader::follow::Followed;
 use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
@@ -24,7 +23,7 @@ use crate::format::{key, record};
 use crate::sys::clock::Clock;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Arc;
-use crate::units::Timestamp;
+use crate::units::{Remaining, Timestamp};
 
 const PAGE_CACHE: usize = 4 << 20;
 const CHUNK: usize = 256;
@@ -110,6 +109,23 @@ impl Follower {
 }
 
 /// A keyspace of a [`Follower`].
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("shop.larder");
+/// use larder::{Cache, Follower, KeyspaceDefinition};
+///
+/// const NAME: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("name");
+///
+/// let cache = Cache::builder().path(&path).open()?; // in the process that owns the file
+/// cache.keyspace(NAME)?.insert(&7, "Ada".to_owned())?;
+/// cache.close()?;
+///
+/// let names = Follower::open(&path)?.keyspace(NAME);
+/// assert_eq!(names.get(&7)?.as_deref(), Some("Ada"));
+/// assert_eq!(names.keys()?, [7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FollowerKeyspace<K, V> {
     follower: Follower,
@@ -142,8 +158,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// # Errors
     /// [`Error::Io`] if the file can't be read, or if the key's record is damaged or of another shape.
     /// [`Error::KeyTooLarge`].
-    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
-        let Some(FoundRecord { full, record, header, .. }) = self.find(key)? else {
+    pub fn get(&self, key: impl EncodeKey<K>) -> Result<Option<V>, Error> {
+        let Some(FoundRecord { full, record, header, .. }) = self.find(&key)? else {
             return Ok(None);
         };
         if header.version != self.definition.schema_version() {
@@ -160,8 +176,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     ///
     /// # Errors
     /// The errors of [`get`](FollowerKeyspace::get).
-    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Remaining>, Error> {
-        Ok(self.find(key)?.map(|found| Remaining::until(found.header.expires_at, found.now)))
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Result<Option<Remaining>, Error> {
+        Ok(self.find(&key)?.map(|found| Remaining::until(found.header.expires_at, found.now)))
     }
 
     /// Returns the keys of the live entries, in order. Reads the keys in chunks of 256, each chunk from one

@@ -6,8 +6,8 @@ pub(crate) mod ranges;
 pub(crate) mod settings;
 pub(crate) mod url;
 pub(crate) mod validate;
+pub(crate) mod weigher;
 
-use std::any::Any;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::sys::volume::os::OsVolume;
 use crate::units::ByteSize;
 
 use ranges::RangeSettings;
+use weigher::{EntryInfo, Weigher};
 
 /// Maximum weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
@@ -43,6 +44,9 @@ pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// A load is logged if it takes at least this time. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
+/// Maximum duration of a load whose value is cached. Default 60 s.
+pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
+
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
 const MAX_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
 const MIN_DISK: ByteSize = ByteSize::mib(1);
@@ -56,33 +60,6 @@ const MIN_SHARD: ByteSize = ByteSize::mib(1);
 pub const MIN_TTL: Duration = Duration::from_millis(1);
 /// Maximum TTL of an entry: ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
-
-/// The facts about an entry that a [`weigher`](CacheBuilder::weigher) gets.
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct EntryInfo<'a> {
-    /// Name of the keyspace.
-    pub keyspace: &'a str,
-    /// Length of the encoded key, in bytes.
-    pub key_len: usize,
-    /// Length of the encoded value, in bytes.
-    pub encoded_len: usize,
-    /// The value. Its type is the value type of the keyspace.
-    pub value: &'a (dyn Any + Send + Sync),
-}
-
-impl fmt::Debug for EntryInfo<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keyspace, key_len, encoded_len, .. } = self;
-        f.debug_struct("EntryInfo")
-            .field("keyspace", keyspace)
-            .field("key_len", key_len)
-            .field("encoded_len", encoded_len)
-            .finish_non_exhaustive()
-    }
-}
-
-pub(crate) type Weigher = Arc<dyn Fn(&EntryInfo<'_>) -> u64 + Send + Sync>;
 
 /// The function that [`on_event`](CacheBuilder::on_event) sets.
 #[derive(Clone)]
@@ -136,6 +113,7 @@ pub struct CacheBuilder {
     pub(crate) log_keys: bool,
     pub(crate) check_every_value: bool,
     pub(crate) load_timeout: Option<Duration>,
+    pub(crate) lease_timeout: Duration,
     pub(crate) shards: Option<usize>,
     /// A fixed seed, for tests that must run the same way each time.
     pub(crate) hash_seed: Option<u64>,
@@ -167,6 +145,7 @@ impl Default for CacheBuilder {
             log_keys: false,
             check_every_value: false,
             load_timeout: None,
+            lease_timeout: DEFAULT_LEASE_TIMEOUT,
             shards: None,
             hash_seed: None,
             ranges: RangeSettings::default(),
@@ -312,13 +291,24 @@ impl CacheBuilder {
     /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
     /// time of its queries.
     ///
-    /// Only this limit ends one kind of endless wait: a loader joins a thread, and that thread requests the
-    /// loader's own key. (A loader that requests its own key directly, or through other loads, gets an error
-    /// immediately.)
+    /// If a loader joins a thread, and that thread requests the loader's own key, only this limit and
+    /// [`lease_timeout`](CacheBuilder::lease_timeout) end the wait. (A loader that requests its own key
+    /// directly, or through other loads, gets an error at once.)
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that
+    /// time another caller that waits for the load, or that asks for the key later, loads the key itself. The
+    /// value of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
+    /// [`LoadLease`](crate::LoadLease) that is never filled, stalls no caller for longer than this.
+    ///
+    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
+    pub fn lease_timeout(mut self, timeout: Duration) -> Self {
+        self.lease_timeout = timeout;
         self
     }
 
@@ -336,6 +326,13 @@ impl CacheBuilder {
     ///
     /// The result is the whole weight of the entry. A result of 0 counts as 1. The function is called once
     /// for each value that is stored or promoted, without a lock.
+    ///
+    /// ```
+    /// # use larder::Cache;
+    /// // The capacity is a number of entries.
+    /// let cache = Cache::builder().memory_capacity(100_000).weigher(|_| 1).open()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     pub fn weigher(mut self, weigher: impl Fn(&EntryInfo<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self

@@ -26,6 +26,8 @@ fn every_setting_out_of_range_is_refused_by_its_name() {
         ("open_timeout", builder().open_timeout(hour)),
         ("load_timeout", builder().load_timeout(Duration::ZERO)),
         ("load_timeout", builder().load_timeout(Duration::MAX)),
+        ("lease_timeout", builder().lease_timeout(Duration::ZERO)),
+        ("lease_timeout", builder().lease_timeout(Duration::MAX)),
         ("shards", builder().shards(0)),
         ("path", builder().path("..")),
         ("path", builder().path("var/")),

@@ -1,11 +1,11 @@
 //! Single flight: concurrent loads of one key run one loader. A load whose wait would never end gets an
 //! error.
 //!
-//! A flight is attached to the lease of the caller that runs the loader (see the memory tier's leases).
-//! Another caller that finds the flight waits for the flight's outcome instead of loading. A flight ends
-//! exactly once: with a value, with an error, or with `Panicked` if the loader unwinds. A removal revokes the
-//! lease. So later callers no longer find the flight, and begin a new load. Callers that wait already get the
-//! outcome of the flight.
+//! A flight is attached to the lease of the caller that loads (see the memory tier's leases). Another caller
+//! that finds the flight there waits for its outcome instead of loading. A flight ends exactly once, with a
+//! [`FlightOutcome`]. A removal revokes the lease. So later callers no longer find the flight, and begin a
+//! new load. Callers that wait already get the outcome of the flight. A wait ends at the deadline of the
+//! lease at the latest: the waiter then looks the key up again, and loads it itself.
 //!
 //! The wait graph records which thread waits for which flight. A process has one graph, because a loader of
 //! one cache may call another cache. A forked child begins with an empty graph. A thread waits for a flight
@@ -20,8 +20,11 @@
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
 //!    waits for one flight at most.
 //!
-//! The graph contains only waits for flights. A loader may wait by other means, such as a join, for a thread
-//! that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends it.
+//! The graph contains only loads whose loader runs inside `get_or_load`, on the thread that leads the flight.
+//! A lease that a caller owns may be filled by any thread, so its flight has no leader, and its deadline ends
+//! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for
+//! a thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
+//! it.
 //!
 //! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked,
 //! because a user's `Drop` may begin a load.
@@ -45,12 +48,17 @@ pub(crate) enum FlightOutcome {
     Value(Value),
     Error(AnyError),
     Panicked,
+    /// There is no answer. The waiters look the key up again.
+    Abandoned,
 }
 
 /// A load that other callers may wait for.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    leader: ThreadId,
+    /// The thread that runs the loader. `None` if any thread may end the flight.
+    leader: Option<ThreadId>,
+    /// The deadline of the lease.
+    deadline: Deadline,
     outcome: Mutex<Option<FlightOutcome>>,
     landed: Condvar,
 }
@@ -62,6 +70,8 @@ pub(crate) enum UnfinishedFlight {
     Cycle,
     /// The flight did not end within the caller's timeout. The load continues.
     TimedOut,
+    /// The flight did not end before the deadline of its lease. Its value will not be cached.
+    Overdue,
 }
 
 /// The waits of threads for flights.
@@ -98,9 +108,18 @@ impl WaitGraph {
 }
 
 impl Flight {
-    /// Returns a flight that the calling thread leads, and will end.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { leader: thread::current().id(), outcome: Mutex::new(None), landed: Condvar::new() })
+    /// Returns a flight that the calling thread will land.
+    pub(crate) fn led(deadline: Deadline) -> Arc<Self> {
+        Self::new(Some(thread::current().id()), deadline)
+    }
+
+    /// Returns a flight that any thread may land.
+    pub(crate) fn unled(deadline: Deadline) -> Arc<Self> {
+        Self::new(None, deadline)
+    }
+
+    fn new(leader: Option<ThreadId>, deadline: Deadline) -> Arc<Self> {
+        Arc::new(Self { leader, deadline, outcome: Mutex::new(None), landed: Condvar::new() })
     }
 
     /// Ends the flight, unless it has ended already.
@@ -116,7 +135,7 @@ impl Flight {
         // If the flight had ended already, the new outcome is dropped here, after the lock is released.
     }
 
-    /// Waits until the flight has ended, or until `max` has passed, if `max` is set.
+    /// Waits for the flight to land, but not past its deadline. Waits up to `max`, if that is set.
     pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let me = thread::current().id();
         let graph = WaitGraph::current();
@@ -125,10 +144,10 @@ impl Flight {
             let mut waits = graph.waits.lock();
             let mut next = Some(self);
             while let Some(flight) = next.filter(|flight| !flight.has_landed()) {
-                if flight.leader == me {
+                if flight.leader == Some(me) {
                     return Err(UnfinishedFlight::Cycle);
                 }
-                next = waits.get(&flight.leader);
+                next = flight.leader.and_then(|leader| waits.get(&leader));
             }
             waits.insert(me, self.clone());
         }
@@ -137,22 +156,30 @@ impl Flight {
         // Step 4. `self` still holds the flight, so the outcome is not dropped under the lock.
         let left = graph.waits.lock().remove(&me);
         drop(left);
-        outcome.ok_or(UnfinishedFlight::TimedOut)
+        outcome
     }
 
-    fn wait(&self, max: Option<Duration>) -> Option<FlightOutcome> {
+    fn wait(&self, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let until = max.map(Deadline::after);
-        let mut is_over = false;
+        let mut has_timed_out = false;
         let mut outcome = self.outcome.lock();
-        // The outcome is checked once more after the timeout. If the flight has ended by then, the caller
-        // gets the outcome.
-        while outcome.is_none() && !is_over {
-            match until {
-                None => self.landed.wait(&mut outcome),
-                Some(until) => is_over = self.landed.wait_for(&mut outcome, until.left()).timed_out(),
+        // The outcome is checked first. If the flight has ended during the last wait, the caller gets its
+        // outcome.
+        loop {
+            if let Some(outcome) = &*outcome {
+                return Ok(outcome.clone());
             }
+            if self.deadline.is_over() {
+                return Err(UnfinishedFlight::Overdue);
+            }
+            if has_timed_out {
+                return Err(UnfinishedFlight::TimedOut);
+            }
+            let (left, left_to_deadline) = (until.map(Deadline::left), self.deadline.left());
+            let left = left.filter(|left| *left <= left_to_deadline);
+            let wait = self.landed.wait_for(&mut outcome, left.unwrap_or(left_to_deadline));
+            has_timed_out = left.is_some() && wait.timed_out();
         }
-        outcome.clone()
     }
 
     fn has_landed(&self) -> bool {
@@ -167,13 +194,18 @@ mod tests {
 
     const SOON: Option<Duration> = Some(Duration::from_millis(1));
 
+    /// Returns a flight of the calling thread, whose deadline is far away.
+    fn flight() -> Arc<Flight> {
+        Flight::led(Deadline::after(Duration::from_hours(1)))
+    }
+
     fn waits(thread: ThreadId) -> bool {
         WaitGraph::current().waits.lock().contains_key(&thread)
     }
 
     #[test]
     fn every_waiter_gets_the_outcome() {
-        let flight = Flight::new();
+        let flight = flight();
         thread::scope(|scope| {
             let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| flight.join(None))).collect();
             flight.land(FlightOutcome::Value(Arc::new(7_u32)));
@@ -191,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_thread_does_not_wait_for_itself() {
-        let flight = Flight::new();
+        let flight = flight();
         assert_eq!(flight.join(None).unwrap_err(), UnfinishedFlight::Cycle);
         assert_eq!(flight.join(SOON).unwrap_err(), UnfinishedFlight::Cycle);
         flight.land(FlightOutcome::Panicked);
@@ -204,13 +236,13 @@ mod tests {
         let (to_me, from_other) = bounded::<Arc<Flight>>(1);
         let both = thread::scope(|scope| {
             let other = scope.spawn(|| {
-                let mine = Flight::new();
+                let mine = flight();
                 to_me.send(mine.clone()).unwrap();
                 let joined = from_me.recv().unwrap().join(None);
                 mine.land(FlightOutcome::Panicked);
                 joined.is_err()
             });
-            let mine = Flight::new();
+            let mine = flight();
             to_other.send(mine.clone()).unwrap();
             let joined = from_other.recv().unwrap().join(None);
             mine.land(FlightOutcome::Panicked);
@@ -221,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_is_over_leaves_the_graph_and_the_flight_as_they_were() {
-        let flight = Flight::new();
+        let flight = flight();
         thread::scope(|scope| {
             let waiter = scope.spawn(|| {
                 let joined = flight.join(SOON);
@@ -231,6 +263,21 @@ mod tests {
             flight.land(FlightOutcome::Value(Arc::new(7_u32)));
             assert!(scope.spawn(|| flight.join(SOON)).join().unwrap().is_ok());
         });
+    }
+
+    #[test]
+    fn no_wait_lasts_past_the_deadline_of_the_flight() {
+        let flight = Flight::unled(Deadline::after(Duration::from_millis(1)));
+        assert_eq!(flight.join(None).unwrap_err(), UnfinishedFlight::Overdue);
+        assert_eq!(flight.join(Some(Duration::from_hours(1))).unwrap_err(), UnfinishedFlight::Overdue);
+        flight.land(FlightOutcome::Panicked);
+        assert!(flight.join(None).is_ok(), "a waiter that is late still gets an outcome that is there");
+    }
+
+    #[test]
+    fn a_flight_that_any_thread_may_end_makes_no_circle() {
+        let flight = Flight::unled(Deadline::after(Duration::from_hours(1)));
+        assert_eq!(flight.join(SOON).unwrap_err(), UnfinishedFlight::TimedOut);
     }
 
     /// A value whose `Drop` acquires the locks that a load acquires.
@@ -246,7 +293,7 @@ mod tests {
     #[test]
     fn no_outcome_is_dropped_under_a_lock() {
         let (asked, answer) = unbounded();
-        let flight = Flight::new();
+        let flight = flight();
         let second = FlightOutcome::Value(Arc::new(Asks(flight.clone(), asked)));
         let outcome = thread::Builder::new()
             .spawn(move || {

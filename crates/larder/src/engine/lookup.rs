@@ -7,6 +7,7 @@
 //! entry is not swept yet (invariant 1).
 
 use std::sync::Weak;
+use std::time::Duration;
 
 use super::tiers::Tiers;
 use super::writer::command::Command;
@@ -36,7 +37,11 @@ impl StoredRecord {
 
 impl Tiers {
     /// Looks a key up in memory, and records a use of the entry.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
+    #[inline(always)]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.bounds().latest) {
             // The entry may still live for a few milliseconds. Only in this case is the precise time read.
@@ -65,9 +70,15 @@ impl Tiers {
     ///
     /// A forked child finds nothing on disk. Threads of the parent may hold the locks of the store's page
     /// cache, and the parent may reuse the pages of the snapshot.
-    pub(crate) fn read_record(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<StoredRecord> {
+    pub(crate) fn read_record(
+        &self,
+        key: SlotKey<'_>,
+        min_visible_sequence: u64,
+        grace: Duration,
+    ) -> Option<StoredRecord> {
         let record = self.read_bytes(key)?;
-        let record = self.live_record(key, record, min_visible_sequence, self.time.bounds().earliest)?;
+        let earliest = self.time.bounds().earliest;
+        let record = self.live_record(key, record, min_visible_sequence, (earliest, grace))?;
         self.disk.uses.mark(key.hash);
         Some(record)
     }
@@ -79,14 +90,14 @@ impl Tiers {
         key: SlotKey<'_>,
         record: Vec<u8>,
         min_visible_sequence: u64,
-        now: Timestamp,
+        (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((header, extension, payload)) = record::read(key.bytes, &record) else {
             self.disk.count_damage();
             return None;
         };
         let payload_at = record.len() - payload.len();
-        let is_live = header.sequence > min_visible_sequence && header.expires_at > now;
+        let is_live = header.sequence > min_visible_sequence && header.expires_at.after(grace) > now;
         is_live.then_some(StoredRecord { header, extension, record, payload_at })
     }
 
@@ -114,7 +125,7 @@ impl Tiers {
             self.report(&snapshot, fault);
             None
         });
-        let record = self.live_record(key, record?, 0, self.time.bounds().earliest)?;
+        let record = self.live_record(key, record?, 0, (self.time.bounds().earliest, Duration::ZERO))?;
         (record.header.sequence == sequence).then(|| Arc::downgrade(&snapshot))
     }
 
@@ -131,7 +142,8 @@ impl Tiers {
             Lookup::Value(_, expires_at) => Some(expires_at),
             Lookup::Negative => None,
             Lookup::Unknown(miss) => {
-                let expires_at = self.read_record(key, miss.min_visible_sequence)?.header.expires_at;
+                let expires_at =
+                    self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?.header.expires_at;
                 (expires_at > now).then_some(expires_at)
             }
         }

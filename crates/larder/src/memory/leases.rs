@@ -9,6 +9,18 @@
 //! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and taking
 //! it costs almost nothing.
 //!
+//! A lease with a flight has a deadline on the real clock. Past its deadline the lease holds no more, and the
+//! next caller of the key detaches its flight and loads the key itself. So a lease that is never given back
+//! stalls no caller for longer than that, and [`Leases::drop_overdue`] removes what is left of it. A lease
+//! without a flight ends within one call of the cache, and needs no deadline.
+//!
+//! The holder of a lease may decline to fill. For [`PASS_TIME`] the key then has a *pass*: callers take
+//! leases without a flight, so none waits for another.
+//!
+//! If a load fails and the key has a stale value, the key has a *cool-down*: callers are answered with the
+//! stale value, and do not load. It belongs to the row of the key, so that it ends with any change of the
+//! key.
+//!
 //! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
 //! or error.
 //!
@@ -16,20 +28,21 @@
 //! valid. A *barrier* does the same for all keys in a scope, while a range removal visits the shards one
 //! after another.
 
+use std::time::Duration;
+
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
+use super::key_leases::{AttachedFlight, KeyLeases, LeaseId};
 use crate::format::key::scope::Scope;
-use crate::format::stored_key::StoredKey;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
 
-use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-
-/// The number of a lease. It is unique in its shard.
-pub(crate) type LeaseId = u64;
+/// The time for which callers do not wait for each other after a holder has declined to fill.
+pub(crate) const PASS_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
@@ -44,16 +57,6 @@ pub(crate) struct Leases {
 pub(crate) enum Permit {
     EpochToken(EpochToken),
     Lease(LeaseId),
-}
-
-#[derive(Debug)]
-struct KeyLeases {
-    hash: u64,
-    key: StoredKey,
-    /// Ids of the leases that are still valid.
-    holders: SmallVec<[LeaseId; 2]>,
-    fences: u32,
-    flight: Option<(LeaseId, Value)>,
 }
 
 impl Leases {
@@ -94,24 +97,67 @@ impl Leases {
         self.revoke_scope(scope, deferred);
     }
 
-    /// Returns the flight that a caller of this key may join.
-    pub(crate) fn flight(&self, key: SlotKey<'_>) -> Option<Value> {
-        let leases = self.keys.find(key.hash, |leases| *leases.key == *key.bytes)?;
-        leases.flight.as_ref().map(|(_, flight)| flight.clone())
+    /// Returns the flight that a caller of this key may join. Detaches a flight whose lease is past its
+    /// deadline.
+    pub(crate) fn flight(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) -> Option<Value> {
+        self.change(key, |leases| leases.drop_overdue(deferred));
+        let leases = self.find(key)?;
+        leases.flight.as_ref().map(|attached| attached.flight.clone())
+    }
+
+    /// Returns whether a caller must load the key without a flight, because a holder has declined to fill.
+    pub(crate) fn has_pass(&self, key: SlotKey<'_>) -> bool {
+        let until = self.find(key).and_then(|leases| leases.pass_until);
+        until.is_some_and(|until| !until.is_over())
+    }
+
+    /// Gives the key a pass, if the lease holds. Otherwise the key has changed, and the holder declined to
+    /// fill a value of before that change.
+    pub(crate) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
+        if self.holds(key, id) {
+            self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
+        }
+    }
+
+    /// Returns whether callers should be answered with a stale value in place of a load, because a load has
+    /// failed lately.
+    pub(crate) fn is_cooling_down(&self, key: SlotKey<'_>) -> bool {
+        let until = self.find(key).and_then(|leases| leases.cool_until);
+        until.is_some_and(|until| !until.is_over())
+    }
+
+    /// Begins a cool-down of the key, if the lease holds. Otherwise the key has changed, and there is no
+    /// stale value to answer with.
+    pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
+        if self.holds(key, id) {
+            self.of(key).cool_until = Some(Deadline::after(length));
+        }
+    }
+
+    /// Removes every lease that is past its deadline, and every pass that has ended.
+    pub(crate) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
+        self.keys.retain(|leases| {
+            leases.drop_overdue(deferred);
+            !leases.is_idle()
+        });
+    }
+
+    /// Returns whether no key has a lease, a fence or a pass.
+    pub(crate) fn has_none(&self) -> bool {
+        self.keys.is_empty()
     }
 
     /// Returns whether a caller is loading this key.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
-        let found = self.keys.find(key.hash, |leases| *leases.key == *key.bytes);
-        found.is_some_and(|leases| leases.flight.is_some())
+        self.find(key).is_some_and(|leases| leases.flight.is_some())
     }
 
-    /// Attaches a flight to a lease that was just taken.
-    pub(crate) fn attach(&mut self, key: SlotKey<'_>, id: LeaseId, flight: Value) {
+    /// Attaches a flight to a lease that was just taken, and gives the lease its deadline.
+    pub(crate) fn attach(&mut self, key: SlotKey<'_>, lease: LeaseId, flight: Value, deadline: Deadline) {
         let leases = self.of(key);
         debug_assert!(leases.flight.is_none(), "a caller that finds a flight joins it");
-        leases.flight = Some((id, flight));
+        leases.flight = Some(AttachedFlight { lease, flight, deadline });
     }
 
     /// Returns a permission to copy a key from disk into memory. The shared lock of the shard is enough.
@@ -136,22 +182,20 @@ impl Leases {
     }
 
     fn is_fenced(&self, key: SlotKey<'_>) -> bool {
-        let found = self.keys.find(key.hash, |leases| *leases.key == *key.bytes);
-        found.is_some_and(|leases| leases.fences > 0)
+        self.find(key).is_some_and(|leases| leases.fences > 0)
     }
 
+    /// Returns whether a lease holds: no change of the key has revoked it, and it is not past its deadline.
     pub(crate) fn holds(&self, key: SlotKey<'_>, id: LeaseId) -> bool {
-        self.keys
-            .find(key.hash, |leases| *leases.key == *key.bytes)
-            .is_some_and(|leases| leases.holders.contains(&id))
+        self.find(key).is_some_and(|leases| leases.holders.contains(&id) && !leases.is_overdue(id))
     }
 
     /// Releases a lease, with its flight.
     pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
             leases.holders.retain(|holder| *holder != id);
-            let flight = leases.flight.take_if(|(lease, _)| *lease == id);
-            deferred.flight(flight.map(|(_, flight)| flight));
+            let attached = leases.flight.take_if(|attached| attached.lease == id);
+            deferred.flight(attached.map(|attached| attached.flight));
         });
     }
 
@@ -189,9 +233,26 @@ impl Leases {
         });
     }
 
-    #[cfg(any(test, feature = "test-util"))]
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.barriers.is_empty()
+    }
+
+    /// Returns whether there are no leases except those of loads, no fences and no barriers.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn has_only_loads(&self) -> bool {
+        let is_load = |leases: &KeyLeases| {
+            let of_flight = leases.flight.as_ref().map(|attached| attached.lease);
+            leases.fences == 0
+                && (leases.pass_until.is_some()
+                    || leases.cool_until.is_some()
+                    || leases.holders.iter().all(|id| Some(*id) == of_flight))
+        };
+        self.barriers.is_empty() && self.keys.iter().all(is_load)
+    }
+
+    fn find(&self, key: SlotKey<'_>) -> Option<&KeyLeases> {
+        self.keys.find(key.hash, |leases| *leases.key == *key.bytes)
     }
 
     fn of(&mut self, key: SlotKey<'_>) -> &mut KeyLeases {
@@ -203,6 +264,8 @@ impl Leases {
                 holders: SmallVec::new(),
                 fences: 0,
                 flight: None,
+                pass_until: None,
+                cool_until: None,
             })
             .into_mut()
     }
@@ -217,19 +280,6 @@ impl Leases {
     }
 }
 
-impl KeyLeases {
-    fn revoke(&mut self, deferred: &mut DeferredDrops) {
-        self.holders.clear();
-        if !failpoint_is_set(Failpoint::KeepFlight) {
-            deferred.flight(self.flight.take().map(|(_, flight)| flight));
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.holders.is_empty() && self.fences == 0 && self.flight.is_none()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +287,7 @@ mod tests {
 
     const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"key" };
     const OTHER: SlotKey<'static> = SlotKey { hash: 7, bytes: b"other" };
+    const LATER: Duration = Duration::from_hours(1);
 
     #[test]
     fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
@@ -256,13 +307,48 @@ mod tests {
     fn revoking_detaches_the_flight_and_a_late_release_does_not_touch_the_next() {
         let mut leases = Leases::default();
         let old = leases.take(KEY);
-        leases.attach(KEY, old, Arc::new("old flight"));
+        leases.attach(KEY, old, Arc::new("old flight"), Deadline::after(LATER));
         leases.revoke(KEY, &mut DeferredDrops::default());
-        assert!(leases.flight(KEY).is_none());
+        assert!(leases.flight(KEY, &mut DeferredDrops::default()).is_none());
         let new = leases.take(KEY);
-        leases.attach(KEY, new, Arc::new("new flight"));
+        leases.attach(KEY, new, Arc::new("new flight"), Deadline::after(LATER));
         leases.release(KEY, old, &mut DeferredDrops::default());
-        assert!(leases.flight(KEY).is_some() && leases.holds(KEY, new));
+        assert!(leases.flight(KEY, &mut DeferredDrops::default()).is_some() && leases.holds(KEY, new));
+    }
+
+    #[test]
+    fn a_lease_past_its_deadline_holds_no_more_and_leaves_nothing() {
+        let (mut leases, deferred) = (Leases::default(), &mut DeferredDrops::default());
+        let (late, beside) = (leases.take(KEY), leases.take(KEY));
+        leases.attach(KEY, late, Arc::new("late flight"), Deadline::after(Duration::ZERO));
+        assert!(!leases.holds(KEY, late) && leases.holds(KEY, beside), "only the late lease ends");
+        assert!(leases.flight(KEY, deferred).is_none());
+        let new = leases.take(KEY);
+        leases.attach(KEY, new, Arc::new("new flight"), Deadline::after(LATER));
+        leases.drop_overdue(deferred);
+        leases.release(KEY, late, deferred);
+        assert!(leases.holds(KEY, new) && leases.flight(KEY, deferred).is_some());
+        leases.release(KEY, new, deferred);
+        leases.release(KEY, beside, deferred);
+        assert!(leases.is_empty());
+        let forgotten = leases.take(OTHER);
+        leases.attach(OTHER, forgotten, Arc::new("forgotten flight"), Deadline::after(Duration::ZERO));
+        leases.drop_overdue(deferred);
+        assert!(leases.is_empty(), "a forgotten lease must not stay for ever");
+    }
+
+    #[test]
+    fn a_pass_ends_with_a_change_of_the_key() {
+        let (mut leases, deferred) = (Leases::default(), &mut DeferredDrops::default());
+        let lease = leases.take(KEY);
+        leases.give_pass(KEY, lease);
+        leases.release(KEY, lease, deferred);
+        assert!(leases.has_pass(KEY) && !leases.has_pass(OTHER));
+        leases.drop_overdue(deferred);
+        assert!(leases.has_pass(KEY), "it has not ended yet");
+        leases.revoke(KEY, deferred);
+        leases.give_pass(KEY, lease);
+        assert!(!leases.has_pass(KEY) && leases.is_empty(), "the lease was revoked");
     }
 
     #[test]

@@ -51,6 +51,15 @@ impl Memory {
         expired
     }
 
+    /// Removes the leases that are past their deadlines. Locks a shard exclusively only if it has leases.
+    pub(crate) fn drop_overdue_leases(&self) {
+        for shard in self.shards.iter().filter(|shard| !shard.read().leases.has_none()) {
+            let mut evicted_values = EvictedValues::default();
+            let mut locked = self.lock_shard(shard, &mut evicted_values);
+            locked.shard.leases.drop_overdue(&mut locked.released.deferred);
+        }
+    }
+
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.shards.iter().filter_map(|shard| shard.read().next_expiry()).min()
     }

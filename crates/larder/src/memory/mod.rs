@@ -12,13 +12,17 @@ pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
+pub(crate) mod grace;
 pub mod heap;
 mod in_place;
+pub(crate) mod key_leases;
 pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
+pub(crate) mod loads;
 mod locked_shard;
 pub(crate) mod lookup;
 mod maintenance;
+pub(crate) mod mutation;
 mod policy;
 pub(crate) mod publication;
 mod purge;
@@ -26,7 +30,7 @@ pub(crate) mod purged;
 mod removal;
 mod segments;
 pub(crate) mod shard;
-pub(crate) mod slot;
+mod slot;
 pub(crate) mod slot_key;
 mod slots;
 #[cfg(any(test, feature = "test-util"))]
@@ -36,11 +40,12 @@ mod write_back;
 
 use buffer::WriteBuffer;
 use evicted_values::EvictedValues;
-use leases::{LeaseId, Permit};
+use key_leases::LeaseId;
+use leases::Permit;
 use locked_shard::LockedShard;
 
-use crate::memory::entry::{IncomingEntry, Refused, Value};
-use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 
 use std::hash::{BuildHasher, Hasher};
@@ -88,18 +93,6 @@ impl Deref for Padded {
     }
 }
 
-/// The answer to a caller that may fill a key. The answer is found under the exclusive lock of the shard.
-#[derive(Debug)]
-pub(crate) enum LeaseOutcome {
-    /// Another caller has stored a value in the meantime.
-    Value(Value),
-    /// Another caller is loading the key. The caller joins that load's flight.
-    Flight(Value),
-    /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
-    /// live record on disk.
-    Lease { id: LeaseId, miss_token: Option<MissToken> },
-}
-
 impl Memory {
     /// Makes empty shards. Their number is `shards`, rounded up to a power of two.
     pub(crate) fn new(shards: usize, capacity: u64, write_buffer: u64, last_sequence: u64) -> Self {
@@ -143,14 +136,32 @@ impl Memory {
     }
 
     /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
+    #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
+        // A match: the compiler keeps `map_or` out of line, and with it the lookup.
+        match self.read(key) {
+            Some(shard) => shard.get(key, now),
+            None => Lookup::Negative,
+        }
     }
 
     /// Looks a key up without counting the lookup as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.peek(key, now))
+    }
+
+    /// Returns the content of a key, live or expired. Counts no use.
+    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
+        self.read(key).map_or(StaleLookup::Removed, |shard| shard.stale(key))
+    }
+
+    /// Returns whether a permission is still valid, so that what was read with it is still the key's content.
+    pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
+        self.read(key).is_some_and(|shard| shard.leases.permits(key, permit))
     }
 
     /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
@@ -174,34 +185,6 @@ impl Memory {
     pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup, u64) {
         let mut shard = self.shard(key).write();
         (shard.leases.take_over(key), shard.peek(key, now), shard.sequence_of(key))
-    }
-
-    /// Takes a lease on a key in order to load the key, and attaches `flight` to the lease. If the key has a
-    /// flight already, returns that flight. Invariant 4: the caller reads the disk only after this call.
-    pub(crate) fn lease_to_load(
-        &self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        flight: impl FnOnce() -> Value,
-    ) -> LeaseOutcome {
-        let mut shard = self.shard(key).write();
-        let miss_token = match shard.get(key, now) {
-            Lookup::Value(value, _) => return LeaseOutcome::Value(value),
-            Lookup::Negative => None,
-            Lookup::Unknown(token) => Some(token),
-        };
-        if let Some(flight) = shard.leases.flight(key) {
-            return LeaseOutcome::Flight(flight);
-        }
-        let id = shard.leases.take(key);
-        shard.leases.attach(key, id, flight());
-        LeaseOutcome::Lease { id, miss_token }
-    }
-
-    pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        let mut evicted_values = EvictedValues::default();
-        let mut locked = self.lock(key, &mut evicted_values);
-        locked.shard.leases.release(key, lease, &mut locked.released.deferred);
     }
 
     /// Stores an explicit write. If the entry will not be saved and memory has no room for it, removes the

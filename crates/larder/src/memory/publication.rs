@@ -18,7 +18,7 @@
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::leases::LeaseId;
+use super::key_leases::LeaseId;
 use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;

@@ -1,6 +1,7 @@
 //! A slot: the state of one key in a shard.
 
 use super::entry::{Unsaved, Value};
+use super::grace::Grace;
 use super::weight::Weight;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
@@ -25,6 +26,15 @@ pub(super) struct Slot {
     pub(super) hides_removal: bool,
     /// Whether the slot's key is in the dirty list.
     pub(super) is_listed: bool,
+    /// How much longer than its expiry the entry is kept.
+    pub(super) grace: Grace,
+}
+
+impl Slot {
+    /// Returns the time from which the entry may be deleted.
+    pub(super) fn delete_after(&self) -> Timestamp {
+        self.grace.after(self.expires_at)
+    }
 }
 
 const _: () = assert!(size_of::<Slot>() == 64);
@@ -47,40 +57,4 @@ pub(super) enum SlotState {
 pub(super) struct DirtyValue {
     pub(super) unsaved: Arc<Unsaved>,
     pub(super) weight: Weight,
-}
-
-/// A dirty key, in the form that the writer receives.
-#[derive(Debug, Clone)]
-pub(crate) struct Mutation {
-    pub(crate) key: StoredKey,
-    pub(crate) sequence: u64,
-    pub(crate) change: SlotChange,
-    /// Whether this change also makes durable an earlier removal that is not committed yet.
-    pub(crate) hides_removal: bool,
-}
-
-/// A value to write, or a deletion.
-#[derive(Debug, Clone)]
-pub(crate) enum SlotChange {
-    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: Weight },
-    Delete,
-}
-
-impl Mutation {
-    pub(crate) fn is_put(&self) -> bool {
-        matches!(self.change, SlotChange::Put { .. })
-    }
-
-    /// Returns the weight of the value that becomes clean when this mutation is committed.
-    pub(crate) fn weight(&self) -> u64 {
-        match &self.change {
-            SlotChange::Put { weight, .. } => weight.bytes(),
-            SlotChange::Delete => 0,
-        }
-    }
-
-    /// Returns whether this mutation makes a removal durable. A caller may wait for that removal.
-    pub(crate) fn removes(&self) -> bool {
-        self.hides_removal || matches!(self.change, SlotChange::Delete)
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! The module [`spelling`](crate::cache::spelling) decides which key a text means.
 
+use larder::ByteSize;
 use larder::inspect::{KeyspaceInfo, Record, RecordStatus, Snapshot, spell_hex};
 use serde::Serialize;
 
@@ -109,7 +110,7 @@ struct RecordJson {
     /// None if the entry never expires, as is `ttl_ms`.
     expires_at_ms: Option<u64>,
     ttl_ms: Option<u128>,
-    value_bytes: usize,
+    value_bytes: ByteSize,
     compression: &'static str,
     stored_bytes: usize,
 }

@@ -36,9 +36,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of [`modify`](Keyspace::modify). The value is encoded only if it is stored.
-    pub fn insert_if_absent<Q: EncodeKey<K> + ?Sized>(
+    pub fn insert_if_absent(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         value: impl Into<Arc<V>>,
     ) -> Result<Option<Arc<V>>, Error> {
         self.insert_if_absent_with(key, value, InsertOptions::new())
@@ -50,13 +50,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
     /// [`Error::NotDurable`], memory has the value.
-    pub fn insert_if_absent_with<Q: EncodeKey<K> + ?Sized>(
+    pub fn insert_if_absent_with(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<Option<Arc<V>>, Error> {
-        let (full, value) = (self.encode(key)?, value.into());
+        let (full, value) = (self.encode(&key)?, value.into());
         let InsertOptions { ttl, durability } = options;
         ttl.check(self.now())?;
         let mut insert = |old: Option<&Arc<V>>, _| match old {
@@ -88,12 +88,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of [`modify`](Keyspace::modify).
-    pub fn replace<Q: EncodeKey<K> + ?Sized>(
-        &self,
-        key: &Q,
-        value: impl Into<Arc<V>>,
-    ) -> Result<Option<Arc<V>>, Error> {
-        let (full, value) = (self.encode(key)?, value.into());
+    pub fn replace(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<Option<Arc<V>>, Error> {
+        let (full, value) = (self.encode(&key)?, value.into());
         let mut replace = |old: Option<&Arc<V>>, _| match old {
             Some(_) => Change::Insert(value.clone(), Ttl::Default),
             None => Change::Keep,
@@ -123,16 +119,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of [`modify`](Keyspace::modify).
-    pub fn compare_and_insert<Q: EncodeKey<K> + ?Sized>(
+    pub fn compare_and_insert(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         expected: &V,
         value: impl Into<Arc<V>>,
     ) -> Result<Modified<V>, Error>
     where
         V: PartialEq,
     {
-        let (full, value) = (self.encode(key)?, value.into());
+        let (full, value) = (self.encode(&key)?, value.into());
         let mut replace = |old: Option<&Arc<V>>, _| match old {
             Some(old) if **old == *expected => Change::Insert(value.clone(), Ttl::Default),
             _ => Change::Keep,
@@ -162,7 +158,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
-    pub fn take<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
+    pub fn take(&self, key: impl EncodeKey<K>) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         self.remove_if(key, |_| true)
     }
 
@@ -186,12 +182,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of [`take`](Keyspace::take).
-    pub fn remove_if<Q: EncodeKey<K> + ?Sized>(
+    pub fn remove_if(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         mut condition: impl FnMut(&V) -> bool,
     ) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         let mut remove = |old: Option<&Arc<V>>, _| match old {
             Some(old) if condition(old) => Change::Remove,
             _ => Change::Keep,
@@ -216,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again.
-    pub fn persist<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+    pub fn persist(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Never)
     }
 }

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD};
 use crate::stats::count::Count;
@@ -135,7 +136,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// In memory: one exclusive lock of a shard, under which the sum is encoded. Callers of one counter
     /// follow one another, and none repeats its work. If the keyspace or the cache has a weigher, or memory
     /// does not have the counter: the cost of [`modify`](Keyspace::modify).
-    pub fn increment<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, by: V) -> Result<V, Error> {
+    pub fn increment(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Plus(by))
     }
 
@@ -144,13 +145,13 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     ///
     /// # Errors
     /// The errors of [`increment`](Keyspace::increment). An unsigned counter overflows below zero.
-    pub fn decrement<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, by: V) -> Result<V, Error> {
+    pub fn decrement(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Minus(by))
     }
 
-    fn add<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, amount: Amount<V>) -> Result<V, Error> {
+    fn add(&self, key: impl EncodeKey<K>, amount: Amount<V>) -> Result<V, Error> {
         self.shared.refuse_if_unusable()?;
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         let memory = &self.shared.tiers.memory;
         closure_keys::refuse_in_closure(memory, |key| key == full.as_slice())?;
         let key = memory.key(full.as_slice());
@@ -193,8 +194,9 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
                 (None, None) => None,
                 _ => return None,
             };
-            (sum, due) = (Some(*new), expires_at);
-            Some(IncomingEntry { value: new, expires_at, weight, unsaved })
+            let grace = Grace::at_least(self.definition.stale_for());
+            (sum, due) = (Some(*new), grace.after(expires_at));
+            Some(IncomingEntry { value: new, expires_at, grace, weight, unsaved })
         };
         let stored = tiers.memory.replace_in_place(key, || self.now(), &mut evicted_values, change);
         if let Some(error) = refused {

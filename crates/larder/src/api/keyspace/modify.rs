@@ -18,7 +18,7 @@ use super::change::{Change, Compute, Modified};
 use super::definition::Durability;
 use super::modify_error::ModifyError;
 use super::read::ReadValue;
-use super::ttl::{Remaining, Ttl};
+use super::ttl::Ttl;
 use super::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
@@ -31,6 +31,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
+use crate::units::Remaining;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Changes the entry of a key atomically. `change` gets the live value, if there is one, and the TTL that
@@ -74,9 +75,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of a lookup and an insert, in each round.
-    pub fn modify<Q: EncodeKey<K> + ?Sized>(
+    pub fn modify(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         change: impl FnMut(Option<&V>, Ttl) -> Change<V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         self.modify_with(key, Durability::Buffered, change)
@@ -88,13 +89,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`modify`](Keyspace::modify). With [`Durability::Immediate`], [`Error::NotDurable`] also
     /// when the value is in memory but could not be committed.
-    pub fn modify_with<Q: EncodeKey<K> + ?Sized>(
+    pub fn modify_with(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         durability: Durability,
         mut change: impl FnMut(Option<&V>, Ttl) -> Change<V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
     }
 

@@ -4,7 +4,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::ttl::Remaining;
 use crate::engine::promotion::{DecodedValue, Lease};
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
@@ -14,7 +13,7 @@ use crate::memory::publication::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
-use crate::units::Timestamp;
+use crate::units::{Remaining, Timestamp};
 
 /// The live value of a key, as a caller has read it that will change the key.
 pub(super) struct ReadValue<V> {
@@ -30,13 +29,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A value found on disk is copied into memory. A key that is too long, a damaged record and a failing
     /// disk are misses. In a forked child, a key is a miss if memory did not have it at the fork.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.get("MTNVTU").as_deref(), Some(&100));
+    /// assert!(prices.get("AIRTEL").is_none());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Cost
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
     /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
     /// decoding.
-    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
@@ -70,15 +80,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of [`get`](Keyspace::get), without the promotion.
-    pub fn peek<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn peek(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
     /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss. Nothing is
     /// copied into memory or decoded.
-    pub fn contains_key<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> bool {
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert!(prices.contains_key("MTNVTU"));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn contains_key(&self, key: impl EncodeKey<K>) -> bool {
         self.ttl(key).is_some()
     }
 
@@ -95,13 +115,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// assert_eq!(tokens.ttl(&8), None);
     /// # Ok::<(), larder::Error>(())
     /// ```
-    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Remaining> {
-        let full = self.encode(key).ok()?;
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Option<Remaining> {
+        let full = self.encode(&key).ok()?;
         let now = self.now();
         self.expiry_of(full.as_slice(), now).map(|expires_at| Remaining::until(expires_at, now))
     }
 
     /// Returns the number of live entries.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// assert!(prices.is_empty());
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.count(), 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Cost
     /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that need no
@@ -117,21 +148,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies the value into memory if `permit` is still valid.
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds.
     ///
-    /// Never inlined. Otherwise a hit in memory would also need the registers and the stack frame of this
+    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
-    pub(super) fn promote(
+    fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
+        self.promote_decoded(key, permit, min_visible_sequence).map(|decoded| decoded.value)
+    }
+
+    /// As [`promote`](Self::promote), and returns the expiry too.
+    pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
         min_visible_sequence: u64,
-    ) -> Option<Arc<V>> {
+    ) -> Option<DecodedValue<V>> {
         let decoded = self.shared.read_value(&self.opened, key, min_visible_sequence)?;
         let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
         self.shared.promote(&self.opened, key, permit, &decoded, weight);
-        Some(decoded.value)
+        Some(decoded)
     }
 
     /// Returns the live value of a whole key. Memory records no use of the entry.

@@ -41,9 +41,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// # Errors
     /// The errors of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. After an error, loads may cache
     /// the key.
-    pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
+    pub fn begin_update(&self, key: impl EncodeKey<K>) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         // Refused before the fence is raised, because a fence revokes the lease of the closure's change.
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         // The fence is raised first. Otherwise a load between the removal and the fence would be cached.

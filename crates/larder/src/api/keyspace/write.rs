@@ -24,6 +24,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::publication::{Publication, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -73,6 +74,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// interval. A crash before the commit loses the value, and the previous value may then return
     /// ([contract 4](crate#the-contract)).
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("MTNVTU", 120)?; // replaces the value
+    /// assert_eq!(prices.get("MTNVTU").as_deref(), Some(&120));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
     /// [`Error::Closed`] and [`Error::Forked`]. After an error nothing is stored, and the previous entry
@@ -81,7 +93,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
     /// without holding a lock. A value that is larger than the buffer waits until the buffer is empty.
-    pub fn insert<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
+    pub fn insert(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }
 
@@ -102,16 +114,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
     /// committed.
-    pub fn insert_with<Q: EncodeKey<K> + ?Sized>(
+    pub fn insert_with(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         let InsertOptions { ttl, durability } = options;
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full)?;
+        self.encode_into(&key, &mut full)?;
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         let value = value.into();
         if !matches!(ttl, Ttl::Default) {
@@ -148,7 +160,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again.
-    pub fn touch<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+    pub fn touch(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Default)
     }
 
@@ -174,8 +186,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again.
-    pub fn touch_with<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, ttl: impl Into<Ttl>) -> Result<bool, Error> {
-        let (full, ttl) = (self.encode(key)?, ttl.into());
+    pub fn touch_with(&self, key: impl EncodeKey<K>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
+        let (full, ttl) = (self.encode(&key)?, ttl.into());
         ttl.check(self.now())?;
         let mut touch = |value: Option<&Arc<V>>, _| match value {
             Some(value) => Change::Insert(value.clone(), ttl),
@@ -259,7 +271,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(self.unsaved(payload, now, room))
         });
         let is_saved = unsaved.is_some();
-        let entry = IncomingEntry { value, expires_at, weight, unsaved };
+        let grace = Grace::at_least(self.definition.stale_for());
+        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved };
         let stored = match condition {
             WriteCondition::Always => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
             WriteCondition::Lease(lease) => {
@@ -273,7 +286,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.wake_writer();
         }
         stored?;
-        tiers.sweeper.plan(expires_at);
+        tiers.sweeper.plan(grace.after(expires_at));
         if let Some(page) = page_beyond_file.filter(|_| is_saved) {
             self.note_beyond_file(key, page);
         }

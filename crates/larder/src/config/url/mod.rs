@@ -26,9 +26,9 @@ use refusal::UrlRefusal;
 pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
-const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, slow_load (durations), sample_keys, log_keys (on or off), shards, control (a socket's path) and control_values (on or off)";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, lease_timeout, slow_load (durations), sample_keys, log_keys (on or off), shards, control (a socket's path) and control_values (on or off)";
 /// Options whose values may be shown in an error. The value of any other option might be a password.
-const KNOWN_OPTIONS: [&str; 15] = [
+const KNOWN_OPTIONS: [&str; 16] = [
     "memory",
     "disk",
     "write_buffer",
@@ -38,6 +38,7 @@ const KNOWN_OPTIONS: [&str; 15] = [
     "sweep",
     "open_timeout",
     "load_timeout",
+    "lease_timeout",
     "slow_load",
     "sample_keys",
     "log_keys",
@@ -66,6 +67,7 @@ impl CacheBuilder {
     /// | `sweep=1s` | [`sweep_interval`](CacheBuilder::sweep_interval) |
     /// | `open_timeout=5s` | [`open_timeout`](CacheBuilder::open_timeout) |
     /// | `load_timeout=5s` | [`load_timeout`](CacheBuilder::load_timeout) |
+    /// | `lease_timeout=60s` | [`lease_timeout`](CacheBuilder::lease_timeout) |
     /// | `slow_load=1s` | [`slow_load`](CacheBuilder::slow_load) |
     /// | `sample_keys=on` | [`sample_keys`](CacheBuilder::sample_keys): `on` or `off` |
     /// | `log_keys=on` | [`log_keys`](CacheBuilder::log_keys): `on` or `off` |
@@ -87,7 +89,7 @@ impl CacheBuilder {
     /// # let url = format!("file:{}/shop.larder?memory=64MiB&disk=1GiB", dir.path().display());
     /// // As file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
     /// let cache = larder::CacheBuilder::from_url(&url)?.open()?;
-    /// assert_eq!(cache.stats().disk.unwrap().capacity, 1 << 30);
+    /// assert_eq!(cache.stats().disk.unwrap().capacity, larder::ByteSize::gib(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -159,6 +161,7 @@ impl CacheBuilder {
             "sweep" => self.sweep_interval(duration(name, value)?),
             "open_timeout" => self.open_timeout(duration(name, value)?),
             "load_timeout" => self.load_timeout(duration(name, value)?),
+            "lease_timeout" => self.lease_timeout(duration(name, value)?),
             "slow_load" => self.slow_load(duration(name, value)?),
             "sample_keys" => self.sample_keys(switch(name, value)?),
             "log_keys" => self.log_keys(switch(name, value)?),

@@ -17,7 +17,7 @@ use super::threads::Threads;
 use super::tiers::Tiers;
 use super::turns::Turns;
 use super::writer::command::Acknowledge;
-use crate::config::Weigher;
+use crate::config::weigher::Weigher;
 use crate::disk::file::io_error::io_error;
 use crate::disk::store::new_file::PAGE_SHARE;
 use crate::error::Error;
@@ -44,6 +44,7 @@ pub(crate) struct Shared {
 /// The settings that are read while the cache is open.
 pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
+    pub(crate) lease_timeout: Duration,
     pub(crate) disk_capacity: u64,
     /// The largest page, in bytes, that one value may have in the file.
     pub(crate) max_page: u64,

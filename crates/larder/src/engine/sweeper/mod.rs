@@ -6,9 +6,9 @@
 //! no sweep is planned. Storing an entry that expires before the planned sweep wakes the sweeper
 //! ([`handle`]).
 //!
-//! In a cache with a file, the sweeper also wakes every [`WATCH_INTERVAL`], and makes the writer check
-//! whether the file is still in its place. So even an idle cache notices when another program removes or
-//! replaces the file.
+//! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines.
+//! In a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
+//! cache notices when another program removes or replaces the file.
 
 pub(crate) mod handle;
 pub(crate) mod message;
@@ -44,6 +44,13 @@ impl Sweeper {
     pub(crate) fn new(tiers: Arc<Tiers>, interval: Duration) -> Self {
         let last_watch = tiers.time.now();
         Self { tiers, interval, last_sweep: None, last_watch }
+    }
+
+    /// Cancels the first sweep. The next sweep is at least an interval away, as after a sweep.
+    pub(crate) fn without_first_sweep(mut self) -> Self {
+        self.tiers.sweeper.plan_nothing();
+        self.last_sweep = Some(self.last_watch);
+        self
     }
 
     /// Runs the thread: sweeps until the sweeper is stopped.
@@ -94,16 +101,15 @@ impl Sweeper {
         due.max(pause).min(self.until_watch(now))
     }
 
-    /// Returns the time until the next check of the file.
+    /// Returns the time until the next check of the file and of the leases.
     fn until_watch(&self, now: Timestamp) -> Duration {
-        if !self.tiers.has_disk() {
-            return MAX_SLEEP;
-        }
         WATCH_INTERVAL.max(self.interval).saturating_sub(now.since(self.last_watch)).min(MAX_SLEEP)
     }
 
     fn step(&mut self) {
         let now = self.tiers.time.now();
+        // A panic comes from the `Drop` of a value that a forgotten load had for its waiters.
+        drop(catch_unwind(AssertUnwindSafe(|| self.tiers.memory.drop_overdue_leases())));
         if self.until_watch(now).is_zero() {
             self.last_watch = now;
             self.tiers.watch_file();
@@ -151,11 +157,22 @@ mod tests {
         assert_eq!(sweeper.sleep(now()), Duration::ZERO, "the first look is at once");
         sweeper.step();
         let now = sweeper.tiers.time.now();
-        assert_eq!(sweeper.sleep(now), MAX_SLEEP, "nothing to expire, nothing to wake for");
+        assert_eq!(sweeper.sleep(now), WATCH_INTERVAL, "nothing to expire, only the leases to look at");
         sweeper.tiers.sweeper.plan(Timestamp::from_millis(10_200));
         assert_eq!(sweeper.sleep(now), Duration::from_secs(1), "two sweeps are an interval apart");
         clock.advance(Duration::from_millis(1_500));
         assert_eq!(sweeper.sleep(sweeper.tiers.time.now()), Duration::ZERO);
+    }
+
+    #[test]
+    fn without_its_first_sweep_it_sleeps_for_an_interval_at_least() {
+        let (clock, sweeper) = sweeper();
+        let sweeper = sweeper.without_first_sweep();
+        let sleep = || sweeper.sleep(sweeper.tiers.time.now());
+        assert_eq!(sleep(), MAX_SLEEP, "no entry will expire");
+        sweeper.tiers.sweeper.plan(Timestamp::from_millis(10_200));
+        clock.advance(Duration::from_millis(300));
+        assert_eq!(sleep(), Duration::from_millis(700), "an entry is due, but the interval has not passed");
     }
 
     #[test]
@@ -189,8 +206,7 @@ mod tests {
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
 
-    /// Returns a cache on a simulated disk whose sweeper has swept once. The cache has one key, with 30 s
-    /// left to live.
+    /// Returns a cache on a simulated disk. The cache has one key, with 30 s left to live.
     fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
         let open = || {
             let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
@@ -203,11 +219,7 @@ mod tests {
         drop(names);
         cache.close().unwrap();
         clock.advance(Duration::from_secs(20));
-        let (cache, names) = open();
-        while cache.shared().tiers.sweeper.has_not_swept() {
-            crate::sys::sync::thread::yield_now();
-        }
-        (cache, names)
+        open()
     }
 
     /// Sweeps, and cancels the next sweep.

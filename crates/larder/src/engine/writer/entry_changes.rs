@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::disk::store::entry_change::{EntryChange, NewValue};
-use crate::memory::slot::{Mutation, SlotChange};
+use crate::memory::mutation::{Mutation, SlotChange};
 
 /// Returns the changes of the mutations of one transaction. The changes borrow from the mutations. Their
 /// number is at most [`WriterLimits::max_changes`](super::limits::WriterLimits).
@@ -13,13 +13,14 @@ pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
 
 fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
     let value = match &mutation.change {
-        SlotChange::Put { unsaved, expires_at, .. } => Some(NewValue {
+        SlotChange::Put { unsaved, expires_at, grace, .. } => Some(NewValue {
             payload: Cow::Borrowed(&unsaved.payload),
             compression: unsaved.compression,
             extension: unsaved.extension,
             version: unsaved.version,
             written_at: unsaved.written_at,
             expires_at: *expires_at,
+            delete_after: grace.after(*expires_at),
             fits_file: unsaved.fits_file,
         }),
         SlotChange::Delete => None,

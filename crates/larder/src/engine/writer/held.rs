@@ -33,7 +33,7 @@ use super::command::{Acknowledge, Reply};
 use super::limits::WriterLimits;
 use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
-use crate::memory::slot::{Mutation, SlotChange};
+use crate::memory::mutation::{Mutation, SlotChange};
 
 /// Callers that wait for a commit, each with the kind of change that the caller waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;

@@ -16,7 +16,7 @@ use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::Mutation;
+use crate::memory::mutation::Mutation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 

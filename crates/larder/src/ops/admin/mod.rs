@@ -145,6 +145,36 @@ impl Admin {
     /// An entry keeps its time of writing and its expiry. If its time of writing is in the future, its whole
     /// TTL begins now.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("shop.larder");
+    /// use std::time::Duration;
+    /// use larder::admin::{Admin, NewEntry, NewKeyspace};
+    ///
+    /// let mut admin = Admin::create(&path)?;
+    /// let price = NewKeyspace {
+    ///     name: "price".to_owned(),
+    ///     version: 0,
+    ///     key_shape: "string".to_owned(),
+    ///     value_format: 2, // raw bytes
+    ///     schema: None,
+    ///     fingerprint: 0,
+    /// };
+    /// let shape = admin.keyspace(price)?.shape().unwrap();
+    /// let now = admin.now();
+    /// let entry = NewEntry {
+    ///     key: shape.parse_key("MTNVTU")?,
+    ///     written_at: now,
+    ///     expires_at: now.after(Duration::from_secs(60)),
+    ///     fingerprint: None,
+    ///     compression: 0,
+    ///     value: b"100".to_vec(),
+    /// };
+    /// assert_eq!(admin.write("price", vec![entry])?.written, 1);
+    /// admin.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error
     /// nothing is written. If the file does not have the keyspace, the call succeeds and writes nothing.
@@ -223,6 +253,17 @@ impl Admin {
     /// Calls `go_on` between rows. If `go_on` returns false, the file stays unchanged, and the method returns
     /// None. If the process ends during the call, the file stays whole. Readers keep the old file until they
     /// open it again. A [`Follower`](crate::Follower) opens the new file by itself.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("shop.larder");
+    /// let mut admin = larder::admin::Admin::create(&path)?;
+    /// if let Some(compacted) = admin.compact(&mut || true)? {
+    ///     println!("from {} to {}", compacted.length_before, compacted.length);
+    /// }
+    /// admin.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Io`] if there is not enough space for the copy. The copy is at most as long as the file, and

@@ -176,7 +176,7 @@ fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
             is_memory_only: open_keyspace.id.is_memory_only(),
             schema,
             disk_entries: row.map_or(0, |row| row.entries),
-            disk_bytes: row.map_or(0, |row| row.bytes),
+            disk_bytes: row.map_or(0, |row| row.bytes).into(),
         }
     });
     let closed =
@@ -185,7 +185,7 @@ fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
                 name: name.clone(),
                 schema: row.schema.clone(),
                 disk_entries: row.entries,
-                disk_bytes: row.bytes,
+                disk_bytes: row.bytes.into(),
                 ..LiveKeyspaceInfo::default()
             }
         });

@@ -13,13 +13,12 @@ use super::line::PROTOCOL;
 use super::listen::connect;
 use super::protocol::{Hello, LiveKeyspaceInfo, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
-use crate::api::keyspace::ttl::Remaining;
 use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;
 use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
-use crate::units::Timestamp;
+use crate::units::{Remaining, Timestamp};
 
 /// Time limit for the first answer. In this answer the process names itself. The limit is short, because a
 /// person waits, and the socket of a stopped process never answers. The answer is late if the process runs a

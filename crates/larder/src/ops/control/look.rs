@@ -85,11 +85,11 @@ pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery)
     match encoded(target, &memory, &status, payload, if asked { MAX_VALUE_SENT } else { 0 }) {
         _ if status.state != EntryState::Live => {}
         Ok(Encoding::TooLong(len)) => {
-            status.value_bytes = Some(len as u64);
+            status.value_bytes = Some((len as u64).into());
             status.value_withheld = asked.then(|| too_long(len));
         }
         Ok(Encoding::Whole(value)) => {
-            status.value_bytes = Some(value.len() as u64);
+            status.value_bytes = Some((value.len() as u64).into());
             if asked && shared.settings.control_values {
                 status.value = Some(spell_hex(&value));
             }

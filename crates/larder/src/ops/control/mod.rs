@@ -5,6 +5,25 @@
 //! URL. Otherwise the cache has no socket. A process that may write to the socket may make every request. The
 //! mode of the socket is 0600, so only processes of its owner and of root may write to it.
 //!
+//! ```
+//! # let dir = tempfile::tempdir()?;
+//! # let socket = dir.path().join("shop.sock");
+//! use larder::{Cache, KeyspaceDefinition, control::Client};
+//!
+//! const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+//! let cache = Cache::builder().control_socket(&socket).open()?;
+//! cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+//!
+//! let mut client = Client::connect(&socket)?; // in another process
+//! assert_eq!(client.stats()?.memory.entries, 1);
+//! assert_eq!(client.keyspaces()?[0].name, "price");
+//! assert!(client.ttl("price", "MTNVTU")?.is_some());
+//! println!("{}", client.why("price", "MTNVTU")?.why.unwrap_or_default());
+//! assert_eq!(client.remove_prefix("price", "MTN")?, 1);
+//! client.flush()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # The protocol
 //!
 //! The protocol consists of lines of JSON: a request, then its answer, any number of times. `docs/control.md`

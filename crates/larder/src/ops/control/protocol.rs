@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::line::{PROTOCOL, to_line};
 use super::refusal::{Refusal, RefusalKind};
+use crate::units::ByteSize;
 
 /// Maximum number of keys in a page.
 pub const MAX_PAGE: u32 = 1000;
@@ -184,8 +185,8 @@ pub struct LiveKeyspaceInfo {
     pub is_memory_only: bool,
     /// Number of entries on disk, including expired entries that are not swept yet.
     pub disk_entries: u64,
-    /// The charge of these entries, in bytes.
-    pub disk_bytes: u64,
+    /// The charge of these entries.
+    pub disk_bytes: ByteSize,
 }
 
 /// The answer to a removal: the number of removed live entries.

@@ -145,6 +145,9 @@ pub(crate) struct Deadline {
     /// No time passes under the model checker. The model's channel decides when a wait ends.
     #[cfg(shuttle)]
     wait: Duration,
+    /// Under the model checker, the deadline is over after the next call of `pass_time`.
+    #[cfg(shuttle)]
+    made_at: u64,
 }
 
 #[cfg(not(shuttle))]
@@ -159,16 +162,24 @@ impl Deadline {
     pub(crate) fn left(self) -> Duration {
         self.at.saturating_duration_since(std::time::Instant::now())
     }
+
+    pub(crate) fn is_over(self) -> bool {
+        self.left().is_zero()
+    }
 }
 
 #[cfg(shuttle)]
 impl Deadline {
     pub(crate) fn after(wait: Duration) -> Self {
-        Self { wait }
+        Self { wait, made_at: crate::sys::sync::passed_times() }
     }
 
     pub(crate) fn left(self) -> Duration {
         self.wait
+    }
+
+    pub(crate) fn is_over(self) -> bool {
+        self.made_at < crate::sys::sync::passed_times()
     }
 }
 

@@ -19,6 +19,8 @@ use native as primitives;
 
 #[cfg(shuttle)]
 pub use model::channel::pass_time;
+#[cfg(shuttle)]
+pub(crate) use model::channel::passed_times;
 pub(crate) use primitives::{
     AtomicBool, AtomicSnapshot, AtomicU8, AtomicU64, AtomicUsize, Condvar, Mutex, RwLock, RwLockReadGuard,
     RwLockWriteGuard, channel, hash_seeds, process_static, thread, thread_local,

@@ -27,6 +27,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
 use crate::sys::clock::cache_time::CacheTime;
@@ -121,8 +122,13 @@ impl Machine {
         let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, self.tiers.time.now(), room));
         let expires_at = self.tiers.time.now().after(Duration::from_hours(1));
         let value: Arc<u16> = Arc::new(name);
-        let entry =
-            IncomingEntry { value, expires_at, weight: Weight::of(len as u64), unsaved: Some(unsaved) };
+        let entry = IncomingEntry {
+            value,
+            expires_at,
+            grace: Grace::NONE,
+            weight: Weight::of(len as u64),
+            unsaved: Some(unsaved),
+        };
         memory
             .store_entry(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
             .unwrap()

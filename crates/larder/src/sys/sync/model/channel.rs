@@ -8,7 +8,7 @@
 //! thread that only a timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a
 //! thread that only waits for time to pass could make a schedule endless.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
@@ -130,7 +130,7 @@ impl<T> Drop for Sender<T> {
 }
 
 /// A timed wait that [`pass_time`] can end.
-trait Wait {
+pub(super) trait Wait {
     fn end(&self);
 }
 
@@ -146,10 +146,23 @@ impl<T> Wait for Channel<T> {
 std::thread_local! {
     /// One variable is enough, because all threads of an execution are coroutines of one system thread.
     static WAITS: RefCell<Vec<Weak<dyn Wait>>> = const { RefCell::new(Vec::new()) };
+    /// Number of calls of [`pass_time`] in all executions. Only a comparison of two readings is used.
+    static PASSED_TIMES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Ends every timed wait, as if enough time had passed. A test then sees the work that is due by then.
+pub(crate) fn passed_times() -> u64 {
+    PASSED_TIMES.get()
+}
+
+/// Makes [`pass_time`] end a wait.
+pub(super) fn end_when_time_passes(wait: Weak<dyn Wait>) {
+    WAITS.with_borrow_mut(|waits| waits.push(wait));
+}
+
+/// Ends every timed wait and every deadline, as if enough time had passed. A test then sees the work that is
+/// due by then.
 pub fn pass_time() {
+    PASSED_TIMES.set(PASSED_TIMES.get() + 1);
     for wait in WAITS.take().iter().filter_map(Weak::upgrade) {
         wait.end();
     }
@@ -183,7 +196,7 @@ impl<T: 'static> Receiver<T> {
     fn recv_until_time_passes(&self) -> Result<T, RecvTimeoutError> {
         self.channel.state().is_timed = true;
         let wait: Weak<Channel<T>> = Arc::downgrade(&self.channel);
-        WAITS.with_borrow_mut(|waits| waits.push(wait));
+        end_when_time_passes(wait);
         let permit = self.channel.permits.acquire_blocking(1);
         let mut state = self.channel.state();
         state.is_timed = false;

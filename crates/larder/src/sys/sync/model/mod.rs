@@ -151,11 +151,17 @@ impl WaitTimeoutResult {
 
 /// A condition variable that takes the guard by reference, as in `parking_lot`. It has no spurious wakeups.
 #[derive(Debug, Default)]
-pub(crate) struct Condvar(shuttle::sync::Condvar);
+pub(crate) struct Condvar(Arc<shuttle::sync::Condvar>);
+
+impl channel::Wait for shuttle::sync::Condvar {
+    fn end(&self) {
+        self.notify_all();
+    }
+}
 
 impl Condvar {
     pub(crate) fn new() -> Self {
-        Self(shuttle::sync::Condvar::new())
+        Self(Arc::new(shuttle::sync::Condvar::new()))
     }
 
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
@@ -164,11 +170,13 @@ impl Condvar {
         }
     }
 
-    /// Waits for a time that the schedule chooses. Either the wait lasts until a notification and never times
-    /// out, or it ends after other threads have run. In the second case a notification may be lost. The
-    /// caller must check its condition again in any case.
+    /// Waits for a time that the schedule chooses. Either the wait lasts until a notification or
+    /// [`pass_time`](channel::pass_time) and never times out, or it ends after other threads have run. In the
+    /// second case a notification may be lost. The caller must check its condition again in any case.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
+            let condvar: std::sync::Weak<shuttle::sync::Condvar> = Arc::downgrade(&self.0);
+            channel::end_when_time_passes(condvar);
             self.wait(guard);
             return WaitTimeoutResult { timed_out: false };
         }

@@ -1,0 +1,352 @@
+//! The permission to fill a key that a lookup has missed: steps 4 to 6 of a load (see [`super::lookup`]).
+//!
+//! A lease may be sent to another thread, kept, or forgotten. So it holds only weak references: it keeps
+//! neither the cache nor its file open. Its deadline is on the real clock. Past the deadline the lease fills
+//! nothing, and another caller may load the key.
+
+use std::fmt;
+use std::sync::Weak;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::definition::{Durability, KeyspaceDefinition};
+use super::ttl::Ttl;
+use super::write::InsertOutcome;
+use crate::config::validate::check_ttl;
+use crate::engine::flights::{AnyError, Flight, FlightOutcome};
+use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+use crate::engine::promotion::Lease;
+use crate::engine::shared::Shared;
+use crate::error::Error;
+use crate::format::key::Key;
+use crate::format::stored_key::StoredKey;
+use crate::memory::key_leases::LeaseId;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::clock::Deadline;
+use crate::sys::process::Process;
+use crate::sys::sync::{Arc, Ordering};
+use crate::units::millis;
+
+/// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup)
+/// returns it for a key without a live value.
+///
+/// While a lease is held, other callers of the key wait for its value. A lease ends in one of these ways:
+///
+/// - [`fill`](LoadLease::fill) caches the value, and gives it to the callers that wait.
+/// - [`fail`](LoadLease::fail) gives them an error.
+/// - [`decline`](LoadLease::decline) says that the value is not to be cached.
+/// - If it is dropped, or its [deadline](LoadLease::remaining) has passed, one of the waiting callers loads
+///   the key. If it is dropped by a panic, the waiting callers get
+///   [`LoadError::Panicked`](crate::LoadError::Panicked).
+///
+/// A change of the key voids the lease. The value that was loaded may be older than the change, so it is
+/// given to the callers that waited before the change, and is not cached.
+///
+/// A lease may be sent to another thread. It keeps neither the cache nor the file open.
+#[must_use = "a lease that is dropped at once makes the next caller load"]
+pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
+    shared: Weak<Shared>,
+    opened: Weak<OpenKeyspace>,
+    definition: KeyspaceDefinition<K, V>,
+    key: StoredKey,
+    /// `None` for a lease that fills nothing, and once the lease was given back.
+    id: Option<LeaseId>,
+    /// `None` if no caller waits for this load.
+    flight: Option<Arc<Flight>>,
+    deadline: Deadline,
+    /// The process that took the lease. A loader may fork, and return in the child. The waiters are in the
+    /// parent, where the loader returns as well. So the child does not end the flight.
+    process: Process,
+    /// When the load began, on the cache's monotonic clock. `None` if there is no load, because the value was
+    /// found on disk.
+    began: Option<Duration>,
+    /// Whether a load that ends now has failed.
+    has_failed: bool,
+    /// Whether the thread was unwinding already when it took the lease.
+    was_panicking: bool,
+    outcome: Option<FlightOutcome>,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
+    pub(super) fn new(
+        keyspace: &Keyspace<K, V>,
+        key: SlotKey<'_>,
+        id: Option<LeaseId>,
+        flight: Option<Arc<Flight>>,
+        deadline: Deadline,
+    ) -> Self {
+        Self {
+            shared: Arc::downgrade(&keyspace.shared),
+            opened: Arc::downgrade(&keyspace.opened),
+            definition: keyspace.definition,
+            key: StoredKey::from(key.bytes),
+            id,
+            flight,
+            deadline,
+            process: keyspace.shared.tiers.process,
+            began: None,
+            has_failed: true,
+            was_panicking: std::thread::panicking(),
+            outcome: None,
+        }
+    }
+
+    /// Returns a lease that fills nothing, and for which no caller waits.
+    pub(super) fn void(keyspace: &Keyspace<K, V>, key: SlotKey<'_>) -> Self {
+        let deadline = Deadline::after(keyspace.shared.settings.lease_timeout);
+        let mut lease = Self::new(keyspace, key, None, None, deadline);
+        lease.begin(keyspace);
+        lease
+    }
+
+    /// Ends the lookup with a value that was found on disk.
+    pub(super) fn found(mut self, value: Arc<V>) {
+        self.outcome = Some(FlightOutcome::Value(value));
+    }
+
+    /// Counts the begin of a load.
+    pub(super) fn begin(&mut self, keyspace: &Keyspace<K, V>) {
+        keyspace.shared.count(&keyspace.opened.counters, Count::Loads, &self.key);
+        self.began = Some(keyspace.shared.tiers.time.clock().monotonic());
+    }
+
+    /// Returns the time until the deadline of this lease, in real time. After that time the lease fills
+    /// nothing, and another caller may load the key. The time is zero from the deadline on.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline.left()
+    }
+
+    /// Caches a value for the keyspace's TTL, and gives it to the callers that wait. Returns whether the
+    /// value is cached. It is not cached if the key was changed since the lookup, if the deadline has passed,
+    /// if the cache is closed, or if memory has no room and the disk tier is off.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let LookupOutcome::Load(lease) = prices.lookup("MTNVTU")? else { panic!("the cache is empty") };
+    /// prices.remove("MTNVTU")?;
+    /// assert!(!lease.fill(100)?, "the price may be that of before the removal");
+    /// assert!(prices.get("MTNVTU").is_none());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ValueTooLarge`] and [`Error::Encode`]. The callers that wait get the value nevertheless.
+    pub fn fill(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
+        let ttl = self.definition.default_ttl();
+        self.publish(value.into(), ttl)
+    }
+
+    /// As [`fill`](LoadLease::fill), with a TTL for this value: 1 ms to ten years.
+    ///
+    /// # Errors
+    /// Those of [`fill`](LoadLease::fill). [`Error::InvalidSetting`] for a TTL out of range.
+    pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: Duration) -> Result<bool, Error> {
+        let value = value.into();
+        match check_ttl(ttl) {
+            Ok(()) => self.publish(value, Ttl::For(ttl)),
+            Err(error) => {
+                self.share(value);
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the value that a failing load of the key may be answered with: see
+    /// [`grace`](KeyspaceDefinition::grace). A loader can use it for a conditional request.
+    #[must_use]
+    pub fn stale(&self) -> Option<Arc<V>> {
+        let keyspace = self.keyspace()?;
+        let key = keyspace.shared.tiers.memory.key(&self.key);
+        keyspace.stale_value(key).map(|(value, _)| value)
+    }
+
+    /// Gives an error to the callers that wait. Nothing is cached. A caller that waits for errors of another
+    /// type looks the key up again. With a [`grace`](KeyspaceDefinition::grace), the key's cool-down begins.
+    pub fn fail<E: Send + Sync + 'static>(self, error: E) {
+        self.fail_with(Arc::new(error));
+    }
+
+    pub(super) fn fail_with(mut self, error: AnyError) {
+        self.outcome = Some(FlightOutcome::Error(error));
+    }
+
+    /// Begins the cool-down of the key, if the keyspace has a grace. Called before the lease is given back.
+    fn cool_down(&self, keyspace: &Keyspace<K, V>) {
+        if let (Some(id), Some(length)) = (self.id, self.definition.cool_down_length()) {
+            let memory = &keyspace.shared.tiers.memory;
+            memory.cool_down(memory.key(&self.key), id, length);
+        }
+    }
+
+    /// Caches nothing. The callers that wait load the key themselves. For a second, callers of the key do not
+    /// wait for each other, unless the key is changed.
+    pub fn decline(mut self) {
+        self.give_pass();
+        self.has_failed = false;
+    }
+
+    /// Caches nothing, and gives a value to the callers that wait. For a second, callers of the key do not
+    /// wait for each other, unless the key is changed.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let LookupOutcome::Load(lease) = prices.lookup("MTNVTU")? else { panic!("the cache is empty") };
+    /// lease.decline_with(100);
+    /// let first = prices.lookup("MTNVTU")?;
+    /// let second = prices.lookup("MTNVTU")?;
+    /// assert!(matches!((first, second), (LookupOutcome::Load(_), LookupOutcome::Load(_))));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn decline_with(mut self, value: impl Into<Arc<V>>) {
+        self.give_pass();
+        self.share(value.into());
+    }
+
+    fn give_pass(&mut self) {
+        if let (Some(id), Some(keyspace)) = (self.id, self.keyspace()) {
+            let memory = &keyspace.shared.tiers.memory;
+            memory.give_pass(memory.key(&self.key), id);
+        }
+    }
+
+    /// Ends the load with a value that is not cached.
+    fn share(mut self, value: Arc<V>) {
+        self.has_failed = false;
+        self.outcome = Some(FlightOutcome::Value(value));
+    }
+
+    /// Steps 5 and 6.
+    pub(super) fn publish(mut self, value: Arc<V>, ttl: Ttl) -> Result<bool, Error> {
+        self.has_failed = false;
+        // Set before the write, so that the waiters get the value even if the write panics. A user's
+        // `Serialize` may panic, and so may the `Drop` of an evicted value.
+        self.outcome = Some(FlightOutcome::Value(value.clone()));
+        let Some(keyspace) = self.keyspace() else { return Ok(false) };
+        self.count_end(&keyspace);
+        let Some(id) = self.id.take() else { return Ok(false) };
+        let memory = &keyspace.shared.tiers.memory;
+        let key = memory.key(&self.key);
+        let lease = Lease::new(memory, key, id);
+        let written = keyspace.write(key, &value, ttl, Durability::Buffered, Some(&lease));
+        keyspace.count_fill(key, &written);
+        match written {
+            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) => Ok(true),
+            Ok(InsertOutcome::Revoked | InsertOutcome::NoRoom) | Err(Error::Closed) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the keyspace of this lease. Returns None if the cache or the keyspace has no handle any more,
+    /// or in a forked child.
+    fn keyspace(&self) -> Option<Keyspace<K, V>> {
+        if !self.process.is_current() {
+            return None;
+        }
+        let (shared, opened) = (self.shared.upgrade()?, self.opened.upgrade()?);
+        Some(Keyspace { shared, opened, definition: self.definition })
+    }
+
+    /// Counts the end of a load, once.
+    fn count_end(&mut self, keyspace: &Keyspace<K, V>) {
+        let Keyspace { shared, opened, .. } = keyspace;
+        let Some(began) = self.began.take() else { return };
+        let took = shared.tiers.time.clock().monotonic().saturating_sub(began);
+        opened.counters.load_times.record(took);
+        if self.has_failed {
+            opened.counters.add(Count::LoadFailures);
+        }
+        if took >= opened.slow_load {
+            shared.note_slow(opened, &self.key, took, self.has_failed);
+            tracing::warn!(
+                keyspace = opened.name,
+                key = shared.key_for_log(opened, &self.key),
+                took_ms = millis(took),
+                failed = self.has_failed,
+                too_late_to_cache = self.deadline.is_over(),
+                "a load was slow"
+            );
+        }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for LoadLease<K, V> {
+    fn drop(&mut self) {
+        let has_panicked = std::thread::panicking() && !self.was_panicking;
+        // Dropped last: this may be the last handle of the cache.
+        let keyspace = self.keyspace();
+        if let Some(keyspace) = &keyspace {
+            self.count_end(keyspace);
+            if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
+                self.cool_down(keyspace);
+            }
+            // Step 6.
+            if let Some(id) = self.id.take() {
+                let memory = &keyspace.shared.tiers.memory;
+                memory.release(memory.key(&self.key), id);
+            }
+        }
+        if let Some(flight) = self.flight.take().filter(|_| self.process.is_current()) {
+            let without = if has_panicked { FlightOutcome::Panicked } else { FlightOutcome::Abandoned };
+            flight.land(self.outcome.take().unwrap_or(without));
+        }
+    }
+}
+
+/// Shows no key, because the key may be a secret.
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> fmt::Debug for LoadLease<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keyspace = self.definition.name();
+        f.debug_struct("LoadLease")
+            .field("keyspace", &keyspace)
+            .field("remaining", &self.remaining())
+            .finish()
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Counts a loaded value that is not cached. The caller still gets the value.
+    fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
+        let counters = &self.opened.counters;
+        match written {
+            Ok(InsertOutcome::Revoked) => counters.add(Count::VoidedFills),
+            Ok(InsertOutcome::NoRoom) => {
+                self.count_uncacheable(
+                    key,
+                    &"memory has no room for it, and the disk tier is off; raise memory_capacity",
+                    false,
+                );
+            }
+            Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
+            // The message comes from the value's type, so it may quote the value.
+            Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
+            // The value is cached, or the cache was closed during the load.
+            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) | Err(_) => {}
+        }
+    }
+
+    /// Counts a loaded value that can't be cached. Logs the first such value of each keyspace.
+    fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
+        let counters = &self.opened.counters;
+        counters.add(Count::Uncacheable);
+        counters.uncacheable_cause.note(why, may_quote);
+        if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
+            let key = self.shared.key_for_log(&self.opened, key.bytes);
+            tracing::warn!(
+                keyspace = self.opened.name,
+                key,
+                "a loaded value is not cached, so each caller loads it anew: {why}"
+            );
+        }
+    }
+}

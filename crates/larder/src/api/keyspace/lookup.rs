@@ -1,0 +1,277 @@
+//! The lookup that every load is built on. It returns the value, or the permission to load it, or the load of
+//! another caller to wait for.
+//!
+//! 1. Look in memory under the shared lock. A hit ends the lookup.
+//! 2. Under the exclusive lock, look again. If the key's lease has a flight, return the flight. Otherwise
+//!    take a lease and attach a flight to it.
+//! 3. Look on disk, in a snapshot loaded after (2).
+//! 4. The holder of the lease gets the value from its source, with no lock held.
+//! 5. The holder publishes the value, if the lease still holds. A write or an invalidation after (2) revokes
+//!    the lease, because the loaded value may be older than that change.
+//! 6. The lease is given back with its flight, then the flight ends. In this order, a caller that comes in
+//!    between begins a new load, and does not join a flight that has ended.
+//!
+//! Steps 4 to 6 belong to [`LoadLease`]. Steps 2, 5 and 6 take an exclusive lock. A forked child skips these
+//! steps, and so does a lookup in a closed cache. Its lease fills nothing.
+//!
+//! How a load ends, and what the callers get that wait for it:
+//!
+//! | end | waiters get | the next caller |
+//! |---|---|---|
+//! | a value | the value | finds the value |
+//! | an error | the error | loads |
+//! | a panic of the loader | one panic is reported to all, as `LoadError::Panicked` | loads |
+//! | an error or a panic, and there is a stale value | the stale value | gets the stale value, until the cool-down ends |
+//! | the lease is dropped, or is past its deadline | one of them loads, the others wait for that load | loads, or waits |
+//! | the holder declines with a value | the value | loads, and for a second no caller waits for another |
+//! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |
+//! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load of before the change |
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::load_lease::LoadLease;
+use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
+use crate::error::Error;
+use crate::error::load_error::LoadError;
+use crate::format::key::bytes::KeyWriter;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::entry::Value;
+use crate::memory::leases::Permit;
+use crate::memory::loads::LeaseOutcome;
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// What [`Keyspace::lookup`](crate::Keyspace::lookup) found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
+    /// The key has a live value.
+    Hit {
+        /// The value.
+        value: Arc<V>,
+        /// When the value expires. For a stale value, when it expired.
+        expires_at: Timestamp,
+        /// Whether the value has expired, and is returned because a load of the key has failed lately
+        /// ([`grace`](crate::KeyspaceDefinition::grace)).
+        is_stale: bool,
+    },
+    /// The key has no live value, and this caller may load it. Other callers may wait for this load.
+    Load(LoadLease<K, V>),
+    /// Another caller is loading the key.
+    Wait(PendingLoad<V>),
+}
+
+/// A load of another caller, to wait for. [`Keyspace::lookup`](crate::Keyspace::lookup) returns it.
+///
+/// It keeps neither the cache nor the file open.
+#[derive(Debug)]
+#[must_use = "a load that no caller waits for helps no caller"]
+pub struct PendingLoad<V> {
+    flight: Arc<Flight>,
+    load_timeout: Option<Duration>,
+    value: PhantomData<fn() -> V>,
+}
+
+/// The thread that may end a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoadThread {
+    /// The calling thread, which runs the loader.
+    Caller,
+    /// Any thread. The load takes no part in the detection of circles.
+    Any,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Looks a key up. If there is no live value, returns the permission to load it, or the load of another
+    /// caller.
+    ///
+    /// [`get_or_load`](Keyspace::get_or_load) is simpler. Use `lookup` where the value comes later or from
+    /// another thread: in a batch, in a task, in a server that passes the load on.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// match prices.lookup("MTNVTU")? {
+    ///     LookupOutcome::Hit { value, .. } => println!("{value}"),
+    ///     LookupOutcome::Load(lease) => {
+    ///         let filler = std::thread::spawn(move || lease.fill(100));
+    ///         assert!(filler.join().expect("the thread does not panic")?);
+    ///     }
+    ///     LookupOutcome::Wait(pending) => println!("{:?}", pending.wait::<String>()),
+    ///     _ => println!("a later version of larder knows more outcomes"),
+    /// }
+    /// assert_eq!(prices.get("MTNVTU").as_deref(), Some(&100));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// In a closed cache, or in a forked child, the caller gets a lease that fills nothing.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`].
+    ///
+    /// # Cost
+    /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
+    /// two small allocations.
+    pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
+        let mut full = KeyWriter::default();
+        self.encode_into(&key, &mut full)?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        Ok(self.find_or_lease(key, LoadThread::Any, true))
+    }
+
+    /// Steps 1 to 3. The answer is counted if `counts` is set.
+    pub(super) fn find_or_lease(
+        &self,
+        key: SlotKey<'_>,
+        load_thread: LoadThread,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        match self.hit_in_memory(key, counts) {
+            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
+            None => self.lease_or_join(key, load_thread, counts),
+        }
+    }
+
+    /// Step 1.
+    #[inline]
+    pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
+        let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
+        let value = Self::typed(value)?;
+        self.answered_if(counts, Count::MemoryHits, key);
+        Some((value, expires_at))
+    }
+
+    /// Steps 2 and 3.
+    pub(super) fn lease_or_join(
+        &self,
+        key: SlotKey<'_>,
+        load_thread: LoadThread,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        if self.shared.is_closed() {
+            return LookupOutcome::Load(LoadLease::void(self, key));
+        }
+        if self.shared.is_forked() {
+            self.answered_if(counts, Count::Misses, key);
+            return LookupOutcome::Load(LoadLease::void(self, key));
+        }
+        let deadline = Deadline::after(self.shared.settings.lease_timeout);
+        let mut new_flight = None;
+        let mut attach = || {
+            let flight = match load_thread {
+                LoadThread::Caller => Flight::led(deadline),
+                LoadThread::Any => Flight::unled(deadline),
+            };
+            new_flight.insert(flight).clone() as Value
+        };
+        let memory = &self.shared.tiers.memory;
+        let mut leased = memory.lease_to_load(key, self.now(), deadline, true, &mut attach);
+        if let LeaseOutcome::CoolingDown = leased {
+            if let Some((value, expires_at)) = self.stale_value(key) {
+                self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
+                return LookupOutcome::Hit { value, expires_at, is_stale: true };
+            }
+            leased = memory.lease_to_load(key, self.now(), deadline, false, attach);
+        }
+        let (id, miss_token) = match leased {
+            LeaseOutcome::Value(value, expires_at) => {
+                self.answered_if(counts, Count::MemoryHits, key);
+                let value = Self::typed(value);
+                return value.map_or_else(
+                    || LookupOutcome::Load(LoadLease::void(self, key)),
+                    |value| LookupOutcome::Hit { value, expires_at, is_stale: false },
+                );
+            }
+            LeaseOutcome::Flight(flight) => {
+                self.answered_if(counts, Count::Misses, key);
+                let load_timeout = self.shared.settings.load_timeout;
+                return Arc::downcast(flight).map_or_else(
+                    |_| LookupOutcome::Load(LoadLease::void(self, key)),
+                    |flight| LookupOutcome::Wait(PendingLoad { flight, load_timeout, value: PhantomData }),
+                );
+            }
+            LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
+            LeaseOutcome::CoolingDown => return LookupOutcome::Load(LoadLease::void(self, key)),
+        };
+        let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
+        if let Some(miss) = miss_token
+            && !self.is_memory_only()
+            && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
+        {
+            lease.found(found.value.clone());
+            self.answered_if(counts, Count::DiskHits, key);
+            return LookupOutcome::Hit { value: found.value, expires_at: found.expires_at, is_stale: false };
+        }
+        self.answered_if(counts, Count::Misses, key);
+        lease.begin(self);
+        LookupOutcome::Load(lease)
+    }
+
+    /// Returns the value of a key, if it is live or within the grace of the keyspace, and its expiry. Returns
+    /// None if the keyspace has no grace.
+    pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
+        let grace = self.definition.stale_for();
+        if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }
+    }
+
+    #[inline]
+    fn answered_if(&self, counts: bool, answer: Count, key: SlotKey<'_>) {
+        if counts {
+            self.answered(answer, key);
+        }
+    }
+}
+
+impl<V: Send + Sync + 'static> PendingLoad<V> {
+    /// Waits until the load ends, and returns its value. Waits for the cache's
+    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
+    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
+    ///
+    /// Returns None if the load ended without an answer: its lease was dropped, declined, or is past its
+    /// deadline, or its error has another type than `E`. Look the key up again.
+    ///
+    /// # Errors
+    /// Those of [`get_or_load`](crate::Keyspace::get_or_load), apart from [`LoadError::Key`].
+    pub fn wait<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
+        let max = self.load_timeout;
+        self.wait_up_to(max)
+    }
+
+    /// As [`wait`](PendingLoad::wait), but waits for `timeout` at most.
+    ///
+    /// # Errors
+    /// Those of [`wait`](PendingLoad::wait).
+    pub fn wait_for<E: Send + Sync + 'static>(
+        self,
+        timeout: Duration,
+    ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        self.wait_up_to(Some(timeout))
+    }
+
+    fn wait_up_to<E: Send + Sync + 'static>(
+        self,
+        max: Option<Duration>,
+    ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        match self.flight.join(max) {
+            Err(UnfinishedFlight::Cycle) => Err(LoadError::Cycle),
+            Err(UnfinishedFlight::TimedOut) => Err(LoadError::Timeout { waited: max.unwrap_or_default() }),
+            Ok(FlightOutcome::Panicked) => Err(LoadError::Panicked),
+            Ok(FlightOutcome::Value(value)) => Ok(Arc::downcast(value).ok()),
+            Ok(FlightOutcome::Error(error)) => {
+                Arc::downcast(error).map_or(Ok(None), |error| Err(LoadError::Loader(error)))
+            }
+            Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(None),
+        }
+    }
+}

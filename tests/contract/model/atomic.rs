@@ -72,10 +72,10 @@ impl ModelRun {
                 }
             }
             AtomicStep::Increment(by) => {
-                self.add(at, key, old.unwrap_or(0).checked_add(by), || space.increment(key, by))
+                self.add(at, key, old.unwrap_or(0).checked_add(by), || space.increment(key, by));
             }
             AtomicStep::Decrement(by) => {
-                self.add(at, key, old.unwrap_or(0).checked_sub(by), || space.decrement(key, by))
+                self.add(at, key, old.unwrap_or(0).checked_sub(by), || space.decrement(key, by));
             }
             other => self.conditional(&space, at, key, other),
         }

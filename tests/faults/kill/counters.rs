@@ -36,8 +36,10 @@ pub(crate) fn count_until_killed(path: &Path) {
             let (cache, counters) = (&cache, &counters);
             scope.spawn(move || {
                 for round in 1.. {
-                    let sums = (0..STEPS).map(|_| counters.increment(&0, 1).unwrap());
-                    let sum = sums.last().unwrap();
+                    let mut sum = 0;
+                    for _ in 0..STEPS {
+                        sum = counters.increment(&0, 1).unwrap();
+                    }
                     cache.flush().unwrap();
                     say(&format!("did count {sum}"));
                     let key = (first + 1) * KEYS_OF_A_RUN + round * THREADS + thread;
@@ -57,7 +59,7 @@ fn kill_a_counter(seed: u64, kills: u64) {
     for _ in 0..kills {
         let mut worker = Worker::start("count", &place.path());
         let mut said = Vec::new();
-        for _ in 0..1 + random.below(40) {
+        for _ in 0..=random.below(40) {
             said.push(worker.line().expect("the child works until it is killed"));
         }
         spin(random.below(2_000));

@@ -7,14 +7,11 @@
 //! 1. Before each round, a caller without a turn checks whether the key has a queue. Hardly ever any key has
 //!    one, and the check reads one number.
 //! 2. If the key has a queue, or if the caller has lost too many rounds, the caller takes the last place of
-//! the
-//!    queue, and waits until its place is the first. The first place has the turn.
+//!    the queue, and waits until its place is the first. The first place has the turn.
 //! 3. The caller keeps the turn for its further rounds. It leaves the queue when the change is done, has
-//! failed
-//!    or panics. Then the next place has the turn.
+//!    failed or panics. Then the next place has the turn.
 //! 4. A turn lasts for at most [`MAX_TURN`], on the real monotonic clock. After that, a waiting caller
-//! removes
-//!    the first place from the queue. The former holder goes on without a turn.
+//!    removes the first place from the queue. The former holder goes on without a turn.
 //!
 //! A caller that began its round before (2) may still publish it. So the holder loses at most one more round
 //! to each such caller. Then its own round is published. Inserts and removals do not wait for turns.

@@ -1,11 +1,10 @@
 //! Counters: integers that are changed under the lock of their shard.
 //!
-//! 1. Room is reserved in the write buffer, for the longest encoding of the new value. 2. Under the lock of
-//! the shard, the sum is computed from the live value, encoded and stored. No code of the
-//!    user runs: the type is an integer, and the keyspace has no weigher.
+//! 1. Room is reserved in the write buffer, for the longest encoding of the new value.
+//! 2. Under the lock of the shard, the sum is computed from the live value, encoded and stored. No code of
+//!    the user runs: the type is an integer, and the keyspace has no weigher.
 //! 3. If memory has no live value of the key, or the keyspace has a weigher, the counter is changed in
-//! rounds, as
-//!    by [`modify`](Keyspace::modify). The value is in memory after that.
+//!    rounds, as by [`modify`](Keyspace::modify). The value is in memory after that.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

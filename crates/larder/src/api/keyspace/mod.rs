@@ -1,8 +1,8 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
 //! - [`definition`]: the declaration of a keyspace. [`ttl`]: how long its entries live.
-//! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`lookup`], [`load`], [`remove`], [`update`],
-//!   [`iterate`]: the calls on a keyspace.
+//! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`lookup`], [`load`], [`remove`],
+//!   [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 

@@ -11,8 +11,8 @@ use larder::{Cache, KeyspaceDefinition, Load, LoadError, Loaded, LookupOutcome};
 
 use crate::support::{Place, watch_this_test};
 
-const TTL: Duration = Duration::from_secs(60);
-const GRACE: Duration = Duration::from_secs(600);
+const TTL: Duration = Duration::from_mins(1);
+const GRACE: Duration = Duration::from_mins(10);
 const HOUR: Duration = Duration::from_hours(1);
 /// The cool-down lasts for the whole test.
 const PRICES: KeyspaceDefinition<u64, u64> =
@@ -56,7 +56,7 @@ fn a_failed_load_is_answered_with_the_stale_value_within_the_grace_alone() {
     assert_eq!((*answer.value, answer.is_stale), (10, true));
     assert_eq!((prices.stats().stale_answers, prices.stats().load_failures), (1, 1));
     assert!(prices.get(&1).is_none(), "no other call serves it");
-    clock.advance(GRACE - Duration::from_millis(1));
+    clock.advance(GRACE.saturating_sub(Duration::from_millis(1)));
     assert_eq!(failing(&prices, &Cell::default()).unwrap(), 10);
     clock.advance(Duration::from_millis(1));
     let loads = Cell::default();
@@ -239,7 +239,7 @@ fn the_loader_decides_what_becomes_of_its_value() {
     clock.advance(Duration::from_secs(5));
     assert!(prices.get(&1).is_none(), "its own TTL is over");
     assert_eq!(*loaded(&prices, Load::Unchanged).value, 10);
-    clock.advance(TTL - Duration::from_millis(1));
+    clock.advance(TTL.saturating_sub(Duration::from_millis(1)));
     assert_eq!(prices.get(&1).as_deref(), Some(&10), "unchanged: a new life");
     prices.remove(&1).unwrap();
     assert_eq!(*loaded(&prices, Load::DoNotCache(Arc::new(20))).value, 20);

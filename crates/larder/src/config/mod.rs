@@ -45,7 +45,7 @@ pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
 /// Maximum duration of a load whose value is cached. Default 60 s.
-pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
 
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
 const MAX_CAPACITY: ByteSize = ByteSize::gib(1 << 14);

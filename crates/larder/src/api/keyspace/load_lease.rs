@@ -141,7 +141,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// [`Error::ValueTooLarge`] and [`Error::Encode`]. The callers that wait get the value nevertheless.
     pub fn fill(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let ttl = self.definition.default_ttl();
-        self.publish(value.into(), ttl)
+        self.publish(&value.into(), ttl)
     }
 
     /// As [`fill`](LoadLease::fill), with a TTL for this value: 1 ms to ten years.
@@ -151,7 +151,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: Duration) -> Result<bool, Error> {
         let value = value.into();
         match check_ttl(ttl) {
-            Ok(()) => self.publish(value, Ttl::For(ttl)),
+            Ok(()) => self.publish(&value, Ttl::For(ttl)),
             Err(error) => {
                 self.share(value);
                 Err(error)
@@ -227,7 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Steps 5 and 6.
-    pub(super) fn publish(mut self, value: Arc<V>, ttl: Ttl) -> Result<bool, Error> {
+    fn publish(mut self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
         self.has_failed = false;
         // Set before the write, so that the waiters get the value even if the write panics. A user's
         // `Serialize` may panic, and so may the `Drop` of an evicted value.
@@ -238,7 +238,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let memory = &keyspace.shared.tiers.memory;
         let key = memory.key(&self.key);
         let lease = Lease::new(memory, key, id);
-        let written = keyspace.write(key, &value, ttl, Durability::Buffered, Some(&lease));
+        let written = keyspace.write(key, value, ttl, Durability::Buffered, Some(&lease));
         keyspace.count_fill(key, &written);
         match written {
             Ok(InsertOutcome::Saved | InsertOutcome::InMemory) => Ok(true),
@@ -310,7 +310,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> fmt::Debug
         f.debug_struct("LoadLease")
             .field("keyspace", &keyspace)
             .field("remaining", &self.remaining())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

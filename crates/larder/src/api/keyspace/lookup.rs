@@ -53,6 +53,10 @@ use crate::units::Timestamp;
 /// What [`Keyspace::lookup`](crate::Keyspace::lookup) found.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a lease that is moved once costs less than one more allocation"
+)]
 pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
     /// The key has a live value.
     Hit {

@@ -23,8 +23,10 @@ mod keys {
 mod contract {
     mod bad_input;
     pub(crate) mod churn;
+    mod contract_1_atomic_changes;
     mod contract_1_read_your_writes;
     mod contract_2_expired_is_gone;
+    mod contract_2_ttls;
     mod contract_3_invalidated_stays_gone;
     mod contract_4_bounded_loss;
     mod contract_5_damage_is_a_miss;

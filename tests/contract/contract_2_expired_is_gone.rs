@@ -23,13 +23,13 @@ fn contract_2_an_entry_lives_for_its_ttl_in_either_tier_and_not_longer() {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
     insert(&names, "buffered", MINUTE);
-    assert_eq!(names.ttl("buffered"), Some(MINUTE));
+    assert_eq!(names.ttl("buffered"), Some(MINUTE.into()));
     insert(&names, "clean", MINUTE);
     cache.flush().unwrap();
     insert(&names, "buffered", MINUTE);
     place.clock.advance(Duration::from_millis(59_999));
     assert!(names.contains_key("buffered") && names.get("clean").is_some());
-    assert_eq!(names.ttl("clean"), Some(Duration::from_millis(1)));
+    assert_eq!(names.ttl("clean"), Some(Duration::from_millis(1).into()));
     place.clock.advance(Duration::from_millis(1));
     for key in ["buffered", "clean"] {
         assert!(names.get(key).is_none() && !names.contains_key(key) && names.ttl(key).is_none(), "{key}");
@@ -49,7 +49,7 @@ fn contract_2_an_entry_expires_while_the_cache_is_closed() {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
     assert!(names.get("short").is_none());
-    assert_eq!(names.ttl("long"), Some(58 * MINUTE));
+    assert_eq!(names.ttl("long"), Some((58 * MINUTE).into()));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn contract_2_a_clock_set_back_never_prolongs_a_life() {
     let names = cache.keyspace(NAMES).unwrap();
     insert(&names, "name", MINUTE);
     place.clock.set_wall(Timestamp::from_millis(0));
-    assert_eq!(names.ttl("name"), Some(MINUTE));
+    assert_eq!(names.ttl("name"), Some(MINUTE.into()));
     place.clock.advance(MINUTE);
     assert!(names.get("name").is_none());
 }
@@ -78,7 +78,7 @@ fn contract_2_a_clock_set_back_between_two_runs_never_prolongs_a_life() {
     place.clock.set_wall(start);
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
-    assert_eq!(names.ttl("name"), Some(MINUTE));
+    assert_eq!(names.ttl("name"), Some(MINUTE.into()));
     place.clock.advance(MINUTE);
     assert!(names.get("name").is_none());
     assert!(names.get("later").is_some());
@@ -99,7 +99,7 @@ fn contract_2_a_clock_far_behind_the_last_run_drops_everything() {
     assert!(names.get("name").is_none() && names.is_empty());
     assert_eq!(cache.stats().disk.unwrap().recovered_entries, 0);
     insert(&names, "new", MINUTE);
-    assert_eq!(names.ttl("new"), Some(MINUTE), "time goes on from the wall clock");
+    assert_eq!(names.ttl("new"), Some(MINUTE.into()), "time goes on from the wall clock");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn contract_2_a_clock_set_forward_only_causes_misses() {
     assert!(names.get("old").is_none());
     insert(&names, "new", MINUTE);
     place.clock.set_wall(start);
-    assert_eq!(names.ttl("new"), Some(MINUTE), "set back again, the new entry keeps its own life");
+    assert_eq!(names.ttl("new"), Some(MINUTE.into()), "set back again, the new entry keeps its own life");
 }
 
 #[test]
@@ -127,12 +127,12 @@ fn contract_2_touching_gives_a_full_life_again() {
     place.clock.advance(MINUTE / 2);
     for key in ["clean", "buffered"] {
         assert!(names.touch(key).unwrap());
-        assert_eq!(names.ttl(key), Some(HOUR));
+        assert_eq!(names.ttl(key), Some(HOUR.into()));
     }
     cache.close().unwrap();
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
-    assert_eq!(names.ttl("clean"), Some(HOUR), "the new life is on disk");
+    assert_eq!(names.ttl("clean"), Some(HOUR.into()), "the new life is on disk");
     place.clock.advance(HOUR);
     assert!(!names.touch("clean").unwrap(), "an expired entry can't be touched");
     assert!(names.get("clean").is_none());
@@ -177,7 +177,7 @@ fn contract_2_a_follower_goes_by_the_files_time_where_its_own_clock_is_behind() 
     let behind = Arc::new(ManualClock::starting_at(place.clock.wall()));
     let follower = Follower::open_with_clock(place.path(), behind).unwrap().keyspace(NAMES);
     assert_eq!(follower.get("short").unwrap().as_deref(), Some("short"));
-    assert_eq!(follower.ttl("long").unwrap(), Some(HOUR));
+    assert_eq!(follower.ttl("long").unwrap(), Some(HOUR.into()));
     // This commit uses the system's time, and sweeps nothing.
     let mut admin = Admin::open(place.path()).unwrap();
     let key = admin.keyspaces()[0].shape().unwrap().parse_key("removed").unwrap();

@@ -105,6 +105,10 @@ pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     let names = cache.keyspace(NAMES).unwrap();
     assert!(matches!(names.remove("victim"), Err(Error::NotDurable { .. })));
     assert!(names.get("victim").is_none(), "memory is clean all the same");
+    names.insert("taken", "by one".to_owned()).unwrap();
+    let taken = names.take("taken").unwrap_err();
+    assert!(matches!(taken.error, Error::NotDurable { .. }), "{taken}");
+    assert_eq!(taken.applied.as_deref().map(String::as_str), Some("by one"), "the value is not lost");
     assert!(matches!(cache.clear(), Err(Error::NotDurable { .. })));
     assert_eq!(std::fs::read(path).unwrap(), b"a note of the user");
     std::fs::rename(elsewhere, path).unwrap();

@@ -9,7 +9,7 @@ use larder::inspect::{FileState, Inspector, RecordStatus};
 use larder::{Cache, Error, Follower};
 
 use crate::support::child::Worker;
-use crate::support::{NAMES, Place, VERSIONS};
+use crate::support::{HOUR, NAMES, Place, VERSIONS};
 
 #[test]
 fn contract_8_a_follower_sees_every_commit_of_another_process() {
@@ -68,8 +68,8 @@ fn contract_8_a_follower_finds_no_expired_entry_and_no_other_version() {
     assert_eq!(other.keys().unwrap(), Vec::<String>::new());
     let entries = follower.keyspace(NAMES.version(3));
     assert_eq!(entries.get("key").unwrap().as_deref(), Some("value"));
-    assert_eq!(entries.ttl("key").unwrap(), Some(NAMES.default_ttl()));
-    place.clock.advance(NAMES.default_ttl());
+    assert_eq!(entries.ttl("key").unwrap(), Some(HOUR.into()));
+    place.clock.advance(HOUR);
     assert_eq!(entries.get("key").unwrap(), None);
     assert_eq!(entries.keys().unwrap(), Vec::<String>::new());
 }
@@ -193,7 +193,7 @@ fn contract_8_a_follower_whose_clock_is_behind_does_not_give_an_entry_a_longer_l
     place.open().keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
     let behind = Arc::new(larder::clock::ManualClock::starting_at(larder::Timestamp::ZERO));
     let follower = Follower::open_with_clock(place.path(), behind).unwrap();
-    assert_eq!(follower.keyspace(NAMES).ttl("kept").unwrap(), Some(crate::support::HOUR));
+    assert_eq!(follower.keyspace(NAMES).ttl("kept").unwrap(), Some(HOUR.into()));
 }
 
 #[test]

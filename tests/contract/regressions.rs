@@ -62,7 +62,7 @@ fn touching_during_an_update_ends() {
         .insert_with("key", "explicit".to_owned(), InsertOptions::new().ttl(Duration::from_secs(1)))
         .unwrap();
     assert!(names.touch("key").unwrap());
-    assert_eq!(names.ttl("key"), Some(HOUR));
+    assert_eq!(names.ttl("key"), Some(HOUR.into()));
     update.finish();
 }
 

@@ -1,9 +1,12 @@
-//! Tests of the sweeper with threads that rewrite an entry just before the sweeper deletes it (contract 2).
-//! The sweeper deletes no other entry.
+//! The sweeper, and threads that rewrite an entry just before the sweeper deletes it (contract 2). The
+//! sweeper deletes no other entry. And threads that change an entry while it expires or is evicted: an entry
+//! that was seen gone does not come back.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use larder::{Keyspace, KeyspaceDefinition};
 
 use crate::explorer::contest;
 use crate::place::{Place, TTL, versions};
@@ -78,4 +81,63 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
     assert!(!(was_late && touched), "an expired entry was given a new life");
     assert!(!touched || seen == alive, "touched in time, and not found: {seen:?}");
     assert_eq!((last, place.committed(1)), (alive, alive), "touched: {touched}");
+}
+
+/// Looks a key up several times. Once it is gone, no later lookup may find it.
+#[derive(Default)]
+struct Lookups(Mutex<Vec<Option<u64>>>);
+
+impl Lookups {
+    fn get(&self, keyspace: &Keyspace<u64, u64>) {
+        let value = keyspace.get(&1).map(|value| *value);
+        self.0.lock().unwrap().push(value);
+    }
+
+    fn check(&self) {
+        let seen = self.0.lock().unwrap();
+        let first_miss = seen.iter().position(Option::is_none).unwrap_or(seen.len());
+        assert!(seen[first_miss..].iter().all(Option::is_none), "it came back: {seen:?}");
+    }
+}
+
+/// An entry is touched while it expires.
+pub(crate) fn a_touch_brings_back_nothing_that_was_seen_expired() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    place.time.advance(EVE);
+    let seen = Lookups::default();
+    contest([
+        &|| {
+            place.time.advance(Duration::from_secs(1));
+            seen.get(&versions);
+            seen.get(&versions);
+        },
+        &|| _ = versions.touch(&1).unwrap(),
+    ]);
+    seen.get(&versions);
+    cache.close().unwrap();
+    seen.check();
+}
+
+/// An entry in memory only is touched while another entry takes its room.
+pub(crate) fn a_touch_brings_back_nothing_that_was_seen_evicted() {
+    const IN_MEMORY: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("in memory").memory_only();
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IN_MEMORY).unwrap();
+    entries.insert(&1, 10).unwrap();
+    let seen = Lookups::default();
+    contest([
+        &|| {
+            entries.insert(&2, 20).unwrap();
+            seen.get(&entries);
+            seen.get(&entries);
+        },
+        &|| _ = entries.touch(&1).unwrap(),
+    ]);
+    seen.get(&entries);
+    cache.close().unwrap();
+    seen.check();
 }

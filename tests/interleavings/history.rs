@@ -17,6 +17,14 @@ pub(crate) enum Call {
     /// Whether there was an entry to remove. `None` if that is not known.
     Remove(Option<bool>),
     Get(Option<u64>),
+    /// An amount was added. The number is the sum.
+    Add(u64, u64),
+    /// The value that was removed, if there was one.
+    Take(Option<u64>),
+    /// A value was to be stored if there was none. The second number is the value that was there.
+    InsertIfAbsent(u64, Option<u64>),
+    /// A value was to be stored in place of another. The last is whether it was.
+    CompareAndInsert(u64, u64, bool),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +103,17 @@ fn has_order(
             Call::Remove(None) => None,
             Call::Remove(Some(was_there)) if was_there == value.is_some() => None,
             Call::Get(seen) if seen == value => value,
-            Call::Remove(_) | Call::Get(_) => return false,
+            Call::Add(by, sum) if sum == value.unwrap_or(0) + by => Some(sum),
+            Call::Take(taken) if taken == value => None,
+            Call::InsertIfAbsent(new, there) if there == value => Some(value.unwrap_or(new)),
+            Call::CompareAndInsert(old, new, true) if value == Some(old) => Some(new),
+            Call::CompareAndInsert(old, _, false) if value != Some(old) => value,
+            Call::Remove(_)
+            | Call::Get(_)
+            | Call::Add(..)
+            | Call::Take(_)
+            | Call::InsertIfAbsent(..)
+            | Call::CompareAndInsert(..) => return false,
         };
         has_order(events, done | (1 << at), after, dead_ends)
     });
@@ -118,4 +136,11 @@ fn the_checker_tells_a_read_that_went_back_from_one_that_overlapped() {
     assert!(!is_right(&[write, (Call::Get(Some(1)), 6, 7)]), "its write was not read");
     assert!(is_right(&[(Call::Remove(Some(true)), 0, 3), (Call::Get(None), 1, 2)]));
     assert!(!is_right(&[(Call::Remove(Some(false)), 0, 1)]), "there was something");
+    let adds = |sums: [u64; 2]| sums.map(|sum| (Call::Add(1, sum), 0, 5));
+    assert!(is_right(&adds([2, 3])) && is_right(&adds([3, 2])));
+    assert!(!is_right(&adds([2, 2])), "one of the two was lost");
+    assert!(!is_right(&[(Call::Take(Some(1)), 0, 5), (Call::Take(Some(1)), 1, 4)]), "taken twice");
+    let absent = (Call::InsertIfAbsent(7, None), 3, 4);
+    assert!(is_right(&[(Call::Take(Some(1)), 0, 1), absent]) && !is_right(&[absent]));
+    assert!(!is_right(&[(Call::CompareAndInsert(9, 7, true), 0, 1)]), "there was something else");
 }

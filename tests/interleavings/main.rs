@@ -11,6 +11,7 @@
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
+mod changes;
 mod durability;
 mod expiry;
 mod explorer;
@@ -46,6 +47,10 @@ scenarios! {
     reads::a_lookup_sees_the_latest_of_several_commits,
     reads::a_clear_agrees_with_writes_and_reads,
     reads::a_large_removal_agrees_with_reads,
+    changes::no_increment_is_lost,
+    changes::changes_of_what_is_on_disk_agree,
+    changes::a_value_is_taken_once,
+    changes::changes_that_take_turns_end,
     loads::a_load_never_outlives_a_removal,
     loads::a_load_never_outlives_a_removal_by_prefix,
     loads::a_promotion_never_outlives_a_clear,
@@ -58,6 +63,8 @@ scenarios! {
     leases::a_late_lease_fills_nothing,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
+    expiry::a_touch_brings_back_nothing_that_was_seen_expired,
+    expiry::a_touch_brings_back_nothing_that_was_seen_evicted,
     durability::what_was_acknowledged_is_committed,
     durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,

@@ -35,6 +35,23 @@ fn a_promotion_published_without_its_lease_is_caught() {
 }
 
 #[test]
+fn a_change_published_without_its_lease_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::changes::changes_of_what_is_on_disk_agree);
+}
+
+#[test]
+fn a_change_of_what_has_expired_is_caught() {
+    let scenario = crate::expiry::a_touch_brings_back_nothing_that_was_seen_expired;
+    assert_caught(Failpoint::PublishExpired, scenario);
+}
+
+#[test]
+fn a_change_of_what_was_evicted_is_caught() {
+    let scenario = crate::expiry::a_touch_brings_back_nothing_that_was_seen_evicted;
+    assert_caught(Failpoint::PublishEvicted, scenario);
+}
+
+#[test]
 fn a_flight_that_outlives_an_invalidation_is_caught() {
     assert_caught(Failpoint::KeepFlight, crate::loads::a_load_never_outlives_a_removal);
 }

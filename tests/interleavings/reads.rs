@@ -8,39 +8,39 @@ use crate::history::{Call, History};
 use crate::place::{Place, versions};
 
 /// A cache, and the history of its calls.
-struct Noted {
-    cache: Cache,
-    versions: Keyspace<u64, u64>,
-    history: History,
+pub(crate) struct Noted {
+    pub(crate) cache: Cache,
+    pub(crate) versions: Keyspace<u64, u64>,
+    pub(crate) history: History,
 }
 
 impl Noted {
-    fn new(cache: Cache) -> Self {
+    pub(crate) fn new(cache: Cache) -> Self {
         Self { versions: versions(&cache), cache, history: History::default() }
     }
 
     /// Commits a value of a key before the contest.
-    fn begin_with(&self, key: u64, value: u64) {
+    pub(crate) fn begin_with(&self, key: u64, value: u64) {
         self.versions.insert(&key, value).unwrap();
         self.cache.flush().unwrap();
     }
 
-    fn insert(&self, key: u64, value: u64) {
+    pub(crate) fn insert(&self, key: u64, value: u64) {
         self.history.note(key, || {
             self.versions.insert(&key, value).unwrap();
             Call::Insert(value)
         });
     }
 
-    fn get(&self, key: u64) {
+    pub(crate) fn get(&self, key: u64) {
         self.history.note(key, || Call::Get(self.versions.get(&key).map(|value| *value)));
     }
 
-    fn remove(&self, key: u64) {
+    pub(crate) fn remove(&self, key: u64) {
         self.history.note(key, || Call::Remove(Some(self.versions.remove(&key).unwrap())));
     }
 
-    fn check(self, initial: &[(u64, u64)]) {
+    pub(crate) fn check(self, initial: &[(u64, u64)]) {
         self.cache.flush().unwrap();
         let stats = self.cache.stats();
         self.cache.close().unwrap();

@@ -184,6 +184,7 @@ fn child_process() {
     let words: Vec<&str> = task.split(' ').collect();
     match words[0] {
         "kill" => crate::faults::kill::writer::write_until_killed(&path, &words[1..]),
+        "count" => crate::faults::kill::counters::count_until_killed(&path),
         "damage" => crate::faults::damage::trial::run_trials(&path, &words[1..]),
         "staleness" => crate::concurrency::staleness::work_until_killed(&path, &words[1..]),
         "race" => crate::concurrency::races::race(&path),

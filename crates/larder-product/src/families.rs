@@ -13,7 +13,7 @@ use crate::own::definition::AnyOwnFamily;
 use crate::own::error::OwnFamilyError;
 use crate::own::registered::OwnFamilies;
 use crate::value::Value;
-use larder::KeyspaceDefinition;
+use larder::{KeyspaceDefinition, Ttl};
 
 /// The name of the schema of this crate's keyspaces in a file. By this name, a tool finds the text form of
 /// the keys.
@@ -149,12 +149,14 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
-        // This makes a new definition, because a memory-only definition cannot be changed back. The weigher
-        // is not copied.
-        let anew = definition(Family::MerchantAuth)
-            .ttl(chosen.default_ttl())
-            .version(chosen.schema_version())
-            .format(chosen.value_format());
+        // A new definition, because a memory-only definition cannot be changed back. The weigher is not
+        // copied.
+        let anew =
+            definition(Family::MerchantAuth).version(chosen.schema_version()).format(chosen.value_format());
+        let anew = match chosen.default_ttl() {
+            Ttl::For(ttl) => anew.ttl(ttl),
+            _ => anew.never_expires(),
+        };
         self.merchant_auth = match chosen.compression() {
             Some((how, above)) => anew.compress(how, above),
             None => anew,

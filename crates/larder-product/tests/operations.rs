@@ -79,7 +79,7 @@ fn troubleshooting_a_family_can_be_given_a_shorter_life_by_its_deployment() {
     let shop = ProductCache::open_with(&cache, families).unwrap();
     let _ = world.ask_everything(&shop);
     let c = codes();
-    assert!(shop.merchant_discounts().ttl(&(c.user, &c.vtu)).unwrap().as_secs() <= 30);
+    assert!(shop.merchant_discounts().ttl(&(c.user, &c.vtu)).unwrap() <= Duration::from_secs(30));
     assert!(shop.products().ttl(&c.vtu).unwrap() > ttl::PRODUCT / 2);
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod debug;
 pub(crate) mod holder;
 mod in_use;
 pub(crate) mod load_error;
+mod overflow;
 
 use std::borrow::Cow;
 use std::io;
@@ -25,6 +26,7 @@ use crate::error::holder::Holder;
 use crate::format::codec::error::CodecError;
 use crate::units::ByteSize;
 use in_use::in_use;
+use overflow::overflow;
 
 /// An error of the cache. Its text names the cause, the value and the remedy.
 ///
@@ -250,6 +252,25 @@ pub enum Error {
         /// The cause.
         cause: CodecError,
     },
+
+    /// The sum or difference does not fit into the type of a counter. Nothing was changed.
+    #[error("{}", overflow(keyspace, key.as_deref(), value, amount))]
+    Overflow {
+        /// The name of the keyspace.
+        keyspace: String,
+        /// The key, if the application allows keys in the log
+        /// ([`CacheBuilder::log_keys`](crate::CacheBuilder::log_keys)).
+        key: Option<String>,
+        /// The value of the counter.
+        value: String,
+        /// The amount. It begins with `minus` if it was to be subtracted.
+        amount: String,
+    },
+
+    /// The closure of an atomic change tried to change its own key. The closure goes on, and this call has
+    /// changed nothing.
+    #[error("the closure of an atomic change must not change its own key; let it return the change")]
+    Reentrant,
 
     /// The change is visible in this process, but may not be on the disk.
     ///

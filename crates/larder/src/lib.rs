@@ -38,13 +38,17 @@ pub use crate::api::cache::Cache;
 pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
+pub use crate::api::keyspace::change::{Change, Modified};
 pub use crate::api::keyspace::definition::{
     DEFAULT_COOL_DOWN, DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition,
 };
+pub use crate::api::keyspace::increment::Counter;
 pub use crate::api::keyspace::iterate::{Iter, Keys};
 pub use crate::api::keyspace::load::{Load, Loaded};
 pub use crate::api::keyspace::load_lease::LoadLease;
 pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad};
+pub use crate::api::keyspace::modify_error::ModifyError;
+pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 pub use crate::config::settings::Settings;
@@ -92,7 +96,7 @@ pub use crate::stats::observe::recent::HALF_LIFE;
 pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
-pub use crate::units::{ByteSize, ParseByteSizeError, Timestamp};
+pub use crate::units::{ByteSize, ParseByteSizeError, Remaining, Timestamp};
 
 #[cfg(feature = "derive")]
 pub use larder_derive::Key;

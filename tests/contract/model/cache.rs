@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, EntryInfo, Keyspace, KeyspaceDefinition};
+use larder::{ByteSize, Cache, EntryInfo, Keyspace, KeyspaceDefinition, Ttl};
 
 use crate::support::Place;
 
@@ -13,6 +13,14 @@ pub(super) const SPACE: KeyspaceDefinition<ModelKey, u64> =
 pub(super) const OTHER: KeyspaceDefinition<ModelKey, u64> =
     KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
 pub(super) const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
+
+/// Returns the TTL of a keyspace.
+pub(super) fn ttl_of(at: usize) -> Duration {
+    match [SPACE, OTHER, MEMORY][at].default_ttl() {
+        Ttl::For(ttl) => ttl,
+        other => unreachable!("{other:?}"),
+    }
+}
 
 /// Memory's capacity and the size of the write buffer in a tight run.
 pub(super) const TIGHT: ByteSize = ByteSize::kib(64);

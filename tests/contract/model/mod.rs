@@ -5,6 +5,7 @@
 //! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's
 //! answer.
 
+mod atomic;
 mod cache;
 mod steps;
 
@@ -12,13 +13,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use larder::clock::Clock;
-use larder::{Any, Cache, Durability, InsertOptions, Keyspace, Timestamp, Update};
+use larder::{Any, Cache, Durability, InsertOptions, Keyspace, Remaining, Timestamp, Update};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::harness::Harness;
 use crate::support::{Place, assert_capacity_is_usable};
-use cache::{MEMORY, ModelKey, OTHER, SPACE, TIGHT, TIGHT_WEIGHT, open};
+use cache::{ModelKey, TIGHT, TIGHT_WEIGHT, open, ttl_of};
 use steps::{Step, step};
 
 type Entries = BTreeMap<(usize, ModelKey), (u64, Timestamp)>;
@@ -65,7 +66,11 @@ impl ModelRun {
     }
 
     fn put(&mut self, at: usize, key: ModelKey, value: u64, ttl: Duration) {
-        let entry = (value, self.now.after(ttl));
+        self.put_until(at, key, value, self.now.after(ttl));
+    }
+
+    fn put_until(&mut self, at: usize, key: ModelKey, value: u64, expires_at: Timestamp) {
+        let entry = (value, expires_at);
         self.since.entry((at, key.clone())).or_default().push(entry);
         self.model.insert((at, key), entry);
     }
@@ -113,8 +118,7 @@ impl ModelRun {
         match step {
             Step::Insert(at, key, value) => {
                 self.spaces[at].insert(&key, value).unwrap();
-                let ttl = [SPACE, OTHER, MEMORY][at].default_ttl();
-                self.put(at, key, value, ttl);
+                self.put(at, key, value, ttl_of(at));
             }
             Step::InsertFor(at, key, value, ttl) => {
                 let ttl = Duration::from_millis(ttl);
@@ -124,7 +128,7 @@ impl ModelRun {
             Step::InsertNow(at, key, value) => {
                 let options = InsertOptions::new().durability(Durability::Immediate);
                 self.spaces[at].insert_with(&key, value, options).unwrap();
-                self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                self.put(at, key, value, ttl_of(at));
                 if at != 2 {
                     self.commit();
                 }
@@ -134,7 +138,7 @@ impl ModelRun {
                 let expected = self.live(at, &key);
                 assert_eq!(
                     self.spaces[at].ttl(&key),
-                    expected.and(expires_at).map(|expires_at| expires_at.since(self.now))
+                    expected.and(expires_at).map(|expires_at| left(expires_at, self.now))
                 );
                 assert_eq!(self.spaces[at].get(&key).map(|value| *value), expected, "{at} {key:?}");
             }
@@ -143,7 +147,7 @@ impl ModelRun {
                 let expected = self.live(at, &key);
                 assert_eq!(loaded, expected.unwrap_or(value), "{at} {key:?}");
                 if expected.is_none() && !self.is_barred(at, &key) {
-                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    self.put(at, key, value, ttl_of(at));
                 }
             }
             Step::LoadBeside(at, key, value) => {
@@ -153,7 +157,7 @@ impl ModelRun {
                 let expected = self.live(at, &key);
                 assert_eq!(loaded, expected.unwrap_or(!value), "{at} {key:?}");
                 if expected.is_none() {
-                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    self.put(at, key, value, ttl_of(at));
                 }
             }
             Step::Touch(at, key) => {
@@ -164,9 +168,10 @@ impl ModelRun {
                 }
                 assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());
                 if let Some(value) = expected {
-                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    self.put(at, key, value, ttl_of(at));
                 }
             }
+            Step::Atomic(at, key, step) => self.atomic(at, &key, step),
             other => self.invalidate(other),
         }
     }
@@ -238,7 +243,7 @@ impl ModelRun {
             }
             Step::Sweep => drop(self.cache.sweep().unwrap()),
             Step::SweepBefore(nth, ms) => {
-                let is_live = |entry: &(_, Timestamp)| entry.1 > self.now;
+                let is_live = |entry: &(_, Timestamp)| entry.1 > self.now && !entry.1.is_never();
                 let live: Vec<_> = self.model.iter().filter(|(_, entry)| is_live(entry)).collect();
                 if let Some((key, entry)) = live.get(nth % live.len().max(1)) {
                     let ((at, key), left) = ((*key).clone(), entry.1.since(self.now));
@@ -294,8 +299,9 @@ impl ModelRun {
         let mut found = Entries::new();
         for (at, space) in self.spaces.iter().enumerate() {
             for (key, value) in space {
-                let ttl = space.ttl(&key).unwrap();
-                found.insert((at, key), (*value, self.now.after(ttl)));
+                let ttl = space.ttl(&key).unwrap().duration();
+                let expires_at = ttl.map_or(Timestamp::NEVER, |ttl| self.now.after(ttl));
+                found.insert((at, key), (*value, expires_at));
             }
         }
         for (key, (value, expires_at)) in &found {
@@ -330,6 +336,11 @@ impl ModelRun {
         self.mark = self.now;
         self.model.retain(|(at, _), _| *at != 2);
     }
+}
+
+/// Returns the answer of `ttl` for an entry.
+fn left(expires_at: Timestamp, now: Timestamp) -> Remaining {
+    if expires_at.is_never() { Remaining::Never } else { expires_at.since(now).into() }
 }
 
 /// Each case is a round with its own seed, so one command replays one case. If a case fails, proptest shrinks

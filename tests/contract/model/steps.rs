@@ -14,6 +14,7 @@ pub(super) enum Step {
     /// A load whose loader writes the key itself.
     LoadBeside(usize, ModelKey, u64),
     Touch(usize, ModelKey),
+    Atomic(usize, ModelKey, AtomicStep),
     Remove(usize, ModelKey),
     RemoveMany(usize, Vec<ModelKey>),
     RemovePrefix(usize, String),
@@ -36,6 +37,62 @@ pub(super) enum Step {
     Crash,
 }
 
+/// An atomic change of a key.
+#[derive(Debug, Clone)]
+pub(super) enum AtomicStep {
+    InsertFor(u64, ModelTtl),
+    TouchFor(ModelTtl),
+    Modify(u64, ModelTtl),
+    /// Removes the entry through a closure.
+    ModifyAway,
+    Increment(u64),
+    Decrement(u64),
+    InsertIfAbsent(u64),
+    Replace(u64),
+    /// The first number is the expected value.
+    CompareAndInsert(u64, u64),
+    Take,
+    RemoveIfEven,
+    Persist,
+}
+
+/// A kind of TTL, in milliseconds. `Until` counts from the beginning of the step.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ModelTtl {
+    Default,
+    For(u64),
+    Until(u64),
+    Never,
+    Keep,
+}
+
+fn ttl() -> impl Strategy<Value = ModelTtl> {
+    prop_oneof![
+        Just(ModelTtl::Default),
+        (1_u64..90_000).prop_map(ModelTtl::For),
+        (0_u64..90_000).prop_map(ModelTtl::Until),
+        Just(ModelTtl::Never),
+        Just(ModelTtl::Keep),
+    ]
+}
+
+fn atomic_step() -> impl Strategy<Value = AtomicStep> {
+    prop_oneof![
+        2 => (any::<u64>(), ttl()).prop_map(|(value, ttl)| AtomicStep::InsertFor(value, ttl)),
+        2 => ttl().prop_map(AtomicStep::TouchFor),
+        3 => (any::<u64>(), ttl()).prop_map(|(value, ttl)| AtomicStep::Modify(value, ttl)),
+        1 => Just(AtomicStep::ModifyAway),
+        4 => prop_oneof![4 => 0_u64..9, 1 => any::<u64>()].prop_map(AtomicStep::Increment),
+        1 => (0_u64..9).prop_map(AtomicStep::Decrement),
+        2 => any::<u64>().prop_map(AtomicStep::InsertIfAbsent),
+        2 => any::<u64>().prop_map(AtomicStep::Replace),
+        2 => (0_u64..9, 0_u64..9).prop_map(|(old, new)| AtomicStep::CompareAndInsert(old, new)),
+        2 => Just(AtomicStep::Take),
+        1 => Just(AtomicStep::RemoveIfEven),
+        1 => Just(AtomicStep::Persist),
+    ]
+}
+
 impl Step {
     /// Returns the keyspace of the step, if it has one.
     pub(super) fn space(&self) -> Option<usize> {
@@ -47,6 +104,7 @@ impl Step {
             | Step::Load(at, ..)
             | Step::LoadBeside(at, ..)
             | Step::Touch(at, _)
+            | Step::Atomic(at, ..)
             | Step::Remove(at, _)
             | Step::RemoveMany(at, _)
             | Step::RemovePrefix(at, _)
@@ -70,6 +128,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
         2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::LoadBeside(space, key, value)),
         2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),
+        10 => (space(), key(), atomic_step()).prop_map(|(space, key, step)| Step::Atomic(space, key, step)),
         4 => (space(), key()).prop_map(|(space, key)| Step::Remove(space, key)),
         2 => (space(), prop_oneof![Just("a"), Just("ab"), Just("")]).prop_map(|(space, prefix)| Step::RemovePrefix(space, prefix.to_owned())),
         2 => (space(), proptest::collection::vec(key(), 0..4)).prop_map(|(space, keys)| Step::RemoveMany(space, keys)),

@@ -7,6 +7,7 @@
 //! Some kills happen while the child makes, opens or closes the cache.
 
 mod ack_log;
+pub(crate) mod counters;
 pub(crate) mod writer;
 
 use std::os::unix::process::ExitStatusExt;

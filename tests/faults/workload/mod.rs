@@ -14,7 +14,7 @@ mod second;
 use larder::clock::Clock;
 use larder::{
     Any, ByteSize, Cache, CacheBuilder, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition,
-    Timestamp,
+    Remaining, Timestamp,
 };
 
 use crate::support::HOUR;
@@ -190,7 +190,8 @@ impl WorkloadRun {
             // On a failing disk an entry may be missing only for a while, and come back later.
             if self.history.latest(key, now) != found && !(self.fails && found.is_none()) {
                 // If a change was not certain and is not found, it did not happen.
-                let until = now.after(self.space().ttl(&key).unwrap_or(HOUR));
+                let left = self.space().ttl(&key).and_then(Remaining::duration);
+                let until = now.after(left.unwrap_or(HOUR));
                 self.history.event(key, found.map(|version| (version, until)), changes);
                 self.history.is_certain(key, changes);
             }
@@ -202,7 +203,8 @@ impl WorkloadRun {
         let (version, began) = (value.0, self.changes());
         let inserted = space.insert_with(&key, value, options);
         // Memory has the value, even if the disk fails.
-        let until = self.now().after(space.ttl(&key).unwrap_or_default());
+        let left = space.ttl(&key).and_then(Remaining::duration);
+        let until = self.now().after(left.unwrap_or_default());
         self.history.put(key, version, until, began);
         let is_immediate = format!("{options:?}").contains("Immediate");
         if self.held(inserted).is_some() && is_immediate {

@@ -17,6 +17,26 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
+/// Returns the expiry of an entry in the form of RFC 3339, or `never`.
+pub(crate) fn expiry(at: Timestamp) -> String {
+    if at.is_never() { "never".to_owned() } else { rfc3339(at) }
+}
+
+/// Returns the expiry of an entry, and the time that is left, or `never`.
+pub(crate) fn expiry_in(at: Timestamp, now: Timestamp) -> String {
+    if at.is_never() { "never".to_owned() } else { format!("{}, in {}", rfc3339(at), span(at.since(now))) }
+}
+
+/// Returns the clause that says in a sentence when an entry expires.
+pub(crate) fn expires(at: Timestamp, now: Timestamp) -> String {
+    if at.is_never() { "never expires".to_owned() } else { format!("expires at {}", expiry_in(at, now)) }
+}
+
+/// Returns the time that an entry has left in seconds, or `never`.
+pub(crate) fn seconds_left(at: Timestamp, now: Timestamp) -> String {
+    if at.is_never() { "never".to_owned() } else { format!("{:.3}", at.since(now).as_secs_f64()) }
+}
+
 /// Returns a duration in its two largest units.
 pub(crate) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -61,6 +81,11 @@ mod tests {
             assert_eq!(rfc3339(Timestamp::from_millis(ms)), text);
         }
         assert_eq!(rfc3339(Timestamp::from_millis(u64::MAX)), "9999-12-30T22:00:00.999Z");
+        let (now, later) = (Timestamp::ZERO, Timestamp::from_millis(1_500));
+        assert_eq!([expiry(Timestamp::NEVER), seconds_left(Timestamp::NEVER, now)], ["never", "never"]);
+        assert_eq!(expires(Timestamp::NEVER, now), "never expires");
+        assert_eq!(expires(later, now), "expires at 1970-01-01T00:00:01.500Z, in 1 s");
+        assert_eq!([expiry(later), seconds_left(later, now)], ["1970-01-01T00:00:01.500Z", "1.500"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod limits;
 mod links;
 mod live;
 mod naming;
+mod never;
 mod operations;
 mod output;
 mod page;

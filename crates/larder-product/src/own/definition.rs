@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Cache, Error, KeyspaceDefinition};
+use larder::{Cache, Error, KeyspaceDefinition, Ttl};
 
 use crate::cascade::{Edge, Node, Row};
 use crate::family::{Family, OwnFamilyId};
@@ -148,7 +148,7 @@ pub trait AnyOwnFamily: fmt::Debug + Send + Sync + sealed::Sealed {
     fn id(&self) -> OwnFamilyId;
 
     #[doc(hidden)]
-    fn default_ttl(&self) -> Duration;
+    fn default_ttl(&self) -> Ttl;
 
     #[doc(hidden)]
     fn dependencies(&self) -> &'static [Dependency];
@@ -163,7 +163,7 @@ impl<K: FamilyKey, V: Value> AnyOwnFamily for OwnFamily<K, V> {
         OwnFamilyId::new(self.keyspace.name(), K::PARTS)
     }
 
-    fn default_ttl(&self) -> Duration {
+    fn default_ttl(&self) -> Ttl {
         self.keyspace.default_ttl()
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Cache, Error};
+use larder::{Cache, Error, Ttl};
 
 use crate::cascade::{EDGES, Edge, Node};
 use crate::family::{Family, OwnFamilyId};
@@ -81,9 +81,9 @@ impl OwnFamilies {
     }
 
     /// Returns the names of the families, with their TTLs.
-    pub(crate) fn ttls(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+    pub(crate) fn ttls(&self) -> impl Iterator<Item = (&'static str, Ttl)> {
         let families = self.families.iter().zip(self.ttls);
-        families.map(|(family, ttl)| (family.id().name(), ttl.unwrap_or_else(|| family.default_ttl())))
+        families.map(|(family, ttl)| (family.id().name(), ttl.map_or_else(|| family.default_ttl(), Ttl::For)))
     }
 
     pub(crate) fn open(&self, cache: &Cache) -> Result<Arc<[Arc<dyn OpenFamily>]>, Error> {

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,7 +23,7 @@ use crate::format::{key, record};
 use crate::sys::clock::Clock;
 use crate::sys::clock::system::SystemClock;
 use crate::sys::sync::Arc;
-use crate::units::Timestamp;
+use crate::units::{Remaining, Timestamp};
 
 const PAGE_CACHE: usize = 4 << 20;
 const CHUNK: usize = 256;
@@ -173,12 +172,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             .map_err(|error| self.follower.unreadable(format!("a value does not decode: {error}")))
     }
 
-    /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
+    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
     ///
     /// # Errors
     /// The errors of [`get`](FollowerKeyspace::get).
-    pub fn ttl(&self, key: impl EncodeKey<K>) -> Result<Option<Duration>, Error> {
-        Ok(self.find(&key)?.map(|found| found.header.expires_at.since(found.now)))
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Result<Option<Remaining>, Error> {
+        Ok(self.find(&key)?.map(|found| Remaining::until(found.header.expires_at, found.now)))
     }
 
     /// Returns the keys of the live entries, in order. Reads the keys in chunks of 256, each chunk from one

@@ -6,6 +6,7 @@
 //! Expiry is checked here and in the shard, at each lookup. No lookup finds an expired entry, even if the
 //! entry is not swept yet (invariant 1).
 
+use std::sync::Weak;
 use std::time::Duration;
 
 use super::tiers::Tiers;
@@ -112,7 +113,30 @@ impl Tiers {
         })
     }
 
-    /// Returns the expiry of a key's live entry, from either tier. Memory records no use of the entry.
+    /// Finds the record of a key with this sequence in the current snapshot. Returns a token of that
+    /// snapshot, for [`reads_from`](Tiers::reads_from). Returns None if there is no such record, or no
+    /// snapshot now. Waits for nothing, because the caller has reserved room.
+    ///
+    /// The token does not hold the snapshot. Otherwise the writer would wait for the caller before it can
+    /// make room.
+    pub(crate) fn confirm(&self, key: SlotKey<'_>, sequence: u64) -> Option<Weak<StoreSnapshot>> {
+        let snapshot = self.disk.snapshots.current().clone()?;
+        let record = snapshot.get(key.bytes).unwrap_or_else(|fault| {
+            self.report(&snapshot, fault);
+            None
+        });
+        let record = self.live_record(key, record?, 0, (self.time.bounds().earliest, Duration::ZERO))?;
+        (record.header.sequence == sequence).then(|| Arc::downgrade(&snapshot))
+    }
+
+    /// Returns whether lookups still read the snapshot of a token.
+    pub(crate) fn reads_from(&self, snapshot: &Weak<StoreSnapshot>) -> bool {
+        let current = self.disk.snapshots.current();
+        // While the token exists, no other snapshot can have this address.
+        current.as_ref().is_some_and(|current| Arc::as_ptr(current) == snapshot.as_ptr())
+    }
+
+    /// Returns the expiry of a key's live entry, from either tier. Memory notes no use of the entry.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),

@@ -3,11 +3,14 @@
 //! - A lookup searches memory, then the snapshot of the disk ([`lookup`]). It copies a value found on disk
 //!   into memory ([`promotion`]).
 //! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]) and waits for the writer's commit.
+//! - A change of an entry by a closure is published if the entry has not changed meanwhile. Callers that lose
+//!   too often take [`turns`].
 //! - Concurrent loads of one key share a flight ([`flights`]).
 //! - The [`writer`] commits. The [`sweeper`] deletes expired entries.
 
 mod capacity;
 mod closing;
+pub(crate) mod closure_keys;
 pub(crate) mod disk_tier;
 pub(crate) mod flights;
 pub(crate) mod keyspaces;
@@ -24,6 +27,7 @@ pub(crate) mod threads;
 pub(crate) mod tiers;
 mod tombstone;
 mod totals;
+pub(crate) mod turns;
 pub(crate) mod verify;
 pub(crate) mod writer;
 mod writer_metrics;

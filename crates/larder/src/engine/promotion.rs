@@ -56,7 +56,7 @@ pub(crate) struct DecodedValue<V> {
     pub(crate) encoded_len: usize,
     pub(crate) expires_at: Timestamp,
     grace: Grace,
-    sequence: u64,
+    pub(crate) sequence: u64,
 }
 
 impl Shared {

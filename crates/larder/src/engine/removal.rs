@@ -12,6 +12,9 @@
 //! Callers give a source before the entries that are derived from the source. Between the two removals,
 //! another thread may derive an entry from the old source. The second removal removes this entry as well.
 
+use smallvec::SmallVec;
+
+use super::closure_keys;
 use super::shared::Shared;
 use super::tombstone::RemovedEntry;
 use super::writer::command::Acknowledge;
@@ -34,6 +37,16 @@ pub(crate) enum Removal<'a> {
     Scope { counters: &'a Counters, scope: Scope },
     /// Removes every key.
     Everything,
+}
+
+impl Removal<'_> {
+    fn covers(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Key { full, .. } => *full == key,
+            Self::Scope { scope, .. } => scope.covers(key),
+            Self::Everything => true,
+        }
+    }
 }
 
 /// The progress of an invalidation, and the work that is left to its commit.
@@ -61,6 +74,9 @@ impl Shared {
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<u64, Error> {
         self.refuse_if_unusable()?;
+        let removals: SmallVec<[Removal<'_>; 1]> = removals.into_iter().collect();
+        let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
+        closure_keys::refuse_in_closure(&self.tiers.memory, covers)?;
         let mut pending = PendingRemovals::default();
         // Steps 1 and 2.
         for removal in removals {

@@ -28,6 +28,8 @@ impl Error {
             Self::KeyTooLarge { .. } => "KeyTooLarge",
             Self::ValueTooLarge { .. } => "ValueTooLarge",
             Self::Encode { .. } => "Encode",
+            Self::Overflow { .. } => "Overflow",
+            Self::Reentrant => "Reentrant",
             Self::NotDurable { .. } => "NotDurable",
             Self::Verify { .. } => "Verify",
             Self::Closed => "Closed",

@@ -64,8 +64,11 @@ impl IncomingEntry {
 /// The reason why a value was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The lease of the value was revoked.
+    /// The lease of the value was revoked, or the entry from which the value was computed is gone.
     Revoked,
+    /// The entry from which the value was computed may be on disk alone, and was not found in the current
+    /// snapshot.
+    Unconfirmed,
     /// The value must be saved, but was not encoded for saving, because the disk tier came back in the
     /// meantime.
     Unsaved,

@@ -14,6 +14,7 @@ pub(crate) mod evicted_values;
 mod expiry;
 pub(crate) mod grace;
 pub mod heap;
+mod in_place;
 pub(crate) mod key_leases;
 pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
@@ -23,6 +24,7 @@ pub(crate) mod lookup;
 mod maintenance;
 pub(crate) mod mutation;
 mod policy;
+pub(crate) mod publication;
 mod purge;
 pub(crate) mod purged;
 mod removal;
@@ -178,10 +180,11 @@ impl Memory {
         self.process.is_current().then(|| shard.read())
     }
 
-    /// Takes a lease on a key that may have a value. The holder of the lease may write that value again.
-    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup) {
+    /// Takes a lease on a key in order to change its content ([`publication`]). Returns the lease, the
+    /// content of the shard, and the sequence of the key's latest change.
+    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup, u64) {
         let mut shard = self.shard(key).write();
-        (shard.leases.take_over(key), shard.peek(key, now))
+        (shard.leases.take_over(key), shard.peek(key, now), shard.sequence_of(key))
     }
 
     /// Stores an explicit write. If the entry will not be saved and memory has no room for it, removes the
@@ -197,11 +200,7 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
-        if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
-            // Set before storing, so that a caller that reads the flag after `start_saving` sees every
-            // unsaved entry.
-            self.has_unsaved.store(true, Ordering::SeqCst);
-        }
+        self.note_unsaved(key, &entry);
         let weight = entry.clean_weight();
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
             // Otherwise the previous value would stay visible after this write.
@@ -210,6 +209,14 @@ impl Memory {
         };
         let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
         stored.inspect_err(|_| locked.released.deferred.weight += weight)
+    }
+
+    /// Notes a write that will not be saved. Called before the write is stored, so that a caller that reads
+    /// the flag after `start_saving` sees every unsaved entry.
+    fn note_unsaved(&self, key: SlotKey<'_>, entry: &IncomingEntry) {
+        if entry.unsaved.is_none() && !KeyspaceId::of(key.bytes).is_memory_only() {
+            self.has_unsaved.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Returns whether unsaved writes were stored since the last call, and resets the flag.

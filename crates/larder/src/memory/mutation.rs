@@ -12,33 +12,33 @@ use crate::units::Timestamp;
 pub(crate) struct Mutation {
     pub(crate) key: StoredKey,
     pub(crate) sequence: u64,
-    pub(crate) change: Change,
+    pub(crate) change: SlotChange,
     /// Whether this change also makes durable an earlier removal that is not committed yet.
     pub(crate) hides_removal: bool,
 }
 
 /// A value to write, or a deletion.
 #[derive(Debug, Clone)]
-pub(crate) enum Change {
+pub(crate) enum SlotChange {
     Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, grace: Grace, weight: Weight },
     Delete,
 }
 
 impl Mutation {
     pub(crate) fn is_put(&self) -> bool {
-        matches!(self.change, Change::Put { .. })
+        matches!(self.change, SlotChange::Put { .. })
     }
 
     /// Returns the weight of the value that becomes clean when this mutation is committed.
     pub(crate) fn weight(&self) -> u64 {
         match &self.change {
-            Change::Put { weight, .. } => weight.bytes(),
-            Change::Delete => 0,
+            SlotChange::Put { weight, .. } => weight.bytes(),
+            SlotChange::Delete => 0,
         }
     }
 
     /// Returns whether this mutation makes a removal durable. A caller may wait for that removal.
     pub(crate) fn removes(&self) -> bool {
-        self.hides_removal || matches!(self.change, Change::Delete)
+        self.hides_removal || matches!(self.change, SlotChange::Delete)
     }
 }

@@ -1,5 +1,6 @@
 mod large;
 mod model;
+mod publication;
 
 use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;

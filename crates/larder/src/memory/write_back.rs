@@ -5,7 +5,7 @@ use super::Memory;
 use super::budget::Reservation;
 use super::buffer::BufferRoom;
 use super::evicted_values::EvictedValues;
-use super::mutation::{Change, Mutation};
+use super::mutation::{Mutation, SlotChange};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Ordering, thread};
 use crate::units::Timestamp;
@@ -105,8 +105,8 @@ impl Memory {
         let (weight, passed) = match &mutation.change {
             // The weight that a large value has reserved is passed on to the entry. If it were reserved
             // twice, a value of more than half the capacity would find no room.
-            Change::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
-            Change::Delete => (0, 0),
+            SlotChange::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
+            SlotChange::Delete => (0, 0),
         };
         let keep = self.reserve_weight(key, weight - passed, evicted_values);
         if !keep {

@@ -28,6 +28,9 @@ impl Timestamp {
     /// The earliest timestamp, before every entry.
     pub const ZERO: Self = Self(0);
 
+    /// The latest timestamp, 2⁶⁴ − 1 ms. As an expiry, it says that the entry never expires.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// Makes a timestamp of this number of milliseconds since 1970.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
@@ -45,6 +48,18 @@ impl Timestamp {
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// Returns the expiry of an entry whose TTL begins at this point. An entry with a TTL always expires, so
+    /// the result saturates one millisecond before [`NEVER`](Timestamp::NEVER).
+    pub(crate) fn expiry_after(self, ttl: Duration) -> Self {
+        Self(self.after(ttl).0.min(u64::MAX - 1))
+    }
+
+    /// Returns whether this is [`NEVER`](Timestamp::NEVER).
+    #[must_use]
+    pub const fn is_never(self) -> bool {
+        self.0 == u64::MAX
     }
 
     /// Returns the time from `earlier` to this point. Returns zero if this point is not later.

@@ -18,7 +18,7 @@ use crate::args::GetOptions;
 use crate::cache::owner;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, field};
-use crate::term::time::{rfc3339, span};
+use crate::term::time::{expiry_in, rfc3339, span};
 
 #[derive(Serialize)]
 struct GetJson<'a> {
@@ -79,9 +79,9 @@ fn print(lookup: &FileLookup, record: &Record, shown: &ShownValue<'_>, full: boo
     field(&mut out, "key", &lookup.shown)?;
     let keyspace = escape_control(&lookup.keyspace.name);
     field(&mut out, "keyspace", format!("{keyspace}, version {}", record.version))?;
-    let (written, expires) = (rfc3339(record.written_at), rfc3339(record.expires_at));
+    let written = rfc3339(record.written_at);
     field(&mut out, "written", format!("{written}, {} ago", span(now.since(record.written_at))))?;
-    field(&mut out, "expires", format!("{expires}, in {}", span(record.expires_at.since(now))))?;
+    field(&mut out, "expires", expiry_in(record.expires_at, now))?;
     field(&mut out, "sequence", record.sequence)?;
     let stored = match record.compression {
         0 => String::new(),

@@ -10,7 +10,7 @@ use crate::args::KeyOptions;
 use crate::cache::snapshot;
 use crate::cache::spelling::{AlternativeReading, KeySyntax, Speller, choose};
 use crate::term::exit::{Exit, Failure};
-use crate::term::time::{rfc3339, span};
+use crate::term::time::{expiry, rfc3339, span};
 
 /// A key of a keyspace, and its record.
 pub(super) struct FileLookup {
@@ -107,8 +107,9 @@ struct RecordJson {
     written_at: String,
     written_at_ms: u64,
     expires_at: String,
-    expires_at_ms: u64,
-    ttl_ms: u128,
+    /// None if the entry never expires, as is `ttl_ms`.
+    expires_at_ms: Option<u64>,
+    ttl_ms: Option<u128>,
     value_bytes: ByteSize,
     compression: &'static str,
     stored_bytes: usize,
@@ -121,14 +122,15 @@ impl KeyJson {
         (key, shown): (&[u8], String),
         finding: &RecordStatus,
     ) -> Self {
+        let ends = |record: &Record| !record.expires_at.is_never();
         let record = |record: &Record| RecordJson {
             version: record.version,
             sequence: record.sequence,
             written_at: rfc3339(record.written_at),
             written_at_ms: record.written_at.as_millis(),
-            expires_at: rfc3339(record.expires_at),
-            expires_at_ms: record.expires_at.as_millis(),
-            ttl_ms: record.expires_at.since(snapshot.now()).as_millis(),
+            expires_at: expiry(record.expires_at),
+            expires_at_ms: ends(record).then(|| record.expires_at.as_millis()),
+            ttl_ms: ends(record).then(|| record.expires_at.since(snapshot.now()).as_millis()),
             value_bytes: record.payload_len(),
             compression: record.compression_name(),
             stored_bytes: record.stored().len(),

@@ -18,7 +18,7 @@ use crate::args::KeyOptions;
 use crate::cache::snapshot::{self, keys_of};
 use crate::cache::spelling::{AlternativeReading, KeySyntax, Speller, choose};
 use crate::term::exit::{Exit, Failure};
-use crate::term::time::rfc3339;
+use crate::term::time::{expiry, rfc3339};
 
 /// A live cache and its keyspaces.
 pub(super) struct LiveCache {
@@ -154,6 +154,18 @@ fn at(ms: u64) -> String {
     rfc3339(Timestamp::from_millis(ms))
 }
 
+/// Returns when the entry of a status expires, and the present time of the service. The clock of this machine
+/// may differ. None if the entry is not live.
+pub(super) fn expiry_and_now(status: &KeyStatus) -> Option<(Timestamp, Timestamp)> {
+    let (expires_at, left) = status.expires_at_ms.zip(status.ttl_ms)?;
+    Some((Timestamp::from_millis(expires_at), Timestamp::from_millis(expires_at.saturating_sub(left))))
+}
+
+/// Returns the number of milliseconds of a status, unless its entry never expires.
+pub(super) fn unless_never(status: &KeyStatus, ms: Option<u64>) -> Option<u64> {
+    ms.filter(|_| status.expires_at_ms != Some(Timestamp::NEVER.as_millis()))
+}
+
 impl StatusJson {
     pub(super) fn new(keyspace: &str, (key, shown): (&[u8], String), status: &KeyStatus) -> Self {
         let entry = status.sequence.map(|sequence| LiveEntryJson {
@@ -161,9 +173,9 @@ impl StatusJson {
             sequence: Some(sequence),
             written_at: status.written_at_ms.map(at),
             written_at_ms: status.written_at_ms,
-            expires_at: status.expires_at_ms.map(at),
-            expires_at_ms: status.expires_at_ms,
-            ttl_ms: status.ttl_ms,
+            expires_at: status.expires_at_ms.map(|ms| expiry(Timestamp::from_millis(ms))),
+            expires_at_ms: unless_never(status, status.expires_at_ms),
+            ttl_ms: unless_never(status, status.ttl_ms),
             value_bytes: status.value_bytes,
             compression: status.compression.map(compression_name),
             stored_bytes: status.stored_bytes,

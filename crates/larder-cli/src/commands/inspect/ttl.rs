@@ -1,4 +1,4 @@
-//! `larder ttl`: shows the remaining lifetime of an entry.
+//! `larder ttl`: shows the remaining lifetime of an entry, in seconds.
 
 use std::io::Write;
 
@@ -8,6 +8,7 @@ use crate::args::KeyOptions;
 use crate::cache::owner;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out;
+use crate::term::time::seconds_left;
 
 pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
     if let Some(client) = owner::connect_owner(&options.cache.file, options.file_only, options.cache.json)? {
@@ -19,7 +20,7 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
         out::json(&KeyJson::of(&lookup))?;
     } else {
         let mut out = out::stdout();
-        writeln!(out, "{:.3}", record.expires_at.since(lookup.snapshot.now()).as_secs_f64())?;
+        writeln!(out, "{}", seconds_left(record.expires_at, lookup.snapshot.now()))?;
         out.flush()?;
     }
     Ok(Exit::Ok)

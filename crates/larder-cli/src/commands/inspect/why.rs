@@ -11,7 +11,7 @@ use crate::args::KeyOptions;
 use crate::cache::owner;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, BAD, GOOD, styled};
-use crate::term::time::{rfc3339, span};
+use crate::term::time::{expires, rfc3339, span};
 
 /// The number of the bincode format. A record of this format has a fingerprint of the type, unless an earlier
 /// larder wrote it.
@@ -77,11 +77,10 @@ fn explain(lookup: &FileLookup) -> String {
     let now = lookup.snapshot.now();
     match &lookup.finding {
         RecordStatus::Live(record) => format!(
-            "It was written at {}, by change {}, and expires at {}, in {}. {}",
+            "It was written at {}, by change {}, and {}. {}",
             rfc3339(record.written_at),
             record.sequence,
-            rfc3339(record.expires_at),
-            span(record.expires_at.since(now)),
+            expires(record.expires_at, now),
             value(lookup, record),
         ),
         RecordStatus::Expired(record) => format!(

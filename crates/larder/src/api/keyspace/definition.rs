@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::ttl::Ttl;
 use crate::config::validate::{check_grace, check_name, check_ttl};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
@@ -29,7 +30,7 @@ pub const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(1);
 /// ```
 pub struct KeyspaceDefinition<K, V> {
     name: &'static str,
-    ttl: Duration,
+    ttl: Ttl,
     version: u32,
     format: Format,
     compression: Option<(Compression, usize)>,
@@ -48,7 +49,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
-            ttl: DEFAULT_TTL,
+            ttl: Ttl::For(DEFAULT_TTL),
             version: 0,
             format: Format::Bincode,
             compression: None,
@@ -64,7 +65,21 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// Sets the TTL of entries, from 1 ms to ten years. An insert may set another TTL for its entry.
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = ttl;
+        self.ttl = Ttl::For(ttl);
+        self
+    }
+
+    /// Lets entries live until they are removed, replaced or evicted. An insert may set a TTL for its entry.
+    ///
+    /// ```
+    /// use larder::{KeyspaceDefinition, Ttl};
+    ///
+    /// const VISITS: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("visits").never_expires();
+    /// assert_eq!(VISITS.default_ttl(), Ttl::Never);
+    /// ```
+    #[must_use]
+    pub const fn never_expires(mut self) -> Self {
+        self.ttl = Ttl::Never;
         self
     }
 
@@ -235,9 +250,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.name
     }
 
-    /// Returns the TTL of entries, unless their insert sets another TTL.
+    /// Returns the TTL of entries, unless their insert sets another TTL: [`Ttl::For`] or [`Ttl::Never`].
     #[must_use]
-    pub const fn default_ttl(&self) -> Duration {
+    pub const fn default_ttl(&self) -> Ttl {
         self.ttl
     }
 
@@ -295,7 +310,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
         if let Some(schema) = self.schema {
             check_name("schema name", schema)?;
         }
-        check_ttl(self.ttl)?;
+        if let Ttl::For(ttl) = self.ttl {
+            check_ttl(ttl)?;
+        }
         check_grace(self.grace, self.cool_down)
     }
 }
@@ -337,19 +354,20 @@ pub enum Durability {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use = "options do nothing until they are passed to insert_with"]
 pub struct InsertOptions {
-    pub(super) ttl: Option<Duration>,
+    pub(super) ttl: Ttl,
     pub(super) durability: Durability,
 }
 
 impl InsertOptions {
     /// Returns the options that `insert` uses: the keyspace's TTL, and [`Durability::Buffered`].
     pub const fn new() -> Self {
-        Self { ttl: None, durability: Durability::Buffered }
+        Self { ttl: Ttl::Default, durability: Durability::Buffered }
     }
 
-    /// Sets a TTL for this entry: 1 ms to ten years.
-    pub const fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
+    /// Sets the TTL of this entry: a [`Ttl`], or a duration from 1 ms to ten years, or the time until which
+    /// the entry lives.
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.ttl = ttl.into();
         self
     }
 

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::definition::{Durability, KeyspaceDefinition};
+use super::ttl::Ttl;
 use super::write::InsertOutcome;
 use crate::config::validate::check_ttl;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
@@ -150,7 +151,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: Duration) -> Result<bool, Error> {
         let value = value.into();
         match check_ttl(ttl) {
-            Ok(()) => self.publish(&value, ttl),
+            Ok(()) => self.publish(&value, Ttl::For(ttl)),
             Err(error) => {
                 self.share(value);
                 Err(error)
@@ -226,7 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Steps 5 and 6.
-    fn publish(mut self, value: &Arc<V>, ttl: Duration) -> Result<bool, Error> {
+    fn publish(mut self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
         self.has_failed = false;
         // Set before the write, so that the waiters get the value even if the write panics. A user's
         // `Serialize` may panic, and so may the `Drop` of an evicted value.

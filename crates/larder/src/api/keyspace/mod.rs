@@ -1,18 +1,25 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
-//! - [`definition`]: the declaration of a keyspace. [`read`], [`write`], [`lookup`], [`load`], [`remove`],
+//! - [`definition`]: the declaration of a keyspace. [`ttl`]: how long its entries live.
+//! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`lookup`], [`load`], [`remove`],
 //!   [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
+mod atomic;
+pub(crate) mod change;
 pub(crate) mod definition;
+pub(crate) mod increment;
 pub(crate) mod iterate;
 pub(crate) mod load;
 pub(crate) mod load_lease;
 pub(crate) mod lookup;
+mod modify;
+pub(crate) mod modify_error;
 mod prepare;
 mod read;
 mod remove;
+pub(crate) mod ttl;
 pub(crate) mod update;
 mod write;
 

@@ -1,7 +1,5 @@
 //! The calls that look up entries.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,10 +9,19 @@ use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
+use crate::memory::publication::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
-use crate::units::Timestamp;
+use crate::units::{Remaining, Timestamp};
+
+/// The live value of a key, as a caller has read it that will change the key.
+pub(super) struct ReadValue<V> {
+    pub(super) value: Arc<V>,
+    pub(super) entry: ReadEntry,
+    /// Whether the value was found in memory. Otherwise it was on disk alone.
+    pub(super) is_in_memory: bool,
+}
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key, from memory or from disk.
@@ -95,11 +102,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.ttl(key).is_some()
     }
 
-    /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
-    pub fn ttl(&self, key: impl EncodeKey<K>) -> Option<Duration> {
+    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, InsertOptions, KeyspaceDefinition, Remaining, Ttl};
+    /// # const TOKEN: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("token");
+    /// # let cache = Cache::builder().open()?;
+    /// let tokens = cache.keyspace(TOKEN)?;
+    /// tokens.insert_with(&7, "secret".to_owned(), InsertOptions::new().ttl(Ttl::Never))?;
+    /// assert_eq!(tokens.ttl(&7), Some(Remaining::Never));
+    /// assert_eq!(tokens.ttl(&8), None);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Option<Remaining> {
         let full = self.encode(&key).ok()?;
         let now = self.now();
-        self.expiry_of(full.as_slice(), now).map(|expires_at| expires_at.since(now))
+        self.expiry_of(full.as_slice(), now).map(|expires_at| Remaining::until(expires_at, now))
     }
 
     /// Returns the number of live entries.
@@ -163,12 +182,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.tiers.expiry_of(key, now)
     }
 
-    /// Takes a lease on a key, and returns the lease with the key's live value from either tier. The caller
-    /// then writes this value again.
-    pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<Arc<V>>) {
+    /// Takes a lease on a key, and returns it with the key's live value from either tier. The caller then
+    /// changes the key ([`crate::memory::publication`]).
+    pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<ReadValue<V>>) {
         let memory = &self.shared.tiers.memory;
-        let (id, found) = memory.lease_over(key, self.now());
-        (Lease::new(memory, key, id), self.value_of(key, found))
+        let (id, found, sequence) = memory.lease_over(key, self.now());
+        let read = match found {
+            Lookup::Value(value, expires_at) => Self::typed(value).map(|value| ReadValue {
+                value,
+                entry: ReadEntry { sequence, expires_at },
+                is_in_memory: true,
+            }),
+            Lookup::Unknown(miss) if !self.is_memory_only() => {
+                let decoded = self.shared.read_value(&self.opened, key, miss.min_visible_sequence);
+                decoded.map(|decoded: DecodedValue<V>| ReadValue {
+                    entry: ReadEntry { sequence: decoded.sequence, expires_at: decoded.expires_at },
+                    value: decoded.value,
+                    is_in_memory: false,
+                })
+            }
+            Lookup::Negative | Lookup::Unknown(_) => None,
+        };
+        (Lease::new(memory, key, id), read)
     }
 
     /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry: see

@@ -1,6 +1,7 @@
 //! The fence that keeps loads from caching a key while the application changes the source of its value.
 
 use super::Keyspace;
+use crate::engine::closure_keys;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
@@ -38,10 +39,13 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove). After an error, loads may cache the key.
+    /// The errors of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. After an error, loads may cache
+    /// the key.
     pub fn begin_update(&self, key: impl EncodeKey<K>) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;
+        // Refused before the fence is raised, because a fence revokes the lease of the closure's change.
+        closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         // The fence is raised first. Otherwise a load between the removal and the fence would be cached.
         let update = Update::raise_fence(&self.shared, full);
         self.remove_full(update.full.as_slice())?;

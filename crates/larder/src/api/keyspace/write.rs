@@ -10,20 +10,23 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::change::{Change, Modified};
 use super::definition::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
-use crate::config::validate::check_ttl;
+use super::ttl::Ttl;
 use crate::disk::file::error_translation::not_durable_while_off;
+use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
+use crate::memory::publication::{Publication, ReadEntry};
 use crate::memory::slot_key::SlotKey;
-use crate::memory::weight::Weight;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
@@ -40,9 +43,28 @@ pub(super) enum InsertOutcome {
     InMemory,
     /// The value is not stored, because its lease was revoked.
     Revoked,
-    /// A value written with a lease is not stored. The value would be in memory only, and memory has no room
-    /// for it.
+    /// A loaded value is not stored. It would be in memory only, and memory has no room for it.
     NoRoom,
+}
+
+/// The condition under which a value is stored.
+#[derive(Clone, Copy)]
+pub(super) enum WriteCondition<'a> {
+    /// An explicit write: none.
+    Always,
+    /// A load: its lease holds.
+    Lease(&'a Lease<'a>),
+    /// A change of what was read with a lease.
+    Unchanged(ReadCondition<'a>),
+}
+
+/// The lease and the entry from which a change was computed.
+#[derive(Clone, Copy)]
+pub(super) struct ReadCondition<'a> {
+    pub(super) lease: &'a Lease<'a>,
+    pub(super) read: Option<ReadEntry>,
+    /// Whether the entry may be on disk alone, so that it must be confirmed.
+    pub(super) may_be_on_disk: bool,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -100,12 +122,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         let InsertOptions { ttl, durability } = options;
-        let ttl = ttl.unwrap_or(self.definition.default_ttl());
-        check_ttl(ttl)?;
         let mut full = KeyWriter::default();
         self.encode_into(&key, &mut full)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
+        closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         let value = value.into();
+        if !matches!(ttl, Ttl::Default) {
+            ttl.check(self.now())?;
+            if ttl == Ttl::Keep {
+                self.change(full.as_slice(), durability, &mut |_, _| Change::Insert(value.clone(), ttl))?;
+                return Ok(());
+            }
+            if ttl.is_past(self.now()) {
+                return self.remove_full(full.as_slice()).map(drop);
+            }
+        }
+        let key = self.shared.tiers.memory.key(full.as_slice());
         let outcome = self.write(key, &value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         if durability == Durability::Buffered || self.is_memory_only() {
@@ -130,27 +161,44 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// The cost of an insert: the entry is written again.
     pub fn touch(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
-        self.shared.refuse_if_unusable()?;
-        let full = self.encode(&key)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        loop {
-            let found = self.look_in_both(|| {
-                let (lease, value) = self.lease_over(key);
-                Some((lease, value?))
-            });
-            let Some((lease, value)) = found else { return Ok(false) };
-            let ttl = self.definition.default_ttl();
-            let outcome = self.write(key, &value, ttl, Durability::Buffered, Some(&lease))?;
-            if outcome != InsertOutcome::Revoked {
-                return Ok(true);
-            }
-            // A write or a removal of the key came after the lookup. The next round looks the key up again.
-            thread::yield_now();
-        }
+        self.touch_with(key, Ttl::Default)
+    }
+
+    /// Gives the live entry of a key another TTL, and keeps its value. Returns whether there was a live
+    /// entry.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, KeyspaceDefinition, Remaining};
+    /// # const TOKEN: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("token");
+    /// # let cache = Cache::builder().open()?;
+    /// let tokens = cache.keyspace(TOKEN)?;
+    /// tokens.insert(&7, "secret".to_owned())?;
+    /// assert!(tokens.touch_with(&7, Duration::from_secs(30))?);
+    /// assert!(tokens.ttl(&7).and_then(Remaining::duration) <= Some(Duration::from_secs(30)));
+    /// assert!(!tokens.touch_with(&8, Duration::from_secs(30))?);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With a
+    /// time that has come already ([`Ttl::Until`]), the errors of [`remove`](Keyspace::remove).
+    ///
+    /// # Cost
+    /// The cost of an insert: the entry is written again.
+    pub fn touch_with(&self, key: impl EncodeKey<K>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
+        let (full, ttl) = (self.encode(&key)?, ttl.into());
+        ttl.check(self.now())?;
+        let mut touch = |value: Option<&Arc<V>>, _| match value {
+            Some(value) => Change::Insert(value.clone(), ttl),
+            None => Change::Keep,
+        };
+        let touched = self.change(full.as_slice(), Durability::Buffered, &mut touch)?;
+        Ok(!matches!(touched, Modified::Kept(_)))
     }
 
     /// Waits for the commit of a value that is stored in memory.
-    fn commit_write(&self) -> Result<(), Error> {
+    pub(super) fn commit_write(&self) -> Result<(), Error> {
         self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
             // `Closed` would mean that nothing was stored.
             Error::Closed => Error::not_durable("the cache was closed meanwhile"),
@@ -163,16 +211,37 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         value: &Arc<V>,
-        ttl: Duration,
+        ttl: Ttl,
         durability: Durability,
         lease: Option<&Lease<'_>>,
     ) -> Result<InsertOutcome, Error> {
+        let condition = lease.map_or(WriteCondition::Always, WriteCondition::Lease);
+        self.write_if(key, value, ttl, durability, condition)
+    }
+
+    /// Stores a value under a condition.
+    pub(super) fn write_if(
+        &self,
+        key: SlotKey<'_>,
+        value: &Arc<V>,
+        ttl: Ttl,
+        durability: Durability,
+        mut condition: WriteCondition<'_>,
+    ) -> Result<InsertOutcome, Error> {
         loop {
             let prepared = self.prepare(key, value, durability)?;
-            match self.store(key, value.clone(), prepared, ttl, lease) {
+            match self.store(key, value.clone(), prepared, ttl, condition) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Refused::Revoked) => return Ok(InsertOutcome::Revoked),
-                Err(Refused::NoRoom) if lease.is_some() => return Ok(InsertOutcome::NoRoom),
+                Err(Refused::Unconfirmed) => match &mut condition {
+                    WriteCondition::Unchanged(read) if !read.may_be_on_disk && !self.is_memory_only() => {
+                        read.may_be_on_disk = true;
+                    }
+                    _ => return Ok(InsertOutcome::Revoked),
+                },
+                Err(Refused::NoRoom) if matches!(condition, WriteCondition::Lease(_)) => {
+                    return Ok(InsertOutcome::NoRoom);
+                }
                 Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
                 // The disk tier came back after the value was prepared. The value is prepared again, to be
                 // saved.
@@ -187,32 +256,34 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         value: Arc<V>,
         prepared: PreparedValue,
-        ttl: Duration,
-        lease: Option<&Lease<'_>>,
+        ttl: Ttl,
+        condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Refused> {
         let tiers = &self.shared.tiers;
         // Dropped last, because a user's `Drop` may wait for room, or panic. By then the value is stored, its
         // room can be given back, and the writer is awake.
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
-        // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is measured
-        // precisely, because a tick would be a large part of this TTL.
-        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
-        let expires_at = now.after(ttl);
-        let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
+        let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
+        let (now, expires_at) = self.expiry_after_write(ttl, read);
+        let unsaved = payload.and_then(|payload| {
+            let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
+            Some(self.unsaved(payload, now, room))
+        });
         let is_saved = unsaved.is_some();
         let grace = Grace::at_least(self.definition.stale_for());
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved };
-        let stored = match lease {
-            None => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
-            Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
+        let stored = match condition {
+            WriteCondition::Always => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
+            WriteCondition::Lease(lease) => {
+                tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values)
+            }
+            WriteCondition::Unchanged(read) => self.publish(key, read, |publication| {
+                tiers.memory.publish_entry(key, publication, entry, &mut evicted_values)
+            }),
         };
-        if is_saved && tiers.memory.buffer().has_waiters() {
-            // Callers may have requested room before this value was stored, and may wait for the room of this
-            // value. If the commit fails, these callers must not wait until the disk works again.
-            tiers.writer.ask_for_room();
-        } else if is_saved {
-            tiers.wake_writer();
+        if is_saved {
+            self.wake_writer();
         }
         stored?;
         tiers.sweeper.plan(grace.after(expires_at));
@@ -222,17 +293,56 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
+    /// Calls `publish` with the conditions under which a change is published. Confirms the entry on disk
+    /// before, if it may be there alone.
+    pub(super) fn publish<R>(
+        &self,
+        key: SlotKey<'_>,
+        condition: ReadCondition<'_>,
+        publish: impl FnOnce(Publication<'_>) -> R,
+    ) -> R {
+        let tiers = &self.shared.tiers;
+        let ReadCondition { lease, read, may_be_on_disk } = condition;
+        let sequence = read.filter(|_| may_be_on_disk).map(|read| read.sequence);
+        let snapshot = sequence.and_then(|sequence| tiers.confirm(key, sequence));
+        let is_on_disk = || snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot));
+        publish(Publication { lease: lease.id, read, now: &|| self.now(), is_on_disk: &is_on_disk })
+    }
+
+    /// Returns the present time, and the expiry of an entry that is written now. `read` is the entry that it
+    /// replaces.
+    pub(super) fn expiry_after_write(&self, ttl: Ttl, read: Option<ReadEntry>) -> (Timestamp, Timestamp) {
+        let coarse = self.shared.tiers.time.bounds().earliest;
+        match (ttl, self.definition.default_ttl(), read) {
+            (Ttl::Keep, _, Some(read)) => (coarse, read.expires_at),
+            (Ttl::Until(until), ..) => (coarse, until),
+            (Ttl::Never, ..) | (Ttl::Default | Ttl::Keep, Ttl::Never, _) => (coarse, Timestamp::NEVER),
+            // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is
+            // measured precisely, because a tick would be a large part of it.
+            (Ttl::For(ttl), ..) | (Ttl::Default | Ttl::Keep, Ttl::For(ttl), _) => {
+                let now = if ttl < PRECISE_BELOW { self.now() } else { coarse };
+                (now, now.expiry_after(ttl))
+            }
+            (Ttl::Default | Ttl::Keep, ..) => unreachable!("a keyspace's TTL is a duration, or Never"),
+        }
+    }
+
+    /// Wakes the writer, after a value was stored that will be committed.
+    pub(super) fn wake_writer(&self) {
+        let tiers = &self.shared.tiers;
+        if tiers.memory.buffer().has_waiters() {
+            // Callers may have asked for room before this value was stored, and may wait for the room of this
+            // value. If the commit fails, these callers must not wait until the disk works again.
+            tiers.writer.ask_for_room();
+        } else {
+            tiers.wake_writer();
+        }
+    }
+
     /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
     /// disk tier saves no values any more.
-    fn reserve(
-        &self,
-        payload: EncodedValue,
-        weight: Weight,
-        written_at: Timestamp,
-        evicted_values: &mut EvictedValues,
-    ) -> Option<Arc<Unsaved>> {
+    pub(super) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         let tiers = &self.shared.tiers;
-        let bytes = room_for(&payload.bytes, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
         // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
         // writes. This happens once each time that the used bytes pass the middle.
@@ -241,15 +351,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if used >= middle && used.saturating_sub(bytes) < middle {
             tiers.writer.hurry();
         }
+        Some(room)
+    }
+
+    /// Returns the data that the writer needs to save a value.
+    pub(super) fn unsaved(
+        &self,
+        payload: EncodedValue,
+        written_at: Timestamp,
+        room: BufferRoom,
+    ) -> Arc<Unsaved> {
         let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
-        Some(Arc::new(Unsaved {
-            payload,
-            compression,
-            extension,
-            version: self.opened.kind.version,
-            written_at,
-            fits_file,
-            room,
-        }))
+        let version = self.opened.kind.version;
+        Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, room })
     }
 }

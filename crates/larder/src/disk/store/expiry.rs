@@ -7,9 +7,12 @@
 //!
 //! | offset | size | |
 //! |---|---|---|
-//! | 0 | 1 | class: 1 and the bits of the lifetime in ms; 0 in a row of a version without classes |
-//! | 1 | 7 | delete-after, ms since 1970; the largest number if the time does not fit |
+//! | 0 | 1 | class: 1 and the bits of the lifetime in ms; 66 if it never expires; 0 without classes |
+//! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit; in class 66 written at |
 //! | 8 | … | keyspace number 4, key |
+//!
+//! An entry that never expires has a row of the class [`NEVER`]. The time in this row is the time of writing,
+//! so that eviction finds these entries in the order of writing, too. The sweeper leaves this class out.
 //!
 //! A version without classes wrote delete-after in 8 bytes. The first byte is 0 for the next two million
 //! years, so these rows are of class 0. They stay until their entries are overwritten or deleted. A deletion
@@ -23,12 +26,15 @@ use crate::units::Timestamp;
 
 /// The class of rows that were written without a class.
 pub(super) const UNCLASSED: u8 = 0;
-/// The largest time in a row. It represents this time and all later times.
+/// The class of entries that never expire. It comes after the class of the longest lifetime.
+const NEVER: u8 = 66;
+/// The largest time in a row. It stands for this time and all later times.
 const LAST_MS: u64 = (1 << 56) - 1;
 
 /// Returns the row of an entry.
 pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
-    row_of(class(header), header.delete_after, key)
+    let at = if header.delete_after.is_never() { header.written_at } else { header.delete_after };
+    row_of(class(header), at, key)
 }
 
 /// Returns the row that a version without classes wrote for an entry. The time in that row is never rounded.
@@ -42,6 +48,9 @@ pub(crate) fn is_own(found: &[u8], header: &Header, key: &[u8]) -> bool {
 }
 
 fn class(header: &Header) -> u8 {
+    if header.delete_after.is_never() {
+        return NEVER;
+    }
     let lifetime = header.delete_after.as_millis().saturating_sub(header.written_at.as_millis());
     u8::try_from(1 + u64::BITS - lifetime.leading_zeros()).unwrap_or(u8::MAX)
 }
@@ -56,7 +65,8 @@ fn row_of(class: u8, delete_after: Timestamp, key: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Splits a row into the time when its entry may be deleted, and the entry's key. If the time did not fit
+/// Splits a row into its time and the entry's key. The time is the one when the entry may be deleted, or the
+/// time of writing in the class of entries that never expire. If the time did not fit
 /// into 7 bytes, it is `LAST_MS`, and only the entry has the exact time ([`is_rounded`]).
 pub(crate) fn split(row: &[u8]) -> Option<(Timestamp, &[u8])> {
     let (mut head, key) = row.split_first_chunk::<8>().map(|(head, key)| (*head, key))?;
@@ -72,6 +82,9 @@ pub(super) fn is_rounded(row: &[u8]) -> bool {
 /// Returns the end of the due rows of a class. The end is greater than every row with the time `now`, even
 /// for the largest time.
 pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
+    if class == NEVER && !now.is_never() {
+        return vec![class];
+    }
     // The number of a keyspace on disk never begins with this byte.
     row_of(class, now, &[u8::MAX])
 }
@@ -100,7 +113,8 @@ pub(crate) fn heads(
 /// Returns the earliest time when an entry may be deleted. None if there are no entries.
 pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Option<Timestamp>, StorageError> {
     let heads = heads(table)?;
-    Ok(heads.iter().filter_map(|(_, row)| split(row)).map(|(at, _)| at).min())
+    let heads = heads.iter().filter(|(class, _)| *class != NEVER);
+    Ok(heads.filter_map(|(_, row)| split(row)).map(|(at, _)| at).min())
 }
 
 #[cfg(test)]
@@ -137,13 +151,25 @@ mod tests {
     #[test]
     fn the_end_of_time_is_in_no_class_too_late_to_be_swept() {
         for written_at in [0, 1 << 40] {
-            let header = header(written_at, u64::MAX);
+            let header = header(written_at, u64::MAX - 1);
             let row = row(&header, &[0, 0, 0, 1, b'k']);
             assert!(is_rounded(&row) && split(&row).unwrap().0 == Timestamp::from_millis(LAST_MS));
             assert!(row < end_of_due(row[0], Timestamp::from_millis(u64::MAX)));
             // A version without classes wrote this row.
-            let old = [&[u8::MAX; 8][..], &[0, 0, 0, 1, b'k']].concat();
+            let old = [&(u64::MAX - 1).to_be_bytes()[..], &[0, 0, 0, 1, b'k']].concat();
             assert!(is_own(&old, &header, &[0, 0, 0, 1, b'k']));
         }
+    }
+
+    #[test]
+    fn a_row_of_an_entry_that_never_expires_is_ordered_by_writing_and_never_due() {
+        let key = [0, 0, 0, 1, b'k'];
+        let (first, second) = (row(&header(1_000, u64::MAX), &key), row(&header(1_001, u64::MAX), &key));
+        assert_eq!(first[0], NEVER);
+        assert!(first < second && is_own(&first, &header(1_000, u64::MAX), &key));
+        assert_eq!(split(&second), Some((Timestamp::from_millis(1_001), &key[..])));
+        assert!(first >= end_of_due(NEVER, Timestamp::from_millis(u64::MAX - 1)));
+        assert!(second < end_of_due(NEVER, Timestamp::from_millis(u64::MAX)), "at the end of time");
+        assert!(class(&header(0, u64::MAX - 1)) < NEVER);
     }
 }

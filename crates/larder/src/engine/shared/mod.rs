@@ -15,6 +15,7 @@ use super::keyspaces::registry::KeyspaceRegistry;
 use super::service_thread::ServiceThread;
 use super::threads::Threads;
 use super::tiers::Tiers;
+use super::turns::Turns;
 use super::writer::command::Acknowledge;
 use crate::config::weigher::Weigher;
 use crate::disk::file::io_error::io_error;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) opened: OpenedWith,
     pub(crate) observer: Observer,
     pub(crate) keyspaces: KeyspaceRegistry,
+    pub(crate) turns: Turns,
     is_closed: AtomicBool,
     closing: Closing,
     threads: Threads,

@@ -33,6 +33,7 @@ use crate::engine::sweeper::Sweeper;
 use crate::engine::sweeper::message::SweeperMessage;
 use crate::engine::threads::{Threads, spawn};
 use crate::engine::tiers::Tiers;
+use crate::engine::turns::Turns;
 use crate::engine::writer::Writer;
 use crate::engine::writer::limits::WriterLimits;
 use crate::error::Error;
@@ -97,6 +98,7 @@ impl Shared {
             opened: OpenedWith::now(&config),
             observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
             keyspaces: KeyspaceRegistry::new(counters),
+            turns: Turns::new(tiers.process),
             is_closed: AtomicBool::new(false),
             closing: Closing::default(),
             threads: Threads::new(writer),

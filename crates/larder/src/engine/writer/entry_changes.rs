@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::disk::store::entry_change::{EntryChange, NewValue};
-use crate::memory::mutation::{Change, Mutation};
+use crate::memory::mutation::{Mutation, SlotChange};
 
 /// Returns the changes of the mutations of one transaction. The changes borrow from the mutations. Their
 /// number is at most [`WriterLimits::max_changes`](super::limits::WriterLimits).
@@ -13,7 +13,7 @@ pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
 
 fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
     let value = match &mutation.change {
-        Change::Put { unsaved, expires_at, grace, .. } => Some(NewValue {
+        SlotChange::Put { unsaved, expires_at, grace, .. } => Some(NewValue {
             payload: Cow::Borrowed(&unsaved.payload),
             compression: unsaved.compression,
             extension: unsaved.extension,
@@ -23,7 +23,7 @@ fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
             delete_after: grace.after(*expires_at),
             fits_file: unsaved.fits_file,
         }),
-        Change::Delete => None,
+        SlotChange::Delete => None,
     };
     let (sequence, hides_removal) = (mutation.sequence, mutation.hides_removal);
     EntryChange { key: Cow::Borrowed(&mutation.key), sequence, value, hides_removal }

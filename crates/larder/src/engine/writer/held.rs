@@ -33,7 +33,7 @@ use super::command::{Acknowledge, Reply};
 use super::limits::WriterLimits;
 use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
-use crate::memory::mutation::{Change, Mutation};
+use crate::memory::mutation::{Mutation, SlotChange};
 
 /// Callers that wait for a commit, each with the kind of change that the caller waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
@@ -138,7 +138,7 @@ impl HeldWrites {
             }
             // No slot becomes clean by this deletion, because its sequence belongs to a value that was
             // overwritten.
-            let deletion = Mutation { change: Change::Delete, ..write.clone() };
+            let deletion = Mutation { change: SlotChange::Delete, ..write.clone() };
             *write = std::mem::replace(removal, deletion);
             true
         };
@@ -185,7 +185,7 @@ impl HeldWrites {
 /// this range.
 fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
     if ranges.iter().any(|removal| removal.covers(&write.key, write.sequence)) {
-        write.change = Change::Delete;
+        write.change = SlotChange::Delete;
     }
 }
 
@@ -193,8 +193,8 @@ impl WriterLimits {
     /// Moves changes from a queue to a batch, up to the limits of one transaction.
     pub(super) fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
         let payload_len = |mutation: &Mutation| match &mutation.change {
-            Change::Put { unsaved, .. } => unsaved.payload.len(),
-            Change::Delete => 0,
+            SlotChange::Put { unsaved, .. } => unsaved.payload.len(),
+            SlotChange::Delete => 0,
         };
         let mut bytes: usize = batch.iter().map(payload_len).sum();
         while let Some(next) = from.front() {

@@ -50,6 +50,13 @@ fn examples() -> Vec<Error> {
             keyspace: text.clone(),
             cause: crate::format::codec::error::CodecError::of_unknown_format(9),
         },
+        Error::Overflow {
+            keyspace: text.clone(),
+            key: Some(text.clone()),
+            value: "255".to_owned(),
+            amount: "1".to_owned(),
+        },
+        Error::Reentrant,
         Error::not_durable(io()),
         Error::unverified(io()),
         Error::Closed,

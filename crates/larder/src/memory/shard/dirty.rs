@@ -6,7 +6,7 @@ use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::grace::Grace;
 use crate::memory::lookup::PreviousState;
-use crate::memory::mutation::{Change, Mutation};
+use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::purged::Purged;
 use crate::memory::segments::make_room;
@@ -151,13 +151,13 @@ impl Shard {
             }
             let Some(slot) = self.slots.get(id) else { continue };
             let change = match (slot.state, self.pending.get(&id)) {
-                (SlotState::Dirty, Some(pending)) => Change::Put {
+                (SlotState::Dirty, Some(pending)) => SlotChange::Put {
                     unsaved: pending.unsaved.clone(),
                     expires_at: slot.expires_at,
                     grace: slot.grace,
                     weight: pending.weight,
                 },
-                (SlotState::Tombstone, _) => Change::Delete,
+                (SlotState::Tombstone, _) => SlotChange::Delete,
                 _ => continue,
             };
             let (key, sequence) = (slot.key.clone(), slot.sequence);

@@ -13,6 +13,7 @@ pub(crate) mod describe;
 mod dirty;
 mod leaving;
 mod listing;
+mod publish;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod validate;
 

@@ -7,7 +7,7 @@ use crate::memory::grace::Grace;
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, PreviousState};
-use crate::memory::mutation::{Change, Mutation};
+use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::purged::Purged;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
@@ -136,7 +136,7 @@ fn a_tombstone_stays_until_its_own_commit() {
         matches!(bench.shard.get(KEY, NOW), Lookup::Negative),
         "the disk still shows the old value, so it must not be asked"
     );
-    assert!(matches!(bench.drain(NOW)[..], [Mutation { change: Change::Delete, .. }]));
+    assert!(matches!(bench.drain(NOW)[..], [Mutation { change: SlotChange::Delete, .. }]));
     bench.shard.mark_clean(KEY, buried, false, &mut bench.deferred);
     assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
     assert_eq!(bench.shard.validate().clean_weight, 0);
@@ -153,7 +153,7 @@ fn a_purge_keeps_removals_that_a_caller_waits_for() {
     assert_eq!(purged.memory_keys.iter().filter(|(_, is_live)| *is_live).count(), 1);
     assert_eq!(bench.shard.min_visible_sequence(KEY), range.sequence);
     let changes: Vec<_> = bench.drain(NOW).into_iter().map(|mutation| mutation.change).collect();
-    assert!(matches!(changes[..], [Change::Delete, Change::Delete]), "{changes:?}");
+    assert!(matches!(changes[..], [SlotChange::Delete, SlotChange::Delete]), "{changes:?}");
     bench.shard.remove_range_tombstone(range.sequence);
     assert_eq!(bench.shard.min_visible_sequence(KEY), 0);
 }
@@ -206,7 +206,7 @@ fn a_purge_in_parts_lets_nothing_old_come_in_between_two_of_them() {
 fn a_value_that_expires_before_its_commit_is_written_as_a_removal() {
     let mut bench = Bench::new();
     bench.store(KEY, 1);
-    assert!(matches!(bench.drain(LATER)[..], [Mutation { change: Change::Delete, .. }]));
+    assert!(matches!(bench.drain(LATER)[..], [Mutation { change: SlotChange::Delete, .. }]));
 }
 
 #[test]

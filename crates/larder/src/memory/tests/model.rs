@@ -11,7 +11,7 @@ use crate::memory::grace::Grace;
 use crate::memory::leases::Permit;
 use crate::memory::loads::LeaseOutcome;
 use crate::memory::lookup::Lookup;
-use crate::memory::mutation::{Change, Mutation};
+use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::weight::Weight;
 use std::collections::BTreeSet;
 
@@ -254,8 +254,8 @@ impl Run {
         self.memory.validate();
         let dirty: usize = self.memory.shards.iter().map(|shard| shard.read().validate().dirty).sum();
         let replaced = self.drained.iter().filter(|drained| match &drained.change {
-            Change::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
-            Change::Delete => false,
+            SlotChange::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
+            SlotChange::Delete => false,
         });
         // Each dirty value has one byte of the write buffer. Its slot and the writer's batch share that byte.
         assert_eq!(

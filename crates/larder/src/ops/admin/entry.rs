@@ -34,7 +34,7 @@ pub struct NewEntry {
     pub key: Vec<u8>,
     /// The time at which the entry was written.
     pub written_at: Timestamp,
-    /// The time at which the entry expires.
+    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does.
     pub expires_at: Timestamp,
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
@@ -65,8 +65,11 @@ impl NewEntry {
         if self.written_at <= now {
             return self;
         }
+        if self.expires_at.is_never() {
+            return Self { written_at: now, ..self };
+        }
         let lifetime = self.expires_at.since(self.written_at);
-        Self { written_at: now, expires_at: now.after(lifetime), ..self }
+        Self { written_at: now, expires_at: now.expiry_after(lifetime), ..self }
     }
 
     pub(super) fn change(self, full: &[u8], version: u32, sequence: u64) -> EntryChange<'_> {

@@ -18,6 +18,7 @@ use crate::engine::verify::VerifyReport;
 use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
+use crate::units::{Remaining, Timestamp};
 
 /// Time limit for the first answer. In this answer the process names itself. The limit is short, because a
 /// person waits, and the socket of a stopped process never answers. The answer is late if the process runs a
@@ -159,14 +160,16 @@ impl Client {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Returns the remaining TTL of an entry, in whole milliseconds. Returns None if there is no live entry.
+    /// Returns the time that an entry has left. None if there is no live entry.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn ttl(&mut self, keyspace: &str, key: &str) -> Result<Option<Duration>, ClientError> {
+    pub fn ttl(&mut self, keyspace: &str, key: &str) -> Result<Option<Remaining>, ClientError> {
         let status: KeyStatus =
             self.ask(&Request::Ttl { keyspace: keyspace.to_owned(), key: key.to_owned() })?;
-        Ok(status.ttl_ms.map(Duration::from_millis))
+        let is_never = status.expires_at_ms.is_some_and(|at| Timestamp::from_millis(at).is_never());
+        let left = |ms| if is_never { Remaining::Never } else { Remaining::For(Duration::from_millis(ms)) };
+        Ok(status.ttl_ms.map(left))
     }
 
     /// Returns the status of a key, and the reason why a lookup hits or misses ([`KeyStatus::why`]).

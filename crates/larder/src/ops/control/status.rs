@@ -111,7 +111,8 @@ pub struct KeyStatus {
     /// The time is known only if the entry is dirty, or is on disk too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at_ms: Option<u64>,
-    /// The time at which the entry expires, in milliseconds since 1970.
+    /// The time at which the entry expires, in milliseconds since 1970. 2⁶⁴ − 1 if it never expires
+    /// ([`Timestamp::NEVER`](crate::Timestamp::NEVER)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
     /// Remaining TTL in milliseconds, by the clock of the cache.

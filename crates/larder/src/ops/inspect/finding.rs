@@ -19,7 +19,7 @@ pub struct Record {
     pub sequence: u64,
     /// The time at which the record was written.
     pub written_at: Timestamp,
-    /// The time at which the entry expires.
+    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does.
     pub expires_at: Timestamp,
     /// The earliest time at which the sweeper may delete the record.
     pub delete_after: Timestamp,

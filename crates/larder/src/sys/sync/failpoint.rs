@@ -10,6 +10,10 @@
 pub enum Failpoint {
     /// A load is published without checking its lease.
     FillWithoutLease,
+    /// A change is published although the entry from which it was computed has expired.
+    PublishExpired,
+    /// A change is published although the entry from which it was computed may have been evicted.
+    PublishEvicted,
     /// A load is published after the deadline of its lease.
     FillLate,
     /// A value that was read from disk is published without checking its lease.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
-pub(crate) use std::thread;
+pub(crate) use std::{thread, thread_local};
 
 /// A value that is replaced as a whole, from `arc_swap`. Readers take no lock, and change no counter that
 /// threads share.

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 
-use larder::MAX_TTL;
 use larder::inspect::KeyShape;
+use larder::{MAX_TTL, Timestamp};
 use larder_export::{Error, Item, Keyspace, Reader};
 
 use crate::cache::path::is_socket;
@@ -46,7 +46,8 @@ impl ExportIndex {
                         return Err(damaged("its key does not have the shape of its keyspace"));
                     }
                     let lifetime = u128::from(entry.expires_at_ms.saturating_sub(entry.written_at_ms));
-                    if lifetime > MAX_TTL.as_millis() {
+                    let is_never = Timestamp::from_millis(entry.expires_at_ms).is_never();
+                    if lifetime > MAX_TTL.as_millis() && !is_never {
                         return Err(damaged("its TTL is longer than an entry may have"));
                     }
                     index.entries += u64::from(index.name(entry.keyspace).is_some());

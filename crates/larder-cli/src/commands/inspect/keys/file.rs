@@ -17,6 +17,7 @@ use crate::cache::spelling::{KeySyntax, PrefixCommand, Speller};
 use crate::commands::inspect::key::{KeyJson, state_name};
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
+use crate::term::time::seconds_left;
 
 /// The keyspaces whose keys are listed, and the form in which the keys are shown.
 struct Listing<'a> {
@@ -167,9 +168,9 @@ impl Listing<'_> {
         }
         if self.options.long {
             let (record, now) = (finding.record(), self.snapshot.now());
-            let ttl = record.map_or(0.0, |record| record.expires_at.since(now).as_secs_f64());
+            let ttl = seconds_left(record.map_or(now, |record| record.expires_at), now);
             let len = record.map_or(0, |record| record.payload_len().as_u64());
-            write!(out, "\t{}\t{ttl:.3}\t{len}", state_name(finding))?;
+            write!(out, "\t{}\t{ttl}\t{len}", state_name(finding))?;
         }
         Ok(writeln!(out)?)
     }
@@ -189,6 +190,6 @@ fn figure(by: SortBy, record: &Record, now: Timestamp) -> String {
     match by {
         SortBy::Size => record.payload_len().as_u64().to_string(),
         SortBy::Age => format!("{:.3}", now.since(record.written_at).as_secs_f64()),
-        SortBy::Ttl => format!("{:.3}", record.expires_at.since(now).as_secs_f64()),
+        SortBy::Ttl => seconds_left(record.expires_at, now),
     }
 }

@@ -19,9 +19,10 @@ use crate::cache::entries::Entries;
 use crate::cache::pages::{Visited, visit_process};
 use crate::cache::snapshot::{self, keys_of};
 use crate::cache::spelling::{KeySyntax, PrefixCommand, Speller, pick};
-use crate::commands::inspect::process::StatusJson;
+use crate::commands::inspect::process::{StatusJson, expiry_and_now, unless_never};
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
+use crate::term::time::seconds_left;
 
 /// A sorted key in JSON. The fields have the same names as the fields of live keys without `--sort`.
 #[derive(Serialize)]
@@ -191,7 +192,9 @@ impl LiveListing<'_> {
             let long = if self.options.long { long_columns(&status) } else { String::new() };
             return Ok(writeln!(out, "{long}")?);
         }
-        let KeyStatus { written_at_ms, expires_at_ms, ttl_ms, value_bytes, memory_bytes, .. } = status;
+        let (expires_at_ms, ttl_ms) =
+            (unless_never(&status, status.expires_at_ms), unless_never(&status, status.ttl_ms));
+        let KeyStatus { written_at_ms, value_bytes, memory_bytes, .. } = status;
         let json = SortedKeyJson {
             keyspace: keyspace.name,
             key,
@@ -217,20 +220,26 @@ fn rank(by: SortBy, status: &KeyStatus) -> (u64, String) {
     let seconds = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
     let known = match by {
         SortBy::Size => size(status).map(|size| (u64::MAX - size.as_u64(), size.as_u64().to_string())),
-        SortBy::Ttl => status.expires_at_ms.map(|at| (at, seconds(status.ttl_ms.unwrap_or_default()))),
+        SortBy::Ttl => status.expires_at_ms.map(|at| (at, ttl_of(status))),
         SortBy::Age => status.written_at_ms.map(|at| {
-            let now = status.expires_at_ms.zip(status.ttl_ms).map(|(at, ttl)| at.saturating_sub(ttl));
+            let now = expiry_and_now(status).map(|(_, now)| now.as_millis());
             (at, now.map_or_else(|| "-".to_owned(), |now| seconds(now.saturating_sub(at))))
         }),
     };
     known.unwrap_or_else(|| (u64::MAX, "-".to_owned()))
 }
 
+/// Returns the time that an entry has left in seconds, or `never`. Zero if the entry is not live.
+fn ttl_of(status: &KeyStatus) -> String {
+    expiry_and_now(status)
+        .map_or_else(|| "0.000".to_owned(), |(expires_at, now)| seconds_left(expires_at, now))
+}
+
 /// Returns the columns of `--long`.
 fn long_columns(status: &KeyStatus) -> String {
-    let ttl = status.ttl_ms.unwrap_or_default();
+    let ttl = ttl_of(status);
     let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.as_u64().to_string());
     let tier = status.found_in.map_or("-", FoundIn::name);
     let flushed = if status.is_unflushed { ",unflushed" } else { "" };
-    format!("\t{}\t{}.{:03}\t{len}\t{tier}{flushed}", status.state.name(), ttl / 1000, ttl % 1000)
+    format!("\t{}\t{ttl}\t{len}\t{tier}{flushed}", status.state.name())
 }

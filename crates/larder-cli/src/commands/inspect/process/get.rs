@@ -1,18 +1,18 @@
 //! `larder get` of a live cache.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
+use larder::Timestamp;
 use larder::control::{Client, EntryState, FoundIn, KeyStatus};
 use larder::inspect::{Content, compression_name, escape_control, format_name};
 use serde::Serialize;
 
-use super::{LiveCache, LiveLookup, StatusJson, at};
+use super::{LiveCache, LiveLookup, StatusJson, at, expiry_and_now};
 use crate::args::GetOptions;
 use crate::commands::inspect::value::{Extent, ValueJson, print_content};
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, field};
-use crate::term::time::span;
+use crate::term::time::{expiry_in, span};
 
 #[derive(Serialize)]
 struct LiveGetJson<'a> {
@@ -83,14 +83,12 @@ fn print_entry(out: &mut impl Write, lookup: &LiveLookup) -> io::Result<()> {
     field(out, "keyspace", format!("{}{version}", escape_control(&lookup.keyspace)))?;
     field(out, "found in", tier_of(status))?;
     if let Some(written) = status.written_at_ms {
-        // The current time of the service: `expires_at` minus the TTL. The clock of this machine may differ.
-        let now = status.expires_at_ms.zip(status.ttl_ms).map(|(expires, ttl)| expires.saturating_sub(ttl));
-        let age = now.map(|now| Duration::from_millis(now.saturating_sub(written)));
+        let age = expiry_and_now(status).map(|(_, now)| now.since(Timestamp::from_millis(written)));
         let ago = age.map_or_else(String::new, |age| format!(", {} ago", span(age)));
         field(out, "written", format!("{}{ago}", at(written)))?;
     }
-    if let (Some(expires), Some(ttl)) = (status.expires_at_ms, status.ttl_ms) {
-        field(out, "expires", format!("{}, in {}", at(expires), span(Duration::from_millis(ttl))))?;
+    if let Some((expires_at, now)) = expiry_and_now(status) {
+        field(out, "expires", expiry_in(expires_at, now))?;
     }
     if let Some(sequence) = status.sequence {
         field(out, "sequence", sequence)?;

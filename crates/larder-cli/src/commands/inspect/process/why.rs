@@ -1,17 +1,16 @@
 //! `larder ttl` and `larder why` of a live cache.
 
 use std::io::Write;
-use std::time::Duration;
 
 use larder::control::{Client, EntryState, KeyStatus};
 use larder::inspect::escape_control;
 use serde::Serialize;
 
-use super::{LiveCache, StatusJson, at, exit_code};
+use super::{LiveCache, StatusJson, at, exit_code, expiry_and_now};
 use crate::args::KeyOptions;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, BAD, GOOD, styled};
-use crate::term::time::span;
+use crate::term::time::{expires, seconds_left};
 
 #[derive(Serialize)]
 struct LiveWhyJson {
@@ -22,12 +21,12 @@ struct LiveWhyJson {
 
 pub(crate) fn ttl(cache: &mut LiveCache, options: &KeyOptions) -> Result<Exit, Failure> {
     let lookup = cache.find(options, Client::why)?;
-    let Some(ttl) = lookup.status.ttl_ms else { return Err(lookup.no_entry(cache)) };
+    let Some((expires_at, now)) = expiry_and_now(&lookup.status) else { return Err(lookup.no_entry(cache)) };
     if options.cache.json {
         out::json(&lookup.json())?;
     } else {
         let mut out = out::stdout();
-        writeln!(out, "{}.{:03}", ttl / 1000, ttl % 1000)?;
+        writeln!(out, "{}", seconds_left(expires_at, now))?;
         out.flush()?;
     }
     Ok(Exit::Ok)
@@ -59,10 +58,7 @@ fn times(status: &KeyStatus) -> String {
         let by = status.sequence.map_or_else(String::new, |sequence| format!(", by change {sequence}"));
         format!("was written at {}{by}", at(written))
     });
-    let expires = status
-        .expires_at_ms
-        .zip(status.ttl_ms)
-        .map(|(expires, ttl)| format!("expires at {}, in {}", at(expires), span(Duration::from_millis(ttl))));
+    let expires = expiry_and_now(status).map(|(expires_at, now)| expires(expires_at, now));
     match (written, expires) {
         (Some(written), Some(expires)) => format!("It {written}, and {expires}. "),
         (Some(only), None) | (None, Some(only)) => format!("It {only}. "),

@@ -16,6 +16,7 @@ use shuttle::rand::{RngCore, thread_rng};
 
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use shuttle::thread_local;
 
 /// The part of `std::thread` that the cache uses.
 pub(crate) mod thread {

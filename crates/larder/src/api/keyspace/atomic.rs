@@ -1,0 +1,218 @@
+//! The atomic calls that are made of [`Keyspace::modify`].
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::change::{Change, Modified};
+use super::definition::{Durability, InsertOptions};
+use super::modify_error::ModifyError;
+use super::ttl::Ttl;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::sys::sync::Arc;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Stores a value if the key has no live entry. Returns the value of the entry that is there, or none if
+    /// the value was stored.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const LEADER: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("leader");
+    /// # let cache = Cache::builder().open()?;
+    /// let leaders = cache.keyspace(LEADER)?;
+    /// assert!(leaders.insert_if_absent("report", 7)?.is_none(), "7 leads");
+    /// assert_eq!(leaders.insert_if_absent("report", 8)?.as_deref(), Some(&7));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// The value is on disk within the flush interval. A crash before that loses it, so the next caller may
+    /// store another value. If the key stands for a right that is given once, use
+    /// [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and [`Durability::Immediate`]. Even then an
+    /// entry may be evicted ([contract 4](crate#the-contract)).
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    ///
+    /// # Cost
+    /// The cost of [`modify`](Keyspace::modify). The value is encoded only if it is stored.
+    pub fn insert_if_absent(
+        &self,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+    ) -> Result<Option<Arc<V>>, Error> {
+        self.insert_if_absent_with(key, value, InsertOptions::new())
+    }
+
+    /// Stores a value with its own TTL or durability, if the key has no live entry. Returns the value of the
+    /// entry that is there, or none if the value was stored.
+    ///
+    /// # Errors
+    /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
+    /// [`Error::NotDurable`], memory has the value.
+    pub fn insert_if_absent_with(
+        &self,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+        options: InsertOptions,
+    ) -> Result<Option<Arc<V>>, Error> {
+        let (full, value) = (self.encode(&key)?, value.into());
+        let InsertOptions { ttl, durability } = options;
+        ttl.check(self.now())?;
+        let mut insert = |old: Option<&Arc<V>>, _| match old {
+            Some(_) => Change::Keep,
+            None => Change::Insert(value.clone(), ttl),
+        };
+        match self.change(full.as_slice(), durability, &mut insert)? {
+            Modified::Kept(there) => Ok(there),
+            Modified::Inserted { .. } | Modified::Removed(_) => Ok(None),
+        }
+    }
+
+    /// Stores a value for the keyspace's TTL, if the key has a live entry. Returns the value that it
+    /// replaces.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// assert_eq!(prices.replace("MTNVTU", 100)?, None);
+    /// prices.insert("MTNVTU", 90)?;
+    /// assert_eq!(prices.replace("MTNVTU", 100)?.as_deref(), Some(&90));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    ///
+    /// # Cost
+    /// The cost of [`modify`](Keyspace::modify).
+    pub fn replace(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<Option<Arc<V>>, Error> {
+        let (full, value) = (self.encode(&key)?, value.into());
+        let mut replace = |old: Option<&Arc<V>>, _| match old {
+            Some(_) => Change::Insert(value.clone(), Ttl::Default),
+            None => Change::Keep,
+        };
+        match self.change(full.as_slice(), Durability::Buffered, &mut replace)? {
+            Modified::Inserted { old, .. } => Ok(old),
+            Modified::Kept(_) | Modified::Removed(_) => Ok(None),
+        }
+    }
+
+    /// Stores a value for the keyspace's TTL, if the live value of the key equals `expected`. Returns whether
+    /// it did, with the values before and after.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 90)?;
+    /// assert!(prices.compare_and_insert("MTNVTU", &90, 100)?.is_changed());
+    /// assert_eq!(prices.compare_and_insert("MTNVTU", &90, 110)?.old(), Some(&100), "not the one expected");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    ///
+    /// # Cost
+    /// The cost of [`modify`](Keyspace::modify).
+    pub fn compare_and_insert(
+        &self,
+        key: impl EncodeKey<K>,
+        expected: &V,
+        value: impl Into<Arc<V>>,
+    ) -> Result<Modified<V>, Error>
+    where
+        V: PartialEq,
+    {
+        let (full, value) = (self.encode(&key)?, value.into());
+        let mut replace = |old: Option<&Arc<V>>, _| match old {
+            Some(old) if **old == *expected => Change::Insert(value.clone(), Ttl::Default),
+            _ => Change::Keep,
+        };
+        Ok(self.change(full.as_slice(), Durability::Buffered, &mut replace)?)
+    }
+
+    /// Removes the live entry of a key, and returns its value. Of several callers, only one gets the value.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const TOKEN: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("token");
+    /// # let cache = Cache::builder().open()?;
+    /// let tokens = cache.keyspace(TOKEN)?;
+    /// tokens.insert(&7, "secret".to_owned())?;
+    /// assert_eq!(tokens.take(&7)?.as_deref().map(String::as_str), Some("secret"));
+    /// assert_eq!(tokens.take(&7)?, None);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove): no crash brings
+    /// the entry back, so no later caller gets the value again.
+    ///
+    /// # Errors
+    /// The errors of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. With [`Error::NotDurable`],
+    /// [`ModifyError::applied`] has the value.
+    ///
+    /// # Cost
+    /// The cost of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
+    pub fn take(&self, key: impl EncodeKey<K>) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
+        self.remove_if(key, |_| true)
+    }
+
+    /// Removes the live entry of a key if its value meets a condition. Returns the removed value.
+    ///
+    /// No lock is held while `condition` runs. If the entry has changed meanwhile, it runs again.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const LEADER: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("leader");
+    /// # let cache = Cache::builder().open()?;
+    /// let leaders = cache.keyspace(LEADER)?;
+    /// leaders.insert_if_absent("report", 7)?;
+    /// assert!(leaders.remove_if("report", |leader| *leader == 8)?.is_none(), "8 does not lead");
+    /// assert!(leaders.remove_if("report", |leader| *leader == 7)?.is_some());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`take`](Keyspace::take).
+    ///
+    /// # Cost
+    /// The cost of [`take`](Keyspace::take).
+    pub fn remove_if(
+        &self,
+        key: impl EncodeKey<K>,
+        mut condition: impl FnMut(&V) -> bool,
+    ) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
+        let full = self.encode(&key)?;
+        let mut remove = |old: Option<&Arc<V>>, _| match old {
+            Some(old) if condition(old) => Change::Remove,
+            _ => Change::Keep,
+        };
+        let removed = |modified| match modified {
+            Modified::Removed(value) => Some(value),
+            Modified::Kept(_) | Modified::Inserted { .. } => None,
+        };
+        match self.change(full.as_slice(), Durability::Buffered, &mut remove) {
+            Ok(modified) => Ok(removed(modified)),
+            Err(ModifyError { error, applied }) => {
+                Err(ModifyError { error, applied: applied.and_then(removed) })
+            }
+        }
+    }
+
+    /// Lets the live entry of a key live until it is removed, replaced or evicted. Returns whether there was
+    /// a live entry. The same as [`touch_with`](Keyspace::touch_with) and [`Ttl::Never`].
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    ///
+    /// # Cost
+    /// The cost of an insert: the entry is written again.
+    pub fn persist(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
+        self.touch_with(key, Ttl::Never)
+    }
+}

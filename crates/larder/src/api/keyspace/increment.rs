@@ -1,0 +1,249 @@
+//! Counters: integers that are changed under the lock of their shard.
+//!
+//! 1. Room is reserved in the write buffer, for the longest encoding of the new value.
+//! 2. Under the lock of the shard, the sum is computed from the live value, encoded and stored. No code of
+//!    the user runs: the type is an integer, and the keyspace has no weigher.
+//! 3. If memory has no live value of the key, or the keyspace has a weigher, the counter is changed in
+//!    rounds, as by [`modify`](Keyspace::modify). The value is in memory after that.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::change::{Change, Modified};
+use super::definition::Durability;
+use super::prepare::{PreparedValue, room_for};
+use super::ttl::Ttl;
+use crate::engine::closure_keys;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
+use crate::memory::slot_key::SlotKey;
+use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD};
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// Number of bytes for the value and the encoding of a counter. No integer needs more.
+const MAX_COUNTER_LEN: u64 = 128;
+
+mod sealed {
+    /// Arithmetic of the integer types.
+    pub trait Integer {
+        const ZERO: Self;
+        fn plus(self, by: Self) -> Option<Self>
+        where
+            Self: Sized;
+        fn minus(self, by: Self) -> Option<Self>
+        where
+            Self: Sized;
+    }
+}
+
+/// The types of counters: the integers. It can't be implemented for other types.
+pub trait Counter:
+    sealed::Integer + Serialize + DeserializeOwned + std::fmt::Display + Copy + Send + Sync + 'static
+{
+}
+
+macro_rules! counters {
+    ($($integer:ty)+) => {
+        $(
+            impl sealed::Integer for $integer {
+                const ZERO: Self = 0;
+
+                fn plus(self, by: Self) -> Option<Self> {
+                    self.checked_add(by)
+                }
+
+                fn minus(self, by: Self) -> Option<Self> {
+                    self.checked_sub(by)
+                }
+            }
+
+            impl Counter for $integer {}
+        )+
+    };
+}
+
+counters!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+
+/// An amount to add or to subtract.
+#[derive(Clone, Copy)]
+enum Amount<V> {
+    Plus(V),
+    Minus(V),
+}
+
+/// The outcome of the attempt to change a counter in memory.
+enum InMemory<V> {
+    Stored(V),
+    /// Memory does not have the counter, or no room for it.
+    Elsewhere,
+    /// The disk tier came back meanwhile. The attempt is repeated, so that the value is saved.
+    Again,
+}
+
+impl<V: Counter> Amount<V> {
+    fn applied_to(self, old: V) -> Option<V> {
+        match self {
+            Self::Plus(by) => old.plus(by),
+            Self::Minus(by) => old.minus(by),
+        }
+    }
+}
+
+impl<V: Counter> std::fmt::Display for Amount<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plus(by) => write!(f, "{by}"),
+            Self::Minus(by) => write!(f, "minus {by}"),
+        }
+    }
+}
+
+impl<K: Key, V: Counter> Keyspace<K, V> {
+    /// Adds an amount to a counter, atomically. Returns the sum.
+    ///
+    /// A missing counter counts from zero, and lives for the keyspace's TTL. Any other keeps its TTL, as in
+    /// Redis. So the time of a window is set when its counter begins:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, InsertOptions, KeyspaceDefinition};
+    /// # const LOGINS: KeyspaceDefinition<String, u32> = KeyspaceDefinition::new("logins");
+    /// # let cache = Cache::builder().open()?;
+    /// let logins = cache.keyspace(LOGINS)?;
+    /// // At most three logins in a minute.
+    /// let minute = InsertOptions::new().ttl(Duration::from_secs(60));
+    /// logins.insert_if_absent_with("Ada", 0, minute)?;
+    /// assert!(logins.increment("Ada", 1)? <= 3);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// The counter is on disk within the flush interval, as with [`insert`](Keyspace::insert). A crash before
+    /// that takes the counter back, so it may give the same number again ([contract
+    /// 4](crate#the-contract)).
+    ///
+    /// # Errors
+    /// [`Error::Overflow`] if the sum does not fit into the type. Nothing is changed then. The others are
+    /// the errors of [`modify`](Keyspace::modify).
+    ///
+    /// # Cost
+    /// In memory: one exclusive lock of a shard, under which the sum is encoded. Callers of one counter
+    /// follow one another, and none repeats its work. If the keyspace or the cache has a weigher, or memory
+    /// does not have the counter: the cost of [`modify`](Keyspace::modify).
+    pub fn increment(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
+        self.add(key, Amount::Plus(by))
+    }
+
+    /// Subtracts an amount from a counter, atomically. Returns the difference. Otherwise like
+    /// [`increment`](Keyspace::increment).
+    ///
+    /// # Errors
+    /// The errors of [`increment`](Keyspace::increment). An unsigned counter overflows below zero.
+    pub fn decrement(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
+        self.add(key, Amount::Minus(by))
+    }
+
+    fn add(&self, key: impl EncodeKey<K>, amount: Amount<V>) -> Result<V, Error> {
+        self.shared.refuse_if_unusable()?;
+        let full = self.encode(&key)?;
+        let memory = &self.shared.tiers.memory;
+        closure_keys::refuse_in_closure(memory, |key| key == full.as_slice())?;
+        let key = memory.key(full.as_slice());
+        {
+            let mut rounds = self.shared.turns.rounds(key.bytes);
+            rounds.begin();
+            while !self.has_weigher() {
+                match self.add_in_memory(key, amount)? {
+                    InMemory::Stored(sum) => return Ok(sum),
+                    InMemory::Elsewhere => break,
+                    InMemory::Again => {}
+                }
+            }
+        }
+        self.add_in_rounds(key, amount)
+    }
+
+    /// Steps 1 and 2.
+    fn add_in_memory(&self, key: SlotKey<'_>, amount: Amount<V>) -> Result<InMemory<V>, Error> {
+        let tiers = &self.shared.tiers;
+        // Dropped last, because a user's `Drop` may wait for room, or panic.
+        let mut evicted_values = EvictedValues::default();
+        let max_room = UNSAVED_OVERHEAD + ENTRY_OVERHEAD + key.bytes.len() as u64 + MAX_COUNTER_LEN;
+        let is_saved = !self.is_memory_only() && tiers.disk.saves();
+        let mut room = if is_saved { self.reserve(max_room, &mut evicted_values) } else { None };
+        let (mut sum, mut refused, mut due) = (None, None, Timestamp::NEVER);
+        let change = |value: &Value, expires_at: Timestamp, now: Timestamp| {
+            let old = *value.downcast_ref::<V>()?;
+            let new = Arc::new(amount.applied_to(old).or_else(|| {
+                refused = Some(self.overflow(key, old, amount));
+                None
+            })?);
+            let prepared = self.prepare(key, &new, Durability::Buffered);
+            let PreparedValue { weight, payload, .. } =
+                prepared.map_err(|error| refused = Some(error)).ok()?;
+            let unsaved = match (payload, room.take()) {
+                (Some(payload), Some(room)) if room_for(&payload.bytes, weight) <= max_room => {
+                    Some(self.unsaved(payload, now, room))
+                }
+                (None, None) => None,
+                _ => return None,
+            };
+            let grace = Grace::at_least(self.definition.stale_for());
+            (sum, due) = (Some(*new), grace.after(expires_at));
+            Some(IncomingEntry { value: new, expires_at, grace, weight, unsaved })
+        };
+        let stored = tiers.memory.replace_in_place(key, || self.now(), &mut evicted_values, change);
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        match (stored, sum) {
+            (Some(Ok(_)), Some(sum)) => {
+                if is_saved {
+                    self.wake_writer();
+                }
+                tiers.sweeper.plan(due);
+                self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+                Ok(InMemory::Stored(sum))
+            }
+            (Some(Err(Refused::Closed)), _) => Err(Error::Closed),
+            (Some(Err(Refused::Unsaved)), _) => Ok(InMemory::Again),
+            _ => Ok(InMemory::Elsewhere),
+        }
+    }
+
+    /// Step 3.
+    fn add_in_rounds(&self, key: SlotKey<'_>, amount: Amount<V>) -> Result<V, Error> {
+        let mut overflowed = None;
+        let mut add = |value: Option<&Arc<V>>, _| {
+            let (old, ttl) = value.map_or((V::ZERO, Ttl::Default), |old| (**old, Ttl::Keep));
+            let sum = amount.applied_to(old);
+            overflowed = sum.is_none().then_some(old);
+            sum.map_or(Change::Keep, |sum| Change::Insert(Arc::new(sum), ttl))
+        };
+        let modified = self.change(key.bytes, Durability::Buffered, &mut add)?;
+        match (overflowed, modified) {
+            (None, Modified::Inserted { new, .. }) => Ok(*new),
+            (old, _) => Err(self.overflow(key, old.unwrap_or(V::ZERO), amount)),
+        }
+    }
+
+    #[cold]
+    fn overflow(&self, key: SlotKey<'_>, value: V, amount: Amount<V>) -> Error {
+        Error::Overflow {
+            keyspace: self.opened.name.clone(),
+            key: self.shared.key_for_log(&self.opened, key.bytes),
+            value: value.to_string(),
+            amount: amount.to_string(),
+        }
+    }
+
+    /// Returns whether a function of the user weighs the values.
+    fn has_weigher(&self) -> bool {
+        self.definition.own_weigher().is_some() || self.shared.settings.weigher.is_some()
+    }
+}

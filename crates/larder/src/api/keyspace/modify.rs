@@ -1,0 +1,246 @@
+//! Atomic changes of an entry: the new content of a key is computed from its present content.
+//!
+//! A change is optimistic. One round goes as follows:
+//!
+//! 1. Take a lease on the key, and read the key.
+//! 2. Call the closure with what was read. No lock is held.
+//! 3. Publish the answer of the closure, if nothing has changed since (1)
+//!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
+//!    loses too many rounds takes a turn ([`crate::engine::turns`]).
+
+use std::cell::Cell;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::change::{Change, Compute, Modified};
+use super::definition::Durability;
+use super::modify_error::ModifyError;
+use super::read::ReadValue;
+use super::ttl::Ttl;
+use super::write::{InsertOutcome, ReadCondition, WriteCondition};
+use crate::disk::file::error_translation::not_durable_while_off;
+use crate::engine::closure_keys;
+use crate::engine::closure_keys::InClosure;
+use crate::engine::writer::command::Acknowledge;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::entry::Refused;
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::sync::{Arc, thread};
+use crate::units::Remaining;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Changes the entry of a key atomically. `change` gets the live value, if there is one, and the TTL that
+    /// it has left ([`Ttl::Default`] without an entry). It returns the change to make. Returns what was done,
+    /// with the values before and after.
+    ///
+    /// No lock is held while `change` runs. If the entry has changed meanwhile, `change` runs again, with the
+    /// new value. So its only effect should be its answer. After eight lost rounds the caller takes a turn,
+    /// for which other changes of the key wait. So a slow closure finishes beside fast ones, if it takes less
+    /// than two seconds. Plain inserts do not wait.
+    ///
+    /// ```
+    /// # use larder::{Cache, Change, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, Vec<u64>> = KeyspaceDefinition::new("stock");
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// let add = |serial: u64| {
+    ///     stock.modify("MTN100", |serials, _| {
+    ///         let mut serials = serials.cloned().unwrap_or_default();
+    ///         serials.push(serial);
+    ///         Change::insert(serials)
+    ///     })
+    /// };
+    /// add(7)?;
+    /// let added = add(8)?;
+    /// assert_eq!(added.old(), Some(&vec![7]));
+    /// assert_eq!(stock.get("MTN100").as_deref(), Some(&vec![7, 8]));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// The value is on disk within the flush interval, as with [`insert`](Keyspace::insert). A removal is
+    /// durable when the call returns, as with [`remove`](Keyspace::remove).
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
+    /// for a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
+    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory.
+    ///
+    /// # Panics
+    /// If `change` panics. Nothing is changed then.
+    ///
+    /// # Cost
+    /// The cost of a lookup and an insert, in each round.
+    pub fn modify(
+        &self,
+        key: impl EncodeKey<K>,
+        change: impl FnMut(Option<&V>, Ttl) -> Change<V>,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        self.modify_with(key, Durability::Buffered, change)
+    }
+
+    /// Changes the entry of a key atomically, as [`modify`](Keyspace::modify) does. With
+    /// [`Durability::Immediate`], a value that was stored is on disk when the call returns.
+    ///
+    /// # Errors
+    /// The errors of [`modify`](Keyspace::modify). With [`Durability::Immediate`], [`Error::NotDurable`] also
+    /// when the value is in memory but could not be committed.
+    pub fn modify_with(
+        &self,
+        key: impl EncodeKey<K>,
+        durability: Durability,
+        mut change: impl FnMut(Option<&V>, Ttl) -> Change<V>,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        let full = self.encode(&key)?;
+        self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
+    }
+
+    /// Changes the entry of a whole key, in as many rounds as it takes.
+    pub(super) fn change(
+        &self,
+        full: &[u8],
+        durability: Durability,
+        compute: Compute<'_, V>,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        self.shared.refuse_if_unusable()?;
+        let memory = &self.shared.tiers.memory;
+        closure_keys::refuse_in_closure(memory, |key| key == full)?;
+        let key = memory.key(full);
+        let mut rounds = self.shared.turns.rounds(full);
+        loop {
+            rounds.begin();
+            if let Some(modified) = self.round(key, durability, compute)? {
+                return Ok(modified);
+            }
+            // The next round looks up what has changed.
+            thread::yield_now();
+        }
+    }
+
+    /// Returns None if the round is lost.
+    fn round(
+        &self,
+        key: SlotKey<'_>,
+        durability: Durability,
+        compute: Compute<'_, V>,
+    ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
+        // 1.
+        let lease = Cell::new(None);
+        let read = self.look_in_both(|| {
+            let (taken, read) = self.lease_over(key);
+            lease.set(Some(taken));
+            read
+        });
+        let Some(lease) = lease.into_inner() else { return Ok(None) };
+        let (value, entry, is_in_memory) = match read {
+            Some(ReadValue { value, entry, is_in_memory }) => (Some(value), Some(entry), is_in_memory),
+            None => (None, None, true),
+        };
+        let left = entry.map_or(Ttl::Default, |entry| Remaining::until(entry.expires_at, self.now()).into());
+        // 2.
+        let in_closure = InClosure::begin(&self.shared.tiers.memory, key.bytes);
+        let change = compute(value.as_ref(), left);
+        drop(in_closure);
+        // The closure may have closed the cache, or forked.
+        self.shared.refuse_if_unusable()?;
+        // 3.
+        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk: !is_in_memory };
+        match change {
+            Change::Keep => Ok(Some(Modified::Kept(value))),
+            Change::Insert(new, ttl) if !ttl.is_past(self.now()) => {
+                ttl.check(self.now())?;
+                let is_stored = self.insert_read(key, (&new, ttl), durability, condition);
+                let modified = Modified::Inserted { old: value, new };
+                match is_stored {
+                    Ok(is_stored) => Ok(is_stored.then_some(modified)),
+                    Err(error) => Err(error.map(|()| modified)),
+                }
+            }
+            Change::Insert(..) | Change::Remove => match value {
+                None => Ok(Some(Modified::Kept(None))),
+                Some(value) => self.remove_read(key, value, condition),
+            },
+        }
+    }
+    /// Stores a value in place of what was read. Returns false if that has changed.
+    fn insert_read(
+        &self,
+        key: SlotKey<'_>,
+        (value, ttl): (&Arc<V>, Ttl),
+        durability: Durability,
+        condition: ReadCondition<'_>,
+    ) -> Result<bool, ModifyError<()>> {
+        let outcome = self.write_if(key, value, ttl, durability, WriteCondition::Unchanged(condition))?;
+        if outcome == InsertOutcome::Revoked {
+            return Ok(false);
+        }
+        self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+        if durability == Durability::Immediate && !self.is_memory_only() {
+            let committed = self.commit_change(key, outcome);
+            committed.map_err(|error| ModifyError { error, applied: Some(()) })?;
+        }
+        Ok(true)
+    }
+
+    /// Waits until a value that was stored with this outcome is on disk.
+    fn commit_change(&self, key: SlotKey<'_>, outcome: InsertOutcome) -> Result<(), Error> {
+        self.commit_write()?;
+        if outcome == InsertOutcome::Saved {
+            return Ok(());
+        }
+        // There was no file to save the value in. If the commit has made a file, the value is written again.
+        loop {
+            let (lease, read) = self.lease_over(key);
+            let ReadValue { value, entry, is_in_memory } = read.ok_or_else(|| not_durable_while_off(None))?;
+            let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
+            let condition = WriteCondition::Unchanged(condition);
+            match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
+                InsertOutcome::Saved => return self.commit_write(),
+                InsertOutcome::Revoked => thread::yield_now(),
+                InsertOutcome::InMemory | InsertOutcome::NoRoom => return Err(not_durable_while_off(None)),
+            }
+        }
+    }
+
+    /// Removes the entry that was read. Returns none if it has changed.
+    fn remove_read(
+        &self,
+        key: SlotKey<'_>,
+        value: Arc<V>,
+        mut condition: ReadCondition<'_>,
+    ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
+        let tiers = &self.shared.tiers;
+        // Dropped last, because a user's `Drop` may panic. By then the removal is complete.
+        let mut evicted_values = EvictedValues::default();
+        loop {
+            let removed = self.publish(key, condition, |publication| {
+                if self.is_memory_only() {
+                    tiers.memory.forget_read(key, publication, &mut evicted_values)
+                } else {
+                    tiers.memory.remove_read(key, publication, &mut evicted_values)
+                }
+            });
+            match removed {
+                Ok(()) => break,
+                Err(Refused::Closed) => return Err(Error::Closed.into()),
+                Err(Refused::Unconfirmed) if !condition.may_be_on_disk && !self.is_memory_only() => {
+                    condition.may_be_on_disk = true;
+                }
+                Err(_) => return Ok(None),
+            }
+        }
+        self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
+        let removed = Modified::Removed(value);
+        if !self.is_memory_only()
+            && tiers.has_disk()
+            && let Err(error) = tiers.writer.commit(Acknowledge::Invalidation)
+        {
+            return Err(ModifyError { error, applied: Some(removed) });
+        }
+        Ok(Some(removed))
+    }
+}

@@ -1,0 +1,242 @@
+//! Turns: callers that change one key wait for a caller that has lost too many rounds.
+//!
+//! A change of a key by a closure is optimistic: a round is lost if another change comes first. A slow
+//! closure beside fast ones would lose every round. So a caller that has lost [`MAX_LOST_ROUNDS`] takes a
+//! *turn*, and the other callers that change the key wait:
+//!
+//! 1. Before each round, a caller without a turn checks whether the key has a queue. Hardly ever any key has
+//!    one, and the check reads one number.
+//! 2. If the key has a queue, or if the caller has lost too many rounds, the caller takes the last place of
+//!    the queue, and waits until its place is the first. The first place has the turn.
+//! 3. The caller keeps the turn for its further rounds. It leaves the queue when the change is done, has
+//!    failed or panics. Then the next place has the turn.
+//! 4. A turn lasts for at most [`MAX_TURN`], on the real monotonic clock. After that, a waiting caller
+//!    removes the first place from the queue. The former holder goes on without a turn.
+//!
+//! A caller that began its round before (2) may still publish it. So the holder loses at most one more round
+//! to each such caller. Then its own round is published. Inserts and removals do not wait for turns.
+//!
+//! By (4), a wait ends after at most `MAX_TURN` for each place before. So it ends although the closure of the
+//! holder waits for the waiting caller. Two closures may each change the other's key, or a closure may wait
+//! for a lock of the application.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::sys::clock::Deadline;
+use crate::sys::process::Process;
+use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
+
+/// Number of rounds that a caller loses before it takes a turn. Under the model checker one, so that its few
+/// threads take turns in most schedules.
+const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
+/// Maximum time of a turn. Long for a closure that computes, and short for an application that waits for a
+/// deadlock to end.
+const MAX_TURN: Duration = Duration::from_secs(2);
+
+/// The queues of the keys for which callers take turns.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    process: Process,
+    /// Number of queues.
+    count: AtomicUsize,
+    queues: Mutex<Queues>,
+    /// Notified when a queue has a new first place.
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    last_place: u64,
+    of_keys: HashMap<Box<[u8]>, TurnQueue>,
+}
+
+/// The places of the callers that change one key. There is at least one.
+#[derive(Debug)]
+struct TurnQueue {
+    places: VecDeque<u64>,
+    /// The end of the turn of the first place.
+    until: Deadline,
+}
+
+/// The rounds of one change.
+#[derive(Debug)]
+pub(crate) struct Rounds<'a> {
+    turns: &'a Turns,
+    key: &'a [u8],
+    lost: u32,
+    /// The place in the queue of the key, if the caller has taken one.
+    place: Option<u64>,
+}
+
+impl Queues {
+    /// Removes a place. Returns whether the key has another first place now, or no queue.
+    fn remove(&mut self, key: &[u8], place: u64) -> bool {
+        let Some(queue) = self.of_keys.get_mut(key) else { return false };
+        let was_first = queue.places.front() == Some(&place);
+        queue.places.retain(|other| *other != place);
+        if was_first {
+            queue.until = Deadline::after(MAX_TURN);
+        }
+        if queue.places.is_empty() {
+            self.of_keys.remove(key);
+        }
+        was_first
+    }
+}
+
+impl Turns {
+    pub(crate) fn new(process: Process) -> Self {
+        Self { process, count: AtomicUsize::new(0), queues: Mutex::default(), moved: Condvar::new() }
+    }
+
+    /// Begins the rounds of a change of a key.
+    pub(crate) fn rounds<'a>(&'a self, key: &'a [u8]) -> Rounds<'a> {
+        Rounds { turns: self, key, lost: 0, place: None }
+    }
+
+    /// Step 1.
+    fn has_queue(&self, key: &[u8]) -> bool {
+        // Relaxed, because a caller that reads an older number is one that began its round before.
+        self.count.load(Ordering::Relaxed) > 0 && self.queues.lock().of_keys.contains_key(key)
+    }
+
+    /// Step 2. Returns the place that has the turn, or had it while this thread was not running.
+    fn wait_for_turn(&self, key: &[u8]) -> u64 {
+        let mut queues = self.queues.lock();
+        queues.last_place += 1;
+        let place = queues.last_place;
+        let new = || TurnQueue { places: VecDeque::new(), until: Deadline::after(MAX_TURN) };
+        queues.of_keys.entry(key.into()).or_insert_with(new).places.push_back(place);
+        self.note_count(&queues);
+        while let Some(queue) = queues.of_keys.get(key)
+            && let Some(&first) = queue.places.front()
+            && first != place
+            && queue.places.contains(&place)
+        {
+            let left = queue.until.left();
+            // Step 4.
+            if (left.is_zero() || self.moved.wait_for(&mut queues, left).timed_out())
+                && queues.of_keys.get(key).is_some_and(|queue| queue.places.front() == Some(&first))
+            {
+                self.remove(&mut queues, key, first);
+            }
+        }
+        place
+    }
+
+    fn remove(&self, queues: &mut Queues, key: &[u8], place: u64) {
+        if queues.remove(key, place) {
+            self.note_count(queues);
+            self.moved.notify_all();
+        }
+    }
+
+    fn note_count(&self, queues: &Queues) {
+        self.count.store(queues.of_keys.len(), Ordering::Relaxed);
+    }
+}
+
+impl Rounds<'_> {
+    /// Begins a round, after the last one was lost. Waits for the turns of other callers.
+    pub(crate) fn begin(&mut self) {
+        let is_late = self.lost >= MAX_LOST_ROUNDS;
+        let needs_turn = match self.place {
+            None => is_late || self.turns.has_queue(self.key),
+            Some(place) => is_late && !self.has_place(place),
+        };
+        if needs_turn {
+            self.place = Some(self.turns.wait_for_turn(self.key));
+            self.lost = 0;
+        }
+        self.lost += 1;
+    }
+
+    fn has_place(&self, place: u64) -> bool {
+        let queues = self.turns.queues.lock();
+        queues.of_keys.get(self.key).is_some_and(|queue| queue.places.contains(&place))
+    }
+}
+
+impl Drop for Rounds<'_> {
+    fn drop(&mut self) {
+        // Step 3. A closure may fork, and return in the child. The parent leaves the queue.
+        if let Some(place) = self.place
+            && self.turns.process.is_current()
+        {
+            let mut queues = self.turns.queues.lock();
+            self.turns.remove(&mut queues, self.key, place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::sync::{Arc, thread};
+
+    fn begin_late<'a>(turns: &'a Turns, key: &'a [u8]) -> Rounds<'a> {
+        let mut rounds = turns.rounds(key);
+        for _ in 0..=MAX_LOST_ROUNDS {
+            rounds.begin();
+        }
+        assert!(rounds.place.is_some());
+        rounds
+    }
+
+    #[test]
+    fn only_a_caller_that_lost_eight_rounds_makes_the_others_of_its_key_wait() {
+        let turns = Turns::new(Process::current());
+        let mut rounds = turns.rounds(b"key");
+        for _ in 0..MAX_LOST_ROUNDS {
+            rounds.begin();
+            assert!(!turns.has_queue(b"key"));
+        }
+        rounds.begin();
+        assert!(turns.has_queue(b"key") && !turns.has_queue(b"other"));
+        let mut other = turns.rounds(b"other");
+        other.begin();
+        assert!(other.place.is_none());
+        drop(rounds);
+        assert!(!turns.has_queue(b"key"));
+        assert_eq!(turns.count.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn callers_take_their_turns_in_the_order_of_their_arrival() {
+        let turns = Turns::new(Process::current());
+        let first = begin_late(&turns, b"key");
+        let order = Arc::new(Mutex::new(Vec::new()));
+        thread::scope(|scope| {
+            for number in 0..3 {
+                let order = order.clone();
+                let turns = &turns;
+                scope.spawn(move || {
+                    let mut rounds = turns.rounds(b"key");
+                    rounds.begin();
+                    order.lock().push(number);
+                });
+                while turns.queues.lock().of_keys[&b"key"[..]].places.len() < number + 2 {
+                    thread::yield_now();
+                }
+            }
+            assert!(order.lock().is_empty());
+            drop(first);
+        });
+        assert_eq!(*order.lock(), [0, 1, 2]);
+        assert!(turns.queues.lock().of_keys.is_empty());
+    }
+
+    #[test]
+    fn a_turn_ends_although_its_holder_does_not_leave() {
+        let turns = Turns::new(Process::current());
+        let mut holder = begin_late(&turns, b"key");
+        let mut second = turns.rounds(b"key");
+        // The holder is this very thread, so only the end of its turn lets the wait end.
+        second.begin();
+        assert!(!holder.has_place(holder.place.unwrap()) && second.has_place(second.place.unwrap()));
+        holder.begin();
+        drop((holder, second));
+        assert!(turns.queues.lock().of_keys.is_empty());
+    }
+}

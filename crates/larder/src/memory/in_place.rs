@@ -1,0 +1,44 @@
+//! A change of an entry whose value is computed under the lock of its shard, as that of a counter.
+
+use super::Memory;
+use super::evicted_values::EvictedValues;
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::lookup::Lookup;
+use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
+
+impl Memory {
+    /// Replaces the live value of a key. Returns None if the shard has no live value, if `change` returns
+    /// none, or if the new value needs more room in the budget than the old one.
+    ///
+    /// `now` and `change` run under the lock, so they must not run a user's code. `change` gets the value,
+    /// its expiry and the time.
+    pub(crate) fn replace_in_place(
+        &self,
+        key: SlotKey<'_>,
+        now: impl FnOnce() -> Timestamp,
+        evicted_values: &mut EvictedValues,
+        change: impl FnOnce(&Value, Timestamp, Timestamp) -> Option<IncomingEntry>,
+    ) -> Option<Result<u64, Refused>> {
+        let mut locked = self.lock(key, evicted_values);
+        if locked.shard.is_closed() {
+            return Some(Err(Refused::Closed));
+        }
+        let now = now();
+        let Lookup::Value(value, expires_at) = locked.shard.get(key, now) else { return None };
+        let entry = change(&value, expires_at, now)?;
+        drop(value);
+        let weight = entry.clean_weight();
+        if locked.shard.weight_of_clean(key) < weight {
+            return None;
+        }
+        self.note_unsaved(key, &entry);
+        let deferred = &mut locked.released.deferred;
+        let stored = locked.shard.store(key, entry, &self.sequence, deferred);
+        if stored.is_ok() {
+            // The new value takes the room of the old one.
+            deferred.give_room(weight);
+        }
+        Some(stored)
+    }
+}

@@ -1,0 +1,81 @@
+//! The checks and the publication of a change that was computed from the content of its key
+//! ([`crate::memory::publication`]).
+
+use super::Shard;
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::publication::Publication;
+use crate::memory::slot::SlotState;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::AtomicU64;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::Timestamp;
+
+impl Shard {
+    /// Makes the checks of step 3. Returns the time at which they hold.
+    ///
+    /// # Errors
+    /// [`Refused::Revoked`] if the key has changed. [`Refused::Unconfirmed`] if the entry may be on disk
+    /// alone, and the caller has not confirmed that in the current snapshot.
+    pub(crate) fn confirm(
+        &self,
+        key: SlotKey<'_>,
+        publication: Publication<'_>,
+    ) -> Result<Timestamp, Refused> {
+        let Publication { lease, read, now, is_on_disk } = publication;
+        if self.is_closed() {
+            return Err(Refused::Closed);
+        }
+        // (a)
+        let is_unchecked = failpoint_is_set(Failpoint::FillWithoutLease);
+        if !self.leases.holds(key, lease) && !is_unchecked {
+            return Err(Refused::Revoked);
+        }
+        let now = now();
+        let Some(read) = read else {
+            let is_live =
+                self.find(key).is_some_and(|(_, slot)| slot.value.is_some() && slot.expires_at > now);
+            return if is_live { Err(Refused::Revoked) } else { Ok(now) };
+        };
+        // (b)
+        if read.expires_at <= now && !failpoint_is_set(Failpoint::PublishExpired) {
+            return Err(Refused::Revoked);
+        }
+        // (c)
+        match self.find(key) {
+            Some((_, slot)) if slot.value.is_some() && (slot.sequence == read.sequence || is_unchecked) => {
+                Ok(now)
+            }
+            Some(_) => Err(Refused::Revoked),
+            None if is_on_disk() || failpoint_is_set(Failpoint::PublishEvicted) => Ok(now),
+            None => Err(Refused::Unconfirmed),
+        }
+    }
+
+    /// Publishes a value with a new sequence, if the checks of step 3 hold.
+    pub(crate) fn publish(
+        &mut self,
+        key: SlotKey<'_>,
+        publication: Publication<'_>,
+        entry: IncomingEntry,
+        counter: &AtomicU64,
+        deferred: &mut DeferredDrops,
+    ) -> Result<u64, Refused> {
+        if let Err(refused) = self.confirm(key, publication) {
+            deferred.refused(entry);
+            return Err(refused);
+        }
+        self.store(key, entry, counter, deferred)
+    }
+
+    /// Returns the weight of a key's clean value in the budget. Zero if the key has no clean value.
+    pub(crate) fn weight_of_clean(&self, key: SlotKey<'_>) -> u64 {
+        let clean = self.find(key).filter(|(_, slot)| slot.state == SlotState::Clean);
+        clean.map_or(0, |(id, _)| self.policy.weight_of(id).bytes())
+    }
+
+    /// Returns the sequence of a key's latest change. Zero if the shard does not have the key.
+    pub(crate) fn sequence_of(&self, key: SlotKey<'_>) -> u64 {
+        self.find(key).map_or(0, |(_, slot)| slot.sequence)
+    }
+}

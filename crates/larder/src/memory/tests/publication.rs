@@ -1,0 +1,123 @@
+//! The checks of a change that is published: each of them alone refuses the change.
+
+use super::*;
+use crate::memory::publication::{Publication, ReadEntry};
+
+const START: Timestamp = Timestamp::from_millis(1_000);
+const EXPIRY: Timestamp = Timestamp::from_millis(9_000);
+
+/// A memory with a change in progress: its entry was read, and is not published yet.
+struct Changing {
+    memory: Memory,
+    bytes: [u8; 5],
+    lease: LeaseId,
+    read: Option<ReadEntry>,
+}
+
+impl Changing {
+    /// Begins a change of a key. `entry` is stored before.
+    fn new(entry: Option<fn(&Memory) -> IncomingEntry>) -> Self {
+        let (memory, bytes) = (Memory::new(1, 1_000, 1 << 20, 0), key_of(1));
+        let key = memory.key(&bytes);
+        if let Some(entry) = entry {
+            let entry = IncomingEntry { expires_at: EXPIRY, ..entry(&memory) };
+            memory.store(key, entry, START).unwrap();
+        }
+        let (lease, found, sequence) = memory.lease_over(key, START);
+        let read = match found {
+            Lookup::Value(_, expires_at) => Some(ReadEntry { sequence, expires_at }),
+            _ => None,
+        };
+        assert_eq!(read.is_some(), entry.is_some());
+        Self { memory, bytes, lease, read }
+    }
+
+    fn key(&self) -> SlotKey<'_> {
+        self.memory.key(&self.bytes)
+    }
+
+    fn publish(&self, now: Timestamp, is_on_disk: bool) -> Result<u64, Refused> {
+        let (lease, read) = (self.lease, self.read);
+        let publication = Publication { lease, read, now: &|| now, is_on_disk: &|| is_on_disk };
+        let entry = dirty(&self.memory, 10);
+        let published =
+            self.memory.publish_entry(self.key(), publication, entry, &mut EvictedValues::default());
+        self.memory.validate();
+        published
+    }
+}
+
+fn any_clean(_: &Memory) -> IncomingEntry {
+    clean(10)
+}
+
+fn any_dirty(memory: &Memory) -> IncomingEntry {
+    dirty(memory, 10)
+}
+
+#[test]
+fn a_change_is_published_once_and_only_while_nothing_else_has_changed_the_key() {
+    let changing = Changing::new(Some(any_clean));
+    assert!(changing.publish(START, false).is_ok());
+    assert_eq!(changing.publish(START, false), Err(Refused::Revoked), "the first publication was a change");
+    let changing = Changing::new(Some(any_dirty));
+    changing.memory.store(changing.key(), clean(10), START).unwrap();
+    assert_eq!(changing.publish(START, false), Err(Refused::Revoked));
+}
+
+#[test]
+fn a_change_of_an_entry_that_expired_meanwhile_is_not_published() {
+    for entry in [any_clean, any_dirty] {
+        let changing = Changing::new(Some(entry));
+        assert_eq!(changing.publish(EXPIRY, true), Err(Refused::Revoked));
+        assert!(!matches!(changing.memory.get(changing.key(), EXPIRY), Lookup::Value(..)));
+        assert!(changing.publish(Timestamp::from_millis(8_999), false).is_ok());
+    }
+}
+
+#[test]
+fn a_change_of_an_entry_that_was_evicted_meanwhile_must_be_confirmed_on_disk() {
+    let changing = Changing::new(Some(any_clean));
+    assert!(changing.memory.lock(changing.key(), &mut EvictedValues::default()).evict());
+    assert_eq!(changing.publish(START, false), Err(Refused::Unconfirmed));
+    assert!(changing.publish(START, true).is_ok());
+}
+
+#[test]
+fn a_change_of_nothing_is_refused_if_an_entry_has_appeared() {
+    let changing = Changing::new(None);
+    let Lookup::Unknown(miss) = changing.memory.get(changing.key(), START) else { panic!("a miss") };
+    let permit = Permit::EpochToken(miss.epoch_token);
+    changing.memory.promote(changing.key(), permit, clean(10), 7).unwrap();
+    assert_eq!(changing.publish(START, false), Err(Refused::Revoked));
+    assert!(Changing::new(None).publish(START, false).is_ok());
+}
+
+#[test]
+fn a_change_in_full_memory_takes_the_room_of_the_entry_that_it_replaces() {
+    let changing = Changing::new(Some(any_clean));
+    for key in 101..200 {
+        changing.memory.store(changing.memory.key(&key_of(key)), clean(10), START).unwrap();
+    }
+    let (lease, read) = (changing.lease, changing.read);
+    let publication = Publication { lease, read, now: &|| START, is_on_disk: &|| false };
+    let mut evicted_values = EvictedValues::default();
+    let published =
+        changing.memory.publish_entry(changing.key(), publication, clean(10), &mut evicted_values);
+    assert!(published.is_ok() && evicted_values.len() == 1, "only the replaced value leaves");
+    changing.memory.validate();
+}
+
+#[test]
+fn a_removal_of_what_was_read_passes_the_same_checks() {
+    let changing = Changing::new(Some(any_dirty));
+    let (lease, read, late) = (changing.lease, changing.read, &|| EXPIRY);
+    let publication = Publication { lease, read, now: late, is_on_disk: &|| false };
+    let mut evicted_values = EvictedValues::default();
+    let removed = changing.memory.remove_read(changing.key(), publication, &mut evicted_values);
+    assert_eq!(removed, Err(Refused::Revoked));
+    let publication = Publication { now: &|| START, ..publication };
+    assert_eq!(changing.memory.remove_read(changing.key(), publication, &mut evicted_values), Ok(()));
+    assert!(matches!(changing.memory.get(changing.key(), START), Lookup::Negative));
+    changing.memory.validate();
+}

@@ -1,0 +1,151 @@
+//! Contract 2: each kind of TTL ends an entry's life at its time, and no earlier and no later.
+
+use std::time::Duration;
+
+use larder::clock::Clock;
+use larder::{
+    ByteSize, Durability, Error, Follower, InsertOptions, KeyspaceDefinition, MAX_TTL, Remaining, Timestamp,
+    Ttl,
+};
+
+use crate::support::{HOUR, NAMES, Place};
+
+const FOREVER: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("forever").never_expires();
+const KEPT: KeyspaceDefinition<String, String> =
+    KeyspaceDefinition::new("kept").never_expires().memory_only();
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn with(ttl: impl Into<Ttl>) -> InsertOptions {
+    InsertOptions::new().ttl(ttl)
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+#[test]
+fn contract_2_an_entry_that_never_expires_outlives_every_other_and_a_restart() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    let (forever, kept) = (cache.keyspace(FOREVER).unwrap(), cache.keyspace(KEPT).unwrap());
+    names.insert_with("never", text("a"), with(Ttl::Never)).unwrap();
+    names.insert_with("longest", text("b"), with(MAX_TTL)).unwrap();
+    forever.insert("default", text("c")).unwrap();
+    forever.insert_with("hour", text("d"), with(HOUR)).unwrap();
+    kept.insert("default", text("e")).unwrap();
+    let ttls = || [forever.ttl("default"), kept.ttl("default"), names.ttl("never")];
+    assert_eq!(ttls(), [Some(Remaining::Never); 3]);
+    cache.flush().unwrap();
+    place.clock.advance(20 * MAX_TTL);
+    cache.sweep().unwrap();
+    assert_eq!(ttls(), [Some(Remaining::Never); 3]);
+    assert_eq!((names.count(), forever.count(), kept.count()), (1, 1, 1));
+    let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
+    assert_eq!(follower.keyspace(NAMES).ttl("never").unwrap(), Some(Remaining::Never));
+    drop((names, forever, kept));
+    cache.close().unwrap();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    cache.sweep().unwrap();
+    assert_eq!(
+        (names.get("never").as_deref(), names.ttl("never")),
+        (Some(&text("a")), Some(Remaining::Never))
+    );
+    // Without expiring, it is removed like any other entry, and its row with it.
+    assert!(names.remove("never").unwrap() && cache.keyspace(FOREVER).unwrap().remove("default").unwrap());
+    cache.close().unwrap();
+}
+
+#[test]
+fn contract_2_an_entry_that_never_expires_is_evicted_in_the_order_of_writing() {
+    const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").never_expires();
+    let place = Place::new();
+    let cache =
+        place.builder().disk_capacity(ByteSize::mib(1)).memory_capacity(ByteSize::kib(64)).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    // Written in the descending order of their keys.
+    for key in (0..800_u64).rev() {
+        blobs.insert(&key, vec![7; 4_000]).unwrap();
+        place.clock.advance(Duration::from_millis(10));
+        if key.is_multiple_of(20) {
+            cache.flush().unwrap();
+        }
+    }
+    let oldest = (700..800).filter(|key| blobs.contains_key(key)).count();
+    let newest = (0..50).filter(|key| blobs.contains_key(key)).count();
+    assert!(newest > 40 && oldest < 10, "{oldest} old and {newest} new entries are left");
+}
+
+#[test]
+fn contract_2_a_time_to_expire_at_is_kept_and_one_that_has_come_removes() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    let now = place.clock.wall();
+    names.insert_with("until", text("a"), with(now.after(MINUTE))).unwrap();
+    names.insert_with("gone", text("b"), with(Ttl::Never).durability(Durability::Immediate)).unwrap();
+    names.insert_with("gone", text("c"), with(now)).unwrap();
+    assert_eq!((names.get("gone"), names.ttl("until")), (None, Some(MINUTE.into())));
+    assert!(names.touch_with("until", now.after(2 * MINUTE)).unwrap());
+    assert_eq!(names.ttl("until"), Some((2 * MINUTE).into()));
+    place.clock.advance(MINUTE);
+    assert!(names.touch_with("until", now.after(MINUTE)).unwrap(), "it was there, and is removed");
+    assert!(!names.touch_with("until", now.after(HOUR)).unwrap());
+    assert_eq!(names.count(), 0);
+    // The removals are durable: a copy of the file is what a crash would leave.
+    let crashed = Place::new();
+    std::fs::copy(place.path(), crashed.path()).unwrap();
+    assert!(crashed.open().keyspace(NAMES).unwrap().is_empty());
+}
+
+#[test]
+fn contract_2_a_ttl_that_is_kept_is_that_of_the_entry_before() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert_with("new", text("a"), with(Ttl::Keep)).unwrap();
+    assert_eq!(names.ttl("new"), Some(HOUR.into()), "there was none to keep");
+    names.insert_with("short", text("b"), with(MINUTE)).unwrap();
+    names.insert_with("never", text("c"), with(Ttl::Never)).unwrap();
+    for _ in 0..2 {
+        place.clock.advance(MINUTE / 4);
+        names.insert_with("short", text("d"), with(Ttl::Keep)).unwrap();
+        names.insert_with("never", text("d"), with(Ttl::Keep)).unwrap();
+        assert!(names.touch_with("short", Ttl::Keep).unwrap());
+        // The next round finds the entries on disk.
+        cache.flush().unwrap();
+    }
+    assert_eq!(names.ttl("short"), Some((MINUTE / 2).into()));
+    assert_eq!(
+        (names.ttl("never"), names.get("never").as_deref()),
+        (Some(Remaining::Never), Some(&text("d")))
+    );
+    place.clock.advance(MINUTE / 2);
+    names.insert_with("short", text("e"), with(Ttl::Keep)).unwrap();
+    assert_eq!(names.ttl("short"), Some(HOUR.into()), "an expired entry has no TTL to keep");
+    assert!(names.touch_with("short", Ttl::Never).unwrap() && names.touch("never").unwrap());
+    assert_eq!((names.ttl("short"), names.ttl("never")), (Some(Remaining::Never), Some(HOUR.into())));
+}
+
+#[test]
+fn contract_2_a_ttl_out_of_range_is_refused_and_changes_nothing() {
+    let place = Place::new();
+    let cache = place.open();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("name", text("a")).unwrap();
+    let too_late = place.clock.wall().after(MAX_TTL + MINUTE);
+    for ttl in
+        [Ttl::For(Duration::ZERO), Ttl::For(2 * MAX_TTL), Ttl::Until(too_late), Ttl::Until(Timestamp::NEVER)]
+    {
+        let refused =
+            [names.insert_with("name", text("b"), with(ttl)).map(|()| true), names.touch_with("name", ttl)];
+        for refused in refused {
+            assert!(
+                matches!(refused, Err(Error::InvalidSetting { setting: "ttl", .. })),
+                "{ttl:?} {refused:?}"
+            );
+        }
+    }
+    assert_eq!((names.get("name").as_deref(), names.ttl("name")), (Some(&text("a")), Some(HOUR.into())));
+}

@@ -1,0 +1,138 @@
+//! Tests of atomic changes of one key: counters, closures, values that are taken (contract 1). Each change is
+//! made at one moment, whichever tier has the entry, and whatever a commit or an eviction does meanwhile.
+
+use larder::{Change, Keyspace};
+
+use crate::explorer::contest;
+use crate::history::Call;
+use crate::place::Place;
+use crate::reads::Noted;
+
+/// Adds through a closure.
+fn add(versions: &Keyspace<u64, u64>, key: u64, by: u64) -> u64 {
+    let modified = versions.modify(&key, |old, _| Change::insert(old.copied().unwrap_or(0) + by)).unwrap();
+    *modified.new_value().unwrap()
+}
+
+impl Noted {
+    fn modify(&self, key: u64, by: u64) {
+        self.history.note(key, || Call::Add(by, add(&self.versions, key, by)));
+    }
+
+    fn increment(&self, key: u64, by: u64) {
+        self.history.note(key, || Call::Add(by, self.versions.increment(&key, by).unwrap()));
+    }
+
+    fn take(&self, key: u64) {
+        self.history.note(key, || Call::Take(self.versions.take(&key).unwrap().map(|value| *value)));
+    }
+
+    fn insert_if_absent(&self, key: u64, value: u64) {
+        self.history.note(key, || {
+            let there = self.versions.insert_if_absent(&key, value).unwrap();
+            Call::InsertIfAbsent(value, there.map(|value| *value))
+        });
+    }
+
+    fn compare_and_insert(&self, key: u64, expected: u64, value: u64) {
+        self.history.note(key, || {
+            let compared = self.versions.compare_and_insert(&key, &expected, value).unwrap();
+            Call::CompareAndInsert(expected, value, compared.is_changed())
+        });
+    }
+}
+
+/// Increments under the lock beside changes by closures and a commit. Memory has room for every entry.
+pub(crate) fn no_increment_is_lost() {
+    let noted = Noted::new(Place::new().open());
+    noted.begin_with(1, 10);
+    contest([
+        &|| {
+            noted.increment(1, 1);
+            noted.increment(1, 2);
+        },
+        &|| {
+            noted.modify(1, 4);
+            noted.increment(2, 1);
+        },
+        &|| {
+            noted.increment(1, 8);
+            noted.cache.flush().unwrap();
+            noted.increment(2, 1);
+        },
+    ]);
+    noted.get(1);
+    noted.get(2);
+    noted.check(&[(1, 10)]);
+}
+
+/// Changes of an entry that is on disk alone, and is read back and evicted while they are made.
+pub(crate) fn changes_of_what_is_on_disk_agree() {
+    let noted = Noted::new(Place::new().open_tight());
+    noted.begin_with(1, 10);
+    noted.begin_with(2, 20);
+    contest([
+        &|| {
+            noted.increment(1, 1);
+            noted.get(2);
+        },
+        &|| {
+            noted.modify(1, 2);
+            noted.cache.flush().unwrap();
+            noted.get(1);
+        },
+        &|| {
+            noted.get(2);
+            noted.compare_and_insert(1, 10, 40);
+        },
+    ]);
+    noted.get(1);
+    noted.check(&[(1, 10), (2, 20)]);
+}
+
+/// A value is taken by one caller, while others store a value if there is none, and remove.
+pub(crate) fn a_value_is_taken_once() {
+    let noted = Noted::new(Place::new().open_tight());
+    noted.begin_with(1, 10);
+    noted.begin_with(2, 20);
+    contest([
+        &|| {
+            noted.take(1);
+            noted.insert_if_absent(1, 11);
+        },
+        &|| {
+            noted.take(1);
+            noted.get(1);
+        },
+        &|| {
+            noted.insert_if_absent(1, 12);
+            noted.remove(1);
+        },
+    ]);
+    noted.get(1);
+    noted.check(&[(1, 10), (2, 20)]);
+}
+
+/// So many changes at once that callers lose rounds and take turns. A turn may end early.
+pub(crate) fn changes_that_take_turns_end() {
+    let noted = Noted::new(Place::new().open());
+    let change = |by: u64| {
+        for _ in 0..3 {
+            noted
+                .versions
+                .modify(&1, |old, _| {
+                    // Another change comes in between, so the round is lost.
+                    if old.copied().unwrap_or(0) < 40 {
+                        noted.versions.increment(&2, 1).unwrap();
+                        shuttle::thread::yield_now();
+                    }
+                    Change::insert(old.copied().unwrap_or(0) + by)
+                })
+                .unwrap();
+        }
+    };
+    contest([&|| change(1), &|| change(1), &|| change(1), &|| change(1)]);
+    let sum = noted.versions.get(&1).map(|value| *value);
+    noted.check(&[]);
+    assert_eq!(sum, Some(12));
+}

@@ -51,7 +51,7 @@ fn pending(versions: &Keyspace<u64, u64>) -> PendingLoad<u64> {
 }
 
 /// A change of key 1.
-type Change = fn(&Keyspace<u64, u64>);
+type KeyChange = fn(&Keyspace<u64, u64>);
 
 /// Returns what a caller gets that waits for the load.
 fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
@@ -192,7 +192,7 @@ fn a_jump_of_the_caches_time_neither_ends_a_lease_nor_keeps_one() {
 #[test]
 fn a_change_voids_a_lease_and_those_who_came_before_share_its_value() {
     let (_cache, versions) = in_memory();
-    let changes: [(Change, Option<u64>); 3] = [
+    let changes: [(KeyChange, Option<u64>); 3] = [
         (|versions| _ = versions.remove(&1).unwrap(), None),
         (|versions| _ = versions.clear().unwrap(), None),
         (|versions| versions.insert(&1, 20).unwrap(), Some(20)),
@@ -289,4 +289,24 @@ fn a_lease_refuses_a_wrong_ttl_and_shares_the_value_nevertheless() {
     assert!(error.to_string().starts_with("ttl is 0ns"), "{error}");
     assert_eq!(waited(waiting).unwrap(), Some(10));
     assert!(versions.get(&1).is_none());
+}
+
+#[test]
+fn a_lease_without_waiters_has_a_deadline_too() {
+    let _watch = watch_this_test();
+    let (_cache, versions) = with_short_leases();
+    lease(&versions).decline();
+    let late = lease(&versions);
+    wait_until("the lease is past its deadline", || late.remaining().is_zero());
+    assert!(!late.fill(10).unwrap());
+    assert!(versions.get(&1).is_none());
+}
+
+#[test]
+fn a_wait_may_be_as_long_as_a_duration_can_be() {
+    let (_cache, versions) = in_memory();
+    let (lease, waiting) = (lease(&versions), pending(&versions));
+    let filler = thread::spawn(move || lease.fill(10).unwrap());
+    assert_eq!(waiting.wait_for::<()>(Duration::MAX).unwrap().as_deref(), Some(&10));
+    assert!(filler.join().unwrap());
 }

@@ -93,7 +93,10 @@ impl Tiers {
         (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((header, extension, payload)) = record::read(key.bytes, &record) else {
-            self.disk.count_damage();
+            // The lookup before the load has counted the record.
+            if grace.is_zero() {
+                self.disk.count_damage();
+            }
             return None;
         };
         let payload_at = record.len() - payload.len();

@@ -89,7 +89,10 @@ impl Shared {
             match keyspace.checks.read(format, compression, extension, record.payload()) {
                 Ok(decoded) => decoded,
                 Err(error) => {
-                    self.note_undecodable(keyspace, key, &error);
+                    // The lookup before the load has counted the record.
+                    if grace.is_zero() {
+                        self.note_undecodable(keyspace, key, &error);
+                    }
                     return None;
                 }
             };

@@ -1,4 +1,5 @@
-//! The row of one key in the table of leases. A key without leases, fences and a pass has no row.
+//! The row of one key in the table of leases. A key without leases, fences, a flight, a pass and a cool-down
+//! has no row.
 
 use smallvec::SmallVec;
 
@@ -11,19 +12,33 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 /// The number of a lease. It is unique in its shard.
 pub(crate) type LeaseId = u64;
 
-/// The leases, the fences, the flight and the pass of one key.
+/// The leases, the fences, the flight, the pass and the cool-down of one key.
 #[derive(Debug)]
 pub(super) struct KeyLeases {
     pub(super) hash: u64,
     pub(super) key: StoredKey,
-    /// Ids of the leases that are still valid.
-    pub(super) holders: SmallVec<[LeaseId; 2]>,
+    /// The leases that no change of the key has revoked.
+    pub(super) holders: SmallVec<[HeldLease; 2]>,
     pub(super) fences: u32,
     pub(super) flight: Option<AttachedFlight>,
     /// The end of the key's pass.
     pub(super) pass_until: Option<Deadline>,
     /// The end of the key's cool-down.
     pub(super) cool_until: Option<Deadline>,
+}
+
+/// A lease that was not given back yet.
+#[derive(Debug)]
+pub(super) struct HeldLease {
+    pub(super) id: LeaseId,
+    /// `None` for a lease that ends within one call of the cache.
+    pub(super) deadline: Option<Deadline>,
+}
+
+impl HeldLease {
+    fn is_overdue(&self) -> bool {
+        self.deadline.is_some_and(Deadline::is_over)
+    }
 }
 
 /// A flight, and the lease of the caller that runs the loader.
@@ -44,22 +59,21 @@ impl KeyLeases {
         }
     }
 
-    pub(super) fn is_overdue(&self, id: LeaseId) -> bool {
-        if failpoint_is_set(Failpoint::FillLate) {
-            return false;
-        }
-        let attached = self.flight.as_ref().filter(|attached| attached.lease == id);
-        attached.is_some_and(|attached| attached.deadline.is_over())
+    /// Returns whether a lease is valid: no change of the key has revoked it, and it is not past its
+    /// deadline.
+    pub(super) fn holds(&self, id: LeaseId) -> bool {
+        let held = self.holders.iter().find(|held| held.id == id);
+        held.is_some_and(|held| !held.is_overdue() || failpoint_is_set(Failpoint::FillLate))
     }
 
-    /// Revokes the lease with the flight if it is past its deadline, and ends a pass that is over.
+    /// Removes the leases that are past their deadlines, with their flight, and ends a pass and a cool-down
+    /// that are over.
     pub(super) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
         self.pass_until.take_if(|until| until.is_over());
         self.cool_until.take_if(|until| until.is_over());
-        if let Some(attached) = self.flight.take_if(|attached| attached.deadline.is_over()) {
-            self.holders.retain(|holder| *holder != attached.lease);
-            deferred.flight(Some(attached.flight));
-        }
+        self.holders.retain(|held| !held.is_overdue());
+        let overdue = self.flight.take_if(|attached| attached.deadline.is_over());
+        deferred.flight(overdue.map(|attached| attached.flight));
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -9,10 +9,10 @@
 //! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and taking
 //! it costs almost nothing.
 //!
-//! A lease with a flight has a deadline on the real clock. Past its deadline the lease holds no more, and the
-//! next caller of the key detaches its flight and loads the key itself. So a lease that is never given back
-//! stalls no caller for longer than that, and [`Leases::drop_overdue`] removes what is left of it. A lease
-//! without a flight ends within one call of the cache, and needs no deadline.
+//! The lease of a load has a deadline on the real clock. Past its deadline the lease is valid no more, and
+//! the next caller of the key detaches its flight and loads the key itself. So a lease that is never given
+//! back stalls no caller for longer than that, and [`Leases::drop_overdue`] removes what is left of it. A
+//! lease to change a key's content ends within one call of the cache, and needs no deadline.
 //!
 //! The holder of a lease may decline to fill. For [`PASS_TIME`] the key then has a *pass*: callers take
 //! leases without a flight, so none waits for another.
@@ -34,7 +34,7 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
-use super::key_leases::{AttachedFlight, KeyLeases, LeaseId};
+use super::key_leases::{AttachedFlight, HeldLease, KeyLeases, LeaseId};
 use crate::format::key::scope::Scope;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Value;
@@ -62,22 +62,27 @@ pub(crate) enum Permit {
 impl Leases {
     /// Takes a lease to fill a key. If the key has a fence or a barrier at this time, the lease is never
     /// valid.
-    pub(crate) fn take(&mut self, key: SlotKey<'_>) -> LeaseId {
-        self.take_unless(key, |leases| leases.fences > 0)
+    pub(crate) fn take(&mut self, key: SlotKey<'_>, deadline: Deadline) -> LeaseId {
+        self.take_unless(key, Some(deadline), |leases| leases.fences > 0)
     }
 
     /// Takes a lease to write the present value of a key again. A fence does not bar this lease.
     pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
-        self.take_unless(key, |_| false)
+        self.take_unless(key, None, |_| false)
     }
 
-    fn take_unless(&mut self, key: SlotKey<'_>, is_barred: impl FnOnce(&KeyLeases) -> bool) -> LeaseId {
+    fn take_unless(
+        &mut self,
+        key: SlotKey<'_>,
+        deadline: Option<Deadline>,
+        is_barred: impl FnOnce(&KeyLeases) -> bool,
+    ) -> LeaseId {
         self.last_id += 1;
         let id = self.last_id;
         let is_behind_barrier = self.is_behind_barrier(key);
         let leases = self.of(key);
         if !is_behind_barrier && !is_barred(leases) {
-            leases.holders.push(id);
+            leases.holders.push(HeldLease { id, deadline });
         }
         id
     }
@@ -142,7 +147,7 @@ impl Leases {
         });
     }
 
-    /// Returns whether no key has a lease, a fence or a pass.
+    /// Returns whether no key has a row: a lease, a fence, a flight, a pass or a cool-down.
     pub(crate) fn has_none(&self) -> bool {
         self.keys.is_empty()
     }
@@ -150,7 +155,8 @@ impl Leases {
     /// Returns whether a caller is loading this key.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
-        self.find(key).is_some_and(|leases| leases.flight.is_some())
+        let attached = self.find(key).and_then(|leases| leases.flight.as_ref());
+        attached.is_some_and(|attached| !attached.deadline.is_over())
     }
 
     /// Attaches a flight to a lease that was just taken, and gives the lease its deadline.
@@ -187,13 +193,13 @@ impl Leases {
 
     /// Returns whether a lease holds: no change of the key has revoked it, and it is not past its deadline.
     pub(crate) fn holds(&self, key: SlotKey<'_>, id: LeaseId) -> bool {
-        self.find(key).is_some_and(|leases| leases.holders.contains(&id) && !leases.is_overdue(id))
+        self.find(key).is_some_and(|leases| leases.holds(id))
     }
 
     /// Releases a lease, with its flight.
     pub(crate) fn release(&mut self, key: SlotKey<'_>, id: LeaseId, deferred: &mut DeferredDrops) {
         self.change(key, |leases| {
-            leases.holders.retain(|holder| *holder != id);
+            leases.holders.retain(|held| held.id != id);
             let attached = leases.flight.take_if(|attached| attached.lease == id);
             deferred.flight(attached.map(|attached| attached.flight));
         });
@@ -242,11 +248,7 @@ impl Leases {
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn has_only_loads(&self) -> bool {
         let is_load = |leases: &KeyLeases| {
-            let of_flight = leases.flight.as_ref().map(|attached| attached.lease);
-            leases.fences == 0
-                && (leases.pass_until.is_some()
-                    || leases.cool_until.is_some()
-                    || leases.holders.iter().all(|id| Some(*id) == of_flight))
+            leases.fences == 0 && leases.holders.iter().all(|held| held.deadline.is_some())
         };
         self.barriers.is_empty() && self.keys.iter().all(is_load)
     }
@@ -281,115 +283,4 @@ impl Leases {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::sync::Arc;
-
-    const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"key" };
-    const OTHER: SlotKey<'static> = SlotKey { hash: 7, bytes: b"other" };
-    const LATER: Duration = Duration::from_hours(1);
-
-    #[test]
-    fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
-        let mut leases = Leases::default();
-        let (one, two, other) = (leases.take(KEY), leases.take(KEY), leases.take(OTHER));
-        leases.revoke(KEY, &mut DeferredDrops::default());
-        assert!(!leases.holds(KEY, one) && !leases.holds(KEY, two));
-        assert!(leases.holds(OTHER, other));
-        leases.raise_barrier(&Scope::prefix(*b"ot"), &mut DeferredDrops::default());
-        let behind = leases.take(OTHER);
-        assert!(!leases.holds(OTHER, behind), "a lease taken behind a barrier never holds");
-        leases.lower_barrier(&Scope::prefix(*b"ot"), &mut DeferredDrops::default());
-        assert!(!leases.holds(OTHER, behind) && leases.is_empty());
-    }
-
-    #[test]
-    fn revoking_detaches_the_flight_and_a_late_release_does_not_touch_the_next() {
-        let mut leases = Leases::default();
-        let old = leases.take(KEY);
-        leases.attach(KEY, old, Arc::new("old flight"), Deadline::after(LATER));
-        leases.revoke(KEY, &mut DeferredDrops::default());
-        assert!(leases.flight(KEY, &mut DeferredDrops::default()).is_none());
-        let new = leases.take(KEY);
-        leases.attach(KEY, new, Arc::new("new flight"), Deadline::after(LATER));
-        leases.release(KEY, old, &mut DeferredDrops::default());
-        assert!(leases.flight(KEY, &mut DeferredDrops::default()).is_some() && leases.holds(KEY, new));
-    }
-
-    #[test]
-    fn a_lease_past_its_deadline_holds_no_more_and_leaves_nothing() {
-        let (mut leases, deferred) = (Leases::default(), &mut DeferredDrops::default());
-        let (late, beside) = (leases.take(KEY), leases.take(KEY));
-        leases.attach(KEY, late, Arc::new("late flight"), Deadline::after(Duration::ZERO));
-        assert!(!leases.holds(KEY, late) && leases.holds(KEY, beside), "only the late lease ends");
-        assert!(leases.flight(KEY, deferred).is_none());
-        let new = leases.take(KEY);
-        leases.attach(KEY, new, Arc::new("new flight"), Deadline::after(LATER));
-        leases.drop_overdue(deferred);
-        leases.release(KEY, late, deferred);
-        assert!(leases.holds(KEY, new) && leases.flight(KEY, deferred).is_some());
-        leases.release(KEY, new, deferred);
-        leases.release(KEY, beside, deferred);
-        assert!(leases.is_empty());
-        let forgotten = leases.take(OTHER);
-        leases.attach(OTHER, forgotten, Arc::new("forgotten flight"), Deadline::after(Duration::ZERO));
-        leases.drop_overdue(deferred);
-        assert!(leases.is_empty(), "a forgotten lease must not stay for ever");
-    }
-
-    #[test]
-    fn a_pass_ends_with_a_change_of_the_key() {
-        let (mut leases, deferred) = (Leases::default(), &mut DeferredDrops::default());
-        let lease = leases.take(KEY);
-        leases.give_pass(KEY, lease);
-        leases.release(KEY, lease, deferred);
-        assert!(leases.has_pass(KEY) && !leases.has_pass(OTHER));
-        leases.drop_overdue(deferred);
-        assert!(leases.has_pass(KEY), "it has not ended yet");
-        leases.revoke(KEY, deferred);
-        leases.give_pass(KEY, lease);
-        assert!(!leases.has_pass(KEY) && leases.is_empty(), "the lease was revoked");
-    }
-
-    #[test]
-    fn a_lease_taken_behind_a_fence_never_holds() {
-        let mut leases = Leases::default();
-        leases.raise_fence(KEY, &mut DeferredDrops::default());
-        leases.raise_fence(KEY, &mut DeferredDrops::default());
-        let behind = leases.take(KEY);
-        let over = leases.take_over(KEY);
-        assert!(leases.holds(KEY, over), "what is there may be written again");
-        leases.lower_fence(KEY, &mut DeferredDrops::default());
-        let still_behind = leases.take(KEY);
-        leases.lower_fence(KEY, &mut DeferredDrops::default());
-        assert!(!leases.holds(KEY, behind) && !leases.holds(KEY, still_behind));
-        let after = leases.take(KEY);
-        assert!(leases.holds(KEY, after));
-        leases.release(KEY, after, &mut DeferredDrops::default());
-        assert!(leases.is_empty());
-    }
-
-    #[test]
-    fn an_epoch_token_does_not_outlast_a_fence_or_a_barrier() {
-        let mut leases = Leases::default();
-        let permits = |leases: &Leases, epoch_token| leases.permits(KEY, Permit::EpochToken(epoch_token));
-        let before = leases.epoch_token(KEY);
-        assert!(permits(&leases, before));
-        leases.raise_fence(KEY, &mut DeferredDrops::default());
-        let behind = leases.epoch_token(KEY);
-        assert!(!permits(&leases, before) && !permits(&leases, behind));
-        leases.lower_fence(KEY, &mut DeferredDrops::default());
-        assert!(!permits(&leases, behind));
-        let before = leases.epoch_token(KEY);
-        leases.raise_barrier(&Scope::prefix(*b"k"), &mut DeferredDrops::default());
-        let behind = leases.epoch_token(KEY);
-        assert!(!permits(&leases, before) && !permits(&leases, behind));
-        leases.lower_barrier(&Scope::prefix(*b"k"), &mut DeferredDrops::default());
-        assert!(!permits(&leases, behind));
-        let after = leases.epoch_token(KEY);
-        assert!(permits(&leases, after));
-        leases.revoke(OTHER, &mut DeferredDrops::default());
-        leases.revoke(KEY, &mut DeferredDrops::default());
-        assert!(!permits(&leases, after));
-    }
-}
+mod tests;

@@ -52,7 +52,7 @@ impl Memory {
             return LeaseOutcome::CoolingDown;
         }
         let has_flight = !leases.has_pass(key);
-        let id = leases.take(key);
+        let id = leases.take(key, deadline);
         if has_flight {
             leases.attach(key, id, flight(), deadline);
         }

@@ -224,7 +224,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             && let Some((value, expires_at)) = self.stale_value(key)
         {
             let is_stale = expires_at <= self.now();
-            self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
+            if is_stale {
+                self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
+            }
             return Ok(Loaded { value, is_stale });
         }
         Err(error)

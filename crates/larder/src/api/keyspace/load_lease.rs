@@ -46,7 +46,11 @@ use crate::units::millis;
 /// A change of the key voids the lease. The value that was loaded may be older than the change, so it is
 /// given to the callers that waited before the change, and is not cached.
 ///
-/// A lease may be sent to another thread. It keeps neither the cache nor the file open.
+/// A lease may be sent to another thread. It keeps neither the cache nor the file open, except while one of
+/// its methods runs: use [`Cache::close`](crate::Cache::close) to close the file at a certain moment.
+///
+/// The holder itself must not ask for the key by [`get_or_load`](crate::Keyspace::get_or_load): the call
+/// would wait for this lease, until its deadline.
 #[must_use = "a lease that is dropped at once makes the next caller load"]
 pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
     shared: Weak<Shared>,
@@ -227,16 +231,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Steps 5 and 6.
-    fn publish(mut self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
-        self.has_failed = false;
+    fn publish(self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
+        let keyspace = self.keyspace();
+        // Dropped before `keyspace`, which may be the last handle of the cache: the waiters get the value
+        // before the cache is closed.
+        let mut load = self;
+        load.has_failed = false;
         // Set before the write, so that the waiters get the value even if the write panics. A user's
         // `Serialize` may panic, and so may the `Drop` of an evicted value.
-        self.outcome = Some(FlightOutcome::Value(value.clone()));
-        let Some(keyspace) = self.keyspace() else { return Ok(false) };
-        self.count_end(&keyspace);
-        let Some(id) = self.id.take() else { return Ok(false) };
+        load.outcome = Some(FlightOutcome::Value(value.clone()));
+        let Some(keyspace) = &keyspace else { return Ok(false) };
+        load.count_end(keyspace);
+        let Some(id) = load.id.take() else { return Ok(false) };
         let memory = &keyspace.shared.tiers.memory;
-        let key = memory.key(&self.key);
+        let key = memory.key(&load.key);
         let lease = Lease::new(memory, key, id);
         let written = keyspace.write(key, value, ttl, Durability::Buffered, Some(&lease));
         keyspace.count_fill(key, &written);
@@ -286,6 +294,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
         // Dropped last: this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {
+            // A panic before the load began, in a weigher or in the `Drop` of a value, is no failure of the
+            // source.
+            let has_panicked = has_panicked && self.began.is_some();
             self.count_end(keyspace);
             if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
                 self.cool_down(keyspace);

@@ -47,6 +47,7 @@ use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
+use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -82,6 +83,8 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 pub struct PendingLoad<V> {
     flight: Arc<Flight>,
     load_timeout: Option<Duration>,
+    /// The process in which the load began.
+    process: Process,
     value: PhantomData<fn() -> V>,
 }
 
@@ -182,7 +185,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let memory = &self.shared.tiers.memory;
         let mut leased = memory.lease_to_load(key, self.now(), deadline, true, &mut attach);
         if let LeaseOutcome::CoolingDown = leased {
-            if let Some((value, expires_at)) = self.stale_value(key) {
+            // A live value that a failed load has overlooked is found below, and promoted.
+            if let Some((value, expires_at)) = self.stale_value(key).filter(|(_, at)| *at <= self.now()) {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
                 return LookupOutcome::Hit { value, expires_at, is_stale: true };
             }
@@ -199,10 +203,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             LeaseOutcome::Flight(flight) => {
                 self.answered_if(counts, Count::Misses, key);
-                let load_timeout = self.shared.settings.load_timeout;
+                let (load_timeout, process) = (self.shared.settings.load_timeout, self.shared.tiers.process);
                 return Arc::downcast(flight).map_or_else(
                     |_| LookupOutcome::Load(LoadLease::void(self, key)),
-                    |flight| LookupOutcome::Wait(PendingLoad { flight, load_timeout, value: PhantomData }),
+                    |flight| {
+                        LookupOutcome::Wait(PendingLoad { flight, load_timeout, process, value: PhantomData })
+                    },
                 );
             }
             LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
@@ -243,10 +249,12 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
     /// Returns None if the load ended without an answer: its lease was dropped, declined, or is past its
-    /// deadline, or its error has another type than `E`. Look the key up again.
+    /// deadline, or its error has another type than `E`. Look the key up again. In a forked child, returns
+    /// None at once, because the load goes on in the parent.
     ///
     /// # Errors
-    /// Those of [`get_or_load`](crate::Keyspace::get_or_load), apart from [`LoadError::Key`].
+    /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No
+    /// stale value takes their place, as it does in [`get_or_load`](crate::Keyspace::get_or_load).
     pub fn wait<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
         let max = self.load_timeout;
         self.wait_up_to(max)
@@ -267,6 +275,10 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self,
         max: Option<Duration>,
     ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        // The thread that ends the load is in the parent, and the locks of the flight may be held for ever.
+        if !self.process.is_current() {
+            return Ok(None);
+        }
         match self.flight.join(max) {
             Err(UnfinishedFlight::Cycle) => Err(LoadError::Cycle),
             Err(UnfinishedFlight::TimedOut) => Err(LoadError::Timeout { waited: max.unwrap_or_default() }),

@@ -17,6 +17,11 @@ const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);
 const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"\0\0\0\x01key" };
 
+/// Returns a deadline that no test reaches.
+fn later() -> crate::sys::clock::Deadline {
+    crate::sys::clock::Deadline::after(std::time::Duration::from_hours(1))
+}
+
 struct Bench {
     shard: Shard,
     counter: AtomicU64,
@@ -228,7 +233,8 @@ fn every_change_of_a_key_revokes_its_leases() {
     ];
     for (name, change) in changes {
         let mut bench = Bench::new();
-        let (lease, epoch_token) = (bench.shard.leases.take(KEY), bench.shard.leases.epoch_token(KEY));
+        let (lease, epoch_token) =
+            (bench.shard.leases.take(KEY, later()), bench.shard.leases.epoch_token(KEY));
         change(&mut bench);
         let entry = bench.dirty(1);
         assert!(bench.shard.fill(KEY, lease, entry, &bench.counter, &mut bench.deferred).is_err(), "{name}");
@@ -247,7 +253,7 @@ fn every_change_of_a_key_revokes_its_leases() {
 #[test]
 fn a_promotion_never_replaces_what_is_there() {
     let mut bench = Bench::new();
-    let (promotion, load) = (bench.shard.leases.take(KEY), bench.shard.leases.take(KEY));
+    let (promotion, load) = (bench.shard.leases.take(KEY, later()), bench.shard.leases.take(KEY, later()));
     let entry = bench.dirty(2);
     assert!(bench.shard.fill(KEY, load, entry, &bench.counter, &mut bench.deferred).is_ok());
     let entry = bench.dirty(1);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use larder::admin::Admin;
 use larder::{
-    Any, Cache, CacheBuilder, Durability, Error, Follower, InsertOptions, Keyspace, KeyspaceDefinition,
-    SlowLoads, Stats,
+    Any, Cache, CacheBuilder, Change, Durability, Error, Follower, InsertOptions, Keyspace,
+    KeyspaceDefinition, SlowLoads, Stats,
 };
 
 use super::lasting;
@@ -66,6 +66,10 @@ fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>)
     refused("insert", is_forked(&versions.insert(&1, 11)));
     refused("insert_with", is_forked(&versions.insert_with(&1, 11, immediate)));
     refused("touch", is_forked(&versions.touch(&1)));
+    let modified = versions.modify(1, |_, _| Change::insert(11_u64));
+    refused("modify", is_forked(&modified.map_err(Error::from)));
+    refused("increment", is_forked(&versions.increment(1, 1)));
+    refused("take", is_forked(&versions.take(1).map_err(Error::from)));
     refused("remove", is_forked(&versions.remove(&1)));
     refused("remove_many", is_forked(&versions.remove_many([&1, &2])));
     refused("clear", is_forked(&versions.clear()));
@@ -309,6 +313,23 @@ fn others(path: &Path) {
     admin.close().unwrap();
 }
 
+/// A closure of a change forks, and returns in both processes. The child is refused, and the parent changes
+/// the entry.
+fn closure_that_forks(versions: &Keyspace<u64, u64>) {
+    let mut child = None;
+    let modified = versions.modify(1, |old, _| {
+        match split() {
+            Ok(forked) => child = Some(forked),
+            Err(says) => std::mem::forget(says),
+        }
+        Change::insert(old.unwrap() + 1)
+    });
+    let Some(child) = child else {
+        std::process::exit(i32::from(!is_forked(&modified.map_err(Error::from))));
+    };
+    assert_eq!((child.ends(), modified.unwrap().new_value()), (0, Some(&11)));
+}
+
 fn callbacks(path: &Path) {
     let parent = std::process::id();
     let (cache, versions) = busy_cache(path);
@@ -330,6 +351,7 @@ fn callbacks(path: &Path) {
     }
     assert_eq!(child.unwrap().ends(), 0);
     assert_eq!(versions.get(&1).as_deref(), Some(&10));
+    closure_that_forks(&versions);
     let panicked = thread::scope(|scope| {
         let load = || versions.get_or_load(&2, || -> Result<u64, ()> { panic!("planted") });
         scope.spawn(load).join().is_err()

@@ -11,6 +11,7 @@
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
+mod bulk;
 mod durability;
 mod expiry;
 mod explorer;
@@ -56,6 +57,8 @@ scenarios! {
     leases::one_waiter_loads_for_a_dropped_lease,
     leases::a_forgotten_lease_stalls_no_caller,
     leases::a_late_lease_fills_nothing,
+    bulk::overlapping_loads_of_several_keys_end,
+    bulk::an_omitted_key_stalls_no_caller,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     durability::what_was_acknowledged_is_committed,

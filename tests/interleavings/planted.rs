@@ -45,6 +45,16 @@ fn a_late_fill_is_caught() {
 }
 
 #[test]
+fn an_omitted_key_that_is_not_landed_is_caught() {
+    assert_caught(Failpoint::ForgetOmitted, crate::bulk::an_omitted_key_stalls_no_caller);
+}
+
+#[test]
+fn a_wait_before_the_own_flights_have_landed_is_caught() {
+    assert_caught(Failpoint::WaitBeforeLanding, crate::bulk::overlapping_loads_of_several_keys_end);
+}
+
+#[test]
 fn a_range_removal_without_its_barrier_is_caught() {
     assert_caught(Failpoint::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
 }

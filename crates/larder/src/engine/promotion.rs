@@ -54,7 +54,7 @@ pub(crate) struct DecodedValue<V> {
 }
 
 impl Shared {
-    /// Reads the live value of a key from disk. A record that does not decode is counted, and is a miss.
+    /// Reads the live value of a key from disk.
     pub(crate) fn read_value<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -62,7 +62,18 @@ impl Shared {
         min_visible_sequence: u64,
     ) -> Option<DecodedValue<V>> {
         let record = self.tiers.read_record(key, min_visible_sequence)?;
-        let StoredRecord { header, extension, .. } = &record;
+        self.decode_record(keyspace, key, &record)
+    }
+
+    /// Decodes a record that was read from disk. A record that does not decode is counted, and is a miss. So
+    /// is a value that has expired meanwhile.
+    pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        record: &StoredRecord,
+    ) -> Option<DecodedValue<V>> {
+        let StoredRecord { header, extension, .. } = record;
         let Header { version, expires_at, sequence, compression, .. } = *header;
         if version != keyspace.kind.version {
             return None;

@@ -39,6 +39,10 @@ pub enum Failpoint {
     DrainBeforeSealing,
     /// A caller that fills the write buffer does not notice that another caller waits for a commit.
     IgnoreWaiters,
+    /// A load of several keys does not land the flight of a key that its loader has omitted.
+    ForgetOmitted,
+    /// A load of several keys waits for other callers before it lands its own flights.
+    WaitBeforeLanding,
 }
 
 #[cfg(not(shuttle))]

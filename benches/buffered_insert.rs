@@ -1,9 +1,9 @@
 //! Measures the cost of a buffered insert: until it is acknowledged, and until all inserts are on the disk.
 //!
-//! Acknowledgement: inserts come in bursts that fit in the buffers. The time between bursts is not measured.
-//! In that time the buffers empty. Sustained: inserts come as fast as they are accepted, and the time ends
-//! when the last insert is flushed. Then redb commits the same records into the same tables, in as many
-//! transactions as larder made in its last turn.
+//! To measure the acknowledgement, the bench inserts in bursts that fit in the buffers. The buffers empty
+//! between the bursts, and this time is not measured. To measure the sustained rate, it inserts as fast as
+//! inserts are accepted. The time ends when the last insert is flushed. Then redb commits the same records
+//! into the same tables, in as many transactions as larder made in its last turn.
 
 #![forbid(unsafe_code)]
 
@@ -28,9 +28,9 @@ use larder_benches::{Against, Contest, Measured, Pace, Page, Unit, key};
 
 const ROW: &str = "buffered-insert";
 const TITLE: &str = "Buffered insert";
-/// Number of inserts in a burst. They are about a megabyte, an eighth of larder's buffer.
+/// Number of inserts in a burst. A burst is about a megabyte, an eighth of larder's buffer.
 const BURST: usize = 1_000;
-/// Number of transactions that redb makes in its turn, if larder has not had a turn yet.
+/// Number of transactions that redb makes in its turn, if larder has had no turn yet.
 const FIRST_GUESS: u64 = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,5 +1,5 @@
-//! Measures the cost of compressing values, and the room that this saves. The values are documents of 4 KiB,
-//! committed in batches and read from disk.
+//! Measures the cost of compressing values, and the room that compression saves. The values are documents of
+//! 4 KiB, committed in batches and read from disk.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use larder_benches::{Contest, Measured, Pace, Unit};
 const ROUNDS: usize = 7;
 const DOCUMENT: usize = 4 << 10;
 
-/// Returns a document like those of an application's products. Its names repeat, and its numbers do not.
+/// Returns a document like the products of an application. Its names repeat, and its numbers do not.
 fn document(number: u64) -> String {
     let mut text = String::with_capacity(DOCUMENT + 128);
     let mut mixed = number | 1;

@@ -2,8 +2,8 @@
 //! cache.
 //!
 //! redb opens a copy of larder's own file. The page cache of larder and of redb holds a part of the file. The
-//! other peers hold the same pages. These were written, and the store was closed and opened again. Redis
-//! holds all pages in memory, in its own process.
+//! other peers hold the same pages. The pages were written, and then the store was closed and opened again.
+//! Redis holds all pages in memory, in its own process.
 
 #![forbid(unsafe_code)]
 
@@ -23,8 +23,8 @@ use larder_benches::peers::sqlite::{Sqlite, Synchronous};
 use larder_benches::peers::{Peer, lookups};
 use larder_benches::{Against, Contest, Pace, Unit, key};
 
-/// Number of lookups in a round. The first is for peers that answer in their own process, the second for
-/// peers that pass a request to another thread or process.
+/// Number of lookups in a round. The first number is for peers that answer in the bench's process. The second
+/// is for peers that pass a request to another thread or process.
 const LOOKUPS: usize = 50_000;
 const FEW_LOOKUPS: usize = 5_000;
 const ROOMY: &str = "larder, page cache of 1 GiB";
@@ -80,7 +80,7 @@ struct Field {
     /// larder with a page cache that has room for the whole file.
     roomy: Larder,
     redb: RawRedb,
-    /// redb with its default page cache.
+    /// redb with its default page cache size.
     large: RawRedb,
     foyer: Foyer,
     cached: CachedRedb,
@@ -182,7 +182,7 @@ fn enter<'a>(
 ) {
     contest.contestant(peer.name(), &peer.terms(), move || {
         let found = lookups(peer, threads, turns.next().unwrap_or_default());
-        // While it was filled, foyer may have dropped a few pages.
+        // foyer may have dropped a few pages while it was filled.
         assert!((found.hits - hits).abs() < 1.0, "{} found {} %", peer.name(), found.hits);
         found.nanos
     });

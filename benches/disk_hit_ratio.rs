@@ -1,9 +1,9 @@
-//! Compares orders in which a disk tier can evict. The bench computes hit ratios of a model on real request
-//! streams, with keys of different lifetimes.
+//! Compares orders in which a disk tier can evict. The bench plays real request streams on a model and
+//! computes its hit ratios. The keys have different lifetimes.
 //!
-//! The traces are those of the bench `hit_ratio`. `LARDER_TRACES` names their directory. Each trace is played
-//! three times, as if its requests had taken an hour, six hours and a day. The disk has room for a tenth of
-//! the keys, and memory for a hundredth. ADR 10 has the table.
+//! The bench uses the traces of the bench `hit_ratio`. `LARDER_TRACES` names their directory. Each trace is
+//! played three times, as if its requests had taken an hour, six hours and a day. The disk has room for a
+//! tenth of the keys, and memory for a hundredth. ADR 10 has the table.
 //!
 //! The second table compares the order of the real store with the model's order. The beginning of each trace,
 //! spread over six hours, is played on a cache with a manual clock. Then the same requests are played on
@@ -38,8 +38,8 @@ const MIN_MEMORY: usize = 4;
 /// Number of requests of a trace that are played on the store, and the number of hours for them.
 const STORE_REQUESTS: usize = 200_000;
 const STORE_HOURS: u64 = 6;
-/// Bytes of a value on the store, then the bytes of disk and of memory for each entry that the tier should
-/// hold.
+/// Bytes of a value on the store. The constants below are the bytes of disk and of memory for each entry that
+/// the tier should hold.
 const VALUE_LEN: usize = 1000;
 const DISK_PER_ENTRY: usize = 2200;
 const MEMORY_PER_ENTRY: usize = 1150;
@@ -115,7 +115,7 @@ fn read(path: &Path, most: usize) -> Result<Vec<u64>, Box<dyn Error>> {
     lines.take(most).map(|line| Ok(line?.trim().parse()?)).collect()
 }
 
-/// Returns the number of entries for which the disk and memory have room: a tenth and a hundredth of the
+/// Returns the numbers of entries for which the disk and memory have room: a tenth and a hundredth of the
 /// keys.
 fn tiers(requests: &[u64]) -> (usize, usize) {
     let keys = requests.iter().collect::<HashSet<_>>().len();
@@ -134,7 +134,7 @@ fn played(requests: &[u64], order: Order, hours: u64, disk: usize, memory: usize
 }
 
 /// Returns the percentage of requests that hit in a cache, and the number of entries in its tiers. For the
-/// disk, that is the mean while it was full. For memory, it is the maximum.
+/// disk, this number is the mean while the disk was full. For memory, it is the maximum.
 fn stored(requests: &[u64]) -> Result<(f64, usize, usize), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let clock = Arc::new(ManualClock::new());

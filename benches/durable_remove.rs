@@ -80,18 +80,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 trait Remover: Sync {
     fn called(&self) -> &str;
 
-    /// Returns the text that says how durable a removal is.
+    /// Returns the text that says under which conditions a removal is durable.
     fn removal_terms(&self) -> &'static str;
 
-    /// Returns a function that removes keys for one thread. It returns when a removal is on the disk.
+    /// Returns a function that removes keys for one thread. The function returns when a removal is on the
+    /// disk.
     fn remover(&self) -> Box<dyn FnMut(&str) + '_>;
 
-    /// Stores pages again.
+    /// Stores the removed pages again.
     fn store(&self, pages: &[(String, Page)]);
 }
 
-/// Removes keys from several threads, an equal part from each. Returns how long that took. Then stores the
-/// keys again.
+/// Removes keys from several threads, an equal part from each. Returns how long the removals took. Then
+/// stores the keys again.
 fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     let each = keys.len() / threads;
     let elapsed = in_threads(threads, |thread| {

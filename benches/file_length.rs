@@ -1,10 +1,11 @@
 //! Measures how much live data fits in the file, and how much of its disk the file occupies, as a percentage
-//! of its capacity. This is the measurement behind `docs/adr/0009` and `docs/design.md`, "Room on disk".
+//! of its capacity. `docs/adr/0009` and `docs/design.md`, "Room on disk", use these figures.
 //!
-//! For each size of value, and for all sizes mixed, the bench writes three times the capacity: two thirds
-//! under new random keys, a third over live keys. The first table shows three figures: the keys and values
-//! that are live on disk at the end, the maximum size of the allocated blocks (as `du` shows them), and the
-//! maximum length of the file. The second table shows a change of sizes in one cache, one size after another.
+//! For each size of value, and for all sizes mixed, the bench writes three times the capacity. Two thirds
+//! have new random keys, and one third overwrites live keys. The first table shows three figures: the keys
+//! and values that are live on disk at the end, the maximum size of the allocated blocks (as `du` shows
+//! them), and the maximum length of the file. The second table shows a change of sizes in one cache, one size
+//! after another.
 //!
 //! A third column shows redb alone, with a table of the same keys and values. This table has as many entries
 //! as fit while the blocks of its file stay within the capacity. A commit makes the same number of changes,
@@ -29,13 +30,13 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use redb::{Database, TableDefinition};
 
-/// Capacities in MiB, unless `LARDER_CAPACITY_MIB` sets one.
+/// Capacities in MiB, unless `LARDER_CAPACITY_MIB` sets one capacity.
 const CAPACITIES_MIB: [u64; 2] = [4, 64];
-/// How many times the capacity is written.
+/// Number of times that the bench writes the capacity.
 const ROUNDS: u64 = 3;
-/// How often the file's extent is read while the bench writes one capacity.
+/// Number of times that the bench reads the file's extent while it writes one capacity.
 const LOOKS: u64 = 2048;
-/// Sizes of values in bytes. The last line of the table uses all of them.
+/// Sizes of values in bytes. The last line of the table uses all sizes.
 const SIZES: [usize; 4] = [100, 1_000, 5_000, 33_000];
 /// A change of sizes: the bench writes these sizes one after another.
 const CHANGES: [usize; 4] = [100, 5_000, 100, 33_000];
@@ -118,7 +119,7 @@ impl Churn {
         Ok(())
     }
 
-    /// Returns a new key, or in one of three cases a key that was written recently.
+    /// Returns a new key. In one of three cases, returns a key that was written recently.
     fn key(&mut self, live: usize) -> u64 {
         let count = self.recent.len();
         if count > 0 && self.random.random_range(0..3) == 0 {

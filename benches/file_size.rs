@@ -1,8 +1,8 @@
 //! Measures the length of the file at each stage: filled, overwritten twice, nine tenths deleted, closed and
 //! opened again.
 //!
-//! The other stores commit at most as many pages at a time as a batch of larder contains. For fjall, the
-//! "file" is a directory, and the length is the sum of its files.
+//! The other stores commit at most as many pages in one transaction as a batch of larder contains. For fjall,
+//! the "file" is a directory, and its length is the sum of the lengths of its files.
 
 #![forbid(unsafe_code)]
 
@@ -71,7 +71,7 @@ fn figure(length: u64) -> f64 {
     length as f64
 }
 
-/// A store that goes through these stages.
+/// A store that passes through these stages.
 trait Stored {
     fn put(&mut self, pages: &[(String, Page)]) -> Result<(), Box<dyn Error>>;
     fn delete(&mut self, keys: &[String]) -> Result<(), Box<dyn Error>>;

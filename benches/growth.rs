@@ -1,9 +1,10 @@
 //! Measures how larder's costs grow with the number of entries: lookups on disk, opening, and memory for
 //! bookkeeping.
 //!
-//! A separate process takes each sample: it opens a file with that many entries, and looks keys up. So its
-//! memory is the memory of one cache. Values are small, because there are up to ten million of them. A full
-//! run measures ten million only with `LARDER_BENCH_LARGEST=1`, because filling that file takes minutes.
+//! A separate process takes each sample. It opens a file with that many entries, and looks keys up. So the
+//! memory of the process is the memory of one cache. Values are small, because there are up to ten million
+//! values. A full run measures ten million entries only with `LARDER_BENCH_LARGEST=1`, because filling that
+//! file takes minutes.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]
@@ -111,7 +112,7 @@ fn ask(file: &Path) -> Result<Sample, Box<dyn Error>> {
     }
 }
 
-/// The child's part: opens the file, looks keys up, and prints its measurements.
+/// Runs in a child process: opens the file, looks keys up, and prints its measurements.
 fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let entries: usize = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().parse()?;
     let keys = uniform(entries, 2 * LOOKUPS, 1);
@@ -130,8 +131,8 @@ fn sample(file: &Path) -> Result<(), Box<dyn Error>> {
     let found = lookups(&*peer, 1, keys);
     assert!(is_found && found.hits > 99.9, "{} % found", found.hits);
     let bytes = resident_bytes().saturating_sub(before);
-    // The peer is closed before the child prints. After that line the parent ends the child, and an unclosed
-    // file takes longer to open.
+    // The peer is closed before the child prints. The parent ends the child after the printed line, and an
+    // unclosed file would take longer to open.
     drop(peer);
     println!("{open_ms} {} {bytes}", found.nanos);
     Ok(())

@@ -4,7 +4,8 @@
 //! A trace is a gzipped text file with one request on each line: a number that stands for the key.
 //! `LARDER_TRACES` names the directory that holds the traces as `NAME.txt.gz`. The directory may also contain
 //! `peers.txt`, with the ratios that other caches reached on these traces. Each trace is run at six
-//! capacities, from half a percent to half of its distinct keys. All entries weigh the same. A miss inserts.
+//! capacities, from half a percent to half of its distinct keys. All entries weigh the same. After a miss,
+//! the entry is inserted.
 //!
 //! larder is run twice: with its default number of shards, and with a single shard. The single shard shows
 //! the policy alone. `quick_cache` has a single shard. moka does its maintenance every 64 requests, as it
@@ -28,7 +29,8 @@ use larder_benches::outcome::OURS;
 use larder_benches::traces::{TraceRow, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
-/// Maximum number of a trace's requests that are run. They are enough to fill every capacity many times.
+/// Maximum number of a trace's requests that are run. This number of requests fills every capacity many
+/// times.
 const MAX_REQUESTS: usize = 1_500_000;
 /// Capacities in thousandths of a trace's distinct keys, and the minimum number of entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];
@@ -78,7 +80,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Adds the ratios that other caches reached, except for caches that were run here. The two smallest
-/// capacities of a small trace may be equal, and the file has both. So equal rows are matched by their order.
+/// capacities of a small trace may be equal, and the file then has two equal rows. So equal rows are matched
+/// by their order.
 fn add(rows: &mut [TraceRow], others: Vec<TraceRow>) {
     let mut others: Vec<Option<TraceRow>> = others.into_iter().map(Some).collect();
     for row in rows {

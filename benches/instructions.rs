@@ -2,7 +2,7 @@
 //! machine.
 //!
 //! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
-//! process uses new seeds for its hashes. So the counts differ by less than a tenth of a percent.
+//! process uses new seeds for its hashes, so the counts differ a little, by less than a tenth of a percent.
 //!
 //! The limit that larder must keep is in the package `larder-callgrind`.
 
@@ -16,15 +16,15 @@ use larder_benches::{Contest, Pace, REQUESTS, Spread, Unit};
 
 /// The argument with which this program runs as the child. The next argument names a contestant.
 const ASK: &str = "--ask";
-/// Number of resident entries. The cache has room for twice as many.
+/// Number of resident entries. The cache has room for twice as many entries.
 const ENTRIES: usize = 10_000;
 const ROOM: usize = 2 * ENTRIES;
 /// Number of lookups.
 const LOOKUPS: usize = 200_000;
-/// Number of counts. Their median is the result.
+/// Number of times that the program counts. The result is the median.
 const COUNTS: usize = 3;
-/// The function that is counted, with everything that it calls: [`larder_benches::memory::Contender::hits`]
-/// of any contestant.
+/// The function whose instructions are counted, with everything that it calls:
+/// [`larder_benches::memory::Contender::hits`] of any contestant.
 const COUNTED: &str = "*Contender*::hits*";
 
 fn main() {
@@ -47,7 +47,7 @@ fn ask(name: &str) {
     assert_eq!(contender.hits(&keys, 0, LOOKUPS), LOOKUPS, "{name} missed");
 }
 
-/// Counts for larder and the peers, for the report.
+/// Compares the counts of larder and the peers, for the report.
 fn compare(pace: &Pace) {
     let setting = "10k resident, uniform, 1 thread";
     let mut contest =

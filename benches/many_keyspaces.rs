@@ -1,9 +1,9 @@
-//! Measures the operations on one keyspace while there are many others. No operation may take longer because
-//! of the other keyspaces.
+//! Measures the operations on one keyspace while there are many other keyspaces. No operation may take longer
+//! because of the other keyspaces.
 //!
 //! Each figure is a median, in microseconds. The last column is the greatest ratio to the time with a single
-//! keyspace. With `TMPDIR=/dev/shm` the bench shows larder and its store without the disk. A growth is
-//! visible there, because no commit waits for a device. With many keyspaces, each request goes to another
+//! keyspace. With `TMPDIR=/dev/shm` the bench measures larder and its store without the disk. Then any growth
+//! is visible, because no commit waits for a device. With many keyspaces, each request goes to another
 //! keyspace. So more of the memory that a request reads is missing from the processor's caches.
 
 #![forbid(unsafe_code)]
@@ -77,7 +77,7 @@ fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     let watch = Stopwatch::start();
     let cache = Cache::builder().path(&path).open()?;
     rows.push(("opening the file", micros(watch.elapsed())));
-    // The first opening is measured alone, because it differs from those after it.
+    // The first opening is measured alone, because it differs from later openings.
     let first = KeyspaceDefinition::<u64, u64>::new("another").ttl(Duration::from_hours(1));
     rows.push(("the first opened then", median(1, |_| drop(cache.keyspace(first)))));
     let open = |at: usize| drop(definitions.get(at).map(|definition| cache.keyspace(*definition)));

@@ -2,9 +2,9 @@
 //! `Arc`. All entries are resident. They have a TTL if the cache offers one.
 //!
 //! The report shows the time of one lookup on one thread. With two threads, the report shows how long each
-//! thread waits for its own lookups. Every contestant uses another part of the same stream. Otherwise the
-//! contestant before it would have brought the keys into the processor's cache. A fifth of a round runs
-//! before the measured part, to load the contestant's own tables.
+//! thread waits for its own lookups. Every contestant uses a different part of the same stream. Otherwise the
+//! previous contestant would have brought the keys into the processor's cache. A fifth of a round runs before
+//! the measured part, to load the contestant's own tables.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,8 @@ const LOOKUPS: usize = 400_000;
 const QUICK_LOOKUPS: usize = 100_000;
 const ROUNDS: usize = 11;
 
-/// Room for twice the entries, because caches divide their room into shards, and these fill unevenly.
+/// The cache has room for twice the entries, because caches divide their room into shards, and shards fill
+/// unevenly.
 const ROOM: usize = 2;
 
 fn main() {
@@ -43,7 +44,7 @@ fn main() {
     }
 }
 
-/// Returns every contestant. All hold the same entries.
+/// Returns every contestant. All contestants hold the same entries.
 fn field(entries: usize) -> Vec<Box<dyn Contender>> {
     let (keys, values): (Keys, Vec<Arc<Page>>) = (Keys::in_order(entries), values(entries));
     let field = contenders(ROOM * entries);

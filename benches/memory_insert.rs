@@ -1,10 +1,11 @@
-//! Measures an insert into a full cache, compared with the peers. Each key is new, so each insert evicts.
+//! Measures an insert into a full cache, compared with the peers. Each key is new, so each insert evicts an
+//! entry.
 //!
 //! Keys come in order from a key space four times as large as the cache. When a key comes again, its entry
-//! was evicted long before. A cache could win this bench by keeping its old entries and refusing new ones. So
-//! the report says how many of the latest inserts are in the cache afterwards. For this, it looks up as many
-//! keys as a tenth of the cache's room. It also reports an insert's processor time over all threads. larder
-//! drops evicted values on a separate thread, and that is also work.
+//! has long been evicted. A cache could win this bench by keeping its old entries and refusing new ones. So
+//! the report says how many of the latest inserts are in the cache afterwards. For this check, the bench
+//! looks up as many keys as a tenth of the cache's room. It also reports an insert's processor time over all
+//! threads, since larder drops evicted values on a separate thread.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +21,7 @@ const KEY_SPACE: usize = 4;
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
-/// Number of values. The inserts use them in turn. Making the values is not measured.
+/// Number of values. The inserts use these values in turn. Making the values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -91,7 +92,7 @@ fn round(contender: &dyn Contender, setting: &Setting<'_>, from: usize, inserts:
     let used = processor_nanos();
     let elapsed = in_threads(threads, |thread| {
         contender.inserts(keys, from + thread * inserts, inserts, values);
-        // Deferred work is a part of the cost.
+        // The measured cost includes deferred work.
         contender.settle();
     });
     let used = processor_nanos() - used;

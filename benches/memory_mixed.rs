@@ -1,8 +1,8 @@
-//! Measures lookups with one insert in twenty requests, as in a site's traffic. The caches are full, and are
-//! compared with the peers.
+//! Measures lookups with one insert in twenty requests, as in a site's traffic. The caches are full. larder
+//! is compared with the peers.
 //!
-//! Keys come from a key space twice as large as the cache. So inserts evict, and some lookups miss. The
-//! number of misses depends on the cache's policy. The report shows the hit ratio. Without it, a cache that
+//! Keys come from a key space twice as large as the cache. So inserts evict entries, and some lookups miss.
+//! The number of misses depends on the cache's policy. The report shows the hit ratio. Otherwise a cache that
 //! keeps the wrong entries would look fast because of its misses.
 
 #![forbid(unsafe_code)]
@@ -24,7 +24,7 @@ const REQUESTS: usize = 1 << 22;
 const OPERATIONS: usize = 250_000;
 const QUICK_OPERATIONS: usize = 60_000;
 const ROUNDS: usize = 11;
-/// Number of values. The inserts use them in turn. Making the values is not measured.
+/// Number of values. The inserts use these values in turn. Making the values is not measured.
 const VALUES: usize = 1 << 14;
 
 fn main() {
@@ -37,7 +37,7 @@ fn main() {
         for spread in Spread::ALL {
             let keys = Keys::spread(spread, KEY_SPACE * entries, REQUESTS, 0);
             let field = contenders(entries);
-            // The filling uses another stream than the measurement. With the same stream, a contestant that
+            // The filling and the measurement use different streams. With the same stream, a contestant that
             // starts where the filling ends would hit too often.
             let filling = Keys::in_order(entries);
             let before = Keys::spread(spread, KEY_SPACE * entries, KEY_SPACE * entries, 1);

@@ -3,7 +3,7 @@
 //! A counting allocator adds up the requested bytes. Values are made beforehand, so the bytes of a cache
 //! include only its own counter of each value. The bytes of the keys are subtracted. Each contestant is
 //! measured twice, in its own process: with as many entries as it has room for, and after four times as many
-//! inserts. The second time, its memory of evicted keys is included. A second column shows the growth of the
+//! inserts. The second figure includes the memory for evicted keys. A second column shows the growth of the
 //! process, as the kernel reports it. That figure includes the bytes that an allocator rounds up to, and the
 //! bytes that it cannot give back.
 
@@ -25,8 +25,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The argument with which this program runs as the child. The next arguments are a contestant, its room, and
-/// the number of entries to insert.
+/// The argument with which this program runs as the child. The next arguments are a contestant, its room in
+/// entries, and the number of entries to insert.
 const COUNT: &str = "--count";
 /// Maximum number of bytes for an entry.
 const MOST: f64 = 100.0;
@@ -108,7 +108,7 @@ fn counted() -> usize {
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
-/// Waits until background threads have freed what they can. Returns the bytes that are still allocated.
+/// Waits until background threads have freed their memory. Returns the bytes that are still allocated.
 #[expect(clippy::disallowed_methods, reason = "these threads do not report when they are done")]
 fn settled() -> usize {
     let mut before = usize::MAX;

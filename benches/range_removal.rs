@@ -1,7 +1,8 @@
-//! Measures the operations of other threads while a keyspace is cleared: lookups, and durable removals.
+//! Measures the operations of other threads while a keyspace is cleared. The operations are lookups and
+//! durable removals.
 //!
-//! The measured time goes from the call of `clear` until the last entry of the keyspace is deleted. Memory
-//! has room for a tenth of the remaining entries, so most lookups go to the disk.
+//! The measured time begins with the call of `clear`. It ends when the last entry of the keyspace is deleted.
+//! Memory has room for a tenth of the remaining entries, so most lookups read the disk.
 
 #![forbid(unsafe_code)]
 
@@ -118,7 +119,7 @@ impl Cleared {
 }
 
 fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<'_>) {
-    // There are as many operations without a removal as there were with one.
+    // The number of operations without a removal is the same as it was with a removal.
     let asked = Cell::new(MIN_OPERATIONS);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {

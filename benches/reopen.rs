@@ -1,5 +1,5 @@
-//! Measures the time from the opening of a file with many entries to the first answer: after the file was
-//! closed, and after its process was killed.
+//! Measures the time from the opening of a file with many entries to the first answer. The file was closed,
+//! or its process was killed.
 //!
 //! The killed process is a larder process that writes. redb opens a copy of the file from that process.
 
@@ -18,7 +18,7 @@ use larder_benches::{Against, Contest, Pace, Unit, key};
 
 const ROW: &str = "reopen";
 const TITLE: &str = "First hit after reopening";
-/// Number of bytes in a page's text. They are few, because there are many pages.
+/// Number of bytes in a page's text. The texts are short, because there are many pages.
 const TEXT_LEN: usize = 64;
 const LARDER: &str = "commits of two phases, with quick repair";
 const REDB: &str = "the same commits: a copy of the same file";

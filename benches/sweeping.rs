@@ -2,8 +2,9 @@
 //! meantime.
 //!
 //! The clock is manual. Entries with a short TTL are stored beside long-lived entries. The measured time
-//! begins when the short-lived entries expire. It ends when all of them are deleted from memory and disk.
-//! Memory has room for about a tenth of the long-lived entries, so most lookups of these go to the disk.
+//! begins when the short-lived entries expire. It ends when all short-lived entries are deleted from memory
+//! and disk. Memory has room for about a tenth of the long-lived entries, so most lookups of these entries
+//! read the disk.
 
 #![forbid(unsafe_code)]
 
@@ -98,7 +99,7 @@ impl SweptCache {
         self.cache.stats().disk.map_or(0, |disk| disk.expirations)
     }
 
-    /// Lets the short-lived entries expire, and waits until they are deleted. Returns how long that took.
+    /// Lets the short-lived entries expire, and waits until they are deleted. Returns the time of the wait.
     fn sweep(&self, count: usize) -> Duration {
         let before = self.expired();
         let watch = Stopwatch::start();
@@ -137,12 +138,12 @@ fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweptCache, small: &'
 }
 
 fn undisturbed(pace: &Pace, setting: &str, swept: &SweptCache, most: usize, keys: &[String]) {
-    // There are as many lookups without a sweep as there were with one.
+    // The number of lookups without a sweep is the same as it was with a sweep.
     let asked = Cell::new(WARM_UP);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
         swept.store(most);
-        // Brings the entries that this setting needs back into memory.
+        // Bring the entries that this setting needs back into memory.
         let _ = lookups(swept, keys, |count| count == WARM_UP);
         let is_over = AtomicBool::new(false);
         let times = thread::scope(|scope| {

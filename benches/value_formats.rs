@@ -1,5 +1,5 @@
-//! Measures the cost of encoding and decoding values, compared with bincode alone: in each format, and with a
-//! trial of each value.
+//! Measures the cost of encoding and decoding values, in each format and with a trial of each value. The
+//! comparison is with bincode alone.
 //!
 //! The second part measures large byte fields through the whole cache. serde makes a call for each element of
 //! a `Vec<u8>`, and one call for a `String`.

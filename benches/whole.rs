@@ -2,7 +2,7 @@
 //! The keys follow Zipf's law, and memory has room for a tenth of the pages.
 //!
 //! Redis holds all pages in memory, in its own process. Room in memory is counted in entries. Otherwise a
-//! peer that reports its overhead would have less room than a peer that does not.
+//! peer that reports its overhead would have less room than a peer that does not report it.
 
 #![forbid(unsafe_code)]
 
@@ -21,8 +21,8 @@ use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
 const ROW: &str = "whole";
 /// Percentage of requests that are writes.
 const WRITES: u32 = 5;
-/// Number of requests in a round. The first is for peers that answer in their own process, the second for
-/// peers that pass many requests to another thread or process.
+/// Number of requests in a round. The first number is for peers that answer in the bench's process. The
+/// second is for peers that pass many requests to another thread or process.
 const REQUESTS: usize = 100_000;
 const FEW_REQUESTS: usize = 10_000;
 /// The weight of an entry in larder. All entries have the same weight, so larder's memory is also counted in

@@ -5,7 +5,7 @@
 //! - `faults/`: the harnesses that kill the process, cut the power, damage the file, and take the file away;
 //! - `concurrency/`: threads and processes that work at the same time;
 //! - `ops/`: statistics, reports on single keys, and the control socket;
-//! - `golden/`: files of every format; `tidy/`: how the code is arranged; `support/`: shared parts of the
+//! - `golden/`: files of every format; `tidy/`: the arrangement of the code; `support/`: shared parts of the
 //!   tests.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]

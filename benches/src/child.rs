@@ -1,5 +1,5 @@
-//! Lets a bench program start itself again as a child process. The state after a crash, and the memory of a
-//! process, can only be measured from another process.
+//! Lets a bench program start itself again as a child process. Only another process can measure the state
+//! after a crash, or the memory of a process.
 //!
 //! An environment variable names the file that the child works on. The child prints its answers to standard
 //! output, line by line.
@@ -28,7 +28,7 @@ impl Process {
     /// Starts this program again, to work on a file.
     ///
     /// # Errors
-    /// If the child does not start.
+    /// Fails if the child does not start.
     pub fn start(file: &Path) -> io::Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         let mut child = command.env(TASK, file).stdout(Stdio::piped()).spawn()?;
@@ -39,7 +39,7 @@ impl Process {
     /// Returns the next line that the child prints. Returns an empty text once the child has ended.
     ///
     /// # Errors
-    /// If the line can't be read.
+    /// Fails if the line can't be read.
     pub fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.says.read_line(&mut line)?;

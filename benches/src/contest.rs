@@ -1,4 +1,4 @@
-//! A contest: contestants take turns, in several rounds. So other work on the machine slows all of them
+//! A contest. Contestants take turns, in several rounds. So other work on the machine slows all contestants
 //! equally.
 //!
 //! In each round every contestant is measured once, in a new random order. The first round is a warm-up and
@@ -106,7 +106,7 @@ impl<'a> Contest<'a> {
         self
     }
 
-    /// Leaves the warm-up round out: for work that takes long or needs no warm-up, such as a count.
+    /// Leaves out the warm-up round, for work that takes long or needs no warm-up, such as a count.
     pub fn without_warm_up(mut self) -> Self {
         self.warms_up = false;
         self
@@ -114,7 +114,7 @@ impl<'a> Contest<'a> {
 
     /// Adds a contestant: its package's name (`moka`, or with a remark after a comma: `moka, ahash`), a text
     /// that says which of its writes survive a crash, and its round. A round prepares its work without timing
-    /// it. It returns its figure in the contest's unit, or a [`Measured`].
+    /// it. The round returns its figure in the contest's unit, or a [`Measured`].
     pub fn contestant<M: Into<Measured>>(
         &mut self,
         name: &str,
@@ -130,7 +130,7 @@ impl<'a> Contest<'a> {
         self.entrants.push(Entrant { contestant, round: Box::new(move || round().into()) });
     }
 
-    /// Records a contestant that can't take part, and the reason: for example, its program is not installed.
+    /// Records a contestant that can't take part, with the reason. For example, its program is not installed.
     pub fn skipped(&mut self, name: &str, reason: &str) {
         self.skipped.push(Skipped { name: name.to_owned(), reason: reason.to_owned() });
     }
@@ -140,7 +140,8 @@ impl<'a> Contest<'a> {
         self.target_of(OURS, None, against, at_least, said);
     }
 
-    /// Sets a contestant's target, in a further measure if `measure` names one.
+    /// Sets a contestant's target. The target is for the main measure, or for a further measure that
+    /// `measure` names.
     pub fn target_of(
         &mut self,
         subject: &str,
@@ -161,7 +162,7 @@ impl<'a> Contest<'a> {
     /// Runs the contest, prints the outcome, and saves it as JSON.
     ///
     /// # Panics
-    /// If a contestant's figure is not a number, or the outcome cannot be written.
+    /// Panics if a contestant's figure is not a number, or the outcome cannot be written.
     #[expect(clippy::must_use_candidate, reason = "the outcome is printed and saved already")]
     pub fn run(mut self, pace: &Pace) -> Outcome {
         println!("\n{} ({}): {}", self.title, self.row, self.setting);

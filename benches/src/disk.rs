@@ -1,7 +1,7 @@
 //! The pages that the benches of the disk tier store and look up.
 //!
-//! A page is half a kilobyte of text that can't be compressed. Otherwise a peer that compresses would have an
-//! advantage from repetitive text.
+//! A page is half a kilobyte of text that can't be compressed. Repetitive text would give an advantage to a
+//! peer that compresses.
 
 use std::path::Path;
 
@@ -15,12 +15,12 @@ use crate::workload::{PAGES, Page, Spread, key};
 
 /// Bytes of a page's text.
 pub const TEXT_LEN: usize = 512;
-/// Bytes of memory for redb's pages: larder's default. All peers that use redb get the same.
+/// Bytes of memory for redb's pages: larder's default. All peers that use redb get the same amount.
 pub const PAGE_CACHE: ByteSize = larder::DEFAULT_PAGE_CACHE;
-/// The capacity of a memory tier that should hold nothing: larder's minimum.
+/// The capacity of a memory tier that should hold no entries: larder's minimum.
 pub const NO_MEMORY: ByteSize = ByteSize::kib(64);
 
-/// Returns a page of [`TEXT_LEN`] bytes. A number gives the same page at every call.
+/// Returns a page of [`TEXT_LEN`] bytes. The same number always gives the same page.
 #[must_use]
 pub fn page(number: usize) -> Page {
     page_of(number, TEXT_LEN)
@@ -33,7 +33,7 @@ pub fn page_of(number: usize, len: usize) -> Page {
     Page { text: random.sample_iter(Alphanumeric).take(len).map(char::from).collect() }
 }
 
-/// Returns `count` keys, drawn uniformly from the keys below `keys`. Another stream gives other keys.
+/// Returns `count` keys, drawn uniformly from the keys below `keys`. Different streams give different keys.
 #[must_use]
 pub fn uniform(keys: usize, count: usize, stream: u64) -> Vec<String> {
     Spread::Uniform.numbers(keys, count, stream).into_iter().map(|number| key(number as usize)).collect()
@@ -61,7 +61,7 @@ pub fn builder(path: &Path, entry_bytes: u64) -> CacheBuilder {
 /// Opens the keyspace of the pages.
 ///
 /// # Panics
-/// If the keyspace is open with other types.
+/// Panics if the keyspace is open with other types.
 #[must_use]
 pub fn pages(cache: &Cache) -> Keyspace<String, Page> {
     cache.keyspace(PAGES).expect("the keyspace opens")
@@ -86,7 +86,7 @@ pub fn batches(entries: usize) -> impl Iterator<Item = Vec<(String, Page)>> {
 /// Makes a file of `entries` pages, and closes it.
 ///
 /// # Panics
-/// If the disk refuses the pages.
+/// Panics if the disk refuses the pages.
 pub fn fill(path: &Path, entries: usize, text_len: usize) {
     let builder = builder(path, room(entries, text_len));
     let cache = builder.memory_capacity(NO_MEMORY).write_buffer(ByteSize::mib(32)).open();

@@ -1,9 +1,10 @@
-//! Orders in which a disk tier may evict. They are played on request traces with keys of different lifetimes.
+//! Orders in which a disk tier may evict. The orders are played on request traces with keys of different
+//! lifetimes.
 //!
 //! This is a model of two tiers, not a cache. Memory is an LRU list, all entries weigh the same, and a write
 //! is on disk at once. The model compares orders of eviction. Each request looks in memory, then on the disk.
-//! A miss writes the entry to both. An expired entry is a miss. An eviction from disk spares entries that are
-//! in memory, as far as a bounded number of rows allows.
+//! A miss writes the entry to both tiers. An expired entry is a miss. An eviction from disk spares entries
+//! that are in memory, as far as a bounded number of rows allows.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,18 +16,18 @@ pub enum Order {
     /// The entry that was written first is evicted first.
     Write,
     /// The entry whose last use on disk is the oldest is evicted first. This order would need a write for
-    /// each read. larder's promises do not allow that.
+    /// each read. larder's promises do not allow such writes.
     Use,
-    /// The order of writing, with a hand that passes over entries. It spares an entry that was read from disk
-    /// since the last pass.
+    /// The order of writing, with a hand that moves over the entries. The hand spares an entry that was read
+    /// from disk since the last pass.
     Hand,
     /// The same as `Hand`, but the hand returns to the first entry before it reaches entries that were
-    /// written since it was last there.
+    /// written since its last visit to the first entry.
     Turn,
     /// The same as `Turn`, but an entry that memory evicts after a use there is treated as read.
     TurnAndMemory,
-    /// The one of eight random entries that has the fewest uses. If several have the fewest, the one that
-    /// expires first.
+    /// Of eight random entries, the entry with the fewest uses is evicted first. If several entries have the
+    /// fewest uses, the entry that expires first is evicted.
     Sample,
 }
 
@@ -52,7 +53,7 @@ impl Order {
     }
 }
 
-/// Lifetimes in seconds. The hash of a key chooses one.
+/// Lifetimes in seconds. The hash of a key chooses one of these lifetimes.
 const LIFETIMES: [u64; 3] = [300, 7_200, 86_400];
 /// Maximum number of rows that an eviction may pass over.
 const MAX_LOOKS: usize = 4096;
@@ -77,7 +78,7 @@ pub struct Model {
     ordered: BTreeSet<((u64, u64), u64)>,
     keys: Vec<u64>,
     hand: (u64, u64),
-    /// The step in which the hand was last at the first entry.
+    /// The step in which the hand was at the first entry for the last time.
     turned_at: u64,
     expiring: BTreeSet<(u64, u64)>,
     /// For each key: its expiry, its last use, and whether it was used since it was stored.
@@ -115,7 +116,7 @@ impl Model {
         usize::try_from(hash % 3).ok().and_then(|at| LIFETIMES.get(at).copied()).unwrap_or(0)
     }
 
-    /// Requests a key at a time in ms. Returns whether either tier had the key.
+    /// Requests a key at a time in milliseconds. Returns whether either tier had the key.
     pub fn request(&mut self, key: u64, now: u64) -> bool {
         self.step += 1;
         if let Some(&(expires_at, last, _)) = self.memory.get(&key) {

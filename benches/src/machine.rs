@@ -1,4 +1,4 @@
-//! The circumstances of a measurement. Without them, a figure has no meaning.
+//! The circumstances of a measurement. A figure has no meaning without its circumstances.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -29,7 +29,7 @@ pub struct Circumstances {
     pub load: String,
     /// The version of the compiler.
     pub rustc: String,
-    /// The commit of larder, with a remark if files differed from it.
+    /// The commit of larder, with a remark if files differed from that commit.
     pub commit: String,
     /// Versions of the peers and of the benches' dependencies, by package.
     pub versions: BTreeMap<String, String>,
@@ -84,8 +84,8 @@ fn kib(text: &str) -> u64 {
     text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Returns the resident memory of this process in bytes, as the kernel reports it. It checks the allocator's
-/// count.
+/// Returns the resident memory of this process in bytes, as the kernel reports it. This number checks the
+/// allocator's count.
 #[must_use]
 pub fn resident_bytes() -> u64 {
     kib(&field("/proc/self/status", "VmRSS")) * 1024
@@ -112,7 +112,8 @@ fn commit(root: &Path) -> String {
     if commit.is_empty() {
         return "unknown".to_owned();
     }
-    // The report and its charts are made from outcomes, so during a run they differ from the commit.
+    // Changes below `docs` are ignored. The report and its charts are made from outcomes, so they may differ
+    // from the commit.
     let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ":!docs"]);
     if changed.is_empty() { commit } else { commit + " and changes" }
 }

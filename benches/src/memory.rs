@@ -1,8 +1,8 @@
 //! The contestants of the memory tier behind one trait: larder without a file, and its peers.
 //!
-//! All of them hold the same values behind an [`Arc`], and get the same keys as `&str`. The peers own their
-//! keys as `String`, so an insert allocates one. The loops over requests are compiled for each contestant.
-//! Only the call for a whole batch goes through the trait object.
+//! All contestants hold the same values behind an [`Arc`], and get the same keys as `&str`. The peers own
+//! their keys as `String`, so an insert allocates a `String`. The loops over requests are compiled for each
+//! contestant. Only the call for a whole batch goes through the trait object.
 
 mod keys;
 mod ours;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::workload::Page;
 
-/// The TTL of entries, in every cache that offers one. Nothing expires during a measurement, but every such
+/// The TTL of entries, in every cache that offers a TTL. Nothing expires during a measurement, but every such
 /// cache must check the expiry.
 pub const TTL: Duration = Duration::from_hours(24);
 
@@ -43,7 +43,7 @@ pub trait MemoryCache: Sync {
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
 
-    /// Returns whether a key has an entry. This does not change the entry's use.
+    /// Returns whether a key has an entry. The check is not a use of the entry.
     fn contains(&self, key: &str) -> bool;
 
     /// Does the work that the cache has deferred.
@@ -72,7 +72,7 @@ pub trait Contender: Sync {
     fn settle(&self);
 }
 
-/// In so many requests there is one insert.
+/// The number of requests that contain one insert.
 pub const ONE_INSERT_IN: usize = 20;
 
 impl<C: MemoryCache> Contender for C {

@@ -1,4 +1,4 @@
-//! The outcome of a contest: every sample. So ratios, spreads and verdicts can be computed at any time.
+//! The outcome of a contest, with every sample. So ratios, spreads and verdicts can be computed at any time.
 //!
 //! A ratio compares two figures of one round, because the conditions of the machine were the same for all
 //! contestants there. The result is the median of these ratios. A ratio of two medians would compare one
@@ -51,7 +51,7 @@ pub struct Outcome {
 pub struct Contestant {
     /// The name of its package, with a remark.
     pub name: String,
-    /// Which of its writes survive a crash.
+    /// Says which of its writes survive a crash.
     pub durability: String,
     /// One sample for each round, in the order of the rounds.
     pub samples: Vec<f64>,
@@ -110,7 +110,7 @@ impl Against {
 pub struct Target {
     /// The contestant that should meet the target.
     pub subject: String,
-    /// The further measure of the target; `None` if the target concerns the main measure.
+    /// The further measure of the target. `None` if the target concerns the main measure.
     pub measure: Option<String>,
     /// The opponent or the figure of the comparison.
     pub against: Against,
@@ -120,14 +120,14 @@ pub struct Target {
     pub said: String,
 }
 
-/// Whether a target is met.
+/// The verdict on a target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
     /// The target is met, with this median advantage.
     Met(f64),
     /// The target is not met, with this median advantage.
     Short(f64),
-    /// Unknown, because one of the two was not measured.
+    /// The verdict is unknown, because one of the two figures was not measured.
     Unmeasured,
 }
 
@@ -179,7 +179,7 @@ impl Outcome {
     /// Saves the outcome to a directory, and replaces the outcome of an earlier run.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn save(&self, dir: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(dir)?;
         let path = dir.join(format!("{}.json", self.slug()));
@@ -191,7 +191,7 @@ impl Outcome {
     /// Returns none if there is no such directory.
     ///
     /// # Errors
-    /// If a file cannot be read, or is not an outcome.
+    /// Fails if a file cannot be read, or is not an outcome.
     pub fn load_all(dir: &Path) -> io::Result<Vec<Self>> {
         let mut found = Vec::new();
         for file in fs::read_dir(dir).into_iter().flatten() {
@@ -212,7 +212,7 @@ impl Outcome {
 }
 
 impl Contestant {
-    /// Returns the samples of a further measure, or those of the main measure.
+    /// Returns the samples of a further measure, or of the main measure if `measure` is `None`.
     #[must_use]
     pub fn measure(&self, measure: Option<&str>, main: Unit) -> Option<(Unit, &[f64])> {
         let Some(name) = measure else { return Some((main, &self.samples)) };

@@ -20,7 +20,7 @@ pub struct Pace {
     pub command: String,
     /// The directory for outcomes.
     pub outcomes: PathBuf,
-    /// The requested settings. If it is empty, all settings are measured.
+    /// The requested settings. If the list is empty, all settings are measured.
     pub wanted: Vec<String>,
 }
 

@@ -1,8 +1,8 @@
-//! The peers of larder's disk tier, behind the same two traits. Each is set up as its own documentation
+//! The peers of larder's disk tier, behind the same two traits. Each peer is set up as its own documentation
 //! recommends.
 //!
-//! The durability of contestants differs, so each states its own. [`Peer::terms`] is shown in every table
-//! beside the figure.
+//! The durability of contestants differs, so each contestant states its own. Every table shows
+//! [`Peer::terms`] beside the figure.
 
 pub mod cached_redb;
 pub mod fjall;
@@ -101,7 +101,7 @@ impl Served {
 /// Serves requests from several threads, one part on each, and times each request.
 ///
 /// # Panics
-/// If a contestant panics.
+/// Panics if a contestant panics.
 #[must_use]
 pub fn serve(peer: &dyn Peer, parts: Vec<Vec<Request>>) -> Served {
     let threads = parts.len();

@@ -1,4 +1,4 @@
-//! The report: turns every saved outcome into `docs/benchmarks.md` and its charts.
+//! The report. It turns every saved outcome into `docs/benchmarks.md` and its charts.
 //!
 //! Only the reasons for missed targets are written by hand. They are in a separate file,
 //! `benches/reasons.txt`. So another run rewrites the figures and keeps the reasons.
@@ -62,7 +62,7 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
 /// an earlier report.
 ///
 /// # Errors
-/// If a file cannot be written.
+/// Fails if a file cannot be written.
 pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result<()> {
     let sections = sections(outcomes);
     let charts = docs.join("benchmarks");

@@ -41,7 +41,7 @@ impl Stopwatch {
     }
 }
 
-/// Returns the processor time that all threads of this process have used, in nanoseconds. So it includes
+/// Returns the processor time that all threads of this process have used, in nanoseconds. This time includes
 /// background work.
 #[must_use]
 pub fn processor_nanos() -> f64 {
@@ -57,11 +57,11 @@ pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
 }
 
 /// Starts `threads` threads together. Returns the time from the start of the first thread to the end of the
-/// last. Each thread calls `work` with its own number. The work of a single thread runs on the caller's
-/// thread.
+/// last thread. Each thread calls `work` with its own number. The work of a single thread runs on the
+/// caller's thread.
 ///
 /// # Panics
-/// If the work panics.
+/// Panics if the work panics.
 pub fn in_threads(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
     if threads <= 1 {
         return time(|| work(0));

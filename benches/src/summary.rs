@@ -39,7 +39,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let place = share.clamp(0.0, 1.0) * last as f64;
     let (below, above) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
-    // This does not use the difference of the two samples, because for two infinite samples that is not a
+    // The difference of the two samples is not used, because the difference of two infinite samples is not a
     // number.
     let part = place.fract();
     Some(if part == 0.0 { *below } else { below * (1.0 - part) + above * part })

@@ -1,4 +1,4 @@
-//! Hit ratios on request traces: reads those of other caches from a file, and summarizes all of them.
+//! Hit ratios on request traces. Reads the ratios of other caches from a file, and summarizes all ratios.
 //!
 //! ```text
 //! trace  capacity | lru    moka
@@ -28,7 +28,7 @@ impl TraceRow {
     }
 }
 
-/// Reads the rows of a file of other caches' hit ratios. Ignores lines that are not rows.
+/// Reads the rows of a file with the hit ratios of other caches. Ignores lines that are not rows.
 #[must_use]
 pub fn parse(text: &str) -> Vec<TraceRow> {
     let mut lines = text.lines();

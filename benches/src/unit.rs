@@ -25,7 +25,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Returns whether the smaller of two figures is the better one.
+    /// Returns whether the smaller of two figures is better.
     #[must_use]
     pub const fn less_is_better(self) -> bool {
         !matches!(self, Self::OperationsPerSecond | Self::Percent)

@@ -1,6 +1,6 @@
 //! The requests of the benches: the same keys and values, in the same order, for every cache.
 //!
-//! A request stream is drawn beforehand from a fixed seed. So no bench measures the time of drawing, and two
+//! A request stream is drawn beforehand from a fixed seed. So no bench measures the time of drawing, and all
 //! runs make the same requests.
 
 use std::time::Duration;
@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 pub const RESIDENT: usize = 100_000;
 /// Bytes of a value's text: a small product page.
 pub const VALUE_LEN: usize = 256;
-/// Number of keys in a short request stream. They are more than a branch predictor learns, and few enough to
-/// stay in the processor's cache.
+/// Number of keys in a short request stream. There are more keys than a branch predictor learns, and few
+/// enough to stay in the processor's cache.
 pub const REQUESTS: usize = 1 << 16;
 
-/// Zipf's exponent. A higher exponent means that requests prefer few keys more strongly. For web requests it
-/// is between 0.6 and 1.0.
+/// Zipf's exponent. A higher exponent means that requests prefer few keys more strongly. For web requests the
+/// exponent is between 0.6 and 1.0.
 const SKEW: f64 = 0.99;
 const SEED: u64 = 42;
 
@@ -43,7 +43,7 @@ impl Page {
     }
 }
 
-/// Returns the key of a number.
+/// Returns the key with a number.
 #[must_use]
 pub fn key(number: usize) -> String {
     format!("product_{number:08}")
@@ -71,17 +71,17 @@ impl Spread {
         }
     }
 
-    /// Returns [`REQUESTS`] keys out of [`RESIDENT`]. They are the same at every call.
+    /// Returns [`REQUESTS`] keys out of [`RESIDENT`] keys. The result is the same at every call.
     #[must_use]
     pub fn requests(self) -> Vec<String> {
         self.numbers(RESIDENT, REQUESTS, 0).into_iter().map(|number| key(number as usize)).collect()
     }
 
-    /// Returns requests for the keys 0 to `keys` - 1, as numbers. They are the same at every call with the
-    /// same stream. Each thread uses its own stream.
+    /// Returns requests for the keys 0 to `keys` - 1, as numbers. The requests are the same at every call
+    /// with the same stream. Each thread uses its own stream.
     ///
     /// # Panics
-    /// If `keys` is 0, or does not fit in a `u32`.
+    /// Panics if `keys` is 0, or does not fit in a `u32`.
     #[must_use]
     pub fn numbers(self, keys: usize, requests: usize, stream: u64) -> Vec<u32> {
         let mut random = StdRng::seed_from_u64(SEED + stream);

@@ -1,5 +1,5 @@
-//! Closing while other threads work: the results of their lookups and calls, and the moment when the file may
-//! be opened again.
+//! Tests of closing while other threads work: the results of their calls, and the moment when the file may be
+//! opened again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -57,7 +57,7 @@ fn write_until_closed(versions: &Keyspace<u64, u64>, thread: u64, mut random: Ra
 fn a_closed_cache_has_nothing_and_the_file_has_what_was_acknowledged() {
     Harness::new("a_closed_cache_has_nothing", "LARDER_CLOSINGS", 300).run(|seed| {
         let place = SimulatedPlace::new();
-        // Every second round has no file. Then there is no writer thread that refuses a write, and no later
+        // Every second round has no file. Without a file, no writer thread refuses a write, and no later
         // opening finds an entry.
         let builder = if seed % 2 == 0 { place.builder() } else { Cache::builder().shards(2) };
         let cache = builder.open().unwrap();
@@ -132,8 +132,8 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
     });
 }
 
-/// Checks a cache that `begin` makes close itself on one of its own threads. If a thread of the application
-/// closes the cache in the meantime, that thread may open the file at once.
+/// Checks a cache that closes itself on one of its own threads. `begin` makes the cache do so. If an
+/// application thread closes the cache in the meantime, that thread may open the file at once.
 fn closes_itself(place: &SimulatedPlace, cache: &Cache, is_begun: &AtomicBool, begin: impl FnOnce()) {
     begin();
     wait_until("the cache begins to close itself", || is_begun.load(Ordering::SeqCst));
@@ -209,7 +209,7 @@ fn a_value_may_close_the_cache_wherever_it_is_dropped() {
             let cache = place.builder().memory_capacity(ByteSize::kib(64)).open().unwrap();
             let acts = cache.keyspace(ACTS).unwrap();
             let is_begun = Arc::new(AtomicBool::new(false));
-            // If the values are to be evicted, there are more than memory can hold once they are committed.
+            // To be evicted, the values must take more memory than the cache has once they are committed.
             for key in 1..=if what.contains("evicted") { 60 } else { 1 } {
                 // An eviction may close the cache before all values are inserted.
                 if acts.insert(&key, closing(&cache, &is_begun)).is_err() {

@@ -1,8 +1,8 @@
 //! A user's `Drop` may make any call, at every place where the cache drops a value or an error.
 //!
-//! The cache holds no lock at that moment. Otherwise these calls would wait forever. So the test tries each
-//! way in which a value is dropped. The value's `Drop` calls every method. A watchdog turns a hang into a
-//! failure.
+//! The cache holds no lock at that moment. Otherwise the calls in the `Drop` would wait forever. So the test
+//! tries each way in which a value is dropped. The value's `Drop` calls every method. A watchdog turns a hang
+//! into a failure.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
 use crate::support::{HOUR, NAMES, Place, WATCHDOG};
 
-/// Number of a trial's drops that make their calls. It is small, because each call on a failing disk tries to
-/// make a fresh file.
+/// Number of drops in a trial that make their calls. The number is small, because each call on a failing disk
+/// tries to make a fresh file.
 const ENOUGH: u64 = 5;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
@@ -61,7 +61,7 @@ fn call_everything(cache: &Cache) {
     if let Ok(pairs) = cache.keyspace(PAIRS) {
         drop((pairs.insert(&(1, 2), 3), pairs.remove_matching((Any, &2))));
     }
-    // Uses the keyspace of the value, if that keyspace can be opened.
+    // Use the keyspace of the value, if that keyspace can be opened.
     for version in 0..3 {
         if let Ok(callers) = cache.keyspace(CALLERS.version(version)) {
             drop((callers.get(&1), callers.remove(&1), callers.get_or_load(&2, || Err::<Caller, _>(()))));
@@ -273,7 +273,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
         let trial = thread::spawn(move || {
             let calls = way(DropTrial::new());
             let made = calls.made.load(Ordering::SeqCst);
-            // Values in the cache hold a handle of the cache. Taking the handle out here ends that cycle.
+            // A value in the cache holds a handle of the cache. Taking out this handle ends the cycle.
             let last = calls.cache.lock().unwrap().take();
             drop(last);
             done.send(made).unwrap();
@@ -335,7 +335,7 @@ fn drops_that_panic_leave_the_cache_usable() {
         }
         cache.flush().unwrap();
         is_armed.store(true, Ordering::SeqCst);
-        // The thread of the panic does not matter here.
+        // The panic may reach this thread or another thread, so the result is ignored.
         drop(catch_unwind(AssertUnwindSafe(|| lets_go(&place, &cache, &panicking))));
         is_armed.store(false, Ordering::SeqCst);
         if what == "closed" {

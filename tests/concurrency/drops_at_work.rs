@@ -106,7 +106,7 @@ fn no_value_is_dropped_on_the_thread_that_commits_while_the_cache_is_closed() {
     let tells: Act = Arc::new(move || {
         dropped.lock().unwrap().push(thread::current().name().unwrap_or_default().to_owned());
     });
-    // More values than memory has room for once they are committed.
+    // Insert more values than memory has room for once they are committed.
     for key in 0..200 {
         actors.insert(&key, actor(&tells)).unwrap();
     }

@@ -63,7 +63,7 @@ fn a_file_in_use_names_its_owner_and_can_be_waited_for() {
     place.builder().open_timeout(std::time::Duration::from_secs(20)).open().unwrap();
 }
 
-/// The lock belongs to the directory. It holds for every path that leads to that directory.
+/// The lock belongs to the directory, so it holds for every path that leads to that directory.
 #[test]
 fn a_file_has_one_owner_by_every_name_of_its_directory() {
     let place = Place::new();

@@ -31,9 +31,9 @@ fn contract_1_a_write_is_seen_at_once_and_after_eviction() {
     assert!(names.get("8").is_none() && names.is_empty());
 }
 
-/// Each key has one writer. It writes ever higher versions. A reader must never see a version older than one
-/// that was acknowledged before its lookup began. A reader must also never see a version older than a version
-/// that it saw before. After a removal, a lookup may miss until the next write.
+/// Each key has one writer. The writer's versions only increase. A reader must never see a version older than
+/// a version that was acknowledged before its lookup began. A reader must also never see a version older than
+/// a version that it saw before. After a removal, a lookup may miss until the next write.
 #[test]
 fn contract_1_no_reader_goes_back_in_time() {
     const KEYS: u64 = 24;

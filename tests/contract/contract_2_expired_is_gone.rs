@@ -147,7 +147,7 @@ fn contract_2_the_sweeper_deletes_what_expired_and_nothing_else() {
         insert(&names, &format!("short {number}"), MINUTE);
         insert(&names, &format!("long {number}"), HOUR);
     }
-    // This write prolongs the entry. Its earlier row in the order of expiry must not remove it.
+    // This write prolongs the entry. The entry's earlier row in the order of expiry must not remove it.
     insert(&names, "short 7", HOUR);
     cache.flush().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 5_000);

@@ -1,5 +1,5 @@
-//! Contract 3: an invalidated entry does not come back: not from a load or a promotion in flight, and not
-//! after a crash.
+//! Contract 3: an invalidated entry does not come back. Neither a load or promotion in flight nor a crash
+//! restores it.
 
 use std::sync::mpsc::channel;
 use std::thread;

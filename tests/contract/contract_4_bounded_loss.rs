@@ -1,7 +1,7 @@
 //! Contract 4: a crash loses at most the unflushed entries, and never a part of an entry.
 //!
-//! This is the simplest kill. [`crate::faults::kill`] has several threads and invalidations, and kills at any
-//! moment.
+//! These tests kill in the simplest way. [`crate::faults::kill`] has several threads and invalidations, and
+//! kills at any moment.
 
 use std::collections::HashMap;
 
@@ -72,7 +72,7 @@ fn contract_4_an_insert_reaches_the_disk_within_the_flush_interval() {
     let place = Place::new();
     let cache = larder::Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
-    // Repeats the insert several times, because the first insert after each commit must wake the writer.
+    // Insert several times, because the first insert after each commit must wake the writer.
     for number in 1..4 {
         names.insert(&number.to_string(), "value".to_owned()).unwrap();
         // The test does not flush. On a busy machine a test cannot know how long the interval takes. It can

@@ -18,7 +18,7 @@ fn filled(place: &Place) {
     filled_by_commits(place, 0);
 }
 
-/// Fills a file, and makes `commits` further commits at the end. Each commit lays the pages out anew. The
+/// Fills a file, and makes `commits` further commits at the end. Each commit writes pages to new places. The
 /// sweeper's first sweep may add a commit.
 fn filled_by_commits(place: &Place, commits: u64) {
     let cache = place.open();
@@ -119,7 +119,7 @@ fn contract_5_a_value_of_another_shape_is_a_counted_miss() {
     assert_eq!(cache.stats().keyspaces[0].undecodable, 1);
 }
 
-/// Returns where a page begins that contains `larder.meta`. That name shows that a damaged file is larder's.
+/// Returns the offset of a page that contains `larder.meta`. That name shows that a damaged file is larder's.
 fn page_of_the_name(bytes: &[u8]) -> usize {
     let name = b"larder.meta";
     bytes.windows(name.len()).position(|part| part == name).unwrap() / 4096 * 4096

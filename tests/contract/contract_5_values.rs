@@ -125,8 +125,8 @@ fn contract_5_what_describes_itself_carries_them() {
     comes_back(Tagged::Data { mb: 1 << 40, name: "x".to_owned() });
     comes_back(flattened());
     comes_back(serde_json::json!({"price": 1.5, "tags": ["a", null], "nested": {"b": [true, -1]}}));
-    // The type itself skips this field. The skipped field is found when a value is stored. Here the field has
-    // its default, so nothing is lost.
+    // The type itself skips this field. larder detects a skipped field when a value is stored. Here the field
+    // has its default, so nothing is lost.
     comes_back(Hidden { secret: 0, shown: 3, more: vec![1] });
     comes_back((std::net::IpAddr::from([127, 0, 0, 1]), std::time::Duration::from_millis(1500)));
 }

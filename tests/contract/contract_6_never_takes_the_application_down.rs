@@ -70,7 +70,7 @@ fn fail_the_disk(cache: &Cache) {
     }
 }
 
-/// The child's part: makes the disk fail, and continues to use the cache.
+/// Runs in a child process: makes the disk fail, and continues to use the cache.
 pub(crate) fn go_on(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     fail_the_disk(&cache);
@@ -95,7 +95,7 @@ pub(crate) fn go_on(path: &Path) -> &'static str {
     "went on in memory"
 }
 
-/// The child's part: makes the disk fail while the file is moved away.
+/// Runs in a child process: makes the disk fail while the file is moved away.
 pub(crate) fn refuse_to_promise(path: &Path) -> &'static str {
     let cache = fill_until_it_fails(path);
     let elsewhere = path.with_extension("elsewhere");

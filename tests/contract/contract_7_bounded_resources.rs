@@ -53,7 +53,7 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     });
     let most = most.into_inner();
     // The statistics sum one shard after another. While an entry moves between two shards, both sums may
-    // include it. That concerns one value at a time.
+    // include it. This happens to one value at a time.
     assert!(most <= capacity + buffer + (64 << 10), "{most} in memory");
     assert!(most > capacity / 2, "the test did not fill memory: {most}");
     cache.flush().unwrap();
@@ -61,7 +61,7 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     assert_eq!(cache.stats().unsaved_bytes, 0, "room was lost");
 }
 
-/// The whole capacity must stay usable. If reserved room is never given back, no lookup shows it.
+/// The whole capacity must stay usable. No lookup would show that reserved room is never given back.
 #[test]
 fn contract_7_all_of_memory_can_be_used_after_any_number_of_overwrites() {
     let place = Place::new();
@@ -269,7 +269,7 @@ fn contract_7_writers_wait_for_room_and_go_on() {
     let place = Place::new();
     let cache = place.builder().write_buffer(ByteSize::kib(64)).open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
-    // Writes far more than the buffer's size, without a flush. Each writer must get its turn.
+    // Write far more than the buffer's size, without a flush. Each writer must make progress.
     thread::scope(|scope| {
         for thread in 0..4 {
             let blobs = &blobs;
@@ -279,15 +279,16 @@ fn contract_7_writers_wait_for_room_and_go_on() {
         }
     });
     assert_eq!(blobs.count(), 400);
-    // A value larger than the buffer waits until the buffer is empty, and is then alone in it.
+    // A value larger than the buffer waits until the buffer is empty, and is then the only value in the
+    // buffer.
     blobs.insert(&1, vec![0; 64 << 10]).unwrap();
     blobs.insert(&2, vec![0; 1 << 20]).unwrap();
     assert_eq!((blobs.get(&1).unwrap().len(), blobs.get(&2).unwrap().len()), (64 << 10, 1 << 20));
 }
 
 /// Returns the number of larder's threads in this process. A thread gets its name a moment after its start,
-/// and the kernel still lists it for a moment after its end. So a number other than the expected one is read
-/// again several times.
+/// and the kernel still lists it for a moment after its end. So an unexpected number is read again several
+/// times.
 fn threads(expected: usize) -> usize {
     let count = || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
@@ -369,7 +370,7 @@ fn contract_7_two_threads_and_none_after_close() {
     assert_eq!(worker.line().as_deref(), Some("open 2 closed 0 memory only 1"));
 }
 
-/// The child's part: counts the threads of a cache.
+/// Runs in a child process: counts the threads of a cache.
 pub(crate) fn count_threads(path: &std::path::Path) -> String {
     let cache = Cache::builder().path(path).open().unwrap();
     let open = threads(2);

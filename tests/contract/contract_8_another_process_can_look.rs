@@ -148,7 +148,7 @@ fn contract_8_a_file_can_be_inspected_in_every_state_and_is_never_changed() {
     assert_eq!(state(), FileState::Owned { pid: Some(worker.pid()), has_ended: false });
     worker.tell("7");
     assert_eq!(worker.line().as_deref(), Some("done"));
-    // The keyspace is not in the file before this. The first commit enters it.
+    // The keyspace is not in the file yet. The first commit adds it.
     assert_eq!(find(2), RecordStatus::Absent);
     assert_eq!(*find(1).live().unwrap().payload().unwrap(), [7], "a commit is seen");
     drop(worker.kill());

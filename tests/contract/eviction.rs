@@ -92,7 +92,7 @@ fn what_was_acknowledged_as_durable_a_moment_ago_is_not_the_next_victim() {
             let options = InsertOptions::new().ttl(SHORT).durability(Durability::Immediate);
             values.insert_with(&key, vec![2; VALUE], options).unwrap();
         }
-        // The disk as a crash leaves it.
+        // This is the disk as a crash leaves it.
         let crashed = disk.volume.after_power_loss(disk.volume.changes(), Loss::Everything, 1);
         let crashed = disk.with(crashed);
         assert_eq!(crashed.found(1_000_000..1_000_100), 100, "memory of {memory}");
@@ -105,7 +105,7 @@ fn what_is_read_from_disk_outlives_what_is_not() {
     let (cache, values) = disk.open();
     let written = disk.fill(&cache, &values);
     let on_disk = cache.stats().disk.unwrap().entries;
-    // Some of the oldest entries on disk.
+    // The hot keys are some of the oldest entries on disk.
     let first = written - on_disk;
     let hot: Vec<u64> = (first..first + on_disk / 4).step_by(7).collect();
     let mut hits = 0;

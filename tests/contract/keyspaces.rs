@@ -1,4 +1,4 @@
-//! Keyspaces: their types, versions and tiers; iteration over them; and several of them in one cache.
+//! Tests of keyspaces: types, versions, tiers, iteration, and several keyspaces in one cache.
 
 use larder::{Cache, Error, KeyspaceDefinition, SweepReport};
 

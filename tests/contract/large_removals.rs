@@ -1,7 +1,7 @@
 //! Removals of more keys than one commit can delete. Such a removal holds when its call returns. The entries
 //! are deleted later.
 //!
-//! The caches here treat a few keys as very many, and take single steps: each commit deletes a part.
+//! The caches here treat a few keys as very many, and run single steps. Each commit deletes a part.
 
 use larder::testing::{Act, DiskOperation, Failure, SimulatedVolume};
 use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
@@ -76,7 +76,7 @@ fn contract_3_a_large_removal_holds_from_its_answer_on() {
     assert_eq!(pairs.get(&(1, 8)).as_deref(), Some(&80), "written after the removal");
     drop(pairs);
     cache.close().unwrap();
-    // A crash after the call returned and before any entry was deleted.
+    // This is a crash after the call has returned and before any entry is deleted.
     let cache = place.builder().path(&crashed).range_rows(ROWS).stepped(1).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.keys().collect::<Vec<_>>(), all_but(1).collect::<Vec<_>>());

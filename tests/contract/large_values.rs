@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{HOUR, OnDrop, Place, SetOnDrop, taken};
 
-/// Texts under numbers. A long text is encoded faster than a list of bytes.
+/// Texts with numbers as keys. A long text is encoded faster than a list of bytes.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(HOUR);
 
 const MIB: usize = 1 << 20;
@@ -63,7 +63,7 @@ fn what_bounds_a_value_is_named_with_the_remedy() {
     assert_eq!(texts.get(&1).unwrap().len(), 10, "an insert that fails changes nothing");
     drop(texts);
     cache.close().unwrap();
-    // The page of one value may take a sixteenth of the file. The size of a page is a power of two.
+    // The page of one value may fill a sixteenth of the file. The size of a page is a power of two.
     let cache = place.builder().disk_capacity(disk).open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
     let immediate = InsertOptions::new().durability(Durability::Immediate);
@@ -145,7 +145,7 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
     });
     let (most, largest) = (most.into_inner(), largest.into_inner());
     // The statistics sum one shard after another. While an entry moves between two shards, both sums may
-    // include it. That concerns one value at a time.
+    // include it. This happens to one value at a time.
     assert!(most <= capacity + buffer + (700 << 10), "{most} in memory");
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");
     cache.flush().unwrap();

@@ -1,7 +1,7 @@
 //! Leases to load a key: the ways in which a load ends, and what the callers get that wait for it.
 //!
-//! The deadline of a lease is in real time. Tests that need a lease past its deadline set it to 1 ms, and wait
-//! as a caller of the cache waits: for the load of another caller.
+//! The deadline of a lease is in real time. Tests that need a lease past its deadline set it to 1 ms, and
+//! wait as a caller of the cache waits: for the load of another caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -55,8 +55,8 @@ fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
     pending.wait().map(|value| value.map(|value| *value))
 }
 
-/// Returns a lease, and the wait of another caller for it. A lease of 1 ms may be over before the other caller
-/// comes: then both begin again.
+/// Returns a lease, and the wait of another caller for it. A lease of 1 ms may be over before the other
+/// caller comes: then both begin again.
 fn lease_and_pending(versions: &Keyspace<u64, u64>) -> (LoadLease<u64, u64>, PendingLoad<u64>) {
     loop {
         let lease = lease(versions);

@@ -160,7 +160,8 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
     });
 }
 
-/// A load of the first cache loads from the second cache, and a load of the second from the first.
+/// A load of the first cache loads from the second cache, and a load of the second cache loads from the first
+/// cache.
 #[test]
 fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
     let caches = [(); 2].map(|()| Cache::builder().open().unwrap().keyspace(NAMES).unwrap());

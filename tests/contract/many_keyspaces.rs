@@ -1,4 +1,4 @@
-//! Many keyspaces: opening a keyspace commits nothing where that is safe, and no number ever stands for two
+//! Tests of many keyspaces. Opening a keyspace commits nothing if that is safe. A number never stands for two
 //! keyspaces.
 
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn a_new_keyspace_reaches_the_file_in_the_flush_interval_whatever_comes_in_betwe
     for number in 0..5 {
         let commits = disk_of(&cache).commits;
         drop(open(&cache, number));
-        // A sweep makes the writer run a step. That step enters no keyspace in the file.
+        // A sweep makes the writer run a step. That step adds no keyspace to the file.
         cache.sweep().unwrap();
         wait_until("the commit", || disk_of(&cache).commits > commits);
     }
@@ -101,8 +101,8 @@ fn what_is_counted_of_one_keyspace_is_its_part_of_the_whole() {
         numbers.get(&1_000);
     }
     cache.close().unwrap();
-    // There are more keyspaces than one commit reads counts from. The last commit reads the counts of all
-    // keyspaces.
+    // A usual commit reads the counts of fewer keyspaces than there are here. The last commit reads the
+    // counts of all keyspaces.
     assert_eq!(place.open().stats().lifetime.unwrap().misses, misses + opened.len() as u64);
 }
 
@@ -152,8 +152,8 @@ fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
             cache.flush().unwrap();
         }
         drop((one, two));
-        // The keyspace that may not be in the file yet comes first, because the other keyspace's commit
-        // enters it.
+        // The keyspace that may not be in the file yet comes first, because the commit of the other keyspace
+        // adds it.
         for number in [2, 1] {
             let newer = cache.keyspace(numbered(number).version(1)).unwrap();
             assert!(!newer.remove(&1).unwrap());

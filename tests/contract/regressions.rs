@@ -1,4 +1,4 @@
-//! Bugs that reviews found. Each has a test.
+//! Tests of bugs that reviews found.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -122,8 +122,8 @@ fn removing_what_is_not_there_leaves_nothing_behind() {
         assert!(!names.remove(&number.to_string()).unwrap());
     }
     let stats = cache.stats();
-    // One commit entered the keyspace. The sweeper's first sweep may commit a tombstone before the tombstone
-    // is cancelled.
+    // One commit added the keyspace to the file. The sweeper's first sweep may commit a tombstone before the
+    // tombstone is cancelled.
     assert!(stats.disk.unwrap().commits <= 2);
     assert_eq!(stats.memory.entries, 0);
 }
@@ -220,7 +220,7 @@ fn a_users_drop_may_wait_for_a_commit_wherever_the_value_was_let_go() {
             let names: Option<Keyspace<_, _>> = handle.lock().unwrap().clone();
             if let Some(names) = names {
                 names.insert("dropped", String::new()).unwrap();
-                // Waits for the writer, because the writer dropped the value.
+                // This removal waits for a commit of the writer, even if the writer let the value go.
                 assert!(names.remove("dropped").is_ok());
                 counted.fetch_add(1, Ordering::SeqCst);
             }
@@ -242,7 +242,7 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     let loud = cache.keyspace(LOUD).unwrap();
     let handle = Mutex::new(Some((cache.clone(), loud.clone())));
     loud.insert(&0, Loud(Arc::new(move || drop(handle.lock().unwrap().take())))).unwrap();
-    // This commits, and evicts the first entry to make room for the others.
+    // These inserts commit, and evict the first entry to make room.
     for key in 1..10 {
         loud.insert(&key, Loud(Arc::new(|| ()))).unwrap();
     }
@@ -252,8 +252,8 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     place.builder().open_timeout(Duration::from_secs(20)).open().unwrap();
 }
 
-/// Once, the removal's barriers stayed in the shards that the removal had not reached. After that, no load in
-/// these shards was cached.
+/// In an earlier version, the removal's barriers stayed in the shards that the removal had not reached. After
+/// that, no load in these shards was cached.
 #[test]
 fn a_removal_is_made_though_a_value_panics_when_it_is_dropped() {
     const KEYS: u64 = 40;

@@ -244,8 +244,8 @@ fn contract_5_a_stranger_is_refused_after_ours_was_moved_aside() {
         let place = copied(&original);
         let len = fs::metadata(place.path()).unwrap().len();
         cut(&place.path(), len / 2);
-        // The file is moved aside. The place is left as a crash right after that would leave it, with the
-        // lock of the earlier file.
+        // The file is moved aside. The directory is left as after a crash at that moment, with the lock of
+        // the earlier file.
         let lock = fs::read(beside(&place.path(), ".lock")).unwrap();
         open(&place).unwrap().close().unwrap();
         for is_crash in [false, true] {

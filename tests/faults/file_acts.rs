@@ -22,7 +22,7 @@ use crate::support::{Place, Random, VERSIONS, spin};
 const KEYS: u64 = 12;
 const CALLS: u64 = 60;
 
-/// Number of acts of other programs on the file. A round may need them in this order.
+/// Number of acts of other programs on the file. Some acts need the result of an act with a lower number.
 const ACTS: u64 = 10;
 
 /// Does one act. If the act needs a missing file, it does nothing.
@@ -39,7 +39,7 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
             drop(fs::rename(beside("letters"), &path));
         }
         7 => {
-            // After this act, the file still has a name.
+            // This second name keeps the file alive when an act removes its path.
             drop(fs::remove_file(beside("away")));
             drop(fs::hard_link(&path, beside("away")));
         }
@@ -54,7 +54,7 @@ fn act(place: &Place, which: u64, is_between_calls: bool) {
     }
 }
 
-/// The latest acknowledgement for a key.
+/// The latest acknowledgement for a key, and when it was given.
 #[derive(Debug, Clone, Copy, Default)]
 struct Promise {
     version: u64,
@@ -185,7 +185,7 @@ impl Round {
         let (acts, events) = (self.acts.load(Ordering::SeqCst), self.events.load(Ordering::SeqCst));
         let (cache, versions) = match self.open() {
             Ok(opened) => opened,
-            // The file is the text that an act has written there.
+            // An act has replaced the file with a text.
             Err(Error::Foreign { .. }) if !has_closed => return,
             Err(error) => panic!("a restart fails: {error}"),
         };

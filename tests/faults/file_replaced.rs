@@ -215,8 +215,8 @@ fn removals_beside_a_file_that_was_moved_away_are_not_durable() {
     assert_eq!(watched.restart(&["kept", "old"]), [None, None]);
 }
 
-/// Tests the moment between a copy and its return: a backup tool uses `cp`, then removes the file, then uses
-/// `mv`.
+/// A backup tool copies the file with `cp`, removes it, and returns it with `mv`. This test is about the
+/// moment after the copy and before the return.
 #[test]
 fn a_copy_in_the_place_of_the_file_is_not_believed_and_not_touched() {
     for is_linked in [false, true] {
@@ -368,7 +368,8 @@ fn a_removal_of_a_missing_key_notices_an_older_file_in_the_place_of_the_cache_fi
     fs::copy(watched.path(), watched.beside("copy")).unwrap();
     assert!(watched.names.remove("old").unwrap());
     fs::rename(watched.beside("copy"), watched.path()).unwrap();
-    // Neither tier has the key. The older file at the path does, and a restart would find it.
+    // The older file at the path has the key, and a restart would find it. Neither tier of the cache has the
+    // key.
     let answer = watched.names.remove("old");
     let found = watched.restart(&["old"]);
     assert!(answer.is_err() || found == [None], "{answer:?}, and a restart finds {found:?}");

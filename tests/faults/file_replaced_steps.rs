@@ -1,7 +1,7 @@
 //! Another process removes, moves or replaces the cache's file on a simulated disk, before any operation of a
 //! commit.
 //!
-//! At its end, and before it answers any caller, the step checks the path. So these tests fail if that check
+//! The step checks the path at its end, and before it answers any caller. So these tests fail if that check
 //! comes before the commit or after the answers.
 
 use larder::testing::{Act, DiskOperation, Failure, await_first_sweep};
@@ -142,8 +142,7 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
                 let reopened = place.open().keyspace(NAMES).unwrap();
                 for (key, in_memory) in ["kept", "new", "late"].into_iter().zip(in_memory) {
                     let found = value(&reopened, key);
-                    // With the file, an entry may be lost. Then it was in memory only. No other value may be
-                    // found.
+                    // An entry may be missing, because its file is lost. No other value may be found.
                     assert!(found.is_none() || found == in_memory, "{key} is {found:?}, was {in_memory:?}");
                 }
                 assert_eq!(value(&reopened, "late").as_deref(), Some("late 1"));
@@ -152,8 +151,8 @@ fn memory_agrees_with_the_disk_after_whatever_happened_to_the_file() {
     }
 }
 
-/// A step of several transactions. The first of them removes. The removal is answered only after the last
-/// transaction.
+/// Tests a step of several transactions. The first transaction makes the removal. The removal is answered
+/// only after the last transaction.
 #[test]
 fn a_removal_beside_large_values_holds_or_is_not_acknowledged() {
     const BLOCK: usize = 40_000;

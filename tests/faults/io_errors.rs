@@ -17,7 +17,7 @@ use crate::support::simulated::SimulatedPlace;
 /// Maximum number of operations of a workload. Each operation fails in turn.
 const MAX_OPERATIONS: usize = 600;
 
-/// How the disk fails at an operation.
+/// The way in which the disk fails at an operation.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Once(Failure),
@@ -84,7 +84,7 @@ fn fail_at(calls: &[Call], number: u64, fault: Fault) -> bool {
     for call in calls {
         run.make(call);
     }
-    // A crash while the disk fails.
+    // Check a crash while the disk fails.
     let changes = place.disk.changes();
     for loss in [Loss::Everything, Loss::Torn] {
         let left = place.moved_to(place.disk.after_power_loss(changes, loss, number));
@@ -170,7 +170,7 @@ fn an_error_that_is_taken_for_success_is_noticed() {
         for call in calls {
             run.make(call);
         }
-        // The history says that every removal was acknowledged.
+        // The planted history says that the removal of every key was acknowledged.
         let changes = place.disk.changes();
         run.history.plant_removal(changes);
         let left = place.moved_to(place.disk.copy());

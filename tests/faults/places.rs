@@ -1,5 +1,5 @@
-//! Directories and file systems for a cache's file, and what the process, the system and the file system
-//! allow there.
+//! Tests of directories and file systems for a cache's file, and of the operations that the process, the
+//! system and the file system allow there.
 //!
 //! A child mounts real file systems in its own mount namespace, if this process may do that (as root).
 //! Otherwise these tests print that they were skipped.
@@ -39,7 +39,7 @@ fn contract_6_a_limit_on_the_length_of_files_bounds_the_file_and_ends_nobody() {
     assert_eq!(said, ["stayed within it"]);
 }
 
-/// The child's part: writes more to a file than the limit allows.
+/// Runs in a child process: writes more to a file than the limit allows.
 pub(crate) fn stay_within(path: &Path) -> &'static str {
     let (sender, events) = std::sync::mpsc::channel();
     let listen = move |event: &Event| drop(sender.send(event.clone()));
@@ -71,7 +71,7 @@ fn contract_6_a_limit_that_leaves_no_room_for_a_file_is_an_error_with_the_way_ou
     assert!(!place.path().exists());
 }
 
-/// The child's part: reports the error with which the cache fails to open.
+/// Runs in a child process: reports the error with which the cache fails to open.
 pub(crate) fn say_the_refusal(path: &Path) {
     match Cache::builder().path(path).open() {
         Ok(cache) => {
@@ -82,7 +82,7 @@ pub(crate) fn say_the_refusal(path: &Path) {
     }
 }
 
-/// The child's part: compacts a file, and reports the error with which that fails.
+/// Runs in a child process: compacts a file, and reports the error of the compaction.
 pub(crate) fn say_the_compaction(path: &Path) {
     let mut admin = Admin::open(path).unwrap();
     let compacted = admin.compact(&mut || true);
@@ -96,7 +96,7 @@ fn refusal_after(command: &str, path: &Path) -> Option<String> {
     said_after(command, "refused", path)
 }
 
-/// Returns the report of a child that does any task after such a command.
+/// Returns the report of a child that does any task after a command in its own mount namespace.
 fn said_after(command: &str, task: &str, path: &Path) -> Option<String> {
     let mut may = Command::new("unshare");
     may.args(["-m", "mount", "-t", "tmpfs", "none", "/tmp"]).stdout(Stdio::null()).stderr(Stdio::null());

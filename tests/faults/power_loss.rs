@@ -1,6 +1,6 @@
 //! Loses power at every write and sync of a workload of cache calls. The workload also makes the file, moves
-//! a damaged file aside, closes and opens. The disk keeps some part of the unsynced changes. For any such
-//! part, the content must keep the contract.
+//! a damaged file aside, and closes and opens the cache. The disk keeps some part of the unsynced changes.
+//! For any such part, the content must fulfil the contract.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

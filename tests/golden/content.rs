@@ -124,8 +124,8 @@ pub(crate) fn make(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Removes the counters and a third of the prices from a golden file. The cache treats two keys as very many.
-/// So the file has the removals as rows, and the first removal is partly done.
+/// Removes the counters and a third of the prices from a golden file. The cache treats two keys as very many,
+/// so the file has the removals as rows. The first removal is partly done.
 pub(crate) fn remove_many(path: &Path) {
     let cache = builder(path, &clock()).range_rows(2).open().unwrap();
     let (prices, counters) = (cache.keyspace(PRICES).unwrap(), cache.keyspace(COUNTERS).unwrap());
@@ -146,7 +146,7 @@ pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
     assert_eq!(cache.keyspace(PRODUCTS).unwrap().count(), 12);
 }
 
-/// As a follower in another process, checks the same.
+/// As a follower in another process, checks the entries that [`remove_many`] leaves.
 pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     let prices = follower.keyspace(PRICES);
     for number in 0..12 {

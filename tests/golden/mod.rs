@@ -259,7 +259,7 @@ fn a_file_of_every_format_is_changed_by_hand_and_upgraded_by_that() {
         let mut admin = Admin::open(&golden.path).unwrap();
         assert_eq!(admin.keyspaces().iter().map(|facts| facts.entries).sum::<u64>(), content::ENTRIES);
         assert_eq!(golden.look().file().format, format, "nothing was committed");
-        // Removes the key "P1" and the keys that begin with "P1".
+        // Remove the key "P1" and the keys that begin with "P1".
         assert_eq!(admin.remove_prefix("product", b"P1").unwrap(), 3);
         assert_eq!(golden.look().file().format, LATEST);
         admin.close().unwrap();

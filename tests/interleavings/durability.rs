@@ -1,5 +1,5 @@
-//! Durability: an acknowledged change is on the disk at that moment (contracts 3 and 4), and with a full
-//! write buffer no caller waits forever (7).
+//! Durability. An acknowledged change is on the disk when it is acknowledged (contracts 3 and 4). With a full
+//! write buffer, no caller waits forever (contract 7).
 
 use std::sync::Mutex;
 
@@ -116,8 +116,8 @@ pub(crate) fn large_values_and_small_ones_go_on() {
         });
         let memory = cache.stats().memory;
         let weight = memory.weight + memory.unsaved_weight;
-        // The sum of the capacity and the write buffer. A large value and its encoding are together smaller
-        // than that sum.
+        // The limit is the sum of the capacity and the write buffer. A large value and its encoding are
+        // together smaller than this sum.
         if weight > 2 * (64 << 10) {
             too_heavy.lock().unwrap().push(weight);
         }

@@ -1,5 +1,5 @@
-//! The sweeper, and threads that rewrite an entry just before the sweeper deletes it (contract 2). The
-//! sweeper deletes no other entry.
+//! Tests of the sweeper with threads that rewrite an entry just before the sweeper deletes it (contract 2).
+//! The sweeper deletes no other entry.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,8 +7,8 @@
 //!
 //! - A seed alone decides a schedule, so one number replays it. (shuttle's PCT learns its `k` from earlier
 //!   schedules. Here `k` is the length of one fixed schedule.)
-//! - Only the *contest* is explored. No change point falls into the opening or closing of the cache. Outside
-//!   the contest, each thread runs until it must wait.
+//! - Only the *contest* is explored. No priority changes while the cache opens or closes. Outside the
+//!   contest, each thread runs until it must wait.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -36,8 +36,8 @@ thread_local! {
 /// must wait.
 pub(crate) fn contest<const N: usize>(contenders: [&(dyn Fn() + Sync); N]) {
     IS_CONTEST.set(true);
-    // The thread that opens the scope does nothing else. shuttle wakes it when the others have ended, even if
-    // it waits for something else.
+    // The thread that opens the scope does nothing else. shuttle wakes this thread when the other threads
+    // have ended, even if it waits for something else.
     scope(|threads| {
         for contender in contenders {
             threads.spawn(contender);

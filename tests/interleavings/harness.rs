@@ -1,8 +1,8 @@
-//! The number of schedules, the first seed, and the message when a schedule fails.
+//! Runs the schedules of a scenario: their number, the first seed, and the message when a schedule fails.
 //!
 //! A scenario opens a cache, and lets a few threads contend. Then it compares their answers with the expected
-//! ones. It compares them after the contest, when the cache is closed. Otherwise a panic would unwind through
-//! the explored locks.
+//! answers. The comparison is made after the contest, when the cache is closed. Otherwise a panic would
+//! unwind through the explored locks.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,8 +14,8 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::explorer::Explorer;
 
-/// Number of schedules of all scenarios together, if the environment does not set it. A developer hardly
-/// notices the time that they take.
+/// Number of schedules of all scenarios together, if the environment does not set it. They take so little
+/// time that a developer hardly notices.
 const SCHEDULES: u64 = 2_000;
 /// The stack size in bytes. redb's commit needs more than shuttle's default.
 const STACK: usize = 256 << 10;
@@ -26,8 +26,8 @@ thread_local! {
     static SCRATCH: RefCell<Option<tempfile::TempDir>> = const { RefCell::new(None) };
 }
 
-/// Returns the path of the current scenario's cache file. It is in memory, if the system has a file system in
-/// memory.
+/// Returns the path of the current scenario's cache file. The file is in memory, if the system has a file
+/// system in memory.
 pub(crate) fn cache_path() -> PathBuf {
     SCRATCH.with_borrow_mut(|scratch| {
         let dir = scratch.get_or_insert_with(|| {
@@ -54,7 +54,7 @@ fn fresh_seed() -> u64 {
 /// Explores a scenario in its share of all schedules: one of `scenarios` equal parts.
 ///
 /// # Panics
-/// Panics if a schedule fails. Prints the command that replays the schedule first.
+/// Panics if a schedule fails. First prints the command that replays the schedule.
 pub(crate) fn explore(test: &str, scenario: fn(), scenarios: u64) {
     let first_seed = number("LARDER_SEED").unwrap_or_else(fresh_seed);
     let schedules = number("LARDER_SCHEDULES").unwrap_or(SCHEDULES).div_ceil(scenarios);

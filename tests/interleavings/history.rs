@@ -2,8 +2,9 @@
 //! answers (contract 1).
 //!
 //! Two calls that overlap may have taken effect in either order. A call that ended before another call began
-//! came first. A history is right if some order that follows this rule gives every answer. The histories are
-//! short, so all orders are tried, as in Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+//! came first. A history is right if at least one order that follows this rule gives every answer. The
+//! histories are short, so all orders are tried, as in Wing and Gong, "Testing and Verifying Concurrent
+//! Objects", 1993.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Insert(u64),
-    /// Whether there was an entry to remove, if that is known.
+    /// Whether there was an entry to remove. `None` if that is not known.
     Remove(Option<bool>),
     Get(Option<u64>),
 }
@@ -72,7 +73,7 @@ impl History {
 }
 
 /// Returns whether the events that are not in `done` have an order, if the key has this value now.
-/// `dead_ends` are states for which no order was found.
+/// `dead_ends` has the states for which no order was found.
 fn has_order(
     events: &[Event],
     done: u32,

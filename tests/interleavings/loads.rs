@@ -99,8 +99,8 @@ pub(crate) fn a_promotion_never_outlives_a_clear() {
     source.check();
 }
 
-/// Each of two loaders loads the other loader's key. One of them gets an error, because the wait would never
-/// end. Both loads end.
+/// Each of two loaders loads the other loader's key. One of the two gets an error, because the wait would
+/// never end. Both loads end.
 pub(crate) fn loads_that_wait_for_one_another_end() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -117,7 +117,8 @@ pub(crate) fn loads_that_wait_for_one_another_end() {
     assert_eq!(left.as_deref(), Some(&10), "a flight was left behind");
 }
 
-/// The same with two caches: each thread loads from one cache, and its loader loads from the other cache.
+/// Does the same with two caches: each thread loads from one cache, and its loader loads from the other
+/// cache.
 pub(crate) fn loads_across_two_caches_end() {
     let place = Place::new();
     let (first, second) = (place.open(), Cache::builder().open().unwrap());

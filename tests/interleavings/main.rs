@@ -1,5 +1,5 @@
-//! Runs the real cache under a model checker, which runs a few threads in thousands of orders. Each scenario
-//! checks the answers.
+//! Runs the real cache under a model checker. The model checker runs a few threads in thousands of orders.
+//! Each scenario checks the answers.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings

@@ -1,8 +1,8 @@
 //! A disk that fails and recovers while the cache is used (contracts 3 and 6).
 //!
 //! An entry that is only on the disk may be missed in the meantime, and may be lost. But no lookup returns an
-//! overwritten or removed value. That also holds after a restart at any moment after the removal was
-//! acknowledged. And no thread waits forever.
+//! overwritten or removed value. This also holds after a restart at any moment after the removal was
+//! acknowledged. No thread waits forever.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -17,13 +17,14 @@ use crate::explorer::contest;
 use crate::place::{Place, let_others_go_on, versions};
 use crate::source::Source;
 
-/// Longer than the writer waits before it tries the disk again.
+/// A time that is longer than the writer's wait before it tries the disk again.
 const RETRY: Duration = Duration::from_mins(1);
 
 /// Number of points at which other threads may run while the disk fails.
 const OUTAGE: usize = 12;
 
-/// Number of operations in which one may fail: as many as two or three commits make.
+/// The number of coming operations from which one is chosen to fail. Two or three commits make as many
+/// operations.
 const NEXT_OPERATIONS: u64 = 60;
 
 /// Makes these operations fail for a while. Then lets the cache try the disk again.
@@ -42,8 +43,8 @@ fn fail_once(disk: &SimulatedVolume) {
     disk.fail_once(next + thread_rng().next_u64() % NEXT_OPERATIONS, Failure::Io);
 }
 
-/// The disk at the moment when a removal was acknowledged, and a number. No restart may find a lower number
-/// than this.
+/// The disk at the moment when a removal was acknowledged, and a number. No restart may find a number lower
+/// than this number.
 #[derive(Default)]
 struct Removed(Mutex<Option<(Place, u64)>>);
 
@@ -60,8 +61,8 @@ fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace
     versions.insert(&1, next).unwrap();
 }
 
-/// After the contest the disk works again. Key 1 is read from it. Then key 1 is read after a restart from the
-/// moment of its removal, and after a restart from the end.
+/// After the contest the disk works again. Key 1 is read from the disk. Then key 1 is read after a restart
+/// from the moment of its removal, and after a restart from the end.
 fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
     pass_time();
     let_others_go_on();
@@ -105,7 +106,7 @@ pub(crate) fn an_outage_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// A single failure: the file is closed and opened again, and the commit is repeated in one step if that is
+/// Tests a single failure. The file is closed and opened again. The commit is repeated in one step if that is
 /// enough.
 pub(crate) fn a_single_failure_brings_nothing_back() {
     let (place, disk) = Place::on_a_disk();
@@ -123,7 +124,7 @@ pub(crate) fn a_single_failure_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// Reads fail: lookups miss and report the failure, and the writer reacts.
+/// Tests reads that fail. Lookups miss and report the failure, and the writer reacts.
 pub(crate) fn lookups_that_fail_bring_nothing_back() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());

@@ -22,7 +22,7 @@ pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition
 /// The weight of an entry in a cache whose memory or write buffer should hold one entry.
 const HEAVY: u64 = 40 << 10;
 
-/// A clock that a scenario sets. A reading of the clock is one step of its thread, without other threads in
+/// A clock that a scenario sets. Reading the clock is one step of its thread, without other threads in
 /// between.
 #[derive(Debug, Default)]
 pub(crate) struct SetTime(AtomicU64);
@@ -48,13 +48,13 @@ impl Clock for SetTime {
 pub(crate) struct Place {
     path: PathBuf,
     pub(crate) time: Arc<SetTime>,
-    /// `None` for a real file.
+    /// The simulated disk. `None` for a real file.
     disk: Option<SimulatedVolume>,
 }
 
 thread_local! {
-    /// The content of a file with the keyspaces of all scenarios. It is made once. Otherwise half of a
-    /// schedule's time would be spent on making the file.
+    /// The content of a file with the keyspaces of all scenarios. The file is made once. Otherwise each
+    /// schedule would spend half of its time on making the file.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
     /// The same file on a simulated disk.
     static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };
@@ -129,7 +129,8 @@ impl Place {
         settled(self.builder())
     }
 
-    /// Like [`open_tight`](Self::open_tight). The third key of a removal is deleted in a separate part.
+    /// Opens a cache like [`open_tight`](Self::open_tight). The third key of a removal is deleted in a
+    /// separate part.
     pub(crate) fn open_in_pairs(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).range_rows(2))
     }
@@ -139,13 +140,14 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY))
     }
 
-    /// Like `open_tight`. The write buffer also holds one entry, and a second entry waits for a commit.
+    /// Opens a cache like `open_tight`. The write buffer also holds one entry, and a second entry waits for a
+    /// commit.
     pub(crate) fn open_full(&self) -> Cache {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
-    /// Like `open_full`. Values from [`LARGE`] on are larger than the write buffer. Such a value is alone in
-    /// the buffer, and then needs nearly all of memory.
+    /// Opens a cache like `open_full`. Values from [`LARGE`] on are larger than the write buffer. Such a
+    /// value is alone in the buffer, and then needs nearly all of memory.
     pub(crate) fn open_with_large(&self) -> Cache {
         let weigh = |weighed: &larder::EntryInfo<'_>| match weighed.value.downcast_ref::<u64>() {
             Some(&value) if value >= LARGE => (64 << 10) - 1,
@@ -161,17 +163,18 @@ impl Place {
     }
 }
 
-/// Values from here on weigh nearly as much as memory may hold, in a cache of [`Place::open_with_large`].
+/// In a cache of [`Place::open_with_large`], values from this value on weigh nearly as much as memory may
+/// hold.
 pub(crate) const LARGE: u64 = 1_000;
 
-/// Opens a cache, and lets its threads start, because their first steps should not be explored.
+/// Opens a cache, and lets its threads start. Their first steps should not be explored.
 fn settled(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
     let_others_go_on();
     cache
 }
 
-/// Outside a contest: lets every other thread run until it must wait.
+/// Lets every other thread run until it must wait. Called outside a contest.
 pub(crate) fn let_others_go_on() {
     for _ in 0..4 {
         shuttle::thread::yield_now();

@@ -1,4 +1,5 @@
-//! The value of one key: in memory, on its way to the disk, on the disk, and back in memory (contract 1).
+//! Tests of reads of one key: in memory, on its way to the disk, on the disk, and back in memory (contract
+//! 1).
 
 use larder::{Cache, Keyspace};
 
@@ -50,8 +51,8 @@ impl Noted {
     }
 }
 
-/// Two writes of a key, while another key needs the room in memory. So the first key is evicted as soon as it
-/// is clean, and is read back from the disk.
+/// Makes two writes of a key, while another key needs the room in memory. So the first key is evicted as soon
+/// as it is clean, and is read back from the disk.
 pub(crate) fn reads_never_go_back() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -95,7 +96,7 @@ pub(crate) fn a_lookup_sees_the_latest_of_several_commits() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Removals and a write of a key that is on disk only, and lookups that promote it.
+/// Makes removals and a write of a key that is on disk only, and lookups that promote the key.
 pub(crate) fn removals_writes_and_promotions_agree() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -119,8 +120,8 @@ pub(crate) fn removals_writes_and_promotions_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A range removal, with writes before and after it. One key is on disk only. Each key has its own order. The
-/// range as a whole has no order.
+/// Makes a range removal, with writes before and after it. One key is on disk only. Each key has its own
+/// order. The range as a whole has no order.
 pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);
@@ -148,7 +149,7 @@ pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A removal of three keys. The last key is deleted together with the removal's row.
+/// Makes a removal of three keys. The last key is deleted together with the removal's row.
 pub(crate) fn a_large_removal_agrees_with_reads() {
     let noted = Noted::new(Place::new().open_in_pairs());
     noted.begin_with(1, 10);

@@ -1,4 +1,4 @@
-//! Closing while other threads work: no thread waits forever, and no acknowledged change is lost.
+//! Tests of closing while other threads work. No thread waits forever, and no acknowledged change is lost.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -51,7 +51,7 @@ pub(crate) fn closing_loses_nothing_acknowledged() {
             *loaded.lock().unwrap() = value.ok();
         },
     ]);
-    // Waits until the cache is closed.
+    // Wait until the cache is closed.
     cache.close().unwrap();
     assert_eq!(
         loaded.into_inner().unwrap().as_deref(),

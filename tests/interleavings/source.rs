@@ -26,7 +26,7 @@ impl Source {
         self.now.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Notes that lookups from here on must not return a lower number.
+    /// Notes that lookups from here on must not return a number lower than `least`.
     pub(crate) fn settle(&self, least: u64) {
         self.least.fetch_max(least, Ordering::SeqCst);
     }

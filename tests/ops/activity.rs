@@ -1,4 +1,4 @@
-//! A cache's reports on single keys, from end to end: hot keys, slow loads, and operations as they happen.
+//! Tests of a cache's reports on single keys: hot keys, slow loads, and operations as they happen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,15 +8,14 @@ use larder::{Cache, MAX_SLOW_LOADS};
 use crate::support::warnings::Warnings;
 use crate::support::{NAMES, Place, Random, VERSIONS};
 
-/// Looks up keys. Some of them are far more popular than the others. Returns how often each key was looked
-/// up.
+/// Looks up keys. Some keys are far more popular than others. Returns how often each key was looked up.
 fn ask(cache: &Cache, lookups: u64) -> BTreeMap<u64, f64> {
     let versions = cache.keyspace(VERSIONS).unwrap();
     let mut random = Random::new(7);
     let mut asked = BTreeMap::new();
     for _ in 0..lookups {
-        // Key 0 is looked up about as often as keys 1 to 9 together. These are looked up about as often as
-        // keys 10 to 99 together.
+        // Key 0 is looked up about as often as keys 1 to 9 together. Keys 1 to 9 are looked up about as often
+        // as keys 10 to 99 together.
         let magnitude = 10_u64.pow(u32::try_from(random.below(4)).unwrap());
         let key = random.below(magnitude);
         *asked.entry(key).or_insert(0.0) += 1.0;
@@ -191,7 +190,7 @@ mod live {
     type Shown = (String, String, String);
 
     /// Returns the remaining operations, and how the monitor ended: the reason, the number of shown
-    /// operations, and the number of missed ones.
+    /// operations, and the number of missed operations.
     fn rest(mut monitor: Monitor) -> (Vec<Shown>, (String, u64, u64)) {
         let mut shown = Vec::new();
         loop {
@@ -296,8 +295,8 @@ mod live {
         let end = next();
         assert!(end.contains("\"ended\":\"peer\""), "{end}");
         assert!(next().contains("\"protocol\""), "its request is answered");
-        // As many peers as are allowed watch, and then disconnect without a message. After that, there is
-        // room for other peers.
+        // The maximum number of peers watch, and then disconnect without a message. After that, there is room
+        // for other peers.
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();
             let refused = Client::connect(&socket).unwrap().monitor(&options(1, None)).unwrap_err();

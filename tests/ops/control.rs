@@ -1,4 +1,4 @@
-//! The control socket, from end to end: another process, its socket, and peers that behave well or badly.
+//! Tests of the control socket with another process, and with peers that behave well or badly.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,4 @@
-//! Statistics: what the counters count, and which of them outlive a restart.
+//! Tests of the statistics: the events that each counter counts, and the counters that outlive a restart.
 
 use std::time::Duration;
 
@@ -161,7 +161,7 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
     drop(cache.keyspace(VERSIONS.version(1)).unwrap());
     assert_eq!(cache.stats().lifetime.unwrap().misses, 4);
     cache.flush().unwrap();
-    // The copy is as a crash leaves the file.
+    // The copy has the state in which a crash leaves the file.
     let copy = place.dir().join("copy.larder");
     std::fs::copy(place.path(), &copy).unwrap();
     let crashed = Cache::builder().path(copy).clock(place.clock.clone()).open().unwrap();

@@ -1,5 +1,5 @@
-//! The other files beside the cache's file. Files of other programs are left alone. Files that a crash left
-//! are used again. The latest damaged file is kept.
+//! Tests of the files beside the cache's file. Files of other programs are left alone. Files that a crash
+//! left are used again. The latest damaged file is kept.
 
 use std::fs;
 
@@ -75,7 +75,7 @@ fn the_latest_damaged_file_is_kept_whatever_the_clock_said_before() {
     let cache = place.open();
     cache.keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
     cache.close().unwrap();
-    // These names have times from when the clock was ahead.
+    // These names have times from a clock that was ahead.
     for at in 9_000_000_000_000_u64..9_000_000_000_003 {
         place.disk.write(format!("{PATH}.damaged-{at}"), b"old");
     }

@@ -1,4 +1,5 @@
-//! A full disk: fills it, degrades, makes room and recovers, several times on the same disk.
+//! Tests of a full disk. The test fills the disk, degrades, makes room and recovers, several times on the
+//! same disk.
 //!
 //! Removals must hold while the disk is full, whether the ballast makes room for them or the file is
 //! discarded. When there is room again, the cache stores entries as before.

@@ -1,5 +1,5 @@
 //! Keyspaces that are opened while the file is out of service. Any operation may fail when the file comes
-//! back. Each keyspace still gets its own number, and the file with the keyspaces is not taken for damaged.
+//! back. Each keyspace still gets its own number, and the file with the keyspaces is not treated as damaged.
 
 use larder::testing::Failure;
 use larder::{Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
@@ -55,7 +55,8 @@ fn a_keyspace_that_changes_its_version_twice_in_an_outage_keeps_the_file() {
         drop(cache.keyspace(NAMES.version(8)).unwrap());
         let names = cache.keyspace(NAMES.version(9)).unwrap();
         names.insert("kept", "kept 9".to_owned()).unwrap();
-        // The commit that enters these versions in the file fails. It is unknown how much of it was done.
+        // The commit that adds these versions to the file fails. The test does not know how much of the
+        // commit was done.
         place.disk.fail_once(place.next_operation() + operation, Failure::Io);
         place.clock.advance(MAX_RETRY_DELAY);
         drop(cache.flush());

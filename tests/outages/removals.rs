@@ -1,6 +1,6 @@
-//! Acknowledgements while the disk fails: for a removal that a write replaces before its commit, for a
-//! durable write, and for a value too large for memory. Once, each of these calls was acknowledged although
-//! no file had its change.
+//! Acknowledgements while the disk fails. The tests concern a removal that a write replaces before its
+//! commit, a durable write, and a value too large for memory. In an earlier version, each of these calls was
+//! acknowledged although no file had its change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -137,7 +137,7 @@ fn a_removal_that_a_write_replaced_holds_on_a_full_disk() {
 #[test]
 fn an_immediate_write_is_acknowledged_only_by_a_file_that_has_it() {
     let place = SimulatedPlace::new();
-    // The clock wakes no thread. So the write itself detects that it is time to make the file anew.
+    // The clock wakes no thread, so the write itself detects that it is time to make a new file.
     let gate = Arc::new(Gate::default());
     let (cache, blobs) = open(place.builder(), &gate);
     blobs.insert(&1, vec![1]).unwrap();

@@ -198,7 +198,8 @@ fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
 fn damage_found_at_run_time_is_quarantined_and_costs_no_more_than_misses() {
     let place = SimulatedPlace::new();
     // The entries are more than the store's page cache can hold, and no flush comes early. Entries that are
-    // dirty at the moment of the damage are saved. Entries that were committed to the damaged file are not.
+    // dirty at the moment of the damage are saved. Entries that were committed to the damaged file are not
+    // saved.
     let small = || place.builder().page_cache(ByteSize::kib(64)).memory_capacity(ByteSize::kib(64));
     let open = || small().flush_interval(Duration::from_hours(1)).open().unwrap();
     let cache = open();
@@ -272,7 +273,7 @@ fn a_keyspace_opened_during_an_outage_is_on_disk_after_it() {
         let versions = cache.keyspace(VERSIONS).unwrap();
         versions.insert(&1, 1).unwrap();
         drop(names);
-        // A new version of a keyspace that was open before.
+        // This is a new version of a keyspace that was open before.
         let names = cache.keyspace(NAMES.version(9)).unwrap();
         assert!(names.get("new").is_none(), "it is of another version");
         recover(&place, &cache);

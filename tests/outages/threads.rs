@@ -1,5 +1,5 @@
-//! Threads during an outage. Lookups are in flight while the file is closed and opened. A user's `Drop`
-//! panics at the end. A listener has the last handle. The events of an outage come in order.
+//! Tests of threads during an outage. Lookups are in flight while the file is closed and opened. A user's
+//! `Drop` panics at the end. A listener has the last handle. The events of an outage come in order.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +97,7 @@ fn a_drop_that_panics_while_the_cache_closes_costs_no_file() {
         armed.insert(&key, ArmedValue(vec![1; 2_000])).unwrap();
     }
     IS_ARMED.store(true, Ordering::SeqCst);
-    // The thread of the panic does not matter here.
+    // The panic may reach this thread or another thread, so the result is ignored.
     drop(catch_unwind(AssertUnwindSafe(|| cache.close())));
     IS_ARMED.store(false, Ordering::SeqCst);
     let left = place.moved_to(place.disk.copy()).open().keyspace(NAMES).unwrap();

@@ -1,5 +1,5 @@
-//! User code and users during an outage: a clock that panics on the writer thread, a listener that calls the
-//! cache, and a user who replaces the cache's file.
+//! Tests of user code and users during an outage: a clock that panics on the writer thread, a listener that
+//! calls the cache, and a user who replaces the cache's file.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

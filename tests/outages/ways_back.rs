@@ -1,5 +1,6 @@
 //! The ways in which the disk tier comes back into service. Neither a leftover of a failure nor an act of the
-//! operator prevents it. If a disk fails soon after each recovery, the cache waits longer before each retry.
+//! operator prevents the return. If a disk fails soon after each recovery, the cache waits longer before each
+//! retry.
 
 use larder::testing::{DiskOperation, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, MAX_RETRY_DELAY};
@@ -136,8 +137,8 @@ fn a_crash_on_a_full_disk_is_got_over_with_the_room_of_the_ballast() {
     assert!(told.contains("no space left"), "{told}");
 }
 
-/// Fails one operation of a cache that reads, writes and sweeps, or all operations from that one on. Then
-/// heals the disk.
+/// Fails one operation of a cache that reads, writes and sweeps, or all operations from one operation on.
+/// Then heals the disk.
 fn fail_and_heal(seed: u64) {
     let random = &mut Random::of_round(seed);
     let place = SimulatedPlace::new();

@@ -1,6 +1,6 @@
 //! The Rust code of the Markdown pages, compiled and run as documentation tests.
 //!
-//! It is a separate package, because the published packages do not contain these pages.
+//! This is a separate package, because the published packages do not contain these pages.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -1,4 +1,4 @@
-//! Child processes: each runs the test binary again, for one task with a cache.
+//! Child processes. Each child runs the test binary again, for one task with a cache.
 //!
 //! The test `child_process` does nothing unless a parent test started it. The parent names the task in the
 //! environment, and reads the lines that the child prints. The words after the task's name are its arguments.
@@ -18,14 +18,14 @@ use crate::support::{LOCK_WAIT, Random, VERSIONS, watch_this_test};
 const TASK: &str = "LARDER_TEST_TASK";
 const FILE: &str = "LARDER_TEST_FILE";
 
-/// How long a child may print nothing until its parent treats it as hung. No task needs nearly as long, even
+/// If a child prints nothing for this long, its parent treats it as hung. No task needs nearly as long, even
 /// on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Number of lines that are kept until the parent reads them. When so many are kept, the child waits, as with
-/// a full pipe.
+/// Number of lines that are kept until the parent reads them. When this number is reached, the child waits,
+/// as with a full pipe.
 const LINES_KEPT: usize = 256;
 
-/// A child at work. It is killed when this is dropped.
+/// A child at work. The child is killed when this value is dropped.
 pub(crate) struct Worker {
     child: Child,
     lines: Receiver<String>,
@@ -43,7 +43,7 @@ impl Worker {
         Self::spawn(Self::after(&format!("ulimit -f {blocks}")), task, path)
     }
 
-    /// Starts a child in its own mount namespace, after a command that mounts a file system there.
+    /// Starts a child in its own mount namespace. A command mounts a file system there first.
     #[cfg(unix)]
     pub(crate) fn start_mounted(task: &str, path: &Path, command: &str) -> Self {
         let shell = Self::after(command);
@@ -88,7 +88,8 @@ impl Worker {
         self.line_unless_hung().unwrap()
     }
 
-    /// Like [`line`](Self::line), for parents that add something to the message when a child hangs.
+    /// Does the same as [`line`](Self::line), for parents that add something to the message when a child
+    /// hangs.
     pub(crate) fn line_unless_hung(&mut self) -> Result<Option<String>, String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Ok(Some(line)),
@@ -109,7 +110,7 @@ impl Worker {
         self.kill_and_look().0
     }
 
-    /// Like [`kill`](Self::kill), but also returns how the child ended: by the kill, or earlier.
+    /// Does the same as [`kill`](Self::kill), and also returns how the child ended: by the kill, or earlier.
     pub(crate) fn kill_and_look(mut self) -> (Vec<String>, ExitStatus) {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
@@ -139,7 +140,7 @@ fn read_lines(out: impl Read + Send + 'static) -> Receiver<String> {
         let mut out = BufReader::new(out);
         let mut line = String::new();
         while out.read_line(&mut line).unwrap_or(0) > 0 {
-            // The test harness also prints lines, and may leave one unfinished before the child's line. A
+            // The test harness also prints lines, and may leave an unfinished line before the child's line. A
             // line that a kill cut off is ignored.
             if let Some((_, said)) = line.split_once("child> ").filter(|_| line.ends_with('\n'))
                 && sender.send(said.trim().to_owned()).is_err()
@@ -159,8 +160,8 @@ impl Drop for Worker {
     }
 }
 
-/// Prints a line for the parent. When this returns, the parent can read the line, even if the child is
-/// killed.
+/// Prints a line for the parent. When this function returns, the parent can read the line, even if the child
+/// is killed.
 pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "child> {line}").unwrap();
@@ -220,7 +221,7 @@ fn hold(path: &Path) {
     hear();
 }
 
-/// Writes forever, and prints what was acknowledged: `flushed V` (all versions up to V of every key),
+/// Writes forever, and prints the acknowledged calls: `flushed V` (all versions up to V of every key),
 /// `now K V`, `gone K V`.
 fn churn(path: &Path) {
     let cache = Cache::builder()
@@ -259,7 +260,7 @@ fn churn(path: &Path) {
 fn serve(path: &Path) {
     let cache = Cache::builder().path(path).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
-    // The next commit enters a new keyspace in the file.
+    // The next commit adds a new keyspace to the file.
     cache.flush().unwrap();
     say("open");
     loop {

@@ -1,8 +1,8 @@
 //! The frame of the test harnesses: the number of rounds, their seeds, and the message when a round fails.
 //!
-//! `cargo test` runs a few rounds of each harness. The gate runs more rounds. A soak run runs as many as time
-//! allows. Every round has its own seed. A round that fails or hangs ([`crate::support::watchdog`]) prints
-//! the one command that replays it alone.
+//! `cargo test` runs a few rounds of each harness. The gate runs more rounds. A soak run runs as many rounds
+//! as time allows. Every round has its own seed. A round that fails or hangs ([`crate::support::watchdog`])
+//! prints the one command that replays it alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ pub(crate) struct Harness {
     variable: &'static str,
     rounds: u64,
     first_seed: u64,
-    /// How many times longer than usual a round may take.
+    /// The factor by which a round may take longer than usual.
     slowness: u32,
 }
 
@@ -34,8 +34,8 @@ impl Harness {
         Self { test, variable, rounds: number(variable).unwrap_or(rounds), first_seed, slowness: 1 }
     }
 
-    /// Sets a longer limit, for a harness whose rounds take minutes. Each such round has many trials, and
-    /// each trial is watched separately.
+    /// Sets a longer limit, for a harness whose rounds take minutes. Such a round has many trials, and each
+    /// trial is watched separately.
     pub(crate) fn with_long_rounds(self) -> Self {
         Self { slowness: 10, ..self }
     }
@@ -59,7 +59,7 @@ impl Harness {
     /// Runs every round with its own seed.
     ///
     /// # Panics
-    /// Panics if a round panics. Prints the command that replays the round first.
+    /// Panics if a round panics. First prints the command that replays the round.
     pub(crate) fn run(&self, mut round: impl FnMut(u64)) {
         for seed in self.seeds() {
             self.replayable(seed, || round(seed));
@@ -71,7 +71,7 @@ impl Harness {
     /// things that it did.
     ///
     /// # Panics
-    /// Panics if a round panics. Prints the command that replays the round first.
+    /// Panics if a round panics. First prints the command that replays the round.
     pub(crate) fn run_until(&self, round: impl Fn(u64) -> u64 + Sync) {
         let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -100,7 +100,7 @@ impl Harness {
     /// Runs rounds for `rounds` seconds, and at least one round.
     ///
     /// # Panics
-    /// As for [`run`](Harness::run).
+    /// Panics as [`run`](Harness::run) does.
     pub(crate) fn run_for_seconds(&self, mut round: impl FnMut(u64)) {
         let clock = SystemClock::new();
         let end = clock.monotonic() + Duration::from_secs(self.rounds);
@@ -113,18 +113,18 @@ impl Harness {
         eprintln!("{}: {rounds} rounds in {} s from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs work that a seed decides. If the work panics, prints the command that replays it.
+    /// Runs work that depends on a seed. If the work panics, prints the command that replays the work.
     pub(crate) fn replayable<T>(&self, seed: u64, work: impl FnOnce() -> T) -> T {
         self.replayable_with(seed, 1, work)
     }
 
-    /// Like [`replayable`](Harness::replayable), for work of several rounds.
+    /// Does the same as [`replayable`](Harness::replayable), for work of several rounds.
     pub(crate) fn replayable_with<T>(&self, seed: u64, rounds: u64, work: impl FnOnce() -> T) -> T {
         let Self { test, variable, .. } = self;
         let replay = format!(
             "replay it: {SEED}={seed} {variable}={rounds} cargo test -p larder-tests {test} -- --nocapture"
         );
-        // Work of several rounds may take that many times longer. A child that hangs is noticed earlier,
+        // The time limit is multiplied by the number of rounds. A child that hangs is noticed earlier,
         // because its output stops.
         let rounds = u32::try_from(rounds.max(1)).unwrap_or(u32::MAX);
         let _watch =

@@ -18,22 +18,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::watchdog::{Watch, patience};
 
-/// How long to wait for a lock that was just released. A child that another test starts inherits the lock,
-/// and holds it until the child runs its own program. See
+/// The timeout for a lock that was just released. A child that another test starts inherits the lock, and
+/// holds it until the child runs its own program. See
 /// [`crate::concurrency::races::a_cache_can_be_reopened_while_other_threads_start_processes`].
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a test waits for a call that might hang. The limit is far longer than the call takes, even on a
-/// busy machine.
+/// The timeout for a call that might hang. The limit is far longer than the call takes, even on a busy
+/// machine.
 pub(crate) const WATCHDOG: Duration = Duration::from_mins(2);
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
-/// The keyspace of most tests: names under texts.
+/// The keyspace of most tests: names with texts as keys.
 pub(crate) const NAMES: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name").ttl(HOUR);
 /// The keyspace for tests of ordering: version numbers that only increase.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(HOUR);
-/// The keyspace for tests that fill a cache: bytes under numbers.
+/// The keyspace for tests that fill a cache: bytes with numbers as keys.
 pub(crate) const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 
 /// The entries with which [`assert_capacity_is_usable`] fills memory.
@@ -75,7 +75,7 @@ pub(crate) const WRITTEN: KeyspaceDefinition<Key, Written> = KeyspaceDefinition:
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    /// Fails the test if the cache hangs.
+    /// If the cache hangs, this watch fails the test.
     _watch: Watch,
 }
 
@@ -93,8 +93,8 @@ impl Place {
         Self { dir, clock: Arc::new(clock), _watch: watch_this_test() }
     }
 
-    /// Makes a place in a file system in memory, if the system has one. It is for tests that make crashes by
-    /// copying the file, and that need no real disk.
+    /// Makes a place in a file system in memory, if the system has one. The place is for tests that make
+    /// crashes by copying the file, and that need no real disk.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
@@ -141,7 +141,7 @@ pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     filler.clear().unwrap();
 }
 
-/// Returns how many bytes of its disk a file occupies, as `du` shows it.
+/// Returns the number of bytes of its disk that a file occupies, as `du` shows it.
 pub(crate) fn taken(path: &std::path::Path) -> u64 {
     let found = std::fs::metadata(path).unwrap();
     #[cfg(unix)]

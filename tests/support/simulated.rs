@@ -18,7 +18,7 @@ pub(crate) struct SimulatedPlace {
     pub(crate) disk: SimulatedVolume,
     pub(crate) clock: Arc<ManualClock>,
     events: Arc<Mutex<Vec<Event>>>,
-    /// Fails the test if the cache hangs.
+    /// If the cache hangs, this watch fails the test.
     _watch: Arc<Watch>,
 }
 
@@ -77,8 +77,8 @@ impl SimulatedPlace {
         }
     }
 
-    /// Returns the events since the last call. A thread of the cache sends them, so they are complete once
-    /// the cache is closed.
+    /// Returns the events since the last call. A thread of the cache sends the events, so they are complete
+    /// only after the cache is closed.
     pub(crate) fn events(&self) -> Vec<Event> {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -102,15 +102,15 @@ pub(crate) fn state_of(cache: &Cache) -> DiskState {
     disk_of(cache).state
 }
 
-/// Opens a cache with other settings than [`SimulatedPlace::open`] has. Waits for its first sweep too.
+/// Opens a cache with other settings than [`SimulatedPlace::open`]. Also waits for the cache's first sweep.
 pub(crate) fn open_swept(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
-    // On a disk that fails, the first sweep never comes.
+    // On a disk that fails, the first sweep never comes, so the result is ignored.
     drop(await_first_sweep(&cache));
     cache
 }
 
-/// Waits for what another thread will do, without a clock. A test that uses it checks that the wait ends.
+/// Waits without a clock until another thread has made `is_so` true. `what` names the condition in the panic.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..50_000_000_u64 {
         if is_so() {
@@ -121,13 +121,14 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     panic!("{what}: never");
 }
 
-/// The operations that a write to a file needs. When these fail, a file can still be renamed and removed.
+/// The operations that a write to a file needs. When these operations fail, a file can still be renamed and
+/// removed.
 pub(crate) const WRITES: [DiskOperation; 3] =
     [DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync];
 
 pub(crate) type Names = Keyspace<String, String>;
 
-/// Opens a cache with `kept` and `old` committed. Neither is in memory.
+/// Opens a cache with `kept` and `old` committed. Neither entry is in memory.
 pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     let cache = place.open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -139,8 +140,8 @@ pub(crate) fn filled(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// Like [`filled`], with the disk tier suspended. `new` waits for its commit, and every operation that
-/// changes the disk fails.
+/// Returns the same as [`filled`], with the disk tier suspended. `new` waits for its commit, and every
+/// operation that changes the disk fails.
 pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
@@ -150,14 +151,14 @@ pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
-/// Like [`filled`], but the file was discarded for the removal of `kept`. `new` is in memory only, and
-/// nothing can be written.
+/// Returns the same as [`filled`], but the file was discarded for the removal of `kept`. `new` is in memory
+/// only, and nothing can be written.
 pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {
     let (cache, names) = filled(place);
     place.disk.fail_every(&WRITES, Failure::Io);
     names.insert("new", "new 1".to_owned()).unwrap();
-    // If the sweeper was the first to find that the disk fails, the number of removed entries is unknown.
-    // Then the removal does not read the file.
+    // If the sweeper detects first that the disk fails, the removal does not read the file. Then the number
+    // of removed entries is unknown.
     assert!(names.remove("kept").is_ok(), "no restart can find the file: it is removed for good");
     assert_eq!(state_of(&cache), DiskState::Discarded);
     (cache, names)

@@ -1,4 +1,4 @@
-//! A watchdog: turns a hang into a failure. The message names what hung, and how to repeat it.
+//! A watchdog that turns a hang into a failure. The message names the test that hung, and how to repeat it.
 //!
 //! A hanging test prints nothing, not even its seed. So everything that could hang is watched: each round of
 //! a harness, with the command that replays the round, and each place of a cache, with the name of its test.
@@ -33,7 +33,7 @@ struct Watched {
 #[derive(Default)]
 struct Watchdog {
     watched: Mutex<(u64, BTreeMap<u64, Watched>)>,
-    /// This is never signalled. So a wait for it with a timeout is a wait of one second.
+    /// This is never signalled. So a wait with a timeout of one second always lasts one second.
     second: Condvar,
 }
 

@@ -1,5 +1,5 @@
-//! Finds which file uses which. Follows each path through `use`, renames, globs and re-exports, to the file
-//! that *defines* the named item.
+//! Finds the files that each file uses. Follows each path through `use`, renames, globs and re-exports, to
+//! the file that *defines* the named item.
 //!
 //! - A path that ends at a module is not an import. The names that are used through the module are imports.
 //! - A module may re-export a name of its own children. Then a file that uses the name imports only the file
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::modules::{Binding, Crate, Mention, MentionKind};
 
-/// One file uses an item that another file defines.
+/// A use, in one file, of an item that another file defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) from: String,
@@ -67,14 +67,14 @@ impl Crate {
         match mention.kind {
             MentionKind::Code if mention.path.len() == 1 => {
                 // A name that is defined here or imported by name is already recorded. A name from a glob is
-                // new.
+                // not recorded yet.
                 if !self.modules[module].names.contains_key(first) {
                     self.look_up(module, first, &mut Visited::new(), &mut targets);
                 }
             }
             MentionKind::Macro if mention.path.len() == 1 => {
                 self.look_up(module, first, &mut Visited::new(), &mut targets);
-                // Macros are also visible by their order in the text, without a path.
+                // A macro is also visible after its definition in the text, without a path.
                 if let (true, Some([file])) = (targets.is_empty(), self.macros.get(first).map(Vec::as_slice))
                 {
                     targets.insert(Target::Item(*file));
@@ -138,7 +138,7 @@ impl Crate {
                     Target::Module(module) => {
                         let before = next.len();
                         self.look_up(module, name, visited, &mut next);
-                        // A macro made the item there.
+                        // A macro made the item in that module.
                         if next.len() == before {
                             next.insert(Target::Item(self.modules[module].file));
                         }

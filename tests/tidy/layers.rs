@@ -1,4 +1,4 @@
-//! The layers of the cache, top to bottom. This table says which imports are allowed.
+//! The layers of the cache, from top to bottom, and the imports that are allowed between them.
 //!
 //! The first part of a file's path below `crates/larder/src` is the name of its layer. A file may import its
 //! own layer, the layers of the rows below, and the layers that [`BESIDE`] allows.

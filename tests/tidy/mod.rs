@@ -1,4 +1,4 @@
-//! Checks how code and pages are arranged. The compiler does not check this.
+//! Checks the arrangement of code and pages. The compiler does not check it.
 //!
 //! `cargo test -p larder-tests tidy -- --nocapture` prints the figures of the import graph. If
 //! `LARDER_TIDY_ROOT` is set, the checks read another checkout.
@@ -148,7 +148,7 @@ fn the_design_page_names_every_top_folder_and_no_file_that_is_gone() {
 #[test]
 fn nothing_speaks_of_the_machine_it_was_written_on() {
     let above = root().parent().unwrap().to_str().unwrap().to_owned() + "/";
-    // A checkout directly below the root has no path of its own to search for.
+    // If the checkout is directly below the root, there is no path to search for.
     if above.len() < 4 {
         return;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::tokens::{Placed, Token, tokens_of};
 
-/// Keywords, except `crate`, `self` and `super`. Those three begin paths.
+/// Keywords, except `crate`, `self` and `super`. These three keywords begin paths.
 const KEYWORDS: [&str; 36] = [
     "Self", "as", "async", "await", "break", "const", "continue", "dyn", "else", "enum", "extern", "false",
     "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
@@ -22,7 +22,7 @@ pub(crate) enum Binding {
     Import(Vec<String>),
 }
 
-/// A path that code mentions, or a name that it imports.
+/// A path that code mentions, or a name that code imports.
 #[derive(Debug)]
 pub(crate) struct Mention {
     pub(crate) path: Vec<String>,
@@ -289,7 +289,8 @@ impl<'a> Reader<'a> {
         Piece::Path(Mention { path, line, kind })
     }
 
-    /// Returns whether a word continues a path, a field, a lifetime or a variable of a macro.
+    /// Returns whether a word does not begin a path: it continues a path, or is a field, a lifetime or a
+    /// variable of a macro.
     fn is_no_beginning(&self, at: usize, word: &str) -> bool {
         let Some(before) = at.checked_sub(1).and_then(|before| self.token(before)) else { return false };
         match before {

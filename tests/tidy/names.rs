@@ -1,5 +1,5 @@
-//! Checks of names: no two types of a crate have the same name, and the name of a file of tests says that the
-//! file has tests.
+//! Checks of names. No two types of a crate have the same name. The name of a file that has only tests shows
+//! that it has tests.
 
 use std::collections::BTreeMap;
 

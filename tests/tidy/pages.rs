@@ -1,4 +1,5 @@
-//! The statements of the pages about the tree: which test proves which promise, and which file has what.
+//! The statements of the pages about the tree: the tests that prove each promise, and the contents of the
+//! files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ pub(crate) struct Proof {
     pub(crate) promises: BTreeSet<u32>,
 }
 
-/// Finds the proofs below `tests/`. Each is a file, or a folder with a `mod.rs`.
+/// Finds the proofs below `tests/`. Each proof is a file, or a folder with a `mod.rs`.
 pub(crate) fn proofs(tests: &BTreeMap<String, String>) -> Vec<Proof> {
     let mut proofs = Vec::new();
     for name in tests.keys() {

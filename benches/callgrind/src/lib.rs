@@ -11,7 +11,7 @@ use std::process::Command;
 /// Checks that valgrind can be run.
 ///
 /// # Errors
-/// The reason why valgrind can't be run.
+/// Returns the reason if valgrind can't be run.
 pub fn valgrind() -> Result<(), String> {
     let found =
         Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success());
@@ -22,7 +22,7 @@ pub fn valgrind() -> Result<(), String> {
 /// everything that they call.
 ///
 /// # Errors
-/// The output of valgrind, if valgrind counted no instructions.
+/// Returns the output of valgrind, if valgrind counted no instructions.
 pub fn instructions(program: &Path, arguments: &[&str], counted: &str) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

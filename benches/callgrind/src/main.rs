@@ -1,9 +1,9 @@
 //! Checks that a memory hit needs no more instructions than the stored figure allows.
 //!
 //! A child of this program fills a cache and looks keys up under valgrind. Only the lookups are counted. Each
-//! process seeds its hashes anew. So the counts differ by less than a tenth of a percent. The directory of
-//! the build influences what the compiler inlines. Once, this made a difference of 7 percent. For these
-//! reasons, there is an allowance.
+//! process seeds its hashes anew, so the counts differ a little, by less than a tenth of a percent. The
+//! directory of the build influences what the compiler inlines. In one case the difference was 7 percent. For
+//! these reasons, there is an allowance.
 //!
 //! The figure is in `benches/callgrind/kept.txt`. Without arguments, the program fails if the count is higher
 //! than the figure and its allowance. With `--keep`, the program counts and stores the result as the new
@@ -34,9 +34,9 @@ const KEEP: &str = "--keep";
 /// Number of resident entries, and the number of bytes in a value.
 const ENTRIES: usize = 10_000;
 const VALUE_LEN: usize = 256;
-/// How often each entry is looked up.
+/// Number of lookups of each entry.
 const ROUNDS: usize = 20;
-/// Number of counts. Their median is the result.
+/// Number of times that the program counts. The result is the median.
 const COUNTS: usize = 3;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -89,7 +89,7 @@ fn ask(samples_keys: bool) -> Result<(), larder::Error> {
     Ok(())
 }
 
-/// The function that is counted. callgrind finds it by its name. It must not be inlined.
+/// The function whose instructions are counted. callgrind finds it by its name, so it must not be inlined.
 #[inline(never)]
 fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
     let mut found = 0;
@@ -108,7 +108,7 @@ fn per_hit(asked: &str) -> Result<f64, Box<dyn Error>> {
 /// The figure that larder must keep.
 struct Kept {
     instructions: f64,
-    /// How far the count may exceed the figure, in percent.
+    /// The maximum excess of the count over the figure, in percent.
     allowance: f64,
 }
 

@@ -1,8 +1,8 @@
 //! The keys of the requests in their order, in one block of memory.
 //!
-//! In an application, a request comes with its key: the application has just read the key, so it is in the
-//! processor's cache. Random reads from a table of keys would add two cache misses to every lookup, for all
-//! contestants. The figures of all contestants would then be nearly equal.
+//! In an application, a request comes with its key. The application has just read the key, so the key is in
+//! the processor's cache. Random reads from a table of keys would add two cache misses to every lookup, for
+//! all contestants. The figures of all contestants would then be nearly equal.
 
 use crate::workload::{Spread, key};
 

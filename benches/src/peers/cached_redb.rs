@@ -25,7 +25,7 @@ impl CachedRedb {
     /// is the store's default.
     ///
     /// # Panics
-    /// If the store can't be opened.
+    /// Panics if the store can't be opened.
     #[must_use]
     pub fn open(dir: &Path, is_durable: bool) -> Self {
         let builder = RedbCache::builder("pages").disk_dir(dir).ttl(Duration::from_hours(24));
@@ -36,7 +36,7 @@ impl CachedRedb {
     /// Removes a page.
     ///
     /// # Panics
-    /// If the disk refuses the removal.
+    /// Panics if the disk refuses the removal.
     pub fn remove(&self, key: &str) {
         self.store.cache_delete(&key.to_owned()).expect("the disk takes writes");
     }

@@ -2,8 +2,8 @@
 //! recommends.
 //!
 //! A caller in a blocking program waits for the future on its own thread, as users of foyer do. Entries are
-//! written to the disk when they are inserted, because the bench looks them up after a restart. The default
-//! would write only the entries that memory evicts.
+//! written to the disk when they are inserted, because the bench looks them up after a restart. By default,
+//! foyer would write only the entries that memory evicts.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// Returns a size in bytes for a directory that has room for `entries` pages several times. An entry fills
+/// Returns the size in bytes of a directory that has room for `entries` pages several times. An entry fills
 /// whole pages of 4 KiB, and a replaced entry stays until its block is evicted.
 #[must_use]
 pub const fn room(entries: usize) -> usize {
@@ -24,7 +24,7 @@ pub const fn room(entries: usize) -> usize {
     if bytes < LEAST { LEAST } else { bytes }
 }
 
-/// The minimum size, in bytes. It has enough blocks of 16 MiB that foyer does not warn.
+/// The minimum size in bytes. It gives foyer enough blocks of 16 MiB, so that foyer does not warn.
 const LEAST: usize = 512 << 20;
 /// Number of entries between two waits while a cache is filled. foyer drops entries if its submission queue
 /// has no room.
@@ -46,7 +46,7 @@ impl Foyer {
     /// Opens a cache in a directory, with room for the given number of pages in memory and of bytes on disk.
     ///
     /// # Panics
-    /// If the cache can't be opened.
+    /// Panics if the cache can't be opened.
     #[must_use]
     pub fn open(dir: &Path, in_memory: usize, disk_bytes: usize) -> Self {
         let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
@@ -78,7 +78,7 @@ impl Foyer {
     /// Closes the cache.
     ///
     /// # Panics
-    /// If the cache can't be closed.
+    /// Panics if the cache can't be closed.
     pub fn close(self) {
         self.runtime.block_on(self.cache.close()).expect("the cache closes");
         drop(self.cache);

@@ -32,7 +32,7 @@ impl Larder {
     /// Wraps an open cache.
     ///
     /// # Panics
-    /// If the keyspace is open with other types.
+    /// Panics if the keyspace is open with other types.
     #[must_use]
     pub fn new(cache: Cache, name: &str, how: Lookup) -> Self {
         Self { pages: disk::pages(&cache), cache, name: name.to_owned(), how }

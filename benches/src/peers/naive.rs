@@ -1,9 +1,10 @@
 //! A cache that can be written in an afternoon: `quick_cache` in front of redb, and a thread that commits
 //! every 100 ms.
 //!
-//! It is fast, but it loses updates. `quick_cache` may evict a page before its commit. Then a lookup reads
-//! the older page from the file, and puts it into memory in place of the newer page. Entries do not expire,
-//! and records have no checksum. A comparison with this cache shows the cost of larder's promises.
+//! This cache is fast, but it loses updates. `quick_cache` may evict a page before its commit. Then a lookup
+//! reads the older page from the file, and puts this page into memory instead of the newer page. Entries do
+//! not expire, and records have no checksum. A comparison with this cache shows the cost of larder's
+//! promises.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -85,7 +86,8 @@ impl Drop for Naive {
     }
 }
 
-/// Commits the pages of each interval. When it drops a flush message, the waiting caller gets its answer.
+/// Commits the pages of each interval. When this function drops a flush message, the waiting caller gets its
+/// answer.
 fn write(db: &Database, inbox: &Receiver<Message>) {
     while let Ok(first) = inbox.recv() {
         let watch = Stopwatch::start();
@@ -129,7 +131,7 @@ impl Peer for Naive {
     fn settle(&self) {
         let (answer, answered) = channel();
         self.send(Message::Flush(answer));
-        // An error means that the sender was dropped. That is also the answer.
+        // An error means that the writer has dropped the sender. This is the expected answer.
         let _ = answered.recv();
     }
 }

@@ -1,5 +1,5 @@
-//! Keeps threads on one processor. Otherwise, most of the time of two communicating processes would be the
-//! cost of moving them between processors.
+//! Keeps threads on one processor. Otherwise, two communicating processes would spend most of their time on
+//! moves between processors.
 
 use std::thread;
 
@@ -14,7 +14,7 @@ pub struct Pinned {
 
 impl Pinned {
     /// Moves the calling thread to a processor, by its number among the processors that the thread may use.
-    /// If there are fewer, moves it to the last one.
+    /// If there are fewer processors, moves the thread to the last processor.
     #[must_use]
     pub fn to(number: usize) -> Self {
         let Ok(before) = sched_getaffinity(None) else { return Self { before: None } };

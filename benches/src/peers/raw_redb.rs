@@ -1,4 +1,4 @@
-//! redb without larder: the lower bound of the costs of the same file.
+//! redb without larder. It shows the lower bound of the costs of the same file.
 //!
 //! For lookups, the peer opens a copy of a larder file and keeps the table open. So the tree, the pages and
 //! the records are the same. A lookup copies, checks and decodes the record. For writes, the peer commits the
@@ -18,11 +18,11 @@ use crate::workload::Page;
 const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
-/// Number of bytes of a record before its payload, then the offset of the time after which the record may be
-/// deleted.
+/// Number of bytes of a record before its payload. The next constant is the offset of the time after which
+/// the record may be deleted.
 const HEADER_LEN: usize = 52;
 const DELETE_AFTER: usize = 40;
-/// The expiry of the benches' pages. It is after the end of any run.
+/// The expiry of the benches' pages. This time is after the end of any run.
 const EXPIRES_AT: u64 = 4_102_444_800_000;
 
 /// An open file in larder's format.
@@ -65,7 +65,7 @@ impl RawRedb {
     /// The errors of redb.
     ///
     /// # Panics
-    /// If the file has no keyspace of pages.
+    /// Panics if the file has no keyspace of pages.
     pub fn open(path: &Path) -> Result<Self, redb::Error> {
         Self::open_with(path, "redb", PAGE_CACHE)
     }
@@ -76,7 +76,7 @@ impl RawRedb {
     /// The errors of redb.
     ///
     /// # Panics
-    /// If the file has no keyspace of pages.
+    /// Panics if the file has no keyspace of pages.
     pub fn open_with(path: &Path, name: &'static str, page_cache: ByteSize) -> Result<Self, redb::Error> {
         let db = builder(page_cache).create(path)?;
         let txn = db.begin_read()?;

@@ -1,7 +1,8 @@
 //! A real redis-server that runs in its own directory during the bench.
 //!
-//! It appends to its log, and syncs the log every second. Redis recommends this setting. The server and the
-//! client each have their own processor. The client is the crate `redis`, so its cost is part of each figure.
+//! The server appends to its log, and syncs the log every second. Redis recommends this setting. The server
+//! and the client each have their own processor. The client is the crate `redis`, so its cost is part of each
+//! figure.
 
 use std::fs;
 use std::io;
@@ -19,7 +20,7 @@ use super::pinned::{Pinned, there_are_two};
 use super::{Peer, Session};
 use crate::workload::Page;
 
-/// How often the bench tries to connect to a server that starts.
+/// Number of times that the bench tries to connect to a starting server.
 const MAX_TRIES: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 /// Number of pages that are sent together while a server is filled.

@@ -16,7 +16,8 @@ const PUT: &str = "INSERT INTO pages (key, page) VALUES (?1, ?2) \
 /// The work that a commit waits for: `PRAGMA synchronous`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
-    /// A commit is not synced. A power loss may lose the last commits. A crash of the process loses none.
+    /// A commit is not synced. A power loss may lose the last commits. A crash of the process loses no
+    /// commit.
     Normal,
     /// Every commit is synced.
     Full,
@@ -52,7 +53,8 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = if self.synchronous == Synchronous::Full { "FULL" } else { "NORMAL" };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        // The page cache has the same size as redb's. In this pragma, a negative number is a size in KiB.
+        // The page cache has the same size as redb's page cache. In this pragma, a negative number is a size
+        // in KiB.
         connection.pragma_update(None, "cache_size", -16_384)?;
         Ok(connection)
     }

@@ -55,7 +55,7 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
     folded(&out)
 }
 
-/// Writes the table of targets. It says whether each target is met.
+/// Writes the table of targets. The table says whether each target is met.
 fn overview(out: &mut String, sections: &[Section<'_>]) {
     out.push_str("\n| what | target | reached |\n|---|---|---|\n");
     for section in sections {
@@ -80,7 +80,8 @@ fn reached(section: &Section<'_>) -> String {
     }
 }
 
-/// Writes the machine and the versions of the measurement: only once, if these were the same for all rows.
+/// Writes the machine and the versions of the measurement. Writes them only once if they were the same for
+/// all rows.
 fn circumstances(out: &mut String, sections: &[Section<'_>]) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
     let machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();

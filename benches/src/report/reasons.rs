@@ -1,5 +1,5 @@
-//! The reasons why a row misses its target. They are written by hand in `benches/reasons.txt`, one on each
-//! line.
+//! The reasons why a row misses its target. They are written by hand in `benches/reasons.txt`, one reason on
+//! each line.
 //!
 //! ```text
 //! # A comment.
@@ -7,8 +7,8 @@
 //! memory-hit-1m-resident-uniform: why these settings of it do not
 //! ```
 //!
-//! A reason has a name. It applies to every outcome whose name (that of its JSON file) begins with the
-//! reason's name. If several reasons apply, the one with the longest name is used.
+//! A reason applies to every outcome whose name begins with the reason's name. The outcome's name is the name
+//! of its JSON file. If several reasons apply, the reason with the longest name is used.
 
 /// All reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Reasons {
     /// Reads the text of the file.
     ///
     /// # Errors
-    /// The first line that is neither a comment nor a reason.
+    /// Returns the first line that is neither a comment nor a reason.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let parsed = lines.map(|line| {

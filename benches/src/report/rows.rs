@@ -1,4 +1,4 @@
-//! The rows of the report in their order. Each has a measure and its target. A row without an outcome is
+//! The rows of the report in their order. Each row has a measure and its target. A row without an outcome is
 //! reported as not run.
 
 /// A row of the report.

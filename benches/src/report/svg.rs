@@ -15,7 +15,7 @@ pub(super) const LINES: [&str; 8] =
 
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
 
-/// The point of a text that is at the given position.
+/// The point of a text that is placed at the given position.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -116,8 +116,8 @@ impl Scale {
     }
 
     pub(super) fn new(is_logarithmic: bool, least: f64, most: f64, length: f64) -> Self {
-        // On a logarithmic scale, the smallest figure must also have a length. So the range begins a tenth of
-        // its length below that figure.
+        // On a logarithmic scale, the smallest figure must also have a length. So the scale begins below that
+        // figure, by a tenth of the logarithmic range.
         let least = if is_logarithmic { least / (most / least).powf(0.1) } else { 0.0 };
         Self { is_logarithmic, least, most, length }
     }

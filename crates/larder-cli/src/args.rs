@@ -53,21 +53,21 @@ pub(crate) enum Command {
     /// Show a cache file: its owner, its state and its keyspaces.
     ///
     /// Works while a service uses the file, and does not disturb the service. After a crash it shows what the
-    /// next owner will find. Changes nothing, and neither do `keys`, `get`, `ttl`, `why`, `verify`, `export`
-    /// and `doctor`.
+    /// next owner will find. Like `keys`, `get`, `ttl`, `why`, `verify`, `export` and `doctor`, it changes
+    /// nothing.
     Info(FileOptions),
 
     /// List the keys of a cache.
     ///
-    /// Prints one key a line, after the name of its keyspace and a tab. `get`, `ttl` and `why` read a key as
-    /// it is shown here.
+    /// Prints one key on each line, after the name of its keyspace and a tab. `get`, `ttl` and `why` read a
+    /// key as it is shown here.
     #[command(alias = "scan")]
     Keys(KeysOptions),
 
     /// Show the entry of a key.
     ///
-    /// A file does not record the type of a value. MessagePack is shown as JSON and text as text. Of other
-    /// values the bytes are shown, and the texts at their beginning.
+    /// A file does not record the type of a value. MessagePack is shown as JSON and text as text. For any
+    /// other value, its bytes and the texts at its beginning are shown.
     #[command(mut_arg("file", is_required), override_usage = "larder get [OPTIONS] [FILE] <KEY>")]
     Get(GetOptions),
 
@@ -85,16 +85,16 @@ pub(crate) enum Command {
     /// until the check ends.
     Verify(FileOptions),
 
-    /// Print the statistics of a live cache; or the counters of a file since it was created.
+    /// Print the statistics of a live cache, or the counters of a file since it was created.
     Stats(StatsOptions),
 
-    /// Watch a live cache: hit rates, latencies, evictions, memory and disk. Of a file alone, its entries and
-    /// changes.
+    /// Watch a live cache: hit rates, latencies, evictions, memory and disk. For a file alone, watch its
+    /// entries and changes.
     ///
-    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size; for a pipe there is `larder stats`.
+    /// `q` leaves, and `?` shows the keys. Needs a terminal of any size. For a pipe, use `larder stats`.
     Top(TopOptions),
 
-    /// Show the keys that a live cache is asked for most, and those that it misses most.
+    /// Show the keys that a live cache is asked for most, and the keys that it misses most.
     ///
     /// Uses the control socket. The shares are estimates from a sample, each shown with its error. The
     /// application must be started with `sample_keys=on` in its URL.
@@ -102,8 +102,8 @@ pub(crate) enum Command {
 
     /// Print the latest slow loads of a live cache, with their keys and durations.
     ///
-    /// Uses the control socket. The application keeps the latest 128. A load is slow from one second, or from
-    /// the duration in the application's URL: `slow_load=300ms`.
+    /// Uses the control socket. The application keeps the latest 128 slow loads. A load is slow from one
+    /// second, or from the duration in the application's URL: `slow_load=300ms`.
     Slow(ActivityOptions),
 
     /// Print the operations of a live cache while they happen: a sample of lookups, loads, inserts and
@@ -114,12 +114,12 @@ pub(crate) enum Command {
     /// `sample_keys=on` in its URL.
     Monitor(MonitorOptions),
 
-    /// Check a cache for use in production, and say how to correct what is wrong.
+    /// Check a cache for use in production, and say how to correct each fault.
     ///
-    /// Checks persistence, permissions, memory and disk space, the clock, how the file was left, leftovers,
-    /// its length and its integrity. Of a live cache with a control socket also the disk tier, flushes, hit
-    /// rate and invalidations. Exits with 0 if all is well, with 9 if it warns, and with 10 if something is
-    /// wrong. Changes nothing.
+    /// Checks persistence, permissions, memory and disk space, the clock, the state in which the file was
+    /// left, leftover files, the file's length and its integrity. For a live cache with a control socket,
+    /// also checks the disk tier, flushes, hit rate and invalidations. Exits with 0 if all is well, with 9 if
+    /// it warns, and with 10 if something is wrong. Changes nothing.
     #[command(alias = "health")]
     Doctor(DoctorOptions),
 
@@ -130,7 +130,7 @@ pub(crate) enum Command {
 
     /// Remove an entry, durably.
     ///
-    /// Removes it from a file that no process owns; or from a live cache, through its control socket. Also
+    /// Removes it from a file that no process owns, or from a live cache, through its control socket. Also
     /// exits with 0 if there is no such entry.
     #[command(alias = "del", mut_arg("file", is_required))]
     #[command(override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
@@ -138,7 +138,7 @@ pub(crate) enum Command {
 
     /// Remove every entry whose key starts with a prefix, durably.
     ///
-    /// Removes them from a file that no process owns; or from a live cache, through its control socket.
+    /// Removes them from a file that no process owns, or from a live cache, through its control socket.
     #[command(
         mut_arg("file", is_required),
         override_usage = "larder remove-prefix [OPTIONS] [FILE|SOCKET] <PREFIX>"
@@ -147,7 +147,7 @@ pub(crate) enum Command {
 
     /// Remove all entries, or all entries of one keyspace, durably.
     ///
-    /// Removes them from a file that no process owns; or from a live cache, through its control socket.
+    /// Removes them from a file that no process owns, or from a live cache, through its control socket.
     Clear(ClearOptions),
 
     /// Make a live cache commit its pending writes, through its control socket.
@@ -180,13 +180,13 @@ pub(crate) enum Command {
     /// To read it: `larder man | man -l -`.
     Man,
 
-    /// Try out a cache where it is to be used.
+    /// Try out a cache in the place where it will be used.
     ///
-    /// Opens the cache as a service would. In memory and in the file, it writes a probe, reads it back, lets
-    /// it expire and removes it; then it removes what is left. A file that does not exist is created, and
-    /// removed at the end. Exits with 0 if every tier works, with 1 if one does not, and with 2 if the cache
-    /// could not be opened. That includes a file that a service is using, and a missing URL (neither given
-    /// nor in `LARDER_URL`).
+    /// Opens the cache as a service would. In memory and in the file, it writes a probe, reads the probe
+    /// back, lets it expire and removes it. Then it removes what is left. A file that does not exist is
+    /// created, and removed at the end. Exits with 0 if every tier works, with 1 if a tier does not work, and
+    /// with 2 if the cache could not be opened. A cache cannot be opened if a service is using its file, or
+    /// if no URL is given and `LARDER_URL` is not set.
     Check {
         /// The cache: a URL such as `file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB` or `memory:`, or
         /// the path of its file [default: the URL in the environment variable `LARDER_URL`].

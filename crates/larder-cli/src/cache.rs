@@ -1,4 +1,4 @@
-//! The cache that a command uses: its place, its owner, its entries, and the texts that stand for its keys.
+//! The cache of a command: its location, its owner, its entries, and the spelling of its keys.
 
 pub(crate) mod entries;
 pub(crate) mod errors;

@@ -1,6 +1,6 @@
-//! The process at a terminal: its output, its end, its signals and its clock.
+//! The process and its terminal: output, exit codes, signals and the clock.
 //!
-//! This module does not depend on caches. The other modules use it, and it uses none of them.
+//! This module does not depend on caches. The other modules use this module. It uses no other module.
 
 pub(crate) mod clock;
 pub(crate) mod escape;

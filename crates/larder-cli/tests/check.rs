@@ -178,7 +178,7 @@ fn a_missing_file_is_announced_first_and_removed_with_everything_created_for_it(
         command.args(["check", &url(&dir.path().join("new/shop.larder"))]).stdout(writer).output().unwrap();
     assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), ""));
     assert_eq!(names(dir.path()).unwrap(), before);
-    // The check also removes its files if it fails. Here the name of the directory is the name of a file.
+    // The check removes its files after a failure too. Here a file has the name of the URL's directory.
     let output = check(Some(&url(&dir.path().join("other/shop.larder"))), None);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert_eq!(names(dir.path()).unwrap(), before);

@@ -10,15 +10,15 @@ use crate::error::Error;
 
 /// Default number of requests in a phase.
 ///
-/// With this number, the first load of each popular key is a small part of the requests. This is like a shop
-/// that has been open for a while.
+/// With this number, the first load of each popular key is a small part of the requests, as in a shop that
+/// has been open for a while.
 pub(crate) const DEFAULT_REQUESTS: u64 = 600_000;
 
 /// Run the cache on a real database and show what it saves.
 ///
-/// Fills a database with a shop. Answers a skewed stream of requests from several threads while products are
-/// updated: first without larder, then with it. Restarts its own process, and answers again from disk. Checks
-/// every answer, and exits with 1 if one was older than an invalidation that had returned.
+/// Fills a database with a shop. While products are updated, answers a skewed stream of requests from several
+/// threads, first without larder and then with larder. Restarts its own process, and answers again from disk.
+/// Checks every answer. Exits with 1 if an answer was older than an invalidation that had already returned.
 #[derive(Debug, Parser)]
 #[command(name = "larder-demo", version)]
 pub(crate) struct Arguments {
@@ -42,7 +42,7 @@ pub(crate) struct DemoOptions {
     #[arg(value_parser = value_parser!(u64).range(1..=256))]
     pub(crate) threads: u64,
 
-    /// Where to keep the database and the cache [default: a temporary directory, removed at the end].
+    /// The directory for the database and the cache [default: a temporary directory, removed at the end].
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 
@@ -59,7 +59,7 @@ impl Arguments {
     /// Reads the command line of this process. If clap prints the help or an error, the process exits.
     ///
     /// # Errors
-    /// [`Error::EmptyArgument`] if a path is empty, such as `--dir "$DIR"` if DIR is not set.
+    /// [`Error::EmptyArgument`] if a path is empty, such as the path of `--dir "$DIR"` if DIR is not set.
     pub(crate) fn read() -> Result<Self, Error> {
         Self::try_parse()
             .map_err(|error| if names_empty_path(&error) { Error::EmptyArgument } else { error.exit() })

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// The directory of one run. Removed on drop if it is temporary.
+/// The directory of one run. A temporary directory is removed on drop.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DemoDir {
     dir: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct DemoDir {
 }
 
 impl DemoDir {
-    /// Opens `dir`, and creates it if it is missing. Without `dir`, creates a temporary directory.
+    /// Opens `dir`, and creates it if needed. Without `dir`, creates a temporary directory.
     pub(crate) fn open(dir: Option<&Path>) -> Result<Self, Error> {
         if let Some(dir) = dir {
             if dir.exists() && !dir.is_dir() {
@@ -27,8 +27,8 @@ impl DemoDir {
         }
         let created = tempfile::Builder::new().prefix("larder-demo-").tempdir();
         let created = created.map_err(Error::file("create a directory in", std::env::temp_dir()))?;
-        // The restart must not remove the directory, so the guard of `tempfile` is dissolved. Dropping the
-        // `DemoDir` of the second image removes it at the end of the run.
+        // The restart must not remove the directory, so `keep` disables the removal by `tempfile`. At the end
+        // of the run, the drop of the second image's `DemoDir` removes the directory.
         Ok(Self { dir: created.keep(), temporary: true })
     }
 

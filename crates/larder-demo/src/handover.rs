@@ -1,9 +1,9 @@
 //! The restart: the process replaces itself with a new image of the same program.
 //!
 //! `exec` ends the old image at once. Its threads, its memory and its handles on the cache's file are gone.
-//! The new image has only what it reads from the disk. The old image passes the handover in a file beside the
-//! database. The file has the results so far, for the report. It also has the minimum revisions, against
-//! which the new image checks the entries that come back from the disk.
+//! The new image has only the data that it reads from the disk. The old image passes the handover in a file
+//! beside the database. The file has the results so far, for the report. It also has the minimum revisions.
+//! The new image checks the entries from the disk against them.
 
 use std::convert::Infallible;
 use std::fs;
@@ -35,8 +35,8 @@ pub(crate) struct Handover {
 }
 
 impl Handover {
-    /// Writes the handover to its file, and restarts this process with the path of the file. Returns only if
-    /// that fails.
+    /// Writes the handover to its file, and restarts this process with the path of the file. Returns only on
+    /// failure.
     pub(crate) fn restart(self) -> Result<Infallible, Error> {
         let path = self.dir.handover();
         let json = serde_json::to_vec(&self).map_err(Error::json(&path))?;

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     survive_file_size_limit();
     panics::silence_store();
     run().unwrap_or_else(|error| {
-        // Escaped, because the text may have a path with control characters.
+        // The text is escaped, because it may contain a path with control characters.
         eprintln!("larder-demo: {}", escape_control(&error.to_string()));
         ExitCode::from(2)
     })
@@ -51,6 +51,6 @@ fn run() -> Result<ExitCode, Error> {
 ///
 /// Otherwise the signal SIGXFSZ ends the process, and its temporary directory is not removed.
 fn survive_file_size_limit() {
-    // Without the handler the demo still runs, so an error of installing the handler is ignored.
+    // Without the handler the demo still runs, so a failure to install the handler is ignored.
     drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false))));
 }

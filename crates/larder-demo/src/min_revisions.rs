@@ -6,8 +6,8 @@
 //! 1. *Begin* an update of the entries that the change affects. These entries are removed durably, and no
 //!    load may cache them until step 4.
 //! 2. *Commit* the change in the database. The database assigns a revision to it.
-//! 3. *Invalidate* with the guide's helper, durably: the same entries again, and every entry that is derived
-//!    from them.
+//! 3. *Invalidate* with the guide's helper, durably. The helper removes the same entries again, and every
+//!    entry that is derived from them.
 //! 4. *Finish* the update: loads may cache the entries again.
 //! 5. *Publish* the revision as the minimum of each subject that the change affects.
 //!
@@ -19,22 +19,24 @@
 //!
 //! **No false alarm.** Let r be a minimum that step 6 reads. Steps 1 to 4 returned before r was published,
 //! because the publishing store (Release) pairs with the load (Acquire). An entry that step 7 then finds in
-//! the cache was cached by a load that began after step 4. Step 1 revoked the loads that began before it. A
-//! load that began between steps 1 and 4 caches nothing, and no later request joins it. So a load that cached
-//! the entry, like a load that step 7 starts itself, reads the database after step 2 and sees r. If step 5
-//! came earlier, an answer could be reported as stale although the cache had not yet promised the removal.
+//! the cache was cached by a load that began after step 4. Step 1 revoked the loads that began earlier. A
+//! load that began between steps 1 and 4 caches nothing, and no later request joins it. So the load that
+//! cached the entry read the database after step 2 and saw r. The same holds for a load that step 7 starts
+//! itself. If step 5 came earlier, an answer could be reported as stale before the cache has promised the
+//! removal.
 //!
 //! **No stale answer escapes.** Step 5 follows step 4 at once. The check misses only a request that begins in
-//! the few instructions between the invalidation and the publication. Minimums only rise. At the restart they
-//! are handed to the new image. So the check includes entries that come back from the disk.
+//! the few instructions between the invalidation and the publication. Minimums only rise. At the restart, the
+//! new image receives them. So the check includes entries that come back from the disk.
 //!
 //! **Why both 1 and 3.** Without step 1, a crash between steps 2 and 3 leaves entries on disk that are older
 //! than the database. The next process serves these entries. Without step 3, only the entries that step 1
 //! names are removed. A writer cannot name every entry that was derived from a row. So the helper removes
 //! every product list, as the guide does.
 //!
-//! **Lists.** The revision of a list is the highest among its rows, which are read in one snapshot. Revisions
-//! are assigned in the order of commits, so a list with revision r or higher shows change r.
+//! **Lists.** All rows of a list are read in one snapshot. The revision of the list is the highest revision
+//! of these rows. Revisions are assigned in the order of commits, so a list with revision r or higher shows
+//! change r.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -74,7 +76,7 @@ impl MinRevisions {
     /// Returns the minimum revision of answers to a request that begins now. An answer with a lower revision
     /// is stale.
     pub(crate) fn of(&self, subject: Subject) -> u64 {
-        // Acquire: pairs with the Release in publish().
+        // This Acquire load pairs with the Release in publish().
         self.minimum(subject).load(Ordering::Acquire)
     }
 
@@ -82,8 +84,8 @@ impl MinRevisions {
     /// change are stale.
     pub(crate) fn publish(&self, change: Change, revision: u64) {
         for subject in change.subjects() {
-            // Release: pairs with the Acquire in of(). So if a client reads this minimum, the invalidation
-            // happened before its request. fetch_max, so that minimums only rise.
+            // This Release operation pairs with the Acquire in of(). So if a client reads this minimum, the
+            // invalidation happened before its request. `fetch_max` lets minimums only rise.
             self.minimum(subject).fetch_max(revision, Ordering::Release);
         }
     }

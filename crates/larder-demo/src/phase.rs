@@ -1,10 +1,10 @@
 //! One phase of the demo. Client threads send requests, one thread changes the shop, and the results are
 //! added up.
 //!
-//! The number of requests sets the pace of changes, not the time. After every [`REQUESTS_PER_CHANGE`]
+//! The number of requests, not the time, sets the pace of changes. After every [`REQUESTS_PER_CHANGE`]
 //! requests, a client passes a ticket to the update thread. The client waits while that thread is busy. The
-//! wait is not in the measured time. So every machine makes the same number of changes in a phase, and makes
-//! them while requests are being answered.
+//! measured time does not include this wait. So every machine makes the same number of changes in a phase,
+//! while requests are being answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -26,7 +26,7 @@ use crate::workload::Workload;
 
 /// Number of requests from one change to the next.
 pub(crate) const REQUESTS_PER_CHANGE: u64 = 2_000;
-/// Number of requests at the start of a phase whose hits are counted separately.
+/// Number of requests at the start of a phase whose hits are also counted separately.
 pub(crate) const FIRST: u64 = 1_000;
 /// Number of requests in one step of the progress bar.
 const BAR_STEP: u64 = 500;
@@ -48,7 +48,7 @@ pub(crate) struct PhasePlan {
     pub(crate) clients: Vec<StdRng>,
     /// The source of random changes.
     pub(crate) changes: StdRng,
-    /// Start of the measured time to the first hit.
+    /// The start of the time until the first hit.
     pub(crate) since: Instant,
     pub(crate) bar: ProgressBar,
 }
@@ -148,10 +148,11 @@ impl<S: Service> Client<'_, S> {
         let latencies = Latencies::with_capacity(usize::try_from(requests).unwrap_or_default());
         let mut result = PhaseResult { latencies, ..PhaseResult::default() };
         for request in 1..=requests {
-            // Relaxed, because the counter only numbers the requests. It does not order other memory.
+            // `Relaxed` suffices, because the counter only numbers the requests. The counter does not order
+            // other memory.
             let ordinal = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
             if ordinal.is_multiple_of(REQUESTS_PER_CHANGE) && self.tickets.send(()).is_err() {
-                break; // The update thread has failed, and its error is the one to report.
+                break; // The update thread has failed. Its error is reported.
             }
             self.request(ordinal, &mut rng, &database, &mut result)?;
             if request.is_multiple_of(BAR_STEP) {

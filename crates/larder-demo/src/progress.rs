@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Returns a bar with `steps` steps, and with `label` in front.
+/// Returns a bar with `steps` steps and `label` in front of the bar.
 pub(crate) fn bar(label: &'static str, steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:28} {bar:40} {human_pos}/{human_len} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -111,7 +111,8 @@ impl fmt::Display for Target {
 }
 
 impl Report {
-    /// The fraction that the guide promises, both of hits among the requests and of saved queries.
+    /// The fraction that the guide promises. It applies to the hits among the requests and to the saved
+    /// queries.
     const PROMISED: f64 = 0.90;
     /// Maximum amount by which the hit rate after the restart may be below the hit rate before it.
     const RESTART_TOLERANCE: f64 = 0.03;

@@ -2,8 +2,8 @@
 //!
 //! The first image ([`until_restart`]) fills the database, answers requests without and with larder, closes
 //! the cache, and restarts the process. The second image ([`after_restart`]) opens the file again, answers
-//! requests from it, and prints the report. Nothing is simulated: every query is executed by rusqlite, every
-//! hit is served by larder.
+//! requests from it, and prints the report. Nothing is simulated: rusqlite executes every query, and larder
+//! serves every hit.
 
 #![expect(clippy::print_stdout, reason = "the program prints its results")]
 
@@ -28,15 +28,15 @@ use crate::shop::service::{CachedService, DirectService};
 use crate::workload::{Stream, Workload};
 use crate::{clock, phase, progress};
 
-/// Only a fraction of the size of all entries, so that the disk tier is used too.
+/// The memory holds only a fraction of all entries, so that the disk tier is used too.
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(6);
-/// Several times the size of all entries.
+/// The disk tier is several times larger than all entries.
 const DISK_CAPACITY: ByteSize = ByteSize::mib(256);
 
-/// Runs the demo up to the restart. Returns only if it fails.
+/// Runs the demo up to the restart. Returns only on failure.
 pub(crate) fn until_restart(options: DemoOptions) -> Result<Infallible, Error> {
     let dir = DemoDir::open(options.dir.as_deref())?;
-    // After the directory is created, because the results file may be in it.
+    // This check follows the creation of the directory, because the results file may be in that directory.
     if let Some(path) = &options.json {
         refuse_unwritable(path)?;
     }

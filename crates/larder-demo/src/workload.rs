@@ -90,8 +90,8 @@ impl Popularity {
 /// A random stream of a run. The same stream with the same seed draws the same numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
-    /// The requests of one thread before the restart. They are drawn twice: for the phase without the cache
-    /// and for the phase with it.
+    /// The requests of one thread before the restart. The demo draws them twice: for the phase without the
+    /// cache, and for the phase with the cache.
     Before(u64),
     /// The requests of one thread after the restart.
     After(u64),
@@ -110,7 +110,7 @@ impl Stream {
             Self::Before(thread) => 2 + 2 * thread,
             Self::After(thread) => 3 + 2 * thread,
         };
-        // The factor makes the seeds distant. So neighbouring seeds have no stream in common.
+        // The factor makes the seeds distant, so that neighbouring seeds have no stream in common.
         StdRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(stream))
     }
 }

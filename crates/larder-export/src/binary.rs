@@ -18,11 +18,11 @@
 //! - Kind 2, an entry: keyspace 4 (its number, from zero, in the order of the export), written at 8, expires
 //!   at 8, delete after 8, flags 1, fingerprint 8 (only if bit 0 of the flags is set), length of the key 2,
 //!   key, value.
-//! - Kind 3, the end: entries 8, skipped entries (expired 8, damaged 8, of another version 8), then the
-//!   XXH3-64 of every byte before it 8.
+//! - Kind 3, the end: entries 8, skipped entries (expired 8, damaged 8, of another version 8), checksum 8
+//!   (the XXH3-64 of every byte before the checksum).
 //!
-//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 have the compression of the
-//! value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed.
+//! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 contain the compression of
+//! the value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed.
 //!
 //! In format 1 a keyspace has neither a value format nor a schema, and an entry has no flags.
 //!
@@ -41,11 +41,11 @@ pub const MAGIC: [u8; 14] = *b"larder.export\0";
 const KEYSPACE: u8 = 1;
 const ENTRY: u8 = 2;
 const END: u8 = 3;
-/// Length of the kind and the length field of a frame.
+/// Length of a frame's kind and of its length field, together in bytes.
 const FRAME_HEAD: usize = 5;
-/// The flag that an entry with a fingerprint has.
+/// The flag of an entry with a fingerprint.
 const HAS_FINGERPRINT: u8 = 1;
-/// Position of the compression in the flags: its lowest bit.
+/// Position of the lowest bit of the compression in the flags.
 const COMPRESSION_SHIFT: u32 = 1;
 /// Maximum length of the fields in an entry's body before its key and value, in bytes.
 const ENTRY_HEAD: usize = 39;
@@ -153,7 +153,7 @@ pub(crate) fn read_item(
         return Err(damaged(format!("a frame of kind {kind} states {len} bytes; the maximum is {max}")));
     }
     let mut body = Vec::new();
-    // Allocates only for bytes that arrive, because a damaged frame may state a huge length.
+    // Memory is allocated only for bytes that arrive, because a damaged frame may state a huge length.
     input.take(len as u64).read_to_end(&mut body)?;
     if body.len() < len {
         return Err(Error::CutOff { entries: 0 });
@@ -198,7 +198,7 @@ fn entry(fields: &mut Fields<'_>, format: u32) -> Result<Entry, Error> {
     let keyspace = fields.u32()?;
     let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
     let [flags] = if format == 1 { [0] } else { fields.take()? };
-    // Unknown flags give a compression above the maximum, which makes `check_entry` return an error.
+    // Unknown flags make the compression larger than the maximum, so `check_entry` returns an error.
     let compression = flags >> COMPRESSION_SHIFT;
     let fingerprint = if flags & HAS_FINGERPRINT == 0 { None } else { Some(fields.u64()?) };
     let key_len = u16::from_be_bytes(fields.take()?);

@@ -19,7 +19,7 @@ pub struct Header {
     pub sequence: u64,
 }
 
-/// A keyspace. It precedes its entries.
+/// A keyspace. In the export, it precedes its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspace {
     /// The name, of 1 to 255 bytes.
@@ -30,10 +30,10 @@ pub struct Keyspace {
     pub key_shape: String,
     /// The encoding of the values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: u8,
-    /// The name of the schema that the keyspace belongs to, of at most 255 bytes. None if it belongs to no
-    /// schema.
+    /// The name of the schema that the keyspace belongs to, of at most 255 bytes. `None` if the keyspace
+    /// belongs to no schema.
     pub schema: Option<String>,
-    /// The fingerprint of the type of the values. Zero if there is none.
+    /// The fingerprint of the type of the values. Zero if the keyspace has no fingerprint.
     pub fingerprint: u64,
 }
 
@@ -50,7 +50,7 @@ pub struct Entry {
     pub expires_at_ms: u64,
     /// When the entry may be deleted, in milliseconds since 1970.
     pub delete_after_ms: u64,
-    /// The fingerprint of the shape that the value was written with, if it has one.
+    /// The fingerprint of the value's type when the value was written, if one was recorded.
     pub fingerprint: Option<u64>,
     /// The compression of the value in the cache's file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
     /// value the same way. In the export the value is not compressed.
@@ -86,6 +86,6 @@ pub enum Item {
     Keyspace(Keyspace),
     /// An entry of an earlier keyspace.
     Entry(Entry),
-    /// The end. A reader has checked its counts and its checksum, and that nothing follows.
+    /// The end. The reader has checked the counts, the checksum, and that no byte follows.
     End(End),
 }

@@ -1,4 +1,4 @@
-//! The form with JSON lines: one object in each line, for other programs. Here the long lines are broken:
+//! The JSON lines form: one object in each line, for other programs. The example breaks long lines:
 //!
 //! ```json
 //! {"larder_export":2,"exported_at_ms":1700000000000,"sequence":7}
@@ -27,8 +27,8 @@ use crate::item::{End, Entry, Header, Item, Keyspace, Skipped};
 use crate::limits::{FORMAT, MAX_KEY_LEN, MAX_VALUE_LEN};
 use crate::summing::{Sum, Summing};
 
-/// Maximum length of a line in bytes: a line of an entry, with two digits for each byte, and with the key's
-/// text escaped.
+/// Maximum length of a line in bytes. The longest line is the line of an entry, with two digits for each
+/// byte, and with the key's text escaped.
 const MAX_LINE: usize = 2 * MAX_VALUE_LEN + 32 * MAX_KEY_LEN;
 
 #[derive(Serialize, Deserialize)]

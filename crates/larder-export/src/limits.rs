@@ -1,4 +1,4 @@
-//! The limits of an export. They are checked on writing and on reading.
+//! The limits of an export. Writers and readers check these limits.
 
 use crate::item::{Entry, Keyspace};
 
@@ -17,7 +17,7 @@ pub const MAX_COMPRESSION: u8 = 2;
 /// Maximum number of keyspaces in an export.
 pub const MAX_KEYSPACES: usize = 65_536;
 
-/// Checks a keyspace that follows the keyspaces `names`. The error says what is wrong with it.
+/// Checks a keyspace that follows the keyspaces `names`. The error says what is wrong with the keyspace.
 pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<(), String> {
     let Keyspace { name, key_shape, schema, .. } = keyspace;
     if !(1..=MAX_NAME_LEN).contains(&name.len()) {

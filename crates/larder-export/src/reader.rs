@@ -10,7 +10,7 @@ use crate::limits::{FORMAT, MAX_KEYSPACES, check_entry, check_keyspace};
 use crate::summing::Sum;
 use crate::{binary, jsonl};
 
-/// An iterator over the items of an export. It returns nothing after the end, or after an error.
+/// An iterator over the items of an export. It returns no item after the end or after an error.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,

@@ -1,6 +1,6 @@
 //! The checksum of an export: XXH3-64 of every byte before its end.
 //!
-//! XXH3: Yann Collet, xxHash, <https://github.com/Cyan4973/xxHash>.
+//! XXH3 is by Yann Collet: xxHash, <https://github.com/Cyan4973/xxHash>.
 
 use std::io::{self, Write};
 

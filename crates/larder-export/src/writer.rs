@@ -57,7 +57,7 @@ impl<W: Write> Writer<W> {
         self.spelled_entry(entry, None)
     }
 
-    /// Writes an entry. JSON lines also have `spelled`, the key as text for people.
+    /// Writes an entry. In JSON lines, the entry also has `spelled`: the key as text for people.
     ///
     /// # Errors
     /// The errors of [`entry`](Self::entry).

@@ -36,7 +36,7 @@ impl Shop for Airtime {
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let code: ProductCode = "MTNVTU".parse()?;
-    // A map in place of a database.
+    // A map takes the place of a database.
     let mut table = HashMap::from([(code.clone(), Product { name: "MTN airtime".into(), price: 100 })]);
     let read = |table: &HashMap<_, Product>, code| table.get(code).cloned().ok_or(fmt::Error);
 

@@ -1,7 +1,7 @@
 //! `ProductCache`: the families of a shop, opened on one cache.
 //!
-//! It has a keyspace for each family. It also has the cache of these keyspaces, because an invalidation
-//! commits the removals of all families together. Lookups are in `lookup.rs`, invalidations in
+//! A `ProductCache` has a keyspace for each family. It also has the cache of these keyspaces, because an
+//! invalidation commits the removals of all families together. Lookups are in `lookup.rs`, invalidations in
 //! `invalidate.rs`. For other operations (insert, remaining TTL, updates that prevent loads from caching),
 //! call the keyspace itself.
 
@@ -40,11 +40,11 @@ pub struct ProductCache<S: Shop> {
 }
 
 impl<S: Shop> ProductCache<S> {
-    /// Opens the families on `cache`, with the TTLs of the guide.
+    /// Opens the families on `cache`, with the TTLs of the shop's caching guide.
     ///
     /// # Errors
-    /// The errors of [`Cache::keyspace`]: a family is already open with other types or another version, or
-    /// the cache is closed.
+    /// The errors of [`Cache::keyspace`]: for example, a family is already open with other types or another
+    /// version, or the cache is closed.
     pub fn open(cache: &Cache) -> Result<Self, Error> {
         Self::open_with(cache, Families::guide())
     }
@@ -66,7 +66,7 @@ impl<S: Shop> ProductCache<S> {
         })
     }
 
-    /// Returns the cache that the families are in.
+    /// Returns the cache that holds the families.
     #[must_use]
     pub const fn cache(&self) -> &Cache {
         &self.cache
@@ -115,7 +115,8 @@ impl<S: Shop> ProductCache<S> {
     }
 }
 
-// Not derived, because a derive would require that `S` is `Clone` and `Debug`. `S` only names seven types.
+// `Clone` and `Debug` are not derived, because a derive would require that `S` implements them. `S` only
+// names seven types.
 impl<S: Shop> Clone for ProductCache<S> {
     fn clone(&self) -> Self {
         Self {

@@ -1,9 +1,9 @@
 //! The table of the dependencies between rows and entries. Every invalidation of the shop is computed from
-//! it.
+//! this table.
 //!
-//! Rows are in the database, entries are in the cache. An edge says that a change of its start makes its end
-//! stale, and which parts of the key both ends have in common. In the drawing, `┄▶` holds only if the row is
-//! removed:
+//! Rows are in the database, entries are in the cache. An edge states that a change of its start makes its
+//! end stale. It also names the parts of the key that both ends have in common. In the drawing, `┄▶` holds
+//! only if the row is removed:
 //!
 //! ```text
 //! category ─────┬──▶ product_categories_active
@@ -41,8 +41,8 @@ pub enum Row {
     Merchant,
 }
 
-/// The start or the end of an edge. The order is the order of removal: a node comes after the nodes that it
-/// depends on.
+/// The start or the end of an edge. Nodes are in the order of removal: each node comes after the nodes that
+/// it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Node {
     /// Rows of the database.
@@ -52,7 +52,8 @@ pub enum Node {
 }
 
 impl Node {
-    /// Returns the position in the order. It exists because a `const` assertion cannot call `Ord` yet.
+    /// Returns the position in the order. A `const` assertion needs this function, since it cannot call `Ord`
+    /// yet.
     const fn rank(self) -> u16 {
         match self {
             Self::Row(row) => row as u16,
@@ -135,7 +136,7 @@ pub const EDGES: [Edge; 10] = {
         Edge::new(Rows(Row::Category), Entries(Family::Categories), &[], "lists"),
         Edge::new(Rows(Row::Category), Entries(Family::ProductLists), &[Category], "is the list of"),
         Edge::new(Rows(Row::Product), Entries(Family::Products), &[Product], "is the entry of"),
-        // All lists, because no record says which lists had the product before the change.
+        // This edge reaches all lists, because no record says which lists had the product before the change.
         Edge::new(Entries(Family::Products), Entries(Family::ProductLists), &[], "may show"),
         Edge::new(Rows(Row::Product), Rows(Row::DataPackage), &[Product], "is removed with").when_removed(),
         Edge::new(Rows(Row::Product), Rows(Row::Discount), &[Product], "is removed with").when_removed(),
@@ -151,7 +152,7 @@ pub const EDGES: [Edge; 10] = {
     ]
 };
 
-// Fails to compile if an edge leads to an earlier node. So the table has no cycle.
+// This assertion does not compile if an edge leads to an earlier node. So the table has no cycle.
 const _: () = {
     let mut edges = EDGES.as_slice();
     while let [edge, rest @ ..] = edges {

@@ -6,7 +6,7 @@ use crate::cascade::{Node, Row};
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::selection::{Parts, Selection};
 
-/// A change of the shop's database. `None` in place of a code means that every row may have changed.
+/// A change of the shop's database. A `None` instead of a code means that every row may have changed.
 ///
 /// [`plan`](Change::plan) returns the entries that the change makes stale.
 /// [`ProductCache::invalidate`](crate::ProductCache::invalidate) removes these entries.
@@ -77,7 +77,7 @@ impl fmt::Display for Named<'_> {
             Row::Product => parts.product.as_ref().map(|code| code as _),
             Row::DataPackage => parts.data.as_ref().map(|code| code as _),
             Row::Merchant => parts.merchant.as_ref().map(|code| code as _),
-            // A discount has no code. It is named by its user and its product.
+            // A discount has no code of its own. Its user and its product name it.
             Row::Discount => None,
         };
         match (code, row) {

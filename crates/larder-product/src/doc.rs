@@ -1,4 +1,5 @@
-//! A shop for the examples in the documentation and for the unit tests. Not part of the public interface.
+//! A shop for the examples in the documentation and for the unit tests. It is not part of the public
+//! interface.
 
 use larder::Cache;
 use serde::{Deserialize, Serialize};

@@ -13,8 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
 
-/// The name of the schema of this crate's keyspaces in a file. From it, tools know how to write the keys as
-/// text.
+/// The name of the schema of this crate's keyspaces in a file. By this name, a tool finds the text form of
+/// the keys.
 pub const SCHEMA: &str = "larder-product";
 
 /// The TTL of each family, from the shop's caching guide.
@@ -37,14 +37,14 @@ pub mod ttl {
     pub const MERCHANT_AUTH: Duration = Duration::from_mins(5);
 }
 
-/// The requirements on the type of a cached value. Every type with these traits implements it.
+/// The requirements on the type of a cached value. Every type with these traits is a `Value`.
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
 /// The value types of an application, one for each family.
 ///
-/// A list is also one type of the application, such as `Vec<Product>`, or a page with a total.
+/// A list is also one type, such as `Vec<Product>`, or a page with a total.
 ///
 /// # Examples
 /// See the [crate's example](crate#examples).
@@ -96,8 +96,8 @@ pub struct Families<S: Shop> {
     pub data_bundles: KeyspaceDefinition<ProductCode, S::DataBundles>,
     /// Merchants' discounts, by user and product.
     pub merchant_discounts: KeyspaceDefinition<(UserId, ProductCode), S::Discount>,
-    /// Merchants' authentication. It is in memory only, because a plaintext login on a disk stays there after
-    /// the process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
+    /// Merchants' authentication. This keyspace is in memory only, because a plaintext login on a disk would
+    /// stay there after the process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
 }
 
@@ -121,8 +121,8 @@ impl<S: Shop> Families<S> {
         }
     }
 
-    /// Keeps merchants' authentication in both tiers, like all other families. Then it is in the cache's file
-    /// as plaintext, and remains there after a restart.
+    /// Keeps merchants' authentication in both tiers, like all other families. Logins are then plaintext in
+    /// the cache's file, and remain there after a restart.
     ///
     /// # Examples
     /// ```
@@ -133,8 +133,8 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
-        // A new definition, because a memory-only definition cannot be changed back. The weigher is not
-        // copied.
+        // This makes a new definition, because a memory-only definition cannot be changed back. The weigher
+        // is not copied.
         let anew = definition(Family::MerchantAuth)
             .ttl(chosen.default_ttl())
             .version(chosen.schema_version())
@@ -153,7 +153,7 @@ impl<S: Shop> Default for Families<S> {
     }
 }
 
-// Not derived, because a derive would require that `S` is `Clone`, `Copy` and `Debug`. `S` only names seven
+// The traits are not derived, because a derive would require that `S` implements them. `S` only names seven
 // types.
 impl<S: Shop> Clone for Families<S> {
     fn clone(&self) -> Self {

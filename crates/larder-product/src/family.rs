@@ -43,7 +43,7 @@ impl Family {
         Self::MerchantAuth,
     ];
 
-    /// Returns the name of the family's keyspace. It is the name in the cache's file and in the statistics.
+    /// Returns the name of the family's keyspace in the cache's file and in the statistics.
     #[must_use]
     pub const fn keyspace(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Options of a deployment: the TTLs of families, and whether logins are on disk. To change an option, no new
-//! build is needed.
+//! Options of a deployment: the TTLs of families, and whether logins are on disk. A change of an option needs
+//! no new build.
 
 use std::env;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::family::Family;
 /// The environment variable that [`Families::from_env`] reads.
 pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
 
-/// A refused option of a deployment. The text has the option, the reason, and what is allowed.
+/// A refused option of a deployment. The text names the option, the reason, and the allowed form.
 ///
 /// # Examples
 /// ```
@@ -30,7 +30,8 @@ pub struct FamilyOptionError {
     why: &'static str,
 }
 
-/// Writes the text of the error and the name of its type, so that the message of `unwrap` has the remedy.
+/// Writes the text of the error and the name of its type, so that the message of `unwrap` includes the
+/// remedy.
 impl fmt::Debug for FamilyOptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} (FamilyOptionError)")
@@ -71,8 +72,8 @@ impl<S: Shop> Families<S> {
 
     /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
     /// is the name of the family's keyspace. Options are separated by `&`. The option `merchant_auth=disk`
-    /// has the effect of [`logins_on_disk`](Self::logins_on_disk). White space around the options is skipped,
-    /// such as a line end.
+    /// has the effect of [`logins_on_disk`](Self::logins_on_disk). White space around the options, such as a
+    /// line end, is skipped.
     ///
     /// # Errors
     /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. The cache's range of lifetimes is

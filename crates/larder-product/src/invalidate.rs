@@ -1,14 +1,15 @@
 //! Invalidations: removals of the entries that a change of the database makes stale, in one commit.
 //!
 //! Call a helper *after* the database has committed the change, and before your program reports the change as
-//! done. A load that began before the removal may have read the old state. It returns its value, but does not
-//! cache it. Three rules hold for every helper:
+//! done. A load that began before the removal may have read the old state. Such a load returns its value, but
+//! does not cache it. Each helper follows three rules:
 //!
 //! 1. It removes the entries of [`Change::plan`], in the order of the plan: sources before the entries
-//!    derived from them. So a list that is rebuilt in between from an old product is removed too.
+//!    derived from them. So a list that is rebuilt from an old product during the invalidation is removed
+//!    too.
 //! 2. All removals are made in one commit. They are durable when the call returns `Ok`.
 //! 3. If the call returns an error, the entries are gone from memory, and the caller must repeat the call.
-//!    Otherwise the disk might serve these entries again after a restart.
+//!    Otherwise these entries might come back from the disk after a restart.
 
 use larder::{Any, Error, Invalidation};
 
@@ -29,7 +30,7 @@ impl<S: Shop> ProductCache<S> {
     ///
     /// # Errors
     /// [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put out of
-    /// service. The entries are gone from memory even so. [`Error::Closed`] if the cache is closed.
+    /// service. The entries are gone from memory even then. [`Error::Closed`] if the cache is closed.
     ///
     /// # Cost
     /// One commit, shared with other waiting callers. A selection with a `*` also takes one pass over the
@@ -54,7 +55,7 @@ impl<S: Shop> ProductCache<S> {
         stale.commit()
     }
 
-    /// Adds one step of a plan: a key if all parts of the key are known. Otherwise a pattern, or the whole
+    /// Adds one step of a plan: a key if all parts of the key are known, otherwise a pattern or the whole
     /// family.
     fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
         let Parts { category, product, data, user, merchant } = drops.parts();
@@ -153,7 +154,7 @@ impl<S: Shop> ProductCache<S> {
 macro_rules! helpers {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $kind:ty),*) => $change:expr;)*) => {
         /// The helpers of the guide, each for one [`Change`]. Their errors and costs are those of
-        /// [`invalidate`](Self::invalidate). Each returns the number of removed entries.
+        /// [`invalidate`](Self::invalidate). Each helper returns the number of removed entries.
         impl<S: Shop> ProductCache<S> {
             $(
                 $(#[$doc])*

@@ -2,8 +2,8 @@
 //!
 //! A shop caches seven families of values: its active categories, the products of a category, a product, a
 //! data package, the data bundles of a product, a merchant's discount and a merchant's login. This crate
-//! defines their keys, their TTLs, and which entries a change makes stale. So every service of the shop uses
-//! the same definitions. The value types are the application's own.
+//! defines their keys, their TTLs, and the entries that each change makes stale. So every service of the shop
+//! uses the same definitions. The value types are the application's own.
 //!
 //! | family | key | spelled | TTL |
 //! |---|---|---|---|
@@ -19,7 +19,7 @@
 //! not the category list. The packages (`A`, `B_C`) and (`A_B`, `C`) are two entries. [`SpelledKey`] is a key
 //! as text for people, and is unambiguous too.
 //!
-//! A table declares which entries a [`Change`] of the database makes stale ([`cascade`]). [`Change::plan`]
+//! The table in [`cascade`] declares which entries a [`Change`] of the database makes stale. [`Change::plan`]
 //! returns these entries without removing them. [`ProductCache::invalidate`], or a helper with a name from
 //! the guide, removes them with one durable commit.
 //!

@@ -1,7 +1,7 @@
 //! Lookups in each family, with and without a loader.
 //!
 //! A fault of the cache never fails a lookup: a damaged record or a failing disk is a miss. Threads that
-//! request the same key at the same time share one load, and the error of that load.
+//! request the same key at the same time share one load. If it fails, they share its error.
 
 use std::sync::Arc;
 
@@ -159,15 +159,15 @@ impl<S: Shop> ProductCache<S> {
         self.merchant_discounts.get_or_load(&(user, product), load)
     }
 
-    /// Returns the result of the login of `merchant`, if it is cached. It is cached in memory only by
-    /// default.
+    /// Returns the result of the login of `merchant`, if it is cached. By default, such a result is cached in
+    /// memory only.
     #[must_use]
     pub fn get_merchant_auth(&self, merchant: &MerchantCode) -> Option<Arc<S::Merchant>> {
         self.merchant_auth.get(merchant)
     }
 
     /// Returns the result of the login of `merchant`. If it is not cached, loads it with `load` and caches
-    /// it. It is cached in memory only by default.
+    /// it. By default, it is cached in memory only.
     ///
     /// # Errors
     /// The errors of [`get_or_load_categories`](Self::get_or_load_categories).

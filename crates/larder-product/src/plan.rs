@@ -1,7 +1,7 @@
 //! A plan: the entries that a change makes stale, in the order of their removal, with the reasons.
 //!
-//! One pass over the nodes of [`cascade`](crate::cascade), sources first, finds these entries. An
-//! invalidation removes the entries of its plan. So printing the plan is a dry run of the same code.
+//! One pass over the nodes of [`cascade`](crate::cascade), sources first, finds the entries of a plan. An
+//! invalidation removes exactly these entries. So printing the plan is a dry run of the same code.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,8 +77,8 @@ impl Plan {
         let (root, parts, is_removal) = change.root();
         let mut waiting = BTreeMap::from([(root, vec![Stale { parts, why: String::new() }])]);
         let mut steps = Vec::new();
-        // The nodes are processed in their order, and edges lead to later nodes. So when a node is processed,
-        // all reasons for its staleness are known.
+        // Nodes are processed in their order, and edges lead only to later nodes. So all reasons why a node
+        // is stale are known when the node is processed.
         while let Some((node, stale)) = waiting.pop_first() {
             for Stale { parts, why } in stale {
                 for edge in EDGES.iter().filter(|edge| edge.from == node && edge.holds(is_removal)) {
@@ -111,8 +111,8 @@ impl Plan {
     }
 }
 
-/// Adds stale rows or entries to the known ones of their node, unless the known ones include them already.
-/// Removes known ones that the new ones include.
+/// Adds an item to the known stale items of its node, unless a known item already includes it. Removes the
+/// known items that the new item includes.
 fn add(known: &mut Vec<Stale>, found: Stale) {
     if !known.iter().any(|other| other.parts.cover(&found.parts)) {
         known.retain(|other| !found.parts.cover(&other.parts));

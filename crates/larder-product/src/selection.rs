@@ -1,7 +1,7 @@
 //! The entries of a family that an invalidation removes: the entries whose keys have certain parts.
 //!
-//! A selection is data. A plan prints it, `covers` says whether it includes a key, and the cache removes it
-//! in one removal. A part of the key that the selection leaves open may have any value.
+//! A selection is data. A plan prints it. `covers` tells whether it includes a key. The cache removes its
+//! entries in one removal. A part of the key that the selection leaves open may have any value.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Returns the parts of these kinds, which an edge carries over.
+    /// Returns the parts of these kinds. An edge carries these parts over.
     pub(crate) fn carried(&self, kinds: &[Part]) -> Self {
         let has = |kind| kinds.contains(&kind);
         Self {
@@ -62,8 +62,8 @@ impl Parts {
 
 /// The entries of a family whose keys have certain parts: one entry, several, or all.
 ///
-/// It is displayed as a pattern: the key, with `*` for each part that may have any value. A `*` in a code is
-/// displayed as `%2A`.
+/// It is displayed as a pattern. The pattern is the key, with `*` for each part that may have any value. A
+/// `*` in a code is displayed as `%2A`.
 ///
 /// # Examples
 /// ```
@@ -106,7 +106,7 @@ impl Selection {
 }
 
 impl From<SpelledKey> for Selection {
-    /// Returns the selection with only the entry of `key`.
+    /// Returns the selection that has only the entry of `key`.
     fn from(key: SpelledKey) -> Self {
         let family = key.family();
         let none = Parts::default();
@@ -140,7 +140,7 @@ impl Selection {
         let product_text = shown(product.as_ref());
         match self.family {
             Family::Categories => spelled::CATEGORIES.to_owned(),
-            // If the whole key is known, this is the text of the key, which may be escaped.
+            // If the whole key is known, this is the text of the key. The text may be escaped.
             Family::Products => match product {
                 Some(product) => escape_stars(&SpelledKey::Product(product).to_string()),
                 None => format!("{}*", spelled::PRODUCT),

@@ -1,7 +1,7 @@
 //! A key as text for people and other programs: the key string of the Django application.
 //!
-//! The invariant: no two keys have the same text, and the text of a key parses back to that key. In the
-//! Django application, called the original here, two kinds of keys share a string:
+//! The invariant: no two keys have the same text, and the text of a key parses back to that key. The Django
+//! application is called the original here. In the original, two different keys may share a string:
 //!
 //! - the product `categories_active` and the category list, `product_categories_active`;
 //! - data packages with underscores in their codes: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
@@ -44,9 +44,9 @@ const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_"
 /// A key of any family. It is displayed as the original application's string, and is parsed from that string.
 ///
 /// Use it in logs, on the command line, and for a cache server that is shared with the original application.
-/// In the original, two keys may have the same string. Here one of the two keeps the string, and the product
-/// code of the other key is escaped. So no two keys have the same text. Every other key is written exactly as
-/// in the original.
+/// In the original, two keys may have the same string. Here one of the two keys keeps the string, and the
+/// product code of the other key is escaped. So no two keys have the same text. All remaining keys are
+/// written exactly as in the original.
 ///
 /// | key | spelled |
 /// |---|---|
@@ -146,7 +146,7 @@ fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
 impl FromStr for SpelledKey {
     type Err = SpelledKeyError;
 
-    /// Parses a key. Accepts only the text that displaying the key gives.
+    /// Parses a key. Accepts only the text that `Display` writes for a key.
     ///
     /// # Errors
     /// [`SpelledKeyError`] if the text does not begin like the keys of a family, is too long, lacks a part of
@@ -179,7 +179,7 @@ impl FromStr for SpelledKey {
     }
 }
 
-/// Returns the package with this escaped text if there is one. Otherwise returns the package with this
+/// Returns the package with this escaped text. If no such package exists, returns the package with this
 /// unescaped text.
 fn read_package(package: &str) -> Option<SpelledKey> {
     // An escaped product code has no underscore, so the first underscore ends it.

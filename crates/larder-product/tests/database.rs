@@ -1,5 +1,4 @@
-//! The shop's database: a real `SQLite` file with a count of its queries, and the value types that are read
-//! from it.
+//! The shop's database: a real `SQLite` file that counts its queries, and the value types of its rows.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Priced {
     pub(crate) code: String,
     pub(crate) price: u64,
-    /// Each change of the row raises it. It shows whether an answer is stale.
+    /// Each change of the row raises the revision. A test compares revisions to find stale answers.
     pub(crate) revision: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Compares `docs/guide.md` with the code. `tests/pages` compiles its Rust code, and the tests of
-//! `larder-cli` run its commands.
+//! Compares `docs/guide.md` with the code. `tests/pages` compiles the Rust code of the guide, and the tests
+//! of `larder-cli` run its commands.
 
 use larder::CacheBuilder;
 use larder_product::cascade::{EDGES, Node};

@@ -1,6 +1,6 @@
 //! Updates under load: several threads send requests while prices change. An answer is stale if it is older
-//! than an update whose helper returned before the request. No answer may be stale, also after the cache is
-//! closed and opened again.
+//! than an update whose helper returned before the request. No answer may be stale, not even after the cache
+//! is closed and opened again.
 //!
 //! Product lists are built from cached products, so a list is as old as its products. If an invalidation
 //! removed the list before the product, a stale list could be cached in between.
@@ -95,7 +95,7 @@ fn run(
             }
             minimums[at].store(revision, Ordering::Release);
         }
-        // Waits for 2 × READERS more increments of `asked`, so that requests follow the last update.
+        // Wait for 2 × READERS more increments of `asked`, so that requests follow the last update.
         let last = asked.load(Ordering::Relaxed);
         while asked.load(Ordering::Relaxed) < last + 2 * READERS as u64 {
             thread::yield_now();

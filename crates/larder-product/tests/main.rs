@@ -1,4 +1,4 @@
-//! Tests of a shop's cache from the side of an application and its operators, in one binary.
+//! Tests of a shop's cache from the view of an application and its operators, in one binary.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 

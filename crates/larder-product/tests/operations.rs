@@ -60,8 +60,8 @@ fn best_practices_the_shop_goes_on_when_the_disk_does_not_and_a_listener_is_told
 
     disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
     let _ = world.database.set_price(&codes().vtu, 120);
-    // The entries are gone from memory, whatever the result. The result says whether the file was put out of
-    // service too.
+    // The entries are gone from memory, although the call fails. It fails because the file could not be put
+    // out of service either.
     let outcome = shop.invalidate_product_cache(&codes().vtu);
     assert_eq!(world.ask_everything(&shop), [0, 1, 1, 0, 0, 0, 0]);
     assert_eq!(shop.get_product(&codes().vtu).unwrap().price, 120);

@@ -1,4 +1,4 @@
-//! The cache of a shop in an application: in memory, and with a file that is opened again.
+//! The cache of a shop in an application: in memory, and in a file that is opened again.
 
 use std::cell::Cell;
 use std::error::Error;

@@ -87,7 +87,7 @@ pub enum Error {
     Foreign {
         /// The path.
         path: PathBuf,
-        /// The reason why it is not a larder file.
+        /// The reason why the file is not a larder file.
         why: String,
     },
 
@@ -206,9 +206,9 @@ pub enum Error {
     ValueTooLarge {
         /// The name of the keyspace.
         keyspace: String,
-        /// The size of the value, counted as `bound` says.
+        /// The size of the value. `bound` names what was measured.
         size: ByteSize,
-        /// How the size is counted.
+        /// Names what `size` measures: the encoded value, the value in memory, or the value's page on disk.
         bound: &'static str,
         /// The maximum size.
         max: ByteSize,
@@ -237,7 +237,7 @@ pub enum Error {
         cause: String,
     },
 
-    /// The file could not be verified to its end. The rest of it may be intact or damaged.
+    /// The file could not be verified to its end. The rest of the file may be intact or damaged.
     #[error("the cache file can't be verified: {cause}; verify it again when the disk works")]
     Verify {
         /// The cause.
@@ -290,14 +290,14 @@ pub enum LoadError<E> {
     /// The loader of another thread panicked while this caller waited for it.
     Panicked,
     /// Waiting would never end. This thread is loading the key itself, or the thread that loads the key waits
-    /// for a load of this thread. There may be other threads between the two, and the keys may belong to
-    /// several caches.
+    /// for a load of this thread. Other threads may be part of this cycle, and the keys may belong to several
+    /// caches.
     Cycle,
     /// The load of another caller took longer than this caller waits
     /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load continues, and its value will be
     /// cached.
     Timeout {
-        /// How long this caller waited.
+        /// The time that this caller waited.
         waited: Duration,
     },
     /// The key is not valid in this keyspace.
@@ -329,8 +329,8 @@ impl<E> LoadError<E> {
 impl<E: fmt::Display> fmt::Display for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The alternate text of an `anyhow::Error` has its causes. `source` cannot return these causes,
-            // because `E` may be any type.
+            // The alternate text (`{:#}`) of an `anyhow::Error` includes its causes. `source` cannot return
+            // these causes, because `E` may be any type.
             Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
             Self::Key(error) => fmt::Display::fmt(error, f),
             Self::Panicked | Self::Cycle | Self::Timeout { .. } => self.without_loader(f),

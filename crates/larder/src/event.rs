@@ -15,9 +15,9 @@ pub enum Event {
         /// The failure.
         cause: String,
     },
-    /// The disk failed, and the file was put out of service for good, with its entries. The reason is that an
-    /// invalidation could not be committed, or that there was no room to keep more writes. A new file is made
-    /// when the disk works again.
+    /// The disk failed, and the cache permanently stopped using the file. The entries of the file are lost.
+    /// The reason is that an invalidation could not be committed, or that there was no room to keep more
+    /// writes. A new file is made when the disk works again.
     DiskDiscarded {
         /// The failure.
         cause: String,
@@ -29,7 +29,7 @@ pub enum Event {
         /// The path to which the damaged file was moved. `None` if it could not be moved.
         moved_to: Option<PathBuf>,
     },
-    /// The disk tier works, but offers less than the settings ask for: a smaller capacity, or a weaker
+    /// The disk tier works, but offers less than the settings request: a smaller capacity, or a weaker
     /// promise.
     DiskLimited {
         /// The limit, its reason and the remedy.
@@ -42,8 +42,8 @@ pub enum Event {
         kept_entries: bool,
     },
     /// `<path>.lock` was removed or replaced while the cache had it locked. Either this cache has locked it
-    /// again, or another process has the lock. In the second case the cache file stays in service. But it is
-    /// not moved aside, opened again or replaced until this cache has the lock.
+    /// again, or another process has the lock. In the second case the cache file stays in service. But the
+    /// cache file is not moved aside, opened again or replaced until this cache has the lock.
     LockLost {
         /// The event that happened to the lock file.
         cause: String,

@@ -22,7 +22,7 @@ pub mod clock {
     pub use crate::sys::clock::{Clock, MAX_COARSE_LAG, ManualClock};
 }
 
-/// For the model checker's tests, in no other build.
+/// Items for the tests under the model checker. No other build has this module.
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod model {

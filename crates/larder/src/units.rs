@@ -145,7 +145,7 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// Returns how much later this point is than `earlier`. Zero if it is not later.
+    /// Returns the time from `earlier` to this point. Returns zero if this point is not later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

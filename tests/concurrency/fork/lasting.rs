@@ -69,8 +69,8 @@ fn serve_as_daemon(path: &Path, inherited: &Cache) {
     inherited.abandon_in_child().unwrap();
     say("abandoned");
     assert_eq!(hear(), "open");
-    // The parent has left a socket there on which no process answers. This child has a descriptor of that
-    // socket.
+    // The parent has left a socket at this path, and no process answers there. This child has a descriptor of
+    // that socket.
     let socket = path.with_extension("sock");
     let own = Cache::builder().path(path).control_socket(&socket).open().unwrap();
     assert_eq!(Client::connect(&socket).unwrap().server().pid, std::process::id());

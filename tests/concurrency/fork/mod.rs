@@ -1,5 +1,5 @@
-//! Real forks: the calls that a child may still make on a cache that its parent opened. They have no effect
-//! on the parent.
+//! Tests with real forks. A child may still make some calls on a cache that its parent opened. These calls
+//! have no effect on the parent.
 //!
 //! Each test starts its own process, and that process forks ([`tasks`]). A fork of the test binary would
 //! inherit the locks of other tests. A child reports each step before it begins, so the step in which a child
@@ -89,7 +89,7 @@ fn a_daemon_holds_the_file_of_the_process_it_was_forked_from_until_it_abandons_i
     let place = Place::new();
     let mut worker = Worker::start("fork daemon", &place.path());
     assert_eq!(worker.line().unwrap(), "orphaned");
-    // Its first process has ended, and no process has waited for that one.
+    // The first process of the worker has ended, and no process has waited for it.
     assert_orphaned(&place, worker.pid());
     worker.tell("abandon");
     assert_eq!(worker.line().unwrap(), "abandoned");

@@ -8,7 +8,7 @@ use fork::{Fork, fork, waitpid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a child may report nothing until the test treats it as hung. A step takes microseconds.
+/// If a child reports nothing for this long, the test treats it as hung. A step takes microseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A forked child, in its parent.

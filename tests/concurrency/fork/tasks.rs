@@ -55,8 +55,8 @@ fn is_forked<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Forked))
 }
 
-/// Makes every call on a keyspace that is allowed in a child and changes nothing. Memory has key 1, and key 2
-/// is on disk only.
+/// Makes every call on a keyspace that a child may make and that changes nothing. Key 1 is in memory, and key
+/// 2 is on disk only.
 fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>) {
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     let mut refused = |step: &str, is_refused: bool| {
@@ -103,7 +103,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     let pairs = cache.keyspace(PAIRS).unwrap();
     let (mut iter, mut keys) = (versions.iter(), versions.keys());
     let update = pairs.begin_update(&(3, 3)).unwrap();
-    // This flush enters the keyspaces in the file.
+    // This flush adds the keyspaces to the file.
     cache.flush().unwrap();
     let before = path.map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
     let child = match split() {
@@ -169,7 +169,8 @@ pub(super) fn busy_cache(path: &Path) -> (Cache, Keyspace<u64, u64>) {
         .memory_capacity(larder::ByteSize::kib(64))
         .write_buffer(larder::ByteSize::kib(64))
         .shards(2)
-        // Every load is reported as slow, and some lookups are sampled. A child must do neither.
+        // Every load is reported as slow, and some lookups are sampled. A child must neither report a load
+        // nor sample a lookup.
         .slow_load(Duration::ZERO)
         .sample_keys(true)
         .open()
@@ -336,7 +337,7 @@ fn callbacks(path: &Path) {
     assert!(panicked && *versions.get_or_load(&2, || Ok::<u64, ()>(20)).unwrap() == 20);
     cache.close().unwrap();
 
-    // A listener forks on the sweeper's thread. In the child, that thread ends, and with it the process.
+    // A listener forks on the sweeper's thread. In the child, that thread ends, and then the process ends.
     let (told, tells) = std::sync::mpsc::channel();
     let volume = larder::testing::SimulatedVolume::new();
     let cache = Cache::builder()

@@ -152,8 +152,8 @@ impl Race {
         let [before, after] = numbers[..] else {
             return Err(format!("told to put, the owner says {said:?}"));
         };
-        // There is one commit more than the put's own: a commit of the sweeper was in progress. A commit is
-        // counted when it is done.
+        // If there is another commit besides the put's own commit, a commit of the sweeper was in progress. A
+        // commit is counted when it is done.
         self.note_commits(if after == before + 1 { before } else { u64::MAX });
         (self.version, self.commits) = (self.version + 1, after);
         Ok(())
@@ -213,7 +213,7 @@ impl Race {
         last
     }
 
-    /// Another process waits while the owner closes or is killed. Returns the new owner's index.
+    /// Lets another process wait while the owner closes or is killed. Returns the new owner's index.
     fn hand_over(&mut self, owner: usize) -> Result<usize, String> {
         let next = (owner + 1) % self.racers.len();
         let spin = self.random.below(2_000);

@@ -1,4 +1,5 @@
-//! The children's part: one child opens, writes and closes a cache on request, and another child follows.
+//! The code of the children: one child opens, writes and closes a cache on request, and another child
+//! follows.
 
 use std::path::Path;
 use std::time::Duration;
@@ -55,14 +56,15 @@ pub(crate) fn race(path: &Path) {
     }
 }
 
-/// Returns the number of commits so far. The sweeper makes some of them. They include buffered values.
+/// Returns the number of commits so far. The sweeper makes some of these commits. A commit includes buffered
+/// values.
 fn commits(cache: &Cache) -> u64 {
     cache.stats().disk.unwrap().commits
 }
 
 fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
-    // Commits are made on request. So if the file changes between two requests, another process has changed
-    // it.
+    // This process commits only on request. So if the file changes between two requests, another process has
+    // changed it.
     let builder = Cache::builder().path(path).flush_interval(HOUR).sweep_interval(HOUR);
     match builder.open_timeout(timeout).open() {
         Ok(cache) => {
@@ -86,7 +88,7 @@ fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
 }
 
 /// Follows the file on request: `follow TIMES`. Reports `saw OPENED VERSION` and the buffered versions that
-/// it saw without a later committed one. Reports `bad` and the reason after a wrong answer.
+/// it saw without a later committed version. Reports `bad` and the reason after a wrong answer.
 pub(crate) fn follow(path: &Path) {
     say("ready");
     let mut last = 0;
@@ -97,7 +99,7 @@ pub(crate) fn follow(path: &Path) {
         };
         let (mut opened, mut early) = (0, Vec::new());
         let looked = (0..times).try_for_each(|_| {
-            // The file may not exist yet, or may be that of a killed owner.
+            // The file may not exist yet, or may be the file of a killed owner.
             let Ok(follower) = Follower::open(path) else { return Ok(()) };
             opened += 1;
             (0..4).try_for_each(|_| look(&follower, &mut last, &mut early))
@@ -114,13 +116,13 @@ pub(crate) fn follow(path: &Path) {
 
 fn look(follower: &Follower, last: &mut u64, early: &mut Vec<u64>) -> Result<(), String> {
     let written = follower.keyspace(WRITTEN);
-    // A lookup in a file that was closed or is being repaired may fail. It may not return a wrong value.
+    // A lookup in a file that was closed or is being repaired may fail. But it must not return a wrong value.
     let version = |key: Key| match written.get(&key) {
         Ok(Some(found)) if !found.is_whole(key) => Err(format!("{key:?} was never written: {found:?}")),
         Ok(found) => Ok(found.map_or(0, |found| found.version)),
         Err(_) => Ok(0),
     };
-    // The order matters: the second lookup sees the same commit as the first, or a later one.
+    // The order matters: the second lookup sees the same commit as the first lookup, or a later commit.
     let (buffered, committed) = (version(BUFFERED)?, version(COMMITTED)?);
     if committed > 0 && buffered >= committed {
         early.push(buffered);

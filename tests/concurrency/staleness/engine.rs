@@ -1,5 +1,5 @@
-//! The child's part: threads that look up, load, write and invalidate, and check each answer. The memory has
-//! room for a few entries.
+//! Runs in a child process: threads that look up, load, write and invalidate, and check each answer. The
+//! memory has room for a few entries.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +37,8 @@ struct StalenessThread<'a> {
     read: Option<Written>,
 }
 
-/// Opens, works and closes, over and over, until it is killed. The words are `SEED PLANT`.
+/// Opens a cache, works and closes it, over and over, until the process is killed. The words are
+/// `SEED PLANT`.
 pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
     let mut random = Random::of_round(words[0].parse().unwrap());
     let plant = match words[1] {
@@ -159,7 +160,8 @@ impl StalenessThread<'_> {
         self.oracle.settled(key, version);
     }
 
-    /// Begins an update first. Loads during the change of the source are not cached.
+    /// Changes the source during an update, and so invalidates the key. Loads during the change are not
+    /// cached.
     fn update(&self, key: Key) {
         let change = self.oracle.change(key);
         let update = self.written.begin_update(&key).unwrap();

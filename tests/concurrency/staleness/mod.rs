@@ -1,9 +1,9 @@
 //! Checks that no answer is stale: with many threads, across restarts, and after kills (contracts 1 and 3).
 //!
 //! Every key stands for an item of a source. The item's versions only increase ([`oracle`]). A child changes
-//! the source and invalidates in the cache. It compares every answer with what was acknowledged before the
-//! lookup ([`engine`]). It also closes and reopens the cache at times. Its parent kills it from time to time,
-//! and starts another child on the same file.
+//! the source and invalidates in the cache. It compares every answer with the changes that were acknowledged
+//! before the lookup ([`engine`]). It also closes and reopens the cache at times. Its parent kills it from
+//! time to time, and starts another child on the same file.
 
 mod engine;
 mod oracle;
@@ -18,7 +18,7 @@ use crate::support::{Place, Random};
 /// and kills.
 type Seen = [u64; 5];
 
-/// Starts several children on one file, one after another, and kills each.
+/// Starts several children on one file, one after another, and kills each child.
 fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
     // A file system in memory allows many more steps per second. On a real disk, a commit takes longer.
@@ -68,7 +68,8 @@ fn contract_3_no_answer_is_stale_under_threads_restarts_and_kills() {
     assert!(kills > 0);
 }
 
-/// The seeds give a fault many chances. The order of the threads decides how soon it shows.
+/// Plants a fault, and returns the message that exposes it. Tries several seeds, because the order of the
+/// threads decides how soon a fault shows.
 fn is_found_out(plant: &str) -> Option<String> {
     (0..20).find_map(|seed| work_and_kill(seed, plant, &mut Seen::default()).err())
 }

@@ -18,16 +18,17 @@ pub(super) const KEYS: u64 = 12;
 
 const WIDTH: u64 = 8;
 
-/// The state of one key. Version 0 means none, because sources begin at 1.
+/// The state of one key. Version 0 means no version, because sources begin at 1.
 #[derive(Debug, Default)]
 struct Row {
     source: AtomicU64,
     floor: AtomicU64,
     durable: AtomicU64,
-    /// Held while a thread changes the source and invalidates in the cache. The cache does not decide the
-    /// order of two racing writers.
+    /// A thread holds this lock while it changes the source and invalidates in the cache. The cache does not
+    /// decide the order of two racing writers.
     changing: Mutex<()>,
-    /// Held while a floor is written to the file. Otherwise a lower floor could replace a higher one.
+    /// A thread holds this lock while it writes a floor to the file. Otherwise a lower floor could replace a
+    /// higher floor.
     keeping: Mutex<()>,
 }
 
@@ -61,7 +62,7 @@ pub(super) fn all_keys() -> impl Iterator<Item = Key> {
 }
 
 impl Oracle {
-    /// Opens the oracle in a file, or makes one.
+    /// Opens the oracle of a file. Creates the file if it is missing.
     pub(super) fn open(path: &Path) -> Self {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
         let len = GROUPS * KEYS * 2 * WIDTH;
@@ -109,7 +110,7 @@ impl Oracle {
         self.row(key).floor.fetch_max(version, Ordering::SeqCst);
     }
 
-    /// Notes that versions older than this one may never show again: an invalidation or a commit of this
+    /// Notes that versions older than `version` may never show again: an invalidation or a commit of this
     /// version has returned.
     pub(super) fn settled(&self, key: Key, version: u64) {
         self.wrote(key, version);

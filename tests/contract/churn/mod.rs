@@ -1,8 +1,8 @@
 //! The resources of a process stay bounded over many openings and a long mixed load (contract 7).
 //!
-//! A child opens and closes a cache many times, and loads it in between ([`work`]). It samples the file's
-//! length, resident memory, descriptors and threads. The bounds of these samples do not depend on how long
-//! the child ran ([`sample`]).
+//! A child opens and closes a cache many times, with a mixed load in between ([`work`]). It samples the
+//! file's length, resident memory, descriptors and threads. The bounds of these samples do not depend on how
+//! long the child ran ([`sample`]).
 
 #[cfg(target_os = "linux")]
 mod resident;
@@ -77,7 +77,7 @@ fn the_churn_harness_catches_lost_memory_descriptors_and_threads() {
 
 #[test]
 fn contract_7_the_file_stays_under_its_capacity_over_many_openings() {
-    // Once a file was cut back when it was closed, and then doubled beyond its capacity. This happened in one
+    // A file was once cut back when it was closed, and then doubled beyond its capacity. This happened in one
     // run of six.
     for seed in 1..6 {
         wear_out(seed, 0, "none").unwrap();

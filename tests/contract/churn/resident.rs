@@ -1,5 +1,5 @@
-//! Compares the resident memory of a process, beyond that of an empty process, with the configured memory.
-//! Tries values of several sizes. Most of the memory of a small value is overhead.
+//! Compares the resident memory of a process with the configured memory. The memory of an empty process is
+//! subtracted first. The values have several sizes. Most of the memory of a small value is overhead.
 
 use std::fs;
 use std::path::Path;
@@ -47,8 +47,8 @@ fn a_process_that_keeps_a_copy_of_each_value_is_caught() {
     assert!(times > MAX_TIMES, "{times:.2} times the configured memory");
 }
 
-/// The child's part, with the words `SIZE PLANT`. Inserts and overwrites values, reads them from the disk and
-/// removes them.
+/// Runs in a child process, with the words `SIZE PLANT`. Inserts and overwrites values, reads them from the
+/// disk and removes them.
 pub(crate) fn fill(path: &Path, words: &[&str]) {
     let size: usize = words[0].parse().unwrap();
     let (empty, code) = (status("VmRSS"), status("RssFile"));
@@ -80,8 +80,8 @@ pub(crate) fn fill(path: &Path, words: &[&str]) {
         }
     }
     cache.flush().unwrap();
-    // Pages of the program itself that were first used in the meantime do not count, because a test's program
-    // is large.
+    // Program pages that were first used in the meantime are subtracted, because the program of a test is
+    // large.
     let taken = status("VmHWM") - empty - status("RssFile").saturating_sub(code);
     let of = u32::try_from(taken * 1_000 / (MEMORY + PAGES + BUFFER)).unwrap();
     say(&format!("resident {:.3}", f64::from(of) / 1_000.0));

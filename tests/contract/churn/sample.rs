@@ -21,8 +21,9 @@ const GROWTH: u64 = 12 << 20;
 const MAX_FILES: u64 = 4;
 /// Number of threads of a cache: a writer and a sweeper.
 const THREADS_OF_A_CACHE: u64 = 2;
-/// Maximum number of descriptors of a cache. Three are of the file (one of them punches holes), one is of its
-/// anchor and one of its lock. The sixth is of the lock again, while another cache is refused.
+/// Maximum number of descriptors of a cache. Three are for the file (one of these punches holes), one is for
+/// its anchor, and one is for its lock. The sixth is a second descriptor of the lock, while another cache is
+/// refused.
 const DESCRIPTORS_OF_A_CACHE: u64 = 6;
 
 /// The resources of a process at one moment.

@@ -1,4 +1,4 @@
-//! The child's part: opens and closes a cache, with a mixed load in between, and takes samples.
+//! Runs in a child process: opens and closes a cache, with a mixed load in between, and takes samples.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::support::{BLOBS, HOUR, Random, assert_capacity_is_usable};
 /// Steps between two samples while the cache is open.
 const STEPS: u64 = 2_500;
 const MEMORY_CAPACITY: ByteSize = ByteSize::mib(2);
-/// Larger than the weight of any entry.
+/// More bytes than any entry weighs.
 const HEAVIEST: u64 = 4 << 10;
 /// Number of keys that the load overwrites all the time.
 const HOT_KEYS: u64 = 20;

@@ -1,5 +1,5 @@
-//! Contract 7: the room of the file on its disk, how much of that room entries fill, and values that are too
-//! large for the file.
+//! Contract 7: the room of the file on its disk, the share of that room that entries fill, and values that
+//! are too large for the file.
 
 mod older_files;
 
@@ -78,7 +78,8 @@ fn contract_7_the_file_never_takes_more_than_its_capacity_whatever_sizes_come() 
 
 #[test]
 fn contract_7_entries_fill_the_file() {
-    // Each size has a minimum share of the capacity that live keys and values fill, in percent.
+    // Each item has a size of values, and the percentage of the capacity that live keys and values must fill
+    // at least.
     for (size, least) in [(1_000, 40), (5_000, 45), (33_000, 60)] {
         let disk = SimulatedVolume::new();
         let capacity = ByteSize::mib(8);
@@ -119,7 +120,7 @@ fn contract_7_a_full_cache_looks_full() {
     let live =
         format!("live {} of usable {}", ByteSize::bytes(full.bytes), ByteSize::bytes(full.usable_bytes));
     assert!(stats.to_string().contains(&live), "{stats}");
-    // Opening the file again makes no room.
+    // Opening the file again frees no room.
     drop(texts);
     cache.close().unwrap();
     let cache = small(Cache::builder().path("/cache/room.larder").volume(&disk), ByteSize::mib(2));
@@ -176,7 +177,7 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     let builder = || place.builder().disk_capacity(capacity).memory_capacity(ByteSize::mib(1)).shards(1);
     let cache = builder().open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    // A sixteenth of the capacity, less the overhead of a record.
+    // The largest value has a sixteenth of the capacity, less the overhead of a record.
     let fits = (256 << 10) - 200;
     texts.insert(&1, text(fits)).unwrap();
     texts.insert(&2, "older".to_owned()).unwrap();
@@ -232,7 +233,7 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
     assert!(error.contains("raise memory_capacity or disk_capacity"), "{error}");
 }
 
-/// A file's largest page depends on its first capacity. For a larger capacity, larder makes the file anew.
+/// A file's largest page depends on its first capacity. For a larger capacity, larder makes a new file.
 #[test]
 fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     let place = Place::new();
@@ -317,7 +318,7 @@ fn contract_7_a_reader_that_holds_a_snapshot_of_a_full_file_stops_no_commit() {
     assert!(cache.stats().disk.unwrap().evictions > 0, "the file is not full");
     texts.insert(&1, "removed while it is read".to_owned()).unwrap();
     cache.flush().unwrap();
-    // A second handle on the file, with an open transaction like that of another process.
+    // This is a second handle on the file, with an open transaction like the transaction of another process.
     let mut reader = redb::Database::builder();
     reader.set_concurrency_mode(redb::ConcurrencyMode::SingleWriter);
     let other = reader.open_read_only(place.path()).unwrap();

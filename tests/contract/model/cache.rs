@@ -27,12 +27,14 @@ fn weigh(weighed: &EntryInfo<'_>) -> u64 {
     }
 }
 
-/// In a `tight` run memory has room for a few entries only, so the disk must answer too. Entries of a
-/// keyspace in memory only may be evicted, so a tight run does not use that keyspace. The write buffer also
+/// Opens the cache and its keyspaces.
+///
+/// In a `tight` run, memory has room for a few entries only, so the disk must answer too. Entries of a
+/// keyspace in memory only may be evicted, so a tight run does not use such a keyspace. The write buffer also
 /// has room for a few entries only. Some values are larger than the buffer, and weigh as much as memory may
 /// hold.
 pub(super) fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<ModelKey, u64>>) {
-    // A removal of more entries than `range_rows` is deleted later.
+    // A removal of more entries than `range_rows` deletes them later.
     let builder = place.builder().shards(2).range_rows(if tight { 1 } else { 3 });
     let builder =
         if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };

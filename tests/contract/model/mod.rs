@@ -2,7 +2,8 @@
 //! lose.
 //!
 //! The model has the right answer: a live entry, or nothing. The cache may also miss an entry that it is
-//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's.
+//! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's
+//! answer.
 
 mod cache;
 mod steps;
@@ -103,7 +104,7 @@ impl ModelRun {
         let stats = self.cache.stats();
         if self.tight {
             assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
-            // One value alone in the buffer: its encoding and its overhead.
+            // A value that is alone in the buffer may exceed the buffer's size by its encoding and overhead.
             assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
         }
     }
@@ -274,7 +275,7 @@ impl ModelRun {
     /// A copy of the file is the same as the file after `kill -9`. Uncommitted entries may be in the copy or
     /// not. Here only requested commits and the sweeper's commits are made. Both include every entry.
     ///
-    /// A wall clock that is behind is set right first, because the model does not know the last watermark
+    /// If the wall clock is behind, it is set right first, because the model does not know the last watermark
     /// that the sweeper committed. (The tests of contract 2 try watermarks and clocks of every kind.)
     fn crash(&mut self) {
         self.place.clock.set_wall(self.now);

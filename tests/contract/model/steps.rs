@@ -17,9 +17,9 @@ pub(super) enum Step {
     Remove(usize, ModelKey),
     RemoveMany(usize, Vec<ModelKey>),
     RemovePrefix(usize, String),
-    /// Removes every key whose second part is this.
+    /// Removes every key with this second part.
     RemoveMatching(usize, u8),
-    /// Removes a key of one keyspace and a prefix of the other, with one commit.
+    /// Removes a key of one keyspace and a prefix of the other keyspace, with one commit.
     RemoveTogether(ModelKey, String),
     Clear(usize),
     ClearAll,

@@ -12,7 +12,7 @@ pub(super) struct Image {
     pub(super) lock: Vec<u8>,
 }
 
-/// How a test damages a file, and the real failure that each way stands for.
+/// The ways to damage a file, each with the real failure that it imitates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DamageKind {
     /// 16 random bits: a medium that decays.
@@ -25,7 +25,7 @@ pub(super) enum DamageKind {
     ZeroedRange,
     /// Two pages that swap places: misdirected writes.
     SwappedPages,
-    /// A page with its content of some commits before: a write that was lost on a used block.
+    /// A page with its content from some commits earlier: a write that was lost on a used block.
     OlderPage,
     /// A file without its end.
     CutOff,
@@ -62,7 +62,7 @@ impl DamageKind {
         let mut bytes = image.now.clone();
         let len = bytes.len();
         let mut below = |end: usize| usize::try_from(random.below(end as u64)).unwrap();
-        // Mostly chooses pages in use, because much of a file is free. The first page has the header, and
+        // Choose mostly pages in use, because much of a file is free. The first page has the header, and
         // every opening reads the header.
         let in_use: Vec<usize> = (0..len / PAGE)
             .map(|number| number * PAGE)
@@ -96,7 +96,7 @@ impl DamageKind {
                 }
             }
             Self::OlderPage => {
-                // A page that differs from the earlier image, if there is one.
+                // Choose a page that differs from the earlier image, if there is such a page.
                 let earlier = &image.earlier;
                 let differ: Vec<usize> = (0..len.min(earlier.len()) / PAGE)
                     .map(|number| number * PAGE)
@@ -122,8 +122,8 @@ impl DamageKind {
         matches!(self, Self::CutOff | Self::HeaderOnly)
     }
 
-    /// Returns whether earlier values may show again. Such a page is valid, and the contract says that larder
-    /// can't recognize it.
+    /// Returns whether earlier values may show again. An older page is still valid, and the contract says
+    /// that larder can't recognize it.
     pub(super) fn may_bring_back(self) -> bool {
         self == Self::OlderPage
     }

@@ -1,9 +1,9 @@
-//! Damage of every kind to a file, and the answers from it (contract 5).
+//! Tests of every kind of damage to a file, and of the answers from the damaged file (contract 5).
 //!
 //! For every key, the outcome is the right value or a miss. Or larder moves the whole file aside, and makes a
 //! fresh file. An outcome is never a wrong value, a panic, or the end of the process. So every trial runs in
-//! a child. One child runs many trials, and announces each before it begins. Files without a valid beginning
-//! (empty, cut to the header, zeroed, half made) are kinds of damage too.
+//! a child. One child runs many trials, and announces each trial before it begins. Files without a valid
+//! beginning (empty, cut to the header, zeroed, half made) are kinds of damage too.
 
 mod kinds;
 pub(crate) mod trial;
@@ -122,7 +122,8 @@ fn the_images_are_the_same_every_time() {
 #[test]
 fn the_damage_harness_catches_a_wrong_value_a_panic_and_a_crash() {
     let images = images();
-    // An empty file: with any seed, the trial then has a working cache in which a wrong value can be planted.
+    // These seeds choose an empty file. The trial then has a working cache in which a wrong value can be
+    // planted.
     let empty = KINDS.iter().position(|kind| *kind == kinds::DamageKind::Empty).unwrap() as u64;
     let seeds = [empty + 1_200, empty + 2_400];
     for (plant, expected) in

@@ -1,5 +1,5 @@
-//! The child's part: damages a file, works with it, and reports the outcome. The child announces each trial,
-//! so its parent knows in which trial it died.
+//! Runs in a child process: damages a file, works with it, and reports the outcome. The child announces each
+//! trial, so its parent knows in which trial the child died.
 
 use std::backtrace::Backtrace;
 use std::fs;
@@ -14,8 +14,8 @@ use super::truth::{self, IMAGES};
 use crate::support::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
-/// The first bytes of every redb file, and the name that shows that a file is larder's. If both are missing,
-/// and larder's mark too, the owner of the file is unknown.
+/// The first bytes of every redb file, and the name that shows that a file is larder's. If these and larder's
+/// mark are missing, the owner of the file is unknown.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 const MARK: std::ops::Range<usize> = 512..552;
@@ -38,7 +38,7 @@ enum Outcome {
 
 /// Runs trials, with the words `PLANT SEED…`. `PLANT` is a fault to plant in each trial, or `none`.
 pub(crate) fn run_trials(images: &Path, words: &[&str]) {
-    // Panics inside the store are caught there, and their messages are not needed. A panic that reaches the
+    // The cache catches panics inside the store, and their messages are not needed. A panic that reaches the
     // caller is printed with its backtrace.
     let last: Arc<Mutex<Option<(String, Backtrace)>>> = Arc::default();
     let kept = last.clone();
@@ -91,7 +91,8 @@ impl DamageTrial {
         is_accepted: bool,
         random: &mut Random,
     ) -> Self {
-        // The directory is inside the parent's directory. That one is removed even if this process crashes.
+        // The directory is inside the parent's directory. The parent's directory is removed even if this
+        // process crashes.
         let dir = tempfile::tempdir_in(images).unwrap();
         let place = Place::at(dir, truth::clock());
         let damaged = kind.harm(image, random);

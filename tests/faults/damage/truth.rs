@@ -1,4 +1,4 @@
-//! The content of the files before the damage. The trials compare answers with it.
+//! The content of the files before the damage. The trials compare answers with this content.
 
 use std::fs;
 use std::path::Path;
@@ -89,8 +89,8 @@ pub(super) fn make_images(dir: &Path) {
         for key in (0..keys + keys / 4).filter(|key| now(keys, *key) == Some(SECOND)) {
             written.insert_with(&(0, key), Written::new((0, key), SECOND), now_options).unwrap();
         }
-        // So the commit before the last has all of these entries too. If the last commit is damaged, the
-        // file's state is that of the commit before.
+        // With this insert, the commit before the last also has all of these entries. If the last commit is
+        // damaged, the file has the state of the commit before.
         written.insert_with(&(1, 1), Written::new((1, 1), 1), now_options).unwrap();
         if name == "crashed" {
             copy("now");

@@ -19,7 +19,7 @@ pub(crate) const KEYS: u64 = 6;
 /// The keys that were found with a value, and these values.
 pub(crate) type Found = BTreeMap<Key, Written>;
 
-/// The knowledge about one key. Version 0 means none.
+/// The knowledge about one key. Version 0 means no version.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     dead: u64,
@@ -50,7 +50,7 @@ impl AckLog {
         let numbers: Vec<u64> = words[1..].iter().filter_map(|word| word.parse().ok()).collect();
         self.acknowledged += u64::from(words[0] == "did");
         match words[..2.min(words.len())] {
-            // Numbers: the thread, the key, and the last version that the removal can have removed.
+            // The numbers are the thread, the key, and the last version that the removal may have removed.
             ["will", "remove"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.doubt = known.doubt.max(numbers[2]);
@@ -66,8 +66,8 @@ impl AckLog {
                 self.of_thread(numbers[0], |known| known.dead = known.dead.max(numbers[1]));
             }
             ["will", "clear"] => self.clearing.push(numbers[0]),
-            // Numbers: the thread, then for every thread its complete version when the clear began, then for
-            // every thread its begun version when the clear returned.
+            // The numbers are the thread, then each thread's complete version when the clear began, then each
+            // thread's begun version when the clear returned.
             ["did", "clear"] => {
                 self.clearing.retain(|thread| *thread != numbers[0]);
                 let (before, after) = numbers[1..].split_at(usize::try_from(THREADS).unwrap());
@@ -78,13 +78,13 @@ impl AckLog {
                     });
                 }
             }
-            // Numbers: for each thread, the version that all its keys had when the flush began.
+            // The numbers are, for each thread, the version that all its keys had when the flush began.
             ["did", "flush"] => {
                 for (thread, version) in (0..).zip(&numbers) {
                     self.of_thread(thread, |known| known.durable = known.durable.max(*version));
                 }
             }
-            // Numbers: the thread, the key and the version.
+            // The numbers are the thread, the key and the version.
             ["did", "now"] => {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.durable = known.durable.max(numbers[2]);
@@ -129,7 +129,7 @@ impl AckLog {
         Ok(())
     }
 
-    /// Notes what was found before a clean close. From here on, a key has this version or a newer one.
+    /// Notes what was found before a clean close. From here on, a key has this version or a newer version.
     pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
         for (key, known) in &mut self.keys {
             let durable = found.get(key).map_or(0, |value| value.version);

@@ -19,7 +19,8 @@ use crate::support::{LOCK_WAIT, Place, Random, WRITTEN, spin};
 use ack_log::{AckLog, Found};
 use writer::Lie;
 
-/// Number of kills for one seed. They concern one file, or two if the second half begins with a new file.
+/// Number of kills for one seed. The kills concern one file, or two files if the second half begins with a
+/// new file.
 const CHAIN: u64 = 6;
 /// Maximum number of versions that a child uses before it is killed.
 const VERSIONS_OF_A_RUN: u64 = 1_000_000;
@@ -27,12 +28,12 @@ const VERSIONS_OF_A_RUN: u64 = 1_000_000;
 /// Maximum number of lines that a child prints before it is killed.
 const MAX_LINES: usize = 400;
 
-/// When the child is killed.
+/// The moment when the child is killed.
 #[derive(Debug)]
 enum Moment {
-    /// This long after the start of the child.
+    /// At `micros` microseconds after the start of the child.
     AfterStart { micros: u64 },
-    /// This long after the child has printed `word` this many times.
+    /// At `micros` microseconds after the child has printed `word` `times` times.
     After { word: &'static str, times: u64, micros: u64 },
 }
 

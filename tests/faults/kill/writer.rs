@@ -1,9 +1,10 @@
-//! The child's part: threads that write, invalidate and flush. They report what they are about to do, and
-//! which calls have returned.
+//! Runs in a child process: threads that write, invalidate and flush. They report what they are about to do,
+//! and which calls have returned.
 //!
-//! The child prints a line before it calls an invalidation, and another after the call has returned. If a
-//! kill comes between the two, the invalidation may be durable or not. Each thread writes all its own keys at
-//! one version, round after round. So one number for each thread says what a flush must have committed.
+//! The child prints a line before it calls an invalidation, and another line after the call has returned. If
+//! a kill comes between the two lines, the invalidation may be durable or not. Each thread writes all its own
+//! keys at one version, round after round. So one number for each thread says what a flush must have
+//! committed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -94,7 +95,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         let complete = all(&threads, |progress| &progress.complete);
         say("closing");
         cache.close().unwrap();
-        // The changes that closing commits are durable, as after a flush.
+        // The changes that `close` commits are durable, as after a flush.
         say(&format!("did flush {complete}"));
     }
 }
@@ -111,7 +112,8 @@ impl Writer<'_> {
     }
 
     fn next_version(&self) -> u64 {
-        // This comes before the write, because another thread's clear may remove the version from here on.
+        // The version is marked as begun before the write, because another thread's clear may remove it from
+        // here on.
         self.own().begun.fetch_add(1, Ordering::SeqCst) + 1
     }
 

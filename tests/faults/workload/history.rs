@@ -13,7 +13,7 @@ struct Event {
     put: Option<(u64, Timestamp)>,
     /// Number of the disk's changes when the call began.
     began: usize,
-    /// Number of the disk's changes when a call had returned that promises this change.
+    /// Number of the disk's changes when the first call that promises this change had returned.
     certain: Option<usize>,
 }
 
@@ -45,8 +45,8 @@ impl History {
         }
     }
 
-    /// Looks at the keys in their order. Returns the last of them that had a change when the disk had this
-    /// many changes.
+    /// Looks at the keys in their order. Returns the last key that had a change when the disk had this many
+    /// changes.
     pub(super) fn last_begun(
         &self,
         keys: std::ops::RangeInclusive<WorkloadKey>,

@@ -28,8 +28,8 @@ type WorkloadKeyspace = Keyspace<WorkloadKey, (u64, Vec<u8>)>;
 
 const SPACE: KeyspaceDefinition<WorkloadKey, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
 
-/// Returns settings for a very small cache. Its steps have several parts, and a removal of two keys is
-/// deleted after the call returns.
+/// Returns settings for a very small cache. Its steps have several parts, and the entries of a removal of two
+/// keys are deleted after the call returns.
 fn builder(place: &SimulatedPlace) -> CacheBuilder {
     place.builder().disk_capacity(ByteSize::mib(1)).range_rows(1).parts_with_steps()
 }
@@ -81,7 +81,7 @@ impl WorkloadRun {
         self.cache.as_ref().unwrap().1.clone()
     }
 
-    /// Unwraps a result. Only on a failing disk may the result be an error.
+    /// Unwraps a result. The result may be an error only on a failing disk.
     fn held<T>(&self, result: Result<T, Error>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -181,7 +181,7 @@ impl WorkloadRun {
         self.history.all_are_certain(self.changes());
     }
 
-    /// After a restart: the content that is found is the history from here on.
+    /// Makes the content that a restart has found the history from here on.
     fn found(&mut self, call: &Call) {
         let (changes, now) = (self.changes(), self.now());
         for (key, found) in self.read_all() {

@@ -20,7 +20,7 @@ const GROUP: u8 = u8::MAX;
 /// The second keyspace in its current version.
 #[derive(Default)]
 pub(super) struct Second {
-    /// 0 before the keyspace is first opened.
+    /// The keyspace's version. It is zero before the keyspace is first opened.
     version: u8,
     space: Option<WorkloadKeyspace>,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use larder::{Cache, KeyspaceDefinition};
 use serde_json::Value;
 
-/// The function under test. It answers a line. A test passes a broken function.
+/// The function under test. It answers a line. A test replaces it by a broken function.
 pub(crate) type Answer = fn(&Cache, &[u8]) -> Vec<u8>;
 
 const PAIRS: KeyspaceDefinition<(String, u8), u8> = KeyspaceDefinition::new("pair");

@@ -5,7 +5,7 @@ use larder_export::{Error, Form, Header, Item, Keyspace, Reader, Skipped, Writer
 
 use crate::input::Input;
 
-/// The function under test. A test passes a broken function.
+/// The function under test. A test replaces it by a broken function.
 pub(crate) type Read = fn(&[u8]) -> Result<Vec<Item>, Error>;
 
 /// Maximum number of positions at which an export is cut.

@@ -21,7 +21,7 @@ const ENTRIES: u64 = 40;
 const PAGE: usize = 4096;
 const MAX_EDITS: usize = 32;
 
-/// The function under test. It opens a cache. A test passes a broken function.
+/// The function under test. It opens a cache. A test replaces it by a broken function.
 pub(crate) type Open = fn(&Path, CacheBuilder) -> Result<Cache, Error>;
 
 pub(crate) fn check(open: Open, data: &[u8]) {

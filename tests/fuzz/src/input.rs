@@ -2,7 +2,7 @@
 //! choices.
 //!
 //! The source never ends: after the last byte, every choice is zero. So every input is valid, and a shorter
-//! one makes fewer choices.
+//! input makes fewer choices.
 
 /// The bytes that are not used yet.
 #[derive(Debug)]

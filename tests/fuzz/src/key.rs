@@ -8,7 +8,7 @@ use larder::{Key, KeyError, KeyPrefix};
 
 use crate::input::Input;
 
-/// The functions under test. A test passes broken functions.
+/// The functions under test. A test replaces them by broken functions.
 pub(crate) trait Keys {
     fn encode<K: Key>(key: &K) -> Vec<u8> {
         bytes::encode_key(key)

@@ -1,8 +1,8 @@
 //! The fuzz targets. Each target is a function that takes any bytes, and panics if something is wrong.
 //!
 //! libFuzzer calls these functions (`fuzz_targets/`, `just fuzz record`). `cargo test -p larder-fuzz` calls
-//! them too, and needs only stable cargo. It replays the corpus and runs random inputs. In the tests, every
-//! target has a broken variant, whose fault it must find.
+//! these functions too, and needs only stable cargo. It replays the corpus and runs random inputs. In the
+//! tests, every target has a broken variant. The tests must find its fault.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a target that panics has found something")]
 
@@ -47,7 +47,7 @@ pub const TARGETS: [Target; 9] = [
 /// Records: header, checksum and payload.
 ///
 /// # Panics
-/// If a record is not read as it was written.
+/// Panics if a record is not read as it was written.
 pub fn record(data: &[u8]) {
     record::check(&record::RECORDS, data);
 }
@@ -55,7 +55,7 @@ pub fn record(data: &[u8]) {
 /// Values: the codec and its limits.
 ///
 /// # Panics
-/// If a value does not read back, or a limit does not hold.
+/// Panics if a value does not read back, or a limit does not hold.
 pub fn value(data: &[u8]) {
     value::check::<value::Real>(data);
 }
@@ -63,7 +63,7 @@ pub fn value(data: &[u8]) {
 /// Keys: their order, their prefixes, and bytes that are not a key.
 ///
 /// # Panics
-/// If an order or a prefix is not kept.
+/// Panics if the bytes do not keep the order of the keys, or one key's bytes begin another key's bytes.
 pub fn key(data: &[u8]) {
     key::check::<key::Real>(data);
 }
@@ -71,7 +71,7 @@ pub fn key(data: &[u8]) {
 /// Whole files: any bytes at the path.
 ///
 /// # Panics
-/// If a foreign file is changed, or a damaged entry is served.
+/// Panics if a foreign file is changed, or a damaged entry is served.
 pub fn file(data: &[u8]) {
     file::check(|_, builder| builder.open(), data);
 }
@@ -79,7 +79,7 @@ pub fn file(data: &[u8]) {
 /// Sequences of operations.
 ///
 /// # Panics
-/// If an answer is not the model's.
+/// Panics if an answer differs from the model's answer.
 pub fn operations(data: &[u8]) {
     operations::check(larder::Keyspace::remove, data);
 }
@@ -87,7 +87,8 @@ pub fn operations(data: &[u8]) {
 /// The settings of a cache.
 ///
 /// # Panics
-/// If a setting is accepted that the documentation forbids, or refused although the documentation allows it.
+/// Panics if a forbidden setting is accepted, or an allowed setting is refused. The documentation says which
+/// settings are allowed.
 pub fn settings(data: &[u8]) {
     settings::check(larder::CacheBuilder::open, data);
 }
@@ -95,7 +96,7 @@ pub fn settings(data: &[u8]) {
 /// URLs of settings.
 ///
 /// # Panics
-/// If a URL is misread, or a password is shown.
+/// Panics if a URL is misread, or a password is shown.
 pub fn url(data: &[u8]) {
     url::check(larder::CacheBuilder::from_url, data);
 }
@@ -103,7 +104,7 @@ pub fn url(data: &[u8]) {
 /// Exports, in both forms.
 ///
 /// # Panics
-/// If a part of an export is accepted as the whole, or an export changes when it is written again.
+/// Panics if a part of an export is accepted as the whole, or an export changes when it is written again.
 pub fn export(data: &[u8]) {
     export::check(export::read, data);
 }
@@ -111,7 +112,7 @@ pub fn export(data: &[u8]) {
 /// Requests to the control socket, one on each line.
 ///
 /// # Panics
-/// If a line has no answer, or a key is removed that was not requested.
+/// Panics if a line has no answer, or a key is removed that was not requested.
 pub fn control(data: &[u8]) {
     control::check(larder::testing::answer_line, data);
 }

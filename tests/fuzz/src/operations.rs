@@ -1,7 +1,7 @@
-//! Sequences of operations: every answer must be that of a map with times.
+//! Sequences of operations. Every answer must equal the answer of a map with times.
 //!
-//! With entries of these sizes, nothing is evicted. So the answers must be exactly the map's, in memory and
-//! on a file that is closed and opened again.
+//! With entries of these sizes, nothing is evicted. So every answer must be exactly the map's answer, in
+//! memory and on a file that is closed and opened again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const MAX_STEPS: usize = 300;
 /// Maximum number of times that one input reopens the cache. Each reopening takes milliseconds.
 const MAX_REOPENED: usize = 3;
 
-/// The function under test. It removes a key. A test passes a broken function.
+/// The function under test. It removes a key. A test replaces it by a broken function.
 pub(crate) type Remove = fn(&Space, &Key) -> Result<bool, Error>;
 
 pub(crate) fn check(remove: Remove, data: &[u8]) {

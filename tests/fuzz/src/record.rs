@@ -1,11 +1,11 @@
-//! Records: from any bytes in a file, a record is read as it was written, or not at all.
+//! Records. For any bytes in a file, a record is read as it was written, or not at all.
 
 use larder::Timestamp;
 use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 
 use crate::input::Input;
 
-/// The functions under test. A test passes broken functions.
+/// The functions under test. A test replaces them by broken functions.
 pub(crate) struct Records {
     pub(crate) write: fn(&[u8], &RecordFields) -> Vec<u8>,
     pub(crate) read: fn(&[u8], &[u8]) -> Option<RecordFields>,

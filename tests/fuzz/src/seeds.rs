@@ -52,8 +52,8 @@ fn records() -> Vec<Seed> {
         }
         [start(1), changed].concat()
     };
-    // In this order: the compression, whether there is a fingerprint and a length, both of these values, and
-    // the rest of a record.
+    // The order is the compression, two flags (a fingerprint, a length), these two values, and the rest of a
+    // record.
     let written = |compression: u8, flags: [u8; 2]| [&start(0)[..], &[compression], &flags, &whole].concat();
     let (extension, tag, second_length) = (51, 52, 54);
     vec![

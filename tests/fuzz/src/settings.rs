@@ -1,4 +1,5 @@
-//! Settings: those within their ranges open a working cache. Any other setting is an error that names it.
+//! Settings. Settings within their ranges open a working cache. Any other setting gives an error that names
+//! it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -70,8 +71,8 @@ struct Settings {
 
 impl Settings {
     fn read(input: &mut Input<'_>) -> Self {
-        // Each bit of the mask leaves a setting at its default. So it is rare that several settings are wrong
-        // at the same time.
+        // Each bit of the mask leaves a setting at its default. So several settings are rarely wrong at the
+        // same time.
         let mask = input.u16();
         let mut at = 0;
         let mut or = |usual: u64, input: &mut Input<'_>| {

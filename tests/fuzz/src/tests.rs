@@ -14,7 +14,7 @@ mod watchdog;
 
 use watchdog::{Watch, patience};
 
-/// The environment variables are those of the other harnesses: see `tests/support/harness.rs`.
+/// The environment variable for the seed, as in the other harnesses: see `tests/support/harness.rs`.
 const SEED: &str = "LARDER_SEED";
 /// The environment variable for the number of random inputs of each target.
 const ROUNDS: &str = "LARDER_FUZZ_ROUNDS";
@@ -117,7 +117,7 @@ fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
     assert!(found, "{name} does not notice what is broken");
 }
 
-/// Does the same with the corpus inputs whose names contain `among`.
+/// Does the same as [`finds_fault`] with the corpus inputs whose names contain `among`.
 fn finds_fault_among(name: &str, among: &str, broken: impl Fn(&[u8])) {
     let is_among =
         |path: &str| Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().contains(among));

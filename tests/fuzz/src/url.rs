@@ -1,8 +1,8 @@
-//! URLs of settings: reading a URL never panics and never shows a password, and a URL has one meaning.
+//! URLs of settings. Reading a URL never panics and never shows a password, and a URL has one meaning.
 
 use larder::{CacheBuilder, Error};
 
-/// The function under test. It reads a URL. A test passes a broken function.
+/// The function under test. It reads a URL. A test replaces it by a broken function.
 pub(crate) type Read = fn(&str) -> Result<CacheBuilder, Error>;
 
 /// The password that no error may show.
@@ -21,7 +21,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");
         }
     }
-    // The secret is in the place of a server's password, before the text.
+    // The secret takes the place of a server's password, before the text.
     let with_secret = format!("redis://user:{SECRET}@{text}");
     if text.contains(SECRET) {
         return;

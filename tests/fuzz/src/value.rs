@@ -1,4 +1,4 @@
-//! Values: any bytes decode to a value or an error, in bounded time, memory and stack. A value that is
+//! Values. Any bytes decode to a value or an error, in bounded time, memory and stack. A value that is
 //! encoded reads back.
 //!
 //! This file tries bincode. [`described`] tries `MessagePack`. [`marked`] tries fingerprints and compression,
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::Input;
 
-/// The functions under test. A test passes broken functions.
+/// The functions under test. A test replaces them by broken functions.
 pub(crate) trait Codec {
     fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Vec<u8>, CodecError> {
         bytes::encode(format, value).map(|(payload, _)| payload)
@@ -172,7 +172,7 @@ fn tree(input: &mut Input<'_>, levels: usize) -> Tree {
         8 => Tree::Map((0..input.below(4)).map(|_| (input.text(), *deeper(input))).collect()),
         9 => Tree::Units((0..input.byte()).map(|_| ((), Nothing)).collect()),
         10 => Tree::Bytes(input.short().to_vec()),
-        // So a repetition of this byte makes a value as deep as the input is long.
+        // Repeating this byte makes a value that is as deep as the input is long.
         11 => Tree::Newtype(Box::new(Tree::Maybe(Some(deeper(input))))),
         _ => Tree::Leaf,
     }
@@ -187,7 +187,7 @@ fn depth(tree: &Tree) -> usize {
         Tree::Maybe(inner) => 1 + inner.as_ref().map_or(0, |inner| depth(inner)),
         Tree::Many(all) => 1 + all.iter().map(depth).max().unwrap_or(0),
         Tree::Map(all) => 1 + all.values().map(depth).max().unwrap_or(0),
-        // This is a sequence of pairs.
+        // A value of this kind is a sequence of pairs.
         Tree::Units(all) => 1 + usize::from(!all.is_empty()),
         Tree::Bytes(_) => 1,
     }

@@ -33,7 +33,7 @@ enum Planted {
     Nothing,
     /// Records a failed removal as acknowledged.
     LyingAcknowledgement,
-    /// Opens a keyspace in its first version where it should change the version.
+    /// Opens a keyspace in its first version when it should change the version.
     SameVersion,
 }
 
@@ -92,7 +92,7 @@ impl StressTrial {
         }
     }
 
-    /// Makes the disk fail and heal several times, and checks crashes.
+    /// Makes the disk fail and heal several times, and checks the content after crashes.
     fn disturb(&self, random: &mut Random) {
         for _ in 0..FAULTS {
             self.fail(random);

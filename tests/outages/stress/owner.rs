@@ -1,4 +1,4 @@
-//! A thread that owns its keys. It records the value of each key and the promises that it got.
+//! A thread that owns its keys. It records the value of each key and the cache's promises.
 
 use std::sync::atomic::Ordering;
 
@@ -11,13 +11,13 @@ use crate::support::Random;
 pub(super) struct Owner<'a> {
     trial: &'a StressTrial,
     at: usize,
-    /// `None` only during a change of version, because a name is open in one version at a time.
+    /// The keyspace. `None` only during a change of version, because a name is open in one version at a time.
     space: Option<OwnedKeyspace>,
     revision: u32,
     random: Random,
     /// The number of the value that was written last.
     number: u64,
-    /// For each key, the number of its value. 0 if the key has no value.
+    /// For each key, the number of its value. Zero if the key has no value.
     latest: Vec<u64>,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Owner<'a> {
         self.are_removed(0..KEYS, removed);
     }
 
-    /// Notes that keys are gone from memory, with any answer. If the answer was `Ok`, their removal was
+    /// Notes that keys are gone from memory, whatever the answer is. If the answer is `Ok`, their removal is
     /// promised.
     fn are_removed(&mut self, keys: std::ops::Range<u64>, answered: Result<(), Error>) {
         let is_promised = self.is_promised(answered);
@@ -146,8 +146,8 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Checks a crash after everything was committed. It leaves the latest values, and the key that was
-    /// written last has one.
+    /// Checks the content after a crash, if everything was committed. The crash leaves the latest values, and
+    /// the key that was written last has a value.
     pub(super) fn look_after_crash(&self, crashed: &Cache) {
         let space = crashed.keyspace(definition(self.at, self.revision)).unwrap();
         for (key, latest) in (0..).zip(&self.latest) {

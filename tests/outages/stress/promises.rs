@@ -1,4 +1,4 @@
-//! The promises to each owner, and the check that the file left by a crash keeps them.
+//! The promises to each owner, and the check that a crash leaves a file that keeps these promises.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::HOUR;
 
-/// Number of owners. The first two owners share a keyspace. Each of the others has its own keyspace, and
-/// changes that keyspace's version.
+/// Number of owners. The first two owners share a keyspace. Each of the other owners has its own keyspace,
+/// and changes that keyspace's version.
 pub(super) const OWNERS: usize = 4;
 /// Number of keys of each owner.
 pub(super) const KEYS: u64 = 30;

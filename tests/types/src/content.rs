@@ -1,9 +1,8 @@
-//! The content of a type: how its values are made from a seed, and when two values are the same.
+//! The content of a type. A value is made from a seed, and two values can be compared.
 //!
-//! This comparison is stricter than `PartialEq` where `PartialEq` ignores something (the bits of floats). It
-//! also exists for types without `PartialEq` (cells, heaps). The type of a field may say that the field is
-//! lost (`#[serde(skip)]`, a lossy `with`). Then the field may differ afterwards, but only in the way that
-//! the type says.
+//! The comparison is stricter than `PartialEq`: it also compares the bits of floats. It also exists for types
+//! without `PartialEq` (cells, heaps). The type of a field may say that the field is lost (`#[serde(skip)]`,
+//! a lossy `with`). Then the field may differ afterwards, but only in the way that the type says.
 
 use crate::generator::random::Random;
 
@@ -52,13 +51,13 @@ pub(crate) trait Content: Sized {
     /// Makes a value.
     fn make(maker: &mut Maker) -> Self;
 
-    /// Returns whether a value that was read is the same as this one. With losses, parts that the type itself
-    /// loses may differ.
+    /// Returns whether a value that was read is the same as `self`. With losses, the parts that the type
+    /// itself loses may differ.
     fn same(&self, read: &Self, with_losses: bool) -> bool;
 }
 
-/// Implements `Content` for a type of these tests. Brackets after a field name the loss that the type
-/// declares.
+/// Implements `Content` for a type of these tests. The word in brackets after a field is the loss that the
+/// type declares.
 macro_rules! content {
     (struct $name:ident { $($field:tt $([$loss:ident])?),* }) => {
         impl Content for $name {

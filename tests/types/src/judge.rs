@@ -40,13 +40,13 @@ enum Read {
 /// All outcomes.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
-    /// The rows, in the order in which they came.
+    /// The rows, in the order in which their types were tried.
     pub(crate) rows: Vec<(&'static str, [Counts; 3])>,
-    /// Values that were accepted, and then came back changed or not at all.
+    /// Values that were accepted, but came back changed or did not come back.
     pub(crate) wrong: Vec<String>,
-    /// The same without checks, by row and format.
+    /// The same as `wrong`, but without checks, by row and format.
     pub(crate) wrong_past_the_door: BTreeMap<(&'static str, String), usize>,
-    /// The same with the checks of a release build.
+    /// The same as `wrong`, but with the checks of a release build.
     pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,
     /// Refusals that do not say how to fix the problem.
     pub(crate) mute: Vec<String>,
@@ -116,7 +116,7 @@ impl Judge {
         counts
     }
 
-    /// Checks that a refusal names a remedy. A refusal that comes from the type itself need not name one.
+    /// Checks that a refusal names a remedy. A refusal by the type itself needs no remedy.
     fn hears(&mut self, refusal: &str, format: Format, row: &str) {
         let is_of_the_type = refusal.contains("cannot be serialized");
         if !refusal.contains("Format::") && !is_of_the_type {
@@ -162,7 +162,7 @@ impl Judge {
     }
 }
 
-/// Returns one of a type's values by its number. It is the same in each run.
+/// Returns one of a type's values by its number. The value is the same in each run.
 pub(crate) fn nth<T: Content>(name: &str, at: u64) -> T {
     let seed = name.bytes().fold(at + 1, |seed, byte| seed.wrapping_mul(0x0100_0000_01B3) ^ u64::from(byte));
     T::make(&mut Maker::new(seed))
@@ -186,11 +186,11 @@ macro_rules! any {
         }
 
         impl Any {
-            /// Functions that make a value of each type. They get the value's number.
+            /// Functions that make a value of each type. Each function receives the value's number.
             pub(crate) const MAKERS: &[fn(u64) -> Self] =
                 &[$(|at| Self::$name(Box::new(crate::judge::nth(stringify!($name), at)))),*];
 
-            /// Returns whether a value that was read is the same as this one, except for the parts that its
+            /// Returns whether a value that was read is the same as `self`, except for the parts that its
             /// type itself loses.
             pub(crate) fn same(&self, read: &Self) -> bool {
                 match (self, read) {

@@ -1,6 +1,6 @@
-//! Some hundred types with all of serde's features. Each value is tried in each format. A value comes back,
-//! or it is refused, or its own type says which parts are lost. It never comes back as another value
-//! (contract 5).
+//! Tests of several hundred types with all of serde's features. Each value is tried in each format. A value
+//! comes back, or it is refused, or its own type says which parts are lost. A value never comes back as
+//! another value (contract 5).
 //!
 //! `generator` writes the types of `generated` from a seed. `judge` tries their values.
 

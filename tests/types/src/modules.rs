@@ -1,4 +1,4 @@
-//! Modules for `with`. Each writes a value in another form, and reads all or a part of the value back.
+//! Modules for `with`. Each module writes a value in another form, and reads all or a part of the value back.
 
 macro_rules! module {
     ($name:ident $type:ty, $wire:ty: $to:expr, $from:expr) => {

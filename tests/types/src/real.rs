@@ -1,5 +1,5 @@
-//! Types of other crates, and types that serialize by hand. The generator of `generated/` does not make them,
-//! and does not see their code.
+//! Types of other crates, and types that serialize by hand. The generator of `generated/` does not make these
+//! types, and does not see their code.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -135,7 +135,7 @@ impl Content for IndexMap<String, u32> {
         Vec::<(String, u32)>::make(maker).into_iter().collect()
     }
 
-    /// The order of the entries must be the same too.
+    /// Compares the order of the entries too.
     fn same(&self, read: &Self, _: bool) -> bool {
         self.iter().eq(read.iter())
     }
@@ -236,7 +236,7 @@ impl<'de> Deserialize<'de> for Unannounced {
     }
 }
 
-/// A type that is written as text in human-readable formats, and as a byte in the others.
+/// A type that is written as text in human-readable formats, and as a byte in other formats.
 #[derive(Debug, PartialEq)]
 struct TwoFaces(u8);
 

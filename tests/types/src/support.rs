@@ -1,4 +1,4 @@
-//! Helpers of the generated types: types that they contain, and functions that their attributes name.
+//! Helpers for the generated types: types that they contain, and functions that their attributes name.
 
 use std::collections::BTreeMap;
 
@@ -103,8 +103,8 @@ impl<T: Content> Content for Holder<T> {
     }
 }
 
-/// Stands for a type of another crate. It has no serde implementation, and shows its parts only through
-/// getters.
+/// A type that takes the place of a type of another crate. It has no serde implementation, and shows its
+/// parts only through getters.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     number: u32,

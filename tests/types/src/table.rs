@@ -9,7 +9,7 @@ pub(crate) const OWN_LOSSES: [&str; 4] =
     ["`skip`", "`skip_serializing`", "`flatten` of an `Option`", "`with` that loses"];
 
 /// Rows with values that look like other values in a self-describing format, so only the checks find them.
-/// Each has a row and a format.
+/// Each item has a row and a format.
 pub(crate) const LOOK_ALIKES: [(&str, &str); 6] = [
     ("`untagged`, variants of the same kind", "MessagePack"),
     ("`untagged`, variants of the same kind", "raw"),

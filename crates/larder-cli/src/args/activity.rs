@@ -6,8 +6,8 @@ use super::cache::{CacheArgument, NOT_GIVEN};
 
 #[derive(Debug, Args)]
 pub(crate) struct ActivityOptions {
-    /// The control socket of the process that has the cache; or the URL that this process is started with
-    /// [default: that of the environment variable `LARDER_URL`].
+    /// The control socket of the process that has the cache, or the URL that this process is started with
+    /// [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) socket: CacheArgument,
 
@@ -26,8 +26,8 @@ pub(crate) struct ActivityOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct MonitorOptions {
-    /// The control socket of the process that has the cache; or the URL that this process is started with
-    /// [default: that of the environment variable `LARDER_URL`].
+    /// The control socket of the process that has the cache, or the URL that this process is started with
+    /// [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) socket: CacheArgument,
 
@@ -49,7 +49,7 @@ pub(crate) struct MonitorOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Print a JSON object a line for each operation, with errors on standard error as JSON too.
+    /// Print each operation as one line of JSON. Errors on standard error are JSON too.
     #[arg(long)]
     pub(crate) json: bool,
 }

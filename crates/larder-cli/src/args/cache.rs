@@ -12,11 +12,11 @@ use clap::builder::Resettable;
 
 /// The value of an argument that was not given.
 ///
-/// An argument of a process cannot have a zero byte, so no given argument equals this value. If the empty
-/// text had this meaning, `larder clear "$FILE"` with an unset `FILE` would clear the cache of `LARDER_URL`.
+/// A process argument cannot contain a zero byte, so no given argument equals this value. If the empty text
+/// had this meaning, `larder clear "$FILE"` with an unset `FILE` would clear the cache of `LARDER_URL`.
 pub(crate) const NOT_GIVEN: &str = "\0";
 
-/// Makes the argument required, for a command with another word after the cache: see [`super::parse`].
+/// Makes the argument required. Used by commands with another word after the cache: see [`super::parse`].
 pub(super) fn is_required(argument: Arg) -> Arg {
     argument.index(1).required(true).default_value(Resettable::Reset)
 }

@@ -1,4 +1,4 @@
-//! The options of the commands that change a cache, and of the commands that reach a live cache.
+//! The options of the commands that change a cache, and of the commands that use a live cache.
 
 use std::path::PathBuf;
 
@@ -11,13 +11,13 @@ use super::inspect::FileOptions;
 #[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
     /// The cache file; the control socket of a process; or the URL that a process is started with [default:
-    /// that of the environment variable `LARDER_URL`]. A process that has the file is asked through its
-    /// socket, if it serves one.
+    /// the URL in the environment variable `LARDER_URL`]. If a process has the file and serves a socket, the
+    /// command asks that process.
     #[arg(value_name = "FILE|SOCKET", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: CacheArgument,
 
-    /// The control socket of the process that has the file: it makes the change, in its memory and in the
-    /// file.
+    /// The control socket of the process that has the file. The process makes the change in its memory and in
+    /// the file.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) socket: Option<PathBuf>,
 
@@ -39,8 +39,8 @@ pub(crate) struct RemoveOptions {
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key. The key is then taken literally [default: the only keyspace, or that of a
-    /// product key].
+    /// The keyspace of the key. The key is then taken literally [default: the only keyspace, or the keyspace
+    /// of a product key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
@@ -58,7 +58,7 @@ pub(crate) struct RemovePrefixOptions {
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) prefix: String,
 
-    /// The keyspace of the keys [default: the only one].
+    /// The keyspace of the keys [default: the only keyspace].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
@@ -94,7 +94,7 @@ pub(crate) struct ImportOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Retire keyspaces of the file, with their entries, if the export has another version or shape of them.
+    /// Retire a keyspace of the file, with its entries, if the export has another version or shape of it.
     #[arg(long)]
     pub(crate) replace: bool,
 
@@ -111,7 +111,7 @@ pub(crate) struct ImportOptions {
 #[derive(Debug, Args)]
 pub(crate) struct SocketOptions {
     /// The control socket of the process that has the cache; its cache file; or the URL that this process is
-    /// started with [default: that of the environment variable `LARDER_URL`].
+    /// started with [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) socket: CacheArgument,
 
@@ -123,7 +123,7 @@ pub(crate) struct SocketOptions {
 #[derive(Debug, Args)]
 pub(crate) struct StatsOptions {
     /// The control socket of the process that has the cache; a cache file; or the URL that a service is
-    /// started with [default: that of the environment variable `LARDER_URL`].
+    /// started with [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) target: CacheArgument,
 
@@ -139,7 +139,7 @@ pub(crate) struct StatsOptions {
 #[derive(Debug, Args)]
 pub(crate) struct TopOptions {
     /// The control socket of the process that has the cache; a cache file; or the URL that a service is
-    /// started with [default: that of the environment variable `LARDER_URL`].
+    /// started with [default: the URL in the environment variable `LARDER_URL`].
     #[arg(value_name = "SOCKET|FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) target: CacheArgument,
 

@@ -9,8 +9,8 @@ use super::cache::{CacheArgument, NOT_GIVEN};
 /// A cache file, and the form of the output.
 #[derive(Debug, Args)]
 pub(crate) struct FileOptions {
-    /// The cache file, or the URL that its service is started with [default: that of the environment variable
-    /// `LARDER_URL`].
+    /// The cache file, or the URL that its service is started with [default: the URL in the environment
+    /// variable `LARDER_URL`].
     #[arg(value_name = "FILE", default_value = NOT_GIVEN, hide_default_value = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: CacheArgument,
 
@@ -25,13 +25,13 @@ pub(crate) struct KeyOptions {
     #[command(flatten)]
     pub(crate) cache: FileOptions,
 
-    /// The key: `MTNVTU`, `7`, `("MTNDATA", 3)`, `b"MTN\x00"`, a product key as `product_MTNVTU`, or `0x` and
-    /// the hexadecimal digits of its bytes.
+    /// The key: `MTNVTU`, `7`, `("MTNDATA", 3)`, `b"MTN\x00"`, a product key such as `product_MTNVTU`, or
+    /// `0x` and the hexadecimal digits of its bytes.
     #[arg(index = 2, allow_hyphen_values = true)]
     pub(crate) key: String,
 
-    /// The keyspace of the key. The key is then taken literally [default: the only keyspace, or that of a
-    /// product key].
+    /// The keyspace of the key. The key is then taken literally [default: the only keyspace, or the keyspace
+    /// of a product key].
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
@@ -64,7 +64,7 @@ pub(crate) struct KeysOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) keyspace: Option<String>,
 
-    /// Only keys with this prefix: the first letters of a text, or the first parts of a tuple, as in
+    /// Only keys with this prefix: the first letters of a text, or the first parts of a tuple, such as
     /// `("MTNDATA",)`.
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(crate) prefix: Option<String>,
@@ -77,13 +77,13 @@ pub(crate) struct KeysOptions {
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Show the largest values, the oldest entries, or those that expire soonest: the first 20, or `--limit`.
-    /// Each key is followed by its size in bytes, its age or its remaining lifetime in seconds.
+    /// Show the largest values, the oldest entries, or the entries that expire soonest: the first 20, or
+    /// `--limit`. Each key is followed by its size in bytes, its age or its remaining lifetime in seconds.
     #[arg(long, value_name = "BY", value_enum, conflicts_with = "big")]
     pub(crate) sort: Option<SortBy>,
 
-    /// In place of the keys, show for each keyspace the number of its entries, the size of their values, and
-    /// the largest.
+    /// Instead of the keys, show for each keyspace the number of its entries, the size of their values, and
+    /// the largest value.
     #[arg(long, conflicts_with_all = ["limit", "long"])]
     pub(crate) big: bool,
 

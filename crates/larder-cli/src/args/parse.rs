@@ -17,14 +17,14 @@ impl Arguments {
     /// Parses the words of a command line. The first word is the name of the program.
     ///
     /// # Errors
-    /// Returns the messages of clap. The texts of `--help` and `--version` are among them.
+    /// Returns the messages of clap. The texts of `--help` and `--version` are among these messages.
     pub(crate) fn read<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Self, Error> {
         let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let error = match Self::try_parse_from(&words) {
             Err(error) if error.kind() == ErrorKind::MissingRequiredArgument && words.len() > 2 => error,
             read => return read,
         };
-        // Inserted after the name of the program and the name of the command.
+        // Insert it after the name of the program and the name of the command.
         words.insert(2, NOT_GIVEN.into());
         Self::try_parse_from(&words).map_err(|_| error)
     }

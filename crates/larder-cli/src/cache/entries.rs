@@ -1,6 +1,7 @@
 //! Looks up keys and prefixes in a file, or in the process that owns the file.
 //!
-//! A text may have two meanings as a key or as a prefix. Commands look up both before they choose one.
+//! A text may have two meanings as a key or as a prefix. Commands look up both meanings before they choose
+//! one of them.
 
 use larder::control::Client;
 use larder::inspect::{Snapshot, spell_hex};
@@ -15,10 +16,10 @@ pub(crate) enum Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// Returns the other meaning of a prefix, if no key begins with the literal prefix.
+    /// Returns the alternative reading of a prefix, if no key begins with the literal prefix.
     ///
-    /// If the keyspace does not have the schema of the other meaning, a key must also begin with the other
-    /// meaning.
+    /// If the keyspace does not have the schema of the alternative reading, a key must also begin with the
+    /// alternative prefix.
     pub(crate) fn other_prefix<'a>(
         &mut self,
         keyspace: KeySyntax<'a>,
@@ -54,7 +55,7 @@ impl Entries<'_> {
                 let (prefix, mut after) = (spell_hex(prefix), None);
                 loop {
                     let page = client.keys(keyspace.name, &prefix, after.as_deref(), 1, true)?;
-                    // An empty page may be followed by other pages.
+                    // A page without keys may be followed by other pages.
                     match page.after {
                         _ if !page.keys.is_empty() => return Ok(true),
                         None => return Ok(false),

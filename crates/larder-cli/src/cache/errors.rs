@@ -18,7 +18,7 @@ use super::path::is_socket;
 use crate::term::exit::{Exit, Failure};
 use crate::term::shell::shell_word;
 
-/// The advice where to find the paths of a service.
+/// Advice on where to find the paths of a service's cache and control socket.
 pub(crate) const WHERE: &str =
     "the LARDER_URL of the service has the path of its cache, and of its control socket (control=PATH)";
 /// Maximum number of caches that an error about a directory names.
@@ -53,7 +53,7 @@ impl From<ClientError> for Failure {
             },
             _ => Exit::System,
         };
-        // Escaped, since the text may quote the process's answer.
+        // Control characters are escaped, since the text may quote the process's answer.
         Self::new(exit, escape_control(&client_text(&error)))
     }
 }
@@ -148,7 +148,7 @@ fn not_a_file(path: &Path) -> Option<String> {
     Some(format!("it is a device or a pipe; {WHERE}"))
 }
 
-/// Names the file of the process behind a socket, since the same command accepts that file.
+/// Names the file of the process behind a socket, since the same command accepts the file.
 fn a_socket(path: &Path) -> String {
     let shown = path.display();
     let server = Client::connect(path).ok().map(|client| client.server().clone());

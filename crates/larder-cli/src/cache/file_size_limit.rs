@@ -9,7 +9,7 @@ use rustix::process::{Resource, getrlimit};
 /// there is no limit.
 ///
 /// # Errors
-/// When the system does not show the limits of that process.
+/// Fails if the system does not show the limits of that process.
 pub(crate) fn of(pid: Option<u32>) -> io::Result<Option<u64>> {
     Ok(match pid {
         None => getrlimit(Resource::Fsize).current,
@@ -23,7 +23,7 @@ fn parse(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Returns whether a file of this capacity stays within a limit in bytes.
+/// Returns whether a cache file of this capacity stays within a limit in bytes.
 pub(crate) fn allows(limit: u64, capacity: ByteSize) -> bool {
     capacity.as_u64() <= limit / MAX_LENGTH_PER_CAPACITY
 }

@@ -4,12 +4,12 @@
 //!
 //! 1. The argument is a path (of a file or of a control socket), or the URL that a service is started with
 //!    (`file:…`, `memory:…`). A file whose name begins like a URL is given as `./file:…`.
-//! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and says so on
-//!    standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word is the
-//!    second argument.
+//! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and names the
+//!    cache on standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word
+//!    is the second argument.
 //! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush` use
-//!    the socket if a process answers there. `remove`, `remove-prefix` and `clear` then use both. All other
-//!    commands use the file.
+//!    the socket if a process answers there. `remove`, `remove-prefix` and `clear` then use both the file and
+//!    the socket. All other commands use the file.
 //!
 //! A single word that names a cache is refused as a KEY, since `larder remove shop.larder` has no key.
 //! Otherwise the command would look for the key `shop.larder` in another cache.
@@ -30,7 +30,7 @@ use crate::args::{CacheArgument, Command, TargetOptions};
 use crate::term::exit::{Exit, Failure, report};
 use crate::term::out::note;
 
-/// The schemes of URLs. This version refuses some of them.
+/// The schemes of URLs. This version of larder refuses some of these schemes.
 const SCHEMES: [&str; 5] = ["file:", "memory:", "redis:", "rediss:", "unix:"];
 
 /// Returns whether a text is a URL rather than a path.
@@ -90,9 +90,9 @@ impl CacheLocation {
 enum Access<'a> {
     /// Reads or changes the file.
     File,
-    /// Asks the process at the socket. If none answers, uses the file.
+    /// Asks the process at the socket. If no process answers, uses the file.
     Process,
-    /// Changes the cache through the process if one answers at the socket, else in the file. Holds the option
+    /// Changes the cache through the process if it answers at the socket, else in the file. Holds the option
     /// `--socket`.
     Change(&'a mut Option<PathBuf>),
 }
@@ -102,9 +102,10 @@ struct CacheWords<'a> {
     cache: &'a mut CacheArgument,
     json: bool,
     access: Access<'a>,
-    /// The word after the cache, and a usage line with both.
+    /// The word after the cache, and a usage line that shows the cache and this word.
     key: Option<(&'a str, &'static str)>,
-    /// Whether the cache of the environment is refused, since the command would remove every entry of it.
+    /// Whether the cache of the environment is refused, since the command would remove all entries of that
+    /// cache.
     needs_cache: bool,
 }
 
@@ -134,7 +135,7 @@ pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
         && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
 }
 
-/// If the cache was given as an empty word, returns whether the command prints JSON.
+/// Returns whether the command prints JSON, if the cache was given as an empty word. Otherwise returns none.
 ///
 /// `larder info "$FILE"` has an empty word if FILE is not set. clap refuses other empty paths. A key may be
 /// empty, unless it is the only word.
@@ -274,7 +275,7 @@ fn words(command: &mut Command) -> Option<CacheWords<'_>> {
             let key = Some((&*options.key, "larder why FILE KEY"));
             CacheWords { key, ..words(&mut options.cache.file, options.cache.json, Access::File) }
         }
-        // A single word is the export. An export is a file, but no cache.
+        // A single word is the export. An export is a file, but it is not a cache.
         Command::Import(options) => words(&mut options.cache.file, options.cache.json, Access::File),
         Command::Stats(options) => words(&mut options.target, options.json, reads(options.file_only)),
         Command::Top(options) => words(&mut options.target, false, reads(options.file_only)),

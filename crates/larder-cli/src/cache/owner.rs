@@ -1,10 +1,10 @@
 //! Finds the process that owns a cache file, by the socket that the process names beside the file. Commands
 //! ask that process instead of the file.
 //!
-//! The file lacks entries that the process has in memory alone or has not committed yet. So a command with a
-//! file asks the owner if the owner serves a socket. The command says so on standard error. If the owner does
-//! not answer, a command that reads continues with the file alone, and says so too. A command that changes
-//! the cache fails.
+//! The file lacks entries that the process has in memory alone or has not committed yet. So a command that is
+//! given a file asks the owner if the owner serves a socket. It reports this on standard error. If the owner
+//! does not answer, a command that reads continues with the file alone, and reports this too. A command that
+//! changes the cache fails.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
         }
     }
     // The file does not name its owner, or has no owner now (the disk tier may be off). A copy of a file has
-    // the same identity, so the identity cannot decide. The path decides.
+    // the same identity, so the identity proves nothing. The path decides.
     let client = Client::connect(socket)?;
     let server = client.server();
     if server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path)) {
@@ -58,7 +58,7 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
     Err(ClientError::NotOwner { path: socket.to_owned(), cause })
 }
 
-/// Returns the failure of `--file-only` with a socket in place of the file.
+/// Returns the failure of a command with `--file-only` and a socket instead of a file.
 pub(crate) fn refuse_file_only(path: &Path) -> Failure {
     let text = format!(
         "{} is a socket, and --file-only wants the file: give the FILE, or leave --file-only out to ask the process",

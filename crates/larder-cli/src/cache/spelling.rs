@@ -11,10 +11,10 @@
 //! | without | a schema's spelling, and there is a keyspace of that schema | the key that is spelled |
 //! | without | any other | the key itself, if there is one keyspace; else it is refused |
 //!
-//! The invariant holds for every key of every set of keyspaces. [`Speller`] shows the key as a text. With the
-//! same `--keyspace`, [`choose`] reads that text as the same key, or refuses the text because `--keyspace` is
-//! missing. With the keyspace that is shown beside the text, [`choose`] then reads the same key. It never
-//! reads another key.
+//! The following invariant holds for every key of every set of keyspaces. [`Speller`] shows the key as a
+//! text. With the same `--keyspace`, [`choose`] reads that text as the same key, or refuses the text because
+//! `--keyspace` is missing. With the keyspace that is shown beside the text, [`choose`] then reads the same
+//! key. [`choose`] never reads another key.
 
 use std::path::Path;
 
@@ -68,7 +68,8 @@ impl<'a> KeySyntax<'a> {
         shape.parse_prefix(text).map_err(advise)
     }
 
-    /// Returns the failure to read a key or a prefix if the shape of the keys is unknown.
+    /// Returns the failure for a key or a prefix that cannot be read, because the shape of the keys is
+    /// unknown.
     fn needs_hex(self, what: &str) -> Failure {
         let why = match self.shape {
             "" => format!(
@@ -81,8 +82,8 @@ impl<'a> KeySyntax<'a> {
         Failure::new(Exit::Usage, text)
     }
 
-    /// Says that bytes are no key of this keyspace, if its shape is known. A damaged file may still have a
-    /// record with such a key.
+    /// Returns an error text if the shape is known and the bytes are no key of this shape. A damaged file may
+    /// still have a record with such a key.
     pub(crate) fn no_key(self, key: &[u8]) -> Option<String> {
         self.shape()?.decode(key).is_err().then(|| {
             format!(
@@ -103,7 +104,7 @@ fn with_advice(error: &larder::KeyError, other: Option<AlternativeReading<'_>>) 
     other.map_or_else(|| error.to_string(), |other| format!("{error}; {}", other.advice()))
 }
 
-/// Returns whether a text is always a literal key: it is in quotes, or in hexadecimal.
+/// Returns whether a text is always a literal key: the text is in quotes or in hexadecimal.
 fn is_literal(text: &str) -> bool {
     text.starts_with('"') || text.starts_with("0x")
 }
@@ -222,10 +223,10 @@ impl<'a> Speller<'a> {
     }
 }
 
-/// The other meaning of a text that was read as a literal key or prefix: a schema spells another key or
+/// The alternative reading of a text that was read as a literal key or prefix. A schema spells another key or
 /// prefix with the same text.
 ///
-/// If the literal key has no entry, the command names this other meaning.
+/// If the literal key has no entry, the command names this alternative.
 #[derive(Debug)]
 pub(crate) struct AlternativeReading<'a> {
     keyspace: KeySyntax<'a>,
@@ -255,8 +256,8 @@ impl<'a> AlternativeReading<'a> {
             let (_, prefix) = spelling.read_prefix(text).filter(|(name, _)| *name == keyspace.name)?;
             let shape = keyspace.shape()?;
             let bytes = shape.encode_prefix(&prefix).ok()?;
-            // The encoding of a text ends with a terminator. The bytes of a prefix have none. So the text is
-            // encoded as a whole key, to show it in its literal form.
+            // The encoding of a text ends with a terminator. A prefix has no terminator. To show the text in
+            // its literal form, it is encoded as a whole key.
             let instead = match (&prefix, shape.encode(&prefix)) {
                 (KeyValue::Text(_), Ok(whole)) => keyspace.show(&whole),
                 _ => prefix.to_string(),
@@ -280,14 +281,14 @@ impl<'a> AlternativeReading<'a> {
         })
     }
 
-    /// Returns the failure of `larder keys` with a prefix that no key has.
+    /// Returns the failure of `larder keys` if no key begins with the prefix.
     pub(crate) fn refusal(&self, cache: &Path) -> Failure {
         let command = PrefixCommand::Keys(cache);
         self.refused(command, &format!("no key begins with {}", self.given))
     }
 
     /// Returns the failure of a command with a prefix. The failure begins with a command line that can be
-    /// copied, unless that would remove a whole keyspace.
+    /// copied, unless that command would remove a whole keyspace.
     pub(crate) fn refused(&self, command: PrefixCommand<'_>, why: &str) -> Failure {
         let instead = command.line(self).map_or_else(String::new, |line| format!("try: {line}\n"));
         Failure::new(Exit::Usage, format!("{instead}{why}; {}", self.advice()))

@@ -4,7 +4,7 @@ use larder::{KeyspaceStats, Latencies, Stats};
 
 /// Returns the statistics of a keyspace by its name.
 pub(crate) fn keyspace<'a>(stats: &'a Stats, name: &str) -> Option<&'a KeyspaceStats> {
-    // A binary search, since the keyspaces are sorted by name, and there may be thousands.
+    // Uses a binary search, since the keyspaces are sorted by name, and there may be thousands of them.
     let at = stats.keyspaces.binary_search_by(|other| (*other.name).cmp(name)).ok()?;
     stats.keyspaces.get(at)
 }

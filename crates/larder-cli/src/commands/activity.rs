@@ -39,8 +39,8 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
     })
 }
 
-/// If the process refuses because it samples no keys, turns the error into the exit code 1. Names a command
-/// that needs no sample.
+/// If the process refuses because it samples no keys, turns the error into the exit code 1. The text then
+/// names a command that needs no sample.
 fn without_sample(path: &Path, error: ClientError) -> Failure {
     match error {
         ClientError::Refused(refusal) if refusal.kind == "not_allowed" => {
@@ -67,8 +67,8 @@ impl KeyNames {
         Ok(Self { keyspaces: client.keyspaces()?, only: only.map(str::to_owned) })
     }
 
-    /// Replaces the process's text of a key with this command's text. Leaves a key of a keyspace that was
-    /// opened after the keyspaces were listed.
+    /// Replaces the process's text of a key with this command's text. Keeps the text if the keyspace of the
+    /// key was opened after the keyspaces were listed.
     fn spell(&self, keyspace: &str, key_bytes: &str, key: &mut String) {
         let keyspaces = keys_of(&self.keyspaces, None);
         let found = keyspaces.iter().copied().find(|keys| keys.name == keyspace);

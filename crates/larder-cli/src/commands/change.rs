@@ -17,7 +17,7 @@ use larder::inspect::escape_control;
 
 use crate::term::exit::{Exit, Failure};
 
-/// Turns a file that is in use into a failure that names its owner, and says what to do instead.
+/// Turns the error for a file in use into a failure that names the owner and says what to do instead.
 ///
 /// Without `instead`, the text says how to ask the owner.
 fn own(opened: Result<Admin, larder::Error>, instead: Option<&str>) -> Result<Admin, Failure> {
@@ -53,7 +53,7 @@ fn in_use(path: &Path, owner: &str, instead: &str) -> Failure {
     )
 }
 
-/// Returns the text of a number of entries.
+/// Returns a number of entries as text.
 fn entries(count: u64) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }

@@ -5,7 +5,7 @@
 //! The probe is removed at the end, also after a failure. If the check is killed, the probe expires within
 //! [`PROBE_TTL`]. The URL is never printed, since it may hold a password.
 //!
-//! If the file does not exist, the check says so first, since the path may be a mistake. At the end it
+//! If the file does not exist, the check reports this first, since the path may be a mistake. At the end it
 //! removes the file, and everything else that it created ([`created`]).
 
 use std::process::ExitCode;
@@ -35,10 +35,10 @@ const BOTH_TIERS: KeyspaceDefinition<String, String> =
 const MEMORY: KeyspaceDefinition<String, String> =
     KeyspaceDefinition::new("larder.check.memory").ttl(PROBE_TTL).version(1).memory_only();
 
-/// Checks the cache of `url`, or else the cache of `LARDER_URL`.
+/// Checks the cache of `url`. Without `url`, checks the cache of `LARDER_URL`.
 ///
-/// Without both, the check fails: the result for a cache in memory would say nothing about the service's
-/// cache.
+/// Without `url` and `LARDER_URL`, the check fails. The result for a cache in memory would say nothing about
+/// the service's cache.
 pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
     let environment = if url.is_some() { None } else { located::environment()? };
     let Some(url) = url.map(target::url_of).transpose()?.or(environment) else {

@@ -12,7 +12,7 @@ use crate::term::exit::{Exit, Failure};
 
 /// Prints the completion script of a shell.
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
-    // Generated into memory first, since the generator panics if a write fails.
+    // Generate the script into memory first, since the generator panics if a write fails.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "larder", &mut script);
     print(&script)
@@ -34,7 +34,7 @@ pub(crate) fn page() -> Result<Exit, Failure> {
             page.extend(section(subcommand.clone().bin_name(format!("larder {name}")))?.bytes());
         }
     }
-    // Not filled by `man` (`.nf`), so that the lines are printed as written.
+    // With `.nf`, `man` prints the lines as they are written.
     for (title, lines) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_CODES)] {
         writeln!(page, ".SH \"{title}\"\n.nf\n{lines}\n.fi")?;
     }

@@ -1,5 +1,5 @@
-//! `larder stats`: shows the statistics of a live cache. For a file alone, shows its counters since it was
-//! created.
+//! `larder stats`: shows the statistics of a live cache. For a file alone, shows the counters since the file
+//! was created.
 
 use std::io::Write;
 

@@ -42,7 +42,7 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
     if let Some(why) = unusable(is_terminal, env::var_os("TERM").as_deref(), &options.target) {
         return Err(Failure::new(Exit::Usage, why));
     }
-    // Opened before the screen is switched, so that a failure is printed normally.
+    // Open the source before the screen is switched, so that a failure is printed normally.
     let mut source = StatsSource::open(&options.target, options.file_only)?;
     let mut app = App { history: History::default(), paused: None, controls: Controls::default() };
     app.history.add(clock::now(), source.sample());
@@ -139,7 +139,7 @@ struct Screen(Terminal<CrosstermBackend<Stdout>>);
 impl Screen {
     fn take() -> Result<Self, Failure> {
         enable_raw_mode()?;
-        // From here on a failure restores the terminal, since `screen` is dropped.
+        // From here on, a failure restores the terminal, since it drops `screen`.
         let screen = Self(Terminal::new(CrosstermBackend::new(io::stdout()))?);
         execute!(io::stdout(), EnterAlternateScreen)?;
         Ok(screen)

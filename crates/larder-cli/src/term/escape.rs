@@ -19,7 +19,7 @@ const MAX_SEQUENCE: usize = 24;
 #[derive(Debug)]
 pub(crate) struct EscapingWriter<W: Write> {
     out: W,
-    /// The beginning of a sequence or of a character. The next byte decides whether it passes.
+    /// The beginning of a sequence or of a character. The next byte decides whether the held bytes pass.
     held: Vec<u8>,
 }
 

@@ -59,7 +59,7 @@ impl Failure {
 /// The beginning of the text of a failure to write standard output.
 const OUTPUT: &str = "cannot write the output";
 
-/// This conversion is only for errors of standard output. Errors of other files name the file instead.
+/// This conversion is only for errors of standard output. Errors of other files name their file instead.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {

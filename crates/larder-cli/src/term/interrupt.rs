@@ -1,7 +1,7 @@
 //! Handlers for signals.
 //!
-//! Ctrl-C and SIGTERM set a flag, and a command checks the flag where it can stop. SIGXFSZ is the signal of
-//! the limit on the length of files. It must not end the command in the middle of a file.
+//! Ctrl-C and SIGTERM set a flag, and a command checks the flag where it can stop. The system sends SIGXFSZ
+//! at the limit on the length of files. This signal must not end the command in the middle of a file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Fails if the process was asked to end. `how_far` says what has been done.
+    /// Fails if the process was asked to end. `how_far` says how much has been done.
     pub(crate) fn check(&self, how_far: &str) -> Result<(), Failure> {
         if self.is_requested() {
             Err(Failure::new(Exit::Interrupted, format!("interrupted; {how_far}")))

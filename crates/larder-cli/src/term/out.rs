@@ -26,7 +26,7 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// The style of explanations.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Returns standard output with a buffer. The caller must flush it at the end.
+/// Returns standard output with a buffer. The caller must flush the buffer at the end.
 ///
 /// Colours are written only to a terminal, and not if `NO_COLOR` is set. All other control characters except
 /// line ends and tabs are escaped.
@@ -83,7 +83,7 @@ pub(crate) fn progress(doing: &'static str, of: u64) -> ProgressBar {
 }
 
 /// Shows a line that says what the command waits for, on standard error if that is a terminal. The caller
-/// clears it.
+/// clears the line.
 pub(crate) fn waiting(text: String) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let shown = ProgressBar::new_spinner().with_style(style).with_message(text);

@@ -4,8 +4,8 @@ use larder::inspect::escape_control;
 
 /// Quotes a text so that a shell reads it back as one word.
 ///
-/// The exception is a control character. No form of it is safe in a terminal and also readable by a shell, so
-/// it is escaped.
+/// Control characters are the exception. No form of a control character is both safe in a terminal and
+/// readable by a shell, so control characters are escaped.
 pub(crate) fn shell_word(text: &str) -> String {
     let text = escape_control(text);
     let is_plain =

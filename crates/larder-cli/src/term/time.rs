@@ -29,7 +29,7 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// Returns the duration of an operation as [`span`] does, but with tenths of a millisecond if it is short.
+/// Returns the duration of an operation as [`span`] does. A short duration has tenths of a millisecond.
 pub(crate) fn latency(took: Duration) -> String {
     let ms = took.as_secs_f64() * 1_000.0;
     match ms {

@@ -134,7 +134,7 @@ fn operations_are_shown_while_they_happen_up_to_the_count() {
         let mut child =
             command(place.dir(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Repeated until the command watches, since an earlier operation is not shown.
+        // Repeat the operation until the command watches, since the command does not show earlier operations.
         let first = std::thread::scope(|scope| {
             let line = scope.spawn(|| lines.next().unwrap().unwrap());
             while !line.is_finished() {
@@ -186,7 +186,7 @@ fn sized(place: &Place) {
     for (key, len, minutes) in [(1_u64, 300, 30), (2, 100, 10), (3, 200, 50), (4, 5_000, 1)] {
         let lifetime = InsertOptions::new().ttl(Duration::from_mins(minutes));
         numbers.insert_with(&key, vec![0; len], lifetime).unwrap();
-        // Flushed before the entry expires. Otherwise it would not be written.
+        // Flush the entry before it expires. Otherwise it would not be written.
         cache.flush().unwrap();
         clock.advance(Duration::from_mins(1));
     }

@@ -30,7 +30,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["import", "shop.larder", "empty.export"],
 ];
 
-/// Checks that each command exits with a code, says what is wrong in words and in JSON, and creates no file.
+/// Checks that each command exits with the code, prints the fault as text and as JSON, and creates no file.
 fn all_say(place: &Place, code: i32, text: &str) {
     let header = Header { exported_at_ms: 0, sequence: 0 };
     let export = larder_export::Writer::new(Vec::new(), Form::Binary, header).unwrap();
@@ -114,7 +114,7 @@ fn a_damaged_file_is_6() {
     let whole = fs::read(place.path()).unwrap();
     let mut bytes = whole.clone();
     bytes[4096..].fill(0xAB);
-    // The file still contains the name of a table of larder, so that it is recognised.
+    // The file still contains the name of a larder table, so that the command recognises it.
     bytes[8192..8203].copy_from_slice(b"larder.meta");
     fs::write(place.path(), &bytes).unwrap();
     unchanged(&place, 6, "it is damaged");

@@ -137,7 +137,8 @@ fn an_import_brings_an_export_back() {
         // The entry was written by a clock that is ahead. After the import it lives no longer than its TTL.
         assert!(get["ttl_ms"].as_u64().unwrap() <= 3_600_000);
     }
-    // Imported into the file that was exported. No entry of the file is newer, and no entry is lost.
+    // The entries are imported into the file that was exported. No entry of the file is newer, and no entry
+    // is lost.
     let result = json(&place, &["import", FILE, "shop.export"]);
     assert_eq!((&result["written"], &result["kept_newer"]), (&6.into(), &0.into()));
     assert_eq!(entries(&place), 7);
@@ -290,8 +291,8 @@ fn ctrl_c_loses_nothing_in_the_middle_of_a_compaction_and_of_an_import() {
             assert!(entries(&fresh) <= kept);
         }
     }
-    // A command without its handler yet is ended by the signal itself. A quick command has ended before the
-    // signal.
+    // The signal itself ends a command that has not installed its handler yet. A quick command ends before
+    // the signal.
     assert!(codes.iter().all(|code| matches!(code, Some(0 | 130) | None)), "{codes:?}");
     assert!(codes.contains(&Some(130)), "none was interrupted while it was at work: {codes:?}");
     assert_eq!(json(&fresh, &import)["written"], kept);

@@ -1,6 +1,6 @@
 //! Starts another process that uses a cache. The process runs this test binary again.
 //!
-//! `child_process` is a test. It does nothing unless a parent test started it.
+//! `child_process` is a test. It does nothing unless a parent test has started this process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -56,7 +56,7 @@ impl Owner {
         self.child.wait().unwrap();
     }
 
-    /// Kills the owner, and keeps the pipe open from which its child reads.
+    /// Kills the owner. Keeps the pipe open from which the owner's child reads.
     pub(crate) fn kill_and_keep_its_input(mut self) -> ChildStdin {
         let input = self.child.stdin.take().unwrap();
         self.kill();

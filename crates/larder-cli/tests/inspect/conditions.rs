@@ -48,7 +48,8 @@ impl<'a> Transcript<'a> {
         Self { dir, rest: found.into_iter() }
     }
 
-    /// Runs the next commands. Except for numbers, they must print what the page shows. Returns their output.
+    /// Runs the next commands. Their output must equal the output on the page, except for numbers. Returns
+    /// the output.
     fn types(&mut self) -> String {
         let example = self.rest.next().expect("the page has more to type for this condition");
         let output = output(&example, self.dir);
@@ -74,7 +75,7 @@ impl<'a> Transcript<'a> {
     }
 }
 
-/// Checks that the commands do not show any of the faults for a healthy service.
+/// Checks that the commands report none of the faults for a healthy service.
 #[test]
 fn of_a_healthy_service_none_of_the_conditions_is_shown() {
     let place = Place::new();

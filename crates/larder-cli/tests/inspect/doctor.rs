@@ -14,7 +14,7 @@ use crate::support::{PRODUCTS, Place, Product, larder, printed, stderr, stdout, 
 
 const FILE: &str = "shop.larder";
 
-/// Creates a file with the present time.
+/// Creates a file whose clock watermark is the present time.
 fn healthy() -> Place {
     let place = Place::new();
     let cache = Cache::builder().path(place.path()).disk_capacity(64 << 20).open().unwrap();

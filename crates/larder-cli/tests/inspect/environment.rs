@@ -15,8 +15,8 @@ fn url(place: &Place) -> String {
     format!("file:{}?memory=16MiB&disk=64MiB", place.path().display())
 }
 
-/// Commands that read a cache. Each is given as words without the cache, and the position of the cache among
-/// them.
+/// Commands that read a cache. Each item has the words without the cache, and the position of the cache among
+/// these words.
 const LOOKS: [(&[&str], usize); 9] = [
     (&["info"], 1),
     (&["keys", "--keyspace", "product"], 1),

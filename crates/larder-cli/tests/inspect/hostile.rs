@@ -114,8 +114,8 @@ fn said(place: &Place, arguments: &[&str]) -> String {
         let text = std::str::from_utf8(bytes).unwrap();
         let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
         assert_eq!(text.find(is_obeyed).map(|at| &text[at..]), None, "{arguments:?}");
-        // Only the part before the value is compared, since a text value may have several lines. JSON is not
-        // compared, since programs read it.
+        // Only the text before the value is compared, since a text value may have several lines. JSON is not
+        // checked, since only programs read JSON.
         let names = text.split("\nvalue ").next().unwrap();
         let is_forged = names.lines().any(|line| line.starts_with("FORGED")) || names.contains('\u{202E}');
         let is_forged = is_forged && !arguments.contains(&"--json");

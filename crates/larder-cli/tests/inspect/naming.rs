@@ -1,5 +1,5 @@
-//! Tests which key a text means, in files and in a live process. The keyspaces are the shop's, or only have
-//! similar names and shapes.
+//! Tests which key a text means, in files and in a live process. Some keyspaces are the shop's. Others only
+//! have similar names and shapes.
 
 use std::path::Path;
 use std::sync::Arc;

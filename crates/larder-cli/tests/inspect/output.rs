@@ -94,7 +94,7 @@ fn a_key_is_read_as_it_is_shown_and_as_its_code() {
     assert_eq!(literally["key"], "product_product_MTNVTU");
 }
 
-/// Changes the file as the opening of version 2 of its first keyspace does. The next sweep has not run yet.
+/// Changes the file as the opening of version 2 of its first keyspace does. No sweep has run since.
 fn retire(place: &Place) {
     let db = redb::Database::open(place.path()).unwrap();
     let txn = db.begin_write().unwrap();
@@ -187,7 +187,7 @@ fn completions_and_the_manual_have_every_command() {
         printed(place.dir(), &["completions", "bash"], 0),
         printed(place.dir(), &["completions", "zsh"], 0),
         printed(place.dir(), &["completions", "fish"], 0),
-        // The manual escapes hyphens, so that none becomes a dash.
+        // The manual escapes hyphens, so that no hyphen becomes a dash.
         printed(place.dir(), &["man"], 0).replace("\\-", "-"),
     ] {
         let changes = ["remove", "remove-prefix", "clear", "flush", "compact", "import"];

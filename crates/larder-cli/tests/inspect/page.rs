@@ -1,5 +1,5 @@
-//! The examples of the manual's pages: the commands of a section, and the output that the page shows. Also
-//! removes the parts of an output that may differ between two runs.
+//! The examples of the manual's pages: the commands of a section, and the output that the page shows. This
+//! module also removes the parts of an output that may differ between two runs.
 //!
 //! The tests read the transcripts from the pages, so that there is only one copy of them.
 
@@ -21,7 +21,7 @@ pub(crate) struct Example {
 /// Returns the examples of a page, in order.
 ///
 /// # Panics
-/// When a block of commands has no output below it. Otherwise the block would not be tested.
+/// Panics if a block of commands has no output below it. Otherwise the block would not be tested.
 pub(crate) fn examples(page: &'static str) -> Vec<Example> {
     let (mut found, mut section, mut rest) = (Vec::new(), "", page);
     while let Some((line, after)) = rest.split_once('\n') {
@@ -58,7 +58,7 @@ pub(crate) fn run(example: &Example, dir: &Path) -> String {
     stdout(&output)
 }
 
-/// Runs the commands of an example. They may fail.
+/// Runs the commands of an example. The commands may fail.
 pub(crate) fn output(Example { section, script, .. }: &Example, dir: &Path) -> Output {
     let _watch = Watch::over(format!("{section}: {script}"), patience());
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().unwrap();

@@ -64,7 +64,7 @@ fn the_owner_answers_for_entries_that_are_not_in_the_file_and_is_named() {
     assert!(printed(place.dir(), &["flush", FILE], 0).contains("has committed"));
     assert!(printed(place.dir(), &["stats", FILE], 0).contains("hit rate"));
     drop(owner);
-    // The lock file still names the socket, and no process answers there.
+    // The lock file still names the socket, but no process answers there.
     let left = larder(place.dir(), &["get", FILE, "product_MTNVTU"]);
     assert_eq!((left.status.code(), stderr(&left)), (Some(0), String::new()), "{}", transcript(&left));
 }

@@ -1,5 +1,5 @@
-//! A service with a cache: another process that is started with a `LARDER_URL`. It answers from its cache or
-//! its database.
+//! A service with a cache. The service is another process, started with a `LARDER_URL`. It answers from its
+//! cache or its database.
 //!
 //! The process runs this test binary again. It reads one command a line, and prints the result.
 
@@ -25,8 +25,8 @@ const ROLE: &str = "LARDER_TEST_SERVICE";
 /// A running service. The process is killed when this value is dropped.
 pub(crate) struct Service {
     child: Child,
-    /// Not kept in `child`, since `wait` would close the pipe there, and that would end the forks of the
-    /// service.
+    /// This pipe is not kept in `child`, since `wait` would then close it, and that would end the forks of
+    /// the service.
     orders: ChildStdin,
     lines: BufReader<ChildStdout>,
 }
@@ -54,7 +54,7 @@ impl Service {
         let (orders, lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut service = Self { child, orders, lines };
         let said = loop {
-            // Skips the lines that the test harness prints first.
+            // Skip the lines that the test harness prints first.
             let line = service.hear("to say whether it is up");
             if line.contains("service: ") {
                 break line;
@@ -182,7 +182,7 @@ impl State {
                 let price = self.database.get(key).copied().unwrap_or(100);
                 self.products.price(key, price, 0).to_string()
             }
-            // Changes the database without an invalidation.
+            // This changes the database without an invalidation.
             ["forget", key, price] => {
                 self.database.insert(key.to_owned(), number(price));
                 "updated".to_owned()
@@ -193,7 +193,7 @@ impl State {
                 products.remove(key).unwrap();
                 "updated".to_owned()
             }
-            // Requests each of `count` products in turn, with names of `len` bytes.
+            // This requests each of `count` products in turn, with names of `len` bytes.
             ["serve", rounds, count, len] => {
                 let len = usize::try_from(number(len)).unwrap();
                 for _ in 0..number(rounds) {
@@ -201,7 +201,7 @@ impl State {
                         self.products.price(&format!("P{product}"), 100, len);
                     }
                     if !self.is_stalled {
-                        // Flushed, since uncommitted entries stay in memory even if the memory tier is small.
+                        // Flush, since uncommitted entries stay in memory even if the memory tier is small.
                         self.cache.flush().unwrap();
                     }
                 }
@@ -254,7 +254,7 @@ impl State {
                     if !is_working.load(Ordering::Relaxed) {
                         return;
                     }
-                    // Leaves some time of the processor to other processes.
+                    // Leave some processor time to other processes.
                     std::thread::park_timeout(Duration::from_millis(10));
                 }
             }
@@ -270,7 +270,7 @@ impl State {
 }
 
 impl Products {
-    /// Returns the price of a product from the cache. On a miss, `price` is the answer of the database.
+    /// Returns the price of a product from the cache. On a miss, the database answers with `price`.
     fn price(&self, key: &str, price: u64, len: usize) -> u64 {
         let name = || "airtime ".repeat(len / 8);
         let loaded = match self {
@@ -285,8 +285,8 @@ impl Products {
     }
 }
 
-/// Forks a child that continues, and ends this process without closing the cache. A server does the same if
-/// it becomes a daemon after it has opened its cache.
+/// Forks a child that continues, and ends this process without closing the cache. A server that becomes a
+/// daemon after it has opened its cache does the same.
 fn fork_and_end() -> String {
     name_this_thread("shop-worker");
     match fork::fork().unwrap() {

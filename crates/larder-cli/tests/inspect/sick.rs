@@ -40,7 +40,7 @@ pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     true
 }
 
-/// Looks up one key after the other, endlessly.
+/// Looks up all keys in turn, endlessly.
 fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     let cache = builder.open().unwrap();
     let blobs = cache.keyspace(BLOBS).unwrap();
@@ -54,8 +54,8 @@ fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Writes while the cache's clock runs about a thousand times faster than real time. So the disk seems that
-/// much slower.
+/// Writes while the cache's clock runs about a thousand times faster than real time. So the disk seems about
+/// a thousand times slower.
 fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
     let cache = builder.clock(clock.clone()).open().unwrap();
@@ -110,7 +110,7 @@ fn complaints(place: &Place, arguments: &[&str]) -> Vec<Value> {
     lines.filter(|line| matches!(line["verdict"].as_str(), Some("warn" | "fail"))).cloned().collect()
 }
 
-/// Checks that a service's report has this warning, and none of the warnings in `not`.
+/// Checks that the report on a service has this warning, and has none of the warnings in `not`.
 ///
 /// On a busy machine the service may do too little while it is watched. So the check is repeated.
 fn finds(place: &Place, check: &str, not: &[&str]) -> Value {

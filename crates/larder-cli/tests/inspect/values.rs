@@ -1,4 +1,4 @@
-//! Tests of values in every format: their output, and their way through an export and an import.
+//! Tests of values in every format: their output, their export and their import.
 
 use std::fmt::Write as _;
 use std::fs;

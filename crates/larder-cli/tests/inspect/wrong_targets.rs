@@ -1,5 +1,5 @@
-//! Runs every command on paths of the wrong kind. Checks the exit code, and that the remedy helps in that
-//! case.
+//! Runs every command on paths of the wrong kind. Checks the exit code, and checks that the remedy fits the
+//! path.
 
 use std::fs;
 use std::io::Write;

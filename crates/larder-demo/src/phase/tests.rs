@@ -1,5 +1,4 @@
-//! Tests of the phases themselves: the results are right, and the check detects a cache that serves stale
-//! answers.
+//! Tests of the phases: the results are right, and the check detects a cache that serves stale answers.
 
 use larder::Cache;
 

@@ -1,9 +1,9 @@
 //! The catalog of the shop: categories, products, merchants, users and their codes, and the dependencies
 //! between them.
 //!
-//! A request or a change has the number of its subject, because numbers can be drawn from a distribution.
-//! Lower numbers are more popular. The codes are not in the order of the numbers, so popular rows are
-//! scattered in the database, as in a real shop.
+//! A request or a change names its row by number, because numbers can be drawn from a distribution. Lower
+//! numbers are more popular. The codes are not in the order of the numbers, so popular rows are scattered in
+//! the database, as in a real shop.
 
 use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCode, UserId};
 

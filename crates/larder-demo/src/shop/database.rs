@@ -1,8 +1,8 @@
 //! The shop's database: an `SQLite` file that is filled once.
 //!
-//! One transaction fills the file. At its end it also marks the file as the demo's. So the file is either
-//! empty or complete, and a later run in the same directory uses it unchanged. A database without the mark
-//! belongs to another program, and is not changed.
+//! One transaction fills the file. At its end, the transaction also marks the file as a file of the demo. So
+//! the file is either empty or complete, and a later run in the same directory uses it unchanged. A database
+//! without the mark belongs to another program, and is not changed.
 
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the shop's database at `path`. Creates and fills it if it is missing.
+    /// Opens the shop's database at `path`. Creates and fills the database if it is missing.
     pub(crate) fn open_or_fill(path: &Path, catalog: &Catalog, filled: &ProgressBar) -> Result<Self, Error> {
         let mut connection = Connection::open(path)?;
         let mark: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;

@@ -1,7 +1,7 @@
-//! Reads the shop's database, with one query for each request. The queries are counted.
+//! Reads the shop's database, with one query for each request, and counts the queries.
 //!
-//! Each answer is read by one statement, so it comes from one snapshot of the database. So its highest
-//! revision says which changes it shows.
+//! Each answer is read by one statement, so the answer comes from one snapshot of the database. Therefore its
+//! highest revision tells which changes the answer includes.
 
 use std::cell::Cell;
 

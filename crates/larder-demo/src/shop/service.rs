@@ -15,7 +15,7 @@ pub(crate) trait Service: Sync {
     /// Answers a request. `database` is the connection of the calling thread.
     fn answer(&self, subject: Subject, database: &Reader) -> Result<Answer, Error>;
 
-    /// Makes a change and returns its revision. No answer to a later request may have an older state.
+    /// Makes a change and returns its revision. No answer to a later request may show an older state.
     fn change(&self, change: Change, database: &mut Writer) -> Result<u64, Error>;
 }
 
@@ -54,7 +54,7 @@ impl Service for DirectService<'_> {
     }
 }
 
-/// The service with larder: a request is a query only if the answer is in neither tier.
+/// The service with larder. A request is a query only if neither tier has the answer.
 #[derive(Debug)]
 pub(crate) struct CachedService<'a> {
     shop: ProductCache<DemoShop>,

@@ -1,4 +1,4 @@
-//! The value types of the shop, declared like those of any application of larder-product.
+//! The value types of the shop, declared as in any application of larder-product.
 //!
 //! Every value has a revision: the highest revision of the rows that it was read from. Revisions are assigned
 //! inside the write transactions of the database. So a value with revision r shows every change of its rows

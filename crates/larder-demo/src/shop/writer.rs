@@ -15,9 +15,9 @@ impl Writer {
         Self { connection }
     }
 
-    /// Commits `change` and returns its revision. It is higher than every earlier revision.
+    /// Commits `change` and returns its revision. The revision is higher than every earlier revision.
     pub(crate) fn apply(&mut self, change: Change, catalog: &Catalog) -> rusqlite::Result<u64> {
-        // Immediate: the transaction holds the write lock from its start. So revisions are assigned in the
+        // An immediate transaction holds the write lock from its start. So revisions are assigned in the
         // order of commits.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let revision: u64 = transaction.query_row(

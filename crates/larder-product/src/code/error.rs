@@ -1,10 +1,10 @@
-//! The error of an invalid code: the kind of code, what is wrong, and what is allowed.
+//! The error for an invalid code. It names the kind of code, the fault, and the allowed form.
 
 use std::fmt;
 
 use super::limit::MAX_CODE_LENGTH;
 
-/// An invalid code. The text has the kind of code, what is wrong, and what is allowed.
+/// An invalid code. The text names the kind of code, the fault, and the allowed form.
 ///
 /// # Examples
 /// ```

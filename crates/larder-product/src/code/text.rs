@@ -1,8 +1,8 @@
 //! The codes that are text: the codes of products, categories, data packages and merchants.
 //!
-//! A code has no whitespace, no control characters, and a maximum length. So a key string can be used with
-//! any cache server. All other characters, of any script, are allowed. Codes are compared byte by byte:
-//! `mtnvtu` and `MTNVTU` are two products.
+//! A code has no whitespace, no control characters, and a maximum length. So any cache server accepts the key
+//! string. All other characters, of any script, are allowed. Codes are compared byte by byte: `mtnvtu` and
+//! `MTNVTU` are two products.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ fn check(kind: &'static str, text: &str) -> Result<(), CodeError> {
     }
 }
 
-/// Declares a text code. The four types differ only in their names and their documentation.
+/// Declares a type for a text code. The four types differ only in their names and their documentation.
 macro_rules! text_code {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
@@ -102,7 +102,7 @@ macro_rules! text_code {
         }
 
         impl Key for $name {
-            // Encoded like a string, so that a tool without these types can read the keys.
+            // A code is encoded like a string, so that a tool without these types can read the keys.
             fn shape() -> String {
                 <String as Key>::shape()
             }

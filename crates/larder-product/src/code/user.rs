@@ -57,8 +57,8 @@ impl FromStr for UserId {
         let refused = || CodeError::UserId { text: text.chars().take(MAX_CODE_LENGTH).collect() };
         let id = text.parse().map_err(|_| refused())?;
         let user = Self::new(id).map_err(|_| refused())?;
-        // `+7` and `007` parse as 7. They are refused. So an id has only one spelling, and two texts never
-        // stand for the same key.
+        // `+7` and `007` parse as 7. These texts are refused, so that an id has only one spelling. Then two
+        // texts never stand for the same key.
         if text.starts_with(['+', '0']) { Err(refused()) } else { Ok(user) }
     }
 }

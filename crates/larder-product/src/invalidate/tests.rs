@@ -14,7 +14,7 @@ fn data(code: &str) -> DataCode {
     code.parse().unwrap()
 }
 
-/// Returns a shop in memory. Each family that can have two entries has two.
+/// Returns a shop in memory. Each family has two entries, unless it can have only one.
 fn stocked() -> ProductCache<AirtimeShop> {
     stock(shop().unwrap())
 }

@@ -12,7 +12,7 @@ fn code<T: std::str::FromStr<Err: fmt::Debug>>(code: &str) -> T {
 }
 
 /// Returns every kind of change, for one row and for all rows, with the selections that it removes. The list
-/// is written by hand, independent of the table.
+/// is written by hand, independently of the table.
 fn changes() -> Vec<(Change, Vec<&'static str>)> {
     let (p, d, u) = (code("MTNDATA"), code("DATA_1GB"), UserId::new(123).unwrap());
     vec![

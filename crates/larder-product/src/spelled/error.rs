@@ -1,4 +1,4 @@
-//! The error for a text that is not a key: the text, what is wrong with it, and the form of keys.
+//! The error for a text that is not a key. It has the text, the fault, and the form of keys.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::code::CodeError;
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpelledKeyError {
-    /// The text does not begin like the keys of a family.
+    /// The text does not begin like the keys of any family.
     #[error(
         "{text:?} is not a key; a key is product_categories_active, or begins with product_, \
          products_category_, data_package_, data_bundles_, merchant_discount_ or merchant_auth_"
@@ -25,7 +25,7 @@ pub enum SpelledKeyError {
         /// The refused text.
         text: String,
     },
-    /// Keys of this family have two parts, and the text lacks one of them.
+    /// A key of this family has two parts, and the text lacks one of these parts.
     #[error(
         "{text:?} is not a key; two parts are needed, as in data_package_PRODUCT_DATA and \
          merchant_discount_USER_PRODUCT, without whitespace and of at most 100 bytes each"
@@ -42,7 +42,7 @@ pub enum SpelledKeyError {
         /// The fault of the code.
         source: CodeError,
     },
-    /// The text is longer than the text of every key.
+    /// The text is longer than the longest text of a key.
     #[error("a text of {length} bytes is not a key; the longest has {most}")]
     TooLong {
         /// The length of the text in bytes.

@@ -7,7 +7,8 @@ pub(crate) fn escape(code: &str) -> String {
     code.replace('%', "%25").replace('_', "%5F")
 }
 
-/// Decodes an escaped code. None if `text` is not an escaped code, or if the code has nothing to escape.
+/// Decodes an escaped code. Returns `None` if `text` is not an escaped code, or if the code has nothing to
+/// escape.
 pub(super) fn unescape(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut code = parts.next()?.to_owned();

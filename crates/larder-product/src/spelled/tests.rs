@@ -129,7 +129,7 @@ fn hostile_keys() -> Vec<SpelledKey> {
         format!("A_{}", "x".repeat(MAX_CODE_LENGTH - 2)),
         format!("_{}_", "%".repeat(MAX_CODE_LENGTH - 2)),
     ];
-    // Adds all texts of up to three of these pieces.
+    // Add all texts of up to three of these pieces.
     let pieces = ["A", "_", "%", "5F", "25", "é"];
     let mut texts = vec![String::new()];
     for _ in 0..3 {
@@ -201,8 +201,7 @@ fn code() -> impl Strategy<Value = String> {
             "discount_", "auth_", "products_category_",
         ])
         .prop_map(str::to_owned),
-        // Replaces a forbidden character by an underscore. A filter would reject too many cases in a long
-        // run.
+        // Replace a forbidden character by an underscore. A filter would reject too many cases in a long run.
         1 => any::<char>().prop_map(|c| String::from(if c.is_whitespace() || c.is_control() { '_' } else { c })),
     ];
     prop::collection::vec(piece, 1..8)
@@ -239,7 +238,7 @@ proptest! {
 
     #[test]
     fn what_reads_as_a_key_is_that_keys_spelling(key in key(), other in key()) {
-        // These texts include the original's strings, and strings with an unnecessary escape.
+        // These texts include the original's strings and strings with an unnecessary escape.
         for text in [original(&key), original(&key).replace('_', "%5F"), format!("{key}{other}")] {
             if let Ok(read) = text.parse::<SpelledKey>() {
                 prop_assert_eq!(read.to_string(), text);

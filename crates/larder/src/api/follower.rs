@@ -27,12 +27,12 @@ use crate::units::Timestamp;
 const PAGE_CACHE: usize = 4 << 20;
 const CHUNK: usize = 256;
 
-/// A reader of a cache file, while another process, the owner, writes the file.
+/// A reader of a cache file that another process, the owner, is writing.
 ///
-/// A follower sees what the owner has committed. The owner commits an insert within its flush interval, and a
-/// removal before the call returns. The follower changes nothing in the file and does not disturb the owner.
-/// Every lookup has its own transaction of some microseconds. So a follower never keeps the owner from
-/// reusing space for long.
+/// A follower sees the changes that the owner has committed. The owner commits an insert within its flush
+/// interval, and a removal before the call returns. The follower changes nothing in the file and does not
+/// disturb the owner. Every lookup has its own transaction of some microseconds. So a follower never keeps
+/// the owner from reusing space for long.
 ///
 /// If the owner replaces the file, because its disk failed or the file was damaged, the follower continues
 /// with the new file. Until the new file exists, lookups fail.
@@ -61,8 +61,9 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Io`] if the file is missing, or if it was left by a crash and no owner has opened it since.
-    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] as for a
-    /// cache. [`Error::InUse`] while a program that is not larder has the file open exclusively.
+    /// [`Error::Foreign`], [`Error::NewerFormat`], [`Error::NotAFile`] and [`Error::Permission`] in the same
+    /// cases as for a cache. [`Error::InUse`] while a program that is not larder has the file open
+    /// exclusively.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -70,13 +71,13 @@ impl Follower {
     /// Opens a cache file to follow it, with another clock.
     ///
     /// # Errors
-    /// Those of [`open`](Follower::open).
+    /// The errors of [`open`](Follower::open).
     pub fn open_with_clock(path: impl AsRef<Path>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let path = path.as_ref();
         Ok(Self { file: Arc::new(Followed::open(path, PAGE_CACHE)?), path: path.into(), clock })
     }
 
-    /// Returns the keyspaces in the file, by name.
+    /// Returns the keyspaces in the file, sorted by name.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
@@ -120,7 +121,7 @@ struct FoundRecord {
     header: Header,
 }
 
-/// The file at one moment, for lookups in one keyspace.
+/// A view of the file at one moment, for lookups in one keyspace.
 struct FileView {
     id: KeyspaceId,
     catalog: Catalog,
@@ -151,7 +152,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
     ///
     /// # Errors
-    /// Those of [`get`](FollowerKeyspace::get).
+    /// The errors of [`get`](FollowerKeyspace::get).
     pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
         Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
     }
@@ -223,7 +224,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         if row.version != self.definition.schema_version() || !is_same_shape {
             return Ok(None);
         }
-        // This process's clock may be behind the owner's.
+        // This process's clock may be behind the owner's clock.
         let now = self.follower.clock.wall().max(catalog.state.clock_watermark);
         Ok(Some(FileView { id: row.id, catalog, now, snapshot }))
     }

@@ -14,8 +14,9 @@ use crate::sys::sync::Arc;
 /// [`Cache::invalidation`](crate::Cache::invalidation) begins an invalidation.
 ///
 /// Use it for an update that makes entries of several keyspaces stale, such as a product and the lists that
-/// contain the product. Add the source before the entries that are derived from the source. Then a list that
-/// another thread rebuilds from the old product in between is removed as well.
+/// contain the product. Add the source before the entries that are derived from the source. Between the two
+/// removals, another thread may rebuild a list from the old product. The second removal then removes this
+/// list.
 ///
 /// Nothing is removed before [`commit`](Invalidation::commit). The commit makes the removals visible one
 /// after another, and durable together: if a crash interrupts the commit, a restart finds either all removals
@@ -84,7 +85,7 @@ impl Invalidation {
     /// Adds the removal of every key that has the parts of `pattern`.
     ///
     /// # Errors
-    /// Those of [`Keyspace::remove_matching`] for an invalid pattern.
+    /// The errors of [`Keyspace::remove_matching`] for an invalid pattern.
     #[expect(clippy::needless_pass_by_value, reason = "a pattern reads best without an ampersand")]
     pub fn remove_matching<K: Key, V>(
         &mut self,
@@ -107,7 +108,8 @@ impl Invalidation {
         self
     }
 
-    /// Returns the open keyspace. Notes its name if it belongs to another cache.
+    /// Returns the open keyspace. Records the keyspace's name in `foreign` if the keyspace belongs to another
+    /// cache.
     fn own<K, V>(&mut self, keyspace: &Keyspace<K, V>) -> Arc<OpenKeyspace> {
         let open_keyspace = keyspace.open_keyspace();
         if !keyspace.is_of(&self.shared) {
@@ -116,14 +118,14 @@ impl Invalidation {
         open_keyspace
     }
 
-    /// Makes the removals. Returns the number of live entries removed.
+    /// Removes the entries and commits the removals. Returns the number of live entries removed.
     ///
     /// The removals are durable when the call returns, like a [`Keyspace::remove`].
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be put out of
-    /// service. The entries are gone from memory either way. [`Error::InvalidSetting`] if a keyspace belongs
-    /// to another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be discarded.
+    /// In both cases the entries are removed from memory. [`Error::InvalidSetting`] if a keyspace belongs to
+    /// another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One commit, shared with other waiting callers, and the cost of each removal in memory.

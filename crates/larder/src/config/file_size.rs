@@ -9,8 +9,8 @@ use crate::units::ByteSize;
 pub const MAX_LENGTH_PER_CAPACITY: u64 = 2;
 
 impl CacheBuilder {
-    /// Lowers the capacity of the file if the process's limit on the length of files requires it. Returns a
-    /// text about the new capacity if it was lowered.
+    /// Lowers the capacity of the file if the process's limit on the length of files requires it. If the
+    /// capacity was lowered, returns a text about the new capacity.
     pub(crate) fn fit_file_size_limit(&mut self, limit: Option<u64>) -> Result<Option<String>, Error> {
         let Some(limit) = limit.filter(|_| self.path.is_some()) else { return Ok(None) };
         let (asked, most) = (self.disk_capacity, ByteSize::bytes(limit / MAX_LENGTH_PER_CAPACITY));

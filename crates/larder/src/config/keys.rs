@@ -6,8 +6,8 @@ impl CacheBuilder {
     /// Sets whether the keys of some operations are sampled, for [`Cache::hot_keys`](crate::Cache::hot_keys),
     /// `larder hot` and `larder monitor`. Default: off.
     ///
-    /// If it is on, a process that may write to the control socket can see which keys the application looks
-    /// up. Such a process can always list the stored keys.
+    /// If sampling is on, a process that may write to the control socket can see which keys the application
+    /// looks up. Such a process can always list the stored keys.
     ///
     /// ```
     /// let cache = larder::Cache::builder().sample_keys(true).open()?;
@@ -17,14 +17,14 @@ impl CacheBuilder {
     ///
     /// # Cost
     /// One hit in 64 and one miss in 8 are sampled, at about 300 instructions each. At most 1,024 keys are
-    /// kept. They need about 100 KiB of memory at usual lengths, and 4 MiB at the maximum length.
+    /// kept. These keys need about 100 KiB of memory at usual lengths, and 4 MiB at the maximum length.
     pub fn sample_keys(mut self, is_wanted: bool) -> Self {
         self.sample_keys = is_wanted;
         self
     }
 
-    /// Sets whether warnings in the log contain the keys that they are about (slow loads, values that are not
-    /// cached, records that can't be decoded). Default: off, because a key may be a secret.
+    /// Sets whether warnings in the log contain the affected keys: warnings about slow loads, values that are
+    /// not cached, and records that can't be decoded. Default: off, because a key may be a secret.
     ///
     /// ```
     /// use std::time::Duration;

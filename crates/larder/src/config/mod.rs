@@ -30,8 +30,8 @@ pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
 /// heavy writing on a slow disk.
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
 /// Size of redb's own cache of pages. Default 64 MiB. A page that is not in this cache is read from the
-/// operating system. That about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy cache,
-/// set it to the size of the file if there is enough memory.
+/// operating system. Such a read about doubles the cost of a hit on disk (`docs/benchmarks.md`). For a busy
+/// cache, set the page cache to the size of the file if there is enough memory.
 pub const DEFAULT_PAGE_CACHE: ByteSize = ByteSize::mib(64);
 /// Maximum length of a file that is verified page by page when it is opened. Default 16 MiB. Verifying 16 MiB
 /// takes 16 ms.
@@ -70,7 +70,7 @@ pub struct EntryInfo<'a> {
     pub key_len: usize,
     /// Length of the encoded value, in bytes.
     pub encoded_len: usize,
-    /// The value. Its type is the keyspace's type of values.
+    /// The value. Its type is the value type of the keyspace.
     pub value: &'a (dyn Any + Send + Sync),
 }
 
@@ -104,7 +104,7 @@ impl fmt::Debug for Listener {
 }
 
 /// The settings of a [`Cache`](crate::Cache). Each setting has a default. [`open`](CacheBuilder::open) checks
-/// all of them.
+/// all settings.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -191,9 +191,9 @@ impl CacheBuilder {
     /// Sets the path of the cache file. If the file is missing, it is created with its directories. Without a
     /// path, the cache is only in memory.
     ///
-    /// Two more files are next to it. `<path>.lock` contains the owner of the cache file. `<path>.ballast`
-    /// reserves a little space for deletions on a full disk. After damage, there are up to three files named
-    /// `<path>.damaged-<time>`.
+    /// Two more files are next to the cache file. `<path>.lock` contains the owner of the cache file.
+    /// `<path>.ballast` reserves a little space for deletions on a full disk. After damage, there are up to
+    /// three files named `<path>.damaged-<time>`.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
@@ -202,9 +202,9 @@ impl CacheBuilder {
     /// Sets the maximum weight of committed entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
     /// The weight of an entry is its encoded key, its value and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD).
-    /// Unless a weigher is set, a value weighs the size of its type. If the type owns anything, the length of
-    /// the encoding is added. The limit is for the whole cache, so one value may use all of it. Entries that
-    /// are not committed yet are in the write buffer instead.
+    /// Unless a weigher is set, a value weighs the size of its type. If the type needs to be dropped, the
+    /// length of the encoding is added. The limit is for the whole cache, so one value may use all of it.
+    /// Entries that are not committed yet are in the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self
@@ -213,12 +213,12 @@ impl CacheBuilder {
     /// Sets the maximum size of the file on its disk, in bytes: 1 MiB to 16 TiB. Default 1 GiB.
     ///
     /// The size is that of the allocated blocks, as `du` shows it. The length of the file may be twice as
-    /// much. Some file systems may not count blocks correctly (those that compress, network and FUSE file
-    /// systems). There, the length is counted instead, and far fewer entries fit.
+    /// much. Compressing file systems, network file systems and FUSE file systems may not count blocks
+    /// correctly. On these file systems, the length is counted instead, and far fewer entries fit.
     ///
-    /// Of a capacity of 64 MiB, live keys and values use 30 % at 100 B, 48 % at 1 kB, 50 % at 5 kB and 74 %
-    /// at 33 kB. Of a smaller capacity they use less. `stats` shows "live X of usable Y". In a full cache, X
-    /// is about Y.
+    /// Live keys and values use 30 % of a capacity of 64 MiB if values have 100 B. They use 48 % at 1 kB, 50
+    /// % at 5 kB and 74 % at 33 kB. They use less of a smaller capacity. `stats` shows "live X of usable Y".
+    /// In a full cache, X is about Y.
     ///
     /// When space is needed, the oldest written entries are deleted. Entries that are in memory, or were
     /// recently read from disk, are spared. The page of a value is its record, rounded up to a power of two.
@@ -228,8 +228,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets how many bytes may be acknowledged and not yet committed, 64 KiB to 16 TiB. Default 8 MiB. Values
-    /// in memory, their encodings, and 288 bytes of bookkeeping for each value are counted.
+    /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
+    /// Default 8 MiB. Values in memory, their encodings, and 288 bytes of bookkeeping for each value are
+    /// counted.
     ///
     /// When the write buffer is full, inserts wait for a commit. If a value with its encoding is larger than
     /// the write buffer, it waits until the buffer is empty, and is committed alone. Until its commit, the
@@ -275,8 +276,8 @@ impl CacheBuilder {
     ///
     /// The calls are made one after another on a thread of the cache, without a lock. The function may call
     /// the cache. While it runs, nothing is swept and evicted values are not dropped, so it should be short.
-    /// A panic in the function is caught. Events while the cache is being closed are not passed to the
-    /// function: [`close`](crate::Cache::close) returns them.
+    /// A panic in the function is caught. While the cache is being closed, [`close`](crate::Cache::close) may
+    /// call the function on the thread of its caller.
     ///
     /// ```
     /// let cache = larder::Cache::builder().on_event(|event| eprintln!("cache: {event}")).open()?;
@@ -287,25 +288,25 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets whether each value that is stored is first decoded from its bytes and compared. Default: on in
-    /// debug builds, off in release builds.
+    /// Sets whether each value that is stored is first decoded from its bytes and compared with the original.
+    /// Default: on in debug builds, off in release builds.
     ///
-    /// If it is off, only some values are checked: the first values of each keyspace, and those with a part
-    /// that no earlier value had. Checking costs one decoding and two passes over the value. Use it in
-    /// staging, so that a value that can't be read back is found before production.
+    /// If this setting is off, only some values are checked: the first values of each keyspace, and values
+    /// with a part that no earlier value had. Checking costs one decoding and two passes over the value. Use
+    /// this setting in staging, so that a value that can't be read back is found before production.
     pub fn check_every_value(mut self, is_wanted: bool) -> Self {
         self.check_every_value = is_wanted;
         self
     }
 
-    /// Sets how long to wait for another owner to release the file: up to an hour. Default: no wait.
+    /// Sets the maximum time to wait until another owner releases the file: up to an hour. Default: no wait.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout;
         self
     }
 
-    /// Sets the duration from which a load is a [slow load](crate::Cache::slow_loads): any duration. For a
-    /// slow load, the log has a warning with the keyspace. Default 1 s. [`Duration::MAX`] means never.
+    /// Sets the minimum duration of a [slow load](crate::Cache::slow_loads): any duration. For a slow load,
+    /// the log has a warning with the keyspace. Default 1 s. With [`Duration::MAX`], no load is slow.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
         self
@@ -316,9 +317,9 @@ impl CacheBuilder {
     /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
     /// time of its queries.
     ///
-    /// Only this limit ends one kind of endless wait: a loader joins a thread, and that thread requests the
-    /// loader's own key. (A loader that requests its own key directly, or through other loads, gets an error
-    /// at once.)
+    /// If a loader joins a thread, and that thread requests the loader's own key, only this limit and
+    /// [`lease_timeout`](CacheBuilder::lease_timeout) end the wait. (A loader that requests its own key
+    /// directly, or through other loads, gets an error at once.)
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
@@ -326,9 +327,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that time
-    /// another caller that waits for the load, or that asks for the key later, loads the key itself. The value
-    /// of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
+    /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that
+    /// time another caller that waits for the load, or that asks for the key later, loads the key itself. The
+    /// value of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
     /// [`LoadLease`](crate::LoadLease) that is never filled, stalls no caller for longer than this.
     ///
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
@@ -337,9 +338,10 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the number of parts of the memory tier: 1 to 4,096, rounded up to a power of two. Each part has
-    /// its own lock. The default is eight for each processor, but at most one for each 1 MiB of the memory
-    /// capacity. Each shard chooses victims among its own entries, so a smaller shard would choose badly.
+    /// Sets the number of shards, the parts of the memory tier: 1 to 4,096, rounded up to a power of two.
+    /// Each shard has its own lock. The default is eight for each processor, but at most one for each 1 MiB
+    /// of the memory capacity. A shard evicts only its own entries, so a smaller shard would evict useful
+    /// entries too often.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self

@@ -1,7 +1,7 @@
 //! Settings of range removals. Only tests change them.
 
 /// Maximum number of rows that a range removal visits in the commit that acknowledges it. A larger removal
-/// continues in parts of this size. This is about 5 ms of work.
+/// continues in parts of up to this size. This number of rows takes about 5 ms.
 pub(crate) const RANGE_ROWS: usize = 1000;
 
 /// Settings of range removals.

@@ -43,7 +43,7 @@ impl CacheBuilder {
     }
 }
 
-/// Returns whether a path ends with the name of a file. `var/` and `var/.` are the directory `var`, but the
+/// Returns whether a path ends with the name of a file. `var/` and `var/.` name the directory `var`, but the
 /// methods of `Path` ignore these endings.
 fn names_a_file(path: &Path) -> bool {
     let text = path.as_os_str().as_encoded_bytes();

@@ -12,7 +12,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
-/// A keyspace of the file after the last commit.
+/// The status of a keyspace of the file after the last commit.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyspaceStatus {
     pub(crate) id: KeyspaceId,
@@ -23,15 +23,16 @@ pub(crate) struct KeyspaceStatus {
     pub(crate) schema: Option<String>,
 }
 
-/// The disk tier after its last commit.
+/// The status of the disk tier after its last commit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiskStatus {
     pub(crate) keyspaces: BTreeMap<String, KeyspaceStatus>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The identity of the file. A file of format 1 has none yet.
+    /// The identity of the file. A file of format 1 has no identity yet.
     pub(crate) identity: Option<FileIdentity>,
-    /// Number of bytes that all entries together may be charged for at present.
+    /// Limit of the bytes that all entries together are charged for. This limit is never below the present
+    /// charges.
     pub(crate) usable: u64,
     pub(crate) extent: Extent,
     /// Number of range removals whose entries are still being deleted.
@@ -51,20 +52,20 @@ pub(crate) struct DiskStatus {
     pub(crate) discards: u64,
     pub(crate) recoveries: u64,
     pub(crate) quarantines: u64,
-    /// Numbers of evicted and of expired entries, by keyspace.
+    /// Numbers of evicted and of expired entries, by the id of the keyspace.
     pub(crate) gone: BTreeMap<KeyspaceId, (u64, u64)>,
     /// The time at which the present outage began. None while the disk tier is on.
     pub(crate) off_since: Option<Timestamp>,
     /// Total length of the earlier outages.
     pub(crate) degraded: Duration,
-    /// When the latest snapshot was installed.
+    /// The time at which the latest snapshot was installed.
     pub(crate) shown_at: Timestamp,
     pub(crate) damaged_records: u64,
     pub(crate) read_faults: u64,
 }
 
 impl DiskStatus {
-    /// Sets the state of the disk tier, and records the begin or the end of an outage.
+    /// Sets the state of the disk tier, and records the start or the end of an outage.
     pub(crate) fn turn(&mut self, state: DiskState, now: Timestamp) {
         self.state = state;
         match (state, self.off_since) {
@@ -77,7 +78,7 @@ impl DiskStatus {
         }
     }
 
-    /// Returns the total length of all outages, the current one included.
+    /// Returns the total length of all outages, including the current outage.
     pub(crate) fn degraded(&self, now: Timestamp) -> Duration {
         self.degraded + self.off_since.map_or(Duration::ZERO, |since| now.since(since))
     }
@@ -96,7 +97,7 @@ impl Store {
     }
 
     /// Brings a status up to date. The first call visits all keyspaces. A later call visits only keyspaces
-    /// that have changed since the call before.
+    /// that have changed since the previous call.
     pub(crate) fn show(&mut self, status: &mut DiskStatus) {
         let keyspaces = &self.catalog.keyspaces;
         let shown = |row: &KeyspaceRow| KeyspaceStatus {

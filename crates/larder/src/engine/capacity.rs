@@ -2,13 +2,14 @@
 
 use crate::disk::store::limits::StoreLimits;
 
-/// The share of the file's capacity that live entries may be charged for, in sixteenths, if the file's blocks
-/// are counted. The rest is for the pages that two transactions replace and that are not free yet, for the
-/// store's own tables, and for gaps. `docs/adr/0009` gives the measurement.
+/// Maximum share of the file's capacity for the charges of live entries, in sixteenths. Applies if the file's
+/// blocks are counted. The rest is for the store's own tables, for gaps, and for the replaced pages of two
+/// transactions until these pages are free. `docs/adr/0009` gives the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same share if the file's length is bounded, as a divisor of the capacity. redb doubles a file that
-/// must grow, so the pages in use must stay below half of the capacity. These pages hold the entries, at two
-/// thirds full. They also include the pages that two transactions have replaced and that are not free yet.
+/// The same share as a divisor of the capacity. Applies if the file's length is bounded. redb doubles a file
+/// that must grow, so the pages in use must stay below half of the capacity. The pages that hold entries are
+/// two thirds full. The pages in use also include the replaced pages of two transactions, until these pages
+/// are free.
 const LIVE_SHARE: u64 = 4;
 /// A divisor of the capacity. One transaction may write this share of the capacity as values, and may replace
 /// pages of this share for its evictions.
@@ -17,15 +18,15 @@ const BATCH_SHARE: u64 = 32;
 /// replace the most pages for their size. Entries can't use the space of replaced pages that are not free
 /// yet.
 const CHANGE_SHARE: u64 = 64;
-/// The bytes of the pages that a change may replace: a leaf of each table, for the entry that is written and
-/// for an entry that is evicted.
+/// The size in bytes of the pages that a change may replace: a leaf of each table for the written entry, and
+/// a leaf of each table for an evicted entry.
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
-/// The bytes of the pages that an eviction may replace: a leaf of each table.
+/// The size in bytes of the pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
 const MIN_CHANGES: u64 = 16;
 const MAX_CHANGES: u64 = 1 << 16;
 
-/// Returns the bytes that all live entries together may be charged for.
+/// Returns the maximum sum of the charges of all live entries, in bytes.
 pub(super) fn live_limit(capacity: u64, counts_blocks: bool) -> u64 {
     if counts_blocks { capacity / 16 * LIVE_SIXTEENTHS } else { capacity / LIVE_SHARE }
 }
@@ -40,13 +41,13 @@ pub(super) fn store_limits(capacity: u64, counts_blocks: bool) -> StoreLimits {
     }
 }
 
-/// Returns how many changes one transaction may make.
+/// Returns the maximum number of changes in one transaction.
 pub(super) fn max_changes(capacity: u64) -> usize {
     let changes = (capacity / CHANGE_SHARE / BYTES_PER_CHANGE).clamp(MIN_CHANGES, MAX_CHANGES);
     usize::try_from(changes).unwrap_or(usize::MAX)
 }
 
-/// Returns how many bytes of values one transaction may write.
+/// Returns the maximum number of value bytes that one transaction writes.
 pub(super) fn max_batch_bytes(capacity: u64) -> usize {
     usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX)
 }

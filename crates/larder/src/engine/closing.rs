@@ -1,7 +1,7 @@
 //! The progress of closing a cache, and the turns of the threads that close it.
 //!
 //! One caller at a time closes the cache. A caller on a thread of the application gets its answer only when
-//! the cache is closed. [`shared::close`](super::shared) has the steps.
+//! the cache is closed. [`shared::close`](super::shared) describes the steps.
 
 use crate::error::Error;
 use crate::sys::sync::channel::Receiver;
@@ -49,14 +49,14 @@ pub(crate) enum ClosingTurn {
     First,
     /// Wait for the part that a thread of the cache has left, and finish the close.
     Next(Ending),
-    /// Nothing. This is the caller's answer.
+    /// Do nothing. The value is the caller's answer.
     Over(Result<(), Error>),
 }
 
 impl Closing {
-    /// Makes the calling thread the one that closes the cache, if there is something left to do. Otherwise
-    /// waits for the thread that closes the cache. If `is_worker` is set, the caller is a thread of the
-    /// cache, and does not wait.
+    /// Gives the calling thread the turn to close the cache, if a part of the work is left. Otherwise waits
+    /// for the thread that is closing the cache. If `is_worker` is set, the caller is a thread of the cache,
+    /// and does not wait.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();

@@ -15,7 +15,7 @@ pub(crate) struct DiskTier {
     /// The code of the [`DiskState`].
     state: AtomicU8,
     status: Mutex<DiskStatus>,
-    /// The notes of the entries that were read from disk recently.
+    /// Records which entries were read from disk recently.
     pub(crate) uses: Uses,
     /// The number of rows that a range removal may examine in the commit that acknowledges it.
     pub(crate) range_rows: usize,
@@ -26,7 +26,7 @@ pub(crate) struct DiskTier {
 }
 
 impl DiskTier {
-    /// The disk tier of a cache that has no file.
+    /// Returns the disk tier of a cache that has no file.
     pub(crate) fn absent() -> Self {
         Self::new(DiskState::Discarded, None, DiskStatus::default(), 0)
     }
@@ -53,8 +53,8 @@ impl DiskTier {
         self.state.load(Ordering::Relaxed) == code(DiskState::On)
     }
 
-    /// Returns whether writes are kept to be committed, now or when the disk works again. Otherwise they live
-    /// in memory only.
+    /// Returns whether new writes are kept until they are committed, now or when the disk works again.
+    /// Otherwise new writes are in memory only.
     pub(crate) fn saves(&self) -> bool {
         // Relaxed, because this is only a hint for the preparation of a value. The shard decides, under its
         // lock.
@@ -73,7 +73,7 @@ impl DiskTier {
         status
     }
 
-    /// Reads a part of the status without a copy of the whole. The status is locked during the call of
+    /// Reads a part of the status without copying the whole status. The status is locked during the call of
     /// `read`.
     pub(crate) fn with_status<R>(&self, read: impl FnOnce(&DiskStatus) -> R) -> R {
         read(&self.status.lock())
@@ -94,14 +94,14 @@ impl DiskTier {
         self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation
     }
 
-    /// Removes the snapshot, so that no lookup reads the disk any more. The writer calls this before it
-    /// closes the file, unless it has panicked.
+    /// Removes the snapshot, so that no lookup reads the disk any more. The writer calls this function before
+    /// it closes the file, unless the writer has panicked.
     pub(crate) fn hide(&self) {
         self.snapshots.install(None);
     }
 }
 
-/// Returns the number that stands for a state in the atomic.
+/// Returns the number that represents a state in the atomic.
 fn code(state: DiskState) -> u8 {
     match state {
         DiskState::On => 0,

@@ -1,10 +1,11 @@
-//! Single flight: concurrent loads of one key run one loader. Loads that wait for one another get an error.
+//! Single flight: concurrent loads of one key run one loader. A load whose wait would never end gets an
+//! error.
 //!
 //! A flight is attached to the lease of the caller that loads (see the memory tier's leases). Another caller
 //! that finds the flight there waits for its outcome instead of loading. A flight ends exactly once, with a
-//! [`FlightOutcome`]. A removal revokes the lease. So later callers no longer find the flight, and begin a new
-//! load. Callers that wait already get the outcome of the flight. A wait ends at the deadline of the lease at
-//! the latest: the waiter then looks the key up again, and loads it itself.
+//! [`FlightOutcome`]. A removal revokes the lease. So later callers no longer find the flight, and begin a
+//! new load. Callers that wait already get the outcome of the flight. A wait ends at the deadline of the
+//! lease at the latest: the waiter then looks the key up again, and loads it itself.
 //!
 //! The wait graph records which thread waits for which flight. A process has one graph, because a loader of
 //! one cache may call another cache. A forked child begins with an empty graph. A thread waits for a flight
@@ -13,7 +14,7 @@
 //! 1. Under the graph's lock, the thread follows the chain *flight → thread that runs it → flight that this
 //!    thread waits for → …*. If the chain comes back to the calling thread, the wait would never end. The
 //!    thread then gets [`UnfinishedFlight::Cycle`].
-//! 2. Otherwise the thread enters its wait into the graph, under the same lock. So a thread whose wait would
+//! 2. Otherwise the thread adds its wait to the graph, under the same lock. So a thread whose wait would
 //!    complete a cycle always sees the cycle.
 //! 3. The thread waits, without the graph's lock, until the flight ends or the timeout is over.
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
@@ -21,8 +22,9 @@
 //!
 //! The graph contains only loads whose loader runs inside `get_or_load`, on the thread that leads the flight.
 //! A lease that a caller owns may be filled by any thread, so its flight has no leader, and its deadline ends
-//! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for a thread
-//! that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends it.
+//! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for
+//! a thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
+//! it.
 //!
 //! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked,
 //! because a user's `Drop` may begin a load.
@@ -37,10 +39,10 @@ use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
 
-/// An error of a loader. The caller of the loader knows the type.
+/// An error of a loader. `get_or_load` downcasts the error to its type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
 
-/// How a flight ended.
+/// The result with which a flight ended.
 #[derive(Debug, Clone)]
 pub(crate) enum FlightOutcome {
     Value(Value),
@@ -78,7 +80,7 @@ pub(crate) enum UnfinishedFlight {
 #[derive(Debug)]
 struct WaitGraph {
     /// The process of these threads. A forked child makes its own graph, because the lock of this graph may
-    /// be held for ever there.
+    /// be held forever there.
     process: Process,
     waits: Mutex<HashMap<ThreadId, Arc<Flight>>>,
 }
@@ -89,8 +91,8 @@ process_static! {
 }
 
 impl WaitGraph {
-    /// Returns the graph of the calling process. A forked child begins with an empty graph, because it has
-    /// none of the waiting threads.
+    /// Returns the graph of the calling process. A forked child begins with an empty graph, because the
+    /// waiting threads do not exist in the child.
     fn current() -> Arc<Self> {
         let process = Process::current();
         loop {
@@ -132,7 +134,7 @@ impl Flight {
             }
         }
         self.landed.notify_all();
-        // The outcome of a second landing is dropped here, after the lock.
+        // If the flight had ended already, the new outcome is dropped here, after the lock is released.
     }
 
     /// Waits for the flight to land, but not past its deadline. Waits up to `max`, if that is set.

@@ -3,8 +3,8 @@
 //! The snapshot is loaded after the shard has missed the key (invariant 4). So the snapshot shows every
 //! committed entry that left the shard before the miss.
 //!
-//! Expiry is checked here and in the shard, at each lookup. An expired entry is never found, swept or not
-//! (invariant 1).
+//! Expiry is checked here and in the shard, at each lookup. No lookup finds an expired entry, even if the
+//! entry is not swept yet (invariant 1).
 
 use super::tiers::Tiers;
 use super::writer::command::Command;
@@ -33,7 +33,7 @@ impl StoredRecord {
 }
 
 impl Tiers {
-    /// Looks a key up in memory, and notes a use of the entry.
+    /// Looks a key up in memory, and records a use of the entry.
     #[inline]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.bounds().latest) {
@@ -48,7 +48,7 @@ impl Tiers {
         self.memory.get(key, self.time.now())
     }
 
-    /// Looks a key up in memory, and notes no use of the entry.
+    /// Looks a key up in memory, and records no use of the entry.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.peek(key, self.time.bounds().latest) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
@@ -58,8 +58,8 @@ impl Tiers {
 
     /// Reads the record of a key from disk. Returns None if the record's sequence is not above
     /// `min_visible_sequence`, or if the record has surely expired. The caller checks the expiry once more,
-    /// after decoding. Damage and faults are counted, and are misses. A record that is found is noted as used
-    /// on disk.
+    /// after decoding. Counts damage and faults, and returns None for them. Marks the key of a returned
+    /// record as used on disk.
     ///
     /// A forked child finds nothing on disk. Threads of the parent may hold the locks of the store's page
     /// cache, and the parent may reuse the pages of the snapshot.
@@ -68,7 +68,7 @@ impl Tiers {
         self.note_record(key, record, min_visible_sequence)
     }
 
-    /// Parses a record that a lookup has read, and notes a use of it.
+    /// Parses a record that a lookup has read, and records a use of it.
     fn note_record(
         &self,
         key: SlotKey<'_>,
@@ -137,7 +137,7 @@ impl Tiers {
         records
     }
 
-    /// Returns the expiry of a key's live entry, from either tier. Memory notes no use of the entry.
+    /// Returns the expiry of a key's live entry, from either tier. Memory records no use of the entry.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),
@@ -149,9 +149,9 @@ impl Tiers {
         }
     }
 
-    /// Returns the current snapshot, for a caller that must not take a missing snapshot for a missing entry:
-    /// a walk, a count, a removal. While the writer has withdrawn the snapshot to make room, waits for the
-    /// next snapshot. Returns None while the disk tier is off.
+    /// Returns the current snapshot, for a caller that must not mistake a missing snapshot for a missing
+    /// entry: a walk, a count, a removal. While the writer has withdrawn the snapshot to make room, waits for
+    /// the next snapshot. Returns None while the disk tier is off.
     pub(crate) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
@@ -167,7 +167,7 @@ impl Tiers {
         }
     }
 
-    /// Calls `look`, for a caller that must not take a missing snapshot for a missing entry. Calls `look`
+    /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry. Calls `look`
     /// again only if it found nothing, and the snapshot was withdrawn during the call.
     ///
     /// The number of withdrawals is read before the snapshot is checked. So a later withdrawal changes the
@@ -183,7 +183,7 @@ impl Tiers {
         }
     }
 
-    /// Returns up to `max` keys on disk that have a prefix and come after a key.
+    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`.
     pub(crate) fn keys_on_disk(&self, prefix: &[u8], after: Option<&[u8]>, max: usize) -> Vec<Arc<[u8]>> {
         let Some(snapshot) = self.awaited_snapshot() else {
             return Vec::new();
@@ -194,8 +194,8 @@ impl Tiers {
         })
     }
 
-    /// Returns the record of a key on disk, to show it to a person. Nothing is counted or reported, and no
-    /// use is noted. Returns None if there is no record, or while the disk tier is off.
+    /// Returns the record of a key on disk, to show the record to a person. Nothing is counted or reported,
+    /// and no use is recorded. Returns None if there is no record, or while the disk tier is off.
     ///
     /// # Errors
     /// The reason why the record can't be read.
@@ -205,8 +205,9 @@ impl Tiers {
         snapshot.get(key).map_err(|fault| fault.cause)
     }
 
-    /// Passes records on disk to `show`, in order, until `show` returns false. These are the records that
-    /// have a prefix and come after a key. Returns whether all of these records were passed.
+    /// Passes records on disk to `show`, in key order, until `show` returns false. Only records whose keys
+    /// begin with `prefix` and come after the key `after` are passed. Returns whether all of these records
+    /// were passed.
     ///
     /// # Errors
     /// The reason why the records can't be read.

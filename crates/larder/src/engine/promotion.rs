@@ -1,4 +1,4 @@
-//! Promotions: a value is read from disk and copied into memory, if a permission still holds.
+//! Promotions: a value that was read from disk is copied into memory, if a permission is still valid.
 //!
 //! A promotion must not bring back an entry that was removed during the promotion. So the caller gets a
 //! permission before it reads the disk: the epoch token of its miss, or a lease. A write or a removal of the
@@ -15,7 +15,8 @@ use crate::format::record::Header;
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::leases::{LeaseId, Permit};
+use crate::memory::key_leases::LeaseId;
+use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
@@ -88,13 +89,13 @@ impl Shared {
                 }
             };
         // The expiry is checked after reading and decoding, because both take time. The precise time is read
-        // only if the coarse time does not decide.
+        // only if the coarse time is not enough to decide.
         let time = &self.tiers.time;
         let is_live = expires_at > time.bounds().latest || expires_at > time.now();
         is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, sequence })
     }
 
-    /// Copies a value that was read from disk into memory, if the permission still holds.
+    /// Copies a value that was read from disk into memory, if `permit` is still valid.
     pub(crate) fn promote<V: Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -110,15 +111,15 @@ impl Shared {
         let mut evicted_values = EvictedValues::default();
         match self.tiers.memory.promote_entry(key, permit, entry, sequence, &mut evicted_values) {
             Ok(()) => keyspace.counters.add(Count::Promotions),
-            // Memory itself counts a value that it has no room for, as bypassed.
+            // If memory has no room for a value, memory itself counts the value as bypassed.
             Err(Refused::NoRoom) => {}
             Err(_) => keyspace.counters.add(Count::VoidedFills),
         }
         self.tiers.sweeper.plan(expires_at);
     }
 
-    /// Counts a record that does not decode. Logs the first such record of each keyspace, because the others
-    /// probably have the same cause.
+    /// Counts a record that does not decode. Logs the first such record of each keyspace, because later
+    /// records probably have the same cause.
     #[cold]
     fn note_undecodable(&self, keyspace: &OpenKeyspace, key: SlotKey<'_>, error: &CodecError) {
         keyspace.counters.add(Count::Undecodable);

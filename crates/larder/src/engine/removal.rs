@@ -1,5 +1,5 @@
-//! Removals of entries: first from the view of this process, in the given order, then from the disk, with one
-//! commit for all removals.
+//! Removals of entries. First, memory stops returning the entries, in the given order. Then one commit
+//! removes all these entries from the disk.
 //!
 //! 1. A key gets a tombstone under the lock of its shard, and its leases are revoked. A scope is purged from
 //!    the shards. From then on, the shards ignore older entries on disk in this scope. So a removal is
@@ -9,8 +9,8 @@
 //!    then. If the scope looks small, the commit counts its entries again, exactly.
 //! 3. The commit makes all removals durable.
 //!
-//! Callers list a source before the entries that are derived from the source. So an entry that another thread
-//! derives from the old source in between is removed as well.
+//! Callers give a source before the entries that are derived from the source. Between the two removals,
+//! another thread may derive an entry from the old source. The second removal removes this entry as well.
 
 use super::shared::Shared;
 use super::tombstone::RemovedEntry;
@@ -44,9 +44,10 @@ struct PendingRemovals {
     ranges: Vec<RangeRemoval>,
     /// Whether the entries of at least one range are deleted after the caller is answered.
     is_large: bool,
-    /// Whether the answer waits for the writer. It does so for every key of a keyspace on disk, even if
-    /// neither tier has an entry for the key. Another program may have put an older file at the path, with an
-    /// entry for the key, and only the writer checks the path. Without a change it commits nothing.
+    /// Whether the answer waits for the writer. For a key of a keyspace on disk, the answer always waits,
+    /// even if neither tier has an entry for the key. Another program may have put an older file at the path,
+    /// with an entry for the key, and only the writer checks the path. Without a change, the writer commits
+    /// nothing.
     needs_writer: bool,
     /// Values removed from the shards. They are dropped last, so that a panic in a user's `Drop` leaves no
     /// removal incomplete.
@@ -54,7 +55,7 @@ struct PendingRemovals {
 }
 
 impl Shared {
-    /// Makes removals with one commit. Returns how many live entries were removed.
+    /// Removes entries from both tiers, with one commit. Returns the number of live entries removed.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,

@@ -1,9 +1,9 @@
-//! The count of the entries that a range removal deletes from disk, made before the removal is committed.
+//! Counts the entries that a range removal deletes from disk, before the removal is committed.
 //!
-//! The calling thread counts, in short snapshots. So the writer does not wait for the count, and no
-//! transaction is kept open for long. The count may miss entries that another call overwrites or removes
-//! during the count, and entries that are evicted. The count ends early if the disk fails or is off. The
-//! removal does not depend on the count.
+//! The calling thread counts the entries in chunks, each in a snapshot of its own. So the writer does not
+//! wait for the count, and no transaction is kept open for long. The count may miss entries that another call
+//! overwrites or removes during the count, and entries that are evicted. The count ends early if the disk
+//! fails or is off. The removal does not depend on the count.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -21,9 +21,9 @@ use crate::units::Timestamp;
 /// The number of rows counted in one snapshot.
 const CHUNK: usize = 1024;
 
-/// The conditions on which a row is counted.
+/// The conditions that a row must meet to be counted.
 struct CountFilter<'a> {
-    /// Keys that memory had. They are already counted.
+    /// Keys that memory had. Their entries are already counted.
     memory_keys: HashSet<&'a [u8]>,
     /// Earlier range removals. An entry that one of these removals covers is already removed.
     earlier: &'a [RangeTombstone],

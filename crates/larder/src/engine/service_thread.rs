@@ -2,7 +2,7 @@
 
 use crate::sys::sync::thread::JoinHandle;
 
-/// A thread that serves the cache to other processes, until it is told to end.
+/// A thread that serves the cache to other processes, until `stop` is called.
 pub(crate) struct ServiceThread {
     /// Tells the thread to end, and does not wait for the end, because the caller may be the thread itself.
     /// Dropping this function does not stop the thread, because a forked child drops its copy too.

@@ -1,5 +1,5 @@
-//! Statistics, collected from the keyspaces' counters, the memory tier, and the latest status of the disk
-//! tier. Nothing is counted here.
+//! Collects the statistics from the keyspaces' counters, the memory tier, and the latest status of the disk
+//! tier. This module counts nothing itself.
 
 use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;
@@ -98,7 +98,8 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     }
 }
 
-/// The entries that the disk tier holds of a keyspace, and the numbers of entries that it has deleted.
+/// A keyspace's usage of the disk tier: its entries and bytes, and the numbers of evicted and expired
+/// entries.
 struct DiskUsage {
     entries: u64,
     bytes: u64,

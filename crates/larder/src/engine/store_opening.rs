@@ -1,5 +1,5 @@
-//! Opens the store in the file of a cache. This part of opening a cache may be refused. No other part of the
-//! cache exists before this part has succeeded.
+//! Opens the store in the file of a cache. This step may fail, so it comes before the tiers and threads of
+//! the cache are made.
 
 use std::path::Path;
 
@@ -18,8 +18,8 @@ use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::units::Timestamp;
 
-/// If the clock watermark is further ahead of the wall clock than this, one of the two is wrong. The age of
-/// an entry is then unknown, so the file is wiped.
+/// If the clock watermark is ahead of the wall clock by more than this, one of the two times is wrong. The
+/// age of an entry is then unknown, so the file is wiped.
 const MAX_WATERMARK_AHEAD_MS: u64 = 3_600_000;
 
 /// An open store, with the clock watermark and the snapshot that the cache begins with.

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Mutex, thread};
 
-/// The threads that closing the cache tells to end, and joins.
+/// The threads of a cache. Closing the cache tells these threads to end, and joins them.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -18,7 +18,7 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// `writer` is none in a cache without a file.
+    /// `writer` is None in a cache without a file.
     pub(crate) fn new(writer: Option<JoinHandle<()>>) -> Self {
         let writer_id = writer.as_ref().map(|writer| writer.thread().id());
         Self {
@@ -61,14 +61,14 @@ impl Threads {
         std::mem::take(&mut *self.services.lock())
     }
 
-    /// Leaves the threads to the parent process, in a forked child that has none of them. Takes no lock.
+    /// Forgets the threads in a forked child, because they run only in the parent process. Takes no lock.
     pub(crate) fn leave_to_parent(&mut self) {
         // Dropping a handle would detach a thread that does not exist here.
         std::mem::forget((self.writer.get_mut().take(), self.sweeper.get_mut().take()));
         for ServiceThread { stop, thread } in std::mem::take(self.services.get_mut()) {
             std::mem::forget(thread);
-            // `stop` is dropped and not called, because the thread is in the parent. Dropping it closes the
-            // child's end of the socket.
+            // `stop` is dropped and not called, because the thread is in the parent. Dropping `stop` closes
+            // the child's end of the socket.
             drop(stop);
         }
     }

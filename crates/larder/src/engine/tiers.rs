@@ -1,7 +1,8 @@
-//! The state that lookups, the writer and the sweeper share: both tiers, and the handles of both threads.
+//! The state that lookups, the writer and the sweeper share: both tiers, and the handles of the writer and
+//! the sweeper.
 //!
 //! The handles of a cache own [`Tiers`] through [`Shared`](super::shared::Shared). The writer and the sweeper
-//! own only [`Tiers`], so that dropping the last handle can end them.
+//! own only [`Tiers`], so that dropping the last handle can end these two threads.
 
 use std::panic::resume_unwind;
 
@@ -29,7 +30,7 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, Sender};
 use crate::units::Timestamp;
 
-/// The number of bytes that become clean before the evicted values are handed to the sweeper.
+/// When this number of bytes has become clean, the evicted values are handed to the sweeper.
 const HAND_OVER_BYTES: u64 = 256 << 10;
 /// The maximum number of due entries deleted in one transaction. Other commits wait for one such transaction
 /// at most.
@@ -71,7 +72,7 @@ impl Tiers {
         (Arc::new(tiers), messages)
     }
 
-    /// Returns whether the cache has a file, though its disk tier may be off.
+    /// Returns whether the cache has a file. Even if it has a file, the disk tier may be off.
     pub(crate) fn has_disk(&self) -> bool {
         self.writer.exists()
     }
@@ -91,8 +92,8 @@ impl Tiers {
         }
     }
 
-    /// Called after the time was moved by hand: the sweeper checks for due entries, and the writer checks for
-    /// a due retry if the disk tier is off.
+    /// Called after the clock has jumped. The sweeper then checks for due entries. If the disk tier is off,
+    /// the writer checks for a due retry.
     pub(crate) fn check_retry(&self) {
         if !self.process.is_current() {
             return;
@@ -103,15 +104,15 @@ impl Tiers {
         }
     }
 
-    /// Tells the writer to check whether the file is still in its place, without waiting for it.
+    /// Tells the writer to check whether the file is still in its place. Does not wait for the check.
     pub(crate) fn watch_file(&self) {
         if self.disk.is_on() {
             self.writer.send(Command::Watch);
         }
     }
 
-    /// Waits while too many range removals are pending to add a large one. Each request makes the writer
-    /// delete a part of the earliest range removal.
+    /// Waits until the number of pending range removals is small enough to add a large range removal. Each
+    /// request makes the writer delete a part of the earliest range removal.
     pub(crate) fn wait_for_few_ranges(&self) -> Result<(), Error> {
         let is_full = || self.disk.with_status(|status| status.pending_removals >= MAX_PENDING as u64);
         while self.disk.is_on() && is_full() {
@@ -122,7 +123,8 @@ impl Tiers {
 
     /// Deletes expired entries from both tiers, in bounded transactions.
     pub(crate) fn sweep(&self) -> Result<SweepReport, Error> {
-        // Cancelled before the sweep, so that an entry that is stored during the sweep plans the next sweep.
+        // The planned sweep is cancelled before this sweep begins. So an entry that is stored during this
+        // sweep plans the next sweep.
         self.sweeper.plan_nothing();
         let mut panic = None;
         let mut swept = SweepReport { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
@@ -170,14 +172,15 @@ impl Tiers {
         }
     }
 
-    /// Begins to count the totals of the file, on top of the totals that the file had noted before.
+    /// Begins to count the totals of the file. `before` holds the totals that the file had when it was
+    /// opened.
     pub(crate) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
-        // Recent counts begin with the opening.
+        // Recorded now, so that recent counts begin when the cache is opened.
         self.note_totals(self.time.now());
     }
 
-    /// Notes the totals of this moment, for [`recent`](Tiers::recent). The sweeper calls it.
+    /// Records the current totals, for [`recent`](Tiers::recent). The sweeper calls this function.
     pub(crate) fn note_totals(&self, now: Timestamp) {
         // Counted before the lock of the notes is taken, because counting takes other locks.
         if let Some(totals) = self.cumulative(0, MAX_ASKED_BY_NOTE) {
@@ -185,7 +188,7 @@ impl Tiers {
         }
     }
 
-    /// Returns what was counted in the last minutes, given the totals of this moment.
+    /// Returns the counts of the last minutes, given the current totals.
     pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.totals.recent(now, totals)
     }
@@ -209,11 +212,11 @@ impl Tiers {
         Some(keyspaces.plus(&tiers))
     }
 
-    /// Compares counters that must agree, after the cache has ended. Also checks that memory and the disk
+    /// Compares counters that must agree, after the cache was closed. Also checks that memory and the disk
     /// tier agree whether writes are saved.
     ///
     /// # Panics
-    /// When they disagree.
+    /// If two of the compared values disagree.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn validate_at_end(&self) {
         self.memory.validate_at_end();

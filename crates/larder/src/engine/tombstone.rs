@@ -1,4 +1,4 @@
-//! The insertion of a tombstone. It removes one key visibly at once, and reports the kind of entry removed.
+//! Inserts a tombstone, so that the removal of a key is visible at once. Reports the kind of entry removed.
 //!
 //! The tombstone revokes the key's leases under the lock of its shard. So a load that began earlier returns
 //! its value and does not cache it.
@@ -15,9 +15,10 @@ use crate::units::Timestamp;
 pub(crate) enum RemovedEntry {
     /// A live entry.
     Live,
-    /// No live entry. The disk may still have an entry of the key, so the tombstone must be committed.
+    /// There was no live entry. The disk may still have an entry of the key, so the tombstone must be
+    /// committed.
     Dead,
-    /// No entry of the key in either tier. No tombstone stays, and no commit is needed.
+    /// Neither tier has an entry of the key. No tombstone stays, and no commit is needed.
     Nothing,
 }
 
@@ -32,8 +33,8 @@ impl Tiers {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> Result<RemovedEntry, Error> {
-        // Waits for a snapshot if it was withdrawn. Without a snapshot, the removal would not know what it
-        // removed. A removal waits for its commit in any case.
+        // Waits for the next snapshot if the last snapshot was withdrawn. Without a snapshot, it is unknown
+        // whether the removal removes an entry. A removal waits for its commit in any case.
         drop(self.awaited_snapshot());
         // The snapshot is loaded under the lock of the shard, together with the tombstone. At that moment no
         // change of the key is being committed, so the snapshot shows what the disk has. A later snapshot may
@@ -51,8 +52,8 @@ impl Tiers {
         // Without a snapshot it is unknown what the disk has, so the tombstone is committed.
         let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
-            // While a range removal is pending (`min_visible_sequence` is not 0), only the commit can be sure
-            // that the disk has no entry of the key.
+            // While a range removal is pending (`min_visible_sequence` is not 0), only the commit can decide
+            // whether the disk has an entry of the key.
             Ok(None) if min_visible_sequence == 0 => {
                 self.memory.cancel_tombstone(key, sequence);
                 Ok(RemovedEntry::Nothing)

@@ -22,14 +22,15 @@ pub(crate) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]
 pub(crate) struct Totals {
-    /// The counts of the file when it was opened, and the function that counts what the keyspaces add.
+    /// The counts of the file when it was opened, and the function that returns the later counts of the
+    /// keyspaces.
     base: OnceLock<(CumulativeStats, CountKeyspaces)>,
     /// Totals at some moments of the last minutes.
     notes: Mutex<Notes>,
 }
 
 impl Totals {
-    /// Begins to count, on top of the counts that the file had noted before.
+    /// Begins to count. `before` holds the counts that the file had when it was opened.
     pub(crate) fn begin(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         drop(self.base.set((before, count_keyspaces)));
     }
@@ -41,12 +42,12 @@ impl Totals {
         Some(before.plus(&count_keyspaces(max_asked)))
     }
 
-    /// Notes the totals of this moment.
+    /// Records the current totals.
     pub(crate) fn note(&self, now: Timestamp, totals: CumulativeStats) {
         self.notes.lock().add(now, totals);
     }
 
-    /// Returns what was counted in the last minutes, given the totals of this moment.
+    /// Returns the counts of the last minutes, given the current totals.
     pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.notes.lock().recent(now, totals)
     }

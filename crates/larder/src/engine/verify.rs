@@ -1,5 +1,4 @@
-//! Checks of the whole file on demand. The writer checks the pages, and the calling thread checks the
-//! records.
+//! Checks the whole file on demand. The writer checks the pages, and the calling thread checks the records.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +56,7 @@ impl Tiers {
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
-                // A record that was deleted in between is not counted.
+                // A key without a record is not counted.
                 if let Some(record) = snapshot.get(key).map_err(failed)? {
                     records += 1;
                     damaged += u64::from(record::read(key, &record).is_err());

@@ -12,13 +12,13 @@ pub(crate) struct WriterMetrics {
     pub(crate) lag: FlushLag,
 }
 
-/// The times since when inserts have waited for their commit. A time of zero means that no insert waits.
+/// The times of the oldest inserts that wait for their commit. A time of zero means that no insert waits.
 #[derive(Debug, Default)]
 pub(crate) struct FlushLag {
     /// The time of the first insert since the writer last drained.
     waiting_since: StatisticU64,
     /// The time of the first insert that the writer has drained and not committed yet. Only the writer
-    /// changes it.
+    /// changes this time.
     drained_since: StatisticU64,
 }
 
@@ -41,7 +41,7 @@ impl FlushLag {
         self.drained_since.store(0, Ordering::Relaxed);
     }
 
-    /// Returns how long the oldest uncommitted insert has waited.
+    /// Returns the time for which the oldest uncommitted insert has waited.
     pub(crate) fn age(&self, now: Timestamp) -> Duration {
         let since = [&self.waiting_since, &self.drained_since].map(|since| since.load(Ordering::Relaxed));
         let oldest = since.into_iter().filter(|since| *since > 0).min();

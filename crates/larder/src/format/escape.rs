@@ -46,7 +46,7 @@ pub(crate) fn is_obeyed(letter: char) -> bool {
     letter.is_control() || is_format(letter)
 }
 
-/// Writes the escape of a character as Rust writes it.
+/// Writes a character as an escape of Rust.
 pub(crate) fn write_escape(out: &mut impl Write, letter: char) -> std::fmt::Result {
     match letter {
         '\n' => out.write_str("\\n"),

@@ -1,8 +1,8 @@
-//! The number of a keyspace, which begins each of its keys.
+//! The number of a keyspace. Each key of the keyspace begins with this number.
 
 /// The number of a keyspace. The file stores the numbers of the keyspaces on disk. The number of a
 /// memory-only keyspace has the top bit set, and is valid for the life of the process. So the bytes of a key
-/// alone say in which tiers it may be.
+/// alone say in which tiers the entry may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyspaceId(u32);
 

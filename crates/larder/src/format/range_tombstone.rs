@@ -1,7 +1,7 @@
 //! A range tombstone: the removal of every key in a scope, under one sequence.
 //!
 //! Memory and the file keep a range tombstone until no entry of its scope with an older sequence is left on
-//! disk. Until then, entries on disk that it covers must not be served (contract 3).
+//! disk. Until then, entries on disk that the range tombstone covers must not be served (contract 3).
 
 use super::key::scope::Scope;
 use super::record::Header;
@@ -14,12 +14,12 @@ pub(crate) struct RangeTombstone {
 }
 
 impl RangeTombstone {
-    /// Returns whether it covers the entry of a whole key that has this sequence.
+    /// Returns whether the range tombstone covers the entry of a whole key that has this sequence.
     pub(crate) fn covers(&self, key: &[u8], sequence: u64) -> bool {
         self.sequence >= sequence && self.scope.covers(key)
     }
 
-    /// Returns whether it deletes the record of a key.
+    /// Returns whether the range tombstone deletes the record of a key.
     ///
     /// A record without a readable header is never served, so every range tombstone of its scope deletes it.
     pub(crate) fn deletes(&self, key: &[u8], header: Option<&Header>) -> bool {

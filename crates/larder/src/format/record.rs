@@ -5,7 +5,7 @@
 //!      0     8  checksum: XXH3-64 of everything below, seeded with the XXH3-64 of the entry's key
 //!      8     1  format: 2, or 1
 //!      9     1  kind: 0 a value
-//!     10     2  flags: bits 0 and 1 are the compression (0 none, 1 LZ4, 2 zstd); a reader refuses others
+//!     10     2  flags: bits 0 and 1 are the compression (0 none, 1 LZ4, 2 zstd); other bits are refused
 //!     12     4  keyspace version
 //!     16     8  sequence of the mutation that wrote it
 //!     24     8  written at, ms since 1970
@@ -22,7 +22,7 @@
 //! | tag | content |
 //! |---|---|
 //! | 1 | fingerprint of the shape that the value was written with, 8 bytes |
-//! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has it |
+//! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has this field |
 //!
 //! A record of format 1 has no flags. Its extension has no field that this version reads. When a file is
 //! upgraded, such records stay as they are until they are overwritten.
@@ -219,8 +219,8 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
 }
 
-/// Reads the header alone, *without* verifying the checksum. Used to decide which records to delete. There, a
-/// damaged record causes at most a miss.
+/// Reads the header alone, *without* verifying the checksum. Used to decide which records to delete. In that
+/// use, damage to the record causes at most a miss.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }

@@ -22,7 +22,7 @@ impl Budget {
         self.capacity
     }
 
-    /// Returns the reserved weight. It is never more than the capacity.
+    /// Returns the reserved weight. This weight is never more than the capacity.
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
@@ -61,11 +61,11 @@ impl Reservation {
         Self { budget, held: AtomicU64::new(0) }
     }
 
-    /// Adds free weight of the budget until this reservation has `weight`. Returns whether it has that weight
-    /// now.
+    /// Adds free weight of the budget until this reservation has `weight`. Returns whether the reservation
+    /// now has that weight.
     ///
-    /// If the free weight is too small, the reservation keeps that part. Otherwise other callers that need
-    /// room at the same time could reserve it.
+    /// If the free weight is too small, the reservation keeps the free weight that it got. Otherwise other
+    /// callers that need room at the same time could reserve this weight.
     pub(super) fn grow_to(&mut self, weight: u64) -> bool {
         let held = self.held();
         let got = self.budget.reserve_up_to(weight.saturating_sub(held));

@@ -1,17 +1,17 @@
 //! The write buffer: the limit on the bytes of values that are acknowledged and not yet committed.
 //!
 //! Room is reserved before a shard is locked, and belongs to one value. The holders of an unsaved value are
-//! its slot and the writer's batch. When the last of them drops the value, the room is given back. So room
+//! its slot and the writer's batch. When the last holder drops the value, the room is given back. So room
 //! can't be given back twice, or too early.
 //!
 //! A value that needs more than the whole buffer is *large*. It gets its room only when the buffer is empty.
 //! From then on the sum is above the capacity, so no other value finds room. The excess over the buffer is
 //! reserved in the memory budget ([`Memory::reserve_room`](super::Memory::reserve_room)).
 //!
-//! A caller that needs room:
+//! A caller that needs room makes these steps:
 //!
-//! 1. It reserves the room at once if possible. For a small value this is possible if the value fits and no
-//!    large value queues. For a large value this is possible if the buffer is empty and no value queues.
+//! 1. It reserves the room immediately if possible. For a small value this is possible if the value fits and
+//!    no large value queues. For a large value this is possible if the buffer is empty and no value queues.
 //! 2. Otherwise it queues, and is counted as waiting before (3) and (4). So a thread that gives room back
 //!    sees the waiting caller, or the attempt of (4) sees the room. A thread that stores a value also sees
 //!    the waiting caller.
@@ -19,13 +19,14 @@
 //! 4. Under the gate, it tries again. A small value gets room if it fits and no large value queues before it.
 //!    A large value gets room if it is the first of the queue and the buffer is empty. Otherwise the caller
 //!    waits until room is given back, and repeats (3).
-//! 5. It leaves the queue under the same hold of the gate. It has room, unless the buffer was closed.
+//! 5. It leaves the queue before it releases the gate. It has room, unless the buffer was closed.
 //!
 //! No caller starves. Once a large value queues, later values wait behind it, so the buffer becomes empty. No
 //! large value passes an earlier small value, so a small value waits for at most the large values before it.
-//! A caller that leaves the queue need not wake the other callers. If it took room, the return of that room
-//! wakes them. If the buffer was closed, the closing wakes them. A caller that has room waits only for a lock
-//! until its value is stored. So the writer can commit the values that fill the buffer.
+//! A caller that leaves the queue need not wake the other callers. If it got room, the later return of that
+//! room wakes the other callers. If the buffer was closed, the closing wakes these callers. A caller that has
+//! room waits only for a lock until its value is stored. So the writer can commit the values that fill the
+//! buffer.
 
 use std::collections::VecDeque;
 
@@ -37,7 +38,7 @@ use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, 
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,
-    /// Reserved bytes. Above the capacity while a large value has its room.
+    /// Reserved bytes. The number is above the capacity while a large value has its room.
     used: AtomicU64,
     /// Number of values in the queue.
     waiting: AtomicUsize,
@@ -134,7 +135,7 @@ impl WriteBuffer {
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
                 self.large.fetch_sub(usize::from(is_large), Ordering::SeqCst);
                 // `is_closed` is read only once. So this call returns room exactly if `try_take` reserved it,
-                // even if the buffer closes or opens in between.
+                // even if the buffer is closed or opened meanwhile.
                 return (!is_closed).then(|| self.room(bytes));
             }
             self.freed.wait(&mut gate);
@@ -145,8 +146,8 @@ impl WriteBuffer {
         BufferRoom { buffer: self.clone(), bytes, beyond: None }
     }
 
-    /// Returns whether a caller waits for room. A thread calls this after it has stored a value, because the
-    /// waiting caller may have called `on_full` before the value was stored.
+    /// Returns whether a caller waits for room. A thread calls this function after it has stored a value,
+    /// because the waiting caller may have called `on_full` before the value was stored.
     pub(crate) fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0 && !failpoint_is_set(Failpoint::IgnoreWaiters)
     }
@@ -172,7 +173,7 @@ impl WriteBuffer {
     }
 }
 
-/// Room in the write buffer. Dropping it gives the room back.
+/// Room in the write buffer. Dropping this value gives the room back.
 #[derive(Debug)]
 pub(crate) struct BufferRoom {
     buffer: Arc<WriteBuffer>,
@@ -301,7 +302,7 @@ mod tests {
             wait_for((50, false));
             let large = begin(150);
             wait_for((150, false));
-            // The value 10 fits beside the first value, but must not pass the large value.
+            // The value of 10 bytes fits beside the first value, but must not pass the large value.
             let late = begin(10);
             wait_for((10, false));
             let later = begin(151);

@@ -1,16 +1,17 @@
-//! Closing of the shards. Afterwards no lookup finds a value, and no acknowledged value is lost.
+//! Closes the shards. Afterwards no lookup finds a value, and no acknowledged value is lost.
 //!
 //! 1. Every shard is sealed, under its lock. From then on the shard refuses writes, loads, promotions and
 //!    tombstones. The refused caller gets the answer that the cache is closed, and its reserved room is given
 //!    back.
 //! 2. The writer drains, commits, and marks the committed keys clean. The drain comes after (1), so this last
-//!    commit has every stored value, and any later write is refused. With (2) before (1), a write between the
-//!    two steps would be acknowledged and never committed.
-//! 3. Every shard is emptied, under its lock. This comes after (2). Otherwise a lookup could find an older
-//!    value on disk until the last snapshot is gone. No value is stored after (3), because of (1). From then
-//!    on no lookup finds a value in memory.
+//!    commit includes every stored value, and any later write is refused. With (2) before (1), a write
+//!    between the two steps would be acknowledged and never committed.
+//! 3. Every shard is emptied, under its lock. This step comes after (2). Otherwise a lookup could find an
+//!    older value on disk until the last snapshot is dropped. No value is stored after (3), because of (1).
+//!    From then on no lookup finds a value in memory.
 //!
-//! A cache without a writer goes from (1) to (3) at once. The caller drops the values that (3) removes.
+//! A cache without a writer does step 3 immediately after step 1. The caller drops the values that (3)
+//! removes.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;

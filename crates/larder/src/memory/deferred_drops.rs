@@ -1,4 +1,4 @@
-//! Values that leave a shard. They are dropped after its lock is released.
+//! Values that leave a shard. They are dropped after the shard's lock is released.
 
 use smallvec::SmallVec;
 
@@ -30,7 +30,7 @@ impl DeferredDrops {
     }
 
     /// Gives `weight` to a new entry, instead of to the budget. Returns whether there was enough weight. If
-    /// there was not, gives none.
+    /// there was too little weight, gives nothing.
     pub(super) fn give_room(&mut self, weight: u64) -> bool {
         let left = self.weight.checked_sub(weight);
         self.weight = left.unwrap_or(self.weight);

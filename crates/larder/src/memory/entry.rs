@@ -45,7 +45,7 @@ pub(crate) struct IncomingEntry {
     pub(crate) value: Value,
     pub(crate) expires_at: Timestamp,
     pub(crate) weight: Weight,
-    /// `None` for an entry that is only ever in memory. The caller has already reserved the weight of such an
+    /// `None` for an entry that will never be saved. The caller has already reserved the weight of such an
     /// entry in the budget.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
 }

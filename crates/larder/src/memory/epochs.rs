@@ -2,7 +2,7 @@
 //!
 //! The keys of a shard share a few epochs, by hash. A step that revokes a key's leases also increments the
 //! key's epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared lock.
-//! The token holds while the epoch is unchanged. A change of another key with the same epoch revokes the
+//! The token is valid while the epoch is unchanged. A change of another key with the same epoch revokes the
 //! token too. Then the promotion is left to the next lookup of the key.
 
 use crate::memory::slot_key::SlotKey;

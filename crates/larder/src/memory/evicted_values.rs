@@ -4,8 +4,8 @@
 //! abort. So the values are dropped one by one, and each panic is caught. After all values are dropped, the
 //! first panic continues in the caller.
 //!
-//! A caller that removes very many values drops them in batches ([`EvictedValues::drop_if_many`]). If it kept
-//! all values to the end, they would need as much memory as they did in the cache.
+//! A caller that removes very many values drops them in batches ([`EvictedValues::drop_if_many`]). If the
+//! caller kept all values to the end, these values would need as much memory as they did in the cache.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -2,8 +2,8 @@
 //! expired entries, not on the number of live entries.
 //!
 //! Each second has a list of slots. The lists are in a map that is ordered by second. Adding or removing a
-//! slot takes O(log n), where n is the number of distinct seconds. A slot needs eight bytes here. The caller
-//! passes the expiry of a slot, so the slot's second is not stored.
+//! slot takes O(log n) for n distinct seconds. A slot needs eight bytes here. The caller passes the expiry of
+//! a slot, so the slot's second is not stored.
 
 use std::collections::BTreeMap;
 

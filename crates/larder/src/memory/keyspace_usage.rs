@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 
-/// The entries of one keyspace in a shard, and its removals.
+/// The usage of a shard by one keyspace: its entries, evictions and expirations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KeyspaceUsage {
     pub(crate) entries: u64,

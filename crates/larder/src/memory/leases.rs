@@ -2,7 +2,7 @@
 //!
 //! A lease is taken under the shard's lock before the disk is read or a loader runs. When the fill is
 //! published, the lease is checked under the lock again. A write or an invalidation of the key revokes every
-//! lease on the key, so the lease of an earlier load no longer holds. A flight is a load for which several
+//! lease on the key, so the lease of an earlier load is no longer valid. A flight is a load for which several
 //! callers wait. It is attached to the lease of the caller that runs the loader. Revoking the lease detaches
 //! the flight. So a caller after an invalidation never joins a load that began before the invalidation.
 //!
@@ -14,14 +14,14 @@
 //! stalls no caller for longer than that, and [`Leases::drop_overdue`] removes what is left of it. A lease
 //! without a flight ends within one call of the cache, and needs no deadline.
 //!
-//! The holder of a lease may decline to fill. For [`PASS_TIME`] the key then has a *pass*: callers take leases
-//! without a flight, so none waits for another.
+//! The holder of a lease may decline to fill. For [`PASS_TIME`] the key then has a *pass*: callers take
+//! leases without a flight, so none waits for another.
 //!
 //! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
 //! or error.
 //!
-//! A *fence* bars fills of one key, but not loads. A lease that is taken while the key has a fence never
-//! holds. A *barrier* does the same for all keys in a scope, while a range removal visits the shards one
+//! A *fence* bars fills of one key, but not loads. A lease that is taken while the key has a fence is never
+//! valid. A *barrier* does the same for all keys in a scope, while a range removal visits the shards one
 //! after another.
 
 use std::time::Duration;
@@ -30,16 +30,12 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::epochs::{EpochToken, Epochs};
+use super::key_leases::{AttachedFlight, KeyLeases, LeaseId};
 use crate::format::key::scope::Scope;
-use crate::format::stored_key::StoredKey;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
-use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-
-/// The number of a lease. It is unique in its shard.
-pub(crate) type LeaseId = u64;
 
 /// The time for which callers do not wait for each other after a holder has declined to fill.
 pub(crate) const PASS_TIME: Duration = Duration::from_secs(1);
@@ -59,29 +55,9 @@ pub(crate) enum Permit {
     Lease(LeaseId),
 }
 
-#[derive(Debug)]
-struct KeyLeases {
-    hash: u64,
-    key: StoredKey,
-    /// Ids of the leases that still hold.
-    holders: SmallVec<[LeaseId; 2]>,
-    fences: u32,
-    flight: Option<AttachedFlight>,
-    /// The end of the key's pass.
-    pass_until: Option<Deadline>,
-}
-
-/// A flight, and the lease of the caller that runs the loader.
-#[derive(Debug)]
-struct AttachedFlight {
-    lease: LeaseId,
-    flight: Value,
-    /// The deadline of the lease.
-    deadline: Deadline,
-}
-
 impl Leases {
-    /// Takes a lease to fill a key. If the key has a fence or a barrier at this time, the lease never holds.
+    /// Takes a lease to fill a key. If the key has a fence or a barrier at this time, the lease is never
+    /// valid.
     pub(crate) fn take(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, |leases| leases.fences > 0)
     }
@@ -102,7 +78,7 @@ impl Leases {
         id
     }
 
-    /// Revokes every lease on keys in a scope, and bars new ones.
+    /// Revokes every lease on keys in a scope, and bars new leases.
     pub(crate) fn raise_barrier(&mut self, scope: &Scope, deferred: &mut DeferredDrops) {
         self.barriers.push(scope.clone());
         self.revoke_scope(scope, deferred);
@@ -131,8 +107,8 @@ impl Leases {
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Gives the key a pass, if the lease holds. Otherwise the key has changed, and the holder declined to fill
-    /// a value of before that change.
+    /// Gives the key a pass, if the lease holds. Otherwise the key has changed, and the holder declined to
+    /// fill a value of before that change.
     pub(crate) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
         if self.holds(key, id) {
             self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
@@ -175,7 +151,7 @@ impl Leases {
         match permit {
             Permit::Lease(id) => self.holds(key, id),
             // If a token was taken behind a fence or a barrier, this check finds the fence or barrier. If the
-            // fence or barrier was lowered in between, the lowering has revoked the token.
+            // fence or barrier was lowered since, the lowering has revoked the token.
             Permit::EpochToken(epoch_token) => {
                 self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
             }
@@ -229,7 +205,7 @@ impl Leases {
     }
 
     /// Removes one fence. Loads that began behind the fence are not cached, and later callers do not join
-    /// them.
+    /// these loads.
     pub(crate) fn lower_fence(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| {
@@ -279,37 +255,6 @@ impl Leases {
                 found.remove();
             }
         }
-    }
-}
-
-impl KeyLeases {
-    fn revoke(&mut self, deferred: &mut DeferredDrops) {
-        self.holders.clear();
-        self.pass_until = None;
-        if !failpoint_is_set(Failpoint::KeepFlight) {
-            deferred.flight(self.flight.take().map(|attached| attached.flight));
-        }
-    }
-
-    fn is_overdue(&self, id: LeaseId) -> bool {
-        if failpoint_is_set(Failpoint::FillLate) {
-            return false;
-        }
-        let attached = self.flight.as_ref().filter(|attached| attached.lease == id);
-        attached.is_some_and(|attached| attached.deadline.is_over())
-    }
-
-    /// Revokes the lease with the flight if it is past its deadline, and ends a pass that is over.
-    fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
-        self.pass_until.take_if(|until| until.is_over());
-        if let Some(attached) = self.flight.take_if(|attached| attached.deadline.is_over()) {
-            self.holders.retain(|holder| *holder != attached.lease);
-            deferred.flight(Some(attached.flight));
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.holders.is_empty() && self.fences == 0 && self.flight.is_none() && self.pass_until.is_none()
     }
 }
 

@@ -1,8 +1,8 @@
 //! A shard under its exclusive lock, with the values that leave the shard while it is locked.
 //!
-//! Dropping the guard unlocks the shard first. Only then the released weight is given back to the budget, and
-//! the released values are added to the caller's list. The caller drops these values when it holds no lock
-//! and no reserved weight. A user's `Drop` may call the cache, wait for room, or panic (invariant 5).
+//! Dropping the guard unlocks the shard first. After that, the released weight is given back to the budget,
+//! and the released values are added to the caller's list. The caller drops these values when it holds no
+//! lock and no reserved weight. A user's `Drop` may call the cache, wait for room, or panic (invariant 5).
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;
@@ -42,7 +42,7 @@ impl<'a> LockedShard<'a> {
     }
 
     /// Evicts one clean entry, and keeps `weight` of its room reserved for the caller. Returns whether the
-    /// room was enough. If not, keeps none reserved.
+    /// room was enough. If not, keeps no weight reserved.
     pub(super) fn evict_for(&mut self, weight: u64) -> bool {
         self.evict() && self.released.deferred.give_room(weight)
     }

@@ -9,16 +9,16 @@ use crate::units::Timestamp;
 pub(crate) enum Lookup {
     /// A live value, and its expiry.
     Value(Value, Timestamp),
-    /// The key has no live value, and none on disk.
+    /// Neither memory nor the disk has a live value of the key.
     Negative,
     /// The shard has no entry for the key. The disk may have a value.
     Unknown(MissToken),
 }
 
-/// The data that a caller needs to look up on disk a key that its shard does not have.
+/// The data that a caller needs to look a key up on disk after the shard had no entry for the key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissToken {
-    /// A record on disk is visible only if its sequence is greater than this.
+    /// A record on disk is visible only if its sequence is greater than this number.
     pub(crate) min_visible_sequence: u64,
     /// The permission to copy the record into memory.
     pub(crate) epoch_token: EpochToken,

@@ -28,7 +28,7 @@ pub(crate) struct MemoryTotals {
 
 impl Memory {
     /// Removes expired clean entries, and returns their number. The first panic of a user's `Drop` is stored
-    /// in `panic`, because the caller must still plan its next run.
+    /// in `panic`, because the caller must still plan the next sweep.
     pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
@@ -76,7 +76,7 @@ impl Memory {
         self.shard(key).read().has_value(key)
     }
 
-    /// Returns the keys in memory that have a prefix, sorted.
+    /// Returns the keys in memory that begin with `prefix`, sorted.
     pub(crate) fn keys(&self, prefix: &[u8]) -> Vec<Arc<[u8]>> {
         let mut keys = Vec::new();
         for shard in &self.shards {
@@ -86,14 +86,14 @@ impl Memory {
         keys
     }
 
-    /// Returns the first `most` keys in memory, in order, that have a prefix and come after `after`.
+    /// Returns the first `most` keys in memory that begin with `prefix` and come after `after`, in order.
     ///
     /// # Cost
-    /// One pass over all entries in memory, whatever the prefix. No lock is held for more than
-    /// [`LISTED_SLOTS`] slots at a time. The call needs memory for `most` keys.
+    /// One pass over all entries in memory, for any prefix. No lock is held for more than [`LISTED_SLOTS`]
+    /// slots at a time. The call needs memory for `most` keys.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn keys_after(&self, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Vec<Arc<[u8]>> {
-        // The greatest key is at the top of the heap. A smaller key replaces it.
+        // The greatest key is at the top of the heap. A smaller key replaces the greatest key.
         let mut least = std::collections::BinaryHeap::<Arc<[u8]>>::new();
         let mut show = |key: &[u8]| {
             if !key.starts_with(prefix) || after.is_some_and(|after| key <= after) {
@@ -114,20 +114,22 @@ impl Memory {
         least.into_sorted_vec()
     }
 
-    /// Describes a key in memory. Does not count as a use of the key.
+    /// Describes a key in memory. The call does not count as a use of the key.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn describe(&self, key: &[u8]) -> super::shard::describe::KeyInMemory {
         let key = self.key(key);
         self.shard(key).read().describe(key)
     }
 
-    /// Returns the reserved part of the capacity, in bytes. It is read from one number, so it is never above
-    /// the capacity. A sum over shards could be above it while other threads add and remove entries.
+    /// Returns the reserved part of the capacity, in bytes. The budget keeps this part as one number, so it
+    /// is never above the capacity. A sum over shards could be above the capacity while other threads add and
+    /// remove entries.
     pub(crate) fn taken(&self) -> u64 {
         self.budget.used()
     }
 
-    /// Returns the totals. Locks each shard for a short time, whatever the number of keyspaces.
+    /// Returns the totals. Locks each shard for a short time. This time does not depend on the number of
+    /// keyspaces.
     pub(crate) fn totals(&self) -> MemoryTotals {
         let mut totals =
             MemoryTotals { bypassed: self.bypassed.load(Ordering::Relaxed), ..MemoryTotals::default() };

@@ -13,6 +13,7 @@ mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub mod heap;
+pub(crate) mod key_leases;
 pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
 mod locked_shard;
@@ -34,7 +35,8 @@ mod write_back;
 
 use buffer::WriteBuffer;
 use evicted_values::EvictedValues;
-use leases::{LeaseId, Permit};
+use key_leases::LeaseId;
+use leases::Permit;
 use locked_shard::LockedShard;
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
@@ -87,7 +89,7 @@ impl Deref for Padded {
     }
 }
 
-/// The answer to a caller that may fill a key. It is found under the exclusive lock.
+/// The answer to a caller that may fill a key. The answer is found under the exclusive lock of the shard.
 #[derive(Debug)]
 pub(crate) enum LeaseOutcome {
     /// Another caller has stored a value in the meantime. The value comes with its expiry.
@@ -123,7 +125,7 @@ impl Memory {
 
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        // Does not use `Hash`, which also hashes the length. The bytes alone distinguish keys.
+        // Does not use `Hash`, because `Hash` also hashes the length. The bytes alone distinguish keys.
         let mut hasher = self.hasher.build_hasher();
         hasher.write(bytes);
         SlotKey { hash: hasher.finish(), bytes }
@@ -247,7 +249,7 @@ impl Memory {
         self.has_unsaved.swap(false, Ordering::SeqCst)
     }
 
-    /// Publishes a load if its lease still holds. Returns the sequence of the entry.
+    /// Stores a loaded value if its lease is still valid. Returns the sequence of the entry.
     pub(crate) fn fill_entry(
         &self,
         key: SlotKey<'_>,
@@ -263,7 +265,7 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Publishes a value that was read from disk if the permit still holds.
+    /// Stores a value that was read from disk, if the permit is still valid.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,

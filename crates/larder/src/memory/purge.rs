@@ -1,21 +1,21 @@
 //! Range removals in memory. The entries of a scope leave the shards, and the records of the scope on disk
 //! become invisible.
 //!
-//! 1. In every shard, leases are revoked and new ones are barred. From then on no load, promotion or touch
-//!    that began earlier can publish.
-//! 2. The sequence is taken.
-//! 3. Each shard in turn gets a range tombstone. It raises `min_visible_sequence`: a record of the scope on
-//!    disk is visible only if its sequence is later. Then the older entries are removed. Each hold of the
+//! 1. In every shard, leases are revoked and new leases are barred. From then on no load, promotion or touch
+//!    that began earlier can store a value.
+//! 2. The range removal gets its sequence.
+//! 3. Each shard in turn gets a range tombstone. This raises `min_visible_sequence`: a record of the scope on
+//!    disk is visible only if its sequence is higher. Then the older entries are removed. Each hold of the
 //!    lock visits a bounded number of slots, so that no lookup waits for a whole shard. The last hold also
 //!    lowers the barrier.
 //! 4. The range tombstone stays until the installed snapshot has no record of the range
 //!    ([`Memory::remove_range_tombstone`]).
 //!
-//! With (2) before (1), a load could publish an old value in a shard before (3) reaches that shard. The value
+//! With (2) before (1), a load could store an old value in a shard before (3) reaches that shard. The value
 //! would have a newer sequence, so (3) would not remove it. If an entry were removed before the range
-//! tombstone is inserted, a lookup between the two would find the removed record on disk. If the barrier were
-//! lowered before the last slot is visited, a promotion could put an older entry into a slot that was visited
-//! already.
+//! tombstone is inserted, a lookup between the two steps would find the removed record on disk. If the
+//! barrier were lowered before the last slot is visited, a promotion could put an older entry into a slot
+//! that was visited already.
 //!
 //! The caller drops the removed values after the removal is committed. If they were dropped earlier, a value
 //! whose `Drop` panics would leave a barrier that is never lowered, or a removal that is never committed. If
@@ -38,8 +38,8 @@ use crate::units::Timestamp;
 const SLOTS: u32 = if cfg!(shuttle) { 1 } else { 512 };
 
 impl Memory {
-    /// Removes every key in a scope, at one sequence, and lists up to `most_listed` of the removed keys that
-    /// are on disk. If the scope `is_on_disk`, the range removal stays pending until
+    /// Removes every key in a scope, under one sequence, and lists up to `most_listed` of the removed keys
+    /// that are on disk. If the scope `is_on_disk`, the range removal stays pending until
     /// [`Memory::remove_range_tombstone`].
     pub(crate) fn purge(
         &self,

@@ -1,4 +1,4 @@
-//! Removal of one key from memory. After it, no load that began earlier brings the value back.
+//! Removal of one key from memory. After the removal, no load that began earlier brings the value back.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;

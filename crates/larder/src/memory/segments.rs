@@ -1,10 +1,10 @@
 //! A numbered list that grows without moving its elements. It holds the data of each slot of a shard.
 //!
 //! The list lives long and mostly grows. A `Vec` would move its elements each time that it grows. The blocks
-//! that it leaves are too small for the next move. Small allocations between these blocks keep the allocator
-//! from joining or returning the blocks. With glibc these blocks had more bytes than the entries themselves.
-//! In this list, no element moves once the list is larger than a segment, and only room that is about to be
-//! used is reserved.
+//! that the elements leave are too small for the next move. Small allocations between these blocks keep the
+//! allocator from joining or returning the blocks. With glibc these blocks had more bytes than the entries
+//! themselves. In this list, no element moves once the list is larger than a segment, and only room that is
+//! about to be used is reserved.
 
 /// Number of elements of a segment. For slots, a segment is 16 KiB. This is well below the size that an
 /// allocator maps as a region of its own.

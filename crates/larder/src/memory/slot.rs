@@ -6,8 +6,8 @@ use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A key of a shard, with its state. It fills one line of the processor's cache, and a lookup reads nothing
-/// else of the entry.
+/// A key of a shard, with its state. A slot fills one line of the processor's cache, and a lookup reads
+/// nothing else of the entry.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Slot {
@@ -33,9 +33,10 @@ const _: () = assert!(size_of::<Slot>() == 64);
 pub(super) enum SlotState {
     /// The slot belongs to no key.
     Vacant,
-    /// Evictable: the value is on disk, or it will never be saved. Its weight is charged to the budget.
+    /// Evictable: the value is on disk, or it will never be saved. The value's weight is charged to the
+    /// budget.
     Clean,
-    /// Pinned until the value is committed. Its bytes are charged to the write buffer.
+    /// Pinned until the value is committed. The value's bytes are charged to the write buffer.
     Dirty,
     /// Removed, and pinned until the removal is committed.
     Tombstone,

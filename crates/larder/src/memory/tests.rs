@@ -3,7 +3,8 @@ mod model;
 
 use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
-use super::leases::{LeaseId, Permit};
+use super::key_leases::LeaseId;
+use super::leases::Permit;
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
@@ -32,7 +33,7 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
-/// Store, fill and promote for tests. Each drops the values that leave memory at once.
+/// Store, fill and promote for tests. Each immediately drops the values that leave memory.
 impl Memory {
     pub(crate) fn store(
         &self,

@@ -1,8 +1,8 @@
-//! Checks of the sums that the memory tier keeps across shards. Each sum is computed again and compared.
+//! Checks the sums that the memory tier keeps across shards. Each sum is computed again and compared.
 //!
 //! A call whose value is refused must give the reserved weight back. A leak changes no answer, but slowly
 //! reduces the capacity. So the sums are compared exactly while no call is in progress. The model test
-//! compares them after each step. Every cache of a test compares them when its last handle is dropped.
+//! compares them after each step. Each cache in a test compares the sums when its last handle is dropped.
 
 use super::Memory;
 use super::shard::validate::ShardSums;
@@ -11,7 +11,7 @@ impl Memory {
     /// Compares every sum with the slots. No call may be in progress.
     ///
     /// # Panics
-    /// When a sum disagrees.
+    /// If a sum disagrees with the slots.
     pub(crate) fn validate(&self) {
         let mut all = ShardSums::default();
         let mut saving = 0;

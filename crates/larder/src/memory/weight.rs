@@ -1,5 +1,4 @@
-//! The weight of an entry, in four bytes, and the overheads that an entry is charged in the budget and in the
-//! write buffer.
+//! The weight of an entry, in four bytes, and the overhead of an entry in the budget and in the write buffer.
 
 /// Bytes of bookkeeping for one entry. Key, value and this overhead together make the weight of an entry. The
 /// overhead covers the slot, and its places in the table, the queue and the expiry list. It also covers the
@@ -8,16 +7,17 @@
 /// the types.
 pub const ENTRY_OVERHEAD: u64 = 160;
 
-/// Number of bytes that an uncommitted entry needs besides its weight and its encoding. They are for the
-/// fields of its record and for its place in the writer's batch. A test compares this number with the sizes
-/// of the types.
+/// Number of bytes that an uncommitted entry needs besides its weight and its encoding. These bytes are for
+/// the fields of the entry's record and for the entry's place in the writer's batch. A test compares this
+/// number with the sizes of the types.
 pub(crate) const UNSAVED_OVERHEAD: u64 = 288;
 
 /// Weights of at least this number of bytes are kept in units of 64 KiB.
 const COARSE: u32 = 1 << 31;
 const COARSE_SHIFT: u32 = 16;
 
-/// A weight in bytes. It is exact below 2 GiB. From 2 GiB on, it is rounded up to a multiple of 64 KiB.
+/// A weight in bytes. A weight below 2 GiB is exact. From 2 GiB on, a weight is rounded up to a multiple of
+/// 64 KiB.
 ///
 /// Reserving, charging and giving back all use this rounded weight, never the original number. So the sums
 /// agree.

@@ -1,4 +1,4 @@
-//! The part of memory in a commit: reserving room for new values, draining the dirty keys, and marking the
+//! The work of memory for a commit: reserving room for new values, draining the dirty keys, and marking the
 //! committed keys clean.
 
 use super::Memory;
@@ -34,9 +34,9 @@ impl Memory {
         Some(room)
     }
 
-    /// The loop ends, because all weight in the budget is evictable or will be soon. A thread with reserved
-    /// weight uses it for an entry or gives it back, and runs no user code before that. There is one large
-    /// value at a time.
+    /// Reserves weight in the budget, and evicts entries as needed. The loop ends, because all weight in the
+    /// budget is evictable or will be soon. A thread with reserved weight uses it for an entry or gives it
+    /// back, and runs no user code before that. There is one large value at a time.
     fn reserve_beyond(&self, weight: u64, evicted_values: &mut EvictedValues) -> Reservation {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
@@ -62,9 +62,9 @@ impl Memory {
     }
 
     /// Does the same as [`drain`](Memory::drain), into a list that every step reuses. A new list for each
-    /// step would be the largest block that is ever freed. glibc's allocator adapts to that size. It would
-    /// then keep all blocks up to that size in its arenas, and would not return the holes between them to the
-    /// system.
+    /// step would be the largest block that is ever freed. glibc's allocator adapts to that size. The
+    /// allocator would then keep all blocks up to that size in its arenas, and would not return the holes
+    /// between these blocks to the system.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,

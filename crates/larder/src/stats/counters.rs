@@ -1,12 +1,13 @@
-//! Counters that many threads raise at once, without contention for a cache line.
+//! Counters that many threads raise at the same time, without contention for a cache line.
 //!
 //! When a thread counts for the first time, it takes a stripe. The stripe belongs to this thread until the
 //! thread ends. So the thread adds by a load and a store, and no other thread writes between the two. If
 //! there are more threads than stripes, the other threads share the last stripe and add to it atomically. No
 //! count is lost in either case.
 //!
-//! No crate is used, because crates of striped counters add atomically, and this is too slow for a hit. Here
-//! a hit also gets the new count. That count decides whether the hit is sampled.
+//! No crate is used, because crates of striped counters add atomically, and an atomic addition is too slow
+//! for a hit. These counters also return the new count. For a hit, that count decides whether the hit is
+//! sampled.
 
 use super::cause::LatestCause;
 use super::count::{COUNTS, Count, Sums};
@@ -21,11 +22,11 @@ const OWN_STRIPES: usize = 31;
 pub(crate) struct Counters {
     own: [Stripe; OWN_STRIPES],
     shared: Stripe,
-    /// How long each loader ran.
+    /// The durations of the loaders.
     pub(crate) load_times: Histogram,
-    /// Whether the log already has a loaded value of this keyspace that could not be cached.
+    /// Whether the log already has a warning about a loaded value of this keyspace that could not be cached.
     pub(crate) has_told_uncacheable: AtomicBool,
-    /// Whether the log already has a value of this keyspace that was too large for the file.
+    /// Whether the log already has a warning about a value of this keyspace that was too large for the file.
     pub(crate) has_told_too_large: AtomicBool,
     pub(crate) uncacheable_cause: LatestCause,
     pub(crate) too_large_cause: LatestCause,
@@ -74,9 +75,9 @@ impl Counters {
     }
 }
 
-/// The free stripes, one bit for each stripe. A thread changes it when it counts for the first time, and when
-/// it ends. It is not a lock, because a thread may do this in a forked child, where a lock may be held for
-/// ever.
+/// The free stripes, one bit for each stripe. A thread changes this number when the thread counts for the
+/// first time, and when the thread ends. No lock guards the number, because a thread of a forked child may
+/// change it, and a lock may be held forever there.
 static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 
 /// One more than the highest stripe that was ever taken. A thread takes the first free stripe, so no stripe
@@ -129,7 +130,7 @@ mod tests {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         counters.add(Count::Misses);
-                        // All threads live at the same time, so some of them must share the last stripe. In
+                        // All threads live at the same time, so some threads must share the last stripe. In
                         // the second round, the stripes have had other owners.
                         all_count.wait();
                         for _ in 0..1_000 {

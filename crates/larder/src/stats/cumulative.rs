@@ -36,8 +36,8 @@ macro_rules! cumulative_stats {
 
 // The order is part of the file format. New counts come last.
 cumulative_stats! {
-    /// Counts since the file was made. They are stored with every commit, so a crash loses the counts since
-    /// the last commit.
+    /// Counts since the file was made. The counts are stored with every commit, so a crash loses the counts
+    /// since the last commit.
     ///
     /// The counts begin at zero in a file of an older version of larder that did not count. They also begin
     /// at zero if the counts in the file are damaged.
@@ -77,7 +77,7 @@ cumulative_stats! {
         pub faults: u64,
         /// Number of times that the file was found to be damaged, and was replaced.
         pub quarantines: u64,
-        /// Lookups that found a record whose value did not decode. Each was a miss.
+        /// Lookups that found a record whose value did not decode. Each such lookup was a miss.
         pub undecodable: u64,
         /// Loaded values that could not be cached.
         pub uncacheable: u64,

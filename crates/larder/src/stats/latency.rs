@@ -1,13 +1,13 @@
-//! The durations of operations, counted in buckets. A bucket is wider if its durations are longer, so long
-//! durations are visible at every scale.
+//! The durations of operations, counted in buckets. Buckets of longer durations are wider, so the relative
+//! precision is about the same for short and for long durations.
 //!
-//! Each power of two has four buckets, so a duration is known to about a fifth. Recording a duration adds to
-//! two atomics. Loads and commits are recorded, because they take far longer than that. Lookups are not
-//! recorded.
+//! Each power of two has four buckets, so the precision is about a fifth of the duration. Recording a
+//! duration adds to two atomics. Loads and commits are recorded, because they take far longer than two atomic
+//! additions. Lookups are not recorded.
 //!
 //! The crate `histogram` has the same bounds (a grouping power of 2), but it is not used. Its buckets are
-//! atomics of the standard library, not of `sync`. It keeps no sum, and it refuses a duration beyond the last
-//! bucket.
+//! atomics of the standard library, not of `sync`. The crate keeps no sum, and refuses a duration beyond the
+//! last bucket.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// The number of buckets in each power of two is 2 to this power.
 const PRECISION: u32 = 2;
-/// The exponent of the largest power of two, in microseconds. It covers durations up to about 38 hours.
-/// Longer durations are in the last bucket.
+/// The exponent of the largest power of two, in microseconds. The buckets cover durations up to about 38
+/// hours. Longer durations are in the last bucket.
 const MAX_POWER: u32 = 36;
 const BUCKETS: usize = ((MAX_POWER - PRECISION + 2) << PRECISION) as usize;
 
@@ -112,16 +112,16 @@ impl Latencies {
         self.buckets.iter().map(|bucket| bucket.count).sum()
     }
 
-    /// Returns the mean duration. Zero before the first duration.
+    /// Returns the mean duration. Returns zero before the first duration.
     #[must_use]
     pub fn mean(&self) -> Duration {
         let count = self.count().max(1);
         Duration::from_nanos(u64::try_from(self.sum.as_nanos() / u128::from(count)).unwrap_or(u64::MAX))
     }
 
-    /// Returns the quantile `share` (0 to 1): that fraction of all durations is at most as long as the
-    /// returned duration. The returned duration is the bound of a bucket, so it is up to a quarter too long.
-    /// Zero before the first duration.
+    /// Returns the quantile `share` (0 to 1): that fraction of all durations is not longer than the returned
+    /// duration. The returned duration is the bound of a bucket, so it is up to a quarter too long. Returns
+    /// zero before the first duration.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,

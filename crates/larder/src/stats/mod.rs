@@ -25,7 +25,7 @@ use recent::Recent;
 /// [`Cache::stats`](crate::Cache::stats) returns this struct.
 ///
 /// The counts are read one after another while the cache is in use. So counts may differ by the operations
-/// that happened in between.
+/// that happened meanwhile.
 ///
 /// `Display` prints tables. `{stats}` prints each row as one line. `{stats:80}` folds the tables for a
 /// terminal of 80 columns.
@@ -50,7 +50,7 @@ pub struct Stats {
     pub memory: MemoryStats,
     /// The disk tier. `None` in a cache that is only in memory.
     pub disk: Option<DiskStats>,
-    /// Lookups that neither memory nor the disk could answer. They include lookups that waited for the load
+    /// Lookups that neither memory nor the disk could answer. These include lookups that waited for the load
     /// of another caller.
     pub misses: u64,
     /// Loaders that were run.
@@ -72,9 +72,8 @@ pub struct Stats {
     /// Values that the application inserted. The values of loaders are stored as well, but are counted only
     /// under `loads`.
     pub inserts: u64,
-    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, however
-    /// many entries it removed, even if it removed none. Removals through the control socket are not
-    /// included.
+    /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, even if
+    /// it removed no entry or many entries. Removals through the control socket are not included.
     pub invalidations: u64,
     /// Bytes that are acknowledged and not yet committed: values and their encodings. The number exceeds
     /// `write_buffer` only while a single value is larger than the write buffer.
@@ -98,16 +97,16 @@ pub struct Stats {
 pub struct MemoryStats {
     /// Lookups answered from memory.
     pub hits: u64,
-    /// Number of entries, including those in the write buffer.
+    /// Number of entries, including the entries in the write buffer.
     pub entries: u64,
-    /// The reserved part of `capacity`, in bytes. It is never more than `capacity`. It has the weight of the
-    /// clean entries, which are committed or will never be committed. A value larger than the write buffer
-    /// also reserves a part of the capacity until the value is committed. Other entries in the write buffer
-    /// are not included: see `unsaved_weight`.
+    /// The reserved part of `capacity`, in bytes. This part is never more than `capacity`. It includes the
+    /// weight of the clean entries: entries that are committed, or that will never be committed. A value
+    /// larger than the write buffer also reserves a part of the capacity until the value is committed. Other
+    /// entries in the write buffer are not included: see `unsaved_weight`.
     pub weight: u64,
     /// Weight of the entries in the write buffer, in bytes. These entries are acknowledged and not yet
-    /// committed. The write buffer limits this weight, not `capacity`. [`Stats::unsaved_bytes`] includes the
-    /// encodings as well.
+    /// committed. The limit of this weight is the write buffer, not `capacity`. [`Stats::unsaved_bytes`]
+    /// includes the encodings as well.
     pub unsaved_weight: u64,
     /// The maximum weight of clean entries, in bytes.
     pub capacity: u64,
@@ -115,8 +114,8 @@ pub struct MemoryStats {
     pub evictions: u64,
     /// Entries removed because they had expired.
     pub expirations: u64,
-    /// Values that memory did not keep, because it had no room for them. A committed value is then only on
-    /// disk.
+    /// Values that memory did not keep, because memory had no room for them. A committed value is then only
+    /// on disk.
     pub bypassed: u64,
 }
 
@@ -131,7 +130,7 @@ pub enum DiskState {
     /// The disk failed. Lookups are answered from memory. Writes are kept in the write buffer, and are
     /// committed when the file opens again.
     Suspended,
-    /// The file is out of service for good. Entries are only in memory until a new file can be made.
+    /// The cache no longer uses the file. Entries are only in memory until a new file can be made.
     Discarded,
 }
 
@@ -142,24 +141,24 @@ pub enum DiskState {
 pub struct DiskStats {
     /// Lookups answered from disk.
     pub hits: u64,
-    /// Committed entries. They include expired entries that are not swept yet, and entries that a pending
+    /// Committed entries. These include expired entries that are not swept yet, and entries that a pending
     /// large removal still has to delete.
     pub entries: u64,
     /// Size of these entries in the file, in bytes.
     pub bytes: u64,
     /// Removals of many keys that are already visible, but whose entries are still being deleted.
     pub pending_removals: u64,
-    /// The maximum of `bytes`. A full cache comes close to it. The store needs the rest of the capacity to
-    /// change its pages. The maximum is lower in small files. It is also lower while the file grows close to
-    /// its capacity, for example after the sizes of values have changed.
+    /// The maximum of `bytes`. A full cache comes close to this maximum. The store needs the rest of the
+    /// capacity to change its pages. The maximum is lower in small files. The maximum is also lower while the
+    /// file grows close to its capacity, for example after the sizes of values have changed.
     pub usable_bytes: u64,
     /// Length of the file after the last commit, in bytes. A file with holes uses less space.
     pub file_bytes: u64,
-    /// Bytes that the file uses on its disk, as `du` reports them. `None` where the file system's number is
-    /// not reliable.
+    /// Bytes that the file uses on its disk, as `du` reports them. `None` if the file system's number is not
+    /// reliable.
     pub allocated_bytes: Option<u64>,
-    /// The maximum size of the file. It limits the bytes on disk where `allocated_bytes` is known, and the
-    /// length elsewhere.
+    /// The maximum size of the file. This is a limit on the bytes on disk if `allocated_bytes` is known, and
+    /// otherwise on the length.
     pub capacity: u64,
     /// Transactions that were committed.
     pub commits: u64,
@@ -171,9 +170,9 @@ pub struct DiskStats {
     pub recovered_entries: u64,
     /// Whether the previous owner closed the file. If not, the owner crashed.
     pub was_closed_cleanly: bool,
-    /// Records that failed their check. Each was a miss.
+    /// Records that failed their check. Each lookup of such a record was a miss.
     pub damaged_records: u64,
-    /// Lookups for which the store returned an error. Each was a miss.
+    /// Lookups for which the store returned an error. Each such lookup was a miss.
     pub read_faults: u64,
     /// The path to which the latest damaged file was moved.
     #[serde(serialize_with = "shown")]
@@ -182,31 +181,32 @@ pub struct DiskStats {
     pub state: DiskState,
     /// The reason why the disk tier is off. `None` while it is on.
     pub off: Option<String>,
-    /// Number of times that the store failed. It includes failures after which the disk tier stayed on.
+    /// Number of times that the store failed. This number includes failures after which the disk tier stayed
+    /// on.
     pub faults: u64,
     /// Number of times that the disk tier was suspended.
     pub suspensions: u64,
-    /// Number of times that the file was put out of service with its entries, because of a failure or of
-    /// damage.
+    /// Number of times that the file was discarded with its entries, because of a failure or of damage.
     pub discards: u64,
     /// Number of times that the disk tier came back.
     pub recoveries: u64,
     /// Number of times that the file was found to be damaged and was moved aside. This happens when the file
     /// is opened or while it is in use.
     pub quarantines: u64,
-    /// How long the disk tier has been off, over all its outages.
+    /// The time for which the disk tier was off, summed over all outages.
     #[serde(with = "seconds")]
     pub degraded: Duration,
-    /// How long the oldest uncommitted insert has waited. If it is longer than the flush interval plus the
-    /// duration of a commit, the disk is too slow for the writes.
+    /// The time for which the oldest uncommitted insert has waited. If this time is longer than the flush
+    /// interval plus the duration of a commit, the disk is too slow for the writes.
     #[serde(with = "seconds")]
     pub flush_lag: Duration,
-    /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval), to compare `flush_lag` with.
+    /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval), for comparison with
+    /// `flush_lag`.
     #[serde(with = "seconds")]
     pub flush_interval: Duration,
     /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache), in bytes.
     pub page_cache: u64,
-    /// The age of the committed state that lookups on disk see. It grows while no write is committed.
+    /// The age of the committed state that lookups on disk see. The age grows while no write is committed.
     #[serde(with = "seconds")]
     pub snapshot_age: Duration,
     /// The durations of commits.
@@ -241,12 +241,12 @@ pub struct KeyspaceStats {
     /// room in memory and would not be saved. The next caller loads the value again. The log names the cause
     /// once for each keyspace.
     pub uncacheable: u64,
-    /// Why the latest of these values could not be cached.
+    /// The reason why the latest of these values could not be cached.
     pub uncacheable_cause: Option<String>,
     /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
     /// disk capacity. The log names the first such value.
     pub too_large_for_disk: u64,
-    /// The size of the latest of these values, and the settings that would allow it.
+    /// The size of the latest of these values, and the settings that would allow the value.
     pub too_large_for_disk_cause: Option<String>,
     /// Values that the application inserted. The values of loaders are stored as well, but are counted only
     /// under `loads`.
@@ -254,7 +254,7 @@ pub struct KeyspaceStats {
     /// Calls of the application that remove entries of this keyspace. Each call adds one, even if it removed
     /// nothing. Removals through the control socket are not included.
     pub invalidations: u64,
-    /// Entries in memory, including those in the write buffer.
+    /// Entries in memory, including the entries in the write buffer.
     pub memory_entries: u64,
     /// Weight of the keyspace's clean entries, in bytes. This is the keyspace's part of the memory capacity.
     pub memory_weight: u64,
@@ -272,12 +272,12 @@ pub struct KeyspaceStats {
     pub disk_evictions: u64,
     /// Entries deleted from disk because they had expired.
     pub disk_expirations: u64,
-    /// Records whose value did not decode. Each was a miss. The log names the first such record of a
-    /// keyspace, with the cause. The type may have changed without a new version, or may need
-    /// [`Format::MessagePack`](crate::Format::MessagePack). Otherwise the record is from another version of
-    /// larder, or Zstandard is not built in.
+    /// Records whose value did not decode. Each lookup of such a record was a miss. The log names the first
+    /// such record of a keyspace, with the cause. The type may have changed without a new version, or may
+    /// need [`Format::MessagePack`](crate::Format::MessagePack). Otherwise the record is from another version
+    /// of larder, or Zstandard is not built in.
     pub undecodable: u64,
-    /// Why the latest of these values did not decode.
+    /// The reason why the latest of these values did not decode.
     pub undecodable_cause: Option<String>,
 }
 

@@ -1,8 +1,8 @@
 //! The counts of the last minutes. Totals are recorded every few seconds. The counts of the last minute are
 //! the present totals minus the totals of a minute ago.
 //!
-//! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so
-//! lookups do not pay for it.
+//! The sweeper records the totals when it checks the file ([`WATCH_INTERVAL`](crate::WATCH_INTERVAL)), so the
+//! recording costs a lookup nothing.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::cumulative::CumulativeStats;
 use crate::units::Timestamp;
 
 /// The lengths of the reported periods. One minute shows a change that has just begun. Ten minutes show a
-/// load that lasts.
+/// lasting state.
 const SPANS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(10)];
-/// Maximum number of recorded totals: one for each ten seconds of the longest period, and one at its
-/// beginning.
+/// Maximum number of recorded totals: one for each ten seconds of the longest period, and one at the
+/// beginning of that period.
 const MAX_NOTES: usize = 61;
 
 /// The counts of a cache in the last minutes.

@@ -1,4 +1,4 @@
-//! Durations as seconds, in serialized statistics.
+//! Serializes the durations of statistics as numbers of seconds.
 
 use std::time::Duration;
 

@@ -1,21 +1,21 @@
 //! The identity of a process, to detect a fork. A forked child has the memory of its parent, but only the
 //! thread that forked.
 //!
-//! So a lock in a child may be held for ever, by a thread that the child does not have. Only the parent may
-//! write, unlock and cleanly close a file that both have open. Code that opens something stores the
-//! [`Process`] that opened it. It checks whether that is the current process in three cases:
+//! So a lock in a child may be held for ever by a thread that the child does not have. Only the parent may
+//! write, unlock and cleanly close a file that both have open. Code that opens something stores the current
+//! [`Process`]. The code checks in three cases whether the stored process is still the current process:
 //!
 //! 1. before it waits for a lock that another thread may hold, or after it could not take the lock without
 //!    waiting;
 //! 2. before it changes, unlocks or closes something that a child shares with its parent;
 //! 3. before it wakes or joins a thread, or sends a request to a thread.
 //!
-//! The answer is not stored, because a fork would copy it. The check is a system call of about 50 ns. A
-//! lookup that memory answers makes no check.
+//! The answer is not stored, because a fork would copy the answer. The check is a system call of about 50 ns.
+//! A lookup that memory answers makes no check.
 //!
-//! The system uses process numbers again. In theory, a descendant can get the number of an ancestor that has
-//! ended. Then the check can't tell them apart. A child that is the first process of its own PID namespace
-//! has the number 1. The process that forked it may have the number 1, too.
+//! The system reuses process numbers. In theory, a descendant can get the number of an ancestor that has
+//! ended. Then the check can't distinguish the two processes. A child that is the first process of its own
+//! PID namespace has the number 1. Its parent may have the number 1, too.
 
 /// A process, identified by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

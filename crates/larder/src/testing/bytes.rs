@@ -84,7 +84,8 @@ pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<RecordFields> {
     Some(RecordFields::new(header, extension, payload))
 }
 
-/// Decodes the header of a record without verifying the checksum. Returns `None` if it is not a header.
+/// Decodes the header of a record without verifying the checksum. Returns `None` if the bytes do not begin
+/// with a header.
 #[must_use]
 pub fn peek_record(bytes: &[u8]) -> Option<RecordFields> {
     record::peek(bytes).map(|header| RecordFields::new(header, Extension::default(), &[]))
@@ -101,7 +102,7 @@ pub fn seal_record(key: &[u8], bytes: &mut [u8]) {
 /// Encodes a value. Returns the bytes, and the fingerprint for its record.
 ///
 /// # Errors
-/// The errors of encoding in an insert.
+/// Returns the errors that encoding in an insert returns.
 pub fn encode<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
 where
     V: Serialize + 'static,
@@ -114,7 +115,7 @@ where
 /// Returns the length of a value's encoding.
 ///
 /// # Errors
-/// The errors of encoding in an insert.
+/// Returns the errors that encoding in an insert returns.
 pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     codec::encoded_len(format, value)
 }
@@ -122,7 +123,7 @@ pub fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<
 /// Decodes a value, without checking a fingerprint. So the written value may have had another type.
 ///
 /// # Errors
-/// When the bytes are not a value of this type.
+/// Returns an error if the bytes are not a value of this type.
 pub fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Result<V, CodecError> {
     codec::decode_unmarked(format, bytes)
 }
@@ -130,7 +131,7 @@ pub fn decode<V: DeserializeOwned + 'static>(format: Format, bytes: &[u8]) -> Re
 /// Decodes the value of a record with this fingerprint.
 ///
 /// # Errors
-/// When a lookup would return a miss.
+/// Returns an error if a lookup would return a miss.
 pub fn decode_marked<V>(format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -141,7 +142,7 @@ where
 /// Decodes the value of a record. Inflates the payload first if it is compressed.
 ///
 /// # Errors
-/// When a lookup would return a miss.
+/// Returns an error if a lookup would return a miss.
 pub fn decode_record<V>(format: Format, record: &RecordFields) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -161,7 +162,7 @@ pub fn deflate_lz4(payload: &[u8]) -> Option<Vec<u8>> {
 /// Encodes a value, and checks that it comes back, as an insert of the first value into a keyspace does.
 ///
 /// # Errors
-/// The errors of encoding in an insert.
+/// Returns the errors that encoding in an insert returns.
 pub fn encode_checked<V>(format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -188,7 +189,7 @@ impl Values {
     /// record.
     ///
     /// # Errors
-    /// The errors of encoding in an insert.
+    /// Returns the errors that encoding in an insert returns.
     pub fn encode<V>(&self, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -202,7 +203,7 @@ impl Values {
     /// Decodes the value of a record.
     ///
     /// # Errors
-    /// When a lookup would return a miss.
+    /// Returns an error if a lookup would return a miss.
     pub fn decode<V>(&self, payload: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -227,7 +228,7 @@ impl ReleaseChecks {
     /// record.
     ///
     /// # Errors
-    /// The errors of encoding in an insert.
+    /// Returns the errors that encoding in an insert returns.
     pub fn encode<V>(&self, format: Format, value: &V) -> Result<(Vec<u8>, Option<u64>), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -241,7 +242,7 @@ impl ReleaseChecks {
     /// Decodes the value of a record with this fingerprint.
     ///
     /// # Errors
-    /// When a lookup would return a miss.
+    /// Returns an error if a lookup would return a miss.
     pub fn decode<V>(&self, format: Format, bytes: &[u8], fingerprint: Option<u64>) -> Result<V, CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -270,7 +271,7 @@ pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
 /// Decodes a key.
 ///
 /// # Errors
-/// When the bytes are not a key of this type.
+/// Returns an error if the bytes are not a key of this type.
 pub fn decode_key<K: Key>(bytes: &[u8]) -> Result<K, KeyError> {
     key::decode(bytes)
 }

@@ -1,7 +1,8 @@
 //! Support for tests: a cache that runs step by step, a disk that fails on demand, and access to larder's
 //! encodings.
 //!
-//! It needs the feature `test-util`. No program needs this feature. It may change without a new version.
+//! This module needs the feature `test-util`. No program needs this feature. The module may change without a
+//! new version.
 
 #[doc(hidden)]
 pub mod bytes;
@@ -22,15 +23,15 @@ use crate::config::CacheBuilder;
 const AN_HOUR: Duration = Duration::from_hours(1);
 
 impl CacheBuilder {
-    /// Makes a cache whose workers run step by step. The cache behaves the same in each run. It is for tests
+    /// Makes a cache whose workers run step by step. The cache behaves the same in each run. Use it in tests
     /// of an application's own caching.
     ///
     /// Hashes come from `seed`, so the shards of keys and the victims of evictions are the same each time.
     /// The writer and the sweeper do nothing by themselves: [`flush`](crate::Cache::flush) makes a step of
-    /// the writer, and [`sweep`](crate::Cache::sweep) one of the sweeper. This sets the intervals of both to
-    /// an hour. There are three exceptions. The writer commits for a removal. It also commits when the write
-    /// buffer is half full. The sweeper makes its first sweep soon after the opening: a test that counts
-    /// swept entries waits for it with [`await_first_sweep`].
+    /// the writer, and [`sweep`](crate::Cache::sweep) makes a step of the sweeper. The intervals of both are
+    /// set to an hour. There are three exceptions. The writer commits for a removal. It also commits when the
+    /// write buffer is half full. The sweeper makes its first sweep soon after the opening: a test that
+    /// counts swept entries waits for that sweep with [`await_first_sweep`].
     ///
     /// With a [`ManualClock`](crate::clock::ManualClock) and a [`SimulatedVolume`], the test also controls
     /// time and the disk.
@@ -65,15 +66,15 @@ impl CacheBuilder {
         self.parts_with_steps()
     }
 
-    /// Sets the number of rows from which a range removal is large. In a program it is about a thousand. The
-    /// entries of a large removal are deleted after the answer, in parts of this many rows.
+    /// Sets the number of rows from which a range removal is large. In a program this number is about a
+    /// thousand. The entries of a large removal are deleted after the answer, in parts of this many rows.
     pub fn range_rows(mut self, rows: usize) -> Self {
         self.ranges.rows = rows.max(1);
         self
     }
 
-    /// Makes one part of a large range removal with each commit, and none between commits.
-    /// [`stepped`](Self::stepped) also sets this.
+    /// Makes one part of a large range removal with each commit, and no part between commits.
+    /// [`stepped`](Self::stepped) makes this setting too.
     pub fn parts_with_steps(mut self) -> Self {
         self.ranges.between_steps = false;
         self
@@ -84,12 +85,13 @@ impl CacheBuilder {
 /// expire later stay on disk until the next sweep.
 ///
 /// # Errors
-/// The errors of [`Cache::sweep`](crate::Cache::sweep).
+/// Returns the errors of [`Cache::sweep`](crate::Cache::sweep).
 pub fn await_first_sweep(cache: &crate::api::cache::Cache) -> Result<(), crate::error::Error> {
     while cache.shared().tiers.sweeper.has_not_swept() {
         crate::sys::sync::thread::yield_now();
     }
-    // The first sweep may still wait for the writer. This sweep comes after it.
+    // The first sweep may still wait for the writer. The sweep that is requested here comes after the first
+    // sweep.
     cache.sweep().map(drop)
 }
 

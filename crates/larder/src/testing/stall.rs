@@ -1,7 +1,7 @@
 //! A disk that can stall. It uses files of the operating system, and delays their syncs.
 //!
-//! A slow disk answers in the end, and a failing disk returns an error. A stalled disk does neither, and
-//! entries wait for their commit meanwhile. A test can't make a real disk stall, but it can stall this disk.
+//! A slow disk answers in the end, and a failing disk returns an error. A stalled disk does neither, so
+//! entries wait for their commit. A test can't make a real disk stall, but it can stall this disk.
 
 use std::io;
 use std::ops::Range;
@@ -19,7 +19,8 @@ use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
 
-/// The operating system's files. Their syncs wait while the disk is stalled. Clones are the same disk.
+/// A disk with files of the operating system. Their syncs wait while the disk is stalled. All clones control
+/// the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::StallingDisk};

@@ -1,4 +1,4 @@
-//! Values in a self-describing encoding: the bytes say which types they contain.
+//! Values in a self-describing encoding. The bytes say which types they contain.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -81,7 +81,7 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let longer = [found, &[0]].concat();
     assert!(C::decode::<V>(FORMAT, &longer).is_err(), "a byte left over is an error");
     // A value that would read back as another value is refused before it is stored. A value that would nest
-    // deeper when it is written is refused too.
+    // deeper when it is written again is refused too.
     if bytes::encode_checked(FORMAT, &value).is_err() {
         return;
     }

@@ -1,7 +1,7 @@
-//! Pairs of types from a seed.
+//! Tests with pairs of types that are made from a seed.
 //!
-//! The keyspace also has values of the new type, so it has seen the names of that type. So a lookup must give
-//! the same answer, whatever was read before.
+//! The keyspace also has values of the new type, so it has seen the names of that type. Therefore a lookup
+//! must give the same answer, whatever was read before.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;

@@ -68,8 +68,7 @@ pub(crate) fn value(shape: &Shape, random: &mut Random) -> Tree {
             Tree::Text(*kind, ["", "a", "ab"][random.below(3)].to_owned())
         }
         Shape::Leaf(Kind::Unit) => Tree::Number(Kind::Unit, 0),
-        // The numbers are small: such a number is often the length or the index that another type would read
-        // there.
+        // The numbers are small: another type often reads such a number as a length or an index.
         Shape::Leaf(Kind::Bool) => Tree::Number(Kind::Bool, random.next() & 1),
         Shape::Leaf(kind) => Tree::Number(*kind, random.next() & 3),
         Shape::Option(_) if random.one_in(3) => Tree::None,
@@ -200,7 +199,7 @@ fn changed_variants(before: &[(&'static str, Body)], random: &mut Random) -> Vec
 }
 
 /// Returns whether two values have the same meaning: the same kinds and numbers, under the same names.
-/// Newtypes are ignored. It is also ignored whether parts in the same order have names.
+/// Newtypes are ignored. Names are ignored too, if only one of the two values has names.
 pub(crate) fn means(written: &Tree, read: &Tree) -> bool {
     let all = |one: &[Tree], other: &[Tree]| {
         one.len() == other.len() && one.iter().zip(other).all(|(one, other)| means(one, other))

@@ -66,7 +66,7 @@ pub(crate) enum Tree {
     Newtype(Box<Tree>),
     Tuple(Vec<Tree>),
     Struct(Vec<(&'static str, Tree)>),
-    /// Its index, its name, and its content: a unit, a newtype, a tuple or a struct.
+    /// The index of the variant, its name, and its content: a unit, a newtype, a tuple or a struct.
     Variant(u32, &'static str, Box<Tree>),
 }
 
@@ -80,7 +80,7 @@ thread_local! {
 pub(crate) struct Dynamic(pub(crate) Tree);
 
 impl Dynamic {
-    /// Runs a function. Values that it reads have this shape.
+    /// Runs a function. Each value that the function reads has this shape.
     pub(crate) fn read_as<T>(shape: &Shape, run: impl FnOnce() -> T) -> T {
         READ_AS.set(shape.clone());
         run()

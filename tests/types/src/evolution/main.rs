@@ -1,5 +1,5 @@
-//! Records whose type changes while the keyspace keeps its version. The value has the same meaning, or is a
-//! miss (contract 5).
+//! Records whose type changes while the keyspace keeps its version. A lookup finds a value with the same
+//! meaning, or misses (contract 5).
 //!
 //! `any` tries pairs of types from a seed. `by_hand` tries the changes that releases make, on a real file.
 //! `golden` pins the fingerprints. These tests are a separate binary, because the generated types take a

@@ -1,4 +1,4 @@
-//! Rows about attributes of fields. Each field with an attribute is among fields without attributes.
+//! Rows about attributes of fields. A field with an attribute is always among fields without attributes.
 
 use super::kinds::{any, simple, standard};
 use super::plan::{Planner, field, variant};

@@ -38,7 +38,7 @@ pub(crate) fn ordered(random: &mut Random, levels: usize) -> String {
 }
 
 /// Types of the standard library, for each row of the table. `S` stands for a simple type, and `O` for an
-/// ordered one.
+/// ordered type.
 pub(crate) const STANDARD: [(&str, &[&str]); 19] = [
     (
         "integers of up to 64 bits, `bool`, `char`, text",

@@ -1,8 +1,8 @@
 //! Writes the types of `generated/`. The same seed gives the same types.
 //!
-//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`. Only the subject of
+//! Each type belongs to a row of the table *serde feature × format* in `docs/guide.md`. Only the feature of
 //! its row is unusual in the type. So the row shows the effect of that feature alone. The types of the last
-//! row nest every feature in every other.
+//! row nest every feature in every other feature.
 
 mod attributes;
 mod kinds;
@@ -76,7 +76,8 @@ fn of_standard(plan: &mut Planner, row: &'static str, of: &[&str]) -> Vec<Type> 
         let names = plan.names(some.len() + 1);
         let mut fields: Vec<_> =
             names.iter().zip(some).map(|(name, ty)| field(name, &spelled(&mut plan.random, ty))).collect();
-        // A field behind the others. If an earlier part is read too long or too short, this field is wrong.
+        // This field follows the other fields. If an earlier part is read too long or too short, this field
+        // is wrong.
         fields.push(field(&names[some.len()], "u16"));
         let body = if types.is_empty() { Body::Named(fields) } else { Body::Tuple(fields) };
         let made = plan.structure(row, body);

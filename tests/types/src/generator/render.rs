@@ -90,8 +90,8 @@ impl Body {
         out
     }
 
-    /// Returns the fields in the form that `content!` expects. With names, as for matching an enum, each
-    /// field has two names.
+    /// Returns the fields in the form that `content!` expects. With `with_names`, each field has two names,
+    /// as the match of an enum needs.
     fn content(&self, with_names: bool) -> String {
         let each = self.fields().iter().enumerate().map(|(at, field)| {
             let name = if matches!(self, Self::Tuple(_)) { at.to_string() } else { field.name.clone() };

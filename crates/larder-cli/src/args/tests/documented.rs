@@ -8,7 +8,7 @@ use clap::CommandFactory;
 
 use crate::args::{Arguments, EXAMPLES, EXIT_CODES};
 
-/// The beginning of a line of `top`'s screen. It looks like a command line, but is none.
+/// The beginning of a line of `top`'s screen. It looks like a command line, but it is not one.
 const SCREEN: &str = "larder top  ";
 
 /// Returns the pages at the root and in `docs`, each with its name.
@@ -37,8 +37,8 @@ fn helps() -> Vec<(String, String)> {
     helps
 }
 
-/// Returns the code of a text: the lines of its blocks, and its spans. Every second part between fences is a
-/// block, and the others are prose.
+/// Returns the code in a Markdown text: the lines of its blocks, and its code spans. Of the parts between
+/// fences, every second part is a block, and the others are prose.
 fn code(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, part) in text.split("```").enumerate() {
@@ -83,8 +83,8 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// Returns whether a sign does not end a command: `&` in a URL, as in `memory=1MiB&disk=1GiB`, or `#` within
-/// a word.
+/// Returns whether the character does not end a command. That holds for `&` in a URL, as in
+/// `memory=1MiB&disk=1GiB`, and for `#` within a word.
 fn is_tuple(letter: char, words: &[String]) -> bool {
     let word = words.last().map_or("", String::as_str);
     letter == '&' && word.contains('?') || letter == '#' && !word.is_empty()

@@ -90,7 +90,7 @@ fn a_text_with_another_meaning_is_answered_with_what_to_give_instead() {
     expect_advice(prefix(PRODUCTS, "product_"), "all keys of keyspace product");
 }
 
-/// Generates keyspaces with names and shapes of the shop or others. Each has the shop's schema, another
+/// Generates keyspaces. Some have a name or a shape of the shop. Each keyspace has the shop's schema, another
 /// schema or none.
 fn any_keyspaces() -> impl Strategy<Value = Vec<KeySyntax<'static>>> {
     const NAMED: [(&str, &str); 8] = [

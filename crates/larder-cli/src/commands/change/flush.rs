@@ -1,7 +1,7 @@
 //! `larder flush`: makes a live cache commit its dirty entries.
 //!
-//! A file without an owner has nothing to flush. The command then says so and succeeds. If the command cannot
-//! ask the owner, it fails, since entries may be uncommitted.
+//! A file without an owner has nothing to flush. The command then reports this and succeeds. If the command
+//! cannot ask the owner, it fails, since entries may be uncommitted.
 
 use std::io::Write;
 

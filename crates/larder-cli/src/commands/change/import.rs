@@ -71,8 +71,8 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
     report(options, written, replaced)
 }
 
-/// Returns the keyspaces whose definition in the file differs from the export's. Refuses them without
-/// `--replace`.
+/// Returns the names of the keyspaces whose definition in the file differs from the definition in the export.
+/// Refuses such keyspaces without `--replace`.
 fn conflicts(there: &[KeyspaceInfo], index: &ExportIndex, replace: bool) -> Result<Vec<String>, Failure> {
     let differs = |new: &&Keyspace| {
         there.iter().any(|old| {
@@ -138,8 +138,8 @@ fn write(
     Ok(total)
 }
 
-/// Returns the counts of an import into the file in its present state, and the keyspaces that it would
-/// retire.
+/// Returns the counts of an import into the file in its present state, and the keyspaces that the import
+/// would retire.
 fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec<String>), Failure> {
     let snapshot = match snapshot::open(&options.cache.file) {
         Ok(snapshot) => Some(snapshot),

@@ -1,7 +1,7 @@
 //! `larder remove`, `remove-prefix` and `clear`: durable removals.
 //!
-//! A removal never deletes an entry if the user may have meant another one. It never reports success for a
-//! key that may have been misread:
+//! A removal never deletes an entry if the user may have meant another entry. A removal never reports success
+//! for a key that may have been misread:
 //!
 //! - A text is refused if a schema spells one key with it, and the literal text is another key with an entry.
 //! - A literal text without an entry is refused if a schema spells another key with it. Otherwise the cache
@@ -90,7 +90,7 @@ fn run(
             remove_in_process(client, &removal)?
         }
         (false, snapshot, ChangeTarget::File(file)) => {
-            // Dropped first, since a snapshot prevents the reuse of pages.
+            // Drop the snapshot first, since it prevents the reuse of pages.
             drop(snapshot);
             let mut admin = own(Admin::open(&*file), None)?;
             let removed = remove_in_file(&mut admin, &removal)?;

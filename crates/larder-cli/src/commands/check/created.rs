@@ -1,8 +1,8 @@
 //! Finds and removes the files and directories that a check creates.
 //!
 //! The check removes only files and directories that did not exist before the check, and only if the cache
-//! file itself did not exist. By then the lock file of an existing cache may belong to another process. For
-//! the same reason nothing is removed if a process has opened the file meanwhile.
+//! file itself did not exist. If the cache existed, its lock file may belong to another process. For the same
+//! reason nothing is removed if a process has opened the file during the check.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,8 +61,8 @@ impl CreatedFiles {
         Some(format!("{file} did not exist: it is made for this check{directories}, and removed at the end"))
     }
 
-    /// Removes the files and directories that the check has created, and reports those that could not be
-    /// removed. Returns whether everything was removed.
+    /// Removes the files and directories that the check has created, and reports each failure. Returns
+    /// whether everything was removed.
     pub(super) fn remove(&mut self) -> bool {
         if std::mem::replace(&mut self.existed, true) {
             return true;

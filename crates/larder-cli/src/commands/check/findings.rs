@@ -29,7 +29,7 @@ impl Findings {
         }
     }
 
-    /// Prints whether a condition holds. If it does not, prints `otherwise`.
+    /// Prints whether a condition holds. If the condition does not hold, prints `otherwise`.
     pub(super) fn expect(&mut self, tier: Tier, what: &str, is_right: bool, otherwise: &str) {
         self.add(tier, what, (!is_right).then(|| otherwise.to_owned()));
     }

@@ -19,7 +19,7 @@ pub(super) fn url_of(given: &str) -> Result<String, Failure> {
         return Err(Failure::new(Exit::Usage, not_a_socket(path)));
     }
     if !path.exists() {
-        // Not escaped, since the text may have URL options after the path.
+        // The path is not escaped, since the text may have URL options after the path.
         return Ok(format!("file:{given}"));
     }
     Ok(file_url(given))

@@ -1,9 +1,9 @@
 //! Compares the memory that a process uses with the maximum memory of its cache. Also finds out whether the
 //! allocator keeps the memory of freed large values.
 //!
-//! After glibc has freed one block of megabytes, it allocates later large blocks in an arena for each thread.
-//! It does not return their memory to the system when they are freed. A process then uses twice the memory
-//! that its cache holds. `docs/guide.md` has the measurements.
+//! After glibc has freed one block of a megabyte or more, it allocates later large blocks in an arena for
+//! each thread. When such a block is freed, glibc does not return its memory to the system. A process then
+//! uses twice the memory that its cache holds. `docs/guide.md` has the measurements.
 
 use std::fs;
 
@@ -12,10 +12,10 @@ use larder::{ByteSize, Stats};
 use super::report::CheckResult;
 
 /// A keyspace has large entries if their mean size is at least this number of bytes. With smaller entries,
-/// the same measurements found no more than [`USUAL_TENTHS`].
+/// the measurements found no more memory than [`USUAL_TENTHS`] allows.
 const LARGE: u64 = 1 << 20;
 /// The usual maximum of a process's memory, in tenths of the maximum memory of its cache. Up to 15 tenths
-/// were measured, and one more is for the application itself.
+/// were measured. One more tenth is for the application itself.
 const USUAL_TENTHS: u64 = 16;
 /// The environment variables and tunables that set glibc's threshold.
 const THRESHOLDS: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_=", "glibc.malloc.mmap_threshold"];
@@ -27,7 +27,8 @@ pub(super) struct ProcessMemory {
     pid: u32,
     /// Bytes of anonymous memory.
     resident: u64,
-    /// Whether the process allocates with glibc and the default threshold. None if that is not visible.
+    /// Whether the process allocates with glibc and the default threshold. `None` if the system does not show
+    /// it.
     has_glibc_defaults: Option<bool>,
 }
 

@@ -1,8 +1,8 @@
 //! Checks whether a tier evicts entries that are looked up again.
 //!
 //! A full cache evicts to stay within its capacity, and such evictions are no fault. If evicted entries are
-//! looked up again, the tier is too small. Lookups that memory should answer then read the disk, and lookups
-//! that the disk should answer load the value.
+//! looked up again, the tier is too small. If memory is too small, lookups read the disk too often. If the
+//! disk is too small, lookups load values too often.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, Window, rate, share};
 use crate::term::time::span;
 
-/// Minimum evictions per second. At a lower rate, it does not matter whether the entries are looked up again.
+/// Minimum evictions per second. At a lower rate, it does not matter whether evicted entries are looked up
+/// again.
 const MIN_EVICTIONS: f64 = 10.0;
 /// Minimum number of lookups. With 200 lookups, a share is exact to a few hundredths.
 const MIN_LOOKUPS: u64 = 200;
@@ -23,9 +24,11 @@ const MIN_RETURNED: f64 = 0.2;
 /// Minimum evictions for each lookup that reaches the next tier. With fewer evictions, expiry or
 /// invalidations remove the entries.
 const MIN_EVICTIONS_PER_RETURNED: f64 = 0.5;
-/// If entries leave memory sooner, memory cannot answer for a key that is looked up once a minute.
+/// An entry should stay in memory at least this long. Otherwise memory cannot answer for a key that is looked
+/// up once a minute.
 const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
-/// If entries leave the disk sooner, they do not repay a load that takes seconds.
+/// An entry should stay on the disk at least this long. Otherwise it does not repay a load that takes
+/// seconds.
 const SHORT_ON_DISK: Duration = Duration::from_hours(1);
 
 /// The evictions of a tier in an interval, and the lookups that reach the next tier.

@@ -10,7 +10,8 @@ use super::report::CheckResult;
 use crate::term::exit::Failure;
 use crate::term::time::{rfc3339, span};
 
-/// If the file's clock watermark is ahead of the clock by more than this, the next owner drops every entry.
+/// If the file's clock watermark is ahead of the clock by more than this time, the next owner drops every
+/// entry.
 const MAX_AHEAD: Duration = Duration::from_hours(1);
 /// The watermark is often ahead by up to this time, since the cache's time never goes back.
 const USUAL_AHEAD: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ const MIN_BLOATED: u64 = 8 << 20;
 /// Minimum ratio of the length to the contents of a file that is too long. A lower ratio is normal: pages may
 /// be half full, and the file doubles when it grows.
 const BLOATED: u64 = 6;
-/// Fewer expired entries are not reported.
+/// Minimum number of expired entries that are reported.
 const MIN_EXPIRED: u64 = 1000;
 
 pub(super) fn clock(file: &FileInfo, now: Timestamp) -> CheckResult {

@@ -12,15 +12,15 @@ use super::report::CheckResult;
 use super::series::{StatsSeries, share};
 use crate::term::time::{latency, span};
 
-/// Maximum lag in flush intervals. If the lag is longer in every sample, the disk commits less often than the
+/// Maximum lag in flush intervals. If every sample has a longer lag, the disk commits less often than the
 /// setting demands.
 const INTERVALS: u32 = 2;
-/// A shorter lag is never reported, even with a short flush interval. A rotating disk or a briefly busy disk
-/// causes such a lag.
+/// Minimum lag that is reported, even with a short flush interval. A rotating disk or a briefly busy disk
+/// causes shorter lags.
 const UNNOTICED: Duration = Duration::from_millis(200);
-/// A longer lag is reported even with a single sample, unless the flush interval is long too.
+/// A longer lag is reported even from a single sample, unless the flush interval is long too.
 const LONG: Duration = Duration::from_secs(10);
-/// The used share of the write buffer from which writers are about to wait for a commit.
+/// The used share of the write buffer at which writers will soon have to wait for a commit.
 const NEARLY_FULL: f64 = 0.75;
 
 /// Checks how long inserted entries wait for the disk.

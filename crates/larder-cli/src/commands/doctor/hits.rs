@@ -1,4 +1,5 @@
-//! Checks the hit rate since the start and in a recent interval. If it is low, names the cause of the misses.
+//! Checks the hit rate since the start and in a recent interval. If the hit rate is low, names the cause of
+//! the misses.
 
 use larder::{CumulativeStats, Stats};
 
@@ -13,7 +14,7 @@ const POOR: f64 = 0.5;
 /// Minimum fall of the hit rate that is reported. At a hit rate of 80 %, such a fall doubles the misses, and
 /// is far beyond chance.
 const FALL: f64 = 0.2;
-/// Minimum share of the misses that a cause explains. Smaller causes are not named.
+/// Minimum share of the misses that a cause must explain to be named.
 const MAIN_CAUSE: f64 = 0.3;
 const ASK: &str = "ask the service, if it has a control socket (control=PATH in its URL)";
 
@@ -41,7 +42,7 @@ pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&Cumulative
         CheckResult::pass(check, found)
     } else {
         match start.as_ref().filter(|start| start.duration < WARM_UP) {
-            // Unknown, since misses are normal while the cache fills.
+            // The result is unknown, since misses are normal while the cache fills.
             Some(start) => {
                 let found = format!("{found}, and it was opened {} ago", span(start.duration));
                 CheckResult::unknown(
@@ -59,8 +60,8 @@ pub(super) fn hit_rate(series: Option<&StatsSeries>, in_file: Option<&Cumulative
     line.with("lookups", lookups).with("hit_rate", rate)
 }
 
-/// Returns a text with the recent hit rate if that rate is not poor. A cache that filled slowly, or was idle
-/// at night, is healthy.
+/// Returns a text with the recent hit rate if that rate is not poor. A cache that filled slowly or was idle
+/// at night may have a poor total and still be healthy.
 fn healthy_recently(series: &StatsSeries) -> Option<String> {
     let window = series.shortest(|counts| counts.requests() >= MIN_RECENT_LOOKUPS)?;
     let rate = hit_rate_of(&window.counts);

@@ -47,7 +47,8 @@ impl Holders {
         self.found.iter().any(|holder| holder.pid == pid)
     }
 
-    /// Checks which process owns the file. If none does, checks whether the last owner closed the file.
+    /// Checks which process owns the file. If no process owns the file, checks whether the last owner closed
+    /// the file.
     pub(super) fn owner(&self, file: &FileInfo) -> CheckResult {
         let check = "owner";
         match file.state {
@@ -143,7 +144,7 @@ fn age(stat: &str, uptime: &str) -> Option<Duration> {
     Some(Duration::from_millis(now.saturating_sub(started) * (1000 / TICKS)))
 }
 
-/// Returns whether a process descends from another.
+/// Returns whether a process descends from another process.
 fn descends(pid: u32, from: u32) -> bool {
     let mut at = pid;
     for _ in 0..MAX_GENERATIONS {

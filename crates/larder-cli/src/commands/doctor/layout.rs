@@ -13,7 +13,7 @@ const NARROW: usize = 60;
 /// The column at which a finding begins in such a terminal.
 const NARROW_AT: usize = 4;
 
-/// The number of columns of the terminal. None if a program reads the output, since it needs whole lines.
+/// The number of columns of the terminal. `None` if a program reads the output, since it needs whole lines.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout(Option<usize>);
 

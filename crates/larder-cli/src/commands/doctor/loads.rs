@@ -10,15 +10,15 @@ use crate::term::time::latency;
 
 /// Minimum number of loads for a share of failed loads.
 const MIN_LOADS: u64 = 20;
-/// Minimum share of failed loads. At a lower share, the loader may return an error for missing data. That is
-/// no fault.
+/// Minimum share of failed loads. A lower share is no fault, since the loader may return an error for missing
+/// data.
 const FAILING: f64 = 0.25;
 /// Minimum number of fills for a share of voided fills.
 const MIN_FILLS: u64 = 100;
 /// Minimum share of voided fills. From this share on, one load in five is wasted.
 const VOIDED: f64 = 0.2;
-/// Minimum share of a keyspace's values that are too large or uncacheable. At a lower share, they are single
-/// values, and no other setting is needed.
+/// Minimum share of a keyspace's values that are too large or uncacheable. At a lower share, only single
+/// values are affected, and no setting needs a change.
 const RARE: f64 = 0.01;
 /// Maximum number of keyspaces that a text names.
 const MAX_NAMED: usize = 3;

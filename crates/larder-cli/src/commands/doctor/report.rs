@@ -55,7 +55,7 @@ impl CheckResult {
         Self::new(check, Verdict::Unknown, found.into(), Some(remedy.into()))
     }
 
-    /// Warns if there is a remedy, and passes otherwise.
+    /// Warns if there is a remedy. Passes otherwise.
     pub(super) fn warn_if(check: &'static str, found: impl Into<String>, remedy: Option<String>) -> Self {
         match remedy {
             Some(remedy) => Self::warn(check, found, remedy),

@@ -14,7 +14,8 @@ use crate::term::time::span;
 /// Number of times that statistics are taken after the first time. The flush lag rises and falls between two
 /// commits, and the check needs the minimum of the lag.
 pub(super) const SAMPLES: u32 = 8;
-/// A cache that was opened more recently is still filling. Its misses and rates do not prove a fault yet.
+/// A cache that was opened less than this time ago is still filling. Its misses and rates do not prove a
+/// fault yet.
 pub(super) const WARM_UP: Duration = Duration::from_mins(10);
 /// Minimum number of lookups for a hit rate of the last minutes. One client that asks for missing keys may
 /// cause a few hundred lookups.
@@ -96,7 +97,7 @@ impl StatsSeries {
         Window { duration: latest.uptime, counts: totals(latest), is_since_start: true }
     }
 
-    /// Returns the shortest recent interval whose counts suffice.
+    /// Returns the shortest recent interval with enough counts.
     ///
     /// The interval since the start is used only while the cache is new. Later this interval describes the
     /// past.
@@ -104,11 +105,12 @@ impl StatsSeries {
         self.watched().into_iter().chain(self.recorded()).find(|window| is_enough(&window.counts))
     }
 
-    /// Returns the interval that decides whether something still happens.
+    /// Returns the interval that shows whether an event still happens.
     ///
-    /// That is the watched interval if the event happened in it. Otherwise it is the last minute, or the last
-    /// ten minutes if the last minute had few lookups. Two seconds without the event do not prove that a rare
-    /// event has ended. Returns none if the interval has no lookup, since nothing can be concluded then.
+    /// The watched interval is returned if the event happened in it. Otherwise the last minute is returned,
+    /// or the last ten minutes if the last minute had few lookups. Two seconds without the event do not prove
+    /// that a rare event has ended. Returns none if the interval has no lookup, since nothing can be
+    /// concluded then.
     pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();
         if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {

@@ -88,8 +88,8 @@ impl Target {
         Ok(target)
     }
 
-    /// Asks the process at the given socket. Without one, asks the owner of the file at the socket that the
-    /// owner names.
+    /// Asks the process at the given socket. Without a given socket, asks the owner of the file at the socket
+    /// that the owner names.
     fn ask(&mut self, socket: Option<PathBuf>, watch: Duration) -> Result<(), ClientError> {
         let before = self.holders_now();
         self.holders = before.clone();
@@ -104,8 +104,8 @@ impl Target {
         let Some(mut client) = client else { return Ok(()) };
         self.open_file_of(client.server());
         let before = if before.is_empty() { self.holders_now() } else { before };
-        // Dropped while the service is watched: a snapshot prevents the service from reusing space, so a full
-        // cache would have to evict.
+        // Drop the snapshot while the service is watched. A snapshot prevents the service from reusing space,
+        // so a full cache would have to evict.
         self.snapshot = None;
         self.series = Some(watch_stats(&mut client, watch)?);
         self.pid = Some(client.server().pid);
@@ -183,7 +183,7 @@ impl Target {
         }
     }
 
-    /// Returns the pid of the owner that the file names, if the owner is alive and visible from here.
+    /// Returns the pid of the owner that the file names, if that owner is alive and visible from here.
     pub(super) fn owner_by_file(&self) -> Option<u32> {
         match self.snapshot.as_ref().map(|snapshot| snapshot.file().state) {
             Some(FileState::Owned { pid, has_ended: false }) if !self.owner_is_elsewhere() => pid,
@@ -200,8 +200,8 @@ impl Target {
         }
         let found = "the cache is in memory alone: its entries end with the process";
         let file = "give it a file, as in LARDER_URL=file:/var/lib/shop/shop.larder";
-        // Unknown, since a running process may have no file on purpose. The warning below is for a URL before
-        // its use.
+        // The result is unknown, since a running process may have no file on purpose. The warning below is
+        // for a URL that is not in use yet.
         if self.stats().is_some() {
             return CheckResult::unknown(check, found, format!("if they are to outlive it, {file}"));
         }
@@ -218,7 +218,7 @@ impl Target {
     }
 }
 
-/// Takes the statistics of a process, and takes them again while the process is watched.
+/// Takes the statistics of a process at once, and several more times while the process is watched.
 ///
 /// Ctrl-C ends the command at once, since there is nothing to undo.
 fn watch_stats(client: &mut Client, watch: Duration) -> Result<StatsSeries, ClientError> {

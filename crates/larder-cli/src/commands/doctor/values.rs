@@ -8,13 +8,13 @@ use super::loads::{most_first, named};
 use super::report::CheckResult;
 use super::series::StatsSeries;
 
-/// Advice to wait before the version is raised, since a new version also drops the values that were loaded
+/// Advice to wait before the version is raised. A new version would also drop the values that were loaded
 /// again.
 const ENDS: &str =
     "After a release it ends by itself, once each entry was loaded again: look again in ten minutes";
 
-/// The possible causes of a value that does not decode. Shown if the recorded reason does not decide between
-/// them.
+/// The possible causes of a value that does not decode. They are shown if the recorded reason does not decide
+/// between them.
 const CAUSES: &str = "The type has changed: raise the `version` of the keyspace. \
     The type has not, and its values never decode: declare it with Format::MessagePack";
 
@@ -32,7 +32,7 @@ pub(super) fn stored(path: &Path, unreadable: u64) -> CheckResult {
     CheckResult::warn(check, found, remedy)
 }
 
-/// Checks whether a live cache decodes the values that it finds.
+/// Checks whether a live cache can decode the values that its lookups find.
 ///
 /// After a release that changed a type, each entry misses once, is loaded again and is written again. Once
 /// these misses have ended, the check passes, since a new version would only drop good values.
@@ -98,7 +98,8 @@ fn reasons(affected: &[(&KeyspaceStats, u64)], worst: &KeyspaceStats) -> String 
 /// Maximum number of reasons that are shown.
 const MAX_REASONS: usize = 3;
 
-/// Returns the remedy for a reason, unless the reason contains its remedy. The text continues the reason.
+/// Returns the remedy for a reason. Returns an empty text if the reason contains its remedy. The remedy
+/// continues the text of the reason.
 fn remedy(cause: &str) -> String {
     let says_so = ["raise the keyspace's version", "Format::MessagePack", "insert it again"];
     let known = [

@@ -153,8 +153,8 @@ fn write_entry<W: Write>(
     let Entry { key, finding, .. } = entry;
     match finding {
         RecordStatus::Live(record) => {
-            // Exported uncompressed, so that every program can read the export. A value that cannot be
-            // decompressed is skipped, since it is a miss for every lookup.
+            // The value is exported uncompressed, so that every program can read the export. A value that
+            // cannot be decompressed is skipped, since it is a miss for every lookup.
             let Ok(value) = record.payload() else {
                 skipped.damaged += 1;
                 return Ok(());
@@ -174,7 +174,7 @@ fn write_entry<W: Write>(
         }
         RecordStatus::Expired(_) => skipped.expired += 1,
         RecordStatus::Damaged { .. } => skipped.damaged += 1,
-        // Not counted as skipped, since a removed entry is not part of the cache.
+        // A removed entry is not counted as skipped, since it is not part of the cache.
         RecordStatus::Removed(_) => {}
         _ => skipped.other_version += 1,
     }

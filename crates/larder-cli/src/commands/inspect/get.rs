@@ -1,8 +1,8 @@
 //! `larder get`: shows the entry of a key.
 //!
-//! A MessagePack value is shown as JSON, a raw value that is text as text, and every other value as its
-//! bytes. A value that cannot be read is shown as its bytes, with the reason. Such a result is an answer, not
-//! a failure.
+//! A MessagePack value is shown as JSON, and a raw value as text if it is text. Every other value is shown as
+//! its bytes. A value that cannot be read is shown as its bytes, with the reason. Such a result is an answer,
+//! not a failure.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

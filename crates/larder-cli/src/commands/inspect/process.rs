@@ -1,7 +1,7 @@
 //! The commands `get`, `ttl` and `why` of a live cache. Its process answers through the control socket.
 //!
-//! If the process does not send the value, and the file is visible from here, the command reads the value
-//! from the file. It uses only the record of the same change. The permissions of the file then guard the
+//! If the process does not send the value, the command reads the value from the file, if the file is visible
+//! from here. The command uses only the record of the same change. The permissions of the file then guard the
 //! value.
 
 pub(super) mod get;
@@ -39,8 +39,8 @@ struct LiveLookup {
     advice: Option<String>,
 }
 
-/// A key in JSON. The fields have the same names as for the keys of a file. Further fields have facts that
-/// only the process has.
+/// A key in JSON. The fields have the same names as for the keys of a file. The other fields contain facts
+/// that only the process can report.
 #[derive(Serialize)]
 pub(super) struct StatusJson {
     keyspace: String,

@@ -1,12 +1,12 @@
 //! Shows values whose type is not known.
 //!
-//! A self-describing value is printed as JSON, and a text as text. Any other value is shown as its bytes.
+//! A self-describing value is printed as JSON, and a text as it is. Any other value is shown as its bytes.
 //! Bincode (version 2, standard configuration) writes a text as its length and its bytes, and the fields of a
 //! struct one after another. So the texts at the beginning of such a value can be shown too. The rest cannot
 //! be read without the type.
 //!
-//! The values of a cache may come from strangers. So control characters are escaped before they reach a
-//! terminal.
+//! The values of a cache may come from strangers. Therefore control characters are escaped before they reach
+//! a terminal.
 
 use std::io::{self, Write};
 
@@ -163,7 +163,7 @@ fn print_json(out: &mut impl Write, document: &Document<'_>, most: usize) -> io:
     clipped.finish()
 }
 
-/// A writer that passes the beginning of a text and counts the other bytes. It never cuts a character.
+/// A writer that passes the beginning of a text and counts the remaining bytes. It never cuts a character.
 ///
 /// JSON escapes the control characters of ASCII except DEL. This writer also escapes DEL and U+0080 to
 /// U+009F. A text that is not JSON has no such character ([`is_plain`]).
@@ -197,7 +197,8 @@ impl<W: Write> Clipped<W> {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // If the first byte of a character is written, the whole character is: at most three bytes more.
+        // If the first byte of a character is written, the rest of the character is written too: at most
+        // three more bytes.
         let continues = bytes.first().is_some_and(|byte| matches!(byte, 0x80..0xC0)) && self.cut == 0;
         if self.room == 0 && !continues {
             self.cut += bytes.len();

@@ -52,7 +52,7 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
     Ok(if unreadable.is_some() { Exit::Damaged } else { exit_code(&lookup.finding) })
 }
 
-/// If no lookup can read a value, whatever its type is, returns the reason.
+/// Returns the reason if no lookup can read the value, whatever its type is.
 fn unreadable(lookup: &FileLookup, record: &Record) -> Option<String> {
     match record.payload().as_ref().map(|payload| lookup.keyspace.content(payload)) {
         Err(error) => Some(error.to_string()),

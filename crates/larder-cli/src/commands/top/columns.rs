@@ -1,9 +1,9 @@
-//! The columns of the table of keyspaces. Decides which columns fit, what each shows, and the order of the
-//! rows.
+//! The columns of the table of keyspaces: which columns fit, the contents of each column, and the order of
+//! the rows.
 //!
 //! Each column has a rank, and columns with a lower rank are placed first. The column that sorts the
-//! keyspaces is placed right after the names. The names are then widened with the remaining space, and after
-//! them the hits over time.
+//! keyspaces is placed right after the names. The remaining space first widens the names, and then the hits
+//! over time.
 
 use std::cmp::Ordering;
 
@@ -49,7 +49,7 @@ pub(super) enum Column {
 struct Spec {
     column: Column,
     head: &'static str,
-    /// Maximum width of the column's numbers.
+    /// Maximum width of the numbers in the column.
     room: usize,
     rank: u8,
     /// The key of the keyboard that sorts the keyspaces by this column.
@@ -135,7 +135,8 @@ pub(super) fn rows<'a>(
     let mut rows: Vec<(f64, KeyspaceRow<'a>)> =
         stats.keyspaces.iter().map(row).map(|row| (row.number(sort), row)).collect();
     rows.sort_by(|(left, left_row), (right, right_row)| {
-        // Numbers in descending order, names in ascending order. Equal numbers are sorted by name.
+        // Numbers are sorted in descending order, and names in ascending order. Equal numbers are sorted by
+        // name.
         let by_number = right.partial_cmp(left).unwrap_or(Ordering::Equal);
         let ordered = by_number.then_with(|| left_row.of.name.cmp(&right_row.of.name));
         if is_reversed { ordered.reverse() } else { ordered }
@@ -194,7 +195,7 @@ impl KeyspaceRow<'_> {
 /// Returns the columns that fit, with their widths. `longest` is the length of the longest name.
 pub(super) fn layout(room: usize, longest: usize, sort: Column, has_disk: bool) -> Vec<(Column, usize)> {
     let least_name = longest.clamp(width(Column::Name.spec().head) + 1, (room / 4).max(MIN_NAME));
-    // Each head of a sorting column has one more place, for the mark of the order.
+    // A column that can sort is one place wider than its head, for the mark of the order.
     let room_of = |spec: &Spec| match spec.column {
         Column::Name => least_name,
         Column::Trend => width(spec.head),

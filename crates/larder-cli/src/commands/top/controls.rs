@@ -27,7 +27,7 @@ pub(super) struct LastFrame {
     pub(super) keyspaces: usize,
 }
 
-/// The action of the program after a key.
+/// The action of the program in response to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Leave,

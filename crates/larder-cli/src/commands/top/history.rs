@@ -1,10 +1,10 @@
 //! The samples of a cache over time, and the rates between them.
 //!
-//! 1. A rate compares two samples of one process. Another process counts from zero, and so does the same
-//!    process after it has reopened its cache. Totals that begin from zero are not compared with earlier
-//!    totals, and the series begin again.
-//! 2. If a sample fails, the last numbers are kept, with the reason and the time. The failed sample leaves a
-//!    gap in the series.
+//! 1. A rate compares two samples of one process. The totals of a new process begin at zero, and so do the
+//!    totals of a process that has reopened its cache. Such totals are not compared with earlier totals, and
+//!    the series begin again.
+//! 2. If a sample fails, the last numbers are kept, with the reason of the failure and its time. The failed
+//!    sample leaves a gap in the series.
 //! 3. The next sample is compared with the last successful sample, over all of the time between them. So the
 //!    changes of a minute are never shown as the changes of a second.
 
@@ -18,9 +18,9 @@ use crate::cache::stats::{self, latencies_between};
 
 /// Maximum length of a series. No terminal is expected to be wider.
 const MAX_POINTS: usize = 400;
-/// Stands for a missing number in a series.
+/// The value that marks a missing number in a series.
 pub(super) const NONE: u64 = u64::MAX;
-/// Time for which a restart is shown.
+/// How long a restart is shown.
 const RESTART_SHOWN: Duration = Duration::from_mins(1);
 
 /// The last samples and the series. `latest` is the last sample, and `before` is the sample before it.
@@ -137,8 +137,8 @@ impl History {
         self.latest.as_ref()
     }
 
-    /// If there is no current sample, returns the reason and the age of the last sample. This is also the
-    /// case if the last sample is older than `patience`.
+    /// If the last sample failed or is older than `patience`, returns the reason and the age of the last good
+    /// sample.
     pub(super) fn failure(&self, now: Instant, patience: Duration) -> Option<(&str, Duration)> {
         let age = now.saturating_duration_since(self.latest_at?);
         match &self.failure {
@@ -212,8 +212,8 @@ impl History {
         self.rate(grown)
     }
 
-    /// Returns the latencies of the last interval. If that interval has none, returns the latencies since the
-    /// start.
+    /// Returns the latencies of the last interval. If that interval has no latencies, returns the latencies
+    /// since the start.
     pub(super) fn recent(&self, of: impl Fn(&Stats) -> Latencies) -> Latencies {
         let Some(now) = Self::stats(self.latest.as_ref()).map(&of) else { return Latencies::default() };
         let before = Self::stats(self.before.as_ref()).map(&of).unwrap_or_default();
@@ -242,7 +242,7 @@ fn whole(rate: f64) -> u64 {
     rate.round() as u64
 }
 
-/// If a sample does not continue the counts of the previous sample, describes the restart.
+/// Describes the restart if a sample does not continue the counts of the previous sample.
 fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     match (before, now) {
         (Sample::Process(before), Sample::Process(now)) if before.pid != now.pid => {
@@ -264,7 +264,7 @@ fn restarted(before: &Sample, now: &Sample) -> Option<String> {
     }
 }
 
-/// Returns whether any count fell. The uptime alone does not decide, since a service with an earlier larder
+/// Returns whether any count fell. The uptime alone is not enough, since a service with an earlier larder
 /// does not report an uptime.
 fn counts_from_zero(before: &ProcessSample, now: &ProcessSample) -> bool {
     let counts = |sample: &ProcessSample| {

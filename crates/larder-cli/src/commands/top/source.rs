@@ -50,7 +50,7 @@ impl Sample {
             Self::Process(live) => {
                 let stats = &mut live.stats;
                 stats.keyspaces.iter_mut().for_each(|keyspace| escape(&mut keyspace.name));
-                // Sorted again, since escaping may change the order. Lookups by name need sorted keyspaces.
+                // Sort again, since escaping may change the order. Lookups by name need sorted keyspaces.
                 stats.keyspaces.sort_by(|one, other| one.name.cmp(&other.name));
                 stats.disk.iter_mut().filter_map(|disk| disk.off.as_mut()).for_each(escape);
             }
@@ -98,7 +98,8 @@ impl StatsSource {
         &self.name
     }
 
-    /// Takes a sample, or returns the reason of the failure. Control characters are escaped.
+    /// Takes a sample, or returns the reason of the failure. Escapes control characters in the sample and in
+    /// the reason.
     pub(super) fn sample(&mut self) -> Result<Sample, String> {
         self.take().map(Sample::escaped).map_err(|cause| escape_control(&cause).into_owned())
     }
@@ -174,7 +175,7 @@ impl Poller {
         is_sent
     }
 
-    /// Returns the answer and its time, if it has arrived.
+    /// Returns the answer and its time, if an answer has arrived.
     pub(super) fn answer(&mut self) -> Result<Option<Answer>, Failure> {
         match self.answers.try_recv() {
             Ok(answer) => {

@@ -27,8 +27,8 @@ impl TestScreen {
         Self { start: clock::now(), second: 0, app, has_colours: true }
     }
 
-    /// A screen after a minute of a shop. In each second the lookups increase, and so does the share that
-    /// memory answers.
+    /// Returns a screen after a minute of a shop. In each second the lookups increase, and so does the share
+    /// of lookups that memory answers.
     fn of_shop() -> Self {
         let mut seat = Self::new();
         for second in 0..60 {

@@ -51,7 +51,7 @@ pub(super) fn time(time: Duration) -> String {
     }
 }
 
-/// Returns the text of a percentage. None is shown as a dash.
+/// Returns the text of a percentage. `None` is shown as a dash.
 pub(super) fn percent(percent: Option<u64>) -> String {
     percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
 }

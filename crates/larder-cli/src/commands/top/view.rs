@@ -79,7 +79,7 @@ fn head(
         format!("every {} ms", context.interval.as_millis())
     };
     let room = usize::from(area.width);
-    // If not everything fits, the interval is left out first, then the middle of the name.
+    // If not everything fits, the interval is left out first. Then the middle of the name is left out.
     let command = "larder top  ";
     let taken = width(command) + width(&of);
     let name = shortened(&escape_control(context.name), room.saturating_sub(taken).max(8));

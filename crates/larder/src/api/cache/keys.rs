@@ -10,11 +10,11 @@ impl Cache {
     /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns None if keys are not sampled
     /// ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
     ///
-    /// Each share comes with an error. The error is the sum of two bounds: the largest error of the counting,
-    /// and the bound that the sampling error stays below in 19 of 20 cases.
+    /// Each share has an error. The error is the sum of two bounds. The first bound is the maximum error of
+    /// the counting. The second bound is the maximum sampling error in 19 of 20 cases.
     ///
     /// # Cost
-    /// About 100 µs. Lookups continue during the call, and none of them is sampled.
+    /// About 100 µs. Lookups continue during the call, but are not sampled.
     #[must_use]
     pub fn hot_keys(&self, keyspace: Option<&str>, max: usize) -> Option<HotKeys> {
         if self.shared.is_forked() {

@@ -19,7 +19,8 @@ use crate::format::key::Key;
 use crate::stats::Stats;
 use crate::sys::sync::Arc;
 
-/// A cache for any number of keyspaces: a memory tier, over one file if the cache has a path.
+/// A cache for any number of keyspaces. A cache has a memory tier. A cache with a path also has a disk tier,
+/// in one file.
 ///
 /// A handle is cheap to clone. All clones, and the keyspaces opened from them, belong to the same cache.
 /// Dropping the last of these handles closes the cache. [`close`](Cache::close) also closes the cache, and
@@ -58,9 +59,9 @@ impl CacheBuilder {
     /// - [`Error::ControlSocket`] for a control socket that can't be used.
     /// - [`Error::Thread`] if a thread can't be started.
     ///
-    /// A failed call changes no existing file, and leaves no new file. There is one exception: the call
-    /// notices only after it has opened the cache's file that another process serves the control socket. This
-    /// file then stays.
+    /// A failed call changes no existing file, and leaves no new file. There is one exception: if another
+    /// process serves the control socket, the call notices this only after it has opened the cache's file. A
+    /// file that the call created then stays.
     ///
     /// A damaged larder file is no error. It is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), and a fresh file takes its place.
@@ -79,7 +80,8 @@ impl CacheBuilder {
         let cache = Cache { shared: Shared::open(self)? };
         #[cfg(all(unix, feature = "control"))]
         if let Some(path) = control_socket {
-            // After the file is open. Until then, an old process may have had both the file and the socket.
+            // The socket is opened after the file. Until the file is open, an old process may have both the
+            // file and the socket.
             crate::ops::control::serve::serve(&cache.shared, &path)?;
         }
         Ok(cache)
@@ -104,8 +106,8 @@ impl Cache {
     /// Opens a cache by the URL in the environment variable `LARDER_URL`. If the variable is not set, or
     /// blank, the cache is in memory only.
     ///
-    /// Without a file, the entries are lost when the process ends. If the variable is not set, a warning in
-    /// the log says so.
+    /// Without a file, the entries are lost when the process ends. If the variable is not set, the log has a
+    /// warning about this.
     ///
     /// ```
     /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop.larder?memory=64MiB&disk=1GiB
@@ -113,7 +115,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// Those of [`open_url`](Cache::open_url). [`Error::InvalidUrl`] also for a variable that is not UTF-8.
+    /// The errors of [`open_url`](Cache::open_url). [`Error::InvalidUrl`] also for a variable that is not
+    /// UTF-8.
     pub fn from_env() -> Result<Self, Error> {
         let is_blank = |url: &std::ffi::OsString| url.as_encoded_bytes().trim_ascii().is_empty();
         let Some(url) = std::env::var_os(URL_VARIABLE).filter(|url| !is_blank(url)) else {
@@ -133,8 +136,8 @@ impl Cache {
     /// Opens a keyspace.
     ///
     /// A keyspace with a new version, or with keys of another shape, begins empty. Every older entry is a
-    /// miss from now on, also after a crash. The sweeper frees the space of these entries. If the name is new
-    /// to the file, the next commit enters the keyspace there.
+    /// miss from now on, also after a crash. The sweeper frees the space of these entries. If the file does
+    /// not have the keyspace yet, the next commit adds the keyspace to the file.
     ///
     /// # Errors
     /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or
@@ -158,8 +161,8 @@ impl Cache {
     /// Returns the number of live entries removed.
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be put out of
-    /// service either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`].
+    /// [`Error::NotDurable`] when the removal could not be committed and the file could not be discarded
+    /// either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`].
     ///
     /// # Cost
     /// One transaction that deletes all entries: O(entries).
@@ -194,8 +197,8 @@ impl Cache {
         self.shared.flush()
     }
 
-    /// Deletes expired entries from both tiers at once. The sweeper thread also does this, some time after
-    /// the entries expire.
+    /// Immediately deletes expired entries from both tiers. The sweeper thread also deletes them, some time
+    /// after they expire.
     ///
     /// While the disk tier is off, or if it fails during the sweep, only memory is swept. This is not an
     /// error.
@@ -224,8 +227,8 @@ impl Cache {
         self.shared.verify()
     }
 
-    /// Returns the statistics of the cache: what it has done, and what it holds. In a forked child the
-    /// statistics are empty.
+    /// Returns the statistics of the cache: its activity and its contents. In a forked child the statistics
+    /// are empty.
     ///
     /// # Cost
     /// A few thousand memory reads, and one short lock for each shard. The number of entries does not matter.
@@ -235,18 +238,19 @@ impl Cache {
     }
 
     /// Commits all uncommitted changes, ends the threads, and closes the file. After that, lookups through
-    /// any handle find nothing, and writes fail with [`Error::Closed`]. The file may be opened again at once.
+    /// any handle find nothing, and writes fail with [`Error::Closed`]. The file may be opened again
+    /// immediately.
     ///
     /// Callers that close the cache at the same time all wait until it is closed, and get the same answer.
     /// Closing a closed cache only returns this answer again.
     ///
     /// A listener, or the `Drop` of a value, can run on a thread of the cache, and may close the cache there.
-    /// Such a call waits for no other caller: while another thread is closing the cache, the call returns at
-    /// once. The thread of such a call ends after the call.
+    /// Such a call waits for no other caller: while another thread is closing the cache, the call returns
+    /// immediately. The cache's thread that makes such a call ends after the call.
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed even
-    /// then. [`Error::Forked`] in a forked child, where nothing is closed: see
+    /// then. [`Error::Forked`] in a forked child. Nothing is closed then: see
     /// [`abandon_in_child`](Cache::abandon_in_child).
     pub fn close(&self) -> Result<(), Error> {
         self.shared.close()
@@ -256,10 +260,10 @@ impl Cache {
     ///
     /// A forked child has a copy of every descriptor of its parent. While the child keeps the copies open,
     /// the file stays locked, even after the parent has ended. So a daemon that opened a cache before it
-    /// forked should call this method. So should a worker process that lives longer than its parent. After
-    /// the call, the file is free once the parent has closed it or has ended. The child may then open a cache
-    /// of its own. The call writes nothing and unlocks nothing, and does not affect the parent. The child's
-    /// handles of this cache stay unusable: see [`Error::Forked`].
+    /// forked should call this method. A worker process that lives longer than its parent should also call
+    /// this method. After the call, the file is free once the parent has closed it or has ended. The child
+    /// may then open a cache of its own. The call writes nothing and unlocks nothing, and does not affect the
+    /// parent. The child's handles of this cache stay unusable: see [`Error::Forked`].
     ///
     /// ```no_run
     /// # use larder::Cache;
@@ -276,16 +280,16 @@ impl Cache {
     /// - A descriptor through which a thread of the parent was reading or writing at the moment of the fork.
     ///   This descriptor holds no lock, and is closed when the child ends.
     /// - The control socket and its connections. No process can use them once the parent has closed them. If
-    ///   the parent ended without closing them, a cache of the child may take the socket's path. While the
-    ///   child lives, a cache of another process may not.
+    ///   the parent ended without closing them, a cache of the child may listen at the socket's path. While
+    ///   the child lives, a cache of another process can't listen there.
     ///
-    /// A child that runs another program (`exec`) keeps none of these.
+    /// If the child runs another program (`exec`), the child's copies of these descriptors are closed.
     ///
     /// # Errors
     /// [`Error::NotForked`] in the process that opened the cache: use [`close`](Cache::close) there.
-    /// [`Error::Io`] if the fork came in the microsecond when a thread of the parent took or released a lock
-    /// of the store. The file then stays locked until this process ends. A commit takes and releases such
-    /// locks a few times. So this error can't occur if no commit ran during the fork.
+    /// [`Error::Io`] if the fork happened in the microsecond when a thread of the parent took or released a
+    /// lock of the store. The file then stays locked until this process ends. A commit takes and releases
+    /// such locks a few times. So this error can't occur if no commit ran during the fork.
     pub fn abandon_in_child(&self) -> Result<(), Error> {
         self.shared.abandon()
     }

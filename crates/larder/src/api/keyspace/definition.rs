@@ -82,7 +82,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     ///
     /// A value that compression does not shorten is stored uncompressed. Memory holds decoded values, and
     /// weighs them by their uncompressed length. On disk, the charge of an entry depends on its compressed
-    /// length. The setting may be changed at any time: each record says how it is compressed.
+    /// length. The setting may be changed at any time: each record states its compression.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
@@ -124,19 +124,20 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets a function that returns the weight of a value in memory, in bytes, including its own size. The
-    /// cache adds the key and the overhead. Without such a function,
-    /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both, a value weighs the
-    /// `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the larger of
-    /// the two. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
+    /// Sets a function that returns the weight of a value in memory, in bytes, including the `size_of` its
+    /// type. The cache adds the key and the overhead. Without such a function,
+    /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both functions, a value
+    /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
+    /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
     #[must_use]
     pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
         self.weigher = Some(weigher);
         self
     }
 
-    /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This is close to the memory
-    /// that they use. The encoded length of a `Vec<String>`, for example, is only a fifth of this memory.
+    /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This weight is close to the
+    /// memory that the values use. The encoded length of a `Vec<String>`, for example, is only a fifth of
+    /// this memory.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -145,7 +146,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// A walk over the value when it is stored, and when it is read from disk into memory.
+    /// One pass over the value when it is stored, and when it is read from disk into memory.
     #[must_use]
     pub const fn weigh_heap(self) -> Self
     where
@@ -190,7 +191,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.format
     }
 
-    /// Returns the compression of values on disk, and the encoded length in bytes above which it applies.
+    /// Returns the compression of values on disk, and the encoded length in bytes above which the compression
+    /// applies.
     #[must_use]
     pub const fn compression(&self) -> Option<(Compression, usize)> {
         self.compression

@@ -8,12 +8,12 @@
 //! be yielded or not.
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
-//! Otherwise the iteration would take the missing snapshot for the end of the keys on disk, and leave out all
-//! later keys.
+//! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and leave out
+//! all later keys.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or evicted
-//! in between is in both sources. An entry that is in neither source did not exist during the whole
-//! iteration.
+//! between these two steps is in both sources. An entry that is in neither source did not exist during the
+//! whole iteration.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -29,7 +29,7 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
-/// The number of keys read from disk at once.
+/// The number of keys that are read from disk in one chunk.
 const CHUNK: usize = 256;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -50,7 +50,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns an iterator over the keys of the live entries, in order.
     ///
     /// # Cost
-    /// That of [`iter`](Keyspace::iter), without decoding values.
+    /// The cost of [`iter`](Keyspace::iter), without decoding values.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
         Keys { keys: self.full_keys(), keyspace: self.clone() }
@@ -112,8 +112,8 @@ impl FullKeys {
     }
 
     fn decode<K: Key>(full: &[u8]) -> Option<K> {
-        // Bytes that do not decode are damaged, or belong to a key type with the same shape and other rules.
-        // Such a key is left out.
+        // Bytes that do not decode are damaged, or belong to a key type with the same shape and other
+        // decoding rules. Such a key is left out.
         key::decode(full.get(KeyspaceId::LEN..)?).ok()
     }
 }

@@ -18,7 +18,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// Callers that ask for one key at the same time run one loader and share its result. If the key is
     /// written or invalidated during the load, the loaded value is returned and not cached. Callers that come
-    /// after the invalidation do not wait for that load.
+    /// after the invalidation do not wait for that load. If a load takes longer than
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), another caller of the key loads it, and the
+    /// value of the late load is not cached.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -47,7 +49,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
     /// A loader must not join a thread that asks for the loader's own key. The cache sees waits for loads,
-    /// but no other waits of a thread. Without a `load_timeout`, such a wait never ends.
+    /// but no other waits of a thread. That thread waits until the `lease_timeout` or the `load_timeout`
+    /// ends.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
@@ -86,7 +89,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match loader() {
             Ok(value) => {
                 let value = value.into();
-                // A failure of the cache is not an error: `publish` counts it.
+                // A failure of the cache is not an error. The lease counts it.
                 drop(lease.fill(value.clone()));
                 Ok(value)
             }

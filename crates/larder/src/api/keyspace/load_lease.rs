@@ -22,7 +22,7 @@ use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
-use crate::memory::leases::LeaseId;
+use crate::memory::key_leases::LeaseId;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
@@ -30,20 +30,20 @@ use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::millis;
 
-/// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup) returns
-/// it for a key without a live value.
+/// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup)
+/// returns it for a key without a live value.
 ///
 /// While a lease is held, other callers of the key wait for its value. A lease ends in one of these ways:
 ///
 /// - [`fill`](LoadLease::fill) caches the value, and gives it to the callers that wait.
 /// - [`fail`](LoadLease::fail) gives them an error.
 /// - [`decline`](LoadLease::decline) says that the value is not to be cached.
-/// - If it is dropped, or its [deadline](LoadLease::remaining) has passed, one of the waiting callers loads the
-///   key. If it is dropped by a panic, the waiting callers get
+/// - If it is dropped, or its [deadline](LoadLease::remaining) has passed, one of the waiting callers loads
+///   the key. If it is dropped by a panic, the waiting callers get
 ///   [`LoadError::Panicked`](crate::LoadError::Panicked).
 ///
-/// A change of the key voids the lease. The value that was loaded may be older than the change, so it is given
-/// to the callers that waited before the change, and is not cached.
+/// A change of the key voids the lease. The value that was loaded may be older than the change, so it is
+/// given to the callers that waited before the change, and is not cached.
 ///
 /// A lease may be sent to another thread. It keeps neither the cache nor the file open.
 #[must_use = "a lease that is dropped at once makes the next caller load"]
@@ -123,9 +123,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.deadline.left()
     }
 
-    /// Caches a value for the keyspace's TTL, and gives it to the callers that wait. Returns whether the value
-    /// is cached. It is not cached if the key was changed since the lookup, if the deadline has passed, if the
-    /// cache is closed, or if memory has no room and the disk tier is off.
+    /// Caches a value for the keyspace's TTL, and gives it to the callers that wait. Returns whether the
+    /// value is cached. It is not cached if the key was changed since the lookup, if the deadline has passed,
+    /// if the cache is closed, or if memory has no room and the disk tier is off.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};
@@ -178,8 +178,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.has_failed = false;
     }
 
-    /// Caches nothing, and gives a value to the callers that wait. For a second, callers of the key do not wait
-    /// for each other, unless the key is changed.
+    /// Caches nothing, and gives a value to the callers that wait. For a second, callers of the key do not
+    /// wait for each other, unless the key is changed.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};

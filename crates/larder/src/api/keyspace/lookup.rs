@@ -2,8 +2,8 @@
 //! another caller to wait for.
 //!
 //! 1. Look in memory under the shared lock. A hit ends the lookup.
-//! 2. Under the exclusive lock, look again. If the key's lease has a flight, return the flight. Otherwise take
-//!    a lease and attach a flight to it.
+//! 2. Under the exclusive lock, look again. If the key's lease has a flight, return the flight. Otherwise
+//!    take a lease and attach a flight to it.
 //! 3. Look on disk, in a snapshot loaded after (2).
 //! 4. The holder of the lease gets the value from its source, with no lock held.
 //! 5. The holder publishes the value, if the lease still holds. A write or an invalidation after (2) revokes
@@ -126,8 +126,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Error::KeyTooLarge`].
     ///
     /// # Cost
-    /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and two
-    /// small allocations.
+    /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
+    /// two small allocations.
     pub fn lookup<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<LookupOutcome<K, V>, Error> {
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full)?;
@@ -216,8 +216,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// Waits until the load ends, and returns its value. Waits for the cache's
-    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of the
-    /// load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
+    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
+    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
     /// Returns None if the load ended without an answer: its lease was dropped, declined, or is past its
     /// deadline, or its error has another type than `E`. Look the key up again.

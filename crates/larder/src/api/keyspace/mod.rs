@@ -62,7 +62,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let request = KeyspaceRequest {
             name: definition.name(),
             kind: KeyspaceType::new::<K, V>(definition.schema_version(), format, definition.is_memory_only()),
-            // This calls the user's code, so it runs before the turn to open the keyspace.
+            // `shape` may run the user's code, so it is called before this thread's turn to open the
+            // keyspace.
             shape: K::shape(),
             codec: ErasedCodec::of::<V>(format),
             schema: definition.schema_name(),
@@ -91,7 +92,7 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         self.shared.stats_of(&self.opened)
     }
 
-    /// Counts the answer to a lookup, and observes its key if the lookup is sampled. A build with the feature
+    /// Counts the answer to a lookup, and observes the key if the lookup is sampled. A build with the feature
     /// `trace-lookups` also traces the lookup.
     #[inline]
     fn answered(&self, answer: Count, key: SlotKey<'_>) {
@@ -105,8 +106,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         self.opened.id.is_memory_only()
     }
 
-    /// Returns a value with the value type of this keyspace. Never returns None, because a keyspace's number
-    /// stands for one value type ([`KeyspaceType`]) while the process lives.
+    /// Returns a value with the value type of this keyspace. Never returns None, because all values under a
+    /// keyspace's number have one type ([`KeyspaceType`]) while the process lives.
     fn typed(value: Value) -> Option<Arc<V>> {
         Arc::downcast(value).ok()
     }

@@ -33,7 +33,8 @@ pub(super) struct PreparedValue {
     pub(super) weight: Weight,
     /// The encoding that is saved in the file. None for a value that is kept in memory only.
     pub(super) payload: Option<EncodedValue>,
-    /// The bytes of the page that the value would need in the file, if it is too large for the file.
+    /// The length in bytes of the page that the value would need in the file. None if the value fits into the
+    /// file.
     pub(super) page_beyond_file: Option<u64>,
 }
 
@@ -76,8 +77,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Returns the length of a value's encoding. Called for a value that is not saved now.
     fn measure(&self, value: &V) -> Result<usize, CodecError> {
-        // A value of a keyspace on disk may be saved later. So it must encode, and the insert fails if it
-        // does not.
+        // A value of a keyspace on disk may be saved later. So the insert fails if the value does not encode.
         if self.is_memory_only() {
             codec::measured_len(self.opened.kind.format, value)
         } else {
@@ -132,7 +132,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Drops the payload of a value that is too large for the file. The commit of this value then only
-    /// deletes the entry that the value replaces. Returns the bytes of the page that the value would need.
+    /// deletes the entry that the value replaces. Returns the length in bytes of the page that the value
+    /// would need. Returns None if the value fits into the file.
     fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
         let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
         if page <= self.shared.settings.max_page {
@@ -149,8 +150,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
         // - A value that is larger than the write buffer uses memory's capacity until it is committed.
-        // - A smaller value that is heavier than memory's capacity bypasses memory. This is refused if the
-        //   value is also too large for the file.
+        // - A smaller value that is heavier than memory's capacity bypasses memory. The value is refused if
+        //   it is also too large for the file.
         // - During an outage, a value that is heavier than memory's capacity is accepted and not kept,
         //   because the entry that it replaces must be removed in any case.
         let must_fit_memory = self.is_memory_only()
@@ -210,14 +211,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-/// Returns the bytes that a value uses in the write buffer until it is committed: its weight, the allocated
-/// bytes of its encoding, and the overhead of the bookkeeping.
+/// Returns the number of bytes that a value uses in the write buffer until it is committed: its weight, the
+/// allocated bytes of its encoding, and the overhead of the bookkeeping.
 pub(super) fn room_for(payload: &Vec<u8>, weight: Weight) -> u64 {
     weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
 }
 
-/// Frees the unused bytes of an encoding's buffer, if they are a large part of the buffer. For example, text
-/// that is compressed to a tenth was written to a buffer with the capacity for the whole text.
+/// Frees the unused bytes of an encoding's buffer, if these bytes are a large part of the buffer. For
+/// example, text that is compressed to a tenth was written to a buffer with the capacity for the whole text.
 fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.capacity() - bytes.len() > bytes.len() / 8 + 64 {
         bytes.shrink_to_fit();

@@ -1,4 +1,4 @@
-//! The calls that look entries up.
+//! The calls that look up entries.
 
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
     /// miss. The entry is not copied into memory, and does not stay in memory longer.
     ///
-    /// Use it to read many entries that no caller will read again soon. With [`get`](Keyspace::get), these
-    /// entries would evict more useful entries.
+    /// Use this call to read many entries that no caller will read again soon. With [`get`](Keyspace::get),
+    /// these entries would evict more useful entries.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -62,7 +62,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// That of [`get`](Keyspace::get), without the promotion.
+    /// The cost of [`get`](Keyspace::get), without the promotion.
     pub fn peek<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
         self.encode_into(key, &mut full).ok()?;
@@ -98,9 +98,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds.
+    /// Reads the live value of a key from disk, and copies the value into memory if `permit` is still valid.
     ///
-    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
+    /// Never inlined. Otherwise a hit in memory would also need the registers and the stack frame of this
     /// function.
     #[inline(never)]
     pub(super) fn promote(
@@ -120,27 +120,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.promote(&self.opened, key, permit, decoded, weight);
     }
 
-    /// Returns the live value of a whole key. Memory notes no use of the entry.
+    /// Returns the live value of a whole key. Memory records no use of the entry.
     pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
         let key = self.shared.tiers.memory.key(full);
         self.value_of(key, self.shared.tiers.peek_in_memory(key))
     }
 
-    /// Returns when the live entry of a whole key expires.
+    /// Returns the time at which the live entry of a whole key expires.
     pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
         let key = self.shared.tiers.memory.key(full);
         self.shared.tiers.expiry_of(key, now)
     }
 
-    /// Takes a lease on a key, and returns it with the key's live value from either tier. The caller then
-    /// writes this value again.
+    /// Takes a lease on a key, and returns the lease with the key's live value from either tier. The caller
+    /// then writes this value again.
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<Arc<V>>) {
         let memory = &self.shared.tiers.memory;
         let (id, found) = memory.lease_over(key, self.now());
         (Lease::new(memory, key, id), self.value_of(key, found))
     }
 
-    /// Calls `look`, for a caller that must not take a missing snapshot for a missing entry: see
+    /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry: see
     /// [`Tiers::look_in_both`].
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both

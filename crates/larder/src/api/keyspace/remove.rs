@@ -1,4 +1,4 @@
-//! The calls that remove entries of a keyspace. [`crate::engine::removal`] makes the removals.
+//! The calls that remove entries of a keyspace. [`crate::engine::removal`] implements the removals.
 
 use super::Keyspace;
 use crate::engine::removal::Removal;
@@ -9,19 +9,19 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
-    /// tier is off, the result tells about memory only.
+    /// tier is off, the result describes memory only.
     ///
     /// The removal is durable when the call returns: no crash or reopening brings the entry back. Loads that
     /// began earlier return their values and do not cache them ([contract 3](crate#the-contract)).
     ///
     /// # Errors
-    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be put out of
-    /// service. The entry is gone from memory either way. [`Error::KeyTooLarge`], [`Error::Closed`],
+    /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be discarded.
+    /// In both cases the entry is removed from memory. [`Error::KeyTooLarge`], [`Error::Closed`],
     /// [`Error::Forked`].
     ///
     /// # Cost
-    /// One commit, shared with other waiting callers. If neither tier has the key, a step of the writer
-    /// without a commit.
+    /// One commit, shared with other waiting callers. If neither tier has the key, the cost is one step of
+    /// the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         let full = self.encode(key)?;
@@ -32,8 +32,8 @@ impl<K: Key, V> Keyspace<K, V> {
         Ok(self.shared.invalidate([Removal::Key { counters: &self.opened.counters, full }])? > 0)
     }
 
-    /// Removes the entries of several keys, from both tiers, with one commit. Returns how many live entries
-    /// there were.
+    /// Removes the entries of several keys, from both tiers, with one commit. Returns the number of live
+    /// entries removed.
     ///
     /// The removals are durable when the call returns, like a [`remove`](Keyspace::remove). During the call,
     /// other threads may find one key removed and another key still present.
@@ -50,11 +50,11 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing is removed.
+    /// The errors of [`remove`](Keyspace::remove). With [`Error::KeyTooLarge`] nothing is removed.
     ///
     /// # Cost
-    /// One commit for all, shared with other waiting callers. If neither tier has any of the keys, a step of
-    /// the writer without a commit.
+    /// One commit for all keys, shared with other waiting callers. If neither tier has any of the keys, the
+    /// cost is one step of the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
     where
@@ -66,12 +66,12 @@ impl<K: Key, V> Keyspace<K, V> {
         self.shared.invalidate(removals)
     }
 
-    /// Removes every entry whose key starts with `prefix`, from both tiers. Returns how many live entries
-    /// there were.
+    /// Removes every entry whose key starts with `prefix`, from both tiers. Returns the number of live
+    /// entries removed.
     ///
     /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove). If there are more
-    /// than 1,000 entries, the returned number may be too low. It may leave out entries that other calls
-    /// change or remove at the same time, or that the cache evicts.
+    /// than 1,000 entries, the returned number may be too low. The number may leave out entries that other
+    /// calls change or remove at the same time, or that the cache evicts.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -85,8 +85,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: a prefix that is longer than the
-    /// longest key matches no key.
+    /// The errors of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`]: a prefix that is longer
+    /// than the longest key matches no key.
     ///
     /// # Cost
     /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. More
@@ -101,7 +101,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
-    /// key. Returns how many live entries there were.
+    /// key. Returns the number of live entries removed.
     ///
     /// Each part of a pattern is a value, given by reference, or [`Any`](crate::Any). The removal is durable
     /// when the call returns, like a [`remove`](Keyspace::remove).
@@ -119,12 +119,13 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if [`Any`](crate::Any)
-    /// stands for a part of your own key type, and the shape of this type is none of larder's.
+    /// The errors of [`remove_prefix`](Keyspace::remove_prefix). [`Error::InvalidSetting`] if
+    /// [`Any`](crate::Any) is in the place of a part with a key type of your own, and the shape of this type
+    /// is not one of larder's shapes.
     ///
     /// # Cost
-    /// One commit, one pass over the entries in memory, and one pass over the keyspace's entries on disk that
-    /// start with the parts before the first `Any`.
+    /// One commit, and one pass over the entries in memory. One pass over the keyspace's entries on disk
+    /// whose keys start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     #[expect(
         clippy::needless_pass_by_value,
@@ -134,15 +135,15 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.pattern_scope(&pattern)?)
     }
 
-    /// Removes every entry of the keyspace, from both tiers. Returns how many live entries there were.
+    /// Removes every entry of the keyspace, from both tiers. Returns the number of live entries removed.
     ///
     /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove).
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].
+    /// The errors of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].
     ///
     /// # Cost
-    /// That of [`remove_prefix`](Keyspace::remove_prefix).
+    /// The cost of [`remove_prefix`](Keyspace::remove_prefix).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn clear(&self) -> Result<u64, Error> {
         self.remove_scope(self.whole_scope())

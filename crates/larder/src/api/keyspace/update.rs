@@ -22,8 +22,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// entry durably, and keeps loads from caching the key until the update is finished or dropped.
     ///
     /// During the update, loads return their values and do not cache them. An explicit insert is cached. So a
-    /// load that read the old state is never cached after the change, and a crash in between leaves no stale
-    /// entry behind.
+    /// load that read the old state is never cached after the change, and a crash during the update leaves no
+    /// stale entry behind.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -38,7 +38,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`remove`](Keyspace::remove). After an error, loads may cache the key.
+    /// The errors of [`remove`](Keyspace::remove). After an error, loads may cache the key.
     pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(key)?;

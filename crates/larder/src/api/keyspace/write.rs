@@ -1,5 +1,5 @@
-//! The calls that store a value. They prepare the value, reserve room for it in the write buffer, and store
-//! it in its shard.
+//! The calls that store a value. These calls prepare the value, reserve room for it in the write buffer, and
+//! store it in its shard.
 //!
 //! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
 //! nothing.
@@ -26,7 +26,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
 
-/// A TTL below this begins at a precise reading of the time.
+/// A TTL shorter than this duration begins at the precise time, not at the coarse time.
 const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 /// The outcome of storing a value.
@@ -38,7 +38,8 @@ pub(super) enum InsertOutcome {
     InMemory,
     /// The value is not stored, because its lease was revoked.
     Revoked,
-    /// A value written with a lease is not stored. It would be in memory only, and memory has no room for it.
+    /// A value written with a lease is not stored. The value would be in memory only, and memory has no room
+    /// for it.
     NoRoom,
 }
 
@@ -46,8 +47,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
     ///
     /// Every thread sees the value when the call returns. The value reaches the disk within the flush
-    /// interval. A crash before that loses the value, and the previous value may then return ([contract
-    /// 4](crate#the-contract)).
+    /// interval. A crash before the commit loses the value, and the previous value may then return
+    /// ([contract 4](crate#the-contract)).
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
@@ -75,7 +76,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
+    /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
     /// committed.
     pub fn insert_with<Q: EncodeKey<K> + ?Sized>(
@@ -107,14 +108,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_write()
     }
 
-    /// Gives the live entry of a key the keyspace's full TTL again, from now. Returns whether there was a
-    /// live entry.
+    /// Sets the TTL of a key's live entry to the keyspace's full TTL, counted from now. Returns whether there
+    /// was a live entry.
     ///
     /// # Errors
-    /// Those of [`insert`](Keyspace::insert).
+    /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// That of an insert: the entry is written again.
+    /// The cost of an insert: the entry is written again.
     pub fn touch<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(key)?;
@@ -130,7 +131,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if outcome != InsertOutcome::Revoked {
                 return Ok(true);
             }
-            // A write or a removal came in between. The next round looks up its result.
+            // A write or a removal of the key came after the lookup. The next round looks the key up again.
             thread::yield_now();
         }
     }
@@ -144,7 +145,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
-    /// Stores a value. With a `lease`, the value is stored only if the lease still holds.
+    /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.
     pub(super) fn write(
         &self,
         key: SlotKey<'_>,
@@ -160,7 +161,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Err(Refused::Revoked) => return Ok(InsertOutcome::Revoked),
                 Err(Refused::NoRoom) if lease.is_some() => return Ok(InsertOutcome::NoRoom),
                 Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
-                // The disk tier came back in between. The value is prepared again, to be saved.
+                // The disk tier came back after the value was prepared. The value is prepared again, to be
+                // saved.
                 Err(Refused::Unsaved) => thread::yield_now(),
                 Err(Refused::Closed) => return Err(Error::Closed),
             }
@@ -181,7 +183,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is measured
-        // precisely, because a tick would be a large part of it.
+        // precisely, because a tick would be a large part of this TTL.
         let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
@@ -192,7 +194,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
         };
         if is_saved && tiers.memory.buffer().has_waiters() {
-            // Callers may have asked for room before this value was stored, and may wait for the room of this
+            // Callers may have requested room before this value was stored, and may wait for the room of this
             // value. If the commit fails, these callers must not wait until the disk works again.
             tiers.writer.ask_for_room();
         } else if is_saved {
@@ -218,8 +220,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let bytes = room_for(&payload.bytes, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
-        // When the buffer becomes half full, a commit begins while the other half takes further writes. This
-        // happens once each time that the used bytes pass the middle.
+        // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
+        // writes. This happens once each time that the used bytes pass the middle.
         let buffer = tiers.memory.buffer();
         let (used, middle) = (buffer.used(), buffer.capacity() / 2);
         if used >= middle && used.saturating_sub(bytes) < middle {

@@ -1,4 +1,4 @@
-//! Reads the settings from a URL, such as a deployment puts into an environment variable.
+//! Reads the settings from a URL. A deployment may put such a URL into an environment variable.
 //!
 //! ```text
 //! memory:?memory=64MiB
@@ -6,11 +6,11 @@
 //! redis://:password@10.0.0.7:6379/1        (not yet)
 //! ```
 //!
-//! The part after `file:` is a path. It may be relative. `file:///var/…` means the same as `file:/var/…`.
-//! Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. A password is never
-//! shown, neither in an error nor in a log line.
+//! The part after `file:` is a path. The path may be relative. `file:///var/…` means the same as
+//! `file:/var/…`. Bytes that a URL can't contain are written `%XX`. White space around a URL is ignored. No
+//! error and no log line shows a password.
 //!
-//! [`path`] says which paths are allowed. The same rules apply to the path of a socket.
+//! [`path`] describes which paths are allowed. The same rules apply to the path of a socket.
 
 mod path;
 mod refusal;
@@ -79,10 +79,10 @@ impl CacheBuilder {
     /// number with `ms`, `s`, `m` or `h`. Each option may occur once.
     ///
     /// White space before and after the URL is ignored, such as the line end after it in a file. A path in
-    /// the URL must not begin or end with white space. It must not have a control character, even as `%XX`.
-    /// `~` and `$HOME` are refused, because only a shell expands them: two programs with different home
-    /// directories would open different files. A file with such a name is written `./~`, or with `%24` for
-    /// the `$`.
+    /// the URL must not begin or end with white space. The path must not have a control character, even as
+    /// `%XX`. `~` and `$HOME` are refused, because only a shell expands them: two programs with different
+    /// home directories would open different files. A file with such a name is written `./~`, or with `%24`
+    /// for the `$`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -94,7 +94,7 @@ impl CacheBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. The error says what is allowed.
+    /// [`Error::InvalidUrl`] for an unknown scheme, option, number or unit. The error names what is allowed.
     /// Only [`open`](CacheBuilder::open) checks whether a value is in its range.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
@@ -216,8 +216,8 @@ fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {
     value.parse().map_err(|_| (format!("{name} is {value:?}"), SIZE_FORM))
 }
 
-// Not read by `humantime`, because it also reads months (`1M`). They differ from minutes (`1m`) only by the
-// case of a letter.
+// `humantime` is not used here, because it also accepts months (`1M`). Months differ from minutes (`1m`) only
+// by the case of a letter.
 fn duration(name: &str, value: &str) -> Result<Duration, UrlRefusal> {
     let millis = match number(value) {
         (Some(number), "ms") => Some(number),
@@ -255,8 +255,8 @@ pub(crate) fn redacted(url: &str) -> String {
 
 fn without_user(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else {
-        // A URL without a host has no place for a password. If there is a password all the same, it must not
-        // be shown.
+        // A URL without a host has no place for a password. But if the URL has a password, the password must
+        // not be shown.
         return match url.rsplit_once('@') {
             Some((_, shown)) if !url.starts_with("file:") => format!("…@{shown}"),
             _ => url.to_owned(),

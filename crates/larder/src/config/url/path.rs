@@ -1,7 +1,7 @@
 //! Reads a path in a URL: of the cache file, or of the control socket.
 //!
 //! A path that is nearly always a mistake is refused. Otherwise a file of that name would be created without
-//! a warning. These are refused: `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the
+//! a warning. The refused forms are: `~` and `$HOME` that no shell has expanded, `%HOME%`, white space at the
 //! ends, and control characters.
 
 #[cfg(unix)]
@@ -78,8 +78,8 @@ fn home(text: &str) -> UrlRefusal {
     (format!("its path begins with {name}, which only a shell expands"), WHOLE)
 }
 
-/// Returns the first text from a `$` to the next slash that a shell would replace. A shell would put the
-/// value of a variable there, or the output of a command.
+/// Returns the first text from a `$` to the next slash that a shell would replace. A shell would replace the
+/// text by the value of a variable, or by the output of a command.
 fn variable(text: &str) -> Option<&str> {
     let is_one = |rest: &str| {
         rest.starts_with(['{', '('])

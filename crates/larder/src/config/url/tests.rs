@@ -181,7 +181,8 @@ proptest! {
         drop(CacheBuilder::from_url(&url));
     }
 
-    /// Every accepted path could be a person's intention. It equals the text with its escapes decoded.
+    /// An accepted path must have a form that a person could intend. It must equal the text with its escapes
+    /// decoded.
     #[test]
     fn what_is_accepted_names_the_file_that_is_written(
         place in "(/|//|///)?[ -~\r\n\tä\u{85}~$%{}]{0,12}",

@@ -1,8 +1,8 @@
 //! The ballast: a file of up to 1 MiB beside the cache file, deleted when the disk is full.
 //!
 //! redb copies pages before it changes them. So on a full disk redb can't even delete an entry. Deleting the
-//! ballast makes the room that the commit of a deletion needs. The deletion then frees more room. On a full
-//! disk:
+//! ballast makes the room that the commit of a deletion needs. The deletion then frees more room. These steps
+//! follow when the disk is full:
 //!
 //! 1. A commit fails, and the file is suspended ([`super::cache_file`]).
 //! 2. The next attempt to return to service deletes the ballast and opens the file again.
@@ -10,7 +10,7 @@
 //! 4. The ballast is written again after a commit of everything.
 //!    [`MAX_RETRY_DELAY`](super::cache_file::backoff::MAX_RETRY_DELAY) must have passed since step 2.
 //!
-//! If an opening finds no room, it deletes the ballast of an earlier run and tries once more.
+//! An opening that finds no room deletes the ballast of an earlier run and tries once more.
 
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,8 @@ use redb::StorageBackend;
 use super::names::{BALLAST, beside};
 use crate::sys::volume::{FileKind, Volume};
 
-/// The first bytes of a ballast. A file of this name that begins with other bytes is not larder's. It is left
-/// unchanged.
+/// The first bytes of a ballast. A file of this name is not larder's if it begins neither with these bytes
+/// nor with zeros only. Such a file is left unchanged.
 const MARK: &[u8] = b"larder: room kept for deletions on a full disk\n";
 const LEAST: u64 = 256 << 10;
 const MOST: u64 = 1 << 20;

@@ -1,6 +1,6 @@
 //! Makes a cache file: the file is written under a temporary name, closed, and renamed to its path.
 //!
-//! A crash leaves either no file at the path or a complete one. The next opening removes the temporary file.
+//! A crash leaves either no file or a complete file at the path. The next opening removes the temporary file.
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError>
 pub(crate) struct CreatedFile(Option<Box<dyn Anchor>>);
 
 impl CreatedFile {
-    /// Removes the file if it stands at the path, where an earlier attempt has left it.
+    /// Removes the file from the path, if an earlier attempt has left the file there.
     pub(crate) fn remove(&mut self, options: &OpenOptions) -> Result<(), StoreError> {
         if let Some(anchor) = &self.0
             && let Some(metadata) = options.volume.metadata(&options.path)?
@@ -74,8 +74,8 @@ impl CreatedFile {
     }
 }
 
-/// Makes a new file under a temporary name and renames it to its path, durably. Sets `created` to the file as
-/// soon as it may stand at the path.
+/// Makes a new file under a temporary name and renames it to its path, durably. Sets `created` as soon as the
+/// file may be at the path.
 pub(crate) fn create(
     options: &OpenOptions,
     catalog: &Catalog,
@@ -102,7 +102,7 @@ pub(crate) fn create(
     let opened =
         sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| Store::open(options, 0));
     if opened.is_err() {
-        // The file holds no entries yet, so the next attempt can make a new one.
+        // The file holds no entries yet, so the next attempt can make a new file.
         drop(created.remove(options));
     }
     opened

@@ -21,7 +21,7 @@ pub(super) fn create_parents(volume: &dyn Volume, path: &Path) -> Result<(), Err
 }
 
 /// Resolves symbolic links in the directory of a path. Otherwise a later change of a link would make the path
-/// lead to another file.
+/// lead to a different file.
 pub(crate) fn in_real_directory(volume: &dyn Volume, path: &Path) -> Result<PathBuf, Error> {
     let (directory, Some(name)) = (directory_of(path), path.file_name()) else { return Ok(path.to_owned()) };
     let directory = volume.real_directory(directory).map_err(|error| io_error("find", directory, error))?;

@@ -1,25 +1,26 @@
 //! Evidence that an unreadable file is a cache file of ours, and so may be moved aside.
 //!
 //! redb may put the names of our tables anywhere in the file. A file that was cut or overwritten may have
-//! lost them. So once an owner has accepted a file, it writes two pieces of evidence:
+//! lost these names. So once an owner has accepted a file, the owner writes two pieces of evidence:
 //!
-//! - The **mark**, in the file: a word, the file's identity and their checksum. redb does not use the part of
-//!   the first page in which the mark stands. So the mark survives when the end of the file is cut off.
+//! - The **mark**, in the file: a word, the file's identity and their checksum. The mark is in a part of the
+//!   first page that redb does not use. So the mark survives when the end of the file is cut off.
 //! - **Lines in the lock file** (`<path>.lock`): the identity of the file that was accepted at this path, and
 //!   its place in the file system. The lines stay when the cache is closed.
 //!
-//! A file is ours if one of these holds:
+//! A file is ours if one of these conditions is true:
 //!
-//! 1. It begins like redb's files and contains the marker of our tables.
-//! 2. It has the mark, and the lock file names no other identity.
-//! 3. It is too short to have a mark, and so too short to be a database of another program. Its bytes are the
-//!    first bytes of redb's files, and it is at the place in the file system that the lock file names.
-//! 4. It contains the identity that the lock file names, 16 random bytes. By this rule, a file whose first
-//!    page was overwritten is recognized.
+//! 1. The file begins like redb's files and contains the marker of our tables.
+//! 2. The file has the mark, and the lock file does not name a different identity.
+//! 3. The file is too short to have a mark, and so too short to be a database of another program. Its bytes
+//!    are the first bytes of redb's files, and it is at the place in the file system that the lock file
+//!    names.
+//! 4. The file contains the identity that the lock file names, 16 random bytes. This rule recognizes a file
+//!    whose first page was overwritten.
 //!
-//! A foreign file that later stands at the path is not accepted: it has neither the mark nor the identity.
-//! File systems reuse inodes, so the lock file also records when our file was made. Where the file system
-//! does not keep that time, rule 3 never applies.
+//! If a foreign file is at the path later, it is not accepted: it has neither the mark nor the identity. File
+//! systems reuse inodes, so the lock file also records when our file was made. Where the file system does not
+//! keep that time, rule 3 never applies.
 
 use std::path::Path;
 use std::{fmt, io};
@@ -32,7 +33,7 @@ use crate::format::record::checksum;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::{Metadata, Volume};
 
-/// Offset of the mark: in the first page, behind the sector with redb's header.
+/// Offset of the mark in the first page, after the sector with redb's header.
 pub(super) const MARK_AT: u64 = 512;
 const WORD: [u8; 16] = *b"larder's file:\0\0";
 const MARK_LEN: usize = WORD.len() + FileIdentity::LEN + 8;
@@ -54,8 +55,8 @@ pub(crate) fn mark(identity: FileIdentity) -> [u8; MARK_LEN] {
     bytes
 }
 
-/// Returns the identity in the mark of a file that begins with these bytes. None without a complete and
-/// correct mark.
+/// Returns the identity in the mark of a file that begins with these bytes. None if the mark is missing or
+/// incorrect.
 pub(super) fn marked(start: &[u8]) -> Option<FileIdentity> {
     let found = start.get(usize::try_from(MARK_AT).ok()?..MARK_END)?;
     let identity = found.get(WORD.len()..WORD.len() + FileIdentity::LEN)?.try_into().ok()?;
@@ -91,7 +92,7 @@ impl fmt::Display for FilePlace {
     }
 }
 
-/// The file that was last accepted at a path, as its lock file names it.
+/// The file that was last accepted at a path, according to the lock file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Accepted {
     pub(crate) identity: FileIdentity,

@@ -22,7 +22,7 @@ const NAME_LEN: u64 = 64;
 /// other than Linux.
 ///
 /// The list includes the owner of the file while it runs. If the owner has ended (`FileState::Owned` of an
-/// inspector says so), the listed processes are its forks. They prevent a next owner from opening the file.
+/// inspector says so), the listed processes are its forks. They prevent the next owner from opening the file.
 ///
 /// ```
 /// let dir = tempfile::tempdir()?;

@@ -1,18 +1,18 @@
 //! The owner's lock. Only the process that holds this lock may write, rename and delete the cache file.
 //!
-//! `<path>.lock` is locked before any other file is changed. So there is one owner at a time, whatever
-//! happens to the cache file. The owner replaces the cache file by renaming in one case only: by a copy of
-//! that file ([`super::compact`]).
+//! `<path>.lock` is locked before any other file is changed. So there is one owner at a time, even if the
+//! cache file is moved or removed. The owner renames another file over the cache file in one case only: that
+//! file is a copy of the cache file ([`super::compact`]).
 //!
 //! The lock file is never renamed. It is removed in one case only: an opening that has made the lock file
 //! fails.
 //!
 //! 1. The lock file is opened, or made if it is missing.
 //! 2. The lock file is locked.
-//! 3. The path of the lock file is checked. If another file or no file stands at the path, another opening
-//!    has removed the lock file between steps 1 and 2. Then steps 1 to 3 are repeated.
-//! 4. An opening that fails removes the lock file if it has made that file. It unlocks the file only after
-//!    that.
+//! 3. The path of the lock file is checked. If another file or no file is at the path, another opening has
+//!    removed the lock file between steps 1 and 2. Then steps 1 to 3 are repeated.
+//! 4. An opening that fails removes the lock file if it has made that file. The opening unlocks the file only
+//!    after the removal.
 //!
 //! After step 3 the process holds the lock of the file at the path, and only this process may remove that
 //! file. Without step 3, one owner could hold a lock file that was removed, while another process makes and
@@ -37,13 +37,13 @@ use crate::sys::process::Process;
 use crate::sys::volume::{LockFile, LockPlace, Volume};
 
 const LOCK_POLL: Duration = Duration::from_millis(5);
-/// Number of attempts. The last attempt accepts the lock even if another file seems to stand at its path.
+/// Number of attempts. The last attempt accepts the lock even if another file seems to be at the path.
 const MAX_ATTEMPTS: u32 = 100;
-/// Maximum number of times that a refused opener reads the owner's process id, every [`LOCK_POLL`]: a tenth
-/// of a second.
+/// Maximum number of times that a refused opener reads the owner's process id. With a pause of [`LOCK_POLL`]
+/// after each read, all reads take a tenth of a second.
 const OWNER_POLLS: u32 = 20;
 
-/// The lock of a cache file, held until it is dropped.
+/// The lock of a cache file, held until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
     file: Box<dyn LockFile>,
@@ -64,7 +64,7 @@ impl Drop for OwnerLock {
         }
         // Clears the process id before unlocking, so that the next opener never reads a stale owner.
         drop(self.file.write(&self.info.without_owner().to_bytes()));
-        // Closing the descriptor is not enough. Another thread may just be starting a child process, which
+        // Closing the descriptor is not enough. Another thread may just be starting a child process that
         // inherits the descriptor. That child would hold the lock until it executes its own program.
         drop(self.file.unlock());
     }
@@ -89,15 +89,15 @@ impl OwnerLock {
                 volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?; // 1
             // 2.
             while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
-                // A manual clock may stand still. So the pauses are added up as well.
+                // The time of a manual clock may not advance. So the lengths of the pauses are added as well.
                 if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
                     return Err(read_owner(&mut *file).in_use(path));
                 }
                 pause(LOCK_POLL);
                 waited += LOCK_POLL;
             }
-            // 3. On some file systems the identity of a file changes. There the lock is accepted after
-            //    `MAX_ATTEMPTS`.
+            // 3. On some file systems the identity of a file changes. On such a file system the lock is
+            //    accepted after `MAX_ATTEMPTS`.
             let is_there = file.place().is_ok_and(|place| place == LockPlace::Held);
             if is_there || attempts == MAX_ATTEMPTS {
                 break file;
@@ -118,7 +118,7 @@ impl OwnerLock {
         if let Some(socket) = socket {
             info.set_socket(socket);
         }
-        // Before this opening locked the new file, another opening may have locked it and written to it.
+        // Before this opening locked the new file, another opening may have locked and written this file.
         let is_new = file.is_new() && content.is_empty();
         let mut lock = Self { file, path: lock_path, info, process: Process::current(), is_new };
         match lock.file.write(&lock.info.to_bytes()) {
@@ -135,7 +135,7 @@ impl OwnerLock {
         Ok(lock)
     }
 
-    /// Step 4: undoes the locking for an opening that fails.
+    /// Undoes the locking for an opening that fails (step 4).
     pub(crate) fn withdraw(self, volume: &dyn Volume) {
         let is_there = || self.file.place().is_ok_and(|place| place == LockPlace::Held);
         if self.is_new && self.process.is_current() && is_there() {
@@ -148,7 +148,7 @@ impl OwnerLock {
         self.info.accepted()
     }
 
-    /// Writes into the lock file which cache file was accepted. These lines stay when this owner closes the
+    /// Writes the accepted cache file into the lock file. The written lines stay when this owner closes the
     /// cache.
     pub(crate) fn note_accepted(&mut self, accepted: Accepted) -> io::Result<()> {
         if self.info.accepted() != Some(accepted) {
@@ -158,9 +158,9 @@ impl OwnerLock {
         Ok(())
     }
 
-    /// Ensures that the locked file stands at the lock's path. If another program has removed or replaced
-    /// that file, locks the file that is at the path now, or makes a new one. Returns what had happened to
-    /// the locked file; none if it was at its path.
+    /// Ensures that the locked file is at the lock's path. If another program has removed or replaced that
+    /// file, locks the file that is at the path now, or makes a new file. Returns a description of what
+    /// happened to the locked file. Returns none if the locked file was at its path.
     ///
     /// # Errors
     /// Returns the reason why the file at the path can't be locked.
@@ -174,8 +174,8 @@ impl OwnerLock {
         };
         let mut file = volume.open_lock(&self.path).map_err(failed)?;
         if !file.try_lock().map_err(failed)? {
-            // If the content is what this owner wrote, this is the same file, and the file system has changed
-            // its identity.
+            // If the content is what this owner wrote, the file at the path is the locked file, and the file
+            // system has changed its identity.
             if file.read(MAX_LEN + 1).map_err(failed)? == self.info.to_bytes() {
                 return Ok(None);
             }
@@ -215,7 +215,7 @@ fn read_facts(file: &mut dyn LockFile) -> Option<OwnerInfo> {
 }
 
 /// Returns the error for a lock that can't be taken. If the path of the cache file leads to something other
-/// than a regular file, the error says that. For example, no lock file can be made beside a device.
+/// than a regular file, the error says so. For example, no lock file can be made beside a device.
 pub(crate) fn lock_refusal(volume: &dyn Volume, path: &Path, refused: Error) -> Error {
     path_state(volume, path).err().unwrap_or(refused)
 }

@@ -1,8 +1,8 @@
 //! The cache file as a whole: its opening, its lock, and the handling of a failed disk.
 //!
-//! Where to look:
+//! The parts of this module:
 //!
-//! - The right to write, rename or delete the file: [`lock`]. Making a file: [`create`]. Opening it:
+//! - The right to write, rename or delete the file: [`lock`]. Making a file: [`create`]. Opening a file:
 //!   [`open`].
 //! - A full disk: [`ballast`]. A disk that fails: [`cache_file`].
 //! - A damaged file: [`evidence`] says whether the file is ours, and [`quarantine`] moves it aside.

@@ -1,4 +1,4 @@
-//! The names of the files beside a cache file: the name of the cache file and a suffix.
+//! The names of the files beside a cache file. Each name is the name of the cache file with a suffix.
 //!
 //! The suffixes limit the length of a cache file's name. Without room for the longest suffix, a damaged file
 //! could not be moved aside, and a file could not be discarded when the disk fails. Names are bytes and need

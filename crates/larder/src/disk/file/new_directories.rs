@@ -1,4 +1,4 @@
-//! The missing directories of a path. They are made before the file, and removed again if opening fails.
+//! Makes the missing directories of a path before the file is made, and removes them again if opening fails.
 //!
 //! Only empty directories that were missing before this opening are removed. A directory into which another
 //! process has put a file stays.
@@ -23,7 +23,7 @@ impl<'a> NewDirectories<'a> {
     pub(crate) fn create(volume: &'a dyn Volume, path: &Path) -> Result<Self, Error> {
         let created = volume.missing_directories(directory_of(path));
         // The list is stored before the first directory is made. So if a later directory can't be made, the
-        // drop removes the earlier ones.
+        // drop removes the earlier directories.
         let new = Self { volume, created };
         create_parents(volume, path)?;
         Ok(new)

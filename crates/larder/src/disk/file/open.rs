@@ -2,9 +2,9 @@
 //!
 //! The caller holds the owner's lock.
 //!
-//! 1. No file or an empty file is at the path: a new file is made under a temporary name, closed, and renamed
-//!    to the path ([`super::create`]). So a crash leaves either no file or a complete file. A file that is a
-//!    mount point is refused, because it can't be replaced.
+//! 1. If no file or an empty file is at the path, a new file is made under a temporary name, closed, and
+//!    renamed to the path ([`super::create`]). So a crash leaves either no file or a complete file. A file
+//!    that is a mount point is refused, because it can't be replaced.
 //! 2. Something other than a regular file is refused. For a file that does not begin like redb's files, step
 //!    4 follows.
 //! 3. The tables are read without writing ([`crate::disk::store::overlay`]). An undamaged file without our
@@ -46,11 +46,11 @@ use crate::sys::volume::file::VolumeFile;
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     pub(crate) store: Store,
-    /// The new path of a damaged file that stood at the path before.
+    /// The new path of a damaged file that was at the path before.
     pub(crate) quarantined: Option<PathBuf>,
 }
 
-/// Opens the file at the path, or makes a new one. The caller holds the owner's lock.
+/// Opens the file at the path, or makes a new file. The caller holds the owner's lock.
 pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result<OpenedFile, Error> {
     let OpenOptions { volume, path, .. } = options;
     let volume = &**volume;
@@ -62,7 +62,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         // 1.
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
-            // Checked before the empty file is removed, so that a refusal leaves it in place.
+            // Checked before the empty file is removed, so that a refusal leaves the empty file in place.
             refuse_unless_unfinished(options)?;
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))
@@ -104,7 +104,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
             }
         }
     }?;
-    // Only now the path is known to be ours. Best effort.
+    // At this point the path is known to be ours. Errors of the removal are ignored.
     remove_discarded(volume, path);
     // A compaction that was cut off by a crash leaves an unfinished file.
     let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
@@ -116,7 +116,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
     Ok(OpenedFile { store, quarantined })
 }
 
-/// Deletes discarded files that a crash left. Best effort. Deletes only files that are larder's.
+/// Deletes discarded files that a crash left, if they are larder's. Errors are ignored.
 fn remove_discarded(volume: &dyn Volume, path: &Path) {
     for old in names::dated(volume, path, names::DISCARDED) {
         let is_ours = |file: VolumeFile| {
@@ -142,7 +142,7 @@ fn identify(volume: &dyn Volume, path: &Path) -> Result<Option<FileFormat>, Stor
     }
 }
 
-/// Moves a damaged file aside and makes a new one, if there is evidence that the file is ours. Otherwise
+/// Moves a damaged file aside and makes a new file, if there is evidence that the file is ours. Otherwise
 /// returns `refused`.
 fn replace_damaged(
     options: &OpenOptions,

@@ -1,8 +1,8 @@
-//! Finds out whether a process owns a file, without taking its lock.
+//! Finds out whether a process owns a file, without taking the owner's lock.
 //!
 //! An attempt to lock would hold the lock for a moment, and an owner that starts just then would be refused.
-//! So this module reads the list of locks that Linux has. The list does not show, for example, the locks of
-//! processes in another container. redb's own lock shows such an owner when the file is opened.
+//! So this module reads the list of all locks that Linux provides. The list does not show, for example, the
+//! locks of processes in another container. redb's own lock shows such an owner when the file is opened.
 
 use std::path::{Path, PathBuf};
 
@@ -20,13 +20,13 @@ const STAT_LEN: u64 = 1024;
 #[cfg(target_os = "linux")]
 const MAX_LOCKS: u64 = 4 << 20;
 
-/// The owner of a file, as its lock file describes it.
+/// The owner of a file, according to the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Owner {
-    /// The owner's process id, if the lock file names it.
+    /// The owner's process id. None if the lock file names no process.
     pub(crate) pid: Option<u32>,
-    /// Whether no process with this id runs. If the file is still locked then, a process that the owner
-    /// forked holds the lock.
+    /// Whether no process with this id runs. If the file is still locked, a process that the owner forked
+    /// holds the lock.
     pub(crate) has_ended: bool,
     /// Whether the id belongs to another namespace of process ids, such as a container's. Then no process of
     /// this namespace can be found by the id.
@@ -42,7 +42,7 @@ impl Owner {
         Self { pid: info.pid, has_ended, is_elsewhere, socket: info.socket() }
     }
 
-    /// Returns the owner of a cache file, as the lock file beside it describes the owner.
+    /// Returns the owner of a cache file, according to the lock file beside the cache file.
     pub(crate) fn beside(path: &Path) -> Self {
         read_info(path).as_ref().map(Self::of).unwrap_or_default()
     }
@@ -60,7 +60,8 @@ pub(crate) fn accepted(path: &Path) -> Option<Accepted> {
     read_info(path)?.accepted()
 }
 
-/// Reads the lock file beside a cache file. The owner that it names may still run, or may have been killed.
+/// Reads the lock file beside a cache file. The owner that the lock file names may still run, or may have
+/// been killed.
 fn read_info(path: &Path) -> Option<OwnerInfo> {
     OwnerInfo::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
@@ -81,8 +82,9 @@ pub(crate) fn has_ended(pid: u32) -> bool {
 }
 
 /// Returns whether a process is a zombie (`proc_pid_stat(5)`). The state follows the name of the process, and
-/// the number of threads follows seventeen words later. The name stands in brackets and may itself contain
-/// brackets. If only the first thread has ended, the state is that of a zombie although other threads run.
+/// the number of threads follows seventeen words later. The name is enclosed in brackets and may itself
+/// contain brackets. If only the first thread has ended, the state is that of a zombie although other threads
+/// run.
 #[cfg(target_os = "linux")]
 fn is_zombie(pid: u32) -> bool {
     let stat = OsVolume::read_beside(Path::new(&format!("/proc/{pid}/stat")), STAT_LEN).unwrap_or_default();
@@ -112,9 +114,9 @@ pub(crate) fn holds_lock(_: &Path) -> bool {
     false
 }
 
-/// Returns whether a line describes the owner's lock, such as
-/// `1: FLOCK  ADVISORY  WRITE 4711 fe:00:7004282 0 EOF`. Some file systems number devices differently. So the
-/// inode and the process id are compared, and the device is not.
+/// Returns whether a line describes the owner's lock. An example of a line is `1: FLOCK ADVISORY WRITE 4711
+/// fe:00:7004282 0 EOF`. Some file systems number devices differently. So the inode and the process id are
+/// compared, and the device is not.
 #[cfg(target_os = "linux")]
 fn is_lock_of(line: &str, inode: u64, owner: Option<u32>) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();

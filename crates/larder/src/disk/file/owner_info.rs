@@ -17,7 +17,7 @@
 //!
 //! The line `pid_namespace` names the namespace (Linux) to which the process id in the first line belongs. A
 //! container has its own namespace. Outside the container, the same number may belong to another process or
-//! to none.
+//! to no process.
 //!
 //! The line `socket` is the absolute path of the owner's control socket. Each byte that is not printable
 //! ASCII, and each `%`, is written as `%XX`. The line is written when the lock is taken, before the socket
@@ -25,8 +25,9 @@
 //! after a crash, the socket of another process. A reader must therefore ask which process answers, as
 //! `control::Client::connect_to_owner` does.
 //!
-//! A file of another form is not ours, such as a `Cargo.lock` beside a cache called `Cargo`. A crash may
-//! leave a lock file of ours that ends in the middle of a line or in zeros. That is still this form.
+//! A file of another form is not ours. An example is a `Cargo.lock` beside a cache called `Cargo`. A crash
+//! may leave a lock file of ours that ends in the middle of a line or in zeros. Such a remainder still has
+//! the form of a lock file.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,7 @@ const MAX_PID_LEN: usize = 20;
 /// The content of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct OwnerInfo {
-    /// None if no process holds the lock.
+    /// The owner's process id. None if the lock file names no process.
     pub(crate) pid: Option<u32>,
     lines: Vec<(String, String)>,
 }
@@ -67,7 +68,7 @@ impl OwnerInfo {
         info
     }
 
-    /// Adds a line. Omits a line that a lock file can't contain.
+    /// Adds a line, unless a lock file can't contain that line.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         if is_name(name) && is_printable(value) && self.lines.len() < MAX_LINES {
             self.lines.push((name.to_owned(), value.to_owned()));
@@ -97,7 +98,7 @@ impl OwnerInfo {
         }
     }
 
-    /// Returns whether the process id belongs to another namespace than `own`. Returns false if one of the
+    /// Returns whether the process id belongs to a namespace other than `own`. Returns false if one of the
     /// two is unknown. A lock file of an earlier version has no line with a namespace.
     pub(crate) fn is_elsewhere(&self, own: Option<&str>) -> bool {
         self.get(PID_NAMESPACE).zip(own).is_some_and(|(named, own)| named != own)

@@ -1,4 +1,5 @@
-//! The quarantine: damaged files are moved aside, and the latest few are kept beside the cache file.
+//! The quarantine: damaged files are moved aside, and the latest damaged files are kept beside the cache
+//! file.
 
 use std::io;
 use std::io::ErrorKind;
@@ -8,7 +9,7 @@ use super::directories::sync_directory_of;
 use super::names::{DAMAGED, beside, dated};
 use crate::sys::volume::Volume;
 
-/// Moves a damaged file aside, durably. Returns its new path, which contains the time.
+/// Moves a damaged file aside, durably. Returns its new path. The new path contains the time.
 pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let new_path = move_aside(volume, path, DAMAGED, now_ms)?;
     sync_directory_of(volume, path)?;
@@ -16,10 +17,11 @@ pub(crate) fn quarantine(volume: &dyn Volume, path: &Path, now_ms: u64) -> io::R
     Ok(new_path)
 }
 
-/// Number of further names that are tried if the first name of a moved file is taken.
+/// Number of further names that are tried if a file with the first name exists.
 const ATTEMPTS: u64 = 100;
 
-/// Renames a file to a new name that contains a word and the time. Not durable until the directory is synced.
+/// Renames a file to a new name that contains a word and the time. The rename is not durable until the
+/// directory is synced.
 pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u64) -> io::Result<PathBuf> {
     // If the clock were at its maximum, adding an attempt would overflow.
     let first = now_ms.min(u64::MAX - ATTEMPTS);
@@ -33,7 +35,7 @@ pub(super) fn move_aside(volume: &dyn Volume, path: &Path, word: &str, now_ms: u
     }
 }
 
-/// Number of damaged files that are kept beside a cache. Older ones are deleted.
+/// Number of damaged files that are kept beside a cache. Older damaged files are deleted.
 pub const MAX_QUARANTINED: usize = 3;
 
 /// Deletes all but the [`MAX_QUARANTINED`] latest damaged files. `latest` stays even if its name contains an

@@ -5,8 +5,8 @@
 //! counts, the sequence and the clock watermark agree as after a commit of a cache. A removal is durable when
 //! the call returns.
 //!
-//! 1. The file is examined as by an inspector. A file that is foreign, damaged, of a newer format or in use
-//!    is refused. Until then, neither the file nor its lock file is changed.
+//! 1. The file is examined in the same way as an inspector examines a file. A file that is foreign, damaged,
+//!    of a newer format or in use is refused. Until then, neither the file nor its lock file is changed.
 //! 2. The owner's lock is taken. The file is examined again, because it may have been replaced.
 //! 3. The file is opened for writing. Damage that is found now is an error: only a cache moves a file aside.
 
@@ -103,8 +103,8 @@ impl OfflineEdit {
         }
     }
 
-    /// Returns the time by which entries expire: the time of opening, or the file's clock watermark if that
-    /// is later.
+    /// Returns the time that is compared with the expiry of entries: the time of opening, or the file's clock
+    /// watermark if that is later.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
@@ -120,7 +120,7 @@ impl OfflineEdit {
         self.sequence
     }
 
-    /// Finds or makes a keyspace. A keyspace of this name with another version or shape is retired.
+    /// Finds or makes a keyspace. A keyspace of this name with a different version or shape is retired.
     pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceId, Error> {
         let outcome = self.commit(&[], &[], &[wanted], 0)?;
         outcome.registered.first().copied().ok_or(Error::Closed)
@@ -144,8 +144,8 @@ impl OfflineEdit {
         self.commit(changes, &[], &[], 0).map(drop)
     }
 
-    /// Refuses values that need a larger page than the largest of this file. The file may have been made for
-    /// a small capacity.
+    /// Refuses values that need a larger page than the largest page of this file. The file may have been made
+    /// for a small capacity.
     fn refuse_beyond_region(&self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
         let largest = usable(self.store.as_ref())?.largest_page();
         let page = |change: &EntryChange<'_>| {

@@ -1,4 +1,5 @@
-//! A snapshot of a file at one moment, for tools. The owner may be writing the file, and is not involved.
+//! A snapshot of a file at one moment, for tools. The owner may write the file during the reading. A reader
+//! sends nothing to the owner.
 //!
 //! Reading never writes, repairs or locks anything:
 //!
@@ -54,7 +55,7 @@ pub(crate) enum Condition {
     Crashed,
 }
 
-/// The file without its entries.
+/// The description of the file, without its entries.
 #[derive(Debug, Clone)]
 pub(crate) struct FileContents {
     pub(crate) path: PathBuf,

@@ -1,4 +1,4 @@
-//! The file of a follower: reads a file that another process writes.
+//! Reads a file that another process writes, for a follower.
 //!
 //! The file is opened read-only, in redb's single-writer mode. A follower does not delay the writer, and
 //! never writes, locks or repairs the file. Each lookup begins a new transaction. So between lookups a
@@ -6,7 +6,7 @@
 //!
 //! After a failure of the disk, the owner may have moved the file aside and made a fresh file. Entries of the
 //! old file may have been invalidated since then. So before each transaction the follower checks whether its
-//! file is still at the path. If not, it opens the file that is at the path now.
+//! file is still at the path. If not, the follower opens the file that is at the path now.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ use crate::sys::volume::{Identity, Volume};
 pub(crate) struct Followed {
     path: PathBuf,
     page_cache: usize,
-    /// The process that has opened the file. A forked child may not use it.
+    /// The process that has opened the file. A forked child must not use the file.
     process: Process,
     /// The file that is open. The lock is held while another file is opened.
     file: Mutex<Arc<FollowedFile>>,

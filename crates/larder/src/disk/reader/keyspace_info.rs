@@ -19,34 +19,34 @@ pub struct KeyspaceInfo {
     pub name: String,
     /// The number of the keyspace in this file.
     pub number: u32,
-    /// The version of its values' shape.
+    /// The version of the values' shape.
     pub version: u32,
-    /// The shape of its keys, such as `(string, u64)`.
+    /// The shape of the keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
-    /// returns its name.
+    /// The format of the values: 0 bincode, 1 MessagePack, 2 raw bytes. [`format_name`](Self::format_name)
+    /// returns the name of the format.
     pub value_format: u8,
-    /// The name of its schema. None if the keyspace was made by a tool or by a definition without a schema.
+    /// The name of the schema. None if the keyspace was made by a tool or by a definition without a schema.
     pub schema: Option<String>,
-    /// Its retired versions, oldest first, up to the latest
+    /// The retired versions, oldest first, up to the latest
     /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
-    /// The fingerprint of its values' type. Zero if the values have no fingerprint.
+    /// The fingerprint of the values' type. Zero if the values have no fingerprint.
     pub fingerprint: u64,
-    /// Number of its entries, including those that have expired and are not swept yet.
+    /// Number of entries, including entries that have expired and are not swept yet.
     pub entries: u64,
-    /// Number of bytes that its entries are charged for.
+    /// Number of bytes that the entries are charged for.
     pub bytes: u64,
 }
 
 impl KeyspaceInfo {
-    /// Returns the shape of its keys, if the shape consists of larder's own parts.
+    /// Returns the shape of the keys, if the shape consists of larder's own parts.
     #[must_use]
     pub fn shape(&self) -> Option<KeyShape> {
         self.key_shape.parse().ok()
     }
 
-    /// Returns the name of the format of its values.
+    /// Returns the name of the format of the values.
     #[must_use]
     pub const fn format_name(&self) -> &'static str {
         format_name(self.value_format)

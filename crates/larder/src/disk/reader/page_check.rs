@@ -1,8 +1,8 @@
 //! Checks every page of a file that may belong to another process. Writes nothing to the file.
 //!
 //! redb checks pages only when it opens a file for writing, and may then repair the file. So redb opens an
-//! [`Overlay`] over the file, which starts from the current header and keeps writes in memory. During the
-//! check, an owner must not reuse the pages that this header reaches:
+//! [`Overlay`] over the file. The overlay starts from the current header and keeps writes in memory. During
+//! the check, an owner must not reuse the pages that this header reaches:
 //!
 //! 1. The header is read.
 //! 2. A read transaction is begun. From now on the owner reuses no page that the transaction can see.
@@ -28,13 +28,14 @@ use crate::sys::volume::os::OsVolume;
 const PAGE_CACHE: usize = 4 << 20;
 /// Maximum number of times that the check starts, if an owner commits without a pause.
 const ATTEMPTS: u32 = 100;
-/// Number of attempts that must find damage before it is reported, if an owner commits during each of them.
+/// Number of attempts that must find damage before the damage is reported, if an owner commits during each
+/// attempt.
 const DAMAGE_SHOWS: u32 = 3;
 
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageCheck {
-    /// Every page has its checksum.
+    /// Every page matches its checksum.
     Whole,
     /// The file is damaged. Holds the error of redb.
     Damaged(String),
@@ -57,7 +58,7 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
         });
         let pinned = match pinned {
             Ok(pinned) => Some(pinned),
-            // A crash left the file. If a process writes it, the header will change.
+            // A crash left the file. If a process writes the file, the header will change.
             Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
             Err(error) if error.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(error.cause)),
             Err(error) => return Err(error_of(FileAction::Read, path, error)),

@@ -15,18 +15,18 @@ pub(crate) struct Catalog {
     pub(crate) format: u32,
     /// The features that readers must know, one bit each.
     pub(crate) features: u64,
-    /// The identity of the file. A file of format 1 has none yet.
+    /// The identity of the file. A file of format 1 has no identity yet.
     pub(crate) identity: Option<FileIdentity>,
     pub(crate) state: CommitState,
     pub(crate) keyspaces: Keyspaces,
     /// Keyspaces that are being deleted, with the bytes that they are still charged for.
     pub(crate) retired: Retired,
-    /// Pending range removals. Lookups ignore the entries that they cover.
+    /// Pending range removals. Lookups ignore the entries that these removals cover.
     pub(crate) ranges: Vec<RangeTombstone>,
-    /// The rule of the charges in `keyspaces` and `retired`.
+    /// The rule by which the charges in `keyspaces` and `retired` were computed.
     pub(crate) charging: Charging,
-    /// The rule that the file names. After an opening that recounted the entries, it differs from `charging`
-    /// until the first commit writes all rows with charges.
+    /// The rule that the file names. After an opening that recounted the entries, this rule differs from
+    /// `charging` until the first commit writes all rows with charges.
     pub(crate) charging_on_file: Charging,
 }
 

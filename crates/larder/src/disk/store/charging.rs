@@ -1,10 +1,10 @@
-//! The charge of an entry: the estimated number of bytes that it needs in the file.
+//! The charge of an entry: the estimated number of bytes that the entry needs in the file.
 //!
-//! If the file system reports the blocks of a file, these are bounded, and an entry is charged for the blocks
-//! that it needs. Otherwise the length of the file is bounded, and an entry is charged by the rule of earlier
-//! versions. The file names the rule of its sums (`"charging"` in its metadata). If a file is moved to a
-//! place with the other rule, its charges are computed again when the file is opened, in one pass over its
-//! entries.
+//! If the file system reports the blocks of a file, the capacity bounds the blocks, and an entry is charged
+//! for the blocks that it needs. Otherwise the capacity bounds the length of the file, and an entry is
+//! charged by the rule of earlier versions. The file names the rule of its sums (`"charging"` in its
+//! metadata). If a file is moved to a file system with the other rule, its charges are computed again when
+//! the file is opened, in one pass over its entries.
 
 /// The rule by which entries are charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,7 +60,7 @@ fn by_blocks(row: u64) -> u64 {
 }
 
 /// Returns the size of the page that holds a record. Several small records share a page. A larger record has
-/// its own page, whose size is a power of two.
+/// its own page. The size of a page is a power of two.
 pub(crate) fn page_of(key_len: usize, record_len: usize) -> u64 {
     ((key_len + record_len) as u64 + ROW_OVERHEAD).next_power_of_two().max(BLOCK)
 }

@@ -42,7 +42,7 @@ pub(crate) struct OpenOptions {
 /// A database that is open for writing, and the controls of its writes.
 pub(crate) struct OpenDatabase {
     pub(crate) db: Database,
-    /// Once set, it refuses all further writes to the file.
+    /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).

@@ -1,8 +1,8 @@
 //! A draft: the changes that a transaction makes to the catalog.
 //!
-//! A draft holds only the rows that differ. So the cost of a transaction depends on the number of its
-//! changes, and not on the number of keyspaces. The draft borrows the catalog. So the catalog can't change
-//! before the transaction has succeeded:
+//! A draft holds only the rows that the transaction changes. So the cost of a transaction depends on the
+//! number of its changes, and not on the number of keyspaces. The draft borrows the catalog. So the catalog
+//! can't change before the transaction has succeeded:
 //!
 //! 1. [`Draft::of`] borrows the catalog.
 //! 2. The transaction records its changes in the draft, and writes them to the file
@@ -58,7 +58,8 @@ pub(crate) struct DraftChanges {
 #[derive(Debug)]
 pub(crate) struct RetiredDraft<'a> {
     catalog: &'a Retired,
-    /// The charged bytes of each retired keyspace that differs. None if the transaction removes the keyspace.
+    /// The charged bytes of each retired keyspace that the transaction changes. None if the transaction
+    /// removes the keyspace.
     changed: BTreeMap<KeyspaceId, Option<u64>>,
 }
 
@@ -84,7 +85,7 @@ impl<'a> Draft<'a> {
         self.catalog
     }
 
-    /// Returns the rows that differ, by name.
+    /// Returns the changed rows, by name.
     pub(crate) fn changed_rows(&self) -> &BTreeMap<String, KeyspaceRow> {
         &self.rows
     }
@@ -94,7 +95,7 @@ impl<'a> Draft<'a> {
         self.catalog.charging
     }
 
-    /// Returns whether the draft has no changes. An added feature alone is not such a change.
+    /// Returns whether the draft has no changes. An added feature alone is not a change.
     pub(crate) fn is_unchanged(&self) -> bool {
         self.rows.is_empty()
             && self.retired.changed.is_empty()
@@ -117,7 +118,7 @@ impl<'a> Draft<'a> {
     /// Returns the name of the keyspace with this number.
     pub(super) fn name_of(&self, id: KeyspaceId) -> Option<&str> {
         let name = self.names.get(&id).map(String::as_str).or_else(|| self.catalog.keyspaces.name_of(id))?;
-        // The transaction may have given another number to the keyspace.
+        // The transaction may have given a new number to the keyspace.
         self.row(name).filter(|row| row.id == id).map(|_| name)
     }
 
@@ -132,7 +133,8 @@ impl<'a> Draft<'a> {
         clamped(self.catalog.keyspaces.usage().plus(self.usage).bytes + self.retired.bytes())
     }
 
-    /// Adds the numbers and the charges of written entries, and subtracts those of deleted entries.
+    /// Adds the numbers and the charges of written entries, and subtracts the numbers and the charges of
+    /// deleted entries.
     pub(crate) fn apply(&mut self, deltas: &UsageDeltas) {
         for (&id, &(entries, bytes)) in deltas {
             if let Some(name) = self.name_of(id).map(str::to_owned)
@@ -162,14 +164,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Finds or makes the row of a keyspace. If the version, the shape of keys or values, or the format of
-    /// values differs, the keyspace is made anew without entries. The old entries are retired under their old
+    /// values differs, the keyspace starts again without entries. The old entries are retired under their old
     /// number. Returns the number of the keyspace, and the old number if it was retired.
     ///
     /// A keyspace keeps the schema of the definition that made it. So tools show its keys as that definition
-    /// wrote them. A keyspace may have no schema: a tool made it, or a version of larder that stored no
-    /// schemas. It gets the schema of the first definition that names one. If a definition differs in its
-    /// schema only, the entries are shared, and the schema stays. If the version or shape differs, the
-    /// keyspace is made anew with the schema of the new definition.
+    /// wrote them. A keyspace has no schema if a tool or an early version of larder made it. Such a keyspace
+    /// gets the schema of the first definition that names a schema. If a definition differs in its schema
+    /// only, the entries are shared, and the schema stays. If the version or shape differs, the keyspace
+    /// starts again with the schema of the new definition.
     pub(crate) fn register(
         &mut self,
         wanted: &Registration,
@@ -249,7 +251,7 @@ impl RetiredDraft<'_> {
         self.changed.insert(id, None);
     }
 
-    /// Returns the rows that differ.
+    /// Returns the changed rows.
     pub(crate) fn changed_rows(&self) -> &BTreeMap<KeyspaceId, Option<u64>> {
         &self.changed
     }

@@ -18,7 +18,7 @@ pub(crate) struct EntryChange<'a> {
     /// The value to write. None deletes the entry.
     pub(crate) value: Option<NewValue<'a>>,
     /// Whether this change follows a removal that is not committed yet. If the value is not written, the
-    /// entry must then be deleted.
+    /// entry must still be deleted.
     pub(crate) hides_removal: bool,
 }
 

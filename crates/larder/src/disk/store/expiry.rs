@@ -2,20 +2,19 @@
 //! lifetimes.
 //!
 //! A row begins with the class of its entry's lifetime: the logarithm of the lifetime. Within a class, rows
-//! are ordered by expiry. This is nearly the order of writing. So the first rows of each class are the rows
-//! of due entries, for the sweeper, and of the oldest entries, for eviction. Neither needs a table of its
-//! own.
+//! are ordered by expiry. This is nearly the order of writing. So the sweeper finds due entries, and eviction
+//! finds the oldest entries, in the first rows of each class.
 //!
 //! | offset | size | |
 //! |---|---|---|
 //! | 0 | 1 | class: 1 and the bits of the lifetime in ms; 0 in a row of a version without classes |
-//! | 1 | 7 | delete-after, ms since 1970; the largest number for what does not fit |
+//! | 1 | 7 | delete-after, ms since 1970; the largest number if the time does not fit |
 //! | 8 | … | keyspace number 4, key |
 //!
 //! A version without classes wrote delete-after in 8 bytes. The first byte is 0 for the next two million
 //! years, so these rows are of class 0. They stay until their entries are overwritten or deleted. A deletion
 //! or an overwrite first looks for the row with a class, then for the row without a class. A feature of the
-//! file says that it has rows with classes ([`super::file_format`]).
+//! file says that the file has rows with classes ([`super::file_format`]).
 
 use redb::{ReadableTable, StorageError};
 
@@ -24,7 +23,7 @@ use crate::units::Timestamp;
 
 /// The class of rows that were written without a class.
 pub(super) const UNCLASSED: u8 = 0;
-/// The largest time in a row. It stands for this time and all later times.
+/// The largest time in a row. It represents this time and all later times.
 const LAST_MS: u64 = (1 << 56) - 1;
 
 /// Returns the row of an entry.
@@ -32,7 +31,7 @@ pub(crate) fn row(header: &Header, key: &[u8]) -> Vec<u8> {
     row_of(class(header), header.delete_after, key)
 }
 
-/// Returns the row that a version without classes wrote for an entry. Its time is never rounded.
+/// Returns the row that a version without classes wrote for an entry. The time in that row is never rounded.
 pub(super) fn unclassed(header: &Header, key: &[u8]) -> Vec<u8> {
     [&header.delete_after.as_millis().to_be_bytes()[..], key].concat()
 }
@@ -82,7 +81,7 @@ pub(super) fn end_of_class(class: u8) -> Option<[u8; 1]> {
     class.checked_add(1).map(|next| [next])
 }
 
-/// Returns the classes that have rows, and the first row of each.
+/// Returns the classes that have rows, and the first row of each class.
 pub(crate) fn heads(
     table: &impl ReadableTable<&'static [u8], ()>,
 ) -> Result<Vec<(u8, Vec<u8>)>, StorageError> {
@@ -98,7 +97,7 @@ pub(crate) fn heads(
     Ok(heads)
 }
 
-/// Returns the earliest time when an entry may be deleted. None without entries.
+/// Returns the earliest time when an entry may be deleted. None if there are no entries.
 pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Option<Timestamp>, StorageError> {
     let heads = heads(table)?;
     Ok(heads.iter().filter_map(|(_, row)| split(row)).map(|(at, _)| at).min())

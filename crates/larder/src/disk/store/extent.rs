@@ -1,9 +1,9 @@
 //! The size of a file on its disk, and its comparison with the capacity.
 //!
 //! If the file system reports the blocks of a file, the capacity bounds the blocks, as `du` counts them. A
-//! hole has no blocks. The length may then be up to twice the capacity. It is bounded because it determines
-//! the size of backups and copies without holes, and limits on file sizes apply to it. On other file systems
-//! only the length is bounded.
+//! hole has no blocks. The length may then be up to twice the capacity. The length is bounded too, because
+//! backups and copies without holes have this length, and the system limits the length of files. On other
+//! file systems only the length is bounded.
 
 use std::io;
 use std::path::Path;
@@ -44,8 +44,8 @@ impl Extent {
                 let blocks = beyond(allocated, before_allocated.unwrap_or(0), capacity);
                 blocks.max(beyond(self.len, before.len, capacity.saturating_mul(2)))
             }
-            // Without blocks, the length grows by powers of two. The limit of the charges already allows for
-            // that.
+            // If no blocks are reported, the length grows by powers of two. The limit of the charges already
+            // allows for this growth.
             (None, _) => 0,
         }
     }

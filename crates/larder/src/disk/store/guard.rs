@@ -1,8 +1,8 @@
 //! The errors of the store, and the guard around every call into redb.
 //!
 //! *Damage* means that the file differs from what was written: corrupted pages, invalid data, an unexpected
-//! end, or a panic inside redb. When a file is opened, only damage moves it aside for good. An I/O error, a
-//! lock, a missing permission or a full disk does not.
+//! end, or a panic inside redb. An opening moves a file aside for good only if the file is damaged. After an
+//! I/O error, a lock, a missing permission or a full disk, the file stays at its path.
 //!
 //! A destructor that panics while another panic unwinds ends the process. redb has destructors that panic on
 //! damaged pages, and on locks that an earlier panic has poisoned. So:
@@ -38,7 +38,7 @@ pub(crate) enum StoreErrorKind {
     Damage,
     /// The file is in use: another process holds redb's lock on it.
     Locked,
-    /// The file was not closed, and this way of opening it may not repair it.
+    /// The file was not closed, and this way of opening must not repair the file.
     Unrepaired,
     /// There is no room left for the file.
     Full,
@@ -137,7 +137,7 @@ pub(crate) fn begin_read(db: &impl ReadableDatabase) -> Result<Guarded<ReadTrans
 /// Begins a write transaction. Must be called inside [`guarded`].
 pub(crate) fn begin_write(db: &Database) -> Result<Guarded<WriteTransaction>, redb::Error> {
     let mut txn = Guarded::new(db.begin_write()?);
-    // With quick repair, opening the file after a crash takes milliseconds, whatever its size.
+    // With quick repair, opening the file after a crash takes milliseconds, even for a large file.
     txn.set_quick_repair(true);
     Ok(txn)
 }
@@ -162,9 +162,9 @@ pub(crate) fn read_out<G, T>(held: G, read: impl FnOnce(&G) -> T) -> T {
 /// A caught panic is not reported. But if the drop of a table panics, the transaction can't be committed: the
 /// table is still open for redb, or a lock is poisoned. So no change is lost unnoticed.
 ///
-/// A forked child does not drop a value of its parent. When redb closes a database, it writes to the file and
-/// releases its file locks. It also takes locks in memory that a thread of the parent may have held at the
-/// fork.
+/// A forked child does not drop a value of its parent. When redb closes a database, redb writes to the file
+/// and releases its file locks. redb also takes locks in memory that a thread of the parent may have held at
+/// the fork.
 #[derive(Debug)]
 pub(crate) struct Guarded<T>(Option<T>, Process);
 
@@ -173,8 +173,8 @@ impl<T> Guarded<T> {
         Self(Some(held), Process::current())
     }
 
-    /// Returns whether the value was made in another process, from which this process was forked. A thread of
-    /// that process may have held a lock of the value at the fork.
+    /// Returns whether this process is a fork of the process that made the value. A thread of that process
+    /// may have held a lock of the value at the fork.
     pub(crate) fn is_inherited(this: &Self) -> bool {
         !this.1.is_current()
     }

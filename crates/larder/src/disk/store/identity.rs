@@ -1,5 +1,4 @@
-//! The identity of a cache file, independent of its path. The files that belong to a cache file name it by
-//! its identity.
+//! The identity of a cache file, independent of its path. Other files name a cache file by its identity.
 
 use std::fmt;
 
@@ -9,9 +8,9 @@ use crate::sys::sync::hash_seeds;
 use crate::units::Timestamp;
 
 /// The identity of a cache file: 16 random bytes. A file receives its identity when it is made, or when it is
-/// upgraded from format 1, and keeps it.
+/// upgraded from format 1. The identity never changes.
 ///
-/// If a fresh file replaces a discarded file, the fresh file has another identity.
+/// If a fresh file replaces a discarded file, the fresh file has a new identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity([u8; Self::LEN]);
 
@@ -31,8 +30,8 @@ impl FileIdentity {
     }
 }
 
-/// The source of identities. They are random, or derived from a seed in a cache whose runs must be
-/// repeatable.
+/// The source of identities. Identities are random. If the runs of a cache must be repeatable, identities are
+/// derived from a seed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Identities {
     seed: Option<u64>,

@@ -5,20 +5,20 @@
 //!      0     4  number
 //!      4     4  version
 //!      8     8  entries
-//!     16     8  bytes that these are charged for
+//!     16     8  bytes that the entries are charged for
 //!     24     …  fields: tag 2, length 4, content
 //! ```
 //!
 //! | tag | content |
 //! |---|---|
-//! | 0x8001 | shape of its keys, UTF-8; every row has it |
-//! | 0x8002 | format of its values, 1: 0 bincode (as without the field), 1 MessagePack, 2 raw bytes |
-//! | 0x8003 | fingerprint of its values' shape, 8 (0, as without the field: none) |
-//! | 0x8004 | name of the schema that it belongs to, UTF-8; without the field none |
-//! | 0x8005 | the latest 16 retired versions, oldest first: version 4, when 8 (ms since 1970), each |
+//! | 0x8001 | shape of the keys, UTF-8; every row has this field |
+//! | 0x8002 | format of the values, 1: 0 bincode (also without this field), 1 MessagePack, 2 raw bytes |
+//! | 0x8003 | fingerprint of the values' shape, 8; 0, or no field, if there is no fingerprint |
+//! | 0x8004 | name of the schema, UTF-8; no field if there is no schema |
+//! | 0x8005 | the latest 16 retired versions, oldest first; for each: version 4, time 8 (ms since 1970) |
 //!
-//! When this version writes a row again, it keeps unknown fields, behind the known fields. When a keyspace is
-//! made anew under a new number, its unknown fields are dropped, because they may no longer apply.
+//! When this version writes a row again, it keeps unknown fields, after the known fields. When a keyspace
+//! starts again under a new number, its unknown fields are dropped, because they may no longer apply.
 //!
 //! Tags begin at 0x8001 because a reader of format 1 may have the file open while the file is upgraded. That
 //! reader expects UTF-8 text at this offset. The tag is not valid UTF-8, so the reader reports an error.
@@ -60,7 +60,7 @@ pub(crate) struct KeyspaceRow {
     pub(crate) id: KeyspaceId,
     pub(crate) version: u32,
     pub(crate) entries: u64,
-    /// Number of bytes that its entries are charged for: see [`super::charging`].
+    /// Number of bytes that the entries are charged for: see [`super::charging`].
     pub(crate) bytes: u64,
     pub(crate) shape: String,
     pub(crate) format: u8,
@@ -156,7 +156,7 @@ impl KeyspaceRow {
         if known.contains(&KEY_SHAPE) { Ok(()) } else { Err(Damage::Short) }
     }
 
-    /// Returns the retired versions for a row that replaces this one.
+    /// Returns the retired versions for a row that replaces this row.
     pub(crate) fn retired_versions_with_this(&self, now: Timestamp) -> Vec<RetiredVersion> {
         let this = RetiredVersion { version: self.version, retired_at: now };
         let spare = (self.retired_versions.len() + 1).saturating_sub(MAX_RETIRED_VERSIONS);

@@ -94,7 +94,7 @@ impl Keyspaces {
     }
 }
 
-/// The keyspaces that are being deleted, and the bytes for which each of them is still charged.
+/// The keyspaces that are being deleted, and the bytes for which each keyspace is still charged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Retired {
     rows: BTreeMap<KeyspaceId, u64>,
@@ -115,7 +115,7 @@ impl Retired {
         self.bytes
     }
 
-    /// Sets the bytes of a keyspace. With none, removes its row.
+    /// Sets the bytes of a keyspace. If `bytes` is none, removes the row of the keyspace.
     pub(crate) fn set(&mut self, id: KeyspaceId, bytes: Option<u64>) {
         let old = match bytes {
             Some(bytes) => self.rows.insert(id, bytes),

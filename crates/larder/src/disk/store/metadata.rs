@@ -85,7 +85,8 @@ pub(crate) fn catalog_at(
     Ok(catalog)
 }
 
-/// Reads the cumulative statistics in an existing transaction. None if they are missing or can't be decoded.
+/// Reads the cumulative statistics in an existing transaction. None if the statistics are missing or can't be
+/// decoded.
 pub(crate) fn cumulative_at(txn: &ReadTransaction) -> Result<Option<CumulativeStats>, StoreError> {
     guarded(|| {
         let row = txn.open_table(META)?.get(CUMULATIVE_ROW)?;

@@ -1,7 +1,7 @@
 //! The content of the redb file: its tables, the transactions that change them, and the snapshots that
 //! lookups read.
 //!
-//! - The bytes: [`tables`] lists the tables, [`keyspace_row`] and [`expiry`] describe rows.
+//! - The bytes: [`tables`] defines the tables. [`keyspace_row`] and [`expiry`] describe rows.
 //! - A commit: [`redb_store::commit`] changes the entries ([`batch`]), and collects the changes of the
 //!   metadata in a [`draft`] of the [`catalog`].
 //! - Room: an entry is charged ([`charging`]) against a limit ([`pressure`]), and evicted ([`batch::evict`])

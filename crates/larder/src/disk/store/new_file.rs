@@ -1,4 +1,4 @@
-//! The size of a file's regions, by which the file grows.
+//! Makes files with regions that suit the capacity. A region is the unit by which a file grows.
 //!
 //! redb divides a file into regions of equal size. A file of one region doubles when it must grow. A file of
 //! several regions grows by a region. By default redb makes regions of 4 GiB. So a file with a smaller
@@ -6,18 +6,18 @@
 //!
 //! The size of a region is stored in the header (bytes 20 to 23, in pages: redb's design document, "Database
 //! header"). The size is fixed when the file is made, and each opener reads the size from the header. redb's
-//! builder has no setting for it. But redb writes the header of a new file and then reads the header back. So
-//! the size is replaced while the header is written:
+//! builder has no setting for the size. But redb writes the header of a new file and then reads the header
+//! back. So the size is replaced while the header is written:
 //!
-//! 1. While the file is made, each write at its start is examined. If the bytes are a header with redb's
-//!    default sizes of a page and of a region, the size of a region is replaced.
+//! 1. While the file is made, each write at the start of the file is examined. If the bytes are a header with
+//!    redb's default sizes of a page and of a region, the size of a region is replaced.
 //! 2. redb reads the header, and continues with regions of that size.
 //!
-//! If a later version of redb writes a different header, its files have regions of redb's default size.
+//! If a later version of redb writes a different header, new files have regions of redb's default size.
 //!
 //! No page is larger than a region. [`region_len`] returns the size of a region, and values with larger pages
-//! are not written to the file. When the capacity of a file is raised, opening remakes the file by a copy
-//! ([`crate::disk::file::compact`]).
+//! are not written to the file. When the capacity of a file is raised, the next opening replaces the file by
+//! a copy ([`crate::disk::file::compact`]).
 
 use std::io;
 
@@ -36,9 +36,10 @@ const PAGE_SIZE_AT: usize = 12;
 const REGION_PAGES_AT: usize = 20;
 
 /// The page of one value is at most the capacity divided by this number. While a transaction writes a large
-/// page, the page that it replaces and the page that was replaced before still exist.
+/// page, two older pages may still exist: the page that is being replaced, and the page that the previous
+/// transaction replaced.
 pub(crate) const PAGE_SHARE: u64 = 16;
-/// The page of the largest possible value.
+/// Size of the page of the largest possible value.
 const LARGEST_PAGE: u64 = 1 << 27;
 
 /// Returns the size of the largest page that a value may have in a file with this capacity.
@@ -78,7 +79,7 @@ impl NewFile {
         Self { file, region_pages: u32::try_from(region / BLOCK).unwrap_or(1 << 20) }
     }
 
-    /// Step 1: if these bytes are a header, returns the header with the wanted size of a region.
+    /// Returns the header with the wanted size of a region, if these bytes are a header (step 1).
     fn header(&self, offset: u64, data: &[u8]) -> Option<Vec<u8>> {
         let is_header = offset == 0
             && number_at(data, PAGE_SIZE_AT).map(u64::from) == Some(BLOCK)

@@ -1,12 +1,12 @@
-//! An overlay, through which redb reads and repairs a file without changing it.
+//! An overlay over a file. redb reads and repairs the overlay, and the file does not change.
 //!
 //! A file that was not closed must be repaired before it can be read, and the repair writes. A file that may
 //! be foreign must not be written. So the repair runs on an overlay: reads come from the file, and writes
 //! stay in memory and are discarded. Locks are taken on the file itself, so a file in use is detected.
 //!
 //! redb commits when it closes a database. Over an overlay this commit is useless, and on some damaged pages
-//! it ends the process ([`super::system_tree`]). So when an [`OverlaidDatabase`] is dropped, the overlay
-//! first begins to refuse all I/O. Then the commit fails at its first page.
+//! the commit ends the process ([`super::system_tree`]). So when an [`OverlaidDatabase`] is dropped, the
+//! overlay first begins to refuse all I/O. Then the commit fails at its first page.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,7 +23,7 @@ const BLOCK: u64 = 4096;
 #[derive(Debug)]
 pub(crate) struct Overlay {
     file: VolumeFile,
-    /// Whether calls for redb's locks do nothing: this process already holds the locks, or needs none.
+    /// Whether calls for redb's locks do nothing: this process already holds the locks, or needs no locks.
     is_own: bool,
     changes: Mutex<OverlayPages>,
     /// Whether all I/O is refused.
@@ -51,9 +51,8 @@ impl Overlay {
         Ok(Self { is_own: true, ..Self::new(file)? })
     }
 
-    /// Makes an overlay with these first bytes and this length. It takes no lock. So later commits of another
-    /// process are not visible, as long as that process does not reuse the pages of the commit that the first
-    /// bytes describe.
+    /// Makes an overlay with these first bytes and this length, and takes no lock. The first bytes describe a
+    /// commit. Later commits of another process are not visible, as long as no page of that commit is reused.
     pub(crate) fn frozen(file: VolumeFile, len: u64, start: &[u8]) -> io::Result<Self> {
         let overlay = Self { is_own: true, ..Self::new(file)? };
         {
@@ -203,7 +202,7 @@ impl Deref for OverlaidDatabase {
 
 impl Drop for OverlaidDatabase {
     fn drop(&mut self) {
-        // The fields drop after this. So the commit that closes the database is refused.
+        // The fields drop after this function. So the commit that closes the database is refused.
         self.is_over.store(true, Ordering::SeqCst);
     }
 }

@@ -9,7 +9,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::units::Timestamp;
 
 /// Keyspaces that were opened and are not in the file yet, with their numbers. Some were opened while the
-/// file was out of service. The others wait for a commit.
+/// file was out of service. The other keyspaces wait for a commit.
 ///
 /// If the file has no keyspace of a name, the keyspace gets its number without a commit:
 ///
@@ -20,10 +20,10 @@ use crate::units::Timestamp;
 ///    the first entry or earlier.
 ///
 /// So no file contains an entry under a number without a row. Otherwise the next owner would give the number
-/// to another keyspace. After a crash before (3), only a keyspace without entries is missing. If a keyspace
-/// replaces another version or shape, its row is committed before the opening call returns. Otherwise a
-/// removal of a missing key in the new keyspace would commit nothing, and an owner with the earlier version
-/// would still find the old entry.
+/// to a different keyspace. After a crash before (3), only a keyspace without entries is missing. If a
+/// keyspace replaces a different version or shape, its row is committed before the opening call returns.
+/// Otherwise a removal of a missing key in the new keyspace would commit nothing, and an owner with the
+/// earlier version would still find the old entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PendingRegistrations {
     /// The latest registration of each name, with its number and its time. The numbers of earlier versions
@@ -49,12 +49,13 @@ impl PendingRegistrations {
             return (wanted.is_served_by(row) && is_whole).then_some((row.id, false));
         }
         let id = KeyspaceId::on_disk(self.next.max(catalog.state.next_keyspace));
-        // The keyspace replaces no other, so the time of its registration is never used.
+        // The keyspace replaces no other keyspace, so the time of its registration is never used.
         self.note(wanted, id, catalog.state.clock_watermark);
         Some((id, true))
     }
 
-    /// Registers a keyspace in a catalog that already contains the pending keyspaces, and adds it to them.
+    /// Registers a keyspace in a catalog that already contains the pending keyspaces, and adds the keyspace
+    /// to the pending keyspaces.
     pub(crate) fn register(
         &mut self,
         catalog: &mut Catalog,

@@ -1,12 +1,12 @@
-//! The limit of the charge of all entries, which keeps the file within its capacity.
+//! The limit of the charge of all entries. The limit keeps the file within its capacity.
 //!
 //! The charge of an entry is an average. Leaves of the tree are more or less full, and pages of many sizes
 //! leave gaps. A transaction also writes new pages while the old pages still exist. The limit leaves room for
-//! all this. Sometimes the room is too small, for example when values of another size arrive. Then the file
-//! grows although it is close to its capacity. In that case the limit falls by a multiple of the growth. So
-//! the next transactions evict more, and free more pages than they need. While the file does not grow, the
-//! limit rises again in small steps. For a large file that does not grow, the limit does not fall, because
-//! the file has free pages.
+//! these effects. Sometimes the room is too small, for example when values of a different size arrive. Then
+//! the file grows although it is close to its capacity. In that case the limit falls by a multiple of the
+//! growth. So the next transactions evict more, and free more pages than they need. While the file does not
+//! grow, the limit rises again in small steps. For a large file that does not grow, the limit does not fall,
+//! because the file has free pages.
 
 use super::extent::Extent;
 
@@ -15,7 +15,7 @@ const CLOSE: u64 = 16;
 /// The limit falls by the growth of the file multiplied by this factor.
 const FALL: u64 = 2;
 /// The limit never falls below the limit without pressure divided by this number. If the file is still too
-/// large then, it is compacted.
+/// large, the file is compacted.
 const MIN_PART: u64 = 8;
 /// With each transaction the limit rises by the limit without pressure divided by this number.
 const RISE: u64 = 512;
@@ -41,14 +41,14 @@ impl Pressure {
         self.current
     }
 
-    /// Lowers the limit by an eighth of the smaller of limit and `live`, because the file would have exceeded
-    /// its capacity.
+    /// Lowers the limit to seven eighths of the limit or of `live`, whichever is smaller, because the file
+    /// would have exceeded its capacity.
     pub(crate) fn note_refusal(&mut self, live: u64) {
         self.current = (self.current.min(live) / 8 * 7).max(self.unpressed / MIN_PART).min(self.current);
     }
 
-    /// Lowers or raises the limit by the size of the file after a transaction. `live` is the charge of all
-    /// entries in bytes.
+    /// Lowers or raises the limit according to the size of the file after a transaction. `live` is the charge
+    /// of all entries in bytes.
     pub(crate) fn note(&mut self, extent: Extent, capacity: u64, live: u64) {
         let last = self.last.replace(extent).unwrap_or(extent);
         let growth = extent.growth_close_to(last, capacity, CLOSE);

@@ -2,18 +2,18 @@
 //! is committed. The covered entries are deleted later.
 //!
 //! If a range removal would have to examine more than [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows,
-//! only one row is committed before the caller is answered: its scope under its sequence. From then on,
-//! readers ignore the entries of the scope whose sequence is not higher (contract 3). The entries are deleted
-//! after the answer, in parts:
+//! only one row is committed before the caller is answered. The row holds the scope and the sequence of the
+//! removal. From then on, readers ignore the entries of the scope whose sequence is not higher than the
+//! sequence of the row (contract 3). The entries are deleted after the answer, in parts:
 //!
 //! 1. Memory purges the scope and inserts a range tombstone ([`crate::memory`]). Lookups of this cache then
 //!    ignore all entries that the range covers.
 //! 2. The thread of the caller counts the covered entries on disk, with short snapshots.
-//! 3. The row is committed, the snapshot that shows it is installed, and the caller is answered. The range
+//! 3. The row is committed, the snapshot with the row is installed, and the caller is answered. The range
 //!    tombstones in memory stay.
 //! 4. Between the steps for which callers wait, the writer deletes the next part of the first range: up to
 //!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows, for up to [`PART_TIME`]. Each part is a
-//!    transaction of its own, and its snapshot is installed. So a part delays the commit of a caller only
+//!    separate transaction, and its snapshot is installed. So a part delays the commit of a caller only
 //!    briefly. An eviction begins with such parts, so that removed entries do not displace live entries.
 //! 5. The last part also deletes the row of the range, in the same transaction. If the row were deleted
 //!    earlier, a crash in between would bring the remaining entries back.
@@ -48,7 +48,7 @@ use crate::format::range_tombstone::{RangeTombstone, any_covers};
 
 /// Maximum duration of a part without its commit.
 pub(crate) const PART_TIME: Duration = Duration::from_millis(2);
-/// Maximum number of rows in a file before a caller of another large removal must wait.
+/// Number of rows in a file at which the caller of a further large removal must wait.
 pub(crate) const MAX_PENDING: usize = 16;
 
 /// Returns the pending range removals of a file, earliest first.
@@ -105,7 +105,7 @@ impl Catalog {
 }
 
 impl Draft<'_> {
-    /// Adds a range removal, and drops earlier range removals whose scope lies within its scope.
+    /// Adds a range removal, and drops earlier range removals whose scope lies within the new scope.
     pub(crate) fn add_range(&mut self, range: &RangeTombstone) {
         let is_in_it = |earlier: &RangeTombstone| {
             earlier.sequence <= range.sequence && range.scope.contains(&earlier.scope)

@@ -8,7 +8,7 @@ pub(crate) struct Registration {
     pub(crate) name: String,
     pub(crate) version: u32,
     pub(crate) shape: String,
-    /// The format of its values: see [`super::keyspace_row`].
+    /// The format of the values: see [`super::keyspace_row`].
     pub(crate) format: u8,
     pub(crate) fingerprint: u64,
     /// The schema that declares the keyspace.

@@ -1,8 +1,8 @@
 //! The open read transaction that all lookups share.
 //!
 //! Opening a transaction costs more than a lookup. So one transaction is kept open, and replaced after each
-//! commit. A lookup holds the transaction only while it copies a record. If it were held for many commits,
-//! the old pages of all these commits would stay allocated.
+//! commit. A lookup holds the transaction only while it copies a record. If a transaction were held during
+//! many commits, the old pages of all these commits would stay allocated.
 
 use std::ops::{Bound, Deref};
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl StoreSnapshot {
     }
 
     /// Calls `show` with the records whose keys start with `prefix` and follow the key `after`, in the order
-    /// of keys, until it returns false. Returns whether `show` returned true for all records.
+    /// of keys, until `show` returns false. Returns whether `show` returned true for all records.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show(
         &self,
@@ -115,8 +115,8 @@ impl StoreSnapshot {
     }
 }
 
-/// Holds the current snapshot. Holds none while the disk tier is off, and while the writer makes room in the
-/// file.
+/// Holds the current snapshot. Holds no snapshot while the disk tier is off, and while the writer makes room
+/// in the file.
 #[derive(Debug)]
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
@@ -129,8 +129,8 @@ impl SnapshotCell {
         Self { latest: AtomicSnapshot::new(snapshot.map(Arc::new)), withdrawals: AtomicU64::new(0) }
     }
 
-    /// Returns the number of times that the snapshot was withdrawn. A lookup may read the same number before
-    /// and after it has loaded a snapshot. Then a snapshot was installed all the time.
+    /// Returns the number of times that the snapshot was withdrawn. If a lookup reads the same number before
+    /// and after it loads a snapshot, no snapshot was withdrawn in between.
     pub(crate) fn withdrawals(&self) -> u64 {
         self.withdrawals.load(Ordering::SeqCst)
     }
@@ -157,15 +157,16 @@ impl SnapshotCell {
                 }
                 thread::yield_now();
             }
-            // On a busy machine, the thread of the lookup may not be running. The pause gives it time to run.
+            // On a busy machine, the thread of the lookup may not be running. The pause gives that thread
+            // time to run.
             pause(PAUSE);
         }
         false
     }
 
     fn replace(&self, snapshot: Option<StoreSnapshot>) -> Option<Arc<StoreSnapshot>> {
-        // The count changes before the swap. So a lookup that finds no snapshot reads the new number after
-        // that.
+        // The count changes before the swap. So a lookup that finds no snapshot reads the new number
+        // afterwards.
         if snapshot.is_none() {
             self.withdrawals.fetch_add(1, Ordering::SeqCst);
         }

@@ -4,7 +4,7 @@
 //! value of 33 kB, seven of 16 blocks are zeros. A hole reads back as the same zeros, so the zeros at the end
 //! of a page are not written:
 //!
-//! 1. Of a write of whole blocks, the part before the blocks of zeros at its end is written.
+//! 1. If a write consists of whole blocks, the blocks of zeros at the end are left out.
 //! 2. If one of the blocks of zeros may have data, because the page was used before, a hole is punched there.
 //!    If the file system has no holes, the zeros are written.
 //!
@@ -13,19 +13,19 @@
 //! cleared after a hole was punched. So a block with data is never treated as a hole.
 //!
 //! The order of (1) and (2) does not matter, and a loss of power may undo either of them. redb writes only to
-//! pages to which neither of its last two commits refers. It makes a commit valid only when all writes of the
-//! commit are synced. A failed punch is a failed write.
+//! pages that its last two commits do not use. It makes a commit valid only when all writes of the commit are
+//! synced. A failed punch is a failed write.
 //!
 //! The header is smaller than a block, and is written without a change.
 //!
-//! **The bound.** Every block of the file is written here, so the capacity is enforced here. A write that
-//! would add blocks beyond the capacity is refused. So is a length of more than twice the capacity. For redb
-//! this is a failed write: the transaction fails as a whole, and the file must be opened again. The writer
-//! opens the file, makes room and repeats the transaction ([`crate::engine::writer`]). Making room needs some
-//! new blocks itself. So the last part of the capacity is a [`Reserve`]. Only a compaction and a repeated
-//! transaction may use the reserve. If a file exceeds its capacity when it is opened, the bound begins only
-//! after the file has shrunk to its capacity. Its blocks of zeros first become holes, because the file may be
-//! a copy that was made without holes.
+//! **The bound.** All writes pass through this type, so this type enforces the capacity. A write that would
+//! add blocks beyond the capacity is refused. A length of more than twice the capacity is refused too. For
+//! redb this is a failed write: the transaction fails as a whole, and the file must be opened again. The
+//! writer opens the file, makes room and repeats the transaction ([`crate::engine::writer`]). Making room
+//! needs some new blocks itself. So the last part of the capacity is a [`Reserve`]. Only a compaction and a
+//! repeated transaction may use the reserve. If a file exceeds its capacity when it is opened, the bound
+//! begins only after the file has shrunk to its capacity. Its blocks of zeros first become holes, because the
+//! file may be a copy that was made without holes.
 
 use std::io;
 use std::ops::Range;
@@ -64,8 +64,8 @@ impl Reserve {
         self.is_allowed.store(allows, Ordering::Relaxed);
     }
 
-    /// Lifts the bound, or restores it. For example, no room can be made while another process reads the
-    /// file.
+    /// Lifts the bound, or restores it. The bound is lifted if no room can be made, for example while another
+    /// process reads the file.
     pub(crate) fn lift(&self, lifts: bool) {
         self.is_lifted.store(lifts, Ordering::Relaxed);
     }

@@ -1,12 +1,13 @@
 //! Checks redb's own tables of a file before redb commits to it.
 //!
 //! redb lists the pages that a commit has freed in its own tables, the system tree. Each later commit removes
-//! rows from these tables. The iterator for this (redb 4.6, `WriteTransaction::extract_freed_pages`) panics
-//! on a damaged row, and its destructor reads the row again. The second panic happens while the first panic
-//! unwinds, and so ends the process. Code outside redb can't catch this. So no commit may read such a row.
+//! rows from these tables. The iterator that removes these rows (redb 4.6,
+//! `WriteTransaction::extract_freed_pages`) panics on a damaged row, and its destructor reads the row again.
+//! The second panic happens while the first panic unwinds, and so ends the process. Code outside redb can't
+//! catch this. So no commit may read such a row.
 //!
 //! If all pages of a file were verified, the file has no such row. In any other file, only the system tree is
-//! verified. This reads few pages, whatever the size of the file:
+//! verified. These steps read few pages, even of a large file:
 //!
 //! 1. The header is changed in an [`Overlay`] of the file: larder's tree is removed from both commit slots,
 //!    and their checksums are computed again. Only redb's own tables remain.
@@ -27,9 +28,9 @@ use crate::sys::volume::file::VolumeFile;
 /// Offsets of the commit slots (redb's design document, "Database header").
 const SLOTS: [usize; 2] = [64, 192];
 const SLOT_LEN: usize = 128;
-/// Where a slot has the byte that says whether larder's tables have a tree.
+/// Offset in a slot: the byte that says whether larder's tables have a tree.
 const HAS_TREE_AT: usize = 1;
-/// Where a slot has the checksum of the bytes before it.
+/// Offset in a slot: the checksum of the bytes before this offset.
 const CHECKSUM_AT: usize = SLOT_LEN - 16;
 /// The progress that redb reports when it has verified the trees of the chosen slot.
 const VERIFIED: f64 = 0.6;
@@ -129,8 +130,8 @@ mod tests {
         check(open(&disk), builder()).unwrap();
     }
 
-    /// For each page and each of its first offsets, one number is changed. If it is the end of a row, the end
-    /// then lies far beyond the page.
+    /// Changes one number at a time, at each of the first offsets of each page. If the number is the end of a
+    /// row, the end is then far beyond the page.
     #[test]
     fn a_file_that_passes_can_be_committed_to_whichever_page_is_damaged() {
         let whole = crashed();

@@ -3,11 +3,11 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `larder.meta` | `"format"` | format version, 4 bytes ([`super::file_format`]) |
-//! | | `"features"` | what a reader must know, one bit each, 8 |
+//! | | `"features"` | features that a reader must know, one bit each, 8 |
 //! | | `"identity"` | 16 random bytes ([`super::identity`]) |
 //! | | `"state"` | last sequence 8, clock watermark 8 (ms since 1970), next number 4, closed cleanly 1 |
 //! | | `"lifetime"` | [`CumulativeStats`] since the file was made, 8 each; their XXH3-64, 8 |
-//! | | `"charging"` | rule by which entries are charged ([`super::charging`]), 1; missing for the first |
+//! | | `"charging"` | rule for charging entries ([`super::charging`]), 1; missing for the first rule |
 //! | `larder.keyspaces` | name | number, version, counts, and fields ([`super::keyspace_row`]) |
 //! | `larder.retired` | keyspace number | bytes still charged for, until its entries are deleted |
 //! | `larder.entries` | keyspace number 4, key | a record ([`crate::format::record`]) |
@@ -42,8 +42,8 @@ pub(super) const STATE_ROW: &str = "state";
 pub(super) const CUMULATIVE_ROW: &str = "lifetime";
 pub(super) const CHARGING_ROW: &str = "charging";
 
-/// Returns the name of the metadata table, which the file's list of tables contains. By this name, even a
-/// damaged file is recognized as ours.
+/// Returns the name of the metadata table. The file's list of tables contains this name, so even a damaged
+/// file is recognized as ours.
 pub(crate) fn marker() -> Vec<u8> {
     META.name().as_bytes().to_vec()
 }
@@ -94,8 +94,8 @@ pub(super) fn read_cumulative(bytes: &[u8]) -> Option<CumulativeStats> {
     is_whole.then(|| CumulativeStats::of(numbers.iter().map(|number| u64::from_be_bytes(*number))))
 }
 
-/// Returns the least byte string that is greater than every byte string with this prefix. None if `prefix` is
-/// empty or has only bytes 255.
+/// Returns the smallest byte string that is greater than every byte string with this prefix. None if `prefix`
+/// is empty or has only bytes 255.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
     let mut end = prefix.get(..=last)?.to_vec();
@@ -128,7 +128,7 @@ mod tests {
         for damaged in [&row[..0], &row[..8], &row[1..], &row[..row.len() - 8], &[0; 16]] {
             assert_eq!(read_cumulative(damaged), None);
         }
-        // A version that counts more, and a version that counts less.
+        // Rows of a version with more counts, and of a version with fewer counts.
         for numbers in [1..=24_u64, 1..=3] {
             let mut row: Vec<u8> = numbers.flat_map(u64::to_be_bytes).collect();
             row.extend(checksum(b"lifetime", &row).to_be_bytes());

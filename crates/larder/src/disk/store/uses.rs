@@ -1,10 +1,10 @@
 //! Records the entries that were read from disk recently. An eviction spares these entries once.
 //!
-//! A table holds one bit for each of a number of hashes. Its size depends on the capacity of the file, and is
-//! bounded. A lookup that the disk answers sets the bit of its key. The hand of the eviction clears the bit
-//! when it passes ([`super::batch::evict`]), so old uses are forgotten. If two keys share a bit, a use of one
-//! key also spares the other key. After a restart no bit is set, and entries are evicted in the order in
-//! which they were written.
+//! A table holds bits, and the hash of a key selects a bit. The size of the table depends on the capacity of
+//! the file, and is bounded. A lookup that the disk answers sets the bit of its key. The hand of the eviction
+//! clears the bit when it passes ([`super::batch::evict`]), so old uses are forgotten. If two keys share a
+//! bit, a use of one key also spares the other key. After a restart no bit is set, and entries are evicted in
+//! the order in which they were written.
 
 use std::sync::OnceLock;
 

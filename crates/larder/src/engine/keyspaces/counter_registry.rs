@@ -1,6 +1,6 @@
 //! The sum of the counts of all keyspaces, both open and closed.
 //!
-//! Each commit notes the sum in the file, and the cost of a full sum grows with the number of keyspaces. So
+//! Each commit writes the sum to the file, and the cost of a full sum grows with the number of keyspaces. So
 //! the registry keeps the sum of the counts that it last read from each keyspace. A commit reads the counts
 //! of only a few keyspaces, in turn ([`CounterRegistry::sum_of_some`]).
 
@@ -50,7 +50,7 @@ impl CounterRegistry {
         self.0.lock().open.insert(id, counters);
     }
 
-    /// Removes a keyspace that has no handle any more, and keeps its counts.
+    /// Removes a keyspace that has no handle any more. The sum keeps the counts of this keyspace.
     pub(crate) fn remove(&self, open_keyspace: &Arc<OpenKeyspace>) {
         let mut registered = self.0.lock();
         if let Some(mut counters) = registered.open.remove(&open_keyspace.id) {
@@ -65,7 +65,7 @@ impl CounterRegistry {
         let RegisteredCounters { open, sum, last_asked } = &mut *registered;
         let after = last_asked.map_or(Bound::Unbounded, Bound::Excluded);
         let later = open.range((after, Bound::Unbounded)).map(|(id, _)| *id);
-        // After the last keyspace comes the first again.
+        // The first keyspace follows the last keyspace again.
         let asked: Vec<KeyspaceId> = later.chain(open.keys().copied()).take(max.min(open.len())).collect();
         for id in asked {
             if let Some(counters) = open.get_mut(&id) {
@@ -124,7 +124,7 @@ mod tests {
         for open_keyspace in &open_keyspaces {
             open_keyspace.counters.add(Count::Misses);
         }
-        // The counts of a keyspace stay when the keyspace is removed, whenever its counts were last read.
+        // The counts of a keyspace are kept when the keyspace is removed, no matter when they were last read.
         registry.remove(&open_keyspaces[0]);
         registry.remove(&open_keyspaces[5]);
         registry.remove(&open_keyspaces[5]);

@@ -18,9 +18,9 @@ pub(crate) struct OpenKeyspace {
     pub(crate) name: String,
     pub(crate) id: KeyspaceId,
     pub(crate) kind: KeyspaceType,
-    /// The shape of its keys.
+    /// The shape of the keyspace's keys.
     pub(crate) shape: String,
-    /// The codec of its values.
+    /// The codec of the keyspace's values.
     #[cfg_attr(not(all(unix, feature = "control")), expect(dead_code, reason = "for the control socket"))]
     pub(crate) codec: ErasedCodec,
     /// The schema name of the definition that opened the keyspace.
@@ -29,14 +29,14 @@ pub(crate) struct OpenKeyspace {
     pub(crate) counters: Counters,
     /// Checks that the keyspace's values decode to the values that were encoded.
     pub(crate) checks: ValueChecks,
-    /// Whether the log has said that a record of this keyspace did not decode.
+    /// Whether the log already has a warning about a record of this keyspace that did not decode.
     pub(crate) has_told_undecodable: AtomicBool,
-    /// A load that takes this long or longer is logged.
+    /// A load that takes at least this time is logged as slow.
     pub(crate) slow_load: Duration,
 }
 
 impl OpenKeyspace {
-    /// Returns the keyspace's name, with the shape that turns its keys into text.
+    /// Returns the keyspace's name, and the shape with which its keys are printed as text.
     pub(crate) fn named(&self) -> NamedKeyspace {
         NamedKeyspace { name: self.name.clone(), shape: self.shape.parse().ok() }
     }

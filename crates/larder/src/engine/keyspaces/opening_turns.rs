@@ -14,7 +14,7 @@ pub(crate) struct OpeningTurns {
     ended: Condvar,
 }
 
-/// A thread's turn to open a keyspace of this name, until it is dropped.
+/// A thread's turn to open a keyspace of this name. Dropping this value ends the turn.
 #[derive(Debug)]
 pub(crate) struct OpeningTurn<'a> {
     turns: &'a OpeningTurns,

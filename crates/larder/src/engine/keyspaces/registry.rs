@@ -28,7 +28,7 @@ use crate::sys::sync::{Arc, AtomicBool, Mutex};
 pub(crate) struct KeyspaceRequest {
     pub(crate) name: &'static str,
     pub(crate) kind: KeyspaceType,
-    /// The shape of its keys.
+    /// The shape of the keyspace's keys.
     pub(crate) shape: String,
     pub(crate) codec: ErasedCodec,
     pub(crate) schema: Option<&'static str>,
@@ -39,7 +39,7 @@ pub(crate) struct KeyspaceRequest {
 /// The keyspaces that are open.
 #[derive(Debug, Default)]
 pub(crate) struct KeyspaceRegistry {
-    /// Readers keep the lock and clone no entry, because a clone would be counted as a handle.
+    /// Readers hold the lock and clone no `Arc`, because `open` would count the clone as a handle.
     pub(crate) by_name: Mutex<BTreeMap<String, Arc<OpenKeyspace>>>,
     turns: OpeningTurns,
     /// The same keyspaces, for the sum of their counts.
@@ -58,8 +58,8 @@ impl KeyspaceRegistry {
         let turn = self.turns.begin(name);
         let replaced = match self.by_name.lock().get(*name) {
             Some(open) if open.kind == *kind => return Ok(open.clone()),
-            // This list holds one reference, and `counters` holds another. Any further reference belongs to a
-            // handle. A handle is cloned from another handle, or made in a turn.
+            // `by_name` holds one reference, and `counters` holds a second reference. Any further reference
+            // belongs to a handle. A handle is cloned from another handle, or made in a turn.
             Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
             open => open.cloned(),
         };

@@ -74,7 +74,8 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     let (_disk, cache, names) = on_disk();
     let tiers = &cache.shared().tiers;
     let looks = Cell::new(0);
-    // The snapshot is withdrawn after the lookup saw it, and is back before the number is read again.
+    // The snapshot is withdrawn after `look_in_both` saw it, and is back before the number of withdrawals is
+    // read again.
     let found = tiers.look_in_both(|| {
         looks.set(looks.get() + 1);
         if looks.get() == 1 {

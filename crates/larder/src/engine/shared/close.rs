@@ -9,23 +9,24 @@
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
 //! 5. The callers that wait for the close are answered.
-//! 6. Only now are values dropped: the values of (4), and the values that the writer released after the
-//!    sweeper had ended. The listener gets the events since then. A user's `Drop`, or the listener, may close
-//!    the cache, or wait for a thread that closes it.
+//! 6. Values are dropped only in this step: the values of (4), and the values that the writer released after
+//!    the sweeper had ended. The listener gets the events that happened after the sweeper had ended. A user's
+//!    `Drop`, or the listener, may close the cache, or wait for a thread that closes it.
 //!
 //! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
-//! such a thread. The thread can't wait for its own end, nor for a caller that waits for that end. So:
+//! such a thread. The thread can't wait for its own end, and can't wait for a caller that waits for that end.
+//! So:
 //!
 //! - The thread never waits for another caller. If another caller is closing the cache, or has closed it, the
-//!   thread gets an answer at once.
+//!   thread gets an answer immediately.
 //! - If the thread is the first caller, it does everything except waiting for its own end. The writer also
 //!   does not wait for the other threads, because these threads may be waiting for the writer. The writer
 //!   leaves all later steps to the next caller.
 //! - The next caller on a thread of the application waits for the end of that thread. Then this caller does
 //!   the steps that are left: all of (3) and (4) if the first caller was the writer.
 //!
-//! Hence a caller on a thread of the application gets its answer only after (4), whichever thread began. The
-//! path may then be opened again.
+//! Hence a caller on a thread of the application gets its answer only after (4), no matter which thread
+//! began. The path may then be opened again.
 
 use super::Shared;
 use crate::engine::closing::{ClosingTurn, Ending};
@@ -51,7 +52,7 @@ impl Shared {
             // The writer's last step is still to come.
             return self.closing.end(Some(ending), None);
         }
-        // The end of (3).
+        // Waits for the end of step 3.
         let Ending { threads, answer } = ending;
         let threads = join_others(threads);
         let failure = answer.and_then(|answer| match answer.recv() {

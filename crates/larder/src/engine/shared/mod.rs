@@ -2,7 +2,7 @@
 //!
 //! The handles own [`Shared`]. The cache's threads own only the [`Tiers`], so that dropping the last handle
 //! ends the threads. The last handle may be dropped inside a user's `Drop`, on a thread of the cache. So each
-//! thread is told to end, and only another thread joins it ([`close`]).
+//! thread is told to end, and no thread joins itself ([`close`]).
 
 mod close;
 mod observe;
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
 
-/// The settings that calls read.
+/// The settings that are read while the cache is open.
 pub(crate) struct SharedSettings {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) lease_timeout: Duration,
@@ -126,8 +126,8 @@ impl Drop for Shared {
         }
         // The error is not reported. A caller that needs the error calls `close`.
         drop(self.close());
-        // No answer of the cache shows a wrong sum, so every test checks the sums here. The last handle is
-        // dropped, so no call is running.
+        // A wrong sum would not show in any answer of the cache, so every test checks the sums here. The last
+        // handle is dropped, so no call is running.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.threads.has_current() {
             self.tiers.validate_at_end();

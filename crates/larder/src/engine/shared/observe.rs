@@ -23,7 +23,7 @@ impl Shared {
 
     #[cold]
     fn observe(&self, sample: Sample, count: Count, full: &[u8]) {
-        // In a forked child, the observer's lock may be held for ever, because its owner may be a thread of
+        // In a forked child, the observer's lock may be held forever, because its owner may be a thread of
         // the parent.
         if !self.is_forked() {
             self.observer.note(sample, count, full, &self.tiers.time);

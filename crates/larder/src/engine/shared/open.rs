@@ -1,9 +1,9 @@
-//! Opening a cache: its file, its tiers and its threads.
+//! Opens a cache: its file, its tiers and its threads.
 //!
 //! 1. The settings are checked, and adapted to the process's limit of file sizes.
 //! 2. The owner's lock is taken and the store is opened. An error here leaves no new directory and no lock
 //!    behind.
-//! 3. The tiers begin with what the file holds: its last sequence, its pending range removals, its clock
+//! 3. The tiers are initialized from the file: its last sequence, its pending range removals, its clock
 //!    watermark.
 //! 4. The writer starts, then the sweeper.
 
@@ -58,7 +58,7 @@ struct OpenTiers {
     messages: Receiver<SweeperMessage>,
     writer: Option<JoinHandle<()>>,
     files: Option<Arc<TrackedVolume>>,
-    /// The counts that the file had noted before. None in a cache without a file.
+    /// The counts that the file held when it was opened. None in a cache without a file.
     before: Option<CumulativeStats>,
     max_page: u64,
 }
@@ -163,8 +163,8 @@ fn start(
     let max_page = (config.disk_capacity.as_u64() / PAGE_SHARE).min(store.largest_page());
     let time = CacheTime::new(config.clock.clone(), clock_watermark);
     let memory = new_memory(config, store.last_sequence());
-    // Inserted before the first lookup: the entries in these ranges were removed, and the callers were
-    // answered.
+    // Inserted before the first lookup. These range removals are committed, so no lookup may find an entry
+    // that they cover.
     memory.insert_range_tombstones(store.ranges());
     let before = store.cumulative_stats().cloned().unwrap_or_default();
     let status = DiskStatus {

@@ -14,7 +14,7 @@ use crate::ops::admin::Admin;
 const OTHER: TableDefinition<'_, u64, u64> = TableDefinition::new("other");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Returns everything below a directory, with the bytes of each file.
+/// Returns every path below a directory, with the bytes of each file.
 fn content(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -37,7 +37,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// A path at which a cache is refused, and how to prepare it.
+/// A path at which a cache can't be opened, and the function that prepares the path.
 struct Case {
     name: &'static str,
     path: &'static str,
@@ -52,7 +52,7 @@ fn other_database(path: &Path) -> Database {
     db
 }
 
-/// Makes a cache file without the files beside it, as if it had been copied here.
+/// Makes a cache file without the files beside it, as if the cache file had been copied here.
 fn copied_cache(path: &Path) {
     let made = path.with_extension("made");
     Cache::builder().path(&made).open().unwrap().close().unwrap();
@@ -167,8 +167,8 @@ const CASES: &[Case] = &[
     Case { name: "a name that leaves no room, in a new directory", path: "new/below/MMM", prepare: |_| None },
 ];
 
-/// `NNN` stands for a name that no file system accepts. `MMM` stands for a name that leaves no room for the
-/// names of the files beside it.
+/// `NNN` stands for a name that no file system accepts. `MMM` stands for a valid name. But the names of the
+/// files beside that file are too long.
 fn expanded(dir: &Path, path: &str) -> PathBuf {
     dir.join(path.replace("NNN", &"n".repeat(300)).replace("MMM", &"m".repeat(240)))
 }

@@ -1,8 +1,8 @@
-//! The handle through which other threads wake the sweeper, set its next sweep and leave work to it.
+//! The handle through which other threads wake the sweeper, set the time of its next sweep, and give it work.
 //!
-//! The writer must not run a user's code, because that code may wait for the writer. So the writer leaves it
-//! to the sweeper to drop values and to call the listener. After the sweeper has ended, the values and events
-//! stay here for the caller that closes the cache.
+//! The writer must not run a user's code, because that code may wait for the writer. So the sweeper drops the
+//! values and calls the listener instead. Values and events that come after the sweeper has ended are kept
+//! here for the caller that closes the cache.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -20,13 +20,13 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct SweeperHandle {
     messages: Sender<SweeperMessage>,
-    /// Whether a wake-up was sent that the sweeper has not seen yet.
+    /// Whether a wake-up was sent and the sweeper has not seen it yet.
     is_woken: AtomicBool,
     is_stopping: AtomicBool,
     /// The time of the next sweep, in ms.
     next_sweep: AtomicU64,
     listener: Option<Listener>,
-    /// Values that the sweeper could not drop, because it had ended.
+    /// Values that the sweeper could not drop, because the sweeper had ended.
     left_values: Mutex<EvictedValues>,
     /// Events that happened after the sweeper had ended.
     left_events: Mutex<Vec<Event>>,
@@ -39,7 +39,7 @@ impl SweeperHandle {
             messages,
             is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
-            // The first sweep begins at once, because entries may have expired while the file was closed.
+            // The first sweep begins immediately, because entries may have expired while the file was closed.
             next_sweep: AtomicU64::new(0),
             listener,
             left_values: Mutex::default(),
@@ -55,7 +55,8 @@ impl SweeperHandle {
         }
     }
 
-    /// Notes that the sweeper has seen its wake-up. The sweeper calls this before it reads anything else.
+    /// Notes that the sweeper has seen its wake-up. The sweeper calls this function before it reads anything
+    /// else.
     pub(super) fn clear_wake(&self) {
         self.is_woken.store(false, Ordering::SeqCst);
     }
@@ -102,7 +103,7 @@ impl SweeperHandle {
     }
 
     /// Logs an event, and leaves the call of the listener to the sweeper. A listener may call the cache and
-    /// wait for the writer, so the writer must not run it.
+    /// wait for the writer, so the writer must not run the listener.
     pub(crate) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
@@ -124,8 +125,8 @@ impl SweeperHandle {
         }
     }
 
-    /// Sends values to the sweeper, which drops them. A user's `Drop` may wait for the writer, so the writer
-    /// must not run it.
+    /// Sends values to the sweeper. The sweeper drops these values. A user's `Drop` may wait for the writer,
+    /// so the writer must not run the `Drop`.
     pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =
@@ -135,7 +136,7 @@ impl SweeperHandle {
         }
     }
 
-    /// Takes the values that the sweeper could not drop, because it had ended.
+    /// Takes the values that the sweeper could not drop, because the sweeper had ended.
     pub(crate) fn take_left_values(&self) -> EvictedValues {
         std::mem::take(&mut *self.left_values.lock())
     }

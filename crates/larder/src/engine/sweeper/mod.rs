@@ -1,12 +1,13 @@
-//! The sweeper: the thread that deletes expired entries. It only frees room. Lookups check expiry themselves
-//! (invariant 1).
+//! The sweeper: the thread that deletes expired entries. The sweeper only frees room. Each lookup itself
+//! checks whether an entry has expired (invariant 1).
 //!
-//! The sweeper sleeps until the next entry is due, and at least the sweep interval between two sweeps. So
-//! entries that expire one after another share a transaction. While no entry will expire, no sweep is
-//! planned. Storing an entry that expires before the planned sweep wakes the sweeper ([`handle`]).
+//! The sweeper sleeps until the next entry is due. Between two sweeps, it sleeps for at least the sweep
+//! interval. So entries that expire one after another share a transaction. While no entry is left to expire,
+//! no sweep is planned. Storing an entry that expires before the planned sweep wakes the sweeper
+//! ([`handle`]).
 //!
-//! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines. In
-//! a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
+//! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines.
+//! In a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
 //! cache notices when another program removes or replaces the file.
 
 pub(crate) mod handle;
@@ -22,12 +23,12 @@ use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::units::Timestamp;
 use message::SweeperMessage;
 
-/// The longest sleep. It only bounds the arithmetic: nothing depends on this wake-up.
+/// Maximum time of one sleep. The bound only limits the arithmetic: nothing depends on this wake-up.
 const MAX_SLEEP: Duration = Duration::from_hours(24);
 
 /// The interval at which an idle cache checks whether its file is still in its place. If the
 /// [`sweep_interval`](crate::CacheBuilder::sweep_interval) is longer, the sweep interval applies. A cache
-/// with writes checks with each commit.
+/// with writes checks its file with each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Sweeper {
         Self { tiers, interval, last_sweep: None, last_watch }
     }
 
-    /// Runs the thread: sweeps until it is stopped.
+    /// Runs the thread: sweeps until the sweeper is stopped.
     ///
     /// A listener may fork, and return in the child. In the child, the thread ends and drops nothing.
     pub(crate) fn run(mut self, messages: Receiver<SweeperMessage>) {
@@ -187,7 +188,8 @@ mod tests {
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
 
-    /// Returns a cache on a simulated disk whose sweeper has swept once. Its one key has 30 s left to live.
+    /// Returns a cache on a simulated disk whose sweeper has swept once. The cache has one key, with 30 s
+    /// left to live.
     fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
         let open = || {
             let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
@@ -219,8 +221,8 @@ mod tests {
         tiers.sweeper.next_sweep().unwrap().since(tiers.time.now()).as_secs()
     }
 
-    /// A name, the number of seconds after which the entry expires, and a function that gives memory an
-    /// entry.
+    /// A name, the number of seconds after which the entry expires, and a function that adds the entry to
+    /// memory.
     type Gift = (&'static str, u64, fn(&Cache, Keyspace<u64, u64>) -> bool);
 
     #[test]

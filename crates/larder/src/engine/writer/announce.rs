@@ -1,4 +1,4 @@
-//! The announcement of changes in the state of the file: in the status, in the log, and to the listener.
+//! Announces changes in the state of the file: in the status, in the log, and to the listener.
 
 use super::Writer;
 use crate::disk::file::cache_file::ServiceState;

@@ -20,8 +20,8 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The number of short parts after a command. A caller that comes again soon waits no longer for a short part
-/// than for its commit.
+/// The number of short parts that follow a command. So a caller that soon sends its next command waits for a
+/// short part at most. This wait is no longer than the wait for the caller's commit.
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {
@@ -55,8 +55,8 @@ impl Writer {
         self.limits.deletes_between_steps && !self.file.ranges().is_empty()
     }
 
-    /// Returns a function that returns whether the time of a part is over, if the part begins now. The store
-    /// calls this function from time to time.
+    /// Starts the timer of a part. The returned function tells the store whether the time of the part is
+    /// over. The store calls this function from time to time.
     pub(super) fn part_timer(&self, waiting: &Waiting) -> impl Fn() -> bool + use<> {
         let tiers = self.tiers.clone();
         let began = tiers.time.clock().monotonic();
@@ -73,7 +73,7 @@ impl Writer {
             self.commit_part(&[], &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // Otherwise the next step would take the content written by this part for a change by another
+            // Otherwise the next step would mistake the content written by this part for a change by another
             // program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
@@ -88,7 +88,7 @@ impl Writer {
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Answers the callers that asked for a part. They are answered even if the disk has failed.
+    /// Answers the callers that requested a part, even if the disk has failed.
     pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
         self.remove_range_tombstones();
         for reply in waiting.parts.drain(..) {
@@ -96,7 +96,7 @@ impl Writer {
         }
     }
 
-    /// A planted fault that the model checker must find.
+    /// If the failpoint is set, removes range tombstones too early. The model checker must find this fault.
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
         if failpoint_is_set(Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);

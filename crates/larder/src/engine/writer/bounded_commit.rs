@@ -1,4 +1,4 @@
-//! Committing within the bounds of the file.
+//! Commits transactions within the bounds of the file.
 //!
 //! If the file's blocks are counted, the file refuses every write that would exceed its capacity
 //! ([`crate::disk::store::sparse`]). After a refusal:
@@ -43,7 +43,7 @@ pub(super) fn commit(
     let (mut refusals, mut read_by_others) = (0, 0);
     loop {
         let Some(store) = file.store_mut() else { return Err(StoreError::io("the file is out of service")) };
-        // The last commit notes the counts of all keyspaces.
+        // The last commit reads new counts from all keyspaces.
         let max_asked = if batch.closing { usize::MAX } else { MAX_ASKED_BY_COMMIT };
         if let Some(totals) = tiers.cumulative(1, max_asked) {
             store.note_cumulative_stats(totals);
@@ -83,13 +83,13 @@ impl Writer {
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
         match snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot)) {
             Ok(snapshot) => self.tiers.disk.snapshots.install(Some(snapshot)),
-            // What was committed stays committed: the file is opened again after a wait.
+            // Committed entries stay committed: the file is opened again after a wait.
             Err(fault) => return self.fail_unasked(fault),
         }
         let extent = self.file.extent();
         self.tiers.disk.change_status(|status| status.extent = extent);
-        // A slow lookup that still has a snapshot keeps the file long for a moment. A follower's transaction,
-        // or a value that is a large part of the capacity, keeps it long for more time.
+        // A slow lookup that still has a snapshot keeps the file too large for a moment. A follower's
+        // transaction, or a value that is a large part of the capacity, keeps the file too large for longer.
         if self.file.is_too_large() {
             self.compact_at = self.now().after(self.compact_wait);
             self.compact_wait = (2 * self.compact_wait).min(MAX_RETRY_DELAY);

@@ -14,11 +14,11 @@ pub(crate) type Reply<T> = Sender<Result<T, Error>>;
 /// disk tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledge {
-    /// An invalidation succeeds once the file is out of service.
+    /// An invalidation also succeeds if the file is durably discarded.
     Invalidation,
     /// A write succeeds only with a commit.
     Write,
-    /// A flush succeeds only when a restart would find everything.
+    /// A flush succeeds only when a restart would find every inserted entry.
     Flush,
 }
 
@@ -31,19 +31,20 @@ pub(crate) enum Command {
     Hurry,
     /// A caller waits for room in the write buffer: commit now, or stop saving.
     Full,
-    /// The time was moved by hand: try to end an outage, if a retry is due.
+    /// The clock has jumped: try to bring the disk tier back, if a retry is due.
     CheckRetry,
     /// Check whether the file is still in its place, though no caller waits for an answer.
     Watch,
     /// Commit everything that is dirty now.
     Commit(Acknowledge, Reply<()>),
-    /// Delete ranges, all in one commit. Answers how many live entries were removed.
+    /// Delete ranges, all in one commit. Answers with the number of live entries removed.
     RemoveRanges(Vec<RangeRemoval>, Reply<u64>),
-    /// Delete a part of the earliest range removal that is pending.
+    /// Delete a part of the entries of the earliest pending range removal.
     MakePart(Reply<()>),
-    /// Register a keyspace. Answers its number.
+    /// Register a keyspace. Answers with the keyspace's number.
     Register(Registration, Reply<KeyspaceId>),
-    /// Delete up to this number of due entries. Answers how many were deleted, and whether there are more.
+    /// Delete up to this number of due entries. Answers with the number of deleted entries, and whether more
+    /// entries are due.
     Sweep(usize, Reply<(u64, bool)>),
     /// Check every page of the file. Answers with the damage, if there is any.
     Verify(Reply<Option<String>>),

@@ -42,8 +42,8 @@ impl WriterHandle {
             .map_err(|_| Error::NotDurable { cause: "the writer ended before it answered".to_owned() })
     }
 
-    /// Notes that an entry is dirty. Returns whether the flag was clear before. In this case the caller must
-    /// wake the writer.
+    /// Sets the flag that an entry is dirty. Returns whether the flag was clear before. In this case the
+    /// caller must wake the writer.
     ///
     /// `SeqCst`: pairs with [`disarm`](WriterHandle::disarm). The caller has changed its shard before the
     /// swap, and the writer clears the flag before it drains. So a caller that finds the flag set knows that
@@ -52,7 +52,7 @@ impl WriterHandle {
         !self.is_armed.swap(true, Ordering::SeqCst)
     }
 
-    /// Clears the flag. The writer calls this before it drains.
+    /// Clears the flag. The writer calls this function before it drains.
     pub(super) fn disarm(&self) {
         self.is_armed.store(false, Ordering::SeqCst);
     }
@@ -62,7 +62,7 @@ impl WriterHandle {
         self.send(Command::Full);
     }
 
-    /// Makes the writer commit at once, without waiting for it.
+    /// Makes the writer commit immediately. Does not wait for the commit.
     pub(crate) fn hurry(&self) {
         self.send(Command::Hurry);
     }
@@ -72,12 +72,12 @@ impl WriterHandle {
         self.ask(|reply| Command::Commit(acknowledge, reply))?
     }
 
-    /// Deletes ranges on disk and waits for the commit. Returns how many live entries were removed.
+    /// Deletes ranges on disk and waits for the commit. Returns the number of live entries removed.
     pub(crate) fn remove_ranges(&self, removals: Vec<RangeRemoval>) -> Result<u64, Error> {
         self.ask(|reply| Command::RemoveRanges(removals, reply))?
     }
 
-    /// Registers a keyspace in the file. Returns its number.
+    /// Registers a keyspace in the file. Returns the keyspace's number.
     pub(crate) fn register(&self, registration: Registration) -> Result<KeyspaceId, Error> {
         self.ask(|reply| Command::Register(registration, reply))?
     }

@@ -2,30 +2,30 @@
 //!
 //! A transaction replaces pages for each entry that it evicts, so it evicts at most as many entries as
 //! [`StoreLimits`](crate::disk::store::limits::StoreLimits) allows. If a batch needs more room, the
-//! transaction evicts as many entries as it may, and writes none of the batch's values. These values are
-//! *held*: they stay dirty in their shards, and are kept here. The order:
+//! transaction evicts as many entries as it may, and does not write the batch's values. These values are
+//! *held*: they stay dirty in their shards, and are kept here. The order is:
 //!
 //! 1. Removals come first in each step, and are never held. A value may replace a removal that a caller waits
-//!    for. If this value is held, the transaction that does not write the value makes the deletion.
+//!    for. If this value is held, the transaction makes the deletion instead of the write.
 //! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
 //!    newer value takes the place of the held value, for the caller that waits for the held value. The
 //!    deletion comes first, as always. A held value that a range removal covers becomes a deletion: its slot
 //!    is a tombstone with the same sequence. All this happens before the step commits anything. Otherwise a
 //!    value could be written after the change that removed it.
-//! 3. Values are written in the order of the steps that drained them. So of two values of one key the later
-//!    is written later.
+//! 3. Values are written in the order of the steps that drained them. So a newer value of a key is written
+//!    after an older value.
 //! 4. A transaction that made room and wrote nothing ends the step. The callers of its removals are answered,
-//!    and the next step begins at once with the commands that have arrived. So an invalidation waits for one
-//!    such transaction, not for all of them. The last step closes the file, so it continues until all values
-//!    are written.
+//!    and the next step begins immediately, with the commands that have arrived. So an invalidation waits for
+//!    one such transaction, not for a series of such transactions. The last step closes the file, so it
+//!    continues until all values are written.
 //! 5. A caller that waits for values (an insert with `Durability::Immediate`, a flush) is answered when every
 //!    value of its step and of earlier steps is committed. No caller overtakes another caller, so no caller
-//!    waits for ever.
+//!    waits forever.
 //!
-//! Each such transaction is a commit like any other: its snapshot is installed, its deletions are marked
-//! clean, and its counts are written. When such a transaction fails, the held values are still dirty in the
-//! shards, and are queued there again. So they are forgotten here ([`HeldWrites::forget_writes`]). The
-//! callers that wait for these values stay.
+//! A transaction that holds its values is a commit like any other commit: its snapshot is installed, its
+//! deletions are marked clean, and its counts are written. When such a transaction fails, the held values are
+//! still dirty in the shards, and are queued there again. So the held values are forgotten here
+//! ([`HeldWrites::forget_writes`]). The callers that wait for these values are kept.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -35,10 +35,10 @@ use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::slot::{Change, Mutation};
 
-/// Callers that wait for a commit, each with the kind of change that it waits for.
+/// Callers that wait for a commit, each with the kind of change that the caller waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
 
-/// The writes that are not committed yet, by step.
+/// The writes that are not committed yet, grouped by step.
 #[derive(Debug, Default)]
 pub(super) struct HeldWrites {
     groups: VecDeque<StepWrites>,
@@ -112,7 +112,7 @@ impl HeldWrites {
         is_lost
     }
 
-    /// Adds the writes that a step has drained, and drops or changes held writes (2).
+    /// Adds the writes that a step has drained, and drops or changes held writes (rule 2 above).
     pub(super) fn add(&mut self, writes: Vec<Mutation>, removals: &mut [Mutation], ranges: &[RangeRemoval]) {
         if self.has_writes() {
             self.drop_removed(removals);
@@ -160,9 +160,9 @@ impl HeldWrites {
         Some(at)
     }
 
-    /// Takes back the values of a batch that was not written. Writes that were taken from the step at `at`
-    /// return to the front of that step. Values whose deletions were made become the last writes of the
-    /// current step.
+    /// Takes back the values of a batch that was committed without its values. Writes that were taken from
+    /// the step at `at` return to the front of that step. Values whose deletions were made become the last
+    /// writes of the current step.
     pub(super) fn put_back(&mut self, mut batch: Vec<Mutation>, removing: usize, at: Option<usize>) {
         let writes = batch.split_off(removing);
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {

@@ -8,9 +8,10 @@ use std::time::Duration;
 pub(crate) struct WriterLimits {
     pub(crate) flush_interval: Duration,
     /// The maximum number of changes in one transaction. A transaction replaces every page that it touches,
-    /// and the old pages are free only after the next one.
+    /// and the old pages are free only after the next transaction.
     pub(crate) max_changes: usize,
-    /// The maximum bytes of values in one transaction, unless a single value has more.
+    /// The maximum number of value bytes in one transaction. A single larger value gets a transaction of its
+    /// own.
     pub(crate) max_bytes: usize,
     /// Whether the entries of range removals are deleted between the steps. Otherwise each step deletes a
     /// part.

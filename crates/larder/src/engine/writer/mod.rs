@@ -1,21 +1,22 @@
-//! The writer: the thread that commits, and the only one that changes the file.
+//! The writer: the thread that commits, and the only thread that changes the file.
 //!
-//! A step is one group commit. [`step`] has the normal path of a step. The contract depends on this order:
+//! A step is one group commit. [`step`] contains the normal path of a step. The contract depends on this
+//! order:
 //!
-//! 1. Take the commands that have arrived, and those that are about to arrive ([`gather`]). A caller changes
-//!    its shard before it sends its command.
+//! 1. Take the commands that have arrived, and the commands that are about to arrive ([`gather`]). A caller
+//!    changes its shard before it sends its command.
 //! 2. Disarm, then drain the dirty keys of the shards. So the drain sees every change that a caller of (1)
 //!    waits for. A thread that makes a key dirty after the drain finds the flag clear, and wakes the writer.
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
 //!    many changes for one transaction, steps 3 to 5 are done in parts. The first part includes the range
 //!    removals, the registrations and the sweep. A put that a range removal covers becomes a deletion, in any
-//!    part. A transaction that may not evict enough for its values writes none of the values. The values are
-//!    held, the step ends, and the next step begins at once ([`held`]).
+//!    part. A transaction that may not evict enough for its values does not write these values. The values
+//!    are held, the step ends, and the next step begins immediately ([`held`]).
 //! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]).
 //!    Otherwise the commit has failed. Then install the snapshot that shows the commit.
 //! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or
 //!    leaves the shard. The range tombstone of a range removal is removed if no entry of the range is left on
-//!    disk ([`crate::disk::store::range_removals`]). This comes after (4), because a key that has left its
+//!    disk ([`crate::disk::store::range_removals`]). Step 5 comes after (4), because a key that has left its
 //!    shard is looked up on disk. An older snapshot would show the entry that the latest change replaced.
 //! 6. Answer the callers of (1), after the last part. Callers that wait for held values are answered in the
 //!    step that commits these values. The sweeper drops the values that memory released during the step,
@@ -23,7 +24,8 @@
 //!
 //! The last step, when the cache is closed, seals every shard before (2).
 //!
-//! When the disk fails, the step continues in [`recovery`]. [`between_steps`] has the work between two steps.
+//! When the disk fails, the step continues in [`recovery`]. [`between_steps`] contains the work between two
+//! steps.
 
 mod announce;
 mod between_steps;

@@ -1,20 +1,20 @@
 //! The writer's recovery after a failure of the disk. The writer degrades the disk tier only as far as the
 //! pending waiters require.
 //!
-//! 1. The snapshot is withdrawn, so that lookups stop asking the file, and the file is closed. The drained
+//! 1. The snapshot is withdrawn, so that lookups stop reading the file, and the file is closed. The drained
 //!    entries are still dirty in their shards, and are queued there again. The tier is *suspended*: writes
 //!    stay dirty in the write buffer, to be committed when the file opens again.
-//! 2. If a caller can't wait, the file is opened again at once and the step is repeated. An invalidation
-//!    can't wait, because it must hold when its caller is answered. A caller that waits for room in the write
-//!    buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: renamed,
-//!    durably.
+//! 2. If a caller can't wait, the file is immediately opened again, and the step is repeated. An invalidation
+//!    can't wait, because it must be durable when its caller is answered. A caller that waits for room in the
+//!    write buffer can't wait for the disk either. If this attempt fails too, the file is *discarded*: it is
+//!    renamed, durably.
 //! 3. A fresh file is made in its place and the step is repeated. It commits the dirty entries to the fresh
 //!    file.
 //! 4. If that fails, writes are not saved any more: every shard stops saving, dirty entries become clean, and
 //!    tombstones are removed.
-//! 5. Now the callers are answered. Invalidations hold if the file is gone, whatever else failed. The answer
-//!    comes last, because a removal must not be acknowledged while a restart can still find a file with the
-//!    removed entry.
+//! 5. Now the callers are answered. Invalidations succeed if a restart would find no entries, even if another
+//!    step failed. The answer comes last, because a removal must not be acknowledged while a restart can
+//!    still find a file with the removed entry.
 //!
 //! After a wait, step 2 or 3 is tried again. The wait doubles each time. Before the first commit to a fresh
 //! file, every shard begins to save again. A shard then refuses a value that was prepared without saving.
@@ -32,7 +32,8 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
 impl Writer {
-    /// Returns whether this step tries to bring a file back into service. A retry tries each way back once.
+    /// Returns whether this step tries to bring a file back into service. Such a step tries step 2 and step 3
+    /// at most once each.
     pub(super) fn takes_retry(&mut self, waiting: &Waiting) -> bool {
         let is_due = self.file.retry_at().is_some_and(|at| at <= self.now());
         is_due || waiting.shut_down.is_some() || std::mem::take(&mut self.must_renew)
@@ -111,9 +112,9 @@ impl Writer {
         self.held.forget_writes();
     }
 
-    /// Step 1, for work without a caller that waits, or after the answers. If the file is discarded, a step
-    /// follows at once, and makes a fresh file or stops saving. Until then, a write can neither be committed
-    /// nor be kept in memory only.
+    /// Does step 1 after a failure of work for which no caller waits. If the file is discarded, a step
+    /// follows immediately, and makes a fresh file or stops saving. Until then, a write can neither be
+    /// committed nor be kept in memory only.
     pub(super) fn fail_unasked(&mut self, fault: StoreError) {
         self.fail(fault);
         self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });

@@ -13,12 +13,12 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 
 impl Writer {
-    /// Runs the thread: makes steps until it is shut down.
+    /// Runs the thread: makes steps until the writer is shut down.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
         let mut flush: Option<Deadline> = None;
         loop {
             let mut waiting = Waiting::default();
-            // Waiting reads the clock. The clock may be the user's, and may panic.
+            // The wait reads the clock. The clock may be the application's code, and may panic.
             let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
             match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
                 Ok(Command::Wake) => {

@@ -57,16 +57,16 @@ impl Writer {
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
         }
-        // Sealed before the last drain. An entry that is stored before is committed, and a later entry is
-        // refused.
+        // Sealed before the last drain. An entry that is stored before the sealing is committed. A later
+        // entry is refused.
         if waiting.shut_down.is_some() && !failpoint_is_set(Failpoint::DrainBeforeSealing) {
             self.tiers.memory.seal();
         }
     }
 
-    /// Checks that the file may be written to. Nothing may be written to a file that another program has
-    /// overwritten, not even by closing it. A fault that a lookup reported is used only if it belongs to the
-    /// current generation of the file.
+    /// Checks that the file may be written to. If another program has overwritten the file, nothing may be
+    /// written to it, not even when it is closed. A fault that a lookup reported is used only if it belongs
+    /// to the current generation of the file.
     fn check_file(&self, waiting: &mut Waiting) -> Result<(), StoreError> {
         self.file.check_content()?;
         match waiting.fault.take() {
@@ -115,8 +115,8 @@ impl Writer {
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
             let outcome =
                 self.commit_part(&batch, waiting, position, evicted_values).inspect_err(|fault| {
-                    // If another file has taken its place, a restart does not find the removals of earlier
-                    // parts.
+                    // If another file has taken the place of the cache's file, a restart does not find the
+                    // removals of earlier parts.
                     progress.removals_are_durable &= !fault.is_displacement();
                 })?;
             let needs_room = outcome.needs_room;
@@ -185,7 +185,7 @@ impl Writer {
             self.tiers.mark_clean(mutations, evicted_values);
             self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
         }
-        // The first part deleted the ranges, or entered them in the file as pending.
+        // The first part deleted the ranges, or added them to the file as pending.
         if position.is_first {
             self.note_range_tombstones(waiting);
         }
@@ -263,7 +263,7 @@ impl Writer {
         {
             waiting.commits.extend(self.held.take_done());
             let replies = waiting.replies();
-            // Reported once, to the first caller that asks whether a restart would find everything.
+            // Reported once, to the first caller that must know whether a restart would find every entry.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
             self.has_unflushed &= !is_asked;

@@ -27,7 +27,7 @@ fn a_fault_of_an_older_handle_changes_nothing() {
     let names = cache.keyspace(NAME).unwrap();
     names.insert(&1, 1).unwrap();
     disk.fail_once(disk.operations().len() as u64, Failure::Io);
-    // The removal closes the file and opens it again: a fault of the first handle no longer counts.
+    // The removal closes the file and opens it again: a fault of the first handle is then ignored.
     assert!(names.remove(&1).unwrap());
     let tiers = cache.shared().tiers.clone();
     let old = StoreError { kind: StoreErrorKind::Damage, cause: "of the first handle".to_owned() };

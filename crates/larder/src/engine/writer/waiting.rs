@@ -15,10 +15,10 @@ use crate::format::keyspace_id::KeyspaceId;
 pub(super) struct Waiting {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
     pub(super) ranges: Vec<RangeRemoval>,
-    /// Each reply with the number of ranges that its caller asked for.
+    /// Each reply with the number of ranges that its caller removes.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
     pub(super) parts: Vec<Reply<()>>,
-    /// The maximum time of a part of a pending range removal, if no caller asked for the part.
+    /// The maximum time of a part of a pending range removal, if no caller requested the part.
     pub(super) part_time: Option<Duration>,
     pub(super) registrations: Vec<Registration>,
     pub(super) registration_replies: Vec<Reply<KeyspaceId>>,
@@ -61,7 +61,7 @@ impl Waiting {
         }
     }
 
-    /// Returns whether a caller waits for an invalidation. An invalidation must hold when its caller is
+    /// Returns whether a caller waits for an invalidation. An invalidation must be durable when its caller is
     /// answered.
     pub(super) fn has_invalidation(&self) -> bool {
         let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
@@ -73,7 +73,7 @@ impl Waiting {
         self.part_time.is_some() || !self.parts.is_empty()
     }
 
-    /// Returns whether the callers ask only for the deletion of due entries.
+    /// Returns whether the callers request only the deletion of due entries.
     pub(super) fn only_sweeps(&self) -> bool {
         self.callers() == self.sweep_replies.len()
             && !self.sweep_replies.is_empty()
@@ -82,7 +82,7 @@ impl Waiting {
             && self.shut_down.is_none()
     }
 
-    /// Returns how many callers wait for the commit.
+    /// Returns the number of callers that wait for the commit.
     pub(super) fn callers(&self) -> usize {
         self.commits.len()
             + self.range_replies.len()
@@ -107,8 +107,8 @@ impl Waiting {
 /// The channels for the answers of a step.
 pub(super) struct Replies {
     pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
-    /// Each reply with the number of ranges that its caller asked for, and the number of live entries of
-    /// these ranges that memory held.
+    /// Each reply with the number of ranges that its caller removes, and the number of live entries of these
+    /// ranges that memory held.
     pub(super) ranges: Vec<(Reply<u64>, usize, u64)>,
     pub(super) registrations: Vec<Reply<KeyspaceId>>,
     pub(super) sweeps: Vec<Reply<(u64, bool)>>,
@@ -120,7 +120,7 @@ impl Replies {
         self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
     }
 
-    /// Answers the callers of a committed step. A caller that has gone needs no answer.
+    /// Answers the callers of a committed step. A caller that no longer waits needs no answer.
     ///
     /// If `writes_are_lost` is set, some of the step's writes were in a file that was then discarded. If
     /// `is_unsaved` is set, memory accepted values while there was no file.
@@ -148,7 +148,7 @@ impl Replies {
     }
 }
 
-/// The answer to the first flush after an outage in which there was no file.
+/// Returns the answer to the first flush after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
     let cause =
         "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \

@@ -1,4 +1,4 @@
-//! The adaptor of serde between a value and the codec. It keeps the limits, and records the shape.
+//! Adapts serde between a value and the codec. Enforces the limits, and records the shape of the value.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -6,10 +6,10 @@ use std::marker::PhantomData;
 use super::limits::{Elements, ExceededLimit, MAX_DEPTH};
 use super::shape::{PartPlace, Shape};
 
-/// The two kinds of encoding. They differ in what they write besides the values.
+/// The two kinds of encoding. They differ in the descriptions that they write with the values.
 pub(super) trait EncodingKind: Copy {
-    /// Whether the bytes hold the kinds of the parts and the names of fields. Then a type may ask for any
-    /// kind (`deserialize_any`).
+    /// Whether the bytes hold the kinds of the parts and the names of fields. If they do, a type may ask for
+    /// any kind (`deserialize_any`).
     const DESCRIBES_ITSELF: bool;
 }
 
@@ -29,7 +29,7 @@ impl EncodingKind for SelfDescribing {
     const DESCRIBES_ITSELF: bool = true;
 }
 
-/// The state that all parts of one whole value share.
+/// The state that all parts of one value share.
 #[derive(Debug)]
 pub(super) struct Session {
     elements: Elements,
@@ -63,12 +63,12 @@ impl Session {
         }
     }
 
-    /// Makes the session of a trial: it decodes a value to test whether the value comes back.
+    /// Makes the session of a trial. A trial decodes a value to test whether the value comes back.
     pub(super) fn trying(elements: Elements) -> Self {
         Self { is_trial: true, ..Self::new(elements) }
     }
 
-    /// Makes the session for the length of an encoding. It records no shape.
+    /// Makes a session that only computes the length of an encoding, and records no shape.
     pub(super) fn counting() -> Self {
         Self { shape: Shape::unnoted(), ..Self::new(Elements::of_unknown()) }
     }
@@ -92,7 +92,8 @@ impl Session {
 pub(super) struct Bounded<'a, T, E> {
     pub(super) inner: T,
     pub(super) session: &'a Session,
-    /// The place of the part. Only encoding keeps it up to date, because only encoding gets the names.
+    /// The place of the part. Only an encoder keeps the place up to date, because only an encoder gets the
+    /// names.
     pub(super) place: PartPlace,
     /// Number of levels that may still be entered.
     levels: usize,

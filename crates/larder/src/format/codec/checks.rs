@@ -4,17 +4,17 @@
 //! The effect of a type's serde attributes can't be read from the type. Only a trial shows that a value
 //! *comes back*: that decoding its bytes gives an equal value. In a trial, a value is decoded from its bytes
 //! before it is stored, and the two values are compared ([`digest`]). The first values of a keyspace are
-//! tried. So is each value with a kind or a name at a place where no earlier value had it. In debug builds,
-//! or if the builder says so, every value is tried. After a maximum number of trials, the fingerprint alone
-//! guards what is read.
+//! tried. A later value is tried if it has a kind or a name at a place where no earlier value had that kind
+//! or name. In debug builds, or if the builder says so, every value is tried. After a maximum number of
+//! trials, only the fingerprint guards the values that are read.
 //!
-//! An encoding that describes itself has no fingerprint. There, a type that asks for any kind (an untagged
-//! enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape, one may come
-//! back and the other may not. The same holds for a type that asks for other parts than were written. For
-//! example, it skips a field (`skip_deserializing`, a name that only one side has), or reads a number as
-//! another type. Once one value of a type has done either, every value of the type is tried. Every value that
-//! has a map of unknown length is tried too. In such a map, a field that was left out looks like a missing
-//! key.
+//! An encoding that describes itself has no fingerprint. In such an encoding, a type that asks for any kind
+//! (an untagged enum, a flattened map) gets the kind that the bytes look like. Of two values of one shape,
+//! one may come back and the other may not. The same holds for a type that does not ask for the parts that
+//! were written. For example, the type skips a field (`skip_deserializing`, a name that only one side has),
+//! or reads a number as a different type. After the first value that shows one of these two, every value of
+//! the type is tried. Every value that has a map of unknown length is tried too. In such a map, a field that
+//! was left out looks like a missing key.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -34,7 +34,7 @@ use crate::format::record;
 use crate::format::record::Extension;
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Number of trials that a keyspace begins with. Until it is reached, every value is tried.
+/// Number of first trials of a keyspace. Until this number is reached, every value is tried.
 const FIRST_VALUES: u64 = 16;
 /// Number of trials after which a new shape alone causes no trial. Otherwise a type whose values all differ
 /// would be tried without end.
@@ -48,7 +48,7 @@ pub(crate) struct ValueChecks {
     /// Whether every value is tried.
     is_thorough: bool,
     trials: StatisticU64,
-    /// 1 after a value asked for any kind, or for other parts than were written. 0 before.
+    /// 1 after a value asked for any kind, or did not ask for the parts that were written. 0 before.
     asks_for_any: StatisticU64,
     /// The edges of all values that came back.
     edges: [StatisticU64; EDGE_WORDS],
@@ -69,8 +69,7 @@ impl ValueChecks {
         }
     }
 
-    /// Makes the checks of a release build without the builder's switch. The actual kind of build does not
-    /// matter.
+    /// Makes the checks that a release build makes by default, in any kind of build.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn of_a_release() -> Self {
         Self { is_thorough: false, ..Self::new(false) }
@@ -79,7 +78,7 @@ impl ValueChecks {
     /// Decodes an encoded value and compares it with the original, if this value is to be tried.
     ///
     /// # Errors
-    /// When the value does not come back. The text says what to do.
+    /// Returns an error if the value does not come back. The text of the error gives advice.
     pub(crate) fn check<V>(&self, format: Format, value: &V, encoded: &Encoded) -> Result<(), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
@@ -89,7 +88,7 @@ impl ValueChecks {
         }
         let Some(_trial) = Trial::begin() else { return Ok(()) };
         let session = Session::trying(Elements::of(encoded.payload.len()));
-        // Both steps under `catch_unwind`, because `Serialize` may also panic for the decoded value.
+        // Both steps run under `catch_unwind`, because `Serialize` may also panic for the decoded value.
         let comes_back = catch_unwind(AssertUnwindSafe(|| comes_back(format, value, encoded, &session)));
         self.note(&session);
         if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
@@ -133,11 +132,11 @@ impl ValueChecks {
         names == 0 || place.is_some_and(|place| place.load(Ordering::Relaxed) == 1 << 32 | u64::from(names))
     }
 
-    /// Decodes the value of a record. Returns it with the length of its uncompressed payload. A panic of the
-    /// type's `Deserialize` becomes an error.
+    /// Decodes the value of a record. Returns the value and the length of the uncompressed payload. A panic
+    /// of the type's `Deserialize` becomes an error.
     ///
     /// # Errors
-    /// When the bytes are not a value of the type, or were written as a value of another type.
+    /// Returns an error if the bytes are not a value of the type, or were written as a value of another type.
     pub(crate) fn read<V>(
         &self,
         format: Format,
@@ -205,8 +204,8 @@ pub(crate) fn quotes_nothing(reason: &str) -> bool {
 }
 
 /// Accepts a value that was decoded without a fingerprint, from a record of the first format. The value must
-/// encode to the same bytes again. Parts without an order may be encoded in another order, because the order
-/// of a hash map differs in each process.
+/// encode to the same bytes again. Parts without an order may be encoded in a different order, because the
+/// order of a hash map differs in each process.
 fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
@@ -223,9 +222,9 @@ where
     Err(CodecError::new(OTHER_ENCODING))
 }
 
-/// Maximum number of nested trials on one thread. A trial drops the value that it decoded. That value's
-/// `Drop` may store another value. That begins another trial inside the first. At this depth, values are
-/// stored without a trial.
+/// Maximum number of nested trials on one thread. A trial drops the value that it decoded. The value's `Drop`
+/// may store a further value, and so begin a trial inside the first trial. At this depth, values are stored
+/// without a trial.
 const MAX_TRIALS_AT_ONCE: u32 = 4;
 
 std::thread_local! {
@@ -233,7 +232,7 @@ std::thread_local! {
     static TRIALS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A running trial. Dropping it ends it.
+/// A running trial. The trial ends when this value is dropped.
 struct Trial;
 
 impl Trial {
@@ -319,7 +318,7 @@ where
     let is_human_readable = format == Format::MessagePack;
     let digest = |value: &V| digest::of(value, is_human_readable);
     let (before, after) = (digest(value)?, digest(decoded.value())?);
-    // Two serializations of such a value differ, so it can't be judged.
+    // If two serializations of the same value differ, the values can't be compared.
     if before.agrees(after) || !before.agrees(digest(value)?) {
         return Ok(());
     }

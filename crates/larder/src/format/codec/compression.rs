@@ -165,8 +165,8 @@ mod tests {
             for at in (0..deflated.len()).step_by(deflated.len() / 300 + 1) {
                 let mut damaged = deflated.clone();
                 damaged[at] ^= 0x55;
-                // The result may be an error or wrong bytes, because the record's checksum detects them. It
-                // must not panic.
+                // The result may be an error or wrong bytes, because the record's checksum detects wrong
+                // bytes. The decoder must not panic.
                 drop(inflate_zstd_in_rust(&damaged, len));
             }
         }

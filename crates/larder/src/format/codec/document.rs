@@ -1,13 +1,14 @@
 //! Shows a value of [`Format::MessagePack`](super::format::Format::MessagePack) as JSON, without its type.
 //!
-//! MessagePack can express more than JSON. What JSON lacks is written as text, and nothing is left out:
+//! MessagePack can express more than JSON. Values that JSON lacks are written as text, and nothing is left
+//! out:
 //!
 //! | MessagePack | JSON |
 //! |---|---|
 //! | nil, booleans, arrays | the same |
-//! | integers | their digits, all of them |
+//! | integers | all their digits |
 //! | floats | the shortest digits that read back the same; `"NaN"`, `"Infinity"`, `"-Infinity"` |
-//! | text | the same; bytes that are not UTF-8 as binary |
+//! | text | the same; as binary if the bytes are not UTF-8 |
 //! | binary | `"0x"` and its hexadecimal digits |
 //! | extension | `{"extension": its number, "bytes": "0x…"}` |
 //! | a key that is not text | its JSON, as text: `"7"`, `"[1,2]"` |
@@ -28,12 +29,13 @@ use crate::format::key::spelling::spell_hex;
 /// A MessagePack value that serde can write as JSON without its type.
 ///
 /// The value was checked to be complete and to nest at most [`MAX_DEPTH`](crate::MAX_DEPTH) levels deep. So
-/// writing it fails only if its output fails. It is read while it is written, and needs no memory for itself.
+/// writing it fails only if its output fails. The value is read while the JSON is written, and needs no
+/// further memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a>(&'a [u8]);
 
 impl<'a> Document<'a> {
-    /// Reads the MessagePack value of these bytes.
+    /// Checks that these bytes are one complete MessagePack value, and wraps them.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, CodecError> {
         check(bytes)?;
         Ok(Self(bytes))
@@ -166,7 +168,7 @@ const fn not_finite(value: f64) -> &'static str {
     }
 }
 
-/// Writes a text as JSON does.
+/// Writes a text as a JSON string.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
     for letter in text.chars() {

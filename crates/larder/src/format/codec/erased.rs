@@ -1,5 +1,5 @@
-//! The codec of a keyspace without its type. Code that knows only the keyspace uses it, such as the control
-//! socket.
+//! The codec of a keyspace, without the type of the values. Used by code that does not know the type, such as
+//! the control socket.
 
 use std::any::Any;
 
@@ -26,7 +26,7 @@ pub(crate) struct ErasedCodec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Whole(Vec<u8>),
-    /// The encoding would be longer than the limit, so it was not made. Holds its length.
+    /// The encoding would be longer than the limit, so it was not made. Holds the length of the encoding.
     TooLong(usize),
 }
 
@@ -43,7 +43,7 @@ impl ErasedCodec {
     /// and may panic.
     ///
     /// # Errors
-    /// When the format can't write the value. A memory-only keyspace may have such a value.
+    /// Returns an error if the format can't write the value. A memory-only keyspace may have such a value.
     pub(crate) fn encode(
         &self,
         value: &(dyn Any + Send + Sync),
@@ -57,7 +57,7 @@ impl ErasedCodec {
     /// `Drop`.
     ///
     /// # Errors
-    /// The reason why a lookup could not read the payload.
+    /// Returns the reason why a lookup could not read the payload.
     pub(crate) fn try_decode(
         &self,
         compression: PayloadCompression,

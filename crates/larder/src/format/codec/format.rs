@@ -23,21 +23,21 @@ pub enum Format {
     /// [bincode](https://docs.rs/bincode/2.0.1): the values one after another, without names. It is the most
     /// compact encoding, and the fastest.
     ///
-    /// It is for types whose parts are always the same. It can't carry fields that are left out
+    /// This format is for types whose parts are always the same. It can't carry fields that are left out
     /// (`skip_serializing_if`), flattened structs, enums with `tag` or `untagged`, or values of any shape. A
     /// record has a fingerprint of the parts that were written. So a value is read back unchanged, or not at
-    /// all. `insert` refuses a value of such a type if it can detect the type.
+    /// all. `insert` refuses a value of such a type if larder can detect this.
     #[default]
     Bincode,
-    /// [MessagePack](https://msgpack.org), with the names of fields. It describes itself, so any type that
-    /// JSON can carry is read back. It is about twice as long as bincode. Types are written in their
-    /// human-readable form: an address is text, not bytes.
+    /// [MessagePack](https://msgpack.org), with the names of fields. This format describes itself, so any
+    /// type that JSON can carry is read back. The encoding is about twice as long as in bincode. Types are
+    /// written in their human-readable form: an address is text, not bytes.
     ///
-    /// It can't carry `Some(None)` and `Some(())`, because it would write both as `None`. It can't carry a
-    /// 128-bit integer in a value that serde buffers (a flattened field, an untagged or internally tagged
-    /// enum).
+    /// This format can't carry `Some(None)` and `Some(())`, because it would write both as `None`. It can't
+    /// carry a 128-bit integer in a value that serde buffers (a flattened field, an untagged or internally
+    /// tagged enum).
     MessagePack,
-    /// The bytes of the value, unchanged. For `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
+    /// The bytes of the value, unchanged. Suits `Vec<u8>`, `Box<[u8]>`, `String`, and types that serialize as
     /// bytes, text or a sequence of bytes.
     Raw,
 }

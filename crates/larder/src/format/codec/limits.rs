@@ -1,16 +1,16 @@
 //! The limits of any value: its length, its depth, and its number of elements.
 //!
-//! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. One is a sequence of
-//! elements that have no bytes: 2^60 times `()` is one length, and a loop without end. The other is nesting:
-//! each level of a recursive type has one byte, and uses a stack frame. Neither bincode nor rmp-serde bounds
-//! both, so larder has its own limits. Values pass through [`Bounded`](super::bounded::Bounded), an adaptor
-//! around the serde format of the codec, in both directions. **Encoding refuses what decoding would refuse**,
-//! so no value is stored that can't be read back.
+//! A codec's own limit counts bytes. Two kinds of hostile bytes pass that limit. The first kind is a sequence
+//! of elements that have no bytes: a length of 2^60 without any further bytes causes an endless loop. The
+//! second kind is nesting: each level of a recursive type has one byte, and uses a stack frame. Neither
+//! bincode nor rmp-serde bounds both, so larder has its own limits. Values pass through
+//! [`Bounded`](super::bounded::Bounded), an adaptor around the serde format of the codec, in both directions.
+//! **Encoding refuses what decoding would refuse**, so no value is stored that can't be read back.
 //!
 //! The rule for elements needs no work for each element. Two elements never share their first byte, because a
 //! sequence inside another begins with its own length. So a value has at most as many non-empty elements as
-//! bytes. In addition, [`MAX_EMPTY_ELEMENTS`] elements may be empty. A sequence or map counts all of its
-//! elements when it begins.
+//! bytes. In addition, [`MAX_EMPTY_ELEMENTS`] elements may be empty. All elements of a sequence or map are
+//! counted when it begins.
 
 use std::cell::Cell;
 use std::fmt;
@@ -35,8 +35,8 @@ pub const MAX_DEPTH: usize = 128;
 /// Values with more elements are neither encoded nor decoded.
 pub const MAX_EMPTY_ELEMENTS: usize = 1 << 16;
 
-/// Maximum number of elements while the length of the encoding is not known yet. It is far more than a value
-/// can hold. So a value that is only too long gets the error about its length.
+/// Maximum number of elements while the length of the encoding is not known yet. A value can hold far fewer
+/// elements. So a value that is only too long gets the error about its length.
 #[expect(clippy::cast_possible_truncation, reason = "64 MiB are an address on every platform")]
 pub(super) const MAX_ELEMENTS: usize = 4 * MAX_VALUE_LEN.as_u64() as usize;
 
@@ -81,8 +81,8 @@ impl Elements {
         Self { most: bytes.saturating_add(MAX_EMPTY_ELEMENTS), spent: Cell::new(0) }
     }
 
-    /// Makes the count for a value whose length is not known yet. Call [`check`](Elements::check) once it is
-    /// known.
+    /// Makes the count for a value whose length is not known yet. Call [`check`](Elements::check) once the
+    /// length is known.
     pub(super) fn of_unknown() -> Self {
         Self { most: MAX_ELEMENTS, spent: Cell::new(0) }
     }

@@ -1,9 +1,10 @@
 //! [`Format::MessagePack`](super::format::Format::MessagePack): values with their kinds, and structs with the
 //! names of their fields.
 //!
-//! Only this file uses `rmp-serde`. Both directions call themselves human-readable. serde always reads
-//! buffered values (flattened fields, untagged enums) in the human-readable form. A type that asks for the
-//! form (an IP address, a UUID) must get the same answer when it is written and when it is read.
+//! Only this file uses `rmp-serde`. The serializer and the deserializer both report that they are
+//! human-readable. serde always reads buffered values (flattened fields, untagged enums) in the
+//! human-readable form. A type that asks for the form (an IP address, a UUID) must get the same answer when
+//! it is written and when it is read.
 
 use std::io;
 use std::marker::PhantomData;
@@ -51,9 +52,10 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Re
     let mut deserializer = Deserializer::from_read_ref(bytes).with_human_readable();
     let value =
         Bounded::<_, SelfDescribing>::new(PhantomData::<V>, session).deserialize(&mut deserializer)?;
-    // The codec does not say how far it has read, so this reads another value. At the end of the bytes there
-    // is no marker to read. A request for a bool stops at any marker. A request for any value would recurse
-    // into the value. An end of the bytes inside that value would look like the end of all bytes.
+    // The codec does not say how far it has read, so this code tries to read another value. At the end of the
+    // bytes there is no marker to read. A request for a bool stops at any marker. A request for any value
+    // would recurse into the value. An end of the bytes inside that value would look like the end of all
+    // bytes.
     match bool::deserialize(&mut deserializer) {
         Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::new("bytes follow the end of the value")),

@@ -3,9 +3,9 @@
 //! Each format has one file that uses its library: [`positional`], [`message_pack`], [`raw`]. No type of
 //! these libraries is public.
 //!
-//! Decoding ends for any bytes. The number of bytes and the type of the value bound its memory and its stack.
-//! The [`limits`] are kept around the codecs, not by them ([`bounded`]). Each value that can be encoded
-//! decodes to the same value: [`shape`] says how larder ensures this for an encoding without names.
+//! Decoding ends for any bytes. The number of bytes and the type of the value bound the memory and the stack
+//! that decoding needs. The codecs do not enforce the [`limits`]: [`bounded`] does. Each value that can be
+//! encoded decodes to the same value: [`shape`] says how larder ensures this for an encoding without names.
 //! [`checks`] says which values are tried before they are stored.
 
 mod bounded;

@@ -2,7 +2,7 @@
 //!
 //! Only this file uses bincode. Version 2.0.1 is the last version of bincode, so another codec may replace
 //! this file one day. No bincode type is public. The bytes are part of the file format, and a test pins them.
-//! So another codec needs another format.
+//! So a different codec needs a new format.
 
 use std::any::Any;
 use std::fmt;
@@ -17,12 +17,13 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visi
 use super::bounded::{Bounded, Positional, Session};
 use crate::format::codec::error::CodecError;
 
-/// Has no limit of bincode's own. That limit counts an integer at its full width even if it is encoded
-/// shorter. So it would refuse to decode sequences that it had encoded. Instead, every length is checked
+/// Sets no limit of bincode. bincode's limit counts an integer at its full width even if the encoding is
+/// shorter. So bincode would refuse to decode sequences that it had encoded. Instead, every length is checked
 /// against the bytes that are left before it is used.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
-/// Keeps only the text of an error from outside bincode. Its `Debug` form is meant for a debugger.
+/// Keeps only the text of an error from outside bincode. The `Debug` form of bincode's error is meant for a
+/// debugger.
 impl From<EncodeError> for CodecError {
     fn from(error: EncodeError) -> Self {
         match error {
@@ -58,7 +59,8 @@ pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<
     Ok(counter.0)
 }
 
-/// Decodes the value at the beginning of these bytes. Returns it with the number of bytes that were read.
+/// Decodes the value at the beginning of these bytes. Returns the value and the number of bytes that were
+/// read.
 pub(super) fn decode<V: DeserializeOwned + 'static>(
     bytes: &[u8],
     session: &Session,
@@ -75,8 +77,8 @@ pub(super) fn decode<V: DeserializeOwned + 'static>(
     Ok(bincode::serde::seed_decode_from_slice(value, bytes, ENCODING)?)
 }
 
-/// Reads a `Vec<u8>` as serde does, but with the right capacity. serde begins with at most one mebibyte and
-/// doubles it, so a value of 5 MiB would use 8 MiB.
+/// Reads a `Vec<u8>` as serde does, but with the right capacity. serde begins with a capacity of at most one
+/// mebibyte and doubles the capacity, so a value of 5 MiB would use 8 MiB.
 struct ByteBuffer;
 
 impl<'de> DeserializeSeed<'de> for ByteBuffer {
@@ -95,7 +97,8 @@ impl<'de> Visitor<'de> for ByteBuffer {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<u8>, A::Error> {
-        // The elements were counted before. There are at most as many as bytes, plus `MAX_EMPTY_ELEMENTS`.
+        // The elements were counted before. Their number is at most the number of bytes plus
+        // `MAX_EMPTY_ELEMENTS`.
         let mut bytes = Vec::with_capacity(elements.size_hint().unwrap_or(0));
         while let Some(byte) = elements.next_element()? {
             bytes.push(byte);

@@ -5,14 +5,14 @@
 //!
 //! - **Kinds**, in order: each call of the type's `Serialize`, with lengths and the indices of variants.
 //!   Decoding hashes the kinds that `Deserialize` asks for. This half matches only if every byte is read as
-//!   the kind that it was written as. So a field that `Serialize` left out, or a type that has changed,
+//!   the same kind as it was written. So a field that `Serialize` left out, or a type that has changed,
 //!   causes an error and never a wrong value.
 //! - **Names**, as a set: the fields of each struct and each variant, with their places. Only `Serialize`
 //!   gets the names one by one. `Deserialize` gets a list that includes aliases. So the names are compared
-//!   with the names that the decoded value serializes with. Adding an alias changes nothing.
+//!   with the names in the serialization of the decoded value. Adding an alias changes nothing.
 //!
 //! The fingerprint ignores whether a part is a newtype, and whether a group of parts is a tuple or a struct.
-//! `Serialize` and `Deserialize` may differ in both without harm.
+//! `Serialize` and `Deserialize` may differ in both respects without harm.
 //!
 //! The numbers below are part of the file format. A test pins fingerprints, because a changed fingerprint
 //! would turn every lookup of an old record into a miss.
@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The kind of a part. Each method of serde has its kind. The kind 255 stands for the length of a run.
+/// The kind of a part. Each method of serde has its kind. The kind 255 represents the length of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum PartKind {
@@ -61,7 +61,7 @@ pub(super) enum PartKind {
     Variant = 24,
 }
 
-/// The place of a part in a value: a hash of the names and positions that lead to it.
+/// The place of a part in a value: a hash of the names and positions that lead to the part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PartPlace(u64);
 
@@ -105,8 +105,8 @@ pub(super) fn name(text: &str) -> u64 {
 /// Number of words in the set of edges.
 pub(super) const EDGE_WORDS: usize = 16;
 
-/// The set of the kinds at their places. It may hold an edge that was never added (a Bloom filter with one
-/// hash).
+/// A set of edges. An edge is a kind at a place. The set may hold an edge that was never added (a Bloom
+/// filter with one hash).
 pub(super) type Edges = [u64; EDGE_WORDS];
 
 /// The shape of the parts of a value that were encoded or decoded so far.
@@ -115,8 +115,8 @@ pub(super) struct Shape {
     /// Whether anything is recorded. A value that is only measured needs no shape.
     is_noted: bool,
     kinds: Cell<u64>,
-    /// The last kind, with its number. `run` is how often it occurred in a row. So a long sequence of numbers
-    /// costs one comparison for each number.
+    /// The last kind, with its number. `run` is the number of times that this kind occurred in a row. So a
+    /// long sequence of numbers costs one comparison for each number.
     last: Cell<u64>,
     run: Cell<u64>,
     names: RefCell<Names>,
@@ -135,7 +135,7 @@ impl Shape {
         }
     }
 
-    /// Makes the shape of a value that is only measured. It records nothing.
+    /// Makes the shape of a value that is only measured. This shape records nothing.
     pub(super) fn unnoted() -> Self {
         Self { is_noted: false, ..Self::new() }
     }
@@ -234,8 +234,9 @@ pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
     (u32::try_from(fingerprint >> 32).unwrap_or(0), low)
 }
 
-/// A set of hashes, and the sum of its members. The sum depends neither on their order nor on how often each
-/// hash was added. So neither the order of a map nor the length of a sequence changes the sum.
+/// A set of hashes, and the sum of its members. The sum depends neither on the order of the members nor on
+/// how often each member was added. So neither the order of a map nor the length of a sequence changes the
+/// sum.
 #[derive(Debug, Default)]
 struct Names {
     sum: u64,

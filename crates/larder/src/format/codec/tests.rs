@@ -49,7 +49,7 @@ enum List {
     Next(Box<List>),
 }
 
-/// A map of this many entries without bytes, as a multimap could be. It stores only their number.
+/// A map of this many entries without bytes, as a multimap could be. It stores only the number.
 #[derive(PartialEq, Debug)]
 struct Entries(usize);
 
@@ -119,8 +119,8 @@ enum Tree {
 /// Number of ways to put a tree around another tree.
 const KINDS: u8 = 13;
 
-/// Puts a tree around another tree. `kind` chooses the way. `empty` is the number of its elements without
-/// bytes, if that way has any.
+/// Puts a tree around another tree. `kind` chooses the way. `empty` is the number of elements without bytes
+/// in the outer tree, if `kind` has such elements.
 fn around(tree: Tree, kind: u8, empty: usize) -> Tree {
     let tree = Box::new(tree);
     match kind {
@@ -246,7 +246,7 @@ fn a_moderate_number_of_elements_without_bytes_reads_back() {
     let more = vec![(); MAX_EMPTY_ELEMENTS + 6];
     assert!(encode(&more).unwrap_err().to_string().contains("more elements"));
     assert!(encoded_len(&more).unwrap_err().to_string().contains("more elements"));
-    // A value with endless elements is refused when its length is announced.
+    // A value with 2^60 elements is refused when its length is announced.
     let error = encode(&vec![(); 1 << 60]).unwrap_err().to_string();
     assert!(error.contains("at most 64 MiB") && !error.contains("than it has bytes"), "{error}");
     let most = Entries(MAX_EMPTY_ELEMENTS + 5);
@@ -343,7 +343,7 @@ proptest! {
                 prop_assert_eq!(encoded_len(&tree), Ok(bytes.len()));
                 prop_assert!(decode::<Tree>(&bytes) == Ok(tree), "it reads back");
             }
-            // If a value exceeds two limits, decoding may find the other limit first.
+            // If a value exceeds two limits, decoding may find a different limit first.
             Err(error) => {
                 prop_assert_eq!(encoded_len(&tree), Err(error));
                 prop_assert!(decode::<Tree>(&bytes).is_err(), "encoding refused what decoding does not");

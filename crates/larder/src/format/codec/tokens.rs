@@ -8,7 +8,7 @@
 use super::limits::MAX_DEPTH;
 use crate::format::codec::error::CodecError;
 
-/// A part of a value. The content of an array or a map follows it.
+/// A part of a value. The tokens of the content of an array or a map follow its token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'a> {
     Nil,
@@ -109,7 +109,7 @@ fn cut_off() -> CodecError {
     CodecError::new("the bytes end before the value does")
 }
 
-/// Checks that the bytes are exactly one value, and that it nests at most [`MAX_DEPTH`] levels deep.
+/// Checks that the bytes are exactly one value, and that the value nests at most [`MAX_DEPTH`] levels deep.
 ///
 /// # Cost
 /// One step for each token. Memory for at most [`MAX_DEPTH`] levels.

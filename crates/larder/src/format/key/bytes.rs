@@ -2,7 +2,7 @@
 
 use crate::format::key::error::KeyError;
 
-/// Enough for most keys with the number of their keyspace. Such keys need no allocation.
+/// Number of bytes that need no allocation. Enough for most keys, including the number of their keyspace.
 const INLINE: usize = 64;
 const ESCAPED: u8 = 0xFF;
 
@@ -24,7 +24,7 @@ impl Default for KeyWriter {
 
 impl KeyWriter {
     /// Makes a writer that starts with the bytes of a keyspace's number. Each key of the keyspace begins with
-    /// them.
+    /// these bytes.
     pub(crate) fn starting_with(start: &[u8]) -> Self {
         let mut writer = Self::default();
         writer.push(start);
@@ -36,8 +36,8 @@ impl KeyWriter {
         if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
     }
 
-    // Inlined, because every lookup calls this a few times. In most calls, the compiler knows the length of
-    // the slice.
+    // Inlined, because every lookup calls this function a few times. In most calls, the compiler knows the
+    // length of the slice.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
@@ -74,7 +74,7 @@ impl KeyWriter {
     /// Writes the bytes that begin every text or byte part that starts with `bytes`.
     #[inline]
     pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
-        // Visits all bytes without a branch. That is faster than to stop at the first zero, because keys
+        // Visits all bytes without a branch. This is faster than stopping at the first zero, because keys
         // rarely have a zero byte.
         if bytes.iter().fold(0, |zeros, &byte| zeros | u8::from(byte == 0)) != 0 {
             self.escaped(bytes);
@@ -116,7 +116,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a text part.
     ///
     /// # Errors
-    /// When the part has no end mark, or is not UTF-8.
+    /// Returns an error if the part has no end mark, or is not UTF-8.
     #[inline]
     pub fn text(&mut self) -> Result<String, KeyError> {
         String::from_utf8(self.bytes()?).map_err(|error| KeyError::new(format!("text part: {error}")))
@@ -125,7 +125,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a part of any bytes.
     ///
     /// # Errors
-    /// When the part has no end mark, or has an unknown escape.
+    /// Returns an error if the part has no end mark, or has an unknown escape.
     pub fn bytes(&mut self) -> Result<Vec<u8>, KeyError> {
         let mut bytes = Vec::new();
         loop {
@@ -181,7 +181,7 @@ macro_rules! integers {
                 #[doc = concat!("Reads a `", stringify!($unsigned), "` part.")]
                 ///
                 /// # Errors
-                /// When the bytes end before the number does.
+                /// Returns an error if the bytes end before the number does.
                 pub fn $unsigned(&mut self) -> Result<$unsigned, KeyError> {
                     Ok($unsigned::from_be_bytes(self.array()?))
                 }
@@ -189,7 +189,7 @@ macro_rules! integers {
                 #[doc = concat!("Reads an `", stringify!($signed), "` part.")]
                 ///
                 /// # Errors
-                /// When the bytes end before the number does.
+                /// Returns an error if the bytes end before the number does.
                 pub fn $signed(&mut self) -> Result<$signed, KeyError> {
                     Ok((self.$unsigned()? ^ (1 << ($unsigned::BITS - 1))).cast_signed())
                 }

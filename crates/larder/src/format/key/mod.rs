@@ -1,15 +1,15 @@
 //! Keys: typed, looked up by any borrowed form, and encoded so that the bytes sort as the keys do.
 //!
 //! The encoding is *prefix-free* within a type: the bytes of one key never begin with the bytes of another
-//! key. So no two keys have the same bytes. The bytes of a tuple's first parts begin exactly the keys that
-//! have those parts. So [`remove_prefix`](crate::Keyspace::remove_prefix) is exact:
+//! key. So no two keys have the same bytes. A key begins with the bytes of a tuple's first parts only if the
+//! key has those parts. So [`remove_prefix`](crate::Keyspace::remove_prefix) is exact:
 //!
 //! | part | bytes | why |
 //! |---|---|---|
 //! | text, bytes | each `00` as `00 FF`, then `00 00` | the end sorts before every continuation |
 //! | `u8` to `u128` | big endian | bytes sort as numbers |
 //! | `i8` to `i128` | big endian, sign bit flipped | negatives sort first |
-//! | tuple | its parts, in turn | parts are prefix-free, so the whole is |
+//! | tuple | its parts, in turn | parts are prefix-free, so the tuple is too |
 //! | `()` | nothing | the one key of a keyspace that holds one entry |
 //!
 //! These bytes are part of the file format, and a test pins them. larder has its own encoding because every
@@ -32,7 +32,7 @@ pub const MAX_KEY_LEN: usize = 4096;
 /// A type that can be the key of a [`Keyspace`](crate::Keyspace).
 ///
 /// Implemented for `String`, `Vec<u8>`, the integers, `()`, and tuples of two to four keys. For your own
-/// type, encode the key that it wraps, and implement [`EncodeKey`] for every borrowed form:
+/// type, encode the key that the type wraps, and implement [`EncodeKey`] for every borrowed form:
 ///
 /// ```
 /// use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
@@ -71,14 +71,15 @@ pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     /// Reads a key back from its bytes.
     ///
     /// # Errors
-    /// When the bytes are not a key of this type. Larder then skips the entry and counts it.
+    /// Returns an error if the bytes are not a key of this type. Calls that list keys then leave out this
+    /// key.
     fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError>;
 }
 
-/// A form that looks up a `K`. It encodes to the same bytes as the `K` that it is equal to.
+/// A form of a key that looks up a `K`. The form encodes to the same bytes as the equal `K`.
 ///
-/// For example `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, and references to
-/// any of them.
+/// Examples are `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, and references
+/// to any of these forms.
 pub trait EncodeKey<K: ?Sized> {
     /// Writes the key's bytes.
     fn encode(&self, out: &mut KeyWriter);

@@ -49,9 +49,9 @@ impl Scope {
     }
 
     /// Encodes the scope, with integers in big endian. The prefix's length in 4 bytes and the prefix come
-    /// first. Each part follows as its kind in one byte and its fields. Kind 0 is exact bytes, after their
-    /// length in 4 bytes. Kind 1 is any content of a fixed width. The width follows in 4 bytes. Kind 2 is any
-    /// content up to an end mark.
+    /// first. Each part follows as its kind in one byte and its fields. Kind 0 is exact bytes: their length
+    /// in 4 bytes, then the bytes. Kind 1 is any content of a fixed width: the width in 4 bytes. Kind 2 is
+    /// any content up to an end mark, and has no fields.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();
         let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
@@ -116,7 +116,7 @@ fn length(left: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(*len)).ok()
 }
 
-/// Removes a length from the front, and that many bytes after it.
+/// Removes a length and that many bytes from the front of `left`. Returns the bytes.
 fn counted<'a>(left: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = length(left)?;
     left.split_off(..len)

@@ -65,7 +65,7 @@ impl KeyShape {
     /// Reads a key of this shape from all of the bytes.
     ///
     /// # Errors
-    /// [`KeyError`] when the bytes are not a key of this shape.
+    /// Returns a [`KeyError`] if the bytes are not a key of this shape.
     pub fn decode(&self, bytes: &[u8]) -> Result<KeyValue, KeyError> {
         let mut reader = KeyReader::new(bytes);
         let value = self.read(&mut reader)?;
@@ -97,18 +97,18 @@ impl KeyShape {
     /// Encodes a key of this shape.
     ///
     /// # Errors
-    /// [`KeyError`] when the key is of another shape, or a number does not fit into its part.
+    /// Returns a [`KeyError`] if the key is of another shape, or if a number does not fit into its part.
     pub fn encode(&self, value: &KeyValue) -> Result<Vec<u8>, KeyError> {
         let mut out = KeyWriter::default();
         self.write(value, &mut out)?;
         Ok(out.as_slice().to_vec())
     }
 
-    /// Encodes the beginning of keys of this shape. It is the first characters of a text, the first bytes of
-    /// bytes, or the first parts of a tuple. Each of these parts must be complete.
+    /// Encodes the beginning of keys of this shape. The beginning is the first characters of a text, the
+    /// first bytes of bytes, or the first parts of a tuple. Each of these parts must be complete.
     ///
     /// # Errors
-    /// [`KeyError`] when no key of this shape can begin with `prefix`. A number has no beginning.
+    /// Returns a [`KeyError`] if no key of this shape can begin with `prefix`. A number has no beginning.
     pub fn encode_prefix(&self, prefix: &KeyValue) -> Result<Vec<u8>, KeyError> {
         let mut out = KeyWriter::default();
         match (self, prefix) {
@@ -188,7 +188,7 @@ impl std::str::FromStr for KeyShape {
     /// Reads a shape that consists of larder's own parts.
     ///
     /// # Errors
-    /// [`KeyError`] for any other shape. An application's key type may give its shape any name.
+    /// Returns a [`KeyError`] for any other shape. An application's key type may give its shape any name.
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let unknown = || KeyError::new(format!("the shape {text:?} is not made of larder's own parts"));
         let (shape, rest) = read_shape(text, 0).ok_or_else(unknown)?;
@@ -196,7 +196,7 @@ impl std::str::FromStr for KeyShape {
     }
 }
 
-/// Reads a shape at the beginning of a text. Returns it with the rest of the text.
+/// Reads a shape at the beginning of a text. Returns the shape and the rest of the text.
 fn read_shape(text: &str, depth: usize) -> Option<(KeyShape, &str)> {
     let Some(mut rest) = text.strip_prefix('(') else {
         let end = text.find([',', ')']).unwrap_or(text.len());

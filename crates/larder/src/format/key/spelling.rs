@@ -23,7 +23,7 @@ impl KeyShape {
     /// Returns the encoded bytes.
     ///
     /// # Errors
-    /// [`KeyError`] when the text is not a key of this shape.
+    /// Returns a [`KeyError`] if the text is not a key of this shape.
     ///
     /// ```
     /// # use larder::inspect::KeyShape;
@@ -43,7 +43,7 @@ impl KeyShape {
     /// Reads the beginning of keys that a person typed: see [`encode_prefix`](Self::encode_prefix).
     ///
     /// # Errors
-    /// [`KeyError`] when no key of this shape can begin with this text.
+    /// Returns a [`KeyError`] if no key of this shape can begin with this text.
     pub fn parse_prefix(&self, text: &str) -> Result<Vec<u8>, KeyError> {
         match read_hex(text) {
             Some(bytes) => bytes,
@@ -166,7 +166,7 @@ pub(crate) fn read_hex(text: &str) -> Option<Result<Vec<u8>, KeyError>> {
 }
 
 /// Returns whether a text can be shown without quotes. Neither this reader nor a program that reads lines may
-/// misread it.
+/// misread the text.
 fn is_plain(text: &str) -> bool {
     let is_special = |letter: char| letter.is_whitespace() || is_obeyed(letter);
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
@@ -179,7 +179,8 @@ fn read_word(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// Reads a quoted text at the beginning. Returns its bytes, and the rest after the closing quote.
+/// Reads a quoted text at the beginning of `text`. Returns the bytes between the quotes, and the rest after
+/// the closing quote.
 fn read_quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut rest = text.strip_prefix('"')?;
     let mut bytes = Vec::new();
@@ -223,7 +224,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// The form that can be read back in any position. In it, texts have quotes.
+/// Writes the form that can be read back in any position. In this form, texts have quotes.
 impl fmt::Display for KeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -288,7 +289,7 @@ mod tests {
         spelled("(string, (i8, bytes))", r#"("a,b", (-1, b""))"#, r#"("a,b", (-1, b""))"#);
         spelled("()", "()", "()");
         spelled("u16", "0x0102", "258");
-        // A `u16` has two bytes, so this is not a key of the shape.
+        // A `u16` has two bytes, so one byte is not a key of the shape.
         spelled("u16", "0x01", "0x01");
     }
 

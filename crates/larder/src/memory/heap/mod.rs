@@ -2,8 +2,8 @@
 //! their values by this number.
 //!
 //! The number includes what the allocator adds to each block. For example, a `String` of ten bytes uses 32
-//! bytes. Libraries that sum up capacities report half of that for collections of small values, so larder has
-//! its own trait.
+//! bytes. Libraries that only add up capacities report half of the real memory for collections of small
+//! values, so larder has its own trait.
 
 mod std_types;
 
@@ -46,9 +46,9 @@ mod std_types;
 /// ```
 ///
 /// # Cost
-/// The call visits every part of the value that may own memory. A `Vec<u64>` is one step, and a `Vec<String>`
-/// is one step for each element. The memory of a shared value (an `Arc`) is added in full for each of its
-/// holders.
+/// The call visits every part of the value that may own memory. A `Vec<u64>` needs one step, and a
+/// `Vec<String>` needs one step for each element. The memory of a shared value (an `Arc`) is added in full
+/// for each of its holders.
 pub trait HeapSize {
     /// Returns the number of bytes of memory that the value owns, without the bytes of the value itself.
     fn heap_size(&self) -> usize;
@@ -80,10 +80,10 @@ macro_rules! heap_size {
     };
 }
 
-/// Returns the number of bytes that an allocator uses for a block of `bytes` bytes. For 0 bytes it returns 0.
+/// Returns the number of bytes that an allocator uses for a block of `bytes` bytes. Returns 0 for 0 bytes.
 ///
-/// It computes what glibc uses: eight bytes more, rounded up to a multiple of sixteen, and at least 32. Other
-/// allocators use a little less.
+/// The result is what glibc uses: `bytes` plus eight, rounded up to a multiple of sixteen, and at least 32.
+/// Other allocators use a little less.
 #[must_use]
 pub const fn block(bytes: usize) -> usize {
     const HEADER: usize = 8;

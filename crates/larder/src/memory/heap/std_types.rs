@@ -182,7 +182,8 @@ impl<T: HeapSize> HeapSize for BTreeSet<T> {
 }
 
 /// Returns the memory of the standard library's hash table. The number of buckets is a power of two, and an
-/// eighth of them stays empty. Each bucket has one control byte, and the table has 16 more control bytes.
+/// eighth of the buckets stays empty. Each bucket has one control byte, and the table has 16 more control
+/// bytes.
 fn hash_table(capacity: usize, bucket: usize) -> usize {
     let buckets = match capacity {
         0 => return 0,
@@ -195,8 +196,9 @@ fn hash_table(capacity: usize, bucket: usize) -> usize {
 
 /// Returns an estimate of the memory of the standard library's B-tree. A tree does not report how full its
 /// nodes are. If the elements came in order, as in a value that was decoded, a leaf and its separator have
-/// seven elements. If a sorted list was collected, they have twelve. This function assumes eight. So in the
-/// first case the tree really uses a seventh more than the estimate, and in the second case a third less.
+/// seven elements. If a sorted list was collected, a leaf and its separator have twelve elements. This
+/// function assumes eight. So in the first case the tree really uses a seventh more than the estimate, and in
+/// the second case a third less.
 fn tree(len: usize, element: usize) -> usize {
     const MOST: usize = 11;
     const LINKS: usize = 16;

@@ -1,15 +1,16 @@
 //! The flags of each entry, in one byte. They are so dense that the flags of a whole shard stay in the
 //! processor's cache.
 //!
-//! Many readers count uses at once, under a shared lock, with relaxed loads and stores. A lost count is
-//! harmless. All other flags change under the exclusive lock, when no reader counts. So a reader's count
+//! Many readers count uses at the same time, under a shared lock, with relaxed loads and stores. A lost count
+//! is harmless. All other flags change under the exclusive lock, when no reader counts. So a reader's count
 //! never overwrites such a change.
 
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
-/// Maximum number of uses that are counted between two visits. Later hits on the entry do not write.
+/// Maximum number of uses that are counted between two visits of the policy. Later hits on the entry do not
+/// write.
 const MAX_USES: u8 = 0b1111;
 const IN_SMALL: u8 = 1 << 4;
 const IN_MAIN: u8 = 1 << 5;
@@ -50,7 +51,7 @@ impl EntryFlags {
         }
     }
 
-    /// Returns the number of uses since the last call, and resets it.
+    /// Returns the number of uses since the last call, and resets the number.
     pub(super) fn take_uses(&mut self, id: SlotId) -> u8 {
         let flags = self.get(id);
         self.set(id, flags & !MAX_USES);
@@ -78,7 +79,7 @@ impl EntryFlags {
         self.set(id, rest | bits);
     }
 
-    /// Returns whether the entry was in main before it was detached. If it was, its next `attach` puts it
+    /// Returns whether the entry was in main before it was detached. If so, the next `attach` puts the entry
     /// into main again.
     pub(super) fn was_in_main(&self, id: SlotId) -> bool {
         self.get(id) & WAS_IN_MAIN != 0

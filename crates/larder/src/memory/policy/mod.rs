@@ -1,20 +1,21 @@
-//! The eviction policy of a shard. It chooses the entries to evict, with two first-in-first-out queues and a
-//! sketch. The sketch estimates how often each key was used.
+//! The eviction policy of a shard. The policy chooses the entries to evict, with two first-in-first-out
+//! queues and a sketch. The sketch estimates how often each key was used.
 //!
 //! 1. A new entry joins the *small* queue. This queue has a share of the weight.
-//! 2. At the end of the small queue it competes for a place in the *main* queue. Its rival is the first entry
-//!    at the end of main that was not used since its last visit there. (Entries that were used go back to the
-//!    start of main.) A newcomer that was used while it was in the small queue replaces the rival. Any other
-//!    newcomer must have been used more often than the rival, according to the sketch. The loser is evicted.
+//! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
+//!    first entry at the end of main that was not used since the last visit to that entry. (Entries that were
+//!    used go back to the start of main.) A newcomer that was used while it was in the small queue replaces
+//!    the rival. Any other newcomer must have been used more often than the rival, according to the sketch.
+//!    The loser is evicted.
 //! 3. While main has not filled its share, there is no rival. An entry that was used twice joins main, and
 //!    other entries are evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
-//!    are the entries that are older than the small queue. So a loop that is larger than the cache finds its
-//!    first entries again. The `warmup_cursor` points to the next warm-up entry.
-//! 5. The share of the small queue follows the requests ([`small_queue_target`]).
+//!    are the older entries that the share of the small queue does not cover. So a loop that is larger than
+//!    the cache finds its first entries again. The `warmup_cursor` points to the next warm-up entry.
+//! 5. The share of the small queue adapts to the requests ([`small_queue_target`]).
 //!
 //! A scan passes through the small queue and does not change main. In a loop larger than the cache, newcomers
-//! have not been used more often than the entries of main, so a part of the loop stays in the cache. The
+//! have not been used more often than the entries of main. So a part of the loop stays in the cache. The
 //! entries of a new working set move into main, because they are used twice or used in the small queue.
 //!
 //! Cost: a hit is one relaxed load. The first fifteen hits between two visits of the policy also make one
@@ -48,7 +49,7 @@ use small_queue_target::SmallQueueTarget;
 use super::segments::Segments;
 use super::weight::Weight;
 
-/// Maximum number of entries of main that are visited to find an unused one.
+/// Maximum number of entries of main that are visited to find an unused entry.
 const MAX_RIVALS_TRIED: usize = 8;
 
 /// The eviction policy of one shard.
@@ -59,7 +60,7 @@ pub(crate) struct Policy {
     small: Queue,
     main: Queue,
     /// The newest warm-up entry. The warm-up entries are this entry and all older entries of the small queue.
-    /// [`NONE`] when all of them are gone.
+    /// [`NONE`] when no warm-up entry is left.
     warmup_cursor: SlotId,
     /// Whether an entry was ever evicted. Until then the sketch counts no use.
     is_full: bool,
@@ -90,7 +91,8 @@ impl Policy {
         self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
-    /// Counts a use. Needs only `&self`, because many readers may call it at once. A lost count is harmless.
+    /// Counts a use. Needs only `&self`, because many readers may call this function at the same time. A lost
+    /// count is harmless.
     #[inline]
     pub(crate) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);
@@ -187,8 +189,8 @@ impl Policy {
         loop {
             let newcomers = self.small_queue_target.of(total);
             let id = self.small.oldest;
-            // Half of it, because entries leave and join a shard at different times. Entries of main must not
-            // be evicted because of that difference.
+            // Half of the target, because entries leave and join a shard at different times. Entries of main
+            // must not be evicted because of that difference.
             if self.main.len > 0 && (self.small.len == 0 || self.small.weight < newcomers / 2) {
                 return self.rival().or(Some(self.main.oldest));
             }
@@ -204,8 +206,8 @@ impl Policy {
             let rival = if is_wanted { self.rival() } else { None };
             if let Some(rival) = rival {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
-                // One more use may be an accident. In a loop, every key is one use ahead of the others half
-                // of the time.
+                // One more use may be an accident. In a loop, every key is one use ahead of the rival half of
+                // the time.
                 if was_used || frequency > rivals + u64::from(rivals > 1) {
                     self.move_to_main(id);
                     return Some(rival);

@@ -2,15 +2,15 @@
 //! including keys that were evicted.
 //!
 //! It is a count-min sketch in blocks. A key has four counters of four bits each, all in one word, so reading
-//! them touches one cache line. The smallest of the four counters is the estimate. The estimate is too high
-//! only when other keys share all four counters. A use raises only the counters that have the smallest value
-//! (conservative update). After [`PERIOD`] uses for each entry, all counters are halved, so old uses are
-//! slowly forgotten.
+//! the counters touches one cache line. The smallest of the four counters is the estimate. The estimate is
+//! too high only when other keys share all four counters. A use raises only the counters that have the
+//! smallest value (conservative update). After [`PERIOD`] uses for each entry, all counters are halved, so
+//! old uses are slowly forgotten.
 //!
 //! Memory: 8 to 16 bytes for each entry of the shard.
 //!
-//! No library is used, because the code is a few lines. It needs only the 32 bits of hash that the policy
-//! keeps for each entry.
+//! No library is used, because the code is a few lines. The code needs only the 32 bits of hash that the
+//! policy keeps for each entry.
 //!
 //! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms
 //! 2005; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions
@@ -20,12 +20,13 @@
 /// for a shard of few entries.
 const PERIOD: u64 = 20;
 const MIN_PERIOD: u64 = 2_000;
-/// Minimum number of words, for a shard of few entries. They are enough for the keys of the minimum period.
+/// Minimum number of words, for a shard of few entries. This number is enough for the keys of the minimum
+/// period.
 const MIN_WORDS: usize = 512;
 /// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
-/// Mask for the lower three bits of each counter. It removes the neighbour's bit after all counters were
-/// shifted right by one.
+/// Mask for the lower three bits of each counter. The mask removes the neighbour's bit after all counters
+/// were shifted right by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
 /// The counters. Before the first `fit` the sketch is empty, and every estimate is 0.
@@ -45,8 +46,8 @@ impl Sketch {
             self.words.resize(wanted, 0);
         }
         while self.words.len() < wanted {
-            // The index becomes one bit longer at the top. Both copies have the key's counts, whatever that
-            // bit is.
+            // The index becomes one bit longer at the top. Both copies have the key's counts, so the value of
+            // that bit does not matter.
             self.words.extend_from_within(..);
         }
     }

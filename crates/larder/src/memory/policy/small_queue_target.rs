@@ -2,15 +2,15 @@
 //!
 //! The share *grows* when a key returns shortly after its eviction from the small queue. With more places,
 //! that queue would still have the entry. To detect this, an evicted entry is remembered as a *ghost* during
-//! as many evictions as a tenth of the entries. The share *shrinks* when an entry of main is found used,
-//! because places in main are useful then. A step of growth is smaller if there are more ghosts. A step of
-//! shrinking is smaller if main has more entries. So the share becomes stable where one more place is equally
-//! useful in both queues. Steps are small: when every ghost has returned, the share has grown by 5 % of the
-//! weight.
+//! as many evictions as a tenth of the entries. The share *shrinks* when the policy finds that an entry of
+//! main was used, because places in main are useful then. A step of growth is smaller if there are more
+//! ghosts. A step of shrinking is smaller if main has more entries. So the share becomes stable where one
+//! more place is equally useful in both queues. Steps are small: when every ghost has returned, the share has
+//! grown by 5 % of the weight.
 //!
-//! A ghost needs four bytes in a table without chains, where a later ghost with the same index overwrites it.
-//! Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8 to 1.6 bytes
-//! for each entry of the shard.
+//! A ghost needs four bytes in a table without chains. A later ghost with the same index overwrites an
+//! earlier ghost. Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8
+//! to 1.6 bytes for each entry of the shard.
 //!
 //! Sources: Megiddo, Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003, for adapting to
 //! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for
@@ -21,10 +21,10 @@ const WHOLE: u64 = 1 << 32;
 const INITIAL_SHARE: u64 = WHOLE / 10;
 const MIN_SHARE: u64 = WHOLE / 100;
 const MAX_SHARE: u64 = WHOLE / 5 * 4;
-/// A ghost is remembered for a number of evictions: the number of entries divided by this.
+/// A ghost is remembered for a number of evictions: the number of entries divided by this constant.
 const GHOST_PART: usize = 10;
 /// The growth of the share when every ghost has returned, and its decrease when every entry of main was found
-/// used.
+/// to be used.
 const GROWTH: u64 = WHOLE / 20;
 const SHRINKAGE: u64 = WHOLE / 40;
 
@@ -32,7 +32,7 @@ const SHRINKAGE: u64 = WHOLE / 40;
 #[derive(Debug)]
 pub(super) struct SmallQueueTarget {
     share: u64,
-    /// Indexed by hash. Each ghost has half of the hash, and the time of its eviction.
+    /// Indexed by hash. Each ghost is half of the hash, and the time of its eviction.
     ghosts: Vec<(u16, u16)>,
     evictions: u64,
     /// Number of evictions in one step of a ghost's 16-bit clock.
@@ -45,7 +45,7 @@ impl SmallQueueTarget {
         Self { share: INITIAL_SHARE, ghosts: Vec::new(), evictions: 0, tick: 1, ghost_lifetime: 0 }
     }
 
-    /// Adapts the ghosts to the number of entries.
+    /// Adapts the table of ghosts to the number of entries.
     pub(super) fn fit(&mut self, entries: usize) {
         self.ghost_lifetime = (entries / GHOST_PART).max(1) as u64;
         let slots = (entries / GHOST_PART * 2).next_power_of_two().max(16);
@@ -56,7 +56,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Returns the part of a weight that the small queue should have. It is at least 1.
+    /// Returns the part of a weight that the small queue should have. This part is at least 1.
     pub(super) fn of(&self, weight: u64) -> u64 {
         let part = u128::from(weight) * u128::from(self.share) / u128::from(WHOLE);
         u64::try_from(part).unwrap_or(weight).max(1)
@@ -82,7 +82,7 @@ impl SmallQueueTarget {
         }
     }
 
-    /// Records that one entry of main was found used, and lowers the share. Main has `entries` entries.
+    /// Records that one entry of main was used, and lowers the share. Main has `entries` entries.
     pub(super) fn main_was_used(&mut self, entries: usize) {
         self.share = self.share.saturating_sub(SHRINKAGE / entries.max(1) as u64).max(MIN_SHARE);
     }

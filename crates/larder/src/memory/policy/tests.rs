@@ -60,7 +60,7 @@ fn numbers(mut seed: u64) -> impl Iterator<Item = u64> {
     })
 }
 
-/// Requests that mostly have a few popular keys: the logarithm of the key is uniform (Zipf's law with
+/// Requests that are mostly for a few popular keys: the logarithm of the key is uniform (Zipf's law with
 /// exponent 1).
 #[expect(
     clippy::cast_possible_truncation,

@@ -1,4 +1,4 @@
-//! Describes the keys of a shard. It counts no use, and changes nothing.
+//! Describes the keys of a shard. Describing a key counts no use and changes nothing.
 
 use super::Shard;
 use crate::memory::entry::{Unsaved, Value};
@@ -12,7 +12,7 @@ use crate::units::Timestamp;
 #[derive(Debug, Default)]
 pub(crate) struct KeyInMemory {
     pub(crate) slot: Option<SlotContent>,
-    /// A record on disk is visible only if its sequence is greater than this.
+    /// A record on disk is visible only if its sequence is greater than this number.
     pub(crate) min_visible_sequence: u64,
     /// Whether a caller is loading the key.
     pub(crate) is_loading: bool,
@@ -25,7 +25,7 @@ pub(crate) struct SlotContent {
     pub(crate) value: Option<Value>,
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
-    /// The weight that the value is charged.
+    /// The weight for which the value is charged.
     pub(crate) weight: u64,
     /// The data of a value that is not committed yet.
     pub(crate) unsaved: Option<Arc<Unsaved>>,

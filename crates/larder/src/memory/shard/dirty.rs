@@ -49,7 +49,7 @@ impl Shard {
     /// removals that are already pending.
     pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
-        // A sealed shard needs no range tombstone. No lookup in it leads to a read of the disk.
+        // A sealed shard needs no range tombstone. No lookup in a sealed shard leads to a read of the disk.
         if !self.is_closed {
             self.ranges.push(range.clone());
         }
@@ -57,7 +57,7 @@ impl Shard {
     }
 
     /// Visits up to `most` slots from the slot `from` on. Removes the keys of the range whose last change is
-    /// older than the range removal. Adds these keys to `purged`, but adds a clean key only while that list
+    /// older than the range removal. Adds these keys to `purged`, but adds a clean key only while `purged`
     /// has fewer than `most_listed` keys. Returns the next slot to visit. At the end, lowers the barrier of
     /// the range and returns `None`.
     ///
@@ -163,8 +163,8 @@ impl Shard {
     }
 
     /// Marks a key clean after its commit, if the key has not changed since. The snapshot of the commit is
-    /// installed already. `keep` says whether the value's weight is reserved in the budget. Otherwise the
-    /// value leaves memory. Returns whether the value stays.
+    /// installed already. If `keep` is set, the value's weight is reserved in the budget. Otherwise the value
+    /// leaves memory. Returns whether the value stays.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,
@@ -191,8 +191,9 @@ impl Shard {
         }
     }
 
-    /// Turns a dirty value that will not be written into a tombstone of the same sequence. An older value of
-    /// the key may still be on disk, and a caller may still wait for an earlier removal of the key.
+    /// Replaces a dirty value by a tombstone of the same sequence, because the value will not be written. An
+    /// older value of the key may still be on disk, and a caller may still wait for an earlier removal of the
+    /// key.
     fn convert_to_tombstone(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         self.take_content(id, deferred);
         if let Some(slot) = self.slots.get_mut(id) {

@@ -1,11 +1,11 @@
 //! A shard: the present state of each of its keys, under one lock.
 //!
 //! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
-//! about their order (contract 1). Dirty entries are the content of the write buffer. An entry becomes clean
-//! only after the writer has committed it *and* installed the snapshot that shows it (invariant 2). The
-//! entry's sequence must still be the committed sequence.
+//! about the order of changes (contract 1). Dirty entries are the content of the write buffer. An entry
+//! becomes clean only after the writer has committed it *and* installed the snapshot that shows it (invariant
+//! 2). The entry's sequence must still be the committed sequence.
 //!
-//! A shard does no I/O, reads no clock, and drops no value. It adds the values that leave to
+//! A shard does no I/O, reads no clock, and drops no value. The values that leave the shard are added to
 //! [`DeferredDrops`].
 
 #[cfg(all(unix, feature = "control"))]
@@ -21,7 +21,8 @@ use std::collections::HashMap;
 use hashbrown::HashTable;
 
 use super::expiry::ExpiryIndex;
-use super::leases::{LeaseId, Leases, Permit};
+use super::key_leases::LeaseId;
+use super::leases::{Leases, Permit};
 use super::policy::Policy;
 use super::slot::{DirtyValue, Slot, SlotState};
 use super::slots::Slots;
@@ -50,7 +51,7 @@ pub(crate) struct Shard {
     /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
     /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
-    /// Range removals that are not committed yet.
+    /// Range removals whose entries may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,
     /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not be
     /// committed. Otherwise a lookup could find an older value on disk after the eviction of that entry.
@@ -88,13 +89,13 @@ impl Shard {
                 self.policy.touch(id);
                 Lookup::Value(value.clone(), slot.expires_at)
             }
-            // The disk has this entry, or an older entry of the key, or none. So the disk has no live value
-            // either.
+            // The disk has this entry, or an older entry of the key, or no entry of the key. So the disk has
+            // no live value either.
             _ => Lookup::Negative,
         }
     }
 
-    /// Looks a key up without counting it as a use.
+    /// Looks a key up without counting the lookup as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((_, slot)) = self.find(key) else {
             return Lookup::Unknown(self.miss_token(key));
@@ -112,8 +113,8 @@ impl Shard {
         }
     }
 
-    /// Returns the sequence that a record on disk must exceed to be visible. It is the sequence of the latest
-    /// uncommitted range removal that covers the key.
+    /// Returns the sequence that a record on disk must exceed to be visible. This is the sequence of the
+    /// latest range tombstone that covers the key, or 0.
     pub(crate) fn min_visible_sequence(&self, key: SlotKey<'_>) -> u64 {
         if failpoint_is_set(Failpoint::IgnoreMinVisibleSequence) {
             return 0;
@@ -154,7 +155,7 @@ impl Shard {
         self.saves && !KeyspaceId::of(key.bytes).is_memory_only()
     }
 
-    /// Publishes a load with a new sequence, if its lease still holds.
+    /// Stores a loaded value with a new sequence, if its lease is still valid.
     pub(crate) fn fill(
         &mut self,
         key: SlotKey<'_>,
@@ -170,7 +171,7 @@ impl Shard {
         self.store(key, entry, counter, deferred)
     }
 
-    /// Publishes a value that was read from disk, if the permit still holds and the shard has no entry for
+    /// Stores a value that was read from disk, if the permit is still valid and the shard has no entry for
     /// the key.
     pub(crate) fn promote(
         &mut self,
@@ -244,7 +245,7 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
-        // A new slot is a tombstone with sequence 0. It is not a removal.
+        // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
         let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
         (slot.expires_at, slot.sequence) = (expires_at, sequence);
         match content {
@@ -315,7 +316,7 @@ impl Shard {
 
 /// The new content of a key.
 enum SlotValue {
-    /// A value that is on disk, or that will never be saved. Its weight is reserved in the budget.
+    /// A value that is on disk, or that will never be saved. The value's weight is reserved in the budget.
     Clean(Value, Weight),
     /// A value to commit.
     Dirty(Value, DirtyValue),

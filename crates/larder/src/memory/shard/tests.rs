@@ -265,16 +265,17 @@ fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     assert!(matches!(bench.shard.get(KEY, NOW), Lookup::Unknown(_)));
 }
 
-/// Returns the bytes of one element in a hash table, if the table has 15 places for each seven elements.
+/// Returns the number of bytes of one element in a hash table, if the table has 15 places for each seven
+/// elements.
 const fn table_place(element: usize) -> usize {
     (element + 1) * 15 / 7
 }
 
 #[test]
 fn the_stated_overhead_covers_the_bookkeeping() {
-    // The sum of the slot, the nodes of the policy and of the expiry list, ten bytes of sketch and ghosts,
-    // the place in the table, and two reference counts of the value. Key bytes that are inside the slot are
-    // counted twice.
+    // The sum of these sizes: the slot, the nodes of the policy and of the expiry list, ten bytes of sketch
+    // and ghosts, the place in the table, two reference counts of the value. Key bytes that are inside the
+    // slot are counted twice.
     let kept = size_of::<Slot>() + Policy::NODE_LEN + ExpiryIndex::NODE_LEN + 10;
     let bytes = kept + table_place(size_of::<SlotId>()) + 2 * size_of::<usize>();
     // The overhead of the allocator, for the block of the value and for a small block that the value owns.

@@ -1,8 +1,8 @@
 //! Checks the sums of a shard against its slots.
 //!
-//! A wrong sum changes no answer. Memory only holds fewer and fewer entries, or more than it may. So the
-//! tests of a shard and of memory call [`Shard::validate`]. Every cache of a test calls it when its last
-//! handle is dropped.
+//! A wrong sum changes no answer. But memory then holds fewer and fewer entries, or more entries than it may.
+//! So the tests of a shard and of memory call [`Shard::validate`]. Each cache in a test calls `validate` when
+//! its last handle is dropped.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -22,7 +22,7 @@ pub(in crate::memory) struct ShardSums {
     pub(in crate::memory) beyond: u64,
     /// Number of dirty values. Each holds room in the write buffer.
     pub(in crate::memory) dirty: usize,
-    /// Number of range removals that are not committed yet. Each hides records on disk until its commit.
+    /// Number of range tombstones. Each hides records on disk until it is removed.
     pub(in crate::memory) ranges: usize,
     /// Whether the shard accepts only entries that will be committed.
     pub(in crate::memory) saves: bool,
@@ -32,7 +32,7 @@ impl Shard {
     /// Compares every sum with the slots. Returns the sums that other parts of the cache keep as well.
     ///
     /// # Panics
-    /// When a sum disagrees.
+    /// If a sum disagrees with the slots.
     pub(in crate::memory) fn validate(&self) -> ShardSums {
         let mut usages = KeyspaceUsages::default();
         let mut sums = ShardSums { saves: self.saves, ranges: self.ranges.len(), ..ShardSums::default() };

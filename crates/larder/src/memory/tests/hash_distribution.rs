@@ -1,10 +1,10 @@
-//! Tests that keys chosen by an attacker are spread as evenly as other keys. They are spread over the shards,
-//! and over the bits that hash tables use first.
+//! Tests that keys chosen by an attacker are spread as evenly as other keys, over the shards and over the
+//! bits that hash tables use first.
 //!
 //! The hash has a seed that is new for each cache, so an attacker can't compute keys of one shard or one
-//! bucket. These tests check that a structure in the keys never shows in the hash, whatever the seed. They
-//! use several seeds, and families of keys on which weak hashes are known to fail. They also use weak hashes,
-//! which must fail.
+//! bucket. These tests check that a structure in the keys never shows in the hash, for any seed. The tests
+//! use several seeds, and families of keys on which weak hashes are known to fail. The tests also use weak
+//! hashes. With a weak hash, the check must fail.
 
 use std::ptr;
 
@@ -21,7 +21,7 @@ fn keys(of: impl Fn(u64) -> Vec<u8>) -> Vec<Vec<u8>> {
     (0..KEYS).map(|number| [&[0, 0, 0, 1], of(number).as_slice()].concat()).collect()
 }
 
-/// Returns a key of 40 equal bytes, with a number written over two of them.
+/// Returns a key of 40 equal bytes, with a number in place of two of these bytes.
 fn stamped(at: usize, number: u64) -> Vec<u8> {
     let mut key = vec![b'k'; 40];
     key[at..at + 2].copy_from_slice(&number.to_be_bytes()[6..]);

@@ -1,4 +1,4 @@
-//! Tests of values larger than the write buffer, in random steps and by hand. Dirty and clean entries
+//! Tests of values larger than the write buffer, in random steps and in chosen cases. Dirty and clean entries
 //! together stay within their bound.
 
 use crate::memory::entry::{IncomingEntry, Unsaved};
@@ -30,7 +30,7 @@ fn store_encoded(memory: &Memory, key: u8, weight: u64, len: usize) {
     memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap();
 }
 
-/// Commits. If `removed` is given, removes that key during the commit.
+/// Commits the dirty entries. If `removed` is given, removes that key during the commit.
 fn commit(memory: &Memory, removed: Option<u8>) {
     let mut evicted_values = EvictedValues::default();
     let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
@@ -46,8 +46,8 @@ fn commit(memory: &Memory, removed: Option<u8>) {
 }
 
 /// Checks contract 7. Clean entries, and dirty entries with their encodings, together stay within the
-/// capacity plus the write buffer. The exception is a single entry that is larger than both together. Then
-/// there is no other entry.
+/// capacity plus the write buffer. The exception is a single entry that is larger than the capacity and the
+/// write buffer together. Then there is no other entry.
 fn check_bounds(memory: &Memory) {
     let taken = memory.shards.iter().map(|shard| shard.read().taken());
     let (clean, dirty) = taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -157,8 +157,8 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
     };
     let bytes = key_of(200);
     let key = memory.key(&bytes);
-    // Each row has the weight and the length of the encoding. Then it has the weight that clean entries may
-    // have while the value is dirty, and after its commit.
+    // Each row holds the weight and the length of the encoding. The next number is the weight that clean
+    // entries may have while the value is dirty. The last number is this weight after the value's commit.
     for (weight, len, beside, after) in [(60, 60, 980, 940), (500, 500, 100, 500), (1_000, 900, 0, 0)] {
         assert!(fill() > 900);
         store_encoded(&memory, 200, weight, len);
@@ -179,7 +179,7 @@ fn a_value_larger_than_the_write_buffer_takes_memorys_room_until_it_is_committed
 fn a_large_value_that_finds_no_room_when_it_is_committed_gives_back_what_it_had() {
     let memory = Memory::new(4, 1_000, 100, 0);
     store_encoded(&memory, 1, 60, 60);
-    // Weight of a fill on another thread that is about to be published.
+    // The weight of a fill that another thread is about to publish.
     assert!(memory.budget.try_reserve(980));
     commit(&memory, None);
     assert!(matches!(memory.get(memory.key(&key_of(1)), Timestamp::ZERO), Lookup::Unknown(_)));
@@ -207,8 +207,8 @@ fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
     };
     let writes =
         |weight| IncomingEntry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
-    // Each value is evicted for a clean entry, from the entry's shard or from another shard. Later values are
-    // evicted for a large value.
+    // Each value is evicted to make room for a clean entry of its own shard or of another shard. Later,
+    // values are evicted to make room for a large value.
     for key in 2..40 {
         commit(&memory, None);
         store(key, writes(1_000));

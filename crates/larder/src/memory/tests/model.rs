@@ -230,7 +230,7 @@ impl Run {
         }
     }
 
-    /// Expires entries. Live entries must stay, and all others must leave.
+    /// Expires entries. Live entries must stay, and all expired entries must leave.
     fn expire(&self) {
         let live = self.live();
         self.memory.expire(self.now, &mut None);

@@ -11,15 +11,15 @@ use crate::units::Timestamp;
 pub struct NewKeyspace {
     /// The name of the keyspace.
     pub name: String,
-    /// The version of the shape of its values.
+    /// The version of the shape of the keyspace's values.
     pub version: u32,
-    /// The shape of its keys, such as `(string, u64)`.
+    /// The shape of the keyspace's keys, such as `(string, u64)`.
     pub key_shape: String,
-    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The format of the keyspace's values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: u8,
-    /// The name of the schema that it belongs to, if any.
+    /// The name of the schema that the keyspace belongs to, if any.
     pub schema: Option<String>,
-    /// The fingerprint of the type of its values. Zero if there is none.
+    /// The fingerprint of the type of the keyspace's values. Zero if there is no fingerprint.
     pub fingerprint: u64,
 }
 
@@ -28,9 +28,9 @@ pub struct NewKeyspace {
 pub struct NewEntry {
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
-    /// When the entry was written.
+    /// The time at which the entry was written.
     pub written_at: Timestamp,
-    /// When the entry expires.
+    /// The time at which the entry expires.
     pub expires_at: Timestamp,
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
@@ -55,7 +55,8 @@ pub struct Written {
 }
 
 impl NewEntry {
-    /// If the time of writing is later than `now`, replaces it by `now` and keeps the TTL (contract 2).
+    /// If the time of writing is later than `now`, replaces this time by `now` and keeps the TTL (contract
+    /// 2).
     pub(super) fn not_from_the_future(self, now: Timestamp) -> Self {
         if self.written_at <= now {
             return self;

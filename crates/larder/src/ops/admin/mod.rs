@@ -3,9 +3,9 @@
 //!
 //! [`Admin`] owns a file as a [`Cache`](crate::Cache) does: it holds the owner's lock. If another process
 //! owns the file, the error names that process. A removal is durable when the call returns. Each written
-//! entry gets its counts, its sequence and its index rows as in a cache. `Admin` has no memory tier and no
-//! thread, and evicts nothing. If the file has become larger than its cache allows, the cache shortens it
-//! when it opens it.
+//! entry is counted, and gets a sequence and index rows, as in a cache. `Admin` has no memory tier and no
+//! thread, and evicts nothing. If the file has become larger than its cache allows, the cache shortens the
+//! file when it opens the file again.
 //!
 //! Keys are encoded bytes ([`KeyShape`](crate::inspect::KeyShape) makes them). Values are encoded and not
 //! compressed.
@@ -55,7 +55,7 @@ pub use entry::{NewEntry, NewKeyspace, Written};
 pub struct Compacted {
     /// The length of the file before the call.
     pub length_before: ByteSize,
-    /// The length of the file after the call. It is never longer than before.
+    /// The length of the file after the call. The file is never longer than before.
     pub length: ByteSize,
     /// Number of expired entries that were not copied.
     pub expired: u64,
@@ -82,7 +82,7 @@ impl Admin {
         Self::at(path.as_ref(), false)
     }
 
-    /// Opens a cache file, and creates it if there is none.
+    /// Opens a cache file. Creates the file if it is missing.
     ///
     /// # Errors
     /// The errors of [`open`](Self::open), without [`Error::Missing`].
@@ -96,8 +96,8 @@ impl Admin {
         Ok(Self { edit: OfflineEdit::open(&absolute(path)?, &clock, verify_up_to, makes)? })
     }
 
-    /// Returns the time that decides which entries have expired. It is the later of the clock's time and the
-    /// time of the last commit.
+    /// Returns the time that decides which entries have expired. This is the later of the clock's time and
+    /// the time of the last commit.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.edit.now()
@@ -109,10 +109,11 @@ impl Admin {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
     }
 
-    /// Opens a keyspace, and creates it if there is none.
+    /// Opens a keyspace. Creates the keyspace if it is missing.
     ///
-    /// If the file has a keyspace of the same name with another version, format, or shape of keys or values,
-    /// that keyspace is retired with its entries. The same happens when a service opens a new version.
+    /// The file may have a keyspace of the same name with another version, format, or shape of keys or
+    /// values. That keyspace is then retired with its entries. The same happens when a service opens a new
+    /// version.
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] if the name of the keyspace or of its schema is empty or longer than 255
@@ -146,8 +147,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error
-    /// nothing is written. If the file does not have the keyspace, nothing is written either, without an
-    /// error.
+    /// nothing is written. If the file does not have the keyspace, the call succeeds and writes nothing.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace) else { return Ok(written) };
@@ -187,8 +187,8 @@ impl Admin {
         Ok(was_live)
     }
 
-    /// Removes every entry whose encoded key starts with a prefix. Returns how many of these entries were
-    /// live. The removal is durable when the call returns.
+    /// Removes every entry whose encoded key starts with a prefix. Returns the number of live entries
+    /// removed. The removal is durable when the call returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entries may still be in the file.
@@ -198,8 +198,8 @@ impl Admin {
         self.edit.remove_scope(Scope::prefix(full(id, prefix)))
     }
 
-    /// Removes every entry of every keyspace. Returns how many entries were live. The removal is durable when
-    /// the call returns.
+    /// Removes every entry of every keyspace. Returns the number of live entries removed. The removal is
+    /// durable when the call returns.
     ///
     /// # Errors
     /// The errors of [`remove_prefix`](Self::remove_prefix).
@@ -209,7 +209,7 @@ impl Admin {
     }
 
     /// Deletes expired entries and the entries of retired keyspaces, in bounded transactions, while `go_on`
-    /// returns true. Returns how many expired entries it deleted.
+    /// returns true. Returns the number of expired entries deleted.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
@@ -221,14 +221,14 @@ impl Admin {
     /// and without retired keyspaces. Renames the copy over the file, unless the copy is longer.
     ///
     /// Calls `go_on` between rows. If `go_on` returns false, the file stays unchanged, and the method returns
-    /// none. If the process ends during the call, the file stays whole. Readers keep the old file until they
+    /// None. If the process ends during the call, the file stays whole. Readers keep the old file until they
     /// open it again. A [`Follower`](crate::Follower) opens the new file by itself.
     ///
     /// # Errors
     /// [`Error::Io`] if there is not enough space for the copy. The copy is at most as long as the file, and
-    /// the text of the error says how much space it needs. [`Error::Io`] also if the file has tables of a
-    /// later version that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has the
-    /// name of the copy.
+    /// the text of the error says how much space the copy needs. [`Error::Io`] also if the file has tables of
+    /// a later version that cannot be copied. [`Error::Damaged`]. [`Error::Foreign`] if a foreign file has
+    /// the name of the copy.
     ///
     /// # Cost
     /// Reads every entry. Writes each entry once, and some entries twice.

@@ -16,7 +16,7 @@ use crate::stats::Stats;
 /// Number of hot keys in an answer, unless the request gives a number.
 const HOT_KEYS: usize = 20;
 
-/// Returns the answer to a line. Drops the stream that would follow it.
+/// Returns the answer to a line. Drops the stream that would follow the answer.
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) fn answer(cache: &Weak<Shared>, line: &[u8]) -> Vec<u8> {
     answer_or_stream(cache, line).0
@@ -71,7 +71,8 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
             let target = Target::find(shared, &keyspace)?;
             remove_all(shared, &target, target.id.to_bytes().to_vec())?
         }
-        // Not `Cache::clear`, which would be in the statistics as an invalidation of the application.
+        // `Cache::clear` is not used here. That call would add an invalidation by the application to the
+        // statistics.
         Request::ClearAll {} => removed(shared.invalidate([Removal::Everything])?),
         Request::Flush {} => {
             shared.flush()?;
@@ -115,7 +116,7 @@ fn hello(shared: &Shared) -> Hello {
 }
 
 /// Returns the statistics. A cause of an error may quote a value. Such a cause is replaced if the application
-/// does not show values.
+/// does not allow values to be shown.
 fn stats(shared: &Shared) -> Stats {
     let mut stats = shared.stats();
     for told in &mut stats.keyspaces {
@@ -151,14 +152,14 @@ fn removed(removed: u64) -> Vec<u8> {
     done(&Removed { removed })
 }
 
-/// Returns the open keyspaces, and those that are only in the file, sorted by name.
+/// Returns the open keyspaces, and the keyspaces that are only in the file, sorted by name.
 fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
     let status = shared.tiers.disk.status();
     let open_keyspaces = shared.keyspaces.by_name.lock();
     let open = open_keyspaces.values().map(|open_keyspace| {
         let row = status.keyspaces.get(&open_keyspace.name).filter(|row| row.id == open_keyspace.id);
-        // The schema in the file takes precedence over the definition's. So a command that reads the file and
-        // a peer of this process see the same schema.
+        // The schema in the file takes precedence over the schema of the definition. So a command that reads
+        // the file and a peer of this process see the same schema.
         let schema = row.map_or(open_keyspace.schema.map(str::to_owned), |row| row.schema.clone());
         LiveKeyspaceInfo {
             name: open_keyspace.name.clone(),

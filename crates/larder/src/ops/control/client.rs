@@ -19,11 +19,11 @@ use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
 
-/// Time limit for the first answer, in which the process names itself. It is short, because a person waits,
-/// and the socket of a stopped process never answers. The answer is late if the process runs a verification
-/// for another peer.
+/// Time limit for the first answer. In this answer the process names itself. The limit is short, because a
+/// person waits, and the socket of a stopped process never answers. The answer is late if the process runs a
+/// verification for another peer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// Default time limit for an answer. It is long, because a verification reads the whole file.
+/// Default time limit for an answer. The limit is long, because a verification reads the whole file.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Maximum length of an answer in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -63,7 +63,7 @@ pub enum ClientError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A process accepted the connection, but did not answer who it is.
+    /// A process accepted the connection, but did not send its identity.
     #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
     Silent {
         /// The path of the socket.
@@ -164,8 +164,8 @@ impl Client {
         self.ask(&Request::Stats {})
     }
 
-    /// Returns the keyspaces that the process has opened, and those that are only in its file, sorted by
-    /// name.
+    /// Returns the keyspaces that the process has opened, and the keyspaces that are only in its file, sorted
+    /// by name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -177,7 +177,7 @@ impl Client {
     ///
     /// The page has keys that begin with `prefix` and come after `after`. An empty prefix selects every key.
     /// The page has at most `limit` keys, and at most [`MAX_PAGE`](crate::control::MAX_PAGE). If `all` is
-    /// set, it also has keys whose entry has expired, was removed, or is damaged.
+    /// set, the page also has keys whose entry has expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -194,8 +194,8 @@ impl Client {
     /// [`ClientError`].
     ///
     /// # Cost
-    /// Two passes over the keys in memory, whatever the prefix, and up to 50 ms of reading the disk. The
-    /// control thread of the process does this work. No lookup waits for that thread.
+    /// Two passes over the keys in memory, for any prefix, and up to 50 ms of reading the disk. The control
+    /// thread of the process does this work. No lookup waits for that thread.
     pub fn keys(
         &mut self,
         keyspace: &str,
@@ -223,7 +223,7 @@ impl Client {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Returns the remaining TTL of an entry in milliseconds. None if there is no live entry.
+    /// Returns the remaining TTL of an entry, in whole milliseconds. Returns None if there is no live entry.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -233,7 +233,7 @@ impl Client {
         Ok(status.ttl_ms.map(Duration::from_millis))
     }
 
-    /// Returns the status of a key, and why a lookup hits or misses ([`KeyStatus::why`]).
+    /// Returns the status of a key, and the reason why a lookup hits or misses ([`KeyStatus::why`]).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -247,14 +247,14 @@ impl Client {
     /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
-    /// [`ClientError`]. If the refusal is `not_durable`, the entry is gone from memory and may return after a
-    /// restart.
+    /// [`ClientError`]. If the refusal is `not_durable`, the entry is removed from memory, and may return
+    /// after a restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Removes every entry whose key begins with a prefix, durably. Returns how many of these entries were
-    /// live.
+    /// Removes every entry whose key begins with a prefix, durably. Returns the number of live entries
+    /// removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -262,7 +262,7 @@ impl Client {
         self.invalidate(&Request::RemovePrefix { keyspace: keyspace.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Removes every entry of a keyspace, durably. Returns how many of these entries were live.
+    /// Removes every entry of a keyspace, durably. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -270,7 +270,7 @@ impl Client {
         self.invalidate(&Request::Clear { keyspace: keyspace.to_owned() })
     }
 
-    /// Removes every entry of every keyspace, durably. Returns how many of these entries were live.
+    /// Removes every entry of every keyspace, durably. Returns the number of live entries removed.
     ///
     /// # Errors
     /// The errors of [`remove`](Client::remove).
@@ -303,7 +303,7 @@ impl Client {
     }
 
     /// Returns the hottest keys of the last few minutes: up to `limit` keys with hits, and up to `limit` keys
-    /// with misses (default 20). They are from all keyspaces, or only from the keyspace with this name.
+    /// with misses (default 20). The keys are from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
     /// [`ClientError`]. The refusal is `not_allowed` if the application has not turned on
@@ -312,8 +312,8 @@ impl Client {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
 
-    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). They are from
-    /// all keyspaces, or only from the keyspace with this name.
+    /// Returns the latest slow loads, newest first, up to `limit` (default: all that are kept). The loads are
+    /// from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -331,7 +331,7 @@ impl Client {
 
     pub(super) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, ClientError> {
         // A process with too many peers sends a refusal and closes the connection before it reads a request.
-        // The refusal says more than the error of the failed write.
+        // The refusal is more helpful than the error of the failed write.
         let sent = self.stream.get_mut().write_all(&request.to_line());
         let line = self.read_line();
         let line = match (line, sent) {

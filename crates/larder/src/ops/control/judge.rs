@@ -1,7 +1,8 @@
-//! Decides the result of a lookup of a key from the evidence of memory and of the disk. No I/O, no lock.
+//! Decides the result of a lookup of a key from the evidence of memory and of the disk. Does no I/O and takes
+//! no lock.
 //!
-//! It checks the tiers in the order of a lookup. If memory has a slot for the key, the slot alone decides.
-//! Otherwise the record on disk decides, unless a removal of many keys covers the record.
+//! This code checks the tiers in the order of a lookup. If memory has a slot for the key, the slot alone
+//! decides. Otherwise the record on disk decides, unless a removal of many keys covers the record.
 
 use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record;

@@ -1,10 +1,10 @@
-//! The file of the socket. Only the owner of the file and root can connect. The new socket replaces only a
-//! socket on which no process answers.
+//! Creates and removes the file of the socket. Only the owner of the file and root can connect. The new
+//! socket replaces only a socket on which no process answers.
 //!
-//! The socket is bound under another name, in a directory that only this user may enter. It gets its mode
-//! there, and is then renamed to its path. The rename fails if another file is at the path. So the path never
-//! has a socket that other users may write. It also never has a socket that does not listen yet: to another
-//! process it would look stale.
+//! The socket is bound under another name, in a directory that only this user may enter. The socket gets its
+//! mode there, and is then renamed to its path. The rename fails if another file is at the path. So the path
+//! never has a socket that other users may write. The path also never has a socket that does not listen yet,
+//! because such a socket would look stale to another process.
 //!
 //! A forked child inherits the descriptor. While the child lives, a connection to the socket is accepted and
 //! never answered. So each process keeps a list of the sockets that it and its ancestors made, with their
@@ -35,8 +35,8 @@ process_static! {
 struct CreatedSocket {
     pid: u32,
     file: (u64, u64),
-    /// Time when the file was renamed to its path, in seconds and nanoseconds. It is compared too, because
-    /// file numbers are reused.
+    /// Time when the file was renamed to its path, in seconds and nanoseconds. The time is compared too,
+    /// because file numbers are reused.
     at: (i64, i64),
 }
 
@@ -45,7 +45,7 @@ impl CreatedSocket {
         Self { pid, file: (found.dev(), found.ino()), at: (found.ctime(), found.ctime_nsec()) }
     }
 
-    /// Adds a socket that this process has made to the list.
+    /// Adds this socket to the list.
     fn note(self) {
         MADE.update(|made| {
             let others = made.iter().flat_map(|made| made.iter().copied());
@@ -85,8 +85,8 @@ impl Listening {
     pub(super) fn at(path: &Path) -> Result<Self, Error> {
         let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
         let path = std::path::absolute(path).map_err(failed)?;
-        // Checks that the path itself can be the address of a socket. Binding does not check it, because the
-        // socket is bound under another, shorter name.
+        // Checks that the path itself can be the address of a socket. Binding does not check the path,
+        // because the socket is bound under another, shorter name.
         SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
         let parent = path.parent().unwrap_or(Path::new("/"));
         OsVolume.create_directories(parent).map_err(failed)?;
@@ -99,8 +99,8 @@ impl Listening {
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
             let found = fs::symlink_metadata(&unfinished)?;
             OsVolume.rename(&unfinished, &path)?;
-            // Only if this socket is at the path, because another process may have put its own socket there
-            // meanwhile.
+            // The socket is recorded only if it is at the path, because another process may have put its own
+            // socket there meanwhile.
             if let Ok(placed) = fs::symlink_metadata(&path)
                 && (placed.dev(), placed.ino()) == (found.dev(), found.ino())
             {
@@ -114,7 +114,7 @@ impl Listening {
 }
 
 /// Refuses a path at which no socket can be made, before the cache has created any file. A later check finds
-/// a process that answers there. It is late because the previous owner may be about to end.
+/// a process that answers there. That check is late because the previous owner may be about to end.
 pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
     let path = std::path::absolute(path).map_err(failed)?;
@@ -136,7 +136,7 @@ impl Drop for Listening {
     }
 }
 
-/// A directory that no other user may enter. Dropping it removes the directory with its content.
+/// A directory that no other user may enter. Dropping this value removes the directory with its content.
 struct Private(PathBuf);
 
 impl Private {
@@ -162,7 +162,7 @@ impl Drop for Private {
     }
 }
 
-/// Refuses a file that is not a socket. Returns the metadata of the socket. None if there is no file.
+/// Refuses a file that is not a socket. Returns the metadata of the socket. Returns None if there is no file.
 fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

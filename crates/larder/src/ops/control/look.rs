@@ -1,19 +1,19 @@
 //! Reads the keys of a live cache: one key, or a page of keys. Reading changes no statistics and promotes
 //! nothing.
 //!
-//! It reads memory first, then the snapshot of the disk, as a lookup does. If an entry left memory before the
-//! read, the snapshot has the entry. A page is made in these steps:
+//! A read looks in memory first, then in the snapshot of the disk, as a lookup does. If an entry left memory
+//! before the read, the snapshot has the entry. A page is made in these steps:
 //!
 //! 1. List the keys in memory.
 //! 2. Read the disk, from one snapshot. If an entry is committed and evicted between (1) and (2), both lists
 //!    have it. If the disk were read first, neither list would have it.
-//! 3. List the keys in memory again, if there is a disk. After (1), an entry may move from the disk to memory
-//!    alone: its new value is too large for the file, or the file evicted the entry after a lookup. Only this
-//!    step finds such an entry.
+//! 3. List the keys in memory again, if there is a disk. After (1), an entry on disk may come to be in memory
+//!    only. Either its new value is too large for the file, or the file evicted the entry after a lookup.
+//!    Only this step finds such an entry.
 //! 4. Read the slot of each listed key in memory. If the key has left memory since and (2) did not find it,
-//!    look it up again, because a later snapshot may have it.
+//!    look the key up again, because a later snapshot may have its entry.
 //!
-//! So a page has every entry that is live during all steps, and no entry that was gone before the request.
+//! So a page has every entry that is live during all steps, and no entry that was removed before the request.
 //! The page misses an entry only if the entry leaves the disk between (1) and (2), and leaves memory again
 //! between (2) and (3).
 //!
@@ -45,8 +45,8 @@ use crate::sys::clock::Deadline;
 const PAGE: u32 = 256;
 /// A page ends when its keys have at least this many bytes.
 const PAGE_BYTES: usize = 256 << 10;
-/// A page ends when reading the disk has taken this long. The writer may have to wait as long before it can
-/// reuse space.
+/// A page ends when reading the disk has taken this time. The writer may have to wait for this time before it
+/// can reuse space.
 const PAGE_TIME: Duration = Duration::from_millis(50);
 
 /// The part of a key's status that a request needs besides the state.
@@ -119,14 +119,14 @@ const NOT_ALLOWED: &str = "the application does not allow values to be shown: it
 const REASON_NOT_ALLOWED: &str = "the reason may quote it, and the application does not allow values to be shown: it would by CacheBuilder::control_values(true), or control_values=on in its URL; the process's log has the reason of the first";
 
 /// Returns `why`, the reason why a record is not a value of the application's type. Returns a fixed text
-/// instead if `why` may quote the value and the application does not show values. The type's own code writes
-/// such a reason.
+/// instead if `why` may quote the value and the application does not show values. The code of the value's
+/// type writes such a reason.
 pub(super) fn reason<'a>(shared: &Shared, why: &'a str) -> &'a str {
     if shared.settings.control_values || quotes_nothing(why) { why } else { REASON_NOT_ALLOWED }
 }
 
-/// Returns why values cannot be cached. Returns a fixed text instead if the cause may quote a value and the
-/// application does not show values.
+/// Returns the reason why values cannot be cached. Returns a fixed text instead if the cause may quote a
+/// value and the application does not show values.
 pub(super) fn cause(shared: &Shared, cause: Cause) -> String {
     if shared.settings.control_values || !cause.may_quote {
         cause.text
@@ -144,7 +144,8 @@ fn too_long(len: usize) -> String {
 /// The parts of a record: header, extension, payload.
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Returns why the record that a lookup would find on disk cannot be decoded. None if it can.
+/// Returns the reason why the record that a lookup would find on disk cannot be decoded. Returns None if the
+/// record can be decoded.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) {
         return None;
@@ -154,7 +155,7 @@ fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<
 }
 
 /// Returns the encoded value that a lookup would find, or only its length if it has more than `most` bytes.
-/// The error says why there is neither.
+/// The error is the reason why there is no value.
 fn encoded(
     target: &Target,
     memory: &KeyInMemory,
@@ -197,7 +198,7 @@ fn inflated(
     }
 }
 
-/// The keys that a page has.
+/// Selects the keys of a page.
 #[derive(Debug)]
 pub(super) struct PageRequest<'a> {
     /// The encoded prefix, without the number of the keyspace.

@@ -1,9 +1,9 @@
 //! The control socket: a Unix socket through which a command reads the statistics and keys of a live cache,
 //! and removes entries from it.
 //!
-//! The application turns it on with [`CacheBuilder::control_socket`], or with `control=PATH` in its URL. It
-//! is off otherwise. A process that may write to the socket may make every request. The mode of the socket is
-//! 0600, so only processes of its owner and of root may write to it.
+//! The application turns the socket on with [`CacheBuilder::control_socket`], or with `control=PATH` in its
+//! URL. Otherwise the cache has no socket. A process that may write to the socket may make every request. The
+//! mode of the socket is 0600, so only processes of its owner and of root may write to it.
 //!
 //! # The protocol
 //!
@@ -20,14 +20,14 @@
 //! # What a peer can't do
 //!
 //! One thread serves all peers, with their sockets in non-blocking mode. A peer may be slow, send half a
-//! line, or not read its answer. It is disconnected at its deadline. It delays neither the cache nor another
-//! peer. Lines, peers and pending answers are bounded.
+//! line, or not read its answer. Such a peer is disconnected at its deadline, and delays neither the cache
+//! nor another peer. Lines, peers and pending answers are bounded.
 //!
 //! While the thread executes a request, such as the commit of a removal or a verification, the requests of
-//! other peers wait. A page of keys needs two passes over the keys in memory. Besides that, its keys, their
-//! bytes and the time of reading the disk are bounded. A value in an answer has a maximum number of bytes. A
-//! peer that monitors operations gets a bounded number of operations at a time, between the requests of other
-//! peers.
+//! other peers wait. A page of keys needs two passes over the keys in memory. Besides that, the number of
+//! keys in a page, their bytes and the time of reading the disk are bounded. A value in an answer has a
+//! maximum number of bytes. A peer that monitors operations gets a bounded number of operations at a time,
+//! between the requests of other peers.
 
 pub(crate) mod answer;
 pub(crate) mod client;
@@ -81,11 +81,12 @@ impl CacheBuilder {
     }
 
     /// Lets the control socket answer with values, up to [`MAX_VALUE_SENT`](crate::control::MAX_VALUE_SENT)
-    /// bytes each. Default: off. If this is on, the mode of the socket protects the values, as the mode of
-    /// the file does. Needs the feature `control`.
+    /// bytes each. Default: off. If this setting is on, the mode of the socket protects the values, as the
+    /// mode of the file does. Needs the feature `control`.
     ///
-    /// If this is off, a peer can read everything about an entry except its value. If a record does not
-    /// decode, the error of the type's own code is not sent either, because the error may quote the value.
+    /// If this setting is off, a peer can read everything about an entry except its value. If a record does
+    /// not decode, the error of the type's own code is not sent either, because the error may quote the
+    /// value.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_mins(1);
 /// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
-    /// Sampling ratio: one operation in this many is shown. Default: 100. For every operation: 1.
+    /// Sampling ratio N: one of N operations is shown. Default: 100. With 1, every operation is shown.
     pub one_in: Option<u64>,
     /// Duration in seconds. Default: 60. Maximum: an hour.
     pub seconds: Option<u64>,
@@ -35,9 +35,9 @@ pub struct Operation {
     /// The kind: `memory_hit`, `disk_hit`, `miss`, `load`, `insert`, `remove` or `remove_prefix`. The key of
     /// a `remove_prefix` is the prefix.
     pub operation: String,
-    /// The name of the keyspace. None if it was closed meanwhile.
+    /// The name of the keyspace. None if the keyspace was closed meanwhile.
     pub keyspace: Option<String>,
-    /// The key as text, in the shape of its keyspace's keys. The same as `key_bytes` for a prefix, or if the
+    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` for a prefix, or if the
     /// keyspace was closed meanwhile.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
@@ -116,7 +116,7 @@ struct Begun {
 }
 
 impl Monitor {
-    /// Returns the sampling ratio: one operation in this many is shown.
+    /// Returns the sampling ratio N: one of N operations is shown.
     #[must_use]
     pub fn one_in(&self) -> u64 {
         self.one_in
@@ -149,7 +149,8 @@ impl Monitor {
             if line.get("ok").is_some() || line.get("error").is_some() {
                 return self.client.answer_of(line).map(Monitored::End);
             }
-            // A newer process may send kinds of lines that this version cannot read. The loop skips them.
+            // A newer process may send kinds of lines that this version cannot read. The loop skips such
+            // lines.
         }
     }
 }

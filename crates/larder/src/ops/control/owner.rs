@@ -4,8 +4,8 @@
 //! the content of the lock file is checked:
 //!
 //! 1. The cache file is locked, and its owner has not ended. Otherwise there is no process to connect to.
-//! 2. The process that answers at the socket has the process id in the lock file, and has the same file. The
-//!    identities of the files are compared, or their paths if the file has no identity yet.
+//! 2. The process that answers at the socket has the process id in the lock file, and has the same file open.
+//!    The identities of the files are compared, or their paths if the file has no identity yet.
 //!
 //! An owner that has just ended or was just replaced fails check (2), and gets no further request.
 
@@ -17,11 +17,11 @@ use super::protocol::Hello;
 use crate::ops::inspect::file_info::{FileInfo, FileState};
 
 impl Client {
-    /// Connects to the owner of a file, through the control socket that the lock file names. Returns none if
+    /// Connects to the owner of a file, through the control socket that the lock file names. Returns None if
     /// no process owns the file, or if its owner has no socket.
     ///
-    /// It requests the process id and the file of the process that answers. So a stale or forged path in the
-    /// lock file does not lead to another cache.
+    /// The call requests the process id and the file of the process that answers. So a stale or forged path
+    /// in the lock file does not lead to another cache.
     ///
     /// ```no_run
     /// use larder::{control::Client, inspect::Inspector};
@@ -49,7 +49,8 @@ impl Client {
     }
 }
 
-/// Returns how the process that answers differs from the owner of a file.
+/// Returns the difference between the process that answers and the owner of a file. Returns None if the
+/// process is the owner.
 fn differs(server: &Hello, pid: Option<u32>, file: &FileInfo) -> Option<String> {
     let Some(pid) = pid else { return Some("the file does not say which process has it".to_owned()) };
     if server.pid != pid {
@@ -94,8 +95,8 @@ mod tests {
         assert_eq!(client.server().pid, std::process::id());
         assert_eq!(client.server().file_identity, found.identity.map(|identity| identity.to_string()));
         client.flush().unwrap();
-        // Through a link to the directory of the file, and by the path alone, as for a file without an
-        // identity.
+        // The owner is found through a link to the file's directory, and by the path alone, as for a file
+        // without an identity.
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
         let by_link = FileInfo { path: link.join("shop.larder"), identity: None, ..found.clone() };

@@ -12,7 +12,7 @@ use super::protocol::{MAX_LINE, Refusal};
 use super::stream::Stream;
 use crate::sys::clock::Deadline;
 
-/// Time limit for a peer to send its next request as a whole.
+/// Time limit for a peer to send its next whole request.
 pub const IDLE_LIMIT: Duration = Duration::from_mins(1);
 /// Time limit for a peer to read its answer.
 pub const READ_LIMIT: Duration = Duration::from_secs(10);
@@ -39,11 +39,11 @@ pub(super) struct Peer {
 pub(super) enum PeerState {
     ToBeRead,
     ToBeWritten,
-    /// No event: the peer has sent a whole request, and the thread can answer it at once.
+    /// No event: the peer has sent a whole request, and the thread can answer it immediately.
     Attention,
-    /// The peer watches a stream. The thread writes if there are lines for the peer. It always reads, because
-    /// the next line of the peer ends the stream. It makes the next step when the pause of the stream is
-    /// over.
+    /// The peer watches a stream. The thread writes if there are lines for the peer. The thread always reads,
+    /// because the next line of the peer ends the stream. The thread makes the next step when the pause of
+    /// the stream is over.
     Stream,
     Nothing,
 }
@@ -75,7 +75,8 @@ impl Peer {
     pub(super) fn left(&self) -> Duration {
         match &self.shown {
             None => self.deadline.left(),
-            // The stream gives no more lines until the peer has read its pending lines, but it may end.
+            // The stream gives no more lines until the peer has read its pending lines, but the stream may
+            // end.
             Some(stream) if !self.output.is_empty() => stream.left(),
             Some(stream) => stream.pause(),
         }
@@ -196,8 +197,8 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Closing the descriptor is not enough, because a forked child may have inherited it. Then the peer
-        // would not see that it was disconnected.
+        // Closing the descriptor is not enough, because a forked child may have inherited it. Without the
+        // shutdown, the peer would then not see that it was disconnected.
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }

@@ -15,8 +15,8 @@ pub const MAX_PAGE: u32 = 1000;
 /// Maximum number of bytes of an encoded value in the answer to `get`. For a longer value, the answer has
 /// only the length.
 pub const MAX_VALUE_SENT: usize = 1 << 20;
-/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, however the
-/// key is written.
+/// Maximum length of a request in bytes, with its line end. A request with the longest key fits, in any form
+/// of the key.
 pub const MAX_LINE: usize = 64 << 10;
 
 /// A request. Its field `do` names the variant.
@@ -75,7 +75,7 @@ pub(super) enum Request {
     Monitor(MonitorRequest),
 }
 
-/// The operations that a stream shows.
+/// Selects the operations that a stream shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MonitorRequest {
@@ -159,8 +159,8 @@ pub struct Hello {
     pub verbs: Vec<String>,
     /// Absolute path of the cache file. None if the cache is in memory only.
     pub file: Option<String>,
-    /// Identity of its cache file, as `larder info` shows it. A file of format 1 has none until its first
-    /// commit.
+    /// Identity of the cache file, as `larder info` shows it. A file of format 1 has no identity until its
+    /// first commit.
     pub file_identity: Option<String>,
     /// Whether the answer to `get` has the value.
     pub shows_values: bool,
@@ -173,22 +173,22 @@ pub struct Hello {
 pub struct LiveKeyspaceInfo {
     /// The name of the keyspace.
     pub name: String,
-    /// Whether the process has opened it. If not, only the fields that the file records are known.
+    /// Whether the process has opened the keyspace. If not, only the fields that the file records are known.
     pub is_open: bool,
-    /// The version of the shape of its values.
+    /// The version of the shape of the keyspace's values.
     pub version: Option<u32>,
-    /// The shape of its keys, such as `(string, u64)`. Requests write keys in this shape.
+    /// The shape of the keyspace's keys, such as `(string, u64)`. Requests write keys in this shape.
     pub keys: Option<String>,
-    /// The format of its values: 0 bincode, 1 MessagePack, 2 raw bytes.
+    /// The format of the keyspace's values: 0 bincode, 1 MessagePack, 2 raw bytes.
     pub value_format: Option<u8>,
-    /// The schema that it belongs to. The file decides. If the file does not have the keyspace, the
-    /// definition decides. None if it belongs to no schema.
+    /// The schema that the keyspace belongs to, as the file records it. If the file does not have the
+    /// keyspace, this is the schema of the definition. None if the keyspace belongs to no schema.
     pub schema: Option<String>,
-    /// Whether its entries are only in memory.
+    /// Whether the keyspace's entries are only in memory.
     pub is_memory_only: bool,
-    /// Number of entries on disk, also expired entries that are not swept yet.
+    /// Number of entries on disk, including expired entries that are not swept yet.
     pub disk_entries: u64,
-    /// Bytes that these entries are charged for.
+    /// The charge of these entries, in bytes.
     pub disk_bytes: u64,
 }
 

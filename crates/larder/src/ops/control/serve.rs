@@ -43,7 +43,7 @@ pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
         accepts_from: Deadline::after(Duration::ZERO),
     };
     let thread = spawn("larder-control", move || server.run())?;
-    // `shutdown`, because dropping is not enough: a forked child may have a copy of this end open.
+    // Calls `shutdown`, because dropping is not enough: a forked child may have a copy of this end open.
     cache.add_service(ServiceThread { stop: Box::new(move || drop(stop.shutdown(Shutdown::Both))), thread });
     Ok(())
 }

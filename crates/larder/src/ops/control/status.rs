@@ -1,4 +1,5 @@
-//! The status of a key in a live cache: which tiers have it, and why a lookup hits or misses.
+//! The status of a key in a live cache: the tiers that have the key, and the reason why a lookup hits or
+//! misses.
 
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +74,8 @@ impl FoundIn {
     }
 }
 
-/// The status of a key in a live cache. Reading the status does not use the entry: it changes no statistics,
-/// promotes nothing, and does not delay an eviction.
+/// The status of a key in a live cache. Reading the status does not use the entry: the read changes no
+/// statistics, promotes nothing, and does not delay an eviction.
 ///
 /// ```no_run
 /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -104,41 +105,41 @@ pub struct KeyStatus {
     /// The sequence of the change that wrote the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// When the entry was written, in milliseconds since 1970. Memory does not keep this time. It is known
-    /// only if the entry is dirty, or is on disk too.
+    /// The time at which the entry was written, in milliseconds since 1970. Memory does not keep this time.
+    /// The time is known only if the entry is dirty, or is on disk too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at_ms: Option<u64>,
-    /// When the entry expires, in milliseconds since 1970.
+    /// The time at which the entry expires, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Bytes of the encoded value. For an entry that is only in memory, only `get` and `why` return this
-    /// number.
+    /// Length of the encoded value in bytes. For an entry that is only in memory, only `get` and `why` return
+    /// this number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
-    /// Bytes of the value in the file.
+    /// Length of the value in the file, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
     /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<u8>,
-    /// Bytes of the entry that are charged to the memory budget.
+    /// Weight of the entry in memory, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answer to
-    /// `get`.
+    /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answers to
+    /// `get` and `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_format: Option<u8>,
     /// The encoded, uncompressed value as `0x` and hexadecimal digits. Only in the answer to `get`, if the
     /// application allows it ([`CacheBuilder::control_values`](crate::CacheBuilder::control_values)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Why the answer to `get` does not have the value of a live entry, and the remedy.
+    /// The reason why the answer to `get` does not have the value of a live entry, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_withheld: Option<String>,
-    /// Why a lookup hits or misses, in sentences. Only in the answer to `why`.
+    /// The reason why a lookup hits or misses, in sentences. Only in the answer to `why`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

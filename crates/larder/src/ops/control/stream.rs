@@ -8,8 +8,9 @@
 //!    [`TICK`], and only after the peer has read every earlier line. Then serve the other peers. If the peer
 //!    is slow, the ring of its watcher fills up meanwhile. A line tells the peer how many operations it
 //!    missed.
-//! 3. End the stream when its time is over or its count is reached, when the peer sends another line or ends
-//!    its side, or when the cache is closed. Remove the watcher, and write a last line with the sums.
+//! 3. End the stream when its time is over, its count is reached, or the cache is closed. A further line of
+//!    the peer also ends the stream, and so does the end of the peer's side. Remove the watcher, and write a
+//!    last line with the sums.
 //!
 //! An operation does not wake the thread. While there is a stream, the thread wakes at each tick.
 
@@ -30,7 +31,7 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 /// Maximum number of operations that a stream takes at a time.
 const CHUNK: usize = 256;
 
-/// Default sampling ratio: one operation in this many is shown.
+/// Default sampling ratio N: one of N operations is shown.
 pub const DEFAULT_MONITOR_SAMPLE: u64 = 100;
 /// Default duration of a stream, in seconds.
 pub const DEFAULT_MONITOR_SECONDS: u64 = 60;
@@ -80,17 +81,17 @@ impl Stream {
         Ok((begun, stream))
     }
 
-    /// Returns how long the thread may sleep before the next step.
+    /// Returns the time for which the thread may sleep before the next step.
     pub(super) fn pause(&self) -> Duration {
         self.next.left().min(self.until.left())
     }
 
-    /// Returns how long the stream still lasts.
+    /// Returns the remaining time of the stream.
     pub(super) fn left(&self) -> Duration {
         self.until.left()
     }
 
-    /// Returns why the stream is over. None if the stream is not over.
+    /// Returns the reason why the stream is over. Returns None if the stream is not over.
     pub(super) fn end(&self) -> Option<&'static str> {
         match () {
             () if self.left == 0 => Some("count"),
@@ -101,14 +102,14 @@ impl Stream {
     }
 
     /// Step 2. Returns lines for the peer if the tick is over, if the time of the stream is over, or if
-    /// `are_last`.
+    /// `are_last` is set.
     pub(super) fn lines(&mut self, are_last: bool) -> Vec<u8> {
         if !are_last && !self.next.left().is_zero() && !self.until.left().is_zero() {
             return Vec::new();
         }
         let Some(cache) = self.cache.upgrade() else { return Vec::new() };
         let seen = self.watcher.take(CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK)));
-        // After a full chunk there may be more operations. Then the next step is made at once.
+        // After a full chunk there may be more operations. Then the next step is made immediately.
         self.next = Deadline::after(if seen.len() < CHUNK { TICK } else { Duration::ZERO });
         let mut lines = Vec::new();
         if !seen.is_empty() {
@@ -127,7 +128,7 @@ impl Stream {
         lines
     }
 
-    /// Step 3. Returns the last line. Operations that are still in the ring are included in the missed ones.
+    /// Step 3. Returns the last line. Operations that are still in the ring are counted as missed.
     pub(super) fn last(&self, why: &str) -> Vec<u8> {
         let missed = self.watcher.missed() + self.watcher.waiting();
         done(&json!({ "ended": why, "shown": self.shown, "missed": missed }))

@@ -8,18 +8,19 @@ use crate::stats::counters::Counters;
 
 /// A keyspace that is open, or that is only in the file.
 ///
-/// It does not keep the keyspace open. Otherwise an application that opens the keyspace with another version
-/// would get an error, as if another caller had a handle.
+/// A target does not keep the keyspace open. Otherwise an application that opens the keyspace with another
+/// version would get an error, as if another caller had a handle.
 pub(super) struct Target {
     pub(super) id: KeyspaceId,
-    /// The shape of its keys. None if the keyspace is not open.
+    /// The shape of the keyspace's keys. None if the keyspace is not open.
     shape: Option<String>,
     pub(super) version: Option<u32>,
     pub(super) codec: Option<ErasedCodec>,
-    /// The format of its values.
+    /// The format of the keyspace's values.
     pub(super) format: Option<u8>,
     /// Counters that are dropped with the target. The statistics show whether the application invalidates. If
-    /// they included an operator's removals, they would hide an application that does not invalidate.
+    /// the statistics included an operator's removals, they would hide that the application does not
+    /// invalidate.
     pub(super) uncounted: Counters,
 }
 

@@ -198,7 +198,7 @@ fn a_keyspace_is_told_with_the_schema_that_the_file_records() {
     cache.close().unwrap();
 }
 
-/// A value that cannot be encoded. Its `Serialize` returns an error that quotes it.
+/// A value that cannot be encoded. Its `Serialize` returns an error that quotes the value.
 #[derive(Debug, serde::Deserialize)]
 struct Secret;
 

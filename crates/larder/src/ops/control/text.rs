@@ -1,5 +1,5 @@
-//! Reads keys in requests. A key is written in the shape of its keyspace's keys, as `larder keys --keyspace
-//! NAME` shows it, or as `0x` and the digits of its bytes.
+//! Reads keys in requests. A key is written in the shape of its keyspace's keys, as
+//! `larder keys --keyspace NAME` shows the key. Or it is written as `0x` and the digits of its bytes.
 
 use super::protocol::Refusal;
 use crate::format::key::MAX_KEY_LEN;

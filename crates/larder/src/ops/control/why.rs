@@ -16,11 +16,11 @@ pub(super) struct Surroundings<'a> {
     /// Whether the cache has a file.
     pub(super) has_file: bool,
     pub(super) disk: DiskState,
-    /// Why the disk tier is off.
+    /// The reason why the disk tier is off.
     pub(super) off: Option<&'a str>,
-    /// Why the disk could not be read.
+    /// The reason why the disk could not be read.
     pub(super) fault: Option<&'a str>,
-    /// Why the record is not a value of the application's type.
+    /// The reason why the record is not a value of the application's type.
     pub(super) undecodable: Option<&'a str>,
 }
 
@@ -102,7 +102,8 @@ fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<
     said
 }
 
-/// Returns until when the commit is delayed, as the end of a sentence. Empty if the disk tier is on.
+/// Returns the end of a sentence about the commit: the commit waits until the disk tier is on again. Returns
+/// an empty text if the disk tier is on.
 fn until(around: &Surroundings<'_>) -> String {
     match (around.disk, around.off) {
         (DiskState::On, _) => String::new(),

@@ -15,7 +15,7 @@ pub enum Content<'a> {
     Text(&'a str),
     /// Bytes that only the value's type can decode.
     Bytes,
-    /// Bytes that are not a value of their keyspace's format. A lookup misses, whatever the type.
+    /// Bytes that are not a value of their keyspace's format. A lookup with any type misses.
     Unreadable(CodecError),
 }
 

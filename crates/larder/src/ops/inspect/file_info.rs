@@ -10,12 +10,12 @@ use crate::units::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileState {
-    /// A process owns the file, or a fork of that process still holds it.
+    /// A process owns the file, or a fork of that process still has the file open.
     Owned {
         /// The process id of the owner, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. If so, a process that it forked still holds the file. Always false
-        /// if the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
+        /// Whether that process has ended. If so, a fork of that process still has the file open. Always
+        /// false if the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
         has_ended: bool,
     },
     /// No process owns the file. Its last owner closed it.
@@ -33,14 +33,15 @@ pub struct FileInfo {
     pub path: PathBuf,
     /// The length of the file in bytes.
     pub len: u64,
-    /// The version of its format. The first commit of an owner raises it to the latest version.
+    /// The version of the file's format. The first commit of an owner raises this version to the latest
+    /// version.
     pub format: u32,
     /// The identity of the file. None if its format is 1.
     pub identity: Option<FileIdentity>,
     /// Whether a process owns the file.
     pub state: FileState,
     /// Whether the owner's process id belongs to another PID namespace, such as a container's. If so, the id
-    /// names no process here, or a different process. Earlier versions of larder do not record this.
+    /// names no process here, or a different process. Earlier versions of larder do not record the namespace.
     pub owner_is_elsewhere: bool,
     /// Absolute path of the owner's control socket. None if the file has no owner, or if the owner has no
     /// socket.
@@ -58,20 +59,20 @@ pub struct FileInfo {
     /// Number of entries of all keyspaces: live entries, expired entries, and entries that a pending removal
     /// covers.
     pub entries: u64,
-    /// Bytes that all entries are charged for, also those of retired keyspaces.
+    /// The charge of all entries in bytes, including the entries of retired keyspaces.
     pub bytes: u64,
-    /// Number of large removals that took effect but whose entries are not all deleted yet.
+    /// Number of large removals that are in effect, but whose entries are not all deleted yet.
     pub pending_removals: usize,
 }
 
-/// A keyspace that was replaced by another version or shape. No lookup reaches its entries. The sweeper has
-/// not deleted all of them yet.
+/// A keyspace that was replaced by another version or shape. No lookup finds its entries. The sweeper has not
+/// deleted all these entries yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetiredKeyspace {
-    /// Its number in this file. The file does not keep its name.
+    /// The number of the keyspace in this file. The file does not keep the keyspace's name.
     pub number: u32,
-    /// Bytes that its remaining entries are charged for.
+    /// The charge of the remaining entries, in bytes.
     pub bytes: u64,
 }
 
@@ -103,7 +104,7 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
     }
 }
 
-/// Returns the retired keyspaces, whose entries are still to be deleted.
+/// Returns the retired keyspaces. Their entries are still to be deleted.
 pub(super) fn retired(contents: &FileContents) -> Vec<RetiredKeyspace> {
     let rows = contents.catalog.retired.iter();
     rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes }).collect()

@@ -13,15 +13,15 @@ use crate::units::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The version of its keyspace at the time of writing.
+    /// The version of the record's keyspace at the time of writing.
     pub version: u32,
     /// The sequence of the change that wrote the record.
     pub sequence: u64,
-    /// When the record was written.
+    /// The time at which the record was written.
     pub written_at: Timestamp,
-    /// When the entry expires.
+    /// The time at which the entry expires.
     pub expires_at: Timestamp,
-    /// The earliest time at which the sweeper may delete it.
+    /// The earliest time at which the sweeper may delete the record.
     pub delete_after: Timestamp,
     /// Fingerprint of the shape of the value, if the record has one.
     pub fingerprint: Option<u64>,
@@ -37,9 +37,9 @@ impl Record {
     /// Returns the encoded value, after decompression.
     ///
     /// # Errors
-    /// [`CodecError`] if the value cannot be decompressed: its recorded length is beyond the limit, the
-    /// compressed bytes do not match the record, or it is compressed with Zstandard and larder is built
-    /// without the features `zstd` and `zstd-read`.
+    /// [`CodecError`] if the value cannot be decompressed. Either its recorded length is beyond the limit, or
+    /// the compressed bytes do not match the record. Or the value is compressed with Zstandard, and larder is
+    /// built without the features `zstd` and `zstd-read`.
     ///
     /// # Cost
     /// Allocates memory for a compressed value. Otherwise allocates nothing.
@@ -50,7 +50,7 @@ impl Record {
         }
     }
 
-    /// Returns the length of [`payload`](Self::payload) that the record states.
+    /// Returns the length of [`payload`](Self::payload), as the record states it.
     #[must_use]
     pub fn payload_len(&self) -> usize {
         self.inflated_len.map_or(self.stored.len(), |len| len as usize)
@@ -69,7 +69,7 @@ impl Record {
     }
 }
 
-/// Returns the name of a compression, given its number. `unknown` for an unknown number.
+/// Returns the name of a compression, given its number. Returns `unknown` for an unknown number.
 ///
 /// ```
 /// assert_eq!(larder::inspect::compression_name(1), "LZ4");
@@ -88,7 +88,7 @@ pub const fn compression_name(compression: u8) -> &'static str {
 pub enum RecordStatus {
     /// A live entry.
     Live(Record),
-    /// An entry that has expired. It is a miss, and is in the file until the sweeper deletes it.
+    /// An entry that has expired. A lookup is a miss. The entry is in the file until the sweeper deletes it.
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
     OtherVersion(Record),

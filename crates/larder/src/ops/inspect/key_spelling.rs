@@ -1,12 +1,12 @@
-//! The trait for the spelled keys of a schema: texts for people that stand for keys.
+//! The trait with which a schema writes its keys as text for people.
 
 use crate::format::key::shape::KeyValue;
 
 /// Writes the keys of a schema's keyspaces as text for people, and reads such text.
 ///
 /// A schema crate, such as `larder-product`, declares keyspaces by
-/// [`KeyspaceDefinition::schema`](crate::KeyspaceDefinition::schema). It implements this trait to give each
-/// key a name of its own, such as `product_MTNVTU`. The `larder` command has a list of implementations.
+/// [`KeyspaceDefinition::schema`](crate::KeyspaceDefinition::schema). The crate implements this trait to give
+/// each key a name of its own, such as `product_MTNVTU`. The `larder` command has a list of implementations.
 ///
 /// A spelling applies to a keyspace only if the file records the spelling's [`schema`](Self::schema) for that
 /// keyspace ([`KeyspaceInfo::schema`](crate::inspect::KeyspaceInfo::schema)). The name of a keyspace and the
@@ -50,20 +50,21 @@ pub trait KeySpelling {
     /// Returns the name of the schema, as the definitions of its keyspaces declare it.
     fn schema(&self) -> &str;
 
-    /// Returns the text for a key of one of the schema's keyspaces. None if the schema has no keyspace of
-    /// this name, or if that keyspace has no such key.
+    /// Returns the text for a key of one of the schema's keyspaces. Returns None if the schema has no
+    /// keyspace of this name, or if that keyspace has no such key.
     fn spell(&self, keyspace: &str, key: &KeyValue) -> Option<String>;
 
-    /// Reads the text for a key. Returns the name of the keyspace, and the key. None if the text stands for
-    /// no key.
+    /// Reads the text for a key. Returns the name of the keyspace, and the key. Returns None if the text
+    /// stands for no key.
     fn read(&self, text: &str) -> Option<(String, KeyValue)>;
 
     /// Reads the beginning of a text for a key. Returns the name of the keyspace, and the prefix in the form
-    /// that [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) accepts. None if
-    /// no text for a key begins like this, or if the beginning ends inside a part that a prefix must have
-    /// whole.
+    /// that [`KeyShape::encode_prefix`](crate::format::key::shape::KeyShape::encode_prefix) accepts. Returns
+    /// None if no text for a key begins with `text`, or if the beginning ends inside a part that a prefix
+    /// must contain completely.
     ///
-    /// A tool uses this only for advice. The prefixes that it accepts are prefixes of the keys themselves.
+    /// A tool uses this function only to give advice. As a prefix, the tool accepts only a prefix of the keys
+    /// themselves.
     fn read_prefix(&self, text: &str) -> Option<(String, KeyValue)> {
         self.read(text)
     }

@@ -1,11 +1,11 @@
 //! Reads a cache file without the application's types, and without its owner.
 //!
-//! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It shows a
-//! file that a crash left as the next owner will find it. It never writes, repairs or creates a file. Its
-//! results are untyped. It shows keys by the shape that the file records ([`KeyShape`]). It shows values as
-//! bytes, or as JSON or text if their format allows it ([`Content`]).
+//! [`Inspector`] reads a live file beside its owner, a closed file, and a file that a crash left. It shows
+//! the last of these three in the state in which the next owner will find it. An inspector never writes,
+//! repairs or creates a file. Its results are untyped. It shows keys by the shape that the file records
+//! ([`KeyShape`]). It shows values as bytes, or as JSON or text if their format allows it ([`Content`]).
 //!
-//! The `larder` command uses it. To read a live cache with the application's types, use a
+//! The `larder` command uses this module. To read a live cache with the application's types, use a
 //! [`Follower`](crate::Follower).
 //!
 //! ```no_run
@@ -59,8 +59,8 @@ pub use verify::{
 
 /// A reader of one cache file. It makes any number of snapshots.
 ///
-/// It keeps no file open between snapshots. So each snapshot reads the file that is at the path then, and an
-/// idle inspector does not prevent an owner from reusing space.
+/// An inspector keeps no file open between snapshots. So each snapshot reads the file that is at the path
+/// then, and an idle inspector does not prevent an owner from reusing space.
 #[derive(Debug, Clone)]
 pub struct Inspector {
     path: PathBuf,
@@ -72,8 +72,8 @@ impl Inspector {
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no file. [`Error::Foreign`] if the file is empty or not a larder file.
-    /// [`Error::InUse`] if a program other than larder holds it. [`Error::Damaged`], [`Error::NewerFormat`],
-    /// [`Error::NotAFile`], [`Error::Permission`], [`Error::Io`].
+    /// [`Error::InUse`] if a program other than larder has the file open. [`Error::Damaged`],
+    /// [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }
@@ -90,7 +90,8 @@ impl Inspector {
 
     /// Opens the file in the state of its last commit.
     ///
-    /// The owner cannot reuse space while a snapshot exists. Drop it within a second if that matters.
+    /// The owner cannot reuse space while a snapshot exists. If this matters, drop the snapshot within a
+    /// second.
     ///
     /// # Errors
     /// The errors of [`open`](Self::open).
@@ -100,7 +101,7 @@ impl Inspector {
     /// a few milliseconds.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let look = FileSnapshot::open(&self.path)?;
-        // The clock of this process may be behind the owner's.
+        // The clock of this process may be behind the owner's clock.
         let now = self.clock.wall().max(look.contents.catalog.state.clock_watermark);
         Ok(Snapshot::new(look, now))
     }

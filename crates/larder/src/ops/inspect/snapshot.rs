@@ -31,8 +31,8 @@ impl Snapshot {
         Self { look, now, keyspaces, retired }
     }
 
-    /// Returns the time that decides which entries have expired. It is the later of the clock's time and the
-    /// time of the last commit.
+    /// Returns the time that decides which entries have expired. This is the later of the clock's time and
+    /// the time of the last commit.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -44,8 +44,8 @@ impl Snapshot {
         file_info::file(&self.look.contents)
     }
 
-    /// Returns the counts since the file was made, as of its last commit. None in a file of an earlier
-    /// version.
+    /// Returns the counts since the file was made, as of its last commit. Returns None for a file of an
+    /// earlier version.
     #[must_use]
     pub fn lifetime(&self) -> Option<&CumulativeStats> {
         self.look.contents.cumulative.as_ref()
@@ -64,14 +64,14 @@ impl Snapshot {
         self.keyspaces.get(at)
     }
 
-    /// Returns the retired keyspaces, whose entries are not all deleted yet.
+    /// Returns the retired keyspaces. Their entries are not all deleted yet.
     #[must_use]
     pub fn retired(&self) -> &[RetiredKeyspace] {
         &self.retired
     }
 
-    /// Returns how many expired entries of each keyspace the sweeper has not deleted yet, in the order of
-    /// [`keyspaces`](Self::keyspaces).
+    /// Returns the number of expired entries of each keyspace that the sweeper has not deleted yet, in the
+    /// order of [`keyspaces`](Self::keyspaces).
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`].
@@ -91,8 +91,8 @@ impl Snapshot {
     /// values may be large. To get the next page, pass the last key of this page as `after`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. It is an entry with the status
-    /// [`RecordStatus::Damaged`].
+    /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error. The page has the damaged record
+    /// as an entry with the status [`RecordStatus::Damaged`].
     pub fn page(
         &self,
         keyspace: &KeyspaceInfo,
@@ -112,8 +112,8 @@ impl Snapshot {
         Ok(entries.collect())
     }
 
-    /// Returns the status of a key, given its encoded bytes. If its keyspace has no record of it, looks in
-    /// the retired keyspaces too.
+    /// Returns the status of a key, given its encoded bytes. If the keyspace has no record of the key, looks
+    /// in the retired keyspaces too.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Io`]. A damaged *record* is not an error.

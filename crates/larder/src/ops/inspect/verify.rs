@@ -1,7 +1,7 @@
 //! Checks a whole file, page by page and record by record, without changing it.
 //!
-//! It checks the checksum of each record. It also checks that the value can be decompressed and has the
-//! format of its keyspace.
+//! The check compares the checksum of each record. It also finds values that can't be decompressed, or that
+//! do not have the format of their keyspace.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,8 @@ use crate::format::keyspace_id::KeyspaceId;
 const ROWS: usize = 256;
 const ROW_BYTES: usize = 4 << 20;
 
-/// Maximum number of damaged records in a report, and of unreadable records. The counts include all of them.
+/// Maximum number of damaged records in a report, and of unreadable records. The counts include all such
+/// records.
 pub const MAX_DAMAGED_NAMED: usize = 100;
 
 /// The result of [`Inspector::verify`].
@@ -32,8 +33,8 @@ pub struct FileVerifyReport {
     pub damaged_records: u64,
     /// The first damaged records with their keys, up to [`MAX_DAMAGED_NAMED`].
     pub damaged: Vec<DamagedRecord>,
-    /// Number of intact records whose value no type can read: see [`Content::Unreadable`]. A lookup of each
-    /// is a miss.
+    /// Number of intact records whose value no type can read: see [`Content::Unreadable`]. A lookup of such a
+    /// record is a miss.
     pub unreadable_records: u64,
     /// The first unreadable records with their keys, up to [`MAX_DAMAGED_NAMED`].
     pub unreadable: Vec<UnreadableRecord>,
@@ -59,11 +60,11 @@ pub enum PageVerifyReport {
     },
 }
 
-/// A record whose bytes differ from those that were written.
+/// A record whose bytes have changed since the record was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedRecord {
-    /// The name of its keyspace. None if the keyspace is retired.
+    /// The name of the record's keyspace. None if the keyspace is retired.
     pub keyspace: Option<String>,
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
@@ -73,7 +74,7 @@ pub struct DamagedRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadableRecord {
-    /// The name of its keyspace.
+    /// The name of the record's keyspace.
     pub keyspace: String,
     /// The key's bytes, without the number of its keyspace.
     pub key: Vec<u8>,
@@ -95,7 +96,8 @@ pub struct Miscounted {
 }
 
 impl FileVerifyReport {
-    /// Returns whether no damage was found. An unreadable value is not damage, because it was written so.
+    /// Returns whether no damage was found. An unreadable value is not damage, because the value was written
+    /// in this form.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let is_damaged = matches!(self.pages, PageVerifyReport::Damaged { .. });

@@ -2,7 +2,7 @@
 //! (feature `metrics`).
 //!
 //! A [`Publisher`] reads [`Cache::stats`] and passes the numbers, under the names in [`METRICS`], to the
-//! recorder that the application has installed. It does so when [`Publisher::publish`] is called. Call
+//! recorder that the application has installed. This happens when [`Publisher::publish`] is called. Call
 //! [`Publisher::publish`] about as often as the metrics are fetched. Publishing does not slow lookups.
 //!
 //! ```
@@ -38,13 +38,13 @@ const TIERS: [(&str, &str); 2] = [("tier", "memory"), ("tier", "disk")];
 pub struct Publisher {
     cache: Cache,
     name: String,
-    /// Number of times recorded so far in each bucket, by metric and keyspace.
+    /// Number of durations recorded so far in each bucket, by metric and keyspace.
     recorded: BTreeMap<(&'static str, String), BTreeMap<Duration, u64>>,
 }
 
 impl Publisher {
-    /// Makes a publisher for a cache. `name` is the label `cache`, which distinguishes caches of one process.
-    /// The publisher keeps the cache open.
+    /// Makes a publisher for a cache. `name` is the value of the label `cache`. This label distinguishes the
+    /// caches of one process. The publisher keeps the cache open.
     #[must_use]
     pub fn new(cache: &Cache, name: impl Into<String>) -> Self {
         Self { cache: cache.clone(), name: name.into(), recorded: BTreeMap::new() }
@@ -138,7 +138,7 @@ impl Publisher {
         }
     }
 
-    /// Records the times that were added to the buckets since the last call.
+    /// Records the durations that were added to the buckets since the last call.
     fn latencies(&mut self, name: &'static str, keyspace: Option<&str>, latencies: &Latencies) {
         let of_keyspace = keyspace.map(|keyspace| ("keyspace", keyspace));
         let histogram = histogram!(name, self.labels(of_keyspace.as_slice()));

@@ -1,5 +1,5 @@
-//! The table of all metrics: names, kinds, units, sources and help texts. The test of the dashboard uses it
-//! too.
+//! The table of all metrics: names, kinds, units, sources and help texts. The test of the dashboard uses this
+//! table too.
 //!
 //! To add a metric, add a row here.
 
@@ -41,7 +41,7 @@ pub enum MetricKind {
 pub(super) enum MetricSource {
     /// The statistics of the whole cache.
     Cache(fn(&Stats) -> u64),
-    /// A number for each tier: memory, and the disk tier if there is one.
+    /// A number for each tier: memory, and the disk tier if the cache has one.
     Tiers(fn(&Stats) -> [Option<u64>; 2]),
     /// The statistics of a keyspace.
     Keyspace(fn(&KeyspaceStats) -> u64),
@@ -57,7 +57,7 @@ pub(super) enum MetricSource {
 /// A row has the name, the kind, the unit and the source of a metric, then its help text.
 macro_rules! metrics {
     ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
-        /// Every metric. Each has the label `cache`. A metric of a keyspace has the label `keyspace`. A
+        /// All metrics. Each metric has the label `cache`. A metric of a keyspace has the label `keyspace`. A
         /// metric of a tier has the label `tier` (`memory` or `disk`).
         pub const METRICS: &[Metric] = &[
             $(Metric { name: stringify!($name), kind: MetricKind::$kind, unit: Unit::$unit, help: $help },)+

@@ -12,7 +12,7 @@ const GAP: usize = 2;
 /// Minimum width of a shortened name.
 const MIN_NAME: usize = 8;
 
-/// The output of a `Display`, with its width.
+/// The output of a `Display` implementation, with the requested width.
 pub(super) struct LineWriter<'a, 'b> {
     f: &'a mut fmt::Formatter<'b>,
     width: Option<usize>,
@@ -129,7 +129,7 @@ fn width(text: &str) -> usize {
 }
 
 /// Returns the number of columns that a terminal uses for a character. This is two for East Asian scripts and
-/// for pictures, and none for a mark on the previous character.
+/// for pictures, and zero for a mark on the previous character.
 fn columns(letter: char) -> usize {
     match letter {
         '\u{300}'..='\u{36F}' | '\u{20D0}'..='\u{20FF}' | '\u{FE00}'..='\u{FE0F}' => 0,

@@ -22,11 +22,11 @@ use crate::sys::sync::{Mutex, Ordering, StatisticU64};
 /// Maximum number of keys in [`HotKeys`], separately for hits and for misses.
 pub const MAX_HOT_KEYS: usize = 512;
 
-/// One in this number of hits is sampled. A sample costs about 300 instructions, so sampling costs a hit five
-/// instructions on average.
+/// Sampling ratio N of hits: one of N hits is sampled. A sample costs about 300 instructions, so sampling
+/// costs a hit five instructions on average.
 pub(super) const HITS_PER_SAMPLE: u64 = 64;
-/// One in this number of misses is sampled. A miss costs a thousand instructions or more, so a sample adds
-/// little.
+/// Sampling ratio N of misses: one of N misses is sampled. A miss costs a thousand instructions or more, so a
+/// sample adds little.
 pub(super) const MISSES_PER_SAMPLE: u64 = 8;
 
 /// Number of keys that have a counter at a time, separately for hits and for misses. So a count is too high
@@ -72,7 +72,7 @@ pub struct HotKeys {
 #[non_exhaustive]
 #[serde(default)]
 pub struct HotLookups {
-    /// One in this number of lookups was sampled.
+    /// Sampling ratio N: one of N lookups was sampled.
     pub sampled_one_in: u64,
     /// Number of samples in the last minutes. The shares are computed from these samples. If there are few
     /// samples, the errors are large.
@@ -96,9 +96,10 @@ pub struct HotLookups {
 pub struct HotKeyspace {
     /// The name of the keyspace.
     pub keyspace: String,
-    /// The keyspace's share of all these lookups, between 0 and 1.
+    /// The keyspace's share of all these lookups, from 0 to 1.
     pub share: f64,
-    /// The possible error of the share, in either direction. The true share is within it in 19 cases of 20.
+    /// The possible error of the share, in either direction. In 19 cases of 20, the true share is within this
+    /// error.
     pub error: f64,
     /// Estimated number of these lookups in this keyspace per second.
     pub per_second: f64,
@@ -111,14 +112,14 @@ pub struct HotKeyspace {
 pub struct HotKey {
     /// The name of the key's keyspace.
     pub keyspace: String,
-    /// The key as text, in the shape of its keyspace's keys. If the shape is unknown, the same as
-    /// `key_bytes`.
+    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` if the shape is unknown.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
     /// The key's share of all these lookups, in all keyspaces, between 0 and 1.
     pub share: f64,
-    /// The possible error of the share, in either direction. The true share is within it in 19 cases of 20.
+    /// The possible error of the share, in either direction. In 19 cases of 20, the true share is within this
+    /// error.
     pub error: f64,
     /// Estimated number of these lookups of this key per second.
     pub per_second: f64,
@@ -154,8 +155,8 @@ impl HotKeySampler {
         sampled.add(full, now);
     }
 
-    /// Returns the hot keys of all keyspaces or of one keyspace. There are up to `most` keys for hits, and as
-    /// many for misses.
+    /// Returns the hot keys of all keyspaces or of one keyspace. Returns up to `most` keys for hits, and up
+    /// to `most` keys for misses.
     pub(super) fn keys(
         &self,
         now: Duration,

@@ -3,16 +3,16 @@
 //! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. That count
 //! and the keyspace decide whether the operation is sampled: they are mixed into a number, and the number is
 //! compared with a threshold. While sampling is off, this costs an operation a load and a branch. While
-//! sampling is on, it costs an operation that is not sampled two multiplications more. Such an operation
-//! writes to no memory that threads share.
+//! sampling is on, an operation that is not sampled costs two more multiplications. Such an operation writes
+//! to no memory that threads share.
 //!
 //! The reported errors require that samples are nearly independent. Sampling every 64th operation would break
-//! this. If a thread looks up 64 keys in turn, the same key would be sampled each time. Multiplying the count
-//! only by the golden ratio would break it too. Of 987 keys in turn, each key would be sampled for dozens of
-//! turns, and then never during the next turns.
+//! this requirement. If a thread looks up 64 keys in turn, the same key would be sampled each time.
+//! Multiplying the count only by the golden ratio would also break this requirement. If a thread looks up 987
+//! keys in turn, each key would be sampled for dozens of turns, and then never during the next turns.
 //!
-//! Sampling a lookup never waits. No operation is sampled in a forked child, where a lock may be held for
-//! ever.
+//! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held
+//! forever there.
 
 pub(crate) mod hot;
 pub(crate) mod named_keyspace;
@@ -41,7 +41,7 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// 2⁶⁴ divided by the golden ratio, and made odd.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// An odd number with as many ones as zeros in its binary form, in no pattern.
+/// An odd number. Its binary form has as many ones as zeros, without a pattern.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
 
 /// The number of a sampled operation. It is nearly random, and below the threshold.
@@ -147,8 +147,8 @@ impl Observer {
         Some(self.hot.as_ref()?.keys(reading(clock), most.min(MAX_HOT_KEYS), only, name))
     }
 
-    /// Sets the threshold of a count to the larger of two: the threshold that watchers need, and the
-    /// threshold that hot keys need.
+    /// Sets the threshold of a count to the larger of two thresholds: that of the watchers, and that of the
+    /// hot keys.
     fn set(&self, count: Count, for_watchers: u64) {
         let for_hot = self.hot.as_ref().and_then(|_| hot::HotKeySampler::one_in(count)).map_or(0, one_in);
         if let Some(threshold) = self.thresholds.get(count as usize) {
@@ -182,7 +182,8 @@ impl Observer {
     }
 }
 
-/// Reads the coarse monotonic clock, because it is cheaper. Where there is none, reads the monotonic clock.
+/// Reads the coarse monotonic clock, because reading this clock is cheaper. If there is no coarse clock,
+/// reads the precise monotonic clock.
 fn reading(clock: &dyn Clock) -> Duration {
     clock.coarse_monotonic().unwrap_or_else(|| clock.monotonic())
 }

@@ -1,4 +1,4 @@
-//! A [`Summary`] with decay. It has the keys that came most often in the last minutes.
+//! A [`Summary`] with decay. The summary has the keys that came most often in the last minutes.
 //!
 //! A key that came [`HALF_LIFE`] ago has half the weight of a key that comes now. Old counts are not changed
 //! for the decay. Instead, new counts are added with a greater weight (Cormode, Shkapenyuk, Srivastava, Xu,
@@ -34,8 +34,8 @@ pub(super) struct Frequent<'a> {
     pub(super) key: &'a [u8],
     /// The key's share of all keys that came.
     pub(super) share: f64,
-    /// The possible error of the share. It is the sum of two bounds: the certain bound of the summary's
-    /// error, and a bound of the sampling error that holds in 19 cases of 20.
+    /// The possible error of the share. The error is the sum of two bounds. The first bound is the certain
+    /// bound of the summary's error. The second bound is a bound of the sampling error in 19 cases of 20.
     pub(super) error: f64,
 }
 

@@ -11,8 +11,8 @@ use crate::stats::seconds;
 use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
-/// Maximum number of slow loads that are kept. A new slow load replaces the oldest. With keys of the maximum
-/// length, they use half a megabyte of memory.
+/// Maximum number of slow loads that are kept. A new slow load replaces the oldest slow load. With keys of
+/// the maximum length, the slow loads use half a megabyte of memory.
 pub const MAX_SLOW_LOADS: usize = 128;
 
 /// The latest slow loads. [`Cache::slow_loads`](crate::Cache::slow_loads) returns this struct.
@@ -20,7 +20,7 @@ pub const MAX_SLOW_LOADS: usize = 128;
 #[non_exhaustive]
 #[serde(default)]
 pub struct SlowLoads {
-    /// A load whose loader runs at least this long is slow:
+    /// A load whose loader runs for at least this time is slow:
     /// [`CacheBuilder::slow_load`](crate::CacheBuilder::slow_load).
     #[serde(with = "seconds")]
     pub threshold: Duration,
@@ -40,14 +40,13 @@ pub struct SlowLoad {
     pub number: u64,
     /// The name of the key's keyspace.
     pub keyspace: String,
-    /// The key as text, in the shape of its keyspace's keys. If the shape is unknown, the same as
-    /// `key_bytes`.
+    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` if the shape is unknown.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
-    /// When the loader ended, in milliseconds since 1970.
+    /// The time at which the loader ended, in milliseconds since 1970.
     pub ended_at_ms: u64,
-    /// How long the loader ran.
+    /// The duration of the loader.
     #[serde(with = "seconds")]
     pub took: Duration,
     /// Whether the loader returned an error, or panicked.

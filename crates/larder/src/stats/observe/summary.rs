@@ -1,9 +1,9 @@
-//! A summary of a stream. It finds the keys that come most often, in bounded memory.
+//! A summary of a stream. The summary finds the keys that come most often, in bounded memory.
 //!
 //! This is Space-Saving: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
-//! in data streams", ICDT 2005. It keeps a counter for each of at most `capacity` keys. A new key without a
-//! counter takes over the smallest counter. The new key begins with the count of that counter. This count is
-//! its greatest possible error.
+//! in data streams", ICDT 2005. The algorithm keeps a counter for each of at most `capacity` keys. A new key
+//! without a counter takes over the smallest counter. The new key begins with the count of that counter. This
+//! count is the greatest possible error of the new key's count.
 //!
 //! Two invariants hold after each addition, and [`validate`](Summary::validate) checks them:
 //!
@@ -13,9 +13,9 @@
 //!   `total / capacity` has a counter.
 //!
 //! `HeavyKeeper` (Gong et al., "`HeavyKeeper`: an accurate algorithm for finding top-k elephant flows",
-//! USENIX ATC 2018) is more exact in the same memory. But its bound holds only with a probability that its
-//! answer does not include. Operators see the possible error of each figure, so an algorithm with a certain
-//! bound was chosen.
+//! USENIX ATC 2018) is more exact in the same memory. But its error bound holds only with some probability,
+//! and its answer does not state this probability. Operators see the possible error of each figure, so an
+//! algorithm with a certain bound was chosen.
 //!
 //! Each addition has a weight, and all counts can be scaled. So old counts can decay ([`super::recent`]).
 
@@ -72,15 +72,15 @@ impl Summary {
         self.squares
     }
 
-    /// Returns the counters, in no order.
+    /// Returns the counters, in no particular order.
     pub(super) fn counters(&self) -> &[SummaryCounter] {
         &self.counters
     }
 
     /// Adds a weight to a key. The weight is not negative.
     ///
-    /// Costs a hash and some steps through the heap. Once the summary is full, it allocates only if a new key
-    /// needs more bytes than its counter has reserved.
+    /// Costs a hash and some steps through the heap. Once the summary is full, the call allocates only if a
+    /// new key needs more bytes than its counter has reserved.
     pub(super) fn add(&mut self, key: &[u8], weight: f64) {
         self.total += weight;
         self.squares += weight * weight;
@@ -244,7 +244,7 @@ mod tests {
             let mut summary = Summary::new(capacity);
             let mut truth = BTreeMap::new();
             for (key, weight, then) in added {
-                // Some keys come far more often than others. Sometimes all weights are scaled.
+                // Some keys come far more often than other keys. Sometimes all weights are scaled.
                 let key = vec![key / (1 + key % 4), 7];
                 summary.add(&key, f64::from(weight));
                 *truth.entry(key).or_insert(0.0) += f64::from(weight);

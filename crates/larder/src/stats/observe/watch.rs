@@ -6,18 +6,18 @@
 //!
 //! # The order of steps
 //!
-//! An operation reads the thresholds first, without a lock. Only if it is sampled, it reads the list of
-//! watchers ([`super::Observer`]). A thread that changes the list keeps `all` locked from the first step to
-//! the last:
+//! An operation reads the thresholds first, without a lock. The operation reads the list of watchers only if
+//! it is sampled ([`super::Observer`]). A thread that changes the list keeps `all` locked from the first step
+//! to the last:
 //!
 //! 1. To start: add the watcher to the list, publish the list, then raise the thresholds. So an operation
 //!    that is sampled finds the watcher.
-//! 2. To stop: remove the watcher from the list, lower the thresholds to what the remaining watchers need,
+//! 2. To stop: remove the watcher from the list, lower the thresholds as far as the remaining watchers allow,
 //!    then publish the list.
 //!
 //! The thresholds are computed from the whole list under the lock. If they were computed without the lock,
-//! stopping a watcher could lower them below the threshold of a watcher that has just started. The new
-//! watcher would then see no operation.
+//! stopping a watcher could lower the thresholds below the threshold of a watcher that has just started. The
+//! new watcher would then see no operation.
 
 use std::collections::VecDeque;
 

@@ -1,19 +1,20 @@
 //! The cache's time. It never runs backwards, and is never behind the wall clock at a reading.
 //!
 //! The time is the count of the monotonic clock since the cache was opened, plus an offset. The offset only
-//! grows: each reading raises it to `wall - counted` if that is larger. So a wall clock that is set back
-//! changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires entries
-//! early. The time for which a machine is suspended is included.
+//! grows: each reading raises the offset to `wall - counted` if that value is larger. So a wall clock that is
+//! set back changes nothing, and no entry lives longer than its TTL. A wall clock that is set forward expires
+//! entries early. The time for which a machine is suspended is included.
 //!
 //! Time ends at `u64::MAX` milliseconds. Every sum saturates there. An entry has expired when its expiry is
 //! not after the time, so no entry outlives the end of time, for any readings of the clocks. The monotonic
 //! count begins at zero and the offset is never negative. So no reading of either clock is out of range, and
 //! no sum saturates before the end of time.
 //!
-//! Reading two clocks takes 45 ns, a large part of a hit. So there is a cheaper reading as well, of a coarse
-//! clock that changes only at each tick of the kernel. Its result is [`TimeBounds`]: the time is between the
-//! two bounds. A lookup whose entry outlives both bounds does not need the exact time. Any other lookup reads
-//! the exact time. The wall clock is then read once a tick, so a jump forward is noticed one tick late.
+//! Reading two clocks takes 45 ns, a large part of a hit. So a cheaper reading uses a coarse clock that
+//! changes only at each tick of the kernel. The result is [`TimeBounds`]: the time is between the two bounds.
+//! A lookup whose entry outlives both bounds does not need the exact time. Any other lookup reads the exact
+//! time. With the coarse clock, the wall clock is read once a tick, so a jump forward is noticed one tick
+//! late.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use super::{Clock, MAX_COARSE_LAG};
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::{Timestamp, millis};
 
-/// Two moments between which the cache's time is.
+/// A lower and an upper bound of the cache's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeBounds {
     pub(crate) earliest: Timestamp,
@@ -52,8 +53,8 @@ impl CacheTime {
     /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
         // The wall clock is read first. Then the time that passes between the two readings makes the
-        // difference smaller. In the other order it would make the difference larger for good. A thread that
-        // is delayed between the readings would move the time forward.
+        // difference smaller. In the other order that time would make the difference larger for good. A
+        // thread that is delayed between the readings would move the time forward.
         let wall = self.clock.wall().as_millis();
         let counted = self.counted(self.clock.monotonic());
         let by_wall = wall.saturating_sub(counted);
@@ -66,7 +67,7 @@ impl CacheTime {
         Timestamp::from_millis(counted.saturating_add(offset))
     }
 
-    /// Returns the bounds of the time. Within a tick of the coarse clock, it reads only that clock.
+    /// Returns the bounds of the time. Within a tick of the coarse clock, only that clock is read.
     #[inline]
     pub(crate) fn bounds(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
@@ -77,13 +78,13 @@ impl CacheTime {
         let tick = coarse.as_secs().wrapping_mul(1000).wrapping_add(u64::from(coarse.subsec_millis()));
         // The Acquire pairs with the Release. A thread that reads this tick here also sees the offset of that
         // tick. So the offset is raised before the tick is stored. At the beginning of a tick, several
-        // threads may raise it.
+        // threads may raise the offset.
         if self.tick_ms.load(Ordering::Acquire) != tick {
             self.now();
             self.tick_ms.store(tick, Ordering::Release);
         }
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
-        // One more, for the fraction of a millisecond that was cut off.
+        // One millisecond is added for the fraction that was cut off.
         let latest = earliest.saturating_add(millis(MAX_COARSE_LAG) + 1);
         TimeBounds { earliest: Timestamp::from_millis(earliest), latest: Timestamp::from_millis(latest) }
     }
@@ -256,7 +257,7 @@ mod tests {
     }
 
     proptest! {
-        /// For any readings, time advances with the monotonic clock and never goes back.
+        /// For any readings, time advances with the monotonic clock and never decreases.
         #[test]
         fn an_entry_has_expired_once_the_clock_has_advanced_by_its_lifetime(
             monotonic in any_reading(),

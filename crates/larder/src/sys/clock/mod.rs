@@ -23,9 +23,9 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// has expired.
     fn wall(&self) -> Timestamp;
 
-    /// Returns a cheaper reading of the monotonic clock, or `None` if there is none. The reading is never
-    /// ahead of the monotonic clock, and at most [`MAX_COARSE_LAG`] behind it. A lookup uses it to decide
-    /// whether an entry is certainly live.
+    /// Returns a cheaper reading of the monotonic clock, or `None` if the clock has no cheaper reading. The
+    /// reading is at most [`MAX_COARSE_LAG`] behind the monotonic clock, and never ahead of it. A lookup uses
+    /// the reading to decide whether an entry is certainly live.
     fn coarse_monotonic(&self) -> Option<Duration> {
         None
     }
@@ -61,8 +61,8 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    /// Called without the lock. The function wakes a thread. That thread may drop the last handle of a cache,
-    /// with the user's values.
+    /// The registered functions. They are called without the lock, because each function wakes a thread. That
+    /// thread may drop the last handle of a cache, with the user's values.
     wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 
@@ -90,7 +90,7 @@ impl ManualClock {
         // monotonic clock.
         for clock in [&self.monotonic_ms, &self.wall_ms] {
             let advanced = |ms: u64| Some(ms.saturating_add(millis(by)));
-            // This never fails, because the function always returns a number.
+            // The update never fails, because the function always returns a number.
             _ = clock.fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
         }
         self.wake();
@@ -142,7 +142,7 @@ impl Clock for ManualClock {
 pub(crate) struct Deadline {
     #[cfg(not(shuttle))]
     at: std::time::Instant,
-    /// No time passes under the model checker. Its channel decides when a wait ends.
+    /// No time passes under the model checker. The model's channel decides when a wait ends.
     #[cfg(shuttle)]
     wait: Duration,
     /// Under the model checker, the deadline is over after the next call of `pass_time`.

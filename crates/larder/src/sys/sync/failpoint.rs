@@ -1,8 +1,8 @@
-//! Failpoints. Each makes the protocol skip or reorder one step. With them, the tests of interleavings show
-//! that they find such faults.
+//! Failpoints. Each failpoint makes the protocol skip or reorder one step. The tests of interleavings set
+//! failpoints to show that the tests find such faults.
 //!
 //! Only the model checker's build can set a failpoint. In any other build [`failpoint_is_set`] is a constant,
-//! and the compiler removes the code behind it.
+//! and the compiler removes the code of the failpoints.
 
 /// A fault in one step of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Failpoint {
     /// A caller that arrives after an invalidation joins the flight of a load that began before the
     /// invalidation.
     KeepFlight,
-    /// A range removal takes its sequence before it raises the barrier for the loads in flight.
+    /// A range removal gets its sequence before it raises the barrier for the loads in flight.
     SkipBarrier,
     /// Records on disk stay visible while a range removal is not committed.
     IgnoreMinVisibleSequence,

@@ -1,11 +1,10 @@
-//! Locks, atomics, threads, the channel and the seeds of hashing. No other module imports them from
-//! elsewhere.
+//! Locks, atomics, threads, the channel and the seeds of hashing.
 //!
-//! Every other module imports them from here, so that a model checker can replace them. It then runs the real
-//! protocol instead of a copy. The model checker is [shuttle](https://docs.rs/shuttle). A build with
-//! `RUSTFLAGS="--cfg shuttle"` uses it. A normal build does not. `native` and `model` have the same names.
-//! Every operation whose result depends on the order of two threads uses `native` or `model`. See
-//! `tests/interleavings`.
+//! Every other module imports these items only from here, so that a model checker can replace the items. The
+//! model checker then runs the real protocol instead of a copy. The model checker is
+//! [shuttle](https://docs.rs/shuttle). Only a build with `RUSTFLAGS="--cfg shuttle"` uses shuttle. `native`
+//! and `model` export the same names. Every operation whose result depends on the order of two threads uses
+//! `native` or `model`. See `tests/interleavings`.
 
 pub(crate) mod failpoint;
 #[cfg(shuttle)]
@@ -33,6 +32,6 @@ pub(crate) use std::sync::atomic::Ordering;
 /// orders around it.
 pub(crate) use std::sync::atomic::AtomicU64 as StatisticU64;
 
-/// A lock that no thread waits for, because only a forked child takes it exclusively. So the model checker
+/// A lock that no thread waits for, because only a forked child locks it exclusively. So the model checker
 /// need not try the orders around the lock.
 pub(crate) use parking_lot::RwLock as UncontendedRwLock;

@@ -17,7 +17,7 @@ impl<T> AtomicSnapshot<T> {
         Self(arc_swap::ArcSwapOption::new(value))
     }
 
-    /// Returns the present value. The caller holds the result for a short time only.
+    /// Returns the present value. The caller must hold the result for a short time only.
     #[inline]
     pub(crate) fn load(&self) -> impl Deref<Target = Option<Arc<T>>> {
         self.0.load()
@@ -28,13 +28,13 @@ impl<T> AtomicSnapshot<T> {
         Self(arc_swap::ArcSwapOption::const_empty())
     }
 
-    /// Replaces the value with the result of `change`, which may be called more than once.
+    /// Replaces the value with the result of `change`. `change` may be called more than once.
     pub(crate) fn update(&self, change: impl Fn(&Option<Arc<T>>) -> Option<Arc<T>>) {
         self.0.rcu(change);
     }
 
-    /// Replaces the value and returns the old value. A thread that still reads the old value is an owner of
-    /// it from now on.
+    /// Replaces the value and returns the old value. A thread that still reads the old value then shares the
+    /// ownership of that value.
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         self.0.swap(value)
     }

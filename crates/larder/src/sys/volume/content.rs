@@ -20,22 +20,22 @@ pub(crate) const BLOCK: u64 = 4096;
 
 /// The content of an open file.
 pub(crate) trait FileContent: StorageBackend {
-    /// Makes a hole of a range within the file. The length of the file does not change. The range then reads
-    /// as zeros. The change is durable only after a sync of the file.
+    /// Turns a range within the file into a hole. The length of the file does not change. The range then
+    /// reads as zeros. The change is durable only after a sync of the file.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Unsupported`] on a file system without holes.
+    /// Returns [`io::ErrorKind::Unsupported`] on a file system without holes.
     fn punch(&self, offset: u64, len: u64) -> io::Result<()>;
 
     /// Returns the ranges of the file that may contain data, in order. All other ranges are holes.
     fn data(&self) -> io::Result<Vec<Range<u64>>>;
 }
 
-/// The content of a real file, which the operating system stores.
+/// The content of a file of the operating system.
 #[derive(Debug)]
 pub(super) struct OsContent {
     backend: Limited<FileBackend>,
-    /// The same open file. It is needed for holes, because redb's handle can't make them. `None` for a file
+    /// The same open file. It is needed for holes, because redb's handle can't make holes. `None` for a file
     /// that is only read and locked.
     file: Option<File>,
 }
@@ -121,7 +121,7 @@ fn data(file: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < len {
-        // This moves the position of the file, but no thread reads or writes at that position.
+        // This call moves the position of the file, but no thread reads or writes at that position.
         let start = match seek(file, SeekFrom::Data(at)) {
             Ok(start) => start,
             Err(Errno::NXIO) => break,
@@ -139,8 +139,8 @@ fn data(_: &File, len: u64) -> io::Result<Vec<Range<u64>>> {
     Ok(whole(len))
 }
 
-/// Returns whether the blocks of files in a directory are counted correctly. The file system must be a kind
-/// that neither compresses nor shares blocks on its own.
+/// Returns whether the blocks of files in a directory are counted correctly. This is true for kinds of file
+/// systems that neither compress nor share blocks on their own.
 #[cfg(target_os = "linux")]
 pub(super) fn counts_blocks(directory: &Path) -> bool {
     /// The magic numbers of `linux/magic.h`: ext2 to ext4, XFS, tmpfs, ramfs and overlayfs. overlayfs returns

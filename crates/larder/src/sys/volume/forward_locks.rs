@@ -3,7 +3,7 @@
 //! redb locks ranges of a file through the same backend that it reads and writes. A backend that wraps
 //! another backend forwards the lock methods with this macro in one line.
 
-/// Implements the lock methods of `StorageBackend`. Each calls the same method of `self.$below`.
+/// Implements the lock methods of `StorageBackend`. Each method calls the same method of `self.$below`.
 macro_rules! forward_locks {
     ($($below:tt)+) => {
         fn try_lock_range(

@@ -8,8 +8,8 @@ use std::{fs, io};
 use super::os_metadata::{identity, metadata_at, metadata_of};
 use super::{Anchor, Identity, LockFile, LockPlace, Metadata, limit};
 
-/// The anchor of a real file. The file has one position, so only one thread at a time uses the anchor: the
-/// cache's writer thread.
+/// The anchor of a file of the operating system. The file has one position, so only one thread at a time uses
+/// the anchor: the cache's writer thread.
 #[derive(Debug)]
 pub(super) struct OsAnchor {
     file: File,

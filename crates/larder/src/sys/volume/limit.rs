@@ -1,8 +1,8 @@
 //! The limit on the length of the files that a process writes (`ulimit -f`, `RLIMIT_FSIZE`).
 //!
-//! After a write beyond the limit, the system sends the signal SIGXFSZ. It ends the process unless the
-//! process handles it. A library must not change the signal handling of its host. So such a write is refused
-//! here, before the system sees it. The error is the same as in a process that ignores the signal.
+//! After a write beyond the limit, the system sends the signal SIGXFSZ. The signal ends the process unless
+//! the process handles the signal. A library must not change the signal handling of its host. So such a write
+//! is refused here, before the system sees it. The error is the same as in a process that ignores the signal.
 //!
 //! The limit is read before each write, because it may be lowered at any time. The signal still ends the
 //! process if the limit is lowered between the reading and the write.

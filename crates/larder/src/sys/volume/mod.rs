@@ -1,9 +1,9 @@
-//! The file system, as the disk tier uses it. All files are accessed through it, so a simulated file system
-//! can replace it.
+//! The interface to the file system. The disk tier accesses all files through this interface, so a test can
+//! use a simulated file system.
 //!
-//! It covers everything that a test must be able to break or to lose: opening, reading, writing, syncing,
-//! renaming, removing, and the owner's lock. [`OsVolume`](os::OsVolume) is the operating system's file
-//! system. The simulated file system loses power and fails on demand. It is in `testing`.
+//! The interface covers the operations that a test must be able to fail or to undo: opening, reading,
+//! writing, syncing, renaming, removing, and the owner's lock. [`OsVolume`](os::OsVolume) is the operating
+//! system's file system. The simulated file system, in `testing`, loses power and fails on demand.
 
 pub(crate) mod content;
 pub(crate) mod file;
@@ -23,7 +23,7 @@ use file::VolumeFile;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// The facts about the file or directory at a path.
+/// The metadata of the file or directory at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) kind: FileKind,
@@ -31,9 +31,9 @@ pub(crate) struct Metadata {
     /// Number of allocated bytes. `None` if the file system's count is not reliable ([`content`]).
     pub(crate) allocated: Option<u64>,
     pub(crate) identity: Identity,
-    /// The time when the file was created, in ns since 1970. `None` if the file system does not store it.
-    /// Together with the identity it identifies one file for ever. The identity alone is not enough: after
-    /// the file is deleted, another file may get it.
+    /// The time when the file was created, in ns since 1970. `None` if the file system does not store this
+    /// time. Together with the identity, this time identifies one file for ever. The identity alone is not
+    /// enough: after the file is deleted, another file may get the same identity.
     pub(crate) born: Option<u64>,
 }
 
@@ -45,19 +45,20 @@ pub(crate) enum FileKind {
     Special,
 }
 
-/// The identity of the file at a path. It shows whether another file has taken the file's place.
+/// The identity of the file at a path. A changed identity shows that a different file is at the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity(pub(crate) u64, pub(crate) u64);
 
 /// A file system.
 pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
-    /// Returns the metadata of a path, without opening it or following a link. `None` if nothing is there.
+    /// Returns the metadata of a path, without opening the file or following a link. `None` if nothing is at
+    /// the path.
     fn metadata(&self, path: &Path) -> io::Result<Option<Metadata>>;
 
     /// Returns whether the file system counts the blocks of a file correctly.
     fn counts_blocks(&self, path: &Path) -> bool;
     /// Opens a regular file for reading and writing. Does not follow a symbolic link. Only the user that
-    /// creates a new file may read it.
+    /// creates a new file may access that file.
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile>;
 
     /// Opens an anchor on the file at a path. While the anchor is held, no other file can have the identity
@@ -87,7 +88,7 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     /// Creates a directory and its missing parents. Only their owner may access the new directories.
     fn create_directories(&self, directory: &Path) -> io::Result<()>;
 
-    /// Returns those of a directory and its parents that are missing, the deepest first.
+    /// Returns the missing directories among a directory and its parents, the deepest first.
     fn missing_directories(&self, _directory: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
@@ -116,8 +117,8 @@ pub(crate) trait Volume: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A file that is held open. Meanwhile no other file gets its identity. Otherwise file systems soon give the
-/// identity of a deleted file to another file.
+/// A file that is held open, so that no other file gets its identity. Without an anchor, a file system may
+/// soon give the identity of a deleted file to another file.
 pub(crate) trait Anchor: fmt::Debug + Send + Sync {
     fn identity(&self) -> Identity;
 
@@ -139,15 +140,15 @@ pub(crate) trait Anchor: fmt::Debug + Send + Sync {
 pub(crate) enum LockPlace {
     /// The file of the lock.
     Held,
-    /// No file. So another owner could create a second lock there.
+    /// No file. Another owner could create a second lock at the path.
     Nothing,
-    /// Another file.
+    /// A different file.
     Other,
 }
 
 /// The file of an owner's lock.
 pub(crate) trait LockFile: fmt::Debug + Send + Sync {
-    /// Takes the lock if it is free. Returns whether this handle has it now.
+    /// Takes the lock if it is free. Returns whether this handle has the lock now.
     fn try_lock(&mut self) -> io::Result<bool>;
 
     /// Returns at most `most` bytes from the start of the file.

@@ -31,7 +31,7 @@ impl Volume for OsVolume {
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
         let (content, locks) = (open(path, create)?, open(path, false)?);
         // Either another file was put at the path in between, or the file system returns changing identities.
-        // Then the locks are on the content's descriptor.
+        // In both cases the locks are on the content's descriptor.
         if identity(&content.metadata()?) != identity(&locks.metadata()?) {
             return Ok(VolumeFile::new(OsContent::new(content)?));
         }
@@ -127,8 +127,8 @@ impl OsVolume {
         Ok(VolumeFile::new(OsContent::of_locks(read_only(path)?)?))
     }
 
-    /// Returns at most `most` bytes from the start of a file other than the cache file. Used for the lock of
-    /// an owner, and for the system's list of locks.
+    /// Returns at most `most` bytes from the start of a file other than the cache file. Used for the lock
+    /// file of an owner, and for files of the system such as the list of locks.
     pub(crate) fn read_beside(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         read_only(path)?.take(most).read_to_end(&mut bytes)?;

@@ -6,7 +6,8 @@ use std::{fs, io};
 
 use super::{FileKind, Identity, Metadata, content};
 
-/// Returns the metadata of a path without following a symbolic link. Returns `None` if nothing is there.
+/// Returns the metadata of a path without following a symbolic link. Returns `None` if nothing is at the
+/// path.
 pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,

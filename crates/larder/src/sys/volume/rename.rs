@@ -1,4 +1,4 @@
-//! Two kinds of rename: to a free path, and onto a file that the renamed file is a copy of.
+//! Two kinds of rename: of a file to a free path, and of a copy onto its original.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::{fs, io};
 pub(super) fn onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some file systems can't do it in one step.
+        // Some file systems can't check the new path and rename in one step.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => look_and_rename(from, to),
         done => Ok(done?),
     }
@@ -28,8 +28,8 @@ fn look_and_rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Replaces a file by its copy in one step. The file keeps its owner and its permissions, because a tool may
-/// run as another user than the service that owns the file.
+/// Replaces a file by its copy in one step. The file keeps its owner and its permissions, because a tool and
+/// the service that owns the file may run as different users.
 pub(super) fn onto_original(from: &Path, to: &Path) -> io::Result<()> {
     keep_rights(from, to)?;
     fs::rename(from, to)

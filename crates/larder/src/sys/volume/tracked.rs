@@ -5,18 +5,19 @@
 //! of the parent use the inherited files, and the child can't reach these threads. So every handle accesses
 //! its file through a slot, and the volume has a list of the slots:
 //!
-//! 1. A thread holds the slot shared while it uses the file through a handle.
+//! 1. A thread holds a shared lock on the slot while it uses the file through a handle.
 //! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing and unlocking do nothing,
 //!    because an unlock would take the lock from the parent. So a child never changes the file, even if it
 //!    drops a handle.
-//! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. That closes the descriptors
+//! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. This closes the descriptors
 //!    and unlocks nothing. If a thread of the parent held a slot at the fork, the slot is held for ever and
 //!    keeps its descriptor.
 //!
-//! That thread may have been reading, writing or syncing, and each of these can last long. So locks are on a
-//! descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes some of its
-//! locks for each transaction. So the descriptor of the locks may be in use at the fork, too. Then the child
-//! gets an error. This happens a few times in a thousand forks of a process that commits all the time.
+//! That thread may have been reading, writing or syncing, and each of these operations can last long. So
+//! locks are on a descriptor that is used for nothing else (see [`VolumeFile::with_locks`]). The store takes
+//! some of its locks for each transaction. So the descriptor of the locks may be in use at the fork, too.
+//! Then the child gets an error. This happens a few times in a thousand forks of a process that commits all
+//! the time.
 
 use std::io;
 use std::ops::{Bound, Range};
@@ -41,7 +42,7 @@ pub(crate) struct TrackedVolume {
     opened: UncontendedRwLock<Vec<TrackedHandle>>,
 }
 
-/// An entry of the list. The file is open as long as its handle lives.
+/// An entry of the list of open files. The file is open as long as its handle exists.
 #[derive(Debug)]
 struct TrackedHandle {
     slot: Weak<dyn CloseSlot>,
@@ -82,10 +83,10 @@ impl TrackedVolume {
         &self.path
     }
 
-    /// Closes every open file that no thread used at the fork. For a forked child, which may call it again.
+    /// Closes every open file that no thread used at the fork. Called in a forked child, once or more.
     ///
     /// # Errors
-    /// When a descriptor that may have a lock stays open.
+    /// Returns an error if a descriptor that may have a lock stays open.
     pub(crate) fn release(&self) -> io::Result<()> {
         let held = || io::Error::other("a thread of the parent was using the lock at the moment of the fork");
         let opened = self.opened.try_read().ok_or_else(held)?;
@@ -157,7 +158,8 @@ impl TrackedFile {
         self.slot.0.read().as_ref().map_or_else(|| Err(released()), |file| call(&**file))
     }
 
-    /// Changes the file, or its locks. Returns an error in any process but the one that opened the file.
+    /// Changes the file, or its locks. Returns an error in any process except the process that opened the
+    /// file.
     fn change<R, E: From<io::Error>>(
         &self,
         call: impl FnOnce(&dyn FileContent) -> Result<R, E>,

@@ -5,13 +5,13 @@ use super::act::Act;
 
 impl SimulatedVolume {
     /// Changes a file as another process does. The change is durable, and the users of the file do not notice
-    /// it.
+    /// the change.
     pub fn act(&self, act: Act) {
         self.disk.lock().act(act);
     }
 
-    /// Makes the same kind of change right before the operation with this number. If that number is past,
-    /// makes it before the next operation.
+    /// Changes a file as [`act`](Self::act) does, right before the operation with this number. If that
+    /// operation is past, changes the file before the next operation.
     pub fn act_at(&self, number: u64, act: Act) {
         self.disk.lock().acts.push((number, act));
     }

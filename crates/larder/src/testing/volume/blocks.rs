@@ -6,7 +6,7 @@ use std::path::Path;
 use super::SimulatedVolume;
 
 impl SimulatedVolume {
-    /// Sets whether the disk reports no allocated blocks for any file, as a file system that compresses.
+    /// Sets whether the disk reports no allocated blocks for any file, as on a file system that compresses.
     pub fn hide_blocks(&self, hides: bool) {
         self.disk.lock().hides_blocks = hides;
     }

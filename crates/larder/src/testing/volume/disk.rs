@@ -46,9 +46,9 @@ pub(super) struct Disk {
     pub(super) hides_blocks: bool,
     pub(super) has_no_holes: bool,
     pub(super) has_unstable_identities: bool,
-    /// Planned changes by another process, each with the number of the operation before which it happens.
+    /// Planned changes by another process. Each change happens before the operation with its number.
     pub(super) acts: Vec<(u64, Act)>,
-    /// The numbers of the operations before which such a change has happened.
+    /// The numbers of the operations before which a planned change has happened.
     pub(super) acted: Vec<u64>,
 }
 
@@ -62,7 +62,8 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    /// Records an operation, makes the changes that are planned before it, and fails it if that is planned.
+    /// Records an operation, makes the changes that are planned before it, and returns the planned failure,
+    /// if any.
     pub(super) fn begin(&mut self, operation: DiskOperation) -> Result<(), Failure> {
         let number = self.operations.len() as u64;
         self.operations.push(operation);
@@ -111,7 +112,7 @@ impl Disk {
     }
 
     /// Changes a file as another process does. The change is durable, and the users of the file do not notice
-    /// it.
+    /// the change.
     pub(super) fn act(&mut self, act: Act) {
         match act {
             Act::Unlink(path) => self.change(JournalEntry::Remove { path }),

@@ -1,7 +1,7 @@
-//! An open file of a simulated disk, as redb uses it; its anchor; and the file of an owner's lock.
+//! An open file of a simulated disk, the anchor of a file, and the file of an owner's lock.
 //!
-//! A range lock belongs to a handle, as to an open file description of an operating system. Two handles of
-//! one process exclude each other. Closing a handle releases its locks.
+//! A range lock belongs to a handle. In an operating system, it belongs to an open file description. Two
+//! handles of one process exclude each other. Closing a handle releases its locks.
 
 use std::io;
 use std::io::ErrorKind;

@@ -1,9 +1,9 @@
 //! A file system in memory that can fail on demand, become full, and lose power.
 //!
-//! It replaces the operating system's file system ([`CacheBuilder::volume`](crate::CacheBuilder::volume)). So
-//! a test runs the real cache, store and file format. Every operation has a number, so a test can make each
-//! one fail. Every change is recorded, to compute the state after a loss of power
-//! ([`SimulatedVolume::after_power_loss`]).
+//! This file system replaces the operating system's file system
+//! ([`CacheBuilder::volume`](crate::CacheBuilder::volume)). So a test runs the real cache, store and file
+//! format. Every operation has a number, so a test can make each operation fail. Every change is recorded, to
+//! compute the state after a loss of power ([`SimulatedVolume::after_power_loss`]).
 
 pub(crate) mod act;
 mod acts;
@@ -31,7 +31,7 @@ use operation::{DiskOperation, Failure};
 use power::JournalEntry;
 use power::Loss;
 
-/// A disk that a test controls. Clones are the same disk.
+/// A disk that a test controls. All clones control the same disk.
 ///
 /// ```
 /// use larder::{Cache, KeyspaceDefinition, testing::SimulatedVolume};
@@ -71,7 +71,7 @@ impl SimulatedVolume {
         self.disk.lock().failed
     }
 
-    /// Makes one operation fail: the first one from this number on.
+    /// Makes one operation fail: the first operation from this number on.
     pub fn fail_once(&self, from: u64, failure: Failure) {
         self.disk.lock().planned = Some(PlannedFailure { from, failure, lasts: false, only: None });
     }
@@ -124,13 +124,13 @@ impl SimulatedVolume {
     }
 
     /// Writes a file, or replaces its bytes. The change is durable, and the users of the file do not notice
-    /// it. It simulates damage, or a file of another program.
+    /// the change. Use this to simulate damage, or a file of another program.
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Plant { path: path.as_ref().to_owned(), bytes: bytes.into() });
     }
 
-    /// Removes a file. The change is durable, and the users of the file do not notice it.
+    /// Removes a file. The change is durable, and the users of the file do not notice the change.
     pub fn unlink(&self, path: impl AsRef<Path>) {
         let mut disk = self.disk.lock();
         disk.change(JournalEntry::Remove { path: path.as_ref().to_owned() });
@@ -144,9 +144,9 @@ impl SimulatedVolume {
         self.disk.lock().journal.len()
     }
 
-    /// Returns the disk as after a loss of power that happens after `changes` changes. Data that was synced
-    /// by then is kept. `loss` says how much of the other data is kept. If several results are possible,
-    /// `seed` chooses one.
+    /// Returns the disk as it is after a loss of power. The power is lost after `changes` changes. Data that
+    /// was synced by then is kept. `loss` says how much of the other data is kept. If several results are
+    /// possible, `seed` chooses one.
     #[must_use]
     pub fn after_power_loss(&self, changes: usize, loss: Loss, seed: u64) -> Self {
         let (nodes, journal) = self.disk.lock().journal.after_power_loss(changes, loss, seed);
@@ -154,8 +154,8 @@ impl SimulatedVolume {
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
-    /// Returns a disk with the same files, all of them durable. It is like a copy of the files, or their
-    /// state after `kill -9`.
+    /// Returns a disk with the same files, all of them durable. The result is like a copy of the files, or
+    /// like their state after `kill -9`.
     #[must_use]
     pub fn copy(&self) -> Self {
         self.after_power_loss(self.changes(), Loss::Nothing, 0)

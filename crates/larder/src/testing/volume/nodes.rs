@@ -1,5 +1,5 @@
-//! The files of a simulated disk. Their pages are stored by number. Copies of a file share each page until it
-//! is written.
+//! The files of a simulated disk. Their pages are stored by number. Copies of a file share each page until
+//! the page is written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -134,7 +134,7 @@ impl Nodes {
     }
 
     pub(super) fn write(&mut self, id: u64, offset: u64, data: &[u8]) {
-        // After a loss of power, a file may have no name, and the journal may still write it later.
+        // After a loss of power, a file may have no name, and the journal may still write to that file later.
         let node = self.by_id.entry(id).or_default();
         node.len = node.len.max(offset + data.len() as u64);
         each_page(offset, data.len(), |number, within, done, count| {

@@ -22,7 +22,7 @@ pub enum DiskOperation {
 }
 
 impl DiskOperation {
-    /// Operations that change something, or make a change durable.
+    /// The operations that change the disk, or make a change durable.
     pub const CHANGES: [Self; 7] =
         [Self::Write, Self::SetLen, Self::Punch, Self::Sync, Self::Rename, Self::Remove, Self::SyncDirectory];
 }

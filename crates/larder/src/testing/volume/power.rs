@@ -3,7 +3,7 @@
 //! Files and names are synced separately. A change is certain if its file was synced later. A change of a
 //! name is certain if the directory was synced later. Any other changes may have reached the disk, in any
 //! combination, because neither the system nor the drive keeps an order. Any combination of the 512-byte
-//! sectors of a write may have reached the disk. So may any combination of the pages of a hole.
+//! sectors of a write may have reached the disk. The same is true for the pages of a hole.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::sys::sync::Arc;
 /// The unit that a drive writes as a whole.
 const SECTOR: usize = 512;
 
-/// The part of the changes without a sync that a loss of power destroys.
+/// The part of the unsynced changes that a loss of power destroys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
     /// All of these changes.
@@ -22,7 +22,7 @@ pub enum Loss {
     Nothing,
     /// Any of these changes. Each write is kept or lost as a whole.
     Some,
-    /// Any of these changes. Each sector of a write is kept or lost alone.
+    /// Any of these changes. Each sector of a write is kept or lost separately.
     Torn,
 }
 

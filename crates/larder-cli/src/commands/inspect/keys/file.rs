@@ -78,7 +78,7 @@ impl Listing<'_> {
         let offered = first.offered();
         let mut out = out::stdout();
         for (keyspace, key, figure) in first.into_sorted() {
-            // Read again, since the heap does not keep the values. A value may be large.
+            // The record is read again, since the heap does not keep the values. A value may be large.
             let finding = self.snapshot.find(keyspace, &key)?;
             self.print(&mut out, keyspace, (&key, &finding), Some(&figure))?;
         }

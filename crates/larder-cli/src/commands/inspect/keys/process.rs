@@ -1,7 +1,7 @@
 //! `larder keys` of a live cache: its process lists the keys in memory and on disk.
 //!
 //! An entry that is in memory alone has no encoded length, so its charge in memory is used as its size.
-//! Memory does not record either when an entry was written.
+//! Memory also does not record when an entry was written.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -22,7 +22,7 @@ use crate::commands::inspect::process::StatusJson;
 use crate::term::exit::{Exit, Failure};
 use crate::term::out::{self, FAINT, json_line, styled};
 
-/// A sorted key in JSON. The fields have the same names as those of the live keys without `--sort`.
+/// A sorted key in JSON. The fields have the same names as the fields of live keys without `--sort`.
 #[derive(Serialize)]
 struct SortedKeyJson<'a> {
     keyspace: &'a str,

@@ -16,7 +16,7 @@ pub(super) struct KeyspaceSizes {
     value_bytes: u64,
     mean_bytes: u64,
     largest_bytes: u64,
-    /// None if the keyspace has no entry.
+    /// `None` if the keyspace has no entry.
     largest_key: Option<String>,
     largest_key_bytes: Option<String>,
 }
@@ -26,7 +26,7 @@ impl KeyspaceSizes {
         Self { keyspace: keyspace.to_owned(), ..Self::default() }
     }
 
-    /// Adds a value. Returns whether it is the largest so far.
+    /// Adds a value. Returns whether this value is the largest so far.
     pub(super) fn add(&mut self, bytes: u64) -> bool {
         let is_largest = self.entries == 0 || bytes > self.largest_bytes;
         self.entries += 1;

@@ -37,7 +37,7 @@ impl FrameContext<'_> {
 pub(super) struct Chart {
     title: String,
     series: Vec<u64>,
-    /// The value at full height. None means the highest value in the chart.
+    /// The value at full height. `None` means the highest value in the chart.
     most: Option<u64>,
     colour: Color,
 }
@@ -48,8 +48,8 @@ impl Chart {
     }
 }
 
-/// Draws charts side by side, with the newest value at the right. On a small screen, draws only their titles
-/// on one line.
+/// Draws charts side by side, with the newest value at the right. On a small screen, draws only the titles of
+/// the charts on one line.
 pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameContext<'_>, of: [Chart; 3]) {
     if rest.width < MIN_FOR_CHARTS.0 || rest.height < MIN_FOR_CHARTS.1 {
         let line = fitted("", &of.map(|chart| chart.title), rest.width);
@@ -75,8 +75,8 @@ pub(super) fn charts(frame: &mut Frame<'_>, rest: &mut Rect, context: &FrameCont
 /// The rank of a line that is never left out.
 pub(super) const URGENT: u8 = 0;
 
-/// A line of numbers, or several lines that belong together. If not all fit, lines with a higher rank are
-/// left out first.
+/// A line of numbers, or several lines that belong together. If not all lines fit, the lines with the highest
+/// rank are left out first.
 pub(super) struct StatLine {
     pub(super) rank: u8,
     pub(super) lines: Vec<Line<'static>>,
@@ -88,7 +88,8 @@ impl StatLine {
     }
 }
 
-/// Draws two lists of numbers. On a wide screen they are side by side, otherwise one is below the other.
+/// Draws two lists of numbers. On a wide screen they are side by side. On a narrow screen the second list is
+/// below the first.
 pub(super) fn stat_lines(
     frame: &mut Frame<'_>,
     rest: &mut Rect,

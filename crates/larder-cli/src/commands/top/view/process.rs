@@ -52,7 +52,7 @@ fn levels(stats: &Stats, room: u16) -> Vec<StatLine> {
     };
     let mut levels = vec![level(1, "memory", stats.memory.weight, stats.memory.capacity)];
     if let Some(disk) = &stats.disk {
-        // Shown separately, since the write buffer is not part of the memory capacity.
+        // The unsaved bytes have their own line, since the write buffer is not part of the memory capacity.
         levels.push(level(8, "unsaved", stats.unsaved_bytes, stats.write_buffer));
         levels.push(level(6, "live", disk.bytes, disk.usable_bytes));
         let file = disk.allocated_bytes.unwrap_or(disk.file_bytes);
@@ -150,7 +150,7 @@ fn keyspaces(frame: &mut Frame<'_>, area: Rect, stats: &Stats, history: &History
     let page = usize::from(area.height.saturating_sub(2));
     controls.last_frame =
         LastFrame { columns: of.iter().map(|(column, _)| *column).collect(), page, keyspaces: rows.len() };
-    // Since the user scrolled, keyspaces may have disappeared, or the screen may have grown.
+    // The keyspaces may have become fewer since the user scrolled, or the screen may have grown.
     controls.scroll_to(controls.scroll);
     let title = range("keyspaces", controls.scroll, page, rows.len());
     let cell = |text: String, column: Column, room: usize| {

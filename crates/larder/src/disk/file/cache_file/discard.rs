@@ -1,7 +1,7 @@
-//! Discarding a file, so that no restart finds it: the file is renamed, and the rename is made durable.
+//! Discards a file, so that no restart finds it: renames the file and makes the rename durable.
 //!
 //! Only the file that was opened is renamed; its anchor identifies it. If another program moved our file
-//! away, the file may come back, so it is not gone. A file that stands in its place is not ours. If another
+//! away, the file may come back, so it is not gone. A different file at its path is not ours. If another
 //! program deleted our file, it is gone once the deletion is durable. After a failure, the next attempt
 //! continues from the state that was reached.
 

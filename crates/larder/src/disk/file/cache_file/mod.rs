@@ -12,11 +12,11 @@
 //!                      in service
 //! ```
 //!
-//! A suspended file contains no invalidated entries. An invalidation can't wait, so either its removal is
-//! committed or the file is discarded. This process never opens a discarded file again. A discarded file is
-//! *gone* once its rename is durable. Only then is an invalidation of its entries reported as successful.
-//! Handles of the file are numbered (`generation`). So an error of an older handle changes nothing (invariant
-//! 7).
+//! A suspended file contains no invalidated entries. An invalidation can't wait, so either the removal of its
+//! entries is committed or the file is discarded. This process never opens a discarded file again. A
+//! discarded file is *gone* once its rename is durable. Only then is an invalidation of its entries reported
+//! as successful. Handles of the file are numbered (`generation`). So an error of an older handle changes
+//! nothing (invariant 7).
 //!
 //! This module handles the file only. The writer decides what lookups and writes see during an outage.
 
@@ -65,14 +65,14 @@ pub(crate) struct CacheFile {
     backoff: Backoff,
     /// The number of the current handle of the file.
     generation: u64,
-    /// While the file is out of service: its catalog, with the keyspaces that were opened since. Otherwise
-    /// empty.
+    /// The catalog of a file that is out of service, with the keyspaces that were opened since the outage
+    /// began. Empty while the file is in service.
     catalog: Catalog,
     /// Keyspaces that were opened and are not in the file yet.
     pending: PendingRegistrations,
     ballast: Ballast,
     ballast_again_at: Timestamp,
-    /// Whether the disk was found full, and not everything has been committed since. While this is set,
+    /// Whether the disk was full, and no commit of everything has succeeded since. While this flag is set,
     /// deletions are committed first.
     is_short_of_room: bool,
     /// The new path of the latest damaged file, until [`CacheFile::take_quarantined`] returns it.
@@ -93,7 +93,7 @@ enum FilePhase {
     InService(Store),
     /// Closed, and not renamed. The file will be opened again.
     Suspended(Outage),
-    /// Never to be opened again.
+    /// This process never opens the file again.
     Discarded(Outage, DiscardProgress),
 }
 
@@ -179,7 +179,7 @@ impl CacheFile {
         self.outage().map(|outage| &outage.why)
     }
 
-    /// Returns the time of the next attempt. None while the file is in service.
+    /// Returns the time of the next attempt to return the file to service. None while the file is in service.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         self.outage().map(|outage| outage.retry_at)
     }
@@ -203,7 +203,7 @@ impl CacheFile {
     }
 
     /// Takes the file out of service for good, and begins to move the file aside.
-    /// [`CacheFile::continue_discard`] does the steps that fail now.
+    /// [`CacheFile::continue_discard`] repeats the steps that fail now.
     pub(crate) fn discard(&mut self, error: StoreError, now: Timestamp) {
         let was_open = self.close_store();
         if !matches!(self.state, FilePhase::Discarded(..)) {
@@ -351,7 +351,7 @@ impl CacheFile {
         Extent::of(&*self.options.volume, &self.options.path).unwrap_or_default()
     }
 
-    /// Notes the size of the file after a commit, and returns it.
+    /// Notes the size of the file after a commit, and returns that size.
     pub(crate) fn note_extent(&mut self) -> Extent {
         let (extent, capacity) = (self.extent(), self.options.capacity);
         if let Some(store) = self.store_mut() {

@@ -1,16 +1,16 @@
 //! Checks whether a restart would find the open file, with everything that was written.
 //!
 //! The anchor identifies the file. The path is checked after each commit and before callers are answered. The
-//! check notices if the file was moved, replaced or removed before the commit returned. If that happens
-//! later, the file already contained everything that was acknowledged.
+//! check notices if the file was moved, replaced or removed before the commit returned. If the file is moved,
+//! replaced or removed later, it already contained everything that was acknowledged.
 //!
 //! Some file systems change the identity of a file over time. So if the identity at the path differs, a
-//! number is written into the open file and read through the path. redb does not use the part of the first
-//! page in which the number stands. If the number is found, the path leads to the open file. Not even a copy
-//! that was made after the latest commit contains the number.
+//! number is written into the open file and read through the path. The number is in a part of the first page
+//! that redb does not use. If the number is found, the path leads to the open file. Not even a copy that was
+//! made after the latest commit contains the number.
 //!
 //! Only the steps of the writer change the file. So each step must find the first bytes and the length that
-//! the step before has left. Otherwise another program has cut or overwritten the file in place.
+//! the previous step left. Otherwise another program has cut or overwritten the file in place.
 
 use std::io;
 use std::path::Path;
@@ -22,18 +22,19 @@ use crate::disk::store::guard::StoreError;
 use crate::disk::store::redb_header::HEADER_LEN;
 use crate::sys::volume::{Anchor, FileKind, Volume};
 
-/// Where the open file is.
+/// The place of the open file, compared with its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PathPlace {
     /// At its path.
     Here,
-    /// At its path, as the number written into it shows. Its identity differs.
+    /// At its path: a number that was written into the open file was read through the path. The identity at
+    /// the path differs.
     HereByProbe,
     /// The file was removed: it has no name.
     Removed,
     /// At another path, and no file is at its own path.
     Moved,
-    /// Another file is at its path.
+    /// A different file is at its path.
     Replaced,
 }
 
@@ -96,7 +97,7 @@ impl WrittenBytes {
         Ok(Self { start: anchor.start(HEADER_LEN)?, len: anchor.metadata()?.len })
     }
 
-    /// Returns the error if `now` differs from this.
+    /// Returns an error if `now` differs from `self`.
     pub(super) fn changed_to(&self, now: &Self) -> Option<StoreError> {
         if self == now {
             return None;

@@ -1,5 +1,5 @@
 //! Returns the cache file to service: opens a suspended file again, or makes a fresh file after a discarded
-//! one is gone.
+//! file is gone.
 //!
 //! Opening and making a file need the owner's lock. While our file is out of service, the file at the path
 //! may belong to another owner.
@@ -18,8 +18,8 @@ use crate::units::Timestamp;
 
 impl CacheFile {
     /// Opens the file again after a transaction was refused because the file would have exceeded its
-    /// capacity. Compacts the file, and gives its entries less room. If compacting by moving pages fails,
-    /// remakes the file with smaller regions and returns true.
+    /// capacity. Compacts the file, and lowers the limit for its entries. If compacting by moving pages
+    /// fails, remakes the file with smaller regions and returns true.
     ///
     /// The old store accepts no more calls, and the file contains nothing of the refused transaction.
     pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
@@ -44,7 +44,7 @@ impl CacheFile {
         let before = store.largest_page();
         let narrowed = shrink_regions(store, &self.options, now);
         if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
-            // The file at the path is another one now.
+            // The path may lead to the new file now.
             self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
         }
         if let Err(error) = &narrowed {
@@ -54,7 +54,7 @@ impl CacheFile {
         narrowed
     }
 
-    /// Opens a suspended file again. If the file is damaged, or another program has deleted it, it is
+    /// Opens a suspended file again. A file that is damaged, or that another program has deleted, is
     /// discarded.
     pub(crate) fn resume(&mut self, now: Timestamp) {
         let FilePhase::Suspended(outage) = &self.state else { return };
@@ -62,16 +62,17 @@ impl CacheFile {
         if why.kind == StoreErrorKind::Full {
             self.is_short_of_room = true;
             self.ballast.delete(&*self.options.volume);
-            // The ballast is not written again at once. On a nearly full disk it would use the room that the
-            // next commit needs.
+            // The ballast is not written again at once. On a nearly full disk, the ballast would use the room
+            // that the next commit needs.
             self.ballast_again_at = now.after(MAX_RETRY_DELAY);
         }
         match self.open_again() {
             Ok(Some(store)) => self.enter_service(store, now),
             Ok(None) => self.discard(why, now),
             Err(error) if error.kind == StoreErrorKind::Damage => self.discard(error, now),
-            // The first error of an outage explains the outage best, so it is kept. A new error replaces it
-            // in two cases: the disk has become full, or the file has left its path or is back at its path.
+            // The first error of an outage explains the outage best, so it is kept. A new error replaces the
+            // first error in two cases: the disk has become full, or the file has left its path or is back at
+            // its path.
             Err(error) => {
                 let is_news =
                     error.kind == StoreErrorKind::Full || error.is_displacement() || why.is_displacement();

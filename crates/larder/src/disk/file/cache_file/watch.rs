@@ -4,7 +4,7 @@
 //! 1. Before the first commit: the file must be as the last step left it ([`CacheFile::check_content`]).
 //!    Without this check, a commit would repair the header of a file that was cut or overwritten, and hide
 //!    the damage.
-//! 2. After each commit, before its entries are marked clean and callers are answered: the file must stand at
+//! 2. After each commit, before its entries are marked clean and callers are answered: the file must be at
 //!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced during the
 //!    commit. A later check would come after an answer.
 //! 3. After the last change of the step: the content of the file is noted for the next step
@@ -23,8 +23,8 @@ use crate::disk::store::guard::StoreError;
 use crate::event::Event;
 
 impl CacheFile {
-    /// Step 1. If the file is not as the last step left it, the store is sealed: no more bytes are written,
-    /// not even for closing.
+    /// Does step 1. If the file is not as the last step left it, the store is sealed: no more bytes are
+    /// written, not even for closing.
     ///
     /// # Errors
     /// Returns an error if the file is not as the last step left it, or can't be examined.
@@ -40,7 +40,7 @@ impl CacheFile {
         })
     }
 
-    /// Step 2. Also takes a lost lock again.
+    /// Does step 2. Also takes a lost lock again.
     ///
     /// # Errors
     /// Returns an error if a restart would not find the open file, or if that can't be determined.
@@ -58,8 +58,8 @@ impl CacheFile {
         Ok(())
     }
 
-    /// Step 3. For a file that is new in service, also writes the evidence that the file is ours into the
-    /// file and the lock file.
+    /// Does step 3. For a file that is new in service, also writes the evidence that the file is ours into
+    /// the file and the lock file.
     pub(crate) fn note_content(&mut self) {
         self.leave_evidence();
         if let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
@@ -107,7 +107,7 @@ impl CacheFile {
         held.map(drop).map_err(StoreError::io)
     }
 
-    /// Forgets the noted content. It describes the file as it was before the outage.
+    /// Forgets the noted content, because the content describes the file before the outage.
     pub(super) fn forget(&mut self) {
         self.watch.content = None;
     }

@@ -1,14 +1,15 @@
-//! Makes a file as short as its entries need, by a copy that takes its place.
+//! Makes a file as short as its entries need: writes a compact copy, and replaces the file by the copy.
 //!
 //! redb compacts a file by moving pages, in commits that can't be undone. If a crash interrupts these
 //! commits, every page must be read before the file can be used. The next commit then finds no free page and
-//! doubles the file. So the file itself is not changed here. With the owner's lock held:
+//! doubles the file. So the file itself is not changed here. These steps run with the owner's lock held:
 //!
 //! 1. The remains of an earlier copy are removed.
 //! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in the
 //!    order of its keys, so that leaves are full. Entries are left out if they have expired, if a pending
 //!    range removal covers them, or if they belong to retired keyspaces. The counts of keyspaces are
-//!    adjusted. All else is kept byte for byte, including rows and tables that this version does not know.
+//!    adjusted. Everything else is kept byte for byte, including rows and tables that this version does not
+//!    know.
 //! 3. The copy is compacted and closed. Then it is durable, and marked as closed cleanly.
 //! 4. The file is closed.
 //! 5. If the copy is no longer than the file, it is renamed over the file, in one step. Otherwise it is
@@ -21,7 +22,7 @@
 //! same answer to every lookup.
 //!
 //! Readers do not hinder a compaction: the old file stays complete while a reader has it open. A follower
-//! compares identities before each lookup, and then opens the new file.
+//! compares identities before each lookup. If they differ, it opens the new file.
 
 mod unknown;
 
@@ -51,7 +52,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::units::Timestamp;
 
-/// Number of rows that are copied between two calls of `go_on`.
+/// Number of rows that are read between two calls of `go_on`.
 const ROWS: u64 = 256;
 
 /// A complete and closed copy beside its file.
@@ -65,8 +66,8 @@ pub(crate) struct CopyReport {
     pub(crate) catalog: Catalog,
 }
 
-/// Steps 1 to 3. Returns none if `go_on` returned false. In that case, and after an error, the copy is
-/// removed.
+/// Writes a complete copy (steps 1 to 3). Returns none if `go_on` returned false. In that case, and after an
+/// error, the copy is removed.
 pub(crate) fn write_copy(
     store: &Store,
     options: &OpenOptions,
@@ -216,7 +217,8 @@ fn fill_copy(
 }
 
 /// Returns the size of the regions of a copy. It is at least the size in the file, because the file's values
-/// must fit, and at least the size for the capacity. A tool has no capacity (`u64::MAX`).
+/// must fit, and at least the size for the capacity. The capacity `u64::MAX` means that a tool copies the
+/// file without a limit.
 fn region(store: &Store, options: &OpenOptions) -> u64 {
     let wanted = if options.capacity == u64::MAX { 0 } else { region_for(options.capacity) };
     store.largest_page().max(wanted)
@@ -233,7 +235,7 @@ fn create_copy(
     let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
-    // The first commit makes the mark durable too. By its mark, a copy that is cut is recognized as ours.
+    // The first commit makes the mark durable too. The mark identifies a copy that was cut as ours.
     if let Some(identity) = store.catalog.identity {
         file.write(MARK_AT, &mark(identity))?;
     }
@@ -315,8 +317,8 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Returns whether an entry is copied: no if it is retired, removed or expired. An entry without a
-    /// readable header is kept as evidence of damage, until the sweeper deletes it.
+    /// Returns whether an entry is copied. A retired, removed or expired entry is not copied. An entry
+    /// without a readable header is kept as evidence of damage, until the sweeper deletes it.
     fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
         let id = KeyspaceId::of(key);
         if self.catalog.retired.contains_key(&id) {

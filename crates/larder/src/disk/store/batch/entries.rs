@@ -1,8 +1,8 @@
 //! Changes the table of entries and the expiry table in one transaction.
 //!
 //! Each change of an entry also changes its expiry row and the counts of its keyspace, in the same
-//! transaction. The highest sequence wins: a range removal does not delete an entry with a higher sequence,
-//! neither in the tables nor in the batch.
+//! transaction. The highest sequence wins: a range removal never deletes an entry with a higher sequence.
+//! This holds in the tables and in the batch.
 
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
@@ -68,7 +68,8 @@ impl<'txn> Entries<'txn> {
         self.put(&change.key, &header, &value.extension, &value.payload)
     }
 
-    /// Returns the growth of the charge of all entries, in bytes, if these values are written.
+    /// Returns the number of bytes by which the charge of all entries grows if these values are written.
+    /// Negative if the charge shrinks.
     pub(crate) fn growth(&self, values: &[&EntryChange<'_>]) -> Result<i64, StorageError> {
         let mut growth = 0;
         for change in values {
@@ -132,8 +133,8 @@ impl<'txn> Entries<'txn> {
         Ok(())
     }
 
-    /// Examines up to `limit` expiry rows that are due, and deletes their entries. Returns the number of
-    /// deleted rows and the number of deleted entries.
+    /// Examines up to `limit` expiry rows whose time has passed. Deletes the rows of entries that are due,
+    /// and these entries. Returns the number of deleted rows and the number of deleted entries.
     pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
         let mut rows = Vec::new();
         for (class, head) in expiry::heads(&*self.expiry)? {

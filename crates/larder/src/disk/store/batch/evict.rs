@@ -1,23 +1,24 @@
-//! Eviction from disk: deletes entries in a transaction to make room for others.
+//! Eviction from disk: deletes entries in a transaction to make room for other entries.
 //!
 //! This is a clock algorithm. A hand moves over the entries in the order in which they were written. It
 //! deletes the entries that were not used since the hand last passed ([`Uses`](crate::disk::store::uses)). It
 //! does not move or change the entries that it spares.
 //!
 //! - The hand follows the expiry rows. Within a class of lifetimes, the order of the rows is nearly the order
-//!   of writing. The hand has a position in each class. It compares the next rows of all classes, and takes
-//!   the row that was written first. The time of writing is estimated: the row's time minus the lifetime of
-//!   an entry that was read a few rows before in the same class. The entry of the row itself is not read,
-//!   because its page may not be in memory.
+//!   of writing. The hand has a position in each class. It compares the next rows of all classes, and selects
+//!   the row that was written first. The time of writing is estimated: the row's time minus a lifetime. That
+//!   is the lifetime of the first entry in the row's group of [`ROWS`] rows. The entry of each row is not
+//!   read, because its page may not be in memory.
 //! - A *turn* covers the entries that were written before the turn began. Then the hand returns to the first
-//!   rows. So no entry is deleted before all older entries were examined, even if few of these are unused.
+//!   rows. So no entry is deleted before all older entries were examined, even if only a few older entries
+//!   are unused.
 //! - Entries that memory holds are spared too, because lookups in memory are not recorded as uses of the
-//!   disk. After [`MAX_LOOKS`] rows, or a whole turn, neither kind is spared any more. Otherwise a memory
-//!   tier that holds nearly all entries would make each eviction scan the whole table. Entries that the batch
-//!   is about to write are always spared.
-//! - Rows without a class are older than all other rows, so the hand takes them first.
+//!   disk. After [`MAX_LOOKS`] rows, or a whole turn, used entries and entries in memory are no longer
+//!   spared. Otherwise a memory tier that holds nearly all entries would make each eviction scan the whole
+//!   table. Entries that the batch is about to write are always spared.
+//! - Rows without a class are older than all other rows, so the hand examines these rows first.
 //!
-//! The position of the hand is not stored. In a new process the hand starts at the first rows again, and only
+//! The position of the hand is not stored. In a new process the hand starts at the first rows again, so it
 //! examines some rows twice.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,7 +36,7 @@ use crate::units::Timestamp;
 const ROWS: usize = 32;
 /// Number of rows after which one eviction spares only the entries that the batch writes.
 const MAX_LOOKS: usize = 4096;
-/// Maximum number of turns that one eviction may begin. The first of them may spare all entries. The second
+/// Maximum number of turns that one eviction may begin. The first turn may spare all entries. The second turn
 /// spares only entries that the batch is about to write.
 const MAX_TURNS: usize = 2;
 

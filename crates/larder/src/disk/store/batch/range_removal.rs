@@ -9,8 +9,8 @@ pub(crate) struct RangeRemoval {
     pub(crate) range: RangeTombstone,
     /// Keys that memory held, and whether they were live. The entries of these keys on disk are not counted.
     pub(crate) memory_keys: Vec<(StoredKey, bool)>,
-    /// Number of further live entries in memory. These entries are on disk too, unless they were evicted
-    /// there.
+    /// Number of further live entries in memory. These entries are on disk too, unless they were evicted from
+    /// the disk.
     pub(crate) unlisted: u64,
     /// Number of live entries on disk whose keys are not in `memory_keys`, counted before the commit.
     pub(crate) on_disk: u64,

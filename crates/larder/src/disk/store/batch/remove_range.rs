@@ -1,4 +1,5 @@
-//! Range removals inside one transaction: a small removal as a whole, a large removal in parts.
+//! Deletes the entries of a range removal in a transaction. A small removal is done at once, a large removal
+//! in parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;

@@ -126,7 +126,7 @@ impl Model {
     }
 }
 
-/// Performs a step in the draft and in the model, and checks that both return the same.
+/// Performs a step in the draft and in the model, and checks that both return the same result.
 fn make(step: &Step, draft: &mut Draft<'_>, model: &mut Model, now: Timestamp) {
     match step {
         Step::Register(name, version, schema) => {

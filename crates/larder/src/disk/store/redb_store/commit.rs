@@ -37,7 +37,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) now: Timestamp,
     pub(crate) sequence: u64,
     pub(crate) closing: bool,
-    /// Returns whether memory holds a copy of the entry. Such entries are evicted from disk last.
+    /// Returns whether memory holds a copy of the entry. At first, an eviction spares such entries.
     pub(crate) is_resident: &'a dyn Fn(&[u8]) -> bool,
     /// Returns whether the entry was read from disk since the last call. The clock hand spares such an entry.
     pub(crate) take_use: &'a dyn Fn(&[u8]) -> bool,
@@ -65,13 +65,14 @@ pub(crate) struct CommitOutcome {
     /// Whether more entries must be evicted than one transaction may evict. Then no value of the batch was
     /// written. If a change hides a removal, its entry was deleted.
     pub(crate) needs_room: bool,
-    /// For keyspaces that lost entries: the number of evicted and the number of expired entries. A keyspace
-    /// may occur twice.
+    /// The numbers of evicted and of expired entries of each keyspace that lost entries. A keyspace may occur
+    /// twice.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
 }
 
-/// An eviction also frees the limit divided by this number, so that not every batch must evict.
+/// An eviction frees more bytes than the batch needs: the limit divided by this number. So not every batch
+/// must evict.
 pub(super) const EVICT_AHEAD: u64 = 256;
 /// Maximum number of parts of pending range removals that one transaction deletes before it evicts.
 const MAX_PARTS: usize = 8;
@@ -134,7 +135,7 @@ impl Store {
 /// 1. Entries are deleted: by range removals, by the sweep, and by changes that are deletions.
 /// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction may
 ///    evict.
-/// 3. The values are written, unless (2) has not made enough room.
+/// 3. The values are written, unless further transactions must evict more entries first.
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,
@@ -201,7 +202,8 @@ fn sweep(
         if deleted < asked {
             catalog.retired.remove(id);
         }
-        // A keyspace without entries also counts as a row, because there may be many such keyspaces.
+        // A keyspace without entries adds one to the number of rows, because there may be many such
+        // keyspaces.
         rows += deleted.max(1);
     }
     outcome.more_to_sweep = rows == batch.sweep;
@@ -220,7 +222,7 @@ fn make_room(
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
     // Most batches have room even if they replace no entries. Looking up the replaced entries takes as long
-    // as writing the new ones.
+    // as writing the new entries.
     let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
     if live.saturating_add(charged) <= limits.live_limit {
         return Ok(());

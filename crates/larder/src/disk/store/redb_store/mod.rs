@@ -1,8 +1,8 @@
-//! The store: an open redb file, to which the writer commits.
+//! The store: an open redb file that receives the commits of the writer.
 //!
 //! Only the writer owns the store of a cache. The catalog holds the keyspaces with their counts and charges
-//! in memory. It changes only after a commit has succeeded. So neither opening a file nor counting entries
-//! scans the table of entries.
+//! in memory. The catalog changes only after a commit has succeeded. So neither opening a file nor counting
+//! entries scans the table of entries.
 
 pub(crate) mod commit;
 mod delete_ranges;
@@ -48,14 +48,14 @@ pub(crate) struct Store {
     pub(crate) largest_page: u64,
     /// The position of eviction in the expiry table.
     hand: ClockHand,
-    /// The earliest time when an entry may be deleted. None without entries.
+    /// The earliest time when an entry may be deleted. None if there are no entries.
     pub(crate) next_expiry: Option<Timestamp>,
     cumulative: Option<CumulativeStats>,
     pub(crate) identities: Identities,
     /// The keyspaces whose rows have changed since the last call of [`Store::show`]. None before the first
     /// call.
     pub(crate) unshown: Option<BTreeSet<String>>,
-    /// Once set, it refuses all further writes to the file.
+    /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
     /// The progress of deleting the entries of the earliest pending range removal.
     pub(crate) cursor: RangeCursor,
@@ -108,8 +108,8 @@ impl Store {
         })
     }
 
-    /// Computes the charges of all entries again if the file has another rule, in one pass over the entries.
-    /// The next commit writes the new rule to the file.
+    /// Computes the charges of all entries again if the file has a different rule, in one pass over the
+    /// entries. The next commit writes the new rule to the file.
     pub(crate) fn recharge(&mut self, charging: Charging) -> Result<(), StoreError> {
         if self.catalog.charging == charging {
             return Ok(());
@@ -136,8 +136,8 @@ impl Store {
         Ok(())
     }
 
-    /// Opens a larder file for writing. `len` is its length. Every page is verified if `len` is at most
-    /// `options.verify_up_to`.
+    /// Opens a larder file for writing. `len` is the length of the file. Every page is verified if `len` is
+    /// at most `options.verify_up_to`.
     pub(crate) fn open(options: &OpenOptions, len: u64) -> Result<Self, StoreError> {
         let opened = open_database(options, len <= options.verify_up_to)?;
         let OpenDatabase { db, seal, reserve, largest_page } = opened;
@@ -151,12 +151,12 @@ impl Store {
         Ok(store)
     }
 
-    /// Returns whether the store was made in another process, from which this process was forked.
+    /// Returns whether this process is a fork of the process that made the store.
     pub(crate) fn is_inherited(&self) -> bool {
         Guarded::is_inherited(&self.db)
     }
 
-    /// Returns the cumulative statistics of the file, as they are after its next commit. None if they are
+    /// Returns the cumulative statistics that the file has after the next commit. None if the statistics are
     /// missing or can't be decoded.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {
         self.cumulative.as_ref()
@@ -205,8 +205,8 @@ impl Store {
     }
 
     pub(crate) fn last_sequence(&self) -> u64 {
-        // Only in a damaged file does a range removal have a higher sequence than the state. New entries need
-        // a still higher sequence, because otherwise that range removal would cover them.
+        // A range removal has a higher sequence than the state only in a damaged file. New entries need an
+        // even higher sequence, because otherwise that range removal would cover them.
         self.catalog.ranges.iter().map(|range| range.sequence).fold(self.catalog.state.sequence, u64::max)
     }
 
@@ -243,8 +243,8 @@ impl Store {
     /// Closes the file, so that it can be opened, renamed or copied.
     pub(crate) fn close(self) -> Result<(), StoreError> {
         // All changes are committed, and closing writes a few more blocks. If the bound refused these blocks,
-        // the file would need a repair, and followers would refuse it. Also, a file that exceeds its capacity
-        // shrinks only when it is closed.
+        // the file would need a repair, and followers would refuse the file. Also, a file that exceeds its
+        // capacity shrinks only when it is closed.
         self.reserve.lift(true);
         guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
     }

@@ -1,16 +1,16 @@
 //! Shrinks a file that its owner keeps open: releases unused pages to the file system.
 //!
 //! When redb closes a file, it cuts off the free pages at the end and records which pages are free. So after
-//! a crash the pages need not be read. redb's compaction moves pages to the front, and does neither of these:
-//! after a crash, every page must be read. So the order is:
+//! a crash the pages need not be read. redb's compaction moves pages to the front, but does not record the
+//! free pages. So after a crash, every page must be read. A file is therefore shrunk in three steps:
 //!
 //! 1. The store is closed and opened again. The free pages at the end are released, and no page is moved.
 //! 2. If the file still exceeds its capacity, pages are moved.
 //! 3. The store is closed and opened again, as in (1).
 //!
 //! No step lengthens the file. After a crash during (2) no entry is lost, but the next opening reads every
-//! page. So (2) is only for a file that exceeds its capacity. A copy ([`crate::disk::file::compact`]) makes a
-//! file as short as its entries need without that risk, but needs room for a second file.
+//! page. So (2) is done only for a file that exceeds its capacity. A copy ([`crate::disk::file::compact`])
+//! makes a file as short as its entries need without that risk, but needs room for a second file.
 
 use redb::{CompactionError, Database};
 
@@ -51,9 +51,9 @@ impl Store {
         self.compact().map(drop)
     }
 
-    /// Releases unused pages to the file system. Returns false if pages had to be moved and could not be, for
-    /// example because another process or a lookup reads the file. After an error the store can only be
-    /// closed.
+    /// Releases unused pages to the file system. Returns false if pages had to be moved but could not be
+    /// moved, for example because another process or a lookup reads the file. After an error the store can
+    /// only be closed.
     pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
         self.open_again()?;
         if !self.is_too_large()? {
@@ -70,8 +70,8 @@ impl Store {
         }
     }
 
-    /// Step 2 only: moves pages to the front of the file, and releases the space behind them. Returns false
-    /// if a reader prevents that.
+    /// Moves pages to the front of the file, and releases the space behind them (step 2 only). Returns false
+    /// if a reader prevents this.
     pub(crate) fn move_pages(&mut self) -> Result<bool, StoreError> {
         self.reserve.allow(true);
         let moved = guarded(|| match self.db.compact() {
@@ -83,7 +83,7 @@ impl Store {
         moved
     }
 
-    /// Steps 1 and 3.
+    /// Closes the store and opens it again (steps 1 and 3).
     fn open_again(&mut self) -> Result<(), StoreError> {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);
@@ -123,7 +123,7 @@ mod tests {
     const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
         KeyspaceDefinition::new("blob").ttl(Duration::from_hours(1));
 
-    /// Makes a closed file with `count` values of these sizes. Then removes `removed` in every ten values.
+    /// Makes a closed file with `count` values of these sizes. Then removes `removed` of every ten values.
     fn worn(sizes: &[usize], count: u64, removed: u64) -> SimulatedVolume {
         let disk = SimulatedVolume::new();
         let cache =

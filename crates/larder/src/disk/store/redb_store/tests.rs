@@ -155,8 +155,9 @@ fn a_range_removal_spares_what_was_written_after_it() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
     let (old, new) = (put(&key(id, "old"), 3, LATER), put(&key(id, "new"), 6, LATER));
-    // Both writes are committed before the range removal, although one has a higher sequence. In a cache this
-    // happens if its shard was purged before the write, and another shard was not purged yet.
+    // Both writes are committed before the range removal, although the write of `new` has a higher sequence.
+    // In a cache this happens if the shard of `new` was purged before the write, and another shard was not
+    // purged yet.
     store.commit(&batch(&[old, new], &[])).unwrap();
     let range = RangeTombstone { scope: Scope::prefix(id.to_bytes()), sequence: 5 };
     let removal = RangeRemoval { range, memory_keys: vec![], unlisted: 0, on_disk: 0 };
@@ -207,12 +208,12 @@ fn a_row_that_is_not_its_entrys_own_deletes_nothing() {
         txn.commit().unwrap();
         if is_swept {
             // The row was not entered by a commit of the store, so the store does not see that it is due. The
-            // batch needs a change.
+            // batch has a change, because a commit that sees nothing to do makes no transaction.
             let other = [put(&key(id, "other"), 2, LATER)];
             store.commit(&Batch { sweep: 10, now: soon, ..batch(&other, &[]) }).unwrap();
         } else {
-            // These entries are more than there is room for, and all expire before the kept entry. Each has
-            // its own commit, because a commit does not evict the entries that it writes.
+            // There is no room for all these entries, and all of them expire before the kept entry. Each
+            // entry has its own commit, because a commit does not evict the entries that it writes.
             let evicted = (2..22).map(|number| {
                 let expires_at = Timestamp::from_millis(6_000 + number);
                 let more = [put(&key(id, &format!("{number:02}")), number, expires_at)];

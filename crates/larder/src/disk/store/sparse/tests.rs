@@ -18,7 +18,7 @@ fn opened(disk: &SimulatedVolume, len: u64) -> SparseFile {
     SparseFile::new(file, CAPACITY).unwrap()
 }
 
-/// Returns a page of `blocks` blocks. The first `data` blocks have data, and the others are zeros.
+/// Returns a page of `blocks` blocks. The first `data` blocks have data, and the other blocks are zeros.
 fn page(blocks: usize, data: usize) -> Vec<u8> {
     let mut page = vec![0; blocks * PAGE];
     page[..data * PAGE].fill(7);

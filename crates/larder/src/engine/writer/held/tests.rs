@@ -114,7 +114,7 @@ impl Machine {
 
     /// Stores a value. Returns its sequence.
     fn store(&self, name: u16, len: usize) -> u64 {
-        // Of two entries the later one must expire later.
+        // Each entry must expire later than the entries before it.
         self.clock.advance(Duration::from_millis(1));
         let (memory, key) = (&self.tiers.memory, self.key(name));
         let room = memory.buffer().reserve(len as u64, || ()).unwrap();
@@ -179,7 +179,7 @@ impl Machine {
         steps
     }
 
-    /// Returns the sequence of the entry of a key that a restart would find.
+    /// Returns the sequence of the entry that a restart would find for a key.
     fn on_disk(&self, name: u16) -> Option<u64> {
         let snapshot = self.tiers.disk.snapshots.current().clone()?;
         let record = snapshot.get(&self.key(name)).unwrap()?;

@@ -241,8 +241,8 @@ fn a_record_without_a_fingerprint_is_believed_if_it_is_written_as_it_was_read() 
             payload,
         )
     };
-    // The bytes of an `Offer` without its coupon. Before there were fingerprints, they were read as another
-    // value.
+    // The bytes of an `Offer` without its coupon. Before fingerprints existed, these bytes were read as a
+    // different value.
     assert!(read(&[0, 3, 2, 5, 7]).is_err());
     assert_eq!(read(&[1, 9, 3, 1, 5]).unwrap(), (Offer { coupon: Some(9), level: 3, products: vec![5] }, 5));
 }
@@ -262,11 +262,11 @@ fn a_hash_map_of_the_first_format_is_read_whatever_its_order() {
         )
     };
     assert_eq!(read(&payload).unwrap().0, map);
-    // The map has one key twice. It would be encoded with that key once.
+    // The bytes have the same key twice. The decoded map would be encoded with that key once.
     assert!(read(&[2, 1, 0, 5, 1, 0, 6]).is_err());
 }
 
-/// Announces a number of bytes that differs from the number that it has.
+/// A value that announces a wrong number of bytes.
 struct Announcing {
     announced: usize,
     has: usize,

@@ -1,4 +1,5 @@
-//! The accesses to the parts of a compound. They wrap each seed with the session, so each part gets it.
+//! The accesses to the parts of a compound. They wrap each seed with the session, so each part gets the
+//! session.
 
 use std::fmt;
 
@@ -58,7 +59,7 @@ impl<'a, 'de, A: EnumAccess<'de>, E: EncodingKind> EnumAccess<'de> for Bounded<'
     }
 }
 
-/// The enum has already entered its level, so the variant does not enter it again.
+/// The enum has already entered its level, so the variant does not enter a level.
 impl<'de, A: VariantAccess<'de>, E: EncodingKind> VariantAccess<'de> for Bounded<'_, A, E> {
     type Error = A::Error;
 

@@ -1,9 +1,9 @@
-//! Decodes within the limits. A deserializer around the codec's own records the shape that the type asks for.
+//! Decodes within the limits. A wrapper of the codec's deserializer records the shape that the type asks for.
 //!
-//! serde goes from a deserializer to a visitor, then to an access, a seed, and the next deserializer. Each of
-//! them is wrapped, so every inner value is decoded with the session. In a positional encoding, strings and
-//! byte buffers are first borrowed from the input and then copied. So memory for a length is allocated only
-//! after that many bytes have been found.
+//! serde calls a deserializer, then a visitor, an access, a seed, and the next deserializer. Each of these
+//! objects is wrapped, so every inner value is decoded with the session. In a positional encoding, strings
+//! and byte buffers are first borrowed from the input and then copied. So memory for a length is allocated
+//! only after that many bytes have been found.
 
 mod access;
 mod visit;
@@ -62,9 +62,9 @@ macro_rules! self_described {
     )*};
 }
 
-/// In a positional encoding the type says what comes next. So the level of a compound is entered before the
-/// compound is read. An encoding that describes itself may hold another kind than the type asks for. There
-/// the level is entered when a compound is found.
+/// In a positional encoding the type determines the next part. So the level of a compound is entered before
+/// the compound is read. An encoding that describes itself may hold a kind that the type does not ask for. So
+/// in that encoding the level is entered when a compound is found.
 macro_rules! compounds {
     ($($method:ident($($arg:ident: $type:ty),*) $wrap:ident $group:literal $kind:expr),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, $($arg: $type,)* visitor: V) -> Result<V::Value, D::Error> {
@@ -167,7 +167,8 @@ impl<'de, D: Deserializer<'de>, E: EncodingKind> Deserializer<'de> for Bounded<'
         self.inner.deserialize_bytes(CopiedKey(visitor))
     }
 
-    // The type gives the lengths of tuples and structs, not the bytes. So their elements are not counted.
+    // The lengths of tuples and structs come from the type, and not from the bytes. So their elements are not
+    // counted.
     compounds!(
         deserialize_option() Plain false None,
         deserialize_newtype_struct(name: &'static str) Plain false None,

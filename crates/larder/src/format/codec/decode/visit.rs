@@ -48,7 +48,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for Bounded<'_, V, E> {
 }
 
 /// The visitor of a sequence or a map whose length is in the bytes. It counts all elements before it reads
-/// the first. So the limit applies before the inner visitor can allocate memory for them.
+/// the first element. So the limit applies before the inner visitor can allocate memory for the elements.
 pub(super) struct CountedSeed<T>(pub(super) T);
 
 impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded<'_, V, E>> {
@@ -80,7 +80,8 @@ fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
 }
 
 /// The visitor of any kind, in an encoding that describes itself. Each compound is a level, even if the type
-/// asked for another kind. Content that serde buffers also passes here when it is read.
+/// asked for another kind. Content that serde buffers also passes through this visitor when the content is
+/// read.
 pub(super) struct AnyKind<T>(pub(super) T);
 
 macro_rules! scalars {
@@ -156,7 +157,7 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for AnyKind<Bounded<'_,
     }
 }
 
-/// The visitor of an owned string or buffer. It receives a borrowed one, and passes on a copy.
+/// The visitor of an owned string or buffer. It receives a borrowed string or buffer, and passes on a copy.
 pub(super) struct CopiedKey<V>(pub(super) V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for CopiedKey<V> {

@@ -1,4 +1,4 @@
-//! The parts of a compound. Each value is counted, and gets the session around it.
+//! Encodes the parts of a compound. Counts each part, and wraps each part with the session.
 
 use serde::Serialize;
 use serde::ser::{
@@ -17,7 +17,7 @@ pub(in crate::format::codec) struct EncodeCompound<'a, C, E> {
     parts: CompoundParts,
 }
 
-/// The facts that are known about a compound's parts.
+/// Information about a compound's parts.
 pub(super) struct CompoundParts {
     /// The place of an element of a sequence or of a key of a map. In any other compound, the place of the
     /// compound itself.

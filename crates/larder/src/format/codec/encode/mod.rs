@@ -1,8 +1,8 @@
-//! Encodes within the limits. A serializer around the codec's own records the shape of each part.
+//! Encodes within the limits. A wrapper of the codec's serializer records the shape of each part.
 //!
-//! It writes nothing of its own, so the bytes are the codec's. It enters a level and counts elements exactly
-//! where [`decode`](super::decode) does. So a value that is encoded here can be decoded there. A value that
-//! could not be decoded is refused here: see [`refusal`].
+//! The wrapper adds no bytes. It enters a level and counts elements exactly where [`decode`](super::decode)
+//! does. So every encoded value can be decoded. A value that could not be decoded is refused: see
+//! [`refusal`].
 
 mod compound;
 pub(crate) mod one_byte;
@@ -39,8 +39,8 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
         }
     }
 
-    /// Records a part that is written as nothing. Refuses such a part as the content of an `Option` if the
-    /// encoding describes itself.
+    /// Records a part without content: a `()` or a `None`. Refuses such a part as the content of an `Option`
+    /// if the encoding describes itself.
     fn note_nothing(&self, kind: PartKind) -> Result<(), EncodeRefusal> {
         if E::DESCRIBES_ITSELF && self.session.is_after_some.get() && !self.session.is_measured {
             return Err(EncodeRefusal::NothingInSome);
@@ -62,13 +62,13 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
     }
 
     /// Enters the level of a compound. In an encoding that describes itself, a variant with several fields
-    /// takes two levels. A reader that does not know the type finds a map there, with a compound in it.
+    /// has two levels. A reader that does not know the type finds a map with a compound in the map.
     fn enter_compound(self, is_in_variant: bool) -> Result<Self, EncodeRefusal> {
         let level = self.enter()?;
         if E::DESCRIBES_ITSELF && is_in_variant { Ok(level.enter()?) } else { Ok(level) }
     }
 
-    /// Records the beginning of a sequence or map. Refuses an unknown length where a reader needs the length
+    /// Records the beginning of a sequence or map. Refuses an unknown length if a reader needs the length
     /// before the elements.
     fn begin(&self, kind: PartKind, len: Option<usize>) -> Result<(), EncodeRefusal> {
         self.session.shape.edge(self.place, kind);

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::ser::{Error, Impossible, Serialize, Serializer};
 
-/// A serializer that accepts bytes alone. For a given type, the compiler reduces it to a constant error or to
-/// the byte.
+/// A serializer that accepts only bytes. For a given type, the compiler reduces this serializer to a constant
+/// error or to the byte.
 pub(in crate::format::codec) struct OneByte;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Error for NotAByte {
 /// The bytes at the beginning of a sequence.
 pub(super) struct Leading<T> {
     pub(super) bytes: Vec<u8>,
-    /// The element after these bytes, if it is not a byte.
+    /// The element that was read after these bytes, if any.
     pub(super) other: Option<T>,
 }
 
@@ -38,7 +38,7 @@ impl<T> Default for Leading<T> {
     }
 }
 
-/// Takes the bytes at the beginning of a sequence of `len` elements, up to the first element that is not a
+/// Reads the bytes at the beginning of a sequence of `len` elements, up to the first element that is not a
 /// byte.
 pub(super) fn leading<I: Iterator>(elements: &mut I, len: usize) -> Leading<I::Item>
 where
@@ -55,7 +55,8 @@ where
     if let Some((head, tail)) = bytes.split_first_mut() {
         *head = byte;
         filled = 1;
-        // Zipped in this order. The other order would take one element more than there are places.
+        // The places come first in this zip. In the other order, the zip would read one element more than
+        // there are places.
         for (place, element) in tail.iter_mut().zip(&mut *elements) {
             let Ok(byte) = element.serialize(OneByte) else {
                 other = Some(element);
@@ -66,8 +67,8 @@ where
         }
     }
     if other.is_none() {
-        // The sequence may have more elements than it announced. The caller checks the count if another
-        // element follows.
+        // The sequence may have more elements than it announced. The caller checks the number of elements if
+        // another element follows.
         other = elements.next();
     }
     bytes.truncate(filled);
@@ -143,7 +144,7 @@ impl Serializer for OneByte {
         Err(NotAByte)
     }
 
-    // A newtype would take a level, but the fast path counts no levels.
+    // A newtype is a level, but the fast path counts no levels.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<u8, NotAByte> {
         Err(NotAByte)
     }

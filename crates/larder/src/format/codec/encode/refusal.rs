@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::format::codec::limits::ExceededLimit;
 
-/// The reason why a value can't be encoded in its keyspace's format. The text says what to do.
+/// The reason why a value can't be encoded in its keyspace's format. The text gives advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EncodeRefusal {
-    /// The value exceeds a limit, and decoding would refuse it for that.
+    /// The value exceeds a limit, and decoding would refuse the value for the same reason.
     ExceededLimit(ExceededLimit),
     /// `Serialize` left a field out. A reader of a positional encoding would read the next field in its
     /// place.

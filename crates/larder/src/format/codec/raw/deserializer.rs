@@ -1,4 +1,5 @@
-//! A deserializer that gives bytes in the form that a type asks for: bytes, text, or a sequence of bytes.
+//! A deserializer that passes bytes to a type, in the form that the type asks for: bytes, text, or a sequence
+//! of bytes.
 
 use serde::de::value::SeqDeserializer;
 use serde::de::{Deserializer, Error, Visitor};

@@ -31,7 +31,7 @@ fn refusal<V: DeserializeOwned + 'static>(bytes: &[u8]) -> String {
     }
 }
 
-/// Types that read their content twice, or read content without a field for it.
+/// A type that reads its content several times, once for each variant.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
@@ -115,7 +115,7 @@ fn the_last_level_is_encoded_and_decoded_and_the_next_is_not() {
     assert_eq!(decode::<Untagged>(&encode(&untagged(MAX_DEPTH)).unwrap()).unwrap(), untagged(MAX_DEPTH));
     assert!(encode(&untagged(MAX_DEPTH + 1)).is_err());
     assert!(refusal::<Untagged>(&unlimited(&untagged(MAX_DEPTH + 1))).contains("levels"));
-    // Encoding counts the Option as a level. A reader of any kind does not see the Option.
+    // Encoding counts the Option as a level. A reader that asks for any kind does not see the Option.
     let tagged = |levels: usize| {
         (0..levels).fold(Tagged::End, |value, at| match at % 3 {
             0 => Tagged::Map(BTreeMap::from([("a".to_owned(), value)])),

@@ -316,7 +316,7 @@ fn what_a_lookup_finds_is_judged_in_its_order() {
     let live = |place: FoundIn| (EntryState::Live, Some(place), false);
     let other = |state: EntryState| (state, None, false);
     let whole = Some(Ok(record(5, 3, 100)));
-    // If there is a slot, it decides alone.
+    // If there is a slot, the slot decides alone.
     assert_eq!(judged(Some(slot(Some(1), 6)), 0, whole, 50), live(FoundIn::Memory));
     assert_eq!(judged(Some(slot(Some(1), 5)), 0, whole, 50), live(FoundIn::Both));
     assert_eq!(judged(Some(slot(Some(1), 5)), 9, whole, 100), other(EntryState::Expired));

@@ -1,11 +1,12 @@
 //! A channel with the interface of crossbeam's channel, on shuttle's primitives. (shuttle's own channel keeps
-//! the messages of a dropped receiver, and the reply channels in them. crossbeam drops the messages.)
+//! the messages of a dropped receiver, and the reply channels in these messages. crossbeam drops the
+//! messages.)
 //!
 //! Time does not pass under the model checker, so the schedule decides when a wait ends. A wait of zero
 //! length ends at once. Any other wait on an empty channel ends in one of three ways. It ends at once, after
-//! the other threads have done something, or only by [`pass_time`]. The last way finds a thread that only a
-//! timeout would wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread that only
-//! waits for time to pass could make a schedule endless.
+//! other threads have run, or only by [`pass_time`]. The last way finds a thread that only a timeout would
+//! wake. A receiver times out at most [`MAX_TIMEOUTS`] times. Otherwise a thread that only waits for time to
+//! pass could make a schedule endless.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -44,7 +45,8 @@ pub(crate) enum RecvTimeoutError {
 struct Channel<T> {
     /// One permit for each message. So each operation is one scheduling point.
     permits: BatchSemaphore,
-    /// Not a scheduling point and never contended, because it is held only between two scheduling points.
+    /// Not a scheduling point and never contended, because this lock is held only between two scheduling
+    /// points.
     state: std::sync::Mutex<ChannelState<T>>,
 }
 
@@ -61,7 +63,7 @@ struct ChannelState<T> {
 #[derive(Debug)]
 pub(crate) struct Sender<T>(Arc<Channel<T>>);
 
-/// The receiving half of the channel. Each channel has one.
+/// The receiving half of the channel. Each channel has one receiver.
 #[derive(Debug)]
 pub(crate) struct Receiver<T> {
     channel: Arc<Channel<T>>,
@@ -96,8 +98,8 @@ impl<T> Sender<T> {
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         let mut state = self.0.state();
         if !state.is_received {
-            // The message is dropped after the lock is released, because it may hold the only sender of
-            // another channel.
+            // The message is dropped after the lock is released, because the message may hold the only sender
+            // of another channel.
             drop(state);
             return Err(SendError(message));
         }
@@ -167,7 +169,7 @@ pub fn pass_time() {
 }
 
 impl<T: 'static> Receiver<T> {
-    /// Waits for a message. The schedule chooses how long.
+    /// Waits for a message. The schedule chooses the length of the wait.
     pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         let may_end = timeout.is_zero()
             || self.timeouts.load(Ordering::Relaxed) < MAX_TIMEOUTS
@@ -177,7 +179,7 @@ impl<T: 'static> Receiver<T> {
         }
         let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MAX_CHANCES };
         loop {
-            // A plain scheduling point. It does not change the priorities of PCT.
+            // This call is a plain scheduling point. It does not change the priorities of PCT.
             if let Ok(message) = self.try_recv() {
                 return Ok(message);
             }
@@ -209,7 +211,8 @@ impl<T: 'static> Receiver<T> {
 impl<T> Receiver<T> {
     pub(crate) fn recv(&self) -> Result<T, Disconnected> {
         loop {
-            // Fails when all senders have been dropped. The messages that they left are received first.
+            // Acquiring fails when all senders have been dropped. The messages that are left are received
+            // first.
             let permit = self.channel.permits.acquire_blocking(1);
             match self.channel.pop() {
                 Some(message) => return Ok(message),

@@ -1,9 +1,9 @@
-//! The primitives under the model checker. They are shuttle's, with the interface of those in `native`.
+//! The primitives of shuttle for the model checker, with the same interface as in `native`.
 //!
 //! Each operation is a point at which shuttle may switch to another thread. All threads of an execution are
 //! coroutines of one system thread. shuttle chooses everything that could differ between two executions of
 //! one schedule, so a schedule can be replayed. Atomics are sequentially consistent here for any requested
-//! order. So a missing fence is not found.
+//! order. So the model checker can't find a missing fence.
 
 pub(crate) mod channel;
 
@@ -47,7 +47,8 @@ pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }
 
-/// A value that is replaced as a whole. Here it is behind a lock, so the model checker can delay each step.
+/// A value that is replaced as a whole. In this build a lock protects the value, so the model checker can
+/// delay each step.
 #[derive(Debug)]
 pub(crate) struct AtomicSnapshot<T>(RwLock<Option<Arc<T>>>);
 
@@ -135,7 +136,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-/// Whether a wait ended because its time was over.
+/// The result of a wait: whether the wait ended because its time was over.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WaitTimeoutResult {
     timed_out: bool,
@@ -169,9 +170,8 @@ impl Condvar {
     }
 
     /// Waits for a time that the schedule chooses. Either the wait lasts until a notification or
-    /// [`pass_time`](channel::pass_time) and never times out, or it ends after other threads have done
-    /// something. In the second case a notification may be lost. The caller must check its condition again in
-    /// any case.
+    /// [`pass_time`](channel::pass_time) and never times out, or it ends after other threads have run. In the
+    /// second case a notification may be lost. The caller must check its condition again in any case.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
             let condvar: std::sync::Weak<shuttle::sync::Condvar> = Arc::downgrade(&self.0);
@@ -181,7 +181,7 @@ impl Condvar {
         }
         for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {
             guard.held = None;
-            // A plain scheduling point. It does not change the priorities of PCT.
+            // This call is a plain scheduling point. It does not change the priorities of PCT.
             guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));
         }
         WaitTimeoutResult { timed_out: true }

@@ -1,5 +1,5 @@
-//! Panics at each read of the file, in each call that changes the file. Such a panic must become an error,
-//! and must not end the process.
+//! Tests of panics at each read of the file, in each call that changes the file. Such a panic must become an
+//! error, and must not end the process.
 
 use std::path::Path;
 

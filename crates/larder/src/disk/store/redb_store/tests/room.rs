@@ -18,7 +18,7 @@ fn what_a_commit_writes_is_not_its_own_victim() {
         store.commit(&batch(&[put(&key(id, &format!("{number}")), number, LATER)], &[])).unwrap();
     }
     assert!(store.catalog.live_bytes() > live_limit / 2);
-    // The entry expires before all others, and its charge is about half of the limit.
+    // The entry expires before all other entries, and its charge is about half of the limit.
     let (soon, name) = (Timestamp::from_millis(1_001), key(id, "large"));
     let len = (32 << 10) - 200;
     assert!(
@@ -51,8 +51,8 @@ fn a_transaction_evicts_so_many_and_writes_nothing_until_there_is_room() {
     }
     let has = |store: &Store, name: &str| store.snapshot(1).unwrap().get(&key(id, name)).unwrap().is_some();
     assert!(has(&store, "198") && has(&store, "199"));
-    // Its charge is that of about twenty of the other entries. The same batch has a removal and a replaced
-    // value.
+    // The charge of the large value equals the charge of about twenty other entries. The same batch has a
+    // removal and a replaced value.
     let large = put_long(&key(id, "large"), 300, LATER, 3_900);
     let removal = EntryChange { value: None, ..put(&key(id, "198"), 301, LATER) };
     let replaced = EntryChange { hides_removal: true, ..put(&key(id, "199"), 302, LATER) };

@@ -25,13 +25,13 @@ impl Random {
 /// A caller that waits for a commit.
 pub(super) struct Waiter {
     kind: Acknowledge,
-    /// The writes of its step, by key.
+    /// The sequences of the writes that the caller waits for, by key.
     writes: HashMap<u16, u64>,
     removals: HashMap<u16, u64>,
     answer: Answer,
 }
 
-/// A history of a machine, with the promises that its answers made to callers.
+/// A random history of a machine, and the data to check the machine's answers.
 pub(super) struct History {
     pub(super) machine: Machine,
     random: Random,
@@ -97,7 +97,7 @@ impl History {
         self.judge();
     }
 
-    /// Compares the answers with what a restart would find.
+    /// Compares the answers with the entries that a restart would find.
     pub(super) fn judge(&mut self) {
         let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
         let has_lost_a_file = machine.tiers.disk.status().discards > 0;

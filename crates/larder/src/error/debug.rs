@@ -26,6 +26,7 @@ impl Error {
             Self::KeyspaceConflict { .. } => "KeyspaceConflict",
             Self::KeyTooLarge { .. } => "KeyTooLarge",
             Self::ValueTooLarge { .. } => "ValueTooLarge",
+            Self::GroupTooLarge { .. } => "GroupTooLarge",
             Self::Encode { .. } => "Encode",
             Self::NotDurable { .. } => "NotDurable",
             Self::Verify { .. } => "Verify",

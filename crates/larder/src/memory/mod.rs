@@ -12,6 +12,7 @@ pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
+pub(crate) mod group;
 pub mod heap;
 pub(crate) mod key_leases;
 pub(crate) mod keyspace_usage;
@@ -72,6 +73,8 @@ pub(crate) struct Memory {
     bypassed: StatisticU64,
     /// Whether a write to a keyspace of the disk tier was stored although it will not be saved.
     has_unsaved: AtomicBool,
+    /// Held shared while the values of a group are stored: see [`group`].
+    group_gate: RwLock<()>,
     /// The process that opened the cache. Only its threads wait for the locks.
     pub(crate) process: Process,
 }
@@ -114,6 +117,7 @@ impl Memory {
             next_victim: AtomicUsize::new(0),
             bypassed: StatisticU64::new(0),
             has_unsaved: AtomicBool::new(false),
+            group_gate: RwLock::new(()),
             process: Process::current(),
         }
     }

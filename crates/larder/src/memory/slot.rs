@@ -1,6 +1,7 @@
 //! A slot: the state of one key in a shard.
 
 use super::entry::{Unsaved, Value};
+use super::group::Group;
 use super::weight::Weight;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
@@ -57,6 +58,8 @@ pub(crate) struct Mutation {
     pub(crate) change: Change,
     /// Whether this change also makes durable an earlier removal that is not committed yet.
     pub(crate) hides_removal: bool,
+    /// The number of the unit that this change is committed with, or 0 for a change alone. The writer sets it.
+    pub(crate) unit: u64,
 }
 
 /// A value to write, or a deletion.
@@ -69,6 +72,14 @@ pub(crate) enum Change {
 impl Mutation {
     pub(crate) fn is_put(&self) -> bool {
         matches!(self.change, Change::Put { .. })
+    }
+
+    /// Returns the group of the value to write.
+    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
+        match &self.change {
+            Change::Put { unsaved, .. } => unsaved.group.as_ref(),
+            Change::Delete => None,
+        }
     }
 
     /// Returns the weight of the value that becomes clean when this mutation is committed.

@@ -17,6 +17,7 @@ mod read_many;
 mod remove;
 pub(crate) mod update;
 mod write;
+mod write_many;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -18,8 +18,10 @@ use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::group::Group;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
@@ -137,7 +139,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Waits for the commit of a value that is stored in memory.
-    fn commit_write(&self) -> Result<(), Error> {
+    pub(super) fn commit_write(&self) -> Result<(), Error> {
         self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
             // `Closed` would mean that nothing was stored.
             Error::Closed => Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() },
@@ -182,9 +184,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // room can be given back, and the writer is awake.
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
-        // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is measured
-        // precisely, because a tick would be a large part of this TTL.
-        let now = if ttl < PRECISE_BELOW { self.now() } else { tiers.time.bounds().earliest };
+        let now = self.time_of_write(ttl);
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
         let is_saved = unsaved.is_some();
@@ -193,12 +193,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             None => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
             Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
         };
-        if is_saved && tiers.memory.buffer().has_waiters() {
-            // Callers may have requested room before this value was stored, and may wait for the room of this
-            // value. If the commit fails, these callers must not wait until the disk works again.
-            tiers.writer.ask_for_room();
-        } else if is_saved {
-            tiers.wake_writer();
+        if is_saved {
+            self.announce_write();
         }
         stored?;
         tiers.sweeper.plan(expires_at);
@@ -206,6 +202,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.note_beyond_file(key, page);
         }
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
+    }
+
+    /// Returns the time of a write. The entry may expire too early, by less than a tick of the coarse clock. A
+    /// short TTL is measured precisely, because a tick would be a large part of this TTL.
+    pub(super) fn time_of_write(&self, ttl: Duration) -> Timestamp {
+        if ttl < PRECISE_BELOW { self.now() } else { self.shared.tiers.time.bounds().earliest }
+    }
+
+    /// Wakes the writer after values were stored.
+    pub(super) fn announce_write(&self) {
+        let tiers = &self.shared.tiers;
+        if tiers.memory.buffer().has_waiters() {
+            // Callers may have requested room before the value was stored, and may wait for the room of this
+            // value. If the commit fails, these callers must not wait until the disk works again.
+            tiers.writer.ask_for_room();
+        } else {
+            tiers.wake_writer();
+        }
     }
 
     /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
@@ -217,8 +231,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         written_at: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> Option<Arc<Unsaved>> {
+        let room = self.reserve_bytes(room_for(&payload.bytes, weight), evicted_values)?;
+        Some(self.unsaved(payload, written_at, room, None))
+    }
+
+    /// Reserves bytes in the write buffer, and waits until there is room. Returns None if the disk tier saves
+    /// no values any more.
+    pub(super) fn reserve_bytes(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         let tiers = &self.shared.tiers;
-        let bytes = room_for(&payload.bytes, weight);
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
         // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
         // writes. This happens once each time that the used bytes pass the middle.
@@ -227,15 +247,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if used >= middle && used.saturating_sub(bytes) < middle {
             tiers.writer.hurry();
         }
+        Some(room)
+    }
+
+    pub(super) fn unsaved(
+        &self,
+        payload: EncodedValue,
+        written_at: Timestamp,
+        room: BufferRoom,
+        group: Option<Arc<Group>>,
+    ) -> Arc<Unsaved> {
         let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
-        Some(Arc::new(Unsaved {
-            payload,
-            compression,
-            extension,
-            version: self.opened.kind.version,
-            written_at,
-            fits_file,
-            room,
-        }))
+        let version = self.opened.kind.version;
+        Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, group, room })
     }
 }

@@ -43,6 +43,10 @@ pub enum Failpoint {
     ForgetOmitted,
     /// A load of several keys waits for other callers before it lands its own flights.
     WaitBeforeLanding,
+    /// The shards are drained while a group is being stored.
+    OpenGroupGate,
+    /// The writer commits the values of a group one by one.
+    SplitGroup,
 }
 
 #[cfg(not(shuttle))]

@@ -17,6 +17,7 @@ mod tidy;
 mod contract {
     mod bad_input;
     mod bulk_reads;
+    mod bulk_writes;
     pub(crate) mod churn;
     mod contract_1_read_your_writes;
     mod contract_2_expired_is_gone;

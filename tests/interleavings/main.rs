@@ -59,6 +59,8 @@ scenarios! {
     leases::a_late_lease_fills_nothing,
     bulk::overlapping_loads_of_several_keys_end,
     bulk::an_omitted_key_stalls_no_caller,
+    bulk::a_group_is_committed_as_a_whole,
+    bulk::a_group_beside_a_close_is_whole,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     durability::what_was_acknowledged_is_committed,

@@ -55,6 +55,21 @@ fn a_wait_before_the_own_flights_have_landed_is_caught() {
 }
 
 #[test]
+fn a_group_that_is_drained_in_part_is_caught() {
+    assert_caught(Failpoint::OpenGroupGate, crate::bulk::a_group_is_committed_as_a_whole);
+}
+
+#[test]
+fn a_group_that_is_refused_in_part_is_caught() {
+    assert_caught(Failpoint::OpenGroupGate, crate::bulk::a_group_beside_a_close_is_whole);
+}
+
+#[test]
+fn a_group_that_the_writer_splits_is_caught() {
+    assert_caught(Failpoint::SplitGroup, crate::bulk::a_group_is_committed_as_a_whole);
+}
+
+#[test]
 fn a_range_removal_without_its_barrier_is_caught() {
     assert_caught(Failpoint::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
 }

@@ -6,6 +6,7 @@
 //! answer.
 
 mod cache;
+mod many;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -167,6 +168,7 @@ impl ModelRun {
                     self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
                 }
             }
+            Step::InsertMany(..) | Step::GetMany(..) | Step::LoadMany(..) => self.many(step),
             other => self.invalidate(other),
         }
     }

@@ -20,7 +20,9 @@ use crate::sys::sync::Arc;
 /// Numbers units.
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    last: u64,
+    /// The last number. Numbers begin again before they overflow: only units in the queue of the writer must
+    /// differ.
+    last: u32,
 }
 
 impl Units {
@@ -63,10 +65,12 @@ impl Units {
             }
         }
         let firsts: Vec<usize> = (0..writes.len()).map(|at| joined.first(at)).collect();
+        let count = u32::try_from(writes.len()).unwrap_or(u32::MAX - 1);
+        let base = if self.last.checked_add(count).is_some() { self.last } else { 0 };
         for (write, first) in writes.iter_mut().zip(&firsts) {
-            write.unit = self.last + 1 + *first as u64;
+            write.unit = base + 1 + u32::try_from(*first).unwrap_or(count - 1);
         }
-        self.last += writes.len() as u64;
+        self.last = base + count;
         let mut writes: Vec<_> = firsts.into_iter().zip(writes).collect();
         writes.sort_by_key(|(first, _)| *first);
         writes.into_iter().map(|(_, write)| write).collect()

@@ -64,8 +64,8 @@ pub(crate) fn an_omitted_key_stalls_no_caller() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Power is lost at any moment while a group is committed, and while one of its keys is overwritten. A restart
-/// finds every key from before the group, or every key with a value that is no older than the group.
+/// Power is lost at any moment while a group is committed, and while one of its keys is overwritten. A
+/// restart finds every key from before the group, or every key with a value that is no older than the group.
 pub(crate) fn a_group_is_committed_as_a_whole() {
     let (place, disk) = Place::on_a_disk();
     let cache = place.open();

@@ -113,11 +113,12 @@ impl Tiers {
         })
     }
 
-    /// Does the same as [`read_record`](Tiers::read_record) for several keys, from one snapshot. Each key comes
-    /// with its `min_visible_sequence`.
+    /// Does the same as [`read_record`](Tiers::read_record) for several keys, from one snapshot. Each key
+    /// comes with its `min_visible_sequence`.
     ///
     /// Returns the answers for the first of the keys, in their order. Stops once the records have `max_bytes`
-    /// bytes or more, so that the snapshot is not held for long. Returns at least one answer if there is a key.
+    /// bytes or more, so that the snapshot is not held for long. Returns at least one answer if there is a
+    /// key.
     pub(crate) fn read_records<'a>(
         &self,
         keys: impl IntoIterator<Item = (SlotKey<'a>, u64)>,

@@ -19,7 +19,7 @@ use super::evicted_values::EvictedValues;
 impl Memory {
     /// Does step 1.
     pub(crate) fn seal(&self) {
-        // Otherwise a part of a group could be stored, and the rest refused: see [`super::group`].
+        // Otherwise a part of a group could be stored, and the rest refused: see [`super::store_group`].
         let _gate = self.close_group_gate();
         for shard in &self.shards {
             shard.write().seal();

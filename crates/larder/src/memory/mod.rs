@@ -29,6 +29,7 @@ pub(crate) mod shard;
 pub(crate) mod slot;
 pub(crate) mod slot_key;
 mod slots;
+mod store_group;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 pub(crate) mod weight;
@@ -73,7 +74,7 @@ pub(crate) struct Memory {
     bypassed: StatisticU64,
     /// Whether a write to a keyspace of the disk tier was stored although it will not be saved.
     has_unsaved: AtomicBool,
-    /// Held shared while the values of a group are stored: see [`group`].
+    /// Held shared while the values of a group are stored: see [`store_group`].
     group_gate: RwLock<()>,
     /// The process that opened the cache. Only its threads wait for the locks.
     pub(crate) process: Process,

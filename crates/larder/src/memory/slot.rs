@@ -58,7 +58,8 @@ pub(crate) struct Mutation {
     pub(crate) change: Change,
     /// Whether this change also makes durable an earlier removal that is not committed yet.
     pub(crate) hides_removal: bool,
-    /// The number of the unit that this change is committed with, or 0 for a change alone. The writer sets it.
+    /// The number of the unit that this change is committed with, or 0 for a change alone. The writer sets
+    /// it.
     pub(crate) unit: u32,
 }
 

@@ -71,7 +71,7 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) {
-        // Otherwise the drain could have a part of a group: see [`super::group`].
+        // Otherwise the drain could have a part of a group: see [`super::store_group`].
         let _gate = self.close_group_gate();
         for shard in &self.shards {
             let mut locked = self.lock_shard(shard, evicted_values);

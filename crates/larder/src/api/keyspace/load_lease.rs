@@ -204,8 +204,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.outcome = Some(FlightOutcome::Absent);
     }
 
-    /// Leaves the time of the load to another lease of the same loader. Otherwise one slow loader of many keys
-    /// would be recorded and logged for each key.
+    /// Leaves the time of the load to another lease of the same loader. Otherwise one slow loader of many
+    /// keys would be recorded and logged for each key.
     pub(super) fn measure_nothing(&mut self) {
         self.measures = false;
     }

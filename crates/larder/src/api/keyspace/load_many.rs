@@ -4,8 +4,8 @@
 //! 1. Encode the keys. Each key is looked up once, wherever it occurs in the input.
 //! 2. Look every key up. Keep the leases and the loads of other callers that this gives.
 //! 3. Call the loader, once, with the keys that have a lease.
-//! 4. Land every flight of these leases: with its value, or as absent if the loader has omitted its key. If the
-//!    loader fails or panics, all flights land with that error or panic.
+//! 4. Land every flight of these leases: with its value, or as absent if the loader has omitted its key. If
+//!    the loader fails or panics, all flights land with that error or panic.
 //! 5. Only then wait for the loads of other callers. Otherwise two callers with overlapping keys could each
 //!    wait for a flight that the other lands after its own wait.
 //! 6. A load of another caller may have ended without an answer. The keys of such loads begin again at (2).
@@ -28,17 +28,19 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The distinct keys of a call.
-struct WantedKeys<'q, Q: ?Sized, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
-    keys: Vec<WantedKey<'q, Q, K, V>>,
+struct WantedKeys<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
+    keys: Vec<WantedKey<Q, K, V>>,
     /// The places of the keys in `keys`, by hash.
     places: HashTable<usize>,
 }
 
-struct WantedKey<'q, Q: ?Sized, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
-    key: &'q Q,
+struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
+    /// The key in the caller's form. `None` while the loader has it.
+    key: Option<Q>,
     hash: u64,
     full: StoredKey,
-    /// The lease, while the loader runs. If the loader panics, dropping the lease tells the callers that wait.
+    /// The lease, while the loader runs. If the loader panics, dropping the lease tells the callers that
+    /// wait.
     lease: Option<LoadLease<K, V>>,
     value: Option<Arc<V>>,
 }
@@ -73,9 +75,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// Callers that ask for one key at the same time share its load, as those of
     /// [`get_or_load`](Keyspace::get_or_load) do. Another caller may be loading some of the keys. This call
-    /// leaves these keys to it, first loads its own keys, and then waits. So calls with overlapping keys never
-    /// wait for each other in a circle. If such a load of another caller ends without an answer, the loader is
-    /// called again with the keys of that load.
+    /// leaves these keys to it, first loads its own keys, and then waits. So calls with overlapping keys
+    /// never wait for each other in a circle. If such a load of another caller ends without an answer, the
+    /// loader is called again with the keys of that load.
     ///
     /// If a key is written or invalidated during the load, its loaded value is returned and not cached.
     ///
@@ -90,18 +92,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// For each distinct key that of [`lookup`](Keyspace::lookup), and two small allocations.
-    pub fn get_or_load_many<'q, Q, E, L, R, I, F>(
+    pub fn get_or_load_many<Q, E, L, R, I, F>(
         &self,
-        keys: impl IntoIterator<Item = &'q Q>,
+        keys: impl IntoIterator<Item = Q>,
         mut loader: F,
     ) -> Result<Vec<Option<Arc<V>>>, LoadError<E>>
     where
-        Q: EncodeKey<K> + ?Sized + 'q,
+        Q: EncodeKey<K>,
         E: Send + Sync + 'static,
         L: EncodeKey<K>,
         R: Into<Arc<V>>,
         I: IntoIterator<Item = (L, R)>,
-        F: FnMut(&[&'q Q]) -> Result<I, E>,
+        F: FnMut(&[Q]) -> Result<I, E>,
     {
         // 1.
         let mut wanted = WantedKeys { keys: Vec::new(), places: HashTable::new() };
@@ -127,18 +129,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
-impl<'q, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> WantedKeys<'q, Q, K, V>
+impl<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> WantedKeys<Q, K, V>
 where
-    Q: EncodeKey<K> + ?Sized,
+    Q: EncodeKey<K>,
 {
     /// Returns the place of a key. Adds the key if it is new.
-    fn place<E>(&mut self, keyspace: &Keyspace<K, V>, key: &'q Q) -> Result<usize, LoadError<E>> {
-        let full = keyspace.encode(key).map_err(LoadError::Key)?;
+    fn place<E>(&mut self, keyspace: &Keyspace<K, V>, key: Q) -> Result<usize, LoadError<E>> {
+        let full = keyspace.encode(&key).map_err(LoadError::Key)?;
         let SlotKey { hash, bytes } = keyspace.shared.tiers.memory.key(full.as_slice());
         if let Some(at) = self.find(hash, bytes) {
             return Ok(at);
         }
         let at = self.keys.len();
+        let key = Some(key);
         self.keys.push(WantedKey { key, hash, full: StoredKey::from(bytes), lease: None, value: None });
         let keys = &self.keys;
         self.places.insert_unique(hash, at, |&at| keys.get(at).map_or(0, |key| key.hash));
@@ -175,7 +178,7 @@ where
     fn load<E, L, R, I>(
         &mut self,
         keyspace: &Keyspace<K, V>,
-        loader: &mut impl FnMut(&[&'q Q]) -> Result<I, E>,
+        loader: &mut impl FnMut(&[Q]) -> Result<I, E>,
     ) -> Result<(), LoadError<E>>
     where
         E: Send + Sync + 'static,
@@ -183,12 +186,15 @@ where
         R: Into<Arc<V>>,
         I: IntoIterator<Item = (L, R)>,
     {
-        let missing: Vec<&Q> =
-            self.keys.iter().filter(|key| key.lease.is_some()).map(|wanted| wanted.key).collect();
+        let missing: Vec<Q> = self.leased().filter_map(|wanted| wanted.key.take()).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        match loader(&missing) {
+        let loaded = loader(&missing);
+        for (wanted, key) in self.leased().zip(missing) {
+            wanted.key = Some(key);
+        }
+        match loaded {
             Ok(loaded) => {
                 for (key, value) in loaded {
                     self.fill(keyspace, &key, value);
@@ -204,8 +210,8 @@ where
         }
     }
 
-    /// Fills a key that the loader has returned. Ignores a key for which it was not called, and a second value
-    /// of one key.
+    /// Fills a key that the loader has returned. Ignores a key for which it was not called, and a second
+    /// value of one key.
     fn fill<L: EncodeKey<K>>(&mut self, keyspace: &Keyspace<K, V>, key: &L, value: impl Into<Arc<V>>) {
         let mut full = KeyWriter::default();
         if keyspace.encode_into(key, &mut full).is_err() {
@@ -219,6 +225,11 @@ where
             // A failure of the cache is not an error: `publish` counts it.
             drop(lease.fill(value));
         }
+    }
+
+    /// Returns the keys that have a lease.
+    fn leased(&mut self) -> impl Iterator<Item = &mut WantedKey<Q, K, V>> {
+        self.keys.iter_mut().filter(|wanted| wanted.lease.is_some())
     }
 
     fn leases(&mut self) -> impl Iterator<Item = LoadLease<K, V>> {

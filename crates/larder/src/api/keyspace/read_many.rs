@@ -1,8 +1,8 @@
 //! The lookup of several keys.
 //!
 //! 1. Each key is looked up in memory, in the order of the input. Each miss gives an epoch token.
-//! 2. The keys that memory did not have are read from disk, in the order of their bytes, so that neighbours in
-//!    the file are read one after another. They are read from one snapshot, which is loaded after (1)
+//! 2. The keys that memory did not have are read from disk, in the order of their bytes, so that neighbours
+//!    in the file are read one after another. They are read from one snapshot, which is loaded after (1)
 //!    (invariant 4). Once [`MAX_COPIED`] bytes are copied, the snapshot is released.
 //! 3. With no snapshot held, the copied records are decoded, and copied into memory under their epoch tokens.
 //! 4. Steps 2 and 3 are repeated for the keys that are left. A snapshot that is held for long would keep old
@@ -66,20 +66,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// For keys in memory: that of as many calls of [`get`](Keyspace::get). Keys on disk are sorted and read
     /// from one snapshot, or from one for each 4 MiB of records.
     #[must_use]
-    pub fn get_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Vec<Option<Arc<V>>>
-    where
-        Q: EncodeKey<K> + ?Sized + 'q,
-    {
+    pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
         let mut missed = Vec::new();
         let keys = keys.into_iter().enumerate();
-        let mut found: Vec<_> = keys.map(|(at, key)| self.get_or_note(at, key, &mut missed)).collect();
+        let mut found: Vec<_> = keys.map(|(at, key)| self.get_or_note(at, &key, &mut missed)).collect();
         missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         self.get_from_disk(&missed, &mut found);
         found
     }
 
     /// Step 1 for one key.
-    fn get_or_note<Q: EncodeKey<K> + ?Sized>(
+    fn get_or_note<Q: EncodeKey<K>>(
         &self,
         at: usize,
         key: &Q,

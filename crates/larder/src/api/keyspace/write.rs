@@ -204,8 +204,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 
-    /// Returns the time of a write. The entry may expire too early, by less than a tick of the coarse clock. A
-    /// short TTL is measured precisely, because a tick would be a large part of this TTL.
+    /// Returns the time of a write. The entry may expire too early, by less than a tick of the coarse clock.
+    /// A short TTL is measured precisely, because a tick would be a large part of this TTL.
     pub(super) fn time_of_write(&self, ttl: Duration) -> Timestamp {
         if ttl < PRECISE_BELOW { self.now() } else { self.shared.tiers.time.bounds().earliest }
     }

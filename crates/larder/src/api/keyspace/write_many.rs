@@ -3,7 +3,7 @@
 //! 1. Encode every key and prepare every value. The first that is refused ends the call.
 //! 2. Check that the group is not too large for one transaction.
 //! 3. Reserve room for the whole group in the write buffer.
-//! 4. Store the values ([`crate::memory::group`]), and wake the writer.
+//! 4. Store the values ([`crate::memory::store_group`]), and wake the writer.
 //!
 //! Nothing is changed before (4). In (4) either the first value is refused or none is. If the disk tier came
 //! back after (1), the group was prepared without encodings and is refused. Then all begins again at (1).
@@ -43,12 +43,12 @@ impl<V> GroupEntry<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores several values for the keyspace's TTL, as a group. After a crash, the file has every value of the
-    /// group or none of them.
+    /// Stores several values for the keyspace's TTL, as a group. After a crash, the file has every value of
+    /// the group or none of them.
     ///
-    /// Every thread sees all of the values when the call returns. A lookup that runs meanwhile may find one of
-    /// them and not yet another. The group reaches the disk within the flush interval. If a key occurs twice,
-    /// its last value is stored.
+    /// Every thread sees all of the values when the call returns. A lookup that runs meanwhile may find one
+    /// of them and not yet another. The group reaches the disk within the flush interval. If a key occurs
+    /// twice, its last value is stored.
     ///
     /// Once they are stored, the entries of a group are as any others. Each may be overwritten, removed or
     /// evicted alone ([contract 4](crate#the-contract)).
@@ -66,13 +66,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// Those of [`insert`](Keyspace::insert). A value that is too large for the file is refused with
     /// [`Error::ValueTooLarge`], although `insert` keeps such a value in memory. [`Error::GroupTooLarge`] if
-    /// the group needs more room than the write buffer has (8 MiB by default), or would make a transaction that
-    /// is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`, and in proportion
-    /// with another one. After an error nothing is stored, and the previous entries stay.
+    /// the group needs more room than the write buffer has (8 MiB by default), or would make a transaction
+    /// that is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`, and in
+    /// proportion with another one. After an error nothing is stored, and the previous entries stay.
     ///
     /// # Cost
-    /// For each value that of [`insert`](Keyspace::insert). The group waits for room in the write buffer once,
-    /// and is committed in one transaction.
+    /// For each value that of [`insert`](Keyspace::insert). The group waits for room in the write buffer
+    /// once, and is committed in one transaction.
     pub fn insert_many<Q, T>(&self, entries: impl IntoIterator<Item = (Q, T)>) -> Result<(), Error>
     where
         Q: EncodeKey<K>,
@@ -146,8 +146,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Steps 1 and 2. Returns None if the disk tier came back or was lost in between, so that some values have
-    /// encodings and some have none.
+    /// Steps 1 and 2. Returns None if the disk tier came back or was lost in between, so that some values
+    /// have encodings and some have none.
     fn prepare_group(&self, entries: &[GroupEntry<V>]) -> Result<Option<Vec<PreparedValue>>, Error> {
         let mut prepared = Vec::new();
         let (mut saved, mut bytes, mut room) = (0, 0, 0);

@@ -10,8 +10,9 @@
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
 //!    many changes for one transaction, steps 3 to 5 are done in parts. The first part includes the range
 //!    removals, the registrations and the sweep. A put that a range removal covers becomes a deletion, in any
-//!    part. The writes of a group of values are in one part ([`units`]). A transaction that may not evict enough for its values does not write these values. The values
-//!    are held, the step ends, and the next step begins immediately ([`held`]).
+//!    part. The writes of a group of values are in one part ([`units`]). A transaction that may not evict
+//!    enough for its values does not write these values. The values are held, the step ends, and the next
+//!    step begins immediately ([`held`]).
 //! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]).
 //!    Otherwise the commit has failed. Then install the snapshot that shows the commit.
 //! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or

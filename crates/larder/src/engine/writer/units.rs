@@ -1,12 +1,12 @@
 //! Units: changes that the writer commits in one transaction, because they belong to one group of values
-//! ([`crate::memory::group`]).
+//! ([`crate::memory::store_group`]).
 //!
 //! A drain has the newest change of every key of a group. For each drain:
 //!
 //! 1. A value of a group may have replaced a removal for which a caller waits. Removals are committed first,
 //!    and may be many. So the removal becomes a change of its own, and the value stays with its group.
-//! 2. Of each group, the writes of all its keys form a unit, whether or not a later call made the write. Groups
-//!    that share a key are in one unit. Otherwise one of them would be split at that key.
+//! 2. Of each group, the writes of all its keys form a unit, whether or not a later call made the write.
+//!    Groups that share a key are in one unit. Otherwise one of them would be split at that key.
 //! 3. The changes of a unit get its number, and follow one another, at the place of the first of them.
 //!
 //! A unit may exceed the limits of a transaction. The limits of a single group are chosen so that its

@@ -78,5 +78,5 @@ fn round(cache: &Cache, cached: &larder::Keyspace<u64, String>, documents: &[Str
     Measured::new(nanos_each(writing + reading, documents.len()))
         .also("writing", Unit::NanosPerOperation, nanos_each(writing, documents.len()))
         .also("reading", Unit::NanosPerOperation, nanos_each(reading, documents.len()))
-        .also("bytes each", Unit::BytesPerEntry, disk.bytes as f64 / disk.entries as f64)
+        .also("bytes each", Unit::BytesPerEntry, disk.bytes.as_u64() as f64 / disk.entries as f64)
 }

@@ -1,5 +1,5 @@
-//! Measures a removal that is on the disk when its call returns: from one thread, and from eight threads that
-//! share commits.
+//! Measures a removal that is on the disk when its call returns: from one thread, from eight threads that
+//! share commits, and of keys that no tier has.
 //!
 //! Between the turns, the removed entries are stored again. That time is not measured.
 
@@ -27,8 +27,8 @@ const DELETE: &str = "DELETE FROM pages WHERE key = ?1";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("durable_remove") else { return Ok(()) };
-    let (one, eight) = ("1 thread", "8 threads");
-    if !pace.wants(ROW, one) && !pace.wants(ROW, eight) {
+    let (one, eight, missing) = ("1 thread", "8 threads", "missing keys");
+    if ![one, eight, missing].iter().any(|setting| pace.wants(ROW, setting)) {
         return Ok(());
     }
     let entries = pace.pick(200_000, 20_000);
@@ -73,7 +73,28 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         contest.run(&pace);
     }
+    if pace.wants(ROW, missing) {
+        remove_missing(&pace, &field.larder, entries, missing);
+    }
     Ok(())
+}
+
+/// Removes keys that neither tier has. Such a removal also goes to the writer thread, which looks whether the
+/// file is still in its place. It commits nothing.
+fn remove_missing(pace: &Pace, larder: &Larder, entries: usize, setting: &str) {
+    let keys: Vec<String> = (entries..entries + pace.pick(10_000, 1_000)).map(key).collect();
+    let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
+    contest.contestant(larder.name(), "nothing to commit: the writer looks after the file", || {
+        let elapsed = in_threads(1, |_| {
+            for key in &keys {
+                let was_live = larder.pages.remove(key).expect("the disk takes writes");
+                assert!(!was_live, "{key} is not in the file");
+            }
+        });
+        nanos_each(elapsed, keys.len())
+    });
+    contest.note("Compare it with a removal of an entry, which waits for a commit: the setting `1 thread`.");
+    contest.run(pace);
 }
 
 /// A peer whose removals are durable.

@@ -29,6 +29,7 @@ mod contract {
     pub(crate) mod contract_7_bounded_resources;
     mod contract_7_room;
     mod contract_8_another_process_can_look;
+    mod error_sources;
     mod eviction;
     mod keyspaces;
     mod large_removals;

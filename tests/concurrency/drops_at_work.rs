@@ -71,7 +71,7 @@ fn what_replaces_a_value_whose_drop_panics_is_committed_in_its_time() {
         let replaced = catch_unwind(AssertUnwindSafe(|| replaces(&actors)));
         is_armed.store(false, Ordering::SeqCst);
         assert!(replaced.is_err() || what != "an insert", "{what}: nothing was dropped");
-        wait_until(what, || cache.stats().unsaved_bytes == 0);
+        wait_until(what, || cache.stats().unsaved_bytes.is_zero());
         cache.close().unwrap();
     }
 }

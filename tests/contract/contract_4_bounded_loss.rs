@@ -79,7 +79,7 @@ fn contract_4_an_insert_reaches_the_disk_within_the_flush_interval() {
         // only check that the interval ends.
         let waits = (0..20_000_000).find(|_| {
             std::thread::yield_now();
-            cache.stats().unsaved_bytes == 0
+            cache.stats().unsaved_bytes.is_zero()
         });
         assert!(waits.is_some(), "insert {number} was never committed");
         assert_eq!(cache.stats().disk.unwrap().entries, number);

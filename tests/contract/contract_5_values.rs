@@ -261,7 +261,7 @@ fn compressed_values_come_back_and_take_less_room() {
         }
         cache.flush().unwrap();
         let weight = cache.stats().memory.weight;
-        let on_disk = cache.stats().disk.unwrap().bytes;
+        let on_disk = cache.stats().disk.unwrap().bytes.as_u64();
         cache.close().unwrap();
         // A keyspace without compression, or with another threshold, reads these values too.
         for definition in [PAGES, PAGES.compress(Compression::Lz4, 0)] {

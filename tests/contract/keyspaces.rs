@@ -1,6 +1,6 @@
 //! Tests of keyspaces: types, versions, tiers, iteration, and several keyspaces in one cache.
 
-use larder::{Cache, Error, KeyspaceDefinition, SweepReport};
+use larder::{ByteSize, Cache, Error, KeyspaceDefinition, SweepReport};
 
 use crate::support::{NAMES, Place, VERSIONS};
 
@@ -47,7 +47,7 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
     let SweepReport { .. } = cache.sweep().unwrap();
     let disk = cache.stats().disk.unwrap();
     assert_eq!(disk.bytes, larder_bytes(&cache), "the bytes charged are those of the one entry");
-    assert!(disk.bytes < 500);
+    assert!(disk.bytes < ByteSize::bytes(500));
     // The definition has the same version and another type of keys.
     let keyed = cache.keyspace(KeyspaceDefinition::<u64, String>::new("name").version(1)).unwrap();
     assert!(keyed.is_empty());
@@ -55,7 +55,7 @@ fn a_new_version_or_key_shape_begins_empty_and_frees_the_old_entries() {
     assert!(cache.keyspace(NAMES.version(1)).unwrap().is_empty(), "the entries with the old keys are gone");
 }
 
-fn larder_bytes(cache: &Cache) -> u64 {
+fn larder_bytes(cache: &Cache) -> ByteSize {
     cache.keyspace(NAMES.version(1)).unwrap();
     cache.stats().keyspaces.iter().map(|keyspace| keyspace.disk_bytes).sum()
 }

@@ -39,7 +39,11 @@ fn a_value_up_to_64_mib_is_stored_and_read_back_with_the_default_settings() {
     cache.flush().unwrap();
     assert!(texts.get_or_load(&4, || Err::<String, _>("loaded anew")).is_ok());
     let stats = cache.stats();
-    assert_eq!((stats.unsaved_bytes, stats.voided_fills, stats.uncacheable), (0, 0, 0), "{stats}");
+    assert_eq!(
+        (stats.unsaved_bytes, stats.voided_fills, stats.uncacheable),
+        (ByteSize::ZERO, 0, 0),
+        "{stats}"
+    );
     assert!(stats.memory.weight <= stats.memory.capacity);
     drop(texts);
     cache.close().unwrap();
@@ -131,10 +135,12 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
                 let stats = cache.stats();
                 // The weight and encodings of all uncommitted values are within the buffer, or belong to one
                 // large value.
-                assert!(stats.unsaved_bytes <= buffer || stats.unsaved_bytes > 2 * (90 << 10));
-                largest.fetch_max(stats.unsaved_bytes, Ordering::SeqCst);
-                assert!(stats.memory.weight <= capacity, "{stats}");
-                most.fetch_max(stats.memory.weight + stats.memory.unsaved_weight, Ordering::SeqCst);
+                let unsaved = stats.unsaved_bytes.as_u64();
+                assert!(unsaved <= buffer || unsaved > 2 * (90 << 10));
+                largest.fetch_max(unsaved, Ordering::SeqCst);
+                let larder::MemoryStats { weight, unsaved_weight, .. } = stats.memory;
+                assert!(weight.as_u64() <= capacity, "{stats}");
+                most.fetch_max(u64::from(weight + unsaved_weight), Ordering::SeqCst);
             }
         });
         let ended = SetOnDrop(&done);
@@ -150,11 +156,12 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");
     cache.flush().unwrap();
     let stats = cache.stats();
-    assert!(stats.memory.weight <= capacity && stats.unsaved_bytes == 0, "{stats}");
+    assert!(stats.memory.weight.as_u64() <= capacity && stats.unsaved_bytes.is_zero(), "{stats}");
     // The whole capacity is still usable.
     texts.insert(&1, text('z', (1 << 20) - 1_024)).unwrap();
     cache.flush().unwrap();
-    assert!(cache.stats().memory.weight > capacity - 1_024, "room was lost: {}", cache.stats());
+    let weight = cache.stats().memory.weight.as_u64();
+    assert!(weight > capacity - 1_024, "room was lost: {}", cache.stats());
 }
 
 #[test]
@@ -178,7 +185,7 @@ fn large_values_and_small_ones_take_their_turns() {
     });
     assert_eq!(texts.count(), 120);
     cache.flush().unwrap();
-    assert_eq!(cache.stats().unsaved_bytes, 0);
+    assert_eq!(cache.stats().unsaved_bytes, ByteSize::ZERO);
 }
 
 /// While the large value waits for the disk, no other value finds room in the buffer. So the file is
@@ -212,7 +219,7 @@ fn a_large_value_does_not_hold_writers_up_while_the_disk_fails() {
         thread::yield_now();
     }
     texts.insert_with(&5, text('e', MIB), InsertOptions::new().durability(Durability::Immediate)).unwrap();
-    assert_eq!(cache.stats().unsaved_bytes, 0);
+    assert_eq!(cache.stats().unsaved_bytes, ByteSize::ZERO);
 }
 
 #[test]

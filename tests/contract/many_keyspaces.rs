@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use larder::testing::Failure;
-use larder::{Cache, DiskState, Follower, Keyspace, KeyspaceDefinition};
+use larder::{ByteSize, Cache, DiskState, Follower, Keyspace, KeyspaceDefinition};
 
 use crate::support::simulated::{SimulatedPlace, disk_of, state_of, wait_until};
 use crate::support::{HOUR, Place};
@@ -92,7 +92,7 @@ fn what_is_counted_of_one_keyspace_is_its_part_of_the_whole() {
         assert!(opened.iter().map(Keyspace::stats).eq(all.keyspaces));
         let (disk, lifetime) = (all.disk.unwrap(), all.lifetime.unwrap());
         let on_disk = opened.iter().map(|numbers| (numbers.stats().disk_entries, numbers.stats().disk_bytes));
-        let sum = on_disk.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        let sum = on_disk.fold((0, ByteSize::ZERO), |sum, of| (sum.0 + of.0, sum.1 + of.1));
         assert_eq!(sum, (disk.entries, disk.bytes), "round {round}");
         assert_eq!((lifetime.inserts, lifetime.misses), (all.inserts, all.misses));
     }

@@ -1,7 +1,7 @@
 //! Tests range removals that are stored as rows of a file. A test plants these rows, or a cache makes them
 //! because it treats a few keys as very many.
 //!
-//! No reader shows the entries that a row covers. These entries are deleted later.
+//! No reader shows an entry that a row covers as live. These entries are deleted later.
 
 use std::path::Path;
 

@@ -173,7 +173,7 @@ fn retired_entries_are_swept_without_being_asked_for() {
     cache.flush().unwrap();
     let _names = cache.keyspace(NAMES.version(2)).unwrap();
     // The sweeper runs without a call. The test harness ends this wait if it takes too long.
-    while cache.stats().disk.unwrap().bytes > 0 {
+    while !cache.stats().disk.unwrap().bytes.is_zero() {
         cache_place.clock.advance(Duration::from_secs(1));
         thread::yield_now();
     }

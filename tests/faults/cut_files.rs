@@ -172,8 +172,8 @@ fn contract_5_a_cut_file_is_known_without_its_lock() {
     }
 }
 
-/// Puts a file at a path: renamed onto it, as `mv` and `rsync` do, or written into the existing file, as `cp`
-/// does.
+/// Puts a file at a path. With `in_place`, writes into the existing file, as `cp` does. Otherwise renames
+/// another file onto the path, as `mv` and `rsync` do.
 fn put(path: &Path, bytes: &[u8], in_place: bool) {
     if in_place {
         fs::write(path, bytes).unwrap();

@@ -47,7 +47,8 @@ pub(crate) fn stay_within(path: &Path) -> &'static str {
         Cache::builder().path(path).disk_capacity(ByteSize::mib(512)).on_event(listen).open().unwrap();
     let told = events.recv().unwrap();
     assert!(matches!(&told, Event::DiskLimited { cause } if cause.contains("ulimit -f")), "{told}");
-    assert_eq!(cache.stats().disk.unwrap().capacity, LIMIT / MAX_LENGTH_PER_CAPACITY);
+    let capacity = ByteSize::bytes(LIMIT / MAX_LENGTH_PER_CAPACITY);
+    assert_eq!(cache.stats().disk.unwrap().capacity, capacity);
     let blobs = cache.keyspace(BLOBS).unwrap();
     for key in 0..1_000 {
         blobs.insert(&key, vec![7; 50_000]).unwrap();
@@ -134,7 +135,7 @@ fn a_full_or_read_only_file_system_is_an_error_with_the_way_out() {
     let directory = place.dir().display().to_string();
     let full = format!("mount -t tmpfs -o size=40k none {directory}");
     let Some(said) = refusal_after(&full, &place.path()) else { return };
-    assert!(said.contains("o space left") && said.contains("free some room"), "{said}");
+    assert!(said.contains("the disk is full") && said.contains("free some room"), "{said}");
     let read_only = format!("mount -t tmpfs -o ro none {directory}");
     let said = refusal_after(&read_only, &place.path()).unwrap();
     assert!(said.contains("ead-only") && said.contains("Follower"), "{said}");

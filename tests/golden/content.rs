@@ -146,7 +146,7 @@ pub(crate) fn owner_finds_what_is_left(cache: &Cache) {
     assert_eq!(cache.keyspace(PRODUCTS).unwrap().count(), 12);
 }
 
-/// As a follower in another process, checks the entries that [`remove_many`] leaves.
+/// As a follower, checks that the file has the entries that [`remove_many`] leaves.
 pub(crate) fn follower_finds_what_is_left(follower: &Follower) {
     let prices = follower.keyspace(PRICES);
     for number in 0..12 {

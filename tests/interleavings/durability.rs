@@ -115,7 +115,7 @@ pub(crate) fn large_values_and_small_ones_go_on() {
             Call::Insert(value)
         });
         let memory = cache.stats().memory;
-        let weight = memory.weight + memory.unsaved_weight;
+        let weight = u64::from(memory.weight + memory.unsaved_weight);
         // The limit is the sum of the capacity and the write buffer. A large value and its encoding are
         // together smaller than this sum.
         if weight > 2 * (64 << 10) {
@@ -144,12 +144,12 @@ pub(crate) fn large_values_and_small_ones_go_on() {
     get(3);
     let unsaved = {
         cache.flush().unwrap();
-        cache.stats().unsaved_bytes
+        cache.stats().unsaved_bytes.as_u64()
     };
     // After that, the whole capacity is usable: a large value stays in memory when it is committed.
     versions.insert(&4, LARGE).unwrap();
     cache.flush().unwrap();
-    let weight = cache.stats().memory.weight;
+    let weight = cache.stats().memory.weight.as_u64();
     cache.close().unwrap();
     history.check(&[]);
     let too_heavy = too_heavy.into_inner().unwrap();

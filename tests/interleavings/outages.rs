@@ -61,8 +61,9 @@ fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace
     versions.insert(&1, next).unwrap();
 }
 
-/// After the contest the disk works again. Key 1 is read from the disk. Then key 1 is read after a restart
-/// from the moment of its removal, and after a restart from the end.
+/// After the contest the disk works again. Key 1 is read from the disk. Then key 1 is read from two copies of
+/// the disk, each opened by a new cache. One copy was made when the removal was acknowledged, and the other
+/// one is made here, before the close.
 fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
     pass_time();
     let_others_go_on();

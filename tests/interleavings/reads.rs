@@ -46,7 +46,7 @@ impl Noted {
         self.cache.close().unwrap();
         drop((self.cache, self.versions));
         self.history.check(initial);
-        assert_eq!(stats.unsaved_bytes, 0, "room in the write buffer was lost");
+        assert!(stats.unsaved_bytes.is_zero(), "room in the write buffer was lost");
         assert!(stats.memory.weight <= stats.memory.capacity, "{stats:?}");
     }
 }

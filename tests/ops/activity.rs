@@ -169,7 +169,7 @@ mod live {
     use std::io::Write;
     use std::os::unix::net::UnixStream;
 
-    use larder::control::{Client, ClientError, Monitor, MonitorOptions, Monitored};
+    use larder::control::{Client, ClientError, Monitor, MonitorOptions, Monitored, RefusalKind};
 
     use super::*;
 
@@ -300,7 +300,10 @@ mod live {
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();
             let refused = Client::connect(&socket).unwrap().monitor(&options(1, None)).unwrap_err();
-            assert!(matches!(&refused, ClientError::Refused(refusal) if refusal.kind == "busy"), "{refused}");
+            assert!(
+                matches!(&refused, ClientError::Refused(refusal) if refusal.kind == RefusalKind::Busy),
+                "{refused}"
+            );
             drop(all);
             let mut client = Client::connect(&socket).unwrap();
             // The socket's thread notices the disconnected peers before it answers a later request.
@@ -328,7 +331,7 @@ mod live {
         ] {
             let text = refused.to_string();
             assert!(
-                matches!(refused, ClientError::Refused(refusal) if refusal.kind == "not_allowed"),
+                matches!(refused, ClientError::Refused(refusal) if refusal.kind == RefusalKind::NotAllowed),
                 "{text}"
             );
             assert!(text.contains("sample_keys=on"), "{text}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use larder::control::{Client, ClientError, MAX_LINE, MAX_PEERS};
+use larder::control::{Client, ClientError, MAX_LINE, MAX_PEERS, RefusalKind};
 use larder::{Cache, Error};
 
 use crate::support::child::{Worker, hear, say};
@@ -121,7 +121,7 @@ fn a_keyspace_that_the_process_has_not_opened_can_be_emptied() {
     let Err(ClientError::Refused(refusal)) = client.remove("version", "7") else {
         panic!("its shape is not known")
     };
-    assert_eq!(refusal.kind, "bad_key");
+    assert_eq!(refusal.kind, RefusalKind::BadKey);
     assert_eq!(client.remove("version", "0x0000000000000007").unwrap(), 1);
     assert_eq!(client.clear("name").unwrap(), 1);
     assert!(cache.keyspace(NAMES).unwrap().is_empty());
@@ -202,7 +202,7 @@ fn more_peers_than_are_served_are_told_so_and_closing_does_not_wait_for_them() {
     let cache = Cache::builder().control_socket(&socket).open().unwrap();
     let mut clients: Vec<_> = (0..MAX_PEERS).map(|_| Client::connect(&socket).unwrap()).collect();
     match Client::connect(&socket) {
-        Err(ClientError::Refused(refusal)) => assert_eq!(refusal.kind, "busy"),
+        Err(ClientError::Refused(refusal)) => assert_eq!(refusal.kind, RefusalKind::Busy),
         // The request came after the socket was closed.
         Err(ClientError::Disconnected { .. }) => {}
         other => panic!("{other:?}"),

@@ -15,7 +15,9 @@ use larder::{
 };
 
 use crate::support::harness::Harness;
-use crate::support::simulated::{SimulatedPlace, WRITES, discarded, state_of, wait_until};
+use crate::support::simulated::{
+    SimulatedPlace, WRITES, discarded, state_of, suspend_on_full_disk, wait_until,
+};
 use crate::support::{BLOBS, NAMES};
 
 const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
@@ -119,16 +121,7 @@ fn a_removal_that_a_write_replaced_is_not_acknowledged_by_a_part_without_it() {
 fn a_removal_that_a_write_replaced_holds_on_a_full_disk() {
     let (place, gate) = (SimulatedPlace::new(), Arc::new(Gate::default()));
     let (cache, blobs) = open(place.builder().write_buffer(ByteSize::mib(16)), &gate);
-    for key in 0..100 {
-        blobs.insert(&key, vec![1; 3_000]).unwrap();
-    }
-    cache.flush().unwrap();
-    place.disk.set_capacity(Some(place.disk.used()));
-    for key in 300..900 {
-        blobs.insert(&key, vec![7; 3_000]).unwrap();
-    }
-    assert!(cache.flush().is_err());
-    assert_eq!(state_of(&cache), DiskState::Suspended);
+    suspend_on_full_disk(&place, &cache, &blobs);
     assert!(gate.remove_and_replace(&blobs, 7).is_ok());
     assert_ne!(after_crash(&place, 7), Some(1));
     assert_eq!(blobs.get(&7).map(|blob| blob[0]), Some(2));

@@ -9,8 +9,8 @@ use larder::{
 };
 
 use crate::support::simulated::{
-    PATH, SimulatedPlace, WRITES, discarded, disk_of, filled, open_swept, recover, state_of, suspended,
-    value, wait_until,
+    PATH, SimulatedPlace, WRITES, discarded, disk_of, filled, open_swept, recover, state_of,
+    suspend_on_full_disk, suspended, value, wait_until,
 };
 use crate::support::{BLOBS, NAMES, VERSIONS};
 
@@ -183,7 +183,8 @@ fn a_full_write_buffer_does_not_hold_writers_up_for_ever() {
     for key in 0..200 {
         blobs.insert(&key, vec![2; 1_000]).unwrap();
     }
-    assert_eq!(state_of(&cache), DiskState::Discarded);
+    // The writer lets the inserts through, and publishes the state after that.
+    wait_until("the file is discarded", || state_of(&cache) == DiskState::Discarded);
     assert_eq!(blobs.count(), 200, "they live in memory");
     recover(&place, &cache);
     for key in 0..200 {
@@ -294,17 +295,7 @@ fn the_ballast_lets_removals_through_on_a_full_disk() {
     let place = SimulatedPlace::new();
     let cache = open_swept(place.builder().write_buffer(ByteSize::mib(16)));
     let many = cache.keyspace(MANY).unwrap();
-    for key in 0..300 {
-        many.insert(&key, vec![7; 3_000]).unwrap();
-    }
-    cache.flush().unwrap();
-    // The disk has no free byte. Only the ballast can make room.
-    place.disk.set_capacity(Some(place.disk.used()));
-    for key in 300..900 {
-        many.insert(&key, vec![7; 3_000]).unwrap();
-    }
-    assert!(cache.flush().is_err());
-    assert_eq!(state_of(&cache), DiskState::Suspended);
+    suspend_on_full_disk(&place, &cache, &many);
     assert!(many.remove(&1).unwrap(), "committed in the room of the ballast");
     let disk = disk_of(&cache);
     assert_eq!(disk.discards, 0, "no entry was lost for the removal");

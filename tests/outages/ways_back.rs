@@ -7,7 +7,8 @@ use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, M
 
 use crate::support::harness::Harness;
 use crate::support::simulated::{
-    PATH, SimulatedPlace, discarded, disk_of, open_swept, recover, state_of, suspended, wait_until,
+    PATH, SimulatedPlace, discarded, disk_of, open_swept, recover, state_of, suspend_on_full_disk, suspended,
+    wait_until,
 };
 use crate::support::{BLOBS, Random};
 
@@ -37,16 +38,7 @@ fn a_disk_that_is_full_again_at_the_first_commit_is_left_alone_for_longer() {
     let place = SimulatedPlace::new();
     let cache = open_swept(place.builder().write_buffer(ByteSize::mib(16)));
     let blobs = cache.keyspace(BLOBS).unwrap();
-    for key in 0..300 {
-        blobs.insert(&key, vec![7; 3_000]).unwrap();
-    }
-    cache.flush().unwrap();
-    place.disk.set_capacity(Some(place.disk.used()));
-    for key in 300..900 {
-        blobs.insert(&key, vec![7; 3_000]).unwrap();
-    }
-    assert!(cache.flush().is_err());
-    assert_eq!(state_of(&cache), DiskState::Suspended);
+    suspend_on_full_disk(&place, &cache, &blobs);
     let mut tries = 0;
     let mut last = place.next_operation();
     // The loop lasts thirty seconds.

@@ -132,11 +132,11 @@ impl Place {
 /// is the weight of the heaviest entry.
 pub(crate) fn assert_capacity_is_usable(cache: &Cache, heaviest: u64) {
     let filler = cache.keyspace(FILLER).unwrap();
-    let capacity = cache.stats().memory.capacity;
+    let capacity = cache.stats().memory.capacity.as_u64();
     for key in 0..2 * capacity / 1_000 {
         filler.insert(&key, vec![0; 1_000]).unwrap();
     }
-    let held = cache.stats().memory.weight;
+    let held = cache.stats().memory.weight.as_u64();
     assert!(held <= capacity && held > capacity - heaviest, "memory holds {held} of {capacity}");
     filler.clear().unwrap();
 }

@@ -151,6 +151,21 @@ pub(crate) fn suspended(place: &SimulatedPlace) -> (Cache, Names) {
     (cache, names)
 }
 
+/// Commits 300 blobs that begin with 1. Then leaves no free byte on the disk, and inserts 600 blobs that
+/// begin with 7. Their commit suspends the disk tier. Only the ballast can make room.
+pub(crate) fn suspend_on_full_disk(place: &SimulatedPlace, cache: &Cache, blobs: &Keyspace<u64, Vec<u8>>) {
+    for key in 0..300 {
+        blobs.insert(&key, vec![1; 3_000]).unwrap();
+    }
+    cache.flush().unwrap();
+    place.disk.set_capacity(Some(place.disk.used()));
+    for key in 300..900 {
+        blobs.insert(&key, vec![7; 3_000]).unwrap();
+    }
+    assert!(cache.flush().is_err());
+    assert_eq!(state_of(cache), DiskState::Suspended);
+}
+
 /// Returns the same as [`filled`], but the file was discarded for the removal of `kept`. `new` is in memory
 /// only, and nothing can be written.
 pub(crate) fn discarded(place: &SimulatedPlace) -> (Cache, Names) {

@@ -96,6 +96,30 @@ fn an_upward_import_is_found_however_it_is_spelled() {
 }
 
 #[test]
+fn an_import_between_two_layers_of_a_row_is_found_unless_its_files_are_listed() {
+    let faults_of = |watch: &str, entry: &str| {
+        upward(&edges_of(&[
+            ("lib.rs", "mod api; mod ops;"),
+            ("api/mod.rs", "mod cache; mod watch;"),
+            ("api/cache/mod.rs", "use crate::ops::control::serve::serve; pub struct Cache;"),
+            ("api/watch.rs", watch),
+            ("ops/mod.rs", "mod control; mod metrics;"),
+            ("ops/control/mod.rs", "pub mod serve; mod entry;"),
+            ("ops/control/serve.rs", "pub fn serve() {}"),
+            ("ops/control/entry.rs", entry),
+            ("ops/metrics/mod.rs", "use crate::api::cache::Cache;"),
+        ]))
+    };
+    assert_eq!(faults_of("", ""), NO_IMPORTS, "the listed imports");
+    let from_api = faults_of("use crate::ops::control::serve::serve;", "");
+    assert_eq!(from_api.len(), 1, "{from_api:?}");
+    assert!(from_api[0].starts_with("api/watch.rs:1 uses"), "{from_api:?}");
+    let from_ops = faults_of("", "fn of(cache: &crate::api::cache::Cache) {}");
+    assert_eq!(from_ops.len(), 1, "{from_ops:?}");
+    assert!(from_ops[0].contains("`ops` may not use `api`"), "{from_ops:?}");
+}
+
+#[test]
 fn an_import_behind_a_re_export_is_one_of_the_file_that_defines_the_name() {
     let files = [
         ("lib.rs", "mod engine; mod disk; mod memory;"),

@@ -19,7 +19,7 @@ pub struct LarderInMemory {
 fn weight() -> u64 {
     let cache = LarderInMemory::open(ByteSize::mib(1));
     cache.insert(&key(0), Arc::new(Page::of(0)));
-    cache.cache.stats().memory.weight
+    cache.cache.stats().memory.weight.as_u64()
 }
 
 impl LarderInMemory {

@@ -91,7 +91,7 @@ pub const ROWS: [Row; 21] = [
         "durable-remove",
         "durable_remove",
         "Durable remove",
-        "1 thread; 8 threads",
+        "1 thread; 8 threads; keys that no tier has",
         "1.3 × raw redb's commit of the same durability; 8 threads at least 4 × one",
     ),
     row(

@@ -59,8 +59,8 @@ pub(crate) enum Command {
 
     /// List the keys of a cache.
     ///
-    /// Prints one key on each line, after the name of its keyspace and a tab. `get`, `ttl` and `why` read a
-    /// key as it is shown here.
+    /// Prints one key on each line, after the name of its keyspace and a tab. `get`, `ttl`, `why` and
+    /// `remove` accept a key in the form that is shown here.
     #[command(alias = "scan")]
     Keys(KeysOptions),
 

@@ -1,4 +1,5 @@
-//! The errors that prevent the demo from running.
+//! The errors that prevent the demo from running. The texts leave the causes to the sources, which `main`
+//! prints too.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Cache(#[from] larder::Error),
 
-    #[error("the shop's database failed: {0}")]
+    #[error("the shop's database failed")]
     Database(#[from] rusqlite::Error),
 
     #[error(
@@ -27,10 +28,10 @@ pub(crate) enum Error {
     #[error("{} is a file, and --dir takes a directory", path.display())]
     NotADirectory { path: PathBuf },
 
-    #[error("a load failed: {0}")]
+    #[error(transparent)]
     Load(#[from] LoadError<rusqlite::Error>),
 
-    #[error("the demo made an invalid code: {0}")]
+    #[error("the demo made an invalid code")]
     Code(#[from] CodeError),
 
     #[error(
@@ -38,20 +39,26 @@ pub(crate) enum Error {
     )]
     WrongAnswer { asked: String },
 
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}", path.display())]
     File { doing: &'static str, path: PathBuf, source: io::Error },
 
-    #[error("cannot write or read {} as JSON: {source}", path.display())]
+    #[error("cannot write or read {} as JSON", path.display())]
     Json { path: PathBuf, source: serde_json::Error },
 
-    #[error("the process could not restart itself: {0}")]
-    Restart(io::Error),
+    #[error("the process could not restart itself")]
+    Restart(#[source] io::Error),
 
     #[error("a thread of the demo panicked")]
     Panicked,
 }
 
 impl Error {
+    /// Returns the text with the texts of all sources.
+    pub(crate) fn with_sources(&self) -> String {
+        let sources = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        sources.fold(self.to_string(), |text, source| format!("{text}: {source}"))
+    }
+
     /// Adds the operation and the file to an I/O error.
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
@@ -62,5 +69,18 @@ impl Error {
     pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
         let path = path.into();
         move |source| Self::Json { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_causes_follow_the_text() {
+        let error = Error::file("read", "cards.json")(io::Error::from_raw_os_error(13));
+        assert_eq!(error.with_sources(), "cannot read cards.json: Permission denied (os error 13)");
+        let cache = Error::from(larder::Cache::builder().memory_capacity(512).open().unwrap_err());
+        assert_eq!(cache.with_sources(), "memory_capacity is 512 B; it may be from 64 KiB to 16 TiB");
     }
 }

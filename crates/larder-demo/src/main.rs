@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     panics::silence_store();
     run().unwrap_or_else(|error| {
         // The text is escaped, because it may contain a path with control characters.
-        eprintln!("larder-demo: {}", escape_control(&error.to_string()));
+        eprintln!("larder-demo: {}", escape_control(&error.with_sources()));
         ExitCode::from(2)
     })
 }

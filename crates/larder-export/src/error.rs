@@ -8,7 +8,7 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// Reading the input or writing the output failed.
-    #[error(transparent)]
+    #[error("the export could not be read or written: {}", .0.kind())]
     Io(#[from] io::Error),
 
     /// The bytes do not begin like an export.
@@ -52,7 +52,8 @@ pub enum Error {
     },
 }
 
-/// Writes the text of the error and the name of the variant, so that the message of `unwrap` has the remedy.
+/// Writes the text of the error, the name of the variant and the source. So the message of `unwrap` has all
+/// of them.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {
@@ -63,12 +64,17 @@ impl fmt::Debug for Error {
             Self::Damaged { .. } => "Damaged",
             Self::Unfit { .. } => "Unfit",
         };
-        write!(f, "{self} ({variant})")
+        match self {
+            Self::Io(source) => write!(f, "{self} ({variant}: {source})"),
+            _ => write!(f, "{self} ({variant})"),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use super::*;
 
     #[test]
@@ -82,7 +88,21 @@ mod tests {
             (Error::Damaged { place: text(), why: text() }, "Damaged"),
             (Error::Unfit { what: "a key", why: text() }, "Unfit"),
         ] {
-            assert_eq!(format!("{error:?}"), format!("{error} ({variant})"));
+            let source = error.source().map_or(String::new(), |source| format!(": {source}"));
+            assert_eq!(format!("{error:?}"), format!("{error} ({variant}{source})"));
         }
+        let full = Error::Io(io::Error::from_raw_os_error(28));
+        assert_eq!(
+            format!("{full:?}"),
+            "the export could not be read or written: no storage space (Io: No space left on device (os error 28))"
+        );
+    }
+
+    #[test]
+    fn the_error_of_the_system_is_the_source() {
+        let error = Error::from(io::Error::from(io::ErrorKind::StorageFull));
+        let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::StorageFull));
+        assert!(Error::NotAnExport.source().is_none());
     }
 }

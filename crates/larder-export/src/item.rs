@@ -2,6 +2,7 @@
 
 /// The form of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Form {
     /// See [`binary`](crate::binary).
     Binary,
@@ -10,6 +11,8 @@ pub enum Form {
 }
 
 /// The start of an export.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// When the export was made, in milliseconds since 1970. The export has no entries that had expired at
@@ -20,6 +23,8 @@ pub struct Header {
 }
 
 /// A keyspace. In the export, it precedes its entries.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspace {
     /// The name, of 1 to 255 bytes.
@@ -38,6 +43,8 @@ pub struct Keyspace {
 }
 
 /// An entry.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The number of the keyspace in this export, from zero.
@@ -60,6 +67,8 @@ pub struct Entry {
 }
 
 /// The numbers of entries that were in the cache but are not in the export.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
     /// Entries that had expired.
@@ -72,6 +81,7 @@ pub struct Skipped {
 
 /// The end of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct End {
     /// The number of entries in the export.
     pub entries: u64,
@@ -80,6 +90,9 @@ pub struct End {
 }
 
 /// A part of an export.
+///
+/// A reader must handle every part, so the compiler reports a new one. A new kind of part comes with a new
+/// version of the export format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A keyspace. Its number is its position among the keyspaces of the export, from zero.

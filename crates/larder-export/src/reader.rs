@@ -1,5 +1,4 @@
-//! Reads an export. For any input, reading ends with an item, an error or the end of the export, within the
-//! limits of `limits.rs`.
+//! Reads an export. For any input, each read returns an item or an error, within the limits of `limits.rs`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};

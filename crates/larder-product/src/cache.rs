@@ -6,11 +6,18 @@
 //! call the keyspace itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use larder::{Cache, Error, Keyspace};
 
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::families::{Families, Shop};
+use crate::own::definition::{AnyOwnFamily, OwnFamily};
+use crate::own::error::OwnFamilyError;
+use crate::own::key::FamilyKey;
+use crate::own::open::OpenFamily;
+use crate::own::registered::OwnFamilies;
+use crate::value::Value;
 
 /// The cached families of a shop, in one [`Cache`].
 ///
@@ -37,6 +44,9 @@ pub struct ProductCache<S: Shop> {
     pub(crate) data_bundles: Keyspace<ProductCode, S::DataBundles>,
     pub(crate) merchant_discounts: Keyspace<(UserId, ProductCode), S::Discount>,
     pub(crate) merchant_auth: Keyspace<MerchantCode, S::Merchant>,
+    pub(crate) own: OwnFamilies,
+    /// The keyspaces of `own`, in the same order.
+    pub(crate) open_own: Arc<[Arc<dyn OpenFamily>]>,
 }
 
 impl<S: Shop> ProductCache<S> {
@@ -63,6 +73,8 @@ impl<S: Shop> ProductCache<S> {
             data_bundles: cache.keyspace(families.data_bundles)?,
             merchant_discounts: cache.keyspace(families.merchant_discounts)?,
             merchant_auth: cache.keyspace(families.merchant_auth)?,
+            own: families.own,
+            open_own: families.own.open(cache)?,
         })
     }
 
@@ -113,6 +125,24 @@ impl<S: Shop> ProductCache<S> {
     pub const fn merchant_auth(&self) -> &Keyspace<MerchantCode, S::Merchant> {
         &self.merchant_auth
     }
+
+    /// Returns the keyspace of a family of the application's own.
+    ///
+    /// # Errors
+    /// [`OwnFamilyError::NotRegistered`] if the family is not among those with which the cache was opened
+    /// ([`Families::with_own`]).
+    ///
+    /// # Examples
+    /// See [`OwnFamily`].
+    pub fn family<K: FamilyKey, V: Value>(
+        &self,
+        family: &OwnFamily<K, V>,
+    ) -> Result<&Keyspace<K, V>, OwnFamilyError> {
+        let id = family.id();
+        let open = self.open_own.iter().find(|open| open.id() == id);
+        open.and_then(|open| open.keyspace().downcast_ref())
+            .ok_or(OwnFamilyError::NotRegistered { name: id.name() })
+    }
 }
 
 // `Clone` and `Debug` are not derived, because a derive would require that `S` implements them. `S` only
@@ -128,6 +158,8 @@ impl<S: Shop> Clone for ProductCache<S> {
             data_bundles: self.data_bundles.clone(),
             merchant_discounts: self.merchant_discounts.clone(),
             merchant_auth: self.merchant_auth.clone(),
+            own: self.own,
+            open_own: self.open_own.clone(),
         }
     }
 }

@@ -24,10 +24,11 @@
 use std::fmt;
 
 use crate::family::Family;
-use crate::selection::Part;
+use crate::part::{Part, Parts};
 
 /// A kind of row in the shop's database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Row {
     /// A category of products.
     Category,
@@ -44,6 +45,7 @@ pub enum Row {
 /// The start or the end of an edge. Nodes are in the order of removal: each node comes after the nodes that
 /// it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Node {
     /// Rows of the database.
     Row(Row),
@@ -54,10 +56,10 @@ pub enum Node {
 impl Node {
     /// Returns the position in the order. A `const` assertion needs this function, since it cannot call `Ord`
     /// yet.
-    const fn rank(self) -> u16 {
+    pub(crate) const fn rank(self) -> u16 {
         match self {
             Self::Row(row) => row as u16,
-            Self::Entries(family) => 0x100 + family as u16,
+            Self::Entries(family) => 0x100 + family.rank(),
         }
     }
 }
@@ -77,6 +79,7 @@ impl fmt::Display for Node {
 
 /// The changes for which an edge holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum When {
     /// Every change: an insertion, an update or a removal.
     Changed,
@@ -101,13 +104,22 @@ pub struct Edge {
 }
 
 impl Edge {
-    const fn new(from: Node, to: Node, carries: &'static [Part], why: &'static str) -> Self {
+    pub(crate) const fn new(from: Node, to: Node, carries: &'static [Part], why: &'static str) -> Self {
         Self { from, to, when: When::Changed, carries, why }
     }
 
-    const fn when_removed(mut self) -> Self {
+    pub(crate) const fn when_removed(mut self) -> Self {
         self.when = When::Removed;
         self
+    }
+
+    /// Returns the known parts of `to`, given the known parts of `from`.
+    pub(crate) fn carried(&self, parts: &Parts) -> Parts {
+        let parts = parts.carried(self.carries);
+        match self.to {
+            Node::Entries(Family::Own(own)) => parts.carried(&own.selecting_parts()),
+            _ => parts,
+        }
     }
 
     /// Returns whether the edge holds for a removal of `from` (`is_removal`), or for any other change of
@@ -117,7 +129,8 @@ impl Edge {
     }
 }
 
-/// Every dependency of the shop.
+/// Every dependency of the shop. The dependencies of an application's own families are in their definitions
+/// ([`Dependency`](crate::Dependency)).
 ///
 /// # Examples
 /// ```

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::cascade::{Node, Row};
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
-use crate::selection::{Parts, Selection};
+use crate::part::Parts;
+use crate::selection::Selection;
 
 /// A change of the shop's database. A `None` instead of a code means that every row may have changed.
 ///

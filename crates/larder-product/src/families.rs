@@ -7,11 +7,13 @@
 
 use std::fmt;
 
-use larder::KeyspaceDefinition;
-use serde::{Serialize, de::DeserializeOwned};
-
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::family::Family;
+use crate::own::definition::AnyOwnFamily;
+use crate::own::error::OwnFamilyError;
+use crate::own::registered::OwnFamilies;
+use crate::value::Value;
+use larder::KeyspaceDefinition;
 
 /// The name of the schema of this crate's keyspaces in a file. By this name, a tool finds the text form of
 /// the keys.
@@ -36,11 +38,6 @@ pub mod ttl {
     /// A merchant's authentication: 5 minutes.
     pub const MERCHANT_AUTH: Duration = Duration::from_mins(5);
 }
-
-/// The requirements on the type of a cached value. Every type with these traits is a `Value`.
-pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
-
-impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
 /// The value types of an application, one for each family.
 ///
@@ -99,6 +96,8 @@ pub struct Families<S: Shop> {
     /// Merchants' authentication. This keyspace is in memory only, because a plaintext login on a disk would
     /// stay there after the process has ended. [`logins_on_disk`](Self::logins_on_disk) changes that.
     pub merchant_auth: KeyspaceDefinition<MerchantCode, S::Merchant>,
+    /// The application's own families.
+    pub(crate) own: OwnFamilies,
 }
 
 /// Returns the definition of a family, without its TTL.
@@ -118,7 +117,24 @@ impl<S: Shop> Families<S> {
             data_bundles: definition(Family::DataBundles).ttl(ttl::DATA_BUNDLES),
             merchant_discounts: definition(Family::MerchantDiscounts).ttl(ttl::MERCHANT_DISCOUNT),
             merchant_auth: definition(Family::MerchantAuth).ttl(ttl::MERCHANT_AUTH).memory_only(),
+            own: OwnFamilies::NONE,
         }
+    }
+
+    /// Registers the families of the application's own, in the order of removal: a family comes after the
+    /// families that its entries are derived from. Replaces the families of an earlier call, and their TTLs.
+    ///
+    /// Register them before [`with_env`](Self::with_env) or [`with_options`](Self::with_options). Otherwise
+    /// these do not know the families.
+    ///
+    /// # Errors
+    /// [`OwnFamilyError`] if two families have the same name, if a family depends on a family that is not
+    /// registered before it, or if there are more than [`MAX_OWN_FAMILIES`](crate::MAX_OWN_FAMILIES).
+    ///
+    /// # Examples
+    /// See [`OwnFamily`](crate::OwnFamily).
+    pub fn with_own(self, families: &'static [&'static dyn AnyOwnFamily]) -> Result<Self, OwnFamilyError> {
+        Ok(Self { own: OwnFamilies::register(families)?, ..self })
     }
 
     /// Keeps merchants' authentication in both tiers, like all other families. Logins are then plaintext in
@@ -174,7 +190,7 @@ impl<S: Shop> fmt::Debug for Families<S> {
             (self.merchant_discounts.name(), self.merchant_discounts.default_ttl()),
             (self.merchant_auth.name(), self.merchant_auth.default_ttl()),
         ];
-        f.debug_map().entries(lifetimes).finish()
+        f.debug_map().entries(lifetimes).entries(self.own.ttls()).finish()
     }
 }
 

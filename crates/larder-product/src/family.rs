@@ -1,9 +1,11 @@
-//! The seven families, as an enum for keys, plans and log lines.
+//! The families, as an enum for keys, plans and log lines: the seven of the shop, and the application's own.
 //!
 //! The order of the variants is the order in which an invalidation removes entries: a family comes after the
 //! families that its entries are derived from. An edge in `cascade.rs` against this order does not compile.
 
 use std::fmt;
+
+use crate::part::Part;
 
 /// A family of cached values.
 ///
@@ -14,6 +16,7 @@ use std::fmt;
 /// assert_eq!(Family::DataPackages.to_string(), "data_package");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Family {
     /// The list of active categories: a single entry.
     Categories,
@@ -29,10 +32,43 @@ pub enum Family {
     MerchantDiscounts,
     /// Merchants' authentication.
     MerchantAuth,
+    /// A family of the application's own ([`OwnFamily`](crate::OwnFamily)).
+    Own(OwnFamilyId),
+}
+
+/// The name of a family of the application's own, and the kinds of the parts of its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnFamilyId {
+    name: &'static str,
+    parts: &'static [Option<Part>],
+}
+
+impl OwnFamilyId {
+    pub(crate) const fn new(name: &'static str, parts: &'static [Option<Part>]) -> Self {
+        Self { name, parts }
+    }
+
+    /// Returns the name of the family's keyspace.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the kinds of the parts of the keys, in order. None for a part of the application's own.
+    pub(crate) const fn parts(self) -> &'static [Option<Part>] {
+        self.parts
+    }
+
+    /// Returns the kinds by which a change can select entries. A kind that a key has twice is not among them:
+    /// either of the two parts may be the changed one.
+    pub(crate) fn selecting_parts(self) -> Vec<Part> {
+        let kinds = self.parts.iter().flatten().copied();
+        kinds.filter(|kind| self.parts.iter().flatten().filter(|other| *other == kind).count() == 1).collect()
+    }
 }
 
 impl Family {
-    /// Every family, in the order of removal: sources before the families derived from them.
+    /// Every family of the shop, in the order of removal: sources before the families derived from them.
     pub const ALL: [Self; 7] = [
         Self::Categories,
         Self::Products,
@@ -42,6 +78,21 @@ impl Family {
         Self::MerchantDiscounts,
         Self::MerchantAuth,
     ];
+
+    /// Returns the position in the order of removal. The application's own families come after the families
+    /// of the shop.
+    pub(crate) const fn rank(self) -> u16 {
+        match self {
+            Self::Categories => 0,
+            Self::Products => 1,
+            Self::ProductLists => 2,
+            Self::DataPackages => 3,
+            Self::DataBundles => 4,
+            Self::MerchantDiscounts => 5,
+            Self::MerchantAuth => 6,
+            Self::Own(_) => 7,
+        }
+    }
 
     /// Returns the name of the family's keyspace in the cache's file and in the statistics.
     #[must_use]
@@ -54,6 +105,7 @@ impl Family {
             Self::DataBundles => "data_bundles",
             Self::MerchantDiscounts => "merchant_discount",
             Self::MerchantAuth => "merchant_auth",
+            Self::Own(own) => own.name(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Options of a deployment: the TTLs of families, and whether logins are on disk. A change of an option needs
 //! no new build.
 
+use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub const FAMILIES_VARIABLE: &str = "LARDER_FAMILIES";
 #[error("the family option {option:?} is refused: {why}")]
 pub struct FamilyOptionError {
     option: String,
-    why: &'static str,
+    why: Cow<'static, str>,
 }
 
 /// Writes the text of the error and the name of its type, so that the message of `unwrap` includes the
@@ -39,17 +40,15 @@ impl fmt::Debug for FamilyOptionError {
 }
 
 const FORM: &str = "options are written FAMILY=LIFETIME, with & between them";
-const FAMILIES: &str = "the families are product_categories, products_category, product, data_package, \
-     data_bundles, merchant_discount and merchant_auth";
 const LIFETIME: &str = "a lifetime is a whole number with ms, s, m or h, such as 10m";
 const UTF_8: &str = "it is not UTF-8";
 
 impl<S: Shop> Families<S> {
     /// Returns the guide's families, changed by the options in the environment variable `LARDER_FAMILIES`.
+    /// With families of the application's own, use [`with_env`](Self::with_env).
     ///
     /// # Errors
-    /// The errors of [`with_options`](Self::with_options). Also [`FamilyOptionError`] if the variable is not
-    /// UTF-8.
+    /// The errors of [`with_env`](Self::with_env).
     ///
     /// # Examples
     /// ```
@@ -61,19 +60,31 @@ impl<S: Shop> Families<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_env() -> Result<Self, FamilyOptionError> {
+        Self::guide().with_env()
+    }
+
+    /// Returns these families, changed by the options in the environment variable `LARDER_FAMILIES`.
+    ///
+    /// # Errors
+    /// The errors of [`with_options`](Self::with_options). Also [`FamilyOptionError`] if the variable is not
+    /// UTF-8.
+    ///
+    /// # Examples
+    /// See [`OwnFamily`](crate::OwnFamily).
+    pub fn with_env(self) -> Result<Self, FamilyOptionError> {
         match env::var(FAMILIES_VARIABLE) {
-            Ok(options) => Self::guide().with_options(&options),
-            Err(env::VarError::NotPresent) => Ok(Self::guide()),
+            Ok(options) => self.with_options(&options),
+            Err(env::VarError::NotPresent) => Ok(self),
             Err(env::VarError::NotUnicode(text)) => {
-                Err(FamilyOptionError { option: text.to_string_lossy().into_owned(), why: UTF_8 })
+                Err(FamilyOptionError { option: text.to_string_lossy().into_owned(), why: UTF_8.into() })
             }
         }
     }
 
     /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
-    /// is the name of the family's keyspace. Options are separated by `&`. The option `merchant_auth=disk`
-    /// has the effect of [`logins_on_disk`](Self::logins_on_disk). White space around the options, such as a
-    /// line end, is skipped.
+    /// is the name of the keyspace of a family, also of the application's own. Options are separated by `&`.
+    /// The option `merchant_auth=disk` has the effect of [`logins_on_disk`](Self::logins_on_disk). White
+    /// space around the options, such as a line end, is skipped.
     ///
     /// # Errors
     /// [`FamilyOptionError`] for an unknown family or an invalid lifetime. The cache's range of lifetimes is
@@ -90,16 +101,30 @@ impl<S: Shop> Families<S> {
     /// ```
     pub fn with_options(mut self, options: &str) -> Result<Self, FamilyOptionError> {
         for option in options.trim_ascii().split('&').filter(|option| !option.is_empty()) {
-            let refused = |why| FamilyOptionError { option: option.to_owned(), why };
+            let refused =
+                |why: &'static str| FamilyOptionError { option: option.to_owned(), why: why.into() };
             let (name, value) = option.split_once('=').ok_or_else(|| refused(FORM))?;
-            let family = Family::ALL.into_iter().find(|family| family.keyspace() == name);
-            let family = family.ok_or_else(|| refused(FAMILIES))?;
+            let Some(family) = self.all().find(|family| family.keyspace() == name) else {
+                return Err(FamilyOptionError { option: option.to_owned(), why: self.names().into() });
+            };
             self = match (family, value) {
                 (Family::MerchantAuth, "disk") => self.logins_on_disk(),
                 _ => self.with_lifetime(family, lifetime(value).ok_or_else(|| refused(LIFETIME))?),
             };
         }
         Ok(self)
+    }
+
+    /// Returns every family: those of the shop, and those of the application's own.
+    fn all(&self) -> impl Iterator<Item = Family> {
+        Family::ALL.into_iter().chain(self.own.ids().map(Family::Own))
+    }
+
+    /// Returns the names of the families, as a sentence.
+    fn names(&self) -> String {
+        let mut names: Vec<&str> = self.all().map(Family::keyspace).collect();
+        let last = names.pop().unwrap_or_default();
+        format!("the families are {} and {last}", names.join(", "))
     }
 
     fn with_lifetime(mut self, family: Family, ttl: Duration) -> Self {
@@ -111,6 +136,7 @@ impl<S: Shop> Families<S> {
             Family::DataBundles => self.data_bundles = self.data_bundles.ttl(ttl),
             Family::MerchantDiscounts => self.merchant_discounts = self.merchant_discounts.ttl(ttl),
             Family::MerchantAuth => self.merchant_auth = self.merchant_auth.ttl(ttl),
+            Family::Own(own) => self.own.set_ttl(own, ttl),
         }
         self
     }
@@ -167,7 +193,11 @@ mod tests {
     fn a_wrong_option_is_refused_with_what_is_allowed() {
         for (options, allowed) in [
             ("product", FORM),
-            ("products=10m", FAMILIES),
+            (
+                "products=10m",
+                "the families are product_categories, product, products_category, data_package, data_bundles, \
+                 merchant_discount and merchant_auth",
+            ),
             ("product=10", LIFETIME),
             ("product=m", LIFETIME),
             ("product=-1s", LIFETIME),

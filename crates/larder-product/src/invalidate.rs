@@ -11,15 +11,17 @@
 //! 3. If the call returns an error, the entries are gone from memory, and the caller must repeat the call.
 //!    Otherwise these entries might come back from the disk after a restart.
 
-use larder::{Any, Error, Invalidation};
+use larder::{Error, Invalidation};
 
 use crate::cache::ProductCache;
+use crate::cached_key::CachedKey;
 use crate::change::Change;
 use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
 use crate::families::Shop;
 use crate::family::Family;
+use crate::own::key::FamilyKey;
 use crate::plan::Plan;
-use crate::selection::{Parts, Selection};
+use crate::selection::Selection;
 use crate::spelled::SpelledKey;
 
 impl<S: Shop> ProductCache<S> {
@@ -49,44 +51,55 @@ impl<S: Shop> ProductCache<S> {
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn invalidate(&self, change: &Change) -> Result<u64, Error> {
         let mut stale = self.cache.invalidation();
-        for step in change.plan().steps() {
+        for step in self.plan(change).steps() {
             self.add(&mut stale, step.drops())?;
         }
         stale.commit()
     }
 
-    /// Adds one step of a plan: a key if all parts of the key are known, otherwise a pattern or the whole
-    /// family.
+    /// Returns the entries that `change` makes stale, with the reasons, in the families of the shop and of
+    /// the application. The call removes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # use larder_product::doc::AirtimeShop;
+    /// # use larder_product::{Dependency, Families, OwnFamily, ProductCache, ProductCode};
+    /// use larder_product::{Change, cascade::Row};
+    ///
+    /// const PRICE_TAGS: OwnFamily<(ProductCode, String), String> = OwnFamily::new(
+    ///     KeyspaceDefinition::new("price_tag"),
+    ///     &[Dependency::on_row(Row::Product).because("shows")],
+    /// );
+    /// # let families = Families::<AirtimeShop>::guide().with_own(&[&PRICE_TAGS])?;
+    /// # let shop = ProductCache::open_with(&Cache::builder().open()?, families)?;
+    /// let plan = shop.plan(&Change::Product(Some("MTNVTU".parse()?)));
+    /// assert_eq!(plan.steps()[2].drops().to_string(), "price_tag_MTNVTU_*");
+    /// assert_eq!(plan.steps()[2].why(), "shows product MTNVTU");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn plan(&self, change: &Change) -> Plan {
+        Plan::of(change.clone(), &self.own)
+    }
+
+    /// Adds one step of a plan: a key if all parts of the key are known. Otherwise a prefix, a pattern, or
+    /// the whole family.
     fn add(&self, stale: &mut Invalidation, drops: &Selection) -> Result<(), Error> {
-        let Parts { category, product, data, user, merchant } = drops.parts();
-        match (drops.family(), product) {
-            (Family::Categories, _) => stale.clear(&self.categories),
-            (Family::Products, Some(product)) => stale.remove(&self.products, product)?,
-            (Family::Products, None) => stale.clear(&self.products),
-            (Family::ProductLists, _) => match category {
-                Some(category) => stale.remove(&self.product_lists, category)?,
-                None => stale.clear(&self.product_lists),
+        let parts = drops.parts();
+        match drops.family() {
+            Family::Categories => FamilyKey::remove(&self.categories, parts, stale),
+            Family::Products => FamilyKey::remove(&self.products, parts, stale),
+            Family::ProductLists => FamilyKey::remove(&self.product_lists, parts, stale),
+            Family::DataPackages => FamilyKey::remove(&self.data_packages, parts, stale),
+            Family::DataBundles => FamilyKey::remove(&self.data_bundles, parts, stale),
+            Family::MerchantDiscounts => FamilyKey::remove(&self.merchant_discounts, parts, stale),
+            Family::MerchantAuth => FamilyKey::remove(&self.merchant_auth, parts, stale),
+            Family::Own(own) => match self.open_own.iter().find(|open| open.id() == own) {
+                Some(open) => open.remove(parts, stale),
+                None => Ok(()),
             },
-            (Family::DataPackages, product) => match (product, data) {
-                (Some(product), Some(data)) => stale.remove(&self.data_packages, &(product, data))?,
-                (Some(product), None) => stale.remove_prefix(&self.data_packages, (product,)),
-                (None, Some(data)) => stale.remove_matching(&self.data_packages, (Any, data))?,
-                (None, None) => stale.clear(&self.data_packages),
-            },
-            (Family::DataBundles, Some(product)) => stale.remove(&self.data_bundles, product)?,
-            (Family::DataBundles, None) => stale.clear(&self.data_bundles),
-            (Family::MerchantDiscounts, product) => match (user, product) {
-                (Some(user), Some(product)) => stale.remove(&self.merchant_discounts, &(user, product))?,
-                (Some(user), None) => stale.remove_prefix(&self.merchant_discounts, (user,)),
-                (None, Some(product)) => stale.remove_matching(&self.merchant_discounts, (Any, product))?,
-                (None, None) => stale.clear(&self.merchant_discounts),
-            },
-            (Family::MerchantAuth, _) => match merchant {
-                Some(merchant) => stale.remove(&self.merchant_auth, merchant)?,
-                None => stale.clear(&self.merchant_auth),
-            },
-        };
-        Ok(())
+        }
     }
 
     /// Returns the keys of the live entries that `plan` would remove now, in the order of the plan. Removes
@@ -103,14 +116,14 @@ impl<S: Shop> ProductCache<S> {
     /// let product = "MTNVTU".parse()?;
     /// shop.products().insert(&product, Product::new("MTN airtime", 100))?;
     /// let plan = Change::ProductRemoved(product).plan();
-    /// assert_eq!(shop.live(&plan), ["product_MTNVTU".parse()?]);
+    /// assert_eq!(shop.live(&plan)[0].to_string(), "product_MTNVTU");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn live(&self, plan: &Plan) -> Vec<SpelledKey> {
+    pub fn live(&self, plan: &Plan) -> Vec<CachedKey> {
         let in_step = |drops: &Selection| {
             let mut keys = self.keys(drops.family());
-            keys.retain(|key| drops.covers(key));
+            keys.retain(|key| key.is_in(drops));
             keys
         };
         plan.steps().iter().flat_map(|step| in_step(step.drops())).collect()
@@ -132,21 +145,42 @@ impl<S: Shop> ProductCache<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn keys(&self, family: Family) -> Vec<SpelledKey> {
+    pub fn keys(&self, family: Family) -> Vec<CachedKey> {
+        fn spelled<K>(keys: impl Iterator<Item = K>, spell: impl Fn(K) -> SpelledKey) -> Vec<CachedKey> {
+            keys.map(|key| spell(key).into()).collect()
+        }
         match family {
-            Family::Categories => self.categories.keys().map(|()| SpelledKey::Categories).collect(),
-            Family::Products => self.products.keys().map(SpelledKey::Product).collect(),
-            Family::ProductLists => self.product_lists.keys().map(SpelledKey::ProductList).collect(),
+            Family::Categories => spelled(self.categories.keys(), |()| SpelledKey::Categories),
+            Family::Products => spelled(self.products.keys(), SpelledKey::Product),
+            Family::ProductLists => spelled(self.product_lists.keys(), SpelledKey::ProductList),
             Family::DataPackages => {
-                self.data_packages.keys().map(|(of, data)| SpelledKey::DataPackage(of, data)).collect()
+                spelled(self.data_packages.keys(), |(of, data)| SpelledKey::DataPackage(of, data))
             }
-            Family::DataBundles => self.data_bundles.keys().map(SpelledKey::DataBundles).collect(),
+            Family::DataBundles => spelled(self.data_bundles.keys(), SpelledKey::DataBundles),
             Family::MerchantDiscounts => {
                 let keys = self.merchant_discounts.keys();
-                keys.map(|(user, product)| SpelledKey::MerchantDiscount(user, product)).collect()
+                spelled(keys, |(user, product)| SpelledKey::MerchantDiscount(user, product))
             }
-            Family::MerchantAuth => self.merchant_auth.keys().map(SpelledKey::MerchantAuth).collect(),
+            Family::MerchantAuth => spelled(self.merchant_auth.keys(), SpelledKey::MerchantAuth),
+            Family::Own(own) => {
+                let open = self.open_own.iter().find(|open| open.id() == own);
+                open.map(|open| open.keys()).unwrap_or_default()
+            }
         }
+    }
+
+    /// Returns every family: those of the shop, and then those of the application's own, in the order of
+    /// removal.
+    ///
+    /// # Examples
+    /// ```
+    /// # let shop = larder_product::doc::shop()?;
+    /// assert_eq!(shop.families(), larder_product::Family::ALL); // no family of the application's own
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[must_use]
+    pub fn families(&self) -> Vec<Family> {
+        Family::ALL.into_iter().chain(self.own.ids().map(Family::Own)).collect()
     }
 }
 

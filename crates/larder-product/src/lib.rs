@@ -23,6 +23,12 @@
 //! returns these entries without removing them. [`ProductCache::invalidate`], or a helper with a name from
 //! the guide, removes them with one durable commit.
 //!
+//! An application may add families of its own ([`OwnFamily`]). Their entries are removed with the entries
+//! that they depend on.
+//!
+//! With the feature `inspect`, `ProductKeySpelling` gives the text form of the keys to tools that read a cache
+//! file.
+//!
 //! # Examples
 //! An application declares its value types once, opens the cache and looks up products:
 //! ```
@@ -76,6 +82,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod cached_key;
 pub mod cascade;
 mod change;
 mod code;
@@ -85,19 +92,31 @@ mod families;
 mod family;
 mod family_options;
 mod invalidate;
+#[cfg(feature = "inspect")]
 mod key_spelling;
 mod lookup;
+mod own;
+mod part;
 mod plan;
 mod selection;
 mod spelled;
+mod value;
 
 pub use cache::ProductCache;
+pub use cached_key::CachedKey;
 pub use change::Change;
 pub use code::{CategoryCode, CodeError, DataCode, MAX_CODE_LENGTH, MerchantCode, ProductCode, UserId};
-pub use families::{Families, SCHEMA, Shop, Value, ttl};
-pub use family::Family;
+pub use families::{Families, SCHEMA, Shop, ttl};
+pub use family::{Family, OwnFamilyId};
 pub use family_options::{FAMILIES_VARIABLE, FamilyOptionError};
+#[cfg(feature = "inspect")]
 pub use key_spelling::ProductKeySpelling;
+pub use own::definition::{AnyOwnFamily, Dependency, OwnFamily};
+pub use own::error::OwnFamilyError;
+pub use own::key::{FamilyKey, FamilyKeyPart};
+pub use own::registered::MAX_OWN_FAMILIES;
+pub use part::Part;
 pub use plan::{Plan, Step};
-pub use selection::{Part, Selection};
+pub use selection::Selection;
 pub use spelled::{SpelledKey, SpelledKeyError};
+pub use value::Value;

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::cascade::{EDGES, Node};
+use crate::cascade::Node;
 use crate::change::{Change, Named};
-use crate::selection::{Parts, Selection};
+use crate::own::registered::OwnFamilies;
+use crate::part::Parts;
+use crate::selection::Selection;
 
 /// The entries that a change makes stale, in the order of removal, with the reasons. [`Change::plan`] makes a
 /// plan.
@@ -51,8 +53,9 @@ struct Stale {
 }
 
 impl Change {
-    /// Returns the entries that the change makes stale, with the reasons. The call removes nothing and needs
-    /// no cache.
+    /// Returns the entries of the shop's families that the change makes stale, with the reasons. The call
+    /// removes nothing and needs no cache. [`ProductCache::plan`](crate::ProductCache::plan) also has the
+    /// entries of the application's own families.
     ///
     /// # Examples
     /// ```
@@ -68,27 +71,28 @@ impl Change {
     /// ```
     #[must_use]
     pub fn plan(&self) -> Plan {
-        Plan::of(self.clone())
+        Plan::of(self.clone(), &OwnFamilies::NONE)
     }
 }
 
 impl Plan {
-    fn of(change: Change) -> Self {
+    pub(crate) fn of(change: Change, own: &OwnFamilies) -> Self {
         let (root, parts, is_removal) = change.root();
-        let mut waiting = BTreeMap::from([(root, vec![Stale { parts, why: String::new() }])]);
+        let edges = own.edges();
+        let mut waiting =
+            BTreeMap::from([(own.rank(root), (root, vec![Stale { parts, why: String::new() }]))]);
         let mut steps = Vec::new();
         // Nodes are processed in their order, and edges lead only to later nodes. So all reasons why a node
         // is stale are known when the node is processed.
-        while let Some((node, stale)) = waiting.pop_first() {
+        while let Some((_, (node, stale))) = waiting.pop_first() {
             for Stale { parts, why } in stale {
-                for edge in EDGES.iter().filter(|edge| edge.from == node && edge.holds(is_removal)) {
+                for edge in edges.iter().filter(|edge| edge.from == node && edge.holds(is_removal)) {
                     let source = Named(node, &parts);
                     let because = if why.is_empty() { String::new() } else { format!(", which {why}") };
-                    let found = Stale {
-                        parts: parts.carried(edge.carries),
-                        why: format!("{} {source}{because}", edge.why),
-                    };
-                    add(waiting.entry(edge.to).or_default(), found);
+                    let found =
+                        Stale { parts: edge.carried(&parts), why: format!("{} {source}{because}", edge.why) };
+                    let known = waiting.entry(own.rank(edge.to)).or_insert_with(|| (edge.to, Vec::new()));
+                    add(&mut known.1, found);
                 }
                 if let Node::Entries(family) = node {
                     steps.push(Step { drops: Selection::new(family, parts), why });

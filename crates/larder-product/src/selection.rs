@@ -5,60 +5,9 @@
 
 use std::fmt;
 
-use crate::code::{CategoryCode, DataCode, MerchantCode, ProductCode, UserId};
-use crate::family::Family;
+use crate::family::{Family, OwnFamilyId};
+use crate::part::{Part, Parts};
 use crate::spelled::{self, SpelledKey, escape};
-
-/// The kinds of parts of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A category's code.
-    Category,
-    /// A product's code.
-    Product,
-    /// A data code.
-    Data,
-    /// A user's id.
-    User,
-    /// A merchant's code.
-    Merchant,
-}
-
-/// The known parts of a key or of a row. An unknown part may have any value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parts {
-    pub(crate) category: Option<CategoryCode>,
-    pub(crate) product: Option<ProductCode>,
-    pub(crate) data: Option<DataCode>,
-    pub(crate) user: Option<UserId>,
-    pub(crate) merchant: Option<MerchantCode>,
-}
-
-impl Parts {
-    /// Returns the parts of these kinds. An edge carries these parts over.
-    pub(crate) fn carried(&self, kinds: &[Part]) -> Self {
-        let has = |kind| kinds.contains(&kind);
-        Self {
-            category: self.category.clone().filter(|_| has(Part::Category)),
-            product: self.product.clone().filter(|_| has(Part::Product)),
-            data: self.data.clone().filter(|_| has(Part::Data)),
-            user: self.user.filter(|_| has(Part::User)),
-            merchant: self.merchant.clone().filter(|_| has(Part::Merchant)),
-        }
-    }
-
-    /// Returns whether every key with the parts of `other` also has the parts of `self`.
-    pub(crate) fn cover(&self, other: &Self) -> bool {
-        fn covers<T: PartialEq>(ours: Option<&T>, theirs: Option<&T>) -> bool {
-            ours.is_none() || ours == theirs
-        }
-        covers(self.category.as_ref(), other.category.as_ref())
-            && covers(self.product.as_ref(), other.product.as_ref())
-            && covers(self.data.as_ref(), other.data.as_ref())
-            && covers(self.user.as_ref(), other.user.as_ref())
-            && covers(self.merchant.as_ref(), other.merchant.as_ref())
-    }
-}
 
 /// The entries of a family whose keys have certain parts: one entry, several, or all.
 ///
@@ -161,8 +110,40 @@ impl Selection {
                 format!("{}{}_{product_text}", spelled::MERCHANT_DISCOUNT, shown(user.as_ref()))
             }
             Family::MerchantAuth => format!("{}{}", spelled::MERCHANT_AUTH, shown(merchant.as_ref())),
+            Family::Own(own) => self.own_text(own),
         }
     }
+}
+
+impl Selection {
+    fn own_text(&self, own: OwnFamilyId) -> String {
+        let part = |kind: &Option<Part>| kind.and_then(|kind| self.parts.text(kind));
+        // A star in a code is escaped after the underscores. Otherwise its percent sign would be escaped too.
+        let known: Vec<Option<String>> = own.parts().iter().map(part).collect();
+        let mut text = own.name().to_owned();
+        for (at, part) in known.iter().enumerate() {
+            let is_last = at + 1 == known.len();
+            text.push('_');
+            text +=
+                &part.as_ref().map_or_else(|| "*".to_owned(), |part| escape_stars(&own_part(part, is_last)));
+        }
+        text
+    }
+}
+
+/// Returns the text of a key of an application's own family. Only the last part is not escaped, so two keys
+/// never have the same text.
+pub(crate) fn own_key_text(name: &str, parts: &[String]) -> String {
+    let mut text = name.to_owned();
+    for (at, part) in parts.iter().enumerate() {
+        text.push('_');
+        text += &own_part(part, at + 1 == parts.len());
+    }
+    text
+}
+
+fn own_part(part: &str, is_last: bool) -> String {
+    if is_last { part.to_owned() } else { escape(part) }
 }
 
 /// Returns the text of a part in a pattern.

@@ -70,6 +70,7 @@ const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_"
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum SpelledKey {
     /// `product_categories_active`
     Categories,

@@ -104,6 +104,7 @@ fn the_drawing_has_every_edge_and_is_the_same_in_both_places() {
         let name = match node {
             Node::Row(_) => node.to_string(),
             Node::Entries(family) => format!("{}_", family.keyspace()),
+            _ => panic!("{node:?} is of a kind that this test does not know"),
         };
         assert!(text.contains(&name), "{name} is not drawn");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder::clock::ManualClock;
 use larder::{Cache, CacheBuilder};
 use larder_product::{
-    CategoryCode, DataCode, Families, MerchantCode, ProductCache, ProductCode, SpelledKey, UserId, ttl,
+    CachedKey, CategoryCode, DataCode, Families, MerchantCode, ProductCache, ProductCode, UserId, ttl,
 };
 use tempfile::TempDir;
 
@@ -150,7 +150,7 @@ fn what_is_cached_every_key_is_spelled_as_the_guide_has_it() {
     let (_cache, shop) = world.open();
     let _ = world.ask_everything(&shop);
     let keys = larder_product::Family::ALL.into_iter().flat_map(|family| shop.keys(family));
-    let spelled: Vec<_> = keys.map(|key: SpelledKey| key.to_string()).collect();
+    let spelled: Vec<_> = keys.map(|key: CachedKey| key.to_string()).collect();
     assert_eq!(
         spelled,
         [

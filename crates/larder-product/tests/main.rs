@@ -7,6 +7,7 @@ mod document;
 mod guide;
 mod load;
 mod operations;
+mod own_families;
 mod shop;
 
 /// The example, so that a test can run it.

@@ -2,19 +2,27 @@
 //!
 //! Each variant needs a different action from the caller. Some failures are not errors, because the cache can
 //! continue. They become misses, and are counted ([`Stats`](crate::Stats)).
+//!
+//! An error's text names the cause in larder's words, for example `the disk is full`. The error of the
+//! operating system is the [`source`](std::error::Error::source), with the system's words and code. The two
+//! share no words, so a program that prints the text and then all sources prints nothing twice. `{:#}` of
+//! `anyhow` is such a program. If the text contained the system's words, such a program would print them
+//! twice. If it contained no cause at all, a log line with the text alone would not help. An inner error of
+//! larder's own, such as a [`CodecError`], is part of the text, so it is a field `cause` and not a source.
 
-mod debug;
+pub(crate) mod cause;
+pub(crate) mod debug;
 pub(crate) mod holder;
 mod in_use;
+pub(crate) mod load_error;
 
 use std::borrow::Cow;
+use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
-use std::{fmt, io};
 
+use crate::error::cause::ErrorCause;
 use crate::error::holder::Holder;
 use crate::format::codec::error::CodecError;
-use crate::sys::sync::Arc;
 use crate::units::ByteSize;
 use in_use::in_use;
 
@@ -27,6 +35,20 @@ use in_use::in_use;
 /// let error = larder::Cache::builder().memory_capacity(512).open().unwrap_err();
 /// assert_eq!(error.to_string(), "memory_capacity is 512 B; it may be from 64 KiB to 16 TiB");
 /// assert_eq!(format!("{error:?}"), format!("{error} (InvalidSetting)"));
+/// ```
+///
+/// If the operating system failed, its error is the [`source`](std::error::Error::source). The text has the
+/// same cause in other words, so print the text alone, or the text and the sources. `Debug` prints both.
+///
+/// ```
+/// use std::error::Error;
+/// use std::io::ErrorKind;
+///
+/// let error = larder::Follower::open("no such file").unwrap_err();
+/// assert!(error.to_string().ends_with("there is no such file or directory"));
+/// let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+/// assert_eq!(source.map(std::io::Error::kind), Some(ErrorKind::NotFound));
+/// assert_eq!(format!("{error:?}"), format!("{error} (Io: {})", source.unwrap()));
 /// ```
 #[derive(thiserror::Error)]
 #[non_exhaustive]
@@ -134,7 +156,7 @@ pub enum Error {
     },
 
     /// The operating system does not let this process use the path.
-    #[error("no permission to {action} {}: {source}; run as its owner, or correct the permissions of the path", path.display())]
+    #[error("no permission to {action} {}; run as its owner, or correct the permissions of the path", path.display())]
     Permission {
         /// The attempted action.
         action: &'static str,
@@ -144,7 +166,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The operating system or the store failed while the file was being opened.
+    /// The operating system or the store failed.
     #[error("cannot {action} {}: {cause}", path.display())]
     Io {
         /// The attempted action.
@@ -153,6 +175,8 @@ pub enum Error {
         path: PathBuf,
         /// The cause.
         cause: String,
+        /// The error of the operating system, if it is the cause.
+        source: Option<io::Error>,
     },
 
     /// The control socket could not be opened. A file at the socket's path was not changed.
@@ -164,10 +188,12 @@ pub enum Error {
         cause: String,
         /// The remedy.
         remedy: &'static str,
+        /// The error of the operating system, if it is the cause.
+        source: Option<io::Error>,
     },
 
     /// A background thread could not be started.
-    #[error("cannot start the {name} thread: {source}; raise the process's limit on threads")]
+    #[error("cannot start the {name} thread; raise the process's limit on threads")]
     Thread {
         /// The name of the thread.
         name: &'static str,
@@ -230,12 +256,12 @@ pub enum Error {
     },
 
     /// The value could not be serialized. Nothing was changed: the previous entry is still there.
-    #[error("cannot encode a value of keyspace {keyspace:?}: {source}")]
+    #[error("cannot encode a value of keyspace {keyspace:?}: {cause}")]
     Encode {
         /// The name of the keyspace.
         keyspace: String,
         /// The cause.
-        source: CodecError,
+        cause: CodecError,
     },
 
     /// The change is visible in this process, but may not be on the disk.
@@ -248,6 +274,8 @@ pub enum Error {
     NotDurable {
         /// The cause.
         cause: String,
+        /// The error of the operating system, if it is the cause.
+        source: Option<io::Error>,
     },
 
     /// The file could not be verified to its end. The rest of the file may be intact or damaged.
@@ -255,6 +283,8 @@ pub enum Error {
     Verify {
         /// The cause.
         cause: String,
+        /// The error of the operating system, if it is the cause.
+        source: Option<io::Error>,
     },
 
     /// The cache has been closed.
@@ -273,108 +303,20 @@ pub enum Error {
     NotForked,
 }
 
-/// The reason why [`Keyspace::get_or_load`](crate::Keyspace::get_or_load) returned no value.
-///
-/// Every caller that waited for a loader gets the loader's error, so the error is shared. The error may have
-/// any type with `Display` and `Debug`, such as `Box<dyn Error + Send + Sync>` or `anyhow::Error`. `?`
-/// converts a `LoadError` with such an error into either of these two types. [`LoadError::loader_error`]
-/// returns the loader's own error.
-///
-/// ```
-/// # use std::error::Error;
-/// # use larder::{Cache, KeyspaceDefinition};
-/// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
-/// fn price(cache: &Cache, code: &str) -> Result<u64, Box<dyn Error + Send + Sync>> {
-///     let prices = cache.keyspace(PRICE)?;
-///     let price = prices.get_or_load(code, || -> Result<u64, Box<dyn Error + Send + Sync>> {
-///         Ok(std::fs::read_to_string(code)?.trim().parse()?)
-///     })?;
-///     Ok(*price)
-/// }
-///
-/// let error = price(&Cache::builder().open()?, "no such file").unwrap_err();
-/// assert!(error.to_string().starts_with("the loader failed: No such file"));
-/// # Ok::<(), larder::Error>(())
-/// ```
-#[non_exhaustive]
-pub enum LoadError<E> {
-    /// The loader failed with this error.
-    Loader(Arc<E>),
-    /// The loader of another thread panicked while this caller waited for it.
-    Panicked,
-    /// Waiting would never end. This thread is loading the key itself, or the thread that loads the key waits
-    /// for a load of this thread. Other threads may be part of this cycle, and the keys may belong to several
-    /// caches.
-    Cycle,
-    /// The load of another caller took longer than this caller waits
-    /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load continues, and its value will be
-    /// cached.
-    Timeout {
-        /// The time that this caller waited.
-        waited: Duration,
-    },
-    /// The key is not valid in this keyspace.
-    Key(Error),
-}
-
-impl<E> LoadError<E> {
-    /// Returns the loader's error, if the loader failed.
-    #[must_use]
-    pub fn loader_error(&self) -> Option<&E> {
-        match self {
-            Self::Loader(error) => Some(error),
-            _ => None,
-        }
+// Constructors of the errors that have an `ErrorCause`.
+impl Error {
+    pub(crate) fn io(action: &'static str, path: PathBuf, cause: impl Into<ErrorCause>) -> Self {
+        let (cause, source) = cause.into().into_fields();
+        Self::Io { action, path, cause, source }
     }
 
-    /// Returns the loader's error, shared with the other callers that waited for the load.
-    ///
-    /// # Errors
-    /// The `LoadError` itself, if the error did not come from the loader.
-    pub fn into_loader_error(self) -> Result<Arc<E>, Self> {
-        match self {
-            Self::Loader(error) => Ok(error),
-            other => Err(other),
-        }
+    pub(crate) fn not_durable(cause: impl Into<ErrorCause>) -> Self {
+        let (cause, source) = cause.into().into_fields();
+        Self::NotDurable { cause, source }
     }
-}
 
-impl<E: fmt::Display> fmt::Display for LoadError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // The alternate text (`{:#}`) of an `anyhow::Error` includes its causes. `source` cannot return
-            // these causes, because `E` may be any type.
-            Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
-            Self::Key(error) => fmt::Display::fmt(error, f),
-            Self::Panicked | Self::Cycle | Self::Timeout { .. } => self.without_loader(f),
-        }
-    }
-}
-
-impl<E> LoadError<E> {
-    /// Writes the text of a variant that has no inner error.
-    fn without_loader(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked => f.write_str("the loader panicked in the thread that ran it; see that thread's message"),
-            Self::Cycle => f.write_str(
-                "the loader asks, directly or through other loads, for the key it is loading; load the inner value outside the cache",
-            ),
-            Self::Timeout { waited } => write!(
-                f,
-                "another caller's load of the key has not ended within {waited:?}; it goes on: ask again, or raise load_timeout"
-            ),
-            Self::Loader(_) | Self::Key(_) => Ok(()),
-        }
-    }
-}
-
-// Implemented for every `E` with `Display` and `Debug`, because `Box<dyn Error>` and `anyhow::Error` do not
-// implement `Error`.
-impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Key(error) => error.source(),
-            Self::Loader(_) | Self::Panicked | Self::Cycle | Self::Timeout { .. } => None,
-        }
+    pub(crate) fn unverified(cause: impl Into<ErrorCause>) -> Self {
+        let (cause, source) = cause.into().into_fields();
+        Self::Verify { cause, source }
     }
 }

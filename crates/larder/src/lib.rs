@@ -1,5 +1,9 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("lib.md")]
+// The modules that only `admin` or `inspect` uses are compiled with these features. A few functions in other
+// modules are used only there, too. The gate checks the lints with all features, so it finds unused code.
+#![cfg_attr(not(feature = "admin"), allow(dead_code, reason = "used with the feature `admin` or `inspect`"))]
+#![cfg_attr(not(feature = "inspect"), allow(unreachable_pub, reason = "public with the feature `inspect`"))]
 
 mod api;
 mod config;
@@ -49,10 +53,13 @@ pub use crate::config::{
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 pub use crate::disk::file::quarantine::MAX_QUARANTINED;
+pub use crate::disk::reader::keyspace_info::KeyspaceInfo;
+pub use crate::disk::store::keyspace_row::{MAX_RETIRED_VERSIONS, RetiredVersion};
 pub use crate::engine::sweeper::WATCH_INTERVAL;
 pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;
-pub use crate::error::{Error, LoadError};
+pub use crate::error::Error;
+pub use crate::error::load_error::LoadError;
 pub use crate::event::Event;
 pub use crate::format::codec::compression::Compression;
 pub use crate::format::codec::error::CodecError;
@@ -65,11 +72,14 @@ pub use crate::format::key::scope::{Any, KeyPattern, PatternPart, PatternWriter}
 pub use crate::format::key::{EncodeKey, Key, KeyPrefix, MAX_KEY_LEN};
 pub use crate::memory::heap;
 pub use crate::memory::weight::ENTRY_OVERHEAD;
+#[cfg(any(test, feature = "admin"))]
+pub use crate::ops::admin;
 #[cfg(all(unix, feature = "control"))]
 pub use crate::ops::control;
+#[cfg(any(test, feature = "inspect"))]
+pub use crate::ops::inspect;
 #[cfg(feature = "metrics")]
 pub use crate::ops::metrics;
-pub use crate::ops::{admin, inspect};
 pub use crate::stats::cumulative::CumulativeStats;
 pub use crate::stats::latency::{Latencies, LatencyBucket};
 pub use crate::stats::observe::hot::MAX_HOT_KEYS;

@@ -3,7 +3,7 @@
 use larder::ByteSize;
 use larder::admin::Admin;
 
-use super::{TEXTS, extent, place, small, text};
+use super::{PHASES, TEXTS, extent, insert_texts, place, small, text};
 use crate::support::Random;
 
 /// A backup program that does not support holes writes zeros in their place.
@@ -64,20 +64,12 @@ fn contract_7_a_file_of_one_region_stays_within_its_capacity() {
         drop(texts);
         cache.close().unwrap();
         let cache = small(place.builder(), capacity);
-        let texts = cache.keyspace(TEXTS).unwrap();
         let mut random = Random::new(7);
-        for sizes in [&[100][..], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]] {
-            let (mut written, mut most) = (0, extent(&place));
-            while written < capacity.as_u64() {
-                for _ in 0..64 {
-                    let size = sizes[usize::try_from(random.below(sizes.len() as u64)).unwrap()];
-                    texts.insert(&random.below(100_000), text(size)).unwrap();
-                    written += size as u64;
-                }
-                cache.flush().unwrap();
-                let now = extent(&place);
-                most = (most.0.max(now.0), most.1.max(now.1));
-            }
+        for sizes in PHASES {
+            // The extent after the opening must hold too.
+            let opened = extent(&place);
+            let most = insert_texts(&place, &cache, &mut random, sizes, capacity);
+            let most = (most.0.max(opened.0), most.1.max(opened.1));
             let disk = cache.stats().disk.unwrap();
             assert_eq!((disk.faults, disk.suspensions), (0, 0), "{sizes:?}: {disk:?}");
             assert!(most.0 <= capacity.as_u64() && most.1 <= 2 * capacity.as_u64(), "{sizes:?}: {most:?}");

@@ -104,9 +104,9 @@ impl ModelRun {
     fn check_bounds(&self) {
         let stats = self.cache.stats();
         if self.tight {
-            assert!(stats.memory.weight <= TIGHT.as_u64(), "{stats}");
+            assert!(stats.memory.weight <= TIGHT, "{stats}");
             // A value that is alone in the buffer may exceed the buffer's size by its encoding and overhead.
-            assert!(stats.unsaved_bytes <= TIGHT.as_u64() + 16 + 512, "{stats}");
+            assert!(stats.unsaved_bytes <= TIGHT + larder::ByteSize::bytes(16 + 512), "{stats}");
         }
     }
 
@@ -274,8 +274,9 @@ impl ModelRun {
         }
     }
 
-    /// A copy of the file is the same as the file after `kill -9`. Uncommitted entries may be in the copy or
-    /// not. Here only requested commits and the sweeper's commits are made. Both include every entry.
+    /// Crashes the cache: closes it, and continues with a copy of the file from before the close. `kill -9`
+    /// leaves the same file. Uncommitted entries may be in the copy or not. Here only requested commits and
+    /// the sweeper's commits are made. Both include every entry.
     ///
     /// If the wall clock is behind, it is set right first, because the model does not know the last watermark
     /// that the sweeper committed. (The tests of contract 2 try watermarks and clocks of every kind.)

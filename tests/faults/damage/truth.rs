@@ -39,8 +39,8 @@ pub(super) fn all_keys(keys: u64) -> impl Iterator<Item = Key> {
     (0..keys + keys / 4 + 5).map(|key| (0, key))
 }
 
-/// Judges an answer: a miss or the right version is right. With `may_bring_back`, an earlier version is right
-/// too.
+/// Judges an answer. A miss is right, and so is the version that the key has in the image. With
+/// `may_bring_back`, an earlier version is right too.
 pub(super) fn judge(
     keys: u64,
     key: Key,

@@ -52,9 +52,10 @@ fn keyspace(name: &str) -> Keyspace {
 
 fn start(form: Form) -> Vec<u8> {
     let whole = write(form, &[Item::Keyspace(keyspace("space"))]);
-    let end = match form {
-        Form::Binary => 45,
-        Form::JsonLines => whole.split_inclusive(|byte| *byte == b'\n').rev().take(2).map(<[u8]>::len).sum(),
+    let end = if form == Form::Binary {
+        45
+    } else {
+        whole.split_inclusive(|byte| *byte == b'\n').rev().take(2).map(<[u8]>::len).sum()
     };
     whole[..whole.len() - end].to_vec()
 }

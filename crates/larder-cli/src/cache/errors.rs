@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use larder::Error;
-use larder::control::{Client, ClientError};
+use larder::control::{Client, ClientError, RefusalKind};
 use larder::inspect::escape_control;
 
 use super::path::is_socket;
@@ -45,10 +45,10 @@ impl From<ClientError> for Failure {
             ClientError::Connect { source, .. } if source.kind() == ErrorKind::NotFound => Exit::Missing,
             ClientError::Garbled { .. } => Exit::NotLarder,
             ClientError::NotOwner { .. } => Exit::InUse,
-            ClientError::Refused(refusal) => match &*refusal.kind {
-                "unknown_keyspace" => Exit::No,
-                "bad_key" | "too_long" => Exit::Usage,
-                "busy" => Exit::InUse,
+            ClientError::Refused(refusal) => match refusal.kind {
+                RefusalKind::UnknownKeyspace => Exit::No,
+                RefusalKind::BadKey | RefusalKind::TooLong => Exit::Usage,
+                RefusalKind::Busy => Exit::InUse,
                 _ => Exit::System,
             },
             _ => Exit::System,
@@ -102,13 +102,21 @@ fn text(error: &Error) -> String {
                 path.display()
             )
         }
-        error => error.to_string(),
+        error => with_source(error),
+    }
+}
+
+/// Adds the error of the operating system, which the text of an error names in other words.
+fn with_source(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error} ({source})"),
+        None => error.to_string(),
     }
 }
 
 /// Returns the text of an error of a control socket.
 pub(crate) fn client_text(error: &ClientError) -> String {
-    let ClientError::Connect { path, source } = error else { return error.to_string() };
+    let ClientError::Connect { path, source } = error else { return with_source(error) };
     let failed = format!("cannot reach a cache at {}: {source}", path.display());
     match source.kind() {
         ErrorKind::NotFound => format!("{failed}; {WHERE}"),
@@ -120,7 +128,7 @@ pub(crate) fn client_text(error: &ClientError) -> String {
             let owner = fs::metadata(path).map_or(String::new(), |found| format!(", user {}", found.uid()));
             format!("{failed}; run as its owner{owner}, or as root")
         }
-        _ => error.to_string(),
+        _ => with_source(error),
     }
 }
 

@@ -6,7 +6,7 @@ pub(crate) mod slow;
 
 use std::path::Path;
 
-use larder::control::{Client, ClientError, LiveKeyspaceInfo};
+use larder::control::{Client, ClientError, LiveKeyspaceInfo, RefusalKind};
 use larder::inspect::{KeyShape, escape_control};
 
 use crate::cache::errors::client_text;
@@ -43,7 +43,7 @@ fn connect(path: &Path, json: bool) -> Result<Client, Failure> {
 /// names a command that needs no sample.
 fn without_sample(path: &Path, error: ClientError) -> Failure {
     match error {
-        ClientError::Refused(refusal) if refusal.kind == "not_allowed" => {
+        ClientError::Refused(refusal) if refusal.kind == RefusalKind::NotAllowed => {
             let text = format!(
                 "{}; meanwhile `larder stats {}` shows the misses of each keyspace",
                 client_text(&ClientError::Refused(refusal)),

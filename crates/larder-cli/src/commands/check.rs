@@ -11,7 +11,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, DiskState, InsertOptions, Keyspace, KeyspaceDefinition, URL_VARIABLE};
+use larder::{Cache, DiskState, InsertOptions, Keyspace, KeyspaceDefinition, URL_VARIABLE};
 
 use self::created::CreatedFiles;
 use self::findings::{Findings, Tier, print_line};
@@ -66,13 +66,13 @@ pub(crate) fn run(url: Option<&str>) -> Result<ExitCode, Failure> {
 fn check(open: &dyn Fn() -> Result<Cache, larder::Error>) -> Result<u32, larder::Error> {
     let mut findings = Findings::default();
     let cache = open()?;
-    let memory = ByteSize::bytes(cache.stats().memory.capacity);
+    let memory = cache.stats().memory.capacity;
     let Some(disk) = cache.stats().disk else {
         print_line(format_args!("opened  {memory} of memory, and no file: entries die with the process"));
         check_memory(&cache, &mut findings)?;
         return Ok(summary(&findings));
     };
-    let (room, entries) = (ByteSize::bytes(disk.capacity), disk.entries);
+    let (room, entries) = (disk.capacity, disk.entries);
     print_line(format_args!(
         "opened  {memory} of memory over a file of at most {room}, with {entries} entries"
     ));

@@ -134,7 +134,7 @@ fn changes() -> Vec<Change> {
 }
 
 /// Returns the keys of all live entries.
-fn spelled(shop: &ProductCache<AirtimeShop>) -> Vec<SpelledKey> {
+fn spelled(shop: &ProductCache<AirtimeShop>) -> Vec<CachedKey> {
     Family::ALL.into_iter().flat_map(|family| shop.keys(family)).collect()
 }
 

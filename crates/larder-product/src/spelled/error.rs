@@ -35,12 +35,12 @@ pub enum SpelledKeyError {
         text: String,
     },
     /// A code in the text is invalid.
-    #[error("{text:?} is not a key: {source}")]
+    #[error("{text:?} is not a key: {cause}")]
     Code {
         /// The refused text.
         text: String,
         /// The fault of the code.
-        source: CodeError,
+        cause: CodeError,
     },
     /// The text is longer than the longest text of a key.
     #[error("a text of {length} bytes is not a key; the longest has {most}")]
@@ -74,8 +74,8 @@ impl SpelledKeyError {
         Self::Parts { text: text.to_owned() }
     }
 
-    pub(super) fn code(text: &str, source: CodeError) -> Self {
-        Self::Code { text: text.to_owned(), source }
+    pub(super) fn code(text: &str, cause: CodeError) -> Self {
+        Self::Code { text: text.to_owned(), cause }
     }
 }
 

@@ -8,9 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keyspace::definition::KeyspaceDefinition;
+use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::reader::follow::Followed;
 use crate::disk::reader::keyspace_info::{KeyspaceInfo, of_catalog};
 use crate::disk::store::catalog::Catalog;
+use crate::disk::store::guard::StoreError;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
@@ -97,12 +99,34 @@ impl Follower {
         }
     }
 
-    fn failed(&self, cause: &str) -> Error {
-        Error::Io { action: "read", path: self.path.to_path_buf(), cause: cause.to_owned() }
+    fn failed(&self, fault: StoreError) -> Error {
+        error_of(FileAction::Follow, &self.path, fault)
+    }
+
+    /// Returns the error for a record that can't be read.
+    fn unreadable(&self, cause: String) -> Error {
+        Error::io("read", self.path.to_path_buf(), cause)
     }
 }
 
 /// A keyspace of a [`Follower`].
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("shop.larder");
+/// use larder::{Cache, Follower, KeyspaceDefinition};
+///
+/// const NAME: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("name");
+///
+/// let cache = Cache::builder().path(&path).open()?; // in the process that owns the file
+/// cache.keyspace(NAME)?.insert(&7, "Ada".to_owned())?;
+/// cache.close()?;
+///
+/// let names = Follower::open(&path)?.keyspace(NAME);
+/// assert_eq!(names.get(&7)?.as_deref(), Some("Ada"));
+/// assert_eq!(names.keys()?, [7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FollowerKeyspace<K, V> {
     follower: Follower,
@@ -146,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         self.checks
             .read(self.definition.value_format(), header.compression, &extension, payload)
             .map(|(value, _)| Some(value))
-            .map_err(|error| self.follower.failed(&format!("a value does not decode: {error}")))
+            .map_err(|error| self.follower.unreadable(format!("a value does not decode: {error}")))
     }
 
     /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
@@ -167,7 +191,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         let mut last: Option<Arc<[u8]>> = None;
         while let Some(view) = self.view()? {
             let chunk = view.snapshot.keys(&view.id.to_bytes(), last.as_deref(), CHUNK);
-            let chunk = chunk.map_err(|fault| self.follower.failed(&fault.cause))?;
+            let chunk = chunk.map_err(|fault| self.follower.failed(fault))?;
             for full in &chunk {
                 let is_live = self.record(&view, full)?.is_some();
                 keys.extend(
@@ -199,7 +223,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
 
     /// Returns the live record of a whole key.
     fn record(&self, view: &FileView, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
-        let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(&fault.cause))?;
+        let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(fault))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
             Ok((header, ..)) if view.catalog.is_removed(full, header.sequence) => Ok(None),
@@ -210,7 +234,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     }
 
     fn damaged(&self, damage: Damage) -> Error {
-        self.follower.failed(&format!("a record is damaged: {damage:?}"))
+        self.follower.unreadable(format!("a record is damaged: {damage:?}"))
     }
 
     /// Begins a transaction and finds the keyspace's number in it. A new version has another number. Returns

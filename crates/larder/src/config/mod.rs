@@ -61,6 +61,8 @@ pub const MIN_TTL: Duration = Duration::from_millis(1);
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
 /// The facts about an entry that a [`weigher`](CacheBuilder::weigher) gets.
+///
+/// Lengths are plain numbers here, as the `len` of a slice is, because a weigher calculates with them.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct EntryInfo<'a> {
@@ -352,6 +354,13 @@ impl CacheBuilder {
     ///
     /// The result is the whole weight of the entry. A result of 0 counts as 1. The function is called once
     /// for each value that is stored or promoted, without a lock.
+    ///
+    /// ```
+    /// # use larder::Cache;
+    /// // The capacity is a number of entries.
+    /// let cache = Cache::builder().memory_capacity(100_000).weigher(|_| 1).open()?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     pub fn weigher(mut self, weigher: impl Fn(&EntryInfo<'_>) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self

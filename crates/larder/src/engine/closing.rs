@@ -4,6 +4,7 @@
 //! the cache is closed. [`shared::close`](super::shared) describes the steps.
 
 use crate::error::Error;
+use crate::error::cause::ErrorCause;
 use crate::sys::sync::channel::Receiver;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Condvar, Mutex, thread};
@@ -20,7 +21,7 @@ struct ClosingProgress {
     stage: ClosingStage,
     /// The reason why inserted entries may not be on disk. Every caller gets this reason, because each caller
     /// may have inserted some of these entries.
-    failure: Option<String>,
+    failure: Option<ErrorCause>,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +80,7 @@ impl Closing {
     }
 
     /// Ends the turn of the calling thread. `left` is the part that another caller must wait for.
-    pub(crate) fn end(&self, left: Option<Ending>, failure: Option<String>) -> Result<(), Error> {
+    pub(crate) fn end(&self, left: Option<Ending>, failure: Option<ErrorCause>) -> Result<(), Error> {
         let mut progress = self.progress.lock();
         progress.stage = left.map_or(ClosingStage::Closed, ClosingStage::Left);
         if progress.failure.is_none() {
@@ -94,6 +95,6 @@ impl Closing {
 
 impl ClosingProgress {
     fn outcome(&self) -> Result<(), Error> {
-        self.failure.clone().map_or(Ok(()), |cause| Err(Error::NotDurable { cause }))
+        self.failure.clone().map_or(Ok(()), |cause| Err(Error::not_durable(cause)))
     }
 }

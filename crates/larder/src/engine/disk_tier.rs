@@ -11,14 +11,14 @@ use crate::sys::sync::{AtomicU8, AtomicU64, Mutex, Ordering, StatisticU64};
 
 #[derive(Debug)]
 pub(crate) struct DiskTier {
-    pub(crate) snapshots: SnapshotCell,
+    pub(super) snapshots: SnapshotCell,
     /// The code of the [`DiskState`].
     state: AtomicU8,
     status: Mutex<DiskStatus>,
     /// Records which entries were read from disk recently.
-    pub(crate) uses: Uses,
+    pub(super) uses: Uses,
     /// The number of rows that a range removal may examine in the commit that acknowledges it.
-    pub(crate) range_rows: usize,
+    pub(super) range_rows: usize,
     /// The latest generation of a snapshot in which a lookup reported a fault.
     reported_generation: AtomicU64,
     damaged_records: StatisticU64,
@@ -27,11 +27,11 @@ pub(crate) struct DiskTier {
 
 impl DiskTier {
     /// Returns the disk tier of a cache that has no file.
-    pub(crate) fn absent() -> Self {
+    pub(super) fn absent() -> Self {
         Self::new(DiskState::Discarded, None, DiskStatus::default(), 0)
     }
 
-    pub(crate) fn open(snapshot: Option<StoreSnapshot>, status: DiskStatus, range_rows: usize) -> Self {
+    pub(super) fn open(snapshot: Option<StoreSnapshot>, status: DiskStatus, range_rows: usize) -> Self {
         Self::new(DiskState::On, snapshot, status, range_rows)
     }
 
@@ -61,7 +61,7 @@ impl DiskTier {
         self.state.load(Ordering::Relaxed) != code(DiskState::Discarded)
     }
 
-    pub(crate) fn change_state(&self, state: DiskState) {
+    pub(super) fn change_state(&self, state: DiskState) {
         self.state.store(code(state), Ordering::SeqCst);
     }
 
@@ -79,24 +79,24 @@ impl DiskTier {
         read(&self.status.lock())
     }
 
-    pub(crate) fn change_status(&self, change: impl FnOnce(&mut DiskStatus)) {
+    pub(super) fn change_status(&self, change: impl FnOnce(&mut DiskStatus)) {
         change(&mut self.status.lock());
     }
 
-    pub(crate) fn count_damage(&self) {
+    pub(super) fn count_damage(&self) {
         self.damaged_records.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a failed read. Returns whether this is the first failure in its snapshot's generation. One
     /// report to the writer is enough, because every lookup on a failing disk fails.
-    pub(crate) fn count_read_fault(&self, snapshot: &StoreSnapshot) -> bool {
+    pub(super) fn count_read_fault(&self, snapshot: &StoreSnapshot) -> bool {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
         self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation
     }
 
     /// Removes the snapshot, so that no lookup reads the disk any more. The writer calls this function before
     /// it closes the file, unless the writer has panicked.
-    pub(crate) fn hide(&self) {
+    pub(super) fn hide(&self) {
         self.snapshots.install(None);
     }
 }

@@ -203,7 +203,7 @@ impl Tiers {
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show_record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let Some(snapshot) = self.awaited_snapshot() else { return Ok(None) };
-        snapshot.get(key).map_err(|fault| fault.cause)
+        snapshot.get(key).map_err(|fault| fault.to_string())
     }
 
     /// Passes records on disk to `show`, in key order, until `show` returns false. Only records whose keys
@@ -220,7 +220,7 @@ impl Tiers {
         show: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<bool, String> {
         let Some(snapshot) = self.awaited_snapshot() else { return Ok(true) };
-        snapshot.show(prefix, after, show).map_err(|fault| fault.cause)
+        snapshot.show(prefix, after, show).map_err(|fault| fault.to_string())
     }
 }
 

@@ -45,7 +45,7 @@ impl Tiers {
     /// Counts the live entries that a range removal deletes from disk and that memory did not have. Also
     /// returns whether the removal is large. The commit of a large removal does not delete all of its
     /// entries.
-    pub(crate) fn count_on_disk(
+    pub(super) fn count_on_disk(
         &self,
         removal: &RangeRemoval,
         earlier: &[RangeTombstone],

@@ -6,6 +6,7 @@ use super::shared::Shared;
 use crate::disk::disk_status::DiskStatus;
 use crate::memory::keyspace_usage::KeyspaceUsage;
 use crate::stats::{DiskStats, KeyspaceStats, MemoryStats, Stats};
+use crate::units::ByteSize;
 
 impl Shared {
     /// Returns the statistics of the cache. In a forked child they are empty.
@@ -18,8 +19,8 @@ impl Shared {
         let (totals, usages, disk_status) =
             (tiers.memory.totals(), tiers.memory.usages(), tiers.disk.status());
         let memory = MemoryStats {
-            weight: tiers.memory.taken(),
-            capacity: tiers.memory.capacity(),
+            weight: tiers.memory.taken().into(),
+            capacity: tiers.memory.capacity().into(),
             evictions: totals.evictions,
             expirations: totals.expirations,
             bypassed: totals.bypassed,
@@ -29,8 +30,8 @@ impl Shared {
         let mut stats = Stats {
             uptime: tiers.time.clock().monotonic().saturating_sub(self.opened.at),
             memory,
-            unsaved_bytes: tiers.memory.buffer().used(),
-            write_buffer: tiers.memory.buffer().capacity(),
+            unsaved_bytes: tiers.memory.buffer().used().into(),
+            write_buffer: tiers.memory.buffer().capacity().into(),
             recent: lifetime.as_ref().map(|totals| tiers.recent(now, totals)).unwrap_or_default(),
             lifetime,
             ..Stats::default()
@@ -68,12 +69,12 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     DiskStats {
         hits: 0,
         entries: disk_status.entries,
-        bytes: disk_status.bytes,
+        bytes: disk_status.bytes.into(),
         pending_removals: disk_status.pending_removals,
-        usable_bytes: disk_status.usable,
-        file_bytes: disk_status.extent.len,
-        allocated_bytes: disk_status.extent.allocated,
-        capacity: shared.settings.disk_capacity,
+        usable_bytes: disk_status.usable.into(),
+        file_bytes: disk_status.extent.len.into(),
+        allocated_bytes: disk_status.extent.allocated.map(ByteSize::bytes),
+        capacity: shared.settings.disk_capacity.into(),
         commits: disk_status.commits,
         evictions: disk_status.evictions,
         expirations: disk_status.expirations,
@@ -124,12 +125,12 @@ fn keyspace_stats(open_keyspace: &OpenKeyspace, memory: KeyspaceUsage, disk: &Di
         uncacheable_cause: open_keyspace.counters.uncacheable_cause.text(),
         too_large_for_disk_cause: open_keyspace.counters.too_large_cause.text(),
         memory_entries: memory.entries,
-        memory_weight: memory.weight,
-        unsaved_weight: memory.unsaved_weight,
+        memory_weight: memory.weight.into(),
+        unsaved_weight: memory.unsaved_weight.into(),
         memory_evictions: memory.evictions,
         memory_expirations: memory.expirations,
         disk_entries: disk.entries,
-        disk_bytes: disk.bytes,
+        disk_bytes: disk.bytes.into(),
         disk_evictions: disk.evictions,
         disk_expirations: disk.expirations,
         undecodable_cause: open_keyspace.counters.undecodable_cause.text(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::capacity::store_limits;
 use crate::config::CacheBuilder;
 use crate::disk::file::cache_file::FIRST_GENERATION;
+use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::file::lock::OwnerLock;
 use crate::disk::file::open::{OpenedFile, open};
 use crate::disk::store::charging::Charging;
@@ -53,17 +54,17 @@ pub(super) fn open_store(
     };
     let mut opened = open(&options, lock.accepted().as_ref())?;
     let store = &mut opened.store;
-    let failed = |cause: String| Error::Io { action: "open", path: path.to_owned(), cause };
+    let failed = |fault| error_of(FileAction::Open, path, fault);
     let mut clock_watermark = store.clock_watermark();
     if clock_watermark.as_millis() > wall.as_millis().saturating_add(MAX_WATERMARK_AHEAD_MS) {
-        store.wipe(wall).map_err(|fault| failed(fault.cause))?;
+        store.wipe(wall).map_err(failed)?;
         clock_watermark = wall;
     }
-    let extent = Extent::of(&**volume, path).map_err(|error| failed(error.to_string()))?;
+    let extent = Extent::of(&**volume, path).map_err(|error| failed(error.into()))?;
     if extent.exceeds(capacity) {
-        store.shrink(clock_watermark.max(wall)).map_err(|fault| failed(fault.cause))?;
+        store.shrink(clock_watermark.max(wall)).map_err(failed)?;
     }
-    let snapshot = store.snapshot(FIRST_GENERATION).map_err(|fault| failed(fault.cause))?;
+    let snapshot = store.snapshot(FIRST_GENERATION).map_err(failed)?;
     Ok((options, OpenStore { opened, clock_watermark, snapshot }))
 }
 

@@ -7,7 +7,7 @@ use crate::sys::sync::{Mutex, thread};
 
 /// The threads of a cache. Closing the cache tells these threads to end, and joins them.
 #[derive(Debug, Default)]
-pub(crate) struct Threads {
+pub(super) struct Threads {
     writer: Mutex<Option<JoinHandle<()>>>,
     sweeper: Mutex<Option<JoinHandle<()>>>,
     /// The service threads. They may own a reference to the cache.
@@ -19,7 +19,7 @@ pub(crate) struct Threads {
 
 impl Threads {
     /// `writer` is None in a cache without a file.
-    pub(crate) fn new(writer: Option<JoinHandle<()>>) -> Self {
+    pub(super) fn new(writer: Option<JoinHandle<()>>) -> Self {
         let writer_id = writer.as_ref().map(|writer| writer.thread().id());
         Self {
             writer: Mutex::new(writer),
@@ -29,40 +29,40 @@ impl Threads {
         }
     }
 
-    pub(crate) fn add_sweeper(&self, sweeper: JoinHandle<()>) {
+    pub(super) fn add_sweeper(&self, sweeper: JoinHandle<()>) {
         self.ids.lock().push(sweeper.thread().id());
         *self.sweeper.lock() = Some(sweeper);
     }
 
-    pub(crate) fn add_service(&self, service: ServiceThread) {
+    pub(super) fn add_service(&self, service: ServiceThread) {
         self.ids.lock().push(service.thread.thread().id());
         self.services.lock().push(service);
     }
 
     /// Returns whether the calling thread is a thread of the cache.
-    pub(crate) fn has_current(&self) -> bool {
+    pub(super) fn has_current(&self) -> bool {
         self.ids.lock().contains(&thread::current().id())
     }
 
     /// Returns whether the calling thread is the writer.
-    pub(crate) fn is_writer(&self) -> bool {
+    pub(super) fn is_writer(&self) -> bool {
         self.writer_id == Some(thread::current().id())
     }
 
-    pub(crate) fn take_writer(&self) -> Option<JoinHandle<()>> {
+    pub(super) fn take_writer(&self) -> Option<JoinHandle<()>> {
         self.writer.lock().take()
     }
 
-    pub(crate) fn take_sweeper(&self) -> Option<JoinHandle<()>> {
+    pub(super) fn take_sweeper(&self) -> Option<JoinHandle<()>> {
         self.sweeper.lock().take()
     }
 
-    pub(crate) fn take_services(&self) -> Vec<ServiceThread> {
+    pub(super) fn take_services(&self) -> Vec<ServiceThread> {
         std::mem::take(&mut *self.services.lock())
     }
 
     /// Forgets the threads in a forked child, because they run only in the parent process. Takes no lock.
-    pub(crate) fn leave_to_parent(&mut self) {
+    pub(super) fn leave_to_parent(&mut self) {
         // Dropping a handle would detach a thread that does not exist here.
         std::mem::forget((self.writer.get_mut().take(), self.sweeper.get_mut().take()));
         for ServiceThread { stop, thread } in std::mem::take(self.services.get_mut()) {

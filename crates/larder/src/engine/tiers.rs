@@ -21,7 +21,7 @@ use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::memory::Memory;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::Mutation;
+use crate::memory::mutation::Mutation;
 use crate::stats::cumulative::CumulativeStats;
 use crate::stats::recent::Recent;
 use crate::sys::clock::cache_time::CacheTime;
@@ -45,13 +45,13 @@ pub(crate) struct Tiers {
     pub(crate) disk: DiskTier,
     pub(crate) writer: WriterHandle,
     pub(crate) sweeper: SweeperHandle,
-    pub(crate) writer_metrics: WriterMetrics,
+    pub(super) writer_metrics: WriterMetrics,
     totals: Totals,
 }
 
 impl Tiers {
     /// `commands` is the channel to the writer. None in a cache without a file.
-    pub(crate) fn new(
+    pub(super) fn new(
         memory: Memory,
         time: CacheTime,
         disk: DiskTier,
@@ -86,7 +86,7 @@ impl Tiers {
     }
 
     /// Counts a failed read of a snapshot. Reports the first fault of each generation to the writer.
-    pub(crate) fn report(&self, snapshot: &StoreSnapshot, fault: StoreError) {
+    pub(super) fn report(&self, snapshot: &StoreSnapshot, fault: StoreError) {
         if self.disk.count_read_fault(snapshot) {
             self.writer.send(Command::ReportFault(snapshot.generation, fault));
         }
@@ -94,7 +94,7 @@ impl Tiers {
 
     /// Called after the clock has jumped. The sweeper then checks for due entries. If the disk tier is off,
     /// the writer checks for a due retry.
-    pub(crate) fn check_retry(&self) {
+    pub(super) fn check_retry(&self) {
         if !self.process.is_current() {
             return;
         }
@@ -105,7 +105,7 @@ impl Tiers {
     }
 
     /// Tells the writer to check whether the file is still in its place. Does not wait for the check.
-    pub(crate) fn watch_file(&self) {
+    pub(super) fn watch_file(&self) {
         if self.disk.is_on() {
             self.writer.send(Command::Watch);
         }
@@ -113,7 +113,7 @@ impl Tiers {
 
     /// Waits until the number of pending range removals is small enough to add a large range removal. Each
     /// request makes the writer delete a part of the earliest range removal.
-    pub(crate) fn wait_for_few_ranges(&self) -> Result<(), Error> {
+    pub(super) fn wait_for_few_ranges(&self) -> Result<(), Error> {
         let is_full = || self.disk.with_status(|status| status.pending_removals >= MAX_PENDING as u64);
         while self.disk.is_on() && is_full() {
             self.writer.ask(Command::MakePart)??;
@@ -153,7 +153,7 @@ impl Tiers {
 
     /// Makes the entries of a committed batch clean. The snapshot that shows the batch is already installed
     /// (invariant 2).
-    pub(crate) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
+    pub(super) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
         let mut cleaned = 0;
         for mutation in mutations {
             self.memory.mark_clean(mutation, evicted_values);
@@ -174,14 +174,14 @@ impl Tiers {
 
     /// Begins to count the totals of the file. `before` holds the totals that the file had when it was
     /// opened.
-    pub(crate) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
+    pub(super) fn begin_totals(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         self.totals.begin(before, count_keyspaces);
         // Recorded now, so that recent counts begin when the cache is opened.
         self.note_totals(self.time.now());
     }
 
     /// Records the current totals, for [`recent`](Tiers::recent). The sweeper calls this function.
-    pub(crate) fn note_totals(&self, now: Timestamp) {
+    pub(super) fn note_totals(&self, now: Timestamp) {
         // Counted before the lock of the notes is taken, because counting takes other locks.
         if let Some(totals) = self.cumulative(0, MAX_ASKED_BY_NOTE) {
             self.totals.note(now, totals);
@@ -189,13 +189,13 @@ impl Tiers {
     }
 
     /// Returns the counts of the last minutes, given the current totals.
-    pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
+    pub(super) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.totals.recent(now, totals)
     }
 
     /// Returns the totals of the file since it was made, plus `commits` more commits. Reads new counts from
     /// up to `max_asked` keyspaces. Returns None in a cache without a file.
-    pub(crate) fn cumulative(&self, commits: u64, max_asked: usize) -> Option<CumulativeStats> {
+    pub(super) fn cumulative(&self, commits: u64, max_asked: usize) -> Option<CumulativeStats> {
         let keyspaces = self.totals.of_keyspaces(max_asked)?;
         let memory = self.memory.totals();
         let tiers = self.disk.with_status(|status| CumulativeStats {
@@ -218,7 +218,7 @@ impl Tiers {
     /// # Panics
     /// If two of the compared values disagree.
     #[cfg(any(test, feature = "test-util"))]
-    pub(crate) fn validate_at_end(&self) {
+    pub(super) fn validate_at_end(&self) {
         self.memory.validate_at_end();
         if self.has_disk() {
             assert_eq!(

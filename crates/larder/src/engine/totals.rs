@@ -10,18 +10,18 @@ use crate::sys::sync::Mutex;
 use crate::units::Timestamp;
 
 /// Reads new counts from up to the given number of keyspaces. Returns the sum of the counts of all keyspaces.
-pub(crate) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + Sync>;
+pub(super) type CountKeyspaces = Box<dyn Fn(usize) -> CumulativeStats + Send + Sync>;
 
 /// The maximum number of keyspaces from which a commit reads new counts. Reading one keyspace touches some
 /// kilobytes that other threads write.
-pub(crate) const MAX_ASKED_BY_COMMIT: usize = 16;
+pub(super) const MAX_ASKED_BY_COMMIT: usize = 16;
 /// The maximum number of keyspaces from which a note of the totals reads new counts, every ten seconds. This
 /// takes about a millisecond. In a cache with more keyspaces, each keyspace is read by every second note or
 /// less often.
-pub(crate) const MAX_ASKED_BY_NOTE: usize = 1024;
+pub(super) const MAX_ASKED_BY_NOTE: usize = 1024;
 
 #[derive(Default)]
-pub(crate) struct Totals {
+pub(super) struct Totals {
     /// The counts of the file when it was opened, and the function that returns the later counts of the
     /// keyspaces.
     base: OnceLock<(CumulativeStats, CountKeyspaces)>,
@@ -31,24 +31,24 @@ pub(crate) struct Totals {
 
 impl Totals {
     /// Begins to count. `before` holds the counts that the file had when it was opened.
-    pub(crate) fn begin(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
+    pub(super) fn begin(&self, before: CumulativeStats, count_keyspaces: CountKeyspaces) {
         drop(self.base.set((before, count_keyspaces)));
     }
 
     /// Returns the counts of all keyspaces since the file was made. First reads new counts from up to
     /// `max_asked` keyspaces. Returns None in a cache without a file.
-    pub(crate) fn of_keyspaces(&self, max_asked: usize) -> Option<CumulativeStats> {
+    pub(super) fn of_keyspaces(&self, max_asked: usize) -> Option<CumulativeStats> {
         let (before, count_keyspaces) = self.base.get()?;
         Some(before.plus(&count_keyspaces(max_asked)))
     }
 
     /// Records the current totals.
-    pub(crate) fn note(&self, now: Timestamp, totals: CumulativeStats) {
+    pub(super) fn note(&self, now: Timestamp, totals: CumulativeStats) {
         self.notes.lock().add(now, totals);
     }
 
     /// Returns the counts of the last minutes, given the current totals.
-    pub(crate) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
+    pub(super) fn recent(&self, now: Timestamp, totals: &CumulativeStats) -> Vec<Recent> {
         self.notes.lock().recent(now, totals)
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::shared::Shared;
 use super::tiers::Tiers;
 use super::writer::command::Command;
+use crate::disk::file::error_translation::{unverified, unverified_while_off};
 use crate::disk::store::guard::StoreError;
 use crate::error::Error;
 use crate::format::record;
@@ -47,12 +48,11 @@ impl Tiers {
         let mut after: Option<Arc<[u8]>> = None;
         loop {
             let Some(snapshot) = self.awaited_snapshot() else {
-                return Err(unreadable("the disk tier is off"));
+                return Err(unverified_while_off(None));
             };
             let failed = |fault: StoreError| {
-                let cause = fault.cause.clone();
-                self.report(&snapshot, fault);
-                unreadable(&cause)
+                self.report(&snapshot, fault.clone());
+                unverified(fault)
             };
             let keys = snapshot.keys(&[], after.as_deref(), VERIFY_ROWS).map_err(failed)?;
             for key in &keys {
@@ -68,8 +68,4 @@ impl Tiers {
             after = keys.last().cloned();
         }
     }
-}
-
-fn unreadable(cause: &str) -> Error {
-    Error::Verify { cause: cause.to_owned() }
 }

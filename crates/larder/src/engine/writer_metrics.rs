@@ -7,14 +7,14 @@ use crate::sys::sync::{Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 #[derive(Debug, Default)]
-pub(crate) struct WriterMetrics {
-    pub(crate) commit_times: Histogram,
-    pub(crate) lag: FlushLag,
+pub(super) struct WriterMetrics {
+    pub(super) commit_times: Histogram,
+    pub(super) lag: FlushLag,
 }
 
 /// The times of the oldest inserts that wait for their commit. A time of zero means that no insert waits.
 #[derive(Debug, Default)]
-pub(crate) struct FlushLag {
+pub(super) struct FlushLag {
     /// The time of the first insert since the writer last drained.
     waiting_since: StatisticU64,
     /// The time of the first insert that the writer has drained and not committed yet. Only the writer
@@ -24,12 +24,12 @@ pub(crate) struct FlushLag {
 
 impl FlushLag {
     /// Called when an entry becomes dirty and the writer is not armed yet.
-    pub(crate) fn arm(&self, now: Timestamp) {
+    pub(super) fn arm(&self, now: Timestamp) {
         self.waiting_since.store(now.as_millis(), Ordering::Relaxed);
     }
 
     /// Called when the writer begins to drain, before it disarms. A later insert arms again.
-    pub(crate) fn begin(&self) {
+    pub(super) fn begin(&self) {
         let since = self.waiting_since.swap(0, Ordering::Relaxed);
         if self.drained_since.load(Ordering::Relaxed) == 0 {
             self.drained_since.store(since, Ordering::Relaxed);
@@ -37,12 +37,12 @@ impl FlushLag {
     }
 
     /// Called when every drained entry has been committed.
-    pub(crate) fn end(&self) {
+    pub(super) fn end(&self) {
         self.drained_since.store(0, Ordering::Relaxed);
     }
 
     /// Returns the time for which the oldest uncommitted insert has waited.
-    pub(crate) fn age(&self, now: Timestamp) -> Duration {
+    pub(super) fn age(&self, now: Timestamp) -> Duration {
         let since = [&self.waiting_since, &self.drained_since].map(|since| since.load(Ordering::Relaxed));
         let oldest = since.into_iter().filter(|since| *since > 0).min();
         oldest.map_or(Duration::ZERO, |since| now.since(Timestamp::from_millis(since)))

@@ -1,11 +1,12 @@
-//! `Debug` of errors. It prints the text of the error, then the name of the variant.
+//! `Debug` of errors. It prints the text of the error, then the name of the variant and the sources.
 //!
 //! A person sees `Debug` when `main` returns an error, when `unwrap` fails, and when a test fails. So `Debug`
 //! prints the text of `Display`, with the remedy.
 
 use std::fmt;
 
-use super::{Error, LoadError};
+use super::Error;
+use super::load_error::LoadError;
 
 impl Error {
     const fn variant(&self) -> &'static str {
@@ -39,7 +40,7 @@ impl Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self} ({})", self.variant())
+        with_sources(f, self, self.variant())
     }
 }
 
@@ -48,7 +49,7 @@ impl<E: fmt::Debug> fmt::Debug for LoadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = match self {
             Self::Loader(error) => return write!(f, "the loader failed: {error:?} (Loader)"),
-            Self::Key(error) => return write!(f, "{error} (Key)"),
+            Self::Key(error) => return with_sources(f, error, "Key"),
             Self::Panicked => "Panicked",
             Self::Cycle => "Cycle",
             Self::Timeout { .. } => "Timeout",
@@ -56,6 +57,21 @@ impl<E: fmt::Debug> fmt::Debug for LoadError<E> {
         self.without_loader(f)?;
         write!(f, " ({variant})")
     }
+}
+
+/// Writes an error as `text (Variant: source: source of the source)`.
+pub(crate) fn with_sources(
+    f: &mut fmt::Formatter<'_>,
+    error: &dyn std::error::Error,
+    variant: &str,
+) -> fmt::Result {
+    write!(f, "{error} ({variant}")?;
+    let mut source = error.source();
+    while let Some(error) = source {
+        write!(f, ": {error}")?;
+        source = error.source();
+    }
+    f.write_str(")")
 }
 
 #[cfg(test)]

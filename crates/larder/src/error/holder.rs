@@ -3,6 +3,8 @@
 use std::fmt;
 
 /// A process that has a cache file and its lock file open.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The id of the process.

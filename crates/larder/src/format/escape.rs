@@ -19,10 +19,12 @@ use std::fmt::Write;
 ///
 /// # Examples
 /// ```
+/// # #[cfg(feature = "inspect")] {
 /// use larder::inspect::escape_control;
 ///
 /// assert_eq!(escape_control("product"), "product");
 /// assert_eq!(escape_control("\u{1B}[2Jprod\nuct"), "\\u{1B}[2Jprod\\nuct");
+/// # }
 /// ```
 #[must_use]
 pub fn escape_control(text: &str) -> Cow<'_, str> {

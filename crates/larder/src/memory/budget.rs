@@ -8,28 +8,28 @@
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(super) struct Budget {
     capacity: u64,
     used: AtomicU64,
 }
 
 impl Budget {
-    pub(crate) const fn new(capacity: u64) -> Self {
+    pub(super) const fn new(capacity: u64) -> Self {
         Self { capacity, used: AtomicU64::new(0) }
     }
 
-    pub(crate) const fn capacity(&self) -> u64 {
+    pub(super) const fn capacity(&self) -> u64 {
         self.capacity
     }
 
     /// Returns the reserved weight. This weight is never more than the capacity.
-    pub(crate) fn used(&self) -> u64 {
+    pub(super) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
     // All accesses are relaxed. The number guards no other memory, and its own modification order is enough
     // to keep the sum below the capacity.
-    pub(crate) fn try_reserve(&self, weight: u64) -> bool {
+    pub(super) fn try_reserve(&self, weight: u64) -> bool {
         let fits = |used: u64| used.checked_add(weight).filter(|&sum| sum <= self.capacity);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
@@ -42,7 +42,7 @@ impl Budget {
         left(used)
     }
 
-    pub(crate) fn release(&self, weight: u64) {
+    pub(super) fn release(&self, weight: u64) {
         self.used.fetch_sub(weight, Ordering::Relaxed);
     }
 }

@@ -34,7 +34,8 @@ use super::budget::Reservation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
-/// Number of bytes that unsaved values have reserved, with the limit and the queue of callers.
+/// The write buffer: the bytes reserved for unsaved values, their limit, and the queue of values that wait
+/// for room.
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,

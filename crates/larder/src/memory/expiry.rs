@@ -22,7 +22,7 @@ struct ExpiryNode {
 
 /// The slots of one shard, ordered by the second of their expiry.
 #[derive(Debug)]
-pub(crate) struct ExpiryIndex {
+pub(super) struct ExpiryIndex {
     nodes: Segments<ExpiryNode>,
     newest: BTreeMap<u64, SlotId>,
 }
@@ -34,14 +34,14 @@ fn bucket(expires_at: Timestamp) -> u64 {
 impl ExpiryIndex {
     /// Number of bytes that a slot needs here.
     #[cfg(test)]
-    pub(crate) const NODE_LEN: usize = size_of::<ExpiryNode>();
+    pub(super) const NODE_LEN: usize = size_of::<ExpiryNode>();
 
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { nodes: Segments::new(), newest: BTreeMap::new() }
     }
 
     /// Adds a slot that is in no list.
-    pub(crate) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
+    pub(super) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
         let at = id as usize;
         self.nodes.fill_up(at + 1, &ExpiryNode { newer: NONE, older: NONE });
         let older = self.newest.insert(bucket(expires_at), id).unwrap_or(NONE);
@@ -54,7 +54,7 @@ impl ExpiryIndex {
     }
 
     /// Removes a slot that was added with the same expiry.
-    pub(crate) fn remove(&mut self, id: SlotId, expires_at: Timestamp) {
+    pub(super) fn remove(&mut self, id: SlotId, expires_at: Timestamp) {
         let Some(&ExpiryNode { newer, older }) = self.nodes.get(id as usize) else {
             return;
         };
@@ -72,7 +72,7 @@ impl ExpiryIndex {
 
     /// Returns up to `most` slots from seconds that have begun by `now`. Some slots of the current second may
     /// not have expired yet.
-    pub(crate) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
+    pub(super) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
         let mut due = Vec::new();
         for &newest in self.newest.range(..=bucket(now)).map(|(_, newest)| newest) {
             let mut id = newest;
@@ -88,7 +88,7 @@ impl ExpiryIndex {
     }
 
     /// Returns a time when at least one more slot has expired: the end of the earliest second in the map.
-    pub(crate) fn next(&self) -> Option<Timestamp> {
+    pub(super) fn next(&self) -> Option<Timestamp> {
         let (bucket, _) = self.newest.first_key_value()?;
         Some(Timestamp::from_millis(bucket.saturating_add(1).saturating_mul(BUCKET_MS)))
     }

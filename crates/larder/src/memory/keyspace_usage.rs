@@ -31,7 +31,7 @@ impl KeyspaceUsage {
 
 /// The usage of each keyspace, and the evictions and expirations of all keyspaces together.
 #[derive(Debug)]
-pub(crate) struct KeyspaceUsages {
+pub(super) struct KeyspaceUsages {
     by_keyspace: HashMap<KeyspaceId, KeyspaceUsage, ahash::RandomState>,
     evictions: u64,
     expirations: u64,
@@ -104,7 +104,7 @@ impl KeyspaceUsages {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, KeyspaceUsage)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (KeyspaceId, KeyspaceUsage)> + '_ {
         self.by_keyspace.iter().map(|(id, usage)| (*id, *usage))
     }
 }

@@ -1,7 +1,6 @@
 //! A slot: the state of one key in a shard.
 
 use super::entry::{Unsaved, Value};
-use super::group::Group;
 use super::weight::Weight;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
@@ -48,51 +47,4 @@ pub(super) enum SlotState {
 pub(super) struct DirtyValue {
     pub(super) unsaved: Arc<Unsaved>,
     pub(super) weight: Weight,
-}
-
-/// A dirty key, in the form that the writer receives.
-#[derive(Debug, Clone)]
-pub(crate) struct Mutation {
-    pub(crate) key: StoredKey,
-    pub(crate) sequence: u64,
-    pub(crate) change: Change,
-    /// Whether this change also makes durable an earlier removal that is not committed yet.
-    pub(crate) hides_removal: bool,
-    /// The number of the unit that this change is committed with, or 0 for a change alone. The writer sets
-    /// it.
-    pub(crate) unit: u32,
-}
-
-/// A value to write, or a deletion.
-#[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: Weight },
-    Delete,
-}
-
-impl Mutation {
-    pub(crate) fn is_put(&self) -> bool {
-        matches!(self.change, Change::Put { .. })
-    }
-
-    /// Returns the group of the value to write.
-    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
-        match &self.change {
-            Change::Put { unsaved, .. } => unsaved.group.as_ref(),
-            Change::Delete => None,
-        }
-    }
-
-    /// Returns the weight of the value that becomes clean when this mutation is committed.
-    pub(crate) fn weight(&self) -> u64 {
-        match &self.change {
-            Change::Put { weight, .. } => weight.bytes(),
-            Change::Delete => 0,
-        }
-    }
-
-    /// Returns whether this mutation makes a removal durable. A caller may wait for that removal.
-    pub(crate) fn removes(&self) -> bool {
-        self.hides_removal || matches!(self.change, Change::Delete)
-    }
 }

@@ -10,7 +10,7 @@ pub(crate) struct SlotKey<'a> {
 impl SlotKey<'_> {
     /// Returns the lower half of the hash. The shard's table and its policy use this half. The upper half
     /// chooses the shard.
-    pub(crate) const fn short_hash(self) -> u32 {
+    pub(super) const fn short_hash(self) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
         let short = self.hash as u32;
         short

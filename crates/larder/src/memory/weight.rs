@@ -25,7 +25,7 @@ const COARSE_SHIFT: u32 = 16;
 pub(crate) struct Weight(u32);
 
 impl Weight {
-    pub(crate) const ZERO: Self = Self(0);
+    pub(super) const ZERO: Self = Self(0);
 
     /// Returns the weight of this number of bytes. The maximum is 128 TiB, more than any capacity.
     pub(crate) fn of(bytes: u64) -> Self {

@@ -5,7 +5,7 @@ use super::Memory;
 use super::budget::Reservation;
 use super::buffer::BufferRoom;
 use super::evicted_values::EvictedValues;
-use super::slot::{Change, Mutation};
+use super::mutation::{Change, Mutation};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Ordering, thread};
 use crate::units::Timestamp;

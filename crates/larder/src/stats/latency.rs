@@ -82,6 +82,18 @@ fn end_of(bucket: usize) -> u64 {
 }
 
 /// The durations of an operation that happened many times, as the number of durations in each bucket.
+///
+/// ```
+/// # use larder::{Cache, KeyspaceDefinition};
+/// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+/// # let cache = Cache::builder().open()?;
+/// let prices = cache.keyspace(PRICE)?;
+/// prices.get_or_load("MTNVTU", || Ok::<_, larder::Error>(100_u64))?;
+/// let loads = prices.stats().load_latency;
+/// assert_eq!(loads.count(), 1);
+/// println!("mean {:?}, 99 % within {:?}", loads.mean(), loads.quantile(0.99));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -21,6 +21,8 @@ use latency::Latencies;
 
 use recent::Recent;
 
+use crate::units::ByteSize;
+
 /// The counts of a cache since it was opened, and the number and size of its entries.
 /// [`Cache::stats`](crate::Cache::stats) returns this struct.
 ///
@@ -75,12 +77,11 @@ pub struct Stats {
     /// Calls of the application that remove entries: by key, by prefix, or all. Each call adds one, even if
     /// it removed no entry or many entries. Removals through the control socket are not included.
     pub invalidations: u64,
-    /// Bytes that are acknowledged and not yet committed: values and their encodings. The number exceeds
+    /// Size of the values that are acknowledged and not yet committed, and of their encodings. It exceeds
     /// `write_buffer` only while a single value is larger than the write buffer.
-    pub unsaved_bytes: u64,
-    /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer), in bytes: the limit of
-    /// `unsaved_bytes`.
-    pub write_buffer: u64,
+    pub unsaved_bytes: ByteSize,
+    /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer): the limit of `unsaved_bytes`.
+    pub write_buffer: ByteSize,
     /// The statistics of each keyspace that was opened, sorted by name.
     pub keyspaces: Vec<KeyspaceStats>,
     /// Counts since the file was made, including the counts above. `None` in a cache that is only in memory.
@@ -99,17 +100,17 @@ pub struct MemoryStats {
     pub hits: u64,
     /// Number of entries, including the entries in the write buffer.
     pub entries: u64,
-    /// The reserved part of `capacity`, in bytes. This part is never more than `capacity`. It includes the
+    /// The reserved part of `capacity`. This part is never more than `capacity`. It includes the
     /// weight of the clean entries: entries that are committed, or that will never be committed. A value
     /// larger than the write buffer also reserves a part of the capacity until the value is committed. Other
     /// entries in the write buffer are not included: see `unsaved_weight`.
-    pub weight: u64,
-    /// Weight of the entries in the write buffer, in bytes. These entries are acknowledged and not yet
+    pub weight: ByteSize,
+    /// Weight of the entries in the write buffer. These entries are acknowledged and not yet
     /// committed. The limit of this weight is the write buffer, not `capacity`. [`Stats::unsaved_bytes`]
     /// includes the encodings as well.
-    pub unsaved_weight: u64,
-    /// The maximum weight of clean entries, in bytes.
-    pub capacity: u64,
+    pub unsaved_weight: ByteSize,
+    /// The maximum weight of clean entries.
+    pub capacity: ByteSize,
     /// Entries removed to make room.
     pub evictions: u64,
     /// Entries removed because they had expired.
@@ -144,22 +145,22 @@ pub struct DiskStats {
     /// Committed entries. These include expired entries that are not swept yet, and entries that a pending
     /// large removal still has to delete.
     pub entries: u64,
-    /// Size of these entries in the file, in bytes.
-    pub bytes: u64,
+    /// Size of these entries in the file.
+    pub bytes: ByteSize,
     /// Removals of many keys that are already visible, but whose entries are still being deleted.
     pub pending_removals: u64,
     /// The maximum of `bytes`. A full cache comes close to this maximum. The store needs the rest of the
-    /// capacity to change its pages. The maximum is lower in small files. The maximum is also lower while the
-    /// file grows close to its capacity, for example after the sizes of values have changed.
-    pub usable_bytes: u64,
-    /// Length of the file after the last commit, in bytes. A file with holes uses less space.
-    pub file_bytes: u64,
-    /// Bytes that the file uses on its disk, as `du` reports them. `None` if the file system's number is not
+    /// capacity to change its pages. The maximum is lower in small files. The maximum also falls when the
+    /// file is close to its capacity and still grows, for example after values of another size arrive.
+    pub usable_bytes: ByteSize,
+    /// Length of the file after the last commit. A file with holes uses less space.
+    pub file_bytes: ByteSize,
+    /// Space that the file uses on its disk, as `du` reports it. `None` if the file system's number is not
     /// reliable.
-    pub allocated_bytes: Option<u64>,
+    pub allocated_bytes: Option<ByteSize>,
     /// The maximum size of the file. This is a limit on the bytes on disk if `allocated_bytes` is known, and
     /// otherwise on the length.
-    pub capacity: u64,
+    pub capacity: ByteSize,
     /// Transactions that were committed.
     pub commits: u64,
     /// Entries deleted to make room.
@@ -204,8 +205,8 @@ pub struct DiskStats {
     /// `flush_lag`.
     #[serde(with = "seconds")]
     pub flush_interval: Duration,
-    /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache), in bytes.
-    pub page_cache: u64,
+    /// [`CacheBuilder::page_cache`](crate::CacheBuilder::page_cache).
+    pub page_cache: ByteSize,
     /// The age of the committed state that lookups on disk see. The age grows while no write is committed.
     #[serde(with = "seconds")]
     pub snapshot_age: Duration,
@@ -256,18 +257,18 @@ pub struct KeyspaceStats {
     pub invalidations: u64,
     /// Entries in memory, including the entries in the write buffer.
     pub memory_entries: u64,
-    /// Weight of the keyspace's clean entries, in bytes. This is the keyspace's part of the memory capacity.
-    pub memory_weight: u64,
-    /// Weight of the keyspace's entries in the write buffer, in bytes.
-    pub unsaved_weight: u64,
+    /// Weight of the keyspace's clean entries. This is the keyspace's part of the memory capacity.
+    pub memory_weight: ByteSize,
+    /// Weight of the keyspace's entries in the write buffer.
+    pub unsaved_weight: ByteSize,
     /// Entries removed from memory to make room.
     pub memory_evictions: u64,
     /// Entries removed from memory because they had expired.
     pub memory_expirations: u64,
     /// Entries on disk.
     pub disk_entries: u64,
-    /// Size of these entries in the file, in bytes.
-    pub disk_bytes: u64,
+    /// Size of these entries in the file.
+    pub disk_bytes: ByteSize,
     /// Entries deleted from disk to make room.
     pub disk_evictions: u64,
     /// Entries deleted from disk because they had expired.
@@ -336,7 +337,7 @@ mod tests {
         let name = "product".to_owned();
         let keyspaces = vec![KeyspaceStats { name, memory_hits: 3, misses: 1, ..KeyspaceStats::default() }];
         let off = Some("no space left on device".to_owned());
-        let disk = Some(DiskStats { capacity: 1 << 30, off, ..DiskStats::default() });
+        let disk = Some(DiskStats { capacity: ByteSize::gib(1), off, ..DiskStats::default() });
         let text = Stats { disk, keyspaces, ..Stats::default() }.to_string();
         for expected in ["memory", "1 GiB", "THE DISK TIER IS OFF: no space left", "product", "75.00 %"] {
             assert!(text.contains(expected), "{expected:?} is missing from\n{text}");

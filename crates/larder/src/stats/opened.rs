@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use crate::config::CacheBuilder;
+use crate::units::ByteSize;
 
 #[derive(Debug)]
 pub(crate) struct OpenedWith {
     /// The time of opening, by the monotonic clock.
     pub(crate) at: Duration,
     pub(crate) flush_interval: Duration,
-    pub(crate) page_cache: u64,
+    pub(crate) page_cache: ByteSize,
 }
 
 impl OpenedWith {
@@ -18,7 +19,7 @@ impl OpenedWith {
         Self {
             at: config.clock.monotonic(),
             flush_interval: config.flush_interval,
-            page_cache: config.page_cache.as_u64(),
+            page_cache: config.page_cache,
         }
     }
 }

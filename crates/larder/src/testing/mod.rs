@@ -29,16 +29,15 @@ impl CacheBuilder {
     /// Hashes come from `seed`, so the shards of keys and the victims of evictions are the same each time.
     /// The writer and the sweeper do nothing by themselves: [`flush`](crate::Cache::flush) makes a step of
     /// the writer, and [`sweep`](crate::Cache::sweep) makes a step of the sweeper. The intervals of both are
-    /// set to an hour. There are three exceptions. The writer commits for a removal. It also commits when the
-    /// write buffer is half full. The sweeper makes its first sweep soon after the opening: a test that
-    /// counts swept entries waits for that sweep with [`await_first_sweep`].
+    /// set to an hour, and there is no sweep at the opening. There are two exceptions. The writer commits for
+    /// a removal. It also commits when the write buffer is half full.
     ///
     /// With a [`ManualClock`](crate::clock::ManualClock) and a [`SimulatedVolume`], the test also controls
     /// time and the disk.
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};
-    /// use larder::testing::{SimulatedVolume, await_first_sweep};
+    /// use larder::testing::SimulatedVolume;
     /// use larder::{Cache, KeyspaceDefinition, clock::ManualClock};
     ///
     /// const PRICE: KeyspaceDefinition<u64, u64> =
@@ -48,7 +47,6 @@ impl CacheBuilder {
     /// let disk = SimulatedVolume::new();
     /// let builder = Cache::builder().path("/shop.larder").volume(&disk).clock(clock.clone());
     /// let cache = builder.stepped(42).open()?;
-    /// await_first_sweep(&cache)?;
     /// let prices = cache.keyspace(PRICE)?;
     /// prices.insert(&1, 100)?;
     /// assert_eq!(cache.stats().disk.map(|disk| disk.entries), Some(0), "the writer has not made its step");
@@ -81,8 +79,8 @@ impl CacheBuilder {
     }
 }
 
-/// Waits until the sweeper of a cache has made its first sweep. That sweep starts by itself. Entries that
-/// expire later stay on disk until the next sweep.
+/// Waits until the sweeper of a cache has made its first sweep. That sweep starts by itself, but not in a
+/// [stepped](CacheBuilder::stepped) cache. Entries that expire later stay on disk until the next sweep.
 ///
 /// # Errors
 /// Returns the errors of [`Cache::sweep`](crate::Cache::sweep).

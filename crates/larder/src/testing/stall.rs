@@ -15,6 +15,7 @@ use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::sys::volume::content::FileContent;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_backend::forward_backend;
 use crate::sys::volume::forward_locks::forward_locks;
 use crate::sys::volume::forward_volume::forward_volume;
 use crate::sys::volume::os::OsVolume;
@@ -149,29 +150,11 @@ impl FileContent for StallingFile {
 }
 
 impl StorageBackend for StallingFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
+    forward_backend! { file: len read set_len write close }
 
     fn sync_data(&self) -> io::Result<()> {
         self.gate.pass();
         self.file.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.file.close()
     }
 
     forward_locks!(file);

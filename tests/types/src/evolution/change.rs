@@ -198,8 +198,8 @@ fn changed_variants(before: &[(&'static str, Body)], random: &mut Random) -> Vec
     after
 }
 
-/// Returns whether two values have the same meaning: the same kinds and numbers, under the same names.
-/// Newtypes are ignored. Names are ignored too, if only one of the two values has names.
+/// Returns whether two values have the same meaning: leaves of the same kind and content, under the same
+/// names. Newtypes are ignored. Names are ignored too, if only one of the two values has names.
 pub(crate) fn means(written: &Tree, read: &Tree) -> bool {
     let all = |one: &[Tree], other: &[Tree]| {
         one.len() == other.len() && one.iter().zip(other).all(|(one, other)| means(one, other))

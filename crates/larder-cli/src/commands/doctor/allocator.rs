@@ -85,7 +85,7 @@ impl ProcessMemory {
 
 /// Returns the name of a keyspace with large entries, in memory or on disk.
 fn large_keyspace(stats: &Stats) -> Option<&str> {
-    let mean = |bytes: u64, entries: u64| bytes.checked_div(entries).unwrap_or(0);
+    let mean = |size: ByteSize, entries: u64| size.as_u64().checked_div(entries).unwrap_or(0);
     let large = stats.keyspaces.iter().find(|space| {
         mean(space.memory_weight, space.memory_entries).max(mean(space.disk_bytes, space.disk_entries))
             >= LARGE

@@ -31,7 +31,8 @@ const SHORT_IN_MEMORY: Duration = Duration::from_mins(1);
 /// seconds.
 const SHORT_ON_DISK: Duration = Duration::from_hours(1);
 
-/// The evictions of a tier in an interval, and the lookups that reach the next tier.
+/// The evictions of a tier in an interval, and its entries now. `lookups` counts all lookups, and `returned`
+/// those that a larger tier might have answered.
 struct Churn {
     evictions: u64,
     entries: u64,
@@ -124,16 +125,11 @@ fn evicted_most(series: &StatsSeries, count: impl Fn(&KeyspaceStats) -> u64) -> 
 
 fn memory_remedy(series: &StatsSeries) -> String {
     let (stats, most) = (series.latest(), evicted_most(series, |space| space.memory_evictions));
-    let capacity = ByteSize::bytes(stats.memory.capacity);
+    let capacity = stats.memory.capacity;
     let on_disk = stats.disk.as_ref().filter(|disk| disk.bytes > stats.memory.capacity);
     let enough = on_disk.map_or_else(
         || "until the evictions end, or fewer lookups are misses".to_owned(),
-        |disk| {
-            format!(
-                "toward the {} of the entries on disk, until fewer lookups read the disk",
-                ByteSize::bytes(disk.bytes)
-            )
-        },
+        |disk| format!("toward the {} of the entries on disk, until fewer lookups read the disk", disk.bytes),
     );
     format!(
         "raise `memory` in the service's URL ({capacity} now) {enough}{most}. One pass over many keys has \
@@ -152,10 +148,10 @@ pub(super) fn disk(series: &StatsSeries) -> Option<CheckResult> {
         lookups: counts.requests(),
     };
     Some(churn.check("disk churn", &window, "are misses", SHORT_ON_DISK, || {
-        let capacity = ByteSize::bytes(disk.capacity);
+        let capacity = disk.capacity;
         let most = evicted_most(series, |space| space.disk_evictions);
-        let enough = enough(disk.capacity, 1.0 - share(counts.misses, counts.requests()))
-            .map(|bytes| format!("; about {} if all keys are asked for alike", ByteSize::bytes(bytes)))
+        let enough = enough(capacity, 1.0 - share(counts.misses, counts.requests()))
+            .map(|size| format!("; about {size} if all keys are asked for alike"))
             .unwrap_or_default();
         format!("raise `disk` in the service's URL ({capacity} now{enough}), or store less{most}")
     }))
@@ -165,15 +161,15 @@ pub(super) fn disk(series: &StatsSeries) -> Option<CheckResult> {
 /// answers.
 ///
 /// Returns none if the cache answers almost no lookup, since the number of keys cannot be estimated then.
-fn enough(capacity: u64, answered: f64) -> Option<u64> {
+fn enough(capacity: ByteSize, answered: f64) -> Option<ByteSize> {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "an estimate to show, in whole MiB"
     )]
-    let mebibytes = (capacity as f64 / answered / f64::from(1 << 20)).ceil() as u64;
-    (answered >= MIN_ANSWERED).then_some(mebibytes << 20)
+    let mebibytes = (capacity.as_u64() as f64 / answered / f64::from(1 << 20)).ceil() as u64;
+    (answered >= MIN_ANSWERED).then_some(ByteSize::mib(mebibytes))
 }
 
 /// Minimum share of answered lookups for an estimate of the number of keys.
@@ -182,16 +178,16 @@ const MIN_ANSWERED: f64 = 0.01;
 /// Reports how full the disk tier is, and how much of its capacity entries may use. Always passes.
 pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     let check = "capacity";
-    let [live, usable, capacity] = [disk.bytes, disk.usable_bytes, disk.capacity].map(ByteSize::bytes);
-    let filled = 100.0 * share(disk.bytes, disk.usable_bytes);
+    let DiskStats { bytes: live, usable_bytes: usable, capacity, .. } = disk;
+    let filled = 100.0 * share(live.as_u64(), usable.as_u64());
     let full = if filled >= FULL { "full, so the least used entries are evicted: " } else { "" };
     CheckResult::pass(
         check,
         format!("{full}live {live} of usable {usable} ({filled:.0} %), of {capacity} for the file"),
     )
-    .with("live_bytes", disk.bytes)
-    .with("usable_bytes", disk.usable_bytes)
-    .with("capacity_bytes", disk.capacity)
+    .with("live_bytes", live.as_u64())
+    .with("usable_bytes", usable.as_u64())
+    .with("capacity_bytes", capacity.as_u64())
 }
 
 /// The percentage from which a tier is reported as full. A full tier evicts to a little below its limit.

@@ -16,7 +16,7 @@ const MAX_AHEAD: Duration = Duration::from_hours(1);
 /// The watermark is often ahead by up to this time, since the cache's time never goes back.
 const USUAL_AHEAD: Duration = Duration::from_secs(5);
 /// Minimum length in bytes of a file that is reported as too long.
-const MIN_BLOATED: u64 = 8 << 20;
+const MIN_BLOATED: ByteSize = ByteSize::mib(8);
 /// Minimum ratio of the length to the contents of a file that is too long. A lower ratio is normal: pages may
 /// be half full, and the file doubles when it grows.
 const BLOATED: u64 = 6;
@@ -54,14 +54,15 @@ pub(super) fn lines(path: &Path, snapshot: &Snapshot, is_owned: bool) -> Result<
 
 fn bloat(path: &Path, file: &FileInfo, is_owned: bool) -> CheckResult {
     let check = "length";
-    let (len, used) = (ByteSize::bytes(file.len), ByteSize::bytes(file.bytes));
+    let FileInfo { len, bytes: used, .. } = file;
     let found = format!("{len}, for entries that are charged {used}");
-    if file.len > MIN_BLOATED && file.len / BLOATED > file.bytes {
+    let (length, charged) = (len.as_u64(), used.as_u64());
+    if *len > MIN_BLOATED && length / BLOATED > charged {
         let first = if is_owned { "when the service is stopped: " } else { "" };
         let line = CheckResult::warn(check, found, format!("{first}larder compact {}", path.display()));
-        return line.with("length_bytes", file.len).with("charged_bytes", file.bytes);
+        return line.with("length_bytes", length).with("charged_bytes", charged);
     }
-    CheckResult::pass(check, found).with("length_bytes", file.len).with("charged_bytes", file.bytes)
+    CheckResult::pass(check, found).with("length_bytes", length).with("charged_bytes", charged)
 }
 
 fn expired(path: &Path, file: &FileInfo, unswept: u64, is_owned: bool) -> CheckResult {
@@ -80,11 +81,11 @@ fn expired(path: &Path, file: &FileInfo, unswept: u64, is_owned: bool) -> CheckR
 
 fn versions(path: &Path, snapshot: &Snapshot, is_owned: bool) -> CheckResult {
     let check = "old versions";
-    let charged: u64 = snapshot.retired().iter().map(|old| old.bytes).sum();
-    if charged == 0 {
+    let charged: ByteSize = snapshot.retired().iter().map(|old| old.bytes).sum();
+    if charged.is_zero() {
         return CheckResult::pass(check, "no keyspace of an old version takes room");
     }
-    let found = format!("keyspaces of old versions are still charged {}", ByteSize::bytes(charged));
+    let found = format!("keyspaces of old versions are still charged {charged}");
     if is_owned {
         return CheckResult::warn(
             check,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use larder::{ByteSize, Stats};
+use larder::Stats;
 
 use super::report::CheckResult;
 use super::series::{StatsSeries, share};
@@ -50,7 +50,7 @@ pub(super) fn check(series: &StatsSeries) -> Option<CheckResult> {
     let found = format!(
         "{waits}, with a flush interval of {}; {took}; {} unsaved",
         span(interval),
-        ByteSize::bytes(stats.unsaved_bytes)
+        stats.unsaved_bytes
     );
     let allowed = (interval * INTERVALS).max(UNNOTICED);
     let is_late = (!series.duration().is_zero() && least > allowed) || least > LONG.max(interval * 10);
@@ -61,7 +61,7 @@ pub(super) fn check(series: &StatsSeries) -> Option<CheckResult> {
         .with("flush_interval_seconds", interval.as_secs_f64())
         .with("half_of_commits_seconds", usual.as_secs_f64())
         .with("one_in_a_hundred_commits_seconds", slow.as_secs_f64())
-        .with("unsaved_bytes", stats.unsaved_bytes);
+        .with("unsaved_bytes", stats.unsaved_bytes.as_u64());
     Some(line)
 }
 
@@ -81,12 +81,9 @@ fn remedy(series: &StatsSeries, has_committed: bool, usual: Duration) -> String 
             latency(usual)
         )
     };
-    let is_nearly_full = share(stats.unsaved_bytes, stats.write_buffer) >= NEARLY_FULL;
+    let is_nearly_full = share(stats.unsaved_bytes.as_u64(), stats.write_buffer.as_u64()) >= NEARLY_FULL;
     let buffer = if is_nearly_full {
-        format!(
-            " Writers are about to wait: the write buffer of {} is nearly full",
-            ByteSize::bytes(stats.write_buffer)
-        )
+        format!(" Writers are about to wait: the write buffer of {} is nearly full", stats.write_buffer)
     } else {
         String::new()
     };

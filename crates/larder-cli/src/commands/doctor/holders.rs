@@ -118,7 +118,8 @@ impl Holders {
     }
 }
 
-/// Returns the user, the age and the command of a process, so that the user kills the right process.
+/// Returns a text with the user, the age and the command of a process, so that the operator kills the right
+/// process.
 fn details(holder: &Holder) -> Option<String> {
     let pid = holder.pid;
     let user = fs::metadata(format!("/proc/{pid}")).ok()?.uid();

@@ -143,10 +143,7 @@ pub(super) fn too_large(series: &StatsSeries) -> CheckResult {
         CheckResult::warn(check, found, format!("the latest of {}: {cause}", worst.name))
     } else if share(bypassed, came) >= RARE {
         let found = format!("{bypassed} values found no room in memory, and are read from disk each time");
-        let remedy = format!(
-            "raise `memory` ({} now): they are large for it",
-            larder::ByteSize::bytes(stats.memory.capacity)
-        );
+        let remedy = format!("raise `memory` ({} now): they are large for it", stats.memory.capacity);
         CheckResult::warn(check, found, remedy)
     } else {
         CheckResult::pass(

@@ -76,8 +76,8 @@ pub(super) fn room(target: &Target) -> CheckResult {
             return CheckResult::unknown(check, error.to_string(), format!("df {}", directory.display()));
         }
     };
-    let len = target.snapshot.as_ref().map_or(0, |snapshot| snapshot.file().len);
-    let capacity = target.settings.as_ref().map(|settings| settings.disk_capacity.as_u64());
+    let len = target.snapshot.as_ref().map_or(ByteSize::ZERO, |snapshot| snapshot.file().len);
+    let capacity = target.settings.as_ref().map(|settings| settings.disk_capacity);
     let capacity = capacity.or_else(|| Some(target.stats()?.disk.as_ref()?.capacity));
     let shown = ByteSize::bytes(free);
     if free < MIN_FREE {
@@ -91,10 +91,10 @@ pub(super) fn room(target: &Target) -> CheckResult {
         );
     };
     let grows = capacity.saturating_sub(len);
-    let found = format!("{shown} are free, and the file may grow by {}", ByteSize::bytes(grows));
-    let remedy = (grows > free)
+    let found = format!("{shown} are free, and the file may grow by {grows}");
+    let remedy = (grows > shown)
         .then(|| "lower `disk`, or free space: on a full disk the cache goes on in memory alone".to_owned());
-    CheckResult::warn_if(check, found, remedy).with("free_bytes", free).with("may_grow_bytes", grows)
+    CheckResult::warn_if(check, found, remedy).with("free_bytes", free).with("may_grow_bytes", grows.as_u64())
 }
 
 /// Checks whether the process may write a file as long as the capacity allows.
@@ -126,7 +126,7 @@ pub(super) fn file_size(target: &Target) -> CheckResult {
     let is_less = match (&target.settings, in_use) {
         (Some(settings), _) => !file_size_limit::allows(limit, settings.disk_capacity),
         // If the limit was too low, the cache has lowered its capacity to the maximum that the limit allows.
-        (None, Some(capacity)) => capacity >= half.as_u64(),
+        (None, Some(capacity)) => capacity >= half,
         (None, None) => {
             let remedy =
                 format!("give the URL: `disk` may be up to {half} under that limit, and is lowered to it");

@@ -145,8 +145,8 @@ impl Target {
             return Some(all.into_iter().map(ByteSize::as_u64).sum());
         }
         let stats = self.stats()?;
-        let pages = stats.disk.as_ref().map_or(0, |disk| disk.page_cache);
-        Some(stats.memory.capacity + stats.write_buffer + pages)
+        let pages = stats.disk.as_ref().map_or(ByteSize::ZERO, |disk| disk.page_cache);
+        Some(u64::from(stats.memory.capacity + stats.write_buffer + pages))
     }
 
     /// Returns whether a process owns the cache.

@@ -222,7 +222,7 @@ fn report(options: &ExportOptions, snapshot: &Snapshot, entries: u64, skipped: S
         }
     }
     for old in snapshot.retired().iter().filter(|_| options.keyspace.is_none()) {
-        let bytes = larder::ByteSize::bytes(old.bytes);
+        let bytes = old.bytes;
         let number = old.number;
         warn(&format!("skipped the rest of keyspace number {number}, which is retired: {bytes}"));
     }

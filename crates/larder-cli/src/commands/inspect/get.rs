@@ -87,7 +87,7 @@ fn print(lookup: &FileLookup, record: &Record, shown: &ShownValue<'_>, full: boo
         0 => String::new(),
         _ => format!("; {} bytes in the file, {}", record.stored().len(), record.compression_name()),
     };
-    let what = format!("{} bytes, {}{stored}", record.payload_len(), lookup.keyspace.format_name());
+    let what = format!("{} bytes, {}{stored}", record.payload_len().as_u64(), lookup.keyspace.format_name());
     field(&mut out, "value", what)?;
     print_content(&mut out, &shown.content, shown.bytes, Extent::of(full))?;
     Ok(out.flush()?)

@@ -27,7 +27,7 @@ struct InfoJson {
     /// Whether the owner runs in another container, so that its pid has no meaning here.
     owner_is_elsewhere: bool,
     socket: Option<String>,
-    length: u64,
+    length: ByteSize,
     format: u32,
     identity: Option<String>,
     closed_cleanly: bool,
@@ -35,7 +35,7 @@ struct InfoJson {
     last_flush_ms: u64,
     sequence: u64,
     entries: u64,
-    charged_bytes: u64,
+    charged_bytes: ByteSize,
     pending_removals: usize,
     keyspaces: Vec<KeyspaceJson>,
     retired: Vec<RetiredJson>,
@@ -58,7 +58,7 @@ struct KeyspaceJson {
     retired_versions: Vec<RetiredVersionJson>,
     fingerprint: String,
     entries: u64,
-    charged_bytes: u64,
+    charged_bytes: ByteSize,
     unswept: u64,
 }
 
@@ -82,7 +82,7 @@ impl RetiredVersionJson {
 #[derive(Serialize)]
 struct RetiredJson {
     number: u32,
-    charged_bytes: u64,
+    charged_bytes: ByteSize,
 }
 
 pub(crate) fn run(options: &FileOptions) -> Result<Exit, Failure> {
@@ -154,14 +154,14 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
     if let Some(socket) = &file.socket {
         field(&mut out, "socket", socket.display())?;
     }
-    field(&mut out, "length", ByteSize::bytes(file.len))?;
+    field(&mut out, "length", file.len)?;
     field(&mut out, "format", file.format)?;
     let identity = file.identity.map_or_else(|| "none until its next commit".to_owned(), |id| id.to_string());
     field(&mut out, "identity", identity)?;
     let ago = styled(FAINT, format!("{} ago", span(snapshot.now().since(file.last_flush))));
     field(&mut out, "last flush", format!("{}, {ago}", rfc3339(file.last_flush)))?;
     field(&mut out, "sequence", file.sequence)?;
-    let charged = ByteSize::bytes(file.bytes);
+    let charged = file.bytes;
     field(&mut out, "entries", format!("{}, charged {charged}", file.entries))?;
     if file.pending_removals > 0 {
         let text = format!(
@@ -185,7 +185,7 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
             keyspace.format_name().to_owned(),
             keyspace.schema.clone().unwrap_or_else(|| "-".to_owned()),
             keyspace.entries.to_string(),
-            ByteSize::bytes(keyspace.bytes).to_string(),
+            keyspace.bytes.to_string(),
             unswept.to_string(),
         ]
     }));
@@ -197,7 +197,7 @@ fn print(options: &FileOptions, snapshot: &Snapshot, unswept: &[u64]) -> Result<
         }
     }
     for old in snapshot.retired() {
-        let bytes = ByteSize::bytes(old.bytes);
+        let bytes = old.bytes;
         writeln!(out, "keyspace number {} is retired; the sweeper has {bytes} of it to delete", old.number)?;
     }
     Ok(out.flush()?)

@@ -2,6 +2,7 @@
 //!
 //! The module [`spelling`](crate::cache::spelling) decides which key a text means.
 
+use larder::ByteSize;
 use larder::inspect::{KeyspaceInfo, Record, RecordStatus, Snapshot, spell_hex};
 use serde::Serialize;
 
@@ -108,7 +109,7 @@ struct RecordJson {
     expires_at: String,
     expires_at_ms: u64,
     ttl_ms: u128,
-    value_bytes: usize,
+    value_bytes: ByteSize,
     compression: &'static str,
     stored_bytes: usize,
 }

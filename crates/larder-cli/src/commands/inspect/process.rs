@@ -9,9 +9,9 @@ pub(super) mod why;
 
 use std::borrow::Cow;
 
-use larder::Timestamp;
 use larder::control::{Client, ClientError, EntryState, FoundIn, KeyStatus, LiveKeyspaceInfo};
 use larder::inspect::{KeyShape, Snapshot, compression_name, escape_control, format_name, spell_hex};
+use larder::{ByteSize, Timestamp};
 use serde::Serialize;
 
 use crate::args::KeyOptions;
@@ -65,10 +65,10 @@ struct LiveEntryJson {
     expires_at: Option<String>,
     expires_at_ms: Option<u64>,
     ttl_ms: Option<u64>,
-    value_bytes: Option<u64>,
+    value_bytes: Option<ByteSize>,
     compression: Option<&'static str>,
-    stored_bytes: Option<u64>,
-    memory_bytes: Option<u64>,
+    stored_bytes: Option<ByteSize>,
+    memory_bytes: Option<ByteSize>,
 }
 
 impl LiveCache {

@@ -63,7 +63,7 @@ fn unreadable(lookup: &FileLookup, record: &Record) -> Option<String> {
 
 /// Describes a value that can be read.
 fn value(lookup: &FileLookup, record: &Record) -> String {
-    let (len, format) = (record.payload_len(), lookup.keyspace.format_name());
+    let (len, format) = (record.payload_len().as_u64(), lookup.keyspace.format_name());
     let of_old = lookup.keyspace.value_format == BINCODE && record.fingerprint.is_none();
     let caution = if of_old {
         " An earlier version of larder wrote it: it is accepted if the application's type encodes to the same bytes."

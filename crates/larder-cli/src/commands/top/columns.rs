@@ -168,8 +168,8 @@ impl KeyspaceRow<'_> {
             Column::Expirations => rate(|of| of.memory_expirations + of.disk_expirations),
             Column::MemoryEntries => of.memory_entries as f64,
             Column::DiskEntries => of.disk_entries as f64,
-            Column::MemoryBytes => of.memory_weight as f64,
-            Column::DiskBytes => of.disk_bytes as f64,
+            Column::MemoryBytes => of.memory_weight.as_u64() as f64,
+            Column::DiskBytes => of.disk_bytes.as_u64() as f64,
         }
     }
 
@@ -184,8 +184,8 @@ impl KeyspaceRow<'_> {
             Column::SlowLoads => time(self.history.loads_in(of).quantile(0.99)),
             Column::MemoryEntries => count(of.memory_entries),
             Column::DiskEntries => count(of.disk_entries),
-            Column::MemoryBytes => bytes(of.memory_weight),
-            Column::DiskBytes => bytes(of.disk_bytes),
+            Column::MemoryBytes => bytes(of.memory_weight.as_u64()),
+            Column::DiskBytes => bytes(of.disk_bytes.as_u64()),
             Column::Trend => trend(&self.history.series(&format!("keyspace {}", of.name)), room),
             _ => per_second(self.number(column)),
         }

@@ -124,7 +124,7 @@ impl History {
             Some(Sample::File(sample)) => {
                 points.push(("changes".to_owned(), whole(self.changes())));
                 points.push(("entries".to_owned(), sample.file.entries));
-                points.push(("length".to_owned(), sample.file.len));
+                points.push(("length".to_owned(), sample.file.len.as_u64()));
             }
             None => {}
         }

@@ -13,6 +13,19 @@ impl Cache {
     /// Each share has an error. The error is the sum of two bounds. The first bound is the maximum error of
     /// the counting. The second bound is the maximum sampling error in 19 of 20 cases.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// let cache = Cache::builder().sample_keys(true).open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.get("MTNVTU");
+    /// if let Some(hot) = cache.hot_keys(Some("price"), 10) {
+    ///     println!("{:?}", hot.hits);
+    /// }
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Cost
     /// About 100 µs. Lookups continue during the call, but are not sampled.
     #[must_use]

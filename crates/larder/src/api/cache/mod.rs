@@ -51,6 +51,17 @@ pub struct Cache {
 impl CacheBuilder {
     /// Opens the cache, and its file if it has a path.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("shop.larder");
+    /// use larder::{Cache, Error};
+    ///
+    /// let cache = Cache::builder().path(&path).open()?;
+    /// let refused = Cache::builder().path(&path).open();
+    /// assert!(matches!(refused, Err(Error::InUse { .. })), "a file has one owner");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// - [`Error::InvalidSetting`] for a setting out of its range.
     /// - [`Error::InUse`] while another owner holds the file.
@@ -139,6 +150,19 @@ impl Cache {
     /// miss from now on, also after a crash. The sweeper frees the space of these entries. If the file does
     /// not have the keyspace yet, the next commit adds the keyspace to the file.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # let cache = Cache::builder().open()?;
+    /// const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    ///
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// drop(prices); // an open handle of another version is a conflict
+    /// let prices = cache.keyspace(PRICE.version(1))?;
+    /// assert!(prices.get("MTNVTU").is_none(), "a new version begins empty");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or
     ///   other tiers is open.
@@ -159,6 +183,17 @@ impl Cache {
 
     /// Removes every entry of every keyspace, from both tiers. The removal is durable when the call returns.
     /// Returns the number of live entries removed.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(cache.clear()?, 1);
+    /// assert!(prices.is_empty());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed and the file could not be discarded
@@ -186,6 +221,17 @@ impl Cache {
     ///   [`Stats::too_large_for_disk`](crate::Stats::too_large_for_disk) counts them. The flush succeeds
     ///   without these values.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::builder().path(dir.path().join("shop.larder")).open()?;
+    /// cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+    /// cache.flush()?; // from here on, a crash does not lose the entry
+    /// assert_eq!(cache.stats().disk.unwrap().entries, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotDurable`] while the disk tier is off. If it is [`Suspended`](crate::DiskState::Suspended),
     /// the inserted entries are committed when the disk works again. The first flush after an outage returns
@@ -203,6 +249,22 @@ impl Cache {
     /// While the disk tier is off, or if it fails during the sweep, only memory is swept. This is not an
     /// error.
     ///
+    /// ```
+    /// use std::{sync::Arc, time::Duration};
+    /// use larder::{Cache, KeyspaceDefinition, clock::ManualClock};
+    ///
+    /// const TOKEN: KeyspaceDefinition<u64, String> =
+    ///     KeyspaceDefinition::new("token").ttl(Duration::from_secs(30));
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// let cache = Cache::builder().clock(clock.clone()).open()?;
+    /// cache.keyspace(TOKEN)?.insert(&7, "secret".to_owned())?;
+    /// clock.advance(Duration::from_secs(31));
+    /// cache.sweep()?;
+    /// assert_eq!(cache.stats().memory.entries, 0);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotDurable`] when the writer thread panicked before it answered. [`Error::Closed`],
     /// [`Error::Forked`].
@@ -216,6 +278,18 @@ impl Cache {
     /// A file whose pages are damaged is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)), as when a cache is opened, and a fresh
     /// file takes its place. A damaged record is only counted, and each lookup of its key is a miss.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::builder().path(dir.path().join("shop.larder")).open()?;
+    /// cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+    /// cache.flush()?;
+    /// let report = cache.verify()?;
+    /// assert_eq!((report.damage, report.records, report.damaged_records), (None, 1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Verify`] while the disk tier is off, or when the file can't be read. [`Error::Closed`],
@@ -247,6 +321,17 @@ impl Cache {
     /// A listener, or the `Drop` of a value, can run on a thread of the cache, and may close the cache there.
     /// Such a call waits for no other caller: while another thread is closing the cache, the call returns
     /// immediately. The cache's thread that makes such a call ends after the call.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// cache.close()?;
+    /// assert!(prices.insert("MTNVTU", 100).is_err());
+    /// assert!(prices.get("MTNVTU").is_none());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the last commit failed, or the disk tier was off. The cache is closed even

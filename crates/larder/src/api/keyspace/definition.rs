@@ -63,6 +63,13 @@ impl<K, V> KeyspaceDefinition<K, V> {
 
     /// Sets the version of the values' shape. Raise the version with every change of `V`'s fields, because
     /// entries of another version are misses.
+    ///
+    /// ```
+    /// use larder::KeyspaceDefinition;
+    ///
+    /// // Version 0 had no second field.
+    /// const PRODUCT: KeyspaceDefinition<String, (String, u64)> = KeyspaceDefinition::new("product").version(1);
+    /// ```
     #[must_use]
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
@@ -106,6 +113,18 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     /// Keeps the entries of this keyspace in memory only, for example because they are secrets.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::builder().path(dir.path().join("shop.larder")).open()?;
+    /// const SESSION: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("session").memory_only();
+    ///
+    /// cache.keyspace(SESSION)?.insert(&7, "secret".to_owned())?;
+    /// cache.flush()?;
+    /// assert_eq!(cache.stats().disk.unwrap().entries, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn memory_only(mut self) -> Self {
         self.memory_only = true;
@@ -129,6 +148,13 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both functions, a value
     /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
     /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
+    ///
+    /// ```
+    /// use larder::KeyspaceDefinition;
+    ///
+    /// const PHOTO: KeyspaceDefinition<u64, Vec<u8>> =
+    ///     KeyspaceDefinition::new("photo").weigher(|photo| (size_of::<Vec<u8>>() + photo.capacity()) as u64);
+    /// ```
     #[must_use]
     pub const fn weigher(mut self, weigher: fn(&V) -> u64) -> Self {
         self.weigher = Some(weigher);
@@ -235,6 +261,7 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
 
 /// The moment at which an insert returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Durability {
     /// The insert returns when memory has the value. The value reaches the disk within the flush interval.
     #[default]

@@ -39,6 +39,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The iterator is not a snapshot. An entry that is written or removed during the iteration may be
     /// yielded or not. No entry is yielded after it expired or was invalidated.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("AIRTEL", 90)?;
+    /// let cheap: Vec<String> = prices.iter().filter(|(_, price)| **price < 100).map(|(code, _)| code).collect();
+    /// assert_eq!(cheap, ["AIRTEL"]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Cost
     /// One pass over the entries in memory to begin. Then one lookup for each entry, and one decoding for
     /// each entry that is only on disk.
@@ -48,6 +60,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns an iterator over the keys of the live entries, in order.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("AIRTEL", 90)?;
+    /// assert_eq!(prices.keys().collect::<Vec<_>>(), ["AIRTEL", "MTNVTU"]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Cost
     /// The cost of [`iter`](Keyspace::iter), without decoding values.

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome, PendingLoad, Waited};
-use crate::error::LoadError;
+use crate::error::load_error::LoadError;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;

@@ -42,6 +42,18 @@ use definition::KeyspaceDefinition;
 ///
 /// A lookup never fails: if something goes wrong inside the cache, the lookup is counted as a miss. An
 /// invalidation can fail. An invalidation that could not be made durable is never reported as done.
+///
+/// ```
+/// # use larder::{Cache, KeyspaceDefinition};
+/// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+/// # let cache = Cache::builder().open()?;
+/// let prices = cache.keyspace(PRICE)?;
+/// prices.insert("MTNVTU", 100)?;
+/// let of_another_thread = prices.clone();
+/// std::thread::spawn(move || assert_eq!(of_another_thread.get("MTNVTU").as_deref(), Some(&100)));
+/// assert_eq!(prices.name(), "price");
+/// # Ok::<(), larder::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Keyspace<K, V> {
     shared: Arc<Shared>,
@@ -85,6 +97,17 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
 
     /// Returns the statistics of this keyspace, as in [`Stats::keyspaces`](crate::Stats::keyspaces). In a
     /// forked child all counts are zero.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.get("MTNVTU");
+    /// let stats = prices.stats();
+    /// assert_eq!((stats.name.as_str(), stats.misses), ("price", 1));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Cost
     /// Some hundred memory reads, and one short lock for each shard. The number of keyspaces does not matter.

@@ -54,7 +54,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
     ) -> Result<PreparedValue, Error> {
         let is_saved = !self.is_memory_only() && self.shared.tiers.disk.saves();
-        let encode_error = |source| Error::Encode { keyspace: self.opened.name.clone(), source };
+        let encode_error = |cause| Error::Encode { keyspace: self.opened.name.clone(), cause };
         let format = self.opened.kind.format;
         let encoded = is_saved.then(|| codec::encode(format, &**value)).transpose().map_err(encode_error)?;
         let encoded_len = match &encoded {

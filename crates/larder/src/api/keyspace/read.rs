@@ -22,6 +22,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A value found on disk is copied into memory. A key that is too long, a damaged record and a failing
     /// disk are misses. In a forked child, a key is a miss if memory did not have it at the fork.
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.get("MTNVTU").as_deref(), Some(&100));
+    /// assert!(prices.get("AIRTEL").is_none());
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Cost
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
     /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
@@ -71,6 +82,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Returns whether a key has a live entry. The lookup is not counted as a hit or a miss. Nothing is
     /// copied into memory or decoded.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert!(prices.contains_key("MTNVTU"));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     pub fn contains_key<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> bool {
         self.ttl(key).is_some()
     }
@@ -83,6 +104,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the number of live entries.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// assert!(prices.is_empty());
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.count(), 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Cost
     /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that need no

@@ -14,6 +14,17 @@ impl<K: Key, V> Keyspace<K, V> {
     /// The removal is durable when the call returns: no crash or reopening brings the entry back. Loads that
     /// began earlier return their values and do not cache them ([contract 3](crate#the-contract)).
     ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert!(prices.remove("MTNVTU")?);
+    /// assert!(!prices.remove("MTNVTU")?, "it is gone, and removing it again succeeds");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed *and* the file could not be discarded.
     /// In both cases the entry is removed from memory. [`Error::KeyTooLarge`], [`Error::Closed`],
@@ -138,6 +149,16 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes every entry of the keyspace, from both tiers. Returns the number of live entries removed.
     ///
     /// The removal is durable when the call returns, like a [`remove`](Keyspace::remove).
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.clear()?, 1);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The errors of [`remove`](Keyspace::remove), except [`Error::KeyTooLarge`].

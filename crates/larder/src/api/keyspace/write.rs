@@ -13,6 +13,7 @@ use super::Keyspace;
 use super::definition::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
 use crate::config::validate::check_ttl;
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
@@ -51,6 +52,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Every thread sees the value when the call returns. The value reaches the disk within the flush
     /// interval. A crash before the commit loses the value, and the previous value may then return
     /// ([contract 4](crate#the-contract)).
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("MTNVTU", 120)?; // replaces the value
+    /// assert_eq!(prices.get("MTNVTU").as_deref(), Some(&120));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
@@ -104,7 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // There was no file to save the value in. If the commit makes a file, the value is written again.
             self.commit_write()?;
             if self.write(key, &value, ttl, durability, None)? != InsertOutcome::Saved {
-                return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
+                return Err(not_durable_while_off(None));
             }
         }
         self.commit_write()
@@ -142,7 +154,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn commit_write(&self) -> Result<(), Error> {
         self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
             // `Closed` would mean that nothing was stored.
-            Error::Closed => Error::NotDurable { cause: "the cache was closed meanwhile".to_owned() },
+            Error::Closed => Error::not_durable("the cache was closed meanwhile"),
             other => other,
         })
     }

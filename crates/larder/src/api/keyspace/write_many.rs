@@ -18,6 +18,7 @@ use super::definition::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::write::InsertOutcome;
 use crate::config::validate::check_ttl;
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
@@ -114,7 +115,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // There was no file to save the values in. If the commit makes a file, they are written again.
             self.commit_write()?;
             if self.write_group(&entries, ttl)? != InsertOutcome::Saved {
-                return Err(Error::NotDurable { cause: "the disk tier is off".to_owned() });
+                return Err(not_durable_while_off(None));
             }
         }
         self.commit_write()

@@ -78,18 +78,18 @@ impl CacheBuilder {
     /// A size is a number with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). A duration is a whole
     /// number with `ms`, `s`, `m` or `h`. Each option may occur once.
     ///
-    /// White space before and after the URL is ignored, such as the line end after it in a file. A path in
-    /// the URL must not begin or end with white space. The path must not have a control character, even as
-    /// `%XX`. `~` and `$HOME` are refused, because only a shell expands them: two programs with different
-    /// home directories would open different files. A file with such a name is written `./~`, or with `%24`
-    /// for the `$`.
+    /// White space before and after the URL is ignored, such as the line end of a file from which the URL was
+    /// read. A path in the URL must not begin or end with white space. The path must not have a control
+    /// character, even as `%XX`. `~` and `$HOME` are refused, because only a shell expands them: two programs
+    /// with different home directories would open different files. A file with such a name is written `./~`,
+    /// or with `%24` for the `$`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
     /// # let url = format!("file:{}/shop.larder?memory=64MiB&disk=1GiB", dir.path().display());
     /// // As file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB
     /// let cache = larder::CacheBuilder::from_url(&url)?.open()?;
-    /// assert_eq!(cache.stats().disk.unwrap().capacity, 1 << 30);
+    /// assert_eq!(cache.stats().disk.unwrap().capacity, larder::ByteSize::gib(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

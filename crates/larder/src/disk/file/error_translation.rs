@@ -1,4 +1,4 @@
-//! Translates the store's errors into the errors that a user reads.
+//! Translates the store's errors into the errors that a user reads. No other file does this.
 //!
 //! The advice to the user depends on the failed action. So the translation depends on the kind of the error
 //! and on the action.
@@ -12,6 +12,7 @@ use super::owner;
 use super::owner::Owner;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::error::Error;
+use crate::error::cause::ErrorCause;
 use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::os::OsVolume;
 
@@ -43,9 +44,11 @@ impl FileAction {
 pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Error {
     let StoreError { kind, cause } = error;
     let cause = match (kind, action) {
-        (StoreErrorKind::Damage, FileAction::Read | FileAction::Change) => return damaged(path, cause),
+        (StoreErrorKind::Damage, FileAction::Read | FileAction::Change) => {
+            return damaged(path, cause.into_text());
+        }
         (StoreErrorKind::Damage, FileAction::Follow) => {
-            format!("it is damaged ({cause}); open it as a cache, which moves it aside")
+            format!("it is damaged ({cause}); open it as a cache, which moves it aside").into()
         }
         // An opener has written its own process id into the lock file. So the lock file does not name the
         // process that has the file open.
@@ -53,17 +56,43 @@ pub(crate) fn error_of(action: FileAction, path: &Path, error: StoreError) -> Er
             return Owner::default().in_use(path);
         }
         (StoreErrorKind::Locked, FileAction::Read) => return Owner::beside(path).in_use(path),
-        (StoreErrorKind::Denied, FileAction::Open | FileAction::Change | FileAction::Read) => {
-            return io_error(action.verb(), path, io::Error::new(io::ErrorKind::PermissionDenied, cause));
+        (StoreErrorKind::Denied, _) => {
+            let denied = || io::ErrorKind::PermissionDenied.into();
+            let source = cause.into_fields().1.unwrap_or_else(denied);
+            return io_error(action.verb(), path, source);
         }
         (StoreErrorKind::Unrepaired, FileAction::Follow) => {
-            "its owner crashed and it has not been opened for writing since; open it as a cache once"
-                .to_owned()
+            "its owner crashed and it has not been opened for writing since; open it as a cache once".into()
         }
-        (StoreErrorKind::Full, FileAction::Open) => format!("{cause}; {ROOM}"),
+        (StoreErrorKind::Full, FileAction::Open) => cause.with_remedy(ROOM),
         _ => cause,
     };
-    Error::Io { action: action.verb(), path: path.to_owned(), cause }
+    Error::io(action.verb(), path.to_owned(), cause)
+}
+
+/// Returns the error for a change that may not be on the disk.
+pub(crate) fn not_durable(error: StoreError) -> Error {
+    Error::not_durable(error.cause)
+}
+
+/// Returns the error for a change while the disk tier is off. `why` is the failure, if it is known.
+pub(crate) fn not_durable_while_off(why: Option<&StoreError>) -> Error {
+    Error::not_durable(off(why))
+}
+
+/// Returns the error for a file that could not be verified.
+pub(crate) fn unverified(error: StoreError) -> Error {
+    Error::unverified(error.cause)
+}
+
+/// Returns the error for a verification while the disk tier is off. `why` is the failure, if it is known.
+pub(crate) fn unverified_while_off(why: Option<&StoreError>) -> Error {
+    Error::unverified(off(why))
+}
+
+fn off(why: Option<&StoreError>) -> ErrorCause {
+    const OFF: &str = "the disk tier is off";
+    why.map_or_else(|| OFF.into(), |why| why.cause.clone().in_context(OFF))
 }
 
 /// Returns the error for a damaged file. The error says whether the file is larder's.

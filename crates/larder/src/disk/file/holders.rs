@@ -28,9 +28,11 @@ const NAME_LEN: u64 = 64;
 /// let dir = tempfile::tempdir()?;
 /// let path = dir.path().join("shop.larder");
 /// let cache = larder::Cache::builder().path(&path).open()?;
+/// # #[cfg(feature = "inspect")] {
 /// let holders = larder::inspect::holders(&path);
 /// # #[cfg(target_os = "linux")]
 /// assert!(holders.iter().any(|holder| holder.pid == std::process::id()));
+/// # }
 /// cache.close()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::error::cause::ErrorCause;
 
 /// Describes a file that is itself a mount point. Such a file can be neither renamed nor removed. But the
 /// cache must rename or remove a file that is damaged or discarded.
@@ -24,14 +25,14 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
         ErrorKind::IsADirectory => Error::NotAFile { path, what: "a directory" },
         ErrorKind::ResourceBusy => Error::NotAFile { path, what: MOUNT_POINT },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Error::Io { action, path, cause: format!("{source}; {ROOM}") }
+            Error::io(action, path, ErrorCause::from(source).with_remedy(ROOM))
         }
         ErrorKind::ReadOnlyFilesystem => {
             let remedy =
                 "give a path on a file system that can be written to, or read the file with a Follower";
-            Error::Io { action, path, cause: format!("{source}; {remedy}") }
+            Error::io(action, path, ErrorCause::from(source).with_remedy(remedy))
         }
-        _ => Error::Io { action, path, cause: source.to_string() },
+        _ => Error::io(action, path, source),
     }
 }
 

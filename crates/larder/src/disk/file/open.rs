@@ -98,7 +98,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
                 Ok(Err(refused)) => Err(refused),
                 // 4.
                 Err(error) if error.kind == StoreErrorKind::Damage => {
-                    replace_damaged(options, accepted, unknown_damage(path, &error.cause))
+                    replace_damaged(options, accepted, unknown_damage(path, error.cause.text()))
                 }
                 Err(error) => Err(error_of(FileAction::Open, path, error)),
             }

@@ -13,57 +13,44 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::edited_file::{EditState, EditedFile};
 use super::file_snapshot::{Condition, FileSnapshot};
+use super::keyspace_info::KeyspaceInfo;
 use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::compact::{CopyReport, take_place, write_copy};
 use crate::disk::file::create::{refuse_unless_unfinished, remove_unfinished};
-use crate::disk::file::error_translation::{FileAction, error_of};
 use crate::disk::file::evidence::{Accepted, FilePlace};
 use crate::disk::file::lock::OwnerLock;
 use crate::disk::file::names::refuse_too_long;
-use crate::disk::file::open::{OpenedFile, open};
 use crate::disk::file::path_state::{PathState, path_state, refuse_mount_point};
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::charging::page_of;
-use crate::disk::store::database::OpenOptions;
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
-use crate::disk::store::identity::{FileIdentity, Identities};
-use crate::disk::store::limits::StoreLimits;
+use crate::disk::store::identity::FileIdentity;
 use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
-use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::format::record;
 use crate::sys::clock::Clock;
-use crate::sys::process::Process;
-use crate::sys::sync::Arc;
-use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 use crate::units::{ByteSize, Timestamp};
 
-const PAGE_CACHE: usize = 16 << 20;
 /// Maximum number of expired entries that one transaction deletes.
 const SWEEP_ROWS: usize = 1000;
 
 /// A file that this process owns and can change.
 #[derive(Debug)]
 pub(crate) struct OfflineEdit {
-    options: OpenOptions,
-    /// None after a failed commit, and after a compaction.
-    store: Option<Store>,
-    /// The catalog of a file that was compacted and closed. The next change opens the file again. A commit
-    /// finds no free page in a compacted file and doubles the file. So closing this edit makes no commit.
-    compacted: Option<Catalog>,
+    file: EditedFile,
     sequence: u64,
     now: Timestamp,
-    process: Process,
     lock: OwnerLock,
 }
 
@@ -90,11 +77,9 @@ impl OfflineEdit {
         refuse_too_long(&OsVolume, path)?;
         refuse_mount_point(&OsVolume, path)?;
         let lock = OwnerLock::acquire(&OsVolume, path, None, Duration::ZERO, clock)?;
-        match open_locked(path, clock, (verify_up_to, is_new), &lock) {
-            Ok((options, store)) => {
-                let (sequence, now) = (store.last_sequence(), clock.wall().max(store.clock_watermark()));
-                let process = Process::current();
-                Ok(Self { options, store: Some(store), compacted: None, sequence, now, process, lock })
+        match EditedFile::open(path, clock, (verify_up_to, is_new), &lock) {
+            Ok((file, sequence, watermark)) => {
+                Ok(Self { file, sequence, now: clock.wall().max(watermark), lock })
             }
             Err(refused) => {
                 lock.withdraw(&OsVolume);
@@ -109,9 +94,9 @@ impl OfflineEdit {
         self.now
     }
 
-    /// Returns the catalog. None after a failed commit.
-    pub(crate) fn catalog(&self) -> Option<&Catalog> {
-        self.store.as_ref().map(|store| &store.catalog).or(self.compacted.as_ref())
+    /// Returns the catalog.
+    pub(crate) fn catalog(&self) -> Result<&Catalog, Error> {
+        self.file.catalog()
     }
 
     /// Allocates and returns the sequence for the next change.
@@ -121,19 +106,20 @@ impl OfflineEdit {
     }
 
     /// Finds or makes a keyspace. A keyspace of this name with a different version or shape is retired.
-    pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceId, Error> {
-        let outcome = self.commit(&[], &[], &[wanted], 0)?;
-        outcome.registered.first().copied().ok_or(Error::Closed)
+    pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceInfo, Error> {
+        let name = wanted.name.clone();
+        self.commit(&[], &[], &[wanted], 0)?;
+        let row = self.catalog()?.keyspaces.get(&name);
+        Ok(KeyspaceInfo::of_row(&name, row.expect("the commit has entered the keyspace in the catalog")))
     }
 
     /// Returns the header of each key's record, if the entry is live.
     pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
-        self.open_again()?;
-        let store = usable(self.store.as_ref())?;
-        let read = store.snapshot(0).and_then(|snapshot| {
+        let read = self.file.read(|store| {
+            let snapshot = store.snapshot(0)?;
             keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
-        });
-        let records = read.map_err(|error| refused(&self.options.path, error))?;
+        })?;
+        let records = read.map_err(|error| self.file.refused(error))?;
         let live = |record: Vec<u8>| record::peek(&record).filter(|header| header.expires_at > self.now);
         Ok(records.into_iter().map(|record| record.and_then(live)).collect())
     }
@@ -146,22 +132,21 @@ impl OfflineEdit {
 
     /// Refuses values that need a larger page than the largest page of this file. The file may have been made
     /// for a small capacity.
-    fn refuse_beyond_region(&self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
-        let largest = usable(self.store.as_ref())?.largest_page();
+    fn refuse_beyond_region(&mut self, changes: &[EntryChange<'_>]) -> Result<(), Error> {
+        let largest = self.file.read(Store::largest_page)?;
         let page = |change: &EntryChange<'_>| {
             change.value.as_ref().map(|value| page_of(change.key.len(), value.record_len()))
         };
         match changes.iter().filter_map(page).max() {
-            Some(page) if page > largest => Err(Error::Io {
-                action: "change",
-                path: self.options.path.clone(),
-                cause: format!(
+            Some(page) if page > largest => {
+                let cause = format!(
                     "a value takes a page of {}, and the largest page of this file is {}: make a new file with a \
                      larger capacity",
                     ByteSize::bytes(page),
                     ByteSize::bytes(largest)
-                ),
-            }),
+                );
+                Err(Error::io("change", self.file.path().to_owned(), cause))
+            }
             _ => Ok(()),
         }
     }
@@ -173,8 +158,10 @@ impl OfflineEdit {
         let removed = self.commit(&[], &[removal], &[], 0)?.removed.first().copied().unwrap_or(0);
         // A large removal is now durable as a row of the file. The entries that it covers are deleted in
         // parts.
-        let store = self.store.as_mut().ok_or(Error::Closed)?;
-        let deleted = store.delete_pending_ranges().map_err(|error| refused(&self.options.path, error))?;
+        let deleted = self.file.change(|mut store, _| {
+            let deleted = store.delete_pending_ranges()?;
+            Ok((store, deleted))
+        })?;
         Ok(removed + deleted)
     }
 
@@ -194,28 +181,35 @@ impl OfflineEdit {
     /// Makes the file as short as its entries need ([`crate::disk::file::compact`]). Returns none, and leaves
     /// the file unchanged, if `go_on` returned false.
     pub(crate) fn compact(&mut self, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Compaction>, Error> {
-        self.open_again()?;
-        refuse_unless_unfinished(&self.options)?;
-        let store = usable(self.store.as_ref())?;
-        let written = write_copy(store, &self.options, self.now, go_on);
-        let Some(copied) = written.map_err(|error| self.not_compacted(error))? else { return Ok(None) };
-        let store = self.store.take().ok_or(Error::Closed)?;
+        let store = self.file.take_store()?;
+        let written = refuse_unless_unfinished(self.file.options()).and_then(|()| {
+            let written = write_copy(&store, self.file.options(), self.now, go_on);
+            written.map_err(|error| self.not_compacted(error))
+        });
+        let copied = match written {
+            Ok(Some(copied)) => copied,
+            unchanged => {
+                self.file.put(EditState::Open(store));
+                return unchanged.map(|_| None);
+            }
+        };
         let old = store.catalog.clone();
-        let closed = store.close().and_then(|()| Ok(self.len()?));
+        let closed = store.close().and_then(|()| Ok(self.file.len()?));
         let len_before = closed.map_err(|error| {
-            drop(remove_unfinished(&self.options));
-            self.not_compacted(error)
+            drop(remove_unfinished(self.file.options()));
+            self.failed_to_compact(error)
         })?;
-        let is_taken = take_place(&self.options, &copied).map_err(|error| self.not_compacted(error))?;
+        let is_taken =
+            take_place(self.file.options(), &copied).map_err(|error| self.failed_to_compact(error))?;
         if is_taken {
             self.note_accepted(copied.catalog.identity);
         }
         Ok(Some(if is_taken {
             let CopyReport { len, expired, catalog, .. } = copied;
-            self.compacted = Some(catalog);
+            self.file.put(EditState::Compacted(catalog));
             Compaction { len_before, len, expired }
         } else {
-            self.compacted = Some(old);
+            self.file.put(EditState::Compacted(old));
             Compaction { len_before, len: len_before, expired: 0 }
         }))
     }
@@ -223,58 +217,41 @@ impl OfflineEdit {
     /// Records the identity and the place of the file in the lock file. So the file is recognized even if
     /// most of it is cut off. Best effort, as in a cache.
     fn note_accepted(&mut self, identity: Option<FileIdentity>) {
-        let metadata = self.options.volume.metadata(&self.options.path).ok().flatten();
+        let metadata = self.file.metadata().ok().flatten();
         if let (Some(identity), Some(metadata)) = (identity, metadata) {
             drop(self.lock.note_accepted(Accepted { identity, place: FilePlace::of(&metadata) }));
         }
     }
 
-    fn len(&self) -> std::io::Result<u64> {
-        Ok(self.options.volume.metadata(&self.options.path)?.map_or(0, |metadata| metadata.len))
+    fn failed_to_compact(&mut self, error: StoreError) -> Error {
+        self.file.put(EditState::Failed(error.clone()));
+        self.not_compacted(error)
     }
 
     fn not_compacted(&self, error: StoreError) -> Error {
-        let path = self.options.path.clone();
+        let path = self.file.path().to_owned();
         match error.kind {
             StoreErrorKind::Full => {
-                let len = ByteSize::bytes(self.len().unwrap_or(0));
-                let cause = format!(
-                    "{error}; a copy that takes up to {len} is written beside the file before it takes its \
-                     place: free so much room"
+                let len = ByteSize::bytes(self.file.len().unwrap_or(0));
+                let remedy = format!(
+                    "a copy that takes up to {len} is written beside the file before it takes its place: free so \
+                     much room"
                 );
-                Error::Io { action: "compact", path, cause }
+                Error::io("compact", path, error.cause.with_remedy(&remedy))
             }
-            StoreErrorKind::Io => Error::Io { action: "compact", path, cause: error.cause },
-            _ => refused(&path, error),
+            StoreErrorKind::Io => Error::io("compact", path, error.cause),
+            _ => self.file.refused(error),
         }
-    }
-
-    /// Opens the file again after a compaction.
-    fn open_again(&mut self) -> Result<(), Error> {
-        if self.compacted.is_none() {
-            return Ok(());
-        }
-        if !self.process.is_current() {
-            return Err(Error::Forked);
-        }
-        let store =
-            Store::open(&self.options, u64::MAX).map_err(|error| refused(&self.options.path, error))?;
-        (self.store, self.compacted) = (Some(store), None);
-        Ok(())
     }
 
     /// Closes the file after a closing commit, as a cache does.
     pub(crate) fn close(mut self) -> Result<(), Error> {
-        if self.compacted.is_some() {
-            return if self.process.is_current() { Ok(()) } else { Err(Error::Forked) };
+        if self.file.is_compacted() {
+            return self.file.refuse_if_forked();
         }
-        usable(self.store.as_ref())?;
-        let batch = self.batch(&[], &[], &[], 0);
-        let batch = Batch { closing: true, ..batch };
-        let store = self.store.as_mut().ok_or(Error::Closed)?;
-        store.commit(&batch).map_err(|error| refused(&self.options.path, error))?;
-        let store = self.store.take().ok_or(Error::Closed)?;
-        store.close().map_err(|error| refused(&self.options.path, error))
+        let batch = Batch { closing: true, ..self.batch(&[], &[], &[], 0) };
+        let mut store = self.file.take_store()?;
+        store.commit(&batch).and_then(|_| store.close()).map_err(|error| self.file.refused(error))
     }
 
     fn batch<'a>(
@@ -310,76 +287,56 @@ impl OfflineEdit {
         register: &[Registration],
         sweep: usize,
     ) -> Result<CommitOutcome, Error> {
-        self.open_again()?;
-        usable(self.store.as_ref())?;
         let batch = self.batch(changes, ranges, register, sweep);
-        let mut store = self.store.take().ok_or(Error::Closed)?;
-        let path = &self.options.path;
-        let committed = match store.commit(&batch) {
-            // Even deletions need room. After a failure the store accepts no more calls, but the file can be
-            // opened again.
-            Err(error)
-                if error.kind == StoreErrorKind::Full && Ballast::delete_left_over(&OsVolume, path) =>
-            {
-                drop(store.close());
-                store = Store::open(&self.options, u64::MAX).map_err(|error| refused(path, error))?;
-                store.commit(&batch)
-            }
-            committed => committed,
-        };
-        let outcome = committed.map_err(|error| refused(path, error))?;
-        self.store = Some(store);
-        Ok(outcome)
+        self.file.change(|mut store, options| {
+            let committed = match store.commit(&batch) {
+                // Even deletions need room. After a failure the store accepts no more calls, but the file can
+                // be opened again.
+                Err(error)
+                    if error.kind == StoreErrorKind::Full
+                        && Ballast::delete_left_over(&OsVolume, &options.path) =>
+                {
+                    drop(store.close());
+                    store = Store::open(options, u64::MAX)?;
+                    store.commit(&batch)
+                }
+                committed => committed,
+            };
+            Ok((store, committed?))
+        })
     }
 }
 
-/// Returns the store if it is open and belongs to this process.
-fn usable(store: Option<&Store>) -> Result<&Store, Error> {
-    let store = store.ok_or(Error::Closed)?;
-    if store.is_inherited() { Err(Error::Forked) } else { Ok(store) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::cache::Cache;
+    use crate::sys::clock::system::SystemClock;
 
-/// Opens the store of a locked file, or makes the file.
-fn open_locked(
-    path: &Path,
-    clock: &dyn Clock,
-    (verify_up_to, is_new): (u64, bool),
-    lock: &OwnerLock,
-) -> Result<(OpenOptions, Store), Error> {
-    let options = OpenOptions {
-        volume: Arc::new(OsVolume),
-        path: path.to_owned(),
-        page_cache: PAGE_CACHE,
-        verify_up_to,
-        // The capacity is a setting of the cache. The cache shrinks the file when it opens the file.
-        limits: StoreLimits::UNBOUNDED,
-        capacity: u64::MAX,
-        counts_blocks: OsVolume.counts_blocks(path),
-        charging: None,
-        now: clock.wall(),
-        identities: Identities::default(),
-    };
-    let store = if is_new && path_state(&OsVolume, path)? == PathState::Nothing {
-        let OpenedFile { store, .. } = open(&options, lock.accepted().as_ref())?;
-        store
-    } else {
-        let len = FileSnapshot::open(path)?.contents.len;
-        let opened = match Store::open(&options, len) {
-            Err(error)
-                if error.kind == StoreErrorKind::Full && Ballast::delete_left_over(&OsVolume, path) =>
-            {
-                Store::open(&options, len)
-            }
-            opened => opened,
-        };
-        opened.map_err(|error| refused(path, error))?
-    };
-    // Pending range removals are completed before anything is shown or changed.
-    let mut store = store;
-    store.delete_pending_ranges().map_err(|error| refused(path, error))?;
-    Ok((options, store))
-}
-
-fn refused(path: &Path, error: StoreError) -> Error {
-    error_of(FileAction::Change, path, error)
+    #[test]
+    fn after_a_failed_change_every_call_returns_the_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.larder");
+        Cache::builder().path(&path).open().unwrap().close().unwrap();
+        let mut edit = OfflineEdit::open(&path, &SystemClock::new(), 0, false).unwrap();
+        let full = || StoreError::from(std::io::Error::from_raw_os_error(28));
+        let answers = [
+            edit.file.change(|_, _| Err::<(Store, ()), _>(full())).map(drop),
+            edit.catalog().map(drop),
+            edit.live(&[b"key"]).map(drop),
+            edit.apply(&[]),
+            edit.remove_scope(Scope::prefix([])).map(drop),
+            edit.sweep(&mut || true).map(drop),
+            edit.compact(&mut || true).map(drop),
+            edit.close(),
+        ];
+        for answer in answers {
+            let Err(Error::Io { source: Some(source), .. }) = &answer else { panic!("{answer:?}") };
+            assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+        }
+        // The file itself is whole.
+        let mut edit = OfflineEdit::open(&path, &SystemClock::new(), 0, false).unwrap();
+        assert_eq!(edit.sweep(&mut || true).unwrap(), 0);
+        edit.close().unwrap();
+    }
 }

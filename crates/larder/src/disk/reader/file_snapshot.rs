@@ -247,7 +247,7 @@ impl FileSnapshot {
 
 fn changed(path: &Path) -> Error {
     let cause = "an owner has opened it meanwhile; try again, and its commits can be followed";
-    Error::Io { action: "read", path: path.to_owned(), cause: cause.to_owned() }
+    Error::io("read", path.to_owned(), cause)
 }
 
 type Tables = (

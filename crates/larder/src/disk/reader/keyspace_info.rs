@@ -1,17 +1,17 @@
 //! The description of each keyspace that a file records.
 
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::keyspace_row::RetiredVersion;
+use crate::disk::store::keyspace_row::{KeyspaceRow, RetiredVersion};
 use crate::format::codec::format::Format;
 use crate::format::key::shape::KeyShape;
 use crate::format::key::spelling::spell_hex;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::units::ByteSize;
 
 /// The description of a keyspace in a file.
 ///
-/// Returned by [`Snapshot::keyspaces`](crate::inspect::Snapshot::keyspaces),
-/// [`Admin::keyspaces`](crate::admin::Admin::keyspaces) and
-/// [`Follower::keyspaces`](crate::Follower::keyspaces).
+/// [`Follower::keyspaces`](crate::Follower::keyspaces) returns it. With the features `inspect` and `admin`,
+/// so do `inspect::Snapshot::keyspaces` and `admin::Admin::keyspaces`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyspaceInfo {
@@ -29,18 +29,19 @@ pub struct KeyspaceInfo {
     /// The name of the schema. None if the keyspace was made by a tool or by a definition without a schema.
     pub schema: Option<String>,
     /// The retired versions, oldest first, up to the latest
-    /// [`MAX_RETIRED_VERSIONS`](crate::inspect::MAX_RETIRED_VERSIONS).
+    /// [`MAX_RETIRED_VERSIONS`](crate::MAX_RETIRED_VERSIONS).
     pub retired_versions: Vec<RetiredVersion>,
     /// The fingerprint of the values' type. Zero if the values have no fingerprint.
     pub fingerprint: u64,
     /// Number of entries, including entries that have expired and are not swept yet.
     pub entries: u64,
-    /// Number of bytes that the entries are charged for.
-    pub bytes: u64,
+    /// The charge of the entries.
+    pub bytes: ByteSize,
 }
 
 impl KeyspaceInfo {
     /// Returns the shape of the keys, if the shape consists of larder's own parts.
+    #[cfg(any(test, feature = "inspect"))]
     #[must_use]
     pub fn shape(&self) -> Option<KeyShape> {
         self.key_shape.parse().ok()
@@ -56,7 +57,23 @@ impl KeyspaceInfo {
     /// hexadecimal digits.
     #[must_use]
     pub fn spell_key(&self, key: &[u8]) -> String {
-        self.shape().map_or_else(|| spell_hex(key), |shape| shape.spell_key(key))
+        let shape: Result<KeyShape, _> = self.key_shape.parse();
+        shape.map_or_else(|_| spell_hex(key), |shape| shape.spell_key(key))
+    }
+
+    pub(crate) fn of_row(name: &str, row: &KeyspaceRow) -> Self {
+        Self {
+            name: name.to_owned(),
+            number: row.id.number(),
+            version: row.version,
+            key_shape: row.shape.clone(),
+            value_format: row.format,
+            schema: row.schema.clone(),
+            retired_versions: row.retired_versions.clone(),
+            fingerprint: row.fingerprint,
+            entries: row.entries,
+            bytes: row.bytes.into(),
+        }
     }
 
     pub(crate) fn id(&self) -> KeyspaceId {
@@ -67,8 +84,10 @@ impl KeyspaceInfo {
 /// Returns the name of a format of values.
 ///
 /// ```
+/// # #[cfg(feature = "inspect")] {
 /// assert_eq!(larder::inspect::format_name(1), "MessagePack");
 /// assert_eq!(larder::inspect::format_name(9), "unknown");
+/// # }
 /// ```
 #[must_use]
 pub const fn format_name(value_format: u8) -> &'static str {
@@ -80,17 +99,5 @@ pub const fn format_name(value_format: u8) -> &'static str {
 
 /// Returns the keyspaces of a file, in the order of their names.
 pub(crate) fn of_catalog(catalog: &Catalog) -> Vec<KeyspaceInfo> {
-    let rows = catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo {
-        name: name.clone(),
-        number: row.id.number(),
-        version: row.version,
-        key_shape: row.shape.clone(),
-        value_format: row.format,
-        schema: row.schema.clone(),
-        retired_versions: row.retired_versions.clone(),
-        fingerprint: row.fingerprint,
-        entries: row.entries,
-        bytes: row.bytes,
-    });
-    rows.collect()
+    catalog.keyspaces.iter().map(|(name, row)| KeyspaceInfo::of_row(name, row)).collect()
 }

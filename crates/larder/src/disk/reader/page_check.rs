@@ -60,7 +60,9 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
             Ok(pinned) => Some(pinned),
             // A crash left the file. If a process writes the file, the header will change.
             Err(error) if error.kind == StoreErrorKind::Unrepaired => None,
-            Err(error) if error.kind == StoreErrorKind::Damage => return Ok(PageCheck::Damaged(error.cause)),
+            Err(error) if error.kind == StoreErrorKind::Damage => {
+                return Ok(PageCheck::Damaged(error.to_string()));
+            }
             Err(error) => return Err(error_of(FileAction::Read, path, error)),
         };
         if file.start(HEADER_LEN).map_err(failed)? != before {
@@ -75,7 +77,7 @@ pub(crate) fn check_pages(path: &Path) -> Result<PageCheck, Error> {
             Err(error) if error.kind == StoreErrorKind::Damage => {
                 damage_shown += 1;
                 if is_unchanged || damage_shown == DAMAGE_SHOWS {
-                    return Ok(PageCheck::Damaged(error.cause));
+                    return Ok(PageCheck::Damaged(error.to_string()));
                 }
             }
             Err(error) => return Err(error_of(FileAction::Read, path, error)),

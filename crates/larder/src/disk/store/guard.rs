@@ -23,13 +23,14 @@ use std::{fmt, io};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
+use crate::error::cause::ErrorCause;
 use crate::sys::process::Process;
 
 /// The error of a call into the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct StoreError {
     pub(crate) kind: StoreErrorKind,
-    pub(crate) cause: String,
+    pub(crate) cause: ErrorCause,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,20 +56,20 @@ pub(crate) enum StoreErrorKind {
 }
 
 impl StoreError {
-    pub(crate) fn io(cause: impl Into<String>) -> Self {
+    pub(crate) fn io(cause: impl Into<ErrorCause>) -> Self {
         Self { kind: StoreErrorKind::Io, cause: cause.into() }
     }
 
-    pub(crate) fn damage(cause: impl Into<String>) -> Self {
+    pub(crate) fn damage(cause: impl Into<ErrorCause>) -> Self {
         Self { kind: StoreErrorKind::Damage, cause: cause.into() }
     }
 
-    pub(crate) fn displaced(cause: &str) -> Self {
-        Self { kind: StoreErrorKind::Displaced, cause: cause.to_owned() }
+    pub(crate) fn displaced(cause: &'static str) -> Self {
+        Self { kind: StoreErrorKind::Displaced, cause: cause.into() }
     }
 
     pub(crate) fn removed() -> Self {
-        Self { kind: StoreErrorKind::Removed, cause: "the cache file was removed".to_owned() }
+        Self { kind: StoreErrorKind::Removed, cause: "the cache file was removed".into() }
     }
 
     /// Returns whether a restart would not find the open file.
@@ -77,15 +78,17 @@ impl StoreError {
     }
 }
 
+/// The whole cause, with the error of the operating system: events and statistics have no sources.
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.cause)
+        write!(f, "{:#}", self.cause)
     }
 }
 
 impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
-        let kind = match &error {
+        let kind = match error {
+            redb::Error::Io(error) => return error.into(),
             redb::Error::Corrupted(_)
             | redb::Error::LockPoisoned(_)
             | redb::Error::UpgradeRequired(_)
@@ -93,18 +96,17 @@ impl From<redb::Error> for StoreError {
             | redb::Error::TableIsMultimap(_)
             | redb::Error::TableDoesNotExist(_)
             | redb::Error::TypeDefinitionChanged { .. } => StoreErrorKind::Damage,
-            redb::Error::Io(error) => of_io(error),
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => StoreErrorKind::Locked,
             redb::Error::RepairAborted => StoreErrorKind::Unrepaired,
             _ => StoreErrorKind::Io,
         };
-        Self { kind, cause: error.to_string() }
+        Self { kind, cause: error.to_string().into() }
     }
 }
 
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
-        Self { kind: of_io(&error), cause: error.to_string() }
+        Self { kind: of_io(&error), cause: error.into() }
     }
 }
 
@@ -241,10 +243,7 @@ mod tests {
         assert_eq!(kind(redb::Error::DatabaseAlreadyOpen), StoreErrorKind::Locked);
         drop(Guarded::new(Panics));
         let error = guarded::<()>(|| panic!("page {}", 7)).unwrap_err();
-        assert_eq!(
-            (error.kind, error.cause.as_str()),
-            (StoreErrorKind::Damage, "the store panicked: page 7")
-        );
+        assert_eq!((error.kind, error.cause.text()), (StoreErrorKind::Damage, "the store panicked: page 7"));
     }
 
     #[test]
@@ -253,7 +252,7 @@ mod tests {
             let (_first, _second) = (Guarded::new(Panics), Guarded::new(Panics));
             panic!("the first of three");
         });
-        assert_eq!(error.unwrap_err().cause, "the store panicked: the first of three");
+        assert_eq!(error.unwrap_err().cause.text(), "the store panicked: the first of three");
         let error = guarded::<()>(|| read_out(Panics, |_| panic!("on the same page")));
         assert_eq!(error.unwrap_err().kind, StoreErrorKind::Damage);
     }

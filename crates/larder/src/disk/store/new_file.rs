@@ -25,6 +25,7 @@ use redb::StorageBackend;
 
 use crate::sys::volume::content::BLOCK;
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_backend::forward_backend;
 use crate::sys::volume::forward_locks::forward_locks;
 
 /// The size of a region is the capacity divided by this number, rounded up to a power of two.
@@ -92,31 +93,13 @@ impl NewFile {
 }
 
 impl StorageBackend for NewFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
+    forward_backend! { file: len read set_len sync_data close }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         match self.header(offset, data) {
             Some(header) => self.file.write(offset, &header),
             None => self.file.write(offset, data),
         }
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.file.close()
     }
 
     forward_locks!(file);

@@ -11,7 +11,7 @@ use crate::units::Timestamp;
 /// Keyspaces that were opened and are not in the file yet, with their numbers. Some were opened while the
 /// file was out of service. The other keyspaces wait for a commit.
 ///
-/// If the file has no keyspace of a name, the keyspace gets its number without a commit:
+/// A keyspace whose name is not in the file gets its number without a commit:
 ///
 /// 1. [`PendingRegistrations::number`] gives the keyspace the next number that is used neither in the file
 ///    nor by another pending keyspace.

@@ -35,6 +35,7 @@ use redb::StorageBackend;
 use crate::sys::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::sys::volume::content::{BLOCK, FileContent};
 use crate::sys::volume::file::VolumeFile;
+use crate::sys::volume::forward_backend::forward_backend;
 use crate::sys::volume::forward_locks::forward_locks;
 
 /// The capacity divided by this number is left for blocks that the file system itself needs for the file.
@@ -273,13 +274,7 @@ impl SparseFile {
 }
 
 impl StorageBackend for SparseFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
+    forward_backend! { file: len read sync_data close }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         {
@@ -295,10 +290,6 @@ impl StorageBackend for SparseFile {
         let old = std::mem::replace(&mut blocks.len, len);
         blocks.clear(len.div_ceil(BLOCK)..old.div_ceil(BLOCK));
         Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -318,10 +309,6 @@ impl StorageBackend for SparseFile {
         } else {
             self.write_whole(at, zeros)
         }
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.file.close()
     }
 
     forward_locks!(file);

@@ -13,7 +13,7 @@ use crate::stats::cumulative::CumulativeStats;
 use crate::sys::sync::{Arc, Mutex};
 
 #[derive(Debug, Default)]
-pub(crate) struct CounterRegistry(Mutex<RegisteredCounters>);
+pub(in crate::engine) struct CounterRegistry(Mutex<RegisteredCounters>);
 
 #[derive(Debug, Default)]
 struct RegisteredCounters {
@@ -44,14 +44,14 @@ impl KeyspaceCounters {
 
 impl CounterRegistry {
     /// Adds a keyspace. The list of open keyspaces holds the keyspace as well.
-    pub(crate) fn add(&self, open_keyspace: Arc<OpenKeyspace>) {
+    pub(super) fn add(&self, open_keyspace: Arc<OpenKeyspace>) {
         let id = open_keyspace.id;
         let counters = KeyspaceCounters { open_keyspace, noted: CumulativeStats::default() };
         self.0.lock().open.insert(id, counters);
     }
 
     /// Removes a keyspace that has no handle any more. The sum keeps the counts of this keyspace.
-    pub(crate) fn remove(&self, open_keyspace: &Arc<OpenKeyspace>) {
+    pub(super) fn remove(&self, open_keyspace: &Arc<OpenKeyspace>) {
         let mut registered = self.0.lock();
         if let Some(mut counters) = registered.open.remove(&open_keyspace.id) {
             registered.sum = registered.sum.plus(&counters.take_new());
@@ -60,7 +60,7 @@ impl CounterRegistry {
 
     /// Reads new counts from up to `max` keyspaces, in turn. Then returns the sum of the last counts read
     /// from all keyspaces.
-    pub(crate) fn sum_of_some(&self, max: usize) -> CumulativeStats {
+    pub(in crate::engine) fn sum_of_some(&self, max: usize) -> CumulativeStats {
         let mut registered = self.0.lock();
         let RegisteredCounters { open, sum, last_asked } = &mut *registered;
         let after = last_asked.map_or(Bound::Unbounded, Bound::Excluded);

@@ -30,14 +30,14 @@ pub(crate) struct OpenKeyspace {
     /// Checks that the keyspace's values decode to the values that were encoded.
     pub(crate) checks: ValueChecks,
     /// Whether the log already has a warning about a record of this keyspace that did not decode.
-    pub(crate) has_told_undecodable: AtomicBool,
+    pub(in crate::engine) has_told_undecodable: AtomicBool,
     /// A load that takes at least this time is logged as slow.
     pub(crate) slow_load: Duration,
 }
 
 impl OpenKeyspace {
     /// Returns the keyspace's name, and the shape with which its keys are printed as text.
-    pub(crate) fn named(&self) -> NamedKeyspace {
+    pub(in crate::engine) fn named(&self) -> NamedKeyspace {
         NamedKeyspace { name: self.name.clone(), shape: self.shape.parse().ok() }
     }
 }
@@ -49,7 +49,7 @@ pub(crate) struct KeyspaceType {
     value: TypeId,
     pub(crate) version: u32,
     pub(crate) format: Format,
-    pub(crate) memory_only: bool,
+    pub(super) memory_only: bool,
     names: (&'static str, &'static str),
 }
 
@@ -65,7 +65,7 @@ impl KeyspaceType {
         }
     }
 
-    pub(crate) fn conflict(&self, name: &str, requested: &Self) -> Error {
+    pub(super) fn conflict(&self, name: &str, requested: &Self) -> Error {
         Error::KeyspaceConflict {
             name: name.to_owned(),
             opened: self.to_string(),

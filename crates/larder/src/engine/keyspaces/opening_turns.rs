@@ -9,14 +9,14 @@ use crate::sys::sync::{Condvar, Mutex};
 
 /// The names of the keyspaces that are being opened.
 #[derive(Debug, Default)]
-pub(crate) struct OpeningTurns {
+pub(super) struct OpeningTurns {
     names: Mutex<BTreeSet<String>>,
     ended: Condvar,
 }
 
 /// A thread's turn to open a keyspace of this name. Dropping this value ends the turn.
 #[derive(Debug)]
-pub(crate) struct OpeningTurn<'a> {
+pub(super) struct OpeningTurn<'a> {
     turns: &'a OpeningTurns,
     name: &'a str,
 }
@@ -24,7 +24,7 @@ pub(crate) struct OpeningTurn<'a> {
 impl OpeningTurns {
     /// Waits while another thread is opening a keyspace of this name. No user code runs in a turn, so no
     /// thread waits for its own turn.
-    pub(crate) fn begin<'a>(&'a self, name: &'a str) -> OpeningTurn<'a> {
+    pub(super) fn begin<'a>(&'a self, name: &'a str) -> OpeningTurn<'a> {
         let mut names = self.names.lock();
         while !names.insert(name.to_owned()) {
             self.ended.wait(&mut names);

@@ -48,7 +48,7 @@ pub(crate) struct KeyspaceRegistry {
 }
 
 impl KeyspaceRegistry {
-    pub(crate) fn new(counters: Arc<CounterRegistry>) -> Self {
+    pub(in crate::engine) fn new(counters: Arc<CounterRegistry>) -> Self {
         Self { counters, ..Self::default() }
     }
 

@@ -32,6 +32,7 @@ use super::Shared;
 use crate::engine::closing::{ClosingTurn, Ending};
 use crate::engine::service_thread::ServiceThread;
 use crate::error::Error;
+use crate::error::cause::ErrorCause;
 use crate::sys::sync::thread::JoinHandle;
 use crate::sys::sync::{Ordering, thread};
 
@@ -57,9 +58,9 @@ impl Shared {
         let threads = join_others(threads);
         let failure = answer.and_then(|answer| match answer.recv() {
             Ok(Ok(())) => None,
-            Ok(Err(Error::NotDurable { cause })) => Some(cause),
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some("the writer ended before its last commit".to_owned()),
+            Ok(Err(Error::NotDurable { cause, source })) => Some(ErrorCause::of_fields(cause, source)),
+            Ok(Err(error)) => Some(error.to_string().into()),
+            Err(_) => Some("the writer ended before its last commit".into()),
         });
         // Step 4.
         self.tiers.disk.hide();

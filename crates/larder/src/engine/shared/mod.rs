@@ -17,6 +17,7 @@ use super::threads::Threads;
 use super::tiers::Tiers;
 use super::writer::command::Acknowledge;
 use crate::config::Weigher;
+use crate::disk::file::io_error::io_error;
 use crate::disk::store::new_file::PAGE_SHARE;
 use crate::engine::capacity::GroupLimits;
 use crate::error::Error;
@@ -111,11 +112,7 @@ impl Shared {
             return Err(Error::NotForked);
         }
         let Some(files) = &self.files else { return Ok(()) };
-        files.release().map_err(|error| Error::Io {
-            action: "close",
-            path: files.path().to_owned(),
-            cause: error.to_string(),
-        })
+        files.release().map_err(|error| io_error("close", files.path(), error))
     }
 }
 

@@ -32,7 +32,7 @@ impl Shared {
 
     /// Counts a removal of every key that begins with `start`, and observes the removal if it is sampled. Not
     /// called in a forked child.
-    pub(crate) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
+    pub(in crate::engine) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
         let sample = self.observer.sample(Count::Invalidations, counted, start);
         #[cfg(all(unix, feature = "control"))]

@@ -33,7 +33,7 @@ pub(crate) struct SweeperHandle {
 }
 
 impl SweeperHandle {
-    pub(crate) fn new(listener: Option<Listener>) -> (Self, Receiver<SweeperMessage>) {
+    pub(in crate::engine) fn new(listener: Option<Listener>) -> (Self, Receiver<SweeperMessage>) {
         let (messages, inbox) = unbounded();
         let handle = Self {
             messages,
@@ -49,7 +49,7 @@ impl SweeperHandle {
     }
 
     /// Wakes the sweeper. Sends nothing if the sweeper has not seen the last wake-up yet.
-    pub(crate) fn wake(&self) {
+    pub(in crate::engine) fn wake(&self) {
         if !self.is_woken.swap(true, Ordering::SeqCst) {
             drop(self.messages.send(SweeperMessage::Wake));
         }
@@ -62,12 +62,12 @@ impl SweeperHandle {
     }
 
     /// Tells the sweeper to end. Does not wait for its end.
-    pub(crate) fn stop(&self) {
+    pub(in crate::engine) fn stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
+    pub(in crate::engine) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
@@ -81,17 +81,17 @@ impl SweeperHandle {
     }
 
     /// Moves the next sweep to `due` if it is planned for later. Does not wake the sweeper.
-    pub(crate) fn lower(&self, due: Timestamp) {
+    pub(in crate::engine) fn lower(&self, due: Timestamp) {
         self.next_sweep.fetch_min(due.as_millis(), Ordering::SeqCst);
     }
 
     /// Cancels the next sweep. Storing an entry plans a sweep again.
-    pub(crate) fn plan_nothing(&self) {
+    pub(in crate::engine) fn plan_nothing(&self) {
         self.next_sweep.store(NEVER, Ordering::SeqCst);
     }
 
     /// Returns the time of the next sweep. Returns None if no sweep is planned.
-    pub(crate) fn next_sweep(&self) -> Option<Timestamp> {
+    pub(super) fn next_sweep(&self) -> Option<Timestamp> {
         let next = self.next_sweep.load(Ordering::SeqCst);
         (next != NEVER).then_some(Timestamp::from_millis(next))
     }
@@ -104,7 +104,7 @@ impl SweeperHandle {
 
     /// Logs an event, and leaves the call of the listener to the sweeper. A listener may call the cache and
     /// wait for the writer, so the writer must not run the listener.
-    pub(crate) fn tell(&self, event: Event) {
+    pub(in crate::engine) fn tell(&self, event: Event) {
         if matches!(event, Event::DiskRecovered { .. }) {
             tracing::info!("{event}");
         } else {
@@ -119,7 +119,7 @@ impl SweeperHandle {
     }
 
     /// Calls the application's listener. Catches a panic of the listener.
-    pub(crate) fn call_listener(&self, event: &Event) {
+    pub(super) fn call_listener(&self, event: &Event) {
         if let Some(listener) = &self.listener {
             drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
         }
@@ -127,7 +127,7 @@ impl SweeperHandle {
 
     /// Sends values to the sweeper. The sweeper drops these values. A user's `Drop` may wait for the writer,
     /// so the writer must not run the `Drop`.
-    pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
+    pub(in crate::engine) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =
                 self.messages.send(SweeperMessage::DropValues(evicted_values))
@@ -137,12 +137,12 @@ impl SweeperHandle {
     }
 
     /// Takes the values that the sweeper could not drop, because the sweeper had ended.
-    pub(crate) fn take_left_values(&self) -> EvictedValues {
+    pub(in crate::engine) fn take_left_values(&self) -> EvictedValues {
         std::mem::take(&mut *self.left_values.lock())
     }
 
     /// Calls the listener with the events that happened after the sweeper had ended.
-    pub(crate) fn tell_left_events(&self) {
+    pub(in crate::engine) fn tell_left_events(&self) {
         let events = std::mem::take(&mut *self.left_events.lock());
         for event in events {
             self.call_listener(&event);

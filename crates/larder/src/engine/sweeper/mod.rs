@@ -46,6 +46,13 @@ impl Sweeper {
         Self { tiers, interval, last_sweep: None, last_watch }
     }
 
+    /// Cancels the first sweep. The next sweep is at least an interval away, as after a sweep.
+    pub(crate) fn without_first_sweep(mut self) -> Self {
+        self.tiers.sweeper.plan_nothing();
+        self.last_sweep = Some(self.last_watch);
+        self
+    }
+
     /// Runs the thread: sweeps until the sweeper is stopped.
     ///
     /// A listener may fork, and return in the child. In the child, the thread ends and drops nothing.
@@ -158,6 +165,17 @@ mod tests {
     }
 
     #[test]
+    fn without_its_first_sweep_it_sleeps_for_an_interval_at_least() {
+        let (clock, sweeper) = sweeper();
+        let sweeper = sweeper.without_first_sweep();
+        let sleep = || sweeper.sleep(sweeper.tiers.time.now());
+        assert_eq!(sleep(), MAX_SLEEP, "no entry will expire");
+        sweeper.tiers.sweeper.plan(Timestamp::from_millis(10_200));
+        clock.advance(Duration::from_millis(300));
+        assert_eq!(sleep(), Duration::from_millis(700), "an entry is due, but the interval has not passed");
+    }
+
+    #[test]
     fn it_notes_what_was_counted_whenever_it_looks_after_the_file() {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(10_000)));
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
@@ -188,8 +206,7 @@ mod tests {
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));
 
-    /// Returns a cache on a simulated disk whose sweeper has swept once. The cache has one key, with 30 s
-    /// left to live.
+    /// Returns a cache on a simulated disk. The cache has one key, with 30 s left to live.
     fn opened(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> (Cache, Keyspace<u64, u64>) {
         let open = || {
             let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
@@ -202,11 +219,7 @@ mod tests {
         drop(names);
         cache.close().unwrap();
         clock.advance(Duration::from_secs(20));
-        let (cache, names) = open();
-        while cache.shared().tiers.sweeper.has_not_swept() {
-            crate::sys::sync::thread::yield_now();
-        }
-        (cache, names)
+        open()
     }
 
     /// Sweeps, and cancels the next sweep.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The numbers of entries that a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct SweepReport {
     /// Expired entries removed from memory.
     pub memory: u64,

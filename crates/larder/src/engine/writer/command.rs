@@ -8,7 +8,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::Sender;
 
 /// The channel for the answer to a command.
-pub(crate) type Reply<T> = Sender<Result<T, Error>>;
+pub(super) type Reply<T> = Sender<Result<T, Error>>;
 
 /// The kind of change that a caller of [`Command::Commit`] waits for. The kind decides the answer while the
 /// disk tier is off.

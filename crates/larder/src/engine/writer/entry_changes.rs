@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::disk::store::entry_change::{EntryChange, NewValue};
-use crate::memory::slot::{Change, Mutation};
+use crate::memory::mutation::{Change, Mutation};
 
 /// Returns the changes of the mutations of one transaction. The changes borrow from the mutations.
 /// [`WriterLimits`](super::limits::WriterLimits) bounds their number.

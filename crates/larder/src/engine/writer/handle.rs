@@ -34,12 +34,12 @@ impl WriterHandle {
     /// Sends a command and waits for its answer.
     pub(crate) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = bounded(1);
+        debug_assert!(self.exists(), "a cache without a file has no writer to ask");
         if !self.send(command(reply)) {
+            // The writer survives panics and ends only when the cache is closed.
             return Err(Error::Closed);
         }
-        answer
-            .recv()
-            .map_err(|_| Error::NotDurable { cause: "the writer ended before it answered".to_owned() })
+        answer.recv().map_err(|_| Error::not_durable("the writer ended before it answered"))
     }
 
     /// Sets the flag that an entry is dirty. Returns whether the flag was clear before. In this case the

@@ -33,7 +33,7 @@ use super::command::{Acknowledge, Reply};
 use super::limits::WriterLimits;
 use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
-use crate::memory::slot::{Change, Mutation};
+use crate::memory::mutation::{Change, Mutation};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// Callers that wait for a commit, each with the kind of change that the caller waits for.

@@ -26,8 +26,8 @@ use super::held::HeldWrites;
 use super::step::StepProgress;
 use super::waiting::Waiting;
 use crate::disk::file::cache_file::ServiceState;
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::disk::store::guard::StoreError;
-use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
 
@@ -149,8 +149,8 @@ impl Writer {
     pub(super) fn refuse(&mut self, waiting: &mut Waiting, removals_are_durable: bool) {
         let replies = waiting.replies();
         let holds = removals_are_durable || self.file.leaves_nothing();
-        let why = self.file.why().map_or_else(|| "it failed".to_owned(), ToString::to_string);
-        let not_durable = || Error::NotDurable { cause: format!("the disk tier is off: {why}") };
+        let why = self.file.why().cloned();
+        let not_durable = || not_durable_while_off(why.as_ref());
         for (kind, reply) in replies.commits {
             let is_done = kind == Acknowledge::Invalidation && holds;
             drop(reply.send(if is_done { Ok(()) } else { Err(not_durable()) }));

@@ -14,7 +14,7 @@ use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 
 impl Writer {
     /// Runs the thread: makes steps until the writer is shut down.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+    pub(in crate::engine) fn run(mut self, commands: &Receiver<Command>) {
         let mut flush: Option<Deadline> = None;
         loop {
             let mut waiting = Waiting::default();

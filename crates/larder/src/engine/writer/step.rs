@@ -10,12 +10,13 @@ use super::bounded_commit;
 use super::entry_changes::entry_changes;
 use super::waiting::{Waiting, unsaved};
 use crate::disk::file::cache_file::ServiceState;
+use crate::disk::file::error_translation::not_durable;
 use crate::disk::store::guard::StoreError;
 use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::slot::Mutation;
+use crate::memory::mutation::Mutation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
@@ -152,7 +153,8 @@ impl Writer {
         // Step 3.
         let now = self.now();
         let pending = self.file.pending_registrations().clone();
-        // A sweep with nothing to delete needs no commit.
+        // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise a sweep with
+        // nothing to delete would commit.
         let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
         let pending = if leaves_new { &none } else { &pending };
@@ -286,7 +288,7 @@ impl Writer {
     fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
         self.tiers.disk.hide();
         self.tiers.memory.buffer().close();
-        self.file.close().map_err(|fault| Error::NotDurable { cause: fault.cause })?;
+        self.file.close().map_err(not_durable)?;
         if has_unsaved { Err(unsaved()) } else { Ok(()) }
     }
 }

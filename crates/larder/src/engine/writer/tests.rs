@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::disk::file::cache_file::backoff::MAX_RETRY_DELAY;
-use crate::disk::store::guard::{StoreError, StoreErrorKind};
+use crate::disk::store::guard::StoreError;
 use crate::engine::writer::command::Command;
 use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::weight::Weight;
@@ -30,7 +30,7 @@ fn a_fault_of_an_older_handle_changes_nothing() {
     // The removal closes the file and opens it again: a fault of the first handle is then ignored.
     assert!(names.remove(&1).unwrap());
     let tiers = cache.shared().tiers.clone();
-    let old = StoreError { kind: StoreErrorKind::Damage, cause: "of the first handle".to_owned() };
+    let old = StoreError::damage("of the first handle");
     assert!(tiers.writer.send(Command::ReportFault(1, old.clone())));
     cache.flush().unwrap();
     let stats = cache.stats().disk.unwrap();

@@ -14,7 +14,7 @@
 
 use std::collections::HashMap;
 
-use crate::memory::slot::{Change, Mutation};
+use crate::memory::mutation::{Change, Mutation};
 use crate::sys::sync::Arc;
 
 /// Numbers units.

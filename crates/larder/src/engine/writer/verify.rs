@@ -2,6 +2,7 @@
 
 use super::Writer;
 use super::waiting::Waiting;
+use crate::disk::file::error_translation::{unverified, unverified_while_off};
 use crate::disk::file::verify::verify_own;
 use crate::disk::store::guard::StoreErrorKind;
 use crate::error::Error;
@@ -12,9 +13,8 @@ impl Writer {
     /// is any.
     pub(super) fn verify(&mut self, evicted_values: &mut EvictedValues) -> Result<Option<String>, Error> {
         let (volume, path) = (self.file.options().volume.clone(), self.file.options().path.clone());
-        let failed = |cause: String| Error::Verify { cause };
         if let Some(why) = self.file.why() {
-            return Err(failed(format!("the disk tier is off: {why}")));
+            return Err(unverified_while_off(Some(why)));
         }
         // Only this thread writes the file, and this thread writes nothing while it verifies.
         match verify_own(&*volume, &path) {
@@ -28,7 +28,7 @@ impl Writer {
                 self.announce();
                 Ok(Some(cause))
             }
-            Err(fault) => Err(failed(fault.cause)),
+            Err(fault) => Err(unverified(fault)),
         }
     }
 }

@@ -129,7 +129,7 @@ impl Replies {
             drop(reply.send(match kind {
                 Acknowledge::Flush if is_unsaved => Err(unsaved()),
                 Acknowledge::Write | Acknowledge::Flush if writes_are_lost => {
-                    Err(Error::NotDurable { cause: "the disk failed while it was written".to_owned() })
+                    Err(Error::not_durable("the disk failed while it was written"))
                 }
                 _ => Ok(()),
             }));
@@ -150,9 +150,7 @@ impl Replies {
 
 /// Returns the answer to the first flush after an outage in which there was no file.
 pub(super) fn unsaved() -> Error {
-    let cause =
-        "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \
-        memory alone"
-            .to_owned();
-    Error::NotDurable { cause }
+    let cause = "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \
+        memory alone";
+    Error::not_durable(cause)
 }

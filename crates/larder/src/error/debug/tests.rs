@@ -1,3 +1,4 @@
+use std::error::Error as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ fn variants(source: &'static str, name: &str) -> Vec<&'static str> {
 
 fn examples() -> Vec<Error> {
     let (path, text) = (PathBuf::from("/var/shop.larder"), "text".to_owned());
-    let io = || std::io::Error::other("failed");
+    let io = || std::io::Error::from_raw_os_error(28);
     vec![
         Error::InvalidSetting { setting: "shards", value: text.clone(), allowed: text.clone() },
         Error::InvalidUrl { url: text.clone(), why: text.clone(), allowed: "allowed" },
@@ -33,8 +34,8 @@ fn examples() -> Vec<Error> {
         Error::NewerFormat { path: path.clone(), found: 9, supported: 2 },
         Error::UnknownFeatures { path: path.clone(), unknown: 8 },
         Error::Permission { action: "open", path: path.clone(), source: io() },
-        Error::Io { action: "open", path: path.clone(), cause: text.clone() },
-        Error::ControlSocket { path, cause: text.clone(), remedy: "choose another path" },
+        Error::io("open", path.clone(), io()),
+        Error::ControlSocket { path, cause: text.clone(), remedy: "choose another path", source: Some(io()) },
         Error::Thread { name: "larder-writer", source: io() },
         Error::KeyspaceConflict { name: text.clone(), opened: text.clone(), requested: text.clone() },
         Error::KeyTooLarge { keyspace: text.clone(), len: 9, max: 8 },
@@ -47,10 +48,10 @@ fn examples() -> Vec<Error> {
         },
         Error::Encode {
             keyspace: text.clone(),
-            source: crate::format::codec::error::CodecError::of_unknown_format(9),
+            cause: crate::format::codec::error::CodecError::of_unknown_format(9),
         },
-        Error::NotDurable { cause: text.clone() },
-        Error::Verify { cause: text },
+        Error::not_durable(io()),
+        Error::unverified(io()),
         Error::Closed,
         Error::Forked,
         Error::NotForked,
@@ -64,8 +65,24 @@ fn every_error_is_debugged_as_its_text_with_the_name_of_its_variant() {
     assert_eq!(names, variants(include_str!("../../error.rs"), "Error"), "an example of each variant");
     for error in examples {
         let (text, debugged) = (error.to_string(), format!("{error:?}"));
-        assert_eq!(debugged, format!("{text} ({})", error.variant()));
+        let source = error.source().map_or(String::new(), |source| format!(": {source}"));
+        assert_eq!(debugged, format!("{text} ({}{source})", error.variant()));
         assert_eq!(format!("{error:#?}"), debugged, "whatever asks");
+    }
+}
+
+/// The variants that can come from the operating system.
+const OF_THE_SYSTEM: [&str; 6] = ["Permission", "Io", "ControlSocket", "Thread", "NotDurable", "Verify"];
+
+#[test]
+fn the_error_of_the_system_is_in_the_sources_and_its_words_are_not_in_the_text() {
+    for error in examples() {
+        let of_the_system = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        let kind = of_the_system.map(std::io::Error::kind);
+        let expected = OF_THE_SYSTEM.contains(&error.variant()).then_some(std::io::ErrorKind::StorageFull);
+        assert_eq!(kind, expected, "{error:?}");
+        let text = error.to_string();
+        assert!(of_the_system.is_none_or(|source| !text.contains(&source.to_string())), "{text}");
     }
 }
 
@@ -102,7 +119,7 @@ fn an_error_of_a_load_is_debugged_with_the_loaders_own() {
 #[cfg(all(unix, feature = "control"))]
 #[test]
 fn an_error_of_the_control_socket_is_debugged_as_its_text() {
-    use crate::ops::control::client::ClientError;
+    use crate::ops::control::client_error::ClientError;
     let (path, cause) = (PathBuf::from("/run/shop.sock"), "text".to_owned());
     let refusal = serde_json::json!({ "kind": "busy", "cause": "too many", "remedy": "try again" });
     for (error, variant, remedy) in [
@@ -124,7 +141,8 @@ fn an_error_of_the_control_socket_is_debugged_as_its_text() {
         (ClientError::Garbled { path, cause }, "Garbled", "larder of this version"),
         (ClientError::Refused(serde_json::from_value(refusal).unwrap()), "Refused", "try again"),
     ] {
-        assert_eq!(format!("{error:?}"), format!("{error} ({variant})"));
+        let source = error.source().map_or(String::new(), |source| format!(": {source}"));
+        assert_eq!(format!("{error:?}"), format!("{error} ({variant}{source})"));
         assert!(error.to_string().contains(remedy), "{error}");
     }
 }

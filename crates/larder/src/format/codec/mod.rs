@@ -13,6 +13,7 @@ pub(crate) mod checks;
 pub(crate) mod compression;
 mod decode;
 mod digest;
+#[cfg(any(test, feature = "inspect"))]
 pub(crate) mod document;
 mod encode;
 pub(crate) mod erased;
@@ -23,6 +24,7 @@ mod message_pack;
 mod positional;
 mod raw;
 mod shape;
+#[cfg(any(test, feature = "inspect"))]
 mod tokens;
 
 use format::Format;

@@ -331,24 +331,33 @@ fn a_type_that_needs_a_self_describing_format_is_told_so() {
     assert!(refusal::<Untagged>(&[1]).contains("untagged"));
 }
 
+/// Checks that encoding refuses `tree` exactly if decoding `bytes` does. The bytes are the encoding of `tree`
+/// without the limits.
+fn check_limits(format: Format, tree: Tree, bytes: &[u8]) -> Result<(), TestCaseError> {
+    let len = super::encoded_len(format, &tree);
+    match super::encode(format, &tree) {
+        Ok(encoded) => {
+            prop_assert!(encoded.payload == bytes, "the limits change no byte");
+            prop_assert_eq!(len, Ok(bytes.len()));
+            prop_assert!(decode_unmarked::<Tree>(format, bytes) == Ok(tree), "it reads back");
+        }
+        // If a value exceeds two limits, decoding may find a different limit first.
+        Err(error) => {
+            prop_assert_eq!(len, Err(error));
+            let decoded = decode_unmarked::<Tree>(format, bytes);
+            prop_assert!(decoded.is_err(), "encoding refused what decoding does not");
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn encoding_refuses_exactly_what_decoding_would(tree in tree()) {
         let bytes = unlimited(&tree);
-        match encode(&tree) {
-            Ok(encoded) => {
-                prop_assert!(encoded == bytes, "the limits change no byte");
-                prop_assert_eq!(encoded_len(&tree), Ok(bytes.len()));
-                prop_assert!(decode::<Tree>(&bytes) == Ok(tree), "it reads back");
-            }
-            // If a value exceeds two limits, decoding may find a different limit first.
-            Err(error) => {
-                prop_assert_eq!(encoded_len(&tree), Err(error));
-                prop_assert!(decode::<Tree>(&bytes).is_err(), "encoding refused what decoding does not");
-            }
-        }
+        check_limits(Format::Bincode, tree, &bytes)?;
     }
 
     #[test]

@@ -17,6 +17,7 @@ const MAX_PARTS: usize = 16;
 /// The shape of a keyspace's keys, as the file stores it.
 ///
 /// ```
+/// # #[cfg(feature = "inspect")] {
 /// use larder::inspect::{KeyShape, KeyValue};
 ///
 /// let shape: KeyShape = "(string, u64)".parse()?;
@@ -24,6 +25,7 @@ const MAX_PARTS: usize = 16;
 /// let bytes = shape.encode(&key)?;
 /// assert_eq!(bytes, b"MTNDATA\0\0\0\0\0\0\0\0\0\x03");
 /// assert_eq!(shape.decode(&bytes)?, key);
+/// # }
 /// # Ok::<(), larder::KeyError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

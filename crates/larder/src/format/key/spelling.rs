@@ -26,11 +26,13 @@ impl KeyShape {
     /// Returns a [`KeyError`] if the text is not a key of this shape.
     ///
     /// ```
+    /// # #[cfg(feature = "inspect")] {
     /// # use larder::inspect::KeyShape;
     /// let shape: KeyShape = "(string, u64)".parse()?;
     /// let bytes = shape.parse_key(r#"("MTNDATA", 3)"#)?;
     /// assert_eq!(shape.parse_key("(MTNDATA, 3)")?, bytes);
     /// assert_eq!(shape.spell_key(&bytes), r#"("MTNDATA", 3)"#);
+    /// # }
     /// # Ok::<(), larder::KeyError>(())
     /// ```
     pub fn parse_key(&self, text: &str) -> Result<Vec<u8>, KeyError> {

@@ -7,8 +7,8 @@
 //!    used go back to the start of main.) A newcomer that was used while it was in the small queue replaces
 //!    the rival. Any other newcomer must have been used more often than the rival, according to the sketch.
 //!    The loser is evicted.
-//! 3. While main has not filled its share, there is no rival. An entry that was used twice joins main, and
-//!    other entries are evicted.
+//! 3. While main has not filled its share, there is no rival. An entry that was used while it was in the
+//!    small queue, or twice according to the sketch, joins main. Any other entry is evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
 //!    are the older entries that the share of the small queue does not cover. So a loop that is larger than
 //!    the cache finds its first entries again. The `warmup_cursor` points to the next warm-up entry.
@@ -37,7 +37,7 @@
 mod entry_flags;
 mod queue;
 mod sketch;
-pub(crate) mod slot_id;
+pub(super) mod slot_id;
 mod small_queue_target;
 
 use entry_flags::{EntryFlags, QueueOfEntry};
@@ -54,7 +54,7 @@ const MAX_RIVALS_TRIED: usize = 8;
 
 /// The eviction policy of one shard.
 #[derive(Debug)]
-pub(crate) struct Policy {
+pub(super) struct Policy {
     nodes: Segments<QueueNode>,
     entry_flags: EntryFlags,
     small: Queue,
@@ -71,9 +71,9 @@ pub(crate) struct Policy {
 impl Policy {
     /// Number of bytes that an entry needs here: its node and its flags.
     #[cfg(test)]
-    pub(crate) const NODE_LEN: usize = size_of::<QueueNode>() + 1;
+    pub(super) const NODE_LEN: usize = size_of::<QueueNode>() + 1;
 
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             nodes: Segments::new(),
             entry_flags: EntryFlags::default(),
@@ -87,19 +87,19 @@ impl Policy {
     }
 
     /// Returns the weight that an entry had when it was last attached.
-    pub(crate) fn weight_of(&self, id: SlotId) -> Weight {
+    pub(super) fn weight_of(&self, id: SlotId) -> Weight {
         self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
     /// Counts a use. Needs only `&self`, because many readers may call this function at the same time. A lost
     /// count is harmless.
     #[inline]
-    pub(crate) fn touch(&self, id: SlotId) {
+    pub(super) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);
     }
 
     /// Makes an entry evictable, by adding it to a queue.
-    pub(crate) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
+    pub(super) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
         self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
         self.entry_flags.cover(id);
         self.detach(id);
@@ -120,7 +120,7 @@ impl Policy {
 
     /// Makes an entry unevictable, by removing it from its queue. Its flags are kept until it is attached
     /// again.
-    pub(crate) fn detach(&mut self, id: SlotId) {
+    pub(super) fn detach(&mut self, id: SlotId) {
         let queue = self.entry_flags.queue(id);
         if queue != QueueOfEntry::Detached {
             self.entry_flags.set_was_in_main(id, queue == QueueOfEntry::Main);
@@ -129,13 +129,13 @@ impl Policy {
     }
 
     /// Clears all data of an entry, because another entry may get its id.
-    pub(crate) fn forget(&mut self, id: SlotId) {
+    pub(super) fn forget(&mut self, id: SlotId) {
         self.unlink(id);
         self.entry_flags.clear(id);
     }
 
     /// Chooses an entry to evict, and removes it from the policy. Returns `None` when no entry is evictable.
-    pub(crate) fn evict(&mut self) -> Option<SlotId> {
+    pub(super) fn evict(&mut self) -> Option<SlotId> {
         let entries = self.small.len + self.main.len;
         self.sketch.fit(entries);
         self.small_queue_target.fit(entries);
@@ -149,12 +149,12 @@ impl Policy {
 
     /// Returns the weight of all evictable entries.
     #[cfg(any(test, feature = "test-util"))]
-    pub(crate) fn weight(&self) -> u64 {
+    pub(super) fn weight(&self) -> u64 {
         self.small.weight + self.main.weight
     }
 
     #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.small.len + self.main.len
     }
 

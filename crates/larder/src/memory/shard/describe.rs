@@ -36,7 +36,7 @@ pub(crate) struct SlotContent {
 impl Shard {
     /// Calls `show` with each key of up to `most` slots, from the slot `from` on. Returns the next slot to
     /// visit, or `None` at the end. A key never changes its slot while the shard has the key.
-    pub(crate) fn list_part(
+    pub(in crate::memory) fn list_part(
         &self,
         (from, most): (SlotId, SlotId),
         show: &mut impl FnMut(&[u8]),
@@ -48,7 +48,7 @@ impl Shard {
         (next < self.slots.end()).then_some(next)
     }
 
-    pub(crate) fn describe(&self, key: SlotKey<'_>) -> KeyInMemory {
+    pub(in crate::memory) fn describe(&self, key: SlotKey<'_>) -> KeyInMemory {
         let slot = self.find(key).map(|(id, slot)| {
             let pending = self.pending.get(&id).filter(|_| slot.state == SlotState::Dirty);
             let weight = match slot.state {

@@ -9,7 +9,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
-use crate::memory::slot::{Change, Mutation};
+use crate::memory::mutation::{Change, Mutation};
 use crate::memory::weight::Weight;
 use std::collections::BTreeSet;
 

@@ -7,6 +7,8 @@ use crate::format::record::{Extension, PayloadCompression};
 use crate::units::Timestamp;
 
 /// A keyspace to open or create.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKeyspace {
     /// The name of the keyspace.
@@ -24,6 +26,8 @@ pub struct NewKeyspace {
 }
 
 /// An entry for [`Admin::write`](super::Admin::write).
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// The key's bytes, without the number of its keyspace.

@@ -62,6 +62,9 @@ pub struct Compacted {
 }
 
 /// A cache file that this process owns and changes without a cache.
+///
+/// After a change has failed, every later call returns the same error. Drop the value then, and open the file
+/// again.
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {
@@ -103,7 +106,7 @@ impl Admin {
         self.edit.now()
     }
 
-    /// Returns the keyspaces, sorted by name.
+    /// Returns the keyspaces, sorted by name. There are none after a change has failed.
     #[must_use]
     pub fn keyspaces(&self) -> Vec<KeyspaceInfo> {
         self.edit.catalog().map(of_catalog).unwrap_or_default()
@@ -133,10 +136,7 @@ impl Admin {
                 allowed,
             });
         }
-        let wanted = Registration { name: name.clone(), version, shape, format, fingerprint, schema };
-        self.edit.register(wanted)?;
-        let found = self.keyspaces().into_iter().find(|keyspace| keyspace.name == name);
-        found.ok_or(Error::Closed)
+        self.edit.register(Registration { name, version, shape, format, fingerprint, schema })
     }
 
     /// Writes entries to a keyspace in one commit. Skips expired entries. Also skips an entry if the file has
@@ -145,12 +145,42 @@ impl Admin {
     /// An entry keeps its time of writing and its expiry. If its time of writing is in the future, its whole
     /// TTL begins now.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("shop.larder");
+    /// use std::time::Duration;
+    /// use larder::admin::{Admin, NewEntry, NewKeyspace};
+    ///
+    /// let mut admin = Admin::create(&path)?;
+    /// let price = NewKeyspace {
+    ///     name: "price".to_owned(),
+    ///     version: 0,
+    ///     key_shape: "string".to_owned(),
+    ///     value_format: 2, // raw bytes
+    ///     schema: None,
+    ///     fingerprint: 0,
+    /// };
+    /// let shape = admin.keyspace(price)?.shape().unwrap();
+    /// let now = admin.now();
+    /// let entry = NewEntry {
+    ///     key: shape.parse_key("MTNVTU")?,
+    ///     written_at: now,
+    ///     expires_at: now.after(Duration::from_secs(60)),
+    ///     fingerprint: None,
+    ///     compression: 0,
+    ///     value: b"100".to_vec(),
+    /// };
+    /// assert_eq!(admin.write("price", vec![entry])?.written, 1);
+    /// admin.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::Io`], [`Error::Damaged`]. After an error
     /// nothing is written. If the file does not have the keyspace, the call succeeds and writes nothing.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
-        let Some((id, version)) = self.id(keyspace) else { return Ok(written) };
+        let Some((id, version)) = self.id(keyspace)? else { return Ok(written) };
         entries.iter().try_for_each(|entry| fit(keyspace, entry))?;
         let now = self.now();
         let fulls: Vec<Vec<u8>> = entries.iter().map(|entry| full(id, &entry.key)).collect();
@@ -179,7 +209,7 @@ impl Admin {
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entry may still be in the file.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove(&mut self, keyspace: &str, key: &[u8]) -> Result<bool, Error> {
-        let Some((id, _)) = self.id(keyspace) else { return Ok(false) };
+        let Some((id, _)) = self.id(keyspace)? else { return Ok(false) };
         let full = full(id, key);
         let was_live = self.edit.live(&[&full])?.first().is_some_and(Option::is_some);
         let sequence = self.edit.next_sequence();
@@ -194,7 +224,7 @@ impl Admin {
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entries may still be in the file.
     #[must_use = "an invalidation that failed must be handled: stale data may be served"]
     pub fn remove_prefix(&mut self, keyspace: &str, prefix: &[u8]) -> Result<u64, Error> {
-        let Some((id, _)) = self.id(keyspace) else { return Ok(0) };
+        let Some((id, _)) = self.id(keyspace)? else { return Ok(0) };
         self.edit.remove_scope(Scope::prefix(full(id, prefix)))
     }
 
@@ -224,6 +254,17 @@ impl Admin {
     /// None. If the process ends during the call, the file stays whole. Readers keep the old file until they
     /// open it again. A [`Follower`](crate::Follower) opens the new file by itself.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("shop.larder");
+    /// let mut admin = larder::admin::Admin::create(&path)?;
+    /// if let Some(compacted) = admin.compact(&mut || true)? {
+    ///     println!("from {} to {}", compacted.length_before, compacted.length);
+    /// }
+    /// admin.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Io`] if there is not enough space for the copy. The copy is at most as long as the file, and
     /// the text of the error says how much space the copy needs. [`Error::Io`] also if the file has tables of
@@ -241,7 +282,7 @@ impl Admin {
         }))
     }
 
-    /// Closes the file.
+    /// Closes the file as a cache does. A changed file that is not closed counts as left by a crash.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`].
@@ -249,8 +290,8 @@ impl Admin {
         self.edit.close()
     }
 
-    fn id(&self, name: &str) -> Option<(KeyspaceId, u32)> {
-        self.edit.catalog()?.keyspaces.get(name).map(|row| (row.id, row.version))
+    fn id(&self, name: &str) -> Result<Option<(KeyspaceId, u32)>, Error> {
+        Ok(self.edit.catalog()?.keyspaces.get(name).map(|row| (row.id, row.version)))
     }
 }
 

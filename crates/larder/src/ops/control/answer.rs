@@ -3,8 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 
+use super::line::PROTOCOL;
 use super::look::{KeyQuery, PageRequest};
-use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request, VERBS, done};
+use super::protocol::{Hello, LiveKeyspaceInfo, Removed, Request, VERBS, done};
+use super::refusal::{Refusal, RefusalKind};
 use super::stream::{Stream, not_sampled};
 use super::target::Target;
 use super::{look, text};
@@ -35,7 +37,11 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
         // A removal drops values here, and a user's `Drop` may panic.
         catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
             .unwrap_or_else(|_| {
-                Err(Refusal::new("panicked", "the process panicked over it", "see the process's log"))
+                Err(Refusal::new(
+                    RefusalKind::Panicked,
+                    "the process panicked over it",
+                    "see the process's log",
+                ))
             })
             .map(|line| (line, None))
     });
@@ -97,7 +103,7 @@ fn execute(shared: &Shared, request: Request) -> Result<Vec<u8>, Refusal> {
         }
         // `answer_or_stream` has answered this request already.
         Request::Monitor(_) => {
-            return Err(Refusal::new("failed", "a stream has no single answer", "report it"));
+            return Err(Refusal::new(RefusalKind::Failed, "a stream has no single answer", "report it"));
         }
     })
 }
@@ -170,7 +176,7 @@ fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
             is_memory_only: open_keyspace.id.is_memory_only(),
             schema,
             disk_entries: row.map_or(0, |row| row.entries),
-            disk_bytes: row.map_or(0, |row| row.bytes),
+            disk_bytes: row.map_or(0, |row| row.bytes).into(),
         }
     });
     let closed =
@@ -179,7 +185,7 @@ fn keyspaces(shared: &Shared) -> Vec<LiveKeyspaceInfo> {
                 name: name.clone(),
                 schema: row.schema.clone(),
                 disk_entries: row.entries,
-                disk_bytes: row.bytes,
+                disk_bytes: row.bytes.into(),
                 ..LiveKeyspaceInfo::default()
             }
         });

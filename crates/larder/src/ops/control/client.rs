@@ -1,20 +1,20 @@
 //! The client: sends requests to a live cache in another process.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fmt, io};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::client_error::ClientError;
+use super::line::PROTOCOL;
 use super::listen::connect;
-use super::protocol::{Hello, LiveKeyspaceInfo, PROTOCOL, Refusal, Removed, Request};
+use super::protocol::{Hello, LiveKeyspaceInfo, Removed, Request};
 use super::status::{KeyStatus, KeysPage};
 use crate::engine::sweeper::report::SweepReport;
 use crate::engine::verify::VerifyReport;
-use crate::format::escape::escape_control;
 use crate::stats::Stats;
 use crate::stats::observe::hot::HotKeys;
 use crate::stats::observe::slow::SlowLoads;
@@ -41,70 +41,6 @@ pub struct Client {
     stream: BufReader<UnixStream>,
     path: PathBuf,
     server: Hello,
-}
-
-/// The reason why there is no answer.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The client could not connect, for example because no process listens at the path.
-    #[error("cannot reach a cache at {}: {source}; is the process running, and its control socket there?", path.display())]
-    Connect {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The connection ended, or the answer did not come in time.
-    #[error("no answer from the cache at {}: {source}; ask again, unless it is the socket of another program", path.display())]
-    Disconnected {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// A process accepted the connection, but did not send its identity.
-    #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
-    Silent {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The time that the client waited for the answer.
-        waited: Duration,
-    },
-    /// The process that answers is not a cache, or uses another version of the protocol.
-    #[error("what answers at {} is not understood: {}; is it the control socket of a larder of this version?", path.display(), escape_control(cause))]
-    Garbled {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The fault of the answer.
-        cause: String,
-    },
-    /// The process that answers is not the owner of the file.
-    #[error("what answers at {} is not asked: {cause}; name the owner's socket by hand", path.display())]
-    NotOwner {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The difference between the process and the owner.
-        cause: String,
-    },
-    /// The cache refused the request.
-    #[error("{0}")]
-    Refused(Refusal),
-}
-
-/// Writes the text of the error, then the name of the variant. So the message of `unwrap` has the remedy.
-impl fmt::Debug for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variant = match self {
-            Self::Connect { .. } => "Connect",
-            Self::Disconnected { .. } => "Disconnected",
-            Self::Silent { .. } => "Silent",
-            Self::Garbled { .. } => "Garbled",
-            Self::Refused(_) => "Refused",
-            Self::NotOwner { .. } => "NotOwner",
-        };
-        write!(f, "{self} ({variant})")
-    }
 }
 
 impl Client {
@@ -247,8 +183,8 @@ impl Client {
     /// [`keyspaces`](Client::keyspaces) returns. Or write `0x` and the hexadecimal digits of the key's bytes.
     ///
     /// # Errors
-    /// [`ClientError`]. If the refusal is `not_durable`, the entry is removed from memory, and may return
-    /// after a restart.
+    /// [`ClientError`]. If the kind of the refusal is [`NotDurable`](super::RefusalKind::NotDurable), the
+    /// entry is removed from memory, and may return after a restart.
     pub fn remove(&mut self, keyspace: &str, key: &str) -> Result<u64, ClientError> {
         self.invalidate(&Request::Remove { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
@@ -306,8 +242,8 @@ impl Client {
     /// with misses (default 20). The keys are from all keyspaces, or only from the keyspace with this name.
     ///
     /// # Errors
-    /// [`ClientError`]. The refusal is `not_allowed` if the application has not turned on
-    /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
+    /// [`ClientError`]. The kind of the refusal is [`NotAllowed`](super::RefusalKind::NotAllowed) if the
+    /// application has not turned on [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     pub fn hot_keys(&mut self, keyspace: Option<&str>, limit: Option<usize>) -> Result<HotKeys, ClientError> {
         self.ask(&Request::Hot { keyspace: keyspace.map(str::to_owned), limit })
     }
@@ -380,9 +316,7 @@ impl Client {
     fn disconnected(&self, source: io::Error) -> ClientError {
         let source = match source.kind() {
             // The error of the operating system for a timeout is "Resource temporarily unavailable".
-            io::ErrorKind::WouldBlock => {
-                io::Error::new(io::ErrorKind::TimedOut, "it has said nothing in time")
-            }
+            io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
             _ => source,
         };
         ClientError::Disconnected { path: self.path.clone(), source }

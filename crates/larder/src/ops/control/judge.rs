@@ -79,11 +79,11 @@ impl KeyEvidence<'_> {
         }
         status.version = self.version;
         status.expires_at_ms = Some(slot.expires_at.as_millis());
-        status.memory_bytes = Some(slot.weight);
+        status.memory_bytes = Some(slot.weight.into());
         if let Some(unsaved) = slot.unsaved.as_ref().filter(|unsaved| unsaved.fits_file) {
             let inflated = unsaved.extension.inflated_len.map(u64::from);
             status.written_at_ms = Some(unsaved.written_at.as_millis());
-            status.value_bytes = Some(inflated.unwrap_or(unsaved.payload.len() as u64));
+            status.value_bytes = Some(inflated.unwrap_or(unsaved.payload.len() as u64).into());
         }
         let record = self.same_on_disk(slot);
         if let Some(record) = &record {
@@ -123,7 +123,7 @@ fn show(status: &mut KeyStatus, record: &OnDisk) {
     status.sequence = Some(sequence);
     status.written_at_ms = Some(written_at.as_millis());
     status.expires_at_ms = Some(expires_at.as_millis());
-    status.value_bytes = Some(record.value_len());
-    status.stored_bytes = Some(record.stored_len as u64);
+    status.value_bytes = Some(record.value_len().into());
+    status.stored_bytes = Some((record.stored_len as u64).into());
     status.compression = Some(compression.code());
 }

@@ -21,6 +21,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 use crate::disk::file::owner::has_ended;
 use crate::error::Error;
+use crate::error::cause::ErrorCause;
 use crate::sys::sync::{Arc, AtomicSnapshot, process_static};
 use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
@@ -83,7 +84,7 @@ pub(super) struct Listening {
 
 impl Listening {
     pub(super) fn at(path: &Path) -> Result<Self, Error> {
-        let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
+        let failed = |error: io::Error| failed_at(path, error);
         let path = std::path::absolute(path).map_err(failed)?;
         // Checks that the path itself can be the address of a socket. Binding does not check the path,
         // because the socket is bound under another, shorter name.
@@ -116,7 +117,7 @@ impl Listening {
 /// Refuses a path at which no socket can be made, before the cache has created any file. A later check finds
 /// a process that answers there. That check is late because the previous owner may be about to end.
 pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
-    let failed = |error: io::Error| refused(path, format!("{error}"), remedy(&error));
+    let failed = |error: io::Error| failed_at(path, error);
     let path = std::path::absolute(path).map_err(failed)?;
     SocketAddrUnix::new(&path).map_err(|error| failed(error.into()))?;
     let there = path.ancestors().skip(1).find_map(|above| fs::metadata(above).ok());
@@ -166,7 +167,7 @@ impl Drop for Private {
 fn refuse_unless_socket(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(refused(path, error.to_string(), remedy(&error))),
+        Err(error) => Err(failed_at(path, error)),
         Ok(found) if found.file_type().is_socket() => Ok(Some(found)),
         Ok(_) => {
             let cause = "what stands there is not a socket, and was left as it is";
@@ -180,13 +181,15 @@ fn make_room(path: &Path) -> Result<(), Error> {
     let Some(found) = refuse_unless_socket(path)? else { return Ok(()) };
     match connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
+            fs::remove_file(path).map_err(|error| failed_at(path, error))
         }
         Ok(_) if CreatedSocket::is_inherited(&found) => {
-            fs::remove_file(path).map_err(|error| refused(path, error.to_string(), remedy(&error)))
+            fs::remove_file(path).map_err(|error| failed_at(path, error))
         }
         Err(error) if error.kind() != ErrorKind::WouldBlock => {
-            Err(refused(path, format!("nobody can tell whether the socket there is in use: {error}"), OTHER))
+            let cause =
+                ErrorCause::from(error).in_context("it is unknown whether the socket there is in use");
+            Err(refused(path, cause, OTHER))
         }
         _ => Err(refused(path, "another process, or another cache of this one, answers there", OTHER)),
     }
@@ -194,8 +197,14 @@ fn make_room(path: &Path) -> Result<(), Error> {
 
 const OTHER: &str = "give each cache a socket of its own";
 
-fn refused(path: &Path, cause: impl Into<String>, remedy: &'static str) -> Error {
-    Error::ControlSocket { path: path.to_owned(), cause: cause.into(), remedy }
+pub(super) fn refused(path: &Path, cause: impl Into<ErrorCause>, remedy: &'static str) -> Error {
+    let (cause, source) = cause.into().into_fields();
+    Error::ControlSocket { path: path.to_owned(), cause, remedy, source }
+}
+
+fn failed_at(path: &Path, error: io::Error) -> Error {
+    let remedy = remedy(&error);
+    refused(path, error, remedy)
 }
 
 fn remedy(error: &io::Error) -> &'static str {

@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::judge::{KeyEvidence, OnDisk};
-use super::protocol::{MAX_PAGE, MAX_VALUE_SENT, Refusal};
+use super::protocol::{MAX_PAGE, MAX_VALUE_SENT};
+use super::refusal::{Refusal, RefusalKind};
 use super::status::{EntryState, FoundIn, KeyStatus, KeysPage};
 use super::target::Target;
 use super::why::{Surroundings, explain};
@@ -84,11 +85,11 @@ pub(super) fn key(shared: &Shared, target: &Target, key: &[u8], wants: KeyQuery)
     match encoded(target, &memory, &status, payload, if asked { MAX_VALUE_SENT } else { 0 }) {
         _ if status.state != EntryState::Live => {}
         Ok(Encoding::TooLong(len)) => {
-            status.value_bytes = Some(len as u64);
+            status.value_bytes = Some((len as u64).into());
             status.value_withheld = asked.then(|| too_long(len));
         }
         Ok(Encoding::Whole(value)) => {
-            status.value_bytes = Some(value.len() as u64);
+            status.value_bytes = Some((value.len() as u64).into());
             if asked && shared.settings.control_values {
                 status.value = Some(spell_hex(&value));
             }
@@ -247,7 +248,11 @@ fn page_in_steps(
     };
     let is_whole = target.id.is_memory_only()
         || tiers.show_records(&prefix, after.as_deref(), &mut keep).map_err(|fault| {
-            Refusal::new("failed", format!("the disk can't be read: {fault}"), "see the process's log")
+            Refusal::new(
+                RefusalKind::Failed,
+                format!("the disk can't be read: {fault}"),
+                "see the process's log",
+            )
         })?;
     between(PageStep::Read);
     // Step 3.

@@ -5,6 +5,25 @@
 //! URL. Otherwise the cache has no socket. A process that may write to the socket may make every request. The
 //! mode of the socket is 0600, so only processes of its owner and of root may write to it.
 //!
+//! ```
+//! # let dir = tempfile::tempdir()?;
+//! # let socket = dir.path().join("shop.sock");
+//! use larder::{Cache, KeyspaceDefinition, control::Client};
+//!
+//! const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+//! let cache = Cache::builder().control_socket(&socket).open()?;
+//! cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+//!
+//! let mut client = Client::connect(&socket)?; // in another process
+//! assert_eq!(client.stats()?.memory.entries, 1);
+//! assert_eq!(client.keyspaces()?[0].name, "price");
+//! assert!(client.ttl("price", "MTNVTU")?.is_some());
+//! println!("{}", client.why("price", "MTNVTU")?.why.unwrap_or_default());
+//! assert_eq!(client.remove_prefix("price", "MTN")?, 1);
+//! client.flush()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # The protocol
 //!
 //! The protocol consists of lines of JSON: a request, then its answer, any number of times. `docs/control.md`
@@ -30,14 +49,17 @@
 //! between the requests of other peers.
 
 pub(crate) mod answer;
-pub(crate) mod client;
+mod client;
+pub(crate) mod client_error;
 mod judge;
+mod line;
 pub(crate) mod listen;
 mod look;
 mod monitor;
 mod owner;
 mod peer;
 mod protocol;
+mod refusal;
 pub(crate) mod serve;
 mod status;
 mod stream;
@@ -45,10 +67,13 @@ mod target;
 mod text;
 mod why;
 
-pub use client::{Client, ClientError};
+pub use client::Client;
+pub use client_error::ClientError;
+pub use line::PROTOCOL;
 pub use monitor::{Monitor, MonitorEnd, MonitorOptions, Monitored, Operation};
 pub use peer::{IDLE_LIMIT, READ_LIMIT};
-pub use protocol::{Hello, LiveKeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT, PROTOCOL, Refusal};
+pub use protocol::{Hello, LiveKeyspaceInfo, MAX_LINE, MAX_PAGE, MAX_VALUE_SENT};
+pub use refusal::{Refusal, RefusalKind};
 pub use serve::MAX_PEERS;
 pub use status::{EntryState, FoundIn, KeyStatus, KeysPage};
 pub use stream::{DEFAULT_MONITOR_SAMPLE, DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::client_error::ClientError;
 use super::protocol::{MonitorRequest, Request};
 use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 
@@ -13,6 +14,8 @@ use super::stream::{DEFAULT_MONITOR_SECONDS, MAX_MONITOR_SECONDS};
 const GRACE: Duration = Duration::from_mins(1);
 
 /// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
+///
+/// Programs make it as a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
     /// Sampling ratio N: one of N operations is shown. Default: 100. With 1, every operation is shown.
@@ -94,8 +97,9 @@ impl Client {
     /// # Ok::<(), larder::control::ClientError>(())
     /// ```
     /// # Errors
-    /// [`ClientError::Refused`] with `not_allowed` if keys are not sampled, or with `busy` if four peers
-    /// watch already. Also the other variants of [`ClientError`].
+    /// [`ClientError::Refused`] with [`NotAllowed`](super::RefusalKind::NotAllowed) if keys are not sampled,
+    /// or with [`Busy`](super::RefusalKind::Busy) if four peers watch already. Also the other variants of
+    /// [`ClientError`].
     pub fn monitor(mut self, options: &MonitorOptions) -> Result<Monitor, ClientError> {
         let seconds = options.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
         self.set_patience(Duration::from_secs(seconds) + GRACE)?;

@@ -12,7 +12,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::client_error::ClientError;
 use super::protocol::Hello;
 use crate::ops::inspect::file_info::{FileInfo, FileState};
 

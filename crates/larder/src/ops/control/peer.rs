@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 
-use super::protocol::{MAX_LINE, Refusal};
+use super::protocol::MAX_LINE;
+use super::refusal::{Refusal, RefusalKind};
 use super::stream::Stream;
 use crate::sys::clock::Deadline;
 
@@ -187,7 +188,11 @@ impl Peer {
 
     /// Sends a refusal to a peer when too many peers are connected.
     pub(super) fn turn_away(stream: UnixStream) {
-        let busy = Refusal::new("busy", "too many peers are connected", "try again, or close one of them");
+        let busy = Refusal::new(
+            RefusalKind::Busy,
+            "too many peers are connected",
+            "try again, or close one of them",
+        );
         if let Ok(mut peer) = Self::new(stream) {
             peer.send(busy.to_line());
             drop(peer.write());
@@ -205,5 +210,5 @@ impl Drop for Peer {
 
 fn too_long() -> Refusal {
     let cause = format!("the request is longer than {MAX_LINE} bytes");
-    Refusal::new("too_long", cause, "send one request a line, with a key of at most 4,096 bytes")
+    Refusal::new(RefusalKind::TooLong, cause, "send one request a line, with a key of at most 4,096 bytes")
 }

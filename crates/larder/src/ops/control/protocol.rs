@@ -1,14 +1,11 @@
-//! The content of the lines of the protocol: requests, answers, refusals.
+//! The content of the lines of the protocol: requests and answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::Error;
-use crate::format::escape::escape_control;
-
-/// The version of the protocol: `v` in every request and answer. A change in the meaning of a request raises
-/// the version.
-pub const PROTOCOL: u32 = 1;
+use super::line::{PROTOCOL, to_line};
+use super::refusal::{Refusal, RefusalKind};
+use crate::units::ByteSize;
 
 /// Maximum number of keys in a page.
 pub const MAX_PAGE: u32 = 1000;
@@ -98,7 +95,7 @@ impl Request {
     pub(super) fn read(line: &[u8]) -> Result<Self, Refusal> {
         let malformed = |cause: String| {
             let remedy = "send an object on one line, as in {\"v\":1,\"do\":\"stats\"}";
-            Refusal::new("malformed", cause, remedy)
+            Refusal::new(RefusalKind::Malformed, cause, remedy)
         };
         let mut fields: Map<String, Value> = serde_json::from_slice(line)
             .map_err(|error| malformed(format!("the line is no request: {error}")))?;
@@ -107,7 +104,7 @@ impl Request {
             Some(version) if version == PROTOCOL => {}
             Some(version) => {
                 return Err(Refusal::new(
-                    "unsupported_version",
+                    RefusalKind::UnsupportedVersion,
                     format!("the request is of version {version}, and this process speaks {PROTOCOL}"),
                     "use the larder command of the version that the process was built with",
                 ));
@@ -115,7 +112,7 @@ impl Request {
         }
         serde_json::from_value(Value::Object(fields)).map_err(|error| {
             Refusal::new(
-                "unknown_request",
+                RefusalKind::UnknownRequest,
                 format!("the request is not understood: {error}"),
                 "ask {\"v\":1,\"do\":\"hello\"} for what this process understands",
             )
@@ -188,8 +185,8 @@ pub struct LiveKeyspaceInfo {
     pub is_memory_only: bool,
     /// Number of entries on disk, including expired entries that are not swept yet.
     pub disk_entries: u64,
-    /// The charge of these entries, in bytes.
-    pub disk_bytes: u64,
+    /// The charge of these entries.
+    pub disk_bytes: ByteSize,
 }
 
 /// The answer to a removal: the number of removed live entries.
@@ -199,74 +196,10 @@ pub(super) struct Removed {
     pub(super) removed: u64,
 }
 
-/// The reason why a request was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// The kind of reason, for programs: `malformed`, `unsupported_version`, `unknown_request`,
-    /// `unknown_keyspace`, `bad_key`, `too_long`, `busy`, `not_durable`, `not_verified`, `not_allowed`,
-    /// `closed`, `panicked` or `failed`.
-    pub kind: String,
-    /// The cause.
-    pub cause: String,
-    /// The remedy.
-    pub remedy: String,
-}
-
-impl Refusal {
-    pub(super) fn new(kind: &str, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), cause: cause.into(), remedy: remedy.into() }
-    }
-
-    pub(super) fn to_line(&self) -> Vec<u8> {
-        to_line(&serde_json::json!({ "v": PROTOCOL, "error": self }))
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The text comes from another process, so control characters are escaped.
-        write!(f, "{}; {}", escape_control(&self.cause), escape_control(&self.remedy))
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NotDurable { cause } => Self::new(
-                "not_durable",
-                format!("not durable: {cause}; memory has the change, the disk may not"),
-                "repeat the request, or remove the file before the process is started again",
-            ),
-            Error::Verify { cause } => {
-                Self::new("not_verified", cause, "verify the file again when the disk works")
-            }
-            Error::Closed => Self::closed(),
-            other => {
-                let text = other.to_string();
-                let (cause, remedy) = text.split_once("; ").unwrap_or((&text, "see the process's log"));
-                Self::new("failed", cause, remedy)
-            }
-        }
-    }
-}
-
-impl Refusal {
-    pub(super) fn closed() -> Self {
-        Self::new("closed", "the cache is closed", "ask the process that has it now")
-    }
-}
-
 /// Makes the line of a successful answer.
 pub(super) fn done<T: Serialize>(answer: &T) -> Vec<u8> {
     match serde_json::to_value(answer) {
         Ok(answer) => to_line(&serde_json::json!({ "v": PROTOCOL, "ok": answer })),
-        Err(error) => Refusal::new("failed", error.to_string(), "report it").to_line(),
+        Err(error) => Refusal::new(RefusalKind::Failed, error.to_string(), "report it").to_line(),
     }
-}
-
-pub(super) fn to_line(value: &Value) -> Vec<u8> {
-    let mut line = value.to_string().into_bytes();
-    line.push(b'\n');
-    line
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::answer::answer_or_stream;
-use super::listen::Listening;
+use super::listen::{Listening, refused};
 use super::peer::{Peer, PeerState};
 use crate::engine::service_thread::ServiceThread;
 use crate::engine::shared::Shared;
@@ -29,11 +29,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Starts the thread that serves a cache on a socket until the cache is closed.
 pub(crate) fn serve(cache: &Arc<Shared>, path: &Path) -> Result<(), Error> {
     let listening = Listening::at(path)?;
-    let failed = |error: std::io::Error| Error::ControlSocket {
-        path: path.to_owned(),
-        cause: error.to_string(),
-        remedy: "raise the process's limit on open files",
-    };
+    let failed = |error: std::io::Error| refused(path, error, "raise the process's limit on open files");
     let (stop, stopped) = UnixStream::pair().map_err(failed)?;
     let server = Server {
         cache: Arc::downgrade(cache),

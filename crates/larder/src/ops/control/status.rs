@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::ByteSize;
+
 /// The result of a lookup of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,19 +117,19 @@ pub struct KeyStatus {
     /// Remaining TTL in milliseconds, by the clock of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_ms: Option<u64>,
-    /// Length of the encoded value in bytes. For an entry that is only in memory, only `get` and `why` return
-    /// this number.
+    /// Length of the encoded value. For an entry that is only in memory, only `get` and `why` return
+    /// this length.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_bytes: Option<u64>,
-    /// Length of the value in the file, in bytes.
+    pub value_bytes: Option<ByteSize>,
+    /// Length of the value in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stored_bytes: Option<u64>,
+    pub stored_bytes: Option<ByteSize>,
     /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<u8>,
-    /// Weight of the entry in memory, in bytes.
+    /// Weight of the entry in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
+    pub memory_bytes: Option<ByteSize>,
     /// Format of the values of the keyspace: 0 bincode, 1 MessagePack, 2 raw bytes. Only in the answers to
     /// `get` and `why`.
     #[serde(skip_serializing_if = "Option::is_none")]

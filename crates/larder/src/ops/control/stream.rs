@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::protocol::{MonitorRequest, PROTOCOL, Refusal, done, to_line};
+use super::line::{PROTOCOL, to_line};
+use super::protocol::{MonitorRequest, done};
+use super::refusal::{Refusal, RefusalKind};
 use crate::engine::shared::Shared;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::observe::watch::{MAX_WATCHERS, ObservedOperation, Verb, Watcher};
@@ -66,7 +68,7 @@ impl Stream {
         let seconds = request.seconds.unwrap_or(DEFAULT_MONITOR_SECONDS).min(MAX_MONITOR_SECONDS);
         let Some(watcher) = cache.observer.watch(one_in, only) else {
             let cause = format!("{MAX_WATCHERS} peers monitor the cache already");
-            return Err(Refusal::new("busy", cause, "end one of them, or wait until it ends"));
+            return Err(Refusal::new(RefusalKind::Busy, cause, "end one of them, or wait until it ends"));
         };
         let stream = Self {
             cache: Arc::downgrade(cache),
@@ -147,7 +149,7 @@ impl Drop for Stream {
 pub(super) fn not_sampled() -> Refusal {
     let cause = "the application does not let keys be sampled";
     let remedy = "start it with sample_keys=on in its URL, or CacheBuilder::sample_keys(true)";
-    Refusal::new("not_allowed", cause, remedy)
+    Refusal::new(RefusalKind::NotAllowed, cause, remedy)
 }
 
 type KeyspaceNames =

@@ -1,6 +1,6 @@
 //! The keyspace that a request names.
 
-use super::protocol::Refusal;
+use super::refusal::{Refusal, RefusalKind};
 use crate::engine::shared::Shared;
 use crate::format::codec::erased::ErasedCodec;
 use crate::format::keyspace_id::KeyspaceId;
@@ -40,7 +40,7 @@ impl Target {
         let Some(id) = shared.tiers.disk.with_status(|status| status.keyspaces.get(name).map(|row| row.id))
         else {
             return Err(Refusal::new(
-                "unknown_keyspace",
+                RefusalKind::UnknownKeyspace,
                 format!("the cache has no keyspace {name:?}"),
                 "ask {\"v\":1,\"do\":\"keyspaces\"} for their names",
             ));

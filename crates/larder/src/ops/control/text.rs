@@ -1,7 +1,7 @@
 //! Reads keys in requests. A key is written in the shape of its keyspace's keys, as
 //! `larder keys --keyspace NAME` shows the key. Or it is written as `0x` and the digits of its bytes.
 
-use super::protocol::Refusal;
+use super::refusal::{Refusal, RefusalKind};
 use crate::format::key::MAX_KEY_LEN;
 use crate::format::key::error::KeyError;
 use crate::format::key::shape::KeyShape;
@@ -24,7 +24,7 @@ fn bytes(
 ) -> Result<Vec<u8>, Refusal> {
     const REMEDY: &str =
         "spell it as `larder keys --keyspace NAME` shows it, or as 0x and the digits of its bytes";
-    let bad = |cause: String| Refusal::new("bad_key", cause, REMEDY);
+    let bad = |cause: String| Refusal::new(RefusalKind::BadKey, cause, REMEDY);
     let found = match read_hex(text) {
         Some(bytes) => bytes,
         None => match shape.map(str::parse::<KeyShape>) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::disk::reader::file_snapshot::{Condition, FileContents};
 use crate::disk::store::identity::FileIdentity;
-use crate::units::Timestamp;
+use crate::units::{ByteSize, Timestamp};
 
 /// The ownership of a file: a process owns it, or its last owner closed it or crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub enum FileState {
 pub struct FileInfo {
     /// The path of the file.
     pub path: PathBuf,
-    /// The length of the file in bytes.
-    pub len: u64,
+    /// The length of the file.
+    pub len: ByteSize,
     /// The version of the file's format. The first commit of an owner raises this version to the latest
     /// version.
     pub format: u32,
@@ -59,8 +59,8 @@ pub struct FileInfo {
     /// Number of entries of all keyspaces: live entries, expired entries, and entries that a pending removal
     /// covers.
     pub entries: u64,
-    /// The charge of all entries in bytes, including the entries of retired keyspaces.
-    pub bytes: u64,
+    /// The charge of all entries, including the entries of retired keyspaces.
+    pub bytes: ByteSize,
     /// Number of large removals that are in effect, but whose entries are not all deleted yet.
     pub pending_removals: usize,
 }
@@ -72,8 +72,8 @@ pub struct FileInfo {
 pub struct RetiredKeyspace {
     /// The number of the keyspace in this file. The file does not keep the keyspace's name.
     pub number: u32,
-    /// The charge of the remaining entries, in bytes.
-    pub bytes: u64,
+    /// The charge of the remaining entries.
+    pub bytes: ByteSize,
 }
 
 /// Returns the description of a file.
@@ -85,7 +85,7 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
     };
     FileInfo {
         path: contents.path.clone(),
-        len: contents.len,
+        len: contents.len.into(),
         format: contents.catalog.format,
         identity: contents.catalog.identity,
         state: match &contents.condition {
@@ -99,7 +99,7 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
         sequence: state.sequence,
         last_flush: state.clock_watermark,
         entries: contents.catalog.entries(),
-        bytes: contents.catalog.live_bytes(),
+        bytes: contents.catalog.live_bytes().into(),
         pending_removals: contents.catalog.ranges.len(),
     }
 }
@@ -107,5 +107,5 @@ pub(super) fn file(contents: &FileContents) -> FileInfo {
 /// Returns the retired keyspaces. Their entries are still to be deleted.
 pub(super) fn retired(contents: &FileContents) -> Vec<RetiredKeyspace> {
     let rows = contents.catalog.retired.iter();
-    rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes }).collect()
+    rows.map(|(id, &bytes)| RetiredKeyspace { number: id.number(), bytes: bytes.into() }).collect()
 }

@@ -7,7 +7,7 @@ use crate::format::codec::compression::inflate;
 use crate::format::codec::error::CodecError;
 use crate::format::record;
 use crate::format::record::{Damage, PayloadCompression};
-use crate::units::Timestamp;
+use crate::units::{ByteSize, Timestamp};
 
 /// An intact record: its metadata, and the bytes of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +52,8 @@ impl Record {
 
     /// Returns the length of [`payload`](Self::payload), as the record states it.
     #[must_use]
-    pub fn payload_len(&self) -> usize {
-        self.inflated_len.map_or(self.stored.len(), |len| len as usize)
+    pub fn payload_len(&self) -> ByteSize {
+        ByteSize::bytes(self.inflated_len.map_or(self.stored.len() as u64, u64::from))
     }
 
     /// Returns the bytes of the value in the file, compressed or not.
@@ -197,14 +197,20 @@ mod tests {
         let deflated = crate::format::codec::compression::Compression::Lz4.deflate(&page).unwrap();
         let len = u32::try_from(page.len()).unwrap();
         let record = compressed(PayloadCompression::Lz4, len, &deflated);
-        assert_eq!((record.payload().unwrap().as_ref(), record.payload_len()), (&page[..], page.len()));
+        assert_eq!(
+            (record.payload().unwrap().as_ref(), record.payload_len()),
+            (&page[..], ByteSize::bytes(page.len() as u64))
+        );
         assert_eq!((record.stored(), record.compression_name()), (&deflated[..], "LZ4"));
         assert_eq!(record.fingerprint, Some(7));
         for len in [len - 1, len + 1, u32::MAX] {
             assert!(compressed(PayloadCompression::Lz4, len, &deflated).payload().is_err(), "{len}");
         }
         let plain = compressed(PayloadCompression::None, 9, b"as it is");
-        assert_eq!((plain.payload().unwrap().as_ref(), plain.payload_len()), (&b"as it is"[..], 8));
+        assert_eq!(
+            (plain.payload().unwrap().as_ref(), plain.payload_len()),
+            (&b"as it is"[..], ByteSize::bytes(8))
+        );
     }
 
     #[cfg(not(any(feature = "zstd", feature = "zstd-read")))]

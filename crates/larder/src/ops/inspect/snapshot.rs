@@ -16,6 +16,28 @@ use crate::units::Timestamp;
 const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// A snapshot of a file, in the state of one commit.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("shop.larder");
+/// # use larder::{Cache, KeyspaceDefinition};
+/// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+/// # let cache = Cache::builder().path(&path).open()?;
+/// # cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+/// # cache.close()?;
+/// use larder::inspect::{Content, Inspector};
+///
+/// let snapshot = Inspector::open(&path)?.snapshot()?;
+/// assert_eq!(snapshot.file().entries, 1);
+/// let keyspace = snapshot.keyspace("price").unwrap();
+/// for entry in snapshot.page(keyspace, &[], None, 100)? {
+///     let found = snapshot.find(keyspace, &entry.key)?;
+///     let record = found.live().unwrap();
+///     assert!(record.expires_at > snapshot.now());
+///     assert!(matches!(keyspace.content(&record.payload()?), Content::Bytes));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) look: FileSnapshot,

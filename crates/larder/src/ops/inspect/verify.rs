@@ -140,6 +140,16 @@ impl Inspector {
     /// commit. If the owner commits without a pause, the state of the pages may stay undetermined. The owner
     /// itself uses [`Cache::verify`](crate::Cache::verify).
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("shop.larder");
+    /// # larder::Cache::builder().path(&path).open()?.close()?;
+    /// let inspector = larder::inspect::Inspector::open(&path)?;
+    /// let report = inspector.verify(&mut |checked, total| println!("{checked} of {total} records"))?;
+    /// assert!(report.is_whole());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The errors of [`open`](Self::open), if the file cannot be read at all.
     ///

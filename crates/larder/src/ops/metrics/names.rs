@@ -99,20 +99,20 @@ metrics! {
         "Records whose value did not decode, by keyspace.";
     larder_entries: Gauge Count KeyspaceTiers(|of| [of.memory_entries, of.disk_entries]),
         "Entries held, by keyspace and tier.";
-    larder_bytes: Gauge Bytes KeyspaceTiers(|of| [of.memory_weight, of.disk_bytes]),
+    larder_bytes: Gauge Bytes KeyspaceTiers(|of| [of.memory_weight.as_u64(), of.disk_bytes.as_u64()]),
         "What the clean ones of these weigh in memory, and what they are charged for on disk, by keyspace and \
          tier. What waits in the write buffer is in larder_unsaved_bytes.";
-    larder_capacity_bytes: Gauge Bytes Tiers(|stats| [Some(stats.memory.capacity), stats.disk.as_ref().map(|disk| disk.capacity)]),
+    larder_capacity_bytes: Gauge Bytes Tiers(|stats| [Some(stats.memory.capacity.as_u64()), stats.disk.as_ref().map(|disk| disk.capacity.as_u64())]),
         "What a tier may hold.";
     larder_bypassed_total: Counter Count Cache(|stats| stats.memory.bypassed),
         "Values left to the disk because memory had no room for them.";
-    larder_unsaved_bytes: Gauge Bytes Cache(|stats| stats.unsaved_bytes),
+    larder_unsaved_bytes: Gauge Bytes Cache(|stats| stats.unsaved_bytes.as_u64()),
         "Bytes in the write buffer: acknowledged and not yet committed. They stand beside larder_bytes.";
-    larder_file_bytes: Gauge Bytes Disk(|disk| disk.file_bytes),
+    larder_file_bytes: Gauge Bytes Disk(|disk| disk.file_bytes.as_u64()),
         "Length of the file.";
-    larder_allocated_bytes: Gauge Bytes Disk(|disk| disk.allocated_bytes.unwrap_or(disk.file_bytes)),
+    larder_allocated_bytes: Gauge Bytes Disk(|disk| disk.allocated_bytes.unwrap_or(disk.file_bytes).as_u64()),
         "Bytes that the file takes on its disk; its length where the file system does not tell.";
-    larder_usable_bytes: Gauge Bytes Disk(|disk| disk.usable_bytes),
+    larder_usable_bytes: Gauge Bytes Disk(|disk| disk.usable_bytes.as_u64()),
         "Bytes that all entries on disk may be charged for: a full cache has about as many in larder_bytes.";
     larder_disk_on: Gauge Count Disk(|disk| u64::from(disk.state == DiskState::On)),
         "1 while the disk tier is on, 0 while it is suspended or discarded.";

@@ -32,18 +32,18 @@ impl fmt::Display for Stats {
 }
 
 fn tiers(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
-    let tier = |name: &str, [hits, entries, bytes, capacity, evicted, expired]: [u64; 6]| {
-        let [bytes, capacity] = [bytes, capacity].map(|bytes| ByteSize::bytes(bytes).to_string());
+    let tier = |name: &str, [hits, entries, evicted, expired]: [u64; 4], sizes: [ByteSize; 2]| {
         let [hits, entries, evicted, expired] =
             [hits, entries, evicted, expired].map(|count| count.to_string());
+        let [bytes, capacity] = sizes.map(|size| size.to_string());
         vec![name.to_owned(), hits, entries, bytes, capacity, evicted, expired]
     };
     let MemoryStats { hits, entries, weight, capacity, evictions, expirations, .. } = stats.memory;
-    let mut rows = vec![tier("memory", [hits, entries, weight, capacity, evictions, expirations])];
+    let mut rows = vec![tier("memory", [hits, entries, evictions, expirations], [weight, capacity])];
     if let Some(&DiskStats { hits, entries, bytes, capacity, evictions, expirations, .. }) =
         stats.disk.as_ref()
     {
-        rows.push(tier("disk", [hits, entries, bytes, capacity, evictions, expirations]));
+        rows.push(tier("disk", [hits, entries, evictions, expirations], [bytes, capacity]));
     }
     out.table(&["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"], &rows)
 }
@@ -82,18 +82,17 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     if stats.disk.is_none() {
         return Ok(());
     }
-    let [unsaved, buffer] = [stats.unsaved_bytes, stats.write_buffer].map(ByteSize::bytes);
     out.line(&format!(
-        "unsaved {unsaved} of {buffer}: what waits in the write buffer, beside the memory capacity"
+        "unsaved {} of {}: what waits in the write buffer, beside the memory capacity",
+        stats.unsaved_bytes, stats.write_buffer
     ))
 }
 
 fn file(disk: &DiskStats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     let DiskStats { commits, recovered_entries, damaged_records, read_faults, flush_lag, .. } = disk;
-    let [live, usable, file, capacity] =
-        [disk.bytes, disk.usable_bytes, disk.file_bytes, disk.capacity].map(ByteSize::bytes);
+    let DiskStats { bytes: live, usable_bytes: usable, file_bytes: file, capacity, .. } = disk;
     out.line(&format!("live {live} of usable {usable}: what entries take on disk, and what they may take"))?;
-    out.line(&match disk.allocated_bytes.map(ByteSize::bytes) {
+    out.line(&match disk.allocated_bytes {
         Some(allocated) => format!("on disk {allocated} of {capacity}, the file is {file} long"),
         None => format!("the file is {file} of {capacity} long"),
     })?;

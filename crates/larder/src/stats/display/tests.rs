@@ -16,7 +16,7 @@ fn stats() -> Stats {
         keyspace("商品", u64::MAX / 2),
     ];
     let memory = MemoryStats { hits: 6, entries: u64::MAX, ..MemoryStats::default() };
-    let disk = Some(DiskStats { hits: 3, capacity: 1 << 30, ..DiskStats::default() });
+    let disk = Some(DiskStats { hits: 3, capacity: ByteSize::gib(1), ..DiskStats::default() });
     Stats { memory, disk, misses: 1, keyspaces, ..Stats::default() }
 }
 

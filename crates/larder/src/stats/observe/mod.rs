@@ -66,8 +66,8 @@ const fn one_in(number: u64) -> u64 {
     u64::MAX / if number == 0 { 1 } else { number }
 }
 
-/// Mixes a number, so that its upper bits depend on all its bits. The upper bits decide the comparison with a
-/// threshold.
+/// Mixes the bits of a number, so that the upper bits of the result depend on all bits of the number. The
+/// upper bits decide the comparison with a threshold.
 const fn mixed(number: u64) -> u64 {
     let spread = number.wrapping_mul(SPREAD);
     (spread ^ (spread >> 32)).wrapping_mul(SCATTER)

@@ -1,9 +1,9 @@
 //! The clocks of the operating system.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::Clock;
-use crate::units::{Timestamp, millis};
+use crate::units::Timestamp;
 
 /// The clocks of the operating system.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +32,9 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn wall(&self) -> Timestamp {
-        // A wall clock before 1970 reads as 1970. The cache's time then depends on the file's clock watermark
-        // and the monotonic clock.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Timestamp::from_millis(millis(since))
+        // The conversion reads a wall clock before 1970 as 1970. The cache's time then depends on the file's
+        // clock watermark and the monotonic clock.
+        SystemTime::now().into()
     }
 
     fn coarse_monotonic(&self) -> Option<Duration> {

@@ -12,6 +12,7 @@ use std::{fs, io};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
 
+use super::forward_backend::forward_backend;
 use super::forward_locks::forward_locks;
 use super::limit::Limited;
 
@@ -67,29 +68,7 @@ impl FileContent for OsContent {
 }
 
 impl StorageBackend for OsContent {
-    fn len(&self) -> io::Result<u64> {
-        self.backend.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.backend.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.backend.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.backend.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.backend.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.backend.close()
-    }
+    forward_backend! { backend: len read set_len sync_data write close }
 
     forward_locks!(backend);
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use redb::StorageBackend;
 
 use super::content::FileContent;
+use super::forward_backend::forward_backend;
 use super::forward_locks::forward_locks;
 use super::seal::Seal;
 
@@ -59,13 +60,7 @@ impl FileContent for VolumeFile {
 }
 
 impl StorageBackend for VolumeFile {
-    fn len(&self) -> io::Result<u64> {
-        self.content.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.content.read(offset, out)
-    }
+    forward_backend! { content: len read }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.seal.check()?;

@@ -10,6 +10,7 @@
 use std::io;
 use std::io::ErrorKind;
 
+use super::forward_backend::forward_backend;
 use super::forward_locks::forward_locks;
 use redb::StorageBackend;
 
@@ -40,13 +41,7 @@ pub(super) fn check(end: u64) -> io::Result<()> {
 pub(super) struct Limited<T>(pub(super) T);
 
 impl<T: StorageBackend> StorageBackend for Limited<T> {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
+    forward_backend! { 0: len read sync_data close }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         // A file that is already longer than the limit may be made shorter.
@@ -56,17 +51,9 @@ impl<T: StorageBackend> StorageBackend for Limited<T> {
         self.0.set_len(len)
     }
 
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         check(offset.saturating_add(data.len() as u64))?;
         self.0.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.0.close()
     }
 
     forward_locks!(0);

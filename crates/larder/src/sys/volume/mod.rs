@@ -7,6 +7,7 @@
 
 pub(crate) mod content;
 pub(crate) mod file;
+pub(crate) mod forward_backend;
 pub(crate) mod forward_locks;
 pub(crate) mod forward_volume;
 mod held;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// A change by another process.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Act {
     /// Removes a file.
     Unlink(PathBuf),

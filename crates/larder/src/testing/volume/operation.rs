@@ -29,6 +29,7 @@ impl DiskOperation {
 
 /// The way in which an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Failure {
     /// An input/output error.
     Io,

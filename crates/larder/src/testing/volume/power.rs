@@ -15,6 +15,7 @@ const SECTOR: usize = 512;
 
 /// The part of the unsynced changes that a loss of power destroys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Loss {
     /// All of these changes.
     Everything,

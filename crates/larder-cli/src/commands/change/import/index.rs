@@ -68,7 +68,7 @@ impl ExportIndex {
         self.keyspaces.iter().filter(|(_, is_chosen)| *is_chosen).map(|(keyspace, _)| keyspace)
     }
 
-    /// Returns the name of the keyspace with a number, if that keyspace is imported.
+    /// Returns the name of the keyspace with this number, if that keyspace is imported.
     pub(super) fn name(&self, number: u32) -> Option<&str> {
         let (keyspace, is_chosen) = self.keyspaces.get(usize::try_from(number).ok()?)?;
         is_chosen.then_some(&*keyspace.name)
@@ -102,5 +102,10 @@ pub(super) fn read_failure(path: &Path, error: &Error) -> Failure {
         Error::Io(error) if error.kind() == ErrorKind::NotFound => Exit::Missing,
         _ => Exit::System,
     };
-    Failure::new(exit, format!("cannot read {}: {error}", path.display()))
+    let shown = path.display();
+    let text = match error {
+        Error::Io(source) => format!("cannot read {shown}: {source}"),
+        error => format!("cannot read {shown}: {error}"),
+    };
+    Failure::new(exit, text)
 }

@@ -27,7 +27,7 @@ struct LiveKeyspaceJson<'a> {
     #[serde(flatten)]
     info: &'a LiveKeyspaceInfo,
     memory_entries: u64,
-    memory_bytes: u64,
+    memory_bytes: ByteSize,
 }
 
 pub(super) fn run(options: &FileOptions) -> Result<Exit, Failure> {
@@ -81,7 +81,7 @@ fn row(info: &LiveKeyspaceInfo, stats: &Stats) -> Vec<String> {
     let on_disk = if info.is_memory_only {
         [unknown(), unknown()]
     } else {
-        [info.disk_entries.to_string(), ByteSize::bytes(info.disk_bytes).to_string()]
+        [info.disk_entries.to_string(), info.disk_bytes.to_string()]
     };
     let [disk_entries, disk_bytes] = on_disk;
     vec![
@@ -90,16 +90,16 @@ fn row(info: &LiveKeyspaceInfo, stats: &Stats) -> Vec<String> {
         info.keys.clone().unwrap_or_else(|| "not opened".to_owned()),
         info.value_format.map_or_else(unknown, |format| format_name(format).to_owned()),
         entries.to_string(),
-        ByteSize::bytes(bytes).to_string(),
+        bytes.to_string(),
         disk_entries,
         disk_bytes,
     ]
 }
 
-/// Returns the number of a keyspace's entries in memory, and their charge in bytes.
-fn in_memory(stats: &Stats, info: &LiveKeyspaceInfo) -> (u64, u64) {
+/// Returns the number of a keyspace's entries in memory, and their charge.
+fn in_memory(stats: &Stats, info: &LiveKeyspaceInfo) -> (u64, ByteSize) {
     let found = stats.keyspaces.iter().find(|found| found.name == info.name);
-    found.map_or((0, 0), |KeyspaceStats { memory_entries, memory_weight, .. }| {
+    found.map_or((0, ByteSize::ZERO), |KeyspaceStats { memory_entries, memory_weight, .. }| {
         (*memory_entries, *memory_weight)
     })
 }

@@ -94,7 +94,7 @@ impl Listing<'_> {
             let mut sizes = KeyspaceSizes::of(&keyspace.name);
             let mut largest: Option<Vec<u8>> = None;
             self.visit_records(keyspace, |entry, record| {
-                if sizes.add(record.payload_len() as u64) {
+                if sizes.add(record.payload_len()) {
                     largest = Some(entry.key.clone());
                 }
             })?;
@@ -168,7 +168,7 @@ impl Listing<'_> {
         if self.options.long {
             let (record, now) = (finding.record(), self.snapshot.now());
             let ttl = record.map_or(0.0, |record| record.expires_at.since(now).as_secs_f64());
-            let len = record.map_or(0, Record::payload_len);
+            let len = record.map_or(0, |record| record.payload_len().as_u64());
             write!(out, "\t{}\t{ttl:.3}\t{len}", state_name(finding))?;
         }
         Ok(writeln!(out)?)
@@ -178,7 +178,7 @@ impl Listing<'_> {
 /// Returns the number that orders an entry. The entry with the smallest number comes first.
 fn rank(by: SortBy, record: &Record) -> u64 {
     match by {
-        SortBy::Size => u64::MAX - record.payload_len() as u64,
+        SortBy::Size => u64::MAX - record.payload_len().as_u64(),
         SortBy::Age => record.written_at.as_millis(),
         SortBy::Ttl => record.expires_at.as_millis(),
     }
@@ -187,7 +187,7 @@ fn rank(by: SortBy, record: &Record) -> u64 {
 /// Returns the text of the number that orders an entry: a size in bytes, or a time in seconds.
 fn figure(by: SortBy, record: &Record, now: Timestamp) -> String {
     match by {
-        SortBy::Size => record.payload_len().to_string(),
+        SortBy::Size => record.payload_len().as_u64().to_string(),
         SortBy::Age => format!("{:.3}", now.since(record.written_at).as_secs_f64()),
         SortBy::Ttl => format!("{:.3}", record.expires_at.since(now).as_secs_f64()),
     }

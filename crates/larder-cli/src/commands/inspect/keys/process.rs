@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
+use larder::ByteSize;
 use larder::control::{Client, FoundIn, KeyStatus};
 use larder::inspect::{KeyShape, escape_control, spell_hex};
 use serde::Serialize;
@@ -32,8 +33,8 @@ struct SortedKeyJson<'a> {
     written_at_ms: Option<u64>,
     expires_at_ms: Option<u64>,
     ttl_ms: Option<u64>,
-    value_bytes: Option<u64>,
-    memory_bytes: Option<u64>,
+    value_bytes: Option<ByteSize>,
+    memory_bytes: Option<ByteSize>,
 }
 
 /// The keyspaces whose keys are listed, and the form in which the keys are shown.
@@ -206,7 +207,7 @@ impl LiveListing<'_> {
     }
 }
 
-fn size(status: &KeyStatus) -> Option<u64> {
+fn size(status: &KeyStatus) -> Option<ByteSize> {
     status.value_bytes.or(status.memory_bytes)
 }
 
@@ -215,7 +216,7 @@ fn size(status: &KeyStatus) -> Option<u64> {
 fn rank(by: SortBy, status: &KeyStatus) -> (u64, String) {
     let seconds = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
     let known = match by {
-        SortBy::Size => size(status).map(|size| (u64::MAX - size, size.to_string())),
+        SortBy::Size => size(status).map(|size| (u64::MAX - size.as_u64(), size.as_u64().to_string())),
         SortBy::Ttl => status.expires_at_ms.map(|at| (at, seconds(status.ttl_ms.unwrap_or_default()))),
         SortBy::Age => status.written_at_ms.map(|at| {
             let now = status.expires_at_ms.zip(status.ttl_ms).map(|(at, ttl)| at.saturating_sub(ttl));
@@ -228,7 +229,7 @@ fn rank(by: SortBy, status: &KeyStatus) -> (u64, String) {
 /// Returns the columns of `--long`.
 fn long_columns(status: &KeyStatus) -> String {
     let ttl = status.ttl_ms.unwrap_or_default();
-    let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.to_string());
+    let len = status.value_bytes.map_or_else(|| "-".to_owned(), |len| len.as_u64().to_string());
     let tier = status.found_in.map_or("-", FoundIn::name);
     let flushed = if status.is_unflushed { ",unflushed" } else { "" };
     format!("\t{}\t{}.{:03}\t{len}\t{tier}{flushed}", status.state.name(), ttl / 1000, ttl % 1000)

@@ -13,9 +13,9 @@ use crate::term::out;
 pub(super) struct KeyspaceSizes {
     keyspace: String,
     entries: u64,
-    value_bytes: u64,
-    mean_bytes: u64,
-    largest_bytes: u64,
+    value_bytes: ByteSize,
+    mean_bytes: ByteSize,
+    largest_bytes: ByteSize,
     /// `None` if the keyspace has no entry.
     largest_key: Option<String>,
     largest_key_bytes: Option<String>,
@@ -27,17 +27,17 @@ impl KeyspaceSizes {
     }
 
     /// Adds a value. Returns whether this value is the largest so far.
-    pub(super) fn add(&mut self, bytes: u64) -> bool {
-        let is_largest = self.entries == 0 || bytes > self.largest_bytes;
+    pub(super) fn add(&mut self, size: ByteSize) -> bool {
+        let is_largest = self.entries == 0 || size > self.largest_bytes;
         self.entries += 1;
-        self.value_bytes += bytes;
-        self.largest_bytes = self.largest_bytes.max(bytes);
+        self.value_bytes += size;
+        self.largest_bytes = self.largest_bytes.max(size);
         is_largest
     }
 
     /// Sets the mean, and the key of the largest value as its text and its bytes in hexadecimal.
     pub(super) fn finish(&mut self, largest: Option<(String, String)>) {
-        self.mean_bytes = self.value_bytes.checked_div(self.entries).unwrap_or(0);
+        self.mean_bytes = self.value_bytes.as_u64().checked_div(self.entries).unwrap_or(0).into();
         (self.largest_key, self.largest_key_bytes) = largest.unzip();
     }
 }
@@ -49,11 +49,11 @@ pub(super) fn print(mut sizes: Vec<KeyspaceSizes>, json: bool) -> Result<Exit, F
         out::json(&sizes)?;
         return Ok(Exit::Ok);
     }
-    let size = |bytes: u64| ByteSize::bytes(bytes).to_string();
     let head = ["keyspace", "entries", "values", "mean", "largest", "its key"].map(str::to_owned).to_vec();
     let rows = sizes.into_iter().map(|sizes| {
         let key = sizes.largest_key.unwrap_or_else(|| "-".to_owned());
-        let [values, mean, largest] = [sizes.value_bytes, sizes.mean_bytes, sizes.largest_bytes].map(size);
+        let [values, mean, largest] =
+            [sizes.value_bytes, sizes.mean_bytes, sizes.largest_bytes].map(|size| size.to_string());
         vec![sizes.keyspace, sizes.entries.to_string(), values, mean, largest, key]
     });
     let mut out = out::stdout();

@@ -56,9 +56,11 @@ pub(crate) fn run(cache: &mut LiveCache, options: &GetOptions) -> Result<Exit, F
     }
     let mut out = out::stdout();
     print_entry(&mut out, &lookup)?;
-    let len = lookup.status.value_bytes.map_or_else(String::new, |len| format!("{len} bytes, "));
+    let len = lookup.status.value_bytes.map_or_else(String::new, |len| format!("{} bytes, ", len.as_u64()));
     let stored = match (lookup.status.compression, lookup.status.stored_bytes) {
-        (Some(how @ 1..), Some(len)) => format!("; {len} bytes in the file, {}", compression_name(how)),
+        (Some(how @ 1..), Some(len)) => {
+            format!("; {} bytes in the file, {}", len.as_u64(), compression_name(how))
+        }
         _ => String::new(),
     };
     field(&mut out, "value", format!("{len}{}{stored}", format_name(format)))?;

@@ -1,6 +1,5 @@
 //! Draws the frame of a file, if no process is asked.
 
-use larder::ByteSize;
 use larder::inspect::{FileState, escape_control};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -29,7 +28,7 @@ pub(super) fn draw(
     let of = [
         chart(format!("changes {}/s", per_second(history.changes())), "changes", Color::Yellow),
         chart(format!("entries {}", count(file.entries)), "entries", Color::Green),
-        chart(format!("length {}", ByteSize::bytes(file.len)), "length", Color::Cyan),
+        chart(format!("length {}", file.len), "length", Color::Cyan),
     ];
     charts(frame, &mut rest, context, of);
     stat_lines(frame, &mut rest, |width| (numbers(sample, history), hint(width)));
@@ -40,8 +39,8 @@ fn numbers(sample: &FileSample, history: &History) -> Vec<StatLine> {
     let file = &sample.file;
     let ago = span(sample.now.since(file.last_flush));
     vec![
-        StatLine::new(2, format!("length   {}", ByteSize::bytes(file.len))),
-        StatLine::new(1, format!("entries  {}, charged {}", file.entries, ByteSize::bytes(file.bytes))),
+        StatLine::new(2, format!("length   {}", file.len)),
+        StatLine::new(1, format!("entries  {}, charged {}", file.entries, file.bytes)),
         StatLine::new(3, format!("changes  {}, {}/s", file.sequence, per_second(history.changes()))),
         StatLine::new(4, format!("flushed  {ago} ago")),
     ]
@@ -67,7 +66,7 @@ fn keyspaces(frame: &mut Frame<'_>, area: Rect, sample: &FileSample, controls: &
             shortened(&escape_control(&keyspace.name), name),
             keyspace.version.to_string(),
             count(keyspace.entries),
-            bytes(keyspace.bytes),
+            bytes(keyspace.bytes.as_u64()),
             escape_control(&keyspace.key_shape).into_owned(),
         ])
     });

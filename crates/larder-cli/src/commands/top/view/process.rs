@@ -45,9 +45,9 @@ pub(super) fn draw(
 /// Returns lines that show how full memory and disk are.
 fn levels(stats: &Stats, room: u16) -> Vec<StatLine> {
     let bar_room = usize::from(room).saturating_sub(34).min(60);
-    let level = |rank, name: &str, used: u64, of: u64| {
-        let [used_text, of_text] = [used, of].map(|bytes| ByteSize::bytes(bytes).to_string());
-        let bar = if bar_room < 4 { String::new() } else { bar(used, of, bar_room) };
+    let level = |rank, name: &str, used: ByteSize, of: ByteSize| {
+        let [used_text, of_text] = [used, of].map(|size| size.to_string());
+        let bar = if bar_room < 4 { String::new() } else { bar(used.as_u64(), of.as_u64(), bar_room) };
         StatLine::new(rank, format!("{name:<8} {used_text:>10} of {of_text:<10} {bar}"))
     };
     let mut levels = vec![level(1, "memory", stats.memory.weight, stats.memory.capacity)];
@@ -103,7 +103,7 @@ fn rates(stats: &Stats, history: &History, context: &FrameContext<'_>, room: u16
 
 /// Returns the state of the disk tier. The reason of an outage is shown in full, on several lines.
 fn disk(stats: &Stats, context: &FrameContext<'_>, room: u16) -> StatLine {
-    let unsaved = ByteSize::bytes(stats.unsaved_bytes);
+    let unsaved = stats.unsaved_bytes;
     match &stats.disk {
         None => {
             StatLine::new(9, fitted("disk     ", &["none: this cache is in memory alone".to_owned()], room))

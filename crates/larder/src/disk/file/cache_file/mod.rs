@@ -381,7 +381,7 @@ impl CacheFile {
                 place.error().map_or(Ok(()), Err)
             }
             FilePhase::Suspended(outage) | FilePhase::Discarded(outage, _) => {
-                Err(StoreError { cause: format!("the disk tier is off: {}", outage.why), ..outage.why })
+                Err(StoreError { cause: outage.why.cause.in_context("the disk tier is off"), ..outage.why })
             }
         }
     }

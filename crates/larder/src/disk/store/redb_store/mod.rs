@@ -151,11 +151,6 @@ impl Store {
         Ok(store)
     }
 
-    /// Returns whether this process is a fork of the process that made the store.
-    pub(crate) fn is_inherited(&self) -> bool {
-        Guarded::is_inherited(&self.db)
-    }
-
     /// Returns the cumulative statistics that the file has after the next commit. None if the statistics are
     /// missing or can't be decoded.
     pub(crate) fn cumulative_stats(&self) -> Option<&CumulativeStats> {

@@ -24,7 +24,8 @@ pub(super) fn of<V: Serialize>(value: &V, is_human_readable: bool) -> Result<Dig
     value.serialize(DigestSerializer { is_human_readable, fields: None })
 }
 
-/// Returns the fields of a struct with their digests. Returns an empty list for any other value.
+/// Returns the fields of a struct or of a struct variant, with their digests. Returns an empty list for a
+/// value without named fields.
 pub(super) fn fields<V: Serialize>(value: &V, is_human_readable: bool) -> Vec<(&'static str, Digest)> {
     let fields = RefCell::new(Vec::new());
     // If serializing fails, the fields that were digested before the error remain.

@@ -126,7 +126,7 @@ impl<C: SerializeMap, E: EncodingKind> SerializeMap for EncodeCompound<'_, C, E>
     }
 }
 
-/// Compounds whose parts have no names.
+/// Implements the traits of compounds with a fixed number of unnamed parts.
 macro_rules! tuples {
     ($($compound:ident $method:ident),*) => {$(
         impl<C: $compound, E: EncodingKind> $compound for EncodeCompound<'_, C, E> {

@@ -17,8 +17,8 @@ impl<'de> BytesDeserializer<'de, '_> {
 }
 
 macro_rules! refused {
-    ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+    ($($method:ident $(($($argument:ty),*))?)*) => {$(
+        fn $method<V: Visitor<'de>>(self, $($(_: $argument,)*)? visitor: V) -> Result<V::Value, CodecError> {
             Err(Error::invalid_type(serde::de::Unexpected::Bytes(self.0.get(..16).unwrap_or(self.0)), &visitor))
         }
     )*};
@@ -74,41 +74,10 @@ impl<'de> Deserializer<'de> for BytesDeserializer<'de, '_> {
         deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
         deserialize_char deserialize_option deserialize_unit deserialize_map deserialize_identifier deserialize_ignored_any
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, CodecError> {
-        self.deserialize_unit(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, CodecError> {
-        self.deserialize_unit(visitor)
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, CodecError> {
-        self.deserialize_unit(visitor)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, CodecError> {
-        self.deserialize_unit(visitor)
+        deserialize_unit_struct(&'static str)
+        deserialize_tuple_struct(&'static str, usize)
+        deserialize_struct(&'static str, &'static [&'static str])
+        deserialize_enum(&'static str, &'static [&'static str])
     }
 
     fn is_human_readable(&self) -> bool {

@@ -119,28 +119,22 @@ impl CollectedBytes {
     }
 }
 
-impl SerializeSeq for CollectedBytes {
-    type Ok = Vec<u8>;
-    type Error = CodecError;
+/// A sequence and a tuple are collected alike, but serde has a trait for each.
+macro_rules! collects {
+    ($($compound:ident)*) => {$(
+        impl $compound for CollectedBytes {
+            type Ok = Vec<u8>;
+            type Error = CodecError;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
-        self.push(value)
-    }
+            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
+                self.push(value)
+            }
 
-    fn end(self) -> Result<Vec<u8>, CodecError> {
-        Ok(self.0)
-    }
+            fn end(self) -> Result<Vec<u8>, CodecError> {
+                Ok(self.0)
+            }
+        }
+    )*};
 }
 
-impl SerializeTuple for CollectedBytes {
-    type Ok = Vec<u8>;
-    type Error = CodecError;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CodecError> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Vec<u8>, CodecError> {
-        Ok(self.0)
-    }
-}
+collects! { SerializeSeq SerializeTuple }

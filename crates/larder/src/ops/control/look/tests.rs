@@ -11,7 +11,6 @@ use crate::ops::control::answer::answer;
 use crate::ops::control::judge::KeyEvidence;
 use crate::sys::clock::ManualClock;
 use crate::sys::sync::Arc;
-use crate::testing::await_first_sweep;
 use crate::testing::volume::SimulatedVolume;
 use crate::testing::volume::operation::{DiskOperation, Failure};
 use crate::units::{ByteSize, Timestamp};
@@ -35,10 +34,7 @@ impl Bench {
 
     fn open_with(&self, values: bool) -> Cache {
         let builder = Cache::builder().path(PATH).volume(&self.disk).clock(self.clock.clone());
-        let builder = builder.flush_interval(HOUR).sweep_interval(HOUR).control_values(values);
-        let cache = builder.open().unwrap();
-        await_first_sweep(&cache).unwrap();
-        cache
+        builder.stepped(1).control_values(values).open().unwrap()
     }
 
     fn open(&self) -> Cache {
@@ -72,7 +68,10 @@ fn an_entry_is_told_with_the_tiers_that_have_it_and_whether_it_is_committed() {
     kept.insert(&7, "seven".to_owned()).unwrap();
     let dirty = status(&cache, "name", b"a\0\0");
     assert_eq!(place(&dirty), (EntryState::Live, Some(FoundIn::Memory), true));
-    assert_eq!((dirty.value_bytes, dirty.ttl_ms, dirty.sequence), (Some(4), Some(3_600_000), Some(1)));
+    assert_eq!(
+        (dirty.value_bytes, dirty.ttl_ms, dirty.sequence),
+        (Some(ByteSize::bytes(4)), Some(3_600_000), Some(1))
+    );
     assert!(why(&cache, "name", b"a\0\0").contains("still to be committed: a crash now would lose it"));
     let seven = 7_u64.to_be_bytes();
     assert_eq!(place(&status(&cache, "kept", &seven)), (EntryState::Live, Some(FoundIn::Memory), false));
@@ -89,11 +88,14 @@ fn an_entry_is_told_with_the_tiers_that_have_it_and_whether_it_is_committed() {
     let on_disk = told(&cache, "name", b"a\0\0", KeyQuery::Why);
     assert_eq!(place(&on_disk), (EntryState::Live, Some(FoundIn::Disk), false));
     assert!(on_disk.why.unwrap().contains("the next lookup reads it from there"));
-    assert_eq!((on_disk.version, on_disk.value_bytes, on_disk.memory_bytes), (Some(0), Some(4), None));
+    assert_eq!(
+        (on_disk.version, on_disk.value_bytes, on_disk.memory_bytes),
+        (Some(0), Some(ByteSize::bytes(4)), None)
+    );
     names.get("a").unwrap();
     let promoted = status(&cache, "name", b"a\0\0");
     assert_eq!(promoted.found_in, Some(FoundIn::Both));
-    assert!(promoted.memory_bytes > Some(4));
+    assert!(promoted.memory_bytes > Some(ByteSize::bytes(4)));
     assert_eq!(place(&status(&cache, "name", b"none\0\0")), (EntryState::Absent, None, false));
     assert!(why(&cache, "name", b"none\0\0").contains("Neither memory nor the disk has it"));
     bench.clock.advance(2 * HOUR);
@@ -202,7 +204,7 @@ fn a_value_is_told_as_it_is_written_and_only_where_the_application_allows_it() {
     let (names, kept) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(KEPT).unwrap());
     names.insert("a", "Ada".to_owned()).unwrap();
     let refused = told(&cache, "name", b"a\0\0", KeyQuery::Value);
-    assert_eq!((refused.value, refused.value_bytes), (None, Some(4)));
+    assert_eq!((refused.value, refused.value_bytes), (None, Some(ByteSize::bytes(4))));
     assert!(refused.value_withheld.unwrap().contains("control_values=on"));
     drop((names, kept));
     cache.close().unwrap();
@@ -216,13 +218,13 @@ fn a_value_is_told_as_it_is_written_and_only_where_the_application_allows_it() {
     assert_eq!(value("name", b"a\0\0").value.as_deref(), Some("0x03416461"), "on disk");
     let seven = value("kept", &7_u64.to_be_bytes());
     assert_eq!(seven.value.as_deref(), Some("0x05736576656E"), "in memory alone");
-    assert_eq!(seven.value_bytes, Some(6));
+    assert_eq!(seven.value_bytes, Some(ByteSize::bytes(6)));
     assert_eq!(value("name", b"none\0\0").value_withheld, None);
     let longest = MAX_VALUE_SENT - 5;
     for (len, is_sent) in [(longest, true), (longest + 1, false)] {
         names.insert("long", "x".repeat(len)).unwrap();
         let long = value("name", b"long\0\0");
-        assert_eq!(long.value_bytes, Some(len as u64 + 5));
+        assert_eq!(long.value_bytes, Some(ByteSize::bytes(len as u64 + 5)));
         assert_eq!((long.value.is_some(), long.value_withheld.is_none()), (is_sent, is_sent), "{len}");
     }
     cache.flush().unwrap();
@@ -336,7 +338,7 @@ fn a_removal_of_many_that_is_still_being_made_is_the_reason() {
     let clock = Arc::new(ManualClock::new());
     let open = || {
         let builder = Cache::builder().path(PATH).volume(&disk).clock(clock.clone());
-        builder.flush_interval(HOUR).sweep_interval(HOUR).range_rows(1).parts_with_steps().open().unwrap()
+        builder.stepped(1).range_rows(1).open().unwrap()
     };
     let cache = open();
     let names = cache.keyspace(NAMES).unwrap();
@@ -351,7 +353,7 @@ fn a_removal_of_many_that_is_still_being_made_is_the_reason() {
     assert_eq!(found.state, EntryState::Removed, "{found:?}");
     assert!(found.why.unwrap().contains("removed with others"));
     assert_eq!(listed_keys(&cache, "name", b"", 9, false).len(), 39);
-    assert!(cache.stats().disk.unwrap().usable_bytes > ByteSize::kib(1).as_u64());
+    assert!(cache.stats().disk.unwrap().usable_bytes > ByteSize::kib(1));
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]

@@ -7,9 +7,7 @@ fn an_entry_that_moves_to_the_disk_while_a_page_is_made_is_in_the_page() {
     for step in [PageStep::Listed, PageStep::Read] {
         let bench = Bench::new();
         let builder = Cache::builder().path(PATH).volume(&bench.disk).clock(bench.clock.clone()).shards(1);
-        let builder = builder.flush_interval(HOUR).sweep_interval(HOUR).memory_capacity(ByteSize::kib(64));
-        let cache = builder.open().unwrap();
-        await_first_sweep(&cache).unwrap();
+        let cache = builder.stepped(1).memory_capacity(ByteSize::kib(64)).open().unwrap();
         let (names, kept) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(KEPT).unwrap());
         names.insert("a", "Ada".to_owned()).unwrap();
         assert_eq!(status(&cache, "name", b"a\0\0").found_in, Some(FoundIn::Memory));

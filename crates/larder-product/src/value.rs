@@ -1,0 +1,8 @@
+//! The requirements on the types of values.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The requirements on the type of a cached value. Every type with these traits is a `Value`.
+pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}

@@ -1,0 +1,13 @@
+//! A line of the protocol: a JSON object with the version, and a line end.
+
+use serde_json::Value;
+
+/// The version of the protocol: `v` in every request and answer. A change in the meaning of a request raises
+/// the version.
+pub const PROTOCOL: u32 = 1;
+
+pub(super) fn to_line(value: &Value) -> Vec<u8> {
+    let mut line = value.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}

@@ -216,3 +216,22 @@ fn contract_4_a_full_disk_splits_no_group() {
     }
     assert_eq!(values(&versions, &[0, 38]), [Some(13); 2]);
 }
+
+/// Each group shares a key with the next, so all of them are one transaction. It is far larger than the file
+/// allows for one group.
+#[test]
+fn groups_that_share_keys_are_saved_together_in_a_small_file() {
+    let place = Place::new();
+    let cache = place.builder().disk_capacity(ByteSize::mib(4)).open().unwrap();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    for round in 0..5_u8 {
+        for group in 0..40_u64 {
+            blobs.insert_many((0..32).map(|key| (group * 31 + key, vec![round; 400]))).unwrap();
+        }
+        cache.flush().unwrap();
+        let disk = cache.stats().disk.unwrap();
+        assert_eq!((disk.state, disk.faults), (DiskState::On, 0), "round {round}");
+        assert!(crate::support::taken(&place.path()) <= 4 << 20, "round {round}");
+    }
+    assert_eq!(cache.stats().disk.unwrap().entries, 40 * 31 + 1);
+}

@@ -4,6 +4,7 @@
 //! - `outages/`: the disk tier while its disk fails, and the ways back into service;
 //! - `faults/`: the harnesses that kill the process, cut the power, damage the file, and take the file away;
 //! - `concurrency/`: threads and processes that work at the same time;
+//! - `keys/`: the types of keys, and how calls take them;
 //! - `ops/`: statistics, reports on single keys, and the control socket;
 //! - `golden/`: files of every format; `tidy/`: the arrangement of the code; `support/`: shared parts of the
 //!   tests.
@@ -14,8 +15,14 @@ mod golden;
 mod support;
 mod tidy;
 
+mod keys {
+    mod arguments;
+    mod derived;
+}
+
 mod contract {
     mod bad_input;
+    mod bulk_loads;
     mod bulk_reads;
     mod bulk_writes;
     pub(crate) mod churn;
@@ -31,6 +38,7 @@ mod contract {
     mod contract_8_another_process_can_look;
     mod error_sources;
     mod eviction;
+    mod grace;
     mod keyspaces;
     mod large_removals;
     mod large_values;

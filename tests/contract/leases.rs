@@ -50,6 +50,9 @@ fn pending(versions: &Keyspace<u64, u64>) -> PendingLoad<u64> {
     }
 }
 
+/// A change of key 1.
+type Change = fn(&Keyspace<u64, u64>);
+
 /// Returns what a caller gets that waits for the load.
 fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
     pending.wait().map(|value| value.map(|value| *value))
@@ -74,7 +77,7 @@ fn a_lease_that_another_thread_fills_answers_those_who_wait() {
     assert_eq!(waited(waiting).unwrap(), Some(10));
     assert!(filler.join().unwrap());
     match versions.lookup(&1).unwrap() {
-        LookupOutcome::Hit { value, expires_at } => {
+        LookupOutcome::Hit { value, expires_at, is_stale: false } => {
             assert_eq!((*value, versions.ttl(&1).is_some()), (10, true));
             assert!(expires_at.as_millis() > 0);
         }
@@ -189,7 +192,6 @@ fn a_jump_of_the_caches_time_neither_ends_a_lease_nor_keeps_one() {
 #[test]
 fn a_change_voids_a_lease_and_those_who_came_before_share_its_value() {
     let (_cache, versions) = in_memory();
-    type Change = fn(&Keyspace<u64, u64>);
     let changes: [(Change, Option<u64>); 3] = [
         (|versions| _ = versions.remove(&1).unwrap(), None),
         (|versions| _ = versions.clear().unwrap(), None),

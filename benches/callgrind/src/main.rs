@@ -30,6 +30,12 @@ const PAGES: KeyspaceDefinition<String, String> =
 const ASK: &str = "--ask";
 /// The argument for a child whose cache samples keys.
 const ASK_SAMPLED: &str = "--ask-sampled";
+/// The argument for a child that looks up with `get_or_load`.
+const ASK_LOADED: &str = "--ask-loaded";
+/// The function that a child with [`ASK_LOADED`] runs.
+const LOADED_LOOKUPS: &str = "*counted_loads*";
+/// By how much a hit of `get_or_load` may need more instructions than a hit of `get`, in percent.
+const LOADED_ALLOWANCE: f64 = 5.0;
 const KEEP: &str = "--keep";
 /// Number of resident entries, and the number of bytes in a value.
 const ENTRIES: usize = 10_000;
@@ -41,20 +47,25 @@ const COUNTS: usize = 3;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let is_told = |what: &str| env::args().any(|argument| argument == what);
-    if is_told(ASK) {
-        ask(false)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if is_told(ASK_SAMPLED) {
-        ask(true)?;
-        return Ok(ExitCode::SUCCESS);
+    for (told, samples_keys, lookups) in [
+        (ASK, false, counted_lookups as Lookups),
+        (ASK_SAMPLED, true, counted_lookups),
+        (ASK_LOADED, false, counted_loads),
+    ] {
+        if is_told(told) {
+            ask(samples_keys, lookups)?;
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     valgrind()?;
-    let mut counts = (0..COUNTS).map(|_| per_hit(ASK)).collect::<Result<Vec<f64>, _>>()?;
+    let mut counts = (0..COUNTS).map(|_| per_hit(ASK, LOOKUPS)).collect::<Result<Vec<f64>, _>>()?;
     counts.sort_by(f64::total_cmp);
     let counted = counts.get(COUNTS / 2).copied().unwrap_or_default();
     println!("instructions per memory hit: {counted:.1}, the median of {counts:.1?}");
-    println!("with sample_keys: {:.1}", per_hit(ASK_SAMPLED)?);
+    println!("with sample_keys: {:.1}", per_hit(ASK_SAMPLED, LOOKUPS)?);
+    let loaded = per_hit(ASK_LOADED, LOADED_LOOKUPS)?;
+    let more = (loaded / counted - 1.0) * 100.0;
+    println!("with get_or_load: {loaded:.1}, {more:+.1} %; it may be {LOADED_ALLOWANCE} % more");
     let kept = Kept::read()?;
     if is_told(KEEP) {
         Kept { instructions: counted.round(), ..kept }.write()?;
@@ -67,6 +78,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         println!("a memory hit takes more instructions than it did; if that is what is wanted, `{RETAKE}`");
         return Ok(ExitCode::FAILURE);
     }
+    if more > LOADED_ALLOWANCE {
+        println!("a hit of get_or_load takes too many instructions more than one of get");
+        return Ok(ExitCode::FAILURE);
+    }
     if counted < kept.instructions - allowed {
         println!("a memory hit takes fewer instructions than it did: `{RETAKE}`, so that it stays so");
     }
@@ -75,8 +90,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 const RETAKE: &str = "cargo run --release -p larder-callgrind -- --keep";
 
+/// A function whose instructions are counted. callgrind finds it by its name, so it must not be inlined.
+type Lookups = fn(&Keyspace<String, String>, &[String]) -> usize;
+
+/// The function that a child with [`ASK`] runs.
+const LOOKUPS: &str = "*counted_lookups*";
+
 /// Fills a cache and looks keys up in it.
-fn ask(samples_keys: bool) -> Result<(), larder::Error> {
+fn ask(samples_keys: bool, lookups: Lookups) -> Result<(), larder::Error> {
     let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).sample_keys(samples_keys).open()?;
     let pages = cache.keyspace(PAGES)?;
     let keys: Vec<String> = (0..ENTRIES).map(|number| format!("product_{number:08}")).collect();
@@ -84,12 +105,11 @@ fn ask(samples_keys: bool) -> Result<(), larder::Error> {
     for key in &keys {
         pages.insert(key.as_str(), value.clone())?;
     }
-    let found = counted_lookups(&pages, &keys);
+    let found = lookups(&pages, &keys);
     assert_eq!(found, ROUNDS * ENTRIES, "a resident entry was missed");
     Ok(())
 }
 
-/// The function whose instructions are counted. callgrind finds it by its name, so it must not be inlined.
 #[inline(never)]
 fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
     let mut found = 0;
@@ -99,9 +119,20 @@ fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
     found
 }
 
+#[inline(never)]
+fn counted_loads(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
+    let mut found = 0;
+    for _ in 0..ROUNDS {
+        let load =
+            |key: &&String| black_box(pages.get_or_load(key.as_str(), || Err::<String, _>(()))).is_ok();
+        found += keys.iter().filter(load).count();
+    }
+    found
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
-fn per_hit(asked: &str) -> Result<f64, Box<dyn Error>> {
-    let count = instructions(&env::current_exe()?, &[asked], "*counted_lookups*")?;
+fn per_hit(asked: &str, counted: &str) -> Result<f64, Box<dyn Error>> {
+    let count = instructions(&env::current_exe()?, &[asked], counted)?;
     Ok(count as f64 / (ROUNDS * ENTRIES) as f64)
 }
 

@@ -26,8 +26,8 @@
 //! An application may add families of its own ([`OwnFamily`]). Their entries are removed with the entries
 //! that they depend on.
 //!
-//! With the feature `inspect`, `ProductKeySpelling` gives the text form of the keys to tools that read a cache
-//! file.
+//! With the feature `inspect`, `ProductKeySpelling` gives the text form of the keys to tools that read a
+//! cache file.
 //!
 //! # Examples
 //! An application declares its value types once, opens the cache and looks up products:

@@ -38,18 +38,22 @@ pub use crate::api::cache::Cache;
 pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
-pub use crate::api::keyspace::definition::{DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition};
+pub use crate::api::keyspace::definition::{
+    DEFAULT_COOL_DOWN, DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition,
+};
 pub use crate::api::keyspace::iterate::{Iter, Keys};
+pub use crate::api::keyspace::load::{Load, Loaded};
 pub use crate::api::keyspace::load_lease::LoadLease;
 pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad};
 pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 pub use crate::config::settings::Settings;
 pub use crate::config::url::URL_VARIABLE;
+pub use crate::config::weigher::EntryInfo;
 pub use crate::config::{
     CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_LEASE_TIMEOUT,
     DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE, DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL,
-    DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, EntryInfo, MAX_TTL, MIN_TTL,
+    DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, MAX_TTL, MIN_TTL,
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 pub use crate::disk::file::quarantine::MAX_QUARANTINED;
@@ -89,6 +93,9 @@ pub use crate::stats::observe::slow::{MAX_SLOW_LOADS, SlowLoad, SlowLoads};
 pub use crate::stats::recent::Recent;
 pub use crate::stats::{DiskState, DiskStats, KeyspaceStats, MemoryStats, Stats};
 pub use crate::units::{ByteSize, ParseByteSizeError, Timestamp};
+
+#[cfg(feature = "derive")]
+pub use larder_derive::Key;
 
 /// Compiles the example of the package's README.
 #[cfg(doctest)]

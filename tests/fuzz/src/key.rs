@@ -2,7 +2,9 @@
 //! key are an error.
 
 use std::fmt::Debug;
+use std::num::NonZeroI32;
 
+use larder::inspect::KeyShape;
 use larder::testing::bytes;
 use larder::{Key, KeyError, KeyPrefix};
 
@@ -29,6 +31,7 @@ pub(crate) struct Real;
 impl Keys for Real {}
 
 type Pair = (String, Vec<u8>);
+type Optional = (Option<String>, char, Option<(bool, [u8; 4])>);
 type Nested = (i16, (Vec<u8>, u8), String);
 
 #[expect(
@@ -37,7 +40,7 @@ type Nested = (i16, (Vec<u8>, u8), String);
 )]
 pub(crate) fn check<T: Keys>(data: &[u8]) {
     let mut input = Input::new(data);
-    match input.below(9) {
+    match input.below(12) {
         0 => one_type::<T, String>(&mut input, |input| input.text()),
         1 => one_type::<T, Vec<u8>>(&mut input, |input| input.short().to_vec()),
         2 => one_type::<T, u64>(&mut input, |input| input.u64()),
@@ -48,6 +51,15 @@ pub(crate) fn check<T: Keys>(data: &[u8]) {
             (input.u16().cast_signed(), (input.short().to_vec(), input.byte()), input.text())
         }),
         7 => prefixes::<T>(&pair(&mut input), &pair(&mut input)),
+        9 => one_type::<T, Optional>(&mut input, |input| {
+            let text = input.flag().then(|| input.text());
+            let letter = char::from_u32(input.u32()).unwrap_or('\u{E000}');
+            (text, letter, input.flag().then(|| (input.flag(), input.u32().to_be_bytes())))
+        }),
+        10 => one_type::<T, NonZeroI32>(&mut input, |input| {
+            NonZeroI32::new(input.u32().cast_signed()).unwrap_or(NonZeroI32::MIN)
+        }),
+        11 => spelled(&mut input),
         _ => one_type::<T, Pair>(&mut input, pair),
     }
 }
@@ -87,4 +99,25 @@ fn prefixes<T: Keys>(a: &Pair, b: &Pair) {
     );
     let start = T::prefix::<Vec<u8>>(&a.1.as_slice());
     assert_eq!(T::encode(&b.1).starts_with(&start), b.1.starts_with(&a.1));
+}
+
+/// Any bytes under any shape: they are shown as a text that is read back as the same bytes.
+fn spelled(input: &mut Input<'_>) {
+    const SHAPES: [&str; 8] = [
+        "string",
+        "char",
+        "bool",
+        "[u8; 4]",
+        "uuid",
+        "option<option<i8>>",
+        "option<(string, char)>",
+        "(bytes, option<u64>, bool)",
+    ];
+    let shape: KeyShape = SHAPES[input.below(SHAPES.len())].parse().unwrap();
+    let typed = input.text();
+    for bytes in [Ok(input.rest().to_vec()), shape.parse_key(&typed)].into_iter().flatten() {
+        let text = shape.spell_key(&bytes);
+        assert_eq!(shape.parse_key(&text).as_ref(), Ok(&bytes), "{text} under {shape}");
+    }
+    drop(shape.parse_prefix(&typed));
 }

@@ -81,7 +81,7 @@ pub fn file(data: &[u8]) {
 /// # Panics
 /// Panics if an answer differs from the model's answer.
 pub fn operations(data: &[u8]) {
-    operations::check(larder::Keyspace::remove, data);
+    operations::check(|keyspace, key| keyspace.remove(key), data);
 }
 
 /// The settings of a cache.

@@ -139,6 +139,14 @@ fn keys() -> Vec<Seed> {
         ("key", "prefix", b"\x07\x07MTNDATA\x02ab\x07MTNDATA\x03abc".to_vec()),
         ("key", "prefix-of-a-longer-part", b"\x07\x03MTN\x00\x07MTNDATA\x00".to_vec()),
         ("key", "pairs", b"\x08\x02a\0\x01b\x01a\x02\0b".to_vec()),
+        ("key", "options", b"\x09\x01\x02a\0\0\0\0a\x01\x01\x01\x02\x03\x04\0\0\x01\xF6\xD2\0".to_vec()),
+        ("key", "not-zero", b"\x0A\0\0\0\x07\x80\0\0\0\0\0\0\0".to_vec()),
+        ("key", "spelled-option", b"\x0B\x06\x0BSome((a,b))\x01a\0\0\0\0\0'".to_vec()),
+        (
+            "key",
+            "spelled-uuid",
+            b"\x0B\x04\0\xF0\xF1\xF2\xF3\xF4\xF5\xF6\xF7\xF8\xF9\xFA\xFB\xFC\xFD\xFE\xFF".to_vec(),
+        ),
     ]
 }
 

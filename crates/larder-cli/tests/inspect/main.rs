@@ -12,6 +12,7 @@ mod environment;
 mod export;
 mod format;
 mod hostile;
+mod key_types;
 mod limits;
 mod links;
 mod live;

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::CodeError;
@@ -33,7 +32,9 @@ macro_rules! text_code {
         $(#[$doc])*
         ///
         /// 1 to [`MAX_CODE_LENGTH`] bytes of text without whitespace and control characters.
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, larder::Key)]
+        // Encoded like a string, so that a tool without these types can read the keys.
+        #[key(try_from = String)]
         pub struct $name(Box<str>);
 
         impl $name {
@@ -92,23 +93,6 @@ macro_rules! text_code {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
-            }
-        }
-
-        impl EncodeKey<$name> for $name {
-            fn encode(&self, out: &mut KeyWriter) {
-                out.text(&self.0);
-            }
-        }
-
-        impl Key for $name {
-            // A code is encoded like a string, so that a tool without these types can read the keys.
-            fn shape() -> String {
-                <String as Key>::shape()
-            }
-
-            fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError> {
-                Self::new(reader.text()?).map_err(|error| KeyError::new(error.to_string()))
             }
         }
     };

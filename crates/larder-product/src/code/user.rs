@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
 use serde::{Deserialize, Serialize};
 
 use super::error::CodeError;
@@ -21,7 +20,8 @@ use super::limit::MAX_CODE_LENGTH;
 /// assert!("0123".parse::<UserId>().is_err()); // one user, one spelling
 /// # Ok::<(), larder_product::CodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, larder::Key)]
+#[key(try_from)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct UserId(u64);
 
@@ -74,22 +74,6 @@ impl TryFrom<u64> for UserId {
 impl From<UserId> for u64 {
     fn from(user: UserId) -> Self {
         user.0
-    }
-}
-
-impl EncodeKey<Self> for UserId {
-    fn encode(&self, out: &mut KeyWriter) {
-        out.u64(self.0);
-    }
-}
-
-impl Key for UserId {
-    fn shape() -> String {
-        <u64 as Key>::shape()
-    }
-
-    fn decode(reader: &mut KeyReader<'_>) -> Result<Self, KeyError> {
-        Self::new(reader.u64()?).map_err(|error| KeyError::new(error.to_string()))
     }
 }
 

@@ -159,8 +159,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// # Errors
     /// [`Error::Io`] if the file can't be read, or if the key's record is damaged or of another shape.
     /// [`Error::KeyTooLarge`].
-    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<V>, Error> {
-        let Some(FoundRecord { full, record, header, .. }) = self.find(key)? else {
+    pub fn get(&self, key: impl EncodeKey<K>) -> Result<Option<V>, Error> {
+        let Some(FoundRecord { full, record, header, .. }) = self.find(&key)? else {
             return Ok(None);
         };
         if header.version != self.definition.schema_version() {
@@ -177,8 +177,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     ///
     /// # Errors
     /// The errors of [`get`](FollowerKeyspace::get).
-    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<Duration>, Error> {
-        Ok(self.find(key)?.map(|found| found.header.expires_at.since(found.now)))
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Result<Option<Duration>, Error> {
+        Ok(self.find(&key)?.map(|found| found.header.expires_at.since(found.now)))
     }
 
     /// Returns the keys of the live entries, in order. Reads the keys in chunks of 256, each chunk from one

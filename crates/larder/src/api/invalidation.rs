@@ -60,19 +60,18 @@ impl Invalidation {
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`].
-    pub fn remove<K: Key, V, Q: EncodeKey<K> + ?Sized>(
+    pub fn remove<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
-        key: &Q,
+        key: impl EncodeKey<K>,
     ) -> Result<&mut Self, Error> {
-        let full = keyspace.encode(key)?;
+        let full = keyspace.encode(&key)?;
         let open_keyspace = self.own(keyspace);
         self.steps.push(InvalidationStep::Key(open_keyspace, full));
         Ok(self)
     }
 
     /// Adds the removal of every key that starts with `prefix`.
-    #[expect(clippy::needless_pass_by_value, reason = "a prefix reads best without an ampersand")]
     pub fn remove_prefix<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -86,7 +85,6 @@ impl Invalidation {
     ///
     /// # Errors
     /// The errors of [`Keyspace::remove_matching`] for an invalid pattern.
-    #[expect(clippy::needless_pass_by_value, reason = "a pattern reads best without an ampersand")]
     pub fn remove_matching<K: Key, V>(
         &mut self,
         keyspace: &Keyspace<K, V>,

@@ -6,8 +6,8 @@ pub(crate) mod ranges;
 pub(crate) mod settings;
 pub(crate) mod url;
 pub(crate) mod validate;
+pub(crate) mod weigher;
 
-use std::any::Any;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::sys::volume::os::OsVolume;
 use crate::units::ByteSize;
 
 use ranges::RangeSettings;
+use weigher::{EntryInfo, Weigher};
 
 /// Maximum weight of the entries in memory. Default 64 MiB.
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
@@ -44,7 +45,7 @@ pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
 /// Maximum duration of a load whose value is cached. Default 60 s.
-pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
 
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
 const MAX_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
@@ -59,35 +60,6 @@ const MIN_SHARD: ByteSize = ByteSize::mib(1);
 pub const MIN_TTL: Duration = Duration::from_millis(1);
 /// Maximum TTL of an entry: ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
-
-/// The facts about an entry that a [`weigher`](CacheBuilder::weigher) gets.
-///
-/// Lengths are plain numbers here, as the `len` of a slice is, because a weigher calculates with them.
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct EntryInfo<'a> {
-    /// Name of the keyspace.
-    pub keyspace: &'a str,
-    /// Length of the encoded key, in bytes.
-    pub key_len: usize,
-    /// Length of the encoded value, in bytes.
-    pub encoded_len: usize,
-    /// The value. Its type is the value type of the keyspace.
-    pub value: &'a (dyn Any + Send + Sync),
-}
-
-impl fmt::Debug for EntryInfo<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keyspace, key_len, encoded_len, .. } = self;
-        f.debug_struct("EntryInfo")
-            .field("keyspace", keyspace)
-            .field("key_len", key_len)
-            .field("encoded_len", encoded_len)
-            .finish_non_exhaustive()
-    }
-}
-
-pub(crate) type Weigher = Arc<dyn Fn(&EntryInfo<'_>) -> u64 + Send + Sync>;
 
 /// The function that [`on_event`](CacheBuilder::on_event) sets.
 #[derive(Clone)]

@@ -68,6 +68,25 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
+/// Checks the grace and the cool-down of a keyspace.
+pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) -> Result<(), Error> {
+    let invalid = |setting, value: Duration, allowed: String| {
+        Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
+    };
+    if let Some(grace) = grace.filter(|grace| !(MIN_TTL..=MAX_TTL).contains(grace)) {
+        return invalid("grace", grace, format!("it may be from {MIN_TTL:?} to {MAX_TTL:?}"));
+    }
+    match cool_down {
+        Some(cool_down) if grace.is_none() => invalid(
+            "cool_down",
+            cool_down,
+            "it needs a grace: without one there is no stale value".to_owned(),
+        ),
+        Some(cool_down) => lasts("cool_down", cool_down, MIN_INTERVAL),
+        None => Ok(()),
+    }
+}
+
 /// Checks a TTL.
 pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     if (MIN_TTL..=MAX_TTL).contains(&ttl) {

@@ -6,6 +6,8 @@
 //! Expiry is checked here and in the shard, at each lookup. No lookup finds an expired entry, even if the
 //! entry is not swept yet (invariant 1).
 
+use std::time::Duration;
+
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
@@ -34,7 +36,11 @@ impl StoredRecord {
 
 impl Tiers {
     /// Looks a key up in memory, and records a use of the entry.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
+    #[inline(always)]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
         match self.memory.get(key, self.time.bounds().latest) {
             // The entry may still live for a few milliseconds. Only in this case is the precise time read.
@@ -63,9 +69,14 @@ impl Tiers {
     ///
     /// A forked child finds nothing on disk. Threads of the parent may hold the locks of the store's page
     /// cache, and the parent may reuse the pages of the snapshot.
-    pub(crate) fn read_record(&self, key: SlotKey<'_>, min_visible_sequence: u64) -> Option<StoredRecord> {
+    pub(crate) fn read_record(
+        &self,
+        key: SlotKey<'_>,
+        min_visible_sequence: u64,
+        grace: Duration,
+    ) -> Option<StoredRecord> {
         let record = self.read_bytes(key)?;
-        self.note_record(key, record, min_visible_sequence)
+        self.note_record(key, record, min_visible_sequence, grace)
     }
 
     /// Parses a record that a lookup has read, and records a use of it.
@@ -74,8 +85,10 @@ impl Tiers {
         key: SlotKey<'_>,
         record: Vec<u8>,
         min_visible_sequence: u64,
+        grace: Duration,
     ) -> Option<StoredRecord> {
-        let record = self.live_record(key, record, min_visible_sequence, self.time.bounds().earliest)?;
+        let earliest = self.time.bounds().earliest;
+        let record = self.live_record(key, record, min_visible_sequence, (earliest, grace))?;
         self.disk.uses.mark(key.hash);
         Some(record)
     }
@@ -87,14 +100,14 @@ impl Tiers {
         key: SlotKey<'_>,
         record: Vec<u8>,
         min_visible_sequence: u64,
-        now: Timestamp,
+        (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((header, extension, payload)) = record::read(key.bytes, &record) else {
             self.disk.count_damage();
             return None;
         };
         let payload_at = record.len() - payload.len();
-        let is_live = header.sequence > min_visible_sequence && header.expires_at > now;
+        let is_live = header.sequence > min_visible_sequence && header.expires_at.after(grace) > now;
         is_live.then_some(StoredRecord { header, extension, record, payload_at })
     }
 
@@ -130,7 +143,9 @@ impl Tiers {
         for (key, min_visible_sequence) in keys {
             let record = snapshot.as_ref().and_then(|snapshot| self.copy_record(snapshot, key));
             bytes += record.as_ref().map_or(0, Vec::len);
-            records.push(record.and_then(|record| self.note_record(key, record, min_visible_sequence)));
+            records.push(
+                record.and_then(|record| self.note_record(key, record, min_visible_sequence, Duration::ZERO)),
+            );
             if bytes >= max_bytes {
                 break;
             }
@@ -144,7 +159,8 @@ impl Tiers {
             Lookup::Value(_, expires_at) => Some(expires_at),
             Lookup::Negative => None,
             Lookup::Unknown(miss) => {
-                let expires_at = self.read_record(key, miss.min_visible_sequence)?.header.expires_at;
+                let expires_at =
+                    self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?.header.expires_at;
                 (expires_at > now).then_some(expires_at)
             }
         }

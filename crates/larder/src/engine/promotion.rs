@@ -4,6 +4,8 @@
 //! permission before it reads the disk: the epoch token of its miss, or a lease. A write or a removal of the
 //! key revokes the permission. The value is then returned and not copied.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,8 +17,10 @@ use crate::format::record::Header;
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::leases::Permit;
+use crate::memory::lookup::StaleLookup;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
@@ -51,6 +55,7 @@ pub(crate) struct DecodedValue<V> {
     pub(crate) value: Arc<V>,
     pub(crate) encoded_len: usize,
     pub(crate) expires_at: Timestamp,
+    grace: Grace,
     sequence: u64,
 }
 
@@ -62,20 +67,33 @@ impl Shared {
         key: SlotKey<'_>,
         min_visible_sequence: u64,
     ) -> Option<DecodedValue<V>> {
-        let record = self.tiers.read_record(key, min_visible_sequence)?;
-        self.decode_record(keyspace, key, &record)
+        let record = self.tiers.read_record(key, min_visible_sequence, Duration::ZERO)?;
+        self.decode_record(keyspace, key, &record, Duration::ZERO)
+    }
+
+    /// As [`read_value`](Self::read_value), and reads a value that has expired up to `grace` ago, too.
+    fn read_value_in_grace<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        min_visible_sequence: u64,
+        grace: Duration,
+    ) -> Option<DecodedValue<V>> {
+        let record = self.tiers.read_record(key, min_visible_sequence, grace)?;
+        self.decode_record(keyspace, key, &record, grace)
     }
 
     /// Decodes a record that was read from disk. A record that does not decode is counted, and is a miss. So
-    /// is a value that has expired meanwhile.
+    /// is a value that has expired more than `grace` ago in the meantime.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         record: &StoredRecord,
+        grace: Duration,
     ) -> Option<DecodedValue<V>> {
         let StoredRecord { header, extension, .. } = record;
-        let Header { version, expires_at, sequence, compression, .. } = *header;
+        let Header { version, expires_at, delete_after, sequence, compression, .. } = *header;
         if version != keyspace.kind.version {
             return None;
         }
@@ -89,10 +107,37 @@ impl Shared {
                 }
             };
         // The expiry is checked after reading and decoding, because both take time. The precise time is read
-        // only if the coarse time is not enough to decide.
-        let time = &self.tiers.time;
-        let is_live = expires_at > time.bounds().latest || expires_at > time.now();
-        is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, sequence })
+        // only if the coarse time does not decide.
+        let (time, ends_at) = (&self.tiers.time, expires_at.after(grace));
+        let is_live = ends_at > time.bounds().latest || ends_at > time.now();
+        let grace = Grace::between(expires_at, delete_after);
+        is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, grace, sequence })
+    }
+
+    /// Returns the value of a key and its expiry, if it is live or has expired up to `grace` ago. Nothing is
+    /// promoted, and no use is noted in memory.
+    ///
+    /// What was removed is never returned. The value in memory is read from its slot under the lock. A value
+    /// that is on disk alone is returned only if the key has not changed since its shard was asked: the
+    /// permission that a promotion would need is checked after reading.
+    pub(crate) fn stale_value<V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        grace: Duration,
+    ) -> Option<(Arc<V>, Timestamp)> {
+        match self.tiers.memory.stale(key) {
+            StaleLookup::Value(value, expires_at) if expires_at.after(grace) > self.tiers.time.now() => {
+                Some((Arc::downcast(value).ok()?, expires_at))
+            }
+            StaleLookup::Unknown(miss) if !keyspace.id.is_memory_only() => {
+                let sequence = miss.min_visible_sequence;
+                let decoded = self.read_value_in_grace(keyspace, key, sequence, grace)?;
+                let permit = Permit::EpochToken(miss.epoch_token);
+                self.tiers.memory.permits(key, permit).then_some((decoded.value, decoded.expires_at))
+            }
+            StaleLookup::Value(..) | StaleLookup::Removed | StaleLookup::Unknown(_) => None,
+        }
     }
 
     /// Copies a value that was read from disk into memory, if `permit` is still valid.
@@ -104,8 +149,8 @@ impl Shared {
         decoded: &DecodedValue<V>,
         weight: Weight,
     ) {
-        let (value, expires_at, sequence) = (decoded.value.clone(), decoded.expires_at, decoded.sequence);
-        let entry = IncomingEntry { value, expires_at, weight, unsaved: None };
+        let &DecodedValue { expires_at, grace, sequence, .. } = decoded;
+        let entry = IncomingEntry { value: decoded.value.clone(), expires_at, grace, weight, unsaved: None };
         // Dropped last, because a user's `Drop` may panic. By then the promotion is counted and its expiry is
         // planned.
         let mut evicted_values = EvictedValues::default();
@@ -115,7 +160,7 @@ impl Shared {
             Err(Refused::NoRoom) => {}
             Err(_) => keyspace.counters.add(Count::VoidedFills),
         }
-        self.tiers.sweeper.plan(expires_at);
+        self.tiers.sweeper.plan(grace.after(expires_at));
     }
 
     /// Counts a record that does not decode. Logs the first such record of each keyspace, because later

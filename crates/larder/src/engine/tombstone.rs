@@ -3,6 +3,8 @@
 //! The tombstone revokes the key's leases under the lock of its shard. So a load that began earlier returns
 //! its value and does not cache it.
 
+use std::time::Duration;
+
 use super::tiers::Tiers;
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
@@ -60,7 +62,7 @@ impl Tiers {
             }
             Ok(None) => Ok(RemovedEntry::Dead),
             Ok(Some(record)) => {
-                let live = self.live_record(key, record, min_visible_sequence, now);
+                let live = self.live_record(key, record, min_visible_sequence, (now, Duration::ZERO));
                 Ok(if live.is_some() { RemovedEntry::Live } else { RemovedEntry::Dead })
             }
             Err(fault) => {

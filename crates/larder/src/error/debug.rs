@@ -53,6 +53,7 @@ impl<E: fmt::Debug> fmt::Debug for LoadError<E> {
             Self::Panicked => "Panicked",
             Self::Cycle => "Cycle",
             Self::Timeout { .. } => "Timeout",
+            Self::NothingUnchanged => "NothingUnchanged",
         };
         self.without_loader(f)?;
         write!(f, " ({variant})")

@@ -46,6 +46,8 @@ pub enum LoadError<E> {
         /// The time that this caller waited.
         waited: Duration,
     },
+    /// The loader returned [`Load::Unchanged`](crate::Load::Unchanged), and got no stale value.
+    NothingUnchanged,
     /// The key is not valid in this keyspace.
     Key(Error),
 }
@@ -79,7 +81,9 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
             // these causes, because `E` may be any type.
             Self::Loader(error) => write!(f, "the loader failed: {error:#}"),
             Self::Key(error) => fmt::Display::fmt(error, f),
-            Self::Panicked | Self::Cycle | Self::Timeout { .. } => self.without_loader(f),
+            Self::Panicked | Self::Cycle | Self::Timeout { .. } | Self::NothingUnchanged => {
+                self.without_loader(f)
+            }
         }
     }
 }
@@ -96,6 +100,9 @@ impl<E> LoadError<E> {
                 f,
                 "another caller's load of the key has not ended within {waited:?}; it goes on: ask again, or raise load_timeout"
             ),
+            Self::NothingUnchanged => f.write_str(
+                "the loader says that the value is unchanged, and there was no stale value; return Load::Unchanged only if the loader got one",
+            ),
             Self::Loader(_) | Self::Key(_) => Ok(()),
         }
     }
@@ -107,7 +114,11 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for LoadError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Key(error) => error.source(),
-            Self::Loader(_) | Self::Panicked | Self::Cycle | Self::Timeout { .. } => None,
+            Self::Loader(_)
+            | Self::Panicked
+            | Self::Cycle
+            | Self::Timeout { .. }
+            | Self::NothingUnchanged => None,
         }
     }
 }

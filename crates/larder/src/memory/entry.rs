@@ -4,6 +4,7 @@
 use std::any::Any;
 
 use super::buffer::BufferRoom;
+use super::grace::Grace;
 use super::group::Group;
 use super::weight::Weight;
 use crate::format::record::{Extension, PayloadCompression};
@@ -47,6 +48,8 @@ impl Unsaved {
 pub(crate) struct IncomingEntry {
     pub(crate) value: Value,
     pub(crate) expires_at: Timestamp,
+    /// How much longer the entry is kept, for loads that fail.
+    pub(crate) grace: Grace,
     pub(crate) weight: Weight,
     /// `None` for an entry that will never be saved. The caller has already reserved the weight of such an
     /// entry in the budget.

@@ -22,6 +22,8 @@ pub(super) struct KeyLeases {
     pub(super) flight: Option<AttachedFlight>,
     /// The end of the key's pass.
     pub(super) pass_until: Option<Deadline>,
+    /// The end of the key's cool-down.
+    pub(super) cool_until: Option<Deadline>,
 }
 
 /// A flight, and the lease of the caller that runs the loader.
@@ -36,7 +38,7 @@ pub(super) struct AttachedFlight {
 impl KeyLeases {
     pub(super) fn revoke(&mut self, deferred: &mut DeferredDrops) {
         self.holders.clear();
-        self.pass_until = None;
+        (self.pass_until, self.cool_until) = (None, None);
         if !failpoint_is_set(Failpoint::KeepFlight) {
             deferred.flight(self.flight.take().map(|attached| attached.flight));
         }
@@ -53,6 +55,7 @@ impl KeyLeases {
     /// Revokes the lease with the flight if it is past its deadline, and ends a pass that is over.
     pub(super) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
         self.pass_until.take_if(|until| until.is_over());
+        self.cool_until.take_if(|until| until.is_over());
         if let Some(attached) = self.flight.take_if(|attached| attached.deadline.is_over()) {
             self.holders.retain(|holder| *holder != attached.lease);
             deferred.flight(Some(attached.flight));
@@ -60,6 +63,10 @@ impl KeyLeases {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.holders.is_empty() && self.fences == 0 && self.flight.is_none() && self.pass_until.is_none()
+        self.holders.is_empty()
+            && self.fences == 0
+            && self.flight.is_none()
+            && self.pass_until.is_none()
+            && self.cool_until.is_none()
     }
 }

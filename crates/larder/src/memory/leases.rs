@@ -17,6 +17,10 @@
 //! The holder of a lease may decline to fill. For [`PASS_TIME`] the key then has a *pass*: callers take
 //! leases without a flight, so none waits for another.
 //!
+//! If a load fails and the key has a stale value, the key has a *cool-down*: callers are answered with the
+//! stale value, and do not load. It belongs to the row of the key, so that it ends with any change of the
+//! key.
+//!
 //! Detached flights are added to [`DeferredDrops`], because the last holder of a flight drops a user's value
 //! or error.
 //!
@@ -112,6 +116,21 @@ impl Leases {
     pub(crate) fn give_pass(&mut self, key: SlotKey<'_>, id: LeaseId) {
         if self.holds(key, id) {
             self.of(key).pass_until = Some(Deadline::after(PASS_TIME));
+        }
+    }
+
+    /// Returns whether callers should be answered with a stale value in place of a load, because a load has
+    /// failed lately.
+    pub(crate) fn is_cooling_down(&self, key: SlotKey<'_>) -> bool {
+        let until = self.find(key).and_then(|leases| leases.cool_until);
+        until.is_some_and(|until| !until.is_over())
+    }
+
+    /// Begins a cool-down of the key, if the lease holds. Otherwise the key has changed, and there is no
+    /// stale value to answer with.
+    pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
+        if self.holds(key, id) {
+            self.of(key).cool_until = Some(Deadline::after(length));
         }
     }
 
@@ -225,7 +244,9 @@ impl Leases {
         let is_load = |leases: &KeyLeases| {
             let of_flight = leases.flight.as_ref().map(|attached| attached.lease);
             leases.fences == 0
-                && (leases.pass_until.is_some() || leases.holders.iter().all(|id| Some(*id) == of_flight))
+                && (leases.pass_until.is_some()
+                    || leases.cool_until.is_some()
+                    || leases.holders.iter().all(|id| Some(*id) == of_flight))
         };
         self.barriers.is_empty() && self.keys.iter().all(is_load)
     }
@@ -244,6 +265,7 @@ impl Leases {
                 fences: 0,
                 flight: None,
                 pass_until: None,
+                cool_until: None,
             })
             .into_mut()
     }

@@ -15,6 +15,17 @@ pub(crate) enum Lookup {
     Unknown(MissToken),
 }
 
+/// The content of a key, live or expired, for a load that has failed.
+#[derive(Debug)]
+pub(crate) enum StaleLookup {
+    /// The value of the key, and its expiry.
+    Value(Value, Timestamp),
+    /// The key was removed.
+    Removed,
+    /// The shard has no entry for the key. The disk may have a value.
+    Unknown(MissToken),
+}
+
 /// The data that a caller needs to look a key up on disk after the shard had no entry for the key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissToken {

@@ -12,11 +12,13 @@ pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
+pub(crate) mod grace;
 pub(crate) mod group;
 pub mod heap;
 pub(crate) mod key_leases;
 pub(crate) mod keyspace_usage;
 pub(crate) mod leases;
+pub(crate) mod loads;
 mod locked_shard;
 pub(crate) mod lookup;
 mod maintenance;
@@ -42,8 +44,8 @@ use key_leases::LeaseId;
 use leases::Permit;
 use locked_shard::LockedShard;
 
-use crate::memory::entry::{IncomingEntry, Refused, Value};
-use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 
 use std::hash::{BuildHasher, Hasher};
@@ -53,7 +55,6 @@ use budget::Budget;
 use shard::Shard;
 
 use crate::format::keyspace_id::KeyspaceId;
-use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::{
     Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, RwLockReadGuard, StatisticU64, hash_seeds,
@@ -92,18 +93,6 @@ impl Deref for Padded {
     fn deref(&self) -> &RwLock<Shard> {
         &self.0
     }
-}
-
-/// The answer to a caller that may fill a key. The answer is found under the exclusive lock of the shard.
-#[derive(Debug)]
-pub(crate) enum LeaseOutcome {
-    /// Another caller has stored a value in the meantime. The value comes with its expiry.
-    Value(Value, Timestamp),
-    /// Another caller is loading the key. The caller joins that load's flight.
-    Flight(Value),
-    /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
-    /// live record on disk.
-    Lease { id: LeaseId, miss_token: Option<MissToken> },
 }
 
 impl Memory {
@@ -150,14 +139,32 @@ impl Memory {
     }
 
     /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
+    #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        self.read(key).map_or(Lookup::Negative, |shard| shard.get(key, now))
+        // A match: the compiler keeps `map_or` out of line, and with it the lookup.
+        match self.read(key) {
+            Some(shard) => shard.get(key, now),
+            None => Lookup::Negative,
+        }
     }
 
     /// Looks a key up without counting the lookup as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         self.read(key).map_or(Lookup::Negative, |shard| shard.peek(key, now))
+    }
+
+    /// Returns the content of a key, live or expired. Counts no use.
+    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
+        self.read(key).map_or(StaleLookup::Removed, |shard| shard.stale(key))
+    }
+
+    /// Returns whether a permission is still valid, so that what was read with it is still the key's content.
+    pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
+        self.read(key).is_some_and(|shard| shard.leases.permits(key, permit))
     }
 
     /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
@@ -180,46 +187,6 @@ impl Memory {
     pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup) {
         let mut shard = self.shard(key).write();
         (shard.leases.take_over(key), shard.peek(key, now))
-    }
-
-    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
-    /// flight already, returns that flight. Takes over from a lease that is past its deadline. Invariant 4:
-    /// the caller reads the disk only after this call.
-    pub(crate) fn lease_to_load(
-        &self,
-        key: SlotKey<'_>,
-        now: Timestamp,
-        deadline: Deadline,
-        flight: impl FnOnce() -> Value,
-    ) -> LeaseOutcome {
-        let mut evicted_values = EvictedValues::default();
-        let mut locked = self.lock(key, &mut evicted_values);
-        let miss_token = match locked.shard.get(key, now) {
-            Lookup::Value(value, expires_at) => return LeaseOutcome::Value(value, expires_at),
-            Lookup::Negative => None,
-            Lookup::Unknown(token) => Some(token),
-        };
-        if let Some(flight) = locked.shard.leases.flight(key, &mut locked.released.deferred) {
-            return LeaseOutcome::Flight(flight);
-        }
-        let leases = &mut locked.shard.leases;
-        let has_flight = !leases.has_pass(key);
-        let id = leases.take(key);
-        if has_flight {
-            leases.attach(key, id, flight(), deadline);
-        }
-        LeaseOutcome::Lease { id, miss_token }
-    }
-
-    /// For a while, lets callers of a key load it without waiting for one another, if the lease holds.
-    pub(crate) fn give_pass(&self, key: SlotKey<'_>, lease: LeaseId) {
-        self.shard(key).write().leases.give_pass(key, lease);
-    }
-
-    pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
-        let mut evicted_values = EvictedValues::default();
-        let mut locked = self.lock(key, &mut evicted_values);
-        locked.shard.leases.release(key, lease, &mut locked.released.deferred);
     }
 
     /// Stores an explicit write. If the entry will not be saved and memory has no room for it, removes the

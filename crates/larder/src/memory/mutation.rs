@@ -1,6 +1,7 @@
 //! The changes of dirty keys that the writer commits.
 
 use super::entry::Unsaved;
+use super::grace::Grace;
 use super::group::Group;
 use super::weight::Weight;
 use crate::format::stored_key::StoredKey;
@@ -23,7 +24,7 @@ pub(crate) struct Mutation {
 /// A value to write, or a deletion.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
-    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, weight: Weight },
+    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, grace: Grace, weight: Weight },
     Delete,
 }
 

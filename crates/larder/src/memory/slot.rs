@@ -1,6 +1,7 @@
 //! A slot: the state of one key in a shard.
 
 use super::entry::{Unsaved, Value};
+use super::grace::Grace;
 use super::weight::Weight;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
@@ -25,6 +26,15 @@ pub(super) struct Slot {
     pub(super) hides_removal: bool,
     /// Whether the slot's key is in the dirty list.
     pub(super) is_listed: bool,
+    /// How much longer than its expiry the entry is kept.
+    pub(super) grace: Grace,
+}
+
+impl Slot {
+    /// Returns the time from which the entry may be deleted.
+    pub(super) fn delete_after(&self) -> Timestamp {
+        self.grace.after(self.expires_at)
+    }
 }
 
 const _: () = assert!(size_of::<Slot>() == 64);

@@ -1,5 +1,6 @@
 //! The slots of a shard, by number. Vacant slots form a list, and are reused first.
 
+use super::grace::Grace;
 use super::segments::Segments;
 use super::slot::{Slot, SlotState};
 use crate::format::stored_key::StoredKey;
@@ -63,6 +64,7 @@ impl Slots {
             state: SlotState::Tombstone,
             hides_removal: false,
             is_listed: false,
+            grace: Grace::NONE,
         };
         self.taken += 1;
         let id = self.vacant;
@@ -86,6 +88,7 @@ impl Slots {
             state: SlotState::Vacant,
             hides_removal: false,
             is_listed: false,
+            grace: Grace::NONE,
         };
         let slot = std::mem::replace(self.get_mut(id)?, vacant);
         self.vacant = id;

@@ -5,17 +5,26 @@ use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
 use super::leases::Permit;
+use super::loads::LeaseOutcome;
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
+use crate::memory::grace::Grace;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
 fn clean(weight: u64) -> IncomingEntry {
-    IncomingEntry { value: Arc::new(()), expires_at: LATER, weight: Weight::of(weight), unsaved: None }
+    IncomingEntry {
+        value: Arc::new(()),
+        expires_at: LATER,
+        grace: Grace::NONE,
+        weight: Weight::of(weight),
+        unsaved: None,
+    }
 }
 
 /// Returns a deadline that no test reaches.
@@ -80,7 +89,8 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let bytes = key_of(1);
     let key = memory.key(&bytes);
     let flight = || Arc::new(()) as Value;
-    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, later(), flight) else {
+    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, later(), true, flight)
+    else {
         panic!("a lease")
     };
     // The state between step 1 and step 3 of a purge on another thread.
@@ -130,7 +140,8 @@ fn a_flight_is_let_go_of_without_a_lock() {
             let bytes = key_of(1);
             let key = memory.key(&bytes);
             let flight = || Arc::new(Caller(Arc::downgrade(&memory))) as Value;
-            let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, later(), flight)
+            let LeaseOutcome::Lease { id, .. } =
+                memory.lease_to_load(key, Timestamp::ZERO, later(), true, flight)
             else {
                 panic!("a lease")
             };
@@ -152,7 +163,7 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     memory.store(key(1), dirty(&memory, 10), now).unwrap();
     memory.insert_tombstone(key(2), now, &mut EvictedValues::default(), || ()).unwrap();
     let flight = || Arc::new(()) as Value;
-    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, later(), flight) else {
+    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, later(), true, flight) else {
         panic!("a lease")
     };
     let Lookup::Unknown(absent) = memory.get(key(4), now) else { panic!("nothing") };

@@ -55,6 +55,7 @@ counts! {
     Misses: misses, Stats misses, CumulativeStats misses;
     Loads: loads, Stats loads, CumulativeStats loads;
     LoadFailures: load_failures, Stats load_failures, CumulativeStats load_failures;
+    StaleAnswers: stale_answers, Stats stale_answers;
     VoidedFills: voided_fills, Stats voided_fills, CumulativeStats voided_fills;
     Uncacheable: uncacheable, Stats uncacheable, CumulativeStats uncacheable;
     Promotions: promotions, Stats promotions, CumulativeStats promotions;

@@ -59,6 +59,8 @@ pub struct Stats {
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
+    /// The sum of [`KeyspaceStats::stale_answers`].
+    pub stale_answers: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
@@ -231,6 +233,9 @@ pub struct KeyspaceStats {
     pub loads: u64,
     /// Loaders that returned an error or panicked.
     pub load_failures: u64,
+    /// Loads that failed and were answered with a stale value ([`grace`](crate::KeyspaceDefinition::grace)),
+    /// and answers with a stale value during the cool-down after such a failure.
+    pub stale_answers: u64,
     /// The durations of loaders, including loaders that failed.
     pub load_latency: Latencies,
     /// Disk hits that were copied into memory.

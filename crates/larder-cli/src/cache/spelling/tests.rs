@@ -93,15 +93,17 @@ fn a_text_with_another_meaning_is_answered_with_what_to_give_instead() {
 /// Generates keyspaces. Some have a name or a shape of the shop. Each keyspace has the shop's schema, another
 /// schema or none.
 fn any_keyspaces() -> impl Strategy<Value = Vec<KeySyntax<'static>>> {
-    const NAMED: [(&str, &str); 8] = [
+    const NAMED: [(&str, &str); 10] = [
         ("data_bundles", "string"),
         ("data_package", "(string, string)"),
+        ("grade", "char"),
         ("merchant_discount", "(u64, string)"),
         ("note", "string"),
         ("product", "string"),
         ("product_categories", "()"),
         ("stamp", "bytes"),
         ("ticket", "an application's own"),
+        ("visit", "(option<string>, bool, uuid)"),
     ];
     let schema = || prop::sample::select(&[None, Some(SHOP), Some(SHOP), Some("other")][..]);
     let shape = || prop::sample::select(&["", "", "", "string", "u64"][..]);
@@ -145,6 +147,12 @@ proptest! {
             "(string, string)" => KeyValue::Tuple(vec![text(one), text(two)]),
             "(u64, string)" => KeyValue::Tuple(vec![KeyValue::Unsigned(number.into()), text(one)]),
             "bytes" => KeyValue::Bytes(bytes.clone()),
+            "char" => KeyValue::Char(two.chars().next().unwrap_or('\'')),
+            "(option<string>, bool, uuid)" => {
+                let uuid = KeyValue::Uuid((u128::from(number) << 60).to_be_bytes());
+                let optional = one.chars().next().map(|_| Box::new(text(one)));
+                KeyValue::Tuple(vec![KeyValue::Option(optional), KeyValue::Bool(two.is_empty()), uuid])
+            }
             _ => KeyValue::Unit,
         };
         // A key may be any bytes if its shape is an application's own, or if the file is damaged.

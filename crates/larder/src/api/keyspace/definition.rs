@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::config::validate::{check_name, check_ttl};
+use crate::config::validate::{check_grace, check_name, check_ttl};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -13,6 +13,9 @@ use crate::memory::heap::HeapSize;
 
 /// The TTL of entries if their keyspace sets no TTL: one day.
 pub const DEFAULT_TTL: Duration = Duration::from_hours(24);
+
+/// The cool-down after a failed load, if its keyspace has a grace and sets no cool-down: one second.
+pub const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(1);
 
 /// A keyspace's name, types, TTL and schema version.
 ///
@@ -33,6 +36,8 @@ pub struct KeyspaceDefinition<K, V> {
     memory_only: bool,
     schema: Option<&'static str>,
     weigher: Option<fn(&V) -> u64>,
+    grace: Option<Duration>,
+    cool_down: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -50,6 +55,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
             memory_only: false,
             schema: None,
             weigher: None,
+            grace: None,
+            cool_down: None,
             types: PhantomData,
         }
     }
@@ -181,6 +188,47 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.weigher(heap::weight::<V>)
     }
 
+    /// Lets a load that fails be answered with a stale value: an entry that has expired up to `grace` ago, 1
+    /// ms to ten years. Default: no grace.
+    ///
+    /// [`get_or_load`](crate::Keyspace::get_or_load) returns the stale value if the loader returns an error,
+    /// and to callers whose wait for another caller's load times out or ends with a panic. After a failure,
+    /// callers get the stale value without a load for the [`cool_down`](Self::cool_down). A value that was
+    /// removed is never served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale
+    /// value.
+    ///
+    /// An expired entry is kept for the grace: it takes room in memory and on disk, and may be evicted.
+    ///
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use larder::{Cache, KeyspaceDefinition, clock::ManualClock};
+    /// const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price")
+    ///     .ttl(Duration::from_secs(60))
+    ///     .grace(Duration::from_secs(3600));
+    /// # let clock = Arc::new(ManualClock::new());
+    /// # let cache = Cache::builder().clock(clock.clone()).open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// clock.advance(Duration::from_secs(61));
+    /// assert!(prices.get("MTNVTU").is_none(), "it has expired");
+    /// let price = prices.get_or_load("MTNVTU", || Err::<u64, _>("the database is away")).unwrap();
+    /// assert_eq!(*price, 100);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Sets for how long a failed load is not repeated while there is a stale value: 1 ms to an hour, in real
+    /// time. Default 1 s. Needs a [`grace`](Self::grace).
+    #[must_use]
+    pub const fn cool_down(mut self, cool_down: Duration) -> Self {
+        self.cool_down = Some(cool_down);
+        self
+    }
+
     /// Returns the name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -224,6 +272,20 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.compression
     }
 
+    /// Returns how long after its expiry an entry may be served by a load that fails. Zero without a grace.
+    #[must_use]
+    pub const fn stale_for(&self) -> Duration {
+        match self.grace {
+            Some(grace) => grace,
+            None => Duration::ZERO,
+        }
+    }
+
+    /// Returns for how long a failed load is not repeated. `None` without a grace.
+    pub(super) fn cool_down_length(&self) -> Option<Duration> {
+        self.grace.map(|_| self.cool_down.unwrap_or(DEFAULT_COOL_DOWN))
+    }
+
     pub(super) const fn own_weigher(&self) -> Option<fn(&V) -> u64> {
         self.weigher
     }
@@ -233,7 +295,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         if let Some(schema) = self.schema {
             check_name("schema name", schema)?;
         }
-        check_ttl(self.ttl)
+        check_ttl(self.ttl)?;
+        check_grace(self.grace, self.cool_down)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Loads of values that neither tier has. Callers that ask for one key at the same time share one loader. The
 //! steps are those of [`super::lookup`].
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,7 +12,36 @@ use super::lookup::{LoadThread, LookupOutcome};
 use crate::error::load_error::LoadError;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
 use crate::sys::sync::Arc;
+
+/// What a loader of [`get_or_load_with`](crate::Keyspace::get_or_load_with) decides about its value.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Load<V> {
+    /// Cache the value for the keyspace's TTL.
+    Cache(Arc<V>),
+    /// Cache the value for a TTL of its own: 1 ms to ten years. A value with a TTL out of range is returned,
+    /// and not cached.
+    CacheFor(Arc<V>, Duration),
+    /// The stale value that the loader got is still right: cache it for the keyspace's TTL.
+    Unchanged,
+    /// Return the value to all callers that wait, and do not cache it. For a second, callers of the key do
+    /// not wait for each other's loads.
+    DoNotCache(Arc<V>),
+}
+
+/// The result of [`get_or_load_with`](crate::Keyspace::get_or_load_with).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loaded<V> {
+    /// The value.
+    pub value: Arc<V>,
+    /// Whether the value has expired, and is returned because the load has failed
+    /// ([`grace`](crate::KeyspaceDefinition::grace)).
+    pub is_stale: bool,
+}
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key. If there is none, runs `loader` and caches its value for the
@@ -46,6 +77,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// - [`LoadError::Timeout`] after [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set.
     /// - [`LoadError::Key`] for a key that is too long.
     ///
+    /// If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace), a stale value is returned in place
+    /// of the first, the second and the fourth of these errors.
+    ///
     /// A failure of the cache is not an error: the value is then returned and not cached.
     ///
     /// A loader must not join a thread that asks for the loader's own key. The cache sees waits for loads,
@@ -53,51 +87,150 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ends.
     ///
     /// # Panics
-    /// If `loader` panics, in the thread that runs it.
-    pub fn get_or_load<Q, E, R, F>(&self, key: &Q, loader: F) -> Result<Arc<V>, LoadError<E>>
+    /// If `loader` panics, the call panics in the thread that runs the loader.
+    pub fn get_or_load<E, R, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
-        Q: EncodeKey<K> + ?Sized,
         E: Send + Sync + 'static,
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
-        let mut is_first = true;
+        match self.hit_in_memory(key, true) {
+            Some((value, _)) => Ok(value),
+            None => self
+                .load_missing(key, |_| loader().map(|value| Load::Cache(value.into())))
+                .map(|loaded| loaded.value),
+        }
+    }
+
+    /// As [`get_or_load`](Keyspace::get_or_load), with a loader that decides what becomes of its value
+    /// ([`Load`]). The loader gets the stale value of the key, if the keyspace has a
+    /// [`grace`](crate::KeyspaceDefinition::grace) and there is such a value. The result says whether the
+    /// value is stale.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, KeyspaceDefinition, Load};
+    /// # const PAGE: KeyspaceDefinition<String, String> =
+    /// #     KeyspaceDefinition::new("page").grace(Duration::from_secs(3600));
+    /// # enum Response { NotModified, Page { body: String, max_age: Duration, is_private: bool } }
+    /// # fn request(_: &str, _: Option<&str>) -> Result<Response, std::io::Error> {
+    /// #     Ok(Response::Page { body: "text".into(), max_age: Duration::from_secs(60), is_private: false })
+    /// # }
+    /// # let cache = Cache::builder().open()?;
+    /// let pages = cache.keyspace(PAGE)?;
+    /// let page = pages.get_or_load_with("/prices", |stale| {
+    ///     Ok::<_, std::io::Error>(match request("/prices", stale.as_deref().map(String::as_str))? {
+    ///         Response::NotModified => Load::Unchanged,
+    ///         Response::Page { body, is_private: true, .. } => Load::DoNotCache(body.into()),
+    ///         Response::Page { body, max_age, .. } => Load::CacheFor(body.into(), max_age),
+    ///     })
+    /// })?;
+    /// assert_eq!((page.value.as_str(), page.is_stale), ("text", false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`get_or_load`](Keyspace::get_or_load). [`LoadError::NothingUnchanged`] if the loader returns
+    /// [`Load::Unchanged`] and got no stale value.
+    ///
+    /// # Panics
+    /// If `loader` panics, in the thread that runs it.
+    pub fn get_or_load_with<E, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Loaded<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
+    {
+        let mut full = KeyWriter::default();
+        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        match self.hit_in_memory(key, true) {
+            Some((value, _)) => Ok(Loaded { value, is_stale: false }),
+            None => self.load_missing(key, loader),
+        }
+    }
+
+    /// Steps 2 to 6.
+    ///
+    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
+    /// function.
+    #[inline(never)]
+    fn load_missing<E, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Loaded<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
+    {
+        let mut outcome = self.lease_or_join(key, LoadThread::Caller, true);
         loop {
-            match self.find_or_lease(key, LoadThread::Caller, is_first) {
-                LookupOutcome::Hit { value, .. } => return Ok(value),
-                LookupOutcome::Load(lease) => return Self::load(lease, loader),
-                LookupOutcome::Wait(pending) => {
-                    if let Some(value) = pending.wait()? {
-                        return Ok(value);
-                    }
-                }
+            match outcome {
+                LookupOutcome::Hit { value, is_stale, .. } => return Ok(Loaded { value, is_stale }),
+                LookupOutcome::Load(lease) => return self.load(key, lease, loader),
+                LookupOutcome::Wait(pending) => match pending.wait() {
+                    Ok(Some(value)) => return Ok(Loaded { value, is_stale: false }),
+                    Ok(None) => {}
+                    Err(error) => return self.stale_or(key, error),
+                },
             }
-            is_first = false;
+            outcome = self.find_or_lease(key, LoadThread::Caller, false);
         }
     }
 
     /// Steps 4 to 6.
-    fn load<E, R, F>(lease: LoadLease<K, V>, loader: F) -> Result<Arc<V>, LoadError<E>>
+    fn load<E, F>(
+        &self,
+        key: SlotKey<'_>,
+        lease: LoadLease<K, V>,
+        loader: F,
+    ) -> Result<Loaded<V>, LoadError<E>>
     where
         E: Send + Sync + 'static,
-        R: Into<Arc<V>>,
-        F: FnOnce() -> Result<R, E>,
+        F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        match loader() {
-            Ok(value) => {
-                let value = value.into();
-                // A failure of the cache is not an error. The lease counts it.
+        let stale = self.stale_value(key).map(|(value, _)| value);
+        let fresh = |value| Ok(Loaded { value, is_stale: false });
+        // A failure of the cache is not an error. The lease counts it.
+        match loader(stale.clone()) {
+            Ok(Load::Cache(value)) => {
                 drop(lease.fill(value.clone()));
-                Ok(value)
+                fresh(value)
+            }
+            Ok(Load::CacheFor(value, ttl)) => {
+                drop(lease.fill_with(value.clone(), ttl));
+                fresh(value)
+            }
+            Ok(Load::Unchanged) => {
+                let Some(value) = stale else { return Err(LoadError::NothingUnchanged) };
+                drop(lease.fill(value.clone()));
+                fresh(value)
+            }
+            Ok(Load::DoNotCache(value)) => {
+                lease.decline_with(value.clone());
+                fresh(value)
             }
             Err(error) => {
                 let error = Arc::new(error);
                 lease.fail_with(error.clone());
-                Err(LoadError::Loader(error))
+                self.stale_or(key, LoadError::Loader(error))
             }
         }
+    }
+
+    /// Returns the stale value of a key after a failed load, or the error. The stale value is read now, and
+    /// not kept from before the load: a removal during the load must not be undone.
+    pub(super) fn stale_or<E>(
+        &self,
+        key: SlotKey<'_>,
+        error: LoadError<E>,
+    ) -> Result<Loaded<V>, LoadError<E>> {
+        if let LoadError::Loader(_) | LoadError::Panicked | LoadError::Timeout { .. } = error
+            && let Some((value, expires_at)) = self.stale_value(key)
+        {
+            let is_stale = expires_at <= self.now();
+            self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
+            return Ok(Loaded { value, is_stale });
+        }
+        Err(error)
     }
 }

@@ -143,7 +143,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// [`Error::ValueTooLarge`] and [`Error::Encode`]. The callers that wait get the value nevertheless.
     pub fn fill(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let ttl = self.definition.default_ttl();
-        self.publish(value.into(), ttl)
+        self.publish(&value.into(), ttl)
     }
 
     /// As [`fill`](LoadLease::fill), with a TTL for this value: 1 ms to ten years.
@@ -153,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: Duration) -> Result<bool, Error> {
         let value = value.into();
         match check_ttl(ttl) {
-            Ok(()) => self.publish(value, ttl),
+            Ok(()) => self.publish(&value, ttl),
             Err(error) => {
                 self.share(value);
                 Err(error)
@@ -161,14 +161,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
+    /// Returns the value that a failing load of the key may be answered with: see
+    /// [`grace`](KeyspaceDefinition::grace). A loader can use it for a conditional request.
+    #[must_use]
+    pub fn stale(&self) -> Option<Arc<V>> {
+        let keyspace = self.keyspace()?;
+        let key = keyspace.shared.tiers.memory.key(&self.key);
+        keyspace.stale_value(key).map(|(value, _)| value)
+    }
+
     /// Gives an error to the callers that wait. Nothing is cached. A caller that waits for errors of another
-    /// type looks the key up again.
+    /// type looks the key up again. With a [`grace`](KeyspaceDefinition::grace), the key's cool-down begins.
     pub fn fail<E: Send + Sync + 'static>(self, error: E) {
         self.fail_with(Arc::new(error));
     }
 
     pub(super) fn fail_with(mut self, error: AnyError) {
         self.outcome = Some(FlightOutcome::Error(error));
+    }
+
+    /// Begins the cool-down of the key, if the keyspace has a grace. Called before the lease is given back.
+    fn cool_down(&self, keyspace: &Keyspace<K, V>) {
+        if let (Some(id), Some(length)) = (self.id, self.definition.cool_down_length()) {
+            let memory = &keyspace.shared.tiers.memory;
+            memory.cool_down(memory.key(&self.key), id, length);
+        }
     }
 
     /// Caches nothing. The callers that wait load the key themselves. For a second, callers of the key do not
@@ -224,7 +241,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Steps 5 and 6.
-    pub(super) fn publish(mut self, value: Arc<V>, ttl: Duration) -> Result<bool, Error> {
+    fn publish(mut self, value: &Arc<V>, ttl: Duration) -> Result<bool, Error> {
         self.has_failed = false;
         // Set before the write, so that the waiters get the value even if the write panics. A user's
         // `Serialize` may panic, and so may the `Drop` of an evicted value.
@@ -235,7 +252,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let memory = &keyspace.shared.tiers.memory;
         let key = memory.key(&self.key);
         let lease = Lease::new(memory, key, id);
-        let written = keyspace.write(key, &value, ttl, Durability::Buffered, Some(&lease));
+        let written = keyspace.write(key, value, ttl, Durability::Buffered, Some(&lease));
         keyspace.count_fill(key, &written);
         match written {
             Ok(InsertOutcome::Saved | InsertOutcome::InMemory) => Ok(true),
@@ -282,10 +299,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for LoadLease<K, V> {
     fn drop(&mut self) {
+        let has_panicked = std::thread::panicking() && !self.was_panicking;
         // Dropped last: this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {
             self.count_end(keyspace);
+            if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {
+                self.cool_down(keyspace);
+            }
             // Step 6.
             if let Some(id) = self.id.take() {
                 let memory = &keyspace.shared.tiers.memory;
@@ -293,7 +314,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
             }
         }
         if let Some(flight) = self.flight.take().filter(|_| self.process.is_current()) {
-            let has_panicked = std::thread::panicking() && !self.was_panicking;
             let without = if has_panicked { FlightOutcome::Panicked } else { FlightOutcome::Abandoned };
             flight.land(self.outcome.take().unwrap_or(without));
         }
@@ -307,7 +327,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> fmt::Debug
         f.debug_struct("LoadLease")
             .field("keyspace", &keyspace)
             .field("remaining", &self.remaining())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -42,6 +42,8 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The lease, while the loader runs. If the loader panics, dropping the lease tells the callers that
     /// wait.
     lease: Option<LoadLease<K, V>>,
+    /// Whether the loader has just failed to load this key.
+    is_failed: bool,
     value: Option<Arc<V>>,
 }
 
@@ -85,13 +87,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Those of [`get_or_load`](Keyspace::get_or_load). An error of the loader is the result for all of the
     /// keys, and for all callers that wait for one of the loads that it ended. With [`LoadError::Key`] no key
     /// was looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the whole wait for other
-    /// callers.
+    /// callers. With a [`grace`](crate::KeyspaceDefinition::grace), stale values take the place of an error,
+    /// if each key that it concerns has one.
     ///
     /// # Panics
     /// If `loader` panics, in the thread that runs it.
     ///
     /// # Cost
-    /// For each distinct key that of [`lookup`](Keyspace::lookup), and two small allocations.
+    /// For each distinct key that of [`lookup`](Keyspace::lookup), and two small allocations. Each loaded key
+    /// counts as a load. The time of the loader is recorded once.
     pub fn get_or_load_many<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -142,7 +146,14 @@ where
         }
         let at = self.keys.len();
         let key = Some(key);
-        self.keys.push(WantedKey { key, hash, full: StoredKey::from(bytes), lease: None, value: None });
+        self.keys.push(WantedKey {
+            key,
+            hash,
+            full: StoredKey::from(bytes),
+            lease: None,
+            is_failed: false,
+            value: None,
+        });
         let keys = &self.keys;
         self.places.insert_unique(hash, at, |&at| keys.get(at).map_or(0, |key| key.hash));
         Ok(at)
@@ -204,10 +215,25 @@ where
             }
             Err(error) => {
                 let error = Arc::new(error);
-                self.leases().for_each(|lease| lease.fail_with(error.clone()));
-                Err(LoadError::Loader(error))
+                for wanted in &mut self.keys {
+                    let Some(lease) = wanted.lease.take() else { continue };
+                    lease.fail_with(error.clone());
+                    wanted.is_failed = true;
+                }
+                self.answer_stale(keyspace, &error)
             }
         }
+    }
+
+    /// Answers each key of a failed loader with its stale value, or returns the error.
+    fn answer_stale<E>(&mut self, keyspace: &Keyspace<K, V>, error: &Arc<E>) -> Result<(), LoadError<E>> {
+        for wanted in self.keys.iter_mut().filter(|wanted| wanted.is_failed) {
+            wanted.is_failed = false;
+            let key = SlotKey { hash: wanted.hash, bytes: &wanted.full };
+            let stale = keyspace.stale_or(key, LoadError::Loader(error.clone()))?;
+            wanted.value = Some(stale.value);
+        }
+        Ok(())
     }
 
     /// Fills a key that the loader has returned. Ignores a key for which it was not called, and a second
@@ -246,19 +272,22 @@ where
         let max = keyspace.shared.settings.load_timeout;
         let until = max.map(Deadline::after);
         for (at, load) in pending {
-            match load.outcome(until.map(Deadline::left)) {
+            let Some(wanted) = self.keys.get_mut(at) else { continue };
+            let error = match load.outcome(until.map(Deadline::left)) {
                 Ok(Waited::Value(value)) => {
-                    if let Some(wanted) = self.keys.get_mut(at) {
-                        wanted.value = Some(value);
-                    }
+                    wanted.value = Some(value);
+                    continue;
                 }
-                Ok(Waited::Absent) => {}
-                Ok(Waited::Unanswered) => open.push(at),
-                Err(LoadError::Timeout { waited }) => {
-                    return Err(LoadError::Timeout { waited: max.unwrap_or(waited) });
+                Ok(Waited::Absent) => continue,
+                Ok(Waited::Unanswered) => {
+                    open.push(at);
+                    continue;
                 }
-                Err(error) => return Err(error),
-            }
+                Err(LoadError::Timeout { waited }) => LoadError::Timeout { waited: max.unwrap_or(waited) },
+                Err(error) => error,
+            };
+            let key = SlotKey { hash: wanted.hash, bytes: &wanted.full };
+            wanted.value = Some(keyspace.stale_or(key, error)?.value);
         }
         Ok(())
     }

@@ -21,6 +21,7 @@
 //! | a value | the value | finds the value |
 //! | an error | the error | loads |
 //! | a panic of the loader | one panic is reported to all, as `LoadError::Panicked` | loads |
+//! | an error or a panic, and there is a stale value | the stale value | gets the stale value, until the cool-down ends |
 //! | the lease is dropped, or is past its deadline | one of them loads, the others wait for that load | loads, or waits |
 //! | the holder declines with a value | the value | loads, and for a second no caller waits for another |
 //! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |
@@ -40,9 +41,9 @@ use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
-use crate::memory::LeaseOutcome;
 use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
+use crate::memory::loads::LeaseOutcome;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -53,13 +54,20 @@ use crate::units::Timestamp;
 /// What [`Keyspace::lookup`](crate::Keyspace::lookup) found.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a lease that is moved once costs less than one more allocation"
+)]
 pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
     /// The key has a live value.
     Hit {
         /// The value.
         value: Arc<V>,
-        /// When the value expires.
+        /// When the value expires. For a stale value, when it expired.
         expires_at: Timestamp,
+        /// Whether the value has expired, and is returned because a load of the key has failed lately
+        /// ([`grace`](crate::KeyspaceDefinition::grace)).
+        is_stale: bool,
     },
     /// The key has no live value, and this caller may load it. Other callers may wait for this load.
     Load(LoadLease<K, V>),
@@ -129,9 +137,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
     /// two small allocations.
-    pub fn lookup<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<LookupOutcome<K, V>, Error> {
+    pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full)?;
+        self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.find_or_lease(key, LoadThread::Any, true))
     }
@@ -143,45 +151,60 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         load_thread: LoadThread,
         counts: bool,
     ) -> LookupOutcome<K, V> {
-        if self.shared.is_closed() {
-            return LookupOutcome::Load(LoadLease::void(self, key));
+        match self.hit_in_memory(key, counts) {
+            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
+            None => self.lease_or_join(key, load_thread, counts),
         }
-        if let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key)
-            && let Some(value) = Self::typed(value)
-        {
-            self.answered_if(counts, Count::MemoryHits, key);
-            return LookupOutcome::Hit { value, expires_at };
-        }
-        self.lease_or_join(key, load_thread, counts)
+    }
+
+    /// Step 1.
+    #[inline]
+    pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
+        let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
+        let value = Self::typed(value)?;
+        self.answered_if(counts, Count::MemoryHits, key);
+        Some((value, expires_at))
     }
 
     /// Steps 2 and 3.
-    ///
-    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
-    /// function.
-    #[inline(never)]
-    fn lease_or_join(&self, key: SlotKey<'_>, load_thread: LoadThread, counts: bool) -> LookupOutcome<K, V> {
+    pub(super) fn lease_or_join(
+        &self,
+        key: SlotKey<'_>,
+        load_thread: LoadThread,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        if self.shared.is_closed() {
+            return LookupOutcome::Load(LoadLease::void(self, key));
+        }
         if self.shared.is_forked() {
             self.answered_if(counts, Count::Misses, key);
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
         let deadline = Deadline::after(self.shared.settings.lease_timeout);
         let mut new_flight = None;
-        let attach = || {
+        let mut attach = || {
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
                 LoadThread::Any => Flight::unled(deadline),
             };
             new_flight.insert(flight).clone() as Value
         };
-        let leased = self.shared.tiers.memory.lease_to_load(key, self.now(), deadline, attach);
+        let memory = &self.shared.tiers.memory;
+        let mut leased = memory.lease_to_load(key, self.now(), deadline, true, &mut attach);
+        if let LeaseOutcome::CoolingDown = leased {
+            if let Some((value, expires_at)) = self.stale_value(key) {
+                self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
+                return LookupOutcome::Hit { value, expires_at, is_stale: true };
+            }
+            leased = memory.lease_to_load(key, self.now(), deadline, false, attach);
+        }
         let (id, miss_token) = match leased {
             LeaseOutcome::Value(value, expires_at) => {
                 self.answered_if(counts, Count::MemoryHits, key);
                 let value = Self::typed(value);
                 return value.map_or_else(
                     || LookupOutcome::Load(LoadLease::void(self, key)),
-                    |value| LookupOutcome::Hit { value, expires_at },
+                    |value| LookupOutcome::Hit { value, expires_at, is_stale: false },
                 );
             }
             LeaseOutcome::Flight(flight) => {
@@ -193,21 +216,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 );
             }
             LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
+            LeaseOutcome::CoolingDown => return LookupOutcome::Load(LoadLease::void(self, key)),
         };
         let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
         if let Some(miss) = miss_token
             && !self.is_memory_only()
-            && let Some(found) = self.promote(key, Permit::Lease(id), miss.min_visible_sequence)
+            && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
         {
             lease.found(found.value.clone());
             self.answered_if(counts, Count::DiskHits, key);
-            return LookupOutcome::Hit { value: found.value, expires_at: found.expires_at };
+            return LookupOutcome::Hit { value: found.value, expires_at: found.expires_at, is_stale: false };
         }
         self.answered_if(counts, Count::Misses, key);
         lease.begin(self);
         LookupOutcome::Load(lease)
     }
 
+    /// Returns the value of a key, if it is live or within the grace of the keyspace, and its expiry. Returns
+    /// None if the keyspace has no grace.
+    pub(super) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
+        let grace = self.definition.stale_for();
+        if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }
+    }
+
+    #[inline]
     fn answered_if(&self, counts: bool, answer: Count, key: SlotKey<'_>) {
         if counts {
             self.answered(answer, key);

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::definition::Durability;
-use crate::config::EntryInfo;
+use crate::config::weigher::EntryInfo;
 use crate::disk::store::charging::page_of;
 use crate::engine::shared::SharedSettings;
 use crate::error::Error;

@@ -37,19 +37,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// In memory: one hash, one shared lock, one clone of an [`Arc`]. Nothing is decoded, and nothing is
     /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
     /// decoding.
-    pub fn get<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
             Lookup::Negative => (None, Count::Misses),
             Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
-            Lookup::Unknown(miss) => {
-                let permit = Permit::EpochToken(miss.epoch_token);
-                let promoted = self.promote(key, permit, miss.min_visible_sequence);
-                (promoted.map(|decoded| decoded.value), Count::DiskHits)
-            }
+            Lookup::Unknown(miss) => (
+                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
+                Count::DiskHits,
+            ),
         };
         self.answered(if found.is_some() { hit } else { Count::Misses }, key);
         found
@@ -74,9 +73,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of [`get`](Keyspace::get), without the promotion.
-    pub fn peek<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Arc<V>> {
+    pub fn peek(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full).ok()?;
+        self.encode_into(&key, &mut full).ok()?;
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
 
@@ -92,13 +91,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// assert!(prices.contains_key("MTNVTU"));
     /// # Ok::<(), larder::Error>(())
     /// ```
-    pub fn contains_key<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> bool {
+    pub fn contains_key(&self, key: impl EncodeKey<K>) -> bool {
         self.ttl(key).is_some()
     }
 
     /// Returns the remaining time to live of a key's entry. Returns None if there is no live entry.
-    pub fn ttl<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<Duration> {
-        let full = self.encode(key).ok()?;
+    pub fn ttl(&self, key: impl EncodeKey<K>) -> Option<Duration> {
+        let full = self.encode(&key).ok()?;
         let now = self.now();
         self.expiry_of(full.as_slice(), now).map(|expires_at| expires_at.since(now))
     }
@@ -130,24 +129,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies the value into memory if `permit` is still valid.
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds.
     ///
-    /// Never inlined. Otherwise a hit in memory would also need the registers and the stack frame of this
+    /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
-    pub(super) fn promote(
+    fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
+        self.promote_decoded(key, permit, min_visible_sequence).map(|decoded| decoded.value)
+    }
+
+    /// As [`promote`](Self::promote), and returns the expiry too.
+    pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
         min_visible_sequence: u64,
     ) -> Option<DecodedValue<V>> {
         let decoded = self.shared.read_value(&self.opened, key, min_visible_sequence)?;
-        self.promote_decoded(key, permit, &decoded);
+        self.copy_to_memory(key, permit, &decoded);
         Some(decoded)
     }
 
     /// Copies a value that was read from disk into memory, if the permission still holds.
-    pub(super) fn promote_decoded(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedValue<V>) {
+    pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedValue<V>) {
         let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
         self.shared.promote(&self.opened, key, permit, decoded, weight);
     }

@@ -8,6 +8,8 @@
 //! 4. Steps 2 and 3 are repeated for the keys that are left. A snapshot that is held for long would keep old
 //!    pages allocated, and a list of all records would use as much memory as the values do.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -112,8 +114,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     Some((same, value)) if same.key == missed.key => value.clone(),
                     _ => record.and_then(|record| {
                         let decoded: DecodedValue<V> =
-                            self.shared.decode_record(&self.opened, key, &record)?;
-                        self.promote_decoded(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
+                            self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)?;
+                        self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
                         Some(decoded.value)
                     }),
                 };

@@ -34,8 +34,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit, shared with other waiting callers. If neither tier has the key, the cost is one step of
     /// the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn remove<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
-        let full = self.encode(key)?;
+    pub fn remove(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
+        let full = self.encode(&key)?;
         self.remove_full(full.as_slice())
     }
 
@@ -67,11 +67,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit for all keys, shared with other waiting callers. If neither tier has any of the keys, the
     /// cost is one step of the writer without a commit.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    pub fn remove_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Result<u64, Error>
-    where
-        Q: EncodeKey<K> + ?Sized + 'q,
-    {
-        let keys = keys.into_iter().map(|key| self.encode(key)).collect::<Result<Vec<_>, Error>>()?;
+    pub fn remove_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Result<u64, Error> {
+        let keys = keys.into_iter().map(|key| self.encode(&key)).collect::<Result<Vec<_>, Error>>()?;
         let removals =
             keys.iter().map(|full| Removal::Key { counters: &self.opened.counters, full: full.as_slice() });
         self.shared.invalidate(removals)
@@ -103,18 +100,14 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit, one read of each matching entry on disk, and one pass over the entries in memory. More
     /// than 1,000 entries are deleted after the call has returned, between the commits of other callers.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a prefix is a few borrowed parts, and reads best without an ampersand"
-    )]
-    pub fn remove_prefix<P: KeyPrefix<K>>(&self, prefix: P) -> Result<u64, Error> {
+    pub fn remove_prefix(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         self.remove_scope(self.prefix_scope(&prefix))
     }
 
     /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
     /// key. Returns the number of live entries removed.
     ///
-    /// Each part of a pattern is a value, given by reference, or [`Any`](crate::Any). The removal is durable
+    /// Each part of a pattern is a value, or [`Any`](crate::Any). The removal is durable
     /// when the call returns, like a [`remove`](Keyspace::remove).
     ///
     /// ```
@@ -138,11 +131,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// One commit, and one pass over the entries in memory. One pass over the keyspace's entries on disk
     /// whose keys start with the parts before the first `Any`.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a pattern is a few borrowed parts, and reads best without an ampersand"
-    )]
-    pub fn remove_matching<P: KeyPattern<K>>(&self, pattern: P) -> Result<u64, Error> {
+    pub fn remove_matching(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         self.remove_scope(self.pattern_scope(&pattern)?)
     }
 
@@ -188,7 +177,8 @@ impl<K: Key, V> Keyspace<K, V> {
         out.into_scope(&self.opened.id.to_bytes()).map_err(|shape| Error::InvalidSetting {
             setting: "pattern",
             value: format!("Any for a part of shape {shape:?}"),
-            allowed: "Any may stand for text, bytes, integers, and tuples and codes made of these".to_owned(),
+            allowed: "Any may stand for the key types of larder, and for types that are encoded as these are"
+                .to_owned(),
         })
     }
 

@@ -39,9 +39,9 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Errors
     /// The errors of [`remove`](Keyspace::remove). After an error, loads may cache the key.
-    pub fn begin_update<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Update, Error> {
+    pub fn begin_update(&self, key: impl EncodeKey<K>) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         // The fence is raised first. Otherwise a load between the removal and the fence would be cached.
         let update = Update::raise_fence(&self.shared, full);
         self.remove_full(update.full.as_slice())?;

@@ -22,6 +22,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::group::Group;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
@@ -72,7 +73,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
     /// without holding a lock. A value that is larger than the buffer waits until the buffer is empty.
-    pub fn insert<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<(), Error> {
+    pub fn insert(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }
 
@@ -93,9 +94,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
     /// committed.
-    pub fn insert_with<Q: EncodeKey<K> + ?Sized>(
+    pub fn insert_with(
         &self,
-        key: &Q,
+        key: impl EncodeKey<K>,
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
@@ -104,7 +105,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let ttl = ttl.unwrap_or(self.definition.default_ttl());
         check_ttl(ttl)?;
         let mut full = KeyWriter::default();
-        self.encode_into(key, &mut full)?;
+        self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let value = value.into();
         let outcome = self.write(key, &value, ttl, durability, None)?;
@@ -130,9 +131,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again.
-    pub fn touch<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<bool, Error> {
+    pub fn touch(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
-        let full = self.encode(key)?;
+        let full = self.encode(&key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         loop {
             let found = self.look_in_both(|| {
@@ -200,7 +201,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let expires_at = now.after(ttl);
         let unsaved = payload.and_then(|payload| self.reserve(payload, weight, now, &mut evicted_values));
         let is_saved = unsaved.is_some();
-        let entry = IncomingEntry { value, expires_at, weight, unsaved };
+        let grace = Grace::at_least(self.definition.stale_for());
+        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved };
         let stored = match lease {
             None => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
             Some(lease) => tiers.memory.fill_entry(key, lease.id, entry, &mut evicted_values),
@@ -209,7 +211,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.announce_write();
         }
         stored?;
-        tiers.sweeper.plan(expires_at);
+        tiers.sweeper.plan(grace.after(expires_at));
         if let Some(page) = page_beyond_file.filter(|_| is_saved) {
             self.note_beyond_file(key, page);
         }

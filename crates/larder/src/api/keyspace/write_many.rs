@@ -24,6 +24,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -69,7 +70,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Error::ValueTooLarge`], although `insert` keeps such a value in memory. [`Error::GroupTooLarge`] if
     /// the group needs more room than the write buffer has (8 MiB by default), or would make a transaction
     /// that is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`, and in
-    /// proportion with another one. After an error nothing is stored, and the previous entries stay.
+    /// proportion with another one. A keyspace in memory only has no such limits. After an error nothing is
+    /// stored, and the previous entries stay.
     ///
     /// # Cost
     /// For each value that of [`insert`](Keyspace::insert). The group waits for room in the write buffer
@@ -206,20 +208,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         let now = self.time_of_write(ttl);
         let expires_at = now.after(ttl);
+        let grace = Grace::at_least(self.definition.stale_for());
         let weights: Vec<_> = prepared.iter().map(|value| value.weight).collect();
         let unsaved = self.reserve_group(entries, prepared, now, &mut evicted_values);
         let is_saved = unsaved.is_some();
         let unsaved = unsaved.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
         let entries = entries.iter().zip(weights).zip(unsaved).map(|((entry, weight), unsaved)| {
             let value = entry.value.clone();
-            (entry.slot_key(), IncomingEntry { value, expires_at, weight, unsaved })
+            (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved })
         });
         let stored = tiers.memory.store_group(entries, now, &mut evicted_values);
         if is_saved {
             self.announce_write();
         }
         stored?;
-        tiers.sweeper.plan(expires_at);
+        tiers.sweeper.plan(grace.after(expires_at));
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 

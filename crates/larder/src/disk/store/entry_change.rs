@@ -31,6 +31,8 @@ pub(crate) struct NewValue<'a> {
     pub(crate) version: u32,
     pub(crate) written_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// The expiry, and the grace after it.
+    pub(crate) delete_after: Timestamp,
     /// Whether the value fits the file. The commit of a value that does not fit deletes the previous value.
     pub(crate) fits_file: bool,
 }

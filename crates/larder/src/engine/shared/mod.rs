@@ -16,7 +16,7 @@ use super::service_thread::ServiceThread;
 use super::threads::Threads;
 use super::tiers::Tiers;
 use super::writer::command::Acknowledge;
-use crate::config::Weigher;
+use crate::config::weigher::Weigher;
 use crate::disk::file::io_error::io_error;
 use crate::disk::store::new_file::PAGE_SHARE;
 use crate::engine::capacity::GroupLimits;

@@ -13,13 +13,14 @@ pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
 
 fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
     let value = match &mutation.change {
-        Change::Put { unsaved, expires_at, .. } => Some(NewValue {
+        Change::Put { unsaved, expires_at, grace, .. } => Some(NewValue {
             payload: Cow::Borrowed(&unsaved.payload),
             compression: unsaved.compression,
             extension: unsaved.extension,
             version: unsaved.version,
             written_at: unsaved.written_at,
             expires_at: *expires_at,
+            delete_after: grace.after(*expires_at),
             fits_file: unsaved.fits_file,
         }),
         Change::Delete => None,

@@ -71,6 +71,25 @@ impl KeyWriter {
         self.push(&[0, 0]);
     }
 
+    /// Writes a `bool` part.
+    #[inline]
+    pub fn bool(&mut self, value: bool) {
+        self.u8(value.into());
+    }
+
+    /// Writes a `char` part.
+    #[inline]
+    pub fn char(&mut self, value: char) {
+        self.u32(value.into());
+    }
+
+    /// Writes a part that has the same length in every key, as the bytes of an array or of a digest have. The
+    /// bytes have no end mark. So if the length differed, one key's bytes could begin another key's bytes.
+    #[inline]
+    pub fn array<const N: usize>(&mut self, bytes: &[u8; N]) {
+        self.push(bytes);
+    }
+
     /// Writes the bytes that begin every text or byte part that starts with `bytes`.
     #[inline]
     pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
@@ -148,15 +167,46 @@ impl<'a> KeyReader<'a> {
         }
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], KeyError> {
+    /// Reads a `bool` part.
+    ///
+    /// # Errors
+    /// When the bytes have ended, or the next byte is neither 0 nor 1.
+    pub fn bool(&mut self) -> Result<bool, KeyError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(KeyError::new(format!("the byte {other} is neither 0 nor 1"))),
+        }
+    }
+
+    /// Reads a `char` part.
+    ///
+    /// # Errors
+    /// When the bytes end before the part does, or are no character.
+    pub fn char(&mut self) -> Result<char, KeyError> {
+        let number = self.u32()?;
+        char::from_u32(number).ok_or_else(|| KeyError::new(format!("U+{number:X} is no character")))
+    }
+
+    /// Reads a part of exactly `N` bytes.
+    ///
+    /// # Errors
+    /// When the bytes end before the part does.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], KeyError> {
         let Some((head, rest)) = self.rest.split_first_chunk::<N>() else {
-            return Err(KeyError::new(format!(
-                "an integer of {N} bytes is cut off after {}",
-                self.rest.len()
-            )));
+            return Err(self.cut_off(N));
         };
         self.rest = rest;
         Ok(*head)
+    }
+
+    /// Reads a part of exactly `len` bytes.
+    pub(crate) fn exactly(&mut self, len: usize) -> Result<&'a [u8], KeyError> {
+        self.rest.split_off(..len).ok_or_else(|| self.cut_off(len))
+    }
+
+    fn cut_off(&self, len: usize) -> KeyError {
+        KeyError::new(format!("a part of {len} bytes is cut off after {}", self.rest.len()))
     }
 }
 

@@ -9,6 +9,10 @@
 //! | text, bytes | each `00` as `00 FF`, then `00 00` | the end sorts before every continuation |
 //! | `u8` to `u128` | big endian | bytes sort as numbers |
 //! | `i8` to `i128` | big endian, sign bit flipped | negatives sort first |
+//! | `bool` | `00` or `01` | `false` sorts first |
+//! | `char` | its number, as a `u32` | characters sort by number |
+//! | `[u8; N]`, UUID | its bytes | the length is the same in every key |
+//! | option | `00`, or `01` and the key | `None` sorts before each `Some` |
 //! | tuple | its parts, in turn | parts are prefix-free, so the tuple is too |
 //! | `()` | nothing | the one key of a keyspace that holds one entry |
 //!
@@ -16,7 +20,9 @@
 //! lookup encodes a borrowed form of its key into an inline buffer. A serde codec would need the owned type.
 
 pub(crate) mod bytes;
+mod compound;
 pub(crate) mod error;
+mod fixed_width;
 mod forms;
 pub(crate) mod scope;
 pub(crate) mod shape;
@@ -31,8 +37,52 @@ pub const MAX_KEY_LEN: usize = 4096;
 
 /// A type that can be the key of a [`Keyspace`](crate::Keyspace).
 ///
-/// Implemented for `String`, `Vec<u8>`, the integers, `()`, and tuples of two to four keys. For your own
-/// type, encode the key that the type wraps, and implement [`EncodeKey`] for every borrowed form:
+/// Implemented for
+/// - `String`, `Box<str>`, `Arc<str>`, `Cow<'static, str>` and `Vec<u8>`;
+/// - the integers, `NonZeroU64` and its like, `bool`, `char`, `[u8; N]`, and `Uuid` with the feature `uuid`;
+/// - `Option` of a key, tuples of two to four keys, and `()`.
+///
+/// # Your own types
+/// With the feature `derive`, a newtype, a struct or an enum is a key by one line. A newtype is encoded as
+/// its field. It is looked up by the field's type, and by `&str` if the field is text:
+///
+#[cfg_attr(feature = "derive", doc = "```")]
+#[cfg_attr(not(feature = "derive"), doc = "```ignore")]
+/// use larder::{Any, Cache, KeyspaceDefinition};
+///
+/// #[derive(larder::Key)]
+/// struct ProductCode(String);
+///
+/// #[derive(Clone, Copy, larder::Key)]
+/// enum Channel {
+///     Web,
+///     #[key(rename = "ussd")]
+///     Ussd,
+/// }
+///
+/// #[derive(larder::Key)]
+/// struct Offer {
+///     product: ProductCode,
+///     channel: Channel,
+/// }
+///
+/// const OFFER: KeyspaceDefinition<Offer, u64> = KeyspaceDefinition::new("offer");
+///
+/// let cache = Cache::builder().open()?;
+/// let offers = cache.keyspace(OFFER)?;
+/// offers.insert(Offer { product: ProductCode("MTNVTU".to_owned()), channel: Channel::Web }, 95)?;
+/// offers.insert(("MTNVTU", Channel::Ussd), 90)?;
+/// assert_eq!(offers.get(("MTNVTU", Channel::Web)).as_deref(), Some(&95));
+/// assert_eq!(offers.remove_matching((Any, Channel::Web))?, 1);
+/// assert_eq!(offers.remove_prefix(("MTNVTU",))?, 1);
+/// # Ok::<(), larder::Error>(())
+/// ```
+///
+/// An enum is encoded as the name of its variant. So it sorts by name, and the order of its variants may
+/// change. The options of the macro, such as `rename`, are described at the macro.
+///
+/// # By hand
+/// Encode the key that the type wraps, and implement [`EncodeKey`] for every form that looks it up:
 ///
 /// ```
 /// use larder::{EncodeKey, Key, KeyError, KeyReader, KeyWriter};
@@ -63,6 +113,10 @@ pub const MAX_KEY_LEN: usize = 4096;
 ///
 /// Equal keys must encode to the same bytes, and different keys to different bytes. `decode` must read back
 /// the key that was encoded.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a key type",
+    note = "your own type becomes a key by `#[derive(larder::Key)]`, with the feature `derive`"
+)]
 pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     /// Returns the shape of the encoding, such as `string` or `(string, u64)`. The file stores the shape. If
     /// the shape has changed, the keyspace starts empty.
@@ -78,8 +132,17 @@ pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
 
 /// A form of a key that looks up a `K`. The form encodes to the same bytes as the equal `K`.
 ///
-/// Examples are `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, and references
-/// to any of these forms.
+/// Examples are `str` for `String`, `[u8]` for `Vec<u8>`, `(&str, u64)` for `(String, u64)`, `Option<&str>`
+/// for `Option<String>`, and references to any of these forms.
+///
+/// Every call of a keyspace takes a key as a form, by value or by reference. So `get("a")`, `get(&name)` and
+/// `get(name)` look up the same `String`, and `get(("a", 7))` and `get(&("a", 7))` the same pair. `None`
+/// needs its type, as in `get(None::<&str>)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not look up keys of type `{K}`",
+    note = "a key is looked up by the same type, by a borrowed form of it such as `&str` for `String`, and by \
+            references to these"
+)]
 pub trait EncodeKey<K: ?Sized> {
     /// Writes the key's bytes.
     fn encode(&self, out: &mut KeyWriter);
@@ -89,15 +152,36 @@ pub trait EncodeKey<K: ?Sized> {
 ///
 /// For a tuple, the beginning is one or more of its first parts, each complete: `("MTNDATA",)` begins
 /// `("MTNDATA", "1GB")`, but not `("MTNDATA2", "1GB")`. For `String` and `Vec<u8>`, it is the first
-/// characters or bytes.
+/// characters or bytes. For an `Option`, it is `None`, or `Some` of a beginning. Every call takes a beginning
+/// by value or by reference, as it takes a key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the beginning of keys of type `{K}`",
+    note = "the beginning of a tuple is a tuple of its first parts, such as `(\"MTNDATA\",)` for \
+            `(String, u64)`; the beginning of a `String` is a `&str`; a number has none"
+)]
 pub trait KeyPrefix<K> {
     /// Writes the bytes that begin every key with this prefix, and no other key.
     fn encode_prefix(&self, out: &mut KeyWriter);
 }
 
+// Inlined, because every lookup passes its key by reference.
 impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &T {
+    #[inline]
     fn encode(&self, out: &mut KeyWriter) {
         T::encode(self, out);
+    }
+}
+
+impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &mut T {
+    #[inline]
+    fn encode(&self, out: &mut KeyWriter) {
+        T::encode(self, out);
+    }
+}
+
+impl<K, T: KeyPrefix<K> + ?Sized> KeyPrefix<K> for &T {
+    fn encode_prefix(&self, out: &mut KeyWriter) {
+        T::encode_prefix(self, out);
     }
 }
 

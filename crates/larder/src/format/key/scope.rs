@@ -5,6 +5,7 @@
 //! during a commit.
 
 use super::bytes::KeyWriter;
+use super::shape::{self, KeyShape};
 use super::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
@@ -30,11 +31,56 @@ pub(crate) enum ScopePart {
 }
 
 /// The length of the encoding of a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Width {
     Fixed(usize),
     /// Up to the end mark of a text or of bytes.
     Terminated,
+    /// An option: one byte. If the byte is not 0, parts of these widths follow.
+    Optional(Box<[Width]>),
+}
+
+impl Width {
+    /// Returns the bytes that follow a part of this width. Returns `None` if the bytes end before the part.
+    fn skip<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        match self {
+            Self::Fixed(width) => bytes.get(*width..),
+            Self::Terminated => after_end_mark(bytes),
+            Self::Optional(widths) => match bytes.split_first()? {
+                (&NONE, after) => Some(after),
+                (_, after) => widths.iter().try_fold(after, |left, width| width.skip(left)),
+            },
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Fixed(width) => out.extend([&[FIXED], &length_bytes(*width)[..]].concat()),
+            Self::Terminated => out.push(TERMINATED),
+            Self::Optional(widths) => {
+                out.extend([&[OPTIONAL], &length_bytes(widths.len())[..]].concat());
+                widths.iter().for_each(|width| width.write(out));
+            }
+        }
+    }
+
+    /// Removes a width from the front of `left`, after its kind.
+    fn read(kind: u8, left: &mut &[u8], depth: usize) -> Option<Self> {
+        Some(match kind {
+            FIXED => Self::Fixed(length(left)?),
+            TERMINATED => Self::Terminated,
+            OPTIONAL if depth < MAX_DEPTH => {
+                let count = length(left)?;
+                // Each width takes at least one byte. The bound keeps a damaged count from taking memory.
+                if count > left.len() {
+                    return None;
+                }
+                let widths = (0..count).map(|_| Self::read(*left.split_off_first()?, left, depth + 1));
+                Self::Optional(widths.collect::<Option<_>>()?)
+            }
+            _ => return None,
+        })
+    }
 }
 
 impl Scope {
@@ -51,15 +97,16 @@ impl Scope {
     /// Encodes the scope, with integers in big endian. The prefix's length in 4 bytes and the prefix come
     /// first. Each part follows as its kind in one byte and its fields. Kind 0 is exact bytes: their length
     /// in 4 bytes, then the bytes. Kind 1 is any content of a fixed width: the width in 4 bytes. Kind 2 is
-    /// any content up to an end mark, and has no fields.
+    /// any content up to an end mark, and has no fields. Kind 3 is any content of an option: the number of
+    /// the parts of its key in 4 bytes, then these parts, each of kind 1, 2 or 3.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let len = |len: usize| u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes();
-        let mut bytes = [&len(self.prefix.len())[..], &self.prefix].concat();
+        let mut bytes = [&length_bytes(self.prefix.len())[..], &self.prefix].concat();
         for part in &*self.rest {
             match part {
-                ScopePart::Exact(exact) => bytes.extend([&[EXACT], &len(exact.len())[..], exact].concat()),
-                ScopePart::Any(Width::Fixed(width)) => bytes.extend([&[FIXED], &len(*width)[..]].concat()),
-                ScopePart::Any(Width::Terminated) => bytes.push(TERMINATED),
+                ScopePart::Exact(exact) => {
+                    bytes.extend([&[EXACT], &length_bytes(exact.len())[..], exact].concat());
+                }
+                ScopePart::Any(width) => width.write(&mut bytes),
             }
         }
         bytes
@@ -73,9 +120,7 @@ impl Scope {
         while let Some(&kind) = left.split_off_first() {
             rest.push(match kind {
                 EXACT => ScopePart::Exact(counted(&mut left)?.into()),
-                FIXED => ScopePart::Any(Width::Fixed(length(&mut left)?)),
-                TERMINATED => ScopePart::Any(Width::Terminated),
-                _ => return None,
+                kind => ScopePart::Any(Width::read(kind, &mut left, 0)?),
             });
         }
         Some(Self { prefix, rest: rest.into() })
@@ -95,8 +140,7 @@ impl Scope {
         for part in &*self.rest {
             let after = match part {
                 ScopePart::Exact(bytes) => left.strip_prefix(&**bytes),
-                ScopePart::Any(Width::Fixed(width)) => left.get(*width..),
-                ScopePart::Any(Width::Terminated) => after_end_mark(left),
+                ScopePart::Any(width) => width.skip(left),
             };
             let Some(after) = after else { return false };
             left = after;
@@ -108,6 +152,16 @@ impl Scope {
 const EXACT: u8 = 0;
 const FIXED: u8 = 1;
 const TERMINATED: u8 = 2;
+const OPTIONAL: u8 = 3;
+/// The first byte of an option that is `None`.
+const NONE: u8 = 0;
+
+/// Maximum depth of options within options. A shape has no deeper ones.
+const MAX_DEPTH: usize = shape::MAX_DEPTH;
+
+fn length_bytes(len: usize) -> [u8; 4] {
+    u32::try_from(len).expect("a key has no more than 4096 bytes").to_be_bytes()
+}
 
 /// Removes a length from the front of `left`, and returns it.
 fn length(left: &mut &[u8]) -> Option<usize> {
@@ -143,12 +197,15 @@ pub struct PatternWriter {
 }
 
 impl PatternWriter {
-    fn exact(&mut self, bytes: &[u8]) {
-        self.parts.push(ScopePart::Exact(bytes.into()));
+    /// Adds a part that is equal to a key.
+    pub fn exact<K>(&mut self, key: &(impl EncodeKey<K> + ?Sized)) {
+        let mut bytes = KeyWriter::starting_with(&[]);
+        key.encode(&mut bytes);
+        self.parts.push(ScopePart::Exact(bytes.as_slice().into()));
     }
 
     fn any<K: Key>(&mut self) {
-        match widths(&K::shape()) {
+        match widths(K::shape()) {
             Ok(widths) => self.parts.extend(widths.into_iter().map(ScopePart::Any)),
             Err(shape) => self.unknown = Some(shape),
         }
@@ -171,25 +228,32 @@ impl PatternWriter {
     }
 }
 
-/// Returns the widths of the parts of a shape, such as `(string, u64)`.
-fn widths(shape: &str) -> Result<Vec<Width>, String> {
-    let parts = shape.split(['(', ')', ',', ' ']).filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            Ok(match part {
-                "string" | "bytes" => Width::Terminated,
-                "u8" | "i8" => Width::Fixed(1),
-                "u16" | "i16" => Width::Fixed(2),
-                "u32" | "i32" => Width::Fixed(4),
-                "u64" | "i64" => Width::Fixed(8),
-                "u128" | "i128" => Width::Fixed(16),
-                unknown => return Err(unknown.to_owned()),
-            })
-        })
-        .collect()
+/// Returns the widths of the parts of a shape, such as `(string, u64)`. If the shape is not made of larder's
+/// own parts, returns the shape.
+fn widths(shape: String) -> Result<Vec<Width>, String> {
+    shape.parse().map(|shape| widths_of(&shape)).map_err(|_| shape)
 }
 
-/// A part of a pattern, in the place of a `K`. It is a reference to a form of the `K`, or [`Any`].
+fn widths_of(shape: &KeyShape) -> Vec<Width> {
+    vec![match shape {
+        KeyShape::Unit => return Vec::new(),
+        KeyShape::Tuple(parts) => return parts.iter().flat_map(widths_of).collect(),
+        KeyShape::Text | KeyShape::Bytes => Width::Terminated,
+        KeyShape::Bool => Width::Fixed(1),
+        KeyShape::Char => Width::Fixed(4),
+        KeyShape::Unsigned(bits) | KeyShape::Signed(bits) => Width::Fixed(*bits as usize / 8),
+        KeyShape::Array(len) => Width::Fixed(*len),
+        KeyShape::Uuid => Width::Fixed(16),
+        KeyShape::Option(key) => Width::Optional(widths_of(key).into()),
+    }]
+}
+
+/// A part of a pattern, in the place of a `K`: [`Any`], or a form of the `K`, by value or by reference.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not stand for a part of type `{K}` in a pattern",
+    note = "a part of a pattern is `Any`, or a form that looks up a key of this part, such as `&str` for \
+            `String`"
+)]
 pub trait PatternPart<K> {
     /// Writes the part.
     fn write(&self, out: &mut PatternWriter);
@@ -203,109 +267,25 @@ impl<K: Key> PatternPart<K> for Any {
 
 impl<K: Key, Q: EncodeKey<K> + ?Sized> PatternPart<K> for &Q {
     fn write(&self, out: &mut PatternWriter) {
-        let mut bytes = KeyWriter::starting_with(&[]);
-        self.encode(&mut bytes);
-        out.exact(bytes.as_slice());
+        out.exact::<K>(*self);
     }
 }
 
-/// A pattern for the keys of a tuple type `K`. Each part is a reference to a form of that part, or [`Any`].
+/// A pattern for the keys of a tuple type `K`. Each part is a form of that part of the key, or [`Any`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a pattern for keys of type `{K}`",
+    note = "a pattern is a tuple with as many parts as the key, such as `(Any, \"1GB\")` for `(String, String)`"
+)]
 pub trait KeyPattern<K> {
     /// Writes the parts.
     fn write_pattern(&self, out: &mut PatternWriter);
 }
 
-macro_rules! tuple_patterns {
-    ($($part:ident $form:ident $at:tt),+) => {
-        impl<$($part: Key, $form: PatternPart<$part>),+> KeyPattern<($($part,)+)> for ($($form,)+) {
-            fn write_pattern(&self, out: &mut PatternWriter) {
-                $(self.$at.write(out);)+
-            }
-        }
-    };
+impl<K, T: KeyPattern<K> + ?Sized> KeyPattern<K> for &T {
+    fn write_pattern(&self, out: &mut PatternWriter) {
+        T::write_pattern(self, out);
+    }
 }
-
-tuple_patterns!(A FA 0, B FB 1);
-tuple_patterns!(A FA 0, B FB 1, C FC 2);
-tuple_patterns!(A FA 0, B FB 1, C FC 2, D FD 3);
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn scope<K, P: KeyPattern<K>>(pattern: &P) -> Scope {
-        let mut out = PatternWriter::default();
-        pattern.write_pattern(&mut out);
-        out.into_scope(&[0, 0, 0, 7]).unwrap()
-    }
-
-    fn whole<K: Key>(key: &K) -> Vec<u8> {
-        let mut out = KeyWriter::starting_with(&[0, 0, 0, 7]);
-        key.encode(&mut out);
-        out.as_slice().to_vec()
-    }
-
-    type Parts = (String, u32, Vec<u8>);
-
-    fn parts() -> impl Strategy<Value = Parts> {
-        let text = prop_oneof![Just(String::new()), Just("a".into()), Just("a\0".into()), Just("ab".into())];
-        let bytes = prop_oneof![Just(vec![]), Just(vec![0]), Just(vec![0, 0]), Just(vec![0xFF, 0])];
-        (text, 0_u32..3, bytes)
-    }
-
-    proptest! {
-        #[test]
-        fn a_pattern_covers_exactly_the_keys_that_have_its_parts(key in parts(), wanted in parts()) {
-            let (text, number, bytes) = &wanted;
-            let encoded = whole(&key);
-            let same = (key.0 == wanted.0, key.1 == wanted.1, key.2 == wanted.2);
-            prop_assert_eq!(scope::<Parts, _>(&(Any, Any, bytes)).covers(&encoded), same.2);
-            prop_assert_eq!(scope::<Parts, _>(&(Any, number, Any)).covers(&encoded), same.1);
-            prop_assert_eq!(scope::<Parts, _>(&(text, Any, bytes)).covers(&encoded), same.0 && same.2);
-            prop_assert_eq!(scope::<Parts, _>(&(text, number, bytes)).covers(&encoded), key == wanted);
-            prop_assert!(scope::<Parts, _>(&(Any, Any, Any)).covers(&encoded));
-            for scope in [scope::<Parts, _>(&(Any, Any, bytes)), scope::<Parts, _>(&(text, Any, bytes))] {
-                prop_assert_eq!(Scope::read(&scope.to_bytes()), Some(scope));
-            }
-        }
-
-        #[test]
-        fn any_bytes_are_a_scope_or_none(bytes in proptest::collection::vec(0_u8..5, 0..30)) {
-            if let Some(scope) = Scope::read(&bytes) {
-                prop_assert_eq!(scope.to_bytes(), bytes);
-            }
-        }
-    }
-
-    #[test]
-    fn the_bytes_of_a_scope_are_pinned() {
-        let bytes = [&[0, 0, 0, 5, 0, 0, 0, 7, 3][..], &[1, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 9]].concat();
-        let read = Scope::read(&bytes).unwrap();
-        assert_eq!(read, scope::<(u8, u16, String, u8), _>(&(&3_u8, Any, Any, &9_u8)));
-        assert_eq!(read.to_bytes(), bytes);
-        for ill_formed in [&[][..], &[0, 0, 0, 1], &[0, 0, 0, 0, 3], &[0, 0, 0, 0, 1, 0, 0, 0]] {
-            assert_eq!(Scope::read(ill_formed), None, "{ill_formed:?}");
-        }
-        assert!((1..bytes.len() - 1).all(|len| Scope::read(&bytes[..len]).is_none_or(|cut| cut != read)));
-    }
-
-    #[test]
-    fn another_keyspace_is_not_covered_and_what_is_exact_at_the_start_is_a_prefix() {
-        let narrow = scope::<(u8, u16), _>(&(&3_u8, Any));
-        assert_eq!(&**narrow.start(), [0, 0, 0, 7, 3]);
-        assert!(!narrow.covers(&[0, 0, 0, 8, 3, 0, 0]) && narrow.covers(&[0, 0, 0, 7, 3, 0, 0]));
-        assert!(!narrow.covers(&[0, 0, 0, 7, 3, 0]), "cut short");
-    }
-
-    #[test]
-    fn a_part_of_unknown_width_cannot_be_left_open() {
-        assert_eq!(
-            widths("(string, (u8, i128))"),
-            Ok(vec![Width::Terminated, Width::Fixed(1), Width::Fixed(16)])
-        );
-        assert_eq!(widths("(string, uuid)"), Err("uuid".to_owned()));
-        assert_eq!(widths("()"), Ok(vec![]));
-    }
-}
+mod tests;

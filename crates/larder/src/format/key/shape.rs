@@ -10,8 +10,9 @@ use super::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 
 /// Maximum depth of a shape. A file may hold any text, so the depth must have a bound.
-const MAX_DEPTH: usize = 8;
-/// Maximum number of parts of a tuple. Larder's own tuples have at most four.
+pub(super) const MAX_DEPTH: usize = 8;
+/// Maximum number of parts of a tuple. Larder's own tuples have at most four, and a derived key has at most
+/// this number of fields.
 const MAX_PARTS: usize = 16;
 
 /// The shape of a keyspace's keys, as the file stores it.
@@ -41,6 +42,16 @@ pub enum KeyShape {
     Unsigned(u32),
     /// `i8` to `i128`. Holds the number of bits.
     Signed(u32),
+    /// `bool`
+    Bool,
+    /// `char`
+    Char,
+    /// `[u8; N]`. Holds the number of bytes.
+    Array(usize),
+    /// `uuid`
+    Uuid,
+    /// `option<…>`: the shape of the key that there may be.
+    Option(Box<KeyShape>),
     /// `(…, …)`: the shapes of the parts.
     Tuple(Vec<KeyShape>),
 }
@@ -53,12 +64,20 @@ pub enum KeyValue {
     Unit,
     /// A text, for the shape `string`.
     Text(String),
-    /// Bytes, for the shape `bytes`.
+    /// Bytes, for the shapes `bytes` and `[u8; N]`.
     Bytes(Vec<u8>),
     /// A number without sign.
     Unsigned(u128),
     /// A number with sign.
     Signed(i128),
+    /// A truth value.
+    Bool(bool),
+    /// A character.
+    Char(char),
+    /// The bytes of a UUID.
+    Uuid([u8; 16]),
+    /// The key that there may be, for a shape `option<…>`.
+    Option(Option<Box<KeyValue>>),
     /// The parts of a tuple.
     Tuple(Vec<KeyValue>),
 }
@@ -90,6 +109,12 @@ impl KeyShape {
             Self::Signed(32) => KeyValue::Signed(reader.i32()?.into()),
             Self::Signed(64) => KeyValue::Signed(reader.i64()?.into()),
             Self::Signed(_) => KeyValue::Signed(reader.i128()?),
+            Self::Bool => KeyValue::Bool(reader.bool()?),
+            Self::Char => KeyValue::Char(reader.char()?),
+            Self::Array(len) => KeyValue::Bytes(reader.exactly(*len)?.to_vec()),
+            Self::Uuid => KeyValue::Uuid(reader.array()?),
+            Self::Option(key) if reader.bool()? => KeyValue::Option(Some(Box::new(key.read(reader)?))),
+            Self::Option(_) => KeyValue::Option(None),
             Self::Tuple(parts) => {
                 KeyValue::Tuple(parts.iter().map(|part| part.read(reader)).collect::<Result<_, _>>()?)
             }
@@ -107,27 +132,42 @@ impl KeyShape {
     }
 
     /// Encodes the beginning of keys of this shape. The beginning is the first characters of a text, the
-    /// first bytes of bytes, or the first parts of a tuple. Each of these parts must be complete.
+    /// first bytes of bytes or of an array, or the first parts of a tuple. Each of these parts must be
+    /// complete. The beginning of an option is `None`, or `Some` of a beginning of its key.
     ///
     /// # Errors
     /// Returns a [`KeyError`] if no key of this shape can begin with `prefix`. A number has no beginning.
     pub fn encode_prefix(&self, prefix: &KeyValue) -> Result<Vec<u8>, KeyError> {
         let mut out = KeyWriter::default();
+        self.write_prefix(prefix, &mut out)?;
+        Ok(out.as_slice().to_vec())
+    }
+
+    fn write_prefix(&self, prefix: &KeyValue, out: &mut KeyWriter) -> Result<(), KeyError> {
         match (self, prefix) {
             (Self::Text, KeyValue::Text(text)) => out.unterminated(text.as_bytes()),
             (Self::Bytes, KeyValue::Bytes(bytes)) => out.unterminated(bytes),
+            (Self::Array(len), KeyValue::Bytes(bytes)) if bytes.len() <= *len => out.push(bytes),
+            (Self::Option(key), KeyValue::Option(prefix)) => {
+                out.bool(prefix.is_some());
+                if let Some(prefix) = prefix {
+                    key.write_prefix(prefix, out)?;
+                }
+            }
             (Self::Tuple(shapes), KeyValue::Tuple(parts)) if parts.len() <= shapes.len() => {
                 for (shape, part) in shapes.iter().zip(parts) {
-                    shape.write(part, &mut out)?;
+                    shape.write(part, out)?;
                 }
             }
             (Self::Tuple(_), _) => {
                 return Err(KeyError::new(format!("a prefix of {self} is a tuple of its first parts")));
             }
-            (Self::Text | Self::Bytes, _) => return Err(self.mismatch(prefix)),
+            (Self::Text | Self::Bytes | Self::Array(_) | Self::Option(_), _) => {
+                return Err(self.mismatch(prefix));
+            }
             _ => return Err(KeyError::new(format!("keys of shape {self} have no prefixes"))),
         }
-        Ok(out.as_slice().to_vec())
+        Ok(())
     }
 
     fn write(&self, value: &KeyValue, out: &mut KeyWriter) -> Result<(), KeyError> {
@@ -149,6 +189,16 @@ impl KeyShape {
                 64 => out.i64(self.fit(*number)?),
                 _ => out.i128(*number),
             },
+            (Self::Bool, KeyValue::Bool(value)) => out.bool(*value),
+            (Self::Char, KeyValue::Char(letter)) => out.char(*letter),
+            (Self::Array(len), KeyValue::Bytes(bytes)) if bytes.len() == *len => out.push(bytes),
+            (Self::Uuid, KeyValue::Uuid(bytes)) => out.array(bytes),
+            (Self::Option(key), KeyValue::Option(value)) => {
+                out.bool(value.is_some());
+                if let Some(value) = value {
+                    key.write(value, out)?;
+                }
+            }
             (Self::Tuple(shapes), KeyValue::Tuple(parts)) if parts.len() == shapes.len() => {
                 for (shape, part) in shapes.iter().zip(parts) {
                     shape.write(part, out)?;
@@ -176,6 +226,11 @@ impl fmt::Display for KeyShape {
             Self::Bytes => f.write_str("bytes"),
             Self::Unsigned(bits) => write!(f, "u{bits}"),
             Self::Signed(bits) => write!(f, "i{bits}"),
+            Self::Bool => f.write_str("bool"),
+            Self::Char => f.write_str("char"),
+            Self::Array(len) => write!(f, "[u8; {len}]"),
+            Self::Uuid => f.write_str("uuid"),
+            Self::Option(key) => write!(f, "option<{key}>"),
             Self::Tuple(parts) => {
                 let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
                 write!(f, "({})", parts.join(", "))
@@ -200,8 +255,12 @@ impl std::str::FromStr for KeyShape {
 
 /// Reads a shape at the beginning of a text. Returns the shape and the rest of the text.
 fn read_shape(text: &str, depth: usize) -> Option<(KeyShape, &str)> {
+    if let Some(key) = text.strip_prefix("option<") {
+        let (key, rest) = if depth < MAX_DEPTH { read_shape(key, depth + 1)? } else { return None };
+        return Some((KeyShape::Option(Box::new(key)), rest.strip_prefix('>')?));
+    }
     let Some(mut rest) = text.strip_prefix('(') else {
-        let end = text.find([',', ')']).unwrap_or(text.len());
+        let end = text.find([',', ')', '>']).unwrap_or(text.len());
         let (word, rest) = text.split_at(end);
         return Some((read_word(word)?, rest));
     };
@@ -234,62 +293,17 @@ fn read_word(word: &str) -> Option<KeyShape> {
         "i32" => KeyShape::Signed(32),
         "i64" => KeyShape::Signed(64),
         "i128" => KeyShape::Signed(128),
-        _ => return None,
+        "bool" => KeyShape::Bool,
+        "char" => KeyShape::Char,
+        "uuid" => KeyShape::Uuid,
+        // A second spelling of a length, such as `016`, is not a shape.
+        _ => {
+            let len = word.strip_prefix("[u8; ")?.strip_suffix(']')?;
+            let shape = KeyShape::Array(len.parse().ok()?);
+            return (shape.to_string() == word).then_some(shape);
+        }
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::format::key::{EncodeKey, Key};
-
-    fn agrees<K: Key>(key: &K, value: &KeyValue) {
-        let mut bytes = KeyWriter::default();
-        EncodeKey::encode(key, &mut bytes);
-        let shape: KeyShape = K::shape().parse().unwrap();
-        assert_eq!(shape.to_string(), K::shape());
-        assert_eq!(shape.encode(value).unwrap(), bytes.as_slice());
-        assert_eq!(&shape.decode(bytes.as_slice()).unwrap(), value);
-    }
-
-    proptest! {
-        #[test]
-        fn a_shape_reads_and_writes_what_the_type_does(
-            text in ".{0,12}", bytes: Vec<u8>, small: i8, number: u64, large: i128, count: u16
-        ) {
-            use KeyValue::{Bytes, Signed, Text, Tuple, Unit, Unsigned};
-            agrees(&(), &Unit);
-            agrees(&text, &Text(text.clone()));
-            agrees(&bytes, &Bytes(bytes.clone()));
-            agrees(&small, &Signed(small.into()));
-            agrees(&number, &Unsigned(number.into()));
-            agrees(&large, &Signed(large));
-            agrees(&count, &Unsigned(count.into()));
-            let parts = vec![Text(text.clone()), Tuple(vec![Signed(small.into()), Bytes(bytes.clone())])];
-            agrees(&(text, (small, bytes)), &Tuple(parts));
-        }
-
-        #[test]
-        fn any_text_is_a_shape_or_refused(text in "[(),u64string ]{0,40}") {
-            if let Ok(shape) = text.parse::<KeyShape>() {
-                prop_assert_eq!(shape.to_string(), text);
-            }
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_a_shape_is_refused() {
-        let shape = |text: &str| text.parse::<KeyShape>().unwrap();
-        assert!(shape("u8").encode(&KeyValue::Unsigned(256)).is_err());
-        assert!(shape("u8").encode(&KeyValue::Text(String::new())).is_err());
-        assert!(shape("(u8, u8)").encode(&KeyValue::Tuple(vec![KeyValue::Unsigned(1)])).is_err());
-        assert!(shape("u64").encode_prefix(&KeyValue::Unsigned(1)).is_err());
-        let first = KeyValue::Tuple(vec![KeyValue::Unsigned(1)]);
-        assert_eq!(shape("(u8, u8)").encode_prefix(&first).unwrap(), [1]);
-        for unknown in ["", "uuid", "(u8", "(u8,u8)", "u8)", &"(".repeat(100_000)] {
-            assert!(unknown.parse::<KeyShape>().is_err(), "{unknown:.20}");
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,11 @@
 //! | `string` | `MTNVTU` | `"two words"`, with the escapes of Rust, if the plain text could be misread |
 //! | `bytes` | `b"MTN\x00"` | |
 //! | numbers | `7`, `-7` | |
+//! | `bool` | `true`, `false` | |
+//! | `char` | `'a'` | a character that a person types may omit its quotes |
+//! | `[u8; N]` | `b"MTN\x00"` | `N` bytes |
+//! | `uuid` | `67e55044-10b1-426f-9247-bb680e5fe0c8` | the hyphens may be omitted |
+//! | option | `None`, `Some("MTNVTU")` | |
 //! | tuple | `("MTNDATA", 3)` | a text that a person types without special characters may omit its quotes |
 //! | `()` | `()` | |
 //! | any | `0x4D544E0000` | the encoded bytes, if they are not a key of a known shape |
@@ -83,16 +88,43 @@ impl KeyShape {
                 Ok((KeyValue::Unit, rest))
             }
             Self::Text if text.starts_with('"') => {
-                let (bytes, rest) = read_quoted(text).ok_or_else(|| self.expected(text))?;
-                let text = String::from_utf8(bytes).map_err(|_| self.expected(text))?;
+                let (text, rest) = self.read_letters(text, '"')?;
                 Ok((KeyValue::Text(text), rest))
             }
             Self::Text => {
                 let (word, rest) = read_word(text);
                 Ok((KeyValue::Text(word.to_owned()), rest))
             }
-            Self::Bytes => {
-                let quoted = text.strip_prefix('b').and_then(read_quoted);
+            Self::Char => {
+                let (letters, rest) = match text.strip_prefix('\'') {
+                    Some(_) => self.read_letters(text, '\'')?,
+                    None => (read_word(text).0.to_owned(), read_word(text).1),
+                };
+                let mut letters = letters.chars();
+                match (letters.next(), letters.next()) {
+                    (Some(letter), None) => Ok((KeyValue::Char(letter), rest)),
+                    _ => Err(self.expected(text)),
+                }
+            }
+            Self::Bool => {
+                let (word, rest) = read_word(text);
+                Ok((KeyValue::Bool(word.parse().map_err(|_| self.expected(word))?), rest))
+            }
+            Self::Uuid => {
+                let (word, rest) = read_word(text);
+                Ok((KeyValue::Uuid(read_uuid(word).ok_or_else(|| self.expected(word))?), rest))
+            }
+            Self::Option(key) => {
+                if let Some(rest) = text.strip_prefix("None") {
+                    return Ok((KeyValue::Option(None), rest));
+                }
+                let inner = text.strip_prefix("Some(").ok_or_else(|| self.expected(text))?;
+                let (value, rest) = key.parse_start(inner.trim_start())?;
+                let rest = rest.trim_start().strip_prefix(')').ok_or_else(|| self.expected(text))?;
+                Ok((KeyValue::Option(Some(Box::new(value))), rest))
+            }
+            Self::Bytes | Self::Array(_) => {
+                let quoted = text.strip_prefix('b').and_then(|text| read_quoted(text, '"'));
                 let (bytes, rest) = quoted.ok_or_else(|| self.expected(text))?;
                 Ok((KeyValue::Bytes(bytes), rest))
             }
@@ -128,11 +160,22 @@ impl KeyShape {
         Ok((KeyValue::Tuple(parts), rest))
     }
 
+    /// Reads a text in quotes.
+    fn read_letters<'a>(&self, text: &'a str, quote: char) -> Result<(String, &'a str), KeyError> {
+        let (bytes, rest) = read_quoted(text, quote).ok_or_else(|| self.expected(text))?;
+        let letters = String::from_utf8(bytes).map_err(|_| self.expected(text))?;
+        Ok((letters, rest))
+    }
+
     fn expected(&self, found: &str) -> KeyError {
         let example = match self {
             Self::Unit => "()",
             Self::Text => "MTNVTU or \"MTNVTU\"",
-            Self::Bytes => "b\"MTN\\x00\"",
+            Self::Bytes | Self::Array(_) => "b\"MTN\\x00\"",
+            Self::Bool => "true",
+            Self::Char => "'a'",
+            Self::Uuid => "67e55044-10b1-426f-9247-bb680e5fe0c8",
+            Self::Option(_) => "None or Some(\"MTNVTU\")",
             Self::Unsigned(_) => "7",
             Self::Signed(_) => "-7",
             Self::Tuple(_) => "(\"MTNDATA\", 3)",
@@ -181,16 +224,34 @@ fn read_word(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// Reads a quoted text at the beginning of `text`. Returns the bytes between the quotes, and the rest after
-/// the closing quote.
-fn read_quoted(text: &str) -> Option<(Vec<u8>, &str)> {
-    let mut rest = text.strip_prefix('"')?;
+/// Reads a UUID: 32 hexadecimal digits. All hyphens may be omitted.
+fn read_uuid(word: &str) -> Option<[u8; 16]> {
+    let digits = word.replace('-', "");
+    let number = u128::from_str_radix(&digits, 16).ok()?;
+    let is_digits = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let bytes = number.to_be_bytes();
+    let is_spelled = word.len() == 32 || word.eq_ignore_ascii_case(&spell_uuid(bytes));
+    (is_digits && is_spelled).then_some(bytes)
+}
+
+/// Returns the digits of a UUID in lower case, in groups of 8, 4, 4, 4 and 12.
+fn spell_uuid(bytes: [u8; 16]) -> String {
+    let number = u128::from_be_bytes(bytes);
+    let group = |after: u32, digits: u32| (number >> (4 * after)) & ((1 << (4 * digits)) - 1);
+    let (first, second, third) = (group(24, 8), group(20, 4), group(16, 4));
+    format!("{first:08x}-{second:04x}-{third:04x}-{:04x}-{:012x}", group(12, 4), group(0, 12))
+}
+
+/// Reads a text in these quotes at the beginning of `text`. Returns the bytes between the quotes, and the
+/// rest after the closing quote.
+fn read_quoted(text: &str, quote: char) -> Option<(Vec<u8>, &str)> {
+    let mut rest = text.strip_prefix(quote)?;
     let mut bytes = Vec::new();
     loop {
-        let plain = rest.find(['"', '\\'])?;
+        let plain = rest.find([quote, '\\'])?;
         let (before, after) = rest.split_at(plain);
         bytes.extend_from_slice(before.as_bytes());
-        if let Some(after) = after.strip_prefix('"') {
+        if let Some(after) = after.strip_prefix(quote) {
             return Some((bytes, after));
         }
         rest = read_escape(after.strip_prefix('\\')?, &mut bytes)?;
@@ -206,7 +267,7 @@ fn read_escape<'a>(text: &'a str, out: &mut Vec<u8>) -> Option<&'a str> {
         u32::from_str_radix(digits, 16).ok().filter(|_| is_number)
     };
     let byte = match kind {
-        '"' | '\\' => u8::try_from(kind).ok()?,
+        '"' | '\'' | '\\' => u8::try_from(kind).ok()?,
         'n' => b'\n',
         'r' => b'\r',
         't' => b'\t',
@@ -233,14 +294,14 @@ impl fmt::Display for KeyValue {
             Self::Unit => f.write_str("()"),
             Self::Text(text) => {
                 f.write_char('"')?;
-                text.chars().try_for_each(|letter| write_letter(f, letter))?;
+                text.chars().try_for_each(|letter| write_letter(f, letter, '"'))?;
                 f.write_char('"')
             }
             Self::Bytes(bytes) => {
                 f.write_str("b\"")?;
                 for &byte in bytes {
                     match byte {
-                        b' '..=b'~' => write_letter(f, char::from(byte))?,
+                        b' '..=b'~' => write_letter(f, char::from(byte), '"')?,
                         _ => write!(f, "\\x{byte:02X}")?,
                     }
                 }
@@ -248,6 +309,15 @@ impl fmt::Display for KeyValue {
             }
             Self::Unsigned(number) => number.fmt(f),
             Self::Signed(number) => number.fmt(f),
+            Self::Bool(value) => value.fmt(f),
+            Self::Char(letter) => {
+                f.write_char('\'')?;
+                write_letter(f, *letter, '\'')?;
+                f.write_char('\'')
+            }
+            Self::Uuid(bytes) => f.write_str(&spell_uuid(*bytes)),
+            Self::Option(None) => f.write_str("None"),
+            Self::Option(Some(key)) => write!(f, "Some({key})"),
             Self::Tuple(parts) => {
                 let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
                 write!(f, "({})", parts.join(", "))
@@ -256,110 +326,13 @@ impl fmt::Display for KeyValue {
     }
 }
 
-fn write_letter(f: &mut fmt::Formatter<'_>, letter: char) -> fmt::Result {
+fn write_letter(f: &mut fmt::Formatter<'_>, letter: char, quote: char) -> fmt::Result {
     match letter {
-        '"' | '\\' => write!(f, "\\{letter}"),
+        letter if letter == quote || letter == '\\' => write!(f, "\\{letter}"),
         letter if is_obeyed(letter) => write_escape(f, letter),
         letter => f.write_char(letter),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn shape(text: &str) -> KeyShape {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_key_is_spelled_as_the_table_says() {
-        let spelled = |name: &str, text: &str, expected: &str| {
-            let bytes = shape(name).parse_key(text).unwrap();
-            assert_eq!(shape(name).spell_key(&bytes), expected, "{name}");
-        };
-        spelled("string", "MTNVTU", "MTNVTU");
-        spelled("string", "two words", "\"two words\"");
-        spelled("string", r#""0x4D \u{7} \" \\ \n""#, r#""0x4D \u{7} \" \\ \n""#);
-        spelled("string", "", "\"\"");
-        spelled("bytes", r#"b"MTN\x00\xFF""#, r#"b"MTN\x00\xFF""#);
-        spelled("u64", "7", "7");
-        spelled("i8", "-128", "-128");
-        spelled("(string, u64)", "( MTNDATA,3 )", r#"("MTNDATA", 3)"#);
-        spelled("(string, (i8, bytes))", r#"("a,b", (-1, b""))"#, r#"("a,b", (-1, b""))"#);
-        spelled("()", "()", "()");
-        spelled("u16", "0x0102", "258");
-        // A `u16` has two bytes, so one byte is not a key of the shape.
-        spelled("u16", "0x01", "0x01");
-    }
-
-    #[test]
-    fn what_is_no_key_is_refused_with_an_example() {
-        for (name, text) in [
-            ("u8", "256"),
-            ("u8", "seven"),
-            ("u8", "7 8"),
-            ("()", ""),
-            ("string", "\"open"),
-            ("string", r#""\q""#),
-            ("bytes", "MTN"),
-            ("(string, u64)", "MTNDATA"),
-            ("(string, u64)", "(MTNDATA)"),
-            ("(string, u64)", "(MTNDATA, 3, 4)"),
-            ("string", "0x4"),
-        ] {
-            let error = shape(name).parse_key(text).unwrap_err().to_string();
-            assert!(!error.is_empty(), "{name} {text}");
-        }
-        let error = shape("(string, u64)").parse_key("MTNDATA").unwrap_err().to_string();
-        assert!(error.contains(r#"("MTNDATA", 3)"#), "{error}");
-    }
-
-    #[test]
-    fn a_prefix_is_of_letters_or_of_whole_parts() {
-        assert_eq!(shape("string").parse_prefix("MTN").unwrap(), b"MTN");
-        assert_eq!(shape("(string, u64)").parse_prefix("(MTN,)").unwrap(), b"MTN\0\0");
-        assert_eq!(shape("(string, u64)").parse_prefix("(MTN)").unwrap(), b"MTN\0\0");
-        assert!(shape("u64").parse_prefix("1").is_err());
-        assert_eq!(shape("u64").parse_prefix("0x0000").unwrap(), [0, 0]);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_shown_is_read_back(
-            text in "\\PC{0,9}|[\u{0}-\u{20}\"\\\\x0bMT,()]{0,9}|.{0,5}", bytes: Vec<u8>, number: u64, signed: i64
-        ) {
-            use KeyValue::{Bytes, Signed, Text, Tuple, Unsigned};
-            let parts = vec![Text(text.clone()), Unsigned(number.into()), Bytes(bytes.clone()), Signed(signed.into())];
-            for (name, value) in [
-                ("string", Text(text)),
-                ("bytes", Bytes(bytes)),
-                ("i64", Signed(signed.into())),
-                ("(string, u64, bytes, i64)", Tuple(parts)),
-            ] {
-                let encoded = shape(name).encode(&value).unwrap();
-                let spelled = shape(name).spell_key(&encoded);
-                prop_assert_eq!(shape(name).parse_key(&spelled).unwrap(), encoded.clone(), "{}", spelled);
-                prop_assert!(!spelled.contains(char::is_control));
-            }
-        }
-
-        #[test]
-        fn any_bytes_of_a_key_are_shown_and_read_back(bytes: Vec<u8>) {
-            for name in ["string", "bytes", "u64", "(string, i8)", "()"] {
-                let spelled = shape(name).spell_key(&bytes);
-                prop_assert_eq!(shape(name).parse_key(&spelled).unwrap(), bytes.clone());
-            }
-        }
-
-        #[test]
-        fn any_text_is_a_key_or_refused(text in "\\PC{0,20}") {
-            for name in ["string", "bytes", "u64", "(string, i8)", "()"] {
-                drop(shape(name).parse_key(&text));
-                drop(shape(name).parse_prefix(&text));
-            }
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use super::{Shard, SlotValue, next};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::grace::Grace;
 use crate::memory::lookup::PreviousState;
 use crate::memory::mutation::{Change, Mutation};
 use crate::memory::policy::slot_id::SlotId;
@@ -26,7 +27,7 @@ impl Shard {
         self.leases.revoke(key, deferred);
         let previous = self.previous(key, now);
         let sequence = next(counter);
-        self.set(key, SlotValue::Tombstone, Timestamp::ZERO, sequence, deferred);
+        self.set(key, SlotValue::Tombstone, (Timestamp::ZERO, Grace::NONE), sequence, deferred);
         (previous, sequence)
     }
 
@@ -135,7 +136,7 @@ impl Shard {
         self.ranges.clear();
     }
 
-    /// Adds the dirty keys to `out` for the writer. The keys stay dirty. A value that has expired becomes a
+    /// Adds the dirty keys to `out` for the writer. The keys stay dirty. A value past its grace becomes a
     /// tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
         make_room(out, self.dirty.len());
@@ -144,7 +145,7 @@ impl Shard {
             if !std::mem::take(&mut slot.is_listed) {
                 continue;
             }
-            if slot.state == SlotState::Dirty && slot.expires_at <= now {
+            if slot.state == SlotState::Dirty && slot.delete_after() <= now {
                 self.usages.expired(&slot.key);
                 self.convert_to_tombstone(id, deferred);
             }
@@ -153,6 +154,7 @@ impl Shard {
                 (SlotState::Dirty, Some(pending)) => Change::Put {
                     unsaved: pending.unsaved.clone(),
                     expires_at: slot.expires_at,
+                    grace: slot.grace,
                     weight: pending.weight,
                 },
                 (SlotState::Tombstone, _) => Change::Delete,
@@ -198,7 +200,7 @@ impl Shard {
     fn convert_to_tombstone(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         self.take_content(id, deferred);
         if let Some(slot) = self.slots.get_mut(id) {
-            (slot.expires_at, slot.state) = (Timestamp::ZERO, SlotState::Tombstone);
+            (slot.expires_at, slot.grace, slot.state) = (Timestamp::ZERO, Grace::NONE, SlotState::Tombstone);
         }
     }
 
@@ -210,7 +212,7 @@ impl Shard {
         (slot.state, slot.is_listed, slot.hides_removal) = (SlotState::Clean, false, false);
         self.usages.mark_clean(&slot.key, pending.weight);
         self.policy.attach(id, slot.hash, pending.weight);
-        self.expiry.add(id, slot.expires_at);
+        self.expiry.add(id, slot.delete_after());
         deferred.unsaved.push(pending.unsaved);
     }
 }

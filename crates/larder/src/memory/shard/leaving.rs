@@ -53,11 +53,12 @@ impl Shard {
         true
     }
 
-    /// Removes up to `most` expired clean entries. Returns the number of removed entries.
+    /// Removes up to `most` clean entries that have expired and are past their grace. Returns the number of
+    /// removed entries.
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize, deferred: &mut DeferredDrops) -> usize {
         let mut expired = 0;
         for id in self.expiry.due(now, most) {
-            if let Some(slot) = self.slots.get(id).filter(|slot| slot.expires_at <= now) {
+            if let Some(slot) = self.slots.get(id).filter(|slot| slot.delete_after() <= now) {
                 self.usages.expired(&slot.key);
                 self.remove(id, deferred);
                 expired += 1;
@@ -66,7 +67,7 @@ impl Shard {
         expired
     }
 
-    /// Returns a time when at least one more clean entry has expired.
+    /// Returns a time when at least one more clean entry may be removed.
     pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
         self.expiry.next()
     }

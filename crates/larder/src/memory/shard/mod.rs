@@ -31,8 +31,9 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::grace::Grace;
 use crate::memory::keyspace_usage::KeyspaceUsages;
-use crate::memory::lookup::{Lookup, MissToken, PreviousState};
+use crate::memory::lookup::{Lookup, MissToken, PreviousState, StaleLookup};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -79,7 +80,11 @@ impl Shard {
     }
 
     /// Looks a key up. Needs only `&self`, so a hit needs only the shared lock.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "of the path of a hit, which more callers would keep out of line"
+    )]
+    #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
             return Lookup::Unknown(self.miss_token(key));
@@ -103,6 +108,18 @@ impl Shard {
         match &slot.value {
             Some(value) if slot.expires_at > now => Lookup::Value(value.clone(), slot.expires_at),
             _ => Lookup::Negative,
+        }
+    }
+
+    /// Returns the content of a key, live or expired. A removed key has none, so a caller never gets what was
+    /// invalidated.
+    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
+        match self.find(key) {
+            None => StaleLookup::Unknown(self.miss_token(key)),
+            Some((_, slot)) => match &slot.value {
+                Some(value) => StaleLookup::Value(value.clone(), slot.expires_at),
+                None => StaleLookup::Removed,
+            },
         }
     }
 
@@ -220,12 +237,12 @@ impl Shard {
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
-        let IncomingEntry { value, expires_at, weight, unsaved } = entry;
+        let IncomingEntry { value, expires_at, grace, weight, unsaved } = entry;
         let content = match unsaved {
             Some(unsaved) => SlotValue::Dirty(value, DirtyValue { unsaved, weight }),
             None => SlotValue::Clean(value, weight),
         };
-        self.set(key, content, expires_at, sequence, deferred);
+        self.set(key, content, (expires_at, grace), sequence, deferred);
     }
 
     /// Replaces the content of a key.
@@ -233,7 +250,7 @@ impl Shard {
         &mut self,
         key: SlotKey<'_>,
         content: SlotValue,
-        expires_at: Timestamp,
+        (expires_at, grace): (Timestamp, Grace),
         sequence: u64,
         deferred: &mut DeferredDrops,
     ) {
@@ -247,14 +264,14 @@ impl Shard {
         };
         // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
         let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
-        (slot.expires_at, slot.sequence) = (expires_at, sequence);
+        (slot.expires_at, slot.grace, slot.sequence) = (expires_at, grace, sequence);
         match content {
             SlotValue::Clean(value, weight) => {
                 (slot.value, slot.state) = (Some(value), SlotState::Clean);
                 slot.hides_removal |= was_removed;
                 self.usages.add_clean(key.bytes, weight);
                 self.policy.attach(id, key.short_hash(), weight);
-                self.expiry.add(id, expires_at);
+                self.expiry.add(id, slot.delete_after());
                 return;
             }
             SlotValue::Dirty(value, pending) => {
@@ -281,7 +298,7 @@ impl Shard {
                 let weight = self.policy.weight_of(id);
                 deferred.weight += weight.bytes();
                 self.policy.detach(id);
-                self.expiry.remove(id, slot.expires_at);
+                self.expiry.remove(id, slot.delete_after());
                 self.usages.subtract_clean(&slot.key, weight);
             }
             SlotState::Dirty => {

@@ -3,6 +3,7 @@ use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::buffer::WriteBuffer;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
+use crate::memory::grace::Grace;
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, PreviousState};
@@ -39,6 +40,7 @@ impl Bench {
         IncomingEntry {
             value: Arc::new(value),
             expires_at: LATER,
+            grace: Grace::NONE,
             weight: Weight::of(10),
             unsaved: Some(Arc::new(unsaved)),
         }

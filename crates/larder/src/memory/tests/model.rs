@@ -7,7 +7,9 @@
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::leases::Permit;
+use crate::memory::loads::LeaseOutcome;
 use crate::memory::lookup::Lookup;
 use crate::memory::mutation::{Change, Mutation};
 use crate::memory::weight::Weight;
@@ -101,7 +103,13 @@ impl Run {
 
     fn clean(&self, weight: u64, ttl: u64) -> IncomingEntry {
         let expires_at = Timestamp::from_millis(self.now.as_millis() + ttl);
-        IncomingEntry { value: Arc::new(()), expires_at, weight: Weight::of(weight), unsaved: None }
+        IncomingEntry {
+            value: Arc::new(()),
+            expires_at,
+            grace: Grace::NONE,
+            weight: Weight::of(weight),
+            unsaved: None,
+        }
     }
 
     fn dirty(&self, weight: u64, ttl: u64) -> IncomingEntry {
@@ -204,7 +212,7 @@ impl Run {
         let bytes = key_of(number);
         let flight = || Arc::new(()) as Value;
         if let LeaseOutcome::Lease { id, .. } =
-            self.memory.lease_to_load(self.memory.key(&bytes), self.now, later(), flight)
+            self.memory.lease_to_load(self.memory.key(&bytes), self.now, later(), true, flight)
         {
             self.asked.push((bytes, Permit::Lease(id)));
         }

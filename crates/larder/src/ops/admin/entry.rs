@@ -84,6 +84,7 @@ impl NewEntry {
             version,
             written_at: self.written_at,
             expires_at: self.expires_at,
+            delete_after: self.expires_at,
             fits_file: true,
         };
         EntryChange { key: Cow::Borrowed(full), sequence, value: Some(value), hides_removal: false }

@@ -55,7 +55,16 @@ fn percent(part: u64, lookups: u64) -> String {
 }
 
 fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
-    let Stats { misses, loads, load_failures, voided_fills, uncacheable, too_large_for_disk, .. } = stats;
+    let Stats {
+        misses,
+        loads,
+        load_failures,
+        stale_answers,
+        voided_fills,
+        uncacheable,
+        too_large_for_disk,
+        ..
+    } = stats;
     let Stats { promotions, inserts, invalidations, .. } = stats;
     let lookups = stats.requests();
     if lookups == 0 {
@@ -71,7 +80,7 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
              misses {misses}"
         ))?;
     }
-    out.line(&format!("loads {loads} ({load_failures} failed)"))?;
+    out.line(&format!("loads {loads} ({load_failures} failed), stale answers {stale_answers}"))?;
     out.line(&format!(
         "inserts {inserts} (values that loads stored are not among them), invalidations {invalidations}"
     ))?;

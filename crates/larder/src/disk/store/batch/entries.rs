@@ -45,11 +45,11 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Returns whether a change writes its value. Otherwise the change is a deletion. A value is not written
-    /// if it has expired, if a later range removal covers it, or if it is too large for the file.
+    /// if it is past its grace, if a later range removal covers it, or if it is too large for the file.
     pub(crate) fn is_value(&self, change: &EntryChange<'_>, ranges: &[RangeRemoval]) -> bool {
         let is_removed = |removal: &RangeRemoval| removal.covers(&change.key, change.sequence);
         change.value.as_ref().is_some_and(|value| {
-            value.fits_file && value.expires_at > self.now && !ranges.iter().any(is_removed)
+            value.fits_file && value.delete_after > self.now && !ranges.iter().any(is_removed)
         })
     }
 
@@ -63,7 +63,7 @@ impl<'txn> Entries<'txn> {
             sequence: change.sequence,
             written_at: value.written_at,
             expires_at: value.expires_at,
-            delete_after: value.expires_at,
+            delete_after: value.delete_after,
         };
         self.put(&change.key, &header, &value.extension, &value.payload)
     }

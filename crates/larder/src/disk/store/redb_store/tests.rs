@@ -98,6 +98,7 @@ fn change(
         version: 0,
         written_at,
         expires_at,
+        delete_after: expires_at,
         fits_file: true,
     };
     EntryChange { key: key.to_vec().into(), sequence, value: Some(value), hides_removal: false }

@@ -28,6 +28,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
 use crate::memory::group::Group;
 use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
@@ -123,8 +124,13 @@ impl Machine {
         let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, self.tiers.time.now(), room));
         let expires_at = self.tiers.time.now().after(Duration::from_hours(1));
         let value: Arc<u16> = Arc::new(name);
-        let entry =
-            IncomingEntry { value, expires_at, weight: Weight::of(len as u64), unsaved: Some(unsaved) };
+        let entry = IncomingEntry {
+            value,
+            expires_at,
+            grace: Grace::NONE,
+            weight: Weight::of(len as u64),
+            unsaved: Some(unsaved),
+        };
         memory
             .store_entry(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
             .unwrap()
@@ -143,7 +149,10 @@ impl Machine {
             let unsaved = Arc::new(Unsaved { group: Some(group.clone()), ..unsaved });
             let (value, expires_at) = (Arc::new(0_u16), now.after(Duration::from_hours(1)));
             let weight = Weight::of(len as u64);
-            (memory.key(key), IncomingEntry { value, expires_at, weight, unsaved: Some(unsaved) })
+            (
+                memory.key(key),
+                IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: Some(unsaved) },
+            )
         });
         memory.store_group(entries, now, &mut EvictedValues::default()).unwrap();
         let last = memory.last_sequence();

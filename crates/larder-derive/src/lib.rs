@@ -1,0 +1,75 @@
+#![forbid(unsafe_code)]
+//! The derive macro of larder. Use it through larder's feature `derive`, as `larder::Key`.
+//!
+//! - `attributes`: the options in `#[key(…)]`. `generics`: the parameters of the type.
+//! - `newtype`, `fields`, `variants`: the three kinds of key types.
+//! - `key_trait`: the trait `Key`. `forms`: the forms that look up a key.
+
+mod attributes;
+mod fields;
+mod forms;
+mod generics;
+mod key_trait;
+mod newtype;
+mod variants;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::spanned::Spanned;
+use syn::{Data, DeriveInput, Error};
+
+use attributes::TypeOptions;
+use forms::KeyType;
+
+/// Makes a type the key of a keyspace.
+///
+/// | type | encoded as | looked up by, besides itself |
+/// |---|---|---|
+/// | a struct with one field | its field | the field's type, and `str` or `[u8]` if the field is text or bytes |
+/// | a struct with several fields | the tuple of its fields | a tuple with a form of each field |
+/// | a struct without fields | `()` | – |
+/// | an enum whose variants have no fields | the name of its variant, as text | – |
+///
+/// So the order of an enum's variants may change, but not their names. A text that is no variant's name is
+/// not a key. The first fields of a struct begin keys in `remove_prefix`, as the first parts of a tuple do.
+/// `remove_matching` takes a pattern with a part for each field.
+///
+/// Options:
+///
+/// | option | of | means |
+/// |---|---|---|
+/// | `#[key(lookup_by(str, u64))]` | a type | these types look up the key, too. Each looks up the field, or the tuple of fields |
+/// | `#[key(try_from)]` | a struct with one field | a key is read from the file by `TryFrom` of the field's type. The field's type does not look up the key, so no insert can skip the check |
+/// | `#[key(try_from = String)]` | a struct with one field | the same with another type that has the same encoding |
+/// | `#[key(crate = path)]` | a type | the path of larder, if it is not `::larder` |
+/// | `#[key(rename = "name")]` | a variant | the name in the encoding |
+#[proc_macro_derive(Key, attributes(key))]
+pub fn derive_key(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    expand(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Returns the implementations for a type.
+fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
+    let options = TypeOptions::read(&input.attrs)?;
+    generics::check(&input.generics)?;
+    let found = match &input.data {
+        Data::Struct(data) => {
+            attributes::refuse_on_fields(&data.fields)?;
+            match data.fields.len() {
+                1 => newtype::expand(input, &options, &data.fields)?,
+                _ => fields::expand(input, &options, &data.fields)?,
+            }
+        }
+        Data::Enum(data) => variants::expand(input, &options, data)?,
+        Data::Union(data) => {
+            return Err(Error::new(data.union_token.span(), "a union can't be a key; use a struct"));
+        }
+    };
+    let KeyType { own, forms } = found;
+    let forms = forms.iter().map(|form| form.implement(input, &options));
+    Ok(quote! { #own #(#forms)* })
+}
+
+#[cfg(test)]
+mod tests;

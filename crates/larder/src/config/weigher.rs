@@ -1,0 +1,35 @@
+//! A weigher: a function of the application that says what an entry weighs in memory.
+
+use std::any::Any;
+use std::fmt;
+
+use crate::sys::sync::Arc;
+
+/// The facts about an entry that a [`weigher`](CacheBuilder::weigher) gets.
+///
+/// Lengths are plain numbers here, as the `len` of a slice is, because a weigher calculates with them.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct EntryInfo<'a> {
+    /// Name of the keyspace.
+    pub keyspace: &'a str,
+    /// Length of the encoded key, in bytes.
+    pub key_len: usize,
+    /// Length of the encoded value, in bytes.
+    pub encoded_len: usize,
+    /// The value. Its type is the value type of the keyspace.
+    pub value: &'a (dyn Any + Send + Sync),
+}
+
+impl fmt::Debug for EntryInfo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { keyspace, key_len, encoded_len, .. } = self;
+        f.debug_struct("EntryInfo")
+            .field("keyspace", keyspace)
+            .field("key_len", key_len)
+            .field("encoded_len", encoded_len)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) type Weigher = Arc<dyn Fn(&EntryInfo<'_>) -> u64 + Send + Sync>;

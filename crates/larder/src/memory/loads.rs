@@ -1,0 +1,77 @@
+//! The leases of loads: each begins with a lookup under the exclusive lock, and ends when it is given back.
+
+use std::time::Duration;
+
+use super::Memory;
+use super::evicted_values::EvictedValues;
+use super::key_leases::LeaseId;
+use crate::memory::entry::Value;
+use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
+use crate::units::Timestamp;
+
+/// The answer to a caller that may fill a key. The answer is found under the exclusive lock of the shard.
+#[derive(Debug)]
+pub(crate) enum LeaseOutcome {
+    /// Another caller has stored a value in the meantime. The value comes with its expiry.
+    Value(Value, Timestamp),
+    /// A load of the key has failed lately. The caller answers with the stale value, if there is one.
+    CoolingDown,
+    /// Another caller is loading the key. The caller joins that load's flight.
+    Flight(Value),
+    /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
+    /// live record on disk.
+    Lease { id: LeaseId, miss_token: Option<MissToken> },
+}
+
+impl Memory {
+    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
+    /// flight already, returns that flight. Takes over from a lease that is past its deadline. Invariant 4:
+    /// the caller reads the disk only after this call.
+    pub(crate) fn lease_to_load(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        deadline: Deadline,
+        heeds_cool_down: bool,
+        flight: impl FnOnce() -> Value,
+    ) -> LeaseOutcome {
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        let miss_token = match locked.shard.get(key, now) {
+            Lookup::Value(value, expires_at) => return LeaseOutcome::Value(value, expires_at),
+            Lookup::Negative => None,
+            Lookup::Unknown(token) => Some(token),
+        };
+        if let Some(flight) = locked.shard.leases.flight(key, &mut locked.released.deferred) {
+            return LeaseOutcome::Flight(flight);
+        }
+        let leases = &mut locked.shard.leases;
+        if heeds_cool_down && leases.is_cooling_down(key) {
+            return LeaseOutcome::CoolingDown;
+        }
+        let has_flight = !leases.has_pass(key);
+        let id = leases.take(key);
+        if has_flight {
+            leases.attach(key, id, flight(), deadline);
+        }
+        LeaseOutcome::Lease { id, miss_token }
+    }
+
+    /// Begins a cool-down of a key, if the lease holds.
+    pub(crate) fn cool_down(&self, key: SlotKey<'_>, lease: LeaseId, length: Duration) {
+        self.shard(key).write().leases.cool_down(key, lease, length);
+    }
+
+    /// For a while, lets callers of a key load it without waiting for one another, if the lease holds.
+    pub(crate) fn give_pass(&self, key: SlotKey<'_>, lease: LeaseId) {
+        self.shard(key).write().leases.give_pass(key, lease);
+    }
+
+    pub(crate) fn release(&self, key: SlotKey<'_>, lease: LeaseId) {
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        locked.shard.leases.release(key, lease, &mut locked.released.deferred);
+    }
+}

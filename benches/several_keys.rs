@@ -9,6 +9,7 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Duration;
 
 use larder::{ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefinition};
@@ -25,6 +26,8 @@ const KEYS: [u64; 3] = [10, 100, 1_000];
 const VALUE_LEN: usize = 500;
 /// Number of measured calls for each figure.
 const ROUNDS: usize = 30;
+/// Number of keys in a loop of durable inserts, each of which waits for its own commit.
+const FEW: usize = 10;
 /// The distance between two keys of a call, so that they are not neighbours in the file.
 const STRIDE: u64 = 7_919;
 
@@ -55,89 +58,100 @@ fn value() -> Vec<u8> {
 }
 
 /// Opens the cache, with room in memory for a few entries or for all.
-fn open(dir: &std::path::Path, memory: ByteSize) -> Result<(Cache, Keyspace<u64, Vec<u8>>), larder::Error> {
+fn open(dir: &Path, memory: ByteSize) -> Result<(Cache, Keyspace<u64, Vec<u8>>), larder::Error> {
     let cache = Cache::builder().path(dir.join("many.larder")).memory_capacity(memory).open()?;
     let blobs = cache.keyspace(BLOBS)?;
     Ok((cache, blobs))
 }
 
 fn on_disk(
-    dir: &std::path::Path,
+    dir: &Path,
     rounds: usize,
     count: u64,
     keys: &dyn Fn(usize) -> Vec<u64>,
 ) -> Result<(), Box<dyn Error>> {
     let (cache, blobs) = open(dir, ByteSize::kib(64))?;
-    let alone = median(rounds, count, |round| {
-        for key in keys(round) {
-            black_box(blobs.get(&key));
-        }
-    });
-    let together = median(rounds, count, |round| drop(black_box(blobs.get_many(&keys(round)))));
-    print("found on disk", count, alone, together);
+    let times = compare(
+        rounds,
+        |round| keys(round).iter().for_each(|key| drop(black_box(blobs.get(key)))),
+        |round| drop(black_box(blobs.get_many(&keys(round)))),
+    );
+    print("found on disk", count, (times.0, count), times.1);
     cache.close()?;
     Ok(())
 }
 
 fn in_memory(
-    dir: &std::path::Path,
+    dir: &Path,
     rounds: usize,
     count: u64,
     keys: &dyn Fn(usize) -> Vec<u64>,
 ) -> Result<(), Box<dyn Error>> {
     let (cache, blobs) = open(dir, ByteSize::mib(256))?;
-    (0..rounds).for_each(|round| drop(blobs.get_many(&keys(round))));
-    let alone = median(rounds, count, |round| {
-        for key in keys(round) {
-            black_box(blobs.get(&key));
-        }
-    });
-    let together = median(rounds, count, |round| drop(black_box(blobs.get_many(&keys(round)))));
-    print("found in memory", count, alone, together);
+    (0..2 * rounds + 9).for_each(|round| drop(blobs.get_many(&keys(round))));
+    let times = compare(
+        rounds,
+        |round| keys(round).iter().for_each(|key| drop(black_box(blobs.get(key)))),
+        |round| drop(black_box(blobs.get_many(&keys(round)))),
+    );
+    print("found in memory", count, (times.0, count), times.1);
 
-    let alone = median(rounds, count, |round| {
-        for key in keys(round) {
-            blobs.insert(&key, value()).expect("the cache is open");
-        }
-    });
     let entries = |round: usize| keys(round).into_iter().map(|key| (key, value()));
-    let together = median(rounds, count, |round| {
-        blobs.insert_many(entries(round)).expect("the group is small");
-    });
-    print("inserted, buffered", count, alone, together);
+    let insert = |key: u64, options| blobs.insert_with(&key, value(), options).expect("the disk works");
+    let buffered = InsertOptions::new();
+    let times = compare(
+        rounds,
+        |round| keys(round).into_iter().for_each(|key| insert(key, buffered)),
+        |round| blobs.insert_many(entries(round)).expect("the group is small"),
+    );
+    print("inserted, buffered", count, (times.0, count), times.1);
 
-    let is_durable = InsertOptions::new().durability(Durability::Immediate);
-    let alone = median(rounds / 5, count, |round| {
-        for key in keys(round).into_iter().take(10) {
-            blobs.insert_with(&key, value(), is_durable).expect("the disk works");
-        }
-    });
-    let together = median(rounds, count, |round| {
-        blobs.insert_many_with(entries(round), is_durable).expect("the disk works");
-    });
-    #[expect(clippy::cast_precision_loss, reason = "a small number of keys")]
-    let of_ten = count as f64 / 10.0;
-    print("inserted, durable", count, alone * of_ten, together);
+    let durable = InsertOptions::new().durability(Durability::Immediate);
+    let times = compare(
+        rounds / 5,
+        |round| keys(round).into_iter().take(FEW).for_each(|key| insert(key, durable)),
+        |round| blobs.insert_many_with(entries(round), durable).expect("the disk works"),
+    );
+    print("inserted, durable", count, (times.0, FEW as u64), times.1);
     cache.close()?;
     Ok(())
 }
 
-fn print(what: &str, count: u64, alone: f64, together: f64) {
-    println!("{what:36}{count:>8}{alone:>12.2}{together:>12.2}");
+/// Prints the time for each key. The loop of single calls may have had fewer keys.
+fn print(what: &str, count: u64, (alone, of): (Duration, u64), together: Duration) {
+    println!("{what:36}{count:>8}{:>12.2}{:>12.2}", micros(alone, of), micros(together, count));
 }
 
-/// Returns the median time of a call, in microseconds for each of its keys.
-fn median(rounds: usize, count: u64, mut call: impl FnMut(usize)) -> f64 {
-    let mut times: Vec<Duration> = (0..rounds.max(1))
-        .map(|round| {
-            let watch = Stopwatch::start();
-            call(round);
-            watch.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+fn micros(time: Duration, keys: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a small number of keys")]
-    let count = count as f64;
-    middle.as_secs_f64() * 1e6 / count
+    let keys = keys as f64;
+    time.as_secs_f64() * 1e6 / keys
+}
+
+/// Returns the median times of two calls. They take turns, so that neither profits from what the other has
+/// brought into the caches of the machine.
+fn compare(
+    rounds: usize,
+    mut alone: impl FnMut(usize),
+    mut together: impl FnMut(usize),
+) -> (Duration, Duration) {
+    let mut times = (Vec::new(), Vec::new());
+    for round in 0..=rounds.max(3) {
+        let watch = Stopwatch::start();
+        alone(2 * round);
+        let of_alone = watch.elapsed();
+        let watch = Stopwatch::start();
+        together(2 * round + 1);
+        // The first round warms up.
+        if round > 0 {
+            times.0.push(of_alone);
+            times.1.push(watch.elapsed());
+        }
+    }
+    (median(times.0), median(times.1))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }

@@ -201,13 +201,13 @@ where
         if missing.is_empty() {
             return Ok(());
         }
-        let loaded = loader(&missing);
+        let answer = loader(&missing);
         for (wanted, key) in self.leased().zip(missing) {
             wanted.key = Some(key);
         }
-        match loaded {
-            Ok(loaded) => {
-                for (key, value) in loaded {
+        match answer {
+            Ok(pairs) => {
+                for (key, value) in pairs {
                     self.fill(keyspace, &key, value);
                 }
                 self.leases().for_each(omit);

@@ -74,7 +74,7 @@ fn an_error_of_the_loader_reaches_everyone_who_waits_for_one_of_its_keys() {
         }
         assert!(matches!(many.join().unwrap(), Err(LoadError::Loader(_)) | Ok(_)));
     });
-    let again = versions.get_or_load_many(&[1, 2], |keys| Ok::<_, String>(tenfold(keys)?));
+    let again = versions.get_or_load_many(&[1, 2], tenfold);
     assert!(again.is_ok(), "errors are not cached");
     assert!(cache.stats().load_failures >= 2);
 }
@@ -263,7 +263,7 @@ fn the_timeout_limits_the_whole_wait() {
 #[test]
 fn a_failed_loader_of_several_keys_is_answered_with_stale_values() {
     const HELD: KeyspaceDefinition<u64, u64> =
-        KeyspaceDefinition::new("held").ttl(Duration::from_secs(60)).grace(Duration::from_secs(600));
+        KeyspaceDefinition::new("held").ttl(Duration::from_mins(1)).grace(Duration::from_mins(10));
     let place = Place::new();
     let cache = place.open();
     let held = cache.keyspace(HELD).unwrap();

@@ -50,10 +50,10 @@ fn contract_4_a_group_is_in_the_file_as_a_whole_or_not_at_all() {
     assert_eq!(on_disk(&place, &[1, 2, 3]), [None; 3]);
     cache.flush().unwrap();
     assert_eq!(on_disk(&place, &[1, 2, 3]), [Some(10), Some(21), Some(30)]);
-    let now = InsertOptions::new().durability(Durability::Immediate).ttl(Duration::from_secs(60));
+    let now = InsertOptions::new().durability(Durability::Immediate).ttl(Duration::from_mins(1));
     versions.insert_many_with(HashMap::from([(1, 11), (4, 40)]), now).unwrap();
     assert_eq!(on_disk(&place, &[1, 2, 3, 4]), [Some(11), Some(21), Some(30), Some(40)]);
-    assert_eq!(versions.ttl(&4), Some(Duration::from_secs(60)));
+    assert_eq!(versions.ttl(&4), Some(Duration::from_mins(1)));
     assert_eq!((cache.stats().inserts, cache.stats().unsaved_bytes.as_u64()), (6, 0));
     cache.close().unwrap();
 }

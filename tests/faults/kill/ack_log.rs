@@ -137,14 +137,11 @@ impl AckLog {
     fn check_groups(&self, found: &Found) -> Result<(), String> {
         for &(thread, version) in &self.groups {
             let version_of = |key| found.get(&(thread, key)).map(|value| value.version);
-            let is_before = |key: &u64| match version_of(*key) {
-                Some(other) => other < version,
-                None => {
-                    let Known { dead, doubt, .. } =
-                        self.keys.get(&(thread, *key)).copied().unwrap_or_default();
-                    version > dead.max(doubt)
-                }
+            let is_gone = |key: u64| {
+                let Known { dead, doubt, .. } = self.keys.get(&(thread, key)).copied().unwrap_or_default();
+                version <= dead.max(doubt)
             };
+            let is_before = |key: &u64| version_of(*key).map_or(!is_gone(*key), |other| other < version);
             let has_value = (0..KEYS).any(|key| version_of(key) == Some(version));
             if let Some(key) = (0..KEYS).find(is_before).filter(|_| has_value) {
                 return Err(format!(

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::sys::sync::Arc;
 
-/// The facts about an entry that a [`weigher`](CacheBuilder::weigher) gets.
+/// The facts about an entry that a [`weigher`](crate::CacheBuilder::weigher) gets.
 ///
 /// Lengths are plain numbers here, as the `len` of a slice is, because a weigher calculates with them.
 #[derive(Clone, Copy)]

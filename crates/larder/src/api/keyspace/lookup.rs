@@ -253,7 +253,8 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
     /// Returns None if the load ended without an answer: its lease was dropped, declined, or is past its
-    /// deadline, or its error has another type than `E`. Look the key up again.
+    /// deadline, a load of several keys has omitted the key, or its error has another type than `E`. Look the
+    /// key up again.
     ///
     /// # Errors
     /// Those of [`get_or_load`](crate::Keyspace::get_or_load), apart from [`LoadError::Key`].

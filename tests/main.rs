@@ -22,6 +22,9 @@ mod keys {
 
 mod contract {
     mod bad_input;
+    mod bulk_loads;
+    mod bulk_reads;
+    mod bulk_writes;
     pub(crate) mod churn;
     mod contract_1_atomic_changes;
     mod contract_1_read_your_writes;

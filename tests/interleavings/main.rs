@@ -11,6 +11,7 @@
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
+mod bulk;
 mod changes;
 mod durability;
 mod expiry;
@@ -61,6 +62,10 @@ scenarios! {
     leases::one_waiter_loads_for_a_dropped_lease,
     leases::a_forgotten_lease_stalls_no_caller,
     leases::a_late_lease_fills_nothing,
+    bulk::overlapping_loads_of_several_keys_end,
+    bulk::an_omitted_key_stalls_no_caller,
+    bulk::a_group_is_committed_as_a_whole,
+    bulk::a_group_beside_a_close_is_whole,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,

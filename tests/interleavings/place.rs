@@ -1,7 +1,7 @@
 //! The place, the cache and the clock of a scenario.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -95,6 +95,15 @@ impl Place {
         cache.keyspace(VERSIONS).unwrap();
         cache.keyspace(PAIRS).unwrap();
         cache.close().unwrap();
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the same place and time on another disk.
+    pub(crate) fn on(&self, disk: SimulatedVolume) -> Self {
+        Self { path: self.path.clone(), time: self.time.clone(), disk: Some(disk) }
     }
 
     /// Returns the same place and time after a power loss, with the disk's content.

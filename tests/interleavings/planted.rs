@@ -62,6 +62,31 @@ fn a_late_fill_is_caught() {
 }
 
 #[test]
+fn an_omitted_key_that_is_not_landed_is_caught() {
+    assert_caught(Failpoint::ForgetOmitted, crate::bulk::an_omitted_key_stalls_no_caller);
+}
+
+#[test]
+fn a_wait_before_the_own_flights_have_landed_is_caught() {
+    assert_caught(Failpoint::WaitBeforeLanding, crate::bulk::overlapping_loads_of_several_keys_end);
+}
+
+#[test]
+fn a_group_that_is_drained_in_part_is_caught() {
+    assert_caught(Failpoint::OpenGroupGate, crate::bulk::a_group_is_committed_as_a_whole);
+}
+
+#[test]
+fn a_group_that_is_refused_in_part_is_caught() {
+    assert_caught(Failpoint::OpenGroupGate, crate::bulk::a_group_beside_a_close_is_whole);
+}
+
+#[test]
+fn a_group_that_the_writer_splits_is_caught() {
+    assert_caught(Failpoint::SplitGroup, crate::bulk::a_group_is_committed_as_a_whole);
+}
+
+#[test]
 fn a_range_removal_without_its_barrier_is_caught() {
     assert_caught(Failpoint::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
 }

@@ -244,6 +244,19 @@ pub enum Error {
         remedy: Cow<'static, str>,
     },
 
+    /// The entries of one call are too many to be committed together. Nothing was changed.
+    #[error("{size} for keyspace {keyspace:?} are too much for one call; the most is {max}; {remedy}")]
+    GroupTooLarge {
+        /// The name of the keyspace.
+        keyspace: String,
+        /// The size of the entries: their number, or their bytes.
+        size: String,
+        /// The maximum.
+        max: String,
+        /// The remedy.
+        remedy: &'static str,
+    },
+
     /// The value could not be serialized. Nothing was changed: the previous entry is still there.
     #[error("cannot encode a value of keyspace {keyspace:?}: {cause}")]
     Encode {

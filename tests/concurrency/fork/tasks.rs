@@ -65,6 +65,7 @@ fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>)
     };
     refused("insert", is_forked(&versions.insert(&1, 11)));
     refused("insert_with", is_forked(&versions.insert_with(&1, 11, immediate)));
+    refused("insert_many", is_forked(&versions.insert_many([(1, 11), (5, 50)])));
     refused("touch", is_forked(&versions.touch(&1)));
     let modified = versions.modify(1, |_, _| Change::insert(11_u64));
     refused("modify", is_forked(&modified.map_err(Error::from)));
@@ -90,6 +91,20 @@ fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>)
     assert_eq!(cache.stats(), Stats::default());
     says.step("keys at work");
     assert_eq!((cache.hot_keys(None, 9), cache.slow_loads(None, 9)), (None, SlowLoads::default()));
+}
+
+/// Makes the calls for several keys. Key 1 is in memory. Key 2 has the given value, or is on disk only.
+fn ask_many(says: &mut Says, versions: &Keyspace<u64, u64>, of_two: Option<u64>) {
+    says.step("get_many");
+    let found: Vec<_> = versions.get_many([1, 2, 5]).iter().map(|value| value.as_deref().copied()).collect();
+    assert_eq!(found, [Some(10), of_two, None]);
+    says.step("get_or_load_many");
+    let loaded = versions.get_or_load_many([1, 5, 6], |keys| {
+        assert_eq!(keys, [5, 6]);
+        Ok::<_, ()>([(5, 7)])
+    });
+    let loaded: Vec<_> = loaded.unwrap().iter().map(|value| value.as_deref().copied()).collect();
+    assert_eq!((loaded, versions.get(&5)), (vec![Some(10), Some(7), None], None));
 }
 
 fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
@@ -125,6 +140,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             );
             assert_eq!((versions.contains_key(&1), versions.contains_key(&2)), (true, on_disk.is_some()));
             assert_eq!((versions.ttl(&1).is_some(), versions.ttl(&2).is_some()), (true, on_disk.is_some()));
+            ask_many(says, &versions, on_disk);
             says.step("get_or_load");
             let load = |key: u64| versions.get_or_load(&key, || Ok::<u64, ()>(7)).unwrap();
             assert_eq!((*load(1), *load(2)), (10, on_disk.unwrap_or(7)));

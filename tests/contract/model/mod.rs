@@ -7,6 +7,7 @@
 
 mod atomic;
 mod cache;
+mod many;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -172,6 +173,7 @@ impl ModelRun {
                 }
             }
             Step::Atomic(at, key, step) => self.atomic(at, &key, step),
+            Step::InsertMany(..) | Step::GetMany(..) | Step::LoadMany(..) => self.many(step),
             other => self.invalidate(other),
         }
     }

@@ -9,7 +9,11 @@ pub(super) enum Step {
     Insert(usize, ModelKey, u64),
     InsertFor(usize, ModelKey, u64, u64),
     InsertNow(usize, ModelKey, u64),
+    InsertMany(usize, Vec<(ModelKey, u64)>),
     Get(usize, ModelKey),
+    GetMany(usize, Vec<ModelKey>),
+    /// A load of several keys. The loader omits the keys with an odd number.
+    LoadMany(usize, Vec<ModelKey>, u64),
     Load(usize, ModelKey, u64),
     /// A load whose loader writes the key itself.
     LoadBeside(usize, ModelKey, u64),
@@ -100,7 +104,10 @@ impl Step {
             Step::Insert(at, ..)
             | Step::InsertFor(at, ..)
             | Step::InsertNow(at, ..)
+            | Step::InsertMany(at, _)
             | Step::Get(at, _)
+            | Step::GetMany(at, _)
+            | Step::LoadMany(at, ..)
             | Step::Load(at, ..)
             | Step::LoadBeside(at, ..)
             | Step::Touch(at, _)
@@ -124,7 +131,10 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         8 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Insert(space, key, value)),
         4 => (space(), key(), any::<u64>(), 1_u64..90_000).prop_map(|(space, key, value, ttl)| Step::InsertFor(space, key, value, ttl)),
         2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::InsertNow(space, key, value)),
+        2 => (space(), proptest::collection::vec((key(), any::<u64>()), 0..5)).prop_map(|(space, entries)| Step::InsertMany(space, entries)),
         8 => (space(), key()).prop_map(|(space, key)| Step::Get(space, key)),
+        2 => (space(), proptest::collection::vec(key(), 0..6)).prop_map(|(space, keys)| Step::GetMany(space, keys)),
+        2 => (space(), proptest::collection::vec(key(), 0..6), any::<u64>()).prop_map(|(space, keys, value)| Step::LoadMany(space, keys, value)),
         6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
         2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::LoadBeside(space, key, value)),
         2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),

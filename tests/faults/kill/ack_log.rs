@@ -7,7 +7,7 @@
 //! dead version, and no older than the durable version. A key may be missing only if it has no durable
 //! version, or if that version is in doubt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{Key, Written};
 
@@ -33,6 +33,8 @@ pub(crate) struct AckLog {
     keys: BTreeMap<Key, Known>,
     /// Threads that have begun a clear, and have not reported its end.
     clearing: Vec<u64>,
+    /// Threads and versions: all keys of the thread were written at this version, as a group.
+    groups: BTreeSet<(u64, u64)>,
     /// Number of reports of completed calls.
     pub(crate) acknowledged: u64,
 }
@@ -65,6 +67,8 @@ impl AckLog {
             ["did", "prefix"] => {
                 self.of_thread(numbers[0], |known| known.dead = known.dead.max(numbers[1]));
             }
+            // The numbers are the thread and the version.
+            ["will", "group"] => drop(self.groups.insert((numbers[0], numbers[1]))),
             ["will", "clear"] => self.clearing.push(numbers[0]),
             // The numbers are the thread, then each thread's complete version when the clear began, then each
             // thread's begun version when the clear returned.
@@ -123,6 +127,26 @@ impl AckLog {
             if durable > doubt && !found.contains_key(key) {
                 return Err(format!(
                     "{key:?} is lost; {durable} was durable, and invalidated up to {doubt} at most"
+                ));
+            }
+        }
+        self.check_groups(found)
+    }
+
+    /// Beside a value of a group, no key of the group has an older value, or none without a removal.
+    fn check_groups(&self, found: &Found) -> Result<(), String> {
+        for &(thread, version) in &self.groups {
+            let version_of = |key| found.get(&(thread, key)).map(|value| value.version);
+            let is_gone = |key: u64| {
+                let Known { dead, doubt, .. } = self.keys.get(&(thread, key)).copied().unwrap_or_default();
+                version <= dead.max(doubt)
+            };
+            let is_before = |key: &u64| version_of(*key).map_or(!is_gone(*key), |other| other < version);
+            let has_value = (0..KEYS).any(|key| version_of(key) == Some(version));
+            if let Some(key) = (0..KEYS).find(is_before).filter(|_| has_value) {
+                return Err(format!(
+                    "a part of group {version} of thread {thread} is there, and key {key} is {:?}",
+                    version_of(key)
                 ));
             }
         }
@@ -192,6 +216,26 @@ mod tests {
         let mut one_old = all(5);
         one_old.insert((2, 3), Written::new((2, 3), 4));
         assert!(flushed.check(&one_old).unwrap_err().contains("older than 5"));
+    }
+
+    #[test]
+    fn the_check_catches_a_part_of_a_group() {
+        let grouped = log_of(&["did flush 4 4 4", "will remove 1 2 5", "will group 1 5"]);
+        grouped.check(&all(4)).unwrap();
+        let mut whole = all(4);
+        (0..KEYS).for_each(|key| drop(whole.insert((1, key), Written::new((1, key), 5))));
+        whole.insert((1, 3), Written::new((1, 3), 6));
+        grouped.check(&whole).unwrap();
+        let mut removed = whole.clone();
+        removed.remove(&(1, 2));
+        grouped.check(&removed).unwrap();
+        let mut older = whole.clone();
+        older.insert((1, 4), Written::new((1, 4), 4));
+        assert!(grouped.check(&older).unwrap_err().contains("a part of group 5"));
+        let grouped = log_of(&["will group 1 5"]);
+        let mut missing = whole;
+        missing.remove(&(1, 4));
+        assert!(grouped.check(&missing).unwrap_err().contains("key 4 is None"));
     }
 
     #[test]

@@ -119,8 +119,12 @@ impl Writer<'_> {
 
     fn step(&mut self) {
         let version = self.next_version();
-        for key in 0..KEYS {
-            self.written.insert(&(self.thread, key), Written::new((self.thread, key), version)).unwrap();
+        let entries = (0..KEYS).map(|key| ((self.thread, key), Written::new((self.thread, key), version)));
+        if self.random.below(2) == 0 {
+            say(&format!("will group {} {version}", self.thread));
+            self.written.insert_many(entries).unwrap();
+        } else {
+            entries.for_each(|(key, value)| self.written.insert(&key, value).unwrap());
         }
         self.own().complete.store(version, Ordering::SeqCst);
         let key = (self.thread, self.random.below(KEYS));

@@ -20,6 +20,8 @@ pub(crate) enum Call {
     Insert(WorkloadKey, usize),
     InsertFor(WorkloadKey, Duration),
     InsertNow(WorkloadKey, usize),
+    /// Inserts a value of this length under each of the keys, as a group.
+    InsertMany(Vec<WorkloadKey>, usize),
     Remove(WorkloadKey),
     RemoveMany(Vec<WorkloadKey>),
     RemoveGroup(u8),
@@ -53,7 +55,7 @@ fn call(random: &mut Random) -> Call {
         (below(GROUPS), below(KEYS))
     };
     let len = |random: &mut Random| [10, 300, 6_000, 20_000][usize::try_from(random.below(4)).unwrap()];
-    match random.below(42) {
+    match random.below(46) {
         0..=10 => Call::Insert(key(random), len(random)),
         11..=12 => Call::InsertFor(key(random), Duration::from_millis(1 + random.below(30_000))),
         13..=15 => Call::InsertNow(key(random), len(random)),
@@ -71,6 +73,11 @@ fn call(random: &mut Random) -> Call {
         36 => Call::Advance(Duration::from_millis(random.below(20_000))),
         37..=38 => Call::Reopen,
         39..=40 => Call::NextVersion(len(random)),
+        41..=44 => {
+            let group = key(random).0;
+            let keys = all_keys().filter(|key| key.0 == group).chain([key(random)]).collect();
+            Call::InsertMany(keys, len(random).min(5_000))
+        }
         _ => Call::Damage,
     }
 }

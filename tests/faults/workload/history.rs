@@ -21,6 +21,8 @@ struct Event {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     events: BTreeMap<WorkloadKey, Vec<Event>>,
+    /// The keys and versions of each group that one call inserted.
+    groups: Vec<BTreeMap<WorkloadKey, u64>>,
 }
 
 impl History {
@@ -79,6 +81,43 @@ impl History {
         let may_be_missing = may_forget || certain.is_none();
         (found.is_none() && may_be_missing)
             || begun[certain.unwrap_or(0)..].iter().any(|event| live(event) == found)
+    }
+
+    pub(super) fn group(&mut self, group: BTreeMap<WorkloadKey, u64>) {
+        self.groups.push(group);
+    }
+
+    /// Checks that a restart finds no group in part: beside a value of a group, each of its keys has a value
+    /// that is no older, or was removed later, or has expired.
+    ///
+    /// # Panics
+    /// When a part of a group is missing.
+    pub(super) fn check_groups(
+        &self,
+        found: &BTreeMap<WorkloadKey, Option<u64>>,
+        changes: usize,
+        may_forget: bool,
+        now: Timestamp,
+    ) {
+        let version_of = |key: &WorkloadKey| found.get(key).copied().flatten();
+        for group in &self.groups {
+            let is_before = |(key, version): &(&WorkloadKey, &u64)| match version_of(key) {
+                Some(found) => found < **version,
+                None => !may_forget && !self.may_be_gone(**key, **version, changes, now),
+            };
+            let has_value = group.iter().any(|(key, version)| version_of(key) == Some(*version));
+            let before = group.iter().find(is_before).filter(|_| has_value);
+            assert!(before.is_none(), "a part of the group {group:?}: {before:?} is not there in {found:?}");
+        }
+    }
+
+    /// Returns whether the version of a key may be gone after this many changes: it was removed, or a value
+    /// that had replaced it has expired.
+    fn may_be_gone(&self, key: WorkloadKey, version: u64, changes: usize, now: Timestamp) -> bool {
+        let events = self.events.get(&key).map_or(&[][..], Vec::as_slice);
+        let is_it = |event: &&Event| event.put.is_none_or(|(other, _)| other != version);
+        let later = events.iter().skip_while(is_it).take_while(|event| event.began <= changes);
+        later.into_iter().any(|event| event.put.is_none_or(|(_, until)| until <= now))
     }
 
     /// Returns the changes of a key, for a message.

@@ -11,6 +11,8 @@ mod calls;
 mod history;
 mod second;
 
+use std::collections::BTreeMap;
+
 use larder::clock::Clock;
 use larder::{
     Any, ByteSize, Cache, CacheBuilder, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition,
@@ -104,6 +106,7 @@ impl WorkloadRun {
             Call::InsertNow(key, len) => {
                 self.insert(&space, *key, *len, InsertOptions::new().durability(Durability::Immediate));
             }
+            Call::InsertMany(keys, len) => self.insert_many(&space, keys, *len),
             Call::Remove(key) => self.invalidate(&[*key], || space.remove(key).map(drop)),
             Call::RemoveMany(keys) => self.invalidate(keys, || space.remove_many(keys).map(drop)),
             Call::RemoveGroup(group) => {
@@ -184,7 +187,9 @@ impl WorkloadRun {
     /// Makes the content that a restart has found the history from here on.
     fn found(&mut self, call: &Call) {
         let (changes, now) = (self.changes(), self.now());
-        for (key, found) in self.read_all() {
+        let found: BTreeMap<_, _> = self.read_all().into_iter().collect();
+        self.history.check_groups(&found, changes, self.fails, now);
+        for (key, found) in found {
             let allowed = self.history.allows(key, found, changes, self.fails, now);
             assert!(allowed, "{call:?}: {key:?} is {found:?}; {}", self.history.of(key));
             // On a failing disk an entry may be missing only for a while, and come back later.
@@ -210,6 +215,20 @@ impl WorkloadRun {
         if self.held(inserted).is_some() && is_immediate {
             self.history.is_certain(key, self.changes());
         }
+    }
+
+    fn insert_many(&mut self, space: &WorkloadKeyspace, keys: &[WorkloadKey], len: usize) {
+        let entries: Vec<_> = keys.iter().map(|key| (*key, self.value(len))).collect();
+        // If a key occurs twice, its last value is stored.
+        let group: BTreeMap<WorkloadKey, u64> = entries.iter().map(|(key, value)| (*key, value.0)).collect();
+        let began = self.changes();
+        let inserted = space.insert_many(entries);
+        for (key, version) in &group {
+            let until = self.now().after(space.ttl(key).unwrap_or_default());
+            self.history.put(*key, *version, until, began);
+        }
+        self.history.group(group);
+        self.held(inserted);
     }
 
     fn invalidate(&mut self, keys: &[WorkloadKey], remove: impl FnOnce() -> Result<(), Error>) {
@@ -301,7 +320,9 @@ pub(crate) fn check(left: &SimulatedPlace, history: &History, changes: usize, ma
     let space = cache.keyspace(SPACE).unwrap();
     let second = Second::found(&cache, history, changes);
     let now = left.clock.wall();
-    for (key, found) in all_keys().map(|key| (key, read(&space, key))).chain(second.read()) {
+    let found: BTreeMap<_, _> = all_keys().map(|key| (key, read(&space, key))).chain(second.read()).collect();
+    history.check_groups(&found, changes, may_forget, now);
+    for (key, found) in found {
         assert!(
             history.allows(key, found, changes, may_forget, now),
             "{key:?} is {found:?} after {changes} changes; its history: {}",

@@ -23,6 +23,12 @@ const CHANGE_SHARE: u64 = 64;
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 /// The size in bytes of the pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
+/// A divisor of the capacity. The values of one group may replace pages of this share. A group has one
+/// transaction, and small values replace the most pages: a leaf of each table for each value. Two such
+/// transactions, with their evictions, still fit beside the live entries.
+const GROUP_SHARE: u64 = 16;
+/// The bytes of the pages that a value of a group may replace: a leaf of each table.
+const BYTES_PER_GROUP_VALUE: u64 = 2 * 4096;
 const MIN_CHANGES: u64 = 16;
 const MAX_CHANGES: u64 = 1 << 16;
 
@@ -50,4 +56,18 @@ pub(super) fn max_changes(capacity: u64) -> usize {
 /// Returns the maximum number of value bytes that one transaction writes.
 pub(super) fn max_batch_bytes(capacity: u64) -> usize {
     usize::try_from(capacity / BATCH_SHARE).unwrap_or(usize::MAX)
+}
+
+/// The maximum of one group of values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupLimits {
+    pub(crate) values: usize,
+    /// The bytes of the encoded values.
+    pub(crate) bytes: u64,
+}
+
+/// Returns the limits of one group of values in a file of this capacity.
+pub(super) fn group_limits(capacity: u64) -> GroupLimits {
+    let values = (capacity / GROUP_SHARE / BYTES_PER_GROUP_VALUE).clamp(MIN_CHANGES, MAX_CHANGES);
+    GroupLimits { values: usize::try_from(values).unwrap_or(usize::MAX), bytes: capacity / BATCH_SHARE }
 }

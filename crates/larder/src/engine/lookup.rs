@@ -77,6 +77,17 @@ impl Tiers {
         grace: Duration,
     ) -> Option<StoredRecord> {
         let record = self.read_bytes(key)?;
+        self.note_record(key, record, min_visible_sequence, grace)
+    }
+
+    /// Parses a record that a lookup has read, and records a use of it.
+    fn note_record(
+        &self,
+        key: SlotKey<'_>,
+        record: Vec<u8>,
+        min_visible_sequence: u64,
+        grace: Duration,
+    ) -> Option<StoredRecord> {
         let earliest = self.time.bounds().earliest;
         let record = self.live_record(key, record, min_visible_sequence, (earliest, grace))?;
         self.disk.uses.mark(key.hash);
@@ -109,7 +120,10 @@ impl Tiers {
             return None;
         }
         let snapshot = self.disk.snapshots.current();
-        let snapshot = snapshot.as_ref()?;
+        self.copy_record(snapshot.as_ref()?, key)
+    }
+
+    fn copy_record(&self, snapshot: &StoreSnapshot, key: SlotKey<'_>) -> Option<Vec<u8>> {
         snapshot.get(key.bytes).unwrap_or_else(|fault| {
             self.report(snapshot, fault);
             None
@@ -139,7 +153,34 @@ impl Tiers {
         current.as_ref().is_some_and(|current| Arc::as_ptr(current) == snapshot.as_ptr())
     }
 
-    /// Returns the expiry of a key's live entry, from either tier. Memory notes no use of the entry.
+    /// Does the same as [`read_record`](Tiers::read_record) for several keys, from one snapshot. Each key
+    /// comes with its `min_visible_sequence`.
+    ///
+    /// Returns the answers for the first of the keys, in their order. Stops once the records have `max_bytes`
+    /// bytes or more, so that the snapshot is not held for long. Returns at least one answer if there is a
+    /// key.
+    pub(crate) fn read_records<'a>(
+        &self,
+        keys: impl IntoIterator<Item = (SlotKey<'a>, u64)>,
+        max_bytes: usize,
+    ) -> Vec<Option<StoredRecord>> {
+        let snapshot = if self.process.is_current() { self.disk.snapshots.current().clone() } else { None };
+        let mut bytes = 0;
+        let mut records = Vec::new();
+        for (key, min_visible_sequence) in keys {
+            let record = snapshot.as_ref().and_then(|snapshot| self.copy_record(snapshot, key));
+            bytes += record.as_ref().map_or(0, Vec::len);
+            records.push(
+                record.and_then(|record| self.note_record(key, record, min_visible_sequence, Duration::ZERO)),
+            );
+            if bytes >= max_bytes {
+                break;
+            }
+        }
+        records
+    }
+
+    /// Returns the expiry of a key's live entry, from either tier. Memory records no use of the entry.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),

@@ -60,14 +60,15 @@ pub(crate) struct DecodedValue<V> {
 }
 
 impl Shared {
-    /// Reads the live value of a key from disk. A record that does not decode is counted, and is a miss.
+    /// Reads the live value of a key from disk.
     pub(crate) fn read_value<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         min_visible_sequence: u64,
     ) -> Option<DecodedValue<V>> {
-        self.read_value_in_grace(keyspace, key, min_visible_sequence, Duration::ZERO)
+        let record = self.tiers.read_record(key, min_visible_sequence, Duration::ZERO)?;
+        self.decode_record(keyspace, key, &record, Duration::ZERO)
     }
 
     /// As [`read_value`](Self::read_value), and reads a value that has expired up to `grace` ago, too.
@@ -79,7 +80,19 @@ impl Shared {
         grace: Duration,
     ) -> Option<DecodedValue<V>> {
         let record = self.tiers.read_record(key, min_visible_sequence, grace)?;
-        let StoredRecord { header, extension, .. } = &record;
+        self.decode_record(keyspace, key, &record, grace)
+    }
+
+    /// Decodes a record that was read from disk. A record that does not decode is counted, and is a miss. So
+    /// is a value that has expired more than `grace` ago in the meantime.
+    pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        record: &StoredRecord,
+        grace: Duration,
+    ) -> Option<DecodedValue<V>> {
+        let StoredRecord { header, extension, .. } = record;
         let Header { version, expires_at, delete_after, sequence, compression, .. } = *header;
         if version != keyspace.kind.version {
             return None;

@@ -27,6 +27,7 @@ impl Error {
             Self::KeyspaceConflict { .. } => "KeyspaceConflict",
             Self::KeyTooLarge { .. } => "KeyTooLarge",
             Self::ValueTooLarge { .. } => "ValueTooLarge",
+            Self::GroupTooLarge { .. } => "GroupTooLarge",
             Self::Encode { .. } => "Encode",
             Self::Overflow { .. } => "Overflow",
             Self::Reentrant => "Reentrant",

@@ -189,6 +189,14 @@ impl BufferRoom {
         self.bytes.saturating_sub(self.buffer.capacity)
     }
 
+    /// Takes a part of this room, for one value of a group. A group is never larger than the buffer, so its
+    /// room has no excess.
+    pub(crate) fn split_off(&mut self, bytes: u64) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.buffer.room(bytes)
+    }
+
     /// Keeps a reservation in the budget for as long as this room is held.
     pub(super) fn keep(&mut self, beyond: Reservation) {
         self.beyond = Some(beyond);

@@ -19,6 +19,8 @@ use super::evicted_values::EvictedValues;
 impl Memory {
     /// Does step 1.
     pub(crate) fn seal(&self) {
+        // Otherwise a part of a group could be stored, and the rest refused: see [`super::store_group`].
+        let _gate = self.close_group_gate();
         for shard in &self.shards {
             shard.write().seal();
         }
@@ -27,6 +29,7 @@ impl Memory {
     /// Does steps 1 and 3. Also refuses the callers that wait for room in the write buffer.
     pub(crate) fn close(&self) -> EvictedValues {
         self.buffer.close();
+        let _gate = self.close_group_gate();
         let mut evicted_values = EvictedValues::default();
         for shard in &self.shards {
             let mut locked = self.lock_shard(shard, &mut evicted_values);

@@ -5,6 +5,7 @@ use std::any::Any;
 
 use super::buffer::BufferRoom;
 use super::grace::Grace;
+use super::group::Group;
 use super::weight::Weight;
 use crate::format::record::{Extension, PayloadCompression};
 use crate::sys::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Unsaved {
     /// Whether the file can store the value. If not, the payload is empty, and the commit deletes the older
     /// record.
     pub(crate) fits_file: bool,
+    /// The group that the value belongs to.
+    pub(crate) group: Option<Arc<Group>>,
     /// Room in the write buffer. It is held for as long as the payload exists.
     pub(crate) room: BufferRoom,
 }
@@ -37,7 +40,7 @@ impl Unsaved {
         room: BufferRoom,
     ) -> Self {
         let (compression, extension) = (PayloadCompression::None, Extension::default());
-        Self { payload, compression, extension, version, written_at, fits_file: true, room }
+        Self { payload, compression, extension, version, written_at, fits_file: true, group: None, room }
     }
 }
 

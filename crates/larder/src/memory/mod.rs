@@ -13,6 +13,7 @@ mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub(crate) mod grace;
+pub(crate) mod group;
 pub mod heap;
 mod in_place;
 pub(crate) mod key_leases;
@@ -33,6 +34,7 @@ pub(crate) mod shard;
 mod slot;
 pub(crate) mod slot_key;
 mod slots;
+mod store_group;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 pub(crate) mod weight;
@@ -76,6 +78,8 @@ pub(crate) struct Memory {
     bypassed: StatisticU64,
     /// Whether a write to a keyspace of the disk tier was stored although it will not be saved.
     has_unsaved: AtomicBool,
+    /// Held shared while the values of a group are stored: see [`store_group`].
+    group_gate: RwLock<()>,
     /// The process that opened the cache. Only its threads wait for the locks.
     pub(crate) process: Process,
 }
@@ -106,6 +110,7 @@ impl Memory {
             next_victim: AtomicUsize::new(0),
             bypassed: StatisticU64::new(0),
             has_unsaved: AtomicBool::new(false),
+            group_gate: RwLock::new(()),
             process: Process::current(),
         }
     }

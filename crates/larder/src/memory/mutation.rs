@@ -2,6 +2,7 @@
 
 use super::entry::Unsaved;
 use super::grace::Grace;
+use super::group::Group;
 use super::weight::Weight;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
@@ -15,6 +16,9 @@ pub(crate) struct Mutation {
     pub(crate) change: SlotChange,
     /// Whether this change also makes durable an earlier removal that is not committed yet.
     pub(crate) hides_removal: bool,
+    /// The number of the unit that this change is committed with, or 0 for a change alone. The writer sets
+    /// it.
+    pub(crate) unit: u32,
 }
 
 /// A value to write, or a deletion.
@@ -27,6 +31,14 @@ pub(crate) enum SlotChange {
 impl Mutation {
     pub(crate) fn is_put(&self) -> bool {
         matches!(self.change, SlotChange::Put { .. })
+    }
+
+    /// Returns the group of the value to write.
+    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
+        match &self.change {
+            SlotChange::Put { unsaved, .. } => unsaved.group.as_ref(),
+            SlotChange::Delete => None,
+        }
     }
 
     /// Returns the weight of the value that becomes clean when this mutation is committed.

@@ -71,6 +71,8 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) {
+        // Otherwise the drain could have a part of a group: see [`super::store_group`].
+        let _gate = self.close_group_gate();
         for shard in &self.shards {
             let mut locked = self.lock_shard(shard, evicted_values);
             locked.shard.drain(now, mutations, &mut locked.released.deferred);
@@ -86,6 +88,7 @@ impl Memory {
 
     /// Makes every shard refuse a value of the disk tier that would not be saved.
     pub(crate) fn start_saving(&self) {
+        let _gate = self.close_group_gate();
         for shard in &self.shards {
             shard.write().start_saving();
         }

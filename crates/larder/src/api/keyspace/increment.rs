@@ -188,7 +188,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
                 prepared.map_err(|error| refused = Some(error)).ok()?;
             let unsaved = match (payload, room.take()) {
                 (Some(payload), Some(room)) if room_for(&payload.bytes, weight) <= max_room => {
-                    Some(self.unsaved(payload, now, room))
+                    Some(self.unsaved(payload, now, room, None))
                 }
                 (None, None) => None,
                 _ => return None,

@@ -219,7 +219,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Returns the stale value of a key after a failed load, or the error. The stale value is read now, and
     /// not kept from before the load: a removal during the load must not be undone.
-    fn stale_or<E>(&self, key: SlotKey<'_>, error: LoadError<E>) -> Result<Loaded<V>, LoadError<E>> {
+    pub(super) fn stale_or<E>(
+        &self,
+        key: SlotKey<'_>,
+        error: LoadError<E>,
+    ) -> Result<Loaded<V>, LoadError<E>> {
         if let LoadError::Loader(_) | LoadError::Panicked | LoadError::Timeout { .. } = error
             && let Some((value, expires_at)) = self.stale_value(key)
         {

@@ -68,6 +68,8 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     /// When the load began, on the cache's monotonic clock. `None` if there is no load, because the value was
     /// found on disk.
     began: Option<Duration>,
+    /// Whether this lease measures the time of the load. Of the leases of one loader, only the first does.
+    measures: bool,
     /// Whether a load that ends now has failed.
     has_failed: bool,
     /// Whether the thread was unwinding already when it took the lease.
@@ -93,6 +95,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             deadline,
             process: keyspace.shared.tiers.process,
             began: None,
+            measures: true,
             has_failed: true,
             was_panicking: std::thread::panicking(),
             outcome: None,
@@ -217,6 +220,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.share(value.into());
     }
 
+    /// Caches nothing, and tells the callers that wait that the source has no value for the key.
+    pub(super) fn omit(mut self) {
+        self.has_failed = false;
+        self.outcome = Some(FlightOutcome::Absent);
+    }
+
+    /// Leaves the time of the load to another lease of the same loader. Otherwise one slow loader of many
+    /// keys would be recorded and logged for each key.
+    pub(super) fn measure_nothing(&mut self) {
+        self.measures = false;
+    }
+
     fn give_pass(&mut self) {
         if let (Some(id), Some(keyspace)) = (self.id, self.keyspace()) {
             let memory = &keyspace.shared.tiers.memory;
@@ -269,11 +284,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     fn count_end(&mut self, keyspace: &Keyspace<K, V>) {
         let Keyspace { shared, opened, .. } = keyspace;
         let Some(began) = self.began.take() else { return };
-        let took = shared.tiers.time.clock().monotonic().saturating_sub(began);
-        opened.counters.load_times.record(took);
         if self.has_failed {
             opened.counters.add(Count::LoadFailures);
         }
+        if !self.measures {
+            return;
+        }
+        let took = shared.tiers.time.clock().monotonic().saturating_sub(began);
+        opened.counters.load_times.record(took);
         if took >= opened.slow_load {
             shared.note_slow(opened, &self.key, took, self.has_failed);
             tracing::warn!(

@@ -25,6 +25,7 @@
 //! | the lease is dropped, or is past its deadline | one of them loads, the others wait for that load | loads, or waits |
 //! | the holder declines with a value | the value | loads, and for a second no caller waits for another |
 //! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |
+//! | a load of several keys omits the key | of callers of `get_or_load_many`, each gets no value; of other callers, one loads, the others wait for that load | loads |
 //! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load of before the change |
 
 use std::marker::PhantomData;
@@ -86,6 +87,15 @@ pub struct PendingLoad<V> {
     /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
+}
+
+/// How the wait for a load of another caller ended.
+pub(super) enum Waited<V> {
+    Value(Arc<V>),
+    /// The source has no value for the key.
+    Absent,
+    /// There is no answer. The caller looks the key up again.
+    Unanswered,
 }
 
 /// The thread that may end a load.
@@ -249,8 +259,8 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
     /// Returns None if the load ended without an answer: its lease was dropped, declined, or is past its
-    /// deadline, or its error has another type than `E`. Look the key up again. In a forked child, returns
-    /// None at once, because the load goes on in the parent.
+    /// deadline, a load of several keys has omitted the key, or its error has another type than `E`. Look the
+    /// key up again. In a forked child, returns None at once, because the load goes on in the parent.
     ///
     /// # Errors
     /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No
@@ -275,19 +285,33 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self,
         max: Option<Duration>,
     ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        Ok(match self.outcome(max)? {
+            Waited::Value(value) => Some(value),
+            Waited::Absent | Waited::Unanswered => None,
+        })
+    }
+
+    /// Waits until the load ends, for `max` at most.
+    pub(super) fn outcome<E: Send + Sync + 'static>(
+        self,
+        max: Option<Duration>,
+    ) -> Result<Waited<V>, LoadError<E>> {
         // The thread that ends the load is in the parent, and the locks of the flight may be held for ever.
         if !self.process.is_current() {
-            return Ok(None);
+            return Ok(Waited::Unanswered);
         }
         match self.flight.join(max) {
             Err(UnfinishedFlight::Cycle) => Err(LoadError::Cycle),
             Err(UnfinishedFlight::TimedOut) => Err(LoadError::Timeout { waited: max.unwrap_or_default() }),
             Ok(FlightOutcome::Panicked) => Err(LoadError::Panicked),
-            Ok(FlightOutcome::Value(value)) => Ok(Arc::downcast(value).ok()),
-            Ok(FlightOutcome::Error(error)) => {
-                Arc::downcast(error).map_or(Ok(None), |error| Err(LoadError::Loader(error)))
+            Ok(FlightOutcome::Value(value)) => {
+                Ok(Arc::downcast(value).map_or(Waited::Unanswered, Waited::Value))
             }
-            Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(None),
+            Ok(FlightOutcome::Error(error)) => {
+                Arc::downcast(error).map_or(Ok(Waited::Unanswered), |error| Err(LoadError::Loader(error)))
+            }
+            Ok(FlightOutcome::Absent) => Ok(Waited::Absent),
+            Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
         }
     }
 }

@@ -13,15 +13,18 @@ pub(crate) mod increment;
 pub(crate) mod iterate;
 pub(crate) mod load;
 pub(crate) mod load_lease;
+mod load_many;
 pub(crate) mod lookup;
 mod modify;
 pub(crate) mod modify_error;
 mod prepare;
 mod read;
+mod read_many;
 mod remove;
 pub(crate) mod ttl;
 pub(crate) mod update;
 mod write;
+mod write_many;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -165,9 +165,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         min_visible_sequence: u64,
     ) -> Option<DecodedValue<V>> {
         let decoded = self.shared.read_value(&self.opened, key, min_visible_sequence)?;
-        let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
-        self.shared.promote(&self.opened, key, permit, &decoded, weight);
+        self.copy_to_memory(key, permit, &decoded);
         Some(decoded)
+    }
+
+    /// Copies a value that was read from disk into memory, if the permission still holds.
+    pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedValue<V>) {
+        let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
+        self.shared.promote(&self.opened, key, permit, decoded, weight);
     }
 
     /// Returns the live value of a whole key. Memory records no use of the entry.

@@ -25,6 +25,7 @@ use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
+use crate::memory::group::Group;
 use crate::memory::publication::{Publication, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -268,7 +269,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (now, expires_at) = self.expiry_after_write(ttl, read);
         let unsaved = payload.and_then(|payload| {
             let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
-            Some(self.unsaved(payload, now, room))
+            Some(self.unsaved(payload, now, room, None))
         });
         let is_saved = unsaved.is_some();
         let grace = Grace::at_least(self.definition.stale_for());
@@ -360,9 +361,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         payload: EncodedValue,
         written_at: Timestamp,
         room: BufferRoom,
+        group: Option<Arc<Group>>,
     ) -> Arc<Unsaved> {
         let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
         let version = self.opened.kind.version;
-        Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, room })
+        Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, group, room })
     }
 }

@@ -20,6 +20,7 @@ use super::writer::command::Acknowledge;
 use crate::config::weigher::Weigher;
 use crate::disk::file::io_error::io_error;
 use crate::disk::store::new_file::PAGE_SHARE;
+use crate::engine::capacity::GroupLimits;
 use crate::error::Error;
 use crate::stats::observe::Observer;
 use crate::stats::opened::OpenedWith;
@@ -48,6 +49,8 @@ pub(crate) struct SharedSettings {
     pub(crate) disk_capacity: u64,
     /// The largest page, in bytes, that one value may have in the file.
     pub(crate) max_page: u64,
+    /// The maximum of one group of values, so that the file has room for the transaction of the group.
+    pub(crate) max_group: GroupLimits,
     pub(crate) slow_load: Duration,
     pub(crate) logs_keys: bool,
     pub(crate) checks_every_value: bool,

@@ -23,7 +23,7 @@ use crate::disk::file::open::OpenedFile;
 use crate::disk::store::database::OpenOptions;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::new_file::PAGE_SHARE;
-use crate::engine::capacity::{live_limit, max_batch_bytes, max_changes};
+use crate::engine::capacity::{group_limits, live_limit, max_batch_bytes, max_changes};
 use crate::engine::closing::Closing;
 use crate::engine::disk_tier::DiskTier;
 use crate::engine::keyspaces::counter_registry::CounterRegistry;
@@ -108,6 +108,7 @@ impl Shared {
                 lease_timeout: config.lease_timeout,
                 disk_capacity: config.disk_capacity.as_u64(),
                 max_page,
+                max_group: group_limits(config.disk_capacity.as_u64()),
                 slow_load: config.slow_load,
                 logs_keys: config.log_keys,
                 checks_every_value: config.check_every_value || cfg!(debug_assertions),

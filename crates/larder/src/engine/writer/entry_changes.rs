@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::memory::mutation::{Mutation, SlotChange};
 
-/// Returns the changes of the mutations of one transaction. The changes borrow from the mutations. Their
-/// number is at most [`WriterLimits::max_changes`](super::limits::WriterLimits).
+/// Returns the changes of the mutations of one transaction. The changes borrow from the mutations.
+/// [`WriterLimits`](super::limits::WriterLimits) bounds their number.
 pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
 }

@@ -34,6 +34,7 @@ use super::limits::WriterLimits;
 use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::mutation::{Mutation, SlotChange};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// Callers that wait for a commit, each with the kind of change that the caller waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
@@ -138,8 +139,10 @@ impl HeldWrites {
             }
             // No slot becomes clean by this deletion, because its sequence belongs to a value that was
             // overwritten.
-            let deletion = Mutation { change: SlotChange::Delete, ..write.clone() };
+            let unit = write.unit;
+            let deletion = Mutation { change: SlotChange::Delete, unit: 0, ..write.clone() };
             *write = std::mem::replace(removal, deletion);
+            write.unit = unit;
             true
         };
         self.groups.iter_mut().for_each(|group| group.writes.retain_mut(&mut stays));
@@ -190,7 +193,8 @@ fn delete_if_covered(write: &mut Mutation, ranges: &[RangeRemoval]) {
 }
 
 impl WriterLimits {
-    /// Moves changes from a queue to a batch, up to the limits of one transaction.
+    /// Moves changes from a queue to a batch, up to the limits of one transaction. Changes of one unit stay
+    /// together ([`super::units`]). A unit that exceeds the limits has a transaction of its own.
     pub(super) fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
         let payload_len = |mutation: &Mutation| match &mutation.change {
             SlotChange::Put { unsaved, .. } => unsaved.payload.len(),
@@ -198,12 +202,16 @@ impl WriterLimits {
         };
         let mut bytes: usize = batch.iter().map(payload_len).sum();
         while let Some(next) = from.front() {
-            bytes = bytes.saturating_add(payload_len(next));
-            let fits = batch.len() < self.max_changes && bytes <= self.max_bytes;
-            if !fits && !batch.is_empty() {
+            let (unit, is_split) = (next.unit, failpoint_is_set(Failpoint::SplitGroup));
+            let in_unit = |mutation: &&Mutation| unit > 0 && mutation.unit == unit && !is_split;
+            let len = from.iter().take_while(in_unit).count().max(1);
+            let unit_bytes: usize = from.iter().take(len).map(payload_len).sum();
+            bytes = bytes.saturating_add(unit_bytes);
+            let fits = batch.len() + len <= self.max_changes && bytes <= self.max_bytes;
+            if (!fits || is_split) && !batch.is_empty() {
                 break;
             }
-            batch.extend(from.pop_front());
+            batch.extend(from.drain(..len));
         }
     }
 }

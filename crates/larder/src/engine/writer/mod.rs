@@ -10,8 +10,9 @@
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
 //!    many changes for one transaction, steps 3 to 5 are done in parts. The first part includes the range
 //!    removals, the registrations and the sweep. A put that a range removal covers becomes a deletion, in any
-//!    part. A transaction that may not evict enough for its values does not write these values. The values
-//!    are held, the step ends, and the next step begins immediately ([`held`]).
+//!    part. The writes of a group of values are in one part ([`units`]). A transaction that may not evict
+//!    enough for its values does not write these values. The values are held, the step ends, and the next
+//!    step begins immediately ([`held`]).
 //! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]).
 //!    Otherwise the commit has failed. Then install the snapshot that shows the commit.
 //! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or
@@ -39,6 +40,7 @@ pub(crate) mod limits;
 mod recovery;
 mod run;
 mod step;
+mod units;
 mod verify;
 mod waiting;
 
@@ -51,6 +53,7 @@ use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use held::HeldWrites;
 use limits::WriterLimits;
+use units::Units;
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -63,6 +66,8 @@ pub(crate) struct Writer {
     has_unsaved: bool,
     /// Writes that wait for their commit.
     held: HeldWrites,
+    /// Keeps the values of a group together.
+    units: Units,
     /// Whether values were committed to the file since a flush was last answered.
     has_unflushed: bool,
     /// Whether the file was discarded because of a fault in work without a waiting caller, and no step has
@@ -88,6 +93,7 @@ impl Writer {
             announced: ServiceState::InService,
             has_unsaved: false,
             held: HeldWrites::default(),
+            units: Units::default(),
             has_unflushed: false,
             must_renew: false,
             companions: 0,

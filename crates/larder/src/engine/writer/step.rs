@@ -102,7 +102,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let mut drained = Vec::new();
         self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
-        let (mut removals, writes): (Vec<_>, Vec<_>) = drained.into_iter().partition(Mutation::removes);
+        let (mut removals, writes) = self.units.arrange(drained);
         self.held.add(writes, &mut removals, &waiting.ranges);
         let mut removals = VecDeque::from(removals);
         loop {

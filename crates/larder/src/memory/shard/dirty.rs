@@ -161,7 +161,7 @@ impl Shard {
                 _ => continue,
             };
             let (key, sequence) = (slot.key.clone(), slot.sequence);
-            out.push(Mutation { key, sequence, change, hides_removal: slot.hides_removal });
+            out.push(Mutation { key, sequence, change, hides_removal: slot.hides_removal, unit: 0 });
         }
     }
 

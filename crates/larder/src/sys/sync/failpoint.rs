@@ -43,6 +43,14 @@ pub enum Failpoint {
     DrainBeforeSealing,
     /// A caller that fills the write buffer does not notice that another caller waits for a commit.
     IgnoreWaiters,
+    /// A load of several keys does not land the flight of a key that its loader has omitted.
+    ForgetOmitted,
+    /// A load of several keys waits for other callers before it lands its own flights.
+    WaitBeforeLanding,
+    /// The shards are drained while a group is being stored.
+    OpenGroupGate,
+    /// The writer commits the values of a group one by one.
+    SplitGroup,
 }
 
 #[cfg(not(shuttle))]

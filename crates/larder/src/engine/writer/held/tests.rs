@@ -1,3 +1,4 @@
+mod groups;
 mod history;
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -28,6 +29,7 @@ use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
+use crate::memory::group::Group;
 use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
 use crate::sys::clock::cache_time::CacheTime;
@@ -132,6 +134,29 @@ impl Machine {
         memory
             .store_entry(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
             .unwrap()
+    }
+
+    /// Stores a group of values. Returns their sequences.
+    fn store_group(&self, names: &[u16], len: usize) -> Vec<u64> {
+        self.clock.advance(Duration::from_millis(1));
+        let memory = &self.tiers.memory;
+        let (count, now) = (names.len() as u64, self.tiers.time.now());
+        let mut room = memory.buffer().reserve(count * len as u64 + count, || ()).unwrap();
+        let keys: Vec<_> = names.iter().map(|name| self.key(*name)).collect();
+        let group = Arc::new(Group::new(keys.clone(), room.split_off(count)));
+        let entries = keys.iter().map(|key| {
+            let unsaved = Unsaved::uncompressed(vec![7; len], 0, now, room.split_off(len as u64));
+            let unsaved = Arc::new(Unsaved { group: Some(group.clone()), ..unsaved });
+            let (value, expires_at) = (Arc::new(0_u16), now.after(Duration::from_hours(1)));
+            let weight = Weight::of(len as u64);
+            (
+                memory.key(key),
+                IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: Some(unsaved) },
+            )
+        });
+        memory.store_group(entries, now, &mut EvictedValues::default()).unwrap();
+        let last = memory.last_sequence();
+        (last - count + 1..=last).collect()
     }
 
     fn remove(&self, name: u16) -> u64 {

@@ -40,13 +40,15 @@ pub(super) struct History {
     removals: HashMap<u16, u64>,
     cleared: u64,
     pub(super) waiters: Vec<Waiter>,
+    /// The values of each group: their keys and sequences.
+    groups: Vec<Vec<(u16, u64)>>,
 }
 
 impl History {
     pub(super) fn new(machine: Machine, seed: u64) -> Self {
         let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let (writes, removals, waiters) = (HashMap::new(), HashMap::new(), Vec::new());
-        Self { machine, random, writes, removals, cleared: 0, waiters }
+        Self { machine, random, writes, removals, cleared: 0, waiters, groups: Vec::new() }
     }
 
     pub(super) fn change(&mut self) {
@@ -58,6 +60,13 @@ impl History {
                 let len = if self.random.is_one_in(3) { LARGE } else { SMALL };
                 self.writes.insert(name, self.machine.store(name, len));
             }
+        }
+        if self.random.is_one_in(4) {
+            let from = u16::try_from(self.random.below(3)).unwrap();
+            let names: Vec<u16> = (from..4).chain(400..408).collect();
+            let group: Vec<_> = names.iter().copied().zip(self.machine.store_group(&names, SMALL)).collect();
+            self.writes.extend(group.iter().copied().filter(|(name, _)| *name < 4));
+            self.groups.push(group);
         }
         if self.random.is_one_in(6) {
             for name in 100..130 {
@@ -100,6 +109,17 @@ impl History {
     /// Compares the answers with the entries that a restart would find.
     pub(super) fn judge(&mut self) {
         let (machine, removals, cleared) = (&self.machine, &self.removals, self.cleared);
+        // An entry of a group may have been evicted. But an entry from before the group is not beside one of
+        // it.
+        for group in &self.groups {
+            let found = |(name, sequence): &(u16, u64)| Some((machine.on_disk(*name)?, *sequence));
+            let found: Vec<_> = group.iter().filter_map(found).collect();
+            let (has_value, has_older) = (
+                found.iter().any(|(found, sequence)| found == sequence),
+                found.iter().any(|(found, sequence)| found < sequence),
+            );
+            assert!(!has_value || !has_older, "a part of a group: {group:?}, found {found:?}");
+        }
         let has_lost_a_file = machine.tiers.disk.status().discards > 0;
         self.waiters.retain(|waiter| {
             let Ok(answer) = waiter.answer.try_recv() else {

@@ -1,0 +1,130 @@
+//! The lookup of several keys.
+//!
+//! 1. Each key is looked up in memory, in the order of the input. Each miss gives an epoch token.
+//! 2. The keys that memory did not have are read from disk, in the order of their bytes, so that neighbours
+//!    in the file are read one after another. They are read from one snapshot, which is loaded after (1)
+//!    (invariant 4). Once [`MAX_COPIED`] bytes are copied, the snapshot is released.
+//! 3. With no snapshot held, the copied records are decoded, and copied into memory under their epoch tokens.
+//! 4. Steps 2 and 3 are repeated for the keys that are left. A snapshot that is held for long would keep old
+//!    pages allocated, and a list of all records would use as much memory as the values do.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::engine::promotion::DecodedValue;
+use crate::format::key::bytes::KeyWriter;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::{Lookup, MissToken};
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+
+/// The bytes of records that are copied from one snapshot, before the next snapshot is loaded. Copying them
+/// takes some milliseconds.
+const MAX_COPIED: usize = 4 << 20;
+
+/// A key that memory does not have.
+struct MissedKey {
+    /// The place of the key in the input.
+    at: usize,
+    hash: u64,
+    key: StoredKey,
+    miss: MissToken,
+}
+
+impl MissedKey {
+    fn slot_key(&self) -> SlotKey<'_> {
+        SlotKey { hash: self.hash, bytes: &self.key }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the live values of several keys, in the order of the keys. Each value is found as
+    /// [`get`](Keyspace::get) finds it. A key without a live value gives None.
+    ///
+    /// The keys are not looked up at one instant. Another thread may change one of them during the call, and
+    /// the change of a later key may then be seen without the earlier change of another ([contract
+    /// 1](crate#the-contract)).
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// prices.insert("GLO", 90)?;
+    /// let found = prices.get_many(["MTNVTU", "AIRTEL", "GLO"]);
+    /// let found: Vec<_> = found.iter().map(|price| price.as_deref()).collect();
+    /// assert_eq!(found, [Some(&100), None, Some(&90)]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// For keys in memory: that of as many calls of [`get`](Keyspace::get). Keys on disk are sorted and read
+    /// from one snapshot, or from one for each 4 MiB of records.
+    #[must_use]
+    pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
+        let mut missed = Vec::new();
+        let keys = keys.into_iter().enumerate();
+        let mut found: Vec<_> = keys.map(|(at, key)| self.get_or_note(at, &key, &mut missed)).collect();
+        missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        self.get_from_disk(&missed, &mut found);
+        found
+    }
+
+    /// Step 1 for one key.
+    fn get_or_note<Q: EncodeKey<K>>(
+        &self,
+        at: usize,
+        key: &Q,
+        missed: &mut Vec<MissedKey>,
+    ) -> Option<Arc<V>> {
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).ok()?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        let found = match self.shared.tiers.get_in_memory(key) {
+            Lookup::Value(value, _) => Self::typed(value),
+            Lookup::Unknown(miss) if !self.is_memory_only() && !self.shared.is_closed() => {
+                missed.push(MissedKey { at, hash: key.hash, key: StoredKey::from(key.bytes), miss });
+                return None;
+            }
+            Lookup::Negative | Lookup::Unknown(_) => None,
+        };
+        self.answered(if found.is_some() { Count::MemoryHits } else { Count::Misses }, key);
+        found
+    }
+
+    /// Steps 2 to 4.
+    fn get_from_disk(&self, mut missed: &[MissedKey], found: &mut [Option<Arc<V>>]) {
+        // The key before, and its value: a key may occur several times in the input.
+        let mut before: Option<(&MissedKey, Option<Arc<V>>)> = None;
+        while !missed.is_empty() {
+            let keys = missed.iter().map(|missed| (missed.slot_key(), missed.miss.min_visible_sequence));
+            let records = self.shared.tiers.read_records(keys, MAX_COPIED);
+            let (now, later) = missed.split_at_checked(records.len()).unwrap_or((missed, &[]));
+            missed = later;
+            for (missed, record) in now.iter().zip(records) {
+                let key = missed.slot_key();
+                let value = match &before {
+                    Some((same, value)) if same.key == missed.key => value.clone(),
+                    _ => record.and_then(|record| {
+                        let decoded: DecodedValue<V> =
+                            self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)?;
+                        self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
+                        Some(decoded.value)
+                    }),
+                };
+                self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
+                if let Some(found) = found.get_mut(missed.at) {
+                    found.clone_from(&value);
+                }
+                before = Some((missed, value));
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The calls that store several values as a group: after a crash all of them are there, or none is.
+//!
+//! 1. Encode every key and prepare every value. The first that is refused ends the call.
+//! 2. Check that the group is not too large for one transaction.
+//! 3. Reserve room for the whole group in the write buffer.
+//! 4. Store the values ([`crate::memory::store_group`]), and wake the writer.
+//!
+//! Nothing is changed before (4). In (4) either the first value is refused or none is. If the disk tier came
+//! back after (1), the group was prepared without encodings and is refused. Then all begins again at (1).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::definition::{Durability, InsertOptions};
+use super::prepare::{PreparedValue, room_for};
+use super::ttl::Ttl;
+use super::write::InsertOutcome;
+use crate::disk::file::error_translation::not_durable_while_off;
+use crate::engine::removal::Removal;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
+use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::sync::{Arc, thread};
+use crate::units::{ByteSize, Timestamp};
+
+/// A key and its value.
+struct GroupEntry<V> {
+    hash: u64,
+    key: StoredKey,
+    value: Arc<V>,
+}
+
+impl<V> GroupEntry<V> {
+    fn slot_key(&self) -> SlotKey<'_> {
+        SlotKey { hash: self.hash, bytes: &self.key }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Stores several values for the keyspace's TTL, as a group. After a crash, the file has every value of
+    /// the group or none of them.
+    ///
+    /// Every thread sees all of the values when the call returns. A lookup that runs meanwhile may find one
+    /// of them and not yet another. The group reaches the disk within the flush interval. If a key occurs
+    /// twice, its last value is stored.
+    ///
+    /// Once they are stored, the entries of a group are as any others. Each may be overwritten, removed or
+    /// evicted alone ([contract 4](crate#the-contract)).
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_many([("MTNVTU", 100), ("AIRTEL", 95), ("GLO", 90)])?;
+    /// assert_eq!(prices.count(), 3);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`insert`](Keyspace::insert). A value that is too large for the file is refused with
+    /// [`Error::ValueTooLarge`], although `insert` keeps such a value in memory. [`Error::GroupTooLarge`] if
+    /// the group needs more room than the write buffer has (8 MiB by default), or would make a transaction
+    /// that is too large for the file: 8,192 values and 32 MiB with the default `disk_capacity`, and in
+    /// proportion with another one. A keyspace in memory only has no such limits. After an error nothing is
+    /// stored, and the previous entries stay.
+    ///
+    /// # Cost
+    /// For each value that of [`insert`](Keyspace::insert). The group waits for room in the write buffer
+    /// once, and is committed in one transaction.
+    pub fn insert_many<Q, T>(&self, entries: impl IntoIterator<Item = (Q, T)>) -> Result<(), Error>
+    where
+        Q: EncodeKey<K>,
+        T: Into<Arc<V>>,
+    {
+        self.insert_many_with(entries, InsertOptions::new())
+    }
+
+    /// Stores several values as a group, with their own TTL or durability.
+    ///
+    /// # Errors
+    /// Those of [`insert_many`](Keyspace::insert_many) and of [`insert_with`](Keyspace::insert_with).
+    /// [`Error::InvalidSetting`] for [`Ttl::Keep`](crate::Ttl::Keep): a group has one TTL.
+    pub fn insert_many_with<Q, T>(
+        &self,
+        entries: impl IntoIterator<Item = (Q, T)>,
+        options: InsertOptions,
+    ) -> Result<(), Error>
+    where
+        Q: EncodeKey<K>,
+        T: Into<Arc<V>>,
+    {
+        self.shared.refuse_if_unusable()?;
+        let InsertOptions { ttl, durability } = options;
+        ttl.check(self.now())?;
+        if ttl == Ttl::Keep {
+            return Err(Error::InvalidSetting {
+                setting: "ttl",
+                value: "Ttl::Keep".to_owned(),
+                allowed: "the values of a group have one TTL: a duration, a time, Never or Default"
+                    .to_owned(),
+            });
+        }
+        let entries = entries.into_iter().map(|(key, value)| self.group_entry(&key, value));
+        let entries = entries.collect::<Result<Vec<_>, Error>>()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        if ttl.is_past(self.now()) {
+            let counters = &self.opened.counters;
+            let removals = entries.iter().map(|entry| Removal::Key { counters, full: &entry.key });
+            return self.shared.invalidate(removals).map(drop);
+        }
+        let outcome = self.write_group(&entries, ttl)?;
+        for entry in &entries {
+            self.shared.count(&self.opened.counters, Count::Inserts, &entry.key);
+        }
+        if durability == Durability::Buffered || self.is_memory_only() {
+            return Ok(());
+        }
+        if outcome != InsertOutcome::Saved {
+            // There was no file to save the values in. If the commit makes a file, they are written again.
+            self.commit_write()?;
+            if self.write_group(&entries, ttl)? != InsertOutcome::Saved {
+                return Err(not_durable_while_off(None));
+            }
+        }
+        self.commit_write()
+    }
+
+    fn group_entry<Q: EncodeKey<K>>(
+        &self,
+        key: &Q,
+        value: impl Into<Arc<V>>,
+    ) -> Result<GroupEntry<V>, Error> {
+        let full = self.encode(key)?;
+        let SlotKey { hash, bytes } = self.shared.tiers.memory.key(full.as_slice());
+        Ok(GroupEntry { hash, key: StoredKey::from(bytes), value: value.into() })
+    }
+
+    /// Steps 1 to 4.
+    fn write_group(&self, entries: &[GroupEntry<V>], ttl: Ttl) -> Result<InsertOutcome, Error> {
+        loop {
+            if let Some(prepared) = self.prepare_group(entries)? {
+                match self.store_group(entries, prepared, ttl) {
+                    Ok(outcome) => return Ok(outcome),
+                    Err(Refused::NoRoom) => return Ok(InsertOutcome::InMemory),
+                    Err(Refused::Closed) => return Err(Error::Closed),
+                    Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => {}
+                }
+            }
+            // The disk tier came back, or was lost, in between.
+            thread::yield_now();
+        }
+    }
+
+    /// Steps 1 and 2. Returns None if the disk tier came back or was lost in between, so that some values
+    /// have encodings and some have none.
+    fn prepare_group(&self, entries: &[GroupEntry<V>]) -> Result<Option<Vec<PreparedValue>>, Error> {
+        let mut prepared = Vec::new();
+        let (mut saved, mut bytes, mut room) = (0, 0, 0);
+        for entry in entries {
+            // A value that is in memory only would not be there after a crash. So it is refused, as in an
+            // insert that must be durable.
+            let value = self.prepare(entry.slot_key(), &entry.value, Durability::Immediate)?;
+            if let Some(payload) = &value.payload {
+                saved += 1;
+                bytes += payload.bytes.len() as u64;
+                room += room_for(&payload.bytes, value.weight) + group_room(entry);
+                self.check_group(entries.len(), bytes, room)?;
+            }
+            prepared.push(value);
+        }
+        Ok((saved == 0 || saved == prepared.len()).then_some(prepared))
+    }
+
+    fn check_group(&self, values: usize, bytes: u64, room: u64) -> Result<(), Error> {
+        let (max, buffer) = (self.shared.settings.max_group, self.shared.tiers.memory.buffer().capacity());
+        let too_large = |size: String, max: String, remedy| {
+            Err(Error::GroupTooLarge { keyspace: self.opened.name.clone(), size, max, remedy })
+        };
+        let of_bytes = |bytes: u64, what: &str| format!("{} {what}", ByteSize::bytes(bytes));
+        if values > max.values {
+            let remedy = "store fewer at once, or raise disk_capacity";
+            return too_large(format!("{values} values"), max.values.to_string(), remedy);
+        }
+        if bytes > max.bytes {
+            let remedy = "store fewer values at once, or raise disk_capacity";
+            return too_large(
+                of_bytes(bytes, "of values or more"),
+                ByteSize::bytes(max.bytes).to_string(),
+                remedy,
+            );
+        }
+        if room > buffer {
+            let remedy = "store fewer values at once, or raise write_buffer";
+            let size = of_bytes(room, "or more in the write buffer");
+            return too_large(size, ByteSize::bytes(buffer).to_string(), remedy);
+        }
+        Ok(())
+    }
+
+    /// Steps 3 and 4.
+    fn store_group(
+        &self,
+        entries: &[GroupEntry<V>],
+        prepared: Vec<PreparedValue>,
+        ttl: Ttl,
+    ) -> Result<InsertOutcome, Refused> {
+        let tiers = &self.shared.tiers;
+        // Dropped last, because a user's `Drop` may wait for room, or panic. By then the values are stored,
+        // their room can be given back, and the writer is awake.
+        let mut evicted_values = EvictedValues::default();
+        let (now, expires_at) = self.expiry_after_write(ttl, None);
+        let grace = Grace::at_least(self.definition.stale_for());
+        let weights: Vec<_> = prepared.iter().map(|value| value.weight).collect();
+        let unsaved = self.reserve_group(entries, prepared, now, &mut evicted_values);
+        let is_saved = unsaved.is_some();
+        let unsaved = unsaved.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
+        let entries = entries.iter().zip(weights).zip(unsaved).map(|((entry, weight), unsaved)| {
+            let value = entry.value.clone();
+            (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved })
+        });
+        let stored = tiers.memory.store_group(entries, now, &mut evicted_values);
+        if is_saved {
+            self.wake_writer();
+        }
+        stored?;
+        tiers.sweeper.plan(grace.after(expires_at));
+        Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
+    }
+
+    /// Step 3. Returns None if the values are not saved, or if the disk tier saves no values any more.
+    fn reserve_group(
+        &self,
+        entries: &[GroupEntry<V>],
+        prepared: Vec<PreparedValue>,
+        written_at: Timestamp,
+        evicted_values: &mut EvictedValues,
+    ) -> Option<Vec<Arc<Unsaved>>> {
+        let payloads = prepared.into_iter().map(|value| Some((value.weight, value.payload?)));
+        let payloads = payloads.collect::<Option<Vec<_>>>()?;
+        let of_value =
+            |(weight, payload): &(_, super::prepare::EncodedValue)| room_for(&payload.bytes, *weight);
+        let of_keys: u64 = entries.iter().map(group_room).sum();
+        let of_values: u64 = payloads.iter().map(of_value).sum();
+        let mut room = self.reserve(of_values + of_keys, evicted_values)?;
+        let keys = entries.iter().map(|entry| entry.key.clone()).collect();
+        let group = Arc::new(Group::new(keys, room.split_off(of_keys)));
+        let with_room = payloads.into_iter().map(|payload| (room.split_off(of_value(&payload)), payload));
+        let with_room: Vec<_> = with_room.collect();
+        let unsaved = with_room
+            .into_iter()
+            .map(|(room, (_, payload))| self.unsaved(payload, written_at, room, Some(group.clone())));
+        Some(unsaved.collect())
+    }
+}
+
+/// Returns the bytes that an entry of a group uses in the write buffer, besides those of any other entry.
+fn group_room<V>(entry: &GroupEntry<V>) -> u64 {
+    entry.key.len() as u64 + GROUP_KEY_OVERHEAD
+}

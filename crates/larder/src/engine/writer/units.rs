@@ -1,0 +1,127 @@
+//! Units: changes that the writer commits in one transaction, because they belong to one group of values
+//! ([`crate::memory::store_group`]).
+//!
+//! A drain has the newest change of every key of a group. For each drain:
+//!
+//! 1. A value of a group may have replaced a removal for which a caller waits. Removals are committed first,
+//!    and may be many. So the removal becomes a change of its own, and the value stays with its group.
+//! 2. Of each group, the writes of all its keys form a unit, whether or not a later call made the write.
+//!    Groups that share a key are in one unit. Otherwise one of them would be split at that key.
+//! 3. The changes of a unit get its number, and follow one another, at the place of the first of them.
+//!
+//! A unit may exceed the limits of a transaction. The limits of a single group are chosen so that its
+//! transaction still fits into the file ([`crate::engine::capacity`]).
+
+use std::collections::HashMap;
+
+use crate::memory::mutation::{Mutation, SlotChange};
+use crate::sys::sync::Arc;
+
+/// Numbers units.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    /// The last number. Numbers begin again before they overflow: only units in the queue of the writer must
+    /// differ.
+    last: u32,
+}
+
+impl Units {
+    /// Divides the changes of a drain into removals and writes. Arranges the writes by units.
+    pub(super) fn arrange(&mut self, drained: Vec<Mutation>) -> (Vec<Mutation>, Vec<Mutation>) {
+        if drained.iter().all(|mutation| mutation.group().is_none()) {
+            return drained.into_iter().partition(Mutation::removes);
+        }
+        let (mut removals, mut writes) = (Vec::new(), Vec::new());
+        for mut mutation in drained {
+            if mutation.hides_removal && mutation.group().is_some() {
+                // 1. No slot becomes clean by this deletion, because no slot has its sequence.
+                let sequence = mutation.sequence.saturating_sub(1);
+                removals.push(Mutation { change: SlotChange::Delete, sequence, ..mutation.clone() });
+                mutation.hides_removal = false;
+            }
+            let list = if mutation.removes() { &mut removals } else { &mut writes };
+            list.push(mutation);
+        }
+        (removals, self.number(writes))
+    }
+
+    /// Steps 2 and 3.
+    fn number(&mut self, mut writes: Vec<Mutation>) -> Vec<Mutation> {
+        let mut joined = Joined::new(writes.len());
+        let places: HashMap<&[u8], usize> =
+            writes.iter().enumerate().map(|(at, write)| (&*write.key, at)).collect();
+        let mut seen = HashMap::new();
+        for (at, write) in writes.iter().enumerate() {
+            let Some(group) = write.group() else { continue };
+            if let Some(&first) = seen.get(&Arc::as_ptr(group)) {
+                joined.join(first, at);
+                continue;
+            }
+            seen.insert(Arc::as_ptr(group), at);
+            for key in &group.keys {
+                if let Some(&other) = places.get(&**key) {
+                    joined.join(other, at);
+                }
+            }
+        }
+        let firsts: Vec<usize> = (0..writes.len()).map(|at| joined.first(at)).collect();
+        let count = u32::try_from(writes.len()).unwrap_or(u32::MAX - 1);
+        let base = if self.last.checked_add(count).is_some() { self.last } else { 0 };
+        for (write, first) in writes.iter_mut().zip(&firsts) {
+            write.unit = base + 1 + u32::try_from(*first).unwrap_or(count - 1);
+        }
+        self.last = base + count;
+        let mut writes: Vec<_> = firsts.into_iter().zip(writes).collect();
+        writes.sort_by_key(|(first, _)| *first);
+        writes.into_iter().map(|(_, write)| write).collect()
+    }
+}
+
+/// Places of a list that belong together: a disjoint-set forest. The first place of each set is its root.
+struct Joined(Vec<usize>);
+
+impl Joined {
+    fn new(len: usize) -> Self {
+        Self((0..len).collect())
+    }
+
+    /// Returns the first place of the set of a place.
+    fn first(&mut self, mut at: usize) -> usize {
+        while let Some(&up) = self.0.get(at)
+            && up != at
+        {
+            // Halves the path, so that the next search is shorter.
+            let above = self.0.get(up).copied().unwrap_or(up);
+            if let Some(place) = self.0.get_mut(at) {
+                *place = above;
+            }
+            at = above;
+        }
+        at
+    }
+
+    /// Joins the sets of two places.
+    fn join(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.first(one), self.first(other));
+        if let Some(place) = self.0.get_mut(one.max(other)) {
+            *place = one.min(other);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_are_joined_have_the_first_of_them() {
+        let mut joined = Joined::new(7);
+        for (one, other) in [(5, 3), (6, 5), (1, 1), (4, 0), (3, 6)] {
+            joined.join(one, other);
+        }
+        let firsts: Vec<_> = (0..7).map(|at| joined.first(at)).collect();
+        assert_eq!(firsts, [0, 1, 2, 3, 0, 3, 3]);
+        joined.join(4, 6);
+        assert_eq!((joined.first(5), joined.first(1)), (0, 1));
+    }
+}

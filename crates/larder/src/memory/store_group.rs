@@ -1,0 +1,66 @@
+//! Storing a group: values of several keys that one call stores, and that one transaction commits.
+//!
+//! After a crash the file has every value of a group, or none (contract 4):
+//!
+//! 1. Everything that can fail or wait comes first. The values are encoded, and room for all of them is
+//!    reserved in the write buffer.
+//! 2. The caller stores the values, one key after another. It holds the *gate* shared meanwhile. Each value
+//!    refers to its group.
+//! 3. The writer holds the gate exclusively while it drains the shards. So a drain has every value of a
+//!    group, or none. Sealing the shards and the begin of saving hold the gate as well. So either the first
+//!    value of a group is refused, or none is.
+//! 4. The writer commits the values of a group in one transaction (`engine/writer/units.rs`).
+//!
+//! A key of a group may change again before the commit. The newest changes of all keys of the group are in
+//! the drain of (3). They take part:
+//!
+//! - A newer value is committed in the transaction of the group. If it came in a later transaction, a crash
+//!   in between would leave the value from before the group.
+//! - A removal is committed in the transaction of the group, or before it, as all removals are. A value that
+//!   was stored after such a removal, by another call, comes with the removal. So a crash in between leaves
+//!   no value of the group.
+//! - If each value of the group was replaced, the group has ended.
+//!
+//! After a failed commit the values are still in their shards, and the next drain has them again, with their
+//! group.
+//!
+//! Lookups may see a part of a group while it is stored: contract 1 promises no order across keys. The gate
+//! is taken before the lock of a shard. No caller waits for room, and no user code runs, while it is held.
+
+use super::Memory;
+use super::entry::{IncomingEntry, Refused};
+use super::evicted_values::EvictedValues;
+use super::slot_key::SlotKey;
+use crate::sys::sync::RwLockWriteGuard;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::Timestamp;
+
+impl Memory {
+    /// Stores the entries of a group, as [`store_entry`](Memory::store_entry) stores each. Either the first
+    /// entry is refused, and nothing is stored, or every entry is stored.
+    ///
+    /// An entry that will not be saved, and for which memory has no room, removes its key's previous value.
+    /// The other entries are stored nevertheless, and this function returns [`Refused::NoRoom`].
+    pub(crate) fn store_group<'a>(
+        &self,
+        entries: impl IntoIterator<Item = (SlotKey<'a>, IncomingEntry)>,
+        now: Timestamp,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<(), Refused> {
+        let _gate = self.group_gate.read();
+        let mut stored = Ok(());
+        for (key, entry) in entries {
+            match self.store_entry(key, entry, now, evicted_values) {
+                Ok(_) => {}
+                Err(Refused::NoRoom) => stored = Err(Refused::NoRoom),
+                Err(refused) => return Err(refused),
+            }
+        }
+        stored
+    }
+
+    /// Waits until no group is being stored. No group begins while the guard is held.
+    pub(super) fn close_group_gate(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        (!failpoint_is_set(Failpoint::OpenGroupGate)).then(|| self.group_gate.write())
+    }
+}

@@ -1,0 +1,49 @@
+//! The steps of the model test that look up, load or insert several keys with one call.
+
+use larder::Error;
+
+use super::ModelRun;
+use super::cache::{MEMORY, ModelKey, OTHER, SPACE};
+use super::steps::Step;
+
+impl ModelRun {
+    pub(super) fn many(&mut self, step: Step) {
+        match step {
+            Step::InsertMany(at, entries) => {
+                match self.spaces[at].insert_many(entries.iter().cloned()) {
+                    Ok(()) => {}
+                    // The write buffer of a tight run has room for a few entries only.
+                    Err(Error::GroupTooLarge { .. }) if self.tight => return,
+                    Err(error) => panic!("{error}"),
+                }
+                for (key, value) in entries {
+                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                }
+            }
+            Step::GetMany(at, keys) => {
+                let found = self.spaces[at].get_many(&keys);
+                let expected: Vec<_> = keys.iter().map(|key| self.live(at, key)).collect();
+                assert_eq!(found.iter().map(|value| value.as_deref().copied()).collect::<Vec<_>>(), expected);
+            }
+            Step::LoadMany(at, keys, value) => {
+                let load = |missing: &[&ModelKey]| {
+                    let known = missing.iter().filter(|key| key.1.is_multiple_of(2));
+                    Ok::<_, Error>(known.map(|key| ((*key).clone(), value)).collect::<Vec<_>>())
+                };
+                let found = self.spaces[at].get_or_load_many(&keys, load).unwrap();
+                let is_known = |key: &ModelKey| key.1.is_multiple_of(2);
+                let expected: Vec<_> = keys
+                    .iter()
+                    .map(|key| self.live(at, key).or_else(|| is_known(key).then_some(value)))
+                    .collect();
+                assert_eq!(found.iter().map(|value| value.as_deref().copied()).collect::<Vec<_>>(), expected);
+                for key in keys.into_iter().filter(is_known) {
+                    if self.live(at, &key).is_none() && !self.is_barred(at, &key) {
+                        self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    }
+                }
+            }
+            _ => unreachable!("the steps for one key are matched before"),
+        }
+    }
+}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::testing::Failure;
-use larder::{ByteSize, Cache, DiskState, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition};
+use larder::{
+    ByteSize, Cache, DiskState, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, Remaining,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::support::simulated::SimulatedPlace;
@@ -53,7 +55,7 @@ fn contract_4_a_group_is_in_the_file_as_a_whole_or_not_at_all() {
     let now = InsertOptions::new().durability(Durability::Immediate).ttl(Duration::from_mins(1));
     versions.insert_many_with(HashMap::from([(1, 11), (4, 40)]), now).unwrap();
     assert_eq!(on_disk(&place, &[1, 2, 3, 4]), [Some(11), Some(21), Some(30), Some(40)]);
-    assert_eq!(versions.ttl(&4), Some(Duration::from_mins(1)));
+    assert_eq!(versions.ttl(&4), Some(Remaining::For(Duration::from_mins(1))));
     assert_eq!((cache.stats().inserts, cache.stats().unsaved_bytes.as_u64()), (6, 0));
     cache.close().unwrap();
 }
@@ -234,4 +236,20 @@ fn groups_that_share_keys_are_saved_together_in_a_small_file() {
         assert!(crate::support::taken(&place.path()) <= 4 << 20, "round {round}");
     }
     assert_eq!(cache.stats().disk.unwrap().entries, 40 * 31 + 1);
+}
+
+#[test]
+fn a_group_has_one_ttl_and_a_time_that_has_come_removes_its_keys() {
+    let cache = Cache::builder().open().unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    versions.insert_many([(1, 10), (2, 20)]).unwrap();
+    let keep = InsertOptions::new().ttl(Ttl::Keep);
+    let error = versions.insert_many_with([(1, 11)], keep).unwrap_err();
+    assert!(error.to_string().starts_with("ttl is Ttl::Keep; the values of a group have one TTL"), "{error}");
+    let past = InsertOptions::new().ttl(std::time::SystemTime::UNIX_EPOCH);
+    versions.insert_many_with([(1, 11), (3, 30)], past).unwrap();
+    assert_eq!(values(&versions, &[1, 2, 3]), [None, Some(20), None]);
+    let never = InsertOptions::new().ttl(Ttl::Never);
+    versions.insert_many_with([(2, 21), (3, 31)], never).unwrap();
+    assert_eq!((versions.ttl(&2), versions.ttl(&3)), (Some(Remaining::Never), Some(Remaining::Never)));
 }

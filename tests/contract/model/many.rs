@@ -3,7 +3,7 @@
 use larder::Error;
 
 use super::ModelRun;
-use super::cache::{MEMORY, ModelKey, OTHER, SPACE};
+use super::cache::{ModelKey, ttl_of};
 use super::steps::Step;
 
 impl ModelRun {
@@ -17,7 +17,7 @@ impl ModelRun {
                     Err(error) => panic!("{error}"),
                 }
                 for (key, value) in entries {
-                    self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                    self.put(at, key, value, ttl_of(at));
                 }
             }
             Step::GetMany(at, keys) => {
@@ -39,7 +39,7 @@ impl ModelRun {
                 assert_eq!(found.iter().map(|value| value.as_deref().copied()).collect::<Vec<_>>(), expected);
                 for key in keys.into_iter().filter(is_known) {
                     if self.live(at, &key).is_none() && !self.is_barred(at, &key) {
-                        self.put(at, key, value, [SPACE, OTHER, MEMORY][at].default_ttl());
+                        self.put(at, key, value, ttl_of(at));
                     }
                 }
             }

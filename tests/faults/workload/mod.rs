@@ -224,7 +224,8 @@ impl WorkloadRun {
         let began = self.changes();
         let inserted = space.insert_many(entries);
         for (key, version) in &group {
-            let until = self.now().after(space.ttl(key).unwrap_or_default());
+            let left = space.ttl(key).and_then(Remaining::duration);
+            let until = self.now().after(left.unwrap_or_default());
             self.history.put(*key, *version, until, began);
         }
         self.history.group(group);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use larder::testing::Failure;
 use larder::{
     ByteSize, Cache, DiskState, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, Remaining,
+    Ttl,
 };
 use serde::{Deserialize, Serialize, Serializer};
 

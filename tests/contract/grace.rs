@@ -234,7 +234,7 @@ fn a_caller_that_waits_for_a_failing_or_hanging_load_gets_the_stale_value() {
 #[test]
 fn the_loader_decides_what_becomes_of_its_value() {
     let (clock, prices) = in_memory(HOT);
-    let value = loaded(&prices, Load::CacheFor(Arc::new(10), Duration::from_secs(5)));
+    let value = loaded(&prices, Load::CacheFor(Arc::new(10), Duration::from_secs(5).into()));
     assert_eq!((*value.value, value.is_stale), (10, false));
     clock.advance(Duration::from_secs(5));
     assert!(prices.get(&1).is_none(), "its own TTL is over");
@@ -246,7 +246,7 @@ fn the_loader_decides_what_becomes_of_its_value() {
     assert!(prices.get(&1).is_none());
     let nothing = prices.get_or_load_with(&1, |_| Ok::<_, ()>(Load::Unchanged));
     assert!(matches!(nothing, Err(LoadError::NothingUnchanged)), "{nothing:?}");
-    assert_eq!(*loaded(&prices, Load::CacheFor(Arc::new(30), Duration::ZERO)).value, 30);
+    assert_eq!(*loaded(&prices, Load::CacheFor(Arc::new(30), Duration::ZERO.into())).value, 30);
     assert!(prices.get(&1).is_none(), "a TTL out of range is not cached");
     assert_eq!(*loaded(&prices, Load::Cache(Arc::new(40))).value, 40);
     assert_eq!(*loaded(&prices, Load::Cache(Arc::new(50))).value, 40, "a hit runs no loader");

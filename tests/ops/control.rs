@@ -12,7 +12,7 @@ use larder::control::{Client, ClientError, MAX_LINE, MAX_PEERS, RefusalKind};
 use larder::{Cache, Error};
 
 use crate::support::child::{Worker, hear, say};
-use crate::support::{LOCK_WAIT, NAMES, Place, SetOnDrop, VERSIONS};
+use crate::support::{HOUR, LOCK_WAIT, NAMES, Place, SetOnDrop, VERSIONS};
 
 fn socket_of(path: &Path) -> PathBuf {
     path.with_extension("sock")
@@ -249,4 +249,21 @@ fn a_removal_under_way_is_no_handle_of_the_keyspace() {
     assert_eq!(told, before, "an operator's removal does not pass for one of the application");
     cache.keyspace(VERSIONS).unwrap().remove(&1).unwrap();
     assert_eq!(client.stats().unwrap().invalidations, before + 1, "also if there was nothing");
+}
+
+#[test]
+fn the_time_that_an_entry_has_left_is_told_or_that_it_never_expires() {
+    let place = Place::new();
+    let cache = place.builder().control_socket(socket_of(&place.path())).open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    names.insert("hour", "a".to_owned()).unwrap();
+    names.insert_with("never", "b".to_owned(), larder::InsertOptions::new().ttl(larder::Ttl::Never)).unwrap();
+    let mut client = Client::connect(socket_of(&place.path())).unwrap();
+    for _ in 0..2 {
+        assert_eq!(client.ttl("name", "hour").unwrap(), Some(HOUR.into()));
+        assert_eq!(client.ttl("name", "never").unwrap(), Some(larder::Remaining::Never));
+        assert_eq!(client.ttl("name", "none").unwrap(), None);
+        cache.flush().unwrap();
+    }
+    cache.close().unwrap();
 }

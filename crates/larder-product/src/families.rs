@@ -12,6 +12,7 @@ use crate::family::Family;
 use crate::own::definition::AnyOwnFamily;
 use crate::own::error::OwnFamilyError;
 use crate::own::registered::OwnFamilies;
+use crate::ttl_text::TtlText;
 use crate::value::Value;
 use larder::{KeyspaceDefinition, Ttl};
 
@@ -184,13 +185,13 @@ impl<S: Shop> Copy for Families<S> {}
 impl<S: Shop> fmt::Debug for Families<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lifetimes = [
-            (self.categories.name(), self.categories.default_ttl()),
-            (self.product_lists.name(), self.product_lists.default_ttl()),
-            (self.products.name(), self.products.default_ttl()),
-            (self.data_packages.name(), self.data_packages.default_ttl()),
-            (self.data_bundles.name(), self.data_bundles.default_ttl()),
-            (self.merchant_discounts.name(), self.merchant_discounts.default_ttl()),
-            (self.merchant_auth.name(), self.merchant_auth.default_ttl()),
+            (self.categories.name(), TtlText(self.categories.default_ttl())),
+            (self.product_lists.name(), TtlText(self.product_lists.default_ttl())),
+            (self.products.name(), TtlText(self.products.default_ttl())),
+            (self.data_packages.name(), TtlText(self.data_packages.default_ttl())),
+            (self.data_bundles.name(), TtlText(self.data_bundles.default_ttl())),
+            (self.merchant_discounts.name(), TtlText(self.merchant_discounts.default_ttl())),
+            (self.merchant_auth.name(), TtlText(self.merchant_auth.default_ttl())),
         ];
         f.debug_map().entries(lifetimes).entries(self.own.ttls()).finish()
     }

@@ -100,6 +100,7 @@ mod part;
 mod plan;
 mod selection;
 mod spelled;
+mod ttl_text;
 mod value;
 
 pub use cache::ProductCache;

@@ -11,6 +11,7 @@ use crate::family::{Family, OwnFamilyId};
 use crate::own::definition::{AnyOwnFamily, edges};
 use crate::own::error::OwnFamilyError;
 use crate::own::open::OpenFamily;
+use crate::ttl_text::TtlText;
 
 /// Maximum number of families of the application's own.
 pub const MAX_OWN_FAMILIES: usize = 16;
@@ -81,9 +82,11 @@ impl OwnFamilies {
     }
 
     /// Returns the names of the families, with their TTLs.
-    pub(crate) fn ttls(&self) -> impl Iterator<Item = (&'static str, Ttl)> {
+    pub(crate) fn ttls(&self) -> impl Iterator<Item = (&'static str, TtlText)> {
         let families = self.families.iter().zip(self.ttls);
-        families.map(|(family, ttl)| (family.id().name(), ttl.map_or_else(|| family.default_ttl(), Ttl::For)))
+        families.map(|(family, ttl)| {
+            (family.id().name(), TtlText(ttl.map_or_else(|| family.default_ttl(), Ttl::For)))
+        })
     }
 
     pub(crate) fn open(&self, cache: &Cache) -> Result<Arc<[Arc<dyn OpenFamily>]>, Error> {

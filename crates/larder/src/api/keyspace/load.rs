@@ -1,14 +1,13 @@
 //! Loads of values that neither tier has. Callers that ask for one key at the same time share one loader. The
 //! steps are those of [`super::lookup`].
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome};
+use super::ttl::Ttl;
 use crate::error::load_error::LoadError;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
@@ -22,9 +21,8 @@ use crate::sys::sync::Arc;
 pub enum Load<V> {
     /// Cache the value for the keyspace's TTL.
     Cache(Arc<V>),
-    /// Cache the value for a TTL of its own: 1 ms to ten years. A value with a TTL out of range is returned,
-    /// and not cached.
-    CacheFor(Arc<V>, Duration),
+    /// Cache the value for a TTL of its own. A value with a TTL out of range is returned, and not cached.
+    CacheFor(Arc<V>, Ttl),
     /// The stale value that the loader got is still right: cache it for the keyspace's TTL.
     Unchanged,
     /// Return the value to all callers that wait, and do not cache it. For a second, callers of the key do
@@ -125,7 +123,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///     Ok::<_, std::io::Error>(match request("/prices", stale.as_deref().map(String::as_str))? {
     ///         Response::NotModified => Load::Unchanged,
     ///         Response::Page { body, is_private: true, .. } => Load::DoNotCache(body.into()),
-    ///         Response::Page { body, max_age, .. } => Load::CacheFor(body.into(), max_age),
+    ///         Response::Page { body, max_age, .. } => Load::CacheFor(body.into(), max_age.into()),
     ///     })
     /// })?;
     /// assert_eq!((page.value.as_str(), page.is_stale), ("text", false));

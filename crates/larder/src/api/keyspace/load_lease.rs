@@ -15,7 +15,6 @@ use super::Keyspace;
 use super::definition::{Durability, KeyspaceDefinition};
 use super::ttl::Ttl;
 use super::write::InsertOutcome;
-use crate::config::validate::check_ttl;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
@@ -151,19 +150,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish(&value.into(), ttl)
     }
 
-    /// As [`fill`](LoadLease::fill), with a TTL for this value: 1 ms to ten years.
+    /// As [`fill`](LoadLease::fill), with a [`Ttl`] for this value. A value whose time has come already
+    /// ([`Ttl::Until`]) is given to the callers that wait, and is not cached.
     ///
     /// # Errors
     /// Those of [`fill`](LoadLease::fill). [`Error::InvalidSetting`] for a TTL out of range.
-    pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: Duration) -> Result<bool, Error> {
-        let value = value.into();
-        match check_ttl(ttl) {
-            Ok(()) => self.publish(&value, Ttl::For(ttl)),
-            Err(error) => {
-                self.share(value);
-                Err(error)
-            }
+    pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
+        let (value, ttl) = (value.into(), ttl.into());
+        let Some(now) = self.keyspace().map(|keyspace| keyspace.now()) else {
+            return self.publish(&value, ttl);
+        };
+        let checked = ttl.check(now);
+        if checked.is_ok() && !ttl.is_past(now) {
+            return self.publish(&value, ttl);
         }
+        self.share(value);
+        checked.map(|()| false)
     }
 
     /// Returns the value that a failing load of the key may be answered with: see

@@ -221,7 +221,10 @@ helpers! {
     /// ```
     invalidate_product_cache(product: &ProductCode) => Change::Product(Some(product.clone()));
 
-    /// Removes every product and every product list, for example after an import.
+    /// Removes every product and every product list, for example after an import that adds or changes
+    /// products. The call does not count as a removal of products: it keeps the entries that only a removal
+    /// makes stale. If the import also removed products, call
+    /// [`invalidate_removed_product_cache`](Self::invalidate_removed_product_cache) for each of them.
     invalidate_all_products_cache() => Change::Product(None);
 
     /// Removes the entries of a product that the shop has removed: the product, every product list, its data

@@ -133,7 +133,9 @@ fn a_change_removes_the_entries_of_an_own_family_with_the_changed_parts() {
         (Change::Discount(None, Some(product("MTNVTU"))), [4, 2, 1, 2, 1]),
         (Change::Discount(None, None), [4, 0, 1, 2, 1]),
         (Change::Merchant("ACME".parse().ok()), [4, 4, 0, 2, 1]),
-        (Change::Category(None), [4, 4, 1, 2, 1]),
+        // The banner depends on removed categories, and each of these changes may be a removal.
+        (Change::Category(None), [4, 4, 0, 2, 1]),
+        (Change::Category("AIRTIME".parse().ok()), [4, 4, 0, 2, 1]),
         (Change::DataPackage(None, None), [4, 4, 1, 2, 1]),
     ];
     for (change, left) in changes {
@@ -144,6 +146,42 @@ fn a_change_removes_the_entries_of_an_own_family_with_the_changed_parts() {
         assert_eq!(shop.invalidate(&change).unwrap(), planned, "{plan}");
         assert_eq!(held(&shop), left, "{plan}");
         assert_eq!(shop.live(&plan), [], "{plan}");
+    }
+}
+
+#[test]
+fn a_change_that_may_be_a_removal_counts_as_one() {
+    const fn when_removed(name: &'static str, of: &'static [Dependency; 1]) -> OwnFamily<(), u32> {
+        OwnFamily::new(KeyspaceDefinition::new(name), of)
+    }
+    const OF_CATEGORY: OwnFamily<(), u32> =
+        when_removed("of_category", &[Dependency::on_row(Row::Category).when_removed()]);
+    const OF_PRODUCT: OwnFamily<(), u32> =
+        when_removed("of_product", &[Dependency::on_row(Row::Product).when_removed()]);
+    const OF_DATA: OwnFamily<(), u32> =
+        when_removed("of_data", &[Dependency::on_row(Row::DataPackage).when_removed()]);
+    const OF_DISCOUNT: OwnFamily<(), u32> =
+        when_removed("of_discount", &[Dependency::on_row(Row::Discount).when_removed()]);
+    const OF_MERCHANT: OwnFamily<(), u32> =
+        when_removed("of_merchant", &[Dependency::on_row(Row::Merchant).when_removed()]);
+    const FAMILIES: &[&dyn AnyOwnFamily] = &[&OF_CATEGORY, &OF_PRODUCT, &OF_DATA, &OF_DISCOUNT, &OF_MERCHANT];
+
+    let families = Families::<AirtimeShop>::guide().with_own(FAMILIES).unwrap();
+    let shop = ProductCache::open_with(&in_memory(), families).unwrap();
+    let changes: [(Change, &[&str]); 7] = [
+        (Change::Category(None), &["of_category"]),
+        (Change::Product(Some(product("MTNVTU"))), &[]),
+        (Change::Product(None), &[]),
+        (Change::ProductRemoved(product("MTNVTU")), &["of_product", "of_data", "of_discount"]),
+        (Change::DataPackage(Some(product("MTNDATA")), None), &["of_data"]),
+        (Change::Discount(Some(user(123)), None), &["of_discount"]),
+        (Change::Merchant(None), &["of_merchant"]),
+    ];
+    for (change, expected) in changes {
+        let plan = shop.plan(&change);
+        let families = plan.steps().iter().map(|step| step.drops().family().keyspace());
+        let own: Vec<_> = families.filter(|name| name.starts_with("of_")).collect();
+        assert_eq!(own, expected, "{plan}");
     }
 }
 

@@ -11,6 +11,7 @@ mod forms;
 mod generics;
 mod key_trait;
 mod newtype;
+mod types;
 mod variants;
 
 use proc_macro2::TokenStream;

@@ -7,6 +7,12 @@ fn derived(source: &str) -> String {
     expand(&parse_str(source).unwrap()).unwrap().to_string().replace(' ', "")
 }
 
+/// Returns a type as a fragment `$type:ty` of a `macro_rules!` hands it over: in an invisible group.
+fn fragment(found: &str) -> TokenStream {
+    let group = proc_macro2::Group::new(proc_macro2::Delimiter::None, found.parse().unwrap());
+    TokenStream::from(proc_macro2::TokenTree::Group(group))
+}
+
 /// Returns the text of the error for a type, and the part of the source that the error points at.
 fn refused(source: &str) -> (String, String) {
     let error = expand(&parse_str(source).unwrap()).unwrap_err();
@@ -82,6 +88,44 @@ fn a_form_is_implemented_once_and_only_where_rust_permits_it() {
     assert_eq!(forms("#[key(lookup_by(str))] enum Code { A }"), "Code str");
     assert_eq!(forms("struct Code((u8, Part));"), "Code (__Form0,__Form1,)");
     assert_eq!(forms("struct Code { a: u8, b: Part }"), "Code (__Form0,__Form1,)");
+}
+
+#[test]
+fn a_type_in_a_group_or_in_parentheses_is_known_too() {
+    let expanded = |item: TokenStream| {
+        let tokens = expand(&syn::parse2(item).unwrap()).unwrap();
+        tokens.to_string().replace(' ', "").replace('(', "").replace(')', "")
+    };
+    for found in ["String", "Arc<str>", "Vec<u8>", "(u8, Part)", "Part"] {
+        let (plain, group) = (found.parse::<TokenStream>().unwrap(), fragment(found));
+        let expected = expanded(quote!(struct Code(#plain);));
+        assert_eq!(expanded(quote!(struct Code(#group);)), expected, "{found}");
+        assert_eq!(expanded(quote!(struct Code((#plain));)), expected, "{found}");
+    }
+    let text = fragment("str");
+    assert_eq!(
+        expanded(quote!(struct Code(Box<#text>);)),
+        expanded(quote!(
+            struct Code(Box<str>);
+        ))
+    );
+    assert_eq!(
+        expanded(quote!(
+            #[key(lookup_by(#text))]
+            struct Code(Part);
+        )),
+        expanded(quote!(
+            #[key(lookup_by(str))]
+            struct Code(Part);
+        ))
+    );
+    let reference = fragment("&str");
+    let item = syn::parse2(quote!(
+        #[key(lookup_by(#reference))]
+        struct Code(Part);
+    ))
+    .unwrap();
+    assert!(expand(&item).unwrap_err().to_string().contains("without `&`"));
 }
 
 #[test]

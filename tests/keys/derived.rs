@@ -110,6 +110,7 @@ macro_rules! with_form {
 
 with_form! {
     Chosen ProductCode, str;
+    Repeated String, String;
 }
 
 #[expect(unused_parens, reason = "the parentheses are what the test is about")]
@@ -208,6 +209,7 @@ fn a_type_that_comes_through_a_macro_is_known_by_its_name_too() {
     looks_up(b"ab", &Hash(b"ab".to_vec()));
     looks_up(("a", 7), &Track(("a".to_owned(), 7)));
     looks_up("MTNVTU", &Chosen(ProductCode(text.clone())));
+    looks_up("MTNVTU", &Repeated(text.clone()));
     looks_up("MTNVTU", &Parted(text));
     assert_eq!(encode_prefix::<Sku>(&"MTN"), b"MTN");
 }

@@ -27,7 +27,7 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
         Some(TupleForms { whole, others }) => (others, vec![whole]),
         None => (TokenStream::new(), Vec::new()),
     };
-    forms.extend(forms::chosen(options, &forms, &quote!((#(#types),*)), &input.generics));
+    forms.extend(forms::chosen(input, options, &forms, &quote!((#(#types),*)))?);
 
     let shapes = types.iter().map(|part| quote_spanned!(part.span()=> <#part as #larder::Key>::shape()));
     let shape = if types.is_empty() {

@@ -2,12 +2,12 @@
 //! lets a macro say that.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Fields, Type, parse_quote};
 
 use crate::attributes::TypeOptions;
-use crate::forms::{self, Form, KeyType, TupleForms};
+use crate::forms::{self, ANY_SIZE, Form, KeyType, TupleForms};
 use crate::generics::{mentions_parameter, with_more};
 use crate::key_trait::{construct, own};
 use crate::types::{FieldType, is_named, plain};
@@ -37,7 +37,7 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
     let own = own(input, options, &shape, &decode, &encode);
 
     let (prefixes, mut forms) = lookups(input, options, inner);
-    forms.extend(forms::chosen(options, &forms, inner, &input.generics));
+    forms.extend(forms::chosen(input, options, &forms, inner)?);
     Ok(KeyType { own: quote! { #own #prefixes }, forms })
 }
 
@@ -60,8 +60,9 @@ fn lookups(input: &DeriveInput, options: &TypeOptions, inner: &Type) -> (TokenSt
         }
         FieldType::Bytes => {
             let slice: Type = parse_quote!([u8]);
-            let size = with_more(&input.generics, [parse_quote!(const __SIZE: usize)]);
-            let array = Form::of(&quote!([u8; __SIZE]), inner, size, larder);
+            let size = format_ident!("{ANY_SIZE}");
+            let generics = with_more(&input.generics, [parse_quote!(const #size: usize)]);
+            let array = Form::of(&quote!([u8; #size]), inner, generics, larder);
             let forms = [of(&slice), of(inner), array];
             (none.0, forms.map(|form| form.with_prefix(inner, larder)).into())
         }

@@ -34,6 +34,10 @@ fn a_type_that_can_not_be_a_key_is_refused_where_the_reason_stands() {
         ("enum Code { #[key(name = \"B\")] A }", "name", "the option of a variant is `rename"),
         ("#[key(lookup_as(str))] struct Code(String);", "lookup_as", "the options of a key type are"),
         ("#[key(lookup_by(&str))] struct Code(String);", "&str", "give the type without `&`"),
+        ("#[key(lookup_by(str, Code))] struct Code(String);", "Code", "a key always looks itself up"),
+        ("#[key(lookup_by(Self))] struct Code(String, u8);", "Self", "a key always looks itself up"),
+        ("#[key(lookup_by(self::Code))] enum Code { A }", "self::Code", "a key always looks itself up"),
+        ("#[key(lookup_by(Pair<A>))] struct Pair<A: Key>(A);", "Pair<A>", "a key always looks itself up"),
         ("#[key(try_from, try_from)] struct Code(String);", "try_from", "this option is given twice"),
         ("#[key(try_from)] struct Code(String, u8);", "try_from", "only a struct with one field"),
         ("#[key(try_from)] enum Code { A }", "try_from", "only a struct with one field"),
@@ -76,6 +80,21 @@ fn a_form_is_implemented_once_and_only_where_rust_permits_it() {
     assert_eq!(forms("struct Code(u64);"), "Code u64");
     assert_eq!(forms("struct Code(String);"), "Code str ::std::string::String");
     assert_eq!(forms("#[key(lookup_by(str))] struct Code(String);"), "Code str ::std::string::String");
+    let text = "Code str ::std::string::String";
+    assert_eq!(forms("#[key(lookup_by(String))] struct Code(String);"), text);
+    assert_eq!(forms("#[key(lookup_by(str, str, std::string::String))] struct Code(String);"), text);
+    assert_eq!(forms("#[key(lookup_by(other::Code))] struct Code(String);"), format!("{text} other::Code"));
+    assert_eq!(
+        forms("#[key(lookup_by(String, sync::Arc<str>))] struct Code(Arc<str>);"),
+        format!("{text} Arc<str>")
+    );
+    assert_eq!(
+        forms("#[key(lookup_by(Vec<u8>, [u8], [u8; 4]))] struct Code(Vec<u8>);"),
+        "Code [u8] Vec<u8> [u8;__SIZE]"
+    );
+    assert_eq!(forms("#[key(lookup_by([u8; 4], [u8; 8]))] struct Code(Hash);"), "Code Hash [u8;4] [u8;8]");
+    assert_eq!(forms("#[key(lookup_by(str, str, String))] enum Code { A }"), "Code str String");
+    assert_eq!(forms("#[key(lookup_by((String, u8)))] struct Code(String, u8);"), "Code (__Form0,__Form1,)");
     assert_eq!(forms("#[key(try_from)] struct Code(String);"), "Code");
     assert_eq!(forms("#[key(try_from, lookup_by(str))] struct Code(String);"), "Code str");
     assert_eq!(forms("struct Code(Arc<str>);"), "Code str ::std::string::String Arc<str>");

@@ -1,6 +1,7 @@
 //! What the macro knows about a type by its name.
 
-use syn::{GenericArgument, PathArguments, Type};
+use quote::ToTokens;
+use syn::{GenericArgument, Ident, PathArguments, Type};
 
 /// Returns a type without the parentheses around it. A type that comes through a fragment `$type:ty` of a
 /// `macro_rules!` has invisible ones.
@@ -56,6 +57,26 @@ fn known_name(found: &Type) -> Option<&'static str> {
         is_named(found, outer) && argument(found).is_some_and(|argument| is_named(argument, inner))
     };
     holders.into_iter().find_map(|(outer, inner, name)| is_found(outer, inner).then_some(name))
+}
+
+/// Returns whether two types are the same, as far as their names tell.
+pub(crate) fn is_same(a: &Type, b: &Type) -> bool {
+    let text = |found: &Type| match known_name(found) {
+        Some(name) => name.to_owned(),
+        None => plain(found).to_token_stream().to_string(),
+    };
+    text(a) == text(b)
+}
+
+/// Returns whether a type is the one that is derived: `Self`, its name, or its name in this module.
+pub(crate) fn is_itself(found: &Type, name: &Ident) -> bool {
+    let Type::Path(path) = plain(found) else { return false };
+    let mut segments = path.path.segments.iter().map(|segment| &segment.ident).peekable();
+    segments.next_if(|first| *first == "self");
+    let first = segments.next();
+    path.qself.is_none()
+        && segments.next().is_none()
+        && first.is_some_and(|first| first == name || first == "Self")
 }
 
 /// Returns whether the path of a type ends with a name.

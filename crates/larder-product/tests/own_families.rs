@@ -324,3 +324,29 @@ fn a_key_whose_first_part_larder_cannot_skip_costs_the_whole_family_and_no_error
     assert_eq!(shop.invalidate_product_cache(&product("MTNVTU")).unwrap(), 3);
     assert!(entries.is_empty() && shop.products().count() == 1);
 }
+
+/// The entries of both families on which `BOTH` depends are stale, so two steps of the plan have the same key.
+#[test]
+fn a_key_in_two_steps_of_a_plan_is_listed_once() {
+    const BY_USER: OwnFamily<UserId, u32> =
+        OwnFamily::new(KeyspaceDefinition::new("by_user"), &[Dependency::on_row(Row::Discount)]);
+    const BY_PRODUCT: OwnFamily<ProductCode, u32> =
+        OwnFamily::new(KeyspaceDefinition::new("by_product"), &[Dependency::on_row(Row::Discount)]);
+    const BOTH: OwnFamily<(UserId, ProductCode), u32> = OwnFamily::new(
+        KeyspaceDefinition::new("both"),
+        &[Dependency::on_entries(BY_USER.family()), Dependency::on_entries(BY_PRODUCT.family())],
+    );
+    let families = Families::<AirtimeShop>::guide().with_own(&[&BY_USER, &BY_PRODUCT, &BOTH]).unwrap();
+    let shop = ProductCache::open_with(&in_memory(), families).unwrap();
+    let both = shop.family(&BOTH).unwrap();
+    for (id, code) in [(123, "A"), (123, "B"), (124, "A"), (124, "B")] {
+        both.insert(&(user(id), product(code)), 1).unwrap();
+    }
+    let change = Change::Discount(Some(user(123)), Some(product("A")));
+    let plan = shop.plan(&change);
+    let steps: Vec<_> = plan.steps().iter().map(|step| step.drops().to_string()).collect();
+    assert!(steps.ends_with(&["both_123_*".to_owned(), "both_*_A".to_owned()]), "{plan}");
+    let live: Vec<_> = shop.live(&plan).iter().map(ToString::to_string).collect();
+    assert_eq!(live, ["both_123_A", "both_123_B", "both_124_A"]);
+    assert_eq!(shop.invalidate(&change).unwrap(), 3);
+}

@@ -1,7 +1,10 @@
 //! Families of the application's own, beside those of the shop: an application that caches price tags, quotes
 //! and a banner.
 
+use std::borrow::Cow;
+use std::num::NonZeroU64;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{Cache, CacheBuilder, Key, KeyError, KeyReader, KeyWriter, Keyspace, KeyspaceDefinition};
@@ -349,4 +352,25 @@ fn a_key_in_two_steps_of_a_plan_is_listed_once() {
     let live: Vec<_> = shop.live(&plan).iter().map(ToString::to_string).collect();
     assert_eq!(live, ["both_123_A", "both_123_B", "both_124_A"]);
     assert_eq!(shop.invalidate(&change).unwrap(), 3);
+}
+
+#[test]
+fn keys_of_larder_with_a_text_are_parts_of_a_family() {
+    const WORDS: OwnFamily<(Box<str>, Arc<str>, Cow<'static, str>, ProductCode), u32> =
+        OwnFamily::new(KeyspaceDefinition::new("words"), &[Dependency::on_row(Row::Product)]);
+    const NUMBERS: OwnFamily<(bool, char, NonZeroU64, ProductCode), u32> =
+        OwnFamily::new(KeyspaceDefinition::new("numbers"), &[Dependency::on_row(Row::Product)]);
+    let families = Families::<AirtimeShop>::guide().with_own(&[&WORDS, &NUMBERS]).unwrap();
+    let shop = ProductCache::open_with(&in_memory(), families).unwrap();
+    let (words, numbers) = (shop.family(&WORDS).unwrap(), shop.family(&NUMBERS).unwrap());
+    for code in ["A", "B"] {
+        words.insert(&("x", "y", "z", product(code)), 1).unwrap();
+        numbers.insert(&(true, 'c', NonZeroU64::new(7).unwrap(), product(code)), 1).unwrap();
+    }
+    assert_eq!(shop.invalidate_product_cache(&product("A")).unwrap(), 2);
+    let left: Vec<_> = [WORDS.family(), NUMBERS.family()].into_iter().flat_map(|of| shop.keys(of)).collect();
+    assert_eq!(
+        left.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["words_x_y_z_B", "numbers_true_c_7_B"]
+    );
 }

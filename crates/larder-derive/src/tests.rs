@@ -113,7 +113,7 @@ fn a_form_is_implemented_once_and_only_where_rust_permits_it() {
 fn a_type_in_a_group_or_in_parentheses_is_known_too() {
     let expanded = |item: TokenStream| {
         let tokens = expand(&syn::parse2(item).unwrap()).unwrap();
-        tokens.to_string().replace(' ', "").replace('(', "").replace(')', "")
+        tokens.to_string().replace([' ', '(', ')'], "")
     };
     for found in ["String", "Arc<str>", "Vec<u8>", "(u8, Part)", "Part"] {
         let (plain, group) = (found.parse::<TokenStream>().unwrap(), fragment(found));

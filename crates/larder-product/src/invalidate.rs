@@ -102,8 +102,8 @@ impl<S: Shop> ProductCache<S> {
         }
     }
 
-    /// Returns the keys of the live entries that `plan` would remove now, each once, in the order of the plan.
-    /// The keys of one family are in key order. Removes nothing.
+    /// Returns the keys of the live entries that `plan` would remove now, each once, in the order of the
+    /// plan. The keys of one family are in key order. Removes nothing.
     ///
     /// # Cost
     /// One lookup for each live entry of the families in the plan. This lookup is not a use of the entry.

@@ -328,7 +328,8 @@ fn a_key_whose_first_part_larder_cannot_skip_costs_the_whole_family_and_no_error
     assert!(entries.is_empty() && shop.products().count() == 1);
 }
 
-/// The entries of both families on which `BOTH` depends are stale, so two steps of the plan have the same key.
+/// The entries of both families on which `BOTH` depends are stale, so two steps of the plan have the same
+/// key.
 #[test]
 fn a_key_in_two_steps_of_a_plan_is_listed_once() {
     const BY_USER: OwnFamily<UserId, u32> =
@@ -356,7 +357,8 @@ fn a_key_in_two_steps_of_a_plan_is_listed_once() {
 
 #[test]
 fn keys_of_larder_with_a_text_are_parts_of_a_family() {
-    const WORDS: OwnFamily<(Box<str>, Arc<str>, Cow<'static, str>, ProductCode), u32> =
+    type Words = (Box<str>, Arc<str>, Cow<'static, str>, ProductCode);
+    const WORDS: OwnFamily<Words, u32> =
         OwnFamily::new(KeyspaceDefinition::new("words"), &[Dependency::on_row(Row::Product)]);
     const NUMBERS: OwnFamily<(bool, char, NonZeroU64, ProductCode), u32> =
         OwnFamily::new(KeyspaceDefinition::new("numbers"), &[Dependency::on_row(Row::Product)]);

@@ -80,6 +80,43 @@ impl TryFrom<String> for Upper {
     }
 }
 
+/// Makes newtypes whose fields' types come through a fragment.
+macro_rules! newtypes {
+    ($($name:ident $field:ty;)+) => {
+        $(
+            #[derive(Debug, Clone, PartialEq, Key)]
+            struct $name($field);
+        )+
+    };
+}
+
+newtypes! {
+    Sku String;
+    Label Arc<str>;
+    Hash Vec<u8>;
+    Track (String, u32);
+}
+
+/// Makes newtypes with a form that comes through a fragment.
+macro_rules! with_form {
+    ($($name:ident $field:ty, $form:ty;)+) => {
+        $(
+            #[derive(Debug, Clone, PartialEq, Key)]
+            #[key(lookup_by($form))]
+            struct $name($field);
+        )+
+    };
+}
+
+with_form! {
+    Chosen ProductCode, str;
+    Repeated String, String;
+}
+
+#[expect(unused_parens, reason = "the parentheses are what the test is about")]
+#[derive(Debug, Clone, PartialEq, Key)]
+struct Parted((String));
+
 /// Checks that a key is encoded as another, and that the command can read and show it.
 fn alike<A: Key + Clone + PartialEq + std::fmt::Debug, B: Key>(derived: &A, plain: &B, text: &str) {
     let bytes = encode_key::<A>(derived);
@@ -161,6 +198,20 @@ fn a_derived_key_is_looked_up_by_what_looks_up_its_parts() {
     looks_up((&code, 7), &package);
     looks_up((Some("a"), Channel::Web, ("MTNVTU", 7)), &Visit(Some("a".to_owned()), Channel::Web, package));
     looks_up(("a", 7), &Pair("a".to_owned(), UserId(7)));
+}
+
+#[test]
+fn a_type_that_comes_through_a_macro_is_known_by_its_name_too() {
+    let text = "MTNVTU".to_owned();
+    looks_up("MTNVTU", &Sku(text.clone()));
+    looks_up(&text, &Sku(text.clone()));
+    looks_up("MTNVTU", &Label("MTNVTU".into()));
+    looks_up(b"ab", &Hash(b"ab".to_vec()));
+    looks_up(("a", 7), &Track(("a".to_owned(), 7)));
+    looks_up("MTNVTU", &Chosen(ProductCode(text.clone())));
+    looks_up("MTNVTU", &Repeated(text.clone()));
+    looks_up("MTNVTU", &Parted(text));
+    assert_eq!(encode_prefix::<Sku>(&"MTN"), b"MTN");
 }
 
 #[test]

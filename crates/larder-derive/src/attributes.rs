@@ -6,6 +6,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Fields, LitStr, Path, Token, Type, parse_quote};
 
+use crate::types::plain;
+
 /// The options of a type.
 pub(crate) struct TypeOptions {
     /// The path of larder.
@@ -98,11 +100,11 @@ fn set<T>(option: &mut Option<T>, meta: &ParseNestedMeta<'_>, value: T) -> syn::
 }
 
 fn not_a_reference(form: Type) -> syn::Result<Type> {
-    match &form {
+    match plain(&form) {
         Type::Reference(_) => {
             let text = "give the type without `&`: a reference to a type looks up what the type looks up";
             Err(Error::new_spanned(form, text))
         }
-        _ => Ok(form),
+        found => Ok(found.clone()),
     }
 }

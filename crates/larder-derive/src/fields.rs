@@ -9,6 +9,7 @@ use syn::{DeriveInput, Error, Fields, Type};
 use crate::attributes::TypeOptions;
 use crate::forms::{self, KeyType, TupleForms};
 use crate::key_trait::{construct, own};
+use crate::types::plain;
 
 /// Maximum number of fields. The command can't read the shape of a tuple with more parts.
 const MAX_FIELDS: usize = 16;
@@ -20,13 +21,13 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
         return Err(Error::new(surplus.span(), text));
     }
     let larder = &options.larder;
-    let types: Vec<&Type> = fields.iter().map(|field| &field.ty).collect();
+    let types: Vec<&Type> = fields.iter().map(|field| plain(&field.ty)).collect();
     let tuple = (types.len() > 1).then(|| TupleForms::new(input, options, &types));
     let (others, mut forms) = match tuple {
         Some(TupleForms { whole, others }) => (others, vec![whole]),
         None => (TokenStream::new(), Vec::new()),
     };
-    forms.extend(forms::chosen(options, &forms, &quote!((#(#types),*)), &input.generics));
+    forms.extend(forms::chosen(input, options, &forms, &quote!((#(#types),*)))?);
 
     let shapes = types.iter().map(|part| quote_spanned!(part.span()=> <#part as #larder::Key>::shape()));
     let shape = if types.is_empty() {

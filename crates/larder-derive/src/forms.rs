@@ -2,10 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
-use syn::{DeriveInput, GenericParam, Generics, Ident, Type};
+use syn::{DeriveInput, Error, Expr, GenericParam, Generics, Ident, Type};
 
 use crate::attributes::TypeOptions;
 use crate::generics::{bounded, with_more};
+use crate::types;
 
 /// The implementations for a key type, and the forms that look it up.
 pub(crate) struct KeyType {
@@ -13,6 +14,9 @@ pub(crate) struct KeyType {
     pub(crate) own: TokenStream,
     pub(crate) forms: Vec<Form>,
 }
+
+/// The parameter for the length of an array of bytes.
+pub(crate) const ANY_SIZE: &str = "__SIZE";
 
 /// A form that looks up a key.
 pub(crate) struct Form {
@@ -42,6 +46,18 @@ impl Form {
         let form = &self.ty;
         self.prefix = Some(quote! { <#form as #larder::KeyPrefix<#key>>::encode_prefix(self, out); });
         self
+    }
+
+    /// Returns whether the implementations for this form are also those for a type.
+    fn includes(&self, found: &Type) -> bool {
+        let Ok(form) = syn::parse2::<Type>(self.ty.clone()) else { return false };
+        match (&form, types::plain(found)) {
+            (Type::Tuple(ours), Type::Tuple(theirs)) => ours.elems.len() == theirs.elems.len(),
+            (Type::Array(ours), Type::Array(theirs)) if is_size(&ours.len) => {
+                types::is_same(&ours.elem, &theirs.elem)
+            }
+            (form, found) => types::is_same(form, found),
+        }
     }
 
     /// Returns the implementations for this form.
@@ -81,19 +97,34 @@ impl Form {
     }
 }
 
-/// Returns the forms of the option `lookup_by` that are not among `known` forms.
+/// Returns whether the length of an array is the parameter of the form for arrays of every length.
+fn is_size(length: &Expr) -> bool {
+    matches!(length, Expr::Path(path) if path.path.is_ident(ANY_SIZE))
+}
+
+/// Returns the forms of the option `lookup_by` that are not among `known` forms. A form may be given twice.
+///
+/// # Errors
+/// Fails if a form is the key type itself, which always looks itself up.
 pub(crate) fn chosen(
+    input: &DeriveInput,
     options: &TypeOptions,
     known: &[Form],
     key: &impl ToTokens,
-    generics: &Generics,
-) -> Vec<Form> {
-    let is_known = |form: &Type| {
-        let text = form.to_token_stream().to_string();
-        known.iter().any(|known| known.ty.to_string() == text)
-    };
-    let chosen = options.lookup_by.iter().filter(|form| !is_known(form));
-    chosen.map(|form| Form::of(form, key, generics.clone(), &options.larder)).collect()
+) -> syn::Result<Vec<Form>> {
+    let mut chosen: Vec<&Type> = Vec::new();
+    for form in &options.lookup_by {
+        if types::is_itself(form, &input.ident) {
+            let text = "a key always looks itself up; remove its type from `lookup_by`";
+            return Err(Error::new_spanned(form, text));
+        }
+        let is_repeated = chosen.iter().any(|other| types::is_same(other, form));
+        if !is_repeated && !known.iter().any(|known| known.includes(form)) {
+            chosen.push(form);
+        }
+    }
+    let form = |form| Form::of(form, key, input.generics.clone(), &options.larder);
+    Ok(chosen.into_iter().map(form).collect())
 }
 
 /// The forms of several parts: tuples with a form of each part.

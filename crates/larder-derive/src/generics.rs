@@ -5,6 +5,8 @@ use syn::{
     Error, GenericParam, Generics, Ident, Type, TypeParam, TypeParamBound, WherePredicate, parse_quote,
 };
 
+use crate::types::plain;
+
 /// Fails if a type parameter may be no key, or if there is a lifetime.
 pub(crate) fn check(generics: &Generics) -> syn::Result<()> {
     for parameter in &generics.params {
@@ -38,7 +40,7 @@ fn is_bounded(parameter: &TypeParam, generics: &Generics) -> bool {
 }
 
 fn is_named(found: &Type, name: &Ident) -> bool {
-    matches!(found, Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
+    matches!(plain(found), Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
 }
 
 /// Returns whether a type mentions a type parameter. No implementation is possible for a type that may be

@@ -11,6 +11,7 @@ mod forms;
 mod generics;
 mod key_trait;
 mod newtype;
+mod types;
 mod variants;
 
 use proc_macro2::TokenStream;
@@ -34,12 +35,20 @@ use forms::KeyType;
 /// not a key. The first fields of a struct begin keys in `remove_prefix`, as the first parts of a tuple do.
 /// `remove_matching` takes a pattern with a part for each field.
 ///
+/// Text and bytes are recognised by the type's name: `String`, `Box<str>`, `Arc<str>`, `Cow<'static, str>`
+/// and `Vec<u8>`, with any path. An alias such as `type Name = String` is not recognised. Then name the
+/// forms: `#[key(lookup_by(str))]`.
+///
+/// The shape of a key is made of the types of its fields, in order. It has no names of fields. If two fields
+/// of one type change places, the shape stays the same, and the old entries are found under the wrong keys.
+/// So raise the keyspace's version with such a change.
+///
 /// Options:
 ///
 /// | option | of | means |
 /// |---|---|---|
-/// | `#[key(lookup_by(str, u64))]` | a type | these types look up the key, too. Each looks up the field, or the tuple of fields |
-/// | `#[key(try_from)]` | a struct with one field | a key is read from the file by `TryFrom` of the field's type. The field's type does not look up the key, so no insert can skip the check |
+/// | `#[key(lookup_by(str, u64))]` | a type | these types look up the key, too. Each looks up the field, or the tuple of fields. With `try_from`, they also insert entries without the check |
+/// | `#[key(try_from)]` | a struct with one field | a key is read from the file by `TryFrom` of the field's type. The field's type does not look up the key, so only a form of `lookup_by` can insert an entry without the check |
 /// | `#[key(try_from = String)]` | a struct with one field | the same with another type that has the same encoding |
 /// | `#[key(crate = path)]` | a type | the path of larder, if it is not `::larder` |
 /// | `#[key(rename = "name")]` | a variant | the name in the encoding |

@@ -2,21 +2,22 @@
 //! lets a macro say that.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Fields, GenericArgument, PathArguments, Type, parse_quote};
+use syn::{DeriveInput, Fields, Type, parse_quote};
 
 use crate::attributes::TypeOptions;
-use crate::forms::{self, Form, KeyType, TupleForms};
+use crate::forms::{self, ANY_SIZE, Form, KeyType, TupleForms};
 use crate::generics::{mentions_parameter, with_more};
 use crate::key_trait::{construct, own};
+use crate::types::{FieldType, is_named, plain};
 
 pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields) -> syn::Result<KeyType> {
     let larder = &options.larder;
     let (Some(field), Some(member)) = (fields.iter().next(), fields.members().next()) else {
         return crate::fields::expand(input, options, fields);
     };
-    let inner = &field.ty;
+    let inner = plain(&field.ty);
     let decode = match &options.try_from {
         None => {
             let value = construct(fields, std::iter::once(quote!(<#inner as #larder::Key>::decode(reader)?)));
@@ -36,7 +37,7 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, fields: &Fields
     let own = own(input, options, &shape, &decode, &encode);
 
     let (prefixes, mut forms) = lookups(input, options, inner);
-    forms.extend(forms::chosen(options, &forms, inner, &input.generics));
+    forms.extend(forms::chosen(input, options, &forms, inner)?);
     Ok(KeyType { own: quote! { #own #prefixes }, forms })
 }
 
@@ -59,8 +60,9 @@ fn lookups(input: &DeriveInput, options: &TypeOptions, inner: &Type) -> (TokenSt
         }
         FieldType::Bytes => {
             let slice: Type = parse_quote!([u8]);
-            let size = with_more(&input.generics, [parse_quote!(const __SIZE: usize)]);
-            let array = Form::of(&quote!([u8; __SIZE]), inner, size, larder);
+            let size = format_ident!("{ANY_SIZE}");
+            let generics = with_more(&input.generics, [parse_quote!(const #size: usize)]);
+            let array = Form::of(&quote!([u8; #size]), inner, generics, larder);
             let forms = [of(&slice), of(inner), array];
             (none.0, forms.map(|form| form.with_prefix(inner, larder)).into())
         }
@@ -71,46 +73,4 @@ fn lookups(input: &DeriveInput, options: &TypeOptions, inner: &Type) -> (TokenSt
         FieldType::Other if mentions_parameter(inner.to_token_stream(), &input.generics) => none,
         FieldType::Other => (none.0, vec![of(inner)]),
     }
-}
-
-/// What is known about the type of a field by its name.
-enum FieldType<'a> {
-    /// `String`, `Box<str>`, `Arc<str>` or `Cow<'static, str>`.
-    Text,
-    /// `Vec<u8>`.
-    Bytes,
-    /// A tuple of two parts or more.
-    Tuple(Vec<&'a Type>),
-    Other,
-}
-
-impl<'a> FieldType<'a> {
-    fn of(field: &'a Type) -> Self {
-        let holds = |outer: &str, inner: &str| {
-            is_named(field, outer) && argument(field).is_some_and(|found| is_named(found, inner))
-        };
-        match field {
-            Type::Tuple(tuple) if tuple.elems.len() > 1 => Self::Tuple(tuple.elems.iter().collect()),
-            _ if is_named(field, "String") => Self::Text,
-            _ if ["Box", "Arc", "Cow"].iter().any(|outer| holds(outer, "str")) => Self::Text,
-            _ if holds("Vec", "u8") => Self::Bytes,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// Returns whether the path of a type ends with a name.
-fn is_named(found: &Type, name: &str) -> bool {
-    let Type::Path(path) = found else { return false };
-    path.qself.is_none() && path.path.segments.last().is_some_and(|last| last.ident == name)
-}
-
-/// Returns the type in the angle brackets of a type, if there is one.
-fn argument(found: &Type) -> Option<&Type> {
-    let Type::Path(path) = found else { return None };
-    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(found) => Some(found),
-        _ => None,
-    })
 }

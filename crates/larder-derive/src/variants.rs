@@ -49,5 +49,5 @@ pub(crate) fn expand(input: &DeriveInput, options: &TypeOptions, data: &DataEnum
     let key = quote!(::std::string::String);
     let shape = quote! { <#key as #larder::Key>::shape() };
     let own = own(input, options, &shape, &decode, &encode);
-    Ok(KeyType { own, forms: forms::chosen(options, &[], &key, &input.generics) })
+    Ok(KeyType { own, forms: forms::chosen(input, options, &[], &key)? })
 }

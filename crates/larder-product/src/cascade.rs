@@ -3,7 +3,7 @@
 //!
 //! Rows are in the database, entries are in the cache. An edge states that a change of its start makes its
 //! end stale. It also names the parts of the key that both ends have in common. In the drawing, `┄▶` holds
-//! only if the row is removed:
+//! only if the product is removed:
 //!
 //! ```text
 //! category ─────┬──▶ product_categories_active
@@ -83,7 +83,8 @@ impl fmt::Display for Node {
 pub enum When {
     /// Every change: an insertion, an update or a removal.
     Changed,
-    /// Only a removal.
+    /// Only a change that may be a removal. A change of a product is none, unless it is
+    /// [`ProductRemoved`](crate::Change::ProductRemoved).
     Removed,
 }
 
@@ -122,10 +123,10 @@ impl Edge {
         }
     }
 
-    /// Returns whether the edge holds for a removal of `from` (`is_removal`), or for any other change of
-    /// `from`.
-    pub(crate) fn holds(&self, is_removal: bool) -> bool {
-        self.when == When::Changed || is_removal
+    /// Returns whether the edge holds for a change that may be a removal (`may_be_removal`), or for any other
+    /// change.
+    pub(crate) fn holds(&self, may_be_removal: bool) -> bool {
+        self.when == When::Changed || may_be_removal
     }
 }
 
@@ -192,6 +193,15 @@ mod tests {
         };
         nodes.sort_unstable();
         assert_eq!(nodes, by_rank);
+    }
+
+    /// An edge from another row would hold for every change of that row, because such a change may be a
+    /// removal.
+    #[test]
+    fn only_a_removed_product_removes_other_rows() {
+        for edge in EDGES.iter().filter(|edge| edge.when == When::Removed) {
+            assert_eq!(edge.from, Node::Row(Row::Product), "{edge:?}");
+        }
     }
 
     #[test]

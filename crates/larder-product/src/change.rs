@@ -25,7 +25,8 @@ use crate::selection::Selection;
 pub enum Change {
     /// A category was added, changed or removed.
     Category(Option<CategoryCode>),
-    /// A product was added or changed.
+    /// A product was added or changed. This change does not count as a removal, not even with `None`: each
+    /// removed product needs [`ProductRemoved`](Self::ProductRemoved).
     Product(Option<ProductCode>),
     /// A product was removed, together with its data packages and the discounts on it.
     ProductRemoved(ProductCode),
@@ -38,8 +39,8 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the rows that have changed, and whether they were removed.
-    pub(crate) fn root(&self) -> (Node, Parts, bool) {
+    /// Returns the rows that have changed.
+    pub(crate) fn root(&self) -> (Node, Parts) {
         let none = Parts::default();
         let (row, parts) = match self.clone() {
             Self::Category(category) => (Row::Category, Parts { category, ..none }),
@@ -49,14 +50,20 @@ impl Change {
             Self::Discount(user, product) => (Row::Discount, Parts { product, user, ..none }),
             Self::Merchant(merchant) => (Row::Merchant, Parts { merchant, ..none }),
         };
-        (Node::Row(row), parts, matches!(self, Self::ProductRemoved(_)))
+        (Node::Row(row), parts)
+    }
+
+    /// Returns whether rows may have been removed. Only a product has a change of its own for a removal. The
+    /// changes of the other rows also stand for their removals.
+    pub(crate) const fn may_be_removal(&self) -> bool {
+        !matches!(self, Self::Product(_))
     }
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (node, parts, is_removal) = self.root();
-        let verb = if is_removal { "was removed" } else { "changed" };
+        let (node, parts) = self.root();
+        let verb = if matches!(self, Self::ProductRemoved(_)) { "was removed" } else { "changed" };
         write!(f, "{} {verb}", Named(node, &parts))
     }
 }

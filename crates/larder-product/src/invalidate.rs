@@ -102,8 +102,8 @@ impl<S: Shop> ProductCache<S> {
         }
     }
 
-    /// Returns the keys of the live entries that `plan` would remove now, in the order of the plan. Removes
-    /// nothing.
+    /// Returns the keys of the live entries that `plan` would remove now, each once, in the order of the
+    /// plan. The keys of one family are in key order. Removes nothing.
     ///
     /// # Cost
     /// One lookup for each live entry of the families in the plan. This lookup is not a use of the entry.
@@ -121,12 +121,11 @@ impl<S: Shop> ProductCache<S> {
     /// ```
     #[must_use]
     pub fn live(&self, plan: &Plan) -> Vec<CachedKey> {
-        let in_step = |drops: &Selection| {
-            let mut keys = self.keys(drops.family());
-            keys.retain(|key| key.is_in(drops));
-            keys
-        };
-        plan.steps().iter().flat_map(|step| in_step(step.drops())).collect()
+        let mut families: Vec<Family> = plan.steps().iter().map(|step| step.drops().family()).collect();
+        // Several steps of one family are next to each other. One key may be in two of them.
+        families.dedup();
+        let is_stale = |key: &CachedKey| plan.steps().iter().any(|step| key.is_in(step.drops()));
+        families.into_iter().flat_map(|family| self.keys(family)).filter(is_stale).collect()
     }
 
     /// Returns the keys of a family's live entries, in key order.
@@ -221,7 +220,10 @@ helpers! {
     /// ```
     invalidate_product_cache(product: &ProductCode) => Change::Product(Some(product.clone()));
 
-    /// Removes every product and every product list, for example after an import.
+    /// Removes every product and every product list, for example after an import that adds or changes
+    /// products. The call does not count as a removal of products: it keeps the entries that only a removal
+    /// makes stale. If the import also removed products, call
+    /// [`invalidate_removed_product_cache`](Self::invalidate_removed_product_cache) for each of them.
     invalidate_all_products_cache() => Change::Product(None);
 
     /// Removes the entries of a product that the shop has removed: the product, every product list, its data

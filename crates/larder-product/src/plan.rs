@@ -77,7 +77,8 @@ impl Change {
 
 impl Plan {
     pub(crate) fn of(change: Change, own: &OwnFamilies) -> Self {
-        let (root, parts, is_removal) = change.root();
+        let (root, parts) = change.root();
+        let may_be_removal = change.may_be_removal();
         let edges = own.edges();
         let mut waiting =
             BTreeMap::from([(own.rank(root), (root, vec![Stale { parts, why: String::new() }]))]);
@@ -86,7 +87,7 @@ impl Plan {
         // is stale are known when the node is processed.
         while let Some((_, (node, stale))) = waiting.pop_first() {
             for Stale { parts, why } in stale {
-                for edge in edges.iter().filter(|edge| edge.from == node && edge.holds(is_removal)) {
+                for edge in edges.iter().filter(|edge| edge.from == node && edge.holds(may_be_removal)) {
                     let source = Named(node, &parts);
                     let because = if why.is_empty() { String::new() } else { format!(", which {why}") };
                     let found =

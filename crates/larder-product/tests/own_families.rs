@@ -1,7 +1,10 @@
 //! Families of the application's own, beside those of the shop: an application that caches price tags, quotes
 //! and a banner.
 
+use std::borrow::Cow;
+use std::num::NonZeroU64;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{Cache, CacheBuilder, Key, KeyError, KeyReader, KeyWriter, Keyspace, KeyspaceDefinition};
@@ -133,7 +136,9 @@ fn a_change_removes_the_entries_of_an_own_family_with_the_changed_parts() {
         (Change::Discount(None, Some(product("MTNVTU"))), [4, 2, 1, 2, 1]),
         (Change::Discount(None, None), [4, 0, 1, 2, 1]),
         (Change::Merchant("ACME".parse().ok()), [4, 4, 0, 2, 1]),
-        (Change::Category(None), [4, 4, 1, 2, 1]),
+        // The banner depends on removed categories, and each of these changes may be a removal.
+        (Change::Category(None), [4, 4, 0, 2, 1]),
+        (Change::Category("AIRTIME".parse().ok()), [4, 4, 0, 2, 1]),
         (Change::DataPackage(None, None), [4, 4, 1, 2, 1]),
     ];
     for (change, left) in changes {
@@ -144,6 +149,42 @@ fn a_change_removes_the_entries_of_an_own_family_with_the_changed_parts() {
         assert_eq!(shop.invalidate(&change).unwrap(), planned, "{plan}");
         assert_eq!(held(&shop), left, "{plan}");
         assert_eq!(shop.live(&plan), [], "{plan}");
+    }
+}
+
+#[test]
+fn a_change_that_may_be_a_removal_counts_as_one() {
+    const fn when_removed(name: &'static str, of: &'static [Dependency; 1]) -> OwnFamily<(), u32> {
+        OwnFamily::new(KeyspaceDefinition::new(name), of)
+    }
+    const OF_CATEGORY: OwnFamily<(), u32> =
+        when_removed("of_category", &[Dependency::on_row(Row::Category).when_removed()]);
+    const OF_PRODUCT: OwnFamily<(), u32> =
+        when_removed("of_product", &[Dependency::on_row(Row::Product).when_removed()]);
+    const OF_DATA: OwnFamily<(), u32> =
+        when_removed("of_data", &[Dependency::on_row(Row::DataPackage).when_removed()]);
+    const OF_DISCOUNT: OwnFamily<(), u32> =
+        when_removed("of_discount", &[Dependency::on_row(Row::Discount).when_removed()]);
+    const OF_MERCHANT: OwnFamily<(), u32> =
+        when_removed("of_merchant", &[Dependency::on_row(Row::Merchant).when_removed()]);
+    const FAMILIES: &[&dyn AnyOwnFamily] = &[&OF_CATEGORY, &OF_PRODUCT, &OF_DATA, &OF_DISCOUNT, &OF_MERCHANT];
+
+    let families = Families::<AirtimeShop>::guide().with_own(FAMILIES).unwrap();
+    let shop = ProductCache::open_with(&in_memory(), families).unwrap();
+    let changes: [(Change, &[&str]); 7] = [
+        (Change::Category(None), &["of_category"]),
+        (Change::Product(Some(product("MTNVTU"))), &[]),
+        (Change::Product(None), &[]),
+        (Change::ProductRemoved(product("MTNVTU")), &["of_product", "of_data", "of_discount"]),
+        (Change::DataPackage(Some(product("MTNDATA")), None), &["of_data"]),
+        (Change::Discount(Some(user(123)), None), &["of_discount"]),
+        (Change::Merchant(None), &["of_merchant"]),
+    ];
+    for (change, expected) in changes {
+        let plan = shop.plan(&change);
+        let families = plan.steps().iter().map(|step| step.drops().family().keyspace());
+        let own: Vec<_> = families.filter(|name| name.starts_with("of_")).collect();
+        assert_eq!(own, expected, "{plan}");
     }
 }
 
@@ -285,4 +326,53 @@ fn a_key_whose_first_part_larder_cannot_skip_costs_the_whole_family_and_no_error
     }
     assert_eq!(shop.invalidate_product_cache(&product("MTNVTU")).unwrap(), 3);
     assert!(entries.is_empty() && shop.products().count() == 1);
+}
+
+/// The entries of both families on which `BOTH` depends are stale, so two steps of the plan have the same
+/// key.
+#[test]
+fn a_key_in_two_steps_of_a_plan_is_listed_once() {
+    const BY_USER: OwnFamily<UserId, u32> =
+        OwnFamily::new(KeyspaceDefinition::new("by_user"), &[Dependency::on_row(Row::Discount)]);
+    const BY_PRODUCT: OwnFamily<ProductCode, u32> =
+        OwnFamily::new(KeyspaceDefinition::new("by_product"), &[Dependency::on_row(Row::Discount)]);
+    const BOTH: OwnFamily<(UserId, ProductCode), u32> = OwnFamily::new(
+        KeyspaceDefinition::new("both"),
+        &[Dependency::on_entries(BY_USER.family()), Dependency::on_entries(BY_PRODUCT.family())],
+    );
+    let families = Families::<AirtimeShop>::guide().with_own(&[&BY_USER, &BY_PRODUCT, &BOTH]).unwrap();
+    let shop = ProductCache::open_with(&in_memory(), families).unwrap();
+    let both = shop.family(&BOTH).unwrap();
+    for (id, code) in [(123, "A"), (123, "B"), (124, "A"), (124, "B")] {
+        both.insert(&(user(id), product(code)), 1).unwrap();
+    }
+    let change = Change::Discount(Some(user(123)), Some(product("A")));
+    let plan = shop.plan(&change);
+    let steps: Vec<_> = plan.steps().iter().map(|step| step.drops().to_string()).collect();
+    assert!(steps.ends_with(&["both_123_*".to_owned(), "both_*_A".to_owned()]), "{plan}");
+    let live: Vec<_> = shop.live(&plan).iter().map(ToString::to_string).collect();
+    assert_eq!(live, ["both_123_A", "both_123_B", "both_124_A"]);
+    assert_eq!(shop.invalidate(&change).unwrap(), 3);
+}
+
+#[test]
+fn keys_of_larder_with_a_text_are_parts_of_a_family() {
+    type Words = (Box<str>, Arc<str>, Cow<'static, str>, ProductCode);
+    const WORDS: OwnFamily<Words, u32> =
+        OwnFamily::new(KeyspaceDefinition::new("words"), &[Dependency::on_row(Row::Product)]);
+    const NUMBERS: OwnFamily<(bool, char, NonZeroU64, ProductCode), u32> =
+        OwnFamily::new(KeyspaceDefinition::new("numbers"), &[Dependency::on_row(Row::Product)]);
+    let families = Families::<AirtimeShop>::guide().with_own(&[&WORDS, &NUMBERS]).unwrap();
+    let shop = ProductCache::open_with(&in_memory(), families).unwrap();
+    let (words, numbers) = (shop.family(&WORDS).unwrap(), shop.family(&NUMBERS).unwrap());
+    for code in ["A", "B"] {
+        words.insert(&("x", "y", "z", product(code)), 1).unwrap();
+        numbers.insert(&(true, 'c', NonZeroU64::new(7).unwrap(), product(code)), 1).unwrap();
+    }
+    assert_eq!(shop.invalidate_product_cache(&product("A")).unwrap(), 2);
+    let left: Vec<_> = [WORDS.family(), NUMBERS.family()].into_iter().flat_map(|of| shop.keys(of)).collect();
+    assert_eq!(
+        left.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["words_x_y_z_B", "numbers_true_c_7_B"]
+    );
 }

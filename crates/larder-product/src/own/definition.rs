@@ -48,7 +48,9 @@ impl Dependency {
         Self { from, is_on_removal: false, is_on_every_entry: false, why: "depends on" }
     }
 
-    /// Restricts the dependency to removals: other changes make no entry stale.
+    /// Restricts the dependency to removals: other changes make no entry stale. A change that may be a
+    /// removal counts as one. So this excludes only [`Change::Product`](crate::Change::Product), which says
+    /// that products were added or changed. All other changes may be removals.
     #[must_use]
     pub const fn when_removed(mut self) -> Self {
         self.is_on_removal = true;

@@ -2,7 +2,13 @@
 //!
 //! The same code removes the entries of the shop's families and of an application's own families.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::num::{
+    NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroU8, NonZeroU16, NonZeroU32,
+    NonZeroU64, NonZeroU128,
+};
+use std::sync::Arc;
 
 use larder::{
     Any, EncodeKey, Error, Invalidation, Key, KeyPrefix, KeyWriter, Keyspace, PatternPart, PatternWriter,
@@ -13,9 +19,10 @@ use crate::part::{Part, Parts};
 
 /// A part of a family's key: a code or an id of the shop, or a part of the application's own.
 ///
-/// The codes and ids of this crate, `String` and the integers implement it. For a type of your own,
-/// `impl FamilyKeyPart for Language {}` is enough. A change of the shop's database never selects by such a
-/// part.
+/// The codes and ids of this crate implement it, and these keys of larder: `String`, `Box<str>`, `Arc<str>`,
+/// `Cow<'static, str>`, `u8` to `u128`, `i8` to `i128`, the `NonZero` form of each, `bool` and `char`. A type
+/// of your own needs [`Key`] and [`Display`](fmt::Display). Then `impl FamilyKeyPart for Language {}` is
+/// enough. A change of the shop's database never selects by such a part.
 ///
 /// # Examples
 /// ```
@@ -89,7 +96,10 @@ macro_rules! other_parts {
     };
 }
 
-other_parts!(String, u8, u16, u32, u64, u128, i8, i16, i32, i64, i128);
+other_parts!(String, Box<str>, Arc<str>, Cow<'static, str>, bool, char);
+other_parts!(u8, u16, u32, u64, u128, i8, i16, i32, i64, i128);
+other_parts!(NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, NonZeroU128);
+other_parts!(NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128);
 
 /// A key of a family: one part, a tuple of two to four parts, or `()` for a family with one entry.
 ///

@@ -39,7 +39,9 @@ pub const MAX_KEY_LEN: usize = 4096;
 ///
 /// Implemented for
 /// - `String`, `Box<str>`, `Arc<str>`, `Cow<'static, str>` and `Vec<u8>`;
-/// - the integers, `NonZeroU64` and its like, `bool`, `char`, `[u8; N]`, and `Uuid` with the feature `uuid`;
+/// - `u8` to `u128` and `i8` to `i128`, but not `usize` and `isize`, whose width depends on the machine;
+/// - `NonZeroU8` to `NonZeroU128` and `NonZeroI8` to `NonZeroI128`, `bool`, `char`, `[u8; N]`, and `Uuid`
+///   with the feature `uuid`;
 /// - `Option` of a key, tuples of two to four keys, and `()`.
 ///
 /// # Your own types
@@ -119,7 +121,9 @@ pub const MAX_KEY_LEN: usize = 4096;
 )]
 pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
     /// Returns the shape of the encoding, such as `string` or `(string, u64)`. The file stores the shape. If
-    /// the shape has changed, the keyspace starts empty.
+    /// the shape has changed, the keyspace starts empty. If the key type has changed and the shape is the
+    /// same, the keyspace keeps its entries. Then raise the keyspace's version if the bytes have another
+    /// meaning.
     fn shape() -> String;
 
     /// Reads a key back from its bytes.
@@ -151,9 +155,9 @@ pub trait EncodeKey<K: ?Sized> {
 /// The beginning of keys of type `K`. All keys with the same beginning can be removed by one call.
 ///
 /// For a tuple, the beginning is one or more of its first parts, each complete: `("MTNDATA",)` begins
-/// `("MTNDATA", "1GB")`, but not `("MTNDATA2", "1GB")`. For `String` and `Vec<u8>`, it is the first
-/// characters or bytes. For an `Option`, it is `None`, or `Some` of a beginning. Every call takes a beginning
-/// by value or by reference, as it takes a key.
+/// `("MTNDATA", "1GB")`, but not `("MTNDATA2", "1GB")`. For `String`, `Vec<u8>` and `[u8; N]`, it is the
+/// first characters or bytes. For an `Option`, it is `None`, or `Some` of a beginning. Every call takes a
+/// beginning by value or by reference, as it takes a key.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the beginning of keys of type `{K}`",
     note = "the beginning of a tuple is a tuple of its first parts, such as `(\"MTNDATA\",)` for \

@@ -46,6 +46,12 @@ fn examples() -> Vec<Error> {
             max: 8.into(),
             remedy: "raise memory_capacity".into(),
         },
+        Error::GroupTooLarge {
+            keyspace: text.clone(),
+            size: text.clone(),
+            max: text.clone(),
+            remedy: "store fewer at once",
+        },
         Error::Encode {
             keyspace: text.clone(),
             cause: crate::format::codec::error::CodecError::of_unknown_format(9),

@@ -16,6 +16,7 @@ mod changes;
 mod durability;
 mod expiry;
 mod explorer;
+mod grace;
 mod harness;
 mod history;
 mod leases;
@@ -59,6 +60,8 @@ scenarios! {
     loads::loads_that_wait_for_one_another_end,
     loads::loads_across_two_caches_end,
     loads::a_wait_that_is_over_leaves_the_load_alone,
+    grace::a_stale_answer_never_outlives_a_removal,
+    grace::a_stale_answer_from_disk_never_outlives_a_removal,
     leases::one_waiter_loads_for_a_dropped_lease,
     leases::a_forgotten_lease_stalls_no_caller,
     leases::a_late_lease_fills_nothing,

@@ -19,6 +19,10 @@ pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::ne
 /// A keyspace whose keys are two numbers. A removal names only the first number.
 pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(TTL);
 
+/// A keyspace whose entries are kept for a grace after their expiry.
+pub(crate) const STALE: KeyspaceDefinition<u64, u64> =
+    KeyspaceDefinition::new("stale").ttl(TTL).grace(Duration::from_hours(1));
+
 /// The weight of an entry in a cache whose memory or write buffer should hold one entry.
 const HEAVY: u64 = 40 << 10;
 
@@ -94,6 +98,7 @@ impl Place {
         let cache = self.open();
         cache.keyspace(VERSIONS).unwrap();
         cache.keyspace(PAIRS).unwrap();
+        cache.keyspace(STALE).unwrap();
         cache.close().unwrap();
     }
 

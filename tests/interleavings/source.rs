@@ -1,6 +1,7 @@
 //! The source of values: a number that only increases. If a lookup returns less than the lowest right answer,
 //! it has returned an invalidated or overwritten value.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,8 +56,15 @@ impl Source {
     }
 
     pub(crate) fn look(&self, how: &str, look: impl FnOnce() -> Option<u64>) {
-        let least = self.least.load(Ordering::SeqCst);
-        let seen = look();
+        self.look_again(how, |_| look());
+    }
+
+    /// As [`look`](Self::look). `look` gets a function. Its call says that the answer is read only after this
+    /// moment, so that the lowest right answer is the one of this moment.
+    pub(crate) fn look_again(&self, how: &str, look: impl FnOnce(&dyn Fn()) -> Option<u64>) {
+        let least = Cell::new(self.least.load(Ordering::SeqCst));
+        let seen = look(&|| least.set(self.least.load(Ordering::SeqCst)));
+        let least = least.get();
         if seen.is_some_and(|seen| seen < least) {
             self.stale.lock().unwrap().push(format!("{how} {seen:?}, when the least was {least}"));
         }

@@ -14,6 +14,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// What a loader of [`get_or_load_with`](crate::Keyspace::get_or_load_with) decides about its value.
 #[derive(Debug)]
@@ -210,6 +211,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Err(error) => {
                 let error = Arc::new(error);
                 lease.fail_with(error.clone());
+                if failpoint_is_set(Failpoint::KeepStale)
+                    && let Some(value) = stale
+                {
+                    return Ok(Loaded { value, is_stale: true });
+                }
                 self.stale_or(key, LoadError::Loader(error))
             }
         }

@@ -14,6 +14,8 @@ pub enum Failpoint {
     PublishExpired,
     /// A change is published although the entry from which it was computed may have been evicted.
     PublishEvicted,
+    /// A failed load is answered with the stale value that was read before the load.
+    KeepStale,
     /// A load is published after the deadline of its lease.
     FillLate,
     /// A value that was read from disk is published without checking its lease.

@@ -1,11 +1,12 @@
 //! Contract 2: each kind of TTL ends an entry's life at its time, and no earlier and no later.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder::clock::Clock;
+use larder::clock::{Clock, ManualClock};
 use larder::{
-    ByteSize, Durability, Error, Follower, InsertOptions, KeyspaceDefinition, MAX_TTL, Remaining, Timestamp,
-    Ttl,
+    ByteSize, Cache, Durability, Error, Follower, InsertOptions, KeyspaceDefinition, MAX_TTL, Remaining,
+    Timestamp, Ttl,
 };
 
 use crate::support::{HOUR, NAMES, Place};
@@ -148,4 +149,32 @@ fn contract_2_a_ttl_out_of_range_is_refused_and_changes_nothing() {
         }
     }
     assert_eq!((names.get("name").as_deref(), names.ttl("name")), (Some(&text("a")), Some(HOUR.into())));
+}
+
+#[test]
+fn contract_2_a_jitter_only_shortens_and_spreads_the_expiries() {
+    const TTL: Duration = Duration::from_secs(10);
+    const KEYS: u64 = 10_000;
+    let clock = Arc::new(ManualClock::new());
+    let cache = Cache::builder().clock(clock).open().unwrap();
+    let spread = cache.keyspace(KeyspaceDefinition::<u64, u64>::new("spread").ttl(TTL).jitter(50)).unwrap();
+    let together: Vec<_> = (0..KEYS / 2).map(|key| (key, key)).collect();
+    for group in together.chunks(500) {
+        spread.insert_many(group.iter().copied()).unwrap();
+    }
+    for key in KEYS / 2..KEYS {
+        spread.insert(key, key).unwrap();
+    }
+    // By the 100 ms in which they expire: 50 of them, so 200 keys are an even share.
+    let mut expiries = [0_u64; 101];
+    for key in 0..KEYS {
+        let left = spread.ttl(key).and_then(Remaining::duration).unwrap();
+        assert!(left >= TTL / 2 && left <= TTL, "{left:?}");
+        expiries[usize::try_from(left.as_millis() / 100).unwrap()] += 1;
+    }
+    assert!(expiries.iter().all(|expiries| *expiries <= 400), "{expiries:?}");
+    spread.insert_with(1, 1, InsertOptions::new().ttl(Ttl::Never)).unwrap();
+    assert_eq!(spread.ttl(1), Some(Remaining::Never));
+    let error = cache.keyspace(KeyspaceDefinition::<u64, u64>::new("wrong").jitter(101)).unwrap_err();
+    assert_eq!(error.to_string(), "jitter is 101 %; it may be from 0 % to 100 %");
 }

@@ -39,10 +39,9 @@ pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::change::{Change, Modified};
-pub use crate::api::keyspace::definition::{
-    DEFAULT_COOL_DOWN, DEFAULT_TTL, Durability, InsertOptions, KeyspaceDefinition,
-};
+pub use crate::api::keyspace::definition::{DEFAULT_COOL_DOWN, DEFAULT_TTL, KeyspaceDefinition};
 pub use crate::api::keyspace::increment::Counter;
+pub use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 pub use crate::api::keyspace::iterate::{Iter, Keys};
 pub use crate::api::keyspace::load::{Load, Loaded};
 pub use crate::api::keyspace::load_lease::LoadLease;

@@ -68,6 +68,15 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
 }
 
+/// Checks the jitter of a keyspace.
+pub(crate) fn check_jitter(percent: u8) -> Result<(), Error> {
+    if percent <= 100 {
+        return Ok(());
+    }
+    let allowed = "it may be from 0 % to 100 %".to_owned();
+    Err(Error::InvalidSetting { setting: "jitter", value: format!("{percent} %"), allowed })
+}
+
 /// Checks the grace and the cool-down of a keyspace.
 pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) -> Result<(), Error> {
     let invalid = |setting, value: Duration, allowed: String| {

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
-use super::definition::{Durability, InsertOptions};
+use super::insert_options::{Durability, InsertOptions};
 use super::modify_error::ModifyError;
 use super::ttl::Ttl;
 use crate::error::Error;

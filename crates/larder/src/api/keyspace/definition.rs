@@ -1,11 +1,11 @@
-//! The definition of a keyspace, declared once as a constant, and the options of an insert.
+//! The definition of a keyspace, declared once as a constant.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ttl::Ttl;
-use crate::config::validate::{check_grace, check_name, check_ttl};
+use crate::config::validate::{check_grace, check_jitter, check_name, check_ttl};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -39,6 +39,7 @@ pub struct KeyspaceDefinition<K, V> {
     weigher: Option<fn(&V) -> u64>,
     grace: Option<Duration>,
     cool_down: Option<Duration>,
+    jitter: u8,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -58,6 +59,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             weigher: None,
             grace: None,
             cool_down: None,
+            jitter: 0,
             types: PhantomData,
         }
     }
@@ -244,6 +246,31 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
+    /// Shortens the TTL of each entry by a random part of up to `percent` of it, 0 to 100. Default 0. So
+    /// entries that were written together do not expire together, and are not all loaded at once.
+    ///
+    /// The jitter only shortens, so no entry lives longer than its TTL. It applies to a TTL that is a
+    /// duration: the keyspace's, or that of an insert, a touch or a load. It does not apply to a time
+    /// ([`Ttl::Until`]), and not to an entry that keeps the time that another has left ([`Ttl::Keep`]).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// const PRICE: KeyspaceDefinition<u64, u64> =
+    ///     KeyspaceDefinition::new("price").ttl(Duration::from_secs(3600)).jitter(10);
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert(1, 100)?;
+    /// let left = prices.ttl(1).and_then(larder::Remaining::duration).expect("it does not live for ever");
+    /// assert!(left > Duration::from_secs(3600 * 9 / 10 - 1) && left <= Duration::from_secs(3600));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn jitter(mut self, percent: u8) -> Self {
+        self.jitter = percent;
+        self
+    }
+
     /// Returns the name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -296,6 +323,12 @@ impl<K, V> KeyspaceDefinition<K, V> {
         }
     }
 
+    /// Returns the largest part by which a TTL is shortened, in percent.
+    #[must_use]
+    pub const fn jitter_percent(&self) -> u8 {
+        self.jitter
+    }
+
     /// Returns for how long a failed load is not repeated. `None` without a grace.
     pub(super) fn cool_down_length(&self) -> Option<Duration> {
         self.grace.map(|_| self.cool_down.unwrap_or(DEFAULT_COOL_DOWN))
@@ -313,6 +346,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         if let Ttl::For(ttl) = self.ttl {
             check_ttl(ttl)?;
         }
+        check_jitter(self.jitter)?;
         check_grace(self.grace, self.cool_down)
     }
 }
@@ -336,44 +370,5 @@ impl<K, V> fmt::Debug for KeyspaceDefinition<K, V> {
             .field("memory_only", &self.memory_only)
             .field("schema", &self.schema)
             .finish_non_exhaustive()
-    }
-}
-
-/// The moment at which an insert returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Durability {
-    /// The insert returns when memory has the value. The value reaches the disk within the flush interval.
-    #[default]
-    Buffered,
-    /// The insert returns when the disk has the value: after a commit, shared with other waiting callers.
-    Immediate,
-}
-
-/// The options of [`insert_with`](crate::Keyspace::insert_with): the TTL and the durability of one insert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[must_use = "options do nothing until they are passed to insert_with"]
-pub struct InsertOptions {
-    pub(super) ttl: Ttl,
-    pub(super) durability: Durability,
-}
-
-impl InsertOptions {
-    /// Returns the options that `insert` uses: the keyspace's TTL, and [`Durability::Buffered`].
-    pub const fn new() -> Self {
-        Self { ttl: Ttl::Default, durability: Durability::Buffered }
-    }
-
-    /// Sets the TTL of this entry: a [`Ttl`], or a duration from 1 ms to ten years, or the time until which
-    /// the entry lives.
-    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
-        self.ttl = ttl.into();
-        self
-    }
-
-    /// Sets when the insert returns.
-    pub const fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
-        self
     }
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
-use super::definition::Durability;
+use super::insert_options::Durability;
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use crate::engine::closure_keys;

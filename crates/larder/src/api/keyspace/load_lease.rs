@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::definition::{Durability, KeyspaceDefinition};
+use super::definition::KeyspaceDefinition;
+use super::insert_options::Durability;
 use super::ttl::Ttl;
 use super::write::InsertOutcome;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};

@@ -1,6 +1,7 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
-//! - [`definition`]: the declaration of a keyspace. [`ttl`]: how long its entries live.
+//! - [`definition`]: the declaration of a keyspace. [`insert_options`]: the options of an insert. [`ttl`]:
+//!   how long its entries live.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`lookup`], [`load`], [`remove`],
 //!   [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
@@ -10,6 +11,7 @@ mod atomic;
 pub(crate) mod change;
 pub(crate) mod definition;
 pub(crate) mod increment;
+pub(crate) mod insert_options;
 pub(crate) mod iterate;
 pub(crate) mod load;
 pub(crate) mod load_lease;

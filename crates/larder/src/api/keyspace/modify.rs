@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Compute, Modified};
-use super::definition::Durability;
+use super::insert_options::Durability;
 use super::modify_error::ModifyError;
 use super::read::ReadValue;
 use super::ttl::Ttl;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::definition::Durability;
+use super::insert_options::Durability;
 use crate::config::weigher::EntryInfo;
 use crate::disk::store::charging::page_of;
 use crate::engine::shared::SharedSettings;

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
-use super::definition::{Durability, InsertOptions};
+use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
 use super::ttl::Ttl;
+use crate::config::MIN_TTL;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
@@ -266,7 +268,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
-        let (now, expires_at) = self.expiry_after_write(ttl, read);
+        let (now, expires_at) = self.expiry_after_write(key, ttl, read);
         let unsaved = payload.and_then(|payload| {
             let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
             Some(self.unsaved(payload, now, room, None))
@@ -312,7 +314,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Returns the present time, and the expiry of an entry that is written now. `read` is the entry that it
     /// replaces.
-    pub(super) fn expiry_after_write(&self, ttl: Ttl, read: Option<ReadEntry>) -> (Timestamp, Timestamp) {
+    pub(super) fn expiry_after_write(
+        &self,
+        key: SlotKey<'_>,
+        ttl: Ttl,
+        read: Option<ReadEntry>,
+    ) -> (Timestamp, Timestamp) {
         let coarse = self.shared.tiers.time.bounds().earliest;
         match (ttl, self.definition.default_ttl(), read) {
             (Ttl::Keep, _, Some(read)) => (coarse, read.expires_at),
@@ -322,10 +329,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // measured precisely, because a tick would be a large part of it.
             (Ttl::For(ttl), ..) | (Ttl::Default | Ttl::Keep, Ttl::For(ttl), _) => {
                 let now = if ttl < PRECISE_BELOW { self.now() } else { coarse };
-                (now, now.expiry_after(ttl))
+                (now, now.expiry_after(self.jittered(key, ttl, now)))
             }
             (Ttl::Default | Ttl::Keep, ..) => unreachable!("a keyspace's TTL is a duration, or Never"),
         }
+    }
+
+    /// Shortens a TTL by the keyspace's jitter. The part depends on the hash of the key, which is seeded anew
+    /// in each process, and on the time of the write.
+    fn jittered(&self, key: SlotKey<'_>, ttl: Duration, now: Timestamp) -> Duration {
+        let percent = self.definition.jitter_percent();
+        if percent == 0 {
+            return ttl;
+        }
+        let part = xxh3_64_with_seed(&now.as_millis().to_le_bytes(), key.hash) >> 32;
+        let shorter = ttl.as_nanos() * u128::from(percent) * u128::from(part) / (100 << 32);
+        let shorter = Duration::from_nanos(u64::try_from(shorter).unwrap_or(u64::MAX));
+        ttl.saturating_sub(shorter).max(MIN_TTL)
     }
 
     /// Wakes the writer, after a value was stored that will be committed.

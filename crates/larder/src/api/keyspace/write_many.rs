@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::definition::{Durability, InsertOptions};
+use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use super::write::InsertOutcome;
@@ -218,13 +218,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // Dropped last, because a user's `Drop` may wait for room, or panic. By then the values are stored,
         // their room can be given back, and the writer is awake.
         let mut evicted_values = EvictedValues::default();
-        let (now, expires_at) = self.expiry_after_write(ttl, None);
+        let mut now = tiers.time.bounds().earliest;
+        let mut first = Timestamp::NEVER;
+        let mut expiries = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let (at, expires_at) = self.expiry_after_write(entry.slot_key(), ttl, None);
+            (now, first) = (now.max(at), first.min(expires_at));
+            expiries.push(expires_at);
+        }
         let grace = Grace::at_least(self.definition.stale_for());
         let weights: Vec<_> = prepared.iter().map(|value| value.weight).collect();
         let unsaved = self.reserve_group(entries, prepared, now, &mut evicted_values);
         let is_saved = unsaved.is_some();
         let unsaved = unsaved.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
-        let entries = entries.iter().zip(weights).zip(unsaved).map(|((entry, weight), unsaved)| {
+        let entries = entries.iter().zip(expiries).zip(weights).zip(unsaved);
+        let entries = entries.map(|(((entry, expires_at), weight), unsaved)| {
             let value = entry.value.clone();
             (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved })
         });
@@ -233,7 +241,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.wake_writer();
         }
         stored?;
-        tiers.sweeper.plan(grace.after(expires_at));
+        tiers.sweeper.plan(grace.after(first));
         Ok(if is_saved { InsertOutcome::Saved } else { InsertOutcome::InMemory })
     }
 

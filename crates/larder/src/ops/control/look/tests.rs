@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::api::cache::Cache;
-use crate::api::keyspace::definition::{InsertOptions, KeyspaceDefinition};
+use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::api::keyspace::insert_options::InsertOptions;
 use crate::format::codec::format::Format;
 use crate::memory::shard::describe::SlotContent;
 use crate::ops::control::answer::answer;

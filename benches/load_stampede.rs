@@ -55,8 +55,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn load(loads: &AtomicUsize) -> u64 {
-    std::thread::sleep(LOAD);
+    pause(LOAD);
     loads.fetch_add(1, Ordering::SeqCst) as u64
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures the machine, not the cache's time")]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }
 
 /// Runs the rounds, each after the entry of the last round has expired, and prints a row.
@@ -66,7 +71,7 @@ fn report(name: &str, rounds: usize, mut round: impl FnMut() -> (usize, Duration
         let (count, took) = round();
         loads.push(count);
         times.push(took);
-        std::thread::sleep(TTL * 2);
+        pause(TTL * 2);
     }
     loads.sort_unstable();
     times.sort_unstable();

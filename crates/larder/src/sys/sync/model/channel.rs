@@ -132,7 +132,13 @@ impl<T> Drop for Sender<T> {
 /// A timed wait that [`pass_time`] can end.
 pub(super) trait Wait {
     fn end(&self);
+
+    /// Returns whether the wait has ended. Otherwise [`pass_time`] ends it again.
+    fn has_ended(&self) -> bool;
 }
+
+/// Number of turns that the waiters get to notice that time has passed.
+const MAX_TURNS: usize = 1_000;
 
 impl<T> Wait for Channel<T> {
     fn end(&self) {
@@ -140,6 +146,10 @@ impl<T> Wait for Channel<T> {
             // This permit has no message.
             self.permits.release(1);
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        true
     }
 }
 
@@ -165,6 +175,14 @@ pub fn pass_time() {
     PASSED_TIMES.set(PASSED_TIMES.get() + 1);
     for wait in WAITS.take().iter().filter_map(Weak::upgrade) {
         wait.end();
+        // The thread may be about to wait, and may have missed this call.
+        for _ in 0..MAX_TURNS {
+            if wait.has_ended() {
+                break;
+            }
+            shuttle::thread::yield_now();
+            wait.end();
+        }
     }
 }
 

@@ -153,9 +153,20 @@ impl WaitTimeoutResult {
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(Arc<shuttle::sync::Condvar>);
 
-impl channel::Wait for shuttle::sync::Condvar {
+/// A wait for a [`Condvar`] that [`pass_time`](channel::pass_time) can end.
+struct TimedWait {
+    condvar: Arc<shuttle::sync::Condvar>,
+    /// Not a scheduling point.
+    has_ended: std::sync::atomic::AtomicBool,
+}
+
+impl channel::Wait for TimedWait {
     fn end(&self) {
-        self.notify_all();
+        self.condvar.notify_all();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
@@ -175,9 +186,12 @@ impl Condvar {
     /// second case a notification may be lost. The caller must check its condition again in any case.
     pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
         if thread_rng().next_u64().is_multiple_of(2) {
-            let condvar: std::sync::Weak<shuttle::sync::Condvar> = Arc::downgrade(&self.0);
-            channel::end_when_time_passes(condvar);
+            let has_ended = std::sync::atomic::AtomicBool::new(false);
+            let timed = Arc::new(TimedWait { condvar: self.0.clone(), has_ended });
+            let weak: std::sync::Weak<TimedWait> = Arc::downgrade(&timed);
+            channel::end_when_time_passes(weak);
             self.wait(guard);
+            timed.has_ended.store(true, std::sync::atomic::Ordering::Relaxed);
             return WaitTimeoutResult { timed_out: false };
         }
         for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {

@@ -143,7 +143,8 @@ impl<'a, S: Serializer, E: EncodingKind> Serializer for Bounded<'a, S, E> {
     }
 
     // In a positional encoding, a reader enters an `Option` before it can know that nothing is inside. So the
-    // encoder enters a level, too. In an encoding that describes itself, a reader enters no level for nothing.
+    // encoder enters a level, too. In an encoding that describes itself, a reader enters no level for
+    // nothing.
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         let level = if E::DESCRIBES_ITSELF { self } else { self.enter().map_err(Error::custom)? };
         level.note_nothing(PartKind::None).map_err(Error::custom)?;

@@ -28,6 +28,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::millis;
 
@@ -113,6 +114,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Ends the lookup with a value that was found on disk.
     pub(super) fn found(mut self, value: Arc<V>) {
         self.outcome = Some(FlightOutcome::Value(value));
+    }
+
+    /// Runs a loader, as the loader of this lease's flight.
+    pub(super) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
+        match &self.flight {
+            Some(flight) => flight.run_loader(loader),
+            None => loader(),
+        }
+    }
+
+    /// Returns the flight of this lease. Makes one if there is none, so that the holder itself can wait for
+    /// the outcome.
+    #[cfg(feature = "async")]
+    pub(super) fn flight(&mut self) -> &Arc<Flight> {
+        self.flight.get_or_insert_with(|| Flight::of_task(self.deadline))
     }
 
     /// Counts the begin of a load.
@@ -275,7 +291,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Returns the keyspace of this lease. Returns None if the cache or the keyspace has no handle any more,
     /// or in a forked child.
-    fn keyspace(&self) -> Option<Keyspace<K, V>> {
+    pub(super) fn keyspace(&self) -> Option<Keyspace<K, V>> {
         if !self.process.is_current() {
             return None;
         }
@@ -311,6 +327,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for LoadLease<K, V> {
     fn drop(&mut self) {
+        if failpoint_is_set(Failpoint::KeepDroppedLease) && self.outcome.is_none() {
+            return;
+        }
         let has_panicked = std::thread::panicking() && !self.was_panicking;
         // Dropped last: this may be the last handle of the cache.
         let keyspace = self.keyspace();

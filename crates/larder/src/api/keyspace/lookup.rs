@@ -36,6 +36,10 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
+#[cfg(feature = "async")]
+use crate::engine::flights::alarms::Alarms;
+#[cfg(feature = "async")]
+use crate::engine::flights::tasks::TaskWait;
 use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
 use crate::error::Error;
 use crate::error::load_error::LoadError;
@@ -84,9 +88,25 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 pub struct PendingLoad<V> {
     flight: Arc<Flight>,
     load_timeout: Option<Duration>,
+    #[cfg(feature = "async")]
+    alarms: Arc<Alarms>,
     /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
+}
+
+#[cfg(feature = "async")]
+impl<V> PendingLoad<V> {
+    /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load goes on
+    /// in the parent.
+    pub(super) fn into_task_wait(self, max: Option<Duration>) -> Option<TaskWait> {
+        self.process.is_current().then(|| TaskWait::joining(self.flight, self.alarms, max))
+    }
+
+    /// Returns the time for which a caller waits, if it has no timeout of its own.
+    pub(super) fn load_timeout(&self) -> Option<Duration> {
+        self.load_timeout
+    }
 }
 
 /// How the wait for a load of another caller ended.
@@ -105,6 +125,9 @@ pub(super) enum LoadThread {
     Caller,
     /// Any thread. The load takes no part in the detection of circles.
     Any,
+    /// The threads that poll an asynchronous loader.
+    #[cfg(feature = "async")]
+    Poller,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -189,6 +212,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
                 LoadThread::Any => Flight::unled(deadline),
+                #[cfg(feature = "async")]
+                LoadThread::Poller => Flight::of_task(deadline),
             };
             new_flight.insert(flight).clone() as Value
         };
@@ -213,12 +238,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             LeaseOutcome::Flight(flight) => {
                 self.answered_if(counts, Count::Misses, key);
-                let (load_timeout, process) = (self.shared.settings.load_timeout, self.shared.tiers.process);
                 return Arc::downcast(flight).map_or_else(
                     |_| LookupOutcome::Load(LoadLease::void(self, key)),
-                    |flight| {
-                        LookupOutcome::Wait(PendingLoad { flight, load_timeout, process, value: PhantomData })
-                    },
+                    |flight| LookupOutcome::Wait(self.pending(flight)),
                 );
             }
             LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
@@ -236,6 +258,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.answered_if(counts, Count::Misses, key);
         lease.begin(self);
         LookupOutcome::Load(lease)
+    }
+
+    fn pending(&self, flight: Arc<Flight>) -> PendingLoad<V> {
+        PendingLoad {
+            flight,
+            load_timeout: self.shared.settings.load_timeout,
+            #[cfg(feature = "async")]
+            alarms: self.shared.tiers.sweeper.alarms.clone(),
+            process: self.shared.tiers.process,
+            value: PhantomData,
+        }
     }
 
     /// Returns the value of a key, if it is live or within the grace of the keyspace, and its expiry. Returns
@@ -300,7 +333,15 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         if !self.process.is_current() {
             return Ok(Waited::Unanswered);
         }
-        match self.flight.join(max) {
+        Self::answer(self.flight.join(max), max)
+    }
+
+    /// Returns the answer to a caller that has waited for `max` at most.
+    pub(super) fn answer<E: Send + Sync + 'static>(
+        joined: Result<FlightOutcome, UnfinishedFlight>,
+        max: Option<Duration>,
+    ) -> Result<Waited<V>, LoadError<E>> {
+        match joined {
             Err(UnfinishedFlight::Cycle) => Err(LoadError::Cycle),
             Err(UnfinishedFlight::TimedOut) => Err(LoadError::Timeout { waited: max.unwrap_or_default() }),
             Ok(FlightOutcome::Panicked) => Err(LoadError::Panicked),

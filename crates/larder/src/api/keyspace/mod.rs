@@ -4,9 +4,12 @@
 //!   how long its entries live.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`lookup`], [`load`], [`remove`],
 //!   [`update`], [`iterate`]: the calls on a keyspace.
+//! - `asynchronous`: the forms of these calls for async code.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod atomic;
 pub(crate) mod change;
 pub(crate) mod definition;

@@ -25,6 +25,7 @@ fn clean(weight: u64) -> IncomingEntry {
         grace: Grace::NONE,
         weight: Weight::of(weight),
         unsaved: None,
+        extras: None,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::group::Group;
 use crate::memory::publication::{Publication, ReadEntry};
@@ -262,13 +263,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
         let (now, expires_at) = self.expiry_after_write(key, ttl, read);
+        let load_time = if let WriteCondition::Lease(lease) = condition { lease.load_time } else { None };
+        let extras = self.extras(now, load_time);
         let unsaved = payload.and_then(|payload| {
             let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
-            Some(self.unsaved(payload, now, room, None))
+            Some(self.unsaved(payload, now, room, None, extras))
         });
         let is_saved = unsaved.is_some();
         let grace = Grace::at_least(self.definition.stale_for());
-        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved };
+        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved, extras };
         let stored = match condition {
             WriteCondition::Always => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
             WriteCondition::Lease(lease) => {
@@ -332,6 +335,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(room)
     }
 
+    /// Returns the extras of an entry that is written now, if the keyspace keeps extras.
+    pub(super) fn extras(&self, now: Timestamp, load_time: Option<Duration>) -> Option<EntryExtras> {
+        self.opened.keeps_extras().then(|| EntryExtras::new(now, load_time, Timestamp::NEVER))
+    }
+
     /// Returns the data that the writer needs to save a value.
     pub(super) fn unsaved(
         &self,
@@ -339,8 +347,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         written_at: Timestamp,
         room: BufferRoom,
         group: Option<Arc<Group>>,
+        extras: Option<EntryExtras>,
     ) -> Arc<Unsaved> {
         let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
+        let extension = extras.map_or(extension, |extras| extras.extend(extension));
         let version = self.opened.kind.version;
         Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, group, room })
     }

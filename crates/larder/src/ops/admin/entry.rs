@@ -98,7 +98,7 @@ impl NewEntry {
         let value = NewValue {
             payload: Cow::Owned(payload),
             compression,
-            extension: Extension { fingerprint: self.fingerprint, inflated_len },
+            extension: Extension { fingerprint: self.fingerprint, inflated_len, ..Extension::default() },
             version,
             written_at: self.written_at,
             expires_at: self.expires_at,

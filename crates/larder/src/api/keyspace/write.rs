@@ -4,6 +4,8 @@
 //! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
 //! nothing.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -38,8 +38,8 @@ pub struct NewEntry {
     /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does.
     pub expires_at: Timestamp,
     /// The time from which the entry may be deleted: the expiry, and after it the grace in which a failing
-    /// load may be answered with the entry. It counts as the expiry if it is earlier, and as twelve and a half years
-    /// after the expiry if it is later than that.
+    /// load may be answered with the entry. It counts as the expiry if it is earlier, and as twelve and a
+    /// half years after the expiry if it is later than that.
     pub delete_after: Timestamp,
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,

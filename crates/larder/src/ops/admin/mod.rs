@@ -142,8 +142,8 @@ impl Admin {
     /// Writes entries to a keyspace in one commit. Skips expired entries. Also skips an entry if the file has
     /// a live entry of its key with a later time of writing.
     ///
-    /// An entry keeps its time of writing, its expiry and its grace. If its time of writing is in the future, its whole
-    /// TTL begins now.
+    /// An entry keeps its time of writing, its expiry and its grace. If its time of writing is in the future,
+    /// its whole TTL begins now.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;

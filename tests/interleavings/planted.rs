@@ -160,7 +160,7 @@ fn a_successor_that_is_named_but_never_polled_is_caught() {
 
 #[test]
 fn a_thread_asleep_behind_a_dropped_load_of_a_task_is_caught() {
-    assert_caught(Failpoint::KeepDroppedLoad, crate::tasks::a_task_that_is_dropped_stalls_no_caller);
+    assert_caught(Failpoint::KeepDroppedLoad, crate::tasks::a_thread_loads_when_no_task_waits_any_more);
 }
 
 #[test]

@@ -8,8 +8,8 @@
 //! lease at the latest: the waiter then looks the key up again, and loads it itself.
 //!
 //! The wait graph ([`graph`]) records which thread waits for which flight. A process has one graph, because a
-//! loader of one cache may call another cache. A forked child begins with an empty graph. A thread waits for a
-//! flight in four steps:
+//! loader of one cache may call another cache. A forked child begins with an empty graph. A thread waits for
+//! a flight in four steps:
 //!
 //! 1. Under the graph's lock, the thread follows the chain *flight → thread that runs it → flight that this
 //!    thread waits for → …*. If the chain comes back to the calling thread, the wait would never end. The

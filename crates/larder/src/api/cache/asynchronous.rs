@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::sys::offload::offload;
 
 impl Cache {
-    /// As [`clear`](Cache::clear), from async code. The removal goes on even if the future is dropped after its
-    /// first poll.
+    /// As [`clear`](Cache::clear), from async code. The removal goes on even if the future is dropped after
+    /// its first poll.
     ///
     /// # Errors
     /// The errors of [`clear`](Cache::clear).
@@ -23,8 +23,8 @@ impl Cache {
         begun?.wait().await
     }
 
-    /// As [`flush`](Cache::flush), from async code. The commit is made even if the future is dropped after its
-    /// first poll.
+    /// As [`flush`](Cache::flush), from async code. The commit is made even if the future is dropped after
+    /// its first poll.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -50,8 +50,8 @@ impl Cache {
     /// As [`close`](Cache::close), from async code. The cache is closed even if the future is dropped after
     /// its first poll.
     ///
-    /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and blocks
-    /// the thread that drops it.
+    /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and
+    /// blocks the thread that drops it.
     ///
     /// # Errors
     /// The errors of [`close`](Cache::close).

@@ -97,8 +97,8 @@ pub struct PendingLoad<V> {
 
 #[cfg(feature = "async")]
 impl<V> PendingLoad<V> {
-    /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load goes on
-    /// in the parent.
+    /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load goes
+    /// on in the parent.
     pub(super) fn into_task_wait(self, max: Option<Duration>) -> Option<TaskWait> {
         self.process.is_current().then(|| TaskWait::joining(self.flight, self.alarms, max))
     }

@@ -46,9 +46,9 @@ pub(super) fn blocked_by_this_thread() -> Waiters {
     waiters
 }
 
-/// Returns the waiter that the wait of a task stands for: the loader that polls it. The loaders around this one
-/// wait for it, so they need no wait of their own. Returns none for a task that no loader polls: no flight
-/// waits for such a task.
+/// Returns the waiter that the wait of a task stands for: the loader that polls it. The loaders around this
+/// one wait for it, so they need no wait of their own. Returns none for a task that no loader polls: no
+/// flight waits for such a task.
 pub(super) fn blocked_by_this_task() -> Waiters {
     let innermost = LOADERS.try_with(|loaders| loaders.borrow().last().copied());
     innermost.ok().flatten().into_iter().collect()

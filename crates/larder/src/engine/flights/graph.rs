@@ -58,7 +58,8 @@ impl WaitGraph {
         }
     }
 
-    /// Adds a wait for a flight, unless the wait would never end. Returns whether it was added. Steps 1 and 2.
+    /// Adds a wait for a flight, unless the wait would never end. Returns whether it was added. Steps 1 and
+    /// 2.
     pub(super) fn enter(&self, waiters: &[Waiter], flight: &Arc<Flight>) -> bool {
         let mut waits = self.waits.lock();
         if leads_to(&waits, flight, waiters) {
@@ -70,8 +71,8 @@ impl WaitGraph {
         true
     }
 
-    /// Removes a wait that was added. Step 4. The caller still holds the flight, so its outcome is not dropped
-    /// under the lock.
+    /// Removes a wait that was added. Step 4. The caller still holds the flight, so its outcome is not
+    /// dropped under the lock.
     pub(super) fn leave(&self, waiters: &[Waiter], flight: &Arc<Flight>) {
         let mut waits = self.waits.lock();
         for waiter in waiters {

@@ -1,7 +1,7 @@
 //! Tasks that wait for a flight, and loaders that live in a flight.
 //!
-//! The state of a flight has a ticket for each task that waits, with the waker of the task's last poll. A task
-//! polls its wait in these steps:
+//! The state of a flight has a ticket for each task that waits, with the waker of the task's last poll. A
+//! task polls its wait in these steps:
 //!
 //! 1. Under the lock of the state, the task takes the outcome, if the flight has landed. Otherwise it stores
 //!    its waker, under the same lock. So a landing either is seen here, or finds the waker.
@@ -10,18 +10,18 @@
 //! 3. Without the lock, it polls the loader. The waker of the loader belongs to the flight, not to the task.
 //! 4. Under the lock, it puts the loader back. If the loader was woken during (3), it then wakes all tasks.
 //!
-//! The waker of the loader marks the loader as woken and wakes *all* tasks that wait, except during (3), where
-//! (4) does. The first task that polls takes the loader. So no task is chosen as the one that must poll: a
-//! task that is dropped, or never polled again, stalls no other task. No waker is stored while the loader is
-//! in the flight and marked, because a task that polls then takes the loader.
+//! The waker of the loader marks the loader as woken and wakes *all* tasks that wait, except during (3),
+//! where (4) does. The first task that polls takes the loader. So no task is chosen as the one that must
+//! poll: a task that is dropped, or never polled again, stalls no other task. No waker is stored while the
+//! loader is in the flight and marked, because a task that polls then takes the loader.
 //!
 //! When the last task is dropped, the loader is dropped with its lease. The flight then lands as abandoned,
 //! and a thread that waits looks the key up again and loads it itself. A thread never polls a loader, because
 //! the loader may need its runtime. So the deadline of the lease is the bound for a thread that waits beside
 //! tasks of which none is polled any more.
 //!
-//! A task waits until the deadline of the flight's lease. An alarm wakes it then ([`super::alarms`]). The task
-//! that began the load waits without a bound: its loader is this one.
+//! A task waits until the deadline of the flight's lease. An alarm wakes it then ([`super::alarms`]). The
+//! task that began the load waits without a bound: its loader is this one.
 //!
 //! The numbers in the code are those of this list, not those of the wait graph.
 

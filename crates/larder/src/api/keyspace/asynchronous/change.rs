@@ -145,8 +145,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// As [`remove_matching`](Keyspace::remove_matching), from async code. Dropping the future after its first
-    /// poll does not undo the removal.
+    /// As [`remove_matching`](Keyspace::remove_matching), from async code. Dropping the future after its
+    /// first poll does not undo the removal.
     ///
     /// # Errors
     /// The errors of [`remove_matching`](Keyspace::remove_matching).

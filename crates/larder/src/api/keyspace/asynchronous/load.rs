@@ -44,10 +44,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`get_or_load`](Keyspace::get_or_load), from async code. A value in memory is returned at the first
     /// poll.
     ///
-    /// Tasks and threads that ask for one key at the same time run one loader and share its result. The loader
-    /// is a part of the load, not of the task that began it: any task that waits for the load polls it. So a
-    /// task that is dropped, or never polled again, stalls no other task. When no task waits any more, the
-    /// loader is dropped. A thread that waits then loads the key itself.
+    /// Tasks and threads that ask for one key at the same time run one loader and share its result. The
+    /// loader is a part of the load, not of the task that began it: any task that waits for the load polls
+    /// it. So a task that is dropped, or never polled again, stalls no other task. When no task waits any
+    /// more, the loader is dropped. A thread that waits then loads the key itself.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -117,8 +117,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not be
     /// `Send`. Only the caller drives the loader.
     ///
-    /// If the future is dropped, the loader is dropped, and one of the callers that wait loads the key. If the
-    /// future is kept and not polled, the callers that wait do so until the
+    /// If the future is dropped, the loader is dropped, and one of the callers that wait loads the key. If
+    /// the future is kept and not polled, the callers that wait do so until the
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// ```

@@ -8,7 +8,8 @@
 //! A future that is dropped leaves nothing behind: no lease, no waker, no alarm. A step that has begun on a
 //! worker thread runs to its end.
 //!
-//! - [`read`]: lookups. [`load`]: loads, and waits for loads. [`change`]: inserts, removals and atomic changes.
+//! - [`read`]: lookups. [`load`]: loads, and waits for loads. [`change`]: inserts, removals and atomic
+//!   changes.
 
 mod change;
 mod load;
@@ -22,8 +23,8 @@ use crate::format::key::Key;
 use crate::sys::offload::offload;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns whether a call may have to wait for the disk, or for room in the write buffer. In a forked child
-    /// nothing waits.
+    /// Returns whether a call may have to wait for the disk, or for room in the write buffer. In a forked
+    /// child nothing waits.
     fn may_block(&self) -> bool {
         !self.is_memory_only() && self.shared.tiers.has_disk() && !self.shared.is_forked()
     }

@@ -302,7 +302,8 @@ fn a_loader_that_waits_for_itself_is_refused() {
 fn a_circle_of_a_thread_and_a_task_is_found_from_both_sides() {
     let far = || Deadline::after(HOUR);
     thread::scope(|scope| {
-        // The thread leads `of_thread` and waits for `of_task`. The loader of `of_task` waits for `of_thread`.
+        // The thread leads `of_thread` and waits for `of_task`. The loader of `of_task` waits for
+        // `of_thread`.
         let (of_task, of_thread) = (flight(), Flight::led(far()));
         let mut wait = joining(&of_thread);
         assert_eq!(poll_inside(&of_task, &mut wait), None);

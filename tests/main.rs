@@ -19,6 +19,7 @@ mod tidy;
 mod asynchronous {
     mod cancellation;
     mod changes;
+    mod circles;
     mod loads;
 }
 

@@ -40,6 +40,8 @@ pub(crate) mod alarms;
 mod current;
 mod graph;
 #[cfg(feature = "async")]
+mod task_waiters;
+#[cfg(feature = "async")]
 pub(crate) mod tasks;
 
 use std::any::Any;
@@ -48,9 +50,9 @@ use std::time::Duration;
 use crate::memory::entry::Value;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::{Arc, Condvar, Mutex, thread};
-use graph::{WaitGraph, Waiter};
+use graph::{WaitGraph, Waitable, Waiter};
 #[cfg(feature = "async")]
-use tasks::TaskWaiters;
+use task_waiters::TaskWaiters;
 
 /// An error of a loader. `get_or_load` downcasts the error to its type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
@@ -125,7 +127,7 @@ impl Flight {
         drop(state);
         self.landed.notify_all();
         #[cfg(feature = "async")]
-        tasks::wake_all(wakers);
+        task_waiters::wake_all(wakers);
         // If the flight had ended already, the new outcome is dropped here, after the lock is released.
     }
 
@@ -135,16 +137,22 @@ impl Flight {
         let waiters = current::blocked_by_this_thread();
         #[cfg(not(feature = "async"))]
         let waiters = [Waiter::Thread(thread::current().id())];
-        let graph = WaitGraph::current();
+        let (graph, flight) = (WaitGraph::current(), self.clone() as Arc<dyn Waitable>);
         // Steps 1 and 2.
-        if !graph.enter(&waiters, self) {
+        if !graph.enter(&waiters, &flight) {
             return Err(UnfinishedFlight::Cycle);
         }
         // Step 3.
         let outcome = self.wait(max);
         // Step 4.
-        graph.leave(&waiters, self);
+        graph.leave(&waiters, &flight);
         outcome
+    }
+
+    /// Runs the loader of this flight, or polls it.
+    #[cfg(feature = "async")]
+    pub(crate) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
+        current::run_loader(self.leader, loader)
     }
 
     /// Runs the loader of this flight.
@@ -175,6 +183,12 @@ impl Flight {
             let wait = self.landed.wait_for(&mut state, left.unwrap_or(left_to_deadline));
             has_timed_out = left.is_some() && wait.timed_out();
         }
+    }
+}
+
+impl Waitable for Flight {
+    fn leader(&self) -> Option<Waiter> {
+        self.leader
     }
 
     fn has_landed(&self) -> bool {

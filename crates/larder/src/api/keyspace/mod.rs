@@ -29,6 +29,7 @@ mod read;
 mod read_many;
 mod remove;
 pub(crate) mod ttl;
+mod uncacheable;
 pub(crate) mod update;
 mod write;
 mod write_many;

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 
 use smallvec::SmallVec;
 
-use super::Flight;
 use super::graph::{Waiter, Waiters};
 use crate::sys::sync::{thread, thread_local};
 
@@ -26,16 +25,14 @@ impl Drop for RunningLoader {
     }
 }
 
-impl Flight {
-    /// Runs `loader`, or polls it, as the loader of this flight.
-    pub(crate) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
-        let _running = self.leader.map(|leader| {
-            // At the end of a thread, its variables may be gone already. Then no circle is found.
-            _ = LOADERS.try_with(|loaders| loaders.borrow_mut().push(leader));
-            RunningLoader(())
-        });
-        loader()
-    }
+/// Runs a loader, or polls it, as the loader of a flight with this leader.
+pub(super) fn run_loader<R>(leader: Option<Waiter>, loader: impl FnOnce() -> R) -> R {
+    let _running = leader.map(|leader| {
+        // At the end of a thread, its variables may be gone already. Then no circle is found.
+        _ = LOADERS.try_with(|loaders| loaders.borrow_mut().push(leader));
+        RunningLoader(())
+    });
+    loader()
 }
 
 /// Returns the waiters that a wait stands for which blocks this thread: the thread, and all loaders on it.

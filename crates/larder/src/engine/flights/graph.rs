@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::Flight;
 use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, process_static};
@@ -18,6 +17,15 @@ pub(super) enum Waiter {
     /// An asynchronous loader. Any task may poll it.
     #[cfg(feature = "async")]
     Load(u64),
+}
+
+/// What a waiter waits for: a flight.
+pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
+    /// Returns what runs the loader of the flight, if that is known.
+    fn leader(&self) -> Option<Waiter>;
+
+    /// Returns whether the flight has ended.
+    fn has_landed(&self) -> bool;
 }
 
 /// The waiters that one wait stands for.
@@ -33,7 +41,7 @@ pub(super) struct WaitGraph {
 }
 
 /// The flights that each waiter waits for. An asynchronous loader may wait for several.
-type Waits = HashMap<Waiter, SmallVec<[Arc<Flight>; 1]>>;
+type Waits = HashMap<Waiter, SmallVec<[Arc<dyn Waitable>; 1]>>;
 
 process_static! {
     /// The wait graph of the process in which a thread last waited.
@@ -60,7 +68,7 @@ impl WaitGraph {
 
     /// Adds a wait for a flight, unless the wait would never end. Returns whether it was added. Steps 1 and
     /// 2.
-    pub(super) fn enter(&self, waiters: &[Waiter], flight: &Arc<Flight>) -> bool {
+    pub(super) fn enter(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) -> bool {
         let mut waits = self.waits.lock();
         if leads_to(&waits, flight, waiters) {
             return false;
@@ -73,11 +81,11 @@ impl WaitGraph {
 
     /// Removes a wait that was added. Step 4. The caller still holds the flight, so its outcome is not
     /// dropped under the lock.
-    pub(super) fn leave(&self, waiters: &[Waiter], flight: &Arc<Flight>) {
+    pub(super) fn leave(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) {
         let mut waits = self.waits.lock();
         for waiter in waiters {
             let Some(flights) = waits.get_mut(waiter) else { continue };
-            if let Some(at) = flights.iter().position(|other| Arc::ptr_eq(other, flight)) {
+            if let Some(at) = flights.iter().position(|other| address(other) == address(flight)) {
                 flights.swap_remove(at);
             }
             if flights.is_empty() {
@@ -93,20 +101,24 @@ impl WaitGraph {
 }
 
 /// Returns whether a flight can't end before one of `waiters` goes on.
-fn leads_to(waits: &Waits, flight: &Arc<Flight>, waiters: &[Waiter]) -> bool {
-    let mut visited: SmallVec<[*const Flight; 4]> = SmallVec::new();
-    let mut next: SmallVec<[&Arc<Flight>; 4]> = SmallVec::new();
+fn leads_to(waits: &Waits, flight: &Arc<dyn Waitable>, waiters: &[Waiter]) -> bool {
+    let mut visited: SmallVec<[usize; 4]> = SmallVec::new();
+    let mut next: SmallVec<[&Arc<dyn Waitable>; 4]> = SmallVec::new();
     next.push(flight);
     while let Some(flight) = next.pop() {
-        if visited.contains(&Arc::as_ptr(flight)) || flight.has_landed() {
+        if visited.contains(&address(flight)) || flight.has_landed() {
             continue;
         }
-        visited.push(Arc::as_ptr(flight));
-        let Some(leader) = flight.leader else { continue };
+        visited.push(address(flight));
+        let Some(leader) = flight.leader() else { continue };
         if waiters.contains(&leader) {
             return true;
         }
         next.extend(waits.get(&leader).into_iter().flatten());
     }
     false
+}
+
+fn address(flight: &Arc<dyn Waitable>) -> usize {
+    Arc::as_ptr(flight).addr()
 }

@@ -34,71 +34,16 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::alarms::{Alarm, Alarms};
-use super::graph::{WaitGraph, Waiter, Waiters};
+use super::graph::{WaitGraph, Waitable, Waiter, Waiters};
+use super::task_waiters::{LoaderPlace, SharedLoader, wake_all};
 use super::{Flight, FlightOutcome, FlightState, UnfinishedFlight, current};
 use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Ordering, process_static};
 
-/// A loader that lives in a flight. It lands the flight, by its lease.
-pub(crate) type SharedLoader = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 process_static! {
     /// The number of the last flight with an asynchronous loader.
     static LAST_LOAD: AtomicU64 = AtomicU64::new(0);
-}
-
-/// The tasks that wait for a flight, and the loader in the flight.
-#[derive(Default)]
-pub(super) struct TaskWaiters {
-    last_ticket: u64,
-    /// Number of tasks that wait, or are about to.
-    count: usize,
-    /// The wakers of the tasks that sleep, by ticket.
-    wakers: HashMap<u64, Waker>,
-    loader: LoaderPlace,
-    /// Whether the loader was woken since it was last polled.
-    is_woken: bool,
-}
-
-#[derive(Default)]
-enum LoaderPlace {
-    /// There is no loader, or it has ended.
-    #[default]
-    None,
-    Here(SharedLoader),
-    /// A task is polling the loader.
-    Polled,
-}
-
-impl std::fmt::Debug for TaskWaiters {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TaskWaiters").field("count", &self.count).finish_non_exhaustive()
-    }
-}
-
-impl TaskWaiters {
-    /// Takes the wakers of all tasks. The caller wakes them without the lock.
-    pub(super) fn take_wakers(&mut self) -> HashMap<u64, Waker> {
-        std::mem::take(&mut self.wakers)
-    }
-
-    /// Takes the wakers to wake because the loader was woken.
-    fn take_to_poll(&mut self) -> HashMap<u64, Waker> {
-        let mut wakers = self.take_wakers();
-        if failpoint_is_set(Failpoint::WakeOneTask)
-            && let Some(first) = wakers.keys().min().copied()
-        {
-            let successor = wakers.remove(&first);
-            self.wakers = std::mem::take(&mut wakers);
-            wakers.extend(successor.map(|waker| (first, waker)));
-        }
-        wakers
-    }
-}
-
-pub(super) fn wake_all(wakers: HashMap<u64, Waker>) {
-    wakers.into_values().for_each(Waker::wake);
 }
 
 /// The waker of a loader that lives in a flight.
@@ -212,6 +157,10 @@ impl TaskWait {
         Self { flight, ticket, alarms, until, alarm: None, waiters: None }
     }
 
+    fn as_waitable(&self) -> Arc<dyn Waitable> {
+        self.flight.clone()
+    }
+
     /// Steps 1 and 2.
     fn next_step(&self, waker: Waker) -> NextStep {
         let landed = |state: &FlightState| state.outcome.clone().map(NextStep::Landed);
@@ -272,7 +221,7 @@ impl Future for TaskWait {
         if self.waiters.is_none() {
             let waiters = current::blocked_by_this_task();
             // Most tasks are polled by no loader, and need no place in the graph.
-            if !waiters.is_empty() && !WaitGraph::current().enter(&waiters, &self.flight) {
+            if !waiters.is_empty() && !WaitGraph::current().enter(&waiters, &self.as_waitable()) {
                 return Poll::Ready(Err(UnfinishedFlight::Cycle));
             }
             self.waiters = Some(waiters);
@@ -295,7 +244,7 @@ impl Future for TaskWait {
 impl Drop for TaskWait {
     fn drop(&mut self) {
         if let Some(waiters) = self.waiters.take().filter(|waiters| !waiters.is_empty()) {
-            WaitGraph::current().leave(&waiters, &self.flight);
+            WaitGraph::current().leave(&waiters, &self.as_waitable());
         }
         let mut state = self.flight.state.lock();
         let own = state.tasks.wakers.remove(&self.ticket);

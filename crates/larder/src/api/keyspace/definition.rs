@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ttl::Ttl;
-use crate::config::validate::{check_grace, check_jitter, check_name, check_ttl};
+use crate::config::validate::{check_absent_ttl, check_grace, check_jitter, check_name, check_ttl};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -40,6 +40,7 @@ pub struct KeyspaceDefinition<K, V> {
     grace: Option<Duration>,
     cool_down: Option<Duration>,
     jitter: u8,
+    pub(super) absent_ttl: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -60,6 +61,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             grace: None,
             cool_down: None,
             jitter: 0,
+            absent_ttl: None,
             types: PhantomData,
         }
     }
@@ -347,6 +349,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
+        check_absent_ttl(self.absent_ttl)?;
         check_grace(self.grace, self.cool_down)
     }
 }

@@ -21,14 +21,17 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::format::record::{Extension, PayloadCompression, record_len};
+use crate::format::record::{Extension, PayloadCompression, RecordKind, record_len};
+use crate::memory::buffer::BufferRoom;
+use crate::memory::entry::Unsaved;
+use crate::memory::group::Group;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
-use crate::units::ByteSize;
+use crate::units::{ByteSize, Timestamp};
 
-/// A value that is ready to be stored.
+/// A value, or an absence, that is ready to be stored.
 pub(super) struct PreparedValue {
     pub(super) weight: Weight,
     /// The encoding that is saved in the file. None for a value that is kept in memory only.
@@ -38,8 +41,9 @@ pub(super) struct PreparedValue {
     pub(super) page_beyond_file: Option<u64>,
 }
 
-/// A value's encoding, compressed or not.
+/// A value's encoding, compressed or not. For an absence, no bytes.
 pub(super) struct EncodedValue {
+    pub(super) kind: RecordKind,
     pub(super) bytes: Vec<u8>,
     pub(super) compression: PayloadCompression,
     pub(super) extension: Extension,
@@ -108,6 +112,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
+    /// Returns the data that the writer needs to save a value.
+    pub(super) fn unsaved(
+        &self,
+        payload: EncodedValue,
+        written_at: Timestamp,
+        room: BufferRoom,
+        group: Option<Arc<Group>>,
+    ) -> Arc<Unsaved> {
+        let EncodedValue { kind, bytes: payload, compression, extension, fits_file } = payload;
+        let version = self.opened.kind.version;
+        Arc::new(Unsaved {
+            kind,
+            payload,
+            compression,
+            extension,
+            version,
+            written_at,
+            fits_file,
+            group,
+            room,
+        })
+    }
+
     fn check_len(&self, encoded_len: usize) -> Result<(), Error> {
         if encoded_len as u64 <= MAX_VALUE_LEN.as_u64() {
             return Ok(());
@@ -128,7 +155,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             _ => (payload, PayloadCompression::None, extension),
         };
-        EncodedValue { bytes: trimmed(bytes), compression, extension, fits_file: true }
+        let kind = RecordKind::Value;
+        EncodedValue { kind, bytes: trimmed(bytes), compression, extension, fits_file: true }
     }
 
     /// Drops the payload of a value that is too large for the file. The commit of this value then only

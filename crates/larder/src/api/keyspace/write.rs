@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::Keyspace;
 use super::change::{Change, Modified};
 use super::insert_options::{Durability, InsertOptions};
-use super::prepare::{EncodedValue, PreparedValue, room_for};
+use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use crate::config::MIN_TTL;
 use crate::disk::file::error_translation::not_durable_while_off;
@@ -24,10 +24,9 @@ use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
-use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
+use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
-use crate::memory::group::Group;
 use crate::memory::publication::{Publication, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -233,7 +232,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<InsertOutcome, Error> {
         loop {
             let prepared = self.prepare(key, value, durability)?;
-            match self.store(key, value.clone(), prepared, ttl, condition) {
+            match self.store(key, Some(value.clone()), prepared, ttl, condition) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Refused::Revoked) => return Ok(InsertOutcome::Revoked),
                 Err(Refused::Unconfirmed) => match &mut condition {
@@ -254,10 +253,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    fn store(
+    /// Stores a value, or an absence, under a condition.
+    pub(super) fn store(
         &self,
         key: SlotKey<'_>,
-        value: Arc<V>,
+        value: Option<Arc<V>>,
         prepared: PreparedValue,
         ttl: Ttl,
         condition: WriteCondition<'_>,
@@ -274,7 +274,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(self.unsaved(payload, now, room, None))
         });
         let is_saved = unsaved.is_some();
-        let grace = Grace::at_least(self.definition.stale_for());
+        let grace = value.as_ref().map_or(Grace::NONE, |_| Grace::at_least(self.definition.stale_for()));
+        let value = value.map(|value| value as Value);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved };
         let stored = match condition {
             WriteCondition::Always => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
@@ -373,18 +374,5 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             tiers.writer.hurry();
         }
         Some(room)
-    }
-
-    /// Returns the data that the writer needs to save a value.
-    pub(super) fn unsaved(
-        &self,
-        payload: EncodedValue,
-        written_at: Timestamp,
-        room: BufferRoom,
-        group: Option<Arc<Group>>,
-    ) -> Arc<Unsaved> {
-        let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
-        let version = self.opened.kind.version;
-        Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, group, room })
     }
 }

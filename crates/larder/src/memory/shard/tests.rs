@@ -6,7 +6,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::grace::Grace;
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
-use crate::memory::lookup::{Lookup, PreviousState};
+use crate::memory::lookup::{Lookup, PreviousState, StaleLookup};
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::purged::Purged;
 use crate::memory::slot_key::SlotKey;
@@ -16,6 +16,9 @@ use crate::sys::sync::Arc;
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);
 const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"\0\0\0\x01key" };
+
+/// A key of a memory-only keyspace.
+const MEMORY_KEY: SlotKey<'static> = SlotKey { hash: 8, bytes: b"\x80\0\0\x01key" };
 
 /// Returns a deadline that no test reaches.
 fn later() -> crate::sys::clock::Deadline {
@@ -43,12 +46,16 @@ impl Bench {
         let room = self.buffer.reserve(10, || ()).unwrap();
         let unsaved = Unsaved::uncompressed(vec![], 0, NOW, room);
         IncomingEntry {
-            value: Arc::new(value),
+            value: Some(Arc::new(value)),
             expires_at: LATER,
             grace: Grace::NONE,
             weight: Weight::of(10),
             unsaved: Some(Arc::new(unsaved)),
         }
+    }
+
+    fn absence(&self) -> IncomingEntry {
+        IncomingEntry { value: None, ..self.dirty(0) }
     }
 
     fn store(&mut self, key: SlotKey<'_>, value: u32) -> u64 {
@@ -93,6 +100,50 @@ impl Bench {
             Lookup::Value(value, _) => Value::downcast(value).ok().map(|value: Arc<u32>| *value),
             _ => None,
         }
+    }
+}
+
+#[test]
+fn an_absence_is_an_entry_without_a_value() {
+    for is_committed in [false, true] {
+        let mut bench = Bench::new();
+        let entry = bench.absence();
+        let sequence = bench.shard.store(KEY, entry, &bench.counter, &mut bench.deferred).unwrap();
+        let drained = bench.drain(NOW);
+        assert!(matches!(&drained[..], [Mutation { change: SlotChange::Put { .. }, .. }]));
+        if is_committed {
+            assert!(bench.shard.mark_clean(KEY, sequence, true, &mut bench.deferred));
+        }
+        bench.shard.validate();
+        for found in [bench.shard.get(KEY, NOW), bench.shard.peek(KEY, NOW)] {
+            assert!(matches!(found, Lookup::Absent(LATER)), "{found:?}");
+        }
+        assert!(matches!(bench.shard.get(KEY, LATER), Lookup::Negative), "it has expired");
+        assert!(matches!(bench.shard.stale(KEY), StaleLookup::NoValue));
+        assert!(bench.shard.has_entry(KEY));
+        let (prior, _) = bench.insert_tombstone(KEY);
+        assert_eq!(prior, PreviousState::Dead, "no value was removed");
+        assert!(matches!(&bench.drain(NOW)[..], [Mutation { change: SlotChange::Delete, .. }]));
+    }
+}
+
+#[test]
+fn a_purge_removes_an_absence_and_counts_none() {
+    for (key, is_committed) in [(KEY, false), (KEY, true), (MEMORY_KEY, true)] {
+        let mut bench = Bench::new();
+        let entry = IncomingEntry {
+            unsaved: bench.absence().unsaved.filter(|_| key.bytes == KEY.bytes),
+            ..bench.absence()
+        };
+        let sequence = bench.shard.store(key, entry, &bench.counter, &mut bench.deferred).unwrap();
+        if is_committed {
+            bench.drain(NOW);
+            bench.shard.mark_clean(key, sequence, true, &mut bench.deferred);
+        }
+        let (_, purged) = bench.purge(b"");
+        let listed = purged.memory_keys.iter().filter(|(_, is_live)| *is_live).count();
+        assert_eq!((purged.memory_only, purged.unlisted, listed), (0, 0, 0));
+        assert!(!matches!(bench.shard.get(key, NOW), Lookup::Absent(_)));
     }
 }
 

@@ -125,7 +125,7 @@ impl Machine {
         let expires_at = self.tiers.time.now().after(Duration::from_hours(1));
         let value: Arc<u16> = Arc::new(name);
         let entry = IncomingEntry {
-            value,
+            value: Some(value),
             expires_at,
             grace: Grace::NONE,
             weight: Weight::of(len as u64),
@@ -151,7 +151,13 @@ impl Machine {
             let weight = Weight::of(len as u64);
             (
                 memory.key(key),
-                IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: Some(unsaved) },
+                IncomingEntry {
+                    value: Some(value),
+                    expires_at,
+                    grace: Grace::NONE,
+                    weight,
+                    unsaved: Some(unsaved),
+                },
             )
         });
         memory.store_group(entries, now, &mut EvictedValues::default()).unwrap();

@@ -11,6 +11,7 @@ use crate::format::record::RecordKind;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::PreviousState;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// The kind of entry that a tombstone removed.
@@ -65,6 +66,10 @@ impl Tiers {
             Ok(Some(record)) => {
                 let live = self.live_record(key, record, min_visible_sequence, (now, Duration::ZERO));
                 let is_value = live.is_some_and(|record| record.header.kind == RecordKind::Value);
+                if !is_value && failpoint_is_set(Failpoint::KeepAbsence) {
+                    self.memory.cancel_tombstone(key, sequence);
+                    return Ok(RemovedEntry::Nothing);
+                }
                 Ok(if is_value { RemovedEntry::Live } else { RemovedEntry::Dead })
             }
             Err(fault) => {

@@ -26,8 +26,8 @@
 //!
 //! The record of an absence says that the source has no value for the key. It has no payload and no flags.
 //!
-//! A record of format 1 has no flags, and is always of a value. Its extension has no field that this version reads. When a file is
-//! upgraded, such records stay as they are until they are overwritten.
+//! A record of format 1 has no flags, and is always of a value. Its extension has no field that this version
+//! reads. When a file is upgraded, such records stay as they are until they are overwritten.
 //!
 //! Integers are big endian. A reader checks the checksum before it uses any other field. The checksum covers
 //! the key. So a record that damage moved under another key is as invalid as a half-written record (contract

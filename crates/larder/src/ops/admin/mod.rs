@@ -204,8 +204,8 @@ impl Admin {
         Ok(written)
     }
 
-    /// Removes an entry. Returns whether there was a live value. An absence is removed as well. The removal is
-    /// durable when the call returns.
+    /// Removes an entry. Returns whether there was a live value. An absence is removed as well. The removal
+    /// is durable when the call returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entry may still be in the file.

@@ -1,11 +1,15 @@
 //! The definition of a keyspace, declared once as a constant.
 
+mod max_age;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ttl::Ttl;
-use crate::config::validate::{check_absent_ttl, check_grace, check_jitter, check_name, check_ttl};
+use crate::config::validate::{
+    check_absent_ttl, check_grace, check_jitter, check_max_age, check_name, check_ttl,
+};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -41,6 +45,7 @@ pub struct KeyspaceDefinition<K, V> {
     cool_down: Option<Duration>,
     jitter: u8,
     pub(super) absent_ttl: Option<Duration>,
+    max_age: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -62,6 +67,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             cool_down: None,
             jitter: 0,
             absent_ttl: None,
+            max_age: None,
             types: PhantomData,
         }
     }
@@ -169,8 +175,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets a function that returns the weight of a value in memory, in bytes, including the `size_of` its
-    /// type. The cache adds the key and the overhead. Without such a function,
+    /// Sets a function that returns the weight of a value in memory, in bytes. The weight includes the size
+    /// of the value's type (`size_of`). The cache adds the key and the overhead. Without such a function,
     /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both functions, a value
     /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
     /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
@@ -188,8 +194,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This weight is close to the
-    /// memory that the values use. The encoded length of a `Vec<String>`, for example, is only a fifth of
-    /// this memory.
+    /// memory that the values use. For example, the encoded length of a `Vec<String>` with short strings is a
+    /// small part of this memory.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -350,6 +356,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         }
         check_jitter(self.jitter)?;
         check_absent_ttl(self.absent_ttl)?;
+        check_max_age(self.max_age, if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None })?;
         check_grace(self.grace, self.cool_down)
     }
 }

@@ -11,6 +11,7 @@
 #[cfg(all(unix, feature = "control"))]
 pub(crate) mod describe;
 mod dirty;
+mod extras;
 mod leaving;
 mod listing;
 mod publish;
@@ -32,6 +33,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::keyspace_usage::KeyspaceUsages;
 use crate::memory::lookup::{Lookup, MissToken, PreviousState, StaleLookup};
@@ -53,6 +55,8 @@ pub(crate) struct Shard {
     /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
     /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
+    /// The extras of the entries whose writers asked for them ([`crate::memory::extras`]).
+    extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose entries may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,
     /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not be
@@ -73,6 +77,7 @@ impl Shard {
             leases: Leases::default(),
             dirty: Vec::new(),
             pending: HashMap::default(),
+            extras: HashMap::default(),
             ranges: Vec::new(),
             saves: true,
             is_closed: false,
@@ -246,15 +251,18 @@ impl Shard {
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
-        let IncomingEntry { value, expires_at, grace, weight, unsaved } = entry;
+        let IncomingEntry { value, expires_at, grace, weight, unsaved, extras } = entry;
         let content = match unsaved {
             Some(unsaved) => SlotValue::Dirty(value, DirtyValue { unsaved, weight }),
             None => SlotValue::Clean(value, weight),
         };
-        self.set(key, content, (expires_at, grace), sequence, deferred);
+        let id = self.set(key, content, (expires_at, grace), sequence, deferred);
+        if let Some(extras) = extras {
+            self.extras.insert(id, extras);
+        }
     }
 
-    /// Replaces the content of a key.
+    /// Replaces the content of a key. Returns its slot.
     fn set(
         &mut self,
         key: SlotKey<'_>,
@@ -262,14 +270,14 @@ impl Shard {
         (expires_at, grace): (Timestamp, Grace),
         sequence: u64,
         deferred: &mut DeferredDrops,
-    ) {
+    ) -> SlotId {
         let id = match self.find(key) {
             Some((id, _)) => id,
             None => self.take(key),
         };
         self.take_content(id, deferred);
         let Some(slot) = self.slots.get_mut(id) else {
-            return;
+            return id;
         };
         // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
         let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
@@ -281,7 +289,7 @@ impl Shard {
                 self.usages.add_clean(key.bytes, weight);
                 self.policy.attach(id, key.short_hash(), weight);
                 self.expiry.add(id, slot.delete_after());
-                return;
+                return id;
             }
             SlotValue::Dirty(value, pending) => {
                 (slot.value, slot.state) = (value, SlotState::Dirty);
@@ -294,6 +302,7 @@ impl Shard {
         if !std::mem::replace(&mut slot.is_listed, true) {
             self.dirty.push(id);
         }
+        id
     }
 
     /// Removes the value from a slot, and subtracts its weight. The caller sets the new state.
@@ -318,6 +327,7 @@ impl Shard {
             }
         }
         deferred.values.extend(slot.value.take());
+        self.take_extras(id);
     }
 
     fn take(&mut self, key: SlotKey<'_>) -> SlotId {

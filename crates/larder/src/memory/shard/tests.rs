@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+mod absences;
+
 use super::*;
 use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::RangeTombstone;
@@ -51,6 +55,7 @@ impl Bench {
             grace: Grace::NONE,
             weight: Weight::of(10),
             unsaved: Some(Arc::new(unsaved)),
+            extras: None,
         }
     }
 
@@ -100,50 +105,6 @@ impl Bench {
             Lookup::Value(value, _) => Value::downcast(value).ok().map(|value: Arc<u32>| *value),
             _ => None,
         }
-    }
-}
-
-#[test]
-fn an_absence_is_an_entry_without_a_value() {
-    for is_committed in [false, true] {
-        let mut bench = Bench::new();
-        let entry = bench.absence();
-        let sequence = bench.shard.store(KEY, entry, &bench.counter, &mut bench.deferred).unwrap();
-        let drained = bench.drain(NOW);
-        assert!(matches!(&drained[..], [Mutation { change: SlotChange::Put { .. }, .. }]));
-        if is_committed {
-            assert!(bench.shard.mark_clean(KEY, sequence, true, &mut bench.deferred));
-        }
-        bench.shard.validate();
-        for found in [bench.shard.get(KEY, NOW), bench.shard.peek(KEY, NOW)] {
-            assert!(matches!(found, Lookup::Absent(LATER)), "{found:?}");
-        }
-        assert!(matches!(bench.shard.get(KEY, LATER), Lookup::Negative), "it has expired");
-        assert!(matches!(bench.shard.stale(KEY), StaleLookup::NoValue));
-        assert!(bench.shard.has_entry(KEY));
-        let (prior, _) = bench.insert_tombstone(KEY);
-        assert_eq!(prior, PreviousState::Dead, "no value was removed");
-        assert!(matches!(&bench.drain(NOW)[..], [Mutation { change: SlotChange::Delete, .. }]));
-    }
-}
-
-#[test]
-fn a_purge_removes_an_absence_and_counts_none() {
-    for (key, is_committed) in [(KEY, false), (KEY, true), (MEMORY_KEY, true)] {
-        let mut bench = Bench::new();
-        let entry = IncomingEntry {
-            unsaved: bench.absence().unsaved.filter(|_| key.bytes == KEY.bytes),
-            ..bench.absence()
-        };
-        let sequence = bench.shard.store(key, entry, &bench.counter, &mut bench.deferred).unwrap();
-        if is_committed {
-            bench.drain(NOW);
-            bench.shard.mark_clean(key, sequence, true, &mut bench.deferred);
-        }
-        let (_, purged) = bench.purge(b"");
-        let listed = purged.memory_keys.iter().filter(|(_, is_live)| *is_live).count();
-        assert_eq!((purged.memory_only, purged.unlisted, listed), (0, 0, 0));
-        assert!(!matches!(bench.shard.get(key, NOW), Lookup::Absent(_)));
     }
 }
 
@@ -313,6 +274,30 @@ fn a_promotion_never_replaces_what_is_there() {
 }
 
 #[test]
+fn extras_leave_with_the_content_of_their_slot() {
+    let mut bench = Bench::new();
+    let extras = EntryExtras::new(NOW, Some(Duration::from_micros(7)), LATER);
+    let store = |bench: &mut Bench, extras| {
+        let entry = IncomingEntry { extras, ..bench.dirty(1) };
+        let stored = bench.shard.store(KEY, entry, &bench.counter, &mut bench.deferred).unwrap();
+        bench.shard.validate();
+        stored
+    };
+    let found = |bench: &Bench| bench.shard.get_with_extras(KEY, NOW).1;
+    let sequence = store(&mut bench, Some(extras));
+    assert_eq!(found(&bench), Some(extras));
+    bench.drain(NOW);
+    assert!(bench.shard.mark_clean(KEY, sequence, true, &mut bench.deferred));
+    assert_eq!(found(&bench), Some(extras), "the commit changes nothing");
+    store(&mut bench, None);
+    assert_eq!(found(&bench), None, "the extras belonged to the previous value");
+    store(&mut bench, Some(extras));
+    bench.insert_tombstone(KEY);
+    bench.shard.validate();
+    assert_eq!(bench.shard.extras_of(KEY), None);
+}
+
+#[test]
 fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     let mut bench = Bench::new();
     let (_, first) = bench.insert_tombstone(KEY);
@@ -340,6 +325,12 @@ fn the_stated_overhead_covers_the_bookkeeping() {
     // The overhead of the allocator, for the block of the value and for a small block that the value owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
     assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
+}
+
+#[test]
+fn the_stated_overhead_of_extras_covers_them() {
+    let bytes = table_place(size_of::<(SlotId, EntryExtras)>());
+    assert!(bytes as u64 <= crate::memory::extras::EXTRAS_OVERHEAD, "{bytes}");
 }
 
 #[test]

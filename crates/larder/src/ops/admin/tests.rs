@@ -1,9 +1,12 @@
+mod absences;
+
 use std::time::Duration;
 
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::absence::Found;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::config::MAX_TTL;
 use crate::ops::inspect::{Inspector, RecordStatus};
 use crate::sys::clock::{Clock, ManualClock};
 use crate::sys::sync::Arc;
@@ -76,6 +79,7 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
         key: key.to_vec(),
         written_at: at(written),
         expires_at: at(expires),
+        delete_after: at(expires + 60_000),
         fingerprint: None,
         compression: 0,
         value: Some(vec![value]),
@@ -93,8 +97,25 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
     assert_eq!((again.written, again.kept_newer), (0, 1));
     assert_eq!(admin.write("none", vec![entry(b"new\0\0", 0, 600_000, 9)]).unwrap(), Written::default());
     assert!(admin.write("product", vec![entry(&[0; 5000], 0, 600_000, 9)]).is_err());
+    // The grace is bounded, and never negative.
+    let odd = [(1, at(0)), (2, Timestamp::NEVER)]
+        .map(|(key, delete_after)| NewEntry { delete_after, ..entry(&[key, 0, 0], 0, 600_000, 4) });
+    assert_eq!(admin.write("product", odd.to_vec()).unwrap().written, 2);
     admin.close().unwrap();
-    is_whole(&path, 2);
+    is_whole(&path, 4);
+    let snapshot = Inspector::open(&path).unwrap().snapshot().unwrap();
+    let product = snapshot.keyspace("product").unwrap();
+    let grace = |key: &[u8]| {
+        let found = snapshot.find(product, key).unwrap();
+        let record = found.live().unwrap();
+        record.delete_after.since(record.expires_at)
+    };
+    let minute = Duration::from_mins(1);
+    assert_eq!(
+        (grace(b"new\0\0"), grace(b"future\0\0"), grace(&[1, 0, 0])),
+        (minute, minute, Duration::ZERO)
+    );
+    assert_eq!(grace(&[2, 0, 0]), MAX_TTL + MAX_TTL / 4);
     let cache = Cache::builder().path(&path).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
     assert_eq!(products.get("new").as_deref(), Some(&1));
@@ -167,44 +188,6 @@ fn another_version_is_retired_and_swept_and_a_compacted_file_is_shorter() {
 }
 
 #[test]
-fn an_absence_is_written_kept_and_removed_as_an_entry_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("shop.larder");
-    let mut admin = Admin::create(&path).unwrap();
-    let (now, key) = (admin.now(), b"gone\0\0");
-    let entry = |ms: u64, value: Option<Vec<u8>>| NewEntry {
-        key: key.to_vec(),
-        written_at: Timestamp::from_millis(now.as_millis() - ms),
-        expires_at: now.after(Duration::from_hours(1)),
-        fingerprint: Some(7),
-        compression: 1,
-        value,
-    };
-    admin.keyspace(of_version(3)).unwrap();
-    assert_eq!(admin.write("product", vec![entry(10, None)]).unwrap().written, 1);
-    let older = admin.write("product", vec![entry(20, Some(vec![1]))]).unwrap();
-    assert_eq!((older.written, older.kept_newer), (0, 1), "an absence is newer than what was there before");
-    admin.close().unwrap();
-    let inspector = Inspector::open(&path).unwrap();
-    assert!(inspector.verify(&mut |_, _| ()).unwrap().is_whole());
-    let snapshot = inspector.snapshot().unwrap();
-    let found = snapshot.find(snapshot.keyspace("product").unwrap(), key).unwrap();
-    let RecordStatus::KnownAbsent(record) = &found else { panic!("{found:?}") };
-    assert!(record.is_absence && record.fingerprint.is_none() && record.stored().is_empty());
-    drop(snapshot);
-    let cache = Cache::builder().path(&path).open().unwrap();
-    let products = cache.keyspace(PRODUCTS).unwrap();
-    assert_eq!((products.find("gone"), products.count()), (Found::Absent, 0));
-    cache.close().unwrap();
-    let mut admin = Admin::open(&path).unwrap();
-    assert!(!admin.remove("product", key).unwrap(), "there was no value");
-    admin.close().unwrap();
-    is_whole(&path, 0);
-    let cache = Cache::builder().path(&path).open().unwrap();
-    assert_eq!(cache.keyspace(PRODUCTS).unwrap().find("gone"), Found::Unknown);
-}
-
-#[test]
 fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
     const PAGES: KeyspaceDefinition<String, String> =
         KeyspaceDefinition::new("page").format(crate::format::codec::format::Format::Raw);
@@ -219,6 +202,7 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         key: format!("{key}\0\0").into_bytes(),
         written_at: now,
         expires_at: now.after(Duration::from_hours(1)),
+        delete_after: now.after(Duration::from_hours(1)),
         fingerprint: None,
         compression,
         value: Some(value.as_bytes().to_vec()),

@@ -270,13 +270,45 @@ fn a_loader_decides_what_becomes_of_its_value() {
             });
             HandPolled::new(load).finish()
         };
-        assert_eq!(*decided(1, || Load::Cache(1.into())).unwrap().value, 1);
-        assert_eq!(*decided(2, || Load::CacheFor(2.into(), HOUR.into())).unwrap().value, 2);
-        assert_eq!(*decided(3, || Load::DoNotCache(3.into())).unwrap().value, 3);
-        assert_eq!(*decided(3, || Load::Cache(4.into())).unwrap().value, 4, "a load without a flight");
+        assert_eq!(decided(1, || Load::Cache(1.into())).unwrap().value.as_deref(), Some(&1));
+        assert_eq!(decided(2, || Load::CacheFor(2.into(), HOUR.into())).unwrap().value.as_deref(), Some(&2));
+        assert_eq!(decided(3, || Load::DoNotCache(3.into())).unwrap().value.as_deref(), Some(&3));
+        assert_eq!(
+            decided(3, || Load::Cache(4.into())).unwrap().value.as_deref(),
+            Some(&4),
+            "a load without a flight"
+        );
         assert!(matches!(decided(5, || Load::Unchanged), Err(LoadError::NothingUnchanged)));
         let cached = [1, 2, 3, 4, 5].map(|key| versions.get(&key).map(|value| *value));
         assert_eq!(cached, [Some(1), Some(2), Some(4), None, None]);
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn an_absence_is_cached_and_shared() {
+    let _watch = watch_this_test();
+    for place in [None, Some(Place::new())] {
+        let cache = place.as_ref().map_or_else(|| Cache::builder().open().unwrap(), Place::open);
+        let versions = cache.keyspace(VERSIONS.absent_ttl(HOUR)).unwrap();
+        let (open, gate) = gate();
+        let asked = Arc::new(AtomicU64::new(0));
+        let load = || {
+            let (gate, asked) = (gate.clone(), asked.clone());
+            HandPolled::new(versions.get_or_load_optional_async(&1, move || async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                gate().await;
+                Ok::<_, Infallible>(None::<u64>)
+            }))
+        };
+        let (mut leader, mut follower) = (load(), load());
+        assert!(leader.poll().is_pending() && follower.poll().is_pending());
+        open.send(true).unwrap();
+        assert_eq!((follower.finish().unwrap(), leader.finish().unwrap()), (None, None));
+        assert_eq!((load().finish().unwrap(), asked.load(Ordering::SeqCst)), (None, 1));
+        let loaded =
+            HandPolled::new(versions.get_or_load_async(&1, || ready(Ok::<u64, Infallible>(7)))).finish();
+        assert_eq!(*loaded.unwrap(), 7, "this loader always has a value");
         cache.close().unwrap();
     }
 }
@@ -294,7 +326,7 @@ fn a_failing_load_is_answered_with_the_stale_value() {
             ready(Err::<Load<u64>, _>("the source is away"))
         }));
         let loaded = failing.finish().unwrap();
-        assert_eq!((*loaded.value, loaded.is_stale), (1, true));
+        assert_eq!((loaded.value.as_deref(), loaded.is_stale), (Some(&1), true));
         cache.close().unwrap();
     }
 }

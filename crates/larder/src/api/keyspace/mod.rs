@@ -5,9 +5,11 @@
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - `asynchronous`: the forms of these calls for async code.
+//! - [`absence`]: keys that are known to have no value.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
+pub(crate) mod absence;
 #[cfg(feature = "async")]
 mod asynchronous;
 mod atomic;

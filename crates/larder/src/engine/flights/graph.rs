@@ -29,6 +29,7 @@ pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
 }
 
 /// The waiters that one wait stands for.
+#[cfg(feature = "async")]
 pub(super) type Waiters = SmallVec<[Waiter; 2]>;
 
 /// The waits for flights.

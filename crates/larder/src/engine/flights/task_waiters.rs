@@ -1,5 +1,5 @@
-//! The tasks that wait for one flight, and the loader in the flight: data under the lock of the flight's state.
-//! [`super::tasks`] has the steps in which tasks use it.
+//! The tasks that wait for one flight, and the loader in the flight: data under the lock of the flight's
+//! state. [`super::tasks`] has the steps in which tasks use it.
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -45,15 +45,20 @@ pub enum Failpoint {
     DrainBeforeSealing,
     /// A caller that fills the write buffer does not notice that another caller waits for a commit.
     IgnoreWaiters,
+    /// A removal that finds an absence on disk, and no value, is not committed.
+    KeepAbsence,
     /// A load of several keys does not land the flight of a key that its loader has omitted.
     ForgetOmitted,
     /// A load of several keys waits for other callers before it lands its own flights.
     WaitBeforeLanding,
     /// A task looks for the answer, and stores its waker after it has released the lock.
+    #[cfg(feature = "async")]
     RegisterLate,
     /// A loader that is woken wakes one of the tasks that wait, and not all.
+    #[cfg(feature = "async")]
     WakeOneTask,
     /// A loader that no task waits for any more is not dropped.
+    #[cfg(feature = "async")]
     KeepDroppedLoad,
     /// A lease that is dropped without an answer is not given back.
     KeepDroppedLease,

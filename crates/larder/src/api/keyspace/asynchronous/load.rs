@@ -13,22 +13,16 @@
 //! The value of both is stored by a worker thread, because an insert may wait for room. That step lands the
 //! flight, and runs to its end, no matter which tasks are dropped.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
-use crate::api::keyspace::load_lease::LoadLease;
-use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, PendingLoad, Waited};
-use crate::api::keyspace::ttl::Ttl;
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
 use crate::engine::flights::tasks::TaskWait;
-use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
-use crate::sys::offload::{offload, submit};
 use crate::sys::sync::Arc;
 
 /// The answer to a caller that would load a key.
@@ -89,6 +83,34 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         L: Future<Output = Result<R, E>> + Send + 'static,
     {
         let loader = move |_| async move { loader().await.map(|value| Load::Cache(value.into())) };
+        match self.hit_at_once(&key)? {
+            Ok(value) => Ok(value),
+            Err(key) => {
+                let loaded = Box::pin(self.load_missing_async(key, OnAbsence::Load, loader)).await?;
+                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
+            }
+        }
+    }
+
+    /// As [`get_or_load_optional`](Keyspace::get_or_load_optional), from async code: see
+    /// [`get_or_load_async`](Keyspace::get_or_load_async).
+    ///
+    /// # Errors
+    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async).
+    pub async fn get_or_load_optional_async<E, R, F, L>(
+        &self,
+        key: impl EncodeKey<K>,
+        loader: F,
+    ) -> Result<Option<Arc<V>>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> L + Send + 'static,
+        L: Future<Output = Result<Option<R>, E>> + Send + 'static,
+    {
+        let loader = move |_| async move {
+            loader().await.map(|value| value.map_or(Load::Absent, |value| Load::Cache(value.into())))
+        };
         self.get_or_load_with_async(key, loader).await.map(|loaded| loaded.value)
     }
 
@@ -109,8 +131,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         L: Future<Output = Result<Load<V>, E>> + Send + 'static,
     {
         match self.hit_at_once(&key)? {
-            Ok(value) => Ok(Loaded { value, is_stale: false }),
-            Err(key) => Box::pin(self.load_missing_async(key, loader)).await,
+            Ok(value) => Ok(Loaded::fresh(Some(value))),
+            Err(key) => Box::pin(self.load_missing_async(key, OnAbsence::Answer, loader)).await,
         }
     }
 
@@ -153,7 +175,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         match self.hit_at_once(&key)? {
             Ok(value) => Ok(value),
-            Err(key) => self.load_missing_locally(key, loader).await.map(|loaded| loaded.value),
+            Err(key) => {
+                let loaded = self.load_missing_locally(key, loader).await?;
+                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
+            }
         }
     }
 
@@ -169,6 +194,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     async fn load_missing_async<E, F, L>(
         &self,
         key: StoredKey,
+        on_absence: OnAbsence,
         mut loader: F,
     ) -> Result<Loaded<V>, LoadError<E>>
     where
@@ -179,41 +205,58 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut counts = true;
         loop {
             let full = key.clone();
-            let begun =
-                self.off_executor(move |keyspace| keyspace.begin_shared_load(&full, loader, counts)).await;
-            let pending = match begun {
+            let begin = move |keyspace: &Self| keyspace.begin_shared_load(&full, on_absence, counts, loader);
+            let pending = match self.off_executor(begin).await {
                 SharedLoad::Answer(loaded) => return Ok(loaded),
-                SharedLoad::Led(wait) => {
-                    return match PendingLoad::answer(wait.await, None) {
-                        Ok(Waited::Value(value)) => Ok(Loaded { value, is_stale: false }),
-                        // Of a load that its own task leads, only one end gives no answer.
-                        Ok(Waited::Absent | Waited::Unanswered) => Err(LoadError::NothingUnchanged),
-                        Err(error) => self.stale_or_async(key, error).await,
-                    };
-                }
+                SharedLoad::Led(wait) => return self.finish_own_load(key, wait).await,
                 SharedLoad::Joined(pending, unused) => {
                     loader = unused;
                     pending
                 }
             };
-            match pending.wait_async().await {
-                Ok(Some(value)) => return Ok(Loaded { value, is_stale: false }),
-                Ok(None) => counts = false,
+            match pending.outcome_async(self.shared.settings.load_timeout).await {
+                Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
+                Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
+                Ok(Waited::Absent | Waited::Unanswered) => counts = false,
                 Err(error) => return self.stale_or_async(key, error).await,
             }
         }
     }
 
+    /// Waits for the load that the caller has begun.
+    async fn finish_own_load<E: Send + Sync + 'static>(
+        &self,
+        key: StoredKey,
+        wait: TaskWait,
+    ) -> Result<Loaded<V>, LoadError<E>> {
+        match PendingLoad::answer(wait.await, None) {
+            Ok(Waited::Value(value)) => Ok(Loaded::fresh(Some(value))),
+            Ok(Waited::Absent) => Ok(Loaded::fresh(None)),
+            // Only one end of a load gives no answer to the task that began it.
+            Ok(Waited::Unanswered) => Err(LoadError::NothingUnchanged),
+            Err(error) => self.stale_or_async(key, error).await,
+        }
+    }
+
     /// Steps 2 and 3, and puts the loader into the flight.
-    fn begin_shared_load<E, F, L>(&self, full: &[u8], loader: F, counts: bool) -> SharedLoad<V, F>
+    fn begin_shared_load<E, F, L>(
+        &self,
+        full: &[u8],
+        on_absence: OnAbsence,
+        counts: bool,
+        loader: F,
+    ) -> SharedLoad<V, F>
     where
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
         L: Future<Output = Result<Load<V>, E>> + Send + 'static,
     {
         let key = self.shared.tiers.memory.key(full);
-        match self.find_or_lease_again(full, counts) {
-            LookupOutcome::Hit { value, is_stale, .. } => SharedLoad::Answer(Loaded { value, is_stale }),
+        match self.find_or_lease_again(full, on_absence, counts) {
+            LookupOutcome::Hit { value, is_stale, .. } => {
+                SharedLoad::Answer(Loaded { value: Some(value), is_stale })
+            }
+            LookupOutcome::Absent { .. } => SharedLoad::Answer(Loaded::fresh(None)),
             LookupOutcome::Wait(pending) => SharedLoad::Joined(pending, loader),
             LookupOutcome::Load(mut lease) => {
                 let stale = self.stale_value(key).map(|(value, _)| value);
@@ -229,12 +272,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Steps 2 and 3. Only the first of several rounds is counted. A further round also makes step 1.
-    fn find_or_lease_again(&self, full: &[u8], is_first: bool) -> LookupOutcome<K, V> {
+    fn find_or_lease_again(&self, full: &[u8], on_absence: OnAbsence, is_first: bool) -> LookupOutcome<K, V> {
         let key = self.shared.tiers.memory.key(full);
         if is_first {
-            self.lease_or_join(key, LoadThread::Poller, true)
+            self.lease_or_join(key, LoadThread::Poller, on_absence, true)
         } else {
-            self.find_or_lease(key, LoadThread::Poller, false)
+            self.find_or_lease(key, LoadThread::Poller, on_absence, false)
         }
     }
 
@@ -252,12 +295,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut counts = true;
         let lease = loop {
             let full = key.clone();
-            let found = self.off_executor(move |keyspace| keyspace.find_or_lease_again(&full, counts)).await;
-            match found {
-                LookupOutcome::Hit { value, is_stale, .. } => return Ok(Loaded { value, is_stale }),
+            let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, OnAbsence::Load, counts);
+            match self.off_executor(find).await {
+                LookupOutcome::Hit { value, is_stale, .. } => {
+                    return Ok(Loaded { value: Some(value), is_stale });
+                }
+                LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
                 LookupOutcome::Load(lease) => break lease,
                 LookupOutcome::Wait(pending) => match pending.wait_async().await {
-                    Ok(Some(value)) => return Ok(Loaded { value, is_stale: false }),
+                    Ok(Some(value)) => return Ok(Loaded::fresh(Some(value))),
                     Ok(None) => counts = false,
                     Err(error) => return self.stale_or_async(key, error).await,
                 },
@@ -270,7 +316,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let value = value.into();
                 // A failure of the cache is not an error. The lease counts it.
                 drop(lease.fill_async(value.clone()).await);
-                Ok(Loaded { value, is_stale: false })
+                Ok(Loaded::fresh(Some(value)))
             }
             Err(error) => {
                 let error = Arc::new(error);
@@ -291,74 +337,5 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let call = move |keyspace: &Self| keyspace.stale_or(keyspace.shared.tiers.memory.key(&key), error);
         self.off_executor(call).await
-    }
-}
-
-impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// As [`fill`](LoadLease::fill), from async code. The value is stored even if the future is dropped after
-    /// its first poll.
-    ///
-    /// # Errors
-    /// Those of [`fill`](LoadLease::fill).
-    pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
-        let value = value.into();
-        if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }
-    }
-
-    fn may_block(&self) -> bool {
-        self.keyspace().is_some_and(|keyspace| keyspace.may_block())
-    }
-
-    /// Steps 5 and 6, for a loader that lives in the flight.
-    fn end_with<E: Send + Sync + 'static>(self, loaded: Result<Load<V>, E>, stale: Option<Arc<V>>) {
-        let (value, ttl) = match (loaded, stale) {
-            (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
-            (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),
-            (Ok(Load::DoNotCache(value)), _) => return self.decline_with(value),
-            (Err(error), _) => return self.fail(error),
-            // The lease ends without an answer. The task that leads the load knows why.
-            (Ok(Load::Unchanged), None) => return,
-        };
-        let may_block = self.may_block();
-        // A failure of the cache is not an error. The lease counts it.
-        let fill = move || drop(self.fill_with(value, ttl));
-        // The flight lands when the value is stored, so no task waits for the worker thread itself.
-        if may_block { drop(submit(fill)) } else { fill() }
-    }
-}
-
-impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// As [`wait`](PendingLoad::wait), from async code.
-    ///
-    /// If the load is an asynchronous one, this task may poll its loader
-    /// ([`get_or_load_async`](crate::Keyspace::get_or_load_async)).
-    ///
-    /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
-    pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
-        let max = self.load_timeout();
-        self.wait_up_to_async(max).await
-    }
-
-    /// As [`wait_for`](PendingLoad::wait_for), from async code.
-    ///
-    /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
-    pub async fn wait_for_async<E: Send + Sync + 'static>(
-        self,
-        timeout: Duration,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        self.wait_up_to_async(Some(timeout)).await
-    }
-
-    async fn wait_up_to_async<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        let Some(wait) = self.into_task_wait(max) else { return Ok(None) };
-        Ok(match Self::answer(wait.await, max)? {
-            Waited::Value(value) => Some(value),
-            Waited::Absent | Waited::Unanswered => None,
-        })
     }
 }

@@ -8,10 +8,11 @@
 //! A future that is dropped leaves nothing behind: no lease, no waker, no alarm. A step that has begun on a
 //! worker thread runs to its end.
 //!
-//! - [`read`]: lookups. [`load`]: loads, and waits for loads. [`change`]: inserts, removals and atomic
-//!   changes.
+//! - [`read`]: lookups. [`load`]: loads. [`lease`]: the ends of a load, and the waits for one. [`change`]:
+//!   inserts, removals and atomic changes.
 
 mod change;
+mod lease;
 mod load;
 mod read;
 

@@ -60,7 +60,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Unknown(miss) if self.may_block() && !self.shared.is_closed() => {
                 return MemoryAnswer::AskDisk(key.bytes.into(), miss);
             }
-            Lookup::Negative | Lookup::Unknown(_) => None,
+            Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
         self.answered(if found.is_some() { Count::MemoryHits } else { Count::Misses }, key);
         MemoryAnswer::Found(found)
@@ -81,8 +81,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let key = keyspace.shared.tiers.memory.key(&key);
             let permit = Permit::EpochToken(miss.epoch_token);
             let found = keyspace.promote_decoded(key, permit, miss.min_visible_sequence);
-            keyspace.answered(if found.is_some() { Count::DiskHits } else { Count::Misses }, key);
-            found.map(|found| found.value)
+            let value = found.and_then(|found| found.value);
+            keyspace.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
+            value
         }))
     }
 }

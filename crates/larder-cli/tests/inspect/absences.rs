@@ -58,3 +58,26 @@ fn an_import_restores_an_absence() {
         assert!(matches!(products.find("GONE"), Found::Unknown));
     }
 }
+
+#[test]
+fn an_import_keeps_a_newer_absence_and_its_dry_run_says_so() {
+    let (place, there) = (shop(), Place::new());
+    let export = there.dir().join("shop.export");
+    let export = export.to_str().unwrap();
+    printed(place.dir(), &["export", FILE, "-o", export], 0);
+    let (cache, clock) = place.open();
+    clock.advance(Duration::from_mins(10));
+    let products = cache.keyspace(PRODUCTS.absent_ttl(HOUR)).unwrap();
+    products.remove("GONE").unwrap();
+    let LookupOutcome::Load(lease) = products.lookup("GONE").unwrap() else { panic!("it was removed") };
+    assert!(lease.fill_absent());
+    drop(products);
+    cache.close().unwrap();
+    let imported = |arguments: &[&str]| {
+        let all = [&["import", FILE, export, "--json"], arguments].concat();
+        serde_json::from_str::<Value>(&printed(place.dir(), &all, 0)).unwrap()
+    };
+    let (dry, real) = (imported(&["--dry-run"]), imported(&[]));
+    assert_eq!(dry["kept_newer"], 1, "{dry:#}");
+    assert_eq!((&dry["written"], &dry["kept_newer"]), (&real["written"], &real["kept_newer"]), "{real:#}");
+}

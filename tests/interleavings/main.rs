@@ -78,6 +78,8 @@ scenarios! {
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,
     expiry::a_touch_brings_back_nothing_that_was_seen_evicted,
+    expiry::nothing_that_was_expired_is_live_again,
+    expiry::nothing_on_disk_that_was_expired_is_live_again,
     durability::what_was_acknowledged_is_committed,
     durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::key_leases::LeaseId;
+use super::key_leases::{AttachedFlight, LeaseId};
 use crate::memory::entry::Value;
 use crate::memory::lookup::{Lookup, MissToken};
 use crate::memory::slot_key::SlotKey;
@@ -35,6 +35,9 @@ pub(crate) struct HeededAnswers {
     pub(crate) absence: bool,
     /// A cool-down.
     pub(crate) cool_down: bool,
+    /// The flight of a load that may end with an absence. A caller that does not heed it takes the place of
+    /// such a load.
+    pub(crate) optional_flight: bool,
 }
 
 impl Memory {
@@ -57,6 +60,9 @@ impl Memory {
             Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(token) => Some(token),
         };
+        if !heeds.optional_flight {
+            locked.shard.leases.detach_optional(key, &mut locked.released.deferred);
+        }
         if let Some(flight) = locked.shard.leases.flight(key, &mut locked.released.deferred) {
             return LeaseOutcome::Flight(flight);
         }
@@ -67,7 +73,9 @@ impl Memory {
         let has_flight = !leases.has_pass(key);
         let id = leases.take(key, deadline);
         if has_flight {
-            leases.attach(key, id, flight(), deadline);
+            // A caller that does not heed an absence has a loader that always has a value.
+            let may_be_absent = heeds.absence;
+            leases.attach(key, AttachedFlight { lease: id, flight: flight(), deadline, may_be_absent });
         }
         LeaseOutcome::Lease { id, miss_token }
     }

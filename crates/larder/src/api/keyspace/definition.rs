@@ -355,8 +355,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
-        check_absent_ttl(self.absent_ttl)?;
         check_max_age(self.max_age, if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None })?;
+        check_absent_ttl(self.absent_ttl, self.max_age)?;
         check_grace(self.grace, self.cool_down)
     }
 }

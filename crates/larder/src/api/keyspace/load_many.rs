@@ -204,7 +204,11 @@ where
         if missing.is_empty() {
             return Ok(());
         }
-        let answer = loader(&missing);
+        let lease = self.keys.iter().find_map(|wanted| wanted.lease.as_ref());
+        let answer = match lease {
+            Some(lease) => lease.run_loader(|| loader(&missing)),
+            None => loader(&missing),
+        };
         for (wanted, key) in self.leased().zip(missing) {
             wanted.key = Some(key);
         }

@@ -85,10 +85,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let loader = move |_| async move { loader().await.map(|value| Load::Cache(value.into())) };
         match self.hit_at_once(&key)? {
             Ok(value) => Ok(value),
-            Err(key) => {
-                let loaded = Box::pin(self.load_missing_async(key, OnAbsence::Load, loader)).await?;
-                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
-            }
+            Err(key) => Box::pin(self.load_missing_async(key, OnAbsence::Load, loader)).await.map(present),
         }
     }
 
@@ -111,7 +108,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let loader = move |_| async move {
             loader().await.map(|value| value.map_or(Load::Absent, |value| Load::Cache(value.into())))
         };
-        self.get_or_load_with_async(key, loader).await.map(|loaded| loaded.value)
+        self.get_or_load_with_async(key, loader).await.map(|answer| answer.value)
     }
 
     /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value and
@@ -175,10 +172,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         match self.hit_at_once(&key)? {
             Ok(value) => Ok(value),
-            Err(key) => {
-                let loaded = self.load_missing_locally(key, loader).await?;
-                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
-            }
+            Err(key) => self.load_missing_locally(key, loader).await.map(present),
         }
     }
 
@@ -207,7 +201,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let full = key.clone();
             let begin = move |keyspace: &Self| keyspace.begin_shared_load(&full, on_absence, counts, loader);
             let pending = match self.off_executor(begin).await {
-                SharedLoad::Answer(loaded) => return Ok(loaded),
+                SharedLoad::Answer(answer) => return Ok(answer),
                 SharedLoad::Led(wait) => return self.finish_own_load(key, wait).await,
                 SharedLoad::Joined(pending, unused) => {
                     loader = unused;
@@ -263,8 +257,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let flight = lease.flight().clone();
                 let wait = TaskWait::of_leader(flight.clone());
                 flight.park(Box::pin(async move {
-                    let loaded = loader(stale.clone()).await;
-                    lease.end_with(loaded, stale);
+                    let answer = loader(stale.clone()).await;
+                    lease.end_with(answer, stale);
                 }));
                 SharedLoad::Led(wait)
             }
@@ -310,8 +304,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         };
         let mut loading = std::pin::pin!(loader());
-        let loaded = std::future::poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
-        match loaded.await {
+        let answer = std::future::poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
+        match answer.await {
             Ok(value) => {
                 let value = value.into();
                 // A failure of the cache is not an error. The lease counts it.
@@ -338,4 +332,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let call = move |keyspace: &Self| keyspace.stale_or(keyspace.shared.tiers.memory.key(&key), error);
         self.off_executor(call).await
     }
+}
+
+/// Returns the value of a load that takes an absence for no answer.
+fn present<V>(loaded: Loaded<V>) -> Arc<V> {
+    loaded.value.expect("the loader has a value, and an absence is no answer here")
 }

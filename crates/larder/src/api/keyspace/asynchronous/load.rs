@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::tasks::TaskWait;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
@@ -268,10 +269,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Steps 2 and 3. Only the first of several rounds is counted. A further round also makes step 1.
     fn find_or_lease_again(&self, full: &[u8], on_absence: OnAbsence, is_first: bool) -> LookupOutcome<K, V> {
         let key = self.shared.tiers.memory.key(full);
+        let poller = LoadThread::Poller(LoadId::next());
         if is_first {
-            self.lease_or_join(key, LoadThread::Poller, on_absence, true)
+            self.lease_or_join(key, poller, on_absence, true)
         } else {
-            self.find_or_lease(key, LoadThread::Poller, on_absence, false)
+            self.find_or_lease(key, poller, on_absence, false)
         }
     }
 
@@ -321,7 +323,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the stale value of a key after a failed load, or the error.
-    async fn stale_or_async<E: Send + Sync + 'static>(
+    pub(in crate::api::keyspace) async fn stale_or_async<E: Send + Sync + 'static>(
         &self,
         key: StoredKey,
         error: LoadError<E>,

@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::sys::sync::Mutex;
@@ -50,7 +50,7 @@ fn alarms() -> Arc<Alarms> {
 }
 
 fn flight() -> Arc<Flight> {
-    Flight::of_task(Deadline::after(HOUR))
+    Flight::of_task(LoadId::next(), Deadline::after(HOUR))
 }
 
 fn joining(flight: &Arc<Flight>) -> PolledTask {
@@ -247,7 +247,7 @@ fn no_task_sleeps_past_the_deadline_or_its_own_timeout() {
     {
         let (told, sweeper) = unbounded();
         let alarms = Alarms::new(move || told.send(()).unwrap());
-        let flight = Flight::of_task(Deadline::after(deadline));
+        let flight = Flight::of_task(LoadId::next(), Deadline::after(deadline));
         let mut task = PolledTask::new(TaskWait::joining(flight, alarms.clone(), max));
         let polled = task.poll();
         if polled.is_pending() {

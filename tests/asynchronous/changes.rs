@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use larder::testing::StallingDisk;
 use larder::{Any, Cache, Change, Durability, Error, InsertOptions, KeyspaceDefinition};
-use smol::stream::StreamExt;
 
 use crate::support::tasks::{HandPolled, Runtime};
 use crate::support::{BLOBS, HOUR, Place, VERSIONS, watch_this_test};
@@ -202,40 +201,4 @@ fn a_wait_for_a_commit_is_bounded_by_the_disk_alone() {
     assert!(HandPolled::new(versions.remove_async(&1)).poll().is_ready());
     assert!(HandPolled::new(versions.clear_async()).poll().is_ready());
     assert!(HandPolled::new(cache.flush_async()).poll().is_ready());
-}
-
-#[test]
-fn several_values_and_streams_of_them_cross_both_tiers() {
-    let _watch = watch_this_test();
-    for runtime in Runtime::ALL {
-        for place in [None, Some(Place::new())] {
-            let cache = place.as_ref().map_or_else(|| Cache::builder().open().unwrap(), Place::open);
-            let versions = cache.keyspace(VERSIONS).unwrap();
-            runtime.block_on(async {
-                versions.insert_many_async((0..300).map(|key| (key, 2 * key))).await.unwrap();
-                cache.flush_async().await.unwrap();
-                versions.insert_many_async((300..500).map(|key| (key, 2 * key))).await.unwrap();
-                let entries: Vec<_> = versions.iter_async().map(|(key, value)| (key, *value)).collect().await;
-                assert!(entries.into_iter().eq((0..500).map(|key| (key, 2 * key))), "{runtime:?}");
-                let keys: Vec<u64> = versions.keys_async().collect().await;
-                assert!(keys.into_iter().eq(0..500), "{runtime:?}");
-                let mut begun = versions.keys_async();
-                assert_eq!(begun.next().await, Some(0));
-                drop(begun);
-                cache.close_async().await.unwrap();
-            });
-            let Some(place) = place else { continue };
-            drop((versions, cache));
-            let cache = place.open();
-            let versions = cache.keyspace(VERSIONS).unwrap();
-            let found = runtime.block_on(versions.get_many_async([1, 999, 499]));
-            assert_eq!(
-                found.iter().map(|found| found.as_deref()).collect::<Vec<_>>(),
-                [Some(&2), None, Some(&998)]
-            );
-            let at_once = HandPolled::new(versions.get_many_async([1, 499])).poll();
-            assert!(at_once.is_ready(), "memory has them now");
-            cache.close().unwrap();
-        }
-    }
 }

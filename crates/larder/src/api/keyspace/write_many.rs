@@ -101,8 +101,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_group(&entries, options)
     }
 
-    /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future is
-    /// dropped after its first poll.
+    /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future
+    /// is dropped after its first poll.
     ///
     /// # Errors
     /// Those of [`insert_many`](Keyspace::insert_many).
@@ -118,8 +118,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_many_with_async(entries, InsertOptions::new()).await
     }
 
-    /// As [`insert_many_with`](Keyspace::insert_many_with), from async code. The values are stored even if the
-    /// future is dropped after its first poll.
+    /// As [`insert_many_with`](Keyspace::insert_many_with), from async code. The values are stored even if
+    /// the future is dropped after its first poll.
     ///
     /// # Errors
     /// Those of [`insert_many_with`](Keyspace::insert_many_with).

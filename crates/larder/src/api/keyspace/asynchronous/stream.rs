@@ -1,7 +1,8 @@
 //! Streams over the entries of a keyspace.
 //!
-//! A worker thread makes the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from it at
-//! a time. Between two chunks it does nothing: a stream that is not polled holds no worker, and no snapshot.
+//! A worker thread makes the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from it
+//! at a time. Between two chunks it does nothing: a stream that is not polled holds no worker, and no
+//! snapshot.
 
 use std::collections::VecDeque;
 use std::fmt;

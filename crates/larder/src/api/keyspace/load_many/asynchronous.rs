@@ -1,5 +1,5 @@
-//! Loads of several keys from async code. The numbers are the steps of [`super`]. Steps 2 and 4 run on a worker
-//! thread, because they may wait for the disk or for room.
+//! Loads of several keys from async code. The numbers are the steps of [`super`]. Steps 2 and 4 run on a
+//! worker thread, because they may wait for the disk or for room.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -148,11 +148,11 @@ where
         match answer {
             Ok(pairs) => {
                 let pairs = pairs.into_iter();
-                let loaded: Vec<_> =
+                let filled: Vec<_> =
                     pairs.filter_map(|(key, value)| self.note_value(keyspace, &key, value)).collect();
                 let omitted: Vec<_> = self.leases().collect();
                 let publish = move |_: &Keyspace<K, V>| {
-                    for (lease, value) in loaded {
+                    for (lease, value) in filled {
                         // A failure of the cache is not an error: the lease counts it.
                         drop(lease.fill(value));
                     }

@@ -221,16 +221,19 @@ fn a_loader_that_wakes_itself_while_it_is_polled_is_polled_again() {
     assert_eq!(task.value(), Some(3));
 }
 
+/// Lands its flight when it is dropped, as a lease does that a panic unwinds.
+struct Lands(Arc<Flight>);
+
+impl Drop for Lands {
+    fn drop(&mut self) {
+        self.0.land(FlightOutcome::Panicked);
+    }
+}
+
 #[test]
 fn a_panic_of_the_loader_stays_inside_the_flight() {
     let flight = flight();
     let mut task = PolledTask::new(TaskWait::of_leader(flight.clone()));
-    struct Lands(Arc<Flight>);
-    impl Drop for Lands {
-        fn drop(&mut self) {
-            self.0.land(FlightOutcome::Panicked);
-        }
-    }
     let lease = Lands(flight.clone());
     flight.park(Box::pin(async move {
         let _lease = lease;

@@ -84,7 +84,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome_async(Some(timeout)).await
     }
 
-    pub(super) async fn outcome_async<E: Send + Sync + 'static>(
+    pub(in crate::api::keyspace) async fn outcome_async<E: Send + Sync + 'static>(
         self,
         max: Option<Duration>,
     ) -> Result<Waited<V>, LoadError<E>> {

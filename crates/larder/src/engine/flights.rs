@@ -20,7 +20,10 @@
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
 //!    waits for one flight at most.
 //!
-//! The graph contains only loads whose loader runs inside `get_or_load`, on the thread that leads the flight.
+//! The graph contains only loads whose loader runs on the thread that leads the flight: inside `get_or_load`,
+//! or on a thread of the [pool](super::load_pool). A thread of the pool becomes the leader before it runs the
+//! loader, so before its own waits. Hence the last wait of a circle sees the whole circle.
+//!
 //! A lease that a caller owns may be filled by any thread, so its flight has no leader, and its deadline ends
 //! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for
 //! a thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
@@ -50,6 +53,8 @@ pub(crate) enum FlightOutcome {
     Panicked,
     /// The source has no value for the key, as far as a load of several keys has told.
     Absent,
+    /// The loader says that the stale value is unchanged, and there was none.
+    NothingUnchanged,
     /// There is no answer. The waiters look the key up again.
     Abandoned,
 }
@@ -58,7 +63,9 @@ pub(crate) enum FlightOutcome {
 #[derive(Debug)]
 pub(crate) struct Flight {
     /// The thread that runs the loader. `None` if any thread may end the flight.
-    leader: Option<ThreadId>,
+    leader: Mutex<Option<ThreadId>>,
+    /// Whether the flight began while its key had a live value.
+    is_refresh: bool,
     /// The deadline of the lease.
     deadline: Deadline,
     outcome: Mutex<Option<FlightOutcome>>,
@@ -112,16 +119,35 @@ impl WaitGraph {
 impl Flight {
     /// Returns a flight that the calling thread will land.
     pub(crate) fn led(deadline: Deadline) -> Arc<Self> {
-        Self::new(Some(thread::current().id()), deadline)
+        Self::new(Some(thread::current().id()), deadline, false)
     }
 
     /// Returns a flight that any thread may land.
     pub(crate) fn unled(deadline: Deadline) -> Arc<Self> {
-        Self::new(None, deadline)
+        Self::new(None, deadline, false)
     }
 
-    fn new(leader: Option<ThreadId>, deadline: Deadline) -> Arc<Self> {
-        Arc::new(Self { leader, deadline, outcome: Mutex::new(None), landed: Condvar::new() })
+    /// Returns the flight of a refresh. Any thread may land it.
+    pub(crate) fn of_refresh(deadline: Deadline) -> Arc<Self> {
+        Self::new(None, deadline, true)
+    }
+
+    fn new(leader: Option<ThreadId>, deadline: Deadline, is_refresh: bool) -> Arc<Self> {
+        let (leader, outcome) = (Mutex::new(leader), Mutex::new(None));
+        Arc::new(Self { leader, is_refresh, deadline, outcome, landed: Condvar::new() })
+    }
+
+    /// Makes the calling thread the leader. It runs the loader from now on, and lands the flight.
+    pub(crate) fn lead(&self) {
+        *self.leader.lock() = Some(thread::current().id());
+    }
+
+    pub(crate) fn is_refresh(&self) -> bool {
+        self.is_refresh
+    }
+
+    fn leader(&self) -> Option<ThreadId> {
+        *self.leader.lock()
     }
 
     /// Ends the flight, unless it has ended already.
@@ -146,10 +172,11 @@ impl Flight {
             let mut waits = graph.waits.lock();
             let mut next = Some(self);
             while let Some(flight) = next.filter(|flight| !flight.has_landed()) {
-                if flight.leader == Some(me) {
+                let leader = flight.leader();
+                if leader == Some(me) {
                     return Err(UnfinishedFlight::Cycle);
                 }
-                next = flight.leader.and_then(|leader| waits.get(&leader));
+                next = leader.and_then(|leader| waits.get(&leader));
             }
             waits.insert(me, self.clone());
         }

@@ -29,6 +29,7 @@ mod policy;
 pub(crate) mod publication;
 mod purge;
 pub(crate) mod purged;
+mod refresh;
 mod removal;
 mod segments;
 pub(crate) mod shard;

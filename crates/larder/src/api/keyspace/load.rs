@@ -161,7 +161,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        let mut outcome = self.lease_or_join(key, LoadThread::Caller, true);
+        let lease_time = self.shared.settings.lease_timeout;
+        let mut outcome = self.lease_or_join(key, LoadThread::Caller, lease_time, true);
         loop {
             match outcome {
                 LookupOutcome::Hit { value, is_stale, .. } => return Ok(Loaded { value, is_stale }),
@@ -177,7 +178,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Steps 4 to 6.
-    fn load<E, F>(
+    pub(super) fn load<E, F>(
         &self,
         key: SlotKey<'_>,
         lease: LoadLease<K, V>,

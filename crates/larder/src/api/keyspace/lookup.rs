@@ -82,11 +82,11 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 #[derive(Debug)]
 #[must_use = "a load that no caller waits for helps no caller"]
 pub struct PendingLoad<V> {
-    flight: Arc<Flight>,
-    load_timeout: Option<Duration>,
+    pub(super) flight: Arc<Flight>,
+    pub(super) load_timeout: Option<Duration>,
     /// The process in which the load began.
-    process: Process,
-    value: PhantomData<fn() -> V>,
+    pub(super) process: Process,
+    pub(super) value: PhantomData<fn() -> V>,
 }
 
 /// How the wait for a load of another caller ended.
@@ -105,6 +105,8 @@ pub(super) enum LoadThread {
     Caller,
     /// Any thread. The load takes no part in the detection of circles.
     Any,
+    /// A thread of the pool, which begins the load and becomes its leader.
+    Pool,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -154,9 +156,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         load_thread: LoadThread,
         counts: bool,
     ) -> LookupOutcome<K, V> {
+        let lease_time = self.shared.settings.lease_timeout;
+        self.find_or_lease_for(key, load_thread, lease_time, counts)
+    }
+
+    /// As [`find_or_lease`](Self::find_or_lease), with the time until the deadline of a lease.
+    pub(super) fn find_or_lease_for(
+        &self,
+        key: SlotKey<'_>,
+        load_thread: LoadThread,
+        lease_time: Duration,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
         match self.hit_in_memory(key, counts) {
             Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
-            None => self.lease_or_join(key, load_thread, counts),
+            None => self.lease_or_join(key, load_thread, lease_time, counts),
         }
     }
 
@@ -174,6 +188,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         load_thread: LoadThread,
+        lease_time: Duration,
         counts: bool,
     ) -> LookupOutcome<K, V> {
         if self.shared.is_closed() {
@@ -183,12 +198,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.answered_if(counts, Count::Misses, key);
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
-        let deadline = Deadline::after(self.shared.settings.lease_timeout);
+        let deadline = Deadline::after(lease_time);
         let mut new_flight = None;
         let mut attach = || {
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
-                LoadThread::Any => Flight::unled(deadline),
+                LoadThread::Any | LoadThread::Pool => Flight::unled(deadline),
             };
             new_flight.insert(flight).clone() as Value
         };
@@ -212,6 +227,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 );
             }
             LeaseOutcome::Flight(flight) => {
+                if let Some(hit) = self.hit_beside_refresh(key, &flight, counts) {
+                    return hit;
+                }
                 self.answered_if(counts, Count::Misses, key);
                 let (load_timeout, process) = (self.shared.settings.load_timeout, self.shared.tiers.process);
                 return Arc::downcast(flight).map_or_else(
@@ -234,8 +252,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return LookupOutcome::Hit { value: found.value, expires_at: found.expires_at, is_stale: false };
         }
         self.answered_if(counts, Count::Misses, key);
-        lease.begin(self);
+        if load_thread != LoadThread::Pool {
+            lease.begin(self);
+        }
         LookupOutcome::Load(lease)
+    }
+
+    /// Returns the live value that is on disk alone, during a refresh of the key. The refresh began with a
+    /// live value, which memory may have evicted since. It is no reason to wait.
+    fn hit_beside_refresh(
+        &self,
+        key: SlotKey<'_>,
+        flight: &Value,
+        counts: bool,
+    ) -> Option<LookupOutcome<K, V>> {
+        let is_refresh = flight.downcast_ref::<Flight>().is_some_and(Flight::is_refresh);
+        if !is_refresh || self.is_memory_only() {
+            return None;
+        }
+        let Lookup::Unknown(miss) = self.shared.tiers.peek_in_memory(key) else { return None };
+        let permit = Permit::EpochToken(miss.epoch_token);
+        let found = self.promote_decoded(key, permit, miss.min_visible_sequence)?;
+        self.answered_if(counts, Count::DiskHits, key);
+        Some(LookupOutcome::Hit { value: found.value, expires_at: found.expires_at, is_stale: false })
     }
 
     /// Returns the value of a key, if it is live or within the grace of the keyspace, and its expiry. Returns
@@ -310,6 +349,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
             Ok(FlightOutcome::Error(error)) => {
                 Arc::downcast(error).map_or(Ok(Waited::Unanswered), |error| Err(LoadError::Loader(error)))
             }
+            Ok(FlightOutcome::NothingUnchanged) => Err(LoadError::NothingUnchanged),
             Ok(FlightOutcome::Absent) => Ok(Waited::Absent),
             Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
         }

@@ -4,6 +4,7 @@
 //!   how long its entries live.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`lookup`], [`load`], [`remove`],
 //!   [`update`], [`iterate`]: the calls on a keyspace.
+//! - [`loading`]: keyspaces with a registered loader.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
@@ -16,6 +17,7 @@ pub(crate) mod iterate;
 pub(crate) mod load;
 pub(crate) mod load_lease;
 mod load_many;
+pub(crate) mod loading;
 pub(crate) mod lookup;
 mod modify;
 pub(crate) mod modify_error;

@@ -60,6 +60,8 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         loads,
         load_failures,
         stale_answers,
+        refreshes,
+        refreshes_refused,
         voided_fills,
         uncacheable,
         too_large_for_disk,
@@ -80,7 +82,10 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
              misses {misses}"
         ))?;
     }
-    out.line(&format!("loads {loads} ({load_failures} failed), stale answers {stale_answers}"))?;
+    out.line(&format!(
+        "loads {loads} ({load_failures} failed), stale answers {stale_answers}, \
+         refreshes {refreshes} ({refreshes_refused} refused)"
+    ))?;
     out.line(&format!(
         "inserts {inserts} (values that loads stored are not among them), invalidations {invalidations}"
     ))?;

@@ -1,11 +1,13 @@
 //! The definition of a keyspace, declared once as a constant.
 
+mod max_age;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ttl::Ttl;
-use crate::config::validate::{check_grace, check_jitter, check_name, check_ttl};
+use crate::config::validate::{check_grace, check_jitter, check_max_age, check_name, check_ttl};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -40,6 +42,7 @@ pub struct KeyspaceDefinition<K, V> {
     grace: Option<Duration>,
     cool_down: Option<Duration>,
     jitter: u8,
+    max_age: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -60,6 +63,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             grace: None,
             cool_down: None,
             jitter: 0,
+            max_age: None,
             types: PhantomData,
         }
     }
@@ -347,6 +351,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
+        check_max_age(self.max_age, if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None })?;
         check_grace(self.grace, self.cool_down)
     }
 }

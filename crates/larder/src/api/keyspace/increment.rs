@@ -197,6 +197,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
                 _ => return None,
             };
             let grace = Grace::at_least(self.definition.stale_for());
+            let expires_at = self.capped(expires_at, now);
             (sum, due) = (Some(*new), grace.after(expires_at));
             Some(IncomingEntry { value: new, expires_at, grace, weight, unsaved, extras })
         };

@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
 use super::ttl::Ttl;
-use crate::config::MIN_TTL;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
@@ -34,9 +32,6 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
-
-/// A TTL shorter than this duration begins at the precise time, not at the coarse time.
-const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 /// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,42 +308,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let snapshot = sequence.and_then(|sequence| tiers.confirm(key, sequence));
         let is_on_disk = || snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot));
         publish(Publication { lease: lease.id, read, now: &|| self.now(), is_on_disk: &is_on_disk })
-    }
-
-    /// Returns the present time, and the expiry of an entry that is written now. `read` is the entry that it
-    /// replaces.
-    pub(super) fn expiry_after_write(
-        &self,
-        key: SlotKey<'_>,
-        ttl: Ttl,
-        read: Option<ReadEntry>,
-    ) -> (Timestamp, Timestamp) {
-        let coarse = self.shared.tiers.time.bounds().earliest;
-        match (ttl, self.definition.default_ttl(), read) {
-            (Ttl::Keep, _, Some(read)) => (coarse, read.expires_at),
-            (Ttl::Until(until), ..) => (coarse, until),
-            (Ttl::Never, ..) | (Ttl::Default | Ttl::Keep, Ttl::Never, _) => (coarse, Timestamp::NEVER),
-            // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is
-            // measured precisely, because a tick would be a large part of it.
-            (Ttl::For(ttl), ..) | (Ttl::Default | Ttl::Keep, Ttl::For(ttl), _) => {
-                let now = if ttl < PRECISE_BELOW { self.now() } else { coarse };
-                (now, now.expiry_after(self.jittered(key, ttl, now)))
-            }
-            (Ttl::Default | Ttl::Keep, ..) => unreachable!("a keyspace's TTL is a duration, or Never"),
-        }
-    }
-
-    /// Shortens a TTL by the keyspace's jitter. The part depends on the hash of the key, which is seeded anew
-    /// in each process, and on the time of the write.
-    fn jittered(&self, key: SlotKey<'_>, ttl: Duration, now: Timestamp) -> Duration {
-        let percent = self.definition.jitter_percent();
-        if percent == 0 {
-            return ttl;
-        }
-        let part = xxh3_64_with_seed(&now.as_millis().to_le_bytes(), key.hash) >> 32;
-        let shorter = ttl.as_nanos() * u128::from(percent) * u128::from(part) / (100 << 32);
-        let shorter = Duration::from_nanos(u64::try_from(shorter).unwrap_or(u64::MAX));
-        ttl.saturating_sub(shorter).max(MIN_TTL)
     }
 
     /// Wakes the writer, after a value was stored that will be committed.

@@ -39,7 +39,8 @@ impl LoadPolicy {
     }
 
     /// Refreshes a value in the background when it is asked for `age` after it was written, or later. All
-    /// callers are served the present value meanwhile. The age must be shorter than the keyspace's TTL.
+    /// callers are served the present value meanwhile. The age must be shorter than the keyspace's TTL,
+    /// and than its `max_age`.
     ///
     /// Every write begins a new age: an insert, a load, a refresh, and a touch. A value that was in memory
     /// already when the loader was registered counts as written at that moment.
@@ -124,10 +125,9 @@ impl LoadPolicy {
     pub(super) fn validate<K, V>(&self, definition: &KeyspaceDefinition<K, V>) -> Result<(), Error> {
         if let Some(age) = self.refresh_after {
             check("refresh_after", age, MIN_TTL, MAX_TTL)?;
-            if let Ttl::For(ttl) = definition.default_ttl()
-                && age >= ttl
-            {
-                let allowed = format!("it must be below the keyspace's TTL of {ttl:?}");
+            let ttl = if let Ttl::For(ttl) = definition.default_ttl() { Some(ttl) } else { None };
+            if let Some(life) = ttl.or(definition.age_limit()).filter(|life| age >= *life) {
+                let allowed = format!("it must be below the keyspace's TTL or max_age of {life:?}");
                 return refuse("refresh_after", format!("{age:?}"), allowed);
             }
         }
@@ -225,6 +225,7 @@ mod tests {
         assert_eq!(of(new().refresh_after(TTL), &DEFINITION), Err("refresh_after"));
         assert_eq!(of(new().refresh_after(zero), &DEFINITION), Err("refresh_after"));
         assert_eq!(of(new().refresh_after(TTL), &DEFINITION.never_expires()), Ok(()));
+        assert_eq!(of(new().refresh_after(TTL), &DEFINITION.never_expires().max_age(TTL)), Err("refresh_after"));
         for beta in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert_eq!(of(new().early_expiration(beta), &DEFINITION), Err("early_expiration"), "{beta}");
         }

@@ -27,6 +27,11 @@ impl Source {
         self.now.fetch_add(1, Ordering::SeqCst) + 1
     }
 
+    /// Returns the number of the source.
+    pub(crate) fn read(&self) -> u64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
     /// Notes that lookups from here on must not return a number lower than `least`.
     pub(crate) fn settle(&self, least: u64) {
         self.least.fetch_max(least, Ordering::SeqCst);

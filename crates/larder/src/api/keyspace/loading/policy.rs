@@ -225,7 +225,10 @@ mod tests {
         assert_eq!(of(new().refresh_after(TTL), &DEFINITION), Err("refresh_after"));
         assert_eq!(of(new().refresh_after(zero), &DEFINITION), Err("refresh_after"));
         assert_eq!(of(new().refresh_after(TTL), &DEFINITION.never_expires()), Ok(()));
-        assert_eq!(of(new().refresh_after(TTL), &DEFINITION.never_expires().max_age(TTL)), Err("refresh_after"));
+        assert_eq!(
+            of(new().refresh_after(TTL), &DEFINITION.never_expires().max_age(TTL)),
+            Err("refresh_after")
+        );
         for beta in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert_eq!(of(new().early_expiration(beta), &DEFINITION), Err("early_expiration"), "{beta}");
         }

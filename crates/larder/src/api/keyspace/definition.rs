@@ -171,8 +171,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets a function that returns the weight of a value in memory, in bytes, including the `size_of` its
-    /// type. The cache adds the key and the overhead. Without such a function,
+    /// Sets a function that returns the weight of a value in memory, in bytes. The weight includes the size
+    /// of the value's type (`size_of`). The cache adds the key and the overhead. Without such a function,
     /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both functions, a value
     /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
     /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
@@ -190,8 +190,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This weight is close to the
-    /// memory that the values use. The encoded length of a `Vec<String>`, for example, is only a fifth of
-    /// this memory.
+    /// memory that the values use. For example, the encoded length of a `Vec<String>` with short strings is a
+    /// small part of this memory.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;

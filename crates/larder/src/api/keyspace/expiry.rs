@@ -17,8 +17,8 @@ use crate::units::Timestamp;
 const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the present time, and the expiry of an entry that is written now. `read` is the entry that it
-    /// replaces.
+    /// Returns the time of the write, and the expiry of an entry that is written now. The time may be a tick
+    /// early. `read` is the entry that it replaces.
     pub(super) fn expiry_after_write(
         &self,
         key: SlotKey<'_>,

@@ -43,8 +43,8 @@ use crate::units::millis;
 ///   the key. If it is dropped by a panic, the waiting callers get
 ///   [`LoadError::Panicked`](crate::LoadError::Panicked).
 ///
-/// A change of the key voids the lease. The value that was loaded may be older than the change, so it is
-/// given to the callers that waited before the change, and is not cached.
+/// A change of the key voids the lease. The loaded value may be older than the change. So it is not cached.
+/// Only the callers that waited before the change get it.
 ///
 /// A lease may be sent to another thread. It keeps neither the cache nor the file open, except while one of
 /// its methods runs: use [`Cache::close`](crate::Cache::close) to close the file at a certain moment.

@@ -9,7 +9,7 @@ use crate::units::Timestamp;
 
 /// A keyspace to open or create.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKeyspace {
     /// The name of the keyspace.
@@ -28,7 +28,7 @@ pub struct NewKeyspace {
 
 /// An entry for [`Admin::write`](super::Admin::write).
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// The key's bytes, without the number of its keyspace.

@@ -345,3 +345,24 @@ fn a_policy_that_contradicts_itself_or_its_keyspace_is_refused() {
     assert_eq!(refused(new().soft_timeout(SOON)), "soft_timeout", "there is no grace");
     assert_eq!(refused(new().hard_timeout(Duration::ZERO)), "hard_timeout");
 }
+
+#[test]
+fn a_value_that_memory_evicts_during_its_refresh_is_read_from_disk() {
+    let (place, source) = (Place::new(), Arc::new(Source::default()));
+    let cache = place.builder().memory_capacity(64 << 10).shards(1).open().unwrap();
+    let prices = loading(&cache, PRICES, LoadPolicy::new(), &source);
+    assert_eq!(value(&prices), 100);
+    cache.flush().unwrap();
+    let held = source.is_held.lock().unwrap();
+    assert!(prices.refresh(1).unwrap());
+    source.wait_for(2);
+    for key in 2..1_000 {
+        prices.keyspace().insert(key, key).unwrap();
+    }
+    cache.flush().unwrap();
+    let loaded = prices.keyspace().get_or_load(1, || Err::<u64, _>("it waits, or loads")).unwrap();
+    let stats = prices.keyspace().stats();
+    assert_eq!((*loaded, value(&prices), stats.disk_hits), (100, 100, 1));
+    drop(held);
+    cache.close().unwrap();
+}

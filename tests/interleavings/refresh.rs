@@ -62,12 +62,12 @@ fn contest_with(is_unchanged: bool, change: impl Fn(&Source, &Keyspace<u64, u64>
 }
 
 pub(crate) fn a_refresh_never_outlives_a_removal() {
-    contest_with(false, |source, versions, _| source.change(|| drop(versions.remove(1).unwrap())));
+    contest_with(false, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
 }
 
 /// The source says that the value is unchanged, just before it changes and the value is removed.
 pub(crate) fn an_unchanged_value_never_outlives_a_removal() {
-    contest_with(true, |source, versions, _| source.change(|| drop(versions.remove(1).unwrap())));
+    contest_with(true, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
 }
 
 /// During an update another value is inserted, and is old at once. A refresh of it may read the source of
@@ -89,7 +89,7 @@ pub(crate) fn a_refresh_and_an_expiry_agree() {
     contest_with(false, |source, versions, place| {
         place.time.advance(TTL / 2);
         source.load(versions, &1);
-        source.change(|| drop(versions.insert(1, source.read() + 1)));
+        source.change(|| versions.insert(1, source.read() + 1).unwrap());
     });
 }
 

@@ -133,7 +133,8 @@ impl LoadPool {
         }
         if state.queue.len() >= state.idle.len() && state.threads.len() < self.max_threads {
             let pool = self.clone();
-            // Started under the lock, which the new thread takes first. So its handle is there before it ends.
+            // Started under the lock, which the new thread takes first. So its handle is there before it
+            // ends.
             match spawn("larder-load", move || pool.run()) {
                 Ok(thread) => state.threads.push(thread),
                 // The threads that there are take the load.

@@ -7,8 +7,8 @@
 //!      not refreshed.
 //!    - (b) The key has no flight. So one caller wins, and loads and refreshes of a key never run beside each
 //!      other.
-//!    - (c) The key has no fence and no barrier, no cool-down and no pass. A refresh behind a fence would read
-//!      the source while the application changes it.
+//!    - (c) The key has no fence and no barrier, no cool-down and no pass. A refresh behind a fence would
+//!      read the source while the application changes it.
 //! 3. The source is asked, with no lock held. Lookups find the live value meanwhile. If it expires, a load
 //!    finds the flight of (2) and waits for it.
 //! 4. The new value is published as that of any load: under the lock, if the lease still holds. A write or a

@@ -12,7 +12,7 @@ fn hanging(is_running: &Sender<()>, go_on: &Receiver<()>) -> LoadJob {
     let (is_running, go_on) = (is_running.clone(), go_on.clone());
     Box::new(move || {
         is_running.send(()).unwrap();
-        drop(go_on.recv());
+        _ = go_on.recv();
     })
 }
 

@@ -3,16 +3,17 @@
 //! 1. The first caller marks the cache as closed. From then on no operation begins. A running operation still
 //!    takes effect if the writer's last commit (3) includes it.
 //! 2. The service threads and the idle threads of the load pool end, then the sweeper. These threads may wait
-//!    for the writer, so the writer still runs. A thread of the pool that runs a load is left behind: the load
-//!    may hang, and caches nothing any more.
+//!    for the writer, so the writer still runs. A thread of the pool that runs a load is left behind: the
+//!    load may hang, and caches nothing any more.
 //! 3. The writer seals the shards, makes the last commit, closes the file and ends. After that, the file's
 //!    lock is free.
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
 //! 5. The callers that wait for the close are answered.
 //! 6. Values are dropped only in this step: the values of (4), and the values that the writer released after
-//!    the sweeper had ended, and the loads that were left in the queue of the pool. The listener gets the events that happened after the sweeper had ended. A user's
-//!    `Drop`, or the listener, may close the cache, or wait for a thread that closes it.
+//!    the sweeper had ended, and the loads that were left in the queue of the pool. The listener gets the
+//!    events that happened after the sweeper had ended. A user's `Drop`, or the listener, may close the
+//!    cache, or wait for a thread that closes it.
 //!
 //! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
 //! such a thread. The thread can't wait for its own end, and can't wait for a caller that waits for that end.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Registered;
+use super::registered::RegisteredLoader;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::DEFAULT_COOL_DOWN;
 use crate::api::keyspace::load::Load;
@@ -60,7 +60,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
-    Registered<K, V, E>
+    RegisteredLoader<K, V, E>
 {
     /// Runs the loader, and ends the load as it decides. `live` is the live value of a refresh.
     ///

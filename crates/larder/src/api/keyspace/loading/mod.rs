@@ -27,6 +27,7 @@
 
 mod lease;
 pub(crate) mod policy;
+mod registered;
 mod wait;
 
 use std::fmt;
@@ -34,7 +35,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Keyspace;
 use super::load::{Load, Loaded};
@@ -54,23 +54,10 @@ use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
-use crate::sys::sync::{Arc, AtomicU64, Ordering};
+use crate::sys::sync::{Arc, AtomicU64};
 use crate::units::Timestamp;
 use policy::LoadPolicy;
-
-/// A loader that was registered for a keyspace.
-type Loader<K, V, E> = dyn Fn(&K, Option<Arc<V>>) -> Result<Load<V>, E> + Send + Sync;
-
-/// A loader, its policy, and what its decisions need.
-struct Registered<K, V, E> {
-    loader: Box<Loader<K, V, E>>,
-    policy: LoadPolicy,
-    /// The age of a value without extras begins here.
-    registered_at: Timestamp,
-    /// Number of random numbers that were drawn.
-    draws: AtomicU64,
-    seed: u64,
-}
+use registered::RegisteredLoader;
 
 /// A keyspace with a loader: a handle whose [`get`](Self::get) loads what is missing, and refreshes what is
 /// old. [`Keyspace::with_loader`](crate::Keyspace::with_loader) makes it.
@@ -79,7 +66,7 @@ struct Registered<K, V, E> {
 /// A handle keeps its loader. A loader that holds a handle of the cache keeps the cache open for as long.
 pub struct LoadingKeyspace<K, V, E> {
     keyspace: Keyspace<K, V>,
-    registered: Arc<Registered<K, V, E>>,
+    registered: Arc<RegisteredLoader<K, V, E>>,
 }
 
 impl<K, V, E> Clone for LoadingKeyspace<K, V, E> {
@@ -135,7 +122,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // The seed of the hashes is random in each process, and fixed in a test that sets it.
         let seed = self.shared.tiers.memory.key(self.opened.name.as_bytes()).hash;
         let (registered_at, draws) = (self.now(), AtomicU64::new(0));
-        let registered = Registered { loader: Box::new(loader), policy, registered_at, draws, seed };
+        let registered = RegisteredLoader { loader: Box::new(loader), policy, registered_at, draws, seed };
         Ok(LoadingKeyspace { keyspace: self.clone(), registered: Arc::new(registered) })
     }
 
@@ -149,19 +136,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let (Lookup::Value(value, expires_at), extras) = found else { return None };
         Some((Self::typed(value)?, expires_at, extras))
-    }
-}
-
-impl<K, V, E> Registered<K, V, E> {
-    /// Returns a random number above 0 and up to 1. Each call draws anew, so that of many callers of one
-    /// millisecond only some are early.
-    fn random(&self) -> f64 {
-        // Relaxed: the numbers must only differ.
-        let draw = self.draws.fetch_add(1, Ordering::Relaxed);
-        let bits = xxh3_64_with_seed(&draw.to_le_bytes(), self.seed) >> 11;
-        #[expect(clippy::cast_precision_loss, reason = "a number of 53 bits has an exact double")]
-        let multiple = (bits + 1) as f64;
-        multiple / (1_u64 << 53) as f64
     }
 }
 

@@ -26,7 +26,7 @@ struct Limits {
 }
 
 /// How a load began that the pool was asked to run.
-enum Begun<V> {
+enum BegunLoad<V> {
     /// The load is under way, or has ended.
     Pending(PendingLoad<V>),
     /// The load was not begun, and this is the answer.
@@ -72,8 +72,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 }
                 LookupOutcome::Load(lease) if uses_pool && lease.is_held() => {
                     match self.begin_load(slot, &key, lease, &limits)? {
-                        Begun::Pending(pending) => pending,
-                        Begun::Answer(loaded) => return Ok(loaded),
+                        BegunLoad::Pending(pending) => pending,
+                        BegunLoad::Answer(loaded) => return Ok(loaded),
                     }
                 }
                 LookupOutcome::Load(lease) => {
@@ -104,7 +104,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         key: &Arc<K>,
         mut lease: LoadLease<K, V>,
         limits: &Limits,
-    ) -> Result<Begun<V>, LoadError<E>> {
+    ) -> Result<BegunLoad<V>, LoadError<E>> {
         let pool = &self.keyspace.shared.load_pool;
         let pending = lease.pending(self.keyspace.shared.settings.load_timeout);
         let mut submitted = pool.submit(self.job(lease, key.clone(), None));
@@ -114,22 +114,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             {
                 // The lease within the load is given back.
                 drop(job);
-                return Ok(Begun::Answer(stale));
+                return Ok(BegunLoad::Answer(stale));
             }
-            submitted = match limits.hard.filter(|_| self.registered.policy.hard().is_some()) {
-                Some(deadline) => pool.submit_before(job, deadline),
-                None => Err(PoolRefusal::Closed(job)),
+            let hard = limits.hard.filter(|_| self.registered.policy.hard().is_some());
+            let Some(deadline) = hard else {
+                job();
+                return Ok(BegunLoad::Pending(pending));
             };
+            submitted = pool.submit_before(job, deadline);
         }
         match submitted {
             Ok(()) => {}
             Err(PoolRefusal::Full(job)) => {
                 drop(job);
-                return self.timed_out(slot, limits).map(Begun::Answer);
+                return self.timed_out(slot, limits).map(BegunLoad::Answer);
             }
             Err(PoolRefusal::Closed(job)) => job(),
         }
-        Ok(Begun::Pending(pending))
+        Ok(BegunLoad::Pending(pending))
     }
 
     /// Waits for a load. Returns None if the key must be looked up again.

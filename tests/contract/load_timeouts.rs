@@ -25,13 +25,13 @@ fn a_slow_load_is_answered_with_the_stale_value_and_goes_on() {
     clock.advance(TTL);
     let held = source.is_held.lock().unwrap();
     let answer = prices.get(1).unwrap();
-    assert_eq!((*answer.value, answer.is_stale), (100, true));
+    assert_eq!((*answer.value.unwrap(), answer.is_stale), (100, true));
     assert_eq!((prices.keyspace().stats().stale_answers, source.loads()), (1, 2));
     // What was removed is not served stale.
     prices.keyspace().remove(1).unwrap();
     drop(held);
     let answer = prices.get(1).unwrap();
-    assert_eq!((*answer.value, answer.is_stale), (102, false), "not the load of before the removal");
+    assert_eq!((*answer.value.unwrap(), answer.is_stale), (102, false), "not the load of before the removal");
     assert_eq!(prices.keyspace().get(1).as_deref(), Some(&102));
 }
 
@@ -47,7 +47,7 @@ fn a_slow_load_without_a_stale_value_is_waited_for() {
         source.wait_for(1);
         drop(held);
         let answer = waiter.join().unwrap();
-        assert_eq!((*answer.value, answer.is_stale), (100, false));
+        assert_eq!((*answer.value.unwrap(), answer.is_stale), (100, false));
     });
 }
 
@@ -66,7 +66,7 @@ fn past_the_hard_timeout_the_load_is_void_and_its_callers_are_answered() {
     clock.advance(TTL);
     let held = source.is_held.lock().unwrap();
     let answer = prices.get(1).unwrap();
-    assert_eq!((*answer.value, answer.is_stale), (7, true));
+    assert_eq!((*answer.value.unwrap(), answer.is_stale), (7, true));
     let loads = source.loads();
     let answer = prices.get(1).unwrap();
     assert!(answer.is_stale && source.loads() <= loads + 1, "a cool-down has begun");
@@ -85,7 +85,7 @@ fn a_full_pool_refuses_refreshes_and_holds_up_neither_hits_nor_the_close() {
     clock.advance(AGE);
     let held = source.is_held.lock().unwrap();
     for key in 0..40 {
-        assert_eq!(*prices.get(key).unwrap().value, key);
+        assert_eq!(*prices.get(key).unwrap().value.unwrap(), key);
     }
     let stats = cache.stats();
     // One thread is busy, and sixteen loads queue. The first may have queued for a moment.
@@ -111,9 +111,13 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     let held = stuck.is_held.lock().unwrap();
     (0..).find(|key| !filler.refresh(key).unwrap()).unwrap();
     let answer = soft.get(1).unwrap();
-    assert_eq!((*answer.value, answer.is_stale, source.loads()), (7, true, 0), "the stale value at once");
+    assert_eq!(
+        (*answer.value.unwrap(), answer.is_stale, source.loads()),
+        (7, true, 0),
+        "the stale value at once"
+    );
     assert!(matches!(hard.get(1), Err(LoadError::Timeout { .. })), "no place in time");
-    assert_eq!(*soft.get(2).unwrap().value, 100, "the caller runs the loader");
+    assert_eq!(*soft.get(2).unwrap().value.unwrap(), 100, "the caller runs the loader");
     drop(held);
     wait_until("a free thread", || hard.get(1).is_ok());
     cache.close().unwrap();
@@ -160,10 +164,10 @@ fn loads_within_loads_do_not_wait_for_the_pool() {
     let asks = own.clone();
     let (_, prices) = with_loader(PRICES, LoadPolicy::new().hard_timeout(LATE), move |key, _| {
         let own = asks.lock().unwrap().clone().unwrap();
-        Ok(Load::Cache(if *key == 0 { Arc::new(1) } else { own.get(key - 1).unwrap().value }))
+        Ok(Load::Cache(if *key == 0 { Arc::new(1) } else { own.get(key - 1).unwrap().value.unwrap() }))
     });
     *own.lock().unwrap() = Some(prices.clone());
-    assert_eq!(*prices.get(50).unwrap().value, 1);
+    assert_eq!(*prices.get(50).unwrap().value.unwrap(), 1);
     own.lock().unwrap().take();
 }
 

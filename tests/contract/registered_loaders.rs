@@ -78,7 +78,7 @@ pub(super) fn with_loader(
 }
 
 pub(super) fn value(loading: &Loading) -> u64 {
-    *loading.get(1).unwrap().value
+    *loading.get(1).unwrap().value.unwrap()
 }
 
 pub(super) fn ages() -> LoadPolicy {
@@ -365,4 +365,18 @@ fn a_value_that_memory_evicts_during_its_refresh_is_read_from_disk() {
     assert_eq!((*loaded, value(&prices), stats.disk_hits), (100, 100, 1));
     drop(held);
     cache.close().unwrap();
+}
+
+#[test]
+fn a_refresh_that_finds_nothing_ends_the_live_value() {
+    let _watch = watch_this_test();
+    for definition in [PRICES, PRICES.absent_ttl(TTL), GRACEFUL] {
+        let (clock, prices) = with_loader(definition, ages(), |_, live| {
+            Ok(if live.is_none() { Load::Cache(Arc::new(1)) } else { Load::Absent })
+        });
+        assert_eq!(value(&prices), 1);
+        clock.advance(AGE);
+        assert_eq!(value(&prices), 1);
+        wait_until("the absence", || prices.keyspace().get(1).is_none());
+    }
 }

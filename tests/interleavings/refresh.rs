@@ -31,7 +31,7 @@ fn refreshed(cache: &Cache, source: &Arc<Source>, is_unchanged: bool) -> Refresh
 }
 
 fn get(source: &Source, versions: &Refreshed) {
-    source.look("got", || versions.get(1).ok().map(|loaded| *loaded.value));
+    source.look("got", || versions.get(1).ok().map(|loaded| *loaded.value.unwrap()));
 }
 
 /// The value of key 1 is old. So each lookup may begin a refresh, beside a thread that makes `change`.
@@ -103,7 +103,7 @@ pub(crate) fn a_close_beside_refreshes_ends() {
     let look = || {
         for key in 1..3 {
             drop(versions.refresh(key));
-            source.look("got", || versions.get(key).ok().map(|loaded| *loaded.value));
+            source.look("got", || versions.get(key).ok().map(|loaded| *loaded.value.unwrap()));
         }
     };
     contest([&|| cache.close().unwrap(), &look, &look]);

@@ -51,7 +51,7 @@ pub(crate) enum FlightOutcome {
     Value(Value),
     Error(AnyError),
     Panicked,
-    /// The source has no value for the key, as far as a load of several keys has told.
+    /// The source has no value for the key.
     Absent,
     /// The loader says that the stale value is unchanged, and there was none.
     NothingUnchanged,

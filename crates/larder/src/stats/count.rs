@@ -58,6 +58,7 @@ counts! {
     StaleAnswers: stale_answers, Stats stale_answers;
     Refreshes: refreshes, Stats refreshes;
     RefreshesRefused: refreshes_refused, Stats refreshes_refused;
+    AbsentAnswers: absent_answers, Stats absent_answers;
     VoidedFills: voided_fills, Stats voided_fills, CumulativeStats voided_fills;
     Uncacheable: uncacheable, Stats uncacheable, CumulativeStats uncacheable;
     Promotions: promotions, Stats promotions, CumulativeStats promotions;

@@ -65,6 +65,8 @@ pub struct Stats {
     pub refreshes: u64,
     /// The sum of [`KeyspaceStats::refreshes_refused`].
     pub refreshes_refused: u64,
+    /// The sum of [`KeyspaceStats::absent_answers`].
+    pub absent_answers: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
@@ -246,6 +248,10 @@ pub struct KeyspaceStats {
     /// Refreshes that were not started, because every thread of the pool was busy and its queue was full.
     /// Loads that hang have this effect.
     pub refreshes_refused: u64,
+    /// Lookups answered with the knowledge that the source has no value
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). They are neither hits nor misses. A call that
+    /// takes an absence for nothing, such as [`get`](crate::Keyspace::get), counts a miss.
+    pub absent_answers: u64,
     /// The durations of loaders, including loaders that failed.
     pub load_latency: Latencies,
     /// Disk hits that were copied into memory.

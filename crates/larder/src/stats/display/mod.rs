@@ -62,6 +62,7 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         stale_answers,
         refreshes,
         refreshes_refused,
+        absent_answers,
         voided_fills,
         uncacheable,
         too_large_for_disk,
@@ -83,7 +84,7 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         ))?;
     }
     out.line(&format!(
-        "loads {loads} ({load_failures} failed), stale answers {stale_answers}, \
+        "loads {loads} ({load_failures} failed), stale answers {stale_answers}, absent answers {absent_answers}, \
          refreshes {refreshes} ({refreshes_refused} refused)"
     ))?;
     out.line(&format!(

@@ -80,6 +80,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 Some(value) => drop(lease.fill(value)),
                 None => lease.end_without_value(),
             },
+            Ok(Load::Absent) => _ = lease.fill_absent(),
             Ok(Load::DoNotCache(value)) => lease.decline_with(value),
             Err(error) => lease.fail_with(Arc::new(error)),
         }

@@ -25,6 +25,7 @@
 //! itself. A loader that asks for further keys runs their loaders on its own thread, because a load that
 //! queues behind it would wait for ever.
 
+mod beside_refresh;
 mod lease;
 pub(crate) mod policy;
 mod registered;
@@ -39,7 +40,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::load::{Load, Loaded};
 use super::load_lease::LoadLease;
-use super::lookup::{LoadThread, LookupOutcome};
+use super::lookup::{LoadThread, LookupOutcome, OnAbsence};
 use crate::engine::flights::Flight;
 use crate::engine::load_pool::LoadJob;
 use crate::error::Error;
@@ -102,7 +103,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// let prices = cache.keyspace(PRICE)?.with_loader(policy, |code: &String, _stale: Option<Arc<u64>>| {
     ///     Ok::<_, std::io::Error>(Load::Cache(Arc::new(code.len() as u64)))
     /// })?;
-    /// assert_eq!(*prices.get("MTNVTU")?.value, 6);
+    /// assert_eq!(prices.get("MTNVTU")?.value.as_deref(), Some(&6));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -150,7 +151,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 
     /// Returns the live value of a key. If there is none, loads it, as
     /// [`get_or_load_with`](Keyspace::get_or_load_with) does. If the value is old, begins a refresh in the
-    /// background, and returns the value at once. The result says whether the value is stale.
+    /// background, and returns the value at once. The result says whether the value is stale. It has no value
+    /// if the source has none ([`Load::Absent`]).
     ///
     /// A refresh is a load like any other: if the key is written or removed meanwhile, its value is not
     /// cached.
@@ -175,10 +177,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             };
             self.keyspace.answered(Count::MemoryHits, key);
             self.refresh_if_due(key, expires_at, extras);
-            return Ok(Loaded { value, is_stale: false });
+            return Ok(Loaded::fresh(Some(value)));
         }
         match self.keyspace.hit_in_memory(key, true) {
-            Some((value, _)) => Ok(Loaded { value, is_stale: false }),
+            Some((value, _)) => Ok(Loaded::fresh(Some(value))),
             None => self.load_missing(key),
         }
     }
@@ -197,7 +199,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ///     Ok::<_, std::io::Error>(Load::Cache(Arc::new(100)))
     /// })?;
     /// assert!(prices.refresh("MTNVTU")?, "it is loading");
-    /// assert_eq!(*prices.get("MTNVTU")?.value, 100);
+    /// assert_eq!(prices.get("MTNVTU")?.value.as_deref(), Some(&100));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -211,10 +213,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             return Ok(self.begin_refresh(slot));
         }
         let key = self.decode(slot)?;
-        match self.keyspace.find_or_lease_for(slot, LoadThread::Pool, self.lease_time(), false) {
+        match self.keyspace.find_or_lease_for(
+            slot,
+            LoadThread::Pool,
+            OnAbsence::Load,
+            self.lease_time(),
+            false,
+        ) {
             // Another load has ended meanwhile, or the value was on disk.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot)),
-            LookupOutcome::Hit { .. } => Ok(false),
+            LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),
             LookupOutcome::Load(lease) => {
                 let job = self.job(lease, Arc::new(key), None);

@@ -9,7 +9,7 @@ use super::LoadingKeyspace;
 use super::policy::LoadPolicy;
 use crate::api::keyspace::load::Loaded;
 use crate::api::keyspace::load_lease::LoadLease;
-use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, PendingLoad, Waited};
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
 use crate::engine::load_pool::{LoadPool, PoolRefusal};
 use crate::error::load_error::LoadError;
 use crate::format::key::Key;
@@ -64,12 +64,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let load_thread = if uses_pool { LoadThread::Pool } else { LoadThread::Caller };
         let mut counts = true;
         loop {
-            let found = keyspace.find_or_lease_for(slot, load_thread, self.lease_time(), counts);
+            let found =
+                keyspace.find_or_lease_for(slot, load_thread, OnAbsence::Answer, self.lease_time(), counts);
             let pending = match found {
                 LookupOutcome::Hit { value, is_stale, .. } => {
                     self.refresh_what_was_read(slot);
-                    return Ok(Loaded { value, is_stale });
+                    return Ok(Loaded { value: Some(value), is_stale });
                 }
+                LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
                 LookupOutcome::Load(lease) if uses_pool && lease.is_held() => {
                     match self.begin_load(slot, &key, lease, &limits)? {
                         BegunLoad::Pending(pending) => pending,
@@ -149,11 +151,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             ended = pending.again().outcome(limits.hard.map(Deadline::left));
         }
         match ended {
-            Ok(Waited::Value(value)) => Ok(Some(Loaded { value, is_stale: false })),
-            Ok(Waited::Absent | Waited::Unanswered) if !limits.is_over() => Ok(None),
-            Ok(Waited::Absent | Waited::Unanswered) | Err(LoadError::Timeout { .. }) => {
-                self.timed_out(slot, limits).map(Some)
-            }
+            Ok(Waited::Value(value)) => Ok(Some(Loaded::fresh(Some(value)))),
+            Ok(Waited::Absent) => Ok(Some(Loaded::fresh(None))),
+            Ok(Waited::Unanswered) if !limits.is_over() => Ok(None),
+            Ok(Waited::Unanswered) | Err(LoadError::Timeout { .. }) => self.timed_out(slot, limits).map(Some),
             Err(error) => self.keyspace.stale_or(slot, error).map(Some),
         }
     }

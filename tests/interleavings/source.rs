@@ -25,19 +25,12 @@ impl Source {
         Self { now: AtomicU64::new(FIRST), least: AtomicU64::new(0), stale: Mutex::default() }
     }
 
-    /// Returns the number of the source.
-    pub(crate) fn current(&self) -> u64 {
-        self.now.load(Ordering::SeqCst)
-    }
-
-    /// Changes the source, and returns its new number.
-    pub(crate) fn next(&self) -> u64 {
-        self.now.fetch_add(1, Ordering::SeqCst) + 1
-    }
-
-    /// Returns the number of the source.
-    pub(crate) fn read(&self) -> u64 {
-        self.now.load(Ordering::SeqCst)
+    /// Returns the present number, between two points at which other threads may run.
+    pub(crate) fn number(&self) -> u64 {
+        sleep(Duration::ZERO);
+        let value = self.now.load(Ordering::SeqCst);
+        sleep(Duration::ZERO);
+        value
     }
 
     /// Notes that lookups from here on must not return a number lower than `least`.
@@ -54,12 +47,7 @@ impl Source {
 
     pub(crate) fn load<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
         self.look("loaded", || {
-            let loaded = keyspace.get_or_load(key, || {
-                sleep(Duration::ZERO);
-                let value = self.now.load(Ordering::SeqCst);
-                sleep(Duration::ZERO);
-                Ok::<u64, Infallible>(value)
-            });
+            let loaded = keyspace.get_or_load(key, || Ok::<u64, Infallible>(self.number()));
             loaded.ok().map(|value| *value)
         });
     }

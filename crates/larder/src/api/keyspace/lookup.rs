@@ -32,6 +32,8 @@
 //! | a load of several keys omits the key | as absent | as absent |
 //! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load of before the change |
 
+mod pending;
+
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -40,9 +42,10 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
-use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
+use crate::engine::flights::Flight;
+#[cfg(feature = "async")]
+use crate::engine::flights::alarms::Alarms;
 use crate::error::Error;
-use crate::error::load_error::LoadError;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
@@ -92,11 +95,13 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 #[derive(Debug)]
 #[must_use = "a load that no caller waits for helps no caller"]
 pub struct PendingLoad<V> {
-    pub(super) flight: Arc<Flight>,
-    pub(super) load_timeout: Option<Duration>,
+    flight: Arc<Flight>,
+    load_timeout: Option<Duration>,
+    #[cfg(feature = "async")]
+    alarms: Arc<Alarms>,
     /// The process in which the load began.
-    pub(super) process: Process,
-    pub(super) value: PhantomData<fn() -> V>,
+    process: Process,
+    value: PhantomData<fn() -> V>,
 }
 
 /// How the wait for a load of another caller ended.
@@ -126,6 +131,9 @@ pub(super) enum LoadThread {
     Any,
     /// A thread of the pool, which begins the load and becomes its leader.
     Pool,
+    /// The threads that poll an asynchronous loader.
+    #[cfg(feature = "async")]
+    Poller,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -176,22 +184,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         on_absence: OnAbsence,
         counts: bool,
     ) -> LookupOutcome<K, V> {
-        let lease_time = self.shared.settings.lease_timeout;
-        self.find_or_lease_for(key, load_thread, on_absence, lease_time, counts)
-    }
-
-    /// As [`find_or_lease`](Self::find_or_lease), with the time until the deadline of a lease.
-    pub(super) fn find_or_lease_for(
-        &self,
-        key: SlotKey<'_>,
-        load_thread: LoadThread,
-        on_absence: OnAbsence,
-        lease_time: Duration,
-        counts: bool,
-    ) -> LookupOutcome<K, V> {
         match self.hit_in_memory(key, counts) {
             Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
-            None => self.lease_or_join(key, load_thread, on_absence, lease_time, counts),
+            None => self.lease_or_join(key, load_thread, on_absence, counts),
         }
     }
 
@@ -206,6 +201,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Step 1 for an absence, and steps 2 and 3.
     pub(super) fn lease_or_join(
+        &self,
+        key: SlotKey<'_>,
+        load_thread: LoadThread,
+        on_absence: OnAbsence,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        let lease_time = self.shared.settings.lease_timeout;
+        self.lease_or_join_for(key, load_thread, on_absence, lease_time, counts)
+    }
+
+    /// As [`lease_or_join`](Self::lease_or_join), with the time until the deadline of a lease.
+    pub(super) fn lease_or_join_for(
         &self,
         key: SlotKey<'_>,
         load_thread: LoadThread,
@@ -233,6 +240,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
                 LoadThread::Any | LoadThread::Pool => Flight::unled(deadline),
+                #[cfg(feature = "async")]
+                LoadThread::Poller => Flight::of_task(deadline),
             };
             new_flight.insert(flight).clone() as Value
         };
@@ -273,6 +282,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(lease)
     }
 
+    pub(super) fn pending(&self, flight: Arc<Flight>) -> PendingLoad<V> {
+        PendingLoad {
+            flight,
+            load_timeout: self.shared.settings.load_timeout,
+            #[cfg(feature = "async")]
+            alarms: self.shared.tiers.sweeper.alarms.clone(),
+            process: self.shared.tiers.process,
+            value: PhantomData,
+        }
+    }
+
     /// Returns the answer of step 2 to a caller that has no lease.
     fn outcome_without_lease(
         &self,
@@ -296,10 +316,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     return hit;
                 }
                 self.answered_if(counts, Count::Misses, key);
-                let (load_timeout, process) = (self.shared.settings.load_timeout, self.shared.tiers.process);
                 if let Ok(flight) = Arc::downcast(flight) {
-                    let value = PhantomData;
-                    return LookupOutcome::Wait(PendingLoad { flight, load_timeout, process, value });
+                    return LookupOutcome::Wait(self.pending(flight));
                 }
             }
             LeaseOutcome::CoolingDown | LeaseOutcome::Lease { .. } => {}
@@ -318,70 +336,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn answered_if(&self, counts: bool, answer: Count, key: SlotKey<'_>) {
         if counts {
             self.answered(answer, key);
-        }
-    }
-}
-
-impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// Waits until the load ends, and returns its value. Waits for the cache's
-    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
-    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
-    ///
-    /// Returns None if the load ended without a value: the source has none, the lease was dropped, declined,
-    /// or is past its deadline, or the error has another type than `E`. Look the key up again. In a forked
-    /// child, returns None at once, because the load goes on in the parent.
-    ///
-    /// # Errors
-    /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No
-    /// stale value takes their place, as it does in [`get_or_load`](crate::Keyspace::get_or_load).
-    pub fn wait<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
-        let max = self.load_timeout;
-        self.wait_up_to(max)
-    }
-
-    /// As [`wait`](PendingLoad::wait), but waits for `timeout` at most.
-    ///
-    /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
-    pub fn wait_for<E: Send + Sync + 'static>(
-        self,
-        timeout: Duration,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        self.wait_up_to(Some(timeout))
-    }
-
-    fn wait_up_to<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        Ok(match self.outcome(max)? {
-            Waited::Value(value) => Some(value),
-            Waited::Absent | Waited::Unanswered => None,
-        })
-    }
-
-    /// Waits until the load ends, for `max` at most.
-    pub(super) fn outcome<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Waited<V>, LoadError<E>> {
-        // The thread that ends the load is in the parent, and the locks of the flight may be held for ever.
-        if !self.process.is_current() {
-            return Ok(Waited::Unanswered);
-        }
-        match self.flight.join(max) {
-            Err(UnfinishedFlight::Cycle) => Err(LoadError::Cycle),
-            Err(UnfinishedFlight::TimedOut) => Err(LoadError::Timeout { waited: max.unwrap_or_default() }),
-            Ok(FlightOutcome::Panicked) => Err(LoadError::Panicked),
-            Ok(FlightOutcome::Value(value)) => {
-                Ok(Arc::downcast(value).map_or(Waited::Unanswered, Waited::Value))
-            }
-            Ok(FlightOutcome::Error(error)) => {
-                Arc::downcast(error).map_or(Ok(Waited::Unanswered), |error| Err(LoadError::Loader(error)))
-            }
-            Ok(FlightOutcome::NothingUnchanged) => Err(LoadError::NothingUnchanged),
-            Ok(FlightOutcome::Absent) => Ok(Waited::Absent),
-            Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
         }
     }
 }

@@ -1,8 +1,5 @@
 //! What a registered loader does with a lease: on a thread of the pool, or of its caller.
 
-use std::marker::PhantomData;
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,7 +8,6 @@ use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::DEFAULT_COOL_DOWN;
 use crate::api::keyspace::load::Load;
 use crate::api::keyspace::load_lease::LoadLease;
-use crate::api::keyspace::lookup::PendingLoad;
 use crate::engine::flights::{Flight, FlightOutcome};
 use crate::format::key::Key;
 use crate::memory::key_leases::LeaseId;
@@ -25,11 +21,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.id.is_some()
     }
 
-    /// Returns the end of this load, to wait for. A load that no other caller waits for gets a flight for
-    /// this wait.
-    pub(super) fn pending(&mut self, load_timeout: Option<Duration>) -> PendingLoad<V> {
-        let flight = self.flight.get_or_insert_with(|| Flight::unled(self.deadline)).clone();
-        PendingLoad { flight, load_timeout, process: self.process, value: PhantomData }
+    /// Returns the flight of this load, to wait for. A load that no other caller waits for gets a flight.
+    pub(super) fn flight_to_wait_for(&mut self) -> Arc<Flight> {
+        self.flight.get_or_insert_with(|| Flight::unled(self.deadline)).clone()
     }
 
     /// Makes this the lease of a refresh. A refresh that fails begins a cool-down even without a grace.
@@ -72,7 +66,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
         let known = live.or_else(|| lease.stale());
         // A failure of the cache is not an error. The lease counts it.
-        match (self.loader)(key, known.clone()) {
+        match lease.run_loader(|| (self.loader)(key, known.clone())) {
             Ok(Load::Cache(value)) => drop(lease.fill(value)),
             Ok(Load::CacheFor(value, ttl)) => drop(lease.fill_with(value, ttl)),
             // The content of the key is still what the loader got, if the lease holds.
@@ -84,14 +78,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             Ok(Load::DoNotCache(value)) => lease.decline_with(value),
             Err(error) => lease.fail_with(Arc::new(error)),
         }
-    }
-}
-
-impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// Returns the same load, to wait for it once more.
-    pub(super) fn again(&self) -> Self {
-        let Self { flight, load_timeout, process, value } = self;
-        Self { flight: flight.clone(), load_timeout: *load_timeout, process: *process, value: *value }
     }
 }
 

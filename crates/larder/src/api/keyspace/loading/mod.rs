@@ -213,13 +213,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             return Ok(self.begin_refresh(slot));
         }
         let key = self.decode(slot)?;
-        match self.keyspace.find_or_lease_for(
-            slot,
-            LoadThread::Pool,
-            OnAbsence::Load,
-            self.lease_time(),
-            false,
-        ) {
+        match self.find_or_lease(slot, LoadThread::Pool, OnAbsence::Load, false) {
             // Another load has ended meanwhile, or the value was on disk.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
@@ -276,6 +270,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     fn job(&self, lease: LoadLease<K, V>, key: Arc<K>, live: Option<Arc<V>>) -> LoadJob {
         let registered = self.registered.clone();
         Box::new(move || registered.load(lease, &key, live))
+    }
+
+    /// As [`Keyspace::find_or_lease`], with the deadline of this loader's leases.
+    fn find_or_lease(
+        &self,
+        slot: SlotKey<'_>,
+        load_thread: LoadThread,
+        on_absence: OnAbsence,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        match self.keyspace.hit_in_memory(slot, counts) {
+            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
+            None => {
+                let lease_time = self.lease_time();
+                self.keyspace.lease_or_join_for(slot, load_thread, on_absence, lease_time, counts)
+            }
+        }
     }
 
     /// Returns the time until the deadline of a lease.

@@ -64,8 +64,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let load_thread = if uses_pool { LoadThread::Pool } else { LoadThread::Caller };
         let mut counts = true;
         loop {
-            let found =
-                keyspace.find_or_lease_for(slot, load_thread, OnAbsence::Answer, self.lease_time(), counts);
+            let found = self.find_or_lease(slot, load_thread, OnAbsence::Answer, counts);
             let pending = match found {
                 LookupOutcome::Hit { value, is_stale, .. } => {
                     self.refresh_what_was_read(slot);
@@ -108,7 +107,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         limits: &Limits,
     ) -> Result<BegunLoad<V>, LoadError<E>> {
         let pool = &self.keyspace.shared.load_pool;
-        let pending = lease.pending(self.keyspace.shared.settings.load_timeout);
+        let pending = self.keyspace.pending(lease.flight_to_wait_for());
         let mut submitted = pool.submit(self.job(lease, key.clone(), None));
         if let Err(PoolRefusal::Full(job)) = submitted {
             if self.registered.policy.soft().is_some()
@@ -143,12 +142,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         pending: &PendingLoad<V>,
         limits: &Limits,
     ) -> Result<Option<Loaded<V>>, LoadError<E>> {
-        let mut ended = pending.again().outcome(limits.soft.or(limits.hard).map(Deadline::left));
+        let mut ended = pending.outcome_of(limits.soft.or(limits.hard).map(Deadline::left));
         if let (Err(LoadError::Timeout { .. }), Some(_)) = (&ended, limits.soft) {
             if let Some(stale) = self.stale_answer(slot) {
                 return Ok(Some(stale));
             }
-            ended = pending.again().outcome(limits.hard.map(Deadline::left));
+            ended = pending.outcome_of(limits.hard.map(Deadline::left));
         }
         match ended {
             Ok(Waited::Value(value)) => Ok(Some(Loaded::fresh(Some(value)))),

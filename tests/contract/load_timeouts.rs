@@ -10,7 +10,7 @@ use std::time::Duration;
 use larder::{Error, KeyspaceDefinition, Load, LoadError, LoadPolicy};
 
 use super::registered_loaders::{
-    AGE, GRACEFUL, LATE, Loading, PRICES, SOON, Source, TTL, ages, builder, loading, value, with_loader,
+    AGE, GRACEFUL, LATE, PRICES, Registered, SOON, Source, TTL, ages, builder, loading, value, with_loader,
 };
 use crate::support::simulated::wait_until;
 use crate::support::{Place, watch_this_test};
@@ -142,7 +142,7 @@ fn a_panic_of_a_pooled_load_reaches_its_callers_and_ends_no_thread() {
 fn a_loader_that_asks_for_its_own_key_gets_an_error() {
     let _watch = watch_this_test();
     for policy in [LoadPolicy::new(), LoadPolicy::new().hard_timeout(LATE)] {
-        let own = Arc::new(Mutex::new(None::<Loading>));
+        let own = Arc::new(Mutex::new(None::<Registered>));
         let asks = own.clone();
         let (_, prices) = with_loader(PRICES, policy, move |key, _| {
             let own = asks.lock().unwrap().clone().unwrap();
@@ -160,7 +160,7 @@ fn a_loader_that_asks_for_its_own_key_gets_an_error() {
 #[test]
 fn loads_within_loads_do_not_wait_for_the_pool() {
     let _watch = watch_this_test();
-    let own = Arc::new(Mutex::new(None::<Loading>));
+    let own = Arc::new(Mutex::new(None::<Registered>));
     let asks = own.clone();
     let (_, prices) = with_loader(PRICES, LoadPolicy::new().hard_timeout(LATE), move |key, _| {
         let own = asks.lock().unwrap().clone().unwrap();
@@ -182,7 +182,7 @@ fn a_loader_may_close_the_cache() {
             closed.close().map_err(|_| "it is not durable")?;
             Ok(Load::Cache(Arc::new(7)))
         };
-        let prices: Loading = cache.keyspace(PRICES).unwrap().with_loader(policy, loader).unwrap();
+        let prices: Registered = cache.keyspace(PRICES).unwrap().with_loader(policy, loader).unwrap();
         assert_eq!(value(&prices), 7, "its value is returned, and not cached");
         assert_eq!((prices.keyspace().get(1), value(&prices)), (None, 7));
         assert!(matches!(prices.refresh(1), Err(Error::Closed)));
@@ -204,7 +204,7 @@ fn the_last_handle_may_go_with_a_loader_of_the_pool() {
         drop(last.lock().unwrap().take());
         Ok(Load::Cache(Arc::new(7)))
     };
-    let prices: Loading = cache.keyspace(PRICES).unwrap().with_loader(LoadPolicy::new(), loader).unwrap();
+    let prices: Registered = cache.keyspace(PRICES).unwrap().with_loader(LoadPolicy::new(), loader).unwrap();
     assert!(prices.refresh(1).unwrap());
     is_running.recv().unwrap();
     drop((cache, prices));

@@ -23,7 +23,7 @@ pub(super) const PRICES: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new(
 pub(super) const GRACEFUL: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("graceful").ttl(TTL).grace(GRACE);
 
-pub(super) type Loading = LoadingKeyspace<u64, u64, &'static str>;
+pub(super) type Registered = LoadingKeyspace<u64, u64, &'static str>;
 
 /// A source of values, which counts its loads. A load waits while the source is held.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ pub(super) fn loading(
     definition: KeyspaceDefinition<u64, u64>,
     policy: LoadPolicy,
     source: &Arc<Source>,
-) -> Loading {
+) -> Registered {
     let source = source.clone();
     let loader = move |_: &u64, _: Option<Arc<u64>>| Ok(Load::Cache(Arc::new(source.load())));
     cache.keyspace(definition).unwrap().with_loader(policy, loader).unwrap()
@@ -71,13 +71,13 @@ pub(super) fn with_loader(
     definition: KeyspaceDefinition<u64, u64>,
     policy: LoadPolicy,
     loader: impl Fn(&u64, Option<Arc<u64>>) -> Result<Load<u64>, &'static str> + Send + Sync + 'static,
-) -> (Arc<ManualClock>, Loading) {
+) -> (Arc<ManualClock>, Registered) {
     let (clock, builder) = builder();
     let keyspace = builder.open().unwrap().keyspace(definition).unwrap();
     (clock, keyspace.with_loader(policy, loader).unwrap())
 }
 
-pub(super) fn value(loading: &Loading) -> u64 {
+pub(super) fn value(loading: &Registered) -> u64 {
     *loading.get(1).unwrap().value.unwrap()
 }
 
@@ -253,7 +253,7 @@ fn an_explicit_refresh_needs_no_age_and_no_value() {
 }
 
 /// Returns the number of lookups that it took until a refresh began, or None after 10,000.
-fn lookups_until_a_refresh(prices: &Loading) -> Option<u32> {
+fn lookups_until_a_refresh(prices: &Registered) -> Option<u32> {
     (1..=10_000).find(|_| {
         let _ = value(prices);
         prices.keyspace().stats().refreshes > 0

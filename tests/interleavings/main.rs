@@ -75,6 +75,7 @@ scenarios! {
     refresh::an_unchanged_value_never_outlives_a_removal,
     refresh::a_refresh_never_outlives_an_update,
     refresh::a_refresh_and_an_expiry_agree,
+    refresh::an_old_value_is_refreshed_once,
     refresh::a_close_beside_refreshes_ends,
     bulk::overlapping_loads_of_several_keys_end,
     bulk::an_omitted_key_stalls_no_caller,

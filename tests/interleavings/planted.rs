@@ -62,6 +62,11 @@ fn a_stale_value_kept_from_before_the_load_is_caught() {
 }
 
 #[test]
+fn a_refresh_of_what_is_new_is_caught() {
+    assert_caught(Failpoint::RefreshWhatIsNew, crate::refresh::an_old_value_is_refreshed_once);
+}
+
+#[test]
 fn a_fence_ignored_by_a_refresh_is_caught() {
     assert_caught(Failpoint::RefreshIgnoresFence, crate::refresh::a_refresh_never_outlives_an_update);
 }

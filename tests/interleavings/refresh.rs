@@ -90,6 +90,24 @@ pub(crate) fn a_refresh_and_an_expiry_agree() {
     });
 }
 
+/// Several callers find the value old. One refresh is made, because its value is new.
+pub(crate) fn an_old_value_is_refreshed_once() {
+    let (place, source) = (Place::new(), Arc::new(Source::new()));
+    let cache = place.open();
+    let versions = refreshed(&cache, &source, false);
+    get(&source, &versions);
+    place.time.advance(TTL / 2);
+    let look = || {
+        get(&source, &versions);
+        get(&source, &versions);
+    };
+    contest([&look, &look, &look]);
+    let refreshes = versions.keyspace().stats().refreshes;
+    cache.close().unwrap();
+    assert_eq!(refreshes, 1);
+    source.check();
+}
+
 /// The cache is closed while refreshes run. The threads of the pool end, and no caller waits for ever.
 pub(crate) fn a_close_beside_refreshes_ends() {
     let (place, source) = (Place::new(), Arc::new(Source::new()));

@@ -4,7 +4,8 @@
 //!    that find an old value during a refresh take no exclusive lock.
 //! 2. Under the exclusive lock, the lease is taken, and a flight is attached to it, if all of this is true:
 //!    - (a) The shard has a live value. The caller gets this value from the slot. An expired value is loaded,
-//!      not refreshed.
+//!      not refreshed. It is the value that the caller has found old. Otherwise a caller that comes just
+//!      after a refresh would begin another.
 //!    - (b) The key has no flight. So one caller wins, and loads and refreshes of a key never run beside each
 //!      other.
 //!    - (c) The key has no fence and no barrier, no cool-down and no pass. A refresh behind a fence would
@@ -28,7 +29,15 @@ use crate::memory::entry::Value;
 use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
+
+/// What a caller has found old: the expiry and the extras of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FoundOld {
+    pub(crate) expires_at: Timestamp,
+    pub(crate) extras: Option<EntryExtras>,
+}
 
 impl Memory {
     /// Returns whether a refresh of a key may begin. The answer may be out of date when it arrives.
@@ -37,17 +46,24 @@ impl Memory {
     }
 
     /// Takes a lease to refresh a key, and attaches `flight` to it. Returns the lease and the live value.
+    /// Without `found_old`, any live value is refreshed.
     pub(crate) fn lease_to_refresh(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
+        found_old: Option<FoundOld>,
         deadline: Deadline,
         flight: Value,
     ) -> Option<(LeaseId, Value)> {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);
         // (a)
-        let Lookup::Value(value, _) = locked.shard.peek(key, now) else { return None };
+        let Lookup::Value(value, expires_at) = locked.shard.peek(key, now) else { return None };
+        let present = FoundOld { expires_at, extras: locked.shard.extras_of(key) };
+        let is_another = found_old.is_some_and(|found| found != present);
+        if is_another && !failpoint_is_set(Failpoint::RefreshWhatIsNew) {
+            return None;
+        }
         // (b)
         if locked.shard.leases.flight(key, &mut locked.released.deferred).is_some() {
             return None;

@@ -52,6 +52,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
+use crate::memory::refresh::FoundOld;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
@@ -210,12 +211,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let full = self.keyspace.encode(&key)?;
         let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
         if self.keyspace.hit_in_memory(slot, false).is_some() {
-            return Ok(self.begin_refresh(slot));
+            return Ok(self.begin_refresh(slot, None));
         }
         let key = self.decode(slot)?;
         match self.find_or_lease(slot, LoadThread::Pool, OnAbsence::Load, false) {
             // Another load has ended meanwhile, or the value was on disk.
-            LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot)),
+            LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),
             LookupOutcome::Load(lease) => {
@@ -233,13 +234,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let now = self.keyspace.shared.tiers.time.bounds().earliest;
         let entry = (written_at, expires_at, load_time);
         if registered.policy.is_due(now, entry, || registered.random()) {
-            self.begin_refresh(slot);
+            self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }
     }
 
     /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is under way.
     #[cold]
-    fn begin_refresh(&self, slot: SlotKey<'_>) -> bool {
+    fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let Keyspace { shared, opened, .. } = &self.keyspace;
         if shared.is_forked() || shared.is_closed() {
             return false;
@@ -256,7 +257,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
         let deadline = Deadline::after(self.lease_time());
         let flight = Flight::of_refresh(deadline);
-        let leased = memory.lease_to_refresh(slot, self.keyspace.now(), deadline, flight.clone());
+        let leased = memory.lease_to_refresh(slot, self.keyspace.now(), found_old, deadline, flight.clone());
         let Some((id, value)) = leased else { return memory.has_flight(slot) };
         let lease = lease::refresh_lease(&self.keyspace, slot, id, flight, deadline);
         let job = self.job(lease, Arc::new(key), Keyspace::<K, V>::typed(value));

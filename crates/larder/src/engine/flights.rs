@@ -41,7 +41,7 @@
 pub(crate) mod alarms;
 #[cfg(feature = "async")]
 mod current;
-mod graph;
+pub(crate) mod graph;
 #[cfg(feature = "async")]
 mod task_waiters;
 #[cfg(feature = "async")]
@@ -109,22 +109,26 @@ pub(crate) enum UnfinishedFlight {
 impl Flight {
     /// Returns a flight that the calling thread will land.
     pub(crate) fn led(deadline: Deadline) -> Arc<Self> {
-        Self::new(Some(Waiter::Thread(thread::current().id())), deadline, false)
+        Self::new(Some(Waiter::Thread(thread::current().id())), deadline)
     }
 
     /// Returns a flight that any thread may land.
     pub(crate) fn unled(deadline: Deadline) -> Arc<Self> {
-        Self::new(None, deadline, false)
+        Self::new(None, deadline)
     }
 
     /// Returns the flight of a refresh. Any thread may land it.
     pub(crate) fn of_refresh(deadline: Deadline) -> Arc<Self> {
-        Self::new(None, deadline, true)
+        Arc::new(Self { is_refresh: true, ..Self::unattached(None, deadline) })
     }
 
-    fn new(leader: Option<Waiter>, deadline: Deadline, is_refresh: bool) -> Arc<Self> {
+    fn new(leader: Option<Waiter>, deadline: Deadline) -> Arc<Self> {
+        Arc::new(Self::unattached(leader, deadline))
+    }
+
+    fn unattached(leader: Option<Waiter>, deadline: Deadline) -> Self {
         let (leader, state) = (Mutex::new(leader), Mutex::default());
-        Arc::new(Self { leader, is_refresh, deadline, state, landed: Condvar::new() })
+        Self { leader, is_refresh: false, deadline, state, landed: Condvar::new() }
     }
 
     /// Makes the calling thread the leader. It runs the loader from now on, and lands the flight.

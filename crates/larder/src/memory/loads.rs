@@ -41,16 +41,17 @@ pub(crate) struct HeededAnswers {
 }
 
 impl Memory {
-    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
-    /// flight already, returns that flight. Takes over from a lease that is past its deadline. Invariant 4:
-    /// the caller reads the disk only after this call.
+    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. `flight` also says
+    /// whether the load may end with an absence. If the key has a flight already, returns that flight. Takes
+    /// over from a lease that is past its deadline. Invariant 4: the caller reads the disk only after this
+    /// call.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         deadline: Deadline,
         heeds: HeededAnswers,
-        flight: impl FnOnce() -> Value,
+        flight: impl FnOnce() -> (Value, bool),
     ) -> LeaseOutcome {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);
@@ -73,9 +74,8 @@ impl Memory {
         let has_flight = !leases.has_pass(key);
         let id = leases.take(key, deadline);
         if has_flight {
-            // A caller that does not heed an absence has a loader that always has a value.
-            let may_be_absent = heeds.absence;
-            leases.attach(key, AttachedFlight { lease: id, flight: flight(), deadline, may_be_absent });
+            let (flight, may_be_absent) = flight();
+            leases.attach(key, AttachedFlight { lease: id, flight, deadline, may_be_absent });
         }
         LeaseOutcome::Lease { id, miss_token }
     }

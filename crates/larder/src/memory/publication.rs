@@ -28,6 +28,8 @@ use crate::units::Timestamp;
 pub(crate) struct ReadEntry {
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
+    /// The expiry, or the time until which uses may extend it at most.
+    pub(crate) ends_at: Timestamp,
 }
 
 /// The conditions under which a change is published.

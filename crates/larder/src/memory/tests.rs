@@ -66,7 +66,7 @@ impl Memory {
         entry: IncomingEntry,
         sequence: u64,
     ) -> Result<(), Refused> {
-        self.promote_entry(key, permit, entry, sequence, &mut EvictedValues::default())
+        self.promote_entry(key, permit, entry, sequence, &|| true, &mut EvictedValues::default())
     }
 }
 

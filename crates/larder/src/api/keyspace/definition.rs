@@ -1,13 +1,15 @@
 //! The definition of a keyspace, declared once as a constant.
 
-mod max_age;
+mod limits;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ttl::Ttl;
-use crate::config::validate::{check_grace, check_jitter, check_max_age, check_name, check_ttl};
+use crate::config::validate::{
+    check_grace, check_jitter, check_max_age, check_name, check_time_to_idle, check_ttl,
+};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -43,6 +45,7 @@ pub struct KeyspaceDefinition<K, V> {
     cool_down: Option<Duration>,
     jitter: u8,
     max_age: Option<Duration>,
+    time_to_idle: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -64,6 +67,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             cool_down: None,
             jitter: 0,
             max_age: None,
+            time_to_idle: None,
             types: PhantomData,
         }
     }
@@ -351,7 +355,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
-        check_max_age(self.max_age, if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None })?;
+        let ttl = if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None };
+        check_max_age(self.max_age, ttl)?;
+        check_time_to_idle(self.time_to_idle, ttl)?;
         check_grace(self.grace, self.cool_down)
     }
 }

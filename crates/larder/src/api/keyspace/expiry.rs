@@ -14,11 +14,11 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 /// A TTL shorter than this duration begins at the precise time, not at the coarse time.
-const PRECISE_BELOW: Duration = Duration::from_secs(10);
+pub(super) const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Returns the present time, and the expiry of an entry that is written now. `read` is the entry that it
-    /// replaces.
+    /// Returns the present time, and the expiry of an entry that is written now. With a time to idle, that is
+    /// its hard limit ([`first_expiry`](Self::first_expiry)). `read` is the entry that it replaces.
     pub(super) fn expiry_after_write(
         &self,
         key: SlotKey<'_>,
@@ -28,7 +28,7 @@ impl<K: Key, V> Keyspace<K, V> {
         let coarse = self.shared.tiers.time.bounds().earliest;
         let max_age = self.definition.age_limit();
         let ttl = match (ttl, self.definition.default_ttl()) {
-            (Ttl::Keep, of_keyspace) => read.map_or(of_keyspace, |read| Ttl::Until(read.expires_at)),
+            (Ttl::Keep, of_keyspace) => read.map_or(of_keyspace, |read| Ttl::Until(read.ends_at)),
             (Ttl::Default, of_keyspace) => of_keyspace,
             (of_write, _) => of_write,
         };

@@ -165,6 +165,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
+        self.note_use(key, expires_at);
         self.answered_if(counts, Count::MemoryHits, key);
         Some((value, expires_at))
     }
@@ -204,6 +205,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let (id, miss_token) = match leased {
             LeaseOutcome::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
                 self.answered_if(counts, Count::MemoryHits, key);
                 let value = Self::typed(value);
                 return value.map_or_else(

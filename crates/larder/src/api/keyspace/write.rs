@@ -4,8 +4,6 @@
 //! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
 //! nothing.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -264,9 +262,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
-        let (now, expires_at) = self.expiry_after_write(key, ttl, read);
+        let (now, ends_at) = self.expiry_after_write(key, ttl, read);
         let load_time = if let WriteCondition::Lease(lease) = condition { lease.load_time } else { None };
-        let extras = self.extras(now, load_time);
+        let (expires_at, extras) = self.first_expiry(now, ends_at, load_time);
         let unsaved = payload.and_then(|payload| {
             let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
             Some(self.unsaved(payload, now, room, None, extras))
@@ -335,11 +333,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             tiers.writer.hurry();
         }
         Some(room)
-    }
-
-    /// Returns the extras of an entry that is written now, if the keyspace keeps extras.
-    pub(super) fn extras(&self, now: Timestamp, load_time: Option<Duration>) -> Option<EntryExtras> {
-        self.opened.keeps_extras().then(|| EntryExtras::new(now, load_time, Timestamp::NEVER))
     }
 
     /// Returns the data that the writer needs to save a value.

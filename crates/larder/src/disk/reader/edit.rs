@@ -277,6 +277,8 @@ impl OfflineEdit {
             take_use: &|_| false,
             part: None,
             range_rows: RANGE_ROWS,
+            extensions: &[],
+            max_extended_bytes: 0,
         }
     }
 

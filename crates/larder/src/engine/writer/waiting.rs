@@ -73,6 +73,11 @@ impl Waiting {
         self.part_time.is_some() || !self.parts.is_empty()
     }
 
+    /// Returns whether a caller waits for a flush.
+    pub(super) fn asks_for_all(&self) -> bool {
+        self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
+    }
+
     /// Returns whether the callers request only the deletion of due entries.
     pub(super) fn only_sweeps(&self) -> bool {
         self.callers() == self.sweep_replies.len()

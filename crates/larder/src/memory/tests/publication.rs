@@ -23,11 +23,7 @@ impl Changing {
             let entry = IncomingEntry { expires_at: EXPIRY, ..entry(&memory) };
             memory.store(key, entry, START).unwrap();
         }
-        let (lease, found, sequence) = memory.lease_over(key, START);
-        let read = match found {
-            Lookup::Value(_, expires_at) => Some(ReadEntry { sequence, expires_at }),
-            _ => None,
-        };
+        let (lease, _, read) = memory.lease_over(key, START);
         assert_eq!(read.is_some(), entry.is_some());
         Self { memory, bytes, lease, read }
     }

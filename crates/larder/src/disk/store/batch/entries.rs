@@ -25,7 +25,7 @@ pub(crate) struct Entries<'txn> {
     pub(super) now: Timestamp,
     charging: Charging,
     pub(crate) deltas: UsageDeltas,
-    record: Vec<u8>,
+    pub(super) record: Vec<u8>,
 }
 
 impl<'txn> Entries<'txn> {
@@ -126,7 +126,7 @@ impl<'txn> Entries<'txn> {
 
     /// Deletes the expiry row of an entry. If there is no row with a class, deletes the row that an earlier
     /// version wrote without a class.
-    fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
+    pub(super) fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
         if self.expiry.remove(expiry::row(header, key).as_slice())?.is_none() {
             self.expiry.remove(expiry::unclassed(header, key).as_slice())?;
         }

@@ -43,6 +43,8 @@ impl Store {
                 take_use: &|_| false,
                 part: None,
                 range_rows: RANGE_ROWS,
+                extensions: &[],
+                max_extended_bytes: 0,
             })?;
             if !outcome.more_to_sweep && !outcome.needs_room {
                 break;

@@ -53,6 +53,8 @@ fn batch<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batc
         take_use: &|_| false,
         part: None,
         range_rows: RANGE_ROWS,
+        extensions: &[],
+        max_extended_bytes: 0,
     }
 }
 

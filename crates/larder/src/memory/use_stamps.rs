@@ -8,8 +8,8 @@
 //! 1. Under the exclusive lock of its shard, an entry that is live *at that moment* gets its new expiry. The
 //!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]).
 //! 2. The writer copies stamps, and commits them. A stamp applies to the record with its sequence only, and
-//!    never makes an expiry earlier. The stamps come before the sweep of the same transaction. So the sweep
-//!    never deletes a record for which the transaction has a stamp.
+//!    never makes an expiry earlier. The stamps come before the sweep of the same transaction, and the sweep
+//!    spares the keys that have a stamp still.
 //! 3. The writer installs the snapshot that shows them, and only then removes the stamps, if they have not
 //!    changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard, or here.
 //! 4. A record on disk may be older than its stamp, because its snapshot was loaded before (3). So a promotion
@@ -103,6 +103,11 @@ impl UseStamps {
         }
         let stamps = self.stamps.lock();
         stamps.get(key).filter(|stamp| stamp.0 == sequence).map(|stamp| stamp.1)
+    }
+
+    /// Returns whether a key has a stamp.
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
+        !self.is_empty() && self.stamps.lock().contains_key(key)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

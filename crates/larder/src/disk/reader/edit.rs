@@ -278,6 +278,7 @@ impl OfflineEdit {
             part: None,
             range_rows: RANGE_ROWS,
             extensions: &[],
+            has_stamp: &|_| false,
             max_extended_bytes: 0,
         }
     }

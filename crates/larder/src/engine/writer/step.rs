@@ -104,7 +104,7 @@ impl Writer {
         // Copied before the drain. So a stamp of a value that is not committed yet is not later than the expiry
         // that the drain finds in its slot.
         let mut stamps = self.tiers.memory.use_stamps.batch(usize::MAX);
-        let needs_all = waiting.asks_for_all() || waiting.shut_down.is_some();
+        let needs_all = waiting.commits_all_stamps;
         let mut drained = Vec::new();
         self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
         let (mut removals, writes) = self.units.arrange(drained);
@@ -227,6 +227,7 @@ impl Writer {
         let makes_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
         let take_use = |key: &[u8]| self.tiers.disk.uses.take(self.tiers.memory.key(key).hash);
+        let has_stamp = |key: &[u8]| self.tiers.memory.use_stamps.has(key);
         let changes = entry_changes(mutations);
         let extensions = expiry_extensions(stamps);
         let batch = Batch {
@@ -244,6 +245,7 @@ impl Writer {
             part: if makes_part { Some(&part_is_over) } else { None },
             range_rows: self.tiers.disk.range_rows,
             extensions: &extensions,
+            has_stamp: &has_stamp,
             max_extended_bytes: self.limits.max_stamped_bytes(),
         };
         bounded_commit::commit(&mut self.file, &self.tiers, &batch)

@@ -103,6 +103,7 @@ fn remove_one(options: &OpenOptions) {
         part: None,
         range_rows: RANGE_ROWS,
         extensions: &[],
+        has_stamp: &|_| false,
         max_extended_bytes: 0,
     };
     store.commit(&batch).unwrap();

@@ -134,8 +134,13 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Examines up to `limit` expiry rows whose time has passed. Deletes the rows of entries that are due,
-    /// and these entries. Returns the number of deleted rows and the number of deleted entries.
-    pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
+    /// and these entries, except the entries that `spares` names. Returns the number of deleted rows and the
+    /// number of deleted entries.
+    pub(crate) fn sweep(
+        &mut self,
+        limit: usize,
+        spares: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<(usize, u64), StorageError> {
         let mut rows = Vec::new();
         for (class, head) in expiry::heads(&*self.expiry)? {
             let (end, left) = (expiry::end_of_due(class, self.now), limit - rows.len());
@@ -145,7 +150,8 @@ impl<'txn> Entries<'txn> {
         }
         let (mut dealt_with, mut deleted) = (0, 0);
         for row in &rows {
-            if self.is_due(row)? {
+            let is_spared = expiry::split(row).is_some_and(|(_, key)| spares(key));
+            if !is_spared && self.is_due(row)? {
                 dealt_with += 1;
                 deleted += u64::from(self.delete_row(row)?);
             }

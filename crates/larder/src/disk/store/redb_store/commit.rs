@@ -49,6 +49,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) range_rows: usize,
     /// Later expiries of entries that were used. They are applied before the sweep.
     pub(crate) extensions: &'a [ExpiryExtension<'a>],
+    /// Returns whether an entry was used, and its later expiry is not on disk yet. The sweep spares it.
+    pub(crate) has_stamp: &'a dyn Fn(&[u8]) -> bool,
     /// Number of bytes of records after which the transaction applies no further extension.
     pub(crate) max_extended_bytes: usize,
 }
@@ -196,7 +198,7 @@ fn sweep(
         return Ok(());
     }
     let before = entries.deltas.clone();
-    let (mut rows, swept) = entries.sweep(batch.sweep)?;
+    let (mut rows, swept) = entries.sweep(batch.sweep, batch.has_stamp)?;
     outcome.swept = swept;
     for (&id, after) in &entries.deltas {
         let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;

@@ -44,6 +44,7 @@ impl Store {
                 part: None,
                 range_rows: RANGE_ROWS,
                 extensions: &[],
+                has_stamp: &|_| false,
                 max_extended_bytes: 0,
             })?;
             if !outcome.more_to_sweep && !outcome.needs_room {

@@ -54,6 +54,7 @@ fn batch<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batc
         part: None,
         range_rows: RANGE_ROWS,
         extensions: &[],
+        has_stamp: &|_| false,
         max_extended_bytes: 0,
     }
 }

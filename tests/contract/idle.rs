@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
 use larder::{
-    ByteSize, Cache, Change, Follower, InsertOptions, Keyspace, KeyspaceDefinition, LookupOutcome, MAX_TTL,
-    Remaining, Ttl,
+    ByteSize, Cache, Change, Follower, Found, InsertOptions, Keyspace, KeyspaceDefinition, LookupOutcome,
+    MAX_TTL, Remaining, Ttl,
 };
 
 use crate::support::{HOUR, Place};
@@ -68,7 +68,8 @@ fn evict(cache: &Cache, filler: &Keyspace<u64, Vec<u8>>) {
 #[test]
 fn contract_2_an_entry_that_is_used_lives_until_its_ttl_and_no_longer() {
     type Use = fn(&Users) -> bool;
-    let uses: [Use; 5] = [
+    let uses: [Use; 6] = [
+        |users| matches!(users.find(1), Found::Value(_)),
         |users| users.get(1).is_some(),
         |users| users.get_many([1, 2])[0].is_some(),
         |users| users.get_or_load(1, || Err::<u64, _>(())).is_ok(),

@@ -12,7 +12,7 @@ pub enum Form {
 
 /// The start of an export.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// When the export was made, in milliseconds since 1970. The export has no entries that had expired at
@@ -24,7 +24,7 @@ pub struct Header {
 
 /// A keyspace. In the export, it precedes its entries.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspace {
     /// The name, of 1 to 255 bytes.
@@ -44,7 +44,7 @@ pub struct Keyspace {
 
 /// An entry.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The number of the keyspace in this export, from zero.
@@ -62,13 +62,14 @@ pub struct Entry {
     /// The compression of the value in the cache's file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
     /// value the same way. In the export the value is not compressed.
     pub compression: u8,
-    /// The encoded value, not compressed.
-    pub value: Vec<u8>,
+    /// The encoded value, not compressed. `None` for an absence: the source of the cache has no value for the
+    /// key. An absence has no fingerprint and no compression.
+    pub value: Option<Vec<u8>>,
 }
 
 /// The numbers of entries that were in the cache but are not in the export.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
     /// Entries that had expired.

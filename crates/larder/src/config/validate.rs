@@ -92,8 +92,8 @@ pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) ->
     Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
 }
 
-/// Checks the time without a use that ends an entry. `ttl` is the keyspace's TTL, or none if its entries never
-/// expire. A `max_age` is no shorter than the TTL.
+/// Checks the time without a use that ends an entry. `ttl` is the keyspace's TTL, or none if its entries
+/// never expire. A `max_age` is no shorter than the TTL.
 pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
     let Some(idle) = idle else { return Ok(()) };
     let allowed = match ttl {
@@ -123,6 +123,15 @@ pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) 
         Some(cool_down) => lasts("cool_down", cool_down, MIN_INTERVAL),
         None => Ok(()),
     }
+}
+
+/// Checks for how long a keyspace remembers that the source has no value.
+pub(crate) fn check_absent_ttl(ttl: Option<Duration>) -> Result<(), Error> {
+    let Some(ttl) = ttl.filter(|ttl| !(MIN_TTL..=MAX_TTL).contains(ttl)) else { return Ok(()) };
+    let allowed = format!(
+        "it may be from {MIN_TTL:?} to {MAX_TTL:?}; leave it out if an absence is not to be remembered"
+    );
+    Err(Error::InvalidSetting { setting: "absent_ttl", value: format!("{ttl:?}"), allowed })
 }
 
 /// Checks a TTL.

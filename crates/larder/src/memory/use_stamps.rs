@@ -12,10 +12,10 @@
 //!    spares the keys that have a stamp still.
 //! 3. The writer installs the snapshot that shows them, and only then removes the stamps, if they have not
 //!    changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard, or here.
-//! 4. A record on disk may be older than its stamp, because its snapshot was loaded before (3). So a promotion
-//!    is stored only if its snapshot is still the current one, and gets the expiry of the stamp. Both are
-//!    checked under the exclusive lock. So the expiry in a slot is never earlier than that of the stamp or of
-//!    the record.
+//! 4. A record on disk may be older than its stamp, because its snapshot was loaded before (3). So a
+//!    promotion is stored only if its snapshot is still the current one, and gets the expiry of the stamp.
+//!    Both are checked under the exclusive lock. So the expiry in a slot is never earlier than that of the
+//!    stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
 //!    order, before it answers ([`crate::engine::idle`]). An entry may have been extended after the lookup
 //!    had missed it in the shard. It is then in one of the three.
@@ -78,8 +78,8 @@ impl UseStamps {
         self.is_on.load(Ordering::SeqCst)
     }
 
-    /// Adds a stamp, or replaces an earlier stamp of the key. The caller holds the exclusive lock of the key's
-    /// shard.
+    /// Adds a stamp, or replaces an earlier stamp of the key. The caller holds the exclusive lock of the
+    /// key's shard.
     pub(super) fn add(&self, key: &[u8], sequence: u64, expires_at: Timestamp) -> Stamped {
         let mut stamps = self.stamps.lock();
         if let Some(stamp) = stamps.get_mut(key) {

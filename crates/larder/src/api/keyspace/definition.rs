@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::ttl::Ttl;
 use crate::config::validate::{
-    check_grace, check_jitter, check_max_age, check_name, check_time_to_idle, check_ttl,
+    check_absent_ttl, check_grace, check_jitter, check_max_age, check_name, check_time_to_idle, check_ttl,
 };
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
@@ -44,6 +44,7 @@ pub struct KeyspaceDefinition<K, V> {
     grace: Option<Duration>,
     cool_down: Option<Duration>,
     jitter: u8,
+    pub(super) absent_ttl: Option<Duration>,
     max_age: Option<Duration>,
     time_to_idle: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
@@ -66,6 +67,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             grace: None,
             cool_down: None,
             jitter: 0,
+            absent_ttl: None,
             max_age: None,
             time_to_idle: None,
             types: PhantomData,
@@ -175,8 +177,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets a function that returns the weight of a value in memory, in bytes, including the `size_of` its
-    /// type. The cache adds the key and the overhead. Without such a function,
+    /// Sets a function that returns the weight of a value in memory, in bytes. The weight includes the size
+    /// of the value's type (`size_of`). The cache adds the key and the overhead. Without such a function,
     /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both functions, a value
     /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
     /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
@@ -194,8 +196,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This weight is close to the
-    /// memory that the values use. The encoded length of a `Vec<String>`, for example, is only a fifth of
-    /// this memory.
+    /// memory that the values use. For example, the encoded length of a `Vec<String>` with short strings is a
+    /// small part of this memory.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -355,6 +357,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
+        check_absent_ttl(self.absent_ttl)?;
         let ttl = if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None };
         check_max_age(self.max_age, ttl)?;
         check_time_to_idle(self.time_to_idle, ttl)?;

@@ -1,14 +1,14 @@
 //! Uses of entries, in a keyspace with a time to idle.
 //!
-//! The expiry of such an entry is 9/8 of the time to idle after a use, or its hard limit if that is earlier. A
-//! hit extends it only if less than the time to idle is left. So an entry is extended at most once in an
+//! The expiry of such an entry is 9/8 of the time to idle after a use, or its hard limit if that is earlier.
+//! A hit extends it only if less than the time to idle is left. So an entry is extended at most once in an
 //! eighth of that time, and ends between one and 9/8 of it after its last use.
 
 use std::time::Duration;
 
 use super::Keyspace;
 use super::expiry::PRECISE_BELOW;
-use crate::engine::promotion::DecodedValue;
+use crate::engine::promotion::DecodedEntry;
 use crate::format::key::Key;
 use crate::memory::extras::EntryExtras;
 use crate::memory::idle::UsedRecord;
@@ -47,7 +47,7 @@ impl<K: Key, V> Keyspace<K, V> {
     }
 
     /// Notes a hit on disk, after the value was copied into memory.
-    pub(super) fn note_use_on_disk(&self, key: SlotKey<'_>, decoded: &DecodedValue<V>) {
+    pub(super) fn note_use_on_disk(&self, key: SlotKey<'_>, decoded: &DecodedEntry<V>) {
         if let Some(time_to_idle) = self.definition.idle_limit() {
             let tiers = &self.shared.tiers;
             let is_current = || decoded.is_current(tiers);

@@ -1,5 +1,5 @@
-//! The changes that the writer passes to the disk tier: the mutations that it has drained from memory, and the
-//! stamps of uses.
+//! The changes that the writer passes to the disk tier: the mutations that it has drained from memory, and
+//! the stamps of uses.
 
 use std::borrow::Cow;
 
@@ -26,6 +26,7 @@ fn expiry_extension(stamp: &UseStamp) -> ExpiryExtension<'_> {
 fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
     let value = match &mutation.change {
         SlotChange::Put { unsaved, expires_at, grace, .. } => Some(NewValue {
+            kind: unsaved.kind,
             payload: Cow::Borrowed(&unsaved.payload),
             compression: unsaved.compression,
             extension: unsaved.extension,

@@ -19,8 +19,8 @@ pub(crate) struct WriterLimits {
     pub(crate) deletes_between_steps: bool,
 }
 
-/// A divisor of the limits of a transaction. The stamps of uses rewrite records and replace pages of this share,
-/// beside the changes.
+/// A divisor of the limits of a transaction. The stamps of uses rewrite records and replace pages of this
+/// share, beside the changes.
 const STAMP_SHARE: usize = 4;
 
 impl WriterLimits {

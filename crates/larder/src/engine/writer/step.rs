@@ -101,8 +101,8 @@ impl Writer {
         progress: &mut StepProgress,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), StoreError> {
-        // Copied before the drain. So a stamp of a value that is not committed yet is not later than the expiry
-        // that the drain finds in its slot.
+        // Copied before the drain. So a stamp of a value that is not committed yet is not later than the
+        // expiry that the drain finds in its slot.
         let mut stamps = self.tiers.memory.use_stamps.batch(usize::MAX);
         let needs_all = waiting.commits_all_stamps;
         let mut drained = Vec::new();
@@ -155,7 +155,8 @@ impl Writer {
         }
     }
 
-    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and settles the stamps of uses.
+    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and settles the stamps of
+    /// uses.
     pub(super) fn commit_part(
         &mut self,
         (mutations, stamps): (&[Mutation], &[UseStamp]),
@@ -225,7 +226,7 @@ impl Writer {
     ) -> Result<CommitOutcome, StoreError> {
         let part_is_over = self.part_timer(waiting);
         let makes_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
-        let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
+        let is_resident = |key: &[u8]| self.tiers.memory.has_entry(key);
         let take_use = |key: &[u8]| self.tiers.disk.uses.take(self.tiers.memory.key(key).hash);
         let has_stamp = |key: &[u8]| self.tiers.memory.use_stamps.has(key);
         let changes = entry_changes(mutations);

@@ -15,9 +15,9 @@ impl Shard {
         Some(slot.value.is_some() && ends_at > slot.expires_at)
     }
 
-    /// Extends the life of a key's entry to `expires_at`, or to its hard limit if that is earlier. Returns the
-    /// entry's sequence and its new expiry. Returns None if the entry is not live at `now`, or does not live
-    /// longer by that.
+    /// Extends the life of a key's entry to `expires_at`, or to its hard limit if that is earlier. Returns
+    /// the entry's sequence and its new expiry. Returns None if the entry is not live at `now`, or does not
+    /// live longer by that.
     pub(in crate::memory) fn extend(
         &mut self,
         key: SlotKey<'_>,

@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_mins(1);
 
 /// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
     /// Sampling ratio N: one of N operations is shown. Default: 100. With 1, every operation is shown.
@@ -35,8 +35,8 @@ pub struct MonitorOptions {
 pub struct Operation {
     /// Time of the operation, in milliseconds since 1970.
     pub at_ms: u64,
-    /// The kind: `memory_hit`, `disk_hit`, `miss`, `load`, `insert`, `remove` or `remove_prefix`. The key of
-    /// a `remove_prefix` is the prefix.
+    /// The kind: `memory_hit`, `disk_hit`, `absent_answer`, `miss`, `load`, `insert`, `remove` or
+    /// `remove_prefix`. The key of a `remove_prefix` is the prefix.
     pub operation: String,
     /// The name of the keyspace. None if the keyspace was closed meanwhile.
     pub keyspace: Option<String>,

@@ -42,9 +42,10 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// that never expires ends by this alone. Default: no such limit.
     ///
     /// An entry ends between one and 9/8 of this time after its last use. A use is a hit of
-    /// [`get`](crate::Keyspace::get), [`get_many`](crate::Keyspace::get_many),
-    /// [`lookup`](crate::Keyspace::lookup) or [`get_or_load`](crate::Keyspace::get_or_load) and its variants,
-    /// in memory or on disk. [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
+    /// [`get`](crate::Keyspace::get), [`find`](crate::Keyspace::find),
+    /// [`get_many`](crate::Keyspace::get_many), [`lookup`](crate::Keyspace::lookup) or
+    /// [`get_or_load`](crate::Keyspace::get_or_load) and its variants, in memory or on disk.
+    /// [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
     /// [`ttl`](crate::Keyspace::ttl) and iterations are none. A write, and a touch, begin a new time.
     /// [`ttl`](crate::Keyspace::ttl) tells the nearer of both ends.
     ///

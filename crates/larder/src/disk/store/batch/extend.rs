@@ -26,8 +26,8 @@ impl Entries<'_> {
         Ok(done)
     }
 
-    /// Moves the expiry of one entry, if the file has the entry with this sequence, whole, and with an earlier
-    /// expiry. Returns the number of bytes written.
+    /// Moves the expiry of one entry, if the file has the entry with this sequence, whole, and with an
+    /// earlier expiry. Returns the number of bytes written.
     fn extend_entry(&mut self, extension: &ExpiryExtension<'_>) -> Result<usize, StorageError> {
         let &ExpiryExtension { key, sequence, expires_at } = extension;
         self.record.clear();

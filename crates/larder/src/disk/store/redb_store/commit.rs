@@ -142,7 +142,8 @@ impl Store {
 /// Changes the entries, in this order, so that no sweep deletes an entry that was used, and there is room for
 /// each value before it is written:
 ///
-/// 1. The expiries of entries that were used are moved. Then entries are deleted: by range removals, by the sweep, and by changes that are deletions.
+/// 1. The expiries of entries that were used are moved. Then entries are deleted: by range removals, by the
+///    sweep, and by changes that are deletions.
 /// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction may
 ///    evict.
 /// 3. The values are written, unless further transactions must evict more entries first.

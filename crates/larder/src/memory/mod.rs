@@ -52,8 +52,7 @@ use use_stamps::UseStamps;
 
 use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::extras::EntryExtras;
-use crate::memory::lookup::{Lookup, StaleLookup};
-use crate::memory::publication::ReadEntry;
+use crate::memory::lookup::{Lookup, ReadEntry, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 
 use std::hash::{BuildHasher, Hasher};

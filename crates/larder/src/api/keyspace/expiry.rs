@@ -9,7 +9,7 @@ use super::Keyspace;
 use super::ttl::Ttl;
 use crate::config::MIN_TTL;
 use crate::format::key::Key;
-use crate::memory::publication::ReadEntry;
+use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 

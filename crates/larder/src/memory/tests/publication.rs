@@ -1,7 +1,8 @@
 //! The checks of a change that is published: each of them alone refuses the change.
 
 use super::*;
-use crate::memory::publication::{Publication, ReadEntry};
+use crate::memory::lookup::ReadEntry;
+use crate::memory::publication::Publication;
 
 const START: Timestamp = Timestamp::from_millis(1_000);
 const EXPIRY: Timestamp = Timestamp::from_millis(9_000);

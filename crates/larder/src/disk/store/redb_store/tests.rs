@@ -1,3 +1,4 @@
+mod extensions;
 mod panics;
 mod ranges;
 mod room;

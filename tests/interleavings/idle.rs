@@ -67,6 +67,34 @@ pub(crate) fn a_use_on_disk_brings_back_nothing_that_was_seen_expired() {
     seen.check();
 }
 
+/// The stamp of an entry that memory has evicted is committed while its earlier expiry passes.
+pub(crate) fn a_commit_of_uses_brings_back_nothing_that_was_seen_expired() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IDLING).unwrap();
+    entries.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    entries.insert(&2, 20).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    let used = entries.get(&1).is_some();
+    // Needs the room of the first entry.
+    entries.insert(&2, 21).unwrap();
+    let seen = Lookups::default();
+    contest([
+        &|| {
+            place.time.advance(Duration::from_millis(2));
+            seen.get(&entries);
+            seen.get(&entries);
+        },
+        &|| cache.flush().unwrap(),
+    ]);
+    seen.get(&entries);
+    cache.close().unwrap();
+    assert!(used);
+    seen.check();
+}
+
 /// An entry is used while it is removed and another value is stored, in both tiers.
 pub(crate) fn a_use_beside_a_removal_brings_nothing_back() {
     let place = Place::new();

@@ -59,14 +59,8 @@ fn a_use_of_what_has_expired_is_caught() {
 
 #[test]
 fn a_stamp_that_goes_before_the_disk_shows_it_is_caught() {
-    let scenario = crate::idle::a_use_on_disk_brings_back_nothing_that_was_seen_expired;
+    let scenario = crate::idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired;
     assert_caught(Failpoint::SettleEarly, scenario);
-}
-
-#[test]
-fn a_promotion_with_an_expiry_of_before_its_stamp_is_caught() {
-    let scenario = crate::idle::a_use_on_disk_brings_back_nothing_that_was_seen_expired;
-    assert_caught(Failpoint::PromoteOldExpiry, scenario);
 }
 
 #[test]

@@ -63,7 +63,6 @@ use shard::Shard;
 
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::process::Process;
-use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{
     Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, RwLockReadGuard, StatisticU64, hash_seeds,
     thread,
@@ -281,7 +280,7 @@ impl Memory {
             return Err(Refused::NoRoom);
         };
         if entry.extras.is_some_and(EntryExtras::is_extended_by_uses) {
-            if !is_current() && !failpoint_is_set(Failpoint::PromoteOldExpiry) {
+            if !is_current() {
                 locked.released.deferred.refused(entry);
                 locked.released.deferred.weight += weight;
                 return Err(Refused::Revoked);

@@ -1,3 +1,4 @@
+mod idle;
 mod large;
 mod model;
 mod publication;

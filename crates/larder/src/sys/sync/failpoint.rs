@@ -16,8 +16,6 @@ pub enum Failpoint {
     PublishEvicted,
     /// A use extends the life of an entry that has expired.
     ExtendExpired,
-    /// A promotion is stored with the expiry of a record that may be older than its stamp.
-    PromoteOldExpiry,
     /// The writer removes the stamps of uses before the snapshot that shows them is installed.
     SettleEarly,
     /// A failed load is answered with the stale value that was read before the load.

@@ -21,7 +21,7 @@ fn seconds(seconds: u64) -> Timestamp {
 fn an_extension_moves_its_own_entry_alone_and_comes_before_the_sweep() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];
-    let [used, idle, other] = ["used", "idle", "other"].map(|name| key(id, name));
+    let [used, idle, other] = ["used", "idle", "past"].map(|name| key(id, name));
     let mut in_grace = put(&other, 3, seconds(5));
     in_grace.value.as_mut().unwrap().delete_after = seconds(7);
     store.commit(&batch(&[put(&used, 1, seconds(5)), put(&idle, 2, seconds(5)), in_grace], &[])).unwrap();
@@ -57,8 +57,8 @@ fn extensions_end_when_they_have_rewritten_enough_bytes_and_one_is_always_made()
     let keys: Vec<_> = (0..5).map(|number| key(id, &format!("{number}"))).collect();
     let puts: Vec<_> = keys.iter().map(|key| put_long(key, 1, seconds(5), 1_000)).collect();
     store.commit(&batch(&puts, &[])).unwrap();
-    let extensions: Vec<_> = keys.iter().map(|key| extension(key, 1, 20)).collect();
-    for (max_extended_bytes, extended) in [(0, 1), (1_500, 2), (1 << 20, 5)] {
+    for (until, max_extended_bytes, extended) in [(10, 0, 1), (20, 1_500, 2), (30, 1 << 20, 5)] {
+        let extensions: Vec<_> = keys.iter().map(|key| extension(key, 1, until)).collect();
         let batch = Batch { extensions: &extensions, max_extended_bytes, ..batch(&[], &[]) };
         assert_eq!(store.commit(&batch).unwrap().extended, extended);
         validate(&store);

@@ -93,6 +93,12 @@ impl Lookups {
         self.0.lock().unwrap().push(value);
     }
 
+    /// Looks the key up without a use.
+    pub(crate) fn peek(&self, keyspace: &Keyspace<u64, u64>) {
+        let value = keyspace.peek(&1).map(|value| *value);
+        self.0.lock().unwrap().push(value);
+    }
+
     pub(crate) fn check(&self) {
         let seen = self.0.lock().unwrap();
         let first_miss = seen.iter().position(Option::is_none).unwrap_or(seen.len());

@@ -103,8 +103,8 @@ impl Writer {
     ) -> Result<(), StoreError> {
         // Copied before the drain. So a stamp of a value that is not committed yet is not later than the
         // expiry that the drain finds in its slot.
-        let mut stamps = self.tiers.memory.use_stamps.batch(usize::MAX);
-        let needs_all = waiting.commits_all_stamps;
+        let (needs_all, max) = (waiting.commits_all_stamps, self.limits.max_stamps());
+        let mut stamps = self.tiers.memory.use_stamps.batch(if needs_all { usize::MAX } else { max });
         let mut drained = Vec::new();
         self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
         let (mut removals, writes) = self.units.arrange(drained);
@@ -117,14 +117,9 @@ impl Writer {
             // On a full disk deletions are committed in transactions of their own.
             let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
             let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
-            let stamped = stamps.len().min(self.limits.max_stamps());
-            let is_first = progress.first.is_none();
-            let stamped = if is_first || needs_all { stamps.get(..stamped) } else { None };
-            let stamped = stamped.unwrap_or_default();
-            let is_last = removals.is_empty()
-                && !self.held.has_writes()
-                && !(needs_all && stamped.len() < stamps.len());
-            let position = BatchPosition { is_first, is_last };
+            let stamped = stamps.get(..max).unwrap_or(&stamps);
+            let is_last = removals.is_empty() && !self.held.has_writes() && stamped.len() == stamps.len();
+            let position = BatchPosition { is_first: progress.first.is_none(), is_last };
             let outcome = self
                 .commit_part((&batch, stamped), waiting, position, evicted_values)
                 .inspect_err(|fault| {
@@ -133,7 +128,7 @@ impl Writer {
                     progress.removals_are_durable &= !fault.is_displacement();
                 })?;
             let needs_room = outcome.needs_room;
-            stamps.drain(..outcome.extended);
+            stamps.drain(..if needs_all { outcome.extended } else { stamps.len() });
             progress.first.get_or_insert(outcome);
             progress.removals_are_durable |= removals.is_empty();
             if needs_room {
@@ -145,7 +140,7 @@ impl Writer {
             // counts these values any more.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
             self.held.is_over_limit = needs_room && !self.held.has_writes();
-            if removals.is_empty() && !self.held.has_work() && !(needs_all && !stamps.is_empty()) {
+            if removals.is_empty() && !self.held.has_work() && stamps.is_empty() {
                 self.file.committed(self.now());
                 return Ok(());
             }

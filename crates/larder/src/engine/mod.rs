@@ -15,6 +15,7 @@ pub(crate) mod disk_tier;
 pub(crate) mod flights;
 mod idle;
 pub(crate) mod keyspaces;
+pub(crate) mod load_pool;
 pub(crate) mod lookup;
 pub(crate) mod promotion;
 pub(crate) mod removal;

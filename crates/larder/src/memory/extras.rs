@@ -58,7 +58,6 @@ impl EntryExtras {
         self.ends_at > Timestamp::ZERO
     }
 
-    #[expect(dead_code, reason = "for keyspaces with a registered loader")]
     /// Returns how long the load of the value took, if the value was loaded.
     pub(crate) fn load_time(self) -> Option<Duration> {
         self.load_micros.map(|micros| Duration::from_micros(micros.into()))

@@ -178,6 +178,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             };
             self.keyspace.answered(Count::MemoryHits, key);
             self.refresh_if_due(key, expires_at, extras);
+            self.keyspace.note_use(key, expires_at);
             return Ok(Loaded::fresh(Some(value)));
         }
         match self.keyspace.hit_in_memory(key, true) {

@@ -9,6 +9,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::idle::token;
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
@@ -26,8 +27,11 @@ pub(crate) struct StoredRecord {
     pub(crate) extension: Extension,
     record: Vec<u8>,
     payload_at: usize,
-    /// A token of the snapshot that the record was read from, if the record may have a stamp of a use.
+    /// A token of the snapshot that the record was read from, if uses extend the life of its entry. `None` if
+    /// the record is live only by an expiry that was found elsewhere. Such a value is not promoted.
     pub(super) snapshot: Option<Weak<StoreSnapshot>>,
+    /// Whether the expiry was found elsewhere, because the record and its stamp have expired.
+    lives_elsewhere: bool,
 }
 
 impl StoredRecord {
@@ -93,6 +97,7 @@ impl Tiers {
         let earliest = self.time.bounds().earliest;
         let record = self.live_record(key, record, min_visible_sequence, (earliest, grace))?;
         self.disk.uses.mark(key.hash);
+        let snapshot = snapshot.filter(|_| !record.lives_elsewhere);
         Some(StoredRecord { snapshot, ..record })
     }
 
@@ -117,13 +122,23 @@ impl Tiers {
             return None;
         }
         let is_live = |header: &Header| header.expires_at.after(grace) > now;
+        let mut lives_elsewhere = false;
         if extension.ends_at.is_some() {
             header = self.stamped(key, header);
             if !is_live(&header) {
                 header = header.extended_to(self.extended_expiry(key, header.sequence)?);
+                lives_elsewhere = true;
             }
         }
-        is_live(&header).then_some(StoredRecord { header, extension, record, payload_at, snapshot: None })
+        let snapshot = None;
+        is_live(&header).then_some(StoredRecord {
+            header,
+            extension,
+            record,
+            payload_at,
+            snapshot,
+            lives_elsewhere,
+        })
     }
 
     /// Returns the record of a key, and the token of its snapshot.
@@ -133,7 +148,9 @@ impl Tiers {
         }
         let snapshot = self.disk.snapshots.current();
         let snapshot = snapshot.as_ref()?;
-        Some((self.copy_record(snapshot, key)?, self.token(snapshot)))
+        let record = self.copy_record(snapshot, key)?;
+        let token = token(snapshot, &record);
+        Some((record, token))
     }
 
     fn copy_record(&self, snapshot: &StoreSnapshot, key: SlotKey<'_>) -> Option<Vec<u8>> {
@@ -184,7 +201,8 @@ impl Tiers {
             let record = snapshot.as_ref().and_then(|snapshot| {
                 let record = self.copy_record(snapshot, key)?;
                 bytes += record.len();
-                self.note_record(key, (record, self.token(snapshot)), min_visible_sequence, Duration::ZERO)
+                let token = token(snapshot, &record);
+                self.note_record(key, (record, token), min_visible_sequence, Duration::ZERO)
             });
             records.push(record);
             if bytes >= max_bytes {
@@ -200,7 +218,12 @@ impl Tiers {
             Lookup::Value(_, expires_at) => Some(expires_at),
             Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(miss) => {
-                let header = self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?.header;
+                let record = self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?;
+                let mut header = record.header;
+                if record.extension.ends_at.is_some() && !header.has_live_value(now) {
+                    // The coarse time did not find it expired. A use may have extended its life.
+                    header = header.extended_to(self.extended_expiry(key, header.sequence)?);
+                }
                 header.has_live_value(now).then_some(header.expires_at)
             }
         }

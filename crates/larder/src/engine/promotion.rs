@@ -66,7 +66,7 @@ pub(crate) struct DecodedEntry<V> {
     grace: Grace,
     pub(crate) extras: EntryExtras,
     pub(crate) sequence: u64,
-    /// A token of the snapshot that the value was read from, if its record may have a stamp of a use.
+    /// As [`StoredRecord::snapshot`].
     snapshot: Option<Weak<StoreSnapshot>>,
 }
 
@@ -75,6 +75,11 @@ impl<V> DecodedEntry<V> {
     pub(crate) fn entry(&self) -> ReadEntry {
         let &Self { sequence, expires_at, extras, .. } = self;
         ReadEntry { sequence, expires_at, ends_at: EntryExtras::hard_limit(Some(extras), expires_at) }
+    }
+
+    /// Returns whether a use may be noted by the record: its expiry was not found elsewhere.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
     }
 
     /// Returns whether the snapshot that the value was read from is still the current one.
@@ -145,13 +150,15 @@ impl Shared {
             ends_at > time.bounds().latest || ends_at > time.now()
         };
         let kept = Grace::between(expires_at, delete_after);
+        let mut snapshot = record.snapshot.clone();
         if extension.ends_at.is_some() && !is_live(expires_at) {
-            // A use may have extended its life meanwhile.
+            // A use may have extended its life meanwhile. The value is then returned, and not promoted: what
+            // had the later expiry may be gone by then.
             expires_at = self.tiers.extended_expiry(key, sequence)?;
+            snapshot = None;
         }
         let is_live = is_live(expires_at);
         let extras = EntryExtras::of_record(header, extension);
-        let snapshot = record.snapshot.clone();
         is_live.then_some(DecodedEntry {
             value,
             encoded_len,
@@ -207,8 +214,11 @@ impl Shared {
         // planned.
         let mut evicted_values = EvictedValues::default();
         let is_current = || decoded.is_current(&self.tiers);
+        // Of the record, not of the keyspace: another handle of the keyspace may have a time to idle.
+        let is_extended = decoded.extras.is_extended_by_uses();
+        let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);
         let memory = &self.tiers.memory;
-        match memory.promote_entry(key, permit, entry, sequence, &is_current, &mut evicted_values) {
+        match memory.promote_entry(key, permit, entry, sequence, is_current, &mut evicted_values) {
             Ok(()) => keyspace.counters.add(Count::Promotions),
             // If memory has no room for a value, memory itself counts the value as bypassed.
             Err(Refused::NoRoom) => {}

@@ -318,6 +318,15 @@ pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }
 
+/// Returns whether uses extend the life of the record's entry. Does not verify the checksum.
+pub(crate) fn is_extended_by_uses(record: &[u8]) -> bool {
+    let parsed = record.get(8..).and_then(|checked| parse(checked).ok());
+    parsed.is_some_and(|(header, extension, _)| {
+        let extension = if header.format == FORMAT_1 { &[] } else { extension };
+        Extension::read(extension).is_ok_and(|extension| extension.ends_at.is_some())
+    })
+}
+
 /// Splits a record into its header, the bytes of its extension, and its payload.
 fn parse(checked: &[u8]) -> Result<(Header, &[u8], &[u8]), Damage> {
     let mut fields = Fields(checked);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Memory;
 use super::use_stamps::Stamped;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// A live record that a lookup has found on disk.
@@ -34,14 +35,20 @@ impl Memory {
         if !can_extend.unwrap_or(record.is_some()) {
             return None;
         }
+        // A forked child must not wait for the lock of a shard. Asked last, because it is a system call.
+        if !self.process.is_current() {
+            return None;
+        }
         let mut shard = self.shard(key).write();
         let now = now();
         let expires_at = now.expiry_after(life);
         let (sequence, expires_at) = match (shard.can_extend(key), record) {
             (Some(_), _) => shard.extend(key, now, expires_at)?,
-            (None, Some(record)) if !shard.is_closed() && (record.is_current)() => {
-                let of_stamp = self.use_stamps.expiry_of(key.bytes, record.sequence);
-                let before = of_stamp.map_or(record.expires_at, |at| at.max(record.expires_at));
+            (None, Some(record)) if !shard.is_closed() => {
+                let UsedRecord { sequence, expires_at: in_record, .. } = record;
+                let Some(before) = self.latest_expiry(key, sequence, in_record, record.is_current) else {
+                    return Some(Stamped::NotCurrent);
+                };
                 let new = expires_at.min(record.ends_at);
                 if before <= now || new <= before {
                     return None;
@@ -56,6 +63,25 @@ impl Memory {
         // expired on disk.
         drop(shard);
         stamped
+    }
+
+    /// Returns the expiry of a record, or that of its stamp if that is later. Returns None if the snapshot of
+    /// the record is no longer the current one. The caller holds the exclusive lock of the key's shard.
+    ///
+    /// The stamp is read before the snapshot is checked. The writer installs a snapshot and then removes the
+    /// stamps that it shows. So a stamp that is missing here is in the record, or the snapshot is not the
+    /// current one.
+    pub(super) fn latest_expiry(
+        &self,
+        key: SlotKey<'_>,
+        sequence: u64,
+        in_record: Timestamp,
+        is_current: &dyn Fn() -> bool,
+    ) -> Option<Timestamp> {
+        let was_current = failpoint_is_set(Failpoint::CheckSnapshotBeforeStamp) && is_current();
+        let of_stamp = self.use_stamps.expiry_of(key.bytes, sequence);
+        let is_current = was_current || is_current();
+        is_current.then(|| of_stamp.map_or(in_record, |at| at.max(in_record)))
     }
 
     /// Returns the expiry that a use has given to an entry with this sequence: that in its slot, or that of

@@ -265,29 +265,28 @@ impl Memory {
     }
 
     /// Stores a value that was read from disk, if the permit is still valid. `is_current` returns whether the
-    /// snapshot that it was read from is still the current one. It is called under the lock, for an entry
-    /// whose life uses extend ([`use_stamps`]).
+    /// snapshot that it was read from is still the current one. It is called under the lock. It is given for
+    /// a record whose life uses extend ([`use_stamps`]), whatever extras the entry gets.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
         mut entry: IncomingEntry,
         sequence: u64,
-        is_current: &dyn Fn() -> bool,
+        is_current: Option<&dyn Fn() -> bool>,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
         let weight = entry.clean_weight();
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
             return Err(Refused::NoRoom);
         };
-        if entry.extras.is_some_and(EntryExtras::is_extended_by_uses) {
-            if !is_current() {
+        if let Some(is_current) = is_current {
+            let Some(expires_at) = self.latest_expiry(key, sequence, entry.expires_at, is_current) else {
                 locked.released.deferred.refused(entry);
                 locked.released.deferred.weight += weight;
                 return Err(Refused::Revoked);
-            }
-            let stamped = self.use_stamps.expiry_of(key.bytes, sequence);
-            entry.expires_at = stamped.map_or(entry.expires_at, |at| at.max(entry.expires_at));
+            };
+            entry.expires_at = expires_at;
         }
         let promoted = locked.shard.promote(key, permit, entry, sequence, &mut locked.released.deferred);
         promoted.inspect_err(|_| locked.released.deferred.weight += weight)

@@ -71,7 +71,7 @@ impl Memory {
         entry: IncomingEntry,
         sequence: u64,
     ) -> Result<(), Refused> {
-        self.promote_entry(key, permit, entry, sequence, &|| true, &mut EvictedValues::default())
+        self.promote_entry(key, permit, entry, sequence, None, &mut EvictedValues::default())
     }
 }
 

@@ -13,12 +13,23 @@
 //! 3. The writer installs the snapshot that shows them, and only then removes the stamps, if they have not
 //!    changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard, or here.
 //! 4. A record on disk may be older than its stamp, because its snapshot was loaded before (3). So a
-//!    promotion is stored only if its snapshot is still the current one, and gets the expiry of the stamp.
-//!    Both are checked under the exclusive lock. So the expiry in a slot is never earlier than that of the
-//!    stamp or of the record.
+//!    promotion gets the expiry of the stamp, and is stored only if its snapshot is still the current one.
+//!    Both are checked under the exclusive lock, in this order ([`Memory::latest_expiry`]). In the other
+//!    order, the writer could do (3) in between: the stamp would be gone, and the record would not have it.
+//!    So the expiry in a slot is never earlier than that of the stamp or of the record.
 //! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
 //!    order, before it answers ([`crate::engine::idle`]). An entry may have been extended after the lookup
-//!    had missed it in the shard. It is then in one of the three.
+//!    had missed it in the shard. It is then in one of the three. The value is returned, and is neither
+//!    promoted nor stamped: it was the slot that had it, and the slot may have left by now. An expiry that
+//!    only the slot had is then gone, and another lookup may have seen the entry expired.
+//! 6. A value may be drained, and held until the file has room for it, while a use extends its life. The
+//!    record of its stamp does not exist yet. So the writer gives the expiries of its copies (2) to the held
+//!    values, too. Otherwise the stamp would be removed, and the value written with its earlier expiry.
+//!
+//! The writer takes a bounded number of stamps with each commit. If it leaves some, it makes further steps at
+//! once, with the commands that have arrived, until it has dealt with as many as there were. So all of them
+//! are on disk shortly after the first. On a disk that was full, only a flush and a close commit stamps, in
+//! transactions without deletions. A failure of such a transaction costs no removal.
 //!
 //! The list is bounded. While it is full, a use extends the expiry in memory only, and is counted. Then the
 //! entry may leave the disk at its earlier expiry. If memory evicts it, or after a restart, it is gone
@@ -30,7 +41,7 @@
 use std::collections::HashMap;
 
 use crate::format::stored_key::StoredKey;
-use crate::sys::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, StatisticU64};
+use crate::sys::sync::{AtomicUsize, Mutex, Ordering, StatisticU64};
 use crate::units::Timestamp;
 
 /// Maximum number of stamps that wait for their commit.
@@ -48,12 +59,10 @@ pub(crate) struct UseStamp {
 /// The stamps that are not on disk yet.
 #[derive(Debug, Default)]
 pub(crate) struct UseStamps {
-    /// Number of stamps. Most caches have none, and a lookup then takes no lock here.
+    /// Number of stamps. It changes under the lock of the stamps. Most caches have none, and a lookup then takes no lock here.
     len: AtomicUsize,
     stamps: Mutex<HashMap<StoredKey, (u64, Timestamp), ahash::RandomState>>,
     dropped: StatisticU64,
-    /// Whether a keyspace has a time to idle.
-    is_on: AtomicBool,
 }
 
 /// The result of adding a stamp.
@@ -61,23 +70,15 @@ pub(crate) struct UseStamps {
 pub(crate) enum Stamped {
     /// The list has the stamp.
     Added,
-    /// The list has the stamp, and is half full now. The writer should take stamps soon.
+    /// The list has the stamp, and is at least half full. The writer should take stamps soon.
     HalfFull,
     /// The list is full. The use is not stamped.
     Full,
+    /// The use is not stamped, because the snapshot of its record is no longer the current one.
+    NotCurrent,
 }
 
 impl UseStamps {
-    /// Called when a keyspace with a time to idle is opened.
-    pub(crate) fn turn_on(&self) {
-        self.is_on.store(true, Ordering::SeqCst);
-    }
-
-    /// Returns whether a record may have a stamp.
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on.load(Ordering::SeqCst)
-    }
-
     /// Adds a stamp, or replaces an earlier stamp of the key. The caller holds the exclusive lock of the
     /// key's shard.
     pub(super) fn add(&self, key: &[u8], sequence: u64, expires_at: Timestamp) -> Stamped {
@@ -87,13 +88,13 @@ impl UseStamps {
             return Stamped::Added;
         }
         if stamps.len() >= MAX_STAMPS {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.count_dropped();
             return Stamped::Full;
         }
         stamps.insert(StoredKey::from(key), (sequence, expires_at));
         // Release: pairs with the Acquire in `expiry_of`.
         self.len.store(stamps.len(), Ordering::Release);
-        if stamps.len() == MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added }
+        if stamps.len() >= MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added }
     }
 
     /// Returns the expiry that a stamp gives to the entry of a key with this sequence.
@@ -111,7 +112,7 @@ impl UseStamps {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len.load(Ordering::Acquire) == 0
+        self.len() == 0
     }
 
     /// Returns copies of up to `max` stamps. They stay until [`settle`](Self::settle).
@@ -143,7 +144,17 @@ impl UseStamps {
         self.len.store(stamps.len(), Ordering::Release);
     }
 
-    /// Returns the number of uses that were not stamped, because the list was full.
+    /// Counts a use that was not stamped.
+    pub(crate) fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of stamps.
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Returns the number of uses that were not stamped.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -176,7 +187,7 @@ mod tests {
     fn a_full_list_counts_what_it_does_not_take() {
         let stamps = UseStamps::default();
         for number in 0..MAX_STAMPS {
-            let half = if number + 1 == MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added };
+            let half = if number + 1 >= MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added };
             assert_eq!(stamps.add(&number.to_be_bytes(), 1, AT), half);
         }
         assert_eq!(stamps.add(b"one more", 1, AT), Stamped::Full);

@@ -57,7 +57,8 @@ impl<K: Key, V> Keyspace<K, V> {
                 ends_at: decoded.extras.ends_at,
                 is_current: &is_current,
             };
-            self.extend_if_due(key, decoded.expires_at, time_to_idle, Some(record));
+            let record = decoded.has_snapshot().then_some(record);
+            self.extend_if_due(key, decoded.expires_at, time_to_idle, record);
         }
     }
 

@@ -107,7 +107,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let opened = shared.keyspaces.open(&shared.tiers, request)?;
         if definition.idle_limit().is_some() {
             opened.keep_extras();
-            shared.tiers.memory.use_stamps.turn_on();
         }
         Ok(Self { shared: shared.clone(), opened, definition })
     }

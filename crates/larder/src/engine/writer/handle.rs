@@ -16,11 +16,14 @@ pub(crate) struct WriterHandle {
     commands: Option<Sender<Command>>,
     /// Whether the writer was told that an entry is dirty.
     is_armed: AtomicBool,
+    /// Whether the writer was told that there are stamps of uses. A flag of its own, because the first dirty
+    /// entry must still begin the flush lag.
+    is_armed_for_stamps: AtomicBool,
 }
 
 impl WriterHandle {
     pub(crate) fn new(commands: Option<Sender<Command>>) -> Self {
-        Self { commands, is_armed: AtomicBool::new(false) }
+        Self { commands, is_armed: AtomicBool::new(false), is_armed_for_stamps: AtomicBool::new(false) }
     }
 
     /// Returns whether there is a writer. A cache has a writer if it has a file.
@@ -70,9 +73,16 @@ impl WriterHandle {
         !self.is_armed.swap(true, Ordering::SeqCst)
     }
 
-    /// Clears the flag. The writer calls this function before it drains.
+    /// Sets the flag that there are stamps of uses. Returns whether the flag was clear before. In this case
+    /// the caller must wake the writer. `SeqCst`: as in [`arm`](WriterHandle::arm).
+    pub(crate) fn arm_for_stamps(&self) -> bool {
+        !self.is_armed_for_stamps.swap(true, Ordering::SeqCst)
+    }
+
+    /// Clears both flags. The writer calls this function before it drains, and before it copies stamps.
     pub(super) fn disarm(&self) {
         self.is_armed.store(false, Ordering::SeqCst);
+        self.is_armed_for_stamps.store(false, Ordering::SeqCst);
     }
 
     /// Tells the writer that a caller waits for room in the write buffer.

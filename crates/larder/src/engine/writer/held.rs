@@ -34,7 +34,9 @@ use super::limits::WriterLimits;
 use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::mutation::{Mutation, SlotChange};
+use crate::memory::use_stamps::UseStamp;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::Timestamp;
 
 /// Callers that wait for a commit, each with the kind of change that the caller waits for.
 type Commits = Vec<(Acknowledge, Reply<()>)>;
@@ -71,6 +73,29 @@ impl HeldWrites {
 
     pub(super) fn has_writes(&self) -> bool {
         self.groups.iter().any(|group| !group.writes.is_empty())
+    }
+
+    /// Returns whether a caller waits for a flush, of this step or of an earlier one.
+    pub(super) fn has_flush(&self) -> bool {
+        let mut commits = self.groups.iter().flat_map(|group| &group.commits);
+        commits.any(|(kind, _)| *kind == Acknowledge::Flush)
+    }
+
+    /// Gives the later expiries of stamps to the writes that are not committed yet: the record of such a
+    /// stamp does not exist, so the stamp alone would change nothing.
+    pub(super) fn extend(&mut self, stamps: &[UseStamp]) {
+        if stamps.is_empty() || !self.has_writes() {
+            return;
+        }
+        let stamps: HashMap<(&[u8], u64), Timestamp> =
+            stamps.iter().map(|stamp| ((&*stamp.key, stamp.sequence), stamp.expires_at)).collect();
+        for write in self.groups.iter_mut().flat_map(|group| &mut group.writes) {
+            if let SlotChange::Put { expires_at, .. } = &mut write.change
+                && let Some(extended) = stamps.get(&(&*write.key, write.sequence))
+            {
+                *expires_at = (*expires_at).max(*extended);
+            }
+        }
     }
 
     /// Begins a step: takes over the callers that wait for writes.

@@ -66,6 +66,8 @@ pub(crate) struct Writer {
     has_unsaved: bool,
     /// Writes that wait for their commit.
     held: HeldWrites,
+    /// Number of stamps of uses that the writer commits before it waits for a command again.
+    stamps_due: usize,
     /// Keeps the values of a group together.
     units: Units,
     /// Whether values were committed to the file since a flush was last answered.
@@ -93,6 +95,7 @@ impl Writer {
             announced: ServiceState::InService,
             has_unsaved: false,
             held: HeldWrites::default(),
+            stamps_due: 0,
             units: Units::default(),
             has_unflushed: false,
             must_renew: false,

@@ -110,6 +110,8 @@ impl Writer {
         self.file.fail(fault, self.now());
         self.tiers.memory.requeue();
         self.held.forget_writes();
+        // The stamps stay. They are tried again with a later commit, not at once.
+        self.stamps_due = 0;
     }
 
     /// Does step 1 after a failure of work for which no caller waits. If the file is discarded, a step
@@ -129,6 +131,7 @@ impl Writer {
         self.tiers.memory.requeue();
         // Dropping the replies tells the callers that there is no answer.
         self.held = HeldWrites::default();
+        self.stamps_due = 0;
         self.stop_saving(&mut evicted_values);
         self.announce();
         self.tiers.sweeper.drop_values(evicted_values);

@@ -74,7 +74,7 @@ impl Writer {
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
-        if self.held.is_pending() || self.must_renew {
+        if self.held.is_pending() || self.must_renew || self.stamps_due > 0 {
             return Ok(commands.try_recv().unwrap_or(Command::Hurry));
         }
         let retry = self.file.retry_at().map(|at| at.since(self.now()).max(Duration::from_millis(1)));

@@ -103,12 +103,13 @@ impl Writer {
     ) -> Result<(), StoreError> {
         // Copied before the drain. So a stamp of a value that is not committed yet is not later than the
         // expiry that the drain finds in its slot.
-        let (needs_all, max) = (waiting.commits_all_stamps, self.limits.max_stamps());
-        let mut stamps = self.tiers.memory.use_stamps.batch(if needs_all { usize::MAX } else { max });
+        let (needs_all, max) = (self.needs_all_stamps(waiting), self.limits.max_stamps());
+        let mut stamps = self.copy_stamps(needs_all);
         let mut drained = Vec::new();
         self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
         let (mut removals, writes) = self.units.arrange(drained);
         self.held.add(writes, &mut removals, &waiting.ranges);
+        self.held.extend(&stamps);
         let mut removals = VecDeque::from(removals);
         loop {
             let mut batch = Vec::new();
@@ -117,7 +118,8 @@ impl Writer {
             // On a full disk deletions are committed in transactions of their own.
             let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
             let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
-            let stamped = stamps.get(..max).unwrap_or(&stamps);
+            // Stamps never share a transaction with the deletions of a full disk.
+            let stamped = if may_write { stamps.get(..max).unwrap_or(&stamps) } else { &[] };
             let is_last = removals.is_empty() && !self.held.has_writes() && stamped.len() == stamps.len();
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
             let outcome = self
@@ -128,7 +130,10 @@ impl Writer {
                     progress.removals_are_durable &= !fault.is_displacement();
                 })?;
             let needs_room = outcome.needs_room;
-            stamps.drain(..if needs_all { outcome.extended } else { stamps.len() });
+            self.stamps_due = self.stamps_due.saturating_sub(outcome.extended);
+            if may_write {
+                stamps.drain(..if needs_all { outcome.extended } else { stamps.len() });
+            }
             progress.first.get_or_insert(outcome);
             progress.removals_are_durable |= removals.is_empty();
             if needs_room {
@@ -144,10 +149,38 @@ impl Writer {
                 self.file.committed(self.now());
                 return Ok(());
             }
-            if removals.is_empty() && needs_room && waiting.shut_down.is_none() {
+            // The callers of a flush are answered if no value is held, so every stamp must be committed.
+            let is_held = self.held.has_writes() || stamps.is_empty();
+            if removals.is_empty() && needs_room && is_held && waiting.shut_down.is_none() {
                 return Ok(());
             }
         }
+    }
+
+    /// Returns whether the step commits every stamp of a use, because a caller waits for a flush or a close.
+    /// Otherwise it commits a bounded number.
+    fn needs_all_stamps(&self, waiting: &Waiting) -> bool {
+        waiting.shut_down.is_some() || self.held.has_flush()
+    }
+
+    /// Returns copies of the stamps that the step commits. If there are more, the next step follows at once.
+    fn copy_stamps(&mut self, needs_all: bool) -> Vec<UseStamp> {
+        let stamps = &self.tiers.memory.use_stamps;
+        if needs_all {
+            self.stamps_due = 0;
+            return stamps.batch(usize::MAX);
+        }
+        if self.file.is_short_of_room() {
+            self.stamps_due = 0;
+            return Vec::new();
+        }
+        let batch = stamps.batch(self.limits.max_stamps());
+        // A round ends after as many stamps as there were when it began. Otherwise uses that never pause
+        // would keep the writer at work.
+        if self.stamps_due == 0 || batch.is_empty() {
+            self.stamps_due = if batch.is_empty() { 0 } else { stamps.len() };
+        }
+        batch
     }
 
     /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and settles the stamps of

@@ -94,7 +94,7 @@ fn a_promotion_gets_the_expiry_of_its_stamp_and_none_from_an_older_snapshot() {
     let promote = |current: bool| {
         let Lookup::Unknown(miss) = memory.get(key, at(0)) else { panic!("a miss") };
         let (permit, evicted) = (Permit::EpochToken(miss.epoch_token), &mut EvictedValues::default());
-        memory.promote_entry(key, permit, idling(clean(10)), 7, &|| current, evicted)
+        memory.promote_entry(key, permit, idling(clean(10)), 7, Some(&|| current), evicted)
     };
     assert_eq!(promote(false), Err(Refused::Revoked), "its stamp may have been committed and removed");
     memory.validate();

@@ -135,7 +135,8 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Examines up to `limit` expiry rows whose time has passed. Deletes the rows of entries that are due,
-    /// and these entries, except the entries that `spares` names. Returns the number of deleted rows and the
+    /// and these entries. The rows of the entries that `spares` names are passed over, and do not count.
+    /// Otherwise they could hide all other rows from every sweep. Returns the number of deleted rows and the
     /// number of deleted entries.
     pub(crate) fn sweep(
         &mut self,
@@ -146,13 +147,12 @@ impl<'txn> Entries<'txn> {
         for (class, head) in expiry::heads(&*self.expiry)? {
             let (end, left) = (expiry::end_of_due(class, self.now), limit - rows.len());
             if head < end {
-                rows.extend(self.due(head.as_slice()..end.as_slice(), left)?);
+                rows.extend(self.due(head.as_slice()..end.as_slice(), left, spares)?);
             }
         }
         let (mut dealt_with, mut deleted) = (0, 0);
         for row in &rows {
-            let is_spared = expiry::split(row).is_some_and(|(_, key)| spares(key));
-            if !is_spared && self.is_due(row)? {
+            if self.is_due(row)? {
                 dealt_with += 1;
                 deleted += u64::from(self.delete_row(row)?);
             }
@@ -182,8 +182,19 @@ impl<'txn> Entries<'txn> {
         &self,
         range: impl std::ops::RangeBounds<&'a [u8]> + 'a,
         limit: usize,
+        spares: &dyn Fn(&[u8]) -> bool,
     ) -> Result<Vec<Vec<u8>>, StorageError> {
-        self.expiry.range::<&[u8]>(range)?.take(limit).map(|row| Ok(row?.0.value().to_vec())).collect()
+        let mut due = Vec::new();
+        for row in self.expiry.range::<&[u8]>(range)? {
+            if due.len() >= limit {
+                break;
+            }
+            let row = row?.0;
+            if !expiry::split(row.value()).is_some_and(|(_, key)| spares(key)) {
+                due.push(row.value().to_vec());
+            }
+        }
+        Ok(due)
     }
 
     /// Returns whether the entry of a row is due. If the time in the row is rounded, the time of the entry

@@ -35,8 +35,6 @@
 //! because a user's `Drop` may begin a load.
 
 #[cfg(feature = "async")]
-pub(crate) mod alarms;
-#[cfg(feature = "async")]
 mod current;
 pub(crate) mod graph;
 #[cfg(feature = "async")]

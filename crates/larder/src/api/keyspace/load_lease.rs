@@ -142,6 +142,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.flight.get_or_insert_with(|| Flight::of_task(LoadId::next(), self.deadline))
     }
 
+    /// Returns whether the lease was taken in this process. If not, this is a forked child.
+    #[cfg(feature = "async")]
+    pub(super) fn is_of_this_process(&self) -> bool {
+        self.process.is_current()
+    }
+
     /// Counts the begin of a load.
     pub(super) fn begin(&mut self, keyspace: &Keyspace<K, V>) {
         keyspace.shared.count(&keyspace.opened.counters, Count::Loads, &self.key);

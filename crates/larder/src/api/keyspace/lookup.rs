@@ -44,8 +44,6 @@ use super::Keyspace;
 use super::load_lease::LoadLease;
 use crate::engine::flights::Flight;
 #[cfg(feature = "async")]
-use crate::engine::flights::alarms::Alarms;
-#[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
@@ -99,8 +97,6 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 pub struct PendingLoad<V> {
     flight: Arc<Flight>,
     load_timeout: Option<Duration>,
-    #[cfg(feature = "async")]
-    alarms: Arc<Alarms>,
     /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
@@ -271,8 +267,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         PendingLoad {
             flight,
             load_timeout: self.shared.settings.load_timeout,
-            #[cfg(feature = "async")]
-            alarms: self.shared.tiers.sweeper.alarms.clone(),
             process: self.shared.tiers.process,
             value: PhantomData,
         }

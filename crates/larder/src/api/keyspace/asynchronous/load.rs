@@ -259,7 +259,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let wait = TaskWait::of_leader(flight.clone());
                 flight.park(Box::pin(async move {
                     let answer = loader(stale.clone()).await;
-                    lease.end_with(answer, stale);
+                    lease.end_with(answer, stale)
                 }));
                 SharedLoad::Led(wait)
             }

@@ -7,6 +7,7 @@
 
 mod async_loaders;
 mod lasting;
+mod loaders;
 mod split;
 pub(crate) mod tasks;
 

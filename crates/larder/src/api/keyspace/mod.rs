@@ -4,6 +4,7 @@
 //!   how long its entries live. [`expiry`]: the time at which an entry expires.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
+//! - [`loading`]: keyspaces with a registered loader.
 //! - `asynchronous`: the forms of these calls for async code.
 //! - [`absence`]: keys that are known to have no value.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
@@ -23,6 +24,7 @@ pub(crate) mod iterate;
 pub(crate) mod load;
 pub(crate) mod load_lease;
 mod load_many;
+pub(crate) mod loading;
 pub(crate) mod lookup;
 mod modify;
 pub(crate) mod modify_error;

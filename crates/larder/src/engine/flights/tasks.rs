@@ -262,7 +262,7 @@ impl TaskWait {
             self.forked_loader = Some(loader);
         }
         let Some(loader) = &mut self.forked_loader else { return Poll::Ready(FlightOutcome::Abandoned) };
-        let polled = self.flight.run_loader(|| poll_caught(loader, context));
+        let polled = poll_caught(loader, context);
         if polled.is_ready() {
             self.forked_loader = None;
         }

@@ -43,7 +43,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
                 (Ok(Load::Cache(value) | Load::CacheFor(value, _) | Load::DoNotCache(value)), _)
                 | (Ok(Load::Unchanged), Some(value)) => FlightOutcome::Value(value),
                 (Ok(Load::Absent), _) => FlightOutcome::Absent,
-                (Ok(Load::Unchanged), None) => FlightOutcome::Abandoned,
+                (Ok(Load::Unchanged), None) => FlightOutcome::NothingUnchanged,
                 (Err(error), _) => FlightOutcome::Error(Arc::new(error)),
             });
         }

@@ -22,6 +22,7 @@ use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, Pending
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::tasks::TaskWait;
 use crate::error::load_error::LoadError;
+use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
@@ -180,7 +181,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Step 1. Returns the value, or the whole key.
     #[inline]
     fn hit_at_once<E>(&self, key: &impl EncodeKey<K>) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
-        let full = self.encode(key).map_err(LoadError::Key)?;
+        let mut full = KeyWriter::default();
+        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.hit_in_memory(key, true).map(|(value, _)| value).ok_or_else(|| key.bytes.into()))
     }

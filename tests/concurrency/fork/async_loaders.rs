@@ -1,6 +1,5 @@
 //! Loaders of async code that fork, and return in both processes.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -25,9 +24,9 @@ fn fork_here(forked: &Forked) {
 
 /// Waits for one poll more.
 async fn yield_once() {
-    let has_yielded = Cell::new(false);
-    poll_fn(|context| {
-        if has_yielded.replace(true) {
+    let mut has_yielded = false;
+    poll_fn(move |context| {
+        if std::mem::replace(&mut has_yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
@@ -79,7 +78,7 @@ pub(super) fn run(path: &Path) {
     }
     // A loader that fails, and one that finds nothing.
     let of_loader = forked.clone();
-    let loader = move || async move { fork_and_go_on(&of_loader, 0, 1).await.and(Err::<u64, _>(7)) };
+    let loader = move || async move { fork_and_go_on(&of_loader, 0, 1).await.map_or(Ok(0_u64), |_| Err(7)) };
     let loading = async {
         match versions.get_or_load_async(&5, loader).await {
             Err(LoadError::Loader(error)) => Some(*error),

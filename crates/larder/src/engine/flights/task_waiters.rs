@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Waker;
 
-use super::FlightOutcome;
+use super::outcome::FlightOutcome;
 use crate::sys::sync::completion::wake_task;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 

@@ -10,7 +10,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, MissToken};
 use crate::stats::count::Count;
-use crate::sys::offload::offload;
+use crate::sys::offload::offload_unless_dropped;
 use crate::sys::sync::Arc;
 
 /// What a lookup found in memory.
@@ -77,7 +77,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         miss: MissToken,
     ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<V>>> + Send>> {
         let keyspace = self.clone();
-        Box::pin(offload(move || {
+        Box::pin(offload_unless_dropped(move || {
             let key = keyspace.shared.tiers.memory.key(&key);
             let permit = Permit::EpochToken(miss.epoch_token);
             let found = keyspace.promote_decoded(key, permit, miss.min_visible_sequence);

@@ -283,7 +283,9 @@ fn contract_2_an_absence_outlives_a_restart_and_no_expiry() {
     let (cache, products) = absent_in(&place, Tier::DiskAlone);
     place.clock.advance(ABSENT);
     assert_eq!(products.find(&1), Found::Unknown);
-    assert_eq!((cache.sweep().unwrap().disk, cache.stats().disk.unwrap().entries), (1, 0));
+    // The sweeper thread, which the jump has woken, may be first.
+    cache.sweep().unwrap();
+    assert_eq!(cache.stats().disk.unwrap().entries, 0);
 }
 
 #[test]

@@ -279,13 +279,13 @@ fn closing_waits_for_the_changes_that_tasks_have_begun() {
     busy.close().unwrap();
 }
 
-/// Whether the next [`PanicsOnDrop`] that is dropped panics.
+/// Whether the next [`PanicsOnceArmed`] that is dropped panics.
 static WILL_PANIC: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct PanicsOnDrop(u64);
+struct PanicsOnceArmed(u64);
 
-impl Drop for PanicsOnDrop {
+impl Drop for PanicsOnceArmed {
     fn drop(&mut self) {
         if WILL_PANIC.swap(false, Ordering::SeqCst) {
             resume_unwind(Box::new("planted"));
@@ -293,7 +293,7 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-const BRITTLE: KeyspaceDefinition<u64, PanicsOnDrop> = KeyspaceDefinition::new("brittle").ttl(HOUR);
+const BRITTLE: KeyspaceDefinition<u64, PanicsOnceArmed> = KeyspaceDefinition::new("brittle").ttl(HOUR);
 
 #[test]
 fn a_value_that_panics_in_its_drop_does_so_after_its_removal_is_durable() {
@@ -301,7 +301,7 @@ fn a_value_that_panics_in_its_drop_does_so_after_its_removal_is_durable() {
     let (place, disk) = (Place::new(), StallingDisk::new());
     let cache = place.builder().stalling_disk(&disk).open().unwrap();
     let brittle = cache.keyspace(BRITTLE).unwrap();
-    brittle.insert(&1, PanicsOnDrop(1)).unwrap();
+    brittle.insert(&1, PanicsOnceArmed(1)).unwrap();
     cache.flush().unwrap();
     disk.stall();
     WILL_PANIC.store(true, Ordering::SeqCst);

@@ -20,9 +20,9 @@
 //! the loader may need its runtime. So the deadline of the lease is the bound for a thread that waits beside
 //! tasks of which none is polled any more.
 //!
-//! A task waits until the deadline of the flight's lease. An alarm wakes it then ([`crate::sys::waker_thread`]),
-//! also while the cache is being closed, or is closed. The task that began the load waits without a bound:
-//! its loader is this one.
+//! A task waits until the deadline of the flight's lease. An alarm wakes it then
+//! ([`crate::sys::waker_thread`]), also while the cache is being closed, or is closed. The task that began
+//! the load waits without a bound: its loader is this one.
 //!
 //! A loader may fork, and return in the child. The flight is the parent's there, and its lock may be held for
 //! ever. So the child never touches it: the task that polls the loader keeps the loader, polls it with its

@@ -14,7 +14,7 @@ use std::time::Duration;
 use larder::testing::{Failure, SimulatedVolume, StallingDisk};
 use larder::{
     Cache, Change, DiskState, Error, Event, Keyspace, KeyspaceDefinition, LoadError, LookupOutcome,
-    PendingLoad,
+    PendingLoad, Waited,
 };
 use serde::{Deserialize, Serialize};
 use smol::block_on;
@@ -207,7 +207,10 @@ fn a_panic_of_a_task_beside_its_loader_is_no_panic_of_the_load() {
         waiting = Some(poll_once(load));
         resume_unwind(Box::new("beside the loader"))
     });
-    assert!(matches!(waiting.take().unwrap().wait::<Infallible>(), Ok(None)), "the flight has the loader");
+    assert!(
+        matches!(waiting.take().unwrap().wait::<Infallible>(), Ok(Waited::Unanswered)),
+        "the flight has the loader"
+    );
     unwinds(&mut || {
         let load = pin!(async {
             let loader = async || pending::<Result<u64, Infallible>>().await;
@@ -216,7 +219,10 @@ fn a_panic_of_a_task_beside_its_loader_is_no_panic_of_the_load() {
         waiting = Some(poll_once(load));
         resume_unwind(Box::new("beside the loader"))
     });
-    assert!(matches!(waiting.take().unwrap().wait::<Infallible>(), Ok(None)), "the caller has the loader");
+    assert!(
+        matches!(waiting.take().unwrap().wait::<Infallible>(), Ok(Waited::Unanswered)),
+        "the caller has the loader"
+    );
     let panics = versions.get_or_load_async(&1, || async {
         resume_unwind(Box::new("in the loader"));
         #[expect(unreachable_code, reason = "it names the type of the result")]

@@ -49,7 +49,7 @@ fn a_timeout_of_a_task_ends_while_a_listener_holds_the_sweeper() {
     let held = Mutex::new(held);
     let (cache, versions) = failing(move |_| {
         _ = told.send(());
-        drop(held.lock().unwrap().recv());
+        _ = held.lock().unwrap().recv();
     });
     drop(cache.flush());
     tells.recv().unwrap();
@@ -159,7 +159,7 @@ fn the_writer_runs_no_waker_and_drops_none() {
     let wakers = [
         OddWaker {
             on_wake: || resume_unwind(Box::new("planted")),
-            on_drop: Box::new(move || drop(second.send(true))),
+            on_drop: Box::new(move || _ = second.send(true)),
         },
         OddWaker {
             on_wake: || (),
@@ -356,7 +356,7 @@ fn a_change_in_memory_waits_for_the_turn_of_a_slow_closure_without_its_executor(
                     thread::spawn(move || other.insert(&1, 0).unwrap()).join().unwrap();
                 } else {
                     told.send(()).unwrap();
-                    drop(held.recv());
+                    _ = held.recv();
                 }
                 Change::insert(1)
             });

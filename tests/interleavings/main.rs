@@ -27,6 +27,7 @@ mod planted;
 mod reads;
 mod shutdown;
 mod source;
+mod ticks;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
@@ -85,4 +86,5 @@ scenarios! {
     shutdown::the_last_handle_may_go_anywhere,
     shutdown::a_closed_cache_has_nothing,
     shutdown::what_is_closed_can_be_opened,
+    ticks::a_hit_within_a_tick_is_never_late,
 }

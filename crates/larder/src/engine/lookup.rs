@@ -43,7 +43,7 @@ impl Tiers {
     )]
     #[inline(always)]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.get(key, self.time.bounds().latest) {
+        match self.memory.get(key, self.time.latest()) {
             // The entry may still live for a few milliseconds. Only in this case is the precise time read.
             Lookup::Negative => self.get_precisely(key),
             found => found,
@@ -57,7 +57,7 @@ impl Tiers {
 
     /// Looks a key up in memory, and records no use of the entry.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.peek(key, self.time.bounds().latest) {
+        match self.memory.peek(key, self.time.latest()) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }

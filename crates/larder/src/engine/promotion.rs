@@ -112,7 +112,7 @@ impl Shared {
         // The expiry is checked after reading and decoding, because both take time. The precise time is read
         // only if the coarse time does not decide.
         let (time, ends_at) = (&self.tiers.time, expires_at.after(grace));
-        let is_live = ends_at > time.bounds().latest || ends_at > time.now();
+        let is_live = ends_at > time.latest() || ends_at > time.now();
         let grace = Grace::between(expires_at, delete_after);
         is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, grace, sequence })
     }

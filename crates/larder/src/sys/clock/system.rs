@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Clock;
+use super::tick::Tick;
 use crate::units::Timestamp;
 
 /// The clocks of the operating system.
@@ -16,6 +17,15 @@ impl SystemClock {
     #[must_use]
     pub fn new() -> Self {
         Self { origin: monotonic::Origin::now() }
+    }
+}
+
+impl SystemClock {
+    /// Returns the reading of the coarse clock as a number, or `None` if this system has no coarse clock. Two
+    /// readings within one tick of the kernel are equal.
+    #[inline]
+    pub(crate) fn tick(&self) -> Option<Tick> {
+        self.origin.tick()
     }
 }
 
@@ -38,7 +48,7 @@ impl Clock for SystemClock {
     }
 
     fn coarse_monotonic(&self) -> Option<Duration> {
-        self.origin.coarse()
+        self.tick().map(|tick| self.origin.coarse_at(tick))
     }
 }
 
@@ -51,6 +61,7 @@ mod monotonic {
     use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
     use crate::sys::clock::MAX_COARSE_LAG;
+    use crate::sys::clock::tick::Tick;
 
     /// The common zero point of both clocks, so that the coarse clock is never ahead of the other clock.
     #[derive(Debug, Clone, Copy)]
@@ -69,9 +80,18 @@ mod monotonic {
             duration(clock_gettime(ClockId::Monotonic)).saturating_sub(self.at)
         }
 
-        pub(super) fn coarse(&self) -> Option<Duration> {
-            let coarse = || duration(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(self.at);
-            self.ticks_often.then(coarse)
+        #[inline]
+        pub(super) fn tick(&self) -> Option<Tick> {
+            if !self.ticks_often {
+                return None;
+            }
+            let time = clock_gettime(ClockId::MonotonicCoarse);
+            // The kernel's monotonic clock begins at zero, so both numbers are positive.
+            Some(Tick::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned()))
+        }
+
+        pub(super) fn coarse_at(&self, tick: Tick) -> Duration {
+            tick.time().saturating_sub(self.at)
         }
     }
 
@@ -83,6 +103,8 @@ mod monotonic {
 #[cfg(not(target_os = "linux"))]
 mod monotonic {
     use std::time::{Duration, Instant};
+
+    use crate::sys::clock::tick::Tick;
 
     #[derive(Debug, Clone, Copy)]
     pub(super) struct Origin(Instant);
@@ -97,8 +119,12 @@ mod monotonic {
             self.0.elapsed()
         }
 
-        pub(super) fn coarse(&self) -> Option<Duration> {
+        pub(super) fn tick(&self) -> Option<Tick> {
             None
+        }
+
+        pub(super) fn coarse_at(&self, tick: Tick) -> Duration {
+            tick.time()
         }
     }
 }

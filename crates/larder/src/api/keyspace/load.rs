@@ -9,7 +9,7 @@ use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome};
 use super::ttl::Ttl;
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -93,13 +93,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        match self.hit_in_memory(key, true) {
+        match self.hit(&key) {
             Some((value, _)) => Ok(value),
             None => self
-                .load_missing(key, |_| loader().map(|value| Load::Cache(value.into())))
+                .load_without_hit(&key, |_| loader().map(|value| Load::Cache(value.into())))
                 .map(|loaded| loaded.value),
         }
     }
@@ -142,26 +139,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        match self.hit_in_memory(key, true) {
+        match self.hit(&key) {
             Some((value, _)) => Ok(Loaded { value, is_stale: false }),
-            None => self.load_missing(key, loader),
+            None => self.load_without_hit(&key, loader),
         }
     }
 
-    /// Steps 2 to 6.
+    /// Steps 1 to 6, for a key that [`hit`](Self::hit) has not found.
     ///
     /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
-    fn load_missing<E, F>(&self, key: SlotKey<'_>, loader: F) -> Result<Loaded<V>, LoadError<E>>
+    fn load_without_hit<Q, E, F>(&self, key: &Q, loader: F) -> Result<Loaded<V>, LoadError<E>>
     where
+        Q: EncodeKey<K>,
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        let mut outcome = self.lease_or_join(key, LoadThread::Caller, true);
+        let mut full = KeyBuffer::default();
+        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        let mut outcome = self.find_or_lease(key, LoadThread::Caller, true);
         loop {
             match outcome {
                 LookupOutcome::Hit { value, is_stale, .. } => return Ok(Loaded { value, is_stale }),

@@ -19,7 +19,7 @@ use super::Keyspace;
 use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome, PendingLoad, Waited};
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::slot_key::SlotKey;
@@ -239,7 +239,7 @@ where
     /// Fills a key that the loader has returned. Ignores a key for which it was not called, and a second
     /// value of one key.
     fn fill<L: EncodeKey<K>>(&mut self, keyspace: &Keyspace<K, V>, key: &L, value: impl Into<Arc<V>>) {
-        let mut full = KeyWriter::default();
+        let mut full = KeyBuffer::default();
         if keyspace.encode_into(key, &mut full).is_err() {
             return;
         }

@@ -39,7 +39,7 @@ use super::load_lease::LoadLease;
 use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
 use crate::error::Error;
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
@@ -141,7 +141,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
     /// two small allocations.
     pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
-        let mut full = KeyWriter::default();
+        if let Some((value, expires_at)) = self.hit(&key) {
+            return Ok(LookupOutcome::Hit { value, expires_at, is_stale: false });
+        }
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.find_or_lease(key, LoadThread::Any, true))
@@ -160,9 +163,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1.
-    #[inline]
-    pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
+    /// Step 1, for an encoded key.
+    fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
         self.answered_if(counts, Count::MemoryHits, key);

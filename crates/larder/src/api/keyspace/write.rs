@@ -21,7 +21,7 @@ use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
@@ -125,7 +125,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         let InsertOptions { ttl, durability } = options;
-        let mut full = KeyWriter::default();
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
         let value = value.into();

@@ -28,6 +28,7 @@ use super::policy::Policy;
 use super::slot::{DirtyValue, Slot, SlotState};
 use super::slots::Slots;
 use super::weight::Weight;
+use crate::format::key::unencoded::UnencodedKey;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
@@ -81,11 +82,6 @@ impl Shard {
     }
 
     /// Looks a key up. Needs only `&self`, so a hit needs only the shared lock.
-    #[expect(
-        clippy::inline_always,
-        reason = "of the path of a hit, which more callers would keep out of line"
-    )]
-    #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((id, slot)) = self.find(key) else {
             return Lookup::Unknown(self.miss_token(key));
@@ -98,6 +94,25 @@ impl Shard {
             // The disk has this entry, or an older entry of the key, or no entry of the key. So the disk has
             // no live value either.
             _ => Lookup::Negative,
+        }
+    }
+
+    /// As [`get`](Shard::get), for a caller that wants a live value only.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(super) fn hit(
+        &self,
+        key: &impl UnencodedKey,
+        short_hash: u32,
+        now: Timestamp,
+    ) -> Option<(Value, Timestamp)> {
+        let (id, slot) = self.find_unencoded(key, short_hash)?;
+        match &slot.value {
+            Some(value) if slot.expires_at > now => {
+                self.policy.touch(id);
+                Some((value.clone(), slot.expires_at))
+            }
+            _ => None,
         }
     }
 
@@ -226,15 +241,21 @@ impl Shard {
         }
     }
 
-    #[inline]
     fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
-        let mut found = None;
-        let is_it = |&id: &SlotId| {
-            found = self.slots.get(id).filter(|slot| *slot.key == *key.bytes).map(|slot| (id, slot));
-            found.is_some()
-        };
-        self.ids.find(table_hash(key.short_hash()), is_it);
-        found
+        self.find_unencoded(&key, key.short_hash())
+    }
+
+    #[inline(always)]
+    fn find_unencoded(&self, key: &impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
+        // Not `find`, which keeps the comparison out of line.
+        for &id in self.ids.iter_hash(table_hash(short_hash)) {
+            // The table has no vacant slot.
+            let slot = self.slots.at(id)?;
+            if key.is(&slot.key) {
+                return Some((id, slot));
+            }
+        }
+        None
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {

@@ -34,7 +34,7 @@
 use std::any::Any;
 use std::time::Duration;
 
-use super::system::SystemClock;
+use super::system::{CoarseClock, SystemClock};
 use super::tick::Tick;
 use super::{Clock, MAX_COARSE_LAG};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -52,8 +52,9 @@ pub(crate) struct TimeBounds {
 #[derive(Debug)]
 pub(crate) struct CacheTime {
     clock: Arc<dyn Clock>,
-    /// A copy of `clock`, if that is the system's. A hit reads it without a virtual call.
-    system: Option<SystemClock>,
+    /// A copy of `clock`, if that is the system's and has a coarse clock. A hit reads it without a virtual
+    /// call.
+    system: Option<CoarseClock>,
     /// The reading of the monotonic clock when the cache was opened.
     origin: Duration,
     /// The offset to add to the count since `origin`, in milliseconds. It only grows.
@@ -71,7 +72,7 @@ impl CacheTime {
         let start = clock.wall().max(clock_watermark).as_millis();
         let origin = clock.monotonic();
         Self {
-            system: (&*clock as &dyn Any).downcast_ref().copied(),
+            system: (&*clock as &dyn Any).downcast_ref().and_then(SystemClock::coarse),
             clock,
             origin,
             offset_ms: AtomicU64::new(start),
@@ -138,7 +139,7 @@ impl CacheTime {
     #[inline]
     fn read_tick(&self) -> Option<Tick> {
         match &self.system {
-            Some(system) => system.tick(),
+            Some(system) => Some(system.tick()),
             None => self.clock.coarse_monotonic().map(Tick::from),
         }
     }

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::Clock;
-use super::tick::Tick;
 use crate::units::Timestamp;
+pub(crate) use monotonic::CoarseClock;
 
 /// The clocks of the operating system.
 #[derive(Debug, Clone, Copy)]
@@ -21,11 +21,9 @@ impl SystemClock {
 }
 
 impl SystemClock {
-    /// Returns the reading of the coarse clock as a number, or `None` if this system has no coarse clock. Two
-    /// readings within one tick of the kernel are equal.
-    #[inline]
-    pub(crate) fn tick(&self) -> Option<Tick> {
-        self.origin.tick()
+    /// Returns the system's coarse clock, or `None` if the system has none.
+    pub(crate) fn coarse(&self) -> Option<CoarseClock> {
+        self.origin.coarse()
     }
 }
 
@@ -48,7 +46,7 @@ impl Clock for SystemClock {
     }
 
     fn coarse_monotonic(&self) -> Option<Duration> {
-        self.tick().map(|tick| self.origin.coarse_at(tick))
+        self.coarse().map(|coarse| coarse.time())
     }
 }
 
@@ -80,18 +78,29 @@ mod monotonic {
             duration(clock_gettime(ClockId::Monotonic)).saturating_sub(self.at)
         }
 
+        pub(super) fn coarse(&self) -> Option<CoarseClock> {
+            self.ticks_often.then_some(CoarseClock { origin: self.at })
+        }
+    }
+
+    /// The coarse clock, with the zero point of a [`SystemClock`](super::SystemClock).
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct CoarseClock {
+        origin: Duration,
+    }
+
+    impl CoarseClock {
+        /// Returns the reading as a number. Two readings within one tick of the kernel are equal.
         #[inline]
-        pub(super) fn tick(&self) -> Option<Tick> {
-            if !self.ticks_often {
-                return None;
-            }
+        #[expect(clippy::unused_self, reason = "a coarse clock exists only where it may be read")]
+        pub(crate) fn tick(self) -> Tick {
             let time = clock_gettime(ClockId::MonotonicCoarse);
             // The kernel's monotonic clock begins at zero, so both numbers are positive.
-            Some(Tick::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned()))
+            Tick::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned())
         }
 
-        pub(super) fn coarse_at(&self, tick: Tick) -> Duration {
-            tick.time().saturating_sub(self.at)
+        pub(super) fn time(self) -> Duration {
+            duration(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(self.origin)
         }
     }
 
@@ -119,12 +128,23 @@ mod monotonic {
             self.0.elapsed()
         }
 
-        pub(super) fn tick(&self) -> Option<Tick> {
+        #[expect(clippy::unused_self, reason = "as on Linux")]
+        pub(super) fn coarse(&self) -> Option<CoarseClock> {
             None
         }
+    }
 
-        pub(super) fn coarse_at(&self, tick: Tick) -> Duration {
-            tick.time()
+    /// No coarse clock exists on this system.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) enum CoarseClock {}
+
+    impl CoarseClock {
+        pub(crate) fn tick(self) -> Tick {
+            match self {}
+        }
+
+        pub(super) fn time(self) -> Duration {
+            match self {}
         }
     }
 }

@@ -23,11 +23,6 @@ impl Tick {
     pub(crate) const fn number(self) -> u64 {
         self.0
     }
-
-    /// Returns the reading, without the multiples of 544 years.
-    pub(crate) fn time(self) -> Duration {
-        Duration::from_secs(self.0 >> NANOS_BITS) + Duration::from_nanos(self.0 & ((1 << NANOS_BITS) - 1))
-    }
 }
 
 impl From<Duration> for Tick {
@@ -41,16 +36,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_has_the_time_of_its_reading_and_is_never_none() {
-        for reading in [
+    fn different_readings_are_different_ticks_and_none_is_never() {
+        let readings = [
             Duration::ZERO,
             Duration::from_nanos(1),
-            Duration::new(7, 999_999_999),
+            Duration::from_nanos(999_999_999),
+            Duration::from_secs(1),
             Duration::new((1 << 34) - 1, 999_999_999),
-        ] {
-            let tick = Tick::from(reading);
-            assert_eq!(tick.time(), reading);
-            assert_ne!(tick, Tick::NEVER);
+        ];
+        for (at, reading) in readings.into_iter().enumerate() {
+            assert_ne!(Tick::from(reading), Tick::NEVER);
+            assert_eq!(Tick::from(reading), Tick::from(reading));
+            for other in readings.into_iter().skip(at + 1) {
+                assert_ne!(Tick::from(reading), Tick::from(other));
+            }
         }
     }
 }

@@ -302,3 +302,48 @@ fn contract_1_a_change_of_an_entry_that_is_on_disk_alone_is_made_there() {
     assert_eq!(crashed.open().keyspace(VERSIONS).unwrap().take(&1).unwrap().as_deref(), Some(&24));
     assert!(crashed.open().keyspace(VERSIONS).unwrap().get(&1).is_none());
 }
+
+#[test]
+fn contract_1_a_lock_is_taken_renewed_and_released_by_its_holder_alone() {
+    each_way(|cache, versions| {
+        let clock = larder::clock::ManualClock::new();
+        let lease = InsertOptions::new().ttl(MINUTE).durability(Durability::Immediate);
+        assert!(versions.insert_if_absent_with(&1, 7, lease).unwrap().is_none());
+        assert_eq!(versions.insert_if_absent_with(&1, 8, lease).unwrap().as_deref(), Some(&7));
+        versions.touch_with(&1, MINUTE / 2).unwrap();
+        assert!(!versions.compare_and_insert_with(&1, &8, 8, lease).unwrap().is_changed());
+        assert_eq!(versions.ttl(&1), Some((MINUTE / 2).into()), "8 has not renewed it");
+        assert!(versions.compare_and_insert_with(&1, &7, 7, lease).unwrap().is_changed());
+        assert_eq!(versions.ttl(&1), Some(MINUTE.into()));
+        assert!(versions.remove_if(&1, |holder| *holder == 8).unwrap().is_none());
+        let keep = InsertOptions::new().ttl(Ttl::Keep);
+        versions.touch_with(&1, MINUTE / 2).unwrap();
+        assert_eq!(versions.replace_with(&1, 9, keep).unwrap().as_deref(), Some(&7));
+        assert_eq!(versions.ttl(&1), Some((MINUTE / 2).into()));
+        let past = larder::clock::Clock::wall(&clock);
+        assert_eq!(versions.replace_with(&1, 10, keep.ttl(past)).unwrap().as_deref(), Some(&9));
+        assert_eq!(versions.replace_with(&1, 10, keep).unwrap(), None, "its time had come");
+        let refused = versions.replace_with(&1, 10, keep.ttl(Duration::ZERO)).unwrap_err();
+        assert!(matches!(refused, Error::InvalidSetting { setting: "ttl", .. }), "{refused}");
+        cache.flush().unwrap();
+    });
+}
+
+#[test]
+fn contract_1_an_atomic_insert_that_is_immediate_is_on_disk_when_it_returns() {
+    let place = Place::new();
+    let cache = place.open();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    let immediate = InsertOptions::new().durability(Durability::Immediate);
+    let crashed = |expected: u64| {
+        let crashed = Place::new();
+        std::fs::copy(place.path(), crashed.path()).unwrap();
+        assert_eq!(crashed.open().keyspace(VERSIONS).unwrap().get(&1).as_deref(), Some(&expected));
+    };
+    versions.insert_if_absent_with(&1, 1, immediate).unwrap();
+    crashed(1);
+    versions.replace_with(&1, 2, immediate).unwrap();
+    crashed(2);
+    versions.compare_and_insert_with(&1, &2, 3, immediate).unwrap();
+    crashed(3);
+}

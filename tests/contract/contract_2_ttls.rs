@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
 use larder::{
-    ByteSize, Cache, Durability, Error, Follower, InsertOptions, KeyspaceDefinition, MAX_TTL, Remaining,
-    Timestamp, Ttl,
+    ByteSize, Cache, Change, Durability, Error, Follower, InsertOptions, KeyspaceDefinition, Load, MAX_TTL,
+    Remaining, Timestamp, Ttl,
 };
 
 use crate::support::{HOUR, NAMES, Place};
@@ -149,6 +149,69 @@ fn contract_2_a_ttl_out_of_range_is_refused_and_changes_nothing() {
         }
     }
     assert_eq!((names.get("name").as_deref(), names.ttl("name")), (Some(&text("a")), Some(HOUR.into())));
+}
+
+#[test]
+fn contract_2_no_write_gives_an_entry_more_life_than_max_age() {
+    const COUNTS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("count").ttl(MINUTE);
+    const CAPPED: KeyspaceDefinition<u64, u64> = COUNTS.max_age(HOUR);
+    let place = Place::new();
+    let cache = place.open();
+    let (free, counts) = (cache.keyspace(COUNTS).unwrap(), cache.keyspace(CAPPED).unwrap());
+    let left = || counts.ttl(1).and_then(Remaining::duration);
+    let later = place.clock.wall().after(2 * HOUR);
+    for ttl in [Ttl::Never, Ttl::For(2 * HOUR), Ttl::Until(later)] {
+        type Write<'a> = &'a dyn Fn(Ttl);
+        let writes: [Write<'_>; 5] = [
+            &|ttl| counts.insert_with(1, 1, with(ttl)).unwrap(),
+            &|ttl| counts.insert_many_with([(1, 1)], with(ttl)).unwrap(),
+            &|ttl| assert!(counts.touch_with(1, ttl).unwrap()),
+            &|ttl| _ = counts.modify(1, |_, _| Change::insert_for(1_u64, ttl)).unwrap(),
+            &|ttl| {
+                counts.remove(1).unwrap();
+                let load = |_| Ok::<_, ()>(Load::CacheFor(Arc::new(1), ttl));
+                counts.get_or_load_with(1, load).unwrap();
+            },
+        ];
+        for (number, write) in writes.iter().enumerate() {
+            write(ttl);
+            assert_eq!(left(), Some(HOUR), "{ttl:?}, {number}");
+            cache.flush().unwrap();
+        }
+    }
+    assert!(counts.persist(1).unwrap());
+    assert_eq!(left(), Some(HOUR));
+    counts.insert(1, 1).unwrap();
+    assert_eq!(left(), Some(MINUTE), "a shorter TTL stays");
+    // An entry of before the limit keeps its expiry until it is written again or touched.
+    type Renew = fn(&larder::Keyspace<u64, u64>);
+    let renewals: [Renew; 3] = [
+        |counts| assert!(counts.touch_with(1, Ttl::Keep).unwrap()),
+        |counts| counts.insert_with(1, 2, with(Ttl::Keep)).unwrap(),
+        |counts| _ = counts.increment(1, 1).unwrap(),
+    ];
+    for renew in renewals {
+        free.insert_with(1, 1, with(Ttl::Never)).unwrap();
+        assert_eq!(counts.ttl(1), Some(Remaining::Never));
+        renew(&counts);
+        assert_eq!(left(), Some(HOUR));
+    }
+}
+
+#[test]
+fn contract_2_a_max_age_that_contradicts_the_ttl_is_refused() {
+    let place = Place::new();
+    let cache = place.open();
+    let plain = || KeyspaceDefinition::<u64, u64>::new("wrong");
+    for (definition, error) in [
+        (plain().max_age(HOUR), "max_age is 3600s; it may not be shorter than the ttl, which is 86400s"),
+        (plain().never_expires().max_age(HOUR), "max_age is 3600s; it contradicts never_expires"),
+        (plain().max_age(Duration::ZERO), "max_age is 0ns; it may be from 1ms to 316224000s"),
+        (plain().max_age(2 * MAX_TTL), "max_age is 632448000s; it may be from 1ms to 316224000s"),
+    ] {
+        assert_eq!(cache.keyspace(definition).unwrap_err().to_string(), error);
+    }
+    cache.keyspace(plain().ttl(HOUR).max_age(HOUR)).unwrap();
 }
 
 #[test]

@@ -280,3 +280,63 @@ fn contradicting_settings_are_refused() {
         assert!(error.starts_with(setting), "{error}");
     }
 }
+
+#[test]
+fn an_entry_that_is_expired_is_a_miss_at_once_and_may_be_served_stale() {
+    for place in [None, Some(Place::new())] {
+        let clock = Arc::new(ManualClock::new());
+        let open = || {
+            let builder = Cache::builder().clock(clock.clone());
+            let builder = match &place {
+                Some(place) => builder.path(place.path()),
+                None => builder,
+            };
+            let cache = builder.open().unwrap();
+            let prices = cache.keyspace(HOT).unwrap();
+            (cache, prices)
+        };
+        let (mut cache, mut prices) = open();
+        assert!(!prices.expire(&1).unwrap(), "there is none");
+        prices.insert(&1, 10).unwrap();
+        if place.is_some() {
+            drop(prices);
+            cache.close().unwrap();
+            // The entry is on disk alone.
+            (cache, prices) = open();
+        }
+        assert!(prices.expire(&1).unwrap());
+        assert_eq!((prices.get(&1), prices.ttl(&1), prices.count()), (None, None, 0));
+        assert_eq!(failing(&prices, &Cell::default()).unwrap(), 10);
+        clock.advance(GRACE / 2);
+        assert!(!prices.expire(&1).unwrap(), "it has expired already: its grace does not begin again");
+        if place.is_some() {
+            drop(prices);
+            cache.close().unwrap();
+            (cache, prices) = open();
+            assert_eq!(failing(&prices, &Cell::default()).unwrap(), 10, "after a restart");
+        }
+        clock.advance(GRACE / 2);
+        assert!(failing(&prices, &Cell::default()).is_err(), "the grace is over");
+        prices.insert(&1, 10).unwrap();
+        assert!(prices.expire(&1).unwrap());
+        assert_eq!(*prices.get_or_load(&1, || Ok::<_, ()>(20_u64)).unwrap(), 20);
+        assert_eq!(prices.get(&1).as_deref(), Some(&20));
+        assert!(prices.expire(&1).unwrap() && !prices.remove(&1).unwrap());
+        assert!(failing(&prices, &Cell::default()).is_err(), "removed after it was expired");
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn an_entry_that_is_expired_without_a_grace_leaves_both_tiers() {
+    let place = Place::new();
+    let cache = place.open();
+    let plain = cache.keyspace(KeyspaceDefinition::<u64, u64>::new("plain").ttl(TTL)).unwrap();
+    plain.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    assert!(plain.expire(&1).unwrap());
+    assert!(failing(&plain, &Cell::default()).is_err());
+    cache.flush().unwrap();
+    let stats = cache.stats();
+    assert_eq!((stats.disk.unwrap().entries, stats.memory.entries), (0, 0));
+}

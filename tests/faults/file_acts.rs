@@ -1,7 +1,7 @@
 //! The cache's file is removed, moved, replaced, cut and restored at random moments of a workload, on real
 //! files.
 //!
-//! The test checks these rules. A lookup answers the latest version or a miss. After a restart, no version
+//! The test checks these rules. A lookup returns the latest version, or misses. After a restart, no version
 //! that is older than an acknowledged removal shows. An insert that was acknowledged as durable, or by a
 //! flush, is found again, unless an event reported a loss since. If another file replaces the cache's file
 //! after an answer, that answer can't be kept. `close` reports this. So if `close` fails, the restart is not

@@ -12,7 +12,7 @@ pub enum Form {
 
 /// The start of an export.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// When the export was made, in milliseconds since 1970. The export has no entries that had expired at
@@ -24,7 +24,7 @@ pub struct Header {
 
 /// A keyspace. In the export, it precedes its entries.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspace {
     /// The name, of 1 to 255 bytes.
@@ -44,7 +44,7 @@ pub struct Keyspace {
 
 /// An entry.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The number of the keyspace in this export, from zero.
@@ -68,7 +68,7 @@ pub struct Entry {
 
 /// The numbers of entries that were in the cache but are not in the export.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
     /// Entries that had expired.

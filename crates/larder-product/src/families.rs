@@ -150,7 +150,7 @@ impl<S: Shop> Families<S> {
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
         let chosen = &self.merchant_auth;
-        // A new definition, because a memory-only definition cannot be changed back. The weigher is not
+        // Makes a new definition, because a memory-only definition cannot be changed back. The weigher is not
         // copied.
         let anew =
             definition(Family::MerchantAuth).version(chosen.schema_version()).format(chosen.value_format());

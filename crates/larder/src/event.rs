@@ -22,7 +22,7 @@ pub enum Event {
         /// The failure.
         cause: String,
     },
-    /// The file was found to be damaged and was moved aside. A new file replaces it.
+    /// The file was found to be damaged. It is moved aside if that is possible. A new file replaces it.
     DiskQuarantined {
         /// The damage that was found.
         cause: String,

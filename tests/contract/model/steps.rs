@@ -152,7 +152,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
         4 => Just(Step::Flush),
         2 => Just(Step::Sweep),
-        // Memory stores the next expiry in seconds, and the disk in milliseconds.
+        // Sweeps less than a second before an expiry, and just over a second. Memory rounds an expiry to
+        // seconds, and the disk to milliseconds.
         2 => (any::<usize>(), 1_u64..1_200).prop_map(|(entry, ms)| Step::SweepBefore(entry, ms)),
         2 => space().prop_map(Step::Walk),
         2 => Just(Step::Reopen),

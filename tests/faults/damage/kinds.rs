@@ -17,7 +17,7 @@ pub(super) struct Image {
 pub(super) enum DamageKind {
     /// 16 random bits: a medium that decays.
     FlippedBits,
-    /// Up to 32 bytes of one page: a bad sector, a stray write.
+    /// Up to 32 changed bytes in one page: stray writes.
     FlippedBytesInOnePage,
     /// A page of zeros: a write that was lost on a fresh block.
     ZeroedPage,

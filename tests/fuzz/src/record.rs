@@ -47,18 +47,22 @@ fn any_bytes(records: &Records, key: &[u8], found: &[u8]) {
 }
 
 fn reads_as_it_peeks(records: &Records, bytes: &[u8], record: &RecordFields) {
-    let header = RecordFields { fingerprint: None, inflated_len: None, payload: vec![], ..record.clone() };
+    let without = RecordFields { fingerprint: None, inflated_len: None, ..record.clone() };
+    let header = RecordFields { load_micros: None, ends_at: None, payload: vec![], ..without };
     assert_eq!((records.peek)(bytes), Some(header), "the checksum changes nothing else");
 }
 
 fn record(input: &mut Input<'_>) -> RecordFields {
     let (compression, has_fingerprint) = (u8::try_from(input.below(3)).unwrap(), input.flag());
     let has_length = input.flag() || compression != 0;
+    let (has_load_time, has_end) = (input.flag(), input.flag());
     RecordFields {
         format: RECORD_FORMAT,
         compression,
         fingerprint: has_fingerprint.then(|| input.u64()),
         inflated_len: has_length.then(|| input.u32()),
+        load_micros: has_load_time.then(|| input.u32()),
+        ends_at: has_end.then(|| Timestamp::from_millis(input.u64())),
         version: input.u32(),
         sequence: input.u64(),
         written_at: Timestamp::from_millis(input.u64()),

@@ -42,6 +42,8 @@ fn records() -> Vec<Seed> {
         compression: 0,
         fingerprint: Some(0x1122_3344_5566_7788),
         inflated_len: None,
+        load_micros: None,
+        ends_at: None,
         payload: b"\x06MTNVTU\xFB\x2C\x01".to_vec(),
     };
     let whole = bytes::write_record(key, &record);
@@ -52,14 +54,15 @@ fn records() -> Vec<Seed> {
         }
         [start(1), changed].concat()
     };
-    // The order is the compression, two flags (a fingerprint, a length), these two values, and the rest of a
-    // record.
-    let written = |compression: u8, flags: [u8; 2]| [&start(0)[..], &[compression], &flags, &whole].concat();
+    // The order is the compression, four flags (a fingerprint, a length, a load time, an end), their values,
+    // and the rest of a record.
+    let written = |compression: u8, flags: [u8; 4]| [&start(0)[..], &[compression], &flags, &whole].concat();
     let (extension, tag, second_length) = (51, 52, 54);
     vec![
-        ("record", "written", written(0, [0, 0])),
-        ("record", "written-with-a-fingerprint", written(0, [1, 0])),
-        ("record", "written-compressed", written(1, [1, 1])),
+        ("record", "written", written(0, [0; 4])),
+        ("record", "written-with-a-fingerprint", written(0, [1, 0, 0, 0])),
+        ("record", "written-compressed", written(1, [1, 1, 0, 0])),
+        ("record", "written-with-extras", written(0, [1, 0, 1, 1])),
         ("record", "written-empty", vec![0, 0]),
         ("record", "valid", [start(1), whole.clone()].concat()),
         ("record", "torn", [start(1), whole[..30].to_vec()].concat()),

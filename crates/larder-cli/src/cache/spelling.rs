@@ -332,7 +332,7 @@ pub(crate) enum PrefixCommand<'a> {
 }
 
 impl PrefixCommand<'_> {
-    /// Returns the command line for the other meaning. Returns none if that command would remove a whole
+    /// Returns the command line for the other meaning. Returns `None` if that command would remove a whole
     /// keyspace.
     fn line(self, other: &AlternativeReading<'_>) -> Option<String> {
         let word = |path: &Path| shell_word(&path.to_string_lossy());

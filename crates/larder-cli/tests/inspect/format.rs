@@ -28,6 +28,7 @@ fn create(place: &Place, value_format: u8) {
         key: key.to_vec(),
         written_at: now,
         expires_at: now.after(Duration::from_hours(1)),
+        delete_after: now.after(Duration::from_hours(1)),
         fingerprint,
         compression: 0,
         value: vec![0x93, 1, 2, 3],

@@ -34,6 +34,7 @@ fn create(place: &Place) {
         key: key.to_vec(),
         written_at: now,
         expires_at: now.after(Duration::from_hours(1)),
+        delete_after: now.after(Duration::from_hours(1)),
         fingerprint: None,
         compression: 0,
         value: value.to_vec(),

@@ -1,5 +1,9 @@
-//! Tests of entries that never expire: what the command shows, and the way through an export.
+//! Tests of entries that never expire: what the command shows, and the way through an export. And of the
+//! grace of others on that way.
 
+use std::time::Duration;
+
+use larder::inspect::Inspector;
 use larder::{InsertOptions, Ttl};
 use serde_json::Value;
 
@@ -33,5 +37,32 @@ fn an_entry_that_never_expires_is_shown_so_and_keeps_it_through_an_export() {
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["expires_at"], "never");
         assert!(json["expires_at_ms"].is_null() && json["ttl_ms"].is_null(), "{json:#}");
+    }
+}
+
+#[test]
+fn the_grace_of_an_entry_comes_back_through_an_export() {
+    let place = Place::new();
+    let (cache, _clock) = place.open();
+    let grace = Duration::from_secs(7_200);
+    let products = cache.keyspace(PRODUCTS.grace(grace)).unwrap();
+    products.insert("MTNVTU", Product { name: "MTN airtime".to_owned(), price: 100 }).unwrap();
+    drop(products);
+    cache.close().unwrap();
+    let kept = || {
+        let snapshot = Inspector::open(place.path()).unwrap().snapshot().unwrap();
+        let product = snapshot.keyspace("product").unwrap();
+        let page = snapshot.page(product, &[], None, 1).unwrap();
+        let found = snapshot.find(product, &page[0].key).unwrap();
+        let record = found.live().unwrap();
+        record.delete_after.since(record.expires_at)
+    };
+    let before = kept();
+    assert!(before >= grace);
+    for export in ["shop.bin", "shop.jsonl"] {
+        printed(place.dir(), &["export", FILE, "--output", export], 0);
+        std::fs::remove_file(place.path()).unwrap();
+        printed(place.dir(), &["import", FILE, export, "--create"], 0);
+        assert_eq!(kept(), before);
     }
 }

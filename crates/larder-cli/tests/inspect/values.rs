@@ -160,6 +160,7 @@ fn write(place: &Place, value_format: u8, value: &[u8]) {
         key: 7_u32.to_be_bytes().to_vec(),
         written_at: now,
         expires_at: now.after(HOUR),
+        delete_after: now.after(HOUR),
         fingerprint: None,
         compression: 0,
         value: value.to_vec(),

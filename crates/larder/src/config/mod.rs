@@ -203,7 +203,7 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
-    /// Default 8 MiB. Values in memory, their encodings, and 288 bytes of bookkeeping for each value are
+    /// Default 8 MiB. Values in memory, their encodings, and 320 bytes of bookkeeping for each value are
     /// counted.
     ///
     /// When the write buffer is full, inserts wait for a commit. If a value with its encoding is larger than

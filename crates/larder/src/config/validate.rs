@@ -77,6 +77,21 @@ pub(crate) fn check_jitter(percent: u8) -> Result<(), Error> {
     Err(Error::InvalidSetting { setting: "jitter", value: format!("{percent} %"), allowed })
 }
 
+/// Checks the longest life of a keyspace's entries. `ttl` is the keyspace's TTL, or none if its entries never
+/// expire.
+pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
+    let Some(max_age) = max_age else { return Ok(()) };
+    let allowed = match ttl {
+        _ if !(MIN_TTL..=MAX_TTL).contains(&max_age) => {
+            format!("it may be from {MIN_TTL:?} to {MAX_TTL:?}")
+        }
+        Some(ttl) if ttl <= max_age => return Ok(()),
+        Some(ttl) => format!("it may not be shorter than the ttl, which is {ttl:?}"),
+        None => "it contradicts never_expires".to_owned(),
+    };
+    Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
+}
+
 /// Checks the grace and the cool-down of a keyspace.
 pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) -> Result<(), Error> {
     let invalid = |setting, value: Duration, allowed: String| {

@@ -23,9 +23,9 @@ const CHANGE_SHARE: u64 = 64;
 const BYTES_PER_CHANGE: u64 = 4 * 4096;
 /// The size in bytes of the pages that an eviction may replace: a leaf of each table.
 const BYTES_PER_EVICTION: u64 = 2 * 4096;
-/// A divisor of the capacity. The values of one group may replace pages of this share. A group has one
-/// transaction, and small values replace the most pages: a leaf of each table for each value. Two such
-/// transactions, with their evictions, still fit beside the live entries.
+/// A divisor of the capacity. The values of one group may replace pages of this share. The values of a group
+/// are committed in one transaction. Small values replace the most pages for their size: a leaf of each table
+/// for each value. Two such transactions, with their evictions, still fit beside the live entries.
 const GROUP_SHARE: u64 = 16;
 /// The bytes of the pages that a value of a group may replace: a leaf of each table.
 const BYTES_PER_GROUP_VALUE: u64 = 2 * 4096;

@@ -17,6 +17,7 @@ use crate::format::record::Header;
 use crate::memory::Memory;
 use crate::memory::entry::{IncomingEntry, Refused};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::leases::Permit;
@@ -33,11 +34,13 @@ pub(crate) struct Lease<'a> {
     memory: &'a Memory,
     key: SlotKey<'a>,
     pub(crate) id: LeaseId,
+    /// How long the load took. `None` if the lease is not that of a load.
+    pub(crate) load_time: Option<Duration>,
 }
 
 impl<'a> Lease<'a> {
     pub(crate) fn new(memory: &'a Memory, key: SlotKey<'a>, id: LeaseId) -> Self {
-        Self { memory, key, id }
+        Self { memory, key, id, load_time: None }
     }
 }
 
@@ -56,6 +59,7 @@ pub(crate) struct DecodedValue<V> {
     pub(crate) encoded_len: usize,
     pub(crate) expires_at: Timestamp,
     grace: Grace,
+    extras: EntryExtras,
     pub(crate) sequence: u64,
 }
 
@@ -114,7 +118,9 @@ impl Shared {
         let (time, ends_at) = (&self.tiers.time, expires_at.after(grace));
         let is_live = ends_at > time.latest() || ends_at > time.now();
         let grace = Grace::between(expires_at, delete_after);
-        is_live.then(|| DecodedValue { value: Arc::new(value), encoded_len, expires_at, grace, sequence })
+        let extras = EntryExtras::of_record(header, extension);
+        let value = Arc::new(value);
+        is_live.then_some(DecodedValue { value, encoded_len, expires_at, grace, extras, sequence })
     }
 
     /// Returns the value of a key and its expiry, if it is live or has expired up to `grace` ago. Nothing is
@@ -152,8 +158,9 @@ impl Shared {
         decoded: &DecodedValue<V>,
         weight: Weight,
     ) {
-        let &DecodedValue { expires_at, grace, sequence, .. } = decoded;
-        let entry = IncomingEntry { value: decoded.value.clone(), expires_at, grace, weight, unsaved: None };
+        let &DecodedValue { expires_at, grace, extras, sequence, .. } = decoded;
+        let (value, extras) = (decoded.value.clone(), keyspace.keeps_extras().then_some(extras));
+        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
         // Dropped last, because a user's `Drop` may panic. By then the promotion is counted and its expiry is
         // planned.
         let mut evicted_values = EvictedValues::default();

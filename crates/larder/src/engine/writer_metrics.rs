@@ -23,7 +23,7 @@ pub(super) struct FlushLag {
 }
 
 impl FlushLag {
-    /// Called when an entry becomes dirty and the writer is not armed yet.
+    /// Called for the first entry that becomes dirty since the writer last began to drain.
     pub(super) fn arm(&self, now: Timestamp) {
         self.waiting_since.store(now.as_millis(), Ordering::Relaxed);
     }

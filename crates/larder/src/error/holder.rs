@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A process that has a cache file and its lock file open.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The id of the process.

@@ -23,6 +23,8 @@
 //! |---|---|
 //! | 1 | fingerprint of the shape that the value was written with, 8 bytes |
 //! | 2 | length of the payload before it was compressed, 4 bytes; a compressed record has this field |
+//! | 3 | how long the load of the value took, in µs, 4 bytes; 2³² − 1 for a longer time |
+//! | 4 | the time from which the entry must not live, however often it is used, ms since 1970, 8 bytes |
 //!
 //! A record of format 1 has no flags. Its extension has no field that this version reads. When a file is
 //! upgraded, such records stay as they are until they are overwritten.
@@ -48,6 +50,10 @@ const KIND_VALUE: u8 = 0;
 const FIELD_HEAD_LEN: usize = 3;
 const FINGERPRINT: u8 = 1;
 const INFLATED_LEN: u8 = 2;
+const LOAD_MICROS: u8 = 3;
+const ENDS_AT: u8 = 4;
+/// The most bytes that the extras of an entry add to its record.
+pub(crate) const EXTRAS_LEN: usize = FIELD_HEAD_LEN + 4 + FIELD_HEAD_LEN + 8;
 
 /// The fields of a record's header, without its checksum and lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +111,10 @@ pub(crate) struct Extension {
     pub(crate) fingerprint: Option<u64>,
     /// The length of the payload before it was compressed.
     pub(crate) inflated_len: Option<u32>,
+    /// How long the load of the value took, in microseconds.
+    pub(crate) load_micros: Option<u32>,
+    /// The time from which the entry must not live, however often it is used.
+    pub(crate) ends_at: Option<Timestamp>,
 }
 
 /// The reason why bytes are not a record.
@@ -136,7 +146,9 @@ impl Extension {
     const fn len(&self) -> usize {
         let fingerprint = if self.fingerprint.is_some() { FIELD_HEAD_LEN + 8 } else { 0 };
         let inflated_len = if self.inflated_len.is_some() { FIELD_HEAD_LEN + 4 } else { 0 };
-        fingerprint + inflated_len
+        let load_micros = if self.load_micros.is_some() { FIELD_HEAD_LEN + 4 } else { 0 };
+        let ends_at = if self.ends_at.is_some() { FIELD_HEAD_LEN + 8 } else { 0 };
+        fingerprint + inflated_len + load_micros + ends_at
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Damage> {
@@ -154,6 +166,10 @@ impl Extension {
             match tag {
                 FINGERPRINT => extension.fingerprint = Some(u64::from_be_bytes(whole(content)?)),
                 INFLATED_LEN => extension.inflated_len = Some(u32::from_be_bytes(whole(content)?)),
+                LOAD_MICROS => extension.load_micros = Some(u32::from_be_bytes(whole(content)?)),
+                ENDS_AT => {
+                    extension.ends_at = Some(Timestamp::from_millis(u64::from_be_bytes(whole(content)?)));
+                }
                 _ => {}
             }
         }
@@ -187,7 +203,7 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
     put(&header.written_at.as_millis().to_be_bytes());
     put(&header.expires_at.as_millis().to_be_bytes());
     put(&header.delete_after.as_millis().to_be_bytes());
-    // The extension has at most two fields of a fixed length, so its length fits into a `u32`.
+    // The extension has at most four fields of a fixed length, so its length fits into a `u32`.
     put(&u32::try_from(extension.len()).unwrap_or(0).to_be_bytes());
     if let Some(fingerprint) = extension.fingerprint {
         put(&[FINGERPRINT, 0, 8]);
@@ -196,6 +212,14 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
     if let Some(inflated_len) = extension.inflated_len {
         put(&[INFLATED_LEN, 0, 4]);
         put(&inflated_len.to_be_bytes());
+    }
+    if let Some(load_micros) = extension.load_micros {
+        put(&[LOAD_MICROS, 0, 4]);
+        put(&load_micros.to_be_bytes());
+    }
+    if let Some(ends_at) = extension.ends_at {
+        put(&[ENDS_AT, 0, 8]);
+        put(&ends_at.as_millis().to_be_bytes());
     }
     put(payload);
     let checksum = out.get(8..).map_or(0, |checked| checksum(key, checked));

@@ -4,6 +4,7 @@
 use std::any::Any;
 
 use super::buffer::BufferRoom;
+use super::extras::EntryExtras;
 use super::grace::Grace;
 use super::group::Group;
 use super::weight::Weight;
@@ -54,6 +55,8 @@ pub(crate) struct IncomingEntry {
     /// `None` for an entry that will never be saved. The caller has already reserved the weight of such an
     /// entry in the budget.
     pub(crate) unsaved: Option<Arc<Unsaved>>,
+    /// `Some` for an entry of a keyspace that keeps extras.
+    pub(crate) extras: Option<EntryExtras>,
 }
 
 impl IncomingEntry {

@@ -12,6 +12,7 @@ pub(crate) mod entry;
 mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
+pub(crate) mod extras;
 pub(crate) mod grace;
 pub(crate) mod group;
 pub mod heap;

@@ -25,6 +25,7 @@ fn clean(weight: u64) -> IncomingEntry {
         grace: Grace::NONE,
         weight: Weight::of(weight),
         unsaved: None,
+        extras: None,
     }
 }
 
@@ -43,7 +44,8 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 
-/// Store, fill and promote for tests. Each immediately drops the values that leave memory.
+/// The methods `store`, `fill` and `promote`, for tests. Each method immediately drops the values that leave
+/// memory.
 impl Memory {
     pub(crate) fn store(
         &self,

@@ -10,7 +10,7 @@ pub const ENTRY_OVERHEAD: u64 = 160;
 /// Number of bytes that an uncommitted entry needs besides its weight and its encoding. These bytes are for
 /// the fields of the entry's record and for the entry's place in the writer's batch. A test compares this
 /// number with the sizes of the types.
-pub(crate) const UNSAVED_OVERHEAD: u64 = 288;
+pub(crate) const UNSAVED_OVERHEAD: u64 = 320;
 
 /// Weights of at least this number of bytes are kept in units of 64 KiB.
 const COARSE: u32 = 1 << 31;

@@ -36,6 +36,10 @@ pub struct RecordFields {
     pub fingerprint: Option<u64>,
     /// The payload's length before it was compressed. `None` from [`peek_record`].
     pub inflated_len: Option<u32>,
+    /// How long the load of the value took, in microseconds. `None` from [`peek_record`].
+    pub load_micros: Option<u32>,
+    /// The time from which the entry must not live. `None` from [`peek_record`].
+    pub ends_at: Option<Timestamp>,
     /// The encoded value. Empty from [`peek_record`].
     pub payload: Vec<u8>,
 }
@@ -46,7 +50,7 @@ pub const RECORD_FORMAT: u8 = record::FORMAT;
 impl RecordFields {
     fn new(header: Header, extension: Extension, payload: &[u8]) -> Self {
         let Header { format, compression, version, sequence, written_at, expires_at, delete_after } = header;
-        let Extension { fingerprint, inflated_len } = extension;
+        let Extension { fingerprint, inflated_len, load_micros, ends_at } = extension;
         Self {
             version,
             sequence,
@@ -57,6 +61,8 @@ impl RecordFields {
             compression: compression.code(),
             fingerprint,
             inflated_len,
+            load_micros,
+            ends_at,
             payload: payload.to_vec(),
         }
     }
@@ -71,7 +77,8 @@ impl RecordFields {
 /// Encodes a record under `key`.
 #[must_use]
 pub fn write_record(key: &[u8], record: &RecordFields) -> Vec<u8> {
-    let extension = Extension { fingerprint: record.fingerprint, inflated_len: record.inflated_len };
+    let &RecordFields { fingerprint, inflated_len, load_micros, ends_at, .. } = record;
+    let extension = Extension { fingerprint, inflated_len, load_micros, ends_at };
     let mut bytes = vec![0; record::record_len(&extension, record.payload.len())];
     record::write(&mut bytes, key, &record.header(), &extension, &record.payload);
     bytes
@@ -148,7 +155,7 @@ where
     V: Serialize + DeserializeOwned + 'static,
 {
     let RecordFields { fingerprint, inflated_len, ref payload, .. } = *record;
-    let extension = Extension { fingerprint, inflated_len };
+    let extension = Extension { fingerprint, inflated_len, ..Extension::default() };
     let compression = PayloadCompression::of_code(record.compression).unwrap_or_default();
     ValueChecks::new(true).read(format, compression, &extension, payload).map(|(value, _)| value)
 }
@@ -208,7 +215,7 @@ impl Values {
     where
         V: Serialize + DeserializeOwned + 'static,
     {
-        let extension = Extension { fingerprint, inflated_len: None };
+        let extension = Extension { fingerprint, ..Extension::default() };
         self.checks.read(self.format, PayloadCompression::None, &extension, payload).map(|(value, _)| value)
     }
 }
@@ -247,7 +254,7 @@ impl ReleaseChecks {
     where
         V: Serialize + DeserializeOwned + 'static,
     {
-        let extension = Extension { fingerprint, inflated_len: None };
+        let extension = Extension { fingerprint, ..Extension::default() };
         self.0.read(format, PayloadCompression::None, &extension, bytes).map(|(value, _)| value)
     }
 }

@@ -32,6 +32,8 @@ fn record(
         compression,
         fingerprint,
         inflated_len,
+        load_micros: None,
+        ends_at: None,
         payload: payload.to_vec(),
     }
 }

@@ -208,6 +208,7 @@ fn each_batch(path: &Path, index: &ExportIndex, on_batch: &mut OnBatch<'_>) -> R
             key: entry.key,
             written_at: Timestamp::from_millis(entry.written_at_ms),
             expires_at: Timestamp::from_millis(entry.expires_at_ms),
+            delete_after: Timestamp::from_millis(entry.delete_after_ms),
             fingerprint: entry.fingerprint,
             compression: entry.compression,
             value: entry.value,

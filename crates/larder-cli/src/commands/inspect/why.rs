@@ -52,7 +52,8 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
     Ok(if unreadable.is_some() { Exit::Damaged } else { exit_code(&lookup.finding) })
 }
 
-/// Returns the reason if no lookup can read the value, whatever its type is.
+/// Returns the reason why no lookup can read the value, with any type. Returns `None` if a lookup may read
+/// it.
 fn unreadable(lookup: &FileLookup, record: &Record) -> Option<String> {
     match record.payload().as_ref().map(|payload| lookup.keyspace.content(payload)) {
         Err(error) => Some(error.to_string()),

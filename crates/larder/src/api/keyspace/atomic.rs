@@ -89,14 +89,45 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// The cost of [`modify`](Keyspace::modify).
     pub fn replace(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<Option<Arc<V>>, Error> {
+        self.replace_with(key, value, InsertOptions::new())
+    }
+
+    /// Stores a value with its own TTL or durability, if the key has a live entry. Returns the value that it
+    /// replaces.
+    ///
+    /// ```
+    /// # use larder::{Cache, InsertOptions, KeyspaceDefinition, Ttl};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 90)?;
+    /// // Another value for the rest of the entry's life.
+    /// prices.replace_with("MTNVTU", 100, InsertOptions::new().ttl(Ttl::Keep))?;
+    /// assert_eq!(prices.get("MTNVTU").as_deref(), Some(&100));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
+    /// [`Error::NotDurable`], memory has the value.
+    pub fn replace_with(
+        &self,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+        options: InsertOptions,
+    ) -> Result<Option<Arc<V>>, Error> {
         let (full, value) = (self.encode(&key)?, value.into());
+        let InsertOptions { ttl, durability } = options;
+        ttl.check(self.now())?;
         let mut replace = |old: Option<&Arc<V>>, _| match old {
-            Some(_) => Change::Insert(value.clone(), Ttl::Default),
+            Some(_) => Change::Insert(value.clone(), ttl),
             None => Change::Keep,
         };
-        match self.change(full.as_slice(), Durability::Buffered, &mut replace)? {
+        match self.change(full.as_slice(), durability, &mut replace)? {
             Modified::Inserted { old, .. } => Ok(old),
-            Modified::Kept(_) | Modified::Removed(_) => Ok(None),
+            // The time until which the value lives had come already.
+            Modified::Removed(old) => Ok(Some(old)),
+            Modified::Kept(_) => Ok(None),
         }
     }
 
@@ -128,12 +159,50 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     where
         V: PartialEq,
     {
+        self.compare_and_insert_with(key, expected, value, InsertOptions::new())
+    }
+
+    /// Stores a value with its own TTL or durability, if the live value of the key equals `expected`. Returns
+    /// whether it did, with the values before and after.
+    ///
+    /// With [`insert_if_absent_with`](Keyspace::insert_if_absent_with) and
+    /// [`remove_if`](Keyspace::remove_if), this makes a lock that ends by itself if its holder is gone:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, Durability, InsertOptions, KeyspaceDefinition};
+    /// # const LEADER: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("leader");
+    /// # let cache = Cache::builder().open()?;
+    /// let leaders = cache.keyspace(LEADER)?;
+    /// let lease = InsertOptions::new().ttl(Duration::from_secs(30)).durability(Durability::Immediate);
+    /// assert!(leaders.insert_if_absent_with("report", 7, lease)?.is_none(), "7 leads for 30 s");
+    /// assert!(leaders.compare_and_insert_with("report", &7, 7, lease)?.is_changed(), "for 30 s more");
+    /// assert!(!leaders.compare_and_insert_with("report", &8, 8, lease)?.is_changed(), "8 does not lead");
+    /// leaders.remove_if("report", |leader| *leader == 7)?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
+    /// [`Error::NotDurable`], memory has the value.
+    pub fn compare_and_insert_with(
+        &self,
+        key: impl EncodeKey<K>,
+        expected: &V,
+        value: impl Into<Arc<V>>,
+        options: InsertOptions,
+    ) -> Result<Modified<V>, Error>
+    where
+        V: PartialEq,
+    {
         let (full, value) = (self.encode(&key)?, value.into());
+        let InsertOptions { ttl, durability } = options;
+        ttl.check(self.now())?;
         let mut replace = |old: Option<&Arc<V>>, _| match old {
-            Some(old) if **old == *expected => Change::Insert(value.clone(), Ttl::Default),
+            Some(old) if **old == *expected => Change::Insert(value.clone(), ttl),
             _ => Change::Keep,
         };
-        Ok(self.change(full.as_slice(), Durability::Buffered, &mut replace)?)
+        Ok(self.change(full.as_slice(), durability, &mut replace)?)
     }
 
     /// Removes the live entry of a key, and returns its value. Of several callers, only one gets the value.

@@ -1,11 +1,13 @@
 //! The definition of a keyspace, declared once as a constant.
 
+mod max_age;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ttl::Ttl;
-use crate::config::validate::{check_grace, check_jitter, check_name, check_ttl};
+use crate::config::validate::{check_grace, check_jitter, check_max_age, check_name, check_ttl};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -40,6 +42,7 @@ pub struct KeyspaceDefinition<K, V> {
     grace: Option<Duration>,
     cool_down: Option<Duration>,
     jitter: u8,
+    max_age: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -60,6 +63,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             grace: None,
             cool_down: None,
             jitter: 0,
+            max_age: None,
             types: PhantomData,
         }
     }
@@ -167,8 +171,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Sets a function that returns the weight of a value in memory, in bytes, including the `size_of` its
-    /// type. The cache adds the key and the overhead. Without such a function,
+    /// Sets a function that returns the weight of a value in memory, in bytes. The weight includes the size
+    /// of the value's type (`size_of`). The cache adds the key and the overhead. Without such a function,
     /// [`CacheBuilder::weigher`](crate::CacheBuilder::weigher) applies. Without both functions, a value
     /// weighs the `size_of` its type plus its encoded length. If the type needs no drop, the value weighs the
     /// larger of these two numbers. See also [`weigh_heap`](KeyspaceDefinition::weigh_heap).
@@ -186,8 +190,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     }
 
     /// Weighs values by the memory that they own, as [`HeapSize`] reports it. This weight is close to the
-    /// memory that the values use. The encoded length of a `Vec<String>`, for example, is only a fifth of
-    /// this memory.
+    /// memory that the values use. For example, the encoded length of a `Vec<String>` with short strings is a
+    /// small part of this memory.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -347,6 +351,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
+        check_max_age(self.max_age, if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None })?;
         check_grace(self.grace, self.cool_down)
     }
 }

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::extras::EXTRAS_OVERHEAD;
 use crate::memory::grace::Grace;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD};
@@ -173,7 +174,8 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         let tiers = &self.shared.tiers;
         // Dropped last, because a user's `Drop` may wait for room, or panic.
         let mut evicted_values = EvictedValues::default();
-        let max_room = UNSAVED_OVERHEAD + ENTRY_OVERHEAD + key.bytes.len() as u64 + MAX_COUNTER_LEN;
+        let overhead = UNSAVED_OVERHEAD + ENTRY_OVERHEAD + EXTRAS_OVERHEAD;
+        let max_room = overhead + key.bytes.len() as u64 + MAX_COUNTER_LEN;
         let is_saved = !self.is_memory_only() && tiers.disk.saves();
         let mut room = if is_saved { self.reserve(max_room, &mut evicted_values) } else { None };
         let (mut sum, mut refused, mut due) = (None, None, Timestamp::NEVER);
@@ -186,16 +188,18 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
             let prepared = self.prepare(key, &new, Durability::Buffered);
             let PreparedValue { weight, payload, .. } =
                 prepared.map_err(|error| refused = Some(error)).ok()?;
+            let extras = self.extras(now, None);
             let unsaved = match (payload, room.take()) {
                 (Some(payload), Some(room)) if room_for(&payload.bytes, weight) <= max_room => {
-                    Some(self.unsaved(payload, now, room, None))
+                    Some(self.unsaved(payload, now, room, None, extras))
                 }
                 (None, None) => None,
                 _ => return None,
             };
             let grace = Grace::at_least(self.definition.stale_for());
+            let expires_at = self.capped(expires_at, now);
             (sum, due) = (Some(*new), grace.after(expires_at));
-            Some(IncomingEntry { value: new, expires_at, grace, weight, unsaved })
+            Some(IncomingEntry { value: new, expires_at, grace, weight, unsaved, extras })
         };
         let stored = tiers.memory.replace_in_place(key, || self.now(), &mut evicted_values, change);
         if let Some(error) = refused {

@@ -13,7 +13,8 @@ pub enum Durability {
     Immediate,
 }
 
-/// The options of [`insert_with`](crate::Keyspace::insert_with): the TTL and the durability of one insert.
+/// The options of [`insert_with`](crate::Keyspace::insert_with), and of the atomic inserts: the TTL and the
+/// durability of one insert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use = "options do nothing until they are passed to insert_with"]
 pub struct InsertOptions {

@@ -43,8 +43,8 @@ use crate::units::millis;
 ///   the key. If it is dropped by a panic, the waiting callers get
 ///   [`LoadError::Panicked`](crate::LoadError::Panicked).
 ///
-/// A change of the key voids the lease. The value that was loaded may be older than the change, so it is
-/// given to the callers that waited before the change, and is not cached.
+/// A change of the key voids the lease. The loaded value may be older than the change. So it is not cached.
+/// Only the callers that waited before the change get it.
 ///
 /// A lease may be sent to another thread. It keeps neither the cache nor the file open, except while one of
 /// its methods runs: use [`Cache::close`](crate::Cache::close) to close the file at a certain moment.
@@ -68,6 +68,8 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     /// When the load began, on the cache's monotonic clock. `None` if there is no load, because the value was
     /// found on disk.
     began: Option<Duration>,
+    /// How long the load took. `None` until it ends.
+    took: Option<Duration>,
     /// Whether this lease measures the time of the load. Of the leases of one loader, only the first does.
     measures: bool,
     /// Whether a load that ends now has failed.
@@ -95,6 +97,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             deadline,
             process: keyspace.shared.tiers.process,
             began: None,
+            took: None,
             measures: true,
             has_failed: true,
             was_panicking: std::thread::panicking(),
@@ -263,7 +266,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let Some(id) = load.id.take() else { return Ok(false) };
         let memory = &keyspace.shared.tiers.memory;
         let key = memory.key(&load.key);
-        let lease = Lease::new(memory, key, id);
+        let mut lease = Lease::new(memory, key, id);
+        lease.load_time = load.took;
         let written = keyspace.write(key, value, ttl, Durability::Buffered, Some(&lease));
         keyspace.count_fill(key, &written);
         match written {
@@ -287,13 +291,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     fn count_end(&mut self, keyspace: &Keyspace<K, V>) {
         let Keyspace { shared, opened, .. } = keyspace;
         let Some(began) = self.began.take() else { return };
+        let took = shared.tiers.time.clock().monotonic().saturating_sub(began);
+        self.took = Some(took);
         if self.has_failed {
             opened.counters.add(Count::LoadFailures);
         }
         if !self.measures {
             return;
         }
-        let took = shared.tiers.time.clock().monotonic().saturating_sub(began);
         opened.counters.load_times.record(took);
         if took >= opened.slow_load {
             shared.note_slow(opened, &self.key, took, self.has_failed);

@@ -39,8 +39,8 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
     key: Option<Q>,
     hash: u64,
     full: StoredKey,
-    /// The lease, while the loader runs. If the loader panics, dropping the lease tells the callers that
-    /// wait.
+    /// The lease, while the loader runs. If the loader panics, the dropped lease gives an error to the
+    /// callers that wait.
     lease: Option<LoadLease<K, V>>,
     /// Whether the loader has just failed to load this key.
     is_failed: bool,

@@ -1,9 +1,9 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
 //! - [`definition`]: the declaration of a keyspace. [`insert_options`]: the options of an insert. [`ttl`]:
-//!   how long its entries live.
-//! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`lookup`], [`load`], [`remove`],
-//!   [`update`], [`iterate`]: the calls on a keyspace.
+//!   how long its entries live. [`expiry`]: the time at which an entry expires.
+//! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
+//!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the path of a hit in memory.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
@@ -11,6 +11,8 @@
 mod atomic;
 pub(crate) mod change;
 pub(crate) mod definition;
+mod expire;
+mod expiry;
 mod hit;
 pub(crate) mod increment;
 pub(crate) mod insert_options;

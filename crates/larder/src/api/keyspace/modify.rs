@@ -8,8 +8,6 @@
 //!    ([`crate::memory::publication`]). Otherwise the round is lost, and the next one begins. A caller that
 //!    loses too many rounds takes a turn ([`crate::engine::turns`]).
 
-use std::cell::Cell;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -129,13 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         // 1.
-        let lease = Cell::new(None);
-        let read = self.look_in_both(|| {
-            let (taken, read) = self.lease_over(key);
-            lease.set(Some(taken));
-            read
-        });
-        let Some(lease) = lease.into_inner() else { return Ok(None) };
+        let (lease, read) = self.lease_and_read(key);
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),

@@ -21,7 +21,8 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::format::record::{Extension, PayloadCompression, record_len};
+use crate::format::record::{EXTRAS_LEN, Extension, PayloadCompression, record_len};
+use crate::memory::extras::EXTRAS_OVERHEAD;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
 use crate::stats::count::Count;
@@ -89,7 +90,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// only the cache has a weigher, the weight is its result, but at least 1.
     pub(super) fn weigh(&self, key: SlotKey<'_>, encoded_len: usize, value: &Arc<V>) -> Weight {
         let key_len = key.bytes.len() - KeyspaceId::LEN;
-        let with_overhead = |value: u64| Weight::of(value.saturating_add(key_len as u64 + ENTRY_OVERHEAD));
+        let extras = if self.opened.keeps_extras() { EXTRAS_OVERHEAD } else { 0 };
+        let overhead = key_len as u64 + ENTRY_OVERHEAD + extras;
+        let with_overhead = |value: u64| Weight::of(value.saturating_add(overhead));
         if let Some(weigher) = self.definition.own_weigher() {
             return with_overhead(weigher(value));
         }
@@ -118,7 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Compresses an encoded value, if the keyspace compresses its values and the result is shorter.
     fn compress(&self, encoded: Encoded) -> EncodedValue {
-        let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
+        let extension = Extension { fingerprint: encoded.fingerprint(), ..Extension::default() };
         let Encoded { payload, .. } = encoded;
         let wanted = self.definition.compression().filter(|(_, above)| payload.len() > *above);
         let deflated = wanted.and_then(|(how, _)| Some((how, how.deflate(&payload)?)));
@@ -135,7 +138,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// deletes the entry that the value replaces. Returns the length in bytes of the page that the value
     /// would need. Returns None if the value fits into the file.
     fn keep_out_of_file(&self, key: SlotKey<'_>, payload: &mut EncodedValue) -> Option<u64> {
-        let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()));
+        // The extras are known only when the value is stored.
+        let extras = if self.opened.keeps_extras() { EXTRAS_LEN } else { 0 };
+        let page = page_of(key.bytes.len(), record_len(&payload.extension, payload.bytes.len()) + extras);
         if page <= self.shared.settings.max_page {
             return None;
         }

@@ -1,5 +1,7 @@
 //! The calls that look up entries.
 
+use std::cell::Cell;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -217,6 +219,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Negative | Lookup::Unknown(_) => None,
         };
         (Lease::new(memory, key, id), read)
+    }
+
+    /// As [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a
+    /// missing entry.
+    pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<ReadValue<V>>) {
+        let lease = Cell::new(None);
+        let read = self.look_in_both(|| {
+            let (taken, read) = self.lease_over(key);
+            lease.set(Some(taken));
+            read
+        });
+        match lease.into_inner() {
+            Some(lease) => (lease, read),
+            None => unreachable!("`look_in_both` calls its closure at least once"),
+        }
     }
 
     /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry: see

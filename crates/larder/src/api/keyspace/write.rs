@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{EncodedValue, PreparedValue, room_for};
 use super::ttl::Ttl;
-use crate::config::MIN_TTL;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
@@ -26,6 +24,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::group::Group;
 use crate::memory::publication::{Publication, ReadEntry};
@@ -33,9 +32,6 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
-
-/// A TTL shorter than this duration begins at the precise time, not at the coarse time.
-const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 /// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -269,13 +265,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let PreparedValue { weight, payload, page_beyond_file } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
         let (now, expires_at) = self.expiry_after_write(key, ttl, read);
+        let load_time = if let WriteCondition::Lease(lease) = condition { lease.load_time } else { None };
+        let extras = self.extras(now, load_time);
         let unsaved = payload.and_then(|payload| {
             let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
-            Some(self.unsaved(payload, now, room, None))
+            Some(self.unsaved(payload, now, room, None, extras))
         });
         let is_saved = unsaved.is_some();
         let grace = Grace::at_least(self.definition.stale_for());
-        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved };
+        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved, extras };
         let stored = match condition {
             WriteCondition::Always => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
             WriteCondition::Lease(lease) => {
@@ -312,42 +310,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         publish(Publication { lease: lease.id, read, now: &|| self.now(), is_on_disk: &is_on_disk })
     }
 
-    /// Returns the present time, and the expiry of an entry that is written now. `read` is the entry that it
-    /// replaces.
-    pub(super) fn expiry_after_write(
-        &self,
-        key: SlotKey<'_>,
-        ttl: Ttl,
-        read: Option<ReadEntry>,
-    ) -> (Timestamp, Timestamp) {
-        let coarse = self.shared.tiers.time.bounds().earliest;
-        match (ttl, self.definition.default_ttl(), read) {
-            (Ttl::Keep, _, Some(read)) => (coarse, read.expires_at),
-            (Ttl::Until(until), ..) => (coarse, until),
-            (Ttl::Never, ..) | (Ttl::Default | Ttl::Keep, Ttl::Never, _) => (coarse, Timestamp::NEVER),
-            // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is
-            // measured precisely, because a tick would be a large part of it.
-            (Ttl::For(ttl), ..) | (Ttl::Default | Ttl::Keep, Ttl::For(ttl), _) => {
-                let now = if ttl < PRECISE_BELOW { self.now() } else { coarse };
-                (now, now.expiry_after(self.jittered(key, ttl, now)))
-            }
-            (Ttl::Default | Ttl::Keep, ..) => unreachable!("a keyspace's TTL is a duration, or Never"),
-        }
-    }
-
-    /// Shortens a TTL by the keyspace's jitter. The part depends on the hash of the key, which is seeded anew
-    /// in each process, and on the time of the write.
-    fn jittered(&self, key: SlotKey<'_>, ttl: Duration, now: Timestamp) -> Duration {
-        let percent = self.definition.jitter_percent();
-        if percent == 0 {
-            return ttl;
-        }
-        let part = xxh3_64_with_seed(&now.as_millis().to_le_bytes(), key.hash) >> 32;
-        let shorter = ttl.as_nanos() * u128::from(percent) * u128::from(part) / (100 << 32);
-        let shorter = Duration::from_nanos(u64::try_from(shorter).unwrap_or(u64::MAX));
-        ttl.saturating_sub(shorter).max(MIN_TTL)
-    }
-
     /// Wakes the writer, after a value was stored that will be committed.
     pub(super) fn wake_writer(&self) {
         let tiers = &self.shared.tiers;
@@ -375,6 +337,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(room)
     }
 
+    /// Returns the extras of an entry that is written now, if the keyspace keeps extras.
+    pub(super) fn extras(&self, now: Timestamp, load_time: Option<Duration>) -> Option<EntryExtras> {
+        self.opened.keeps_extras().then(|| EntryExtras::new(now, load_time, Timestamp::NEVER))
+    }
+
     /// Returns the data that the writer needs to save a value.
     pub(super) fn unsaved(
         &self,
@@ -382,8 +349,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         written_at: Timestamp,
         room: BufferRoom,
         group: Option<Arc<Group>>,
+        extras: Option<EntryExtras>,
     ) -> Arc<Unsaved> {
         let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
+        let extension = extras.map_or(extension, |extras| extras.extend(extension));
         let version = self.opened.kind.version;
         Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, group, room })
     }

@@ -227,6 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             expiries.push(expires_at);
         }
         let grace = Grace::at_least(self.definition.stale_for());
+        let extras = self.extras(now, None);
         let weights: Vec<_> = prepared.iter().map(|value| value.weight).collect();
         let unsaved = self.reserve_group(entries, prepared, now, &mut evicted_values);
         let is_saved = unsaved.is_some();
@@ -234,7 +235,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let entries = entries.iter().zip(expiries).zip(weights).zip(unsaved);
         let entries = entries.map(|(((entry, expires_at), weight), unsaved)| {
             let value = entry.value.clone();
-            (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved })
+            (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved, extras })
         });
         let stored = tiers.memory.store_group(entries, now, &mut evicted_values);
         if is_saved {
@@ -264,9 +265,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let group = Arc::new(Group::new(keys, room.split_off(of_keys)));
         let with_room = payloads.into_iter().map(|payload| (room.split_off(of_value(&payload)), payload));
         let with_room: Vec<_> = with_room.collect();
+        let extras = self.extras(written_at, None);
         let unsaved = with_room
             .into_iter()
-            .map(|(room, (_, payload))| self.unsaved(payload, written_at, room, Some(group.clone())));
+            .map(|(room, (_, payload))| self.unsaved(payload, written_at, room, Some(group.clone()), extras));
         Some(unsaved.collect())
     }
 }

@@ -106,6 +106,7 @@ mod tests {
             checks: ValueChecks::new(false),
             has_told_undecodable: AtomicBool::new(false),
             slow_load: Duration::ZERO,
+            keeps_extras: AtomicBool::new(false),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::counters::Counters;
 use crate::stats::observe::named_keyspace::NamedKeyspace;
-use crate::sys::sync::AtomicBool;
+use crate::sys::sync::{AtomicBool, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct OpenKeyspace {
@@ -33,9 +33,23 @@ pub(crate) struct OpenKeyspace {
     pub(in crate::engine) has_told_undecodable: AtomicBool,
     /// A load that takes at least this time is logged as slow.
     pub(crate) slow_load: Duration,
+    /// Whether the entries that are stored from now on have extras ([`crate::memory::extras`]).
+    pub(super) keeps_extras: AtomicBool,
 }
 
 impl OpenKeyspace {
+    #[expect(dead_code, reason = "for keyspaces with a registered loader or a time to idle")]
+    /// Gives extras to each entry that is stored from now on.
+    pub(crate) fn keep_extras(&self) {
+        self.keeps_extras.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether an entry that is stored now has extras. Relaxed order is enough: an entry that another
+    /// thread stores at this moment may be without.
+    pub(crate) fn keeps_extras(&self) -> bool {
+        self.keeps_extras.load(Ordering::Relaxed)
+    }
+
     /// Returns the keyspace's name, and the shape with which its keys are printed as text.
     pub(in crate::engine) fn named(&self) -> NamedKeyspace {
         NamedKeyspace { name: self.name.clone(), shape: self.shape.parse().ok() }

@@ -83,6 +83,7 @@ impl KeyspaceRegistry {
             checks: ValueChecks::new(request.checks_every_value),
             has_told_undecodable: AtomicBool::new(false),
             slow_load: request.slow_load,
+            keeps_extras: AtomicBool::new(false),
         });
         self.counters.add(open_keyspace.clone());
         self.by_name.lock().insert(request.name.to_owned(), open_keyspace.clone());

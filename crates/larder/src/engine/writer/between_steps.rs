@@ -1,10 +1,10 @@
 //! The work of the writer between two steps: it deletes the entries of pending range removals, in parts
 //! ([`crate::disk::store::range_removals`]).
 //!
-//! After each step, the writer makes one part before it takes the next command. So a caller that waits for a
-//! commit waits for one part at most. The entries are deleted even if callers never leave the writer idle. A
-//! part is a step without a waiting caller, and fails like a step. The snapshot of a part is installed before
-//! the range tombstones of a completed range are removed.
+//! While range removals are pending, the writer deletes at least one part after each step, before it takes
+//! the next command. So a caller that waits for a commit waits for one part at most. The entries are deleted
+//! even if callers never leave the writer idle. A part is a step without a waiting caller, and fails like a
+//! step. The snapshot of a part is installed before the range tombstones of a completed range are removed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

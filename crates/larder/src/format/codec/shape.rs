@@ -202,7 +202,7 @@ impl Shape {
         }
     }
 
-    /// Returns both halves of the fingerprint, and the edges.
+    /// Returns the shape, once the value is complete.
     pub(super) fn finish(&self) -> FinishedShape {
         let names = self.names.borrow().sum;
         FinishedShape {

@@ -1,8 +1,13 @@
 use super::*;
 use proptest::prelude::*;
 
-const NOTHING: Extension = Extension { fingerprint: None, inflated_len: None };
-const FULL: Extension = Extension { fingerprint: Some(0x1122_3344_5566_7788), inflated_len: Some(9) };
+const NOTHING: Extension =
+    Extension { fingerprint: None, inflated_len: None, load_micros: None, ends_at: None };
+const FULL: Extension =
+    Extension { fingerprint: Some(0x1122_3344_5566_7788), inflated_len: Some(9), ..NOTHING };
+/// The extension of an entry that has extras.
+const WITH_EXTRAS: Extension =
+    Extension { load_micros: Some(3), ends_at: Some(Timestamp::from_millis(4)), ..FULL };
 
 fn header() -> Header {
     Header {
@@ -65,6 +70,10 @@ fn the_bytes_are_pinned() {
             .concat();
     let compressed = Header { compression: PayloadCompression::Lz4, ..header() };
     assert_eq!(record_with(b"key", &compressed, &FULL, b"v"), full);
+    let extras = [&fields[..], &[3, 0, 4, 0, 0, 0, 3, 4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 4]].concat();
+    let with_extras =
+        sealed(b"key", [&[0; 8][..], &[2, 0, 0, 1], &fixed, &[0, 0, 0, 36], &extras, &b"v"[..]].concat());
+    assert_eq!(record_with(b"key", &compressed, &WITH_EXTRAS, b"v"), with_extras);
 }
 
 #[test]
@@ -89,13 +98,13 @@ fn a_record_under_another_key_is_damaged() {
 #[test]
 fn fields_of_a_later_version_are_passed_over() {
     let fields = [&[0, 0, 0][..], &[1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5], &[9, 0, 2, 1, 2]].concat();
-    let known = Extension { fingerprint: Some(5), inflated_len: None };
+    let known = Extension { fingerprint: Some(5), ..NOTHING };
     assert_eq!(read(b"key", &with_extension(&fields)), Ok((header(), known, &b"value"[..])));
 }
 
 #[test]
 fn an_ill_formed_extension_is_damage() {
-    let ill_formed: [(&str, &[u8]); 8] = [
+    let ill_formed: [(&str, &[u8]); 10] = [
         ("half a head", &[9, 0]),
         ("content that is cut", &[9, 0, 3, 1, 2]),
         ("a field twice", &[2, 0, 4, 0, 0, 0, 1, 2, 0, 4, 0, 0, 0, 1]),
@@ -103,6 +112,8 @@ fn an_ill_formed_extension_is_damage() {
         ("out of order", &[2, 0, 4, 0, 0, 0, 1, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]),
         ("a fingerprint too short", &[1, 0, 7, 0, 0, 0, 0, 0, 0, 0]),
         ("a length too long", &[2, 0, 5, 0, 0, 0, 0, 0]),
+        ("a load time too short", &[3, 0, 3, 0, 0, 0]),
+        ("an end too long", &[4, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
         ("a byte after the last field", &[2, 0, 4, 0, 0, 0, 1, 0]),
     ];
     for (what, extension) in ill_formed {
@@ -136,11 +147,13 @@ fn what_this_version_does_not_know_is_refused() {
 
 fn extensions() -> impl Strategy<Value = (PayloadCompression, Extension)> {
     let compressions = vec![PayloadCompression::None, PayloadCompression::Lz4, PayloadCompression::Zstd];
-    let parts = (proptest::sample::select(compressions), any::<Option<u64>>(), any::<Option<u32>>());
-    parts.prop_map(|(compression, fingerprint, inflated_len)| {
+    let extras = (any::<Option<u32>>(), any::<Option<u64>>());
+    let parts = (proptest::sample::select(compressions), any::<Option<u64>>(), any::<Option<u32>>(), extras);
+    parts.prop_map(|(compression, fingerprint, inflated_len, (load_micros, ends_at))| {
         let has_len = compression == PayloadCompression::None;
         let inflated_len = inflated_len.or(if has_len { None } else { Some(0) });
-        (compression, Extension { fingerprint, inflated_len })
+        let ends_at = ends_at.map(Timestamp::from_millis);
+        (compression, Extension { fingerprint, inflated_len, load_micros, ends_at })
     })
 }
 

@@ -7,7 +7,7 @@
 //! smallest value (conservative update). After [`PERIOD`] uses for each entry, all counters are halved, so
 //! old uses are slowly forgotten.
 //!
-//! Memory: 8 to 16 bytes for each entry of the shard.
+//! The sketch needs 8 to 16 bytes for each entry of the shard, and at least 4 KiB.
 //!
 //! No library is used, because the code is a few lines. The code needs only the 32 bits of hash that the
 //! policy keeps for each entry.

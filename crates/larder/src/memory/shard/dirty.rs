@@ -47,8 +47,8 @@ impl Shard {
         }
     }
 
-    /// Hides the records of a range on disk until [`Shard::remove_range_tombstone`]. Returns the range
-    /// removals that are already pending.
+    /// Hides the records of a range on disk until [`Shard::remove_range_tombstone`] is called. Returns the
+    /// range removals that are already pending.
     pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
         // A sealed shard needs no range tombstone. No lookup in a sealed shard leads to a read of the disk.

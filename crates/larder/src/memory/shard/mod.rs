@@ -11,6 +11,7 @@
 #[cfg(all(unix, feature = "control"))]
 pub(crate) mod describe;
 mod dirty;
+mod extras;
 mod leaving;
 mod listing;
 mod publish;
@@ -33,6 +34,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::keyspace_usage::KeyspaceUsages;
 use crate::memory::lookup::{Lookup, MissToken, PreviousState, StaleLookup};
@@ -54,6 +56,8 @@ pub(crate) struct Shard {
     /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
     /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
+    /// The extras of the entries whose writers asked for them ([`crate::memory::extras`]).
+    extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose entries may still be in the installed snapshot.
     ranges: Vec<RangeTombstone>,
     /// Whether entries of the disk tier must be committed. If so, the shard refuses an entry that will not be
@@ -74,6 +78,7 @@ impl Shard {
             leases: Leases::default(),
             dirty: Vec::new(),
             pending: HashMap::default(),
+            extras: HashMap::default(),
             ranges: Vec::new(),
             saves: true,
             is_closed: false,
@@ -259,15 +264,18 @@ impl Shard {
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
-        let IncomingEntry { value, expires_at, grace, weight, unsaved } = entry;
+        let IncomingEntry { value, expires_at, grace, weight, unsaved, extras } = entry;
         let content = match unsaved {
             Some(unsaved) => SlotValue::Dirty(value, DirtyValue { unsaved, weight }),
             None => SlotValue::Clean(value, weight),
         };
-        self.set(key, content, (expires_at, grace), sequence, deferred);
+        let id = self.set(key, content, (expires_at, grace), sequence, deferred);
+        if let Some(extras) = extras {
+            self.extras.insert(id, extras);
+        }
     }
 
-    /// Replaces the content of a key.
+    /// Replaces the content of a key. Returns its slot.
     fn set(
         &mut self,
         key: SlotKey<'_>,
@@ -275,14 +283,14 @@ impl Shard {
         (expires_at, grace): (Timestamp, Grace),
         sequence: u64,
         deferred: &mut DeferredDrops,
-    ) {
+    ) -> SlotId {
         let id = match self.find(key) {
             Some((id, _)) => id,
             None => self.take(key),
         };
         self.take_content(id, deferred);
         let Some(slot) = self.slots.get_mut(id) else {
-            return;
+            return id;
         };
         // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
         let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
@@ -294,7 +302,7 @@ impl Shard {
                 self.usages.add_clean(key.bytes, weight);
                 self.policy.attach(id, key.short_hash(), weight);
                 self.expiry.add(id, slot.delete_after());
-                return;
+                return id;
             }
             SlotValue::Dirty(value, pending) => {
                 (slot.value, slot.state) = (Some(value), SlotState::Dirty);
@@ -307,6 +315,7 @@ impl Shard {
         if !std::mem::replace(&mut slot.is_listed, true) {
             self.dirty.push(id);
         }
+        id
     }
 
     /// Removes the value from a slot, and subtracts its weight. The caller sets the new state.
@@ -331,6 +340,7 @@ impl Shard {
             }
         }
         deferred.values.extend(slot.value.take());
+        self.take_extras(id);
     }
 
     fn take(&mut self, key: SlotKey<'_>) -> SlotId {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::RangeTombstone;
@@ -48,6 +50,7 @@ impl Bench {
             grace: Grace::NONE,
             weight: Weight::of(10),
             unsaved: Some(Arc::new(unsaved)),
+            extras: None,
         }
     }
 
@@ -262,6 +265,30 @@ fn a_promotion_never_replaces_what_is_there() {
 }
 
 #[test]
+fn extras_leave_with_the_content_of_their_slot() {
+    let mut bench = Bench::new();
+    let extras = EntryExtras::new(NOW, Some(Duration::from_micros(7)), LATER);
+    let store = |bench: &mut Bench, extras| {
+        let entry = IncomingEntry { extras, ..bench.dirty(1) };
+        let stored = bench.shard.store(KEY, entry, &bench.counter, &mut bench.deferred).unwrap();
+        bench.shard.validate();
+        stored
+    };
+    let found = |bench: &Bench| bench.shard.get_with_extras(KEY, NOW).1;
+    let sequence = store(&mut bench, Some(extras));
+    assert_eq!(found(&bench), Some(extras));
+    bench.drain(NOW);
+    assert!(bench.shard.mark_clean(KEY, sequence, true, &mut bench.deferred));
+    assert_eq!(found(&bench), Some(extras), "the commit changes nothing");
+    store(&mut bench, None);
+    assert_eq!(found(&bench), None, "the extras belonged to the previous value");
+    store(&mut bench, Some(extras));
+    bench.insert_tombstone(KEY);
+    bench.shard.validate();
+    assert_eq!(bench.shard.extras_of(KEY), None);
+}
+
+#[test]
 fn a_tombstone_is_taken_back_only_by_its_own_sequence() {
     let mut bench = Bench::new();
     let (_, first) = bench.insert_tombstone(KEY);
@@ -289,6 +316,12 @@ fn the_stated_overhead_covers_the_bookkeeping() {
     // The overhead of the allocator, for the block of the value and for a small block that the value owns.
     let blocks = block(16 + 24) - (16 + 24) + block(10) - 10;
     assert!((bytes + blocks) as u64 <= crate::memory::weight::ENTRY_OVERHEAD, "{bytes} {blocks}");
+}
+
+#[test]
+fn the_stated_overhead_of_extras_covers_them() {
+    let bytes = table_place(size_of::<(SlotId, EntryExtras)>());
+    assert!(bytes as u64 <= crate::memory::extras::EXTRAS_OVERHEAD, "{bytes}");
 }
 
 #[test]

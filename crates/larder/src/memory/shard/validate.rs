@@ -36,6 +36,7 @@ impl Shard {
     pub(in crate::memory) fn validate(&self) -> ShardSums {
         let mut usages = KeyspaceUsages::default();
         let mut sums = ShardSums { saves: self.saves, ranges: self.ranges.len(), ..ShardSums::default() };
+        let mut extras = 0;
         let listed = self.expiry.due(Timestamp::from_millis(u64::MAX), usize::MAX);
         let listed: HashSet<_> = listed.into_iter().collect();
         let dirty: HashSet<_> = self.dirty.iter().copied().collect();
@@ -44,6 +45,8 @@ impl Shard {
             assert_eq!(self.find(key).map(|(id, _)| id), Some(id), "a slot is found by its key");
             assert_eq!(slot.value.is_some(), matches!(slot.state, SlotState::Clean | SlotState::Dirty));
             assert_eq!(self.pending.contains_key(&id), slot.state == SlotState::Dirty);
+            assert!(slot.value.is_some() || !self.extras.contains_key(&id), "extras belong to a value");
+            extras += usize::from(self.extras.contains_key(&id));
             let is_clean = slot.state == SlotState::Clean;
             assert_eq!(listed.contains(&id), is_clean, "exactly the clean entries are listed by expiry");
             assert!(!slot.is_listed || dirty.contains(&id), "what counts as listed is listed");
@@ -61,6 +64,7 @@ impl Shard {
                 None => {}
             }
         }
+        assert_eq!(self.extras.len(), extras, "only entries have extras");
         assert_eq!(self.pending.len(), sums.dirty, "only dirty entries have something pending");
         assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");
         assert_eq!(self.ids.len(), self.slots.len());

@@ -7,6 +7,7 @@
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::leases::Permit;
 use crate::memory::loads::LeaseOutcome;
@@ -109,6 +110,8 @@ impl Run {
             grace: Grace::NONE,
             weight: Weight::of(weight),
             unsaved: None,
+            // Some entries have extras. `validate` checks that no extras outlive their entries.
+            extras: (weight % 3 == 0).then(|| EntryExtras::new(self.now, None, expires_at)),
         }
     }
 

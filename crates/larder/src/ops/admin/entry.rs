@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use crate::config::MAX_TTL;
 use crate::disk::store::entry_change::{EntryChange, NewValue};
 use crate::format::record::{Extension, PayloadCompression};
 use crate::units::Timestamp;
 
 /// A keyspace to open or create.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKeyspace {
     /// The name of the keyspace.
@@ -27,7 +28,7 @@ pub struct NewKeyspace {
 
 /// An entry for [`Admin::write`](super::Admin::write).
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// The key's bytes, without the number of its keyspace.
@@ -36,6 +37,10 @@ pub struct NewEntry {
     pub written_at: Timestamp,
     /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does.
     pub expires_at: Timestamp,
+    /// The time from which the entry may be deleted: the expiry, and after it the grace in which a failing
+    /// load may be answered with the entry. It counts as the expiry if it is earlier, and as twelve and a
+    /// half years after the expiry if it is later than that.
+    pub delete_after: Timestamp,
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,
     /// Compression of the value in the file: 0 none, 1 LZ4, 2 Zstandard. A build without the feature `zstd`
@@ -69,10 +74,20 @@ impl NewEntry {
             return Self { written_at: now, ..self };
         }
         let lifetime = self.expires_at.since(self.written_at);
-        Self { written_at: now, expires_at: now.expiry_after(lifetime), ..self }
+        let grace = self.delete_after.since(self.expires_at);
+        let expires_at = now.expiry_after(lifetime);
+        Self { written_at: now, expires_at, delete_after: expires_at.expiry_after(grace), ..self }
+    }
+
+    /// Returns the time from which the entry may be deleted, within the limits of a keyspace's grace.
+    /// Otherwise an entry that expires could stay in the file for ever.
+    fn bounded_delete_after(&self) -> Timestamp {
+        let latest = self.expires_at.expiry_after(MAX_TTL + MAX_TTL / 4);
+        self.delete_after.min(latest).max(self.expires_at)
     }
 
     pub(super) fn change(self, full: &[u8], version: u32, sequence: u64) -> EntryChange<'_> {
+        let delete_after = self.bounded_delete_after();
         let how = PayloadCompression::of_code(self.compression)
             .and_then(crate::format::codec::compression::Compression::of_recorded);
         let deflated = how.and_then(|how| Some((how.recorded(), how.deflate(&self.value)?)));
@@ -83,11 +98,11 @@ impl NewEntry {
         let value = NewValue {
             payload: Cow::Owned(payload),
             compression,
-            extension: Extension { fingerprint: self.fingerprint, inflated_len },
+            extension: Extension { fingerprint: self.fingerprint, inflated_len, ..Extension::default() },
             version,
             written_at: self.written_at,
             expires_at: self.expires_at,
-            delete_after: self.expires_at,
+            delete_after,
             fits_file: true,
         };
         EntryChange { key: Cow::Borrowed(full), sequence, value: Some(value), hides_removal: false }

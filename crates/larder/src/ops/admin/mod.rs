@@ -142,8 +142,8 @@ impl Admin {
     /// Writes entries to a keyspace in one commit. Skips expired entries. Also skips an entry if the file has
     /// a live entry of its key with a later time of writing.
     ///
-    /// An entry keeps its time of writing and its expiry. If its time of writing is in the future, its whole
-    /// TTL begins now.
+    /// An entry keeps its time of writing, its expiry and its grace. If its time of writing is in the future,
+    /// its whole TTL begins now.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -166,6 +166,7 @@ impl Admin {
     ///     key: shape.parse_key("MTNVTU")?,
     ///     written_at: now,
     ///     expires_at: now.after(Duration::from_secs(60)),
+    ///     delete_after: now.after(Duration::from_secs(60)), // no grace
     ///     fingerprint: None,
     ///     compression: 0,
     ///     value: b"100".to_vec(),

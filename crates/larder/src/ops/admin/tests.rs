@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::config::MAX_TTL;
 use crate::ops::inspect::Inspector;
 use crate::sys::clock::{Clock, ManualClock};
 use crate::sys::sync::Arc;
@@ -75,6 +76,7 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
         key: key.to_vec(),
         written_at: at(written),
         expires_at: at(expires),
+        delete_after: at(expires + 60_000),
         fingerprint: None,
         compression: 0,
         value: vec![value],
@@ -92,8 +94,25 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
     assert_eq!((again.written, again.kept_newer), (0, 1));
     assert_eq!(admin.write("none", vec![entry(b"new\0\0", 0, 600_000, 9)]).unwrap(), Written::default());
     assert!(admin.write("product", vec![entry(&[0; 5000], 0, 600_000, 9)]).is_err());
+    // The grace is bounded, and never negative.
+    let odd = [(1, at(0)), (2, Timestamp::NEVER)]
+        .map(|(key, delete_after)| NewEntry { delete_after, ..entry(&[key, 0, 0], 0, 600_000, 4) });
+    assert_eq!(admin.write("product", odd.to_vec()).unwrap().written, 2);
     admin.close().unwrap();
-    is_whole(&path, 2);
+    is_whole(&path, 4);
+    let snapshot = Inspector::open(&path).unwrap().snapshot().unwrap();
+    let product = snapshot.keyspace("product").unwrap();
+    let grace = |key: &[u8]| {
+        let found = snapshot.find(product, key).unwrap();
+        let record = found.live().unwrap();
+        record.delete_after.since(record.expires_at)
+    };
+    let minute = Duration::from_mins(1);
+    assert_eq!(
+        (grace(b"new\0\0"), grace(b"future\0\0"), grace(&[1, 0, 0])),
+        (minute, minute, Duration::ZERO)
+    );
+    assert_eq!(grace(&[2, 0, 0]), MAX_TTL + MAX_TTL / 4);
     let cache = Cache::builder().path(&path).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
     assert_eq!(products.get("new").as_deref(), Some(&1));
@@ -180,6 +199,7 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         key: format!("{key}\0\0").into_bytes(),
         written_at: now,
         expires_at: now.after(Duration::from_hours(1)),
+        delete_after: now.after(Duration::from_hours(1)),
         fingerprint: None,
         compression,
         value: value.as_bytes().to_vec(),

@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_mins(1);
 
 /// The operations that [`Client::monitor`] shows. Default: a sample of the operations on every keyspace.
 ///
-/// Programs make it as a literal, so a new field would be a breaking change.
+/// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MonitorOptions {
     /// Sampling ratio N: one of N operations is shown. Default: 100. With 1, every operation is shown.

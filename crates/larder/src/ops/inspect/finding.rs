@@ -185,7 +185,11 @@ mod tests {
             expires_at: Timestamp::from_millis(2),
             delete_after: Timestamp::from_millis(2),
         };
-        let extension = record::Extension { fingerprint: Some(7), inflated_len: Some(inflated_len) };
+        let extension = record::Extension {
+            fingerprint: Some(7),
+            inflated_len: Some(inflated_len),
+            ..Default::default()
+        };
         let mut bytes = vec![0; record::record_len(&extension, payload.len())];
         record::write(&mut bytes, b"key", &header, &extension, payload);
         read(b"key", &bytes).unwrap()

@@ -41,7 +41,7 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// 2⁶⁴ divided by the golden ratio, and made odd.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// An odd number. Its binary form has as many ones as zeros, without a pattern.
+/// An odd number. 39 of its 64 bits are ones, without a pattern.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
 
 /// The number of a sampled operation. It is nearly random, and below the threshold.

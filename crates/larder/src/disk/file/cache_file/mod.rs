@@ -223,8 +223,8 @@ impl CacheFile {
             FilePhase::InService(mut store) => {
                 self.catalog = std::mem::take(&mut store.catalog);
                 self.catalog.merge_pending(&self.pending);
-                // An error of closing is ignored: the error that took the file out of service is already
-                // recorded.
+                // An error of closing is ignored. The caller records the error that took the file out of
+                // service.
                 drop(store.close());
                 true
             }

@@ -130,6 +130,7 @@ impl Machine {
             grace: Grace::NONE,
             weight: Weight::of(len as u64),
             unsaved: Some(unsaved),
+            extras: None,
         };
         memory
             .store_entry(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
@@ -148,11 +149,8 @@ impl Machine {
             let unsaved = Unsaved::uncompressed(vec![7; len], 0, now, room.split_off(len as u64));
             let unsaved = Arc::new(Unsaved { group: Some(group.clone()), ..unsaved });
             let (value, expires_at) = (Arc::new(0_u16), now.after(Duration::from_hours(1)));
-            let weight = Weight::of(len as u64);
-            (
-                memory.key(key),
-                IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: Some(unsaved) },
-            )
+            let (grace, weight, unsaved) = (Grace::NONE, Weight::of(len as u64), Some(unsaved));
+            (memory.key(key), IncomingEntry { value, expires_at, grace, weight, unsaved, extras: None })
         });
         memory.store_group(entries, now, &mut EvictedValues::default()).unwrap();
         let last = memory.last_sequence();

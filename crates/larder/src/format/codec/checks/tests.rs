@@ -26,7 +26,7 @@ fn read<V>(checks: &ValueChecks, format: Format, encoded: &Encoded) -> Result<V,
 where
     V: Serialize + DeserializeOwned + 'static,
 {
-    let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
+    let extension = Extension { fingerprint: encoded.fingerprint(), ..Extension::default() };
     checks
         .read(format, record::PayloadCompression::None, &extension, &encoded.payload)
         .map(|(value, _)| value)

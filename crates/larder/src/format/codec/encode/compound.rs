@@ -150,7 +150,7 @@ macro_rules! tuples {
 
 tuples!(SerializeTuple serialize_element, SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field);
 
-/// Compounds whose parts have names.
+/// Implements the traits of compounds whose parts have names.
 macro_rules! structs {
     ($($compound:ident),*) => {$(
         impl<C: $compound, E: EncodingKind> $compound for EncodeCompound<'_, C, E> {

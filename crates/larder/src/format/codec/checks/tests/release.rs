@@ -18,7 +18,7 @@ where
     let through = |value: &V| {
         let encoded = crate::format::codec::encode(format, value).ok()?;
         checks.check(format, value, &encoded).ok()?;
-        let extension = Extension { fingerprint: encoded.fingerprint(), inflated_len: None };
+        let extension = Extension { fingerprint: encoded.fingerprint(), ..Extension::default() };
         let read = checks.read(format, record::PayloadCompression::None, &extension, &encoded.payload);
         Some(read.expect("what was let in is read").0)
     };

@@ -1,0 +1,71 @@
+//! The end of an entry's life before its time.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::insert_options::Durability;
+use super::read::ReadValue;
+use super::ttl::Ttl;
+use super::write::{InsertOutcome, ReadCondition, WriteCondition};
+use crate::engine::closure_keys;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::stats::count::Count;
+use crate::sys::sync::thread;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Ends the life of a key's live entry now. Returns whether there was a live entry.
+    ///
+    /// Lookups miss the key from now on, and the next [`get_or_load`](Keyspace::get_or_load) loads it. With a
+    /// [`grace`](crate::KeyspaceDefinition::grace), the grace begins now: if that load fails, it is answered
+    /// with the old value.
+    ///
+    /// **This is no invalidation.** Use it if a new value is wanted soon, and the old one is better than
+    /// none. Use [`remove`](Keyspace::remove) if the old value must not be seen again: it may be served as a
+    /// stale value, and after a crash within the flush interval the entry lives on.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> =
+    /// #     KeyspaceDefinition::new("price").grace(Duration::from_secs(3600));
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert!(prices.expire("MTNVTU")?);
+    /// assert!(prices.get("MTNVTU").is_none());
+    /// let price = prices.get_or_load("MTNVTU", || Err::<u64, _>("the database is away")).unwrap();
+    /// assert_eq!(*price, 100, "the grace is not over");
+    /// assert!(!prices.expire("MTNVTU")?, "it has expired already");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    ///
+    /// # Cost
+    /// The cost of an insert: the entry is written again. Counted as an insert, as a touch is.
+    pub fn expire(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
+        self.shared.refuse_if_unusable()?;
+        let full = self.encode(&key)?;
+        let memory = &self.shared.tiers.memory;
+        closure_keys::refuse_in_closure(memory, |key| key == full.as_slice())?;
+        let key = memory.key(full.as_slice());
+        let mut rounds = self.shared.turns.rounds(key.bytes);
+        // The rounds of an atomic change ([`super::modify`]), without a closure. An atomic change would
+        // remove an entry whose time has come.
+        loop {
+            rounds.begin();
+            let (lease, read) = self.lease_and_read(key);
+            let Some(ReadValue { value, entry, is_in_memory }) = read else { return Ok(false) };
+            let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
+            let (ttl, condition) = (Ttl::Until(self.now()), WriteCondition::Unchanged(condition));
+            if self.write_if(key, &value, ttl, Durability::Buffered, condition)? != InsertOutcome::Revoked {
+                self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+                return Ok(true);
+            }
+            thread::yield_now();
+        }
+    }
+}

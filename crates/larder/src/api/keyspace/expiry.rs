@@ -1,0 +1,64 @@
+//! The expiry of an entry that is written: from the TTL of the write, and the keyspace's TTL, `max_age` and
+//! jitter.
+
+use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::Keyspace;
+use super::ttl::Ttl;
+use crate::config::MIN_TTL;
+use crate::format::key::Key;
+use crate::memory::publication::ReadEntry;
+use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
+
+/// A TTL shorter than this duration begins at the precise time, not at the coarse time.
+const PRECISE_BELOW: Duration = Duration::from_secs(10);
+
+impl<K: Key, V> Keyspace<K, V> {
+    /// Returns the time of the write, and the expiry of an entry that is written now. The time may be a tick
+    /// early. `read` is the entry that it replaces.
+    pub(super) fn expiry_after_write(
+        &self,
+        key: SlotKey<'_>,
+        ttl: Ttl,
+        read: Option<ReadEntry>,
+    ) -> (Timestamp, Timestamp) {
+        let coarse = self.shared.tiers.time.bounds().earliest;
+        let max_age = self.definition.age_limit();
+        let ttl = match (ttl, self.definition.default_ttl()) {
+            (Ttl::Keep, of_keyspace) => read.map_or(of_keyspace, |read| Ttl::Until(read.expires_at)),
+            (Ttl::Default, of_keyspace) => of_keyspace,
+            (of_write, _) => of_write,
+        };
+        let ttl = match ttl {
+            Ttl::For(ttl) => Some(ttl.min(max_age.unwrap_or(ttl))),
+            Ttl::Until(until) => return (coarse, self.capped(until, coarse)),
+            Ttl::Never | Ttl::Default | Ttl::Keep => max_age,
+        };
+        let Some(ttl) = ttl else { return (coarse, Timestamp::NEVER) };
+        // The entry may expire too early, by less than a tick of the coarse clock. A short TTL is measured
+        // precisely, because a tick would be a large part of it.
+        let now = if ttl < PRECISE_BELOW { self.now() } else { coarse };
+        (now, now.expiry_after(self.jittered(key, ttl, now)))
+    }
+
+    /// Returns an expiry, or the latest expiry that the keyspace allows at `now` if that is earlier.
+    pub(super) fn capped(&self, expires_at: Timestamp, now: Timestamp) -> Timestamp {
+        self.definition.age_limit().map_or(expires_at, |max_age| expires_at.min(now.expiry_after(max_age)))
+    }
+
+    /// Shortens a TTL by the keyspace's jitter. The part depends on the hash of the key, which is seeded anew
+    /// in each process, and on the time of the write.
+    fn jittered(&self, key: SlotKey<'_>, ttl: Duration, now: Timestamp) -> Duration {
+        let percent = self.definition.jitter_percent();
+        if percent == 0 {
+            return ttl;
+        }
+        let part = xxh3_64_with_seed(&now.as_millis().to_le_bytes(), key.hash) >> 32;
+        let shorter = ttl.as_nanos() * u128::from(percent) * u128::from(part) / (100 << 32);
+        let shorter = Duration::from_nanos(u64::try_from(shorter).unwrap_or(u64::MAX));
+        ttl.saturating_sub(shorter).max(MIN_TTL)
+    }
+}

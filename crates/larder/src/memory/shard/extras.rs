@@ -1,0 +1,38 @@
+//! The side table of the extras of entries ([`crate::memory::extras`]).
+
+use super::Shard;
+use crate::memory::extras::EntryExtras;
+use crate::memory::lookup::Lookup;
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
+
+impl Shard {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for keyspaces with a registered loader or a time to idle")
+    )]
+    /// Looks a key up, and returns the extras of its live entry too. Counts a use.
+    pub(crate) fn get_with_extras(&self, key: SlotKey<'_>, now: Timestamp) -> (Lookup, Option<EntryExtras>) {
+        let found = self.get(key, now);
+        let extras = if let Lookup::Value(..) = found { self.extras_of(key) } else { None };
+        (found, extras)
+    }
+
+    /// Returns the extras of a key's entry, live or expired.
+    pub(crate) fn extras_of(&self, key: SlotKey<'_>) -> Option<EntryExtras> {
+        if self.extras.is_empty() {
+            return None;
+        }
+        let (id, _) = self.find(key)?;
+        self.extras.get(&id).copied()
+    }
+
+    /// Removes the extras of a slot whose content leaves.
+    pub(super) fn take_extras(&mut self, id: SlotId) {
+        // Most caches have no extras, and then nothing is hashed.
+        if !self.extras.is_empty() {
+            self.extras.remove(&id);
+        }
+    }
+}

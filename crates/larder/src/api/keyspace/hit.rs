@@ -25,11 +25,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[expect(clippy::inline_always, reason = "more callers would keep it out of line")]
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
-        let id = self.opened.id;
-        let unencoded = KeyForm::new(id, self.seed, key);
+        let unencoded = KeyForm::new(self.seed, key);
         let (value, expires_at) = self.shared.tiers.hit_in_memory(&unencoded)?;
         let value = Self::typed(value)?;
         let counters = &self.opened.counters;
+        let id = self.seed.keyspace();
         self.shared.count_unencoded(counters, Count::MemoryHits, id, || self.encode_sampled(key));
         #[cfg(feature = "trace-lookups")]
         self.trace(Count::MemoryHits);

@@ -24,6 +24,7 @@ impl Shared {
 
     /// As [`count`](Shared::count), for a key that is not encoded yet. `encode` returns the whole key, and is
     /// called only if the operation is sampled.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn count_unencoded(
         &self,

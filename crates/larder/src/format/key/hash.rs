@@ -32,9 +32,10 @@ pub(crate) struct HashSeed {
     last_factor: u64,
 }
 
-/// The state of a hash before the first byte of a key. The keys of a keyspace share it.
+/// A keyspace, and the state of a hash before the first byte of a key. The keys of a keyspace share it.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyspaceSeed {
+    keyspace: KeyspaceId,
     state: u64,
     factor: u64,
     last_factor: u64,
@@ -62,14 +63,19 @@ impl HashSeed {
     pub(crate) fn of(self, keyspace: KeyspaceId) -> KeyspaceSeed {
         let Self { start, factor, last_factor } = self;
         let state = folded_product(start ^ u64::from(keyspace.number()), factor);
-        KeyspaceSeed { state, factor, last_factor }
+        KeyspaceSeed { keyspace, state, factor, last_factor }
     }
 }
 
 impl KeyspaceSeed {
     #[inline(always)]
+    pub(crate) const fn keyspace(self) -> KeyspaceId {
+        self.keyspace
+    }
+
+    #[inline(always)]
     pub(crate) const fn hasher(self) -> KeyHasher {
-        let Self { state, factor, last_factor } = self;
+        let Self { state, factor, last_factor, .. } = self;
         KeyHasher { state, factor, last_factor, pending: 0, len: 0 }
     }
 
@@ -166,7 +172,7 @@ impl std::fmt::Debug for HashSeed {
 /// The secret numbers are not shown.
 impl std::fmt::Debug for KeyspaceSeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyspaceSeed").finish_non_exhaustive()
+        f.debug_struct("KeyspaceSeed").field("keyspace", &self.keyspace).finish_non_exhaustive()
     }
 }
 

@@ -78,9 +78,15 @@ fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
             let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
             compare(stored, part);
         }
-        _ => return stored == part && !has_zero(part),
+        _ => return is_equal_without_zero_of_any_length(stored, part),
     }
     differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
+}
+
+/// Never inlined. Otherwise every lookup would prepare the registers of these loops.
+#[inline(never)]
+fn is_equal_without_zero_of_any_length(stored: &[u8], part: &[u8]) -> bool {
+    stored == part && !has_zero(part)
 }
 
 /// Returns whether any of these bytes is zero.

@@ -17,7 +17,16 @@
 //! | `()` | nothing | the one key of a keyspace that holds one entry |
 //!
 //! These bytes are part of the file format, and a test pins them. larder has its own encoding because every
-//! lookup encodes a borrowed form of its key into an inline buffer. A serde codec would need the owned type.
+//! lookup takes a borrowed form of its key. A serde codec would need the owned type.
+//!
+//! One function of a form, [`EncodeKey::encode`], gives its parts to a [`KeyWriter`]. The writer encodes them
+//! into a [`buffer`], or gives them to a [`hash`], or compares them with stored bytes ([`matcher`]). A lookup
+//! hashes and compares ([`unencoded`]), and encodes only if that finds nothing.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a hit is fast only if the compiler sees all parts of its key at once"
+)]
 
 pub(crate) mod buffer;
 pub(crate) mod bytes;

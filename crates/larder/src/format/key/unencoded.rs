@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 use super::EncodeKey;
 use super::bytes::KeyWriter;
 use super::hash::KeyspaceSeed;
-use crate::format::keyspace_id::KeyspaceId;
 
 /// A whole key that is not encoded. A trait, because a closure can't be inlined by force.
 pub(crate) trait UnencodedKey {
@@ -18,10 +17,9 @@ pub(crate) trait UnencodedKey {
     fn is(&self, stored: &[u8]) -> bool;
 }
 
-/// A borrowed form of a key, and the keyspace of the key.
+/// A borrowed form of a key, with the keyspace of the key.
 #[derive(Debug)]
 pub(crate) struct KeyForm<'a, K, Q: ?Sized> {
-    keyspace: KeyspaceId,
     seed: KeyspaceSeed,
     form: &'a Q,
     key: PhantomData<fn() -> K>,
@@ -29,8 +27,8 @@ pub(crate) struct KeyForm<'a, K, Q: ?Sized> {
 
 impl<'a, K, Q: EncodeKey<K> + ?Sized> KeyForm<'a, K, Q> {
     #[inline(always)]
-    pub(crate) const fn new(keyspace: KeyspaceId, seed: KeyspaceSeed, form: &'a Q) -> Self {
-        Self { keyspace, seed, form, key: PhantomData }
+    pub(crate) const fn new(seed: KeyspaceSeed, form: &'a Q) -> Self {
+        Self { seed, form, key: PhantomData }
     }
 }
 
@@ -47,7 +45,7 @@ impl<K, Q: EncodeKey<K> + ?Sized> UnencodedKey for KeyForm<'_, K, Q> {
     #[inline(always)]
     fn is(&self, stored: &[u8]) -> bool {
         let Some((start, rest)) = stored.split_first_chunk() else { return false };
-        if *start != self.keyspace.to_bytes() {
+        if *start != self.seed.keyspace().to_bytes() {
             return false;
         }
         let mut writer = KeyWriter::to_matcher(rest);

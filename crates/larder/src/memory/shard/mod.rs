@@ -250,6 +250,7 @@ impl Shard {
         self.find_unencoded(&key, key.short_hash())
     }
 
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     fn find_unencoded(&self, key: &impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
         // Not `find`, which keeps the comparison out of line.

@@ -10,6 +10,7 @@ use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::error::KeyError;
 use crate::format::key::hash::HashSeed;
 use crate::format::key::{Key, KeyReader};
+use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
 const ID: KeyspaceId = KeyspaceId::on_disk(7);
@@ -46,7 +47,7 @@ fn neighbours(key: &[u8]) -> Vec<Vec<u8>> {
 /// Checks a form of a key against every stored key. If `is_plain`, no text or byte part has a zero byte.
 fn check<K: Key, Q: EncodeKey<K> + ?Sized + Debug>(form: &Q, others: &[&K], is_plain: bool) {
     let key = encoded::<K>(form);
-    let unencoded = KeyForm::<K, Q>::new(ID, seed(), form);
+    let unencoded = KeyForm::<K, Q>::new(seed(), form);
     if is_plain {
         assert_eq!(unencoded.hash(), seed().hash(&key[KeyspaceId::LEN..]), "{form:?}");
     }
@@ -152,16 +153,16 @@ fn a_uuid_has_the_hash_and_the_bytes_of_its_encoding() {
 #[test]
 fn bytes_as_they_stand_are_not_taken_for_another_keys_encoding() {
     let stored = encoded::<Vec<u8>>(&[0][..]);
-    assert!(!KeyForm::<Vec<u8>, [u8]>::new(ID, seed(), &[0, 0xFF]).is(&stored));
+    assert!(!KeyForm::<Vec<u8>, [u8]>::new(seed(), &[0, 0xFF]).is(&stored));
     // Without the look for zeros, the parts of the second key would be the bytes of the first key.
     let stored = encoded::<Triple>(&("a", i32::from_be_bytes([0x80, 1, 2, 3]), "xt"));
     let form = ("a\0", i32::from_be_bytes([1 ^ 0x80, 2, 3, b'x']), "t");
-    assert!(!KeyForm::<Triple, _>::new(ID, seed(), &form).is(&stored));
+    assert!(!KeyForm::<Triple, _>::new(seed(), &form).is(&stored));
     let stored = [&ID.to_bytes()[..], b"a\0\0\x00\x01\x02\x03xt\0\0"].concat();
-    assert!(!KeyForm::<Triple, _>::new(ID, seed(), &form).is(&stored));
+    assert!(!KeyForm::<Triple, _>::new(seed(), &form).is(&stored));
     let form = ("a\0", i32::from_be_bytes([1 ^ 0x80, 2, 3, b'x']), "t");
     let as_it_stands = [&ID.to_bytes()[..], b"a\0\0\0\x01\x02\x03xt\0\0"].concat();
-    assert!(!KeyForm::<Triple, _>::new(ID, seed(), &form).is(&as_it_stands));
+    assert!(!KeyForm::<Triple, _>::new(seed(), &form).is(&as_it_stands));
 }
 
 /// A form that writes another key at each call.
@@ -195,11 +196,11 @@ impl EncodeKey<String> for WithoutEscape {
 #[test]
 fn a_wrong_form_finds_only_the_bytes_that_it_writes() {
     let changing = Changing(Cell::new(0), ["a", "b"]);
-    let unencoded = KeyForm::<String, _>::new(ID, seed(), &changing);
+    let unencoded = KeyForm::<String, _>::new(seed(), &changing);
     assert_eq!(unencoded.hash(), seed().hash(b"a\0\0"));
     assert!(!unencoded.is(&encoded::<String>("a")), "it now writes the other key");
     assert!(unencoded.is(&encoded::<String>("a")));
-    let unescaped = KeyForm::<String, _>::new(ID, seed(), &WithoutEscape(b"a\0b\0"));
+    let unescaped = KeyForm::<String, _>::new(seed(), &WithoutEscape(b"a\0b\0"));
     assert!(!unescaped.is(&encoded::<String>("a\0b")));
     assert!(unescaped.is(&[&ID.to_bytes()[..], b"a\0b\0"].concat()));
 }
@@ -237,6 +238,6 @@ impl EncodeKey<TextOrArray> for [u8; 5] {
 #[test]
 fn a_text_is_not_taken_for_an_array_of_its_bytes() {
     let stored = encoded::<TextOrArray>(b"a\0b\0\0");
-    assert!(!KeyForm::<TextOrArray, str>::new(ID, seed(), "a\0b").is(&stored));
-    assert!(KeyForm::<TextOrArray, [u8; 5]>::new(ID, seed(), b"a\0b\0\0").is(&stored));
+    assert!(!KeyForm::<TextOrArray, str>::new(seed(), "a\0b").is(&stored));
+    assert!(KeyForm::<TextOrArray, [u8; 5]>::new(seed(), b"a\0b\0\0").is(&stored));
 }

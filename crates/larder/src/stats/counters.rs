@@ -103,9 +103,9 @@ impl Stripe {
         let Some(counter) = self.0.get(count as usize) else { return 0 };
         // No other thread writes to this stripe while this thread lives. The next owner of the stripe sees
         // the number through `FREE`.
-        let counted = counter.load(Ordering::Relaxed).wrapping_add(1);
-        counter.store(counted, Ordering::Relaxed);
-        counted
+        let number = counter.load(Ordering::Relaxed).wrapping_add(1);
+        counter.store(number, Ordering::Relaxed);
+        number
     }
 }
 

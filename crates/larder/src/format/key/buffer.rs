@@ -1,7 +1,5 @@
 //! The encoded bytes of a key.
 
-use super::bytes::KeyWriter;
-
 /// Number of bytes that need no allocation. Enough for most keys, including the number of their keyspace.
 const INLINE: usize = 64;
 
@@ -28,12 +26,6 @@ impl KeyBuffer {
         let mut buffer = Self::default();
         buffer.push(start);
         buffer
-    }
-
-    /// Returns a writer that adds parts at the end.
-    #[inline]
-    pub(crate) fn writer(&mut self) -> KeyWriter<'_> {
-        KeyWriter::to_buffer(self)
     }
 
     #[inline]

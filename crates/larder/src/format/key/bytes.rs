@@ -12,12 +12,12 @@ const ESCAPED: u8 = 0xFF;
 /// A lookup takes the parts without writing their bytes anywhere: once to hash them, and once to compare them
 /// with a stored key.
 #[derive(Debug)]
-pub struct KeyWriter<'a>(Target<'a>);
+pub struct KeyWriter<'a>(PartTarget<'a>);
 
 /// The use of the parts. A small value, so that the compiler keeps it in registers and removes the other
 /// cases.
 #[derive(Debug)]
-enum Target<'a> {
+enum PartTarget<'a> {
     /// Their encoding is added to a buffer.
     Buffer(&'a mut KeyBuffer),
     /// They are hashed. A text or byte part with a zero byte is hashed as it stands, and not as it is
@@ -27,32 +27,35 @@ enum Target<'a> {
     Matcher(KeyMatcher<'a>),
 }
 
+impl KeyBuffer {
+    /// Returns a writer that adds parts at the end.
+    #[inline]
+    pub(crate) fn writer(&mut self) -> KeyWriter<'_> {
+        KeyWriter(PartTarget::Buffer(self))
+    }
+}
+
 impl<'a> KeyWriter<'a> {
     #[inline(always)]
-    pub(super) const fn to_buffer(buffer: &'a mut KeyBuffer) -> Self {
-        Self(Target::Buffer(buffer))
-    }
-
-    #[inline(always)]
     pub(super) const fn to_hasher(seed: KeyspaceSeed) -> Self {
-        Self(Target::Hasher(seed.hasher()))
+        Self(PartTarget::Hasher(seed.hasher()))
     }
 
     #[inline(always)]
     pub(super) const fn to_matcher(stored: &'a [u8]) -> Self {
-        Self(Target::Matcher(KeyMatcher::new(stored)))
+        Self(PartTarget::Matcher(KeyMatcher::new(stored)))
     }
 
     /// Returns the hash of the parts. Returns 0 if the parts were not hashed.
     #[inline(always)]
     pub(super) fn hash(self) -> u64 {
-        if let Target::Hasher(hasher) = self.0 { hasher.finish() } else { 0 }
+        if let PartTarget::Hasher(hasher) = self.0 { hasher.finish() } else { 0 }
     }
 
     /// Returns whether the parts are compared with stored bytes, and match all of them.
     #[inline(always)]
     pub(super) fn is_match(&self) -> bool {
-        if let Target::Matcher(matcher) = &self.0 { matcher.is_match() } else { false }
+        if let PartTarget::Matcher(matcher) = &self.0 { matcher.is_match() } else { false }
     }
 
     // Inlined, because every lookup calls this function a few times. In most calls, the compiler knows the
@@ -60,9 +63,9 @@ impl<'a> KeyWriter<'a> {
     #[inline(always)]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            Target::Buffer(buffer) => buffer.push(bytes),
-            Target::Hasher(hasher) => hasher.write(bytes),
-            Target::Matcher(matcher) => matcher.exact(bytes),
+            PartTarget::Buffer(buffer) => buffer.push(bytes),
+            PartTarget::Hasher(hasher) => hasher.write(bytes),
+            PartTarget::Matcher(matcher) => matcher.exact(bytes),
         }
     }
 
@@ -77,7 +80,7 @@ impl<'a> KeyWriter<'a> {
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.unterminated(bytes);
         match &mut self.0 {
-            Target::Hasher(hasher) => hasher.write_end_mark(),
+            PartTarget::Hasher(hasher) => hasher.write_end_mark(),
             _ => self.push(&[0, 0]),
         }
     }
@@ -105,10 +108,10 @@ impl<'a> KeyWriter<'a> {
     #[inline(always)]
     pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            Target::Buffer(buffer) if has_zero(bytes) => escape_into(buffer, bytes),
-            Target::Buffer(buffer) => buffer.push(bytes),
-            Target::Hasher(hasher) => hasher.write(bytes),
-            Target::Matcher(matcher) => matcher.part(bytes),
+            PartTarget::Buffer(buffer) if has_zero(bytes) => escape_into(buffer, bytes),
+            PartTarget::Buffer(buffer) => buffer.push(bytes),
+            PartTarget::Hasher(hasher) => hasher.write(bytes),
+            PartTarget::Matcher(matcher) => matcher.part(bytes),
         }
     }
 }

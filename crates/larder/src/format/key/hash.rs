@@ -157,7 +157,6 @@ fn folded_product(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
     let low = product as u64;
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half has 64 bits")]
     let high = (product >> 64) as u64;
     low ^ high
 }
@@ -240,9 +239,9 @@ mod tests {
                     let mut key: Vec<u8> = (0..len).map(|_| next()).collect();
                     let before = seed().hash(&key);
                     key[bit / 8] ^= 1 << (bit % 8);
-                    let changed = before ^ seed().hash(&key);
+                    let difference = before ^ seed().hash(&key);
                     for (at, count) in changes.iter_mut().enumerate() {
-                        *count += (changed >> at & 1) as u32;
+                        *count += (difference >> at & 1) as u32;
                     }
                 }
                 // A fair coin leaves this range less than once in ten thousand million times.

@@ -111,7 +111,7 @@ impl Run {
             weight: Weight::of(weight),
             unsaved: None,
             // Some entries have extras. `validate` checks that no extras outlive their entries.
-            extras: (weight % 3 == 0).then(|| EntryExtras::new(self.now, None, expires_at)),
+            extras: weight.is_multiple_of(3).then(|| EntryExtras::new(self.now, None, expires_at)),
         }
     }
 

@@ -88,8 +88,8 @@ impl Observer {
         observer
     }
 
-    /// Returns a sample if an operation of a keyspace is sampled. `counted` is the number of the operation. Each
-    /// thread numbers the operations of each kind and keyspace separately.
+    /// Returns a sample if an operation of a keyspace is sampled. `counted` is the number of the operation.
+    /// Each thread numbers the operations of each kind and keyspace separately.
     #[inline]
     pub(crate) fn sample(&self, count: Count, counted: u64, keyspace: KeyspaceId) -> Option<Sample> {
         let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);

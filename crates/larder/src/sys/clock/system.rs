@@ -46,7 +46,7 @@ impl Clock for SystemClock {
     }
 
     fn coarse_monotonic(&self) -> Option<Duration> {
-        self.coarse().map(|coarse| coarse.time())
+        self.coarse().map(CoarseClock::time)
     }
 }
 

@@ -21,6 +21,7 @@ mod keys {
 }
 
 mod contract {
+    mod absences;
     mod bad_input;
     mod bulk_loads;
     mod bulk_reads;

@@ -53,7 +53,7 @@ fn a_failed_load_is_answered_with_the_stale_value_within_the_grace_alone() {
         Err("the database is away")
     });
     let answer = answer.unwrap();
-    assert_eq!((*answer.value, answer.is_stale), (10, true));
+    assert_eq!((answer.value.as_deref(), answer.is_stale), (Some(&10), true));
     assert_eq!((prices.stats().stale_answers, prices.stats().load_failures), (1, 1));
     assert!(prices.get(&1).is_none(), "no other call serves it");
     clock.advance(GRACE.saturating_sub(Duration::from_millis(1)));
@@ -132,7 +132,7 @@ fn what_was_removed_is_never_served_stale() {
                     Err(())
                 });
                 if when == 2 {
-                    assert_eq!(*answer.unwrap().value, 10, "it was there until now");
+                    assert_eq!(answer.unwrap().value.as_deref(), Some(&10), "it was there until now");
                     remove(&prices);
                     assert!(prices.get_or_load(&1, || Err::<u64, _>(())).is_err());
                 } else {
@@ -219,7 +219,7 @@ fn a_caller_that_waits_for_a_failing_or_hanging_load_gets_the_stale_value() {
         });
         is_started.recv().unwrap();
         let waited = prices.get_or_load_with(&1, |_| Err::<Load<u64>, _>(())).unwrap();
-        assert_eq!((*waited.value, waited.is_stale), (10, true), "its wait has timed out");
+        assert_eq!((waited.value.as_deref(), waited.is_stale), (Some(&10), true), "its wait has timed out");
         release.send(()).unwrap();
         assert!(leader.join().unwrap().is_err());
     });
@@ -235,21 +235,28 @@ fn a_caller_that_waits_for_a_failing_or_hanging_load_gets_the_stale_value() {
 fn the_loader_decides_what_becomes_of_its_value() {
     let (clock, prices) = in_memory(HOT);
     let value = loaded(&prices, Load::CacheFor(Arc::new(10), Duration::from_secs(5).into()));
-    assert_eq!((*value.value, value.is_stale), (10, false));
+    assert_eq!((value.value.as_deref(), value.is_stale), (Some(&10), false));
     clock.advance(Duration::from_secs(5));
     assert!(prices.get(&1).is_none(), "its own TTL is over");
-    assert_eq!(*loaded(&prices, Load::Unchanged).value, 10);
+    assert_eq!(loaded(&prices, Load::Unchanged).value.as_deref(), Some(&10));
     clock.advance(TTL.saturating_sub(Duration::from_millis(1)));
     assert_eq!(prices.get(&1).as_deref(), Some(&10), "unchanged: a new life");
     prices.remove(&1).unwrap();
-    assert_eq!(*loaded(&prices, Load::DoNotCache(Arc::new(20))).value, 20);
+    assert_eq!(loaded(&prices, Load::DoNotCache(Arc::new(20))).value.as_deref(), Some(&20));
     assert!(prices.get(&1).is_none());
     let nothing = prices.get_or_load_with(&1, |_| Ok::<_, ()>(Load::Unchanged));
     assert!(matches!(nothing, Err(LoadError::NothingUnchanged)), "{nothing:?}");
-    assert_eq!(*loaded(&prices, Load::CacheFor(Arc::new(30), Duration::ZERO.into())).value, 30);
+    assert_eq!(
+        loaded(&prices, Load::CacheFor(Arc::new(30), Duration::ZERO.into())).value.as_deref(),
+        Some(&30)
+    );
     assert!(prices.get(&1).is_none(), "a TTL out of range is not cached");
-    assert_eq!(*loaded(&prices, Load::Cache(Arc::new(40))).value, 40);
-    assert_eq!(*loaded(&prices, Load::Cache(Arc::new(50))).value, 40, "a hit runs no loader");
+    assert_eq!(loaded(&prices, Load::Cache(Arc::new(40))).value.as_deref(), Some(&40));
+    assert_eq!(
+        loaded(&prices, Load::Cache(Arc::new(50))).value.as_deref(),
+        Some(&40),
+        "a hit runs no loader"
+    );
 }
 
 #[test]
@@ -262,7 +269,7 @@ fn an_unchanged_value_is_not_published_after_a_removal() {
         prices.remove(&1).unwrap();
         Ok::<_, ()>(Load::Unchanged)
     });
-    assert_eq!(*answer.unwrap().value, 10, "the loader has seen it before the removal");
+    assert_eq!(answer.unwrap().value.as_deref(), Some(&10), "the loader has seen it before the removal");
     assert!(prices.get(&1).is_none());
 }
 

@@ -11,6 +11,7 @@
 #![cfg(shuttle)]
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
+mod absences;
 mod bulk;
 mod changes;
 mod durability;
@@ -63,6 +64,9 @@ scenarios! {
     loads::a_wait_that_is_over_leaves_the_load_alone,
     grace::a_stale_answer_never_outlives_a_removal,
     grace::a_stale_answer_from_disk_never_outlives_a_removal,
+    absences::an_absence_never_outlives_a_removal,
+    absences::an_absence_on_disk_never_outlives_a_removal,
+    absences::an_absence_never_hides_an_insert,
     leases::one_waiter_loads_for_a_dropped_lease,
     leases::a_forgotten_lease_stalls_no_caller,
     leases::a_late_lease_fills_nothing,

@@ -67,6 +67,17 @@ fn a_stale_value_kept_from_before_the_load_is_caught() {
 }
 
 #[test]
+fn an_absence_published_without_its_lease_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::absences::an_absence_never_outlives_a_removal);
+    assert_caught(Failpoint::FillWithoutLease, crate::absences::an_absence_never_hides_an_insert);
+}
+
+#[test]
+fn a_removed_absence_that_stays_on_disk_is_caught() {
+    assert_caught(Failpoint::KeepAbsence, crate::absences::an_absence_on_disk_never_outlives_a_removal);
+}
+
+#[test]
 fn a_late_fill_is_caught() {
     assert_caught(Failpoint::FillLate, crate::leases::a_late_lease_fills_nothing);
 }

@@ -10,6 +10,9 @@ use std::time::Duration;
 use larder::{Key, Keyspace};
 use shuttle::thread::sleep;
 
+/// The number of the source before its first change.
+pub(crate) const FIRST: u64 = 10;
+
 /// The number of the source, the lowest right answer, and the wrong answers of lookups.
 pub(crate) struct Source {
     now: AtomicU64,
@@ -19,7 +22,12 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new() -> Self {
-        Self { now: AtomicU64::new(10), least: AtomicU64::new(0), stale: Mutex::default() }
+        Self { now: AtomicU64::new(FIRST), least: AtomicU64::new(0), stale: Mutex::default() }
+    }
+
+    /// Returns the number of the source.
+    pub(crate) fn current(&self) -> u64 {
+        self.now.load(Ordering::SeqCst)
     }
 
     /// Changes the source, and returns its new number.

@@ -22,7 +22,9 @@
 //!   (the XXH3-64 of every byte before the checksum).
 //!
 //! Flags of an entry: bit 0 is set if the entry has a fingerprint. Bits 1 and 2 contain the compression of
-//! the value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed.
+//! the value in the cache's file (0 none, 1 LZ4, 2 Zstandard). In the export the value is not compressed. Bit
+//! 3 is set if the entry is an absence: the source has no value for the key, and the value has no bytes. All
+//! other bits are then zero.
 //!
 //! In format 1 a keyspace has neither a value format nor a schema, and an entry has no flags.
 //!
@@ -45,6 +47,8 @@ const END: u8 = 3;
 const FRAME_HEAD: usize = 5;
 /// The flag of an entry with a fingerprint.
 const HAS_FINGERPRINT: u8 = 1;
+/// The flag of an absence.
+const IS_ABSENCE: u8 = 1 << 3;
 /// Position of the lowest bit of the compression in the flags.
 const COMPRESSION_SHIFT: u32 = 1;
 /// Maximum length of the fields in an entry's body before its key and value, in bytes.
@@ -91,7 +95,8 @@ pub(crate) fn write_entry(out: &mut Summing<impl Write>, entry: &Entry) -> io::R
         Some(fingerprint) => (HAS_FINGERPRINT, fingerprint.to_vec()),
         None => (0, vec![]),
     };
-    let flags = [has_fingerprint | entry.compression << COMPRESSION_SHIFT];
+    let is_absence = if entry.value.is_none() { IS_ABSENCE } else { 0 };
+    let flags = [has_fingerprint | entry.compression << COMPRESSION_SHIFT | is_absence];
     let parts: [&[u8]; 9] = [
         &entry.keyspace.to_be_bytes(),
         &entry.written_at_ms.to_be_bytes(),
@@ -101,7 +106,7 @@ pub(crate) fn write_entry(out: &mut Summing<impl Write>, entry: &Entry) -> io::R
         &fingerprint,
         &key_len.to_be_bytes(),
         &entry.key,
-        &entry.value,
+        entry.value.as_deref().unwrap_or_default(),
     ];
     write_frame(out, ENTRY, &parts)
 }
@@ -198,12 +203,17 @@ fn entry(fields: &mut Fields<'_>, format: u32) -> Result<Entry, Error> {
     let keyspace = fields.u32()?;
     let [written_at_ms, expires_at_ms, delete_after_ms] = [fields.u64()?, fields.u64()?, fields.u64()?];
     let [flags] = if format == 1 { [0] } else { fields.take()? };
+    let is_absence = flags & IS_ABSENCE != 0;
+    let flags = flags & !IS_ABSENCE;
     // Unknown flags make the compression larger than the maximum, so `check_entry` returns an error.
     let compression = flags >> COMPRESSION_SHIFT;
     let fingerprint = if flags & HAS_FINGERPRINT == 0 { None } else { Some(fields.u64()?) };
     let key_len = u16::from_be_bytes(fields.take()?);
     let key = fields.bytes(key_len.into())?.to_vec();
-    let value = fields.0.to_vec();
+    if is_absence && !fields.0.is_empty() {
+        return Err(damaged("an absence has a value"));
+    }
+    let value = (!is_absence).then(|| fields.0.to_vec());
     Ok(Entry {
         keyspace,
         key,

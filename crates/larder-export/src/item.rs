@@ -62,8 +62,9 @@ pub struct Entry {
     /// The compression of the value in the cache's file: 0 none, 1 LZ4, 2 Zstandard. An import compresses the
     /// value the same way. In the export the value is not compressed.
     pub compression: u8,
-    /// The encoded value, not compressed.
-    pub value: Vec<u8>,
+    /// The encoded value, not compressed. `None` for an absence: the source of the cache has no value for the
+    /// key. An absence has no fingerprint and no compression.
+    pub value: Option<Vec<u8>>,
 }
 
 /// The numbers of entries that were in the cache but are not in the export.

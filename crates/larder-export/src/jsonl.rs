@@ -16,7 +16,8 @@
 //! included. A reader skips unknown fields. A keyspace without a schema has no field `schema`. If the value
 //! of an entry was written with a fingerprint, the entry has `"fingerprint":"0x0123456789ABCDEF"`. If the
 //! value was compressed in the cache's file, the entry has `"compression":1` (1 LZ4, 2 Zstandard). In the
-//! export the value is not compressed.
+//! export the value is not compressed. An absence has `"absent":true` in place of the value: the source has
+//! no value for the key.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -71,7 +72,15 @@ struct EntryLine {
     fingerprint: Option<String>,
     #[serde(default, skip_serializing_if = "is_zero")]
     compression: u8,
-    value: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    absent: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
@@ -133,7 +142,8 @@ pub(crate) fn write_entry(
         delete_after_ms: entry.delete_after_ms,
         fingerprint: entry.fingerprint.map(spell_number),
         compression: entry.compression,
-        value: spell(&entry.value),
+        absent: entry.value.is_none(),
+        value: entry.value.as_deref().map(spell),
     });
     write_line(out, &line)
 }
@@ -192,6 +202,9 @@ pub(crate) fn read_item(
                     entry.keyspace
                 ))
             })?;
+            if entry.absent == entry.value.is_some() {
+                return Err(damaged("an entry has either a value or absent"));
+            }
             Item::Entry(Entry {
                 keyspace,
                 key: read(&entry.key)?,
@@ -200,7 +213,7 @@ pub(crate) fn read_item(
                 delete_after_ms: entry.delete_after_ms,
                 fingerprint: entry.fingerprint.as_deref().map(read_number).transpose()?,
                 compression: entry.compression,
-                value: read(&entry.value)?,
+                value: entry.value.as_deref().map(read).transpose()?,
             })
         }
         Line::End(EndLine { entries, skipped }) => {

@@ -40,7 +40,7 @@
 //!     delete_after_ms: 1_700_003_600_000,
 //!     fingerprint: None,
 //!     compression: 0,
-//!     value: vec![6, b'M', b'T', b'N', b'V', b'T', b'U'],
+//!     value: Some(vec![6, b'M', b'T', b'N', b'V', b'T', b'U']),
 //! })?;
 //! let bytes = writer.finish(Default::default())?;
 //!

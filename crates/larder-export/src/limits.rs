@@ -43,15 +43,17 @@ pub(crate) fn check_keyspace(keyspace: &Keyspace, names: &[String]) -> Result<()
 
 /// Checks the key, the value and the compression of an entry. The error says what is wrong with the entry.
 pub(crate) fn check_entry(entry: &Entry) -> Result<(), String> {
-    for (what, len, max) in
-        [("key", entry.key.len(), MAX_KEY_LEN), ("value", entry.value.len(), MAX_VALUE_LEN)]
-    {
+    let value_len = entry.value.as_ref().map_or(0, Vec::len);
+    for (what, len, max) in [("key", entry.key.len(), MAX_KEY_LEN), ("value", value_len, MAX_VALUE_LEN)] {
         if len > max {
             return Err(format!("its {what} has {len} bytes; the maximum is {max}"));
         }
     }
     if entry.compression > MAX_COMPRESSION {
         return Err(format!("its compression has the unknown number {}", entry.compression));
+    }
+    if entry.value.is_none() && (entry.compression != 0 || entry.fingerprint.is_some()) {
+        return Err("it is an absence, and has the compression or the fingerprint of a value".to_owned());
     }
     Ok(())
 }

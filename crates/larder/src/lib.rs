@@ -38,6 +38,7 @@ pub use crate::api::cache::Cache;
 pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
+pub use crate::api::keyspace::absence::Found;
 pub use crate::api::keyspace::change::{Change, Modified};
 pub use crate::api::keyspace::definition::{DEFAULT_COOL_DOWN, DEFAULT_TTL, KeyspaceDefinition};
 pub use crate::api::keyspace::increment::Counter;

@@ -9,9 +9,9 @@ use crate::support::Place;
 pub(super) type ModelKey = (String, u8);
 
 pub(super) const SPACE: KeyspaceDefinition<ModelKey, u64> =
-    KeyspaceDefinition::new("space").ttl(Duration::from_mins(1));
+    KeyspaceDefinition::new("space").ttl(Duration::from_mins(1)).absent_ttl(Duration::from_secs(20));
 pub(super) const OTHER: KeyspaceDefinition<ModelKey, u64> =
-    KeyspaceDefinition::new("other").ttl(Duration::from_secs(30));
+    KeyspaceDefinition::new("other").ttl(Duration::from_secs(30)).absent_ttl(Duration::from_secs(45));
 pub(super) const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
 
 /// Returns the TTL of a keyspace.
@@ -20,6 +20,11 @@ pub(super) fn ttl_of(at: usize) -> Duration {
         Ttl::For(ttl) => ttl,
         other => unreachable!("{other:?}"),
     }
+}
+
+/// Returns for how long a keyspace remembers that there is no value.
+pub(super) fn absent_ttl_of(at: usize) -> Option<Duration> {
+    [SPACE, OTHER, MEMORY][at].default_absent_ttl()
 }
 
 /// Memory's capacity and the size of the write buffer in a tight run.

@@ -32,14 +32,18 @@ impl ModelRun {
                 };
                 let found = self.spaces[at].get_or_load_many(&keys, load).unwrap();
                 let is_known = |key: &ModelKey| key.1.is_multiple_of(2);
+                let is_loaded = |key: &ModelKey| is_known(key) && !self.is_absent(at, key);
                 let expected: Vec<_> = keys
                     .iter()
-                    .map(|key| self.live(at, key).or_else(|| is_known(key).then_some(value)))
+                    .map(|key| self.live(at, key).or_else(|| is_loaded(key).then_some(value)))
                     .collect();
                 assert_eq!(found.iter().map(|value| value.as_deref().copied()).collect::<Vec<_>>(), expected);
-                for key in keys.into_iter().filter(is_known) {
-                    if self.live(at, &key).is_none() && !self.is_barred(at, &key) {
-                        self.put(at, key, value, ttl_of(at));
+                for key in keys {
+                    let is_missing = self.live(at, &key).is_none() && !self.is_absent(at, &key);
+                    match is_missing && !self.is_barred(at, &key) {
+                        true if is_known(&key) => self.put(at, key, value, ttl_of(at)),
+                        true => self.put_absence(at, key),
+                        false => {}
                     }
                 }
             }

@@ -5,6 +5,7 @@
 //! allowed to forget. With ample capacities it forgets no entry, so every answer must be exactly the model's
 //! answer.
 
+mod absences;
 mod atomic;
 mod cache;
 mod many;
@@ -20,6 +21,7 @@ use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::harness::Harness;
 use crate::support::{Place, assert_capacity_is_usable};
+use absences::Absences;
 use cache::{ModelKey, TIGHT, TIGHT_WEIGHT, open, ttl_of};
 use steps::{Step, step};
 
@@ -35,6 +37,7 @@ struct ModelRun {
     committed: Entries,
     /// Writes since then, oldest first. A commit of the sweeper may have included any of these writes.
     since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
+    absences: Absences,
     mark: Timestamp,
     now: Timestamp,
     updates: Vec<(usize, ModelKey, Update)>,
@@ -53,6 +56,7 @@ impl ModelRun {
             model: Entries::new(),
             committed: Entries::new(),
             since: BTreeMap::new(),
+            absences: Absences::default(),
             mark: now,
             now,
             updates: Vec::new(),
@@ -73,6 +77,7 @@ impl ModelRun {
     fn put_until(&mut self, at: usize, key: ModelKey, value: u64, expires_at: Timestamp) {
         let entry = (value, expires_at);
         self.since.entry((at, key.clone())).or_default().push(entry);
+        self.absences.replaced(at, &key);
         self.model.insert((at, key), entry);
     }
 
@@ -89,11 +94,13 @@ impl ModelRun {
             .map(|(key, entry)| (key.clone(), *entry))
             .collect();
         self.since.clear();
+        self.absences.committed();
         self.mark = self.now;
     }
 
     /// Removes the matching entries. No later answer may show a removed entry.
     fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
+        self.absences.removed(&matches);
         self.committed.retain(|(at, key), _| !matches(*at, key));
         self.since.retain(|(at, key), _| !matches(*at, key));
         let live = self
@@ -174,6 +181,7 @@ impl ModelRun {
             }
             Step::Atomic(at, key, step) => self.atomic(at, &key, step),
             Step::InsertMany(..) | Step::GetMany(..) | Step::LoadMany(..) => self.many(step),
+            Step::Find(..) | Step::LoadOptional(..) => self.absence(step),
             other => self.invalidate(other),
         }
     }
@@ -319,6 +327,7 @@ impl ModelRun {
             let is_certain = *expires_at > self.now && !self.since.contains_key(key);
             assert!(!is_certain || found.contains_key(key), "{key:?} was committed and is gone");
         }
+        self.crash_absences();
         self.since.clear();
         self.model = found.clone();
         self.committed = found;
@@ -328,7 +337,9 @@ impl ModelRun {
         let (cache, spaces) = open(&self.place, self.tight);
         (self.cache, self.spaces) = (cache, spaces);
         let wall = self.place.clock.wall();
-        if self.mark.as_millis() > wall.as_millis() + 3_600_000 {
+        let is_dropped = self.mark.as_millis() > wall.as_millis() + 3_600_000;
+        self.absences.reopened(is_dropped);
+        if is_dropped {
             self.model.clear();
             self.committed.clear();
             self.now = wall;

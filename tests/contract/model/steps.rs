@@ -15,6 +15,9 @@ pub(super) enum Step {
     /// A load of several keys. The loader omits the keys with an odd number.
     LoadMany(usize, Vec<ModelKey>, u64),
     Load(usize, ModelKey, u64),
+    /// A load whose loader may find no value.
+    LoadOptional(usize, ModelKey, Option<u64>),
+    Find(usize, ModelKey),
     /// A load whose loader writes the key itself.
     LoadBeside(usize, ModelKey, u64),
     Touch(usize, ModelKey),
@@ -109,6 +112,8 @@ impl Step {
             | Step::GetMany(at, _)
             | Step::LoadMany(at, ..)
             | Step::Load(at, ..)
+            | Step::LoadOptional(at, ..)
+            | Step::Find(at, _)
             | Step::LoadBeside(at, ..)
             | Step::Touch(at, _)
             | Step::Atomic(at, ..)
@@ -136,6 +141,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (space(), proptest::collection::vec(key(), 0..6)).prop_map(|(space, keys)| Step::GetMany(space, keys)),
         2 => (space(), proptest::collection::vec(key(), 0..6), any::<u64>()).prop_map(|(space, keys, value)| Step::LoadMany(space, keys, value)),
         6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
+        6 => (space(), key(), proptest::option::of(any::<u64>())).prop_map(|(space, key, value)| Step::LoadOptional(space, key, value)),
+        4 => (space(), key()).prop_map(|(space, key)| Step::Find(space, key)),
         2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::LoadBeside(space, key, value)),
         2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),
         10 => (space(), key(), atomic_step()).prop_map(|(space, key, step)| Step::Atomic(space, key, step)),

@@ -65,15 +65,20 @@ fn written(form: Form, input: &mut Input<'_>) -> Vec<u8> {
     let mut items =
         vec![Item::Keyspace(keyspace("space")), Item::Keyspace(keyspace(&format!("s{:.60}", input.text())))];
     while !input.is_empty() {
-        items.push(Item::Entry(larder_export::Entry {
+        let entry = larder_export::Entry {
             keyspace: input.u32() % 2,
             key: input.short().to_vec(),
             written_at_ms: input.u64(),
             expires_at_ms: input.scaled(),
             delete_after_ms: input.scaled(),
             fingerprint: input.flag().then(|| input.u64()),
-            compression: input.byte() % 3,
-            value: input.short().to_vec(),
+            compression: input.byte() % 4,
+            value: Some(input.short().to_vec()),
+        };
+        // The last number is an absence.
+        items.push(Item::Entry(match entry.compression {
+            3 => larder_export::Entry { fingerprint: None, compression: 0, value: None, ..entry },
+            _ => entry,
         }));
     }
     write(form, &items)
@@ -101,7 +106,7 @@ pub(crate) fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         delete_after_ms: 1_700_003_600_000,
         fingerprint: Some(7),
         compression: 2,
-        value: b"\x06MTNVTU".to_vec(),
+        value: Some(b"\x06MTNVTU".to_vec()),
     };
     let items = [Item::Keyspace(keyspace("product")), Item::Entry(entry(0)), Item::Entry(entry(0))];
     let of =

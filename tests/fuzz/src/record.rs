@@ -53,11 +53,14 @@ fn reads_as_it_peeks(records: &Records, bytes: &[u8], record: &RecordFields) {
 }
 
 fn record(input: &mut Input<'_>) -> RecordFields {
-    let (compression, has_fingerprint) = (u8::try_from(input.below(3)).unwrap(), input.flag());
+    // The last number is an absence, which is not compressed and has no payload.
+    let (how, has_fingerprint) = (u8::try_from(input.below(4)).unwrap(), input.flag());
+    let (kind, compression) = if how == 3 { (1, 0) } else { (0, how) };
     let has_length = input.flag() || compression != 0;
     let (has_load_time, has_end) = (input.flag(), input.flag());
     RecordFields {
         format: RECORD_FORMAT,
+        kind,
         compression,
         fingerprint: has_fingerprint.then(|| input.u64()),
         inflated_len: has_length.then(|| input.u32()),
@@ -68,7 +71,7 @@ fn record(input: &mut Input<'_>) -> RecordFields {
         written_at: Timestamp::from_millis(input.u64()),
         expires_at: Timestamp::from_millis(input.u64()),
         delete_after: Timestamp::from_millis(input.u64()),
-        payload: input.rest().to_vec(),
+        payload: if kind == 0 { input.rest().to_vec() } else { vec![] },
     }
 }
 

@@ -39,6 +39,7 @@ fn records() -> Vec<Seed> {
         expires_at: Timestamp::from_millis(1_700_003_600_000),
         delete_after: Timestamp::from_millis(1_700_003_600_000),
         format: RECORD_FORMAT,
+        kind: 0,
         compression: 0,
         fingerprint: Some(0x1122_3344_5566_7788),
         inflated_len: None,
@@ -60,6 +61,8 @@ fn records() -> Vec<Seed> {
     let (extension, tag, second_length) = (51, 52, 54);
     vec![
         ("record", "written", written(0, [0; 4])),
+        ("record", "written-absence", written(3, [0; 4])),
+        ("record", "absence-with-payload", changed(&[(9, 1)])),
         ("record", "written-with-a-fingerprint", written(0, [1, 0, 0, 0])),
         ("record", "written-compressed", written(1, [1, 1, 0, 0])),
         ("record", "written-with-extras", written(0, [1, 0, 1, 1])),

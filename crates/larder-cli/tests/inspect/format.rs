@@ -31,7 +31,7 @@ fn create(place: &Place, value_format: u8) {
         delete_after: now.after(Duration::from_hours(1)),
         fingerprint,
         compression: 0,
-        value: vec![0x93, 1, 2, 3],
+        value: Some(vec![0x93, 1, 2, 3]),
     };
     let entries = vec![entry(b"a\0\0", Some(0xF00D)), entry(b"b\0\0", None)];
     assert_eq!(admin.write("packed", entries).unwrap().written, 2);

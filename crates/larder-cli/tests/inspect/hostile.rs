@@ -37,7 +37,7 @@ fn create(place: &Place) {
         delete_after: now.after(Duration::from_hours(1)),
         fingerprint: None,
         compression: 0,
-        value: value.to_vec(),
+        value: Some(value.to_vec()),
     };
     let key = [EVIL.as_bytes(), b"\0\0"].concat();
     let text = [&[0xD9, u8::try_from(EVIL.len()).unwrap()], EVIL.as_bytes()].concat();

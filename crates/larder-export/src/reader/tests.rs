@@ -26,8 +26,12 @@ fn airtime() -> Entry {
         delete_after_ms: 1_700_003_600_000,
         fingerprint: Some(0x0102_0304_0506_0708),
         compression: 1,
-        value: b"\x06MTNVTU".to_vec(),
+        value: Some(b"\x06MTNVTU".to_vec()),
     }
+}
+
+fn absence() -> Entry {
+    Entry { key: b"AIRTEL\0\0".to_vec(), fingerprint: None, compression: 0, value: None, ..airtime() }
 }
 
 fn export(form: Form, keyspaces: &[Keyspace], entries: &[Entry], skipped: Skipped) -> Vec<u8> {
@@ -84,6 +88,29 @@ fn the_lines_are_pinned() {
     );
     let sum = format!("{{\"checksum\":\"0x{:016X}\"}}\n", xxhash_rust::xxh3::xxh3_64(expected.as_bytes()));
     assert_eq!(String::from_utf8(bytes).unwrap(), expected.to_owned() + &sum);
+}
+
+#[test]
+fn an_absence_comes_back_and_is_no_empty_value() {
+    let empty = Entry { value: Some(vec![]), ..absence() };
+    for form in FORMS {
+        let bytes = export(form, &[product()], &[absence(), empty.clone()], Skipped::default());
+        let expected = [absence(), empty.clone()].map(Item::Entry);
+        assert_eq!(items(&bytes).unwrap()[1..3], expected);
+    }
+    let [binary, lines] = FORMS.map(|form| export(form, &[product()], &[absence()], Skipped::default()));
+    assert!(binary.windows(3).any(|bytes| bytes == b"\x08\0\x08"), "flags, then the length of the key");
+    let lines = String::from_utf8(lines).unwrap();
+    assert!(lines.contains(r#","absent":true}}"#), "{lines}");
+    for wrong in [r#","absent":true,"value":"0x"}}"#, "}}"] {
+        let error = items(lines.replace(r#","absent":true}}"#, wrong).as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("either a value or absent"), "{error}");
+    }
+    let mut writer = Writer::new(Vec::new(), Form::Binary, HEADER).unwrap();
+    writer.keyspace(&product()).unwrap();
+    for unfit in [Entry { compression: 1, ..absence() }, Entry { fingerprint: Some(1), ..absence() }] {
+        assert!(matches!(writer.entry(&unfit), Err(Error::Unfit { .. })));
+    }
 }
 
 #[test]
@@ -214,8 +241,12 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
             delete_after_ms,
             fingerprint,
             compression,
-            value,
+            value: Some(value),
         }
+    });
+    let entry = (entry, proptest::bool::weighted(0.2)).prop_map(|(entry, is_absence)| match is_absence {
+        true => Entry { fingerprint: None, compression: 0, value: None, ..entry },
+        false => entry,
     });
     proptest::collection::vec(entry, 0..8)
 }

@@ -220,13 +220,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
         Ok(found.map(|(record, header)| FoundRecord { now: view.now, full, record, header }))
     }
 
-    /// Returns the live record of a whole key.
+    /// Returns the live record of a whole key. An absence is no entry here.
     fn record(&self, view: &FileView, full: &[u8]) -> Result<Option<(Vec<u8>, Header)>, Error> {
         let found = view.snapshot.get(full).map_err(|fault| self.follower.failed(fault))?;
         let Some(record) = found else { return Ok(None) };
         match record::read(full, &record) {
             Ok((header, ..)) if view.catalog.is_removed(full, header.sequence) => Ok(None),
-            Ok((header, ..)) if header.expires_at > view.now => Ok(Some((record, header))),
+            Ok((header, ..)) if header.has_live_value(view.now) => Ok(Some((record, header))),
             Ok(_) => Ok(None),
             Err(damage) => Err(self.damaged(damage)),
         }

@@ -111,6 +111,15 @@ pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) 
     }
 }
 
+/// Checks for how long a keyspace remembers that the source has no value.
+pub(crate) fn check_absent_ttl(ttl: Option<Duration>) -> Result<(), Error> {
+    let Some(ttl) = ttl.filter(|ttl| !(MIN_TTL..=MAX_TTL).contains(ttl)) else { return Ok(()) };
+    let allowed = format!(
+        "it may be from {MIN_TTL:?} to {MAX_TTL:?}; leave it out if an absence is not to be remembered"
+    );
+    Err(Error::InvalidSetting { setting: "absent_ttl", value: format!("{ttl:?}"), allowed })
+}
+
 /// Checks a TTL.
 pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
     if (MIN_TTL..=MAX_TTL).contains(&ttl) {

@@ -48,7 +48,7 @@ pub(crate) enum FlightOutcome {
     Value(Value),
     Error(AnyError),
     Panicked,
-    /// The source has no value for the key, as far as a load of several keys has told.
+    /// The source has no value for the key.
     Absent,
     /// There is no answer. The waiters look the key up again.
     Abandoned,

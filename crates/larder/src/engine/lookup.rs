@@ -31,7 +31,7 @@ pub(crate) struct StoredRecord {
 }
 
 impl StoredRecord {
-    /// Returns the encoded value.
+    /// Returns the encoded value. Empty for an absence.
     pub(crate) fn payload(&self) -> &[u8] {
         self.record.get(self.payload_at..).unwrap_or_default()
     }
@@ -181,15 +181,14 @@ impl Tiers {
         records
     }
 
-    /// Returns the expiry of a key's live entry, from either tier. Memory records no use of the entry.
+    /// Returns the expiry of a key's live value, from either tier. Memory records no use of the entry.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),
-            Lookup::Negative => None,
+            Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(miss) => {
-                let expires_at =
-                    self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?.header.expires_at;
-                (expires_at > now).then_some(expires_at)
+                let header = self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?.header;
+                header.has_live_value(now).then_some(header.expires_at)
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Promotions: a value that was read from disk is copied into memory, if a permission is still valid.
+//! Promotions: a value or an absence that was read from disk is copied into memory, if a permission is still
+//! valid.
 //!
 //! A promotion must not bring back an entry that was removed during the promotion. So the caller gets a
 //! permission before it reads the disk: the epoch token of its miss, or a lease. A write or a removal of the
@@ -13,9 +14,9 @@ use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::lookup::StoredRecord;
 use super::shared::Shared;
 use crate::format::codec::error::CodecError;
-use crate::format::record::Header;
+use crate::format::record::{Header, RecordKind};
 use crate::memory::Memory;
-use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
@@ -53,9 +54,10 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// A live value that was read from disk and decoded.
-pub(crate) struct DecodedValue<V> {
-    pub(crate) value: Arc<V>,
+/// A live entry that was read from disk and decoded.
+pub(crate) struct DecodedEntry<V> {
+    /// `None` for an absence.
+    pub(crate) value: Option<Arc<V>>,
     pub(crate) encoded_len: usize,
     pub(crate) expires_at: Timestamp,
     grace: Grace,
@@ -64,63 +66,66 @@ pub(crate) struct DecodedValue<V> {
 }
 
 impl Shared {
-    /// Reads the live value of a key from disk.
-    pub(crate) fn read_value<V: Serialize + DeserializeOwned + 'static>(
+    /// Reads the live entry of a key from disk.
+    pub(crate) fn read_entry<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         min_visible_sequence: u64,
-    ) -> Option<DecodedValue<V>> {
+    ) -> Option<DecodedEntry<V>> {
         let record = self.tiers.read_record(key, min_visible_sequence, Duration::ZERO)?;
         self.decode_record(keyspace, key, &record, Duration::ZERO)
     }
 
-    /// As [`read_value`](Self::read_value), and reads a value that has expired up to `grace` ago, too.
-    fn read_value_in_grace<V: Serialize + DeserializeOwned + 'static>(
+    /// As [`read_entry`](Self::read_entry), and reads an entry that has expired up to `grace` ago, too.
+    fn read_entry_in_grace<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         min_visible_sequence: u64,
         grace: Duration,
-    ) -> Option<DecodedValue<V>> {
+    ) -> Option<DecodedEntry<V>> {
         let record = self.tiers.read_record(key, min_visible_sequence, grace)?;
         self.decode_record(keyspace, key, &record, grace)
     }
 
     /// Decodes a record that was read from disk. A record that does not decode is counted, and is a miss. So
-    /// is a value that has expired more than `grace` ago in the meantime.
+    /// is an entry that has expired more than `grace` ago in the meantime.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         record: &StoredRecord,
         grace: Duration,
-    ) -> Option<DecodedValue<V>> {
+    ) -> Option<DecodedEntry<V>> {
         let StoredRecord { header, extension, .. } = record;
-        let Header { version, expires_at, delete_after, sequence, compression, .. } = *header;
+        let Header { kind, version, expires_at, delete_after, sequence, compression, .. } = *header;
         if version != keyspace.kind.version {
             return None;
         }
         let format = keyspace.kind.format;
-        let (value, encoded_len) =
-            match keyspace.checks.read(format, compression, extension, record.payload()) {
-                Ok(decoded) => decoded,
-                Err(error) => {
-                    // The lookup before the load has counted the record.
-                    if grace.is_zero() {
-                        self.note_undecodable(keyspace, key, &error);
+        let (value, encoded_len) = match kind {
+            RecordKind::Absence => (None, 0),
+            RecordKind::Value => {
+                match keyspace.checks.read(format, compression, extension, record.payload()) {
+                    Ok((value, encoded_len)) => (Some(Arc::new(value)), encoded_len),
+                    Err(error) => {
+                        // The lookup before the load has counted the record.
+                        if grace.is_zero() {
+                            self.note_undecodable(keyspace, key, &error);
+                        }
+                        return None;
                     }
-                    return None;
                 }
-            };
+            }
+        };
         // The expiry is checked after reading and decoding, because both take time. The precise time is read
         // only if the coarse time does not decide.
         let (time, ends_at) = (&self.tiers.time, expires_at.after(grace));
         let is_live = ends_at > time.latest() || ends_at > time.now();
         let grace = Grace::between(expires_at, delete_after);
         let extras = EntryExtras::of_record(header, extension);
-        let value = Arc::new(value);
-        is_live.then_some(DecodedValue { value, encoded_len, expires_at, grace, extras, sequence })
+        is_live.then_some(DecodedEntry { value, encoded_len, expires_at, grace, extras, sequence })
     }
 
     /// Returns the value of a key and its expiry, if it is live or has expired up to `grace` ago. Nothing is
@@ -141,25 +146,27 @@ impl Shared {
             }
             StaleLookup::Unknown(miss) if !keyspace.id.is_memory_only() => {
                 let sequence = miss.min_visible_sequence;
-                let decoded = self.read_value_in_grace(keyspace, key, sequence, grace)?;
+                let decoded = self.read_entry_in_grace(keyspace, key, sequence, grace)?;
+                let value = decoded.value?;
                 let permit = Permit::EpochToken(miss.epoch_token);
-                self.tiers.memory.permits(key, permit).then_some((decoded.value, decoded.expires_at))
+                self.tiers.memory.permits(key, permit).then_some((value, decoded.expires_at))
             }
-            StaleLookup::Value(..) | StaleLookup::Removed | StaleLookup::Unknown(_) => None,
+            StaleLookup::Value(..) | StaleLookup::NoValue | StaleLookup::Unknown(_) => None,
         }
     }
 
-    /// Copies a value that was read from disk into memory, if `permit` is still valid.
+    /// Copies an entry that was read from disk into memory, if `permit` is still valid.
     pub(crate) fn promote<V: Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         permit: Permit,
-        decoded: &DecodedValue<V>,
+        decoded: &DecodedEntry<V>,
         weight: Weight,
     ) {
-        let &DecodedValue { expires_at, grace, extras, sequence, .. } = decoded;
-        let (value, extras) = (decoded.value.clone(), keyspace.keeps_extras().then_some(extras));
+        let &DecodedEntry { expires_at, grace, extras, sequence, .. } = decoded;
+        let value = decoded.value.clone().map(|value| value as Value);
+        let extras = (value.is_some() && keyspace.keeps_extras()).then_some(extras);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
         // Dropped last, because a user's `Drop` may panic. By then the promotion is counted and its expiry is
         // planned.

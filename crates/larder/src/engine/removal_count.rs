@@ -98,7 +98,7 @@ fn count_chunk(
             }
             let Some(header) = record::peek(record.value()) else { continue };
             let is_counted = range.covers(key, header.sequence)
-                && header.expires_at > filter.now
+                && header.has_live_value(filter.now)
                 && !filter.memory_keys.contains(key)
                 && filter.keyspaces.contains(&KeyspaceId::of(key))
                 && !any_covers(filter.earlier, key, header.sequence);

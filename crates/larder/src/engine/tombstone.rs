@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use super::tiers::Tiers;
 use crate::error::Error;
+use crate::format::record::RecordKind;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::PreviousState;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// The kind of entry that a tombstone removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RemovedEntry {
-    /// A live entry.
+    /// A live value.
     Live,
-    /// There was no live entry. The disk may still have an entry of the key, so the tombstone must be
-    /// committed.
+    /// There was no live value. The disk may still have an entry of the key, so the tombstone must be
+    /// committed. The entry may be an absence: after the removal, the next load must ask the source.
     Dead,
     /// Neither tier has an entry of the key. No tombstone stays, and no commit is needed.
     Nothing,
@@ -63,7 +65,12 @@ impl Tiers {
             Ok(None) => Ok(RemovedEntry::Dead),
             Ok(Some(record)) => {
                 let live = self.live_record(key, record, min_visible_sequence, (now, Duration::ZERO));
-                Ok(if live.is_some() { RemovedEntry::Live } else { RemovedEntry::Dead })
+                let is_value = live.is_some_and(|record| record.header.kind == RecordKind::Value);
+                if !is_value && failpoint_is_set(Failpoint::KeepAbsence) {
+                    self.memory.cancel_tombstone(key, sequence);
+                    return Ok(RemovedEntry::Nothing);
+                }
+                Ok(if is_value { RemovedEntry::Live } else { RemovedEntry::Dead })
             }
             Err(fault) => {
                 self.report(&snapshot, fault);

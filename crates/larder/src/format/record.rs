@@ -4,7 +4,7 @@
 //! offset  size  field
 //!      0     8  checksum: XXH3-64 of everything below, seeded with the XXH3-64 of the entry's key
 //!      8     1  format: 2, or 1
-//!      9     1  kind: 0 a value
+//!      9     1  kind: 0 a value, 1 an absence
 //!     10     2  flags: bits 0 and 1 are the compression (0 none, 1 LZ4, 2 zstd); other bits are refused
 //!     12     4  keyspace version
 //!     16     8  sequence of the mutation that wrote it
@@ -26,8 +26,10 @@
 //! | 3 | how long the load of the value took, in µs, 4 bytes; 2³² − 1 for a longer time |
 //! | 4 | the time from which the entry must not live, however often it is used, ms since 1970, 8 bytes |
 //!
-//! A record of format 1 has no flags. Its extension has no field that this version reads. When a file is
-//! upgraded, such records stay as they are until they are overwritten.
+//! The record of an absence says that the source has no value for the key. It has no payload and no flags.
+//!
+//! A record of format 1 has no flags, and is always of a value. Its extension has no field that this version
+//! reads. When a file is upgraded, such records stay as they are until they are overwritten.
 //!
 //! Integers are big endian. A reader checks the checksum before it uses any other field. The checksum covers
 //! the key. So a record that damage moved under another key is as invalid as a half-written record (contract
@@ -45,7 +47,6 @@ pub(crate) const HEADER_LEN: usize = 52;
 pub(crate) const FORMAT: u8 = 2;
 /// The first format. It has no flags and no fields.
 const FORMAT_1: u8 = 1;
-const KIND_VALUE: u8 = 0;
 /// Length of the tag and the length of one field of the extension, in bytes.
 const FIELD_HEAD_LEN: usize = 3;
 const FINGERPRINT: u8 = 1;
@@ -60,12 +61,47 @@ pub(crate) const EXTRAS_LEN: usize = FIELD_HEAD_LEN + 4 + FIELD_HEAD_LEN + 8;
 pub(crate) struct Header {
     /// The format of the record when it was read. Writing ignores this field and uses [`FORMAT`].
     pub(crate) format: u8,
+    pub(crate) kind: RecordKind,
     pub(crate) compression: PayloadCompression,
     pub(crate) version: u32,
     pub(crate) sequence: u64,
     pub(crate) written_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) delete_after: Timestamp,
+}
+
+impl Header {
+    /// Returns whether the record is of a value that is live at `now`.
+    pub(crate) fn has_live_value(&self, now: Timestamp) -> bool {
+        self.kind == RecordKind::Value && self.expires_at > now
+    }
+}
+
+/// What a record says about its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum RecordKind {
+    /// The key has the value in the payload.
+    #[default]
+    Value,
+    /// The source has no value for the key.
+    Absence,
+}
+
+impl RecordKind {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Value => 0,
+            Self::Absence => 1,
+        }
+    }
+
+    pub(crate) const fn of_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Value),
+            1 => Some(Self::Absence),
+            _ => None,
+        }
+    }
 }
 
 /// The compression of a payload.
@@ -124,7 +160,8 @@ pub(crate) enum Damage {
     Short,
     /// The checksum does not match these bytes and this key.
     Checksum,
-    /// The record has a format, kind or flag that this version does not know.
+    /// The record has a format, kind or flag that this version does not know, or a payload that its kind does
+    /// not have.
     Unknown,
     /// The extension is not a list of fields in order, or lacks a field that the flags require.
     Extension,
@@ -189,6 +226,7 @@ pub(crate) const fn record_len(extension: &Extension, payload_len: usize) -> usi
 /// Writes a record into `out`. The length of `out` must be [`record_len`].
 pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Extension, payload: &[u8]) {
     debug_assert!(is_complete(header, extension), "a compressed payload is of no use without its length");
+    debug_assert!(header.kind == RecordKind::Value || payload.is_empty(), "an absence has no payload");
     debug_assert_eq!(out.len(), record_len(extension, payload.len()), "the room for it, and no more");
     let mut at = 8;
     let mut put = |bytes: &[u8]| {
@@ -197,7 +235,7 @@ pub(crate) fn write(out: &mut [u8], key: &[u8], header: &Header, extension: &Ext
         }
         at += bytes.len();
     };
-    put(&[FORMAT, KIND_VALUE, 0, header.compression.code()]);
+    put(&[FORMAT, header.kind.code(), 0, header.compression.code()]);
     put(&header.version.to_be_bytes());
     put(&header.sequence.to_be_bytes());
     put(&header.written_at.as_millis().to_be_bytes());
@@ -238,6 +276,9 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
         return Err(Damage::Checksum);
     }
     let (header, extension, payload) = parse(checked)?;
+    if header.kind == RecordKind::Absence && !payload.is_empty() {
+        return Err(Damage::Unknown);
+    }
     let extension =
         if header.format == FORMAT_1 { Extension::default() } else { Extension::read(extension)? };
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
@@ -253,13 +294,17 @@ pub(crate) fn peek(record: &[u8]) -> Option<Header> {
 fn parse(checked: &[u8]) -> Result<(Header, &[u8], &[u8]), Damage> {
     let mut fields = Fields(checked);
     let [format, kind, flags_high, flags_low] = fields.take()?;
+    let kind = RecordKind::of_code(kind).ok_or(Damage::Unknown)?;
     let compression = match (format, kind, flags_high, flags_low) {
-        (FORMAT_1, KIND_VALUE, 0, 0) => Some(PayloadCompression::None),
-        (FORMAT, KIND_VALUE, 0, code) => PayloadCompression::of_code(code),
+        (FORMAT_1, RecordKind::Value, 0, 0) | (FORMAT, RecordKind::Absence, 0, 0) => {
+            Some(PayloadCompression::None)
+        }
+        (FORMAT, RecordKind::Value, 0, code) => PayloadCompression::of_code(code),
         _ => None,
     };
     let header = Header {
         format,
+        kind,
         compression: compression.ok_or(Damage::Unknown)?,
         version: u32::from_be_bytes(fields.take()?),
         sequence: u64::from_be_bytes(fields.take()?),

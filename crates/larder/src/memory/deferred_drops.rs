@@ -20,7 +20,7 @@ pub(crate) struct DeferredDrops {
 impl DeferredDrops {
     /// Adds an entry that was refused.
     pub(super) fn refused(&mut self, entry: IncomingEntry) {
-        self.values.push(entry.value);
+        self.values.extend(entry.value);
         self.unsaved.extend(entry.unsaved);
     }
 

@@ -1,5 +1,10 @@
 //! An entry that is about to be stored in a shard: its value, its weight, and the data that the writer needs
 //! to save it.
+//!
+//! An entry without a value is an *absence*: the source has no value for the key. It lives, is committed, is
+//! evicted and expires as a value does. Every place that gives out values sees that there is none, so an
+//! absence cannot be taken for a value. A slot needs no room for it, and a hit is found without a check of
+//! its own.
 
 use std::any::Any;
 
@@ -8,16 +13,17 @@ use super::extras::EntryExtras;
 use super::grace::Grace;
 use super::group::Group;
 use super::weight::Weight;
-use crate::format::record::{Extension, PayloadCompression};
+use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// A user's value. The keyspace determines its type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
-/// A value that is acknowledged and not yet committed, with the data for its record.
+/// A value or an absence that is acknowledged and not yet committed, with the data for its record.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
+    pub(crate) kind: RecordKind,
     pub(crate) payload: Vec<u8>,
     pub(crate) compression: PayloadCompression,
     pub(crate) extension: Extension,
@@ -41,13 +47,25 @@ impl Unsaved {
         room: BufferRoom,
     ) -> Self {
         let (compression, extension) = (PayloadCompression::None, Extension::default());
-        Self { payload, compression, extension, version, written_at, fits_file: true, group: None, room }
+        let kind = RecordKind::Value;
+        Self {
+            kind,
+            payload,
+            compression,
+            extension,
+            version,
+            written_at,
+            fits_file: true,
+            group: None,
+            room,
+        }
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct IncomingEntry {
-    pub(crate) value: Value,
+    /// `None` for an absence.
+    pub(crate) value: Option<Value>,
     pub(crate) expires_at: Timestamp,
     /// How much longer the entry is kept, for loads that fail.
     pub(crate) grace: Grace,

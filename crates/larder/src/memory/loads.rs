@@ -16,13 +16,25 @@ use crate::units::Timestamp;
 pub(crate) enum LeaseOutcome {
     /// Another caller has stored a value in the meantime. The value comes with its expiry.
     Value(Value, Timestamp),
+    /// The source has no value for the key, until the given time. Only a caller that heeds absences gets this
+    /// answer.
+    Absent(Timestamp),
     /// A load of the key has failed lately. The caller answers with the stale value, if there is one.
     CoolingDown,
     /// Another caller is loading the key. The caller joins that load's flight.
     Flight(Value),
     /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
-    /// live record on disk.
+    /// live value on disk.
     Lease { id: LeaseId, miss_token: Option<MissToken> },
+}
+
+/// The answers that a caller takes in place of a lease, besides a live value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeededAnswers {
+    /// An absence. A caller that does not heed it loads the key as if there were no entry.
+    pub(crate) absence: bool,
+    /// A cool-down.
+    pub(crate) cool_down: bool,
 }
 
 impl Memory {
@@ -34,21 +46,22 @@ impl Memory {
         key: SlotKey<'_>,
         now: Timestamp,
         deadline: Deadline,
-        heeds_cool_down: bool,
+        heeds: HeededAnswers,
         flight: impl FnOnce() -> Value,
     ) -> LeaseOutcome {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);
         let miss_token = match locked.shard.get(key, now) {
             Lookup::Value(value, expires_at) => return LeaseOutcome::Value(value, expires_at),
-            Lookup::Negative => None,
+            Lookup::Absent(expires_at) if heeds.absence => return LeaseOutcome::Absent(expires_at),
+            Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(token) => Some(token),
         };
         if let Some(flight) = locked.shard.leases.flight(key, &mut locked.released.deferred) {
             return LeaseOutcome::Flight(flight);
         }
         let leases = &mut locked.shard.leases;
-        if heeds_cool_down && leases.is_cooling_down(key) {
+        if heeds.cool_down && leases.is_cooling_down(key) {
             return LeaseOutcome::CoolingDown;
         }
         let has_flight = !leases.has_pass(key);

@@ -9,7 +9,9 @@ use crate::units::Timestamp;
 pub(crate) enum Lookup {
     /// A live value, and its expiry.
     Value(Value, Timestamp),
-    /// Neither memory nor the disk has a live value of the key.
+    /// The source has no value for the key, as an absence says that expires at this time.
+    Absent(Timestamp),
+    /// Neither memory nor the disk has a live entry of the key.
     Negative,
     /// The shard has no entry for the key. The disk may have a value.
     Unknown(MissToken),
@@ -20,8 +22,8 @@ pub(crate) enum Lookup {
 pub(crate) enum StaleLookup {
     /// The value of the key, and its expiry.
     Value(Value, Timestamp),
-    /// The key was removed.
-    Removed,
+    /// The key was removed, or is known to be absent.
+    NoValue,
     /// The shard has no entry for the key. The disk may have a value.
     Unknown(MissToken),
 }
@@ -39,7 +41,7 @@ pub(crate) struct MissToken {
 pub(crate) enum PreviousState {
     /// A live value.
     Live,
-    /// An expired value or a tombstone.
+    /// An absence, an expired entry or a tombstone.
     Dead,
     /// The shard had no entry for the key. The disk may have had a value.
     Nothing,

@@ -70,10 +70,10 @@ impl Memory {
         self.shard(key).read().has_clean(key)
     }
 
-    /// Returns whether memory has a value of a key, committed or not.
-    pub(crate) fn has_value(&self, key: &[u8]) -> bool {
+    /// Returns whether memory has a value or an absence of a key, committed or not.
+    pub(crate) fn has_entry(&self, key: &[u8]) -> bool {
         let key = self.key(key);
-        self.shard(key).read().has_value(key)
+        self.shard(key).read().has_entry(key)
     }
 
     /// Returns the keys in memory that begin with `prefix`, sorted.

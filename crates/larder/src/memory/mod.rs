@@ -172,7 +172,7 @@ impl Memory {
 
     /// Returns the content of a key, live or expired. Counts no use.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
-        self.read(key.hash).map_or(StaleLookup::Removed, |shard| shard.stale(key))
+        self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
     /// Returns whether a permission is still valid, so that what was read with it is still the key's content.

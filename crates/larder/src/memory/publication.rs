@@ -7,7 +7,8 @@
 //!    - (b) The entry that was read has not expired. The time is read under the lock. Otherwise a lookup that
 //!      found the entry expired could be followed by the publication, which would revive the entry.
 //!    - (c) The entry that was read is still there: in the shard, or on disk alone. Otherwise the same would
-//!      happen with an entry that was evicted. If nothing was read, the shard has no live entry.
+//!      happen with an entry that was evicted. If nothing was read, the shard has no live value. An absence
+//!      is no entry for the caller of a change, so the change replaces it.
 //!
 //! Expiry and eviction revoke no lease, because they do not know the leases of a key. So (b) and (c) are
 //! needed beside (a).

@@ -13,7 +13,7 @@ use crate::units::Timestamp;
 #[repr(align(64))]
 pub(super) struct Slot {
     pub(super) key: StoredKey,
-    /// `Some` if the slot is clean or dirty.
+    /// `None` in a clean or dirty slot of an absence, and in any other slot.
     pub(super) value: Option<Value>,
     pub(super) expires_at: Timestamp,
     pub(super) sequence: u64,
@@ -31,6 +31,16 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Returns whether the slot has a value, live or expired.
+    pub(super) fn has_value(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// Returns whether the slot has an absence, live or expired.
+    pub(super) fn is_absence(&self) -> bool {
+        self.value.is_none() && matches!(self.state, SlotState::Clean | SlotState::Dirty)
+    }
+
     /// Returns the time from which the entry may be deleted.
     pub(super) fn delete_after(&self) -> Timestamp {
         self.grace.after(self.expires_at)
@@ -43,10 +53,10 @@ const _: () = assert!(size_of::<Slot>() == 64);
 pub(super) enum SlotState {
     /// The slot belongs to no key.
     Vacant,
-    /// Evictable: the value is on disk, or it will never be saved. The value's weight is charged to the
+    /// Evictable: the entry is on disk, or it will never be saved. The entry's weight is charged to the
     /// budget.
     Clean,
-    /// Pinned until the value is committed. The value's bytes are charged to the write buffer.
+    /// Pinned until the entry is committed. The entry's bytes are charged to the write buffer.
     Dirty,
     /// Removed, and pinned until the removal is committed.
     Tombstone,

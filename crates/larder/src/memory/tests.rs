@@ -6,7 +6,7 @@ use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
 use super::leases::Permit;
-use super::loads::LeaseOutcome;
+use super::loads::{HeededAnswers, LeaseOutcome};
 use super::weight::Weight;
 use super::*;
 use crate::format::key::scope::Scope;
@@ -18,9 +18,12 @@ use crate::sys::clock::Deadline;
 
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
+/// What a load heeds whose source may have no value.
+const HEEDS_ALL: HeededAnswers = HeededAnswers { absence: true, cool_down: true };
+
 fn clean(weight: u64) -> IncomingEntry {
     IncomingEntry {
-        value: Arc::new(()),
+        value: Some(Arc::new(())),
         expires_at: LATER,
         grace: Grace::NONE,
         weight: Weight::of(weight),
@@ -92,7 +95,8 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let bytes = key_of(1);
     let key = memory.key(&bytes);
     let flight = || Arc::new(()) as Value;
-    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key, Timestamp::ZERO, later(), true, flight)
+    let LeaseOutcome::Lease { id, .. } =
+        memory.lease_to_load(key, Timestamp::ZERO, later(), HEEDS_ALL, flight)
     else {
         panic!("a lease")
     };
@@ -144,7 +148,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
             let key = memory.key(&bytes);
             let flight = || Arc::new(Caller(Arc::downgrade(&memory))) as Value;
             let LeaseOutcome::Lease { id, .. } =
-                memory.lease_to_load(key, Timestamp::ZERO, later(), true, flight)
+                memory.lease_to_load(key, Timestamp::ZERO, later(), HEEDS_ALL, flight)
             else {
                 panic!("a lease")
             };
@@ -166,7 +170,7 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     memory.store(key(1), dirty(&memory, 10), now).unwrap();
     memory.insert_tombstone(key(2), now, &mut EvictedValues::default(), || ()).unwrap();
     let flight = || Arc::new(()) as Value;
-    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, later(), true, flight) else {
+    let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, later(), HEEDS_ALL, flight) else {
         panic!("a lease")
     };
     let Lookup::Unknown(absent) = memory.get(key(4), now) else { panic!("nothing") };
@@ -235,7 +239,9 @@ fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_keeps_a_panic_f
     for number in 0..10_000_u32 {
         let bytes = [&[0x80, 0, 0, 1][..], &number.to_be_bytes()].concat();
         let value: Value = if number == 5_000 { Arc::new(Thrower) } else { Arc::new(counted.clone()) };
-        memory.store(memory.key(&bytes), IncomingEntry { value, ..clean(1) }, Timestamp::ZERO).unwrap();
+        memory
+            .store(memory.key(&bytes), IncomingEntry { value: Some(value), ..clean(1) }, Timestamp::ZERO)
+            .unwrap();
     }
     let mut evicted_values = EvictedValues::default();
     let (_, purged) = memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 0, &mut evicted_values);

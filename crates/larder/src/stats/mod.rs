@@ -61,6 +61,8 @@ pub struct Stats {
     pub load_failures: u64,
     /// The sum of [`KeyspaceStats::stale_answers`].
     pub stale_answers: u64,
+    /// The sum of [`KeyspaceStats::absent_answers`].
+    pub absent_answers: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
     /// meantime.
     pub voided_fills: u64,
@@ -236,6 +238,10 @@ pub struct KeyspaceStats {
     /// Loads that failed and were answered with a stale value ([`grace`](crate::KeyspaceDefinition::grace)),
     /// and answers with a stale value during the cool-down after such a failure.
     pub stale_answers: u64,
+    /// Lookups answered with the knowledge that the source has no value
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). They are neither hits nor misses. A call that
+    /// takes an absence for nothing, such as [`get`](crate::Keyspace::get), counts a miss.
+    pub absent_answers: u64,
     /// The durations of loaders, including loaders that failed.
     pub load_latency: Latencies,
     /// Disk hits that were copied into memory.

@@ -11,7 +11,7 @@ use crate::format::codec::format::Format;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::error::KeyError;
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
-use crate::format::record::{Extension, Header, PayloadCompression};
+use crate::format::record::{Extension, Header, PayloadCompression, RecordKind};
 use crate::format::{codec, key, record};
 use crate::units::Timestamp;
 
@@ -30,6 +30,8 @@ pub struct RecordFields {
     pub delete_after: Timestamp,
     /// The format of the record when it was read. Writing always uses the latest format.
     pub format: u8,
+    /// The kind of the record: 0 a value, 1 an absence.
+    pub kind: u8,
     /// The compression of the payload: 0 none, 1 LZ4, 2 Zstandard.
     pub compression: u8,
     /// The fingerprint of the shape that the value was written with. `None` from [`peek_record`].
@@ -49,7 +51,8 @@ pub const RECORD_FORMAT: u8 = record::FORMAT;
 
 impl RecordFields {
     fn new(header: Header, extension: Extension, payload: &[u8]) -> Self {
-        let Header { format, compression, version, sequence, written_at, expires_at, delete_after } = header;
+        let Header { format, kind, compression, version, sequence, written_at, expires_at, delete_after } =
+            header;
         let Extension { fingerprint, inflated_len, load_micros, ends_at } = extension;
         Self {
             version,
@@ -58,6 +61,7 @@ impl RecordFields {
             expires_at,
             delete_after,
             format,
+            kind: kind.code(),
             compression: compression.code(),
             fingerprint,
             inflated_len,
@@ -69,8 +73,9 @@ impl RecordFields {
 
     fn header(&self) -> Header {
         let &Self { format, version, sequence, written_at, expires_at, delete_after, .. } = self;
+        let kind = RecordKind::of_code(self.kind).unwrap_or_default();
         let compression = PayloadCompression::of_code(self.compression).unwrap_or_default();
-        Header { format, compression, version, sequence, written_at, expires_at, delete_after }
+        Header { format, kind, compression, version, sequence, written_at, expires_at, delete_after }
     }
 }
 

@@ -29,6 +29,7 @@ fn record(
         expires_at: time,
         delete_after: time,
         format: RECORD_FORMAT,
+        kind: 0,
         compression,
         fingerprint,
         inflated_len,

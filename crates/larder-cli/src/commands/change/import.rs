@@ -203,7 +203,7 @@ fn each_batch(path: &Path, index: &ExportIndex, on_batch: &mut OnBatch<'_>) -> R
             commit(of, &mut batch)?;
             (bytes, of) = (0, entry.keyspace);
         }
-        bytes += entry.value.len() as u64;
+        bytes += entry.value.as_ref().map_or(0, Vec::len) as u64;
         batch.push(NewEntry {
             key: entry.key,
             written_at: Timestamp::from_millis(entry.written_at_ms),

@@ -1,6 +1,7 @@
 //! `larder export`: writes the live entries of one commit to a file or to standard output.
 //!
-//! Values are exported uncompressed. Each entry names the compression of its record.
+//! Values are exported uncompressed. Each entry names the compression of its record. An absence is exported
+//! as well, so that an import restores what the cache knows.
 //!
 //! A file is written under a temporary name in the same directory, synced, and renamed. So the file appears
 //! complete or not at all. Ctrl-C (or SIGTERM) is checked between entries, and the unfinished file is
@@ -152,7 +153,7 @@ fn write_entry<W: Write>(
 ) -> Result<(), Failure> {
     let Entry { key, finding, .. } = entry;
     match finding {
-        RecordStatus::Live(record) => {
+        RecordStatus::Live(record) | RecordStatus::KnownAbsent(record) => {
             // The value is exported uncompressed, so that every program can read the export. A value that
             // cannot be decompressed is skipped, since it is a miss for every lookup.
             let Ok(value) = record.payload() else {
@@ -168,7 +169,7 @@ fn write_entry<W: Write>(
                 delete_after_ms: record.delete_after.as_millis(),
                 fingerprint: record.fingerprint,
                 compression: record.compression,
-                value: value.into_owned(),
+                value: (!record.is_absence).then(|| value.into_owned()),
             };
             writer.spelled_entry(&entry, Some(&shown))?;
         }

@@ -10,7 +10,7 @@ use crate::args::KeyOptions;
 use crate::cache::snapshot;
 use crate::cache::spelling::{AlternativeReading, KeySyntax, Speller, choose};
 use crate::term::exit::{Exit, Failure};
-use crate::term::time::{expiry, rfc3339, span};
+use crate::term::time::{expires, expiry, rfc3339, span};
 
 /// A key of a keyspace, and its record.
 pub(super) struct FileLookup {
@@ -44,6 +44,9 @@ impl FileLookup {
     pub(super) fn no_entry(&self) -> Failure {
         let (name, now) = (&self.shown, self.snapshot.now());
         let why = match &self.finding {
+            RecordStatus::KnownAbsent(record) => {
+                format!("it is known to be absent, and {}", expires(record.expires_at, now))
+            }
             RecordStatus::Expired(record) => format!("it expired {} ago", span(now.since(record.expires_at))),
             RecordStatus::OtherVersion(record) => {
                 format!(
@@ -70,6 +73,7 @@ impl FileLookup {
 pub(super) const fn state_name(finding: &RecordStatus) -> &'static str {
     match finding {
         RecordStatus::Live(_) => "live",
+        RecordStatus::KnownAbsent(_) => "known_absent",
         RecordStatus::Expired(_) => "expired",
         RecordStatus::OtherVersion(_) => "other_version",
         RecordStatus::Removed(_) => "removed",

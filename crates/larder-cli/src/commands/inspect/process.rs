@@ -155,7 +155,8 @@ fn at(ms: u64) -> String {
 }
 
 /// Returns when the entry of a status expires, and the present time of the service. The clock of this machine
-/// may differ. None if the entry is not live.
+/// may differ. None if neither a value nor an
+/// absence is live.
 pub(super) fn expiry_and_now(status: &KeyStatus) -> Option<(Timestamp, Timestamp)> {
     let (expires_at, left) = status.expires_at_ms.zip(status.ttl_ms)?;
     Some((Timestamp::from_millis(expires_at), Timestamp::from_millis(expires_at.saturating_sub(left))))

@@ -43,8 +43,11 @@ pub(crate) fn run(options: &KeyOptions) -> Result<Exit, Failure> {
         out::json(&WhyJson { key: KeyJson::of(&lookup), why })?;
     } else {
         let mut out = out::stdout();
-        let is_live = lookup.finding.live().is_some() && unreadable.is_none();
-        let verdict = if is_live { styled(GOOD, "found") } else { styled(BAD, "not found") };
+        let verdict = match &lookup.finding {
+            RecordStatus::Live(_) if unreadable.is_none() => styled(GOOD, "found"),
+            RecordStatus::KnownAbsent(_) => styled(GOOD, "known to be absent"),
+            _ => styled(BAD, "not found"),
+        };
         writeln!(out, "{} in keyspace {}: {verdict}", lookup.shown, escape_control(&lookup.keyspace.name))?;
         writeln!(out, "{}", escape_control(&why))?;
         out.flush()?;
@@ -83,6 +86,12 @@ fn explain(lookup: &FileLookup) -> String {
             record.sequence,
             expires(record.expires_at, now),
             value(lookup, record),
+        ),
+        RecordStatus::KnownAbsent(record) => format!(
+            "It is known to be absent: at {}, by change {}, a load found that the source has no value for it. That {}.",
+            rfc3339(record.written_at),
+            record.sequence,
+            expires(record.expires_at, now),
         ),
         RecordStatus::Expired(record) => format!(
             "It expired at {}, {} ago, and is not swept yet; it was written at {}.",

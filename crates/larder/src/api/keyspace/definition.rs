@@ -7,7 +7,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ttl::Ttl;
-use crate::config::validate::{check_grace, check_jitter, check_max_age, check_name, check_ttl};
+use crate::config::validate::{
+    check_absent_ttl, check_grace, check_jitter, check_max_age, check_name, check_ttl,
+};
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
@@ -42,6 +44,7 @@ pub struct KeyspaceDefinition<K, V> {
     grace: Option<Duration>,
     cool_down: Option<Duration>,
     jitter: u8,
+    pub(super) absent_ttl: Option<Duration>,
     max_age: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
@@ -63,6 +66,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             grace: None,
             cool_down: None,
             jitter: 0,
+            absent_ttl: None,
             max_age: None,
             types: PhantomData,
         }
@@ -351,6 +355,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
+        check_absent_ttl(self.absent_ttl)?;
         check_max_age(self.max_age, if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None })?;
         check_grace(self.grace, self.cool_down)
     }

@@ -199,7 +199,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
             let grace = Grace::at_least(self.definition.stale_for());
             let expires_at = self.capped(expires_at, now);
             (sum, due) = (Some(*new), grace.after(expires_at));
-            Some(IncomingEntry { value: new, expires_at, grace, weight, unsaved, extras })
+            Some(IncomingEntry { value: Some(new), expires_at, grace, weight, unsaved, extras })
         };
         let stored = tiers.memory.replace_in_place(key, || self.now(), &mut evicted_values, change);
         if let Some(error) = refused {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
-use super::lookup::{LoadThread, LookupOutcome};
+use super::lookup::{LoadThread, LookupOutcome, OnAbsence, Waited};
 use super::ttl::Ttl;
 use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
@@ -26,6 +26,10 @@ pub enum Load<V> {
     CacheFor(Arc<V>, Ttl),
     /// The stale value that the loader got is still right: cache it for the keyspace's TTL.
     Unchanged,
+    /// The source has no value for the key. This is cached for the keyspace's
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), if it has one. Otherwise only the callers that
+    /// wait are told.
+    Absent,
     /// Return the value to all callers that wait, and do not cache it. For a second, callers of the key do
     /// not wait for each other's loads.
     DoNotCache(Arc<V>),
@@ -35,11 +39,17 @@ pub enum Load<V> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Loaded<V> {
-    /// The value.
-    pub value: Arc<V>,
+    /// The value. `None` if the source has no value for the key ([`Load::Absent`]).
+    pub value: Option<Arc<V>>,
     /// Whether the value has expired, and is returned because the load has failed
     /// ([`grace`](crate::KeyspaceDefinition::grace)).
     pub is_stale: bool,
+}
+
+impl<V> Loaded<V> {
+    pub(super) fn fresh(value: Option<Arc<V>>) -> Self {
+        Self { value, is_stale: false }
+    }
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -63,6 +73,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// assert!(!prices.contains_key("AIRTEL"), "errors are not cached: {error}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// The loader always has a value. So a key that is known to be absent is loaded, as if nothing were known
+    /// about it. Use [`get_or_load_optional`](Keyspace::get_or_load_optional) if the source may have no
+    /// value.
     ///
     /// A value that can't be cached (it is too large, or does not encode) is still returned, and the next
     /// caller loads it again. The load is counted as [`uncacheable`](crate::KeyspaceStats::uncacheable). The
@@ -96,22 +110,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match self.hit(&key) {
             Some((value, _)) => Ok(value),
             None => self
-                .load_without_hit(&key, |_| loader().map(|value| Load::Cache(value.into())))
-                .map(|loaded| loaded.value),
+                .load_without_hit(&key, OnAbsence::Load, |_| loader().map(|value| Load::Cache(value.into())))
+                .map(|loaded| {
+                    loaded.value.expect("the loader has a value, and an absence is no answer here")
+                }),
         }
     }
 
     /// As [`get_or_load`](Keyspace::get_or_load), with a loader that decides what becomes of its value
     /// ([`Load`]). The loader gets the stale value of the key, if the keyspace has a
     /// [`grace`](crate::KeyspaceDefinition::grace) and there is such a value. The result says whether the
-    /// value is stale.
+    /// value is stale. It has no value if the source has none, by this load or by an earlier one.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use larder::{Cache, KeyspaceDefinition, Load};
     /// # const PAGE: KeyspaceDefinition<String, String> =
     /// #     KeyspaceDefinition::new("page").grace(Duration::from_secs(3600));
-    /// # enum Response { NotModified, Page { body: String, max_age: Duration, is_private: bool } }
+    /// # enum Response { NotModified, NotFound, Page { body: String, max_age: Duration, is_private: bool } }
     /// # fn request(_: &str, _: Option<&str>) -> Result<Response, std::io::Error> {
     /// #     Ok(Response::Page { body: "text".into(), max_age: Duration::from_secs(60), is_private: false })
     /// # }
@@ -120,11 +136,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// let page = pages.get_or_load_with("/prices", |stale| {
     ///     Ok::<_, std::io::Error>(match request("/prices", stale.as_deref().map(String::as_str))? {
     ///         Response::NotModified => Load::Unchanged,
+    ///         Response::NotFound => Load::Absent,
     ///         Response::Page { body, is_private: true, .. } => Load::DoNotCache(body.into()),
     ///         Response::Page { body, max_age, .. } => Load::CacheFor(body.into(), max_age.into()),
     ///     })
     /// })?;
-    /// assert_eq!((page.value.as_str(), page.is_stale), ("text", false));
+    /// assert_eq!((page.value.as_deref().map(String::as_str), page.is_stale), (Some("text"), false));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -140,8 +157,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
         match self.hit(&key) {
-            Some((value, _)) => Ok(Loaded { value, is_stale: false }),
-            None => self.load_without_hit(&key, loader),
+            Some((value, _)) => Ok(Loaded::fresh(Some(value))),
+            None => self.load_without_hit(&key, OnAbsence::Answer, loader),
         }
     }
 
@@ -150,7 +167,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
-    fn load_without_hit<Q, E, F>(&self, key: &Q, loader: F) -> Result<Loaded<V>, LoadError<E>>
+    pub(super) fn load_without_hit<Q, E, F>(
+        &self,
+        key: &Q,
+        on_absence: OnAbsence,
+        loader: F,
+    ) -> Result<Loaded<V>, LoadError<E>>
     where
         Q: EncodeKey<K>,
         E: Send + Sync + 'static,
@@ -159,18 +181,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
-        let mut outcome = self.find_or_lease(key, LoadThread::Caller, true);
+        let mut outcome = self.find_or_lease(key, LoadThread::Caller, on_absence, true);
         loop {
             match outcome {
-                LookupOutcome::Hit { value, is_stale, .. } => return Ok(Loaded { value, is_stale }),
+                LookupOutcome::Hit { value, is_stale, .. } => {
+                    return Ok(Loaded { value: Some(value), is_stale });
+                }
+                LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
                 LookupOutcome::Load(lease) => return self.load(key, lease, loader),
-                LookupOutcome::Wait(pending) => match pending.wait() {
-                    Ok(Some(value)) => return Ok(Loaded { value, is_stale: false }),
-                    Ok(None) => {}
+                LookupOutcome::Wait(pending) => match pending.outcome(self.shared.settings.load_timeout) {
+                    Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
+                    Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
+                    Ok(Waited::Absent | Waited::Unanswered) => {}
                     Err(error) => return self.stale_or(key, error),
                 },
             }
-            outcome = self.find_or_lease(key, LoadThread::Caller, false);
+            outcome = self.find_or_lease(key, LoadThread::Caller, on_absence, false);
         }
     }
 
@@ -186,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
         let stale = self.stale_value(key).map(|(value, _)| value);
-        let fresh = |value| Ok(Loaded { value, is_stale: false });
+        let fresh = |value| Ok(Loaded::fresh(Some(value)));
         // A failure of the cache is not an error. The lease counts it.
         match loader(stale.clone()) {
             Ok(Load::Cache(value)) => {
@@ -202,6 +228,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 drop(lease.fill(value.clone()));
                 fresh(value)
             }
+            Ok(Load::Absent) => {
+                lease.fill_absent();
+                Ok(Loaded::fresh(None))
+            }
             Ok(Load::DoNotCache(value)) => {
                 lease.decline_with(value.clone());
                 fresh(value)
@@ -212,7 +242,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 if failpoint_is_set(Failpoint::KeepStale)
                     && let Some(value) = stale
                 {
-                    return Ok(Loaded { value, is_stale: true });
+                    return Ok(Loaded { value: Some(value), is_stale: true });
                 }
                 self.stale_or(key, LoadError::Loader(error))
             }
@@ -233,7 +263,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if is_stale {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
             }
-            return Ok(Loaded { value, is_stale });
+            return Ok(Loaded { value: Some(value), is_stale });
         }
         Err(error)
     }

@@ -4,6 +4,8 @@
 //! neither the cache nor its file open. Its deadline is on the real clock. Past the deadline the lease fills
 //! nothing, and another caller may load the key.
 
+mod fill_absent;
+
 use std::fmt;
 use std::sync::Weak;
 use std::time::Duration;
@@ -37,6 +39,7 @@ use crate::units::millis;
 /// While a lease is held, other callers of the key wait for its value. A lease ends in one of these ways:
 ///
 /// - [`fill`](LoadLease::fill) caches the value, and gives it to the callers that wait.
+/// - [`fill_absent`](LoadLease::fill_absent) says that the source has no value.
 /// - [`fail`](LoadLease::fail) gives them an error.
 /// - [`decline`](LoadLease::decline) says that the value is not to be cached.
 /// - If it is dropped, or its [deadline](LoadLease::remaining) has passed, one of the waiting callers loads
@@ -113,9 +116,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         lease
     }
 
-    /// Ends the lookup with a value that was found on disk.
-    pub(super) fn found(mut self, value: Arc<V>) {
-        self.outcome = Some(FlightOutcome::Value(value));
+    /// Ends the lookup with what was found on disk. None is an absence.
+    pub(super) fn found(mut self, value: Option<Arc<V>>) {
+        self.outcome = Some(match value {
+            Some(value) => FlightOutcome::Value(value),
+            None => FlightOutcome::Absent,
+        });
     }
 
     /// Counts the begin of a load.
@@ -224,12 +230,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     pub fn decline_with(mut self, value: impl Into<Arc<V>>) {
         self.give_pass();
         self.share(value.into());
-    }
-
-    /// Caches nothing, and tells the callers that wait that the source has no value for the key.
-    pub(super) fn omit(mut self) {
-        self.has_failed = false;
-        self.outcome = Some(FlightOutcome::Absent);
     }
 
     /// Leaves the time of the load to another lease of the same loader. Otherwise one slow loader of many

@@ -4,7 +4,8 @@
 //! 1. Encode the keys. Each key is looked up once, wherever it occurs in the input.
 //! 2. Look every key up. Keep the leases and the loads of other callers that this gives.
 //! 3. Call the loader, once, with the keys that have a lease.
-//! 4. Land every flight of these leases: with its value, or as absent if the loader has omitted its key. If
+//! 4. Land every flight of these leases: with its value, or as absent if the loader has omitted its key. The
+//!    absence is cached as that of any other load ([`super::absence`]). If
 //!    the loader fails or panics, all flights land with that error or panic.
 //! 5. Only then wait for the loads of other callers. Otherwise two callers with overlapping keys could each
 //!    wait for a flight that the other lands after its own wait.
@@ -17,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
-use super::lookup::{LoadThread, LookupOutcome, PendingLoad, Waited};
+use super::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
 use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -55,8 +56,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// have none, and caches the values that it returns for the keyspace's TTL.
     ///
     /// The loader gets each missing key once. It returns pairs of a key and a value, in any order: a `Vec`, a
-    /// `HashMap`, an iterator. A key that it omits has no value: its result is None, and nothing is cached.
-    /// Other keys that it returns are ignored.
+    /// `HashMap`, an iterator. A key that it omits has no value: its result is None. If the keyspace has an
+    /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), that is cached, and later calls do not ask the
+    /// loader for the key until then. Other keys that the loader returns are ignored.
     ///
     /// ```
     /// # use std::collections::HashMap;
@@ -171,8 +173,9 @@ where
         for &at in open {
             let Some(wanted) = self.keys.get_mut(at) else { continue };
             let key = SlotKey { hash: wanted.hash, bytes: &wanted.full };
-            match keyspace.find_or_lease(key, LoadThread::Caller, counts) {
+            match keyspace.find_or_lease(key, LoadThread::Caller, OnAbsence::Answer, counts) {
                 LookupOutcome::Hit { value, .. } => wanted.value = Some(value),
+                LookupOutcome::Absent { .. } => {}
                 LookupOutcome::Wait(load) => pending.push((at, load)),
                 LookupOutcome::Load(mut lease) => {
                     if !std::mem::take(&mut measures) {
@@ -231,7 +234,7 @@ where
             wanted.is_failed = false;
             let key = SlotKey { hash: wanted.hash, bytes: &wanted.full };
             let stale = keyspace.stale_or(key, LoadError::Loader(error.clone()))?;
-            wanted.value = Some(stale.value);
+            wanted.value = stale.value;
         }
         Ok(())
     }
@@ -287,7 +290,7 @@ where
                 Err(error) => error,
             };
             let key = SlotKey { hash: wanted.hash, bytes: &wanted.full };
-            wanted.value = Some(keyspace.stale_or(key, error)?.value);
+            wanted.value = keyspace.stale_or(key, error)?.value;
         }
         Ok(())
     }
@@ -298,6 +301,6 @@ fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(lease: 
     if failpoint_is_set(Failpoint::ForgetOmitted) {
         std::mem::forget(lease);
     } else {
-        lease.omit();
+        lease.fill_absent();
     }
 }

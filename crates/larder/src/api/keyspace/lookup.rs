@@ -14,18 +14,22 @@
 //! Steps 4 to 6 belong to [`LoadLease`]. Steps 2, 5 and 6 take an exclusive lock. A forked child skips these
 //! steps, and so does a lookup in a closed cache. Its lease fills nothing.
 //!
+//! A key may be known to be absent ([`super::absence`]). In steps 1 to 3 that ends the lookup as well, unless
+//! the caller's loader always has a value ([`OnAbsence`]).
+//!
 //! How a load ends, and what the callers get that wait for it:
 //!
 //! | end | waiters get | the next caller |
 //! |---|---|---|
 //! | a value | the value | finds the value |
+//! | absent: the source has no value | no value; a caller of `get_or_load`, whose loader always has a value, looks the key up again and loads | finds the absence, if the keyspace has an `absent_ttl`; else loads |
 //! | an error | the error | loads |
 //! | a panic of the loader | one panic is reported to all, as `LoadError::Panicked` | loads |
 //! | an error or a panic, and there is a stale value | the stale value | gets the stale value, until the cool-down ends |
 //! | the lease is dropped, or is past its deadline | one of them loads, the others wait for that load | loads, or waits |
 //! | the holder declines with a value | the value | loads, and for a second no caller waits for another |
 //! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |
-//! | a load of several keys omits the key | of callers of `get_or_load_many`, each gets no value; of other callers, one loads, the others wait for that load | loads |
+//! | a load of several keys omits the key | as absent | as absent |
 //! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load of before the change |
 
 use std::marker::PhantomData;
@@ -43,7 +47,7 @@ use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
-use crate::memory::loads::LeaseOutcome;
+use crate::memory::loads::{HeededAnswers, LeaseOutcome};
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -69,6 +73,12 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
         /// Whether the value has expired, and is returned because a load of the key has failed lately
         /// ([`grace`](crate::KeyspaceDefinition::grace)).
         is_stale: bool,
+    },
+    /// The source has no value for the key, as an earlier load has told
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
+    Absent {
+        /// When this ends, so that the next lookup asks the source again.
+        expires_at: Timestamp,
     },
     /// The key has no live value, and this caller may load it. Other callers may wait for this load.
     Load(LoadLease<K, V>),
@@ -96,6 +106,15 @@ pub(super) enum Waited<V> {
     Absent,
     /// There is no answer. The caller looks the key up again.
     Unanswered,
+}
+
+/// What a lookup does with a key that is known to be absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnAbsence {
+    /// Answers that the source has no value.
+    Answer,
+    /// Loads the key, as if nothing were known about it. The caller's loader always has a value.
+    Load,
 }
 
 /// The thread that may end a load.
@@ -147,7 +166,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
-        Ok(self.find_or_lease(key, LoadThread::Any, true))
+        Ok(self.find_or_lease(key, LoadThread::Any, OnAbsence::Answer, true))
     }
 
     /// Steps 1 to 3. The answer is counted if `counts` is set.
@@ -155,15 +174,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         load_thread: LoadThread,
+        on_absence: OnAbsence,
         counts: bool,
     ) -> LookupOutcome<K, V> {
         match self.hit_in_memory(key, counts) {
             Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
-            None => self.lease_or_join(key, load_thread, counts),
+            None => self.lease_or_join(key, load_thread, on_absence, counts),
         }
     }
 
-    /// Step 1, for an encoded key.
+    /// Step 1, for a value of an encoded key.
     fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
@@ -171,15 +191,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some((value, expires_at))
     }
 
-    /// Steps 2 and 3.
+    /// Step 1 for an absence, and steps 2 and 3.
     pub(super) fn lease_or_join(
         &self,
         key: SlotKey<'_>,
         load_thread: LoadThread,
+        on_absence: OnAbsence,
         counts: bool,
     ) -> LookupOutcome<K, V> {
         if self.shared.is_closed() {
             return LookupOutcome::Load(LoadLease::void(self, key));
+        }
+        let heeds = HeededAnswers { absence: on_absence == OnAbsence::Answer, cool_down: true };
+        if heeds.absence
+            && let Lookup::Absent(expires_at) = self.shared.tiers.get_in_memory(key)
+        {
+            self.answered_if(counts, Count::AbsentAnswers, key);
+            return LookupOutcome::Absent { expires_at };
         }
         if self.shared.is_forked() {
             self.answered_if(counts, Count::Misses, key);
@@ -195,49 +223,69 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             new_flight.insert(flight).clone() as Value
         };
         let memory = &self.shared.tiers.memory;
-        let mut leased = memory.lease_to_load(key, self.now(), deadline, true, &mut attach);
+        let mut leased = memory.lease_to_load(key, self.now(), deadline, heeds, &mut attach);
         if let LeaseOutcome::CoolingDown = leased {
             // A live value that a failed load has overlooked is found below, and promoted.
             if let Some((value, expires_at)) = self.stale_value(key).filter(|(_, at)| *at <= self.now()) {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
                 return LookupOutcome::Hit { value, expires_at, is_stale: true };
             }
-            leased = memory.lease_to_load(key, self.now(), deadline, false, attach);
+            let heeds = HeededAnswers { cool_down: false, ..heeds };
+            leased = memory.lease_to_load(key, self.now(), deadline, heeds, attach);
         }
         let (id, miss_token) = match leased {
-            LeaseOutcome::Value(value, expires_at) => {
-                self.answered_if(counts, Count::MemoryHits, key);
-                let value = Self::typed(value);
-                return value.map_or_else(
-                    || LookupOutcome::Load(LoadLease::void(self, key)),
-                    |value| LookupOutcome::Hit { value, expires_at, is_stale: false },
-                );
-            }
-            LeaseOutcome::Flight(flight) => {
-                self.answered_if(counts, Count::Misses, key);
-                let (load_timeout, process) = (self.shared.settings.load_timeout, self.shared.tiers.process);
-                return Arc::downcast(flight).map_or_else(
-                    |_| LookupOutcome::Load(LoadLease::void(self, key)),
-                    |flight| {
-                        LookupOutcome::Wait(PendingLoad { flight, load_timeout, process, value: PhantomData })
-                    },
-                );
-            }
             LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
-            LeaseOutcome::CoolingDown => return LookupOutcome::Load(LoadLease::void(self, key)),
+            other => return self.outcome_without_lease(key, other, counts),
         };
         let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
         if let Some(miss) = miss_token
             && !self.is_memory_only()
             && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
+            && (found.value.is_some() || heeds.absence)
         {
             lease.found(found.value.clone());
-            self.answered_if(counts, Count::DiskHits, key);
-            return LookupOutcome::Hit { value: found.value, expires_at: found.expires_at, is_stale: false };
+            let count = if found.value.is_some() { Count::DiskHits } else { Count::AbsentAnswers };
+            self.answered_if(counts, count, key);
+            let expires_at = found.expires_at;
+            return match found.value {
+                Some(value) => LookupOutcome::Hit { value, expires_at, is_stale: false },
+                None => LookupOutcome::Absent { expires_at },
+            };
         }
         self.answered_if(counts, Count::Misses, key);
         lease.begin(self);
         LookupOutcome::Load(lease)
+    }
+
+    /// Returns the answer of step 2 to a caller that has no lease.
+    fn outcome_without_lease(
+        &self,
+        key: SlotKey<'_>,
+        leased: LeaseOutcome,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        match leased {
+            LeaseOutcome::Value(value, expires_at) => {
+                self.answered_if(counts, Count::MemoryHits, key);
+                if let Some(value) = Self::typed(value) {
+                    return LookupOutcome::Hit { value, expires_at, is_stale: false };
+                }
+            }
+            LeaseOutcome::Absent(expires_at) => {
+                self.answered_if(counts, Count::AbsentAnswers, key);
+                return LookupOutcome::Absent { expires_at };
+            }
+            LeaseOutcome::Flight(flight) => {
+                self.answered_if(counts, Count::Misses, key);
+                let (load_timeout, process) = (self.shared.settings.load_timeout, self.shared.tiers.process);
+                if let Ok(flight) = Arc::downcast(flight) {
+                    let value = PhantomData;
+                    return LookupOutcome::Wait(PendingLoad { flight, load_timeout, process, value });
+                }
+            }
+            LeaseOutcome::CoolingDown | LeaseOutcome::Lease { .. } => {}
+        }
+        LookupOutcome::Load(LoadLease::void(self, key))
     }
 
     /// Returns the value of a key, if it is live or within the grace of the keyspace, and its expiry. Returns
@@ -260,9 +308,9 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
     /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
-    /// Returns None if the load ended without an answer: its lease was dropped, declined, or is past its
-    /// deadline, a load of several keys has omitted the key, or its error has another type than `E`. Look the
-    /// key up again. In a forked child, returns None at once, because the load goes on in the parent.
+    /// Returns None if the load ended without a value: the source has none, the lease was dropped, declined,
+    /// or is past its deadline, or the error has another type than `E`. Look the key up again. In a forked
+    /// child, returns None at once, because the load goes on in the parent.
     ///
     /// # Errors
     /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No

@@ -5,9 +5,11 @@
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the path of a hit in memory.
+//! - [`absence`]: keys that are known to have no value.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
+pub(crate) mod absence;
 mod atomic;
 pub(crate) mod change;
 pub(crate) mod definition;

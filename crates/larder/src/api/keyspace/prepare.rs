@@ -21,15 +21,18 @@ use crate::format::codec::error::CodecError;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
 use crate::format::keyspace_id::KeyspaceId;
-use crate::format::record::{EXTRAS_LEN, Extension, PayloadCompression, record_len};
-use crate::memory::extras::EXTRAS_OVERHEAD;
+use crate::format::record::{EXTRAS_LEN, Extension, PayloadCompression, RecordKind, record_len};
+use crate::memory::buffer::BufferRoom;
+use crate::memory::entry::Unsaved;
+use crate::memory::extras::{EXTRAS_OVERHEAD, EntryExtras};
+use crate::memory::group::Group;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
-use crate::units::ByteSize;
+use crate::units::{ByteSize, Timestamp};
 
-/// A value that is ready to be stored.
+/// A value, or an absence, that is ready to be stored.
 pub(super) struct PreparedValue {
     pub(super) weight: Weight,
     /// The encoding that is saved in the file. None for a value that is kept in memory only.
@@ -39,8 +42,9 @@ pub(super) struct PreparedValue {
     pub(super) page_beyond_file: Option<u64>,
 }
 
-/// A value's encoding, compressed or not.
+/// A value's encoding, compressed or not. For an absence, no bytes.
 pub(super) struct EncodedValue {
+    pub(super) kind: RecordKind,
     pub(super) bytes: Vec<u8>,
     pub(super) compression: PayloadCompression,
     pub(super) extension: Extension,
@@ -111,6 +115,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
     }
 
+    /// Returns the data that the writer needs to save a value.
+    pub(super) fn unsaved(
+        &self,
+        payload: EncodedValue,
+        written_at: Timestamp,
+        room: BufferRoom,
+        group: Option<Arc<Group>>,
+        extras: Option<EntryExtras>,
+    ) -> Arc<Unsaved> {
+        let EncodedValue { kind, bytes: payload, compression, extension, fits_file } = payload;
+        let extension = extras.map_or(extension, |extras| extras.extend(extension));
+        let version = self.opened.kind.version;
+        Arc::new(Unsaved {
+            kind,
+            payload,
+            compression,
+            extension,
+            version,
+            written_at,
+            fits_file,
+            group,
+            room,
+        })
+    }
+
     fn check_len(&self, encoded_len: usize) -> Result<(), Error> {
         if encoded_len as u64 <= MAX_VALUE_LEN.as_u64() {
             return Ok(());
@@ -131,7 +160,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             _ => (payload, PayloadCompression::None, extension),
         };
-        EncodedValue { bytes: trimmed(bytes), compression, extension, fits_file: true }
+        let kind = RecordKind::Value;
+        EncodedValue { kind, bytes: trimmed(bytes), compression, extension, fits_file: true }
     }
 
     /// Drops the payload of a value that is too large for the file. The commit of this value then only

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use crate::engine::promotion::{DecodedValue, Lease};
+use crate::engine::promotion::{DecodedEntry, Lease};
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
@@ -26,7 +26,8 @@ pub(super) struct ReadValue<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key, from memory or from disk.
+    /// Returns the live value of a key, from memory or from disk. [`find`](Keyspace::find) also tells a key
+    /// that is known to be absent from an unknown one.
     ///
     /// A value found on disk is copied into memory. A key that is too long, a damaged record and a failing
     /// disk are misses. In a forked child, a key is a miss if memory did not have it at the fork.
@@ -151,7 +152,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
-            Lookup::Negative => (None, Count::Misses),
+            Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
             Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
             Lookup::Unknown(miss) => (
                 self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
@@ -162,26 +163,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds.
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds. An
+    /// absence is copied as well, and gives no value.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
-        self.promote_decoded(key, permit, min_visible_sequence).map(|decoded| decoded.value)
+        self.promote_decoded(key, permit, min_visible_sequence)?.value
     }
 
-    /// As [`promote`](Self::promote), and returns the expiry too.
+    /// As [`promote`](Self::promote), and returns the whole entry.
     pub(super) fn promote_decoded(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
         min_visible_sequence: u64,
-    ) -> Option<DecodedValue<V>> {
-        let decoded = self.shared.read_value(&self.opened, key, min_visible_sequence)?;
+    ) -> Option<DecodedEntry<V>> {
+        let decoded = self.shared.read_entry(&self.opened, key, min_visible_sequence)?;
         self.copy_to_memory(key, permit, &decoded);
         Some(decoded)
     }
 
-    /// Copies a value that was read from disk into memory, if the permission still holds.
-    pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedValue<V>) {
-        let weight = self.weigh(key, decoded.encoded_len, &decoded.value);
+    /// Copies an entry that was read from disk into memory, if the permission still holds.
+    pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedEntry<V>) {
+        let weight = match &decoded.value {
+            Some(value) => self.weigh(key, decoded.encoded_len, value),
+            None => self.weigh_absence(key),
+        };
         self.shared.promote(&self.opened, key, permit, decoded, weight);
     }
 
@@ -209,14 +214,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 is_in_memory: true,
             }),
             Lookup::Unknown(miss) if !self.is_memory_only() => {
-                let decoded = self.shared.read_value(&self.opened, key, miss.min_visible_sequence);
-                decoded.map(|decoded: DecodedValue<V>| ReadValue {
-                    entry: ReadEntry { sequence: decoded.sequence, expires_at: decoded.expires_at },
-                    value: decoded.value,
-                    is_in_memory: false,
+                let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
+                decoded.and_then(|decoded: DecodedEntry<V>| {
+                    let entry = ReadEntry { sequence: decoded.sequence, expires_at: decoded.expires_at };
+                    Some(ReadValue { value: decoded.value?, entry, is_in_memory: false })
                 })
             }
-            Lookup::Negative | Lookup::Unknown(_) => None,
+            Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
         (Lease::new(memory, key, id), read)
     }
@@ -247,11 +251,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn value_of(&self, key: SlotKey<'_>, found: Lookup) -> Option<Arc<V>> {
         match found {
             Lookup::Value(value, _) => Self::typed(value),
-            Lookup::Negative => None,
+            Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(_) if self.is_memory_only() => None,
             Lookup::Unknown(miss) => {
-                let decoded = self.shared.read_value(&self.opened, key, miss.min_visible_sequence);
-                decoded.map(|decoded| decoded.value)
+                let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
+                decoded.and_then(|decoded| decoded.value)
             }
         }
     }

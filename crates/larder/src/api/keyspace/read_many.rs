@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use crate::engine::promotion::DecodedValue;
+use crate::engine::promotion::DecodedEntry;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
@@ -96,7 +96,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 missed.push(MissedKey { at, hash: key.hash, key: StoredKey::from(key.bytes), miss });
                 return None;
             }
-            Lookup::Negative | Lookup::Unknown(_) => None,
+            Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
         self.answered(if found.is_some() { Count::MemoryHits } else { Count::Misses }, key);
         found
@@ -116,10 +116,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let value = match &before {
                     Some((same, value)) if same.key == missed.key => value.clone(),
                     _ => record.and_then(|record| {
-                        let decoded: DecodedValue<V> =
+                        let decoded: DecodedEntry<V> =
                             self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)?;
                         self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
-                        Some(decoded.value)
+                        decoded.value
                     }),
                 };
                 self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);

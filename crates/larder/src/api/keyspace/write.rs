@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::change::{Change, Modified};
 use super::insert_options::{Durability, InsertOptions};
-use super::prepare::{EncodedValue, PreparedValue, room_for};
+use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
@@ -22,11 +22,10 @@ use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
-use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
+use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
-use crate::memory::group::Group;
 use crate::memory::publication::{Publication, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -229,7 +228,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<InsertOutcome, Error> {
         loop {
             let prepared = self.prepare(key, value, durability)?;
-            match self.store(key, value.clone(), prepared, ttl, condition) {
+            match self.store(key, Some(value.clone()), prepared, ttl, condition) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Refused::Revoked) => return Ok(InsertOutcome::Revoked),
                 Err(Refused::Unconfirmed) => match &mut condition {
@@ -250,10 +249,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    fn store(
+    /// Stores a value, or an absence, under a condition.
+    pub(super) fn store(
         &self,
         key: SlotKey<'_>,
-        value: Arc<V>,
+        value: Option<Arc<V>>,
         prepared: PreparedValue,
         ttl: Ttl,
         condition: WriteCondition<'_>,
@@ -266,13 +266,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
         let (now, expires_at) = self.expiry_after_write(key, ttl, read);
         let load_time = if let WriteCondition::Lease(lease) = condition { lease.load_time } else { None };
-        let extras = self.extras(now, load_time);
+        let extras = value.as_ref().and_then(|_| self.extras(now, load_time));
         let unsaved = payload.and_then(|payload| {
             let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
             Some(self.unsaved(payload, now, room, None, extras))
         });
         let is_saved = unsaved.is_some();
-        let grace = Grace::at_least(self.definition.stale_for());
+        let grace = value.as_ref().map_or(Grace::NONE, |_| Grace::at_least(self.definition.stale_for()));
+        let value = value.map(|value| value as Value);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved, extras };
         let stored = match condition {
             WriteCondition::Always => tiers.memory.store_entry(key, entry, now, &mut evicted_values),
@@ -340,20 +341,5 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the extras of an entry that is written now, if the keyspace keeps extras.
     pub(super) fn extras(&self, now: Timestamp, load_time: Option<Duration>) -> Option<EntryExtras> {
         self.opened.keeps_extras().then(|| EntryExtras::new(now, load_time, Timestamp::NEVER))
-    }
-
-    /// Returns the data that the writer needs to save a value.
-    pub(super) fn unsaved(
-        &self,
-        payload: EncodedValue,
-        written_at: Timestamp,
-        room: BufferRoom,
-        group: Option<Arc<Group>>,
-        extras: Option<EntryExtras>,
-    ) -> Arc<Unsaved> {
-        let EncodedValue { bytes: payload, compression, extension, fits_file } = payload;
-        let extension = extras.map_or(extension, |extras| extras.extend(extension));
-        let version = self.opened.kind.version;
-        Arc::new(Unsaved { payload, compression, extension, version, written_at, fits_file, group, room })
     }
 }

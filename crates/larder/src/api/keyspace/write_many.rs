@@ -21,7 +21,7 @@ use crate::engine::removal::Removal;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
-use crate::memory::entry::{IncomingEntry, Refused, Unsaved};
+use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
 use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
@@ -234,7 +234,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let unsaved = unsaved.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
         let entries = entries.iter().zip(expiries).zip(weights).zip(unsaved);
         let entries = entries.map(|(((entry, expires_at), weight), unsaved)| {
-            let value = entry.value.clone();
+            let value = Some(entry.value.clone() as Value);
             (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved, extras })
         });
         let stored = tiers.memory.store_group(entries, now, &mut evicted_values);

@@ -113,7 +113,7 @@ impl OfflineEdit {
         Ok(KeyspaceInfo::of_row(&name, row.expect("the commit has entered the keyspace in the catalog")))
     }
 
-    /// Returns the header of each key's record, if the entry is live.
+    /// Returns the header of each key's record, if the value or the absence is live.
     pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
         let read = self.file.read(|store| {
             let snapshot = store.snapshot(0)?;

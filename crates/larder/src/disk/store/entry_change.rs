@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::format::record;
-use crate::format::record::{Extension, PayloadCompression};
+use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::units::Timestamp;
 
 /// A change of one entry.
@@ -15,16 +15,17 @@ pub(crate) struct EntryChange<'a> {
     /// The key, including the number of its keyspace.
     pub(crate) key: Cow<'a, [u8]>,
     pub(crate) sequence: u64,
-    /// The value to write. None deletes the entry.
+    /// The record to write. None deletes the entry.
     pub(crate) value: Option<NewValue<'a>>,
     /// Whether this change follows a removal that is not committed yet. If the value is not written, the
     /// entry must still be deleted.
     pub(crate) hides_removal: bool,
 }
 
-/// An encoded value to write.
+/// An encoded value to write, or an absence, which has no payload.
 #[derive(Debug, Clone)]
 pub(crate) struct NewValue<'a> {
+    pub(crate) kind: RecordKind,
     pub(crate) payload: Cow<'a, [u8]>,
     pub(crate) compression: PayloadCompression,
     pub(crate) extension: Extension,

@@ -120,11 +120,12 @@ pub(crate) fn next(table: &impl ReadableTable<&'static [u8], ()>) -> Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::record::PayloadCompression;
+    use crate::format::record::{PayloadCompression, RecordKind};
 
     fn header(written_at: u64, delete_after: u64) -> Header {
         Header {
             format: 2,
+            kind: RecordKind::Value,
             compression: PayloadCompression::None,
             version: 0,
             sequence: 1,

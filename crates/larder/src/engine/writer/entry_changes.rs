@@ -14,6 +14,7 @@ pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
 fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
     let value = match &mutation.change {
         SlotChange::Put { unsaved, expires_at, grace, .. } => Some(NewValue {
+            kind: unsaved.kind,
             payload: Cow::Borrowed(&unsaved.payload),
             compression: unsaved.compression,
             extension: unsaved.extension,

@@ -206,7 +206,7 @@ impl Writer {
     ) -> Result<CommitOutcome, StoreError> {
         let part_is_over = self.part_timer(waiting);
         let makes_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
-        let is_resident = |key: &[u8]| self.tiers.memory.has_value(key);
+        let is_resident = |key: &[u8]| self.tiers.memory.has_entry(key);
         let take_use = |key: &[u8]| self.tiers.disk.uses.take(self.tiers.memory.key(key).hash);
         let changes = entry_changes(mutations);
         let batch = Batch {

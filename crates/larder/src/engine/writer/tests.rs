@@ -72,7 +72,7 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     let full = tiers.memory.keys(&[]).remove(0);
     let store_unsaved = || {
         let (value, expires_at) = (Arc::new(2_u64), tiers.time.now().after(Duration::from_hours(1)));
-        let (grace, weight) = (Grace::NONE, Weight::of(200));
+        let (value, grace, weight) = (Some(value as _), Grace::NONE, Weight::of(200));
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras: None };
         tiers.memory.store(tiers.memory.key(&full), entry, tiers.time.now())
     };

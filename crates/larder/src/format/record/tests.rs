@@ -12,6 +12,7 @@ const WITH_EXTRAS: Extension =
 fn header() -> Header {
     Header {
         format: FORMAT,
+        kind: RecordKind::Value,
         compression: PayloadCompression::None,
         version: 7,
         sequence: 0x0102_0304,
@@ -74,6 +75,26 @@ fn the_bytes_are_pinned() {
     let with_extras =
         sealed(b"key", [&[0; 8][..], &[2, 0, 0, 1], &fixed, &[0, 0, 0, 36], &extras, &b"v"[..]].concat());
     assert_eq!(record_with(b"key", &compressed, &WITH_EXTRAS, b"v"), with_extras);
+}
+
+#[test]
+fn an_absence_is_of_a_kind_of_its_own_and_has_no_payload() {
+    let header = Header { kind: RecordKind::Absence, ..header() };
+    let bytes = record_with(b"key", &header, &NOTHING, b"");
+    assert_eq!((bytes.len(), &bytes[8..12]), (HEADER_LEN, &[2, 1, 0, 0][..]));
+    assert_eq!(read(b"key", &bytes), Ok((header, NOTHING, &b""[..])));
+    assert_eq!(peek(&bytes), Some(header));
+    assert!(!header.has_live_value(Timestamp::ZERO) && self::header().has_live_value(Timestamp::ZERO));
+    for (at, byte, why) in
+        [(8, 1, "format 1 has no absences"), (9, 2, "no such kind"), (11, 1, "a compression")]
+    {
+        let mut bytes = bytes.clone();
+        bytes[at] = byte;
+        assert_eq!(read(b"key", &sealed(b"key", bytes)), Err(Damage::Unknown), "{why}");
+    }
+    let mut with_payload = record(b"key", b"v");
+    with_payload[9] = 1;
+    assert_eq!(read(b"key", &sealed(b"key", with_payload)), Err(Damage::Unknown));
 }
 
 #[test]

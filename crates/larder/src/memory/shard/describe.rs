@@ -21,8 +21,10 @@ pub(crate) struct KeyInMemory {
 /// The content of a key's slot.
 #[derive(Debug)]
 pub(crate) struct SlotContent {
-    /// The value, even if it has expired. `None` for a removal that is not committed yet.
+    /// The value, even if it has expired. `None` for an absence, and for a removal that is not committed yet.
     pub(crate) value: Option<Value>,
+    /// Whether the source has no value for the key, even if this has expired.
+    pub(crate) is_absence: bool,
     pub(crate) sequence: u64,
     pub(crate) expires_at: Timestamp,
     /// The weight for which the value is charged.
@@ -57,6 +59,7 @@ impl Shard {
             };
             SlotContent {
                 value: slot.value.clone(),
+                is_absence: slot.is_absence(),
                 sequence: slot.sequence,
                 expires_at: slot.expires_at,
                 weight,

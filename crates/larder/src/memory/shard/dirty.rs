@@ -81,7 +81,7 @@ impl Shard {
             if slot.sequence > range.sequence || !range.scope.covers(&slot.key) {
                 continue;
             }
-            let is_live = slot.expires_at > now;
+            let is_live = slot.has_value() && slot.expires_at > now;
             match slot.state {
                 SlotState::Clean if KeyspaceId::of(&slot.key).is_memory_only() => {
                     purged.memory_only += u64::from(is_live);

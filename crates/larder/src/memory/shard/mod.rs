@@ -96,9 +96,7 @@ impl Shard {
                 self.policy.touch(id);
                 Lookup::Value(value.clone(), slot.expires_at)
             }
-            // The disk has this entry, or an older entry of the key, or no entry of the key. So the disk has
-            // no live value either.
-            _ => Lookup::Negative,
+            _ => self.get_without_value(id, slot, now),
         }
     }
 
@@ -121,6 +119,16 @@ impl Shard {
         }
     }
 
+    /// Looks up a key whose slot has no live value.
+    #[cold]
+    fn get_without_value(&self, id: SlotId, slot: &Slot, now: Timestamp) -> Lookup {
+        let found = without_value(slot, now);
+        if let Lookup::Absent(_) = found {
+            self.policy.touch(id);
+        }
+        found
+    }
+
     /// Looks a key up without counting the lookup as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
         let Some((_, slot)) = self.find(key) else {
@@ -128,18 +136,18 @@ impl Shard {
         };
         match &slot.value {
             Some(value) if slot.expires_at > now => Lookup::Value(value.clone(), slot.expires_at),
-            _ => Lookup::Negative,
+            _ => without_value(slot, now),
         }
     }
 
-    /// Returns the content of a key, live or expired. A removed key has none, so a caller never gets what was
-    /// invalidated.
+    /// Returns the value of a key, live or expired. A removed key has none, so a caller never gets what was
+    /// invalidated. Neither has a key that is known to be absent.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
         match self.find(key) {
             None => StaleLookup::Unknown(self.miss_token(key)),
             Some((_, slot)) => match &slot.value {
                 Some(value) => StaleLookup::Value(value.clone(), slot.expires_at),
-                None => StaleLookup::Removed,
+                None => StaleLookup::NoValue,
             },
         }
     }
@@ -233,15 +241,15 @@ impl Shard {
         self.find(key).is_some_and(|(_, slot)| slot.state == SlotState::Clean)
     }
 
-    /// Returns whether a key has a value, committed or not.
-    pub(crate) fn has_value(&self, key: SlotKey<'_>) -> bool {
-        self.find(key).is_some_and(|(_, slot)| slot.value.is_some())
+    /// Returns whether a key has a value or an absence, committed or not.
+    pub(crate) fn has_entry(&self, key: SlotKey<'_>) -> bool {
+        self.find(key).is_some_and(|(_, slot)| slot.has_value() || slot.is_absence())
     }
 
     fn previous(&self, key: SlotKey<'_>, now: Timestamp) -> PreviousState {
         match self.peek(key, now) {
             Lookup::Value(..) => PreviousState::Live,
-            Lookup::Negative => PreviousState::Dead,
+            Lookup::Absent(_) | Lookup::Negative => PreviousState::Dead,
             Lookup::Unknown(_) => PreviousState::Nothing,
         }
     }
@@ -298,7 +306,7 @@ impl Shard {
         (slot.expires_at, slot.grace, slot.sequence) = (expires_at, grace, sequence);
         match content {
             SlotValue::Clean(value, weight) => {
-                (slot.value, slot.state) = (Some(value), SlotState::Clean);
+                (slot.value, slot.state) = (value, SlotState::Clean);
                 slot.hides_removal |= was_removed;
                 self.usages.add_clean(key.bytes, weight);
                 self.policy.attach(id, key.short_hash(), weight);
@@ -306,7 +314,7 @@ impl Shard {
                 return id;
             }
             SlotValue::Dirty(value, pending) => {
-                (slot.value, slot.state) = (Some(value), SlotState::Dirty);
+                (slot.value, slot.state) = (value, SlotState::Dirty);
                 slot.hides_removal |= was_removed;
                 self.usages.add_dirty(key.bytes, pending.weight);
                 self.pending.insert(id, pending);
@@ -366,12 +374,23 @@ impl Shard {
 
 /// The new content of a key.
 enum SlotValue {
-    /// A value that is on disk, or that will never be saved. The value's weight is reserved in the budget.
-    Clean(Value, Weight),
-    /// A value to commit.
-    Dirty(Value, DirtyValue),
+    /// A value or an absence that is on disk, or that will never be saved. Its weight is reserved in the
+    /// budget.
+    Clean(Option<Value>, Weight),
+    /// A value or an absence to commit.
+    Dirty(Option<Value>, DirtyValue),
     /// A removal to commit.
     Tombstone,
+}
+
+/// Returns the result of a lookup that has found a slot without a live value.
+fn without_value(slot: &Slot, now: Timestamp) -> Lookup {
+    if slot.is_absence() && slot.expires_at > now {
+        return Lookup::Absent(slot.expires_at);
+    }
+    // The disk has this entry, or an older entry of the key, or no entry of the key. So the disk has no live
+    // entry either.
+    Lookup::Negative
 }
 
 /// Spreads a short hash over 64 bits. The table uses the low bits for the bucket and the high bits for the

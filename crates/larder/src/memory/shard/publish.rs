@@ -33,8 +33,7 @@ impl Shard {
         }
         let now = now();
         let Some(read) = read else {
-            let is_live =
-                self.find(key).is_some_and(|(_, slot)| slot.value.is_some() && slot.expires_at > now);
+            let is_live = self.find(key).is_some_and(|(_, slot)| slot.has_value() && slot.expires_at > now);
             return if is_live { Err(Refused::Revoked) } else { Ok(now) };
         };
         // (b)
@@ -43,7 +42,7 @@ impl Shard {
         }
         // (c)
         match self.find(key) {
-            Some((_, slot)) if slot.value.is_some() && (slot.sequence == read.sequence || is_unchecked) => {
+            Some((_, slot)) if slot.has_value() && (slot.sequence == read.sequence || is_unchecked) => {
                 Ok(now)
             }
             Some(_) => Err(Refused::Revoked),

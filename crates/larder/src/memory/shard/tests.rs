@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+mod absences;
+
 use super::*;
 use crate::format::key::scope::Scope;
 use crate::format::range_tombstone::RangeTombstone;
@@ -8,7 +10,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::grace::Grace;
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
-use crate::memory::lookup::{Lookup, PreviousState};
+use crate::memory::lookup::{Lookup, PreviousState, StaleLookup};
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::purged::Purged;
 use crate::memory::slot_key::SlotKey;
@@ -18,6 +20,9 @@ use crate::sys::sync::Arc;
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(9_000);
 const KEY: SlotKey<'static> = SlotKey { hash: 7, bytes: b"\0\0\0\x01key" };
+
+/// A key of a memory-only keyspace.
+const MEMORY_KEY: SlotKey<'static> = SlotKey { hash: 8, bytes: b"\x80\0\0\x01key" };
 
 /// Returns a deadline that no test reaches.
 fn later() -> crate::sys::clock::Deadline {
@@ -45,13 +50,17 @@ impl Bench {
         let room = self.buffer.reserve(10, || ()).unwrap();
         let unsaved = Unsaved::uncompressed(vec![], 0, NOW, room);
         IncomingEntry {
-            value: Arc::new(value),
+            value: Some(Arc::new(value)),
             expires_at: LATER,
             grace: Grace::NONE,
             weight: Weight::of(10),
             unsaved: Some(Arc::new(unsaved)),
             extras: None,
         }
+    }
+
+    fn absence(&self) -> IncomingEntry {
+        IncomingEntry { value: None, ..self.dirty(0) }
     }
 
     fn store(&mut self, key: SlotKey<'_>, value: u32) -> u64 {

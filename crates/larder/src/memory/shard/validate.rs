@@ -43,7 +43,10 @@ impl Shard {
         for (id, slot) in self.slots.iter() {
             let key = SlotKey { hash: u64::from(slot.hash), bytes: &slot.key };
             assert_eq!(self.find(key).map(|(id, _)| id), Some(id), "a slot is found by its key");
-            assert_eq!(slot.value.is_some(), matches!(slot.state, SlotState::Clean | SlotState::Dirty));
+            let has_entry = matches!(slot.state, SlotState::Clean | SlotState::Dirty);
+            assert!(has_entry || !slot.has_value(), "a removal has no value");
+            assert_eq!(slot.has_value() || slot.is_absence(), has_entry);
+            assert!(!slot.is_absence() || slot.delete_after() == slot.expires_at, "an absence has no grace");
             assert_eq!(self.pending.contains_key(&id), slot.state == SlotState::Dirty);
             assert!(slot.value.is_some() || !self.extras.contains_key(&id), "extras belong to a value");
             extras += usize::from(self.extras.contains_key(&id));

@@ -205,8 +205,10 @@ fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
     let store = |key: u8, entry| {
         memory.store(memory.key(&key_of(key)), entry, Timestamp::ZERO).unwrap_or_default();
     };
-    let writes =
-        |weight| IncomingEntry { value: Arc::new(WritesOnDrop(Arc::downgrade(&memory))), ..clean(weight) };
+    let writes = |weight| IncomingEntry {
+        value: Some(Arc::new(WritesOnDrop(Arc::downgrade(&memory)))),
+        ..clean(weight)
+    };
     // Each value is evicted to make room for a clean entry of its own shard or of another shard. Later,
     // values are evicted to make room for a large value.
     for key in 2..40 {

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{dirty, later};
+use super::{HEEDS_ALL, dirty, later};
 use crate::format::key::scope::Scope;
 use crate::memory::*;
 
@@ -105,13 +105,14 @@ impl Run {
     fn clean(&self, weight: u64, ttl: u64) -> IncomingEntry {
         let expires_at = Timestamp::from_millis(self.now.as_millis() + ttl);
         IncomingEntry {
-            value: Arc::new(()),
+            // Every third entry is an absence.
+            value: (!weight.is_multiple_of(3)).then(|| Arc::new(()) as Value),
             expires_at,
             grace: Grace::NONE,
             weight: Weight::of(weight),
             unsaved: None,
             // Some entries have extras. `validate` checks that no extras outlive their entries.
-            extras: weight.is_multiple_of(3).then(|| EntryExtras::new(self.now, None, expires_at)),
+            extras: (weight % 3 == 1).then(|| EntryExtras::new(self.now, None, expires_at)),
         }
     }
 
@@ -122,7 +123,8 @@ impl Run {
     fn live(&self) -> BTreeSet<u8> {
         let is_live = |number: &u8| {
             let bytes = key_of(*number);
-            matches!(self.memory.peek(self.memory.key(&bytes), self.now), Lookup::Value(..))
+            let found = self.memory.peek(self.memory.key(&bytes), self.now);
+            matches!(found, Lookup::Value(..) | Lookup::Absent(_))
         };
         (0..KEYS).filter(is_live).collect()
     }
@@ -215,7 +217,7 @@ impl Run {
         let bytes = key_of(number);
         let flight = || Arc::new(()) as Value;
         if let LeaseOutcome::Lease { id, .. } =
-            self.memory.lease_to_load(self.memory.key(&bytes), self.now, later(), true, flight)
+            self.memory.lease_to_load(self.memory.key(&bytes), self.now, later(), HEEDS_ALL, flight)
         {
             self.asked.push((bytes, Permit::Lease(id)));
         }

@@ -94,6 +94,22 @@ fn a_change_of_nothing_is_refused_if_an_entry_has_appeared() {
 }
 
 #[test]
+fn a_change_of_nothing_replaces_an_absence() {
+    for entry in [any_clean, any_dirty] {
+        let (memory, bytes) = (Memory::new(1, 1_000, 1 << 20, 0), key_of(1));
+        let key = memory.key(&bytes);
+        memory
+            .store(key, IncomingEntry { value: None, expires_at: EXPIRY, ..entry(&memory) }, START)
+            .unwrap();
+        let (lease, found, _) = memory.lease_over(key, START);
+        assert!(matches!(found, Lookup::Absent(EXPIRY)), "{found:?}");
+        let changing = Changing { memory, bytes, lease, read: None };
+        assert!(changing.publish(START, false).is_ok());
+        assert!(matches!(changing.memory.get(changing.key(), START), Lookup::Value(..)));
+    }
+}
+
+#[test]
 fn a_change_in_full_memory_takes_the_room_of_the_entry_that_it_replaces() {
     let changing = Changing::new(Some(any_clean));
     for key in 101..200 {

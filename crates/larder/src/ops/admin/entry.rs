@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::config::MAX_TTL;
 use crate::disk::store::entry_change::{EntryChange, NewValue};
-use crate::format::record::{Extension, PayloadCompression};
+use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::units::Timestamp;
 
 /// A keyspace to open or create.
@@ -47,8 +47,9 @@ pub struct NewEntry {
     /// uses LZ4 in place of Zstandard. The value is stored uncompressed if compression makes it no shorter,
     /// or if the number is unknown.
     pub compression: u8,
-    /// The encoded value, not compressed.
-    pub value: Vec<u8>,
+    /// The encoded value, not compressed. `None` for an absence: the source has no value for the key
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
+    pub value: Option<Vec<u8>>,
 }
 
 /// The result of [`Admin::write`](super::Admin::write): numbers of entries.
@@ -87,18 +88,26 @@ impl NewEntry {
     }
 
     pub(super) fn change(self, full: &[u8], version: u32, sequence: u64) -> EntryChange<'_> {
-        let delete_after = self.bounded_delete_after();
+        let kind = if self.value.is_some() { RecordKind::Value } else { RecordKind::Absence };
+        // An absence has no grace.
+        let delete_after = match kind {
+            RecordKind::Value => self.bounded_delete_after(),
+            RecordKind::Absence => self.expires_at,
+        };
+        let fingerprint = self.fingerprint.filter(|_| kind == RecordKind::Value);
+        let value = self.value.unwrap_or_default();
         let how = PayloadCompression::of_code(self.compression)
             .and_then(crate::format::codec::compression::Compression::of_recorded);
-        let deflated = how.and_then(|how| Some((how.recorded(), how.deflate(&self.value)?)));
-        let (compression, inflated_len, payload) = match (deflated, u32::try_from(self.value.len())) {
+        let deflated = how.and_then(|how| Some((how.recorded(), how.deflate(&value)?)));
+        let (compression, inflated_len, payload) = match (deflated, u32::try_from(value.len())) {
             (Some((how, deflated)), Ok(len)) => (how, Some(len), deflated),
-            _ => (PayloadCompression::None, None, self.value),
+            _ => (PayloadCompression::None, None, value),
         };
         let value = NewValue {
+            kind,
             payload: Cow::Owned(payload),
             compression,
-            extension: Extension { fingerprint: self.fingerprint, inflated_len, ..Extension::default() },
+            extension: Extension { fingerprint, inflated_len, ..Extension::default() },
             version,
             written_at: self.written_at,
             expires_at: self.expires_at,

@@ -44,6 +44,7 @@ use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::MAX_KEY_LEN;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::KeyspaceId;
+use crate::format::record::RecordKind;
 use crate::sys::clock::system::SystemClock;
 use crate::units::{ByteSize, Timestamp};
 
@@ -169,7 +170,7 @@ impl Admin {
     ///     delete_after: now.after(Duration::from_secs(60)), // no grace
     ///     fingerprint: None,
     ///     compression: 0,
-    ///     value: b"100".to_vec(),
+    ///     value: Some(b"100".to_vec()),
     /// };
     /// assert_eq!(admin.write("price", vec![entry])?.written, 1);
     /// admin.close()?;
@@ -204,7 +205,8 @@ impl Admin {
         Ok(written)
     }
 
-    /// Removes an entry. Returns whether it was live. The removal is durable when the call returns.
+    /// Removes an entry. Returns whether there was a live value. An absence is removed as well. The removal
+    /// is durable when the call returns.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Damaged`]. After an error the entry may still be in the file.
@@ -212,7 +214,8 @@ impl Admin {
     pub fn remove(&mut self, keyspace: &str, key: &[u8]) -> Result<bool, Error> {
         let Some((id, _)) = self.id(keyspace)? else { return Ok(false) };
         let full = full(id, key);
-        let was_live = self.edit.live(&[&full])?.first().is_some_and(Option::is_some);
+        let there = self.edit.live(&[&full])?;
+        let was_live = there.into_iter().flatten().any(|there| there.kind == RecordKind::Value);
         let sequence = self.edit.next_sequence();
         self.edit.apply(&[EntryChange::deletion(full.as_slice(), sequence)])?;
         Ok(was_live)
@@ -302,7 +305,7 @@ fn full(id: KeyspaceId, key: &[u8]) -> Vec<u8> {
 
 fn fit(keyspace: &str, entry: &NewEntry) -> Result<(), Error> {
     let keyspace = keyspace.to_owned();
-    let (len, size) = (entry.key.len(), ByteSize::bytes(entry.value.len() as u64));
+    let (len, size) = (entry.key.len(), ByteSize::bytes(entry.value.as_ref().map_or(0, Vec::len) as u64));
     if len > MAX_KEY_LEN {
         return Err(Error::KeyTooLarge { keyspace, len, max: MAX_KEY_LEN });
     }

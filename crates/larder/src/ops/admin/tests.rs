@@ -1,10 +1,13 @@
+mod absences;
+
 use std::time::Duration;
 
 use super::*;
 use crate::api::cache::Cache;
+use crate::api::keyspace::absence::Found;
 use crate::api::keyspace::definition::KeyspaceDefinition;
 use crate::config::MAX_TTL;
-use crate::ops::inspect::Inspector;
+use crate::ops::inspect::{Inspector, RecordStatus};
 use crate::sys::clock::{Clock, ManualClock};
 use crate::sys::sync::Arc;
 
@@ -79,7 +82,7 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
         delete_after: at(expires + 60_000),
         fingerprint: None,
         compression: 0,
-        value: vec![value],
+        value: Some(vec![value]),
     };
     let new = of_version(3);
     assert_eq!(admin.keyspace(new).unwrap().number, 1);
@@ -202,7 +205,7 @@ fn what_is_written_compressed_is_shorter_and_the_same_to_the_cache() {
         delete_after: now.after(Duration::from_hours(1)),
         fingerprint: None,
         compression,
-        value: value.as_bytes().to_vec(),
+        value: Some(value.as_bytes().to_vec()),
     };
     // The fourth value does not become shorter by compression. The last entry has an unknown compression
     // number.

@@ -6,7 +6,7 @@
 
 use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record;
-use crate::format::record::{Damage, Extension, Header, PayloadCompression};
+use crate::format::record::{Damage, Extension, Header, PayloadCompression, RecordKind};
 use crate::memory::shard::describe::{KeyInMemory, SlotContent};
 use crate::units::{Timestamp, millis};
 
@@ -50,7 +50,7 @@ impl KeyEvidence<'_> {
             None => self.of_disk(),
         };
         status.is_loading = self.memory.is_loading;
-        if let Some(expires_at) = status.expires_at_ms.filter(|_| status.state == EntryState::Live) {
+        if let Some(expires_at) = status.expires_at_ms.filter(|_| is_live(status.state)) {
             status.ttl_ms = Some(millis(Timestamp::from_millis(expires_at).since(self.now)));
         }
         status
@@ -65,7 +65,7 @@ impl KeyEvidence<'_> {
     pub(super) fn is_unflushed(&self, slot: &SlotContent) -> bool {
         // The writer may have committed the change between the read of memory and the read of the disk.
         let is_put = slot.unsaved.is_some() && self.same_on_disk(slot).is_none();
-        is_put || slot.value.is_none()
+        is_put || is_removal(slot)
     }
 
     fn of_slot(&self, slot: &SlotContent) -> KeyStatus {
@@ -74,7 +74,7 @@ impl KeyEvidence<'_> {
             is_unflushed: self.is_unflushed(slot),
             ..KeyStatus::default()
         };
-        if slot.value.is_none() {
+        if is_removal(slot) {
             return KeyStatus { state: EntryState::Removed, ..status };
         }
         status.version = self.version;
@@ -82,17 +82,19 @@ impl KeyEvidence<'_> {
         status.memory_bytes = Some(slot.weight.into());
         if let Some(unsaved) = slot.unsaved.as_ref().filter(|unsaved| unsaved.fits_file) {
             let inflated = unsaved.extension.inflated_len.map(u64::from);
+            let len = inflated.unwrap_or(unsaved.payload.len() as u64);
             status.written_at_ms = Some(unsaved.written_at.as_millis());
-            status.value_bytes = Some(inflated.unwrap_or(unsaved.payload.len() as u64).into());
+            status.value_bytes = (!slot.is_absence).then(|| len.into());
         }
         let record = self.same_on_disk(slot);
         if let Some(record) = &record {
             show(&mut status, record);
         }
+        let live = if slot.is_absence { EntryState::KnownAbsent } else { EntryState::Live };
         (status.state, status.found_in) = match record {
             _ if slot.expires_at <= self.now => (EntryState::Expired, None),
-            Some(_) => (EntryState::Live, Some(FoundIn::Both)),
-            None => (EntryState::Live, Some(FoundIn::Memory)),
+            Some(_) => (live, Some(FoundIn::Both)),
+            None => (live, Some(FoundIn::Memory)),
         };
         status
     }
@@ -105,25 +107,38 @@ impl KeyEvidence<'_> {
         };
         let mut status = KeyStatus::default();
         show(&mut status, &record);
-        let Header { version, sequence, expires_at, .. } = record.header;
+        let Header { kind, version, sequence, expires_at, .. } = record.header;
         status.state = match () {
             () if sequence <= self.memory.min_visible_sequence => EntryState::Removed,
             () if self.version.is_some_and(|open| open != version) => EntryState::OtherVersion,
             () if expires_at <= self.now => EntryState::Expired,
+            () if kind == RecordKind::Absence => EntryState::KnownAbsent,
             () => EntryState::Live,
         };
-        status.found_in = (status.state == EntryState::Live).then_some(FoundIn::Disk);
+        status.found_in = is_live(status.state).then_some(FoundIn::Disk);
         status
     }
 }
 
 fn show(status: &mut KeyStatus, record: &OnDisk) {
-    let Header { version, sequence, written_at, expires_at, compression, .. } = record.header;
+    let Header { kind, version, sequence, written_at, expires_at, compression, .. } = record.header;
     status.version = Some(version);
     status.sequence = Some(sequence);
     status.written_at_ms = Some(written_at.as_millis());
     status.expires_at_ms = Some(expires_at.as_millis());
-    status.value_bytes = Some(record.value_len().into());
-    status.stored_bytes = Some((record.stored_len as u64).into());
-    status.compression = Some(compression.code());
+    if kind == RecordKind::Value {
+        status.value_bytes = Some(record.value_len().into());
+        status.stored_bytes = Some((record.stored_len as u64).into());
+        status.compression = Some(compression.code());
+    }
+}
+
+/// Returns whether the state is that of a live value or a live absence.
+const fn is_live(state: EntryState) -> bool {
+    matches!(state, EntryState::Live | EntryState::KnownAbsent)
+}
+
+/// Returns whether a slot is a removal that is not committed yet.
+fn is_removal(slot: &SlotContent) -> bool {
+    slot.value.is_none() && !slot.is_absence
 }

@@ -148,7 +148,7 @@ type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 /// Returns the reason why the record that a lookup would find on disk cannot be decoded. Returns None if the
 /// record can be decoded.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
-    if status.found_in != Some(FoundIn::Disk) {
+    if status.found_in != Some(FoundIn::Disk) || status.state != EntryState::Live {
         return None;
     }
     let (codec, (header, extension, payload)) = target.codec.zip(payload)?;

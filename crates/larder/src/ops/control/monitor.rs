@@ -35,8 +35,8 @@ pub struct MonitorOptions {
 pub struct Operation {
     /// Time of the operation, in milliseconds since 1970.
     pub at_ms: u64,
-    /// The kind: `memory_hit`, `disk_hit`, `miss`, `load`, `insert`, `remove` or `remove_prefix`. The key of
-    /// a `remove_prefix` is the prefix.
+    /// The kind: `memory_hit`, `disk_hit`, `absent_answer`, `miss`, `load`, `insert`, `remove` or
+    /// `remove_prefix`. The key of a `remove_prefix` is the prefix.
     pub operation: String,
     /// The name of the keyspace. None if the keyspace was closed meanwhile.
     pub keyspace: Option<String>,

@@ -10,8 +10,11 @@ use crate::units::ByteSize;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EntryState {
-    /// A live entry.
+    /// A live value.
     Live,
+    /// A live absence: the source has no value for the key, as the application has told. A lookup is answered
+    /// with that, or is a miss.
+    KnownAbsent,
     /// An entry that has expired: a miss.
     Expired,
     /// A removal that is not committed to the file yet: a miss.
@@ -36,6 +39,7 @@ impl EntryState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::KnownAbsent => "known_absent",
             Self::Expired => "expired",
             Self::Removed => "removed",
             Self::OtherVersion => "other_version",
@@ -93,7 +97,7 @@ pub struct KeyStatus {
     pub key: String,
     /// The result of a lookup.
     pub state: EntryState,
-    /// The tiers that have the entry, if it is live.
+    /// The tiers that have the value or the absence, if it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found_in: Option<FoundIn>,
     /// Whether the latest change of the key, an insert or a removal, is not committed yet. A crash now would

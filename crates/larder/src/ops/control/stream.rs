@@ -177,6 +177,7 @@ const fn word(verb: Verb) -> &'static str {
     match verb {
         Verb::MemoryHit => "memory_hit",
         Verb::DiskHit => "disk_hit",
+        Verb::AbsentAnswer => "absent_answer",
         Verb::Miss => "miss",
         Verb::Load => "load",
         Verb::Insert => "insert",

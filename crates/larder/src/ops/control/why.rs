@@ -5,6 +5,7 @@ use super::status::{EntryState, FoundIn, KeyStatus};
 use crate::format::record::Damage;
 use crate::memory::shard::describe::SlotContent;
 use crate::stats::DiskState;
+use crate::units::Timestamp;
 
 /// The facts that the explanation needs besides the evidence of the key.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,7 @@ pub(super) struct Surroundings<'a> {
 pub(super) fn explain(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
     let mut said = match status.state {
         EntryState::Live => live(known, status, around),
+        EntryState::KnownAbsent => known_absent(known, status, around),
         EntryState::Removed if known.memory.slot.is_some() => {
             format!("It was removed: the removal holds, and is still to be committed{}.", until(around))
         }
@@ -74,6 +76,21 @@ fn live(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) 
         (_, None) => "It is in memory.",
     };
     place.to_owned()
+}
+
+/// Explains an absence: when it ends, and where it is.
+fn known_absent(known: &KeyEvidence<'_>, status: &KeyStatus, around: &Surroundings<'_>) -> String {
+    let ends = match status.expires_at_ms.map(Timestamp::from_millis) {
+        Some(expires_at) if !expires_at.is_never() => {
+            format!("for {} s more", expires_at.since(known.now).as_secs())
+        }
+        _ => "until it is removed or written".to_owned(),
+    };
+    format!(
+        "It is known to be absent {ends}: a load found that the source has no value for it, and lookups do not \
+         ask again until then. {}",
+        live(known, status, around)
+    )
 }
 
 fn in_memory(known: &KeyEvidence<'_>, slot: &SlotContent, around: &Surroundings<'_>) -> String {

@@ -6,7 +6,7 @@ use crate::disk::store::catalog::Catalog;
 use crate::format::codec::compression::inflate;
 use crate::format::codec::error::CodecError;
 use crate::format::record;
-use crate::format::record::{Damage, PayloadCompression};
+use crate::format::record::{Damage, PayloadCompression, RecordKind};
 use crate::units::{ByteSize, Timestamp};
 
 /// An intact record: its metadata, and the bytes of its value.
@@ -23,6 +23,9 @@ pub struct Record {
     pub expires_at: Timestamp,
     /// The earliest time at which the sweeper may delete the record.
     pub delete_after: Timestamp,
+    /// Whether the record is of an absence: the source has no value for the key. The record has no payload
+    /// then.
+    pub is_absence: bool,
     /// Fingerprint of the shape of the value, if the record has one.
     pub fingerprint: Option<u64>,
     /// Compression of the encoded value: 0 none, 1 LZ4, 2 Zstandard.
@@ -82,12 +85,15 @@ pub const fn compression_name(compression: u8) -> &'static str {
     }
 }
 
-/// The result of a lookup of a key in the file: a live entry, or a miss and its cause.
+/// The result of a lookup of a key in the file: a live value, a live absence, or a miss and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordStatus {
-    /// A live entry.
+    /// A live value.
     Live(Record),
+    /// A live absence: the source has no value for the key, as the application has told. A lookup is answered
+    /// with that, or is a miss.
+    KnownAbsent(Record),
     /// An entry that has expired. A lookup is a miss. The entry is in the file until the sweeper deletes it.
     Expired(Record),
     /// An entry of another version of the keyspace: a miss.
@@ -127,6 +133,7 @@ impl RecordStatus {
     pub fn record(&self) -> Option<&Record> {
         match self {
             Self::Live(record)
+            | Self::KnownAbsent(record)
             | Self::Expired(record)
             | Self::OtherVersion(record)
             | Self::Removed(record)
@@ -135,7 +142,7 @@ impl RecordStatus {
         }
     }
 
-    /// Returns the record of a live entry.
+    /// Returns the record of a live value.
     #[must_use]
     pub fn live(&self) -> Option<&Record> {
         match self {
@@ -150,6 +157,7 @@ impl RecordStatus {
             Err(cause) => Self::Damaged { cause },
             Ok(record) if catalog.is_removed(full, record.sequence) => Self::Removed(record),
             Ok(record) if record.version != version => Self::OtherVersion(record),
+            Ok(record) if record.expires_at > now && record.is_absence => Self::KnownAbsent(record),
             Ok(record) if record.expires_at > now => Self::Live(record),
             Ok(record) => Self::Expired(record),
         }
@@ -164,6 +172,7 @@ pub(super) fn read(full: &[u8], bytes: &[u8]) -> Result<Record, &'static str> {
         written_at: header.written_at,
         expires_at: header.expires_at,
         delete_after: header.delete_after,
+        is_absence: header.kind == RecordKind::Absence,
         fingerprint: extension.fingerprint,
         compression: header.compression.code(),
         inflated_len: extension.inflated_len.filter(|_| header.compression != PayloadCompression::None),
@@ -178,6 +187,7 @@ mod tests {
     fn compressed(how: PayloadCompression, inflated_len: u32, payload: &[u8]) -> Record {
         let header = record::Header {
             format: record::FORMAT,
+            kind: RecordKind::Value,
             compression: how,
             version: 0,
             sequence: 1,

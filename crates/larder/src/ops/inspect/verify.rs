@@ -118,8 +118,10 @@ impl FileVerifyReport {
             }
             return;
         };
-        // No lookup reads a record of a retired keyspace or of another version.
-        let Some(info) = info.filter(|info| info.version == record.version) else { return };
+        // No lookup reads a record of a retired keyspace or of another version. An absence has no value.
+        let Some(info) = info.filter(|info| info.version == record.version && !record.is_absence) else {
+            return;
+        };
         let cause = match record.payload().as_ref().map(|payload| info.content(payload)) {
             Err(error) => error.to_string(),
             Ok(Content::Unreadable(error)) => error.to_string(),

@@ -60,6 +60,7 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         loads,
         load_failures,
         stale_answers,
+        absent_answers,
         voided_fills,
         uncacheable,
         too_large_for_disk,
@@ -80,7 +81,9 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
              misses {misses}"
         ))?;
     }
-    out.line(&format!("loads {loads} ({load_failures} failed), stale answers {stale_answers}"))?;
+    out.line(&format!(
+        "loads {loads} ({load_failures} failed), stale answers {stale_answers}, absent answers {absent_answers}"
+    ))?;
     out.line(&format!(
         "inserts {inserts} (values that loads stored are not among them), invalidations {invalidations}"
     ))?;

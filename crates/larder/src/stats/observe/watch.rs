@@ -47,6 +47,7 @@ pub(crate) struct ObservedOperation {
 pub(crate) enum Verb {
     MemoryHit,
     DiskHit,
+    AbsentAnswer,
     Miss,
     Load,
     Insert,
@@ -56,9 +57,10 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// The kinds that belong to a count, with that count.
-    pub(super) const COUNTED: [(Self, Count); 6] = [
+    pub(super) const COUNTED: [(Self, Count); 7] = [
         (Self::MemoryHit, Count::MemoryHits),
         (Self::DiskHit, Count::DiskHits),
+        (Self::AbsentAnswer, Count::AbsentAnswers),
         (Self::Miss, Count::Misses),
         (Self::Load, Count::Loads),
         (Self::Insert, Count::Inserts),

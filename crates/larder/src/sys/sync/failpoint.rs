@@ -45,6 +45,8 @@ pub enum Failpoint {
     DrainBeforeSealing,
     /// A caller that fills the write buffer does not notice that another caller waits for a commit.
     IgnoreWaiters,
+    /// A removal that finds an absence on disk, and no value, is not committed.
+    KeepAbsence,
     /// A load of several keys does not land the flight of a key that its loader has omitted.
     ForgetOmitted,
     /// A load of several keys waits for other callers before it lands its own flights.

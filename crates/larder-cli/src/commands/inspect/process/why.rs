@@ -21,7 +21,8 @@ struct LiveWhyJson {
 
 pub(crate) fn ttl(cache: &mut LiveCache, options: &KeyOptions) -> Result<Exit, Failure> {
     let lookup = cache.find(options, Client::why)?;
-    let Some((expires_at, now)) = expiry_and_now(&lookup.status) else { return Err(lookup.no_entry(cache)) };
+    let ends = expiry_and_now(&lookup.status).filter(|_| lookup.status.state == EntryState::Live);
+    let Some((expires_at, now)) = ends else { return Err(lookup.no_entry(cache)) };
     if options.cache.json {
         out::json(&lookup.json())?;
     } else {
@@ -44,8 +45,11 @@ pub(crate) fn why(cache: &mut LiveCache, options: &KeyOptions) -> Result<Exit, F
         return Ok(exit_code(status.state));
     }
     let mut out = out::stdout();
-    let is_live = status.state == EntryState::Live;
-    let verdict = if is_live { styled(GOOD, "found") } else { styled(BAD, "not found") };
+    let verdict = match status.state {
+        EntryState::Live => styled(GOOD, "found"),
+        EntryState::KnownAbsent => styled(GOOD, "known to be absent"),
+        _ => styled(BAD, "not found"),
+    };
     writeln!(out, "{} in keyspace {}: {verdict}", lookup.shown, escape_control(&lookup.keyspace))?;
     writeln!(out, "{}", escape_control(&why))?;
     out.flush()?;

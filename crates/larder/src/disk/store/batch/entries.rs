@@ -58,6 +58,7 @@ impl<'txn> Entries<'txn> {
         let Some(value) = &change.value else { return Ok(()) };
         let header = Header {
             format: record::FORMAT,
+            kind: value.kind,
             compression: value.compression,
             version: value.version,
             sequence: change.sequence,
@@ -108,7 +109,7 @@ impl<'txn> Entries<'txn> {
         Ok(())
     }
 
-    /// Deletes an entry and its expiry row. Returns whether the entry was live.
+    /// Deletes an entry and its expiry row. Returns whether the entry was a live value.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<bool, StorageError> {
         let removed = self.rows.remove(key)?;
         let old = removed
@@ -121,7 +122,7 @@ impl<'txn> Entries<'txn> {
         // due.
         let Some(header) = header else { return Ok(false) };
         self.remove_row(&header, key)?;
-        Ok(header.expires_at > self.now)
+        Ok(header.has_live_value(self.now))
     }
 
     /// Deletes the expiry row of an entry. If there is no row with a class, deletes the row that an earlier

@@ -63,7 +63,7 @@ impl Entries<'_> {
             covered.push(key.to_vec());
             let Some(header) = header else { continue };
             let is_gone = || any_covers(earlier, key, header.sequence);
-            let is_counted = header.expires_at > self.now
+            let is_counted = header.has_live_value(self.now)
                 && !memory_keys.contains(key)
                 && !retired.contains_key(KeyspaceId::of(key));
             live += u64::from(is_counted && !is_gone());

@@ -64,6 +64,7 @@ fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {
 fn planted(delete_after: Timestamp) -> record::Header {
     record::Header {
         format: record::FORMAT,
+        kind: record::RecordKind::Value,
         compression: record::PayloadCompression::None,
         version: 0,
         sequence: 1,
@@ -92,6 +93,7 @@ fn change(
     (written_at, expires_at): (Timestamp, Timestamp),
 ) -> EntryChange<'static> {
     let value = NewValue {
+        kind: record::RecordKind::Value,
         payload: payload.into(),
         compression: record::PayloadCompression::None,
         extension: record::Extension::default(),

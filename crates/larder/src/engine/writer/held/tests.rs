@@ -125,7 +125,7 @@ impl Machine {
         let expires_at = self.tiers.time.now().after(Duration::from_hours(1));
         let value: Arc<u16> = Arc::new(name);
         let entry = IncomingEntry {
-            value,
+            value: Some(value),
             expires_at,
             grace: Grace::NONE,
             weight: Weight::of(len as u64),
@@ -149,7 +149,8 @@ impl Machine {
             let unsaved = Unsaved::uncompressed(vec![7; len], 0, now, room.split_off(len as u64));
             let unsaved = Arc::new(Unsaved { group: Some(group.clone()), ..unsaved });
             let (value, expires_at) = (Arc::new(0_u16), now.after(Duration::from_hours(1)));
-            let (grace, weight, unsaved) = (Grace::NONE, Weight::of(len as u64), Some(unsaved));
+            let (value, grace, weight) = (Some(value as _), Grace::NONE, Weight::of(len as u64));
+            let unsaved = Some(unsaved);
             (memory.key(key), IncomingEntry { value, expires_at, grace, weight, unsaved, extras: None })
         });
         memory.store_group(entries, now, &mut EvictedValues::default()).unwrap();

@@ -1,3 +1,4 @@
+mod absence;
 mod pages;
 
 use std::collections::BTreeSet;
@@ -285,6 +286,7 @@ fn a_disk_tier_that_is_off_is_the_reason() {
 fn record(sequence: u64, version: u32, expires_at: u64) -> OnDisk {
     let header = record::Header {
         format: record::FORMAT,
+        kind: record::RecordKind::Value,
         compression: PayloadCompression::None,
         version,
         sequence,
@@ -298,6 +300,7 @@ fn record(sequence: u64, version: u32, expires_at: u64) -> OnDisk {
 fn slot(value: Option<u8>, sequence: u64) -> SlotContent {
     SlotContent {
         value: value.map(|value| Arc::new(value) as crate::memory::entry::Value),
+        is_absence: false,
         sequence,
         expires_at: Timestamp::from_millis(100),
         weight: 9,

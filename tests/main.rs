@@ -4,6 +4,7 @@
 //! - `outages/`: the disk tier while its disk fails, and the ways back into service;
 //! - `faults/`: the harnesses that kill the process, cut the power, damage the file, and take the file away;
 //! - `concurrency/`: threads and processes that work at the same time;
+//! - `asynchronous/`: the calls for async code, on three runtimes;
 //! - `keys/`: the types of keys, and how calls take them;
 //! - `ops/`: statistics, reports on single keys, and the control socket;
 //! - `golden/`: files of every format; `tidy/`: the arrangement of the code; `support/`: shared parts of the
@@ -14,6 +15,13 @@
 mod golden;
 mod support;
 mod tidy;
+
+mod asynchronous {
+    mod cancellation;
+    mod changes;
+    mod circles;
+    mod loads;
+}
 
 mod keys {
     mod arguments;

@@ -28,6 +28,7 @@ mod planted;
 mod reads;
 mod shutdown;
 mod source;
+mod tasks;
 mod ticks;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
@@ -91,4 +92,11 @@ scenarios! {
     shutdown::a_closed_cache_has_nothing,
     shutdown::what_is_closed_can_be_opened,
     ticks::a_hit_within_a_tick_is_never_late,
+    tasks::tasks_and_threads_share_one_load,
+    tasks::a_task_that_is_never_polled_again_stalls_no_task,
+    tasks::a_task_that_is_dropped_stalls_no_caller,
+    tasks::a_thread_loads_when_no_task_waits_any_more,
+    tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller,
+    tasks::a_forgotten_lease_stalls_no_task,
+    tasks::a_load_of_a_task_never_outlives_a_removal,
 }

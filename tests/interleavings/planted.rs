@@ -162,3 +162,25 @@ fn a_shard_that_takes_what_is_stored_after_it_is_closed_is_caught() {
 fn a_last_commit_that_begins_before_writers_are_refused_is_caught() {
     assert_caught(Failpoint::DrainBeforeSealing, crate::shutdown::a_closed_cache_has_nothing);
 }
+
+#[test]
+fn a_waker_lost_between_check_and_register_is_caught() {
+    assert_caught(Failpoint::RegisterLate, crate::tasks::tasks_and_threads_share_one_load);
+}
+
+#[test]
+fn a_successor_that_is_named_but_never_polled_is_caught() {
+    let scenario = crate::tasks::a_task_that_is_never_polled_again_stalls_no_task;
+    assert_caught(Failpoint::WakeOneTask, scenario);
+}
+
+#[test]
+fn a_thread_asleep_behind_a_dropped_load_of_a_task_is_caught() {
+    assert_caught(Failpoint::KeepDroppedLoad, crate::tasks::a_thread_loads_when_no_task_waits_any_more);
+}
+
+#[test]
+fn a_lease_kept_by_a_dropped_future_is_caught() {
+    let scenario = crate::tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller;
+    assert_caught(Failpoint::KeepDroppedLease, scenario);
+}

@@ -35,6 +35,14 @@ impl Source {
         self.now.fetch_add(1, Ordering::SeqCst) + 1
     }
 
+    /// Returns the present number, between two points at which other threads may run.
+    pub(crate) fn number(&self) -> u64 {
+        sleep(Duration::ZERO);
+        let value = self.now.load(Ordering::SeqCst);
+        sleep(Duration::ZERO);
+        value
+    }
+
     /// Notes that lookups from here on must not return a number lower than `least`.
     pub(crate) fn settle(&self, least: u64) {
         self.least.fetch_max(least, Ordering::SeqCst);
@@ -49,12 +57,7 @@ impl Source {
 
     pub(crate) fn load<K: Key>(&self, keyspace: &Keyspace<K, u64>, key: &K) {
         self.look("loaded", || {
-            let loaded = keyspace.get_or_load(key, || {
-                sleep(Duration::ZERO);
-                let value = self.now.load(Ordering::SeqCst);
-                sleep(Duration::ZERO);
-                Ok::<u64, Infallible>(value)
-            });
+            let loaded = keyspace.get_or_load(key, || Ok::<u64, Infallible>(self.number()));
             loaded.ok().map(|value| *value)
         });
     }

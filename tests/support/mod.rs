@@ -4,6 +4,7 @@
 pub(crate) mod child;
 pub(crate) mod harness;
 pub(crate) mod simulated;
+pub(crate) mod tasks;
 pub(crate) mod warnings;
 pub(crate) mod watchdog;
 

@@ -8,6 +8,8 @@ use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::scope::{KeyPattern, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
+#[cfg(feature = "async")]
+use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
 /// Removals from one or more keyspaces that share one commit.
@@ -129,21 +131,41 @@ impl Invalidation {
     /// One commit, shared with other waiting callers, and the cost of each removal in memory.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn commit(self) -> Result<u64, Error> {
-        if let Some(name) = self.foreign {
-            let allowed = "it must be a keyspace of the cache that the invalidation was begun on".to_owned();
-            return Err(Error::InvalidSetting {
-                setting: "keyspace",
-                value: format!("{name:?} of another cache"),
-                allowed,
-            });
-        }
-        self.shared.invalidate(self.steps.iter().map(|step| match step {
+        self.refuse_foreign()?;
+        self.shared.invalidate(self.removals())
+    }
+
+    /// As [`commit`](Invalidation::commit), from async code. The invalidation goes on even if the future is
+    /// dropped after its first poll.
+    ///
+    /// # Errors
+    /// The errors of [`commit`](Invalidation::commit).
+    #[cfg(feature = "async")]
+    pub async fn commit_async(self) -> Result<u64, Error> {
+        self.refuse_foreign()?;
+        let may_block = self.shared.tiers.has_disk() && !self.shared.is_forked();
+        let begin = move || self.shared.begin_invalidation(self.removals());
+        let begun = if may_block { offload(begin).await } else { begin() };
+        begun?.wait().await
+    }
+
+    fn refuse_foreign(&self) -> Result<(), Error> {
+        let Some(name) = &self.foreign else { return Ok(()) };
+        Err(Error::InvalidSetting {
+            setting: "keyspace",
+            value: format!("{name:?} of another cache"),
+            allowed: "it must be a keyspace of the cache that the invalidation was begun on".to_owned(),
+        })
+    }
+
+    fn removals(&self) -> impl Iterator<Item = Removal<'_>> {
+        self.steps.iter().map(|step| match step {
             InvalidationStep::Key(open_keyspace, full) => {
                 Removal::Key { counters: &open_keyspace.counters, full: full.as_slice() }
             }
             InvalidationStep::Scope(open_keyspace, scope) => {
                 Removal::Scope { counters: &open_keyspace.counters, scope: scope.clone() }
             }
-        }))
+        })
     }
 }

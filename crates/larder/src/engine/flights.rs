@@ -7,9 +7,9 @@
 //! new load. Callers that wait already get the outcome of the flight. A wait ends at the deadline of the
 //! lease at the latest: the waiter then looks the key up again, and loads it itself.
 //!
-//! The wait graph records which thread waits for which flight. A process has one graph, because a loader of
-//! one cache may call another cache. A forked child begins with an empty graph. A thread waits for a flight
-//! in four steps:
+//! The wait graph ([`graph`]) records which thread waits for which flight. A process has one graph, because a
+//! loader of one cache may call another cache. A forked child begins with an empty graph. A thread waits for
+//! a flight in four steps:
 //!
 //! 1. Under the graph's lock, the thread follows the chain *flight → thread that runs it → flight that this
 //!    thread waits for → …*. If the chain comes back to the calling thread, the wait would never end. The
@@ -20,7 +20,12 @@
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
 //!    waits for one flight at most.
 //!
-//! The graph contains only loads whose loader runs inside `get_or_load`, on the thread that leads the flight.
+//! Tasks wait in the same steps, by their wakers ([`tasks`]). In the graph, an asynchronous loader stands for
+//! itself, because any thread may poll it. A wait that a loader makes is known as the loader's wait, because
+//! the thread has a list of the loaders that it runs ([`current`]).
+//!
+//! The graph contains only loads whose loader runs inside `get_or_load`, on the thread that leads the flight,
+//! or inside its asynchronous forms.
 //! A lease that a caller owns may be filled by any thread, so its flight has no leader, and its deadline ends
 //! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for
 //! a thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
@@ -29,15 +34,25 @@
 //! An outcome holds a user's value or error. No outcome is dropped while the graph or the flight is locked,
 //! because a user's `Drop` may begin a load.
 
+#[cfg(feature = "async")]
+pub(crate) mod alarms;
+#[cfg(feature = "async")]
+mod current;
+mod graph;
+#[cfg(feature = "async")]
+mod task_waiters;
+#[cfg(feature = "async")]
+pub(crate) mod tasks;
+
 use std::any::Any;
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::memory::entry::Value;
 use crate::sys::clock::Deadline;
-use crate::sys::process::Process;
-use crate::sys::sync::thread::ThreadId;
-use crate::sys::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
+use crate::sys::sync::{Arc, Condvar, Mutex, thread};
+use graph::{WaitGraph, Waitable, Waiter};
+#[cfg(feature = "async")]
+use task_waiters::TaskWaiters;
 
 /// An error of a loader. `get_or_load` downcasts the error to its type.
 pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
@@ -57,12 +72,20 @@ pub(crate) enum FlightOutcome {
 /// A load that other callers may wait for.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    /// The thread that runs the loader. `None` if any thread may end the flight.
-    leader: Option<ThreadId>,
+    /// What runs the loader. `None` if any thread may end the flight.
+    leader: Option<Waiter>,
     /// The deadline of the lease.
     deadline: Deadline,
-    outcome: Mutex<Option<FlightOutcome>>,
+    state: Mutex<FlightState>,
     landed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct FlightState {
+    outcome: Option<FlightOutcome>,
+    /// The tasks that wait for the outcome.
+    #[cfg(feature = "async")]
+    tasks: TaskWaiters,
 }
 
 /// The reason why a caller gets no outcome.
@@ -76,43 +99,10 @@ pub(crate) enum UnfinishedFlight {
     Overdue,
 }
 
-/// The waits of threads for flights.
-#[derive(Debug)]
-struct WaitGraph {
-    /// The process of these threads. A forked child makes its own graph, because the lock of this graph may
-    /// be held forever there.
-    process: Process,
-    waits: Mutex<HashMap<ThreadId, Arc<Flight>>>,
-}
-
-process_static! {
-    /// The wait graph of the process in which a thread last waited.
-    static GRAPH: AtomicSnapshot<WaitGraph> = AtomicSnapshot::empty();
-}
-
-impl WaitGraph {
-    /// Returns the graph of the calling process. A forked child begins with an empty graph, because the
-    /// waiting threads do not exist in the child.
-    fn current() -> Arc<Self> {
-        let process = Process::current();
-        loop {
-            if let Some(graph) = &*GRAPH.load()
-                && graph.process == process
-            {
-                return graph.clone();
-            }
-            GRAPH.update(|graph| match graph {
-                Some(graph) if graph.process == process => Some(graph.clone()),
-                _ => Some(Arc::new(Self { process, waits: Mutex::default() })),
-            });
-        }
-    }
-}
-
 impl Flight {
     /// Returns a flight that the calling thread will land.
     pub(crate) fn led(deadline: Deadline) -> Arc<Self> {
-        Self::new(Some(thread::current().id()), deadline)
+        Self::new(Some(Waiter::Thread(thread::current().id())), deadline)
     }
 
     /// Returns a flight that any thread may land.
@@ -120,55 +110,66 @@ impl Flight {
         Self::new(None, deadline)
     }
 
-    fn new(leader: Option<ThreadId>, deadline: Deadline) -> Arc<Self> {
-        Arc::new(Self { leader, deadline, outcome: Mutex::new(None), landed: Condvar::new() })
+    fn new(leader: Option<Waiter>, deadline: Deadline) -> Arc<Self> {
+        Arc::new(Self { leader, deadline, state: Mutex::default(), landed: Condvar::new() })
     }
 
     /// Ends the flight, unless it has ended already.
     pub(crate) fn land(&self, outcome: FlightOutcome) {
         let mut left = Some(outcome);
-        {
-            let mut outcome = self.outcome.lock();
-            if outcome.is_none() {
-                *outcome = left.take();
-            }
+        let mut state = self.state.lock();
+        if state.outcome.is_none() {
+            state.outcome = left.take();
         }
+        // Under the lock of the outcome, so that no task registers its waker in between.
+        #[cfg(feature = "async")]
+        let wakers = state.tasks.take_wakers();
+        drop(state);
         self.landed.notify_all();
+        #[cfg(feature = "async")]
+        task_waiters::wake_all(wakers);
         // If the flight had ended already, the new outcome is dropped here, after the lock is released.
     }
 
     /// Waits for the flight to land, but not past its deadline. Waits up to `max`, if that is set.
     pub(crate) fn join(self: &Arc<Self>, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
-        let me = thread::current().id();
-        let graph = WaitGraph::current();
+        #[cfg(feature = "async")]
+        let waiters = current::blocked_by_this_thread();
+        #[cfg(not(feature = "async"))]
+        let waiters = [Waiter::Thread(thread::current().id())];
+        let (graph, flight) = (WaitGraph::current(), self.clone() as Arc<dyn Waitable>);
         // Steps 1 and 2.
-        {
-            let mut waits = graph.waits.lock();
-            let mut next = Some(self);
-            while let Some(flight) = next.filter(|flight| !flight.has_landed()) {
-                if flight.leader == Some(me) {
-                    return Err(UnfinishedFlight::Cycle);
-                }
-                next = flight.leader.and_then(|leader| waits.get(&leader));
-            }
-            waits.insert(me, self.clone());
+        if !graph.enter(&waiters, &flight) {
+            return Err(UnfinishedFlight::Cycle);
         }
         // Step 3.
         let outcome = self.wait(max);
-        // Step 4. `self` still holds the flight, so the outcome is not dropped under the lock.
-        let left = graph.waits.lock().remove(&me);
-        drop(left);
+        // Step 4.
+        graph.leave(&waiters, &flight);
         outcome
+    }
+
+    /// Runs the loader of this flight, or polls it.
+    #[cfg(feature = "async")]
+    pub(crate) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
+        current::run_loader(self.leader, loader)
+    }
+
+    /// Runs the loader of this flight.
+    #[cfg(not(feature = "async"))]
+    #[expect(clippy::unused_self, reason = "with the feature `async` it notes the loader as running")]
+    pub(crate) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
+        loader()
     }
 
     fn wait(&self, max: Option<Duration>) -> Result<FlightOutcome, UnfinishedFlight> {
         let until = max.map(Deadline::after);
         let mut has_timed_out = false;
-        let mut outcome = self.outcome.lock();
+        let mut state = self.state.lock();
         // The outcome is checked first. If the flight has ended during the last wait, the caller gets its
         // outcome.
         loop {
-            if let Some(outcome) = &*outcome {
+            if let Some(outcome) = &state.outcome {
                 return Ok(outcome.clone());
             }
             if self.deadline.is_over() {
@@ -179,131 +180,21 @@ impl Flight {
             }
             let (left, left_to_deadline) = (until.map(Deadline::left), self.deadline.left());
             let left = left.filter(|left| *left <= left_to_deadline);
-            let wait = self.landed.wait_for(&mut outcome, left.unwrap_or(left_to_deadline));
+            let wait = self.landed.wait_for(&mut state, left.unwrap_or(left_to_deadline));
             has_timed_out = left.is_some() && wait.timed_out();
         }
     }
+}
+
+impl Waitable for Flight {
+    fn leader(&self) -> Option<Waiter> {
+        self.leader
+    }
 
     fn has_landed(&self) -> bool {
-        self.outcome.lock().is_some()
+        self.state.lock().outcome.is_some()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::sync::channel::{bounded, unbounded};
-
-    const SOON: Option<Duration> = Some(Duration::from_millis(1));
-
-    /// Returns a flight of the calling thread, whose deadline is far away.
-    fn flight() -> Arc<Flight> {
-        Flight::led(Deadline::after(Duration::from_hours(1)))
-    }
-
-    fn waits(thread: ThreadId) -> bool {
-        WaitGraph::current().waits.lock().contains_key(&thread)
-    }
-
-    #[test]
-    fn every_waiter_gets_the_outcome() {
-        let flight = flight();
-        thread::scope(|scope| {
-            let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| flight.join(None))).collect();
-            flight.land(FlightOutcome::Value(Arc::new(7_u32)));
-            flight.land(FlightOutcome::Panicked);
-            for waiter in waiters {
-                let id = waiter.thread().id();
-                let Ok(FlightOutcome::Value(value)) = waiter.join().unwrap() else {
-                    panic!("the first landing counts")
-                };
-                assert_eq!(value.downcast_ref(), Some(&7_u32));
-                assert!(!waits(id));
-            }
-        });
-    }
-
-    #[test]
-    fn a_thread_does_not_wait_for_itself() {
-        let flight = flight();
-        assert_eq!(flight.join(None).unwrap_err(), UnfinishedFlight::Cycle);
-        assert_eq!(flight.join(SOON).unwrap_err(), UnfinishedFlight::Cycle);
-        flight.land(FlightOutcome::Panicked);
-        assert!(flight.join(None).is_ok(), "a landed flight is no wait");
-    }
-
-    #[test]
-    fn of_two_threads_that_wait_for_one_another_one_is_refused() {
-        let (to_other, from_me) = bounded::<Arc<Flight>>(1);
-        let (to_me, from_other) = bounded::<Arc<Flight>>(1);
-        let both = thread::scope(|scope| {
-            let other = scope.spawn(|| {
-                let mine = flight();
-                to_me.send(mine.clone()).unwrap();
-                let joined = from_me.recv().unwrap().join(None);
-                mine.land(FlightOutcome::Panicked);
-                joined.is_err()
-            });
-            let mine = flight();
-            to_other.send(mine.clone()).unwrap();
-            let joined = from_other.recv().unwrap().join(None);
-            mine.land(FlightOutcome::Panicked);
-            (joined.is_err(), other.join().unwrap())
-        });
-        assert!(both.0 || both.1, "one of them must see the circle");
-    }
-
-    #[test]
-    fn a_wait_that_is_over_leaves_the_graph_and_the_flight_as_they_were() {
-        let flight = flight();
-        thread::scope(|scope| {
-            let waiter = scope.spawn(|| {
-                let joined = flight.join(SOON);
-                (joined.unwrap_err(), waits(thread::current().id()))
-            });
-            assert_eq!(waiter.join().unwrap(), (UnfinishedFlight::TimedOut, false));
-            flight.land(FlightOutcome::Value(Arc::new(7_u32)));
-            assert!(scope.spawn(|| flight.join(SOON)).join().unwrap().is_ok());
-        });
-    }
-
-    #[test]
-    fn no_wait_lasts_past_the_deadline_of_the_flight() {
-        let flight = Flight::unled(Deadline::after(Duration::from_millis(1)));
-        assert_eq!(flight.join(None).unwrap_err(), UnfinishedFlight::Overdue);
-        assert_eq!(flight.join(Some(Duration::from_hours(1))).unwrap_err(), UnfinishedFlight::Overdue);
-        flight.land(FlightOutcome::Panicked);
-        assert!(flight.join(None).is_ok(), "a waiter that is late still gets an outcome that is there");
-    }
-
-    #[test]
-    fn a_flight_that_any_thread_may_end_makes_no_circle() {
-        let flight = Flight::unled(Deadline::after(Duration::from_hours(1)));
-        assert_eq!(flight.join(SOON).unwrap_err(), UnfinishedFlight::TimedOut);
-    }
-
-    /// A value whose `Drop` acquires the locks that a load acquires.
-    struct Asks(Arc<Flight>, crate::sys::sync::channel::Sender<bool>);
-
-    impl Drop for Asks {
-        fn drop(&mut self) {
-            let is_free = self.0.has_landed() && !waits(thread::current().id());
-            self.1.send(is_free).unwrap_or_default();
-        }
-    }
-
-    #[test]
-    fn no_outcome_is_dropped_under_a_lock() {
-        let (asked, answer) = unbounded();
-        let flight = flight();
-        let second = FlightOutcome::Value(Arc::new(Asks(flight.clone(), asked)));
-        let outcome = thread::Builder::new()
-            .spawn(move || {
-                flight.land(FlightOutcome::Panicked);
-                flight.land(second);
-            })
-            .unwrap();
-        assert!(answer.recv_timeout(Duration::from_mins(1)).expect("the drop waits for its own thread"));
-        outcome.join().unwrap();
-    }
-}
+mod tests;

@@ -18,6 +18,10 @@ use super::closure_keys;
 use super::shared::Shared;
 use super::tombstone::RemovedEntry;
 use super::writer::command::Acknowledge;
+#[cfg(feature = "async")]
+use super::writer::command::Command;
+#[cfg(feature = "async")]
+use super::writer::handle::WriterAnswer;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
@@ -67,18 +71,82 @@ struct PendingRemovals {
     evicted_values: EvictedValues,
 }
 
+/// Removals whose commit is on its way, each with the number of live entries removed from memory.
+#[cfg(feature = "async")]
+#[derive(Debug)]
+pub(crate) enum CommittingRemovals {
+    Done(u64),
+    Keys(u64, WriterAnswer<()>),
+    Ranges(u64, WriterAnswer<u64>),
+}
+
+#[cfg(feature = "async")]
+impl CommittingRemovals {
+    /// Waits for the commit. Returns the number of live entries removed.
+    pub(crate) async fn wait(self) -> Result<u64, Error> {
+        match self {
+            Self::Done(live) => Ok(live),
+            Self::Keys(live, committed) => committed.wait().await.map(|()| live),
+            Self::Ranges(live, removed) => removed.wait().await.map(|removed| live + removed),
+        }
+    }
+}
+
 impl Shared {
     /// Removes entries from both tiers, with one commit. Returns the number of live entries removed.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<u64, Error> {
+        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values: _dropped_last } =
+            self.remove_from_memory(removals)?;
+        // Step 3.
+        if !ranges.is_empty() {
+            if is_large {
+                self.tiers.wait_for_few_ranges()?;
+            }
+            return Ok(live + self.tiers.writer.remove_ranges(ranges)?);
+        }
+        if needs_writer {
+            self.tiers.writer.commit(Acknowledge::Invalidation)?;
+        }
+        Ok(live)
+    }
+
+    /// As [`invalidate`](Self::invalidate), but does not wait for the commit, which is then on its way. The
+    /// caller may block here nevertheless: for a lookup on disk, or behind other large removals.
+    #[cfg(feature = "async")]
+    pub(crate) fn begin_invalidation<'a>(
+        &self,
+        removals: impl IntoIterator<Item = Removal<'a>>,
+    ) -> Result<CommittingRemovals, Error> {
+        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values: _dropped_last } =
+            self.remove_from_memory(removals)?;
+        let writer = &self.tiers.writer;
+        if is_large {
+            self.tiers.wait_for_few_ranges()?;
+        }
+        Ok(if !ranges.is_empty() {
+            let removed = writer.ask_for_task(|reply| Command::RemoveRanges(ranges, reply))?;
+            CommittingRemovals::Ranges(live, removed)
+        } else if needs_writer {
+            let ask = |reply| Command::Commit(Acknowledge::Invalidation, reply);
+            CommittingRemovals::Keys(live, writer.ask_for_task(ask)?)
+        } else {
+            CommittingRemovals::Done(live)
+        })
+    }
+
+    /// Steps 1 and 2.
+    fn remove_from_memory<'a>(
+        &self,
+        removals: impl IntoIterator<Item = Removal<'a>>,
+    ) -> Result<PendingRemovals, Error> {
         self.refuse_if_unusable()?;
         let removals: SmallVec<[Removal<'_>; 1]> = removals.into_iter().collect();
         let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
         closure_keys::refuse_in_closure(&self.tiers.memory, covers)?;
         let mut pending = PendingRemovals::default();
-        // Steps 1 and 2.
         for removal in removals {
             match removal {
                 Removal::Key { counters, full } => self.remove_key(counters, full, &mut pending)?,
@@ -90,18 +158,7 @@ impl Shared {
                 Removal::Everything => self.purge(Scope::prefix([]), self.tiers.has_disk(), &mut pending),
             }
         }
-        // Step 3.
-        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values: _dropped_last } = pending;
-        if !ranges.is_empty() {
-            if is_large {
-                self.tiers.wait_for_few_ranges()?;
-            }
-            return Ok(live + self.tiers.writer.remove_ranges(ranges)?);
-        }
-        if needs_writer {
-            self.tiers.writer.commit(Acknowledge::Invalidation)?;
-        }
-        Ok(live)
+        Ok(pending)
     }
 
     fn remove_key(

@@ -1,6 +1,8 @@
 //! Access to locks and threads, to time, and to files. No other module accesses them directly.
 
 pub(crate) mod clock;
+#[cfg(feature = "async")]
+pub(crate) mod offload;
 pub(crate) mod process;
 pub(crate) mod sync;
 pub(crate) mod volume;

@@ -1,5 +1,7 @@
 //! The handle of a cache. An application opens a cache once, and clones the handle to share it.
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod keys;
 
 use serde::Serialize;

@@ -214,7 +214,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let stale = self.stale_value(key).map(|(value, _)| value);
         let fresh = |value| Ok(Loaded::fresh(Some(value)));
         // A failure of the cache is not an error. The lease counts it.
-        match loader(stale.clone()) {
+        match lease.run_loader(|| loader(stale.clone())) {
             Ok(Load::Cache(value)) => {
                 drop(lease.fill(value.clone()));
                 fresh(value)

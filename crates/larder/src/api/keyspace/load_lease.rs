@@ -30,7 +30,8 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
-use crate::sys::sync::{Arc, Ordering};
+use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::millis;
 
 /// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup)
@@ -122,6 +123,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             Some(value) => FlightOutcome::Value(value),
             None => FlightOutcome::Absent,
         });
+    }
+
+    /// Runs a loader, as the loader of this lease's flight.
+    pub(super) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
+        match &self.flight {
+            Some(flight) => flight.run_loader(loader),
+            None => loader(),
+        }
+    }
+
+    /// Returns the flight of this lease. Makes one if there is none, so that the holder itself can wait for
+    /// the outcome.
+    #[cfg(feature = "async")]
+    pub(super) fn flight(&mut self) -> &Arc<Flight> {
+        self.flight.get_or_insert_with(|| Flight::of_task(self.deadline))
     }
 
     /// Counts the begin of a load.
@@ -279,7 +295,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Returns the keyspace of this lease. Returns None if the cache or the keyspace has no handle any more,
     /// or in a forked child.
-    fn keyspace(&self) -> Option<Keyspace<K, V>> {
+    pub(super) fn keyspace(&self) -> Option<Keyspace<K, V>> {
         if !self.process.is_current() {
             return None;
         }
@@ -316,6 +332,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for LoadLease<K, V> {
     fn drop(&mut self) {
+        if failpoint_is_set(Failpoint::KeepDroppedLease) && self.outcome.is_none() {
+            return;
+        }
         let has_panicked = std::thread::panicking() && !self.was_panicking;
         // Dropped last: this may be the last handle of the cache.
         let keyspace = self.keyspace();
@@ -348,42 +367,5 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> fmt::Debug
             .field("keyspace", &keyspace)
             .field("remaining", &self.remaining())
             .finish_non_exhaustive()
-    }
-}
-
-impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Counts a loaded value that is not cached. The caller still gets the value.
-    fn count_fill(&self, key: SlotKey<'_>, written: &Result<InsertOutcome, Error>) {
-        let counters = &self.opened.counters;
-        match written {
-            Ok(InsertOutcome::Revoked) => counters.add(Count::VoidedFills),
-            Ok(InsertOutcome::NoRoom) => {
-                self.count_uncacheable(
-                    key,
-                    &"memory has no room for it, and the disk tier is off; raise memory_capacity",
-                    false,
-                );
-            }
-            Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
-            // The message comes from the value's type, so it may quote the value.
-            Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
-            // The value is cached, or the cache was closed during the load.
-            Ok(InsertOutcome::Saved | InsertOutcome::InMemory) | Err(_) => {}
-        }
-    }
-
-    /// Counts a loaded value that can't be cached. Logs the first such value of each keyspace.
-    fn count_uncacheable(&self, key: SlotKey<'_>, why: &dyn std::fmt::Display, may_quote: bool) {
-        let counters = &self.opened.counters;
-        counters.add(Count::Uncacheable);
-        counters.uncacheable_cause.note(why, may_quote);
-        if !counters.has_told_uncacheable.swap(true, Ordering::Relaxed) {
-            let key = self.shared.key_for_log(&self.opened, key.bytes);
-            tracing::warn!(
-                keyspace = self.opened.name,
-                key,
-                "a loaded value is not cached, so each caller loads it anew: {why}"
-            );
-        }
     }
 }

@@ -32,6 +32,8 @@
 //! | a load of several keys omits the key | as absent | as absent |
 //! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load of before the change |
 
+mod pending;
+
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -40,9 +42,10 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
-use crate::engine::flights::{Flight, FlightOutcome, UnfinishedFlight};
+use crate::engine::flights::Flight;
+#[cfg(feature = "async")]
+use crate::engine::flights::alarms::Alarms;
 use crate::error::Error;
-use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
@@ -94,6 +97,8 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 pub struct PendingLoad<V> {
     flight: Arc<Flight>,
     load_timeout: Option<Duration>,
+    #[cfg(feature = "async")]
+    alarms: Arc<Alarms>,
     /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
@@ -124,6 +129,9 @@ pub(super) enum LoadThread {
     Caller,
     /// Any thread. The load takes no part in the detection of circles.
     Any,
+    /// The threads that poll an asynchronous loader.
+    #[cfg(feature = "async")]
+    Poller,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -184,7 +192,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Step 1, for a value of an encoded key.
-    fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
+    pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
         self.answered_if(counts, Count::MemoryHits, key);
@@ -219,6 +227,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
                 LoadThread::Any => Flight::unled(deadline),
+                #[cfg(feature = "async")]
+                LoadThread::Poller => Flight::of_task(deadline),
             };
             new_flight.insert(flight).clone() as Value
         };
@@ -257,6 +267,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Load(lease)
     }
 
+    fn pending(&self, flight: Arc<Flight>) -> PendingLoad<V> {
+        PendingLoad {
+            flight,
+            load_timeout: self.shared.settings.load_timeout,
+            #[cfg(feature = "async")]
+            alarms: self.shared.tiers.sweeper.alarms.clone(),
+            process: self.shared.tiers.process,
+            value: PhantomData,
+        }
+    }
+
     /// Returns the answer of step 2 to a caller that has no lease.
     fn outcome_without_lease(
         &self,
@@ -277,10 +298,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             LeaseOutcome::Flight(flight) => {
                 self.answered_if(counts, Count::Misses, key);
-                let (load_timeout, process) = (self.shared.settings.load_timeout, self.shared.tiers.process);
                 if let Ok(flight) = Arc::downcast(flight) {
-                    let value = PhantomData;
-                    return LookupOutcome::Wait(PendingLoad { flight, load_timeout, process, value });
+                    return LookupOutcome::Wait(self.pending(flight));
                 }
             }
             LeaseOutcome::CoolingDown | LeaseOutcome::Lease { .. } => {}
@@ -299,69 +318,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn answered_if(&self, counts: bool, answer: Count, key: SlotKey<'_>) {
         if counts {
             self.answered(answer, key);
-        }
-    }
-}
-
-impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// Waits until the load ends, and returns its value. Waits for the cache's
-    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
-    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
-    ///
-    /// Returns None if the load ended without a value: the source has none, the lease was dropped, declined,
-    /// or is past its deadline, or the error has another type than `E`. Look the key up again. In a forked
-    /// child, returns None at once, because the load goes on in the parent.
-    ///
-    /// # Errors
-    /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No
-    /// stale value takes their place, as it does in [`get_or_load`](crate::Keyspace::get_or_load).
-    pub fn wait<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
-        let max = self.load_timeout;
-        self.wait_up_to(max)
-    }
-
-    /// As [`wait`](PendingLoad::wait), but waits for `timeout` at most.
-    ///
-    /// # Errors
-    /// Those of [`wait`](PendingLoad::wait).
-    pub fn wait_for<E: Send + Sync + 'static>(
-        self,
-        timeout: Duration,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        self.wait_up_to(Some(timeout))
-    }
-
-    fn wait_up_to<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        Ok(match self.outcome(max)? {
-            Waited::Value(value) => Some(value),
-            Waited::Absent | Waited::Unanswered => None,
-        })
-    }
-
-    /// Waits until the load ends, for `max` at most.
-    pub(super) fn outcome<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Waited<V>, LoadError<E>> {
-        // The thread that ends the load is in the parent, and the locks of the flight may be held for ever.
-        if !self.process.is_current() {
-            return Ok(Waited::Unanswered);
-        }
-        match self.flight.join(max) {
-            Err(UnfinishedFlight::Cycle) => Err(LoadError::Cycle),
-            Err(UnfinishedFlight::TimedOut) => Err(LoadError::Timeout { waited: max.unwrap_or_default() }),
-            Ok(FlightOutcome::Panicked) => Err(LoadError::Panicked),
-            Ok(FlightOutcome::Value(value)) => {
-                Ok(Arc::downcast(value).map_or(Waited::Unanswered, Waited::Value))
-            }
-            Ok(FlightOutcome::Error(error)) => {
-                Arc::downcast(error).map_or(Ok(Waited::Unanswered), |error| Err(LoadError::Loader(error)))
-            }
-            Ok(FlightOutcome::Absent) => Ok(Waited::Absent),
-            Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
         }
     }
 }

@@ -5,11 +5,14 @@
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the path of a hit in memory.
+//! - `asynchronous`: the forms of these calls for async code.
 //! - [`absence`]: keys that are known to have no value.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod absence;
+#[cfg(feature = "async")]
+mod asynchronous;
 mod atomic;
 pub(crate) mod change;
 pub(crate) mod definition;
@@ -30,6 +33,7 @@ mod read;
 mod read_many;
 mod remove;
 pub(crate) mod ttl;
+mod uncacheable;
 pub(crate) mod update;
 mod write;
 mod write_many;

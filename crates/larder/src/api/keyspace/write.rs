@@ -119,22 +119,32 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         options: InsertOptions,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
-        let InsertOptions { ttl, durability } = options;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full.as_slice())?;
-        let value = value.into();
+        self.insert_full(full.as_slice(), value.into(), options)
+    }
+
+    /// Stores the value of a whole key.
+    pub(super) fn insert_full(
+        &self,
+        full: &[u8],
+        value: Arc<V>,
+        options: InsertOptions,
+    ) -> Result<(), Error> {
+        self.shared.refuse_if_unusable()?;
+        let InsertOptions { ttl, durability } = options;
+        closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)?;
         if !matches!(ttl, Ttl::Default) {
             ttl.check(self.now())?;
             if ttl == Ttl::Keep {
-                self.change(full.as_slice(), durability, &mut |_, _| Change::Insert(value.clone(), ttl))?;
+                self.change(full, durability, &mut |_, _| Change::Insert(value.clone(), ttl))?;
                 return Ok(());
             }
             if ttl.is_past(self.now()) {
-                return self.remove_full(full.as_slice()).map(drop);
+                return self.remove_full(full).map(drop);
             }
         }
-        let key = self.shared.tiers.memory.key(full.as_slice());
+        let key = self.shared.tiers.memory.key(full);
         let outcome = self.write(key, &value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         if durability == Durability::Buffered || self.is_memory_only() {

@@ -17,6 +17,8 @@ use super::threads::Threads;
 use super::tiers::Tiers;
 use super::turns::Turns;
 use super::writer::command::Acknowledge;
+#[cfg(feature = "async")]
+use super::writer::command::Command;
 use crate::config::weigher::Weigher;
 use crate::disk::file::io_error::io_error;
 use crate::disk::store::new_file::PAGE_SHARE;
@@ -105,6 +107,17 @@ impl Shared {
     pub(crate) fn flush(&self) -> Result<(), Error> {
         self.refuse_if_unusable()?;
         if self.tiers.has_disk() { self.tiers.writer.commit(Acknowledge::Flush) } else { Ok(()) }
+    }
+
+    /// As [`flush`](Self::flush), from async code.
+    #[cfg(feature = "async")]
+    pub(crate) async fn flush_async(&self) -> Result<(), Error> {
+        self.refuse_if_unusable()?;
+        if !self.tiers.has_disk() {
+            return Ok(());
+        }
+        let ask = |reply| Command::Commit(Acknowledge::Flush, reply);
+        self.tiers.writer.ask_for_task(ask)?.wait().await
     }
 
     /// Closes the files that a forked child has inherited (see [`crate::sys::volume`]). Waits for nothing,

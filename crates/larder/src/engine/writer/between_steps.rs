@@ -92,7 +92,7 @@ impl Writer {
     pub(super) fn answer_parts(&mut self, waiting: &mut Waiting) {
         self.remove_range_tombstones();
         for reply in waiting.parts.drain(..) {
-            drop(reply.send(Ok(())));
+            reply.send(Ok(()));
         }
     }
 

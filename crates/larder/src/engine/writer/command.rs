@@ -6,9 +6,27 @@ use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::Sender;
+#[cfg(feature = "async")]
+use crate::sys::sync::completion::Completer;
 
-/// The channel for the answer to a command.
-pub(super) type Reply<T> = Sender<Result<T, Error>>;
+/// The way of the answer to a command: to a thread that waits, or to a task.
+#[derive(Debug)]
+pub(crate) enum Reply<T> {
+    Thread(Sender<Result<T, Error>>),
+    #[cfg(feature = "async")]
+    Task(Completer<Result<T, Error>>),
+}
+
+impl<T> Reply<T> {
+    /// Answers the caller. A caller that no longer waits needs no answer.
+    pub(super) fn send(self, answer: Result<T, Error>) {
+        match self {
+            Self::Thread(sender) => drop(sender.send(answer)),
+            #[cfg(feature = "async")]
+            Self::Task(sender) => sender.send(answer),
+        }
+    }
+}
 
 /// The kind of change that a caller of [`Command::Commit`] waits for. The kind decides the answer while the
 /// disk tier is off.

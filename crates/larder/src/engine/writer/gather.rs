@@ -64,7 +64,7 @@ impl Writer {
         let Command::Register(wanted, reply) = command else { return Registered::NeedsStep(command) };
         match self.file.number(&wanted) {
             Some((id, is_new)) => {
-                drop(reply.send(Ok(id)));
+                reply.send(Ok(id));
                 Registered::Answered { is_new }
             }
             None => Registered::NeedsStep(Command::Register(wanted, reply)),

@@ -1,11 +1,13 @@
 //! The handle through which other threads wake the writer, send commands to it and wait for its answers.
 
-use super::command::{Acknowledge, Command};
+use super::command::{Acknowledge, Command, Reply};
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::{Receiver, Sender, bounded};
+#[cfg(feature = "async")]
+use crate::sys::sync::completion::{Completion, completion};
 use crate::sys::sync::{AtomicBool, Ordering};
 
 #[derive(Debug)]
@@ -32,14 +34,30 @@ impl WriterHandle {
     }
 
     /// Sends a command and waits for its answer.
-    pub(crate) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Error> {
+    pub(crate) fn ask<T>(
+        &self,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<Result<T, Error>, Error> {
         let (reply, answer) = bounded(1);
+        self.send_question(command(Reply::Thread(reply)))?;
+        answer.recv().map_err(|_| no_answer())
+    }
+
+    /// Sends a command whose answer a task waits for.
+    #[cfg(feature = "async")]
+    pub(crate) fn ask_for_task<T>(
+        &self,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<WriterAnswer<T>, Error> {
+        let (reply, answer) = completion();
+        self.send_question(command(Reply::Task(reply)))?;
+        Ok(WriterAnswer(answer))
+    }
+
+    fn send_question(&self, command: Command) -> Result<(), Error> {
         debug_assert!(self.exists(), "a cache without a file has no writer to ask");
-        if !self.send(command(reply)) {
-            // The writer survives panics and ends only when the cache is closed.
-            return Err(Error::Closed);
-        }
-        answer.recv().map_err(|_| Error::not_durable("the writer ended before it answered"))
+        // The writer survives panics and ends only when the cache is closed.
+        if self.send(command) { Ok(()) } else { Err(Error::Closed) }
     }
 
     /// Sets the flag that an entry is dirty. Returns whether the flag was clear before. In this case the
@@ -86,7 +104,25 @@ impl WriterHandle {
     /// writer has already ended.
     pub(crate) fn shut_down(&self) -> Receiver<Result<(), Error>> {
         let (reply, answer) = bounded(1);
-        self.send(Command::ShutDown(reply));
+        self.send(Command::ShutDown(Reply::Thread(reply)));
         answer
+    }
+}
+
+fn no_answer() -> Error {
+    Error::not_durable("the writer ended before it answered")
+}
+
+/// The answer of the writer, for a task. The writer carries the command out, no matter whether this future is
+/// polled or dropped.
+#[cfg(feature = "async")]
+#[derive(Debug)]
+pub(crate) struct WriterAnswer<T>(Completion<Result<T, Error>>);
+
+#[cfg(feature = "async")]
+impl<T> WriterAnswer<T> {
+    /// Waits for the answer.
+    pub(crate) async fn wait(self) -> Result<T, Error> {
+        self.0.await.unwrap_or_else(|| Err(no_answer()))
     }
 }

@@ -153,17 +153,17 @@ impl Writer {
         let not_durable = || not_durable_while_off(why.as_ref());
         for (kind, reply) in replies.commits {
             let is_done = kind == Acknowledge::Invalidation && holds;
-            drop(reply.send(if is_done { Ok(()) } else { Err(not_durable()) }));
+            reply.send(if is_done { Ok(()) } else { Err(not_durable()) });
         }
         for (reply, _, removed) in replies.ranges {
-            drop(reply.send(if holds { Ok(removed) } else { Err(not_durable()) }));
+            reply.send(if holds { Ok(removed) } else { Err(not_durable()) });
         }
         let now = self.now();
         for (reply, wanted) in replies.registrations.into_iter().zip(&waiting.registrations) {
-            drop(reply.send(Ok(self.file.register_offline(wanted, now))));
+            reply.send(Ok(self.file.register_offline(wanted, now)));
         }
         for reply in replies.sweeps {
-            drop(reply.send(Ok((0, false))));
+            reply.send(Ok((0, false)));
         }
         self.note_range_tombstones(waiting);
     }

@@ -276,11 +276,11 @@ impl Writer {
         }
         self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
-            drop(reply.send(self.verify(&mut evicted_values)));
+            reply.send(self.verify(&mut evicted_values));
         }
         self.tiers.sweeper.drop_values(evicted_values);
         if let Some(reply) = waiting.shut_down.take() {
-            drop(reply.send(self.close(was_unsaved)));
+            reply.send(self.close(was_unsaved));
         }
     }
 

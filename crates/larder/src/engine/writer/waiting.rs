@@ -126,24 +126,24 @@ impl Replies {
     /// `is_unsaved` is set, memory accepted values while there was no file.
     pub(super) fn acknowledge(self, outcome: CommitOutcome, writes_are_lost: bool, is_unsaved: bool) {
         for (kind, reply) in self.commits {
-            drop(reply.send(match kind {
+            reply.send(match kind {
                 Acknowledge::Flush if is_unsaved => Err(unsaved()),
                 Acknowledge::Write | Acknowledge::Flush if writes_are_lost => {
                     Err(Error::not_durable("the disk failed while it was written"))
                 }
                 _ => Ok(()),
-            }));
+            });
         }
         let mut removed = outcome.removed.into_iter();
         for (reply, count, _) in self.ranges {
-            drop(reply.send(Ok(removed.by_ref().take(count).sum())));
+            reply.send(Ok(removed.by_ref().take(count).sum()));
         }
         for (reply, id) in self.registrations.into_iter().zip(outcome.registered) {
-            drop(reply.send(Ok(id)));
+            reply.send(Ok(id));
         }
         for (at, reply) in self.sweeps.into_iter().enumerate() {
             let swept = if at == 0 { outcome.swept } else { 0 };
-            drop(reply.send(Ok((swept, outcome.more_to_sweep))));
+            reply.send(Ok((swept, outcome.more_to_sweep)));
         }
     }
 }

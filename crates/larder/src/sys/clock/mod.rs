@@ -180,7 +180,7 @@ impl Deadline {
     }
 
     pub(crate) fn left(self) -> Duration {
-        self.wait
+        if self.is_over() { Duration::ZERO } else { self.wait }
     }
 
     pub(crate) fn is_over(self) -> bool {

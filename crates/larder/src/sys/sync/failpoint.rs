@@ -51,6 +51,17 @@ pub enum Failpoint {
     ForgetOmitted,
     /// A load of several keys waits for other callers before it lands its own flights.
     WaitBeforeLanding,
+    /// A task looks for the answer, and stores its waker after it has released the lock.
+    #[cfg(feature = "async")]
+    RegisterLate,
+    /// A loader that is woken wakes one of the tasks that wait, and not all.
+    #[cfg(feature = "async")]
+    WakeOneTask,
+    /// A loader that no task waits for any more is not dropped.
+    #[cfg(feature = "async")]
+    KeepDroppedLoad,
+    /// A lease that is dropped without an answer is not given back.
+    KeepDroppedLease,
     /// The shards are drained while a group is being stored.
     OpenGroupGate,
     /// The writer commits the values of a group one by one.

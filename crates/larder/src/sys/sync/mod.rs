@@ -6,6 +6,8 @@
 //! and `model` export the same names. Every operation whose result depends on the order of two threads uses
 //! `native` or `model`. See `tests/interleavings`.
 
+#[cfg(feature = "async")]
+pub(crate) mod completion;
 pub(crate) mod failpoint;
 #[cfg(shuttle)]
 mod model;

@@ -3,7 +3,7 @@ mod history;
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::engine::writer::Writer;
-use crate::engine::writer::command::{Acknowledge, Command};
+use crate::engine::writer::command::{Acknowledge, Command, Reply};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ impl Machine {
             fingerprint: 0,
             schema: None,
         };
-        machine.step([Command::Register(registration, reply)]);
+        machine.step([Command::Register(registration, Reply::Thread(reply))]);
         machine.open_keyspace = registered.try_recv().unwrap().unwrap();
         machine
     }
@@ -183,7 +183,7 @@ impl Machine {
                     unlisted: purged.unlisted,
                     on_disk: 0,
                 }],
-                reply,
+                Reply::Thread(reply),
             ),
             answer,
         )
@@ -227,7 +227,7 @@ impl Machine {
 
 fn commit(kind: Acknowledge) -> (Command, Answer) {
     let (reply, answer) = bounded(1);
-    (Command::Commit(kind, reply), answer)
+    (Command::Commit(kind, Reply::Thread(reply)), answer)
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn closing_commits_what_is_held() {
     machine.step([]);
     let key = machine.key(1);
     let (reply, closed) = bounded(1);
-    machine.step([Command::ShutDown(reply)]);
+    machine.step([Command::ShutDown(Reply::Thread(reply))]);
     assert!(closed.try_recv().unwrap().is_ok());
     drop(machine.writer);
     let again = crate::api::cache::Cache::builder().path("/cache/shop.larder").volume(&machine.disk);

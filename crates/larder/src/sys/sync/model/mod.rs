@@ -210,6 +210,11 @@ impl Condvar {
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
     }
+
+    #[cfg(feature = "async")]
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
 }
 
 /// A lock without poisoning, as in `parking_lot`.

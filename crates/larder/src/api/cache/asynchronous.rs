@@ -1,0 +1,65 @@
+//! The calls of a cache for async code.
+
+use super::Cache;
+use crate::engine::removal::Removal;
+use crate::error::Error;
+use crate::sys::offload::offload;
+
+impl Cache {
+    /// As [`clear`](Cache::clear), from async code. The removal goes on even if the future is dropped after
+    /// its first poll.
+    ///
+    /// # Errors
+    /// The errors of [`clear`](Cache::clear).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub async fn clear_async(&self) -> Result<u64, Error> {
+        self.shared.refuse_if_unusable()?;
+        let shared = self.shared.clone();
+        let begin = move || {
+            shared.keyspaces.count_invalidation();
+            shared.begin_invalidation([Removal::Everything])
+        };
+        let begun = if self.shared.tiers.has_disk() { offload(begin).await } else { begin() };
+        begun?.wait().await
+    }
+
+    /// As [`flush`](Cache::flush), from async code. The commit is made even if the future is dropped after
+    /// its first poll.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let cache = Cache::builder().path(dir.path().join("shop.larder")).open()?;
+    /// cache.keyspace(PRICE)?.insert_async("MTNVTU", 100).await?;
+    /// cache.flush_async().await?; // from here on, a crash does not lose the entry
+    /// cache.close_async().await?;
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`flush`](Cache::flush).
+    pub async fn flush_async(&self) -> Result<(), Error> {
+        self.shared.flush_async().await
+    }
+
+    /// As [`close`](Cache::close), from async code. The cache is closed even if the future is dropped after
+    /// its first poll.
+    ///
+    /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and
+    /// blocks the thread that drops it.
+    ///
+    /// # Errors
+    /// The errors of [`close`](Cache::close).
+    pub async fn close_async(&self) -> Result<(), Error> {
+        if self.shared.is_forked() {
+            return Err(Error::Forked);
+        }
+        let shared = self.shared.clone();
+        offload(move || shared.close()).await
+    }
+}

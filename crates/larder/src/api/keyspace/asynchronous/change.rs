@@ -1,0 +1,176 @@
+//! Changes from async code: inserts, removals and atomic changes.
+//!
+//! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer. The
+//! wait for its commit holds no worker: the writer wakes the task. So any number of removals share a commit.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::api::invalidation::Invalidation;
+use crate::api::keyspace::change::{Change, Modified};
+use crate::api::keyspace::insert_options::{Durability, InsertOptions};
+use crate::api::keyspace::modify_error::ModifyError;
+use crate::api::keyspace::ttl::Ttl;
+use crate::error::Error;
+use crate::format::key::scope::KeyPattern;
+use crate::format::key::{EncodeKey, Key, KeyPrefix};
+use crate::format::stored_key::StoredKey;
+use crate::sys::sync::Arc;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// As [`insert`](Keyspace::insert), from async code. While the write buffer is full, the task waits, and
+    /// not its executor.
+    ///
+    /// The value is stored even if the future is dropped after its first poll.
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Keyspace::insert).
+    ///
+    /// # Cost
+    /// The cost of [`insert`](Keyspace::insert), and the way to a worker thread and back.
+    pub async fn insert_async(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
+        self.insert_with_async(key, value, InsertOptions::new()).await
+    }
+
+    /// As [`insert_with`](Keyspace::insert_with), from async code. The value is stored even if the future is
+    /// dropped after its first poll.
+    ///
+    /// # Errors
+    /// The errors of [`insert_with`](Keyspace::insert_with).
+    pub async fn insert_with_async(
+        &self,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+        options: InsertOptions,
+    ) -> Result<(), Error> {
+        let (full, value) = (self.whole_key(&key)?, value.into());
+        self.off_executor(move |keyspace| keyspace.insert_full(&full, value, options)).await
+    }
+
+    /// As [`modify`](Keyspace::modify), from async code. A worker thread calls `change`, unless the keyspace
+    /// is in memory only. The change is made even if the future is dropped after its first poll.
+    ///
+    /// `change` must not wait for a load from async code: it would hold a worker thread that the load may
+    /// need.
+    ///
+    /// # Errors
+    /// The errors of [`modify`](Keyspace::modify).
+    ///
+    /// # Panics
+    /// If `change` panics. Nothing is changed then.
+    pub async fn modify_async(
+        &self,
+        key: impl EncodeKey<K>,
+        change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        self.modify_with_async(key, Durability::Buffered, change).await
+    }
+
+    /// As [`modify_with`](Keyspace::modify_with), from async code: see
+    /// [`modify_async`](Keyspace::modify_async).
+    ///
+    /// # Errors
+    /// The errors of [`modify_with`](Keyspace::modify_with).
+    ///
+    /// # Panics
+    /// If `change` panics. Nothing is changed then.
+    pub async fn modify_with_async(
+        &self,
+        key: impl EncodeKey<K>,
+        durability: Durability,
+        mut change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        let full = self.whole_key(&key)?;
+        self.off_executor(move |keyspace| {
+            keyspace.change(&full, durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
+        })
+        .await
+    }
+
+    /// As [`remove`](Keyspace::remove), from async code.
+    ///
+    /// Dropping the future after its first poll does not undo the removal: the removal goes on, and may
+    /// become visible only after the drop. Await the future to know that it is durable.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_async("MTNVTU", 100).await?;
+    /// assert!(prices.remove_async("MTNVTU").await?);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`remove`](Keyspace::remove).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub async fn remove_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
+        let mut invalidation = Invalidation::new(&self.shared);
+        invalidation.remove(self, key)?;
+        Ok(invalidation.commit_async().await? > 0)
+    }
+
+    /// As [`remove_many`](Keyspace::remove_many), from async code. Dropping the future after its first poll
+    /// does not undo the removals.
+    ///
+    /// # Errors
+    /// The errors of [`remove_many`](Keyspace::remove_many).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub async fn remove_many_async<Q: EncodeKey<K>>(
+        &self,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Result<u64, Error> {
+        let mut invalidation = Invalidation::new(&self.shared);
+        for key in keys {
+            invalidation.remove(self, key)?;
+        }
+        invalidation.commit_async().await
+    }
+
+    /// As [`remove_prefix`](Keyspace::remove_prefix), from async code. Dropping the future after its first
+    /// poll does not undo the removal.
+    ///
+    /// # Errors
+    /// The errors of [`remove_prefix`](Keyspace::remove_prefix).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub async fn remove_prefix_async(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
+        let mut invalidation = Invalidation::new(&self.shared);
+        invalidation.remove_prefix(self, prefix);
+        invalidation.commit_async().await
+    }
+
+    /// As [`remove_matching`](Keyspace::remove_matching), from async code. Dropping the future after its
+    /// first poll does not undo the removal.
+    ///
+    /// # Errors
+    /// The errors of [`remove_matching`](Keyspace::remove_matching).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub async fn remove_matching_async(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
+        let mut invalidation = Invalidation::new(&self.shared);
+        invalidation.remove_matching(self, pattern)?;
+        invalidation.commit_async().await
+    }
+
+    /// As [`clear`](Keyspace::clear), from async code. Dropping the future after its first poll does not undo
+    /// the removal.
+    ///
+    /// # Errors
+    /// The errors of [`clear`](Keyspace::clear).
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub async fn clear_async(&self) -> Result<u64, Error> {
+        let mut invalidation = Invalidation::new(&self.shared);
+        invalidation.clear(self);
+        invalidation.commit_async().await
+    }
+
+    /// Returns the whole key, owned.
+    fn whole_key(&self, key: &impl EncodeKey<K>) -> Result<StoredKey, Error> {
+        Ok(self.encode(key)?.as_slice().into())
+    }
+}

@@ -1,0 +1,106 @@
+//! The ends of a load, and the waits for one, from async code.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::keyspace::load::Load;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::api::keyspace::lookup::{PendingLoad, Waited};
+use crate::api::keyspace::ttl::Ttl;
+use crate::error::Error;
+use crate::error::load_error::LoadError;
+use crate::format::key::Key;
+use crate::sys::offload::{offload, submit};
+use crate::sys::sync::Arc;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
+    /// As [`fill`](LoadLease::fill), from async code. The value is stored even if the future is dropped after
+    /// its first poll.
+    ///
+    /// # Errors
+    /// Those of [`fill`](LoadLease::fill).
+    pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
+        let value = value.into();
+        if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }
+    }
+
+    fn may_block(&self) -> bool {
+        self.keyspace().is_some_and(|keyspace| keyspace.may_block())
+    }
+
+    /// Steps 5 and 6, for a loader that lives in the flight.
+    pub(super) fn end_with<E: Send + Sync + 'static>(
+        self,
+        loaded: Result<Load<V>, E>,
+        stale: Option<Arc<V>>,
+    ) {
+        let (value, ttl) = match (loaded, stale) {
+            (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
+            (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),
+            (Ok(Load::DoNotCache(value)), _) => return self.decline_with(value),
+            (Err(error), _) => return self.fail(error),
+            (Ok(Load::Absent), _) => return self.end_absent(),
+            // The lease ends without an answer. The task that leads the load knows why.
+            (Ok(Load::Unchanged), None) => return,
+        };
+        // A failure of the cache is not an error. The lease counts it.
+        self.publish_off_executor(move |lease| drop(lease.fill_with(value, ttl)));
+    }
+
+    fn end_absent(self) {
+        self.publish_off_executor(|lease| _ = lease.fill_absent());
+    }
+
+    /// Publishes what was loaded, on a worker thread if that may block. The flight lands when it is stored,
+    /// so no task waits for the worker thread itself.
+    fn publish_off_executor(self, publish: impl FnOnce(Self) + Send + 'static) {
+        if self.may_block() { drop(submit(move || publish(self))) } else { publish(self) }
+    }
+}
+
+impl<V: Send + Sync + 'static> PendingLoad<V> {
+    /// As [`wait`](PendingLoad::wait), from async code.
+    ///
+    /// If the load is an asynchronous one, this task may poll its loader
+    /// ([`get_or_load_async`](crate::Keyspace::get_or_load_async)).
+    ///
+    /// # Errors
+    /// Those of [`wait`](PendingLoad::wait).
+    pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
+        let max = self.load_timeout();
+        self.wait_up_to_async(max).await
+    }
+
+    /// As [`wait_for`](PendingLoad::wait_for), from async code.
+    ///
+    /// # Errors
+    /// Those of [`wait`](PendingLoad::wait).
+    pub async fn wait_for_async<E: Send + Sync + 'static>(
+        self,
+        timeout: Duration,
+    ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        self.wait_up_to_async(Some(timeout)).await
+    }
+
+    async fn wait_up_to_async<E: Send + Sync + 'static>(
+        self,
+        max: Option<Duration>,
+    ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        Ok(match self.outcome_async(max).await? {
+            Waited::Value(value) => Some(value),
+            Waited::Absent | Waited::Unanswered => None,
+        })
+    }
+
+    pub(super) async fn outcome_async<E: Send + Sync + 'static>(
+        self,
+        max: Option<Duration>,
+    ) -> Result<Waited<V>, LoadError<E>> {
+        match self.into_task_wait(max) {
+            Some(wait) => Self::answer(wait.await, max),
+            None => Ok(Waited::Unanswered),
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Loads from async code, and waits for loads. The steps are those of [`crate::api::keyspace::lookup`].
+//!
+//! There are two forms of loader:
+//!
+//! - The loader of [`get_or_load_async`](Keyspace::get_or_load_async) lives in the flight
+//!   ([`crate::engine::flights`]). Whichever task polls its wait first drives it. The loader is put into the
+//!   flight by the thread that took the lease, before any task is asked to poll. So there is no moment at
+//!   which a task must be polled for the load to go on.
+//! - The loader of [`get_or_load_local_async`](Keyspace::get_or_load_local_async) may borrow, so its caller
+//!   alone drives it, and owns the lease. A caller that is dropped gives the lease back, and one of the tasks
+//!   or threads that wait loads the key. A caller that is never polled again keeps it until its deadline.
+//!
+//! The value of both is stored by a worker thread, because an insert may wait for room. That step lands the
+//! flight, and runs to its end, no matter which tasks are dropped.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::api::keyspace::load::{Load, Loaded};
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::engine::flights::tasks::TaskWait;
+use crate::error::load_error::LoadError;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::sys::sync::Arc;
+
+/// The answer to a caller that would load a key.
+enum SharedLoad<V, F> {
+    Answer(Loaded<V>),
+    /// The loader is in the flight of this wait.
+    Led(TaskWait),
+    /// Another caller is loading the key. The loader comes back.
+    Joined(PendingLoad<V>, F),
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// As [`get_or_load`](Keyspace::get_or_load), from async code. A value in memory is returned at the first
+    /// poll.
+    ///
+    /// Tasks and threads that ask for one key at the same time run one loader and share its result. The
+    /// loader is a part of the load, not of the task that began it: any task that waits for the load polls
+    /// it. So a task that is dropped, or never polled again, stalls no other task. When no task waits any
+    /// more, the loader is dropped. A thread that waits then loads the key itself.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let price = prices.get_or_load_async("MTNVTU", || async { "100".parse::<u64>() }).await?;
+    /// assert_eq!(*price, 100);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// The loader is called at its first poll. It runs with the task-local values and the tracing span of the
+    /// task that happens to poll it: give it what it needs by value, or instrument it.
+    /// [`get_or_load_local_async`](Keyspace::get_or_load_local_async) takes a loader that borrows.
+    ///
+    /// A thread that waits in `get_or_load` while no task polls the loader waits until the
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most.
+    ///
+    /// # Errors
+    /// Those of [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller gets
+    /// [`LoadError::Panicked`], the caller that began the load too. The panic hook prints the panic.
+    ///
+    /// A loader that waits for a load which waits for this loader gets [`LoadError::Cycle`]. A wait in a task
+    /// or a thread that the loader has spawned is not known as the loader's wait. Such a circle ends with the
+    /// `lease_timeout`.
+    pub async fn get_or_load_async<E, R, F, L>(
+        &self,
+        key: impl EncodeKey<K>,
+        loader: F,
+    ) -> Result<Arc<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> L + Send + 'static,
+        L: Future<Output = Result<R, E>> + Send + 'static,
+    {
+        let loader = move |_| async move { loader().await.map(|value| Load::Cache(value.into())) };
+        match self.hit_at_once(&key)? {
+            Ok(value) => Ok(value),
+            Err(key) => {
+                let loaded = Box::pin(self.load_missing_async(key, OnAbsence::Load, loader)).await?;
+                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
+            }
+        }
+    }
+
+    /// As [`get_or_load_optional`](Keyspace::get_or_load_optional), from async code: see
+    /// [`get_or_load_async`](Keyspace::get_or_load_async).
+    ///
+    /// # Errors
+    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async).
+    pub async fn get_or_load_optional_async<E, R, F, L>(
+        &self,
+        key: impl EncodeKey<K>,
+        loader: F,
+    ) -> Result<Option<Arc<V>>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: FnOnce() -> L + Send + 'static,
+        L: Future<Output = Result<Option<R>, E>> + Send + 'static,
+    {
+        let loader = move |_| async move {
+            loader().await.map(|value| value.map_or(Load::Absent, |value| Load::Cache(value.into())))
+        };
+        self.get_or_load_with_async(key, loader).await.map(|loaded| loaded.value)
+    }
+
+    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value and
+    /// decides what becomes of its own: see [`get_or_load_with`](Keyspace::get_or_load_with).
+    ///
+    /// # Errors
+    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async). [`LoadError::NothingUnchanged`] if the
+    /// loader returns [`Load::Unchanged`] and got no stale value.
+    pub async fn get_or_load_with_async<E, F, L>(
+        &self,
+        key: impl EncodeKey<K>,
+        loader: F,
+    ) -> Result<Loaded<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
+        L: Future<Output = Result<Load<V>, E>> + Send + 'static,
+    {
+        match self.hit_at_once(&key)? {
+            Ok(value) => Ok(Loaded::fresh(Some(value))),
+            Err(key) => Box::pin(self.load_missing_async(key, OnAbsence::Answer, loader)).await,
+        }
+    }
+
+    /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow, and need not be
+    /// `Send`. Only the caller drives the loader.
+    ///
+    /// If the future is dropped, the loader is dropped, and one of the callers that wait loads the key. If
+    /// the future is kept and not polled, the callers that wait do so until the
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let row = "100".to_owned();
+    /// let price = prices.get_or_load_local_async("MTNVTU", async || row.parse::<u64>()).await?;
+    /// assert_eq!(*price, 100);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`get_or_load`](Keyspace::get_or_load).
+    ///
+    /// # Panics
+    /// If the loader panics. The callers that wait get [`LoadError::Panicked`].
+    pub async fn get_or_load_local_async<E, R, F>(
+        &self,
+        key: impl EncodeKey<K>,
+        loader: F,
+    ) -> Result<Arc<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: AsyncFnOnce() -> Result<R, E>,
+    {
+        match self.hit_at_once(&key)? {
+            Ok(value) => Ok(value),
+            Err(key) => {
+                let loaded = self.load_missing_locally(key, loader).await?;
+                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
+            }
+        }
+    }
+
+    /// Step 1. Returns the value, or the whole key.
+    #[inline]
+    fn hit_at_once<E>(&self, key: &impl EncodeKey<K>) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
+        if let Some((value, _)) = self.hit(key) {
+            return Ok(Ok(value));
+        }
+        let full = self.encode(key).map_err(LoadError::Key)?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        Ok(self.hit_in_memory(key, true).map(|(value, _)| value).ok_or_else(|| key.bytes.into()))
+    }
+
+    /// Steps 2 to 6, with a loader that lives in the flight.
+    async fn load_missing_async<E, F, L>(
+        &self,
+        key: StoredKey,
+        on_absence: OnAbsence,
+        mut loader: F,
+    ) -> Result<Loaded<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
+        L: Future<Output = Result<Load<V>, E>> + Send + 'static,
+    {
+        let mut counts = true;
+        loop {
+            let full = key.clone();
+            let begin = move |keyspace: &Self| keyspace.begin_shared_load(&full, on_absence, counts, loader);
+            let pending = match self.off_executor(begin).await {
+                SharedLoad::Answer(loaded) => return Ok(loaded),
+                SharedLoad::Led(wait) => return self.finish_own_load(key, wait).await,
+                SharedLoad::Joined(pending, unused) => {
+                    loader = unused;
+                    pending
+                }
+            };
+            match pending.outcome_async(self.shared.settings.load_timeout).await {
+                Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
+                Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
+                Ok(Waited::Absent | Waited::Unanswered) => counts = false,
+                Err(error) => return self.stale_or_async(key, error).await,
+            }
+        }
+    }
+
+    /// Waits for the load that the caller has begun.
+    async fn finish_own_load<E: Send + Sync + 'static>(
+        &self,
+        key: StoredKey,
+        wait: TaskWait,
+    ) -> Result<Loaded<V>, LoadError<E>> {
+        match PendingLoad::answer(wait.await, None) {
+            Ok(Waited::Value(value)) => Ok(Loaded::fresh(Some(value))),
+            Ok(Waited::Absent) => Ok(Loaded::fresh(None)),
+            // Only one end of a load gives no answer to the task that began it.
+            Ok(Waited::Unanswered) => Err(LoadError::NothingUnchanged),
+            Err(error) => self.stale_or_async(key, error).await,
+        }
+    }
+
+    /// Steps 2 and 3, and puts the loader into the flight.
+    fn begin_shared_load<E, F, L>(
+        &self,
+        full: &[u8],
+        on_absence: OnAbsence,
+        counts: bool,
+        loader: F,
+    ) -> SharedLoad<V, F>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
+        L: Future<Output = Result<Load<V>, E>> + Send + 'static,
+    {
+        let key = self.shared.tiers.memory.key(full);
+        match self.find_or_lease_again(full, on_absence, counts) {
+            LookupOutcome::Hit { value, is_stale, .. } => {
+                SharedLoad::Answer(Loaded { value: Some(value), is_stale })
+            }
+            LookupOutcome::Absent { .. } => SharedLoad::Answer(Loaded::fresh(None)),
+            LookupOutcome::Wait(pending) => SharedLoad::Joined(pending, loader),
+            LookupOutcome::Load(mut lease) => {
+                let stale = self.stale_value(key).map(|(value, _)| value);
+                let flight = lease.flight().clone();
+                let wait = TaskWait::of_leader(flight.clone());
+                flight.park(Box::pin(async move {
+                    let loaded = loader(stale.clone()).await;
+                    lease.end_with(loaded, stale);
+                }));
+                SharedLoad::Led(wait)
+            }
+        }
+    }
+
+    /// Steps 2 and 3. Only the first of several rounds is counted. A further round also makes step 1.
+    fn find_or_lease_again(&self, full: &[u8], on_absence: OnAbsence, is_first: bool) -> LookupOutcome<K, V> {
+        let key = self.shared.tiers.memory.key(full);
+        if is_first {
+            self.lease_or_join(key, LoadThread::Poller, on_absence, true)
+        } else {
+            self.find_or_lease(key, LoadThread::Poller, on_absence, false)
+        }
+    }
+
+    /// Steps 2 to 6, with a loader that its caller alone drives.
+    async fn load_missing_locally<E, R, F>(
+        &self,
+        key: StoredKey,
+        loader: F,
+    ) -> Result<Loaded<V>, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        R: Into<Arc<V>>,
+        F: AsyncFnOnce() -> Result<R, E>,
+    {
+        let mut counts = true;
+        let lease = loop {
+            let full = key.clone();
+            let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, OnAbsence::Load, counts);
+            match self.off_executor(find).await {
+                LookupOutcome::Hit { value, is_stale, .. } => {
+                    return Ok(Loaded { value: Some(value), is_stale });
+                }
+                LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
+                LookupOutcome::Load(lease) => break lease,
+                LookupOutcome::Wait(pending) => match pending.wait_async().await {
+                    Ok(Some(value)) => return Ok(Loaded::fresh(Some(value))),
+                    Ok(None) => counts = false,
+                    Err(error) => return self.stale_or_async(key, error).await,
+                },
+            }
+        };
+        let mut loading = std::pin::pin!(loader());
+        let loaded = std::future::poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
+        match loaded.await {
+            Ok(value) => {
+                let value = value.into();
+                // A failure of the cache is not an error. The lease counts it.
+                drop(lease.fill_async(value.clone()).await);
+                Ok(Loaded::fresh(Some(value)))
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                lease.fail_with(error.clone());
+                self.stale_or_async(key, LoadError::Loader(error)).await
+            }
+        }
+    }
+
+    /// Returns the stale value of a key after a failed load, or the error.
+    async fn stale_or_async<E: Send + Sync + 'static>(
+        &self,
+        key: StoredKey,
+        error: LoadError<E>,
+    ) -> Result<Loaded<V>, LoadError<E>> {
+        if self.definition.stale_for().is_zero() {
+            return Err(error);
+        }
+        let call = move |keyspace: &Self| keyspace.stale_or(keyspace.shared.tiers.memory.key(&key), error);
+        self.off_executor(call).await
+    }
+}

@@ -1,0 +1,43 @@
+//! The calls for async code, for any runtime: `get_async`, `get_or_load_async` and others.
+//!
+//! A future of these calls never blocks the thread that polls it. What the memory tier answers is done at the
+//! first poll. What may block, such as a lookup on disk or an insert that waits for room, runs on a worker
+//! thread ([`crate::sys::offload`]). A wait for a load of another caller is a waker in its flight
+//! ([`crate::engine::flights`]). No lock is held across an await.
+//!
+//! A future that is dropped leaves nothing behind: no lease, no waker, no alarm. A step that has begun on a
+//! worker thread runs to its end.
+//!
+//! - [`read`]: lookups. [`load`]: loads. [`lease`]: the ends of a load, and the waits for one. [`change`]:
+//!   inserts, removals and atomic changes.
+
+mod change;
+mod lease;
+mod load;
+mod read;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::format::key::Key;
+use crate::sys::offload::offload;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns whether a call may have to wait for the disk, or for room in the write buffer. In a forked
+    /// child nothing waits.
+    fn may_block(&self) -> bool {
+        !self.is_memory_only() && self.shared.tiers.has_disk() && !self.shared.is_forked()
+    }
+
+    /// Makes a call that may block on a worker thread. If it can't block, makes it at once.
+    ///
+    /// The call runs to its end, even if the future is dropped after its first poll.
+    async fn off_executor<T: Send + 'static>(&self, call: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        if !self.may_block() {
+            return call(self);
+        }
+        let keyspace = self.clone();
+        offload(move || call(&keyspace)).await
+    }
+}

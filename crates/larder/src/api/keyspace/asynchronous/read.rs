@@ -1,0 +1,92 @@
+//! Lookups from async code.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::format::key::buffer::KeyBuffer;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::{Lookup, MissToken};
+use crate::stats::count::Count;
+use crate::sys::offload::offload;
+use crate::sys::sync::Arc;
+
+/// What a lookup found in memory.
+enum MemoryAnswer<V> {
+    Found(Option<Arc<V>>),
+    /// The value may be on disk.
+    AskDisk(StoredKey, MissToken),
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// As [`get`](Keyspace::get), from async code. A value in memory is returned at the first poll. Otherwise
+    /// a worker thread looks on disk, so that the executor is not blocked.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// assert_eq!(prices.get_async("MTNVTU").await.as_deref(), Some(&100));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    /// In memory: the cost of [`get`](Keyspace::get). On disk: its cost, and the way to a worker thread and
+    /// back.
+    pub async fn get_async(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
+        match self.get_at_once(&key) {
+            MemoryAnswer::Found(found) => found,
+            MemoryAnswer::AskDisk(key, miss) => self.get_off_executor(key, miss).await,
+        }
+    }
+
+    #[inline]
+    fn get_at_once(&self, key: &impl EncodeKey<K>) -> MemoryAnswer<V> {
+        if let Some((value, _)) = self.hit(key) {
+            return MemoryAnswer::Found(Some(value));
+        }
+        let mut full = KeyBuffer::default();
+        if self.encode_into(key, &mut full).is_err() {
+            return MemoryAnswer::Found(None);
+        }
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        let found = match self.shared.tiers.get_in_memory(key) {
+            Lookup::Value(value, _) => Self::typed(value),
+            Lookup::Unknown(miss) if self.may_block() && !self.shared.is_closed() => {
+                return MemoryAnswer::AskDisk(key.bytes.into(), miss);
+            }
+            Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
+        };
+        self.answered(if found.is_some() { Count::MemoryHits } else { Count::Misses }, key);
+        MemoryAnswer::Found(found)
+    }
+
+    /// Reads a value from disk on a worker thread, and copies it into memory, as [`get`](Keyspace::get) does.
+    /// The permission for the copy was taken with the miss, before the disk is asked (invariant 4).
+    ///
+    /// Never inlined. Otherwise the future of a lookup in memory would be as large as this one.
+    #[inline(never)]
+    fn get_off_executor(
+        &self,
+        key: StoredKey,
+        miss: MissToken,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<V>>> + Send>> {
+        let keyspace = self.clone();
+        Box::pin(offload(move || {
+            let key = keyspace.shared.tiers.memory.key(&key);
+            let permit = Permit::EpochToken(miss.epoch_token);
+            let found = keyspace.promote_decoded(key, permit, miss.min_visible_sequence);
+            let value = found.and_then(|found| found.value);
+            keyspace.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
+            value
+        }))
+    }
+}

@@ -1,0 +1,95 @@
+//! The waits for a load of another caller.
+
+use std::time::Duration;
+
+use super::{PendingLoad, Waited};
+#[cfg(feature = "async")]
+use crate::engine::flights::tasks::TaskWait;
+use crate::engine::flights::{FlightOutcome, UnfinishedFlight};
+use crate::error::load_error::LoadError;
+use crate::sys::sync::Arc;
+
+impl<V: Send + Sync + 'static> PendingLoad<V> {
+    /// Waits until the load ends, and returns its value. Waits for the cache's
+    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
+    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
+    ///
+    /// Returns None if the load ended without a value: the source has none, the lease was dropped, declined,
+    /// or is past its deadline, or the error has another type than `E`. Look the key up again. In a forked
+    /// child, returns None at once, because the load goes on in the parent.
+    ///
+    /// # Errors
+    /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No
+    /// stale value takes their place, as it does in [`get_or_load`](crate::Keyspace::get_or_load).
+    pub fn wait<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
+        let max = self.load_timeout;
+        self.wait_up_to(max)
+    }
+
+    /// As [`wait`](PendingLoad::wait), but waits for `timeout` at most.
+    ///
+    /// # Errors
+    /// Those of [`wait`](PendingLoad::wait).
+    pub fn wait_for<E: Send + Sync + 'static>(
+        self,
+        timeout: Duration,
+    ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        self.wait_up_to(Some(timeout))
+    }
+
+    fn wait_up_to<E: Send + Sync + 'static>(
+        self,
+        max: Option<Duration>,
+    ) -> Result<Option<Arc<V>>, LoadError<E>> {
+        Ok(match self.outcome(max)? {
+            Waited::Value(value) => Some(value),
+            Waited::Absent | Waited::Unanswered => None,
+        })
+    }
+
+    /// Waits until the load ends, for `max` at most.
+    pub(in crate::api::keyspace) fn outcome<E: Send + Sync + 'static>(
+        self,
+        max: Option<Duration>,
+    ) -> Result<Waited<V>, LoadError<E>> {
+        // The thread that ends the load is in the parent, and the locks of the flight may be held for ever.
+        if !self.process.is_current() {
+            return Ok(Waited::Unanswered);
+        }
+        Self::answer(self.flight.join(max), max)
+    }
+
+    /// Returns the answer to a caller that has waited for `max` at most.
+    pub(in crate::api::keyspace) fn answer<E: Send + Sync + 'static>(
+        joined: Result<FlightOutcome, UnfinishedFlight>,
+        max: Option<Duration>,
+    ) -> Result<Waited<V>, LoadError<E>> {
+        match joined {
+            Err(UnfinishedFlight::Cycle) => Err(LoadError::Cycle),
+            Err(UnfinishedFlight::TimedOut) => Err(LoadError::Timeout { waited: max.unwrap_or_default() }),
+            Ok(FlightOutcome::Panicked) => Err(LoadError::Panicked),
+            Ok(FlightOutcome::Value(value)) => {
+                Ok(Arc::downcast(value).map_or(Waited::Unanswered, Waited::Value))
+            }
+            Ok(FlightOutcome::Error(error)) => {
+                Arc::downcast(error).map_or(Ok(Waited::Unanswered), |error| Err(LoadError::Loader(error)))
+            }
+            Ok(FlightOutcome::Absent) => Ok(Waited::Absent),
+            Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
+        }
+    }
+}
+
+#[cfg(feature = "async")]
+impl<V> PendingLoad<V> {
+    /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load goes
+    /// on in the parent.
+    pub(in crate::api::keyspace) fn into_task_wait(self, max: Option<Duration>) -> Option<TaskWait> {
+        self.process.is_current().then(|| TaskWait::joining(self.flight, self.alarms, max))
+    }
+
+    /// Returns the time for which a caller waits, if it has no timeout of its own.
+    pub(in crate::api::keyspace) fn load_timeout(&self) -> Option<Duration> {
+        self.load_timeout
+    }
+}

@@ -1,0 +1,125 @@
+//! The wait graph: which load, or which thread that runs a loader, waits for which flight. It finds waits
+//! that would never end ([`super`] has the steps).
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
+use crate::sys::process::Process;
+use crate::sys::sync::thread::ThreadId;
+use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, process_static};
+
+/// What runs the loader of a flight, and so ends the flight, and may wait for another flight before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Waiter {
+    /// A thread that runs the loader, and waits by blocking.
+    Thread(ThreadId),
+    /// An asynchronous loader. Any task may poll it.
+    #[cfg(feature = "async")]
+    Load(u64),
+}
+
+/// What a waiter waits for: a flight.
+pub(super) trait Waitable: std::fmt::Debug + Send + Sync {
+    /// Returns what runs the loader of the flight, if that is known.
+    fn leader(&self) -> Option<Waiter>;
+
+    /// Returns whether the flight has ended.
+    fn has_landed(&self) -> bool;
+}
+
+/// The waiters that one wait stands for.
+#[cfg(feature = "async")]
+pub(super) type Waiters = SmallVec<[Waiter; 2]>;
+
+/// The waits for flights.
+#[derive(Debug)]
+pub(super) struct WaitGraph {
+    /// The process of these waits. A forked child makes its own graph, because the lock of this graph may be
+    /// held forever there.
+    process: Process,
+    waits: Mutex<Waits>,
+}
+
+/// The flights that each waiter waits for. An asynchronous loader may wait for several.
+type Waits = HashMap<Waiter, SmallVec<[Arc<dyn Waitable>; 1]>>;
+
+process_static! {
+    /// The wait graph of the process in which a thread last waited.
+    static GRAPH: AtomicSnapshot<WaitGraph> = AtomicSnapshot::empty();
+}
+
+impl WaitGraph {
+    /// Returns the graph of the calling process. A forked child begins with an empty graph, because the
+    /// waiting threads do not exist in the child.
+    pub(super) fn current() -> Arc<Self> {
+        let process = Process::current();
+        loop {
+            if let Some(graph) = &*GRAPH.load()
+                && graph.process == process
+            {
+                return graph.clone();
+            }
+            GRAPH.update(|graph| match graph {
+                Some(graph) if graph.process == process => Some(graph.clone()),
+                _ => Some(Arc::new(Self { process, waits: Mutex::default() })),
+            });
+        }
+    }
+
+    /// Adds a wait for a flight, unless the wait would never end. Returns whether it was added. Steps 1 and
+    /// 2.
+    pub(super) fn enter(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) -> bool {
+        let mut waits = self.waits.lock();
+        if leads_to(&waits, flight, waiters) {
+            return false;
+        }
+        for waiter in waiters {
+            waits.entry(*waiter).or_default().push(flight.clone());
+        }
+        true
+    }
+
+    /// Removes a wait that was added. Step 4. The caller still holds the flight, so its outcome is not
+    /// dropped under the lock.
+    pub(super) fn leave(&self, waiters: &[Waiter], flight: &Arc<dyn Waitable>) {
+        let mut waits = self.waits.lock();
+        for waiter in waiters {
+            let Some(flights) = waits.get_mut(waiter) else { continue };
+            if let Some(at) = flights.iter().position(|other| address(other) == address(flight)) {
+                flights.swap_remove(at);
+            }
+            if flights.is_empty() {
+                waits.remove(waiter);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn contains(&self, waiter: Waiter) -> bool {
+        self.waits.lock().contains_key(&waiter)
+    }
+}
+
+/// Returns whether a flight can't end before one of `waiters` goes on.
+fn leads_to(waits: &Waits, flight: &Arc<dyn Waitable>, waiters: &[Waiter]) -> bool {
+    let mut visited: SmallVec<[usize; 4]> = SmallVec::new();
+    let mut next: SmallVec<[&Arc<dyn Waitable>; 4]> = SmallVec::new();
+    next.push(flight);
+    while let Some(flight) = next.pop() {
+        if visited.contains(&address(flight)) || flight.has_landed() {
+            continue;
+        }
+        visited.push(address(flight));
+        let Some(leader) = flight.leader() else { continue };
+        if waiters.contains(&leader) {
+            return true;
+        }
+        next.extend(waits.get(&leader).into_iter().flatten());
+    }
+    false
+}
+
+fn address(flight: &Arc<dyn Waitable>) -> usize {
+    Arc::as_ptr(flight).addr()
+}

@@ -1,0 +1,66 @@
+//! The tasks that wait for one flight, and the loader in the flight: data under the lock of the flight's
+//! state. [`super::tasks`] has the steps in which tasks use it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Waker;
+
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+
+/// A loader that lives in a flight. It lands the flight, by its lease.
+pub(crate) type SharedLoader = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The tasks that wait for a flight, and the loader in the flight.
+#[derive(Default)]
+pub(super) struct TaskWaiters {
+    pub(super) last_ticket: u64,
+    /// Number of tasks that wait, or are about to.
+    pub(super) count: usize,
+    /// The wakers of the tasks that sleep, by ticket.
+    pub(super) wakers: HashMap<u64, Waker>,
+    pub(super) loader: LoaderPlace,
+    /// Whether the loader was woken since it was last polled.
+    pub(super) is_woken: bool,
+}
+
+#[derive(Default)]
+pub(super) enum LoaderPlace {
+    /// There is no loader, or it has ended.
+    #[default]
+    None,
+    Here(SharedLoader),
+    /// A task is polling the loader.
+    Polled,
+}
+
+impl std::fmt::Debug for TaskWaiters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskWaiters").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl TaskWaiters {
+    /// Takes the wakers of all tasks. The caller wakes them without the lock.
+    pub(super) fn take_wakers(&mut self) -> HashMap<u64, Waker> {
+        std::mem::take(&mut self.wakers)
+    }
+
+    /// Takes the wakers to wake because the loader was woken.
+    pub(super) fn take_to_poll(&mut self) -> HashMap<u64, Waker> {
+        let mut wakers = self.take_wakers();
+        if failpoint_is_set(Failpoint::WakeOneTask)
+            && let Some(first) = wakers.keys().min().copied()
+        {
+            let successor = wakers.remove(&first);
+            self.wakers = std::mem::take(&mut wakers);
+            wakers.extend(successor.map(|waker| (first, waker)));
+        }
+        wakers
+    }
+}
+
+/// Wakes tasks. The caller holds no lock.
+pub(super) fn wake_all(wakers: HashMap<u64, Waker>) {
+    wakers.into_values().for_each(Waker::wake);
+}

@@ -1,0 +1,154 @@
+//! A completion: one answer, from a thread to a task. The task waits for the answer by its waker.
+//!
+//! The answer and the waker are changed under one lock, so no wake-up is lost:
+//!
+//! 1. The task takes the answer, if it is there. Otherwise it stores its waker, under the same lock.
+//! 2. The sender stores the answer and takes the waker, under one lock. After the lock it wakes the task.
+//!
+//! A sender that is dropped without an answer ends the wait too. A task may drop its end at any time. The
+//! answer is then dropped by the sender, after the lock, because the `Drop` of a user's value may wait.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::failpoint::{Failpoint, failpoint_is_set};
+use super::{Arc, Mutex};
+
+/// The end of a completion that sends the answer.
+#[derive(Debug)]
+pub(crate) struct Completer<T>(Arc<Mutex<CompletionState<T>>>);
+
+/// The end of a completion that waits for the answer. Its output is None if the sender was dropped without an
+/// answer.
+#[derive(Debug)]
+#[must_use = "the answer is lost if no task waits for it"]
+pub(crate) struct Completion<T>(Arc<Mutex<CompletionState<T>>>);
+
+#[derive(Debug)]
+struct CompletionState<T> {
+    answer: Option<T>,
+    waker: Option<Waker>,
+    has_sender: bool,
+    has_receiver: bool,
+}
+
+/// Returns both ends of a completion.
+pub(crate) fn completion<T>() -> (Completer<T>, Completion<T>) {
+    let state = CompletionState { answer: None, waker: None, has_sender: true, has_receiver: true };
+    let state = Arc::new(Mutex::new(state));
+    (Completer(state.clone()), Completion(state))
+}
+
+impl<T> Completer<T> {
+    /// Sends the answer. Drops it if no task waits for it any more.
+    pub(crate) fn send(self, answer: T) {
+        let mut left = Some(answer);
+        let mut state = self.0.lock();
+        if state.has_receiver {
+            state.answer = left.take();
+        }
+        drop(state);
+        // Dropping this end wakes the task.
+    }
+}
+
+impl<T> Drop for Completer<T> {
+    fn drop(&mut self) {
+        // Step 2.
+        let mut state = self.0.lock();
+        state.has_sender = false;
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Future for Completion<T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        // Cloned before the lock is taken, because it runs code of the executor.
+        let waker = context.waker().clone();
+        if failpoint_is_set(Failpoint::RegisterLate) {
+            let mut state = self.0.lock();
+            if state.answer.is_some() || !state.has_sender {
+                return Poll::Ready(state.answer.take());
+            }
+        }
+        // Step 1.
+        let mut state = self.0.lock();
+        if !failpoint_is_set(Failpoint::RegisterLate) && (state.answer.is_some() || !state.has_sender) {
+            return Poll::Ready(state.answer.take());
+        }
+        let earlier = state.waker.replace(waker);
+        drop(state);
+        drop(earlier);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Completion<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.has_receiver = false;
+        let left = (state.answer.take(), state.waker.take());
+        drop(state);
+        drop(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn poll<T>(completion: &mut Completion<T>, wakes: &Arc<Wakes>) -> Poll<Option<T>> {
+        Pin::new(completion).poll(&mut Context::from_waker(&wakes.clone().into()))
+    }
+
+    #[test]
+    fn the_answer_wakes_the_task_that_polled_last() {
+        let (first, second) = (Arc::new(Wakes::default()), Arc::new(Wakes::default()));
+        let (sender, mut answer) = completion();
+        assert!(poll(&mut answer, &first).is_pending());
+        assert!(poll(&mut answer, &second).is_pending());
+        sender.send(7);
+        assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (0, 1));
+        assert_eq!(poll(&mut answer, &first), Poll::Ready(Some(7)));
+    }
+
+    #[test]
+    fn a_sender_that_is_dropped_ends_the_wait() {
+        let wakes = Arc::new(Wakes::default());
+        let (sender, mut answer) = completion::<u32>();
+        assert!(poll(&mut answer, &wakes).is_pending());
+        drop(sender);
+        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+        assert_eq!(poll(&mut answer, &wakes), Poll::Ready(None));
+    }
+
+    #[test]
+    fn an_answer_without_a_task_is_dropped_and_so_is_the_waker_of_a_task_that_left() {
+        let (wakes, value) = (Arc::new(Wakes::default()), Arc::new(()));
+        let (sender, mut answer) = completion();
+        assert!(poll(&mut answer, &wakes).is_pending());
+        drop(answer);
+        assert_eq!(Arc::strong_count(&wakes), 1);
+        sender.send(value.clone());
+        assert_eq!((Arc::strong_count(&value), wakes.0.load(Ordering::SeqCst)), (1, 0));
+    }
+}

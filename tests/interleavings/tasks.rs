@@ -1,0 +1,242 @@
+//! Loads and removals from async code, beside those of threads.
+//!
+//! Each thread of the contest drives the future of one task. The workers of the cache are threads of the
+//! model, too.
+
+use std::convert::Infallible;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use larder::model::pass_time;
+use larder::{Cache, Keyspace};
+use shuttle::future::block_on;
+
+use crate::explorer::contest;
+use crate::place::{Place, versions};
+use crate::source::Source;
+
+/// The moment from which a loader may go on. Its lock is one of the model, so that the moment may come
+/// between any two steps.
+#[derive(Default)]
+struct Gate(shuttle::sync::Mutex<(bool, Option<Waker>)>);
+
+impl Gate {
+    fn open(&self) {
+        let mut gate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        gate.0 = true;
+        let waker = gate.1.take();
+        drop(gate);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    async fn wait(&self) {
+        poll_fn(|context| {
+            let mut gate = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if gate.0 {
+                return Poll::Ready(());
+            }
+            gate.1 = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// What the tasks and threads of a scenario have in common.
+#[derive(Clone)]
+struct SharedLoads {
+    versions: Keyspace<u64, u64>,
+    gate: Arc<Gate>,
+    loads: Arc<AtomicU64>,
+    seen: Arc<Mutex<Vec<Option<u64>>>>,
+}
+
+impl SharedLoads {
+    fn of(cache: &Cache) -> Self {
+        let versions = versions(cache);
+        Self { versions, gate: Arc::default(), loads: Arc::default(), seen: Arc::default() }
+    }
+
+    fn count(&self) -> u64 {
+        10 + self.loads.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn see(&self, value: Option<Arc<u64>>) {
+        self.seen.lock().unwrap().push(value.map(|value| *value));
+    }
+
+    /// Loads key 1 in a task. Its loader waits at the gate.
+    async fn load(self) -> Option<Arc<u64>> {
+        let shared = self.clone();
+        let loader = move || async move {
+            let value = shared.count();
+            shared.gate.wait().await;
+            Ok::<u64, Infallible>(value)
+        };
+        self.versions.get_or_load_async(&1, loader).await.ok()
+    }
+
+    fn load_in_task(&self) {
+        self.see(block_on(self.clone().load()));
+    }
+
+    fn load_in_thread(&self) {
+        let loader = || Ok::<u64, Infallible>(self.count());
+        self.see(self.versions.get_or_load(&1, loader).ok());
+    }
+
+    /// Returns what the callers have seen, and the number of loads.
+    fn end(self, cache: &Cache) -> (Vec<Option<u64>>, u64) {
+        let Self { versions, loads, seen, .. } = self;
+        drop(versions);
+        cache.close().unwrap();
+        let seen = seen.lock().unwrap().clone();
+        (seen, loads.load(Ordering::SeqCst))
+    }
+}
+
+/// A waker for a future that is polled once.
+struct Unheeded;
+
+impl Wake for Unheeded {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
+    future.poll(&mut Context::from_waker(&Waker::from(Arc::new(Unheeded)))).is_ready()
+}
+
+/// Tasks and a thread load one key: one loader runs, and each caller gets its value.
+pub(crate) fn tasks_and_threads_share_one_load() {
+    let cache = Place::new().open();
+    let shared = SharedLoads::of(&cache);
+    shared.gate.open();
+    contest([&|| shared.load_in_task(), &|| shared.load_in_thread(), &|| shared.load_in_task()]);
+    assert_eq!(shared.end(&cache), (vec![Some(10); 3], 1));
+}
+
+/// A task polls its load once, and is never polled again. The other task goes on with the load.
+pub(crate) fn a_task_that_is_never_polled_again_stalls_no_task() {
+    let cache = Cache::builder().open().unwrap();
+    let shared = SharedLoads::of(&cache);
+    contest([
+        &|| {
+            let mut load = Box::pin(shared.clone().load());
+            _ = poll_once(load.as_mut());
+            // Its wait must not end with a `Drop`.
+            std::mem::forget(load);
+        },
+        &|| shared.load_in_task(),
+        &|| shared.gate.open(),
+    ]);
+    let (seen, _) = shared.end(&cache);
+    assert_eq!(seen, [Some(10)]);
+}
+
+/// A task polls its load once, and is dropped. A task and a thread that wait for the load get a value.
+pub(crate) fn a_task_that_is_dropped_stalls_no_caller() {
+    let cache = Cache::builder().open().unwrap();
+    let shared = SharedLoads::of(&cache);
+    contest([
+        &|| {
+            let mut load = pin!(shared.clone().load());
+            _ = poll_once(load.as_mut());
+        },
+        &|| shared.load_in_thread(),
+        &|| {
+            shared.gate.open();
+            shared.load_in_task();
+        },
+    ]);
+    let (seen, loads) = shared.end(&cache);
+    assert!(seen.len() == 2 && seen.iter().all(Option::is_some), "{seen:?}");
+    assert!(loads <= 2, "{loads} loads");
+}
+
+/// The only task that waits for a load is dropped. A thread that waits for it loads the key itself.
+pub(crate) fn a_thread_loads_when_no_task_waits_any_more() {
+    let cache = Cache::builder().open().unwrap();
+    let shared = SharedLoads::of(&cache);
+    contest([
+        &|| {
+            let mut load = pin!(shared.clone().load());
+            _ = poll_once(load.as_mut());
+        },
+        &|| shared.load_in_thread(),
+    ]);
+    let (seen, _) = shared.end(&cache);
+    assert!(seen.len() == 1 && seen.iter().all(Option::is_some), "{seen:?}");
+}
+
+/// The same with a loader that its caller alone drives.
+pub(crate) fn a_borrowed_loader_that_is_dropped_stalls_no_caller() {
+    let cache = Place::new().open();
+    let shared = SharedLoads::of(&cache);
+    shared.gate.open();
+    contest([
+        &|| {
+            let loader = async || pending::<Result<u64, Infallible>>().await;
+            let load = shared.versions.get_or_load_local_async(&1, loader);
+            let mut load = pin!(load);
+            _ = poll_once(load.as_mut());
+        },
+        &|| shared.load_in_thread(),
+        &|| shared.load_in_task(),
+    ]);
+    assert_eq!(shared.end(&cache), (vec![Some(10); 2], 1));
+}
+
+/// A task waits for a lease that is forgotten, until its deadline passes.
+pub(crate) fn a_forgotten_lease_stalls_no_task() {
+    let cache = Cache::builder().open().unwrap();
+    let shared = SharedLoads::of(&cache);
+    shared.gate.open();
+    contest([
+        &|| {
+            std::mem::forget(shared.versions.lookup(&1));
+            // The sweeper may be about to wait, and may miss a call.
+            while shared.seen.lock().unwrap().len() < 2 {
+                pass_time();
+                shuttle::thread::yield_now();
+            }
+        },
+        &|| shared.load_in_task(),
+        &|| shared.load_in_task(),
+    ]);
+    let (seen, _) = shared.end(&cache);
+    assert!(seen.len() == 2 && seen.iter().all(Option::is_some), "{seen:?}");
+}
+
+/// Loads of tasks and lookups beside a removal of a task (contract 3).
+pub(crate) fn a_load_of_a_task_never_outlives_a_removal() {
+    let (place, source) = (Place::new(), Arc::new(Source::new()));
+    let cache = place.open();
+    let versions = versions(&cache);
+    let load = || {
+        source.look("loaded in a task", || {
+            let number = source.clone();
+            let loader = move || async move { Ok::<u64, Infallible>(number.number()) };
+            block_on(versions.get_or_load_async(&1, loader)).ok().map(|value| *value)
+        });
+    };
+    contest([
+        &|| {
+            source.change(|| _ = block_on(versions.remove_async(&1)).unwrap());
+            load();
+        },
+        &|| {
+            load();
+            source.look("got in a task", || block_on(versions.get_async(&1)).map(|value| *value));
+        },
+    ]);
+    source.get(&versions, &1);
+    cache.close().unwrap();
+    source.look("committed", || place.committed(1));
+    source.check();
+}

@@ -1,0 +1,110 @@
+//! Runtimes for the tests of async code, and tasks that a test polls by hand.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake};
+
+pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A runtime of async code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Runtime {
+    TokioOnOneThread,
+    TokioOnThreads,
+    Smol,
+}
+
+impl Runtime {
+    pub(crate) const ALL: [Self; 3] = [Self::TokioOnOneThread, Self::TokioOnThreads, Self::Smol];
+
+    /// Runs a future to its end, on the calling thread.
+    pub(crate) fn block_on<T>(self, future: impl Future<Output = T>) -> T {
+        let tokio = |mut builder: tokio::runtime::Builder| builder.enable_time().build().unwrap();
+        match self {
+            Self::TokioOnOneThread => tokio(tokio::runtime::Builder::new_current_thread()).block_on(future),
+            Self::TokioOnThreads => {
+                let mut builder = tokio::runtime::Builder::new_multi_thread();
+                builder.worker_threads(2);
+                tokio(builder).block_on(future)
+            }
+            Self::Smol => smol::block_on(future),
+        }
+    }
+
+    /// Starts a task. Call it inside [`block_on`](Self::block_on). A task that is dropped goes on with tokio,
+    /// and ends with smol.
+    pub(crate) fn spawn<T: Send + 'static>(
+        self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        match self {
+            Self::Smol => Box::pin(smol::spawn(future)),
+            Self::TokioOnOneThread | Self::TokioOnThreads => {
+                let task = tokio::spawn(future);
+                Box::pin(async { task.await.unwrap() })
+            }
+        }
+    }
+}
+
+/// A waker that counts its calls.
+#[derive(Debug, Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A future that the test polls by hand.
+pub(crate) struct HandPolled<F> {
+    future: Option<Pin<Box<F>>>,
+    wakes: Arc<Wakes>,
+    seen: usize,
+}
+
+impl<F: Future> HandPolled<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future: Some(Box::pin(future)), wakes: Arc::default(), seen: 0 }
+    }
+
+    pub(crate) fn poll(&mut self) -> Poll<F::Output> {
+        self.seen = self.wakes.0.load(Ordering::SeqCst);
+        let waker = self.wakes.clone().into();
+        self.future.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(&waker))
+    }
+
+    /// Returns whether the future was woken since the last poll.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.wakes.0.load(Ordering::SeqCst) > self.seen
+    }
+
+    /// Polls whenever the future was woken, until it ends.
+    pub(crate) fn finish(&mut self) -> F::Output {
+        loop {
+            if let Poll::Ready(output) = self.poll() {
+                return output;
+            }
+            self.await_wake();
+        }
+    }
+
+    pub(crate) fn await_wake(&self) {
+        while !self.is_woken() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Drops the future.
+    pub(crate) fn leave(&mut self) {
+        self.future = None;
+    }
+
+    /// Returns the number of wakers that are kept somewhere.
+    pub(crate) fn kept_wakers(&self) -> usize {
+        Arc::strong_count(&self.wakes) - 1
+    }
+}

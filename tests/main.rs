@@ -21,6 +21,7 @@ mod asynchronous {
     mod changes;
     mod circles;
     mod loads;
+    mod several;
 }
 
 mod keys {

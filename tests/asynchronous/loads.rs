@@ -123,7 +123,9 @@ fn a_thread_loads_itself_when_no_task_waits_any_more() {
     let (_cache, versions) = in_memory();
     let (loads, (_open, gate)) = (Arc::new(AtomicU64::new(0)), gate());
     let mut tasks = [(); 2].map(|()| HandPolled::new(load(&versions, &gate, &loads)));
-    tasks.iter_mut().for_each(|task| assert!(task.poll().is_pending()));
+    for task in &mut tasks {
+        assert!(task.poll().is_pending());
+    }
     thread::scope(|scope| {
         let (told, tell) = channel();
         let versions = &versions;

@@ -39,6 +39,8 @@ pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::absence::Found;
+#[cfg(feature = "async")]
+pub use crate::api::keyspace::asynchronous::stream::{EntryStream, KeyStream};
 pub use crate::api::keyspace::change::{Change, Modified};
 pub use crate::api::keyspace::definition::{DEFAULT_COOL_DOWN, DEFAULT_TTL, KeyspaceDefinition};
 pub use crate::api::keyspace::increment::Counter;

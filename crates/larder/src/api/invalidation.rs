@@ -145,8 +145,8 @@ impl Invalidation {
         self.refuse_foreign()?;
         let may_block = self.shared.tiers.has_disk() && !self.shared.is_forked();
         let begin = move || self.shared.begin_invalidation(self.removals());
-        let begun = if may_block { offload(begin).await } else { begin() };
-        begun?.wait().await
+        let commit = if may_block { offload(begin).await } else { begin() };
+        commit?.wait().await
     }
 
     fn refuse_foreign(&self) -> Result<(), Error> {

@@ -38,7 +38,7 @@
 pub(crate) mod alarms;
 #[cfg(feature = "async")]
 mod current;
-mod graph;
+pub(crate) mod graph;
 #[cfg(feature = "async")]
 mod task_waiters;
 #[cfg(feature = "async")]

@@ -47,7 +47,10 @@ struct JobQueue {
 
 impl std::fmt::Debug for JobQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JobQueue").field("jobs", &self.jobs.len()).field("workers", &self.workers).finish()
+        f.debug_struct("JobQueue")
+            .field("jobs", &self.jobs.len())
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,8 +19,8 @@ impl Cache {
             shared.keyspaces.count_invalidation();
             shared.begin_invalidation([Removal::Everything])
         };
-        let begun = if self.shared.tiers.has_disk() { offload(begin).await } else { begin() };
-        begun?.wait().await
+        let commit = if self.shared.tiers.has_disk() { offload(begin).await } else { begin() };
+        commit?.wait().await
     }
 
     /// As [`flush`](Cache::flush), from async code. The commit is made even if the future is dropped after

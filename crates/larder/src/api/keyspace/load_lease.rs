@@ -18,6 +18,8 @@ use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
 use super::ttl::Ttl;
 use super::write::InsertOutcome;
+#[cfg(feature = "async")]
+use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
@@ -137,7 +139,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// the outcome.
     #[cfg(feature = "async")]
     pub(super) fn flight(&mut self) -> &Arc<Flight> {
-        self.flight.get_or_insert_with(|| Flight::of_task(self.deadline))
+        self.flight.get_or_insert_with(|| Flight::of_task(LoadId::next(), self.deadline))
     }
 
     /// Counts the begin of a load.

@@ -11,6 +11,9 @@
 //!    wait for a flight that the other lands after its own wait.
 //! 6. A load of another caller may have ended without an answer. The keys of such loads begin again at (2).
 
+#[cfg(feature = "async")]
+mod asynchronous;
+
 use hashbrown::HashTable;
 
 use serde::Serialize;
@@ -135,6 +138,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 }
 
+impl<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> WantedKey<Q, K, V> {
+    /// Notes what a lookup of this key has found. Of the leases of one loader, only the first measures.
+    fn note(
+        &mut self,
+        at: usize,
+        found: LookupOutcome<K, V>,
+        measures: &mut bool,
+        pending: &mut PendingLoads<V>,
+    ) {
+        match found {
+            LookupOutcome::Hit { value, .. } => self.value = Some(value),
+            LookupOutcome::Absent { .. } => {}
+            LookupOutcome::Wait(load) => pending.push((at, load)),
+            LookupOutcome::Load(mut lease) => {
+                if !std::mem::take(measures) {
+                    lease.measure_nothing();
+                }
+                self.lease = Some(lease);
+            }
+        }
+    }
+}
+
 impl<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> WantedKeys<Q, K, V>
 where
     Q: EncodeKey<K>,
@@ -173,17 +199,8 @@ where
         for &at in open {
             let Some(wanted) = self.keys.get_mut(at) else { continue };
             let key = SlotKey { hash: wanted.hash, bytes: &wanted.full };
-            match keyspace.find_or_lease(key, LoadThread::Caller, OnAbsence::Answer, counts) {
-                LookupOutcome::Hit { value, .. } => wanted.value = Some(value),
-                LookupOutcome::Absent { .. } => {}
-                LookupOutcome::Wait(load) => pending.push((at, load)),
-                LookupOutcome::Load(mut lease) => {
-                    if !std::mem::take(&mut measures) {
-                        lease.measure_nothing();
-                    }
-                    wanted.lease = Some(lease);
-                }
-            }
+            let found = keyspace.find_or_lease(key, LoadThread::Caller, OnAbsence::Answer, counts);
+            wanted.note(at, found, &mut measures, &mut pending);
         }
         pending
     }
@@ -200,32 +217,55 @@ where
         R: Into<Arc<V>>,
         I: IntoIterator<Item = (L, R)>,
     {
-        let missing: Vec<Q> = self.leased().filter_map(|wanted| wanted.key.take()).collect();
+        let missing = self.take_missing();
         if missing.is_empty() {
             return Ok(());
         }
-        let answer = loader(&missing);
-        for (wanted, key) in self.leased().zip(missing) {
-            wanted.key = Some(key);
-        }
+        let lease = self.keys.iter().find_map(|wanted| wanted.lease.as_ref());
+        let answer = match lease {
+            Some(lease) => lease.run_loader(|| loader(&missing)),
+            None => loader(&missing),
+        };
+        self.give_back(missing);
         match answer {
             Ok(pairs) => {
                 for (key, value) in pairs {
-                    self.fill(keyspace, &key, value);
+                    if let Some((lease, value)) = self.note_value(keyspace, &key, value) {
+                        // A failure of the cache is not an error: `publish` counts it.
+                        drop(lease.fill(value));
+                    }
                 }
                 self.leases().for_each(omit);
                 Ok(())
             }
             Err(error) => {
-                let error = Arc::new(error);
-                for wanted in &mut self.keys {
-                    let Some(lease) = wanted.lease.take() else { continue };
-                    lease.fail_with(error.clone());
-                    wanted.is_failed = true;
-                }
+                let error = self.fail(error);
                 self.answer_stale(keyspace, &error)
             }
         }
+    }
+
+    /// Takes the keys that have a lease, for the loader.
+    fn take_missing(&mut self) -> Vec<Q> {
+        self.leased().filter_map(|wanted| wanted.key.take()).collect()
+    }
+
+    /// Gives back what [`take_missing`](Self::take_missing) has taken. The keys have their leases still.
+    fn give_back(&mut self, missing: Vec<Q>) {
+        for (wanted, key) in self.leased().zip(missing) {
+            wanted.key = Some(key);
+        }
+    }
+
+    /// Lands the flights of all leases with an error.
+    fn fail<E: Send + Sync + 'static>(&mut self, error: E) -> Arc<E> {
+        let error = Arc::new(error);
+        for wanted in &mut self.keys {
+            let Some(lease) = wanted.lease.take() else { continue };
+            lease.fail_with(error.clone());
+            wanted.is_failed = true;
+        }
+        error
     }
 
     /// Answers each key of a failed loader with its stale value, or returns the error.
@@ -239,21 +279,22 @@ where
         Ok(())
     }
 
-    /// Fills a key that the loader has returned. Ignores a key for which it was not called, and a second
-    /// value of one key.
-    fn fill<L: EncodeKey<K>>(&mut self, keyspace: &Keyspace<K, V>, key: &L, value: impl Into<Arc<V>>) {
+    /// Notes a value that the loader has returned. Returns it with the lease to fill. Ignores a key for which
+    /// the loader was not called, and a second value of one key.
+    fn note_value<L: EncodeKey<K>>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: &L,
+        value: impl Into<Arc<V>>,
+    ) -> Option<(LoadLease<K, V>, Arc<V>)> {
         let mut full = KeyBuffer::default();
-        if keyspace.encode_into(key, &mut full).is_err() {
-            return;
-        }
+        keyspace.encode_into(key, &mut full).ok()?;
         let SlotKey { hash, bytes } = keyspace.shared.tiers.memory.key(full.as_slice());
-        let Some(wanted) = self.find(hash, bytes).and_then(|at| self.keys.get_mut(at)) else { return };
-        if let Some(lease) = wanted.lease.take() {
-            let value = value.into();
-            wanted.value = Some(value.clone());
-            // A failure of the cache is not an error: `publish` counts it.
-            drop(lease.fill(value));
-        }
+        let wanted = self.find(hash, bytes).and_then(|at| self.keys.get_mut(at))?;
+        let lease = wanted.lease.take()?;
+        let value = value.into();
+        wanted.value = Some(value.clone());
+        Some((lease, value))
     }
 
     /// Returns the keys that have a lease.

@@ -45,6 +45,8 @@ use super::load_lease::LoadLease;
 use crate::engine::flights::Flight;
 #[cfg(feature = "async")]
 use crate::engine::flights::alarms::Alarms;
+#[cfg(feature = "async")]
+use crate::engine::flights::graph::LoadId;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -131,7 +133,7 @@ pub(super) enum LoadThread {
     Any,
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
-    Poller,
+    Poller(LoadId),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -228,7 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 LoadThread::Caller => Flight::led(deadline),
                 LoadThread::Any => Flight::unled(deadline),
                 #[cfg(feature = "async")]
-                LoadThread::Poller => Flight::of_task(deadline),
+                LoadThread::Poller(load) => Flight::of_task(load, deadline),
             };
             new_flight.insert(flight).clone() as Value
         };

@@ -12,7 +12,7 @@
 
 pub(crate) mod absence;
 #[cfg(feature = "async")]
-mod asynchronous;
+pub(crate) mod asynchronous;
 mod atomic;
 pub(crate) mod change;
 pub(crate) mod definition;

@@ -69,12 +69,39 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// from one snapshot, or from one for each 4 MiB of records.
     #[must_use]
     pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
-        let mut missed = Vec::new();
-        let keys = keys.into_iter().enumerate();
-        let mut found: Vec<_> = keys.map(|(at, key)| self.get_or_note(at, &key, &mut missed)).collect();
-        missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        let (mut found, missed) = self.get_many_in_memory(keys);
         self.get_from_disk(&missed, &mut found);
         found
+    }
+
+    /// As [`get_many`](Keyspace::get_many), from async code. If memory has all of the values, they are
+    /// returned at the first poll. Otherwise a worker thread looks on disk.
+    #[cfg(feature = "async")]
+    pub async fn get_many_async<Q: EncodeKey<K>>(
+        &self,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Vec<Option<Arc<V>>> {
+        let (mut found, missed) = self.get_many_in_memory(keys);
+        if missed.is_empty() {
+            return found;
+        }
+        let read = move |keyspace: &Self| {
+            keyspace.get_from_disk(&missed, &mut found);
+            found
+        };
+        self.off_executor(read).await
+    }
+
+    /// Step 1. Returns what was found, and the keys to look for on disk, in the order of their bytes.
+    fn get_many_in_memory<Q: EncodeKey<K>>(
+        &self,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> (Vec<Option<Arc<V>>>, Vec<MissedKey>) {
+        let mut missed = Vec::new();
+        let keys = keys.into_iter().enumerate();
+        let found = keys.map(|(at, key)| self.get_or_note(at, &key, &mut missed)).collect();
+        missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        (found, missed)
     }
 
     /// Step 1 for one key.

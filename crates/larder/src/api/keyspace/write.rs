@@ -121,14 +121,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_full(full.as_slice(), value.into(), options)
+        self.insert_full(full.as_slice(), &value.into(), options)
     }
 
     /// Stores the value of a whole key.
     pub(super) fn insert_full(
         &self,
         full: &[u8],
-        value: Arc<V>,
+        value: &Arc<V>,
         options: InsertOptions,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
@@ -145,7 +145,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.shared.tiers.memory.key(full);
-        let outcome = self.write(key, &value, ttl, durability, None)?;
+        let outcome = self.write(key, value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         if durability == Durability::Buffered || self.is_memory_only() {
             return Ok(());
@@ -153,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if outcome != InsertOutcome::Saved {
             // There was no file to save the value in. If the commit makes a file, the value is written again.
             self.commit_write()?;
-            if self.write(key, &value, ttl, durability, None)? != InsertOutcome::Saved {
+            if self.write(key, value, ttl, durability, None)? != InsertOutcome::Saved {
                 return Err(not_durable_while_off(None));
             }
         }

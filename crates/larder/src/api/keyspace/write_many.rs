@@ -97,8 +97,58 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Q: EncodeKey<K>,
         T: Into<Arc<V>>,
     {
+        let entries = self.group_entries(entries, options)?;
+        self.insert_group(&entries, options)
+    }
+
+    /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future
+    /// is dropped after its first poll.
+    ///
+    /// # Errors
+    /// Those of [`insert_many`](Keyspace::insert_many).
+    #[cfg(feature = "async")]
+    pub async fn insert_many_async<Q, T>(
+        &self,
+        entries: impl IntoIterator<Item = (Q, T)>,
+    ) -> Result<(), Error>
+    where
+        Q: EncodeKey<K>,
+        T: Into<Arc<V>>,
+    {
+        self.insert_many_with_async(entries, InsertOptions::new()).await
+    }
+
+    /// As [`insert_many_with`](Keyspace::insert_many_with), from async code. The values are stored even if
+    /// the future is dropped after its first poll.
+    ///
+    /// # Errors
+    /// Those of [`insert_many_with`](Keyspace::insert_many_with).
+    #[cfg(feature = "async")]
+    pub async fn insert_many_with_async<Q, T>(
+        &self,
+        entries: impl IntoIterator<Item = (Q, T)>,
+        options: InsertOptions,
+    ) -> Result<(), Error>
+    where
+        Q: EncodeKey<K>,
+        T: Into<Arc<V>>,
+    {
+        let entries = self.group_entries(entries, options)?;
+        self.off_executor(move |keyspace| keyspace.insert_group(&entries, options)).await
+    }
+
+    /// Returns the entries of a group, with whole keys.
+    fn group_entries<Q, T>(
+        &self,
+        entries: impl IntoIterator<Item = (Q, T)>,
+        options: InsertOptions,
+    ) -> Result<Vec<GroupEntry<V>>, Error>
+    where
+        Q: EncodeKey<K>,
+        T: Into<Arc<V>>,
+    {
         self.shared.refuse_if_unusable()?;
-        let InsertOptions { ttl, durability } = options;
+        let ttl = options.ttl;
         ttl.check(self.now())?;
         if ttl == Ttl::Keep {
             return Err(Error::InvalidSetting {
@@ -108,8 +158,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     .to_owned(),
             });
         }
-        let entries = entries.into_iter().map(|(key, value)| self.group_entry(&key, value));
-        let entries = entries.collect::<Result<Vec<_>, Error>>()?;
+        entries.into_iter().map(|(key, value)| self.group_entry(&key, value)).collect()
+    }
+
+    fn insert_group(&self, entries: &[GroupEntry<V>], options: InsertOptions) -> Result<(), Error> {
+        let InsertOptions { ttl, durability } = options;
         if entries.is_empty() {
             return Ok(());
         }
@@ -118,8 +171,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let removals = entries.iter().map(|entry| Removal::Key { counters, full: &entry.key });
             return self.shared.invalidate(removals).map(drop);
         }
-        let outcome = self.write_group(&entries, ttl)?;
-        for entry in &entries {
+        let outcome = self.write_group(entries, ttl)?;
+        for entry in entries {
             self.shared.count(&self.opened.counters, Count::Inserts, &entry.key);
         }
         if durability == Durability::Buffered || self.is_memory_only() {
@@ -128,7 +181,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if outcome != InsertOutcome::Saved {
             // There was no file to save the values in. If the commit makes a file, they are written again.
             self.commit_write()?;
-            if self.write_group(&entries, ttl)? != InsertOutcome::Saved {
+            if self.write_group(entries, ttl)? != InsertOutcome::Saved {
                 return Err(not_durable_while_off(None));
             }
         }

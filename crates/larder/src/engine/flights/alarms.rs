@@ -86,7 +86,9 @@ impl Alarms {
         let due: Vec<_> = state.alarms.extract_if(|_, (deadline, _)| deadline.is_over()).collect();
         state.next = state.alarms.values().map(|(deadline, _)| *deadline).min_by_key(|at| at.left());
         drop(state);
-        due.into_iter().for_each(|(_, (_, waker))| waker.wake());
+        for (_, (_, waker)) in due {
+            waker.wake();
+        }
         true
     }
 
@@ -97,7 +99,9 @@ impl Alarms {
         (state.is_closed, state.next) = (true, None);
         let all = std::mem::take(&mut state.alarms);
         drop(state);
-        all.into_values().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in all.into_values() {
+            waker.wake();
+        }
     }
 
     /// Returns the number of alarms.

@@ -25,11 +25,11 @@ impl Drop for RunningLoader {
     }
 }
 
-/// Runs a loader, or polls it, as the loader of a flight with this leader.
-pub(super) fn run_loader<R>(leader: Option<Waiter>, loader: impl FnOnce() -> R) -> R {
-    let _running = leader.map(|leader| {
+/// Runs a loader, or polls it, as the loader that this waiter stands for.
+pub(super) fn run_loader<R>(waiter: Option<Waiter>, loader: impl FnOnce() -> R) -> R {
+    let _running = waiter.map(|waiter| {
         // At the end of a thread, its variables may be gone already. Then no circle is found.
-        _ = LOADERS.try_with(|loaders| loaders.borrow_mut().push(leader));
+        _ = LOADERS.try_with(|loaders| loaders.borrow_mut().push(waiter));
         RunningLoader(())
     });
     loader()

@@ -8,6 +8,8 @@ use smallvec::SmallVec;
 use crate::sys::process::Process;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, process_static};
+#[cfg(feature = "async")]
+use crate::sys::sync::{AtomicU64, Ordering};
 
 /// What runs the loader of a flight, and so ends the flight, and may wait for another flight before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +18,26 @@ pub(super) enum Waiter {
     Thread(ThreadId),
     /// An asynchronous loader. Any task may poll it.
     #[cfg(feature = "async")]
-    Load(u64),
+    Load(LoadId),
+}
+
+/// The number of a load whose loader is asynchronous. A load of several keys has several flights.
+#[cfg(feature = "async")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LoadId(u64);
+
+#[cfg(feature = "async")]
+process_static! {
+    /// The number of the last such load.
+    static LAST_LOAD: AtomicU64 = AtomicU64::new(0);
+}
+
+#[cfg(feature = "async")]
+impl LoadId {
+    /// Returns the number of a new load.
+    pub(crate) fn next() -> Self {
+        Self(LAST_LOAD.fetch_add(1, Ordering::Relaxed) + 1)
+    }
 }
 
 /// What a waiter waits for: a flight.

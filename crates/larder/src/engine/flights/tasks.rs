@@ -34,17 +34,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::alarms::{Alarm, Alarms};
-use super::graph::{WaitGraph, Waitable, Waiter, Waiters};
+use super::graph::{LoadId, WaitGraph, Waitable, Waiter, Waiters};
 use super::task_waiters::{LoaderPlace, SharedLoader, wake_all};
 use super::{Flight, FlightOutcome, FlightState, UnfinishedFlight, current};
 use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-use crate::sys::sync::{Arc, AtomicU64, Ordering, process_static};
-
-process_static! {
-    /// The number of the last flight with an asynchronous loader.
-    static LAST_LOAD: AtomicU64 = AtomicU64::new(0);
-}
 
 /// The waker of a loader that lives in a flight.
 struct LoaderWaker(Weak<Flight>);
@@ -58,9 +53,8 @@ impl Wake for LoaderWaker {
 }
 
 impl Flight {
-    /// Returns a flight whose loader is asynchronous.
-    pub(crate) fn of_task(deadline: Deadline) -> Arc<Self> {
-        let load = LAST_LOAD.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Returns a flight of a load whose loader is asynchronous.
+    pub(crate) fn of_task(load: LoadId, deadline: Deadline) -> Arc<Self> {
         Self::new(Some(Waiter::Load(load)), deadline)
     }
 

@@ -45,7 +45,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         options: InsertOptions,
     ) -> Result<(), Error> {
         let (full, value) = (self.whole_key(&key)?, value.into());
-        self.off_executor(move |keyspace| keyspace.insert_full(&full, value, options)).await
+        self.off_executor(move |keyspace| keyspace.insert_full(&full, &value, options)).await
     }
 
     /// As [`modify`](Keyspace::modify), from async code. A worker thread calls `change`, unless the keyspace

@@ -94,7 +94,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         })
     }
 
-    pub(super) async fn outcome_async<E: Send + Sync + 'static>(
+    pub(in crate::api::keyspace) async fn outcome_async<E: Send + Sync + 'static>(
         self,
         max: Option<Duration>,
     ) -> Result<Waited<V>, LoadError<E>> {

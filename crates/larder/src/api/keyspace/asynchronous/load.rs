@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::tasks::TaskWait;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
@@ -85,10 +86,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let loader = move |_| async move { loader().await.map(|value| Load::Cache(value.into())) };
         match self.hit_at_once(&key)? {
             Ok(value) => Ok(value),
-            Err(key) => {
-                let loaded = Box::pin(self.load_missing_async(key, OnAbsence::Load, loader)).await?;
-                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
-            }
+            Err(key) => Box::pin(self.load_missing_async(key, OnAbsence::Load, loader)).await.map(present),
         }
     }
 
@@ -111,7 +109,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let loader = move |_| async move {
             loader().await.map(|value| value.map_or(Load::Absent, |value| Load::Cache(value.into())))
         };
-        self.get_or_load_with_async(key, loader).await.map(|loaded| loaded.value)
+        self.get_or_load_with_async(key, loader).await.map(|answer| answer.value)
     }
 
     /// As [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that gets the stale value and
@@ -175,10 +173,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         match self.hit_at_once(&key)? {
             Ok(value) => Ok(value),
-            Err(key) => {
-                let loaded = self.load_missing_locally(key, loader).await?;
-                Ok(loaded.value.expect("the loader has a value, and an absence is no answer here"))
-            }
+            Err(key) => self.load_missing_locally(key, loader).await.map(present),
         }
     }
 
@@ -210,7 +205,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let full = key.clone();
             let begin = move |keyspace: &Self| keyspace.begin_shared_load(&full, on_absence, counts, loader);
             let pending = match self.off_executor(begin).await {
-                SharedLoad::Answer(loaded) => return Ok(loaded),
+                SharedLoad::Answer(answer) => return Ok(answer),
                 SharedLoad::Led(wait) => return self.finish_own_load(key, wait).await,
                 SharedLoad::Joined(pending, unused) => {
                     loader = unused;
@@ -266,8 +261,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let flight = lease.flight().clone();
                 let wait = TaskWait::of_leader(flight.clone());
                 flight.park(Box::pin(async move {
-                    let loaded = loader(stale.clone()).await;
-                    lease.end_with(loaded, stale);
+                    let answer = loader(stale.clone()).await;
+                    lease.end_with(answer, stale);
                 }));
                 SharedLoad::Led(wait)
             }
@@ -277,10 +272,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Steps 2 and 3. Only the first of several rounds is counted. A further round also makes step 1.
     fn find_or_lease_again(&self, full: &[u8], on_absence: OnAbsence, is_first: bool) -> LookupOutcome<K, V> {
         let key = self.shared.tiers.memory.key(full);
+        let poller = LoadThread::Poller(LoadId::next());
         if is_first {
-            self.lease_or_join(key, LoadThread::Poller, on_absence, true)
+            self.lease_or_join(key, poller, on_absence, true)
         } else {
-            self.find_or_lease(key, LoadThread::Poller, on_absence, false)
+            self.find_or_lease(key, poller, on_absence, false)
         }
     }
 
@@ -313,8 +309,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         };
         let mut loading = std::pin::pin!(loader());
-        let loaded = std::future::poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
-        match loaded.await {
+        let answer = std::future::poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
+        match answer.await {
             Ok(value) => {
                 let value = value.into();
                 // A failure of the cache is not an error. The lease counts it.
@@ -330,7 +326,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the stale value of a key after a failed load, or the error.
-    async fn stale_or_async<E: Send + Sync + 'static>(
+    pub(in crate::api::keyspace) async fn stale_or_async<E: Send + Sync + 'static>(
         &self,
         key: StoredKey,
         error: LoadError<E>,
@@ -341,4 +337,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let call = move |keyspace: &Self| keyspace.stale_or(keyspace.shared.tiers.memory.key(&key), error);
         self.off_executor(call).await
     }
+}
+
+/// Returns the value of a load that takes an absence for no answer.
+fn present<V>(loaded: Loaded<V>) -> Arc<V> {
+    loaded.value.expect("the loader has a value, and an absence is no answer here")
 }

@@ -15,6 +15,7 @@ mod change;
 mod lease;
 mod load;
 mod read;
+pub(crate) mod stream;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,7 +34,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Makes a call that may block on a worker thread. If it can't block, makes it at once.
     ///
     /// The call runs to its end, even if the future is dropped after its first poll.
-    async fn off_executor<T: Send + 'static>(&self, call: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+    pub(super) async fn off_executor<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
         if !self.may_block() {
             return call(self);
         }

@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::sys::sync::Mutex;
@@ -50,7 +50,7 @@ fn alarms() -> Arc<Alarms> {
 }
 
 fn flight() -> Arc<Flight> {
-    Flight::of_task(Deadline::after(HOUR))
+    Flight::of_task(LoadId::next(), Deadline::after(HOUR))
 }
 
 fn joining(flight: &Arc<Flight>) -> PolledTask {
@@ -115,7 +115,9 @@ fn park(flight: &Arc<Flight>) -> Hold {
 fn a_landing_wakes_every_task_and_every_thread() {
     let flight = flight();
     let mut tasks: Vec<_> = (0..3).map(|_| joining(&flight)).collect();
-    tasks.iter_mut().for_each(|task| assert!(task.poll().is_pending()));
+    for task in &mut tasks {
+        assert!(task.poll().is_pending());
+    }
     thread::scope(|scope| {
         let waiter = scope.spawn(|| flight.join(None).is_ok());
         flight.land(value(7));
@@ -150,7 +152,9 @@ fn a_task_that_was_woken_may_leave_without_a_poll() {
     let flight = flight();
     let mut tasks = [PolledTask::new(TaskWait::of_leader(flight.clone())), joining(&flight)];
     let held = park(&flight);
-    tasks.iter_mut().for_each(|task| assert!(task.poll().is_pending()));
+    for task in &mut tasks {
+        assert!(task.poll().is_pending());
+    }
     held.release();
     let [first, mut second] = tasks;
     assert_eq!((first.woken(), second.woken()), (1, 1));
@@ -217,16 +221,19 @@ fn a_loader_that_wakes_itself_while_it_is_polled_is_polled_again() {
     assert_eq!(task.value(), Some(3));
 }
 
+/// Lands its flight when it is dropped, as a lease does that a panic unwinds.
+struct Lands(Arc<Flight>);
+
+impl Drop for Lands {
+    fn drop(&mut self) {
+        self.0.land(FlightOutcome::Panicked);
+    }
+}
+
 #[test]
 fn a_panic_of_the_loader_stays_inside_the_flight() {
     let flight = flight();
     let mut task = PolledTask::new(TaskWait::of_leader(flight.clone()));
-    struct Lands(Arc<Flight>);
-    impl Drop for Lands {
-        fn drop(&mut self) {
-            self.0.land(FlightOutcome::Panicked);
-        }
-    }
     let lease = Lands(flight.clone());
     flight.park(Box::pin(async move {
         let _lease = lease;
@@ -241,13 +248,13 @@ fn no_task_sleeps_past_the_deadline_or_its_own_timeout() {
     for (deadline, max, end) in
         [(soon, None, UnfinishedFlight::Overdue), (HOUR, Some(soon), UnfinishedFlight::TimedOut)]
     {
-        let (rung, ring) = unbounded();
-        let alarms = Alarms::new(move || rung.send(()).unwrap());
-        let flight = Flight::of_task(Deadline::after(deadline));
+        let (told, sweeper) = unbounded();
+        let alarms = Alarms::new(move || told.send(()).unwrap());
+        let flight = Flight::of_task(LoadId::next(), Deadline::after(deadline));
         let mut task = PolledTask::new(TaskWait::joining(flight, alarms.clone(), max));
         let polled = task.poll();
         if polled.is_pending() {
-            ring.recv().unwrap();
+            sweeper.recv().unwrap();
             assert!(alarms.left().unwrap() <= soon);
             while !alarms.ring() {
                 thread::yield_now();

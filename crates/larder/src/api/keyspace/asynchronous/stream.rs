@@ -1,0 +1,129 @@
+//! Streams over the entries of a keyspace.
+//!
+//! A worker thread makes the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items from it
+//! at a time. Between two chunks it does nothing: a stream that is not polled holds no worker, and no
+//! snapshot.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::api::keyspace::iterate::{Iter, Keys};
+use crate::format::key::Key;
+use crate::sys::offload::submit;
+use crate::sys::sync::Arc;
+use crate::sys::sync::completion::Completion;
+
+/// The number of items that are read at a time.
+const CHUNK: usize = 64;
+
+/// A stream of the live entries of a keyspace, in key order. [`Keyspace::iter_async`] returns it.
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct EntryStream<K, V>(Chunks<Iter<K, V>, (K, Arc<V>)>);
+
+/// A stream of the keys of the live entries of a keyspace, in order. [`Keyspace::keys_async`] returns it.
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct KeyStream<K, V>(Chunks<Keys<K, V>, K>);
+
+/// What a worker has read: the iterator, and the next items. Without items, the iterator is at its end.
+type Chunk<I, T> = (I, VecDeque<T>);
+
+/// An iterator that worker threads advance.
+struct Chunks<I, T> {
+    items: VecDeque<T>,
+    reading: Option<Completion<std::thread::Result<Chunk<I, T>>>>,
+    /// Begins to read: the first chunk of a new iterator, or the next chunk.
+    start: Option<Start<I>>,
+}
+
+type Start<I> = Box<dyn FnOnce() -> I + Send>;
+
+impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
+    fn new(start: impl FnOnce() -> I + Send + 'static) -> Self {
+        Self { items: VecDeque::new(), reading: None, start: Some(Box::new(start)) }
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            if let Some(item) = self.items.pop_front() {
+                return Poll::Ready(Some(item));
+            }
+            if let Some(start) = self.start.take() {
+                self.reading = Some(submit(move || {
+                    let mut iterator = start();
+                    let items = iterator.by_ref().take(CHUNK).collect();
+                    (iterator, items)
+                }));
+            }
+            let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+            let read = ready!(Pin::new(reading).poll(context));
+            self.reading = None;
+            match read {
+                Some(Ok((iterator, items))) if !items.is_empty() => {
+                    self.items = items;
+                    self.start = Some(Box::new(move || iterator));
+                }
+                Some(Ok(_)) | None => return Poll::Ready(None),
+                Some(Err(panic)) => resume_unwind(panic),
+            }
+        }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// As [`iter`](Keyspace::iter), from async code: a stream.
+    ///
+    /// Worker threads read the entries, 64 at a time. No chunk is read before the one before it was taken.
+    pub fn iter_async(&self) -> EntryStream<K, V> {
+        let keyspace = self.clone();
+        EntryStream(Chunks::new(move || keyspace.iter()))
+    }
+
+    /// As [`keys`](Keyspace::keys), from async code: a stream. See [`iter_async`](Keyspace::iter_async).
+    pub fn keys_async(&self) -> KeyStream<K, V> {
+        let keyspace = self.clone();
+        KeyStream(Chunks::new(move || keyspace.keys()))
+    }
+}
+
+// No item is ever pinned: each is moved out of the chunk.
+impl<K, V> Unpin for EntryStream<K, V> {}
+impl<K, V> Unpin for KeyStream<K, V> {}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Stream for EntryStream<K, V> {
+    type Item = (K, Arc<V>);
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next(context)
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Stream for KeyStream<K, V> {
+    type Item = K;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next(context)
+    }
+}
+
+/// Shows no keys, because a key may be a secret.
+impl<K, V> fmt::Debug for EntryStream<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntryStream").finish_non_exhaustive()
+    }
+}
+
+/// Shows no keys, because a key may be a secret.
+impl<K, V> fmt::Debug for KeyStream<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyStream").finish_non_exhaustive()
+    }
+}

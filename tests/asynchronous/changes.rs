@@ -192,9 +192,23 @@ fn removals_of_many_tasks_share_commits() {
 }
 
 #[test]
-fn a_wait_for_a_commit_is_bounded_by_the_disk_alone() {
+fn what_needs_no_wait_is_done_at_the_first_poll() {
     let _watch = watch_this_test();
-    let cache = Cache::builder().lease_timeout(Duration::from_millis(1)).open().unwrap();
+    let place = Place::new();
+    let cache = place.open();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    assert!(HandPolled::new(versions.insert_async(&1, 1)).poll().is_ready(), "there is room");
+    assert_eq!((versions.get(&1).as_deref(), versions.stats().inserts), (Some(&1), 1));
+    let short = InsertOptions::new().ttl(Duration::from_secs(1));
+    assert!(HandPolled::new(versions.insert_with_async(&2, 2, short)).poll().is_ready());
+    place.clock.advance(Duration::from_secs(2));
+    assert_eq!(versions.get(&2), None);
+    let wrong = InsertOptions::new().ttl(Duration::ZERO);
+    let refused = HandPolled::new(versions.insert_with_async(&1, 1, wrong)).finish();
+    assert!(matches!(refused, Err(Error::InvalidSetting { .. })));
+    cache.flush().unwrap();
+    cache.close().unwrap();
+    let cache = Cache::builder().open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     // Without a file there is no commit to wait for, so every call is ready at its first poll.
     assert!(HandPolled::new(versions.insert_async(&1, 1)).poll().is_ready());

@@ -40,10 +40,13 @@ impl ModelRun {
                 assert_eq!(found.iter().map(|value| value.as_deref().copied()).collect::<Vec<_>>(), expected);
                 for key in keys {
                     let is_missing = self.live(at, &key).is_none() && !self.is_absent(at, &key);
-                    match is_missing && !self.is_barred(at, &key) {
-                        true if is_known(&key) => self.put(at, key, value, ttl_of(at)),
-                        true => self.put_absence(at, key),
-                        false => {}
+                    if !is_missing || self.is_barred(at, &key) {
+                        continue;
+                    }
+                    if is_known(&key) {
+                        self.put(at, key, value, ttl_of(at));
+                    } else {
+                        self.put_absence(at, key);
                     }
                 }
             }

@@ -19,6 +19,14 @@ pub(crate) const KEYS: u64 = 6;
 /// The keys that were found with a value, and these values.
 pub(crate) type Found = BTreeMap<Key, Written>;
 
+/// The keys that were found to be known as absent.
+pub(crate) type Absent = BTreeSet<Key>;
+
+/// Returns every key of every thread.
+pub(crate) fn all_keys() -> impl Iterator<Item = Key> {
+    (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)))
+}
+
 /// The knowledge about one key. Version 0 means no version.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
@@ -35,6 +43,8 @@ pub(crate) struct AckLog {
     clearing: Vec<u64>,
     /// Threads and versions: all keys of the thread were written at this version, as a group.
     groups: BTreeSet<(u64, u64)>,
+    /// Keys whose thread has begun to cache an absence, and has not removed the key since.
+    absent: Absent,
     /// Number of reports of completed calls.
     pub(crate) acknowledged: u64,
 }
@@ -57,7 +67,10 @@ impl AckLog {
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.doubt = known.doubt.max(numbers[2]);
             }
+            // The numbers are the thread and the key.
+            ["will", "absent"] => drop(self.absent.insert((numbers[0], numbers[1]))),
             ["did", "remove"] => {
+                self.absent.remove(&(numbers[0], numbers[1]));
                 let known = self.keys.entry((numbers[0], numbers[1])).or_default();
                 known.dead = known.dead.max(numbers[2]);
             }
@@ -65,6 +78,7 @@ impl AckLog {
                 self.of_thread(numbers[0], |known| known.doubt = known.doubt.max(numbers[1]));
             }
             ["did", "prefix"] => {
+                self.absent.retain(|(thread, _)| *thread != numbers[0]);
                 self.of_thread(numbers[0], |known| known.dead = known.dead.max(numbers[1]));
             }
             // The numbers are the thread and the version.
@@ -153,6 +167,20 @@ impl AckLog {
         Ok(())
     }
 
+    /// Compares the absences after a crash with the knowledge. An absence that hides a durable value is found
+    /// by [`check`](Self::check), because the value is missing then.
+    pub(crate) fn check_absent(&self, found: &Absent) -> Result<(), String> {
+        match found.iter().find(|key| !self.absent.contains(*key)) {
+            Some(key) => Err(format!("{key:?} is absent again; that came back after a removal")),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes the absences that were found before a clean close.
+    pub(crate) fn settle_absent(&mut self, found: Absent) {
+        self.absent = found;
+    }
+
     /// Notes what was found before a clean close. From here on, a key has this version or a newer version.
     pub(crate) fn settle(&mut self, found: &Found, last_version: u64) {
         for (key, known) in &mut self.keys {
@@ -182,8 +210,7 @@ mod tests {
 
     /// Returns every key at one version. A test of a few keys also needs the other keys of the flush.
     fn all(version: u64) -> Found {
-        let keys = (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)));
-        keys.map(|key| (key, Written::new(key, version))).collect()
+        all_keys().map(|key| (key, Written::new(key, version))).collect()
     }
 
     #[test]
@@ -245,6 +272,17 @@ mod tests {
         assert!(AckLog::default().check(&torn).unwrap_err().contains("never written"));
         let misplaced = Found::from([((0, 0), Written::new((0, 1), 5))]);
         assert!(AckLog::default().check(&misplaced).is_err());
+    }
+
+    #[test]
+    fn the_check_catches_an_absence_that_was_removed_and_came_back() {
+        let absent = |lines: &[&str]| log_of(lines).check_absent(&Absent::from([(1, 2)]));
+        absent(&["did remove 1 2 7", "will absent 1 2"]).unwrap();
+        for removed in ["did remove 1 2 8", "did prefix 1 8"] {
+            let fault = absent(&["will absent 1 2", removed]).unwrap_err();
+            assert!(fault.contains("came back"), "{fault}");
+        }
+        assert!(absent(&["will absent 1 3", "did remove 1 4 8"]).is_err());
     }
 
     #[test]

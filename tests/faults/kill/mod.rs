@@ -17,7 +17,7 @@ use larder::Cache;
 use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use crate::support::{LOCK_WAIT, Place, Random, WRITTEN, spin};
-use ack_log::{AckLog, Found};
+use ack_log::{Absent, AckLog, Found, all_keys};
 use writer::Lie;
 
 /// Number of kills for one seed. The kills concern one file, or two files if the second half begins with a
@@ -78,7 +78,7 @@ impl Moment {
 
 /// Opens the file after a crash, and returns its content. A kill is not damage, so no file may be moved
 /// aside.
-fn look(place: &Place) -> Result<Found, String> {
+fn look(place: &Place) -> Result<(Found, Absent), String> {
     let cache = Cache::builder()
         .path(place.path())
         .open_timeout(LOCK_WAIT)
@@ -89,6 +89,7 @@ fn look(place: &Place) -> Result<Found, String> {
         return Err(format!("a killed file was taken for a damaged one: {}", aside.display()));
     }
     let written = cache.keyspace(WRITTEN).map_err(|error| error.to_string())?;
+    let absent = all_keys().filter(|key| matches!(written.find(key), larder::Found::Absent)).collect();
     let found: Found = written.iter().map(|(key, value)| (key, (*value).clone())).collect();
     let unlike = found.iter().find(|(key, value)| written.get(key).as_deref() != Some(*value));
     if let Some((key, _)) = unlike {
@@ -98,7 +99,7 @@ fn look(place: &Place) -> Result<Found, String> {
         return Err(format!("the disk is off, or a record is damaged: {:?}", cache.stats().disk));
     }
     cache.close().map_err(|error| error.to_string())?;
-    Ok(found)
+    Ok((found, absent))
 }
 
 /// Kills a writer `kills` times. Returns how many acknowledgements were checked.
@@ -123,9 +124,11 @@ fn kill_again_and_again(seed: u64, kills: u64, lie: Lie) -> Result<u64, String> 
         log.crashed(last);
         // Sometimes the next child is the first process to open the file after the kill.
         if kill == kills || random.below(4) > 0 {
-            let found = look(&place).map_err(failed)?;
+            let (found, absent) = look(&place).map_err(failed)?;
             log.check(&found).map_err(failed)?;
+            log.check_absent(&absent).map_err(failed)?;
             log.settle(&found, last);
+            log.settle_absent(absent);
         }
     }
     Ok(acknowledged + log.acknowledged)

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace};
+use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace, LookupOutcome};
 
 use super::ack_log::{KEYS, THREADS};
 use crate::support::child::say;
@@ -80,7 +80,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             .open_timeout(LOCK_WAIT)
             .open()
             .unwrap();
-        let written = cache.keyspace(WRITTEN).unwrap();
+        let written = cache.keyspace(WRITTEN.absent_ttl(HOUR)).unwrap();
         say("open");
         // Some runs are so short that a kill happens mostly during opening or closing.
         let steps = if random.below(3) == 0 { random.below(3) } else { random.below(60) };
@@ -131,7 +131,7 @@ impl Writer<'_> {
         if let Some(found) = self.written.get(&key) {
             assert_eq!(found.version, version, "{key:?}: a write is seen, or what cleared it");
         }
-        match (self.lie, self.random.below(9)) {
+        match (self.lie, self.random.below(10)) {
             (Lie::Flush, _) => {
                 say(&format!("did flush {}", all(self.threads, |progress| &progress.complete)));
             }
@@ -146,6 +146,7 @@ impl Writer<'_> {
             (Lie::None, 4) => self.prefix(),
             (Lie::None, 5) if self.random.below(4) == 0 => self.clear(),
             (Lie::None, 6) => self.load(key),
+            (Lie::None, 7) => self.make_absent(key),
             _ => {}
         }
     }
@@ -190,6 +191,19 @@ impl Writer<'_> {
         cleared.unwrap();
         let after = all(self.threads, |progress| &progress.begun);
         say(&format!("did clear {} {before} {after}", self.thread));
+    }
+
+    /// Removes a key, and then finds that the source has no value for it. Sometimes removes it once more.
+    fn make_absent(&mut self, key: Key) {
+        self.invalidate(key, |own| own.written.remove(&key).map(drop));
+        say(&format!("will absent {} {}", key.0, key.1));
+        if let LookupOutcome::Load(lease) = self.written.lookup(&key).unwrap() {
+            lease.fill_absent();
+        }
+        if self.random.below(2) == 0 {
+            self.flush();
+            self.invalidate(key, |own| own.written.remove(&key).map(drop));
+        }
     }
 
     /// A load is a write. An invalidation by another thread may void it.

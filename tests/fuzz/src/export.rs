@@ -112,6 +112,8 @@ pub(crate) fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let of =
         |form: Form, kind: u8, bytes: Vec<u8>| [vec![u8::from(form == Form::Binary), kind], bytes].concat();
     let (binary, lines) = (write(Form::Binary, &items), write(Form::JsonLines, &items));
+    let absence = larder_export::Entry { fingerprint: None, compression: 0, value: None, ..entry(0) };
+    let absence = [Item::Keyspace(keyspace("product")), Item::Entry(absence)];
     let mut of_format_1 = binary.clone();
     of_format_1[17] = 1;
     let newer = b"{\"larder_export\":3,\"exported_at_ms\":0,\"sequence\":0}\n".to_vec();
@@ -122,6 +124,8 @@ pub(crate) fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("export", "binary-followed-by-something", of(Form::Binary, 0, [&binary[..], b"x"].concat())),
         ("export", "binary-hostile-length", of(Form::Binary, 1, b"\x02\xFF\xFF\xFF\xFF".to_vec())),
         ("export", "binary-unknown-kind", of(Form::Binary, 1, b"\x07\0\0\0\0".to_vec())),
+        ("export", "binary-with-an-absence", of(Form::Binary, 0, write(Form::Binary, &absence))),
+        ("export", "lines-with-an-absence", of(Form::JsonLines, 0, write(Form::JsonLines, &absence))),
         ("export", "lines", of(Form::JsonLines, 0, lines.clone())),
         ("export", "lines-cut-off", of(Form::JsonLines, 0, lines[..lines.len() - 40].to_vec())),
         ("export", "lines-newer", of(Form::JsonLines, 0, newer)),

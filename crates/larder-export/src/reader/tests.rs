@@ -244,9 +244,9 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
             value: Some(value),
         }
     });
-    let entry = (entry, proptest::bool::weighted(0.2)).prop_map(|(entry, is_absence)| match is_absence {
-        true => Entry { fingerprint: None, compression: 0, value: None, ..entry },
-        false => entry,
+    let entry = (entry, proptest::bool::weighted(0.2)).prop_map(|(entry, is_absence)| {
+        let absence = Entry { fingerprint: None, compression: 0, value: None, ..entry.clone() };
+        if is_absence { absence } else { entry }
     });
     proptest::collection::vec(entry, 0..8)
 }

@@ -102,7 +102,8 @@ pub struct Stats {
 pub struct MemoryStats {
     /// Lookups answered from memory.
     pub hits: u64,
-    /// Number of entries, including the entries in the write buffer.
+    /// Number of entries, including the entries in the write buffer, and the keys that are known to be
+    /// absent.
     pub entries: u64,
     /// The reserved part of `capacity`. This part is never more than `capacity`. It includes the
     /// weight of the clean entries: entries that are committed, or that will never be committed. A value
@@ -146,8 +147,8 @@ pub enum DiskState {
 pub struct DiskStats {
     /// Lookups answered from disk.
     pub hits: u64,
-    /// Committed entries. These include expired entries that are not swept yet, and entries that a pending
-    /// large removal still has to delete.
+    /// Committed entries. These include expired entries that are not swept yet, keys that are known to be
+    /// absent, and entries that a pending large removal still has to delete.
     pub entries: u64,
     /// Size of these entries in the file.
     pub bytes: ByteSize,
@@ -266,7 +267,8 @@ pub struct KeyspaceStats {
     /// Calls of the application that remove entries of this keyspace. Each call adds one, even if it removed
     /// nothing. Removals through the control socket are not included.
     pub invalidations: u64,
-    /// Entries in memory, including the entries in the write buffer.
+    /// Entries in memory, including the entries in the write buffer, and the keys that are known to be
+    /// absent.
     pub memory_entries: u64,
     /// Weight of the keyspace's clean entries. This is the keyspace's part of the memory capacity.
     pub memory_weight: ByteSize,
@@ -276,7 +278,7 @@ pub struct KeyspaceStats {
     pub memory_evictions: u64,
     /// Entries removed from memory because they had expired.
     pub memory_expirations: u64,
-    /// Entries on disk.
+    /// Entries on disk, including the keys that are known to be absent.
     pub disk_entries: u64,
     /// Size of these entries in the file.
     pub disk_bytes: ByteSize,

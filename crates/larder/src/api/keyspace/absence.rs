@@ -245,7 +245,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             extension: Extension::default(),
             fits_file: true,
         });
-        PreparedValue { weight: self.weigh_absence(key), payload, page_beyond_file: None }
+        PreparedValue { weight: self.weigh_absence(key), payload, page_beyond_file: None, room: None }
     }
 
     /// Returns the weight of an absence in memory: the key and the overhead. A weigher of the whole cache

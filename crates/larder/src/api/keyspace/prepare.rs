@@ -40,6 +40,8 @@ pub(super) struct PreparedValue {
     /// The length in bytes of the page that the value would need in the file. None if the value fits into the
     /// file.
     pub(super) page_beyond_file: Option<u64>,
+    /// The room for the encoding, if it was reserved before the value is stored.
+    pub(super) room: Option<BufferRoom>,
 }
 
 /// A value's encoding, compressed or not. For an absence, no bytes.
@@ -77,7 +79,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Err(self.too_large_for_file(page));
         }
         self.check_size(weight, payload.as_ref())?;
-        Ok(PreparedValue { weight, payload, page_beyond_file })
+        Ok(PreparedValue { weight, payload, page_beyond_file, room: None })
     }
 
     /// Returns the length of a value's encoding. Called for a value that is not saved now.

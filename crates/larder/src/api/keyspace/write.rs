@@ -272,13 +272,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // Dropped last, because a user's `Drop` may wait for room, or panic. By then the value is stored, its
         // room can be given back, and the writer is awake.
         let mut evicted_values = EvictedValues::default();
-        let PreparedValue { weight, payload, page_beyond_file } = prepared;
+        let PreparedValue { weight, payload, page_beyond_file, room } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
         let (now, expires_at) = self.expiry_after_write(key, ttl, read);
         let load_time = if let WriteCondition::Lease(lease) = condition { lease.load_time } else { None };
         let extras = value.as_ref().and_then(|_| self.extras(now, load_time));
         let unsaved = payload.and_then(|payload| {
-            let room = self.reserve(room_for(&payload.bytes, weight), &mut evicted_values)?;
+            let bytes = room_for(&payload.bytes, weight);
+            let room = room.or_else(|| self.reserve(bytes, &mut evicted_values))?;
             Some(self.unsaved(payload, now, room, None, extras))
         });
         let is_saved = unsaved.is_some();
@@ -338,6 +339,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         let tiers = &self.shared.tiers;
         let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
+        self.commit_when_half_full(bytes);
+        Some(room)
+    }
+
+    /// Reserves room as [`reserve`](Self::reserve) does, if there is room now.
+    #[cfg(feature = "async")]
+    pub(super) fn reserve_at_once(&self, bytes: u64) -> Option<BufferRoom> {
+        let room = self.shared.tiers.memory.buffer().reserve_at_once(bytes)?;
+        self.commit_when_half_full(bytes);
+        Some(room)
+    }
+
+    /// Begins a commit if the last reservation, of `bytes`, has made the buffer half full.
+    fn commit_when_half_full(&self, bytes: u64) {
+        let tiers = &self.shared.tiers;
         // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
         // writes. This happens once each time that the used bytes pass the middle.
         let buffer = tiers.memory.buffer();
@@ -345,7 +361,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if used >= middle && used.saturating_sub(bytes) < middle {
             tiers.writer.hurry();
         }
-        Some(room)
     }
 
     /// Returns the extras of an entry that is written now, if the keyspace keeps extras.

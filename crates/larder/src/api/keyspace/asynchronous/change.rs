@@ -1,7 +1,8 @@
 //! Changes from async code: inserts, removals and atomic changes.
 //!
-//! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer. The
-//! wait for its commit holds no worker: the writer wakes the task. So any number of removals share a commit.
+//! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer.
+//! Only an insert that finds room needs none. The wait for its commit holds no worker: the writer wakes the
+//! task. So any number of removals share a commit.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,11 +12,16 @@ use crate::api::invalidation::Invalidation;
 use crate::api::keyspace::change::{Change, Modified};
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::modify_error::ModifyError;
+use crate::api::keyspace::prepare::room_for;
 use crate::api::keyspace::ttl::Ttl;
+use crate::api::keyspace::write::WriteCondition;
+use crate::engine::closure_keys;
 use crate::error::Error;
 use crate::format::key::scope::KeyPattern;
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::format::stored_key::StoredKey;
+use crate::memory::entry::Refused;
+use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -28,7 +34,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// The cost of [`insert`](Keyspace::insert), and the way to a worker thread and back.
+    /// The cost of [`insert`](Keyspace::insert), at the first poll. If there is no room, the way to a worker
+    /// thread and back, and the wait.
     pub async fn insert_async(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with_async(key, value, InsertOptions::new()).await
     }
@@ -45,6 +52,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         options: InsertOptions,
     ) -> Result<(), Error> {
         let (full, value) = (self.whole_key(&key)?, value.into());
+        if self.insert_at_once(&full, &value, options)? {
+            return Ok(());
+        }
         self.off_executor(move |keyspace| keyspace.insert_full(&full, &value, options)).await
     }
 
@@ -167,6 +177,36 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut invalidation = Invalidation::new(&self.shared);
         invalidation.clear(self);
         invalidation.commit_async().await
+    }
+
+    /// Stores a value, if that needs no wait. Returns whether it is stored.
+    fn insert_at_once(&self, full: &[u8], value: &Arc<V>, options: InsertOptions) -> Result<bool, Error> {
+        let InsertOptions { ttl, durability } = options;
+        let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
+        if !is_plain || durability != Durability::Buffered {
+            return Ok(false);
+        }
+        self.shared.refuse_if_unusable()?;
+        ttl.check(self.now())?;
+        let memory = &self.shared.tiers.memory;
+        closure_keys::refuse_in_closure(memory, |key| key == full)?;
+        let key = memory.key(full);
+        let mut prepared = self.prepare(key, value, durability)?;
+        if let Some(payload) = &prepared.payload {
+            prepared.room = self.reserve_at_once(room_for(&payload.bytes, prepared.weight));
+            if prepared.room.is_none() {
+                return Ok(false);
+            }
+        }
+        match self.store(key, Some(value.clone()), prepared, ttl, WriteCondition::Always) {
+            Ok(_) | Err(Refused::NoRoom) => {
+                self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+                Ok(true)
+            }
+            Err(Refused::Closed) => Err(Error::Closed),
+            // The disk tier came back meanwhile. A worker prepares the value again, to be saved.
+            Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => Ok(false),
+        }
     }
 
     /// Returns the whole key, owned.

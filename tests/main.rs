@@ -57,10 +57,12 @@ mod contract {
     mod large_values;
     mod leases;
     mod load_errors;
+    mod load_timeouts;
     mod loads;
     mod many_keyspaces;
     mod model;
     mod ranges;
+    mod registered_loaders;
     mod regressions;
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, ENTRY_OVERHEAD, InsertOptions, KeyspaceDefinition, MemoryStats};
+use larder::{
+    ByteSize, Cache, ENTRY_OVERHEAD, InsertOptions, KeyspaceDefinition, Load, LoadPolicy, MemoryStats,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::support::{BLOBS, OnDrop, Place, Random, assert_capacity_is_usable, taken};
@@ -369,17 +371,21 @@ fn contract_7_two_threads_and_none_after_close() {
     // Other tests in this process have their own caches, so the count is done in a child.
     let place = Place::new();
     let mut worker = crate::support::child::Worker::start("threads", &place.path());
-    assert_eq!(worker.line().as_deref(), Some("open 2 closed 0 memory only 1"));
+    assert_eq!(worker.line().as_deref(), Some("open 2 loading 3 closed 0 memory only 1"));
 }
 
 /// Runs in a child process: counts the threads of a cache.
 pub(crate) fn count_threads(path: &std::path::Path) -> String {
     let cache = Cache::builder().path(path).open().unwrap();
     let open = threads(2);
+    let loader = |_: &u64, _: Option<Arc<Vec<u8>>>| Ok::<_, ()>(Load::Cache(Arc::new(vec![7])));
+    let blobs = cache.keyspace(BLOBS).unwrap().with_loader(LoadPolicy::new(), loader).unwrap();
+    assert!(blobs.refresh(1).unwrap());
+    let loading = threads(3);
     cache.close().unwrap();
     let closed = threads(0);
     let cache = Cache::builder().open().unwrap();
     let memory_only = threads(1);
     drop(cache);
-    format!("open {open} closed {closed} memory only {memory_only}")
+    format!("open {open} loading {loading} closed {closed} memory only {memory_only}")
 }

@@ -26,6 +26,7 @@ mod outages;
 mod place;
 mod planted;
 mod reads;
+mod refresh;
 mod shutdown;
 mod source;
 mod tasks;
@@ -71,6 +72,12 @@ scenarios! {
     leases::one_waiter_loads_for_a_dropped_lease,
     leases::a_forgotten_lease_stalls_no_caller,
     leases::a_late_lease_fills_nothing,
+    refresh::a_refresh_never_outlives_a_removal,
+    refresh::an_unchanged_value_never_outlives_a_removal,
+    refresh::a_refresh_never_outlives_an_update,
+    refresh::a_refresh_and_an_expiry_agree,
+    refresh::an_old_value_is_refreshed_once,
+    refresh::a_close_beside_refreshes_ends,
     bulk::overlapping_loads_of_several_keys_end,
     bulk::an_omitted_key_stalls_no_caller,
     bulk::a_group_is_committed_as_a_whole,

@@ -67,6 +67,26 @@ fn a_stale_value_kept_from_before_the_load_is_caught() {
 }
 
 #[test]
+fn a_refresh_of_what_is_new_is_caught() {
+    assert_caught(Failpoint::RefreshWhatIsNew, crate::refresh::an_old_value_is_refreshed_once);
+}
+
+#[test]
+fn a_fence_ignored_by_a_refresh_is_caught() {
+    assert_caught(Failpoint::RefreshIgnoresFence, crate::refresh::a_refresh_never_outlives_an_update);
+}
+
+#[test]
+fn a_refresh_published_without_its_lease_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::refresh::a_refresh_never_outlives_a_removal);
+}
+
+#[test]
+fn a_new_life_published_without_its_lease_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::refresh::an_unchanged_value_never_outlives_a_removal);
+}
+
+#[test]
 fn an_absence_published_without_its_lease_is_caught() {
     assert_caught(Failpoint::FillWithoutLease, crate::absences::an_absence_never_outlives_a_removal);
     assert_caught(Failpoint::FillWithoutLease, crate::absences::an_absence_never_hides_an_insert);

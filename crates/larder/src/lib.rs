@@ -48,6 +48,8 @@ pub use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 pub use crate::api::keyspace::iterate::{Iter, Keys};
 pub use crate::api::keyspace::load::{Load, Loaded};
 pub use crate::api::keyspace::load_lease::LoadLease;
+pub use crate::api::keyspace::loading::LoadingKeyspace;
+pub use crate::api::keyspace::loading::policy::LoadPolicy;
 pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad};
 pub use crate::api::keyspace::modify_error::ModifyError;
 pub use crate::api::keyspace::ttl::Ttl;
@@ -57,7 +59,7 @@ pub use crate::config::settings::Settings;
 pub use crate::config::url::URL_VARIABLE;
 pub use crate::config::weigher::EntryInfo;
 pub use crate::config::{
-    CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_LEASE_TIMEOUT,
+    CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS,
     DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE, DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL,
     DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, MAX_TTL, MIN_TTL,
 };

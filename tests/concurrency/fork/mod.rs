@@ -6,6 +6,7 @@
 //! hangs is known. A child that hangs is killed after [`split::PATIENCE`].
 
 mod lasting;
+mod loaders;
 mod split;
 pub(crate) mod tasks;
 

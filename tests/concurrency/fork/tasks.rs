@@ -120,6 +120,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
     }
     versions.insert(&1, 10).unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
+    let sevens = super::loaders::sevens(&versions);
     let (mut iter, mut keys) = (versions.iter(), versions.keys());
     let update = pairs.begin_update(&(3, 3)).unwrap();
     // This flush adds the keyspaces to the file.
@@ -145,6 +146,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             let load = |key: u64| versions.get_or_load(&key, || Ok::<u64, ()>(7)).unwrap();
             assert_eq!((*load(1), *load(2)), (10, on_disk.unwrap_or(7)));
             assert_eq!((*load(5), versions.get(&5)), (7, None), "a load is answered and not cached");
+            super::loaders::ask(says, &sevens);
             ask_everything(says, &cache, &versions);
             says.step("ranges");
             assert!(is_forked(&pairs.remove_prefix((1,))) && is_forked(&pairs.remove_matching((Any, &1))));
@@ -154,7 +156,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             cache.abandon_in_child().unwrap();
             cache.abandon_in_child().unwrap();
             says.step("drop");
-            drop((iter, keys, update, pairs, versions, cache));
+            drop((iter, keys, update, pairs, sevens, versions, cache));
             // The child opens its own cache. The parent's cache does not prevent that.
             says.step("own");
             let own = Cache::builder().open().unwrap();

@@ -50,14 +50,18 @@ pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
 const MAX_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
 const MIN_DISK: ByteSize = ByteSize::mib(1);
-const MIN_INTERVAL: Duration = Duration::from_millis(1);
-const MAX_INTERVAL: Duration = Duration::from_hours(1);
+pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(1);
+pub(crate) const MAX_INTERVAL: Duration = Duration::from_hours(1);
 const MAX_SHARDS: usize = 1 << 12;
 /// Minimum capacity of a shard, unless the builder sets the number of shards.
 const MIN_SHARD: ByteSize = ByteSize::mib(1);
 
 /// Minimum TTL of an entry.
 pub const MIN_TTL: Duration = Duration::from_millis(1);
+/// The maximum number of threads for loads in the background, if it is not set: four.
+pub const DEFAULT_LOAD_THREADS: usize = 4;
+/// The largest number of threads for loads in the background that may be set.
+pub(crate) const MAX_LOAD_THREADS: usize = 64;
 /// Maximum TTL of an entry: ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
@@ -114,6 +118,7 @@ pub struct CacheBuilder {
     pub(crate) check_every_value: bool,
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) lease_timeout: Duration,
+    pub(crate) load_threads: usize,
     pub(crate) shards: Option<usize>,
     /// A fixed seed, for tests that must run the same way each time.
     pub(crate) hash_seed: Option<u64>,
@@ -146,6 +151,7 @@ impl Default for CacheBuilder {
             check_every_value: false,
             load_timeout: None,
             lease_timeout: DEFAULT_LEASE_TIMEOUT,
+            load_threads: DEFAULT_LOAD_THREADS,
             shards: None,
             hash_seed: None,
             ranges: RangeSettings::default(),
@@ -309,6 +315,17 @@ impl CacheBuilder {
     /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
     pub fn lease_timeout(mut self, timeout: Duration) -> Self {
         self.lease_timeout = timeout;
+        self
+    }
+
+    /// Sets the maximum number of threads for loads in the background: 1 to 64. Default 4. Refreshes of
+    /// registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)) run on them, and loads
+    /// with a timeout. Sixteen more loads may queue for each of these threads.
+    ///
+    /// A thread is started when it is needed, and ends after ten idle seconds. A cache without registered
+    /// loaders starts none.
+    pub fn load_threads(mut self, threads: usize) -> Self {
+        self.load_threads = threads;
         self
     }
 

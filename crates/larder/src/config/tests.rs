@@ -28,6 +28,8 @@ fn every_setting_out_of_range_is_refused_by_its_name() {
         ("load_timeout", builder().load_timeout(Duration::MAX)),
         ("lease_timeout", builder().lease_timeout(Duration::ZERO)),
         ("lease_timeout", builder().lease_timeout(Duration::MAX)),
+        ("load_threads", builder().load_threads(0)),
+        ("load_threads", builder().load_threads(65)),
         ("shards", builder().shards(0)),
         ("path", builder().path("..")),
         ("path", builder().path("var/")),

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{
-    CacheBuilder, MAX_CAPACITY, MAX_INTERVAL, MAX_SHARDS, MAX_TTL, MIN_CAPACITY, MIN_DISK, MIN_INTERVAL,
-    MIN_TTL,
+    CacheBuilder, MAX_CAPACITY, MAX_INTERVAL, MAX_LOAD_THREADS, MAX_SHARDS, MAX_TTL, MIN_CAPACITY, MIN_DISK,
+    MIN_INTERVAL, MIN_TTL,
 };
 use crate::error::Error;
 use crate::units::ByteSize;
@@ -26,6 +26,11 @@ impl CacheBuilder {
             lasts("load_timeout", timeout, MIN_INTERVAL)?;
         }
         lasts("lease_timeout", self.lease_timeout, MIN_INTERVAL)?;
+        if !(1..=MAX_LOAD_THREADS).contains(&self.load_threads) {
+            let (value, allowed) =
+                (self.load_threads.to_string(), format!("it may be from 1 to {MAX_LOAD_THREADS}"));
+            return Err(Error::InvalidSetting { setting: "load_threads", value, allowed });
+        }
         if let Some(shards) = self.shards
             && !(1..=MAX_SHARDS).contains(&shards)
         {

@@ -24,8 +24,11 @@
 //! itself, because any thread may poll it. A wait that a loader makes is known as the loader's wait, because
 //! the thread has a list of the loaders that it runs ([`current`]).
 //!
-//! The graph contains only loads whose loader runs inside `get_or_load`, on the thread that leads the flight,
-//! or inside its asynchronous forms.
+//! The graph contains only loads whose loader runs on the thread that leads the flight: inside `get_or_load`,
+//! or on a thread of the [pool](super::load_pool), or inside the asynchronous forms. A thread of the pool
+//! becomes the leader before it runs the loader, so before its own waits. Hence the last wait of a circle
+//! sees the whole circle.
+//!
 //! A lease that a caller owns may be filled by any thread, so its flight has no leader, and its deadline ends
 //! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for
 //! a thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
@@ -65,6 +68,8 @@ pub(crate) enum FlightOutcome {
     Panicked,
     /// The source has no value for the key.
     Absent,
+    /// The loader says that the stale value is unchanged, and there was none.
+    NothingUnchanged,
     /// There is no answer. The waiters look the key up again.
     Abandoned,
 }
@@ -73,7 +78,9 @@ pub(crate) enum FlightOutcome {
 #[derive(Debug)]
 pub(crate) struct Flight {
     /// What runs the loader. `None` if any thread may end the flight.
-    leader: Option<Waiter>,
+    leader: Mutex<Option<Waiter>>,
+    /// Whether the flight began while its key had a live value.
+    is_refresh: bool,
     /// The deadline of the lease.
     deadline: Deadline,
     state: Mutex<FlightState>,
@@ -110,8 +117,27 @@ impl Flight {
         Self::new(None, deadline)
     }
 
+    /// Returns the flight of a refresh. Any thread may land it.
+    pub(crate) fn of_refresh(deadline: Deadline) -> Arc<Self> {
+        Arc::new(Self { is_refresh: true, ..Self::unattached(None, deadline) })
+    }
+
     fn new(leader: Option<Waiter>, deadline: Deadline) -> Arc<Self> {
-        Arc::new(Self { leader, deadline, state: Mutex::default(), landed: Condvar::new() })
+        Arc::new(Self::unattached(leader, deadline))
+    }
+
+    fn unattached(leader: Option<Waiter>, deadline: Deadline) -> Self {
+        let (leader, state) = (Mutex::new(leader), Mutex::default());
+        Self { leader, is_refresh: false, deadline, state, landed: Condvar::new() }
+    }
+
+    /// Makes the calling thread the leader. It runs the loader from now on, and lands the flight.
+    pub(crate) fn lead(&self) {
+        *self.leader.lock() = Some(Waiter::Thread(thread::current().id()));
+    }
+
+    pub(crate) fn is_refresh(&self) -> bool {
+        self.is_refresh
     }
 
     /// Ends the flight, unless it has ended already.
@@ -152,7 +178,7 @@ impl Flight {
     /// Runs the loader of this flight, or polls it.
     #[cfg(feature = "async")]
     pub(crate) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
-        current::run_loader(self.leader, loader)
+        current::run_loader(self.leader(), loader)
     }
 
     /// Runs the loader of this flight.
@@ -188,7 +214,7 @@ impl Flight {
 
 impl Waitable for Flight {
     fn leader(&self) -> Option<Waiter> {
-        self.leader
+        *self.leader.lock()
     }
 
     fn has_landed(&self) -> bool {

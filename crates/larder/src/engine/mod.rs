@@ -14,6 +14,7 @@ pub(crate) mod closure_keys;
 pub(crate) mod disk_tier;
 pub(crate) mod flights;
 pub(crate) mod keyspaces;
+pub(crate) mod load_pool;
 pub(crate) mod lookup;
 pub(crate) mod promotion;
 pub(crate) mod removal;

@@ -39,9 +39,10 @@ pub enum LoadError<E> {
     /// for a load of this thread. Other threads may be part of this cycle, and the keys may belong to several
     /// caches.
     Cycle,
-    /// The load of another caller took longer than this caller waits
-    /// ([`load_timeout`](crate::CacheBuilder::load_timeout)). The load continues, and its value will be
-    /// cached.
+    /// The load took longer than this caller waits. After the
+    /// [`load_timeout`](crate::CacheBuilder::load_timeout), the load of another caller continues, and its
+    /// value will be cached. After the [`hard_timeout`](crate::LoadPolicy::hard_timeout), its value will not
+    /// be cached.
     Timeout {
         /// The time that this caller waited.
         waited: Duration,
@@ -98,7 +99,7 @@ impl<E> LoadError<E> {
             ),
             Self::Timeout { waited } => write!(
                 f,
-                "another caller's load of the key has not ended within {waited:?}; it goes on: ask again, or raise load_timeout"
+                "the load of the key has not ended within {waited:?}; it goes on: ask again, or raise load_timeout or the hard_timeout of the policy"
             ),
             Self::NothingUnchanged => f.write_str(
                 "the loader says that the value is unchanged, and there was no stale value; return Load::Unchanged only if the loader got one",

@@ -48,7 +48,6 @@ impl EntryExtras {
         Extension { load_micros: self.load_micros, ends_at, ..extension }
     }
 
-    #[expect(dead_code, reason = "for keyspaces with a registered loader or a time to idle")]
     /// Returns how long the load of the value took, if the value was loaded.
     pub(crate) fn load_time(self) -> Option<Duration> {
         self.load_micros.map(|micros| Duration::from_micros(micros.into()))

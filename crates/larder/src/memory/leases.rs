@@ -40,6 +40,7 @@ use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Value;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The time for which callers do not wait for each other after a holder has declined to fill.
 pub(crate) const PASS_TIME: Duration = Duration::from_secs(1);
@@ -69,6 +70,25 @@ impl Leases {
     /// Takes a lease to write the present value of a key again. A fence does not bar this lease.
     pub(crate) fn take_over(&mut self, key: SlotKey<'_>) -> LeaseId {
         self.take_unless(key, None, |_| false)
+    }
+
+    /// Returns whether a refresh of a key may begin: no fence and no barrier bars its lease, no flight of the
+    /// key is in progress, and the key has no cool-down and no pass.
+    pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
+        let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
+        let is_fenced = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
+        !self.is_behind_barrier(key)
+            && !self.find(key).is_some_and(is_fenced)
+            && !self.has_flight(key)
+            && !self.has_pass(key)
+            && !self.is_cooling_down(key)
+    }
+
+    /// Takes a lease to refresh a key, if a refresh may begin.
+    pub(crate) fn take_to_refresh(&mut self, key: SlotKey<'_>, deadline: Deadline) -> Option<LeaseId> {
+        let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
+        let is_barred = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
+        self.may_refresh(key).then(|| self.take_unless(key, Some(deadline), is_barred))
     }
 
     fn take_unless(
@@ -135,8 +155,13 @@ impl Leases {
     /// stale value to answer with.
     pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
         if self.holds(key, id) {
-            self.of(key).cool_until = Some(Deadline::after(length));
+            self.cool_down_now(key, length);
         }
+    }
+
+    /// Begins a cool-down of the key.
+    pub(crate) fn cool_down_now(&mut self, key: SlotKey<'_>, length: Duration) {
+        self.of(key).cool_until = Some(Deadline::after(length));
     }
 
     /// Removes every lease that is past its deadline, and every pass that has ended.
@@ -153,7 +178,6 @@ impl Leases {
     }
 
     /// Returns whether a caller is loading this key.
-    #[cfg(all(unix, feature = "control"))]
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         let attached = self.find(key).and_then(|leases| leases.flight.as_ref());
         attached.is_some_and(|attached| !attached.deadline.is_over())

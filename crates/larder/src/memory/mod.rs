@@ -29,6 +29,7 @@ mod policy;
 pub(crate) mod publication;
 mod purge;
 pub(crate) mod purged;
+pub(crate) mod refresh;
 mod removal;
 mod segments;
 pub(crate) mod shard;

@@ -56,6 +56,8 @@ counts! {
     Loads: loads, Stats loads, CumulativeStats loads;
     LoadFailures: load_failures, Stats load_failures, CumulativeStats load_failures;
     StaleAnswers: stale_answers, Stats stale_answers;
+    Refreshes: refreshes, Stats refreshes;
+    RefreshesRefused: refreshes_refused, Stats refreshes_refused;
     AbsentAnswers: absent_answers, Stats absent_answers;
     VoidedFills: voided_fills, Stats voided_fills, CumulativeStats voided_fills;
     Uncacheable: uncacheable, Stats uncacheable, CumulativeStats uncacheable;

@@ -61,6 +61,10 @@ pub struct Stats {
     pub load_failures: u64,
     /// The sum of [`KeyspaceStats::stale_answers`].
     pub stale_answers: u64,
+    /// The sum of [`KeyspaceStats::refreshes`].
+    pub refreshes: u64,
+    /// The sum of [`KeyspaceStats::refreshes_refused`].
+    pub refreshes_refused: u64,
     /// The sum of [`KeyspaceStats::absent_answers`].
     pub absent_answers: u64,
     /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
@@ -239,6 +243,12 @@ pub struct KeyspaceStats {
     /// Loads that failed and were answered with a stale value ([`grace`](crate::KeyspaceDefinition::grace)),
     /// and answers with a stale value during the cool-down after such a failure.
     pub stale_answers: u64,
+    /// Refreshes that were started: loads of registered loaders that began while the key had a live value
+    /// ([`LoadPolicy`](crate::LoadPolicy)). Each is one of the `loads` too, once its loader runs.
+    pub refreshes: u64,
+    /// Refreshes that were not started, because every thread of the pool was busy and its queue was full.
+    /// Loads that hang have this effect.
+    pub refreshes_refused: u64,
     /// Lookups answered with the knowledge that the source has no value
     /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)). They are neither hits nor misses. A call that
     /// takes an absence for nothing, such as [`get`](crate::Keyspace::get), counts a miss.

@@ -201,7 +201,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Steps 4 to 6.
-    fn load<E, F>(
+    pub(super) fn load<E, F>(
         &self,
         key: SlotKey<'_>,
         lease: LoadLease<K, V>,

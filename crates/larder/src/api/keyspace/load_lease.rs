@@ -64,13 +64,15 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     definition: KeyspaceDefinition<K, V>,
     key: StoredKey,
     /// `None` for a lease that fills nothing, and once the lease was given back.
-    id: Option<LeaseId>,
+    pub(super) id: Option<LeaseId>,
     /// `None` if no caller waits for this load.
-    flight: Option<Arc<Flight>>,
-    deadline: Deadline,
+    pub(super) flight: Option<Arc<Flight>>,
+    pub(super) deadline: Deadline,
     /// The process that took the lease. A loader may fork, and return in the child. The waiters are in the
     /// parent, where the loader returns as well. So the child does not end the flight.
-    process: Process,
+    pub(super) process: Process,
+    /// For how long callers are answered with the stale value if the load fails.
+    pub(super) cool_down_length: Option<Duration>,
     /// When the load began, on the cache's monotonic clock. `None` if there is no load, because the value was
     /// found on disk.
     began: Option<Duration>,
@@ -82,7 +84,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     has_failed: bool,
     /// Whether the thread was unwinding already when it took the lease.
     was_panicking: bool,
-    outcome: Option<FlightOutcome>,
+    pub(super) outcome: Option<FlightOutcome>,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -102,6 +104,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             flight,
             deadline,
             process: keyspace.shared.tiers.process,
+            cool_down_length: keyspace.definition.cool_down_length(),
             began: None,
             took: None,
             measures: true,
@@ -215,9 +218,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.outcome = Some(FlightOutcome::Error(error));
     }
 
-    /// Begins the cool-down of the key, if the keyspace has a grace. Called before the lease is given back.
+    /// Begins the cool-down of the key, if it has one. Called before the lease is given back.
     fn cool_down(&self, keyspace: &Keyspace<K, V>) {
-        if let (Some(id), Some(length)) = (self.id, self.definition.cool_down_length()) {
+        if let (Some(id), Some(length)) = (self.id, self.cool_down_length) {
             let memory = &keyspace.shared.tiers.memory;
             memory.cool_down(memory.key(&self.key), id, length);
         }

@@ -131,6 +131,8 @@ pub(super) enum LoadThread {
     Caller,
     /// Any thread. The load takes no part in the detection of circles.
     Any,
+    /// A thread of the pool, which begins the load and becomes its leader.
+    Pool,
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
     Poller(LoadId),
@@ -209,6 +211,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         on_absence: OnAbsence,
         counts: bool,
     ) -> LookupOutcome<K, V> {
+        let lease_time = self.shared.settings.lease_timeout;
+        self.lease_or_join_for(key, load_thread, on_absence, lease_time, counts)
+    }
+
+    /// As [`lease_or_join`](Self::lease_or_join), with the time until the deadline of a lease.
+    pub(super) fn lease_or_join_for(
+        &self,
+        key: SlotKey<'_>,
+        load_thread: LoadThread,
+        on_absence: OnAbsence,
+        lease_time: Duration,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
         if self.shared.is_closed() {
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
@@ -223,12 +238,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.answered_if(counts, Count::Misses, key);
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
-        let deadline = Deadline::after(self.shared.settings.lease_timeout);
+        let deadline = Deadline::after(lease_time);
         let mut new_flight = None;
         let mut attach = || {
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
-                LoadThread::Any => Flight::unled(deadline),
+                LoadThread::Any | LoadThread::Pool => Flight::unled(deadline),
                 #[cfg(feature = "async")]
                 LoadThread::Poller(load) => Flight::of_task(load, deadline),
             };
@@ -265,11 +280,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             };
         }
         self.answered_if(counts, Count::Misses, key);
-        lease.begin(self);
+        if load_thread != LoadThread::Pool {
+            lease.begin(self);
+        }
         LookupOutcome::Load(lease)
     }
 
-    fn pending(&self, flight: Arc<Flight>) -> PendingLoad<V> {
+    pub(super) fn pending(&self, flight: Arc<Flight>) -> PendingLoad<V> {
         PendingLoad {
             flight,
             load_timeout: self.shared.settings.load_timeout,
@@ -299,6 +316,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return LookupOutcome::Absent { expires_at };
             }
             LeaseOutcome::Flight(flight) => {
+                if let Some(hit) = self.hit_beside_refresh(key, &flight, counts) {
+                    return hit;
+                }
                 self.answered_if(counts, Count::Misses, key);
                 if let Ok(flight) = Arc::downcast(flight) {
                     return LookupOutcome::Wait(self.pending(flight));
@@ -317,7 +337,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     #[inline]
-    fn answered_if(&self, counts: bool, answer: Count, key: SlotKey<'_>) {
+    pub(super) fn answered_if(&self, counts: bool, answer: Count, key: SlotKey<'_>) {
         if counts {
             self.answered(answer, key);
         }

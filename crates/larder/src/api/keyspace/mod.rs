@@ -5,6 +5,7 @@
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the path of a hit in memory.
+//! - [`loading`]: keyspaces with a registered loader.
 //! - `asynchronous`: the forms of these calls for async code.
 //! - [`absence`]: keys that are known to have no value.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
@@ -25,6 +26,7 @@ pub(crate) mod iterate;
 pub(crate) mod load;
 pub(crate) mod load_lease;
 mod load_many;
+pub(crate) mod loading;
 pub(crate) mod lookup;
 mod modify;
 pub(crate) mod modify_error;

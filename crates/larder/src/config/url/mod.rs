@@ -26,9 +26,9 @@ use refusal::UrlRefusal;
 pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
-const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, lease_timeout, slow_load (durations), sample_keys, log_keys (on or off), shards, control (a socket's path) and control_values (on or off)";
+const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, lease_timeout, slow_load (durations), sample_keys, log_keys (on or off), load_threads, shards, control (a socket's path) and control_values (on or off)";
 /// Options whose values may be shown in an error. The value of any other option might be a password.
-const KNOWN_OPTIONS: [&str; 16] = [
+const KNOWN_OPTIONS: [&str; 17] = [
     "memory",
     "disk",
     "write_buffer",
@@ -39,6 +39,7 @@ const KNOWN_OPTIONS: [&str; 16] = [
     "open_timeout",
     "load_timeout",
     "lease_timeout",
+    "load_threads",
     "slow_load",
     "sample_keys",
     "log_keys",
@@ -68,6 +69,7 @@ impl CacheBuilder {
     /// | `open_timeout=5s` | [`open_timeout`](CacheBuilder::open_timeout) |
     /// | `load_timeout=5s` | [`load_timeout`](CacheBuilder::load_timeout) |
     /// | `lease_timeout=60s` | [`lease_timeout`](CacheBuilder::lease_timeout) |
+    /// | `load_threads=4` | [`load_threads`](CacheBuilder::load_threads) |
     /// | `slow_load=1s` | [`slow_load`](CacheBuilder::slow_load) |
     /// | `sample_keys=on` | [`sample_keys`](CacheBuilder::sample_keys): `on` or `off` |
     /// | `log_keys=on` | [`log_keys`](CacheBuilder::log_keys): `on` or `off` |
@@ -165,10 +167,8 @@ impl CacheBuilder {
             "slow_load" => self.slow_load(duration(name, value)?),
             "sample_keys" => self.sample_keys(switch(name, value)?),
             "log_keys" => self.log_keys(switch(name, value)?),
-            "shards" => match number(value) {
-                (Some(shards), "") => self.shards(usize::try_from(shards).unwrap_or(usize::MAX)),
-                _ => return Err((format!("shards is {value:?}"), "it is a whole number")),
-            },
+            "shards" => self.shards(whole(name, value)?),
+            "load_threads" => self.load_threads(whole(name, value)?),
             "control" => self.control(value)?,
             "control_values" => self.values(value)?,
             _ => return Err((format!("it has the option {name:?}"), OPTIONS)),
@@ -210,6 +210,13 @@ fn number(value: &str) -> (Option<u64>, &str) {
     let digits = value.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = value.split_at(digits);
     (number.parse().ok(), unit)
+}
+
+fn whole(name: &str, value: &str) -> Result<usize, UrlRefusal> {
+    match number(value) {
+        (Some(number), "") => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
+        _ => Err((format!("{name} is {value:?}"), "it is a whole number")),
+    }
 }
 
 fn size(name: &str, value: &str) -> Result<ByteSize, UrlRefusal> {

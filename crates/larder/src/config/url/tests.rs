@@ -11,7 +11,7 @@ fn error(url: &str) -> String {
 #[test]
 fn every_setting_has_its_option() {
     let url = "file:/var/my%20shop.larder?memory=64MiB&disk=2GiB&write_buffer=1024KiB&page_cache=65536B\
-               &verify=0B&flush=250ms&sweep=2s&open_timeout=1m&load_timeout=5s&lease_timeout=30s&slow_load=300ms&sample_keys=on&log_keys=on&shards=4";
+               &verify=0B&flush=250ms&sweep=2s&open_timeout=1m&load_timeout=5s&lease_timeout=30s&load_threads=2&slow_load=300ms&sample_keys=on&log_keys=on&shards=4";
     let builder = CacheBuilder::from_url(url).unwrap();
     assert_eq!(builder.path, Some(PathBuf::from("/var/my shop.larder")));
     assert_eq!(builder.memory_capacity, ByteSize::mib(64));
@@ -24,6 +24,7 @@ fn every_setting_has_its_option() {
     assert_eq!(builder.open_timeout, Duration::from_mins(1));
     assert_eq!(builder.load_timeout, Some(Duration::from_secs(5)));
     assert_eq!(builder.lease_timeout, Duration::from_secs(30));
+    assert_eq!(builder.load_threads, 2);
     assert_eq!(builder.shards, Some(4));
     assert_eq!(builder.slow_load, Duration::from_millis(300));
     assert!(builder.sample_keys && builder.log_keys);

@@ -38,7 +38,6 @@ pub(crate) struct OpenKeyspace {
 }
 
 impl OpenKeyspace {
-    #[expect(dead_code, reason = "for keyspaces with a registered loader or a time to idle")]
     /// Gives extras to each entry that is stored from now on.
     pub(crate) fn keep_extras(&self) {
         self.keeps_extras.store(true, Ordering::Relaxed);

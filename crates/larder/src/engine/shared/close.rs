@@ -2,16 +2,18 @@
 //!
 //! 1. The first caller marks the cache as closed. From then on no operation begins. A running operation still
 //!    takes effect if the writer's last commit (3) includes it.
-//! 2. The service threads end, then the sweeper. These threads may wait for the writer, so the writer still
-//!    runs.
+//! 2. The service threads and the idle threads of the load pool end, then the sweeper. These threads may wait
+//!    for the writer, so the writer still runs. A thread of the pool that runs a load is left behind: the
+//!    load may hang, and caches nothing any more.
 //! 3. The writer seals the shards, makes the last commit, closes the file and ends. After that, the file's
 //!    lock is free.
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
 //! 5. The callers that wait for the close are answered.
 //! 6. Values are dropped only in this step: the values of (4), and the values that the writer released after
-//!    the sweeper had ended. The listener gets the events that happened after the sweeper had ended. A user's
-//!    `Drop`, or the listener, may close the cache, or wait for a thread that closes it.
+//!    the sweeper had ended, and the loads that were left in the queue of the pool. The listener gets the
+//!    events that happened after the sweeper had ended. A user's `Drop`, or the listener, may close the
+//!    cache, or wait for a thread that closes it.
 //!
 //! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
 //! such a thread. The thread can't wait for its own end, and can't wait for a caller that waits for that end.
@@ -71,6 +73,7 @@ impl Shared {
         // Step 6.
         values.append(self.tiers.sweeper.take_left_values());
         drop(values);
+        drop(self.load_pool.take_left());
         self.tiers.sweeper.tell_left_events();
         outcome
     }
@@ -80,6 +83,7 @@ impl Shared {
         // Release: pairs with the Acquire in `is_closed`.
         self.is_closed.store(true, Ordering::Release);
         let mut threads: Vec<_> = self.threads.take_services().into_iter().map(ServiceThread::stop).collect();
+        threads.extend(self.load_pool.close());
         self.tiers.sweeper.stop();
         threads.extend(self.threads.take_sweeper());
         // The writer does not join these threads, because they may be waiting for the writer.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::closing::Closing;
 use super::keyspaces::registry::KeyspaceRegistry;
+use super::load_pool::LoadPool;
 use super::service_thread::ServiceThread;
 use super::threads::Threads;
 use super::tiers::Tiers;
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     is_closed: AtomicBool,
     closing: Closing,
     threads: Threads,
+    /// The threads for loads in the background.
+    pub(crate) load_pool: Arc<LoadPool>,
     /// The files that the cache has open. None in a cache without a file.
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }
@@ -136,6 +139,7 @@ impl Drop for Shared {
         if self.is_forked() {
             // The child never drops the tiers: dropping them takes locks that threads of the parent may hold.
             std::mem::forget(self.tiers.clone());
+            std::mem::forget(self.load_pool.clone());
             self.threads.leave_to_parent();
             return;
         }

@@ -28,6 +28,7 @@ use crate::engine::closing::Closing;
 use crate::engine::disk_tier::DiskTier;
 use crate::engine::keyspaces::counter_registry::CounterRegistry;
 use crate::engine::keyspaces::registry::KeyspaceRegistry;
+use crate::engine::load_pool::LoadPool;
 use crate::engine::store_opening::{OpenStore, open_store};
 use crate::engine::sweeper::Sweeper;
 use crate::engine::sweeper::message::SweeperMessage;
@@ -102,6 +103,7 @@ impl Shared {
             is_closed: AtomicBool::new(false),
             closing: Closing::default(),
             threads: Threads::new(writer),
+            load_pool: LoadPool::new(config.load_threads, tiers.process),
             files,
             settings: SharedSettings {
                 load_timeout: config.load_timeout,

@@ -8,10 +8,6 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Shard {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for keyspaces with a registered loader or a time to idle")
-    )]
     /// Looks a key up, and returns the extras of its live entry too. Counts a use.
     pub(crate) fn get_with_extras(&self, key: SlotKey<'_>, now: Timestamp) -> (Lookup, Option<EntryExtras>) {
         let found = self.get(key, now);

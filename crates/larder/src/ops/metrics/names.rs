@@ -81,6 +81,10 @@ metrics! {
         "Lookups answered by the knowledge that the source has no value, by keyspace.";
     larder_load_duration_seconds: Histogram Seconds KeyspaceLatencies(|of| &of.load_latency),
         "How long loaders took, by keyspace, to a fifth.";
+    larder_refreshes_total: Counter Count Keyspace(|of| of.refreshes),
+        "Refreshes started in the background while the value was live, by keyspace.";
+    larder_refreshes_refused_total: Counter Count Keyspace(|of| of.refreshes_refused),
+        "Refreshes not started because the threads for loads were busy and their queue was full, by keyspace.";
     larder_promotions_total: Counter Count Keyspace(|of| of.promotions),
         "Disk hits copied into memory, by keyspace.";
     larder_voided_fills_total: Counter Count Keyspace(|of| of.voided_fills),

@@ -60,6 +60,8 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         loads,
         load_failures,
         stale_answers,
+        refreshes,
+        refreshes_refused,
         absent_answers,
         voided_fills,
         uncacheable,
@@ -82,7 +84,8 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         ))?;
     }
     out.line(&format!(
-        "loads {loads} ({load_failures} failed), stale answers {stale_answers}, absent answers {absent_answers}"
+        "loads {loads} ({load_failures} failed), stale answers {stale_answers}, absent answers {absent_answers}, \
+         refreshes {refreshes} ({refreshes_refused} refused)"
     ))?;
     out.line(&format!(
         "inserts {inserts} (values that loads stored are not among them), invalidations {invalidations}"

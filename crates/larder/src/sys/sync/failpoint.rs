@@ -18,6 +18,10 @@ pub enum Failpoint {
     KeepStale,
     /// A load is published after the deadline of its lease.
     FillLate,
+    /// A refresh begins although the value that was found old has been replaced.
+    RefreshWhatIsNew,
+    /// A fence does not bar the lease of a refresh.
+    RefreshIgnoresFence,
     /// A value that was read from disk is published without checking its lease.
     PromoteWithoutLease,
     /// A caller that arrives after an invalidation joins the flight of a load that began before the

@@ -63,13 +63,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         // Set before the write, so that the waiters get the answer even if the `Drop` of an evicted value
         // panics.
         load.outcome = Some(FlightOutcome::Absent);
+        let is_refresh = load.flight.as_ref().is_some_and(|flight| flight.is_refresh());
         let Some(keyspace) = &keyspace else { return false };
         load.count_end(keyspace);
         let Some(id) = load.id.take() else { return false };
         let memory = &keyspace.shared.tiers.memory;
         let key = memory.key(&load.key);
         let lease = Lease::new(memory, key, id);
-        let Some((ttl, is_wanted)) = keyspace.ttl_of_absence(key, ttl) else { return false };
+        let Some((ttl, is_wanted)) = keyspace.ttl_of_absence(key, ttl, is_refresh) else { return false };
         let written = keyspace.write_absence(key, ttl, &lease);
         keyspace.count_fill(key, &written);
         is_wanted && matches!(written, Ok(InsertOutcome::Saved | InsertOutcome::InMemory))
@@ -80,15 +81,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the TTL for which an absence is stored, and whether it is stored to be found. Returns None if
     /// nothing is stored. If the absence is not to be cached but there is a stale value, the absence is
     /// stored for the shortest TTL: a later failure must not be answered with a value that the source no
-    /// longer has.
-    fn ttl_of_absence(&self, key: SlotKey<'_>, ttl: Option<Ttl>) -> Option<(Ttl, bool)> {
+    /// longer has. So is the absence that a refresh has found, in place of the live value.
+    fn ttl_of_absence(&self, key: SlotKey<'_>, ttl: Option<Ttl>, is_refresh: bool) -> Option<(Ttl, bool)> {
         let wanted = match ttl {
             Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),
             ttl => ttl.filter(|ttl| !ttl.is_past(self.now())),
         };
         match wanted {
             Some(ttl) => Some((ttl, true)),
-            None => self.stale_value(key).map(|_| (Ttl::For(MIN_TTL), false)),
+            None if is_refresh || self.stale_value(key).is_some() => Some((Ttl::For(MIN_TTL), false)),
+            None => None,
         }
     }
 }

@@ -47,9 +47,9 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         })
     }
 
-    /// Waits until the load ends, for `max` at most.
-    pub(in crate::api::keyspace) fn outcome<E: Send + Sync + 'static>(
-        self,
+    /// As [`outcome`](Self::outcome), and leaves the load to be waited for once more.
+    pub(in crate::api::keyspace) fn outcome_of<E: Send + Sync + 'static>(
+        &self,
         max: Option<Duration>,
     ) -> Result<Waited<V>, LoadError<E>> {
         // The thread that ends the load is in the parent, and the locks of the flight may be held for ever.
@@ -57,6 +57,14 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
             return Ok(Waited::Unanswered);
         }
         Self::answer(self.flight.join(max), max)
+    }
+
+    /// Waits until the load ends, for `max` at most.
+    pub(in crate::api::keyspace) fn outcome<E: Send + Sync + 'static>(
+        self,
+        max: Option<Duration>,
+    ) -> Result<Waited<V>, LoadError<E>> {
+        self.outcome_of(max)
     }
 
     /// Returns the answer to a caller that has waited for `max` at most.
@@ -74,6 +82,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
             Ok(FlightOutcome::Error(error)) => {
                 Arc::downcast(error).map_or(Ok(Waited::Unanswered), |error| Err(LoadError::Loader(error)))
             }
+            Ok(FlightOutcome::NothingUnchanged) => Err(LoadError::NothingUnchanged),
             Ok(FlightOutcome::Absent) => Ok(Waited::Absent),
             Ok(FlightOutcome::Abandoned) | Err(UnfinishedFlight::Overdue) => Ok(Waited::Unanswered),
         }

@@ -351,6 +351,6 @@ fn the_outcome_of_a_wait_inside_a_loader_leaves_no_wait_behind() {
     two.land(value(7));
     assert_eq!(wait.value(), Some(7));
     drop(wait);
-    let leader = one.leader.unwrap();
+    let leader = (*one.leader.lock()).unwrap();
     assert!(!WaitGraph::current().contains(leader));
 }

@@ -1,0 +1,93 @@
+//! What a registered loader does with a lease: on a thread of the pool, or of its caller.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::registered::RegisteredLoader;
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::definition::DEFAULT_COOL_DOWN;
+use crate::api::keyspace::load::Load;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::engine::flights::{Flight, FlightOutcome};
+use crate::format::key::Key;
+use crate::memory::key_leases::LeaseId;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
+    /// Returns whether a load with this lease may be cached.
+    pub(super) fn is_held(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Returns the flight of this load, to wait for. A load that no other caller waits for gets a flight.
+    pub(super) fn flight_to_wait_for(&mut self) -> Arc<Flight> {
+        self.flight.get_or_insert_with(|| Flight::unled(self.deadline)).clone()
+    }
+
+    /// Makes this the lease of a refresh. A refresh that fails begins a cool-down even without a grace.
+    /// Otherwise the next caller would begin the next refresh.
+    pub(super) fn of_refresh(mut self) -> Self {
+        self.cool_down_length = self.cool_down_length.or(Some(DEFAULT_COOL_DOWN));
+        self
+    }
+
+    /// Begins the load on the calling thread, which becomes the leader of the flight. Returns false if the
+    /// load would be of no use: it is too late, or the cache has no handle any more.
+    fn begin_here(&mut self) -> bool {
+        if self.deadline.is_over() {
+            return false;
+        }
+        let Some(keyspace) = self.keyspace() else { return false };
+        if let Some(flight) = &self.flight {
+            flight.lead();
+        }
+        self.begin(&keyspace);
+        true
+    }
+
+    /// Tells the callers that wait that the loader has returned [`Load::Unchanged`] without a stale value.
+    fn end_without_value(mut self) {
+        self.outcome = Some(FlightOutcome::NothingUnchanged);
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
+    RegisteredLoader<K, V, E>
+{
+    /// Runs the loader, and ends the load as it decides. `live` is the live value of a refresh.
+    ///
+    /// Holds no handle of the cache while the loader runs. If the loader panics, the lease is dropped by the
+    /// panic, and tells the callers that wait.
+    pub(super) fn load(&self, mut lease: LoadLease<K, V>, key: &K, live: Option<Arc<V>>) {
+        if !lease.begin_here() {
+            return;
+        }
+        let known = live.or_else(|| lease.stale());
+        // A failure of the cache is not an error. The lease counts it.
+        match lease.run_loader(|| (self.loader)(key, known.clone())) {
+            Ok(Load::Cache(value)) => drop(lease.fill(value)),
+            Ok(Load::CacheFor(value, ttl)) => drop(lease.fill_with(value, ttl)),
+            // The content of the key is still what the loader got, if the lease holds.
+            Ok(Load::Unchanged) => match known {
+                Some(value) => drop(lease.fill(value)),
+                None => lease.end_without_value(),
+            },
+            Ok(Load::Absent) => _ = lease.fill_absent(),
+            Ok(Load::DoNotCache(value)) => lease.decline_with(value),
+            Err(error) => lease.fail_with(Arc::new(error)),
+        }
+    }
+}
+
+/// Returns the lease of a refresh that was taken with this number.
+pub(super) fn refresh_lease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+    keyspace: &Keyspace<K, V>,
+    key: SlotKey<'_>,
+    id: LeaseId,
+    flight: Arc<Flight>,
+    deadline: Deadline,
+) -> LoadLease<K, V> {
+    LoadLease::new(keyspace, key, Some(id), Some(flight), deadline).of_refresh()
+}

@@ -1,0 +1,312 @@
+//! Keyspaces with a registered loader: refreshes in the background, and timeouts of loads.
+//!
+//! A registered loader may run when no caller waits for it, and on another thread. So it is `'static`, and is
+//! given once, with its policy ([`policy`]). `get_or_load` takes any loader, and needs none of this.
+//!
+//! A lookup that finds a live value:
+//!
+//! 1. It looks in memory, with the extras of the entry: when it was written, and how long its load took.
+//! 2. If the policy says that the value is due, it begins a refresh, and does not wait for it. One caller
+//!    wins ([`crate::memory::refresh`]). If the pool has no room, the refresh is refused and counted.
+//! 3. It returns the value.
+//!
+//! A lookup that finds none makes the steps of [`super::lookup`]. Without a timeout, the loader runs on the
+//! calling thread. With one, it runs on a thread of the pool ([`crate::engine::load_pool`]):
+//!
+//! 1. The caller takes the lease, whose deadline is the hard timeout, and passes it to the pool. Other
+//!    callers of the key wait for the same flight.
+//! 2. It waits until the soft timeout, then reads the stale value from its slot, at that moment. If there is
+//!    one, that is the answer. The load goes on, and is cached.
+//! 3. Otherwise it waits until the hard timeout. The answer is then the stale value of that moment, or an
+//!    error. The lease is void by then.
+//!
+//! If the pool is full, the caller is answered with the stale value at once, if the policy has a soft
+//! timeout. Otherwise it waits for a place until the hard timeout. Without a hard timeout, it runs the loader
+//! itself. A loader that asks for further keys runs their loaders on its own thread, because a load that
+//! queues behind it would wait for ever.
+
+mod beside_refresh;
+mod lease;
+pub(crate) mod policy;
+mod registered;
+mod wait;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::load::{Load, Loaded};
+use super::load_lease::LoadLease;
+use super::lookup::{LoadThread, LookupOutcome, OnAbsence};
+use crate::engine::flights::Flight;
+use crate::engine::load_pool::LoadJob;
+use crate::error::Error;
+use crate::error::load_error::LoadError;
+use crate::format::codec::error::CodecError;
+use crate::format::key;
+use crate::format::key::buffer::KeyBuffer;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::extras::EntryExtras;
+use crate::memory::lookup::Lookup;
+use crate::memory::refresh::FoundOld;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::{Arc, AtomicU64};
+use crate::units::Timestamp;
+use policy::LoadPolicy;
+use registered::RegisteredLoader;
+
+/// A keyspace with a loader: a handle whose [`get`](Self::get) loads what is missing, and refreshes what is
+/// old. [`Keyspace::with_loader`](crate::Keyspace::with_loader) makes it.
+///
+/// It is cheap to clone, and may be shared between threads. [`keyspace`](Self::keyspace) has all other calls.
+/// A handle keeps its loader. A loader that holds a handle of the cache keeps the cache open for as long.
+pub struct LoadingKeyspace<K, V, E> {
+    keyspace: Keyspace<K, V>,
+    registered: Arc<RegisteredLoader<K, V, E>>,
+}
+
+impl<K, V, E> Clone for LoadingKeyspace<K, V, E> {
+    fn clone(&self) -> Self {
+        Self { keyspace: self.keyspace.clone(), registered: self.registered.clone() }
+    }
+}
+
+impl<K, V, E> fmt::Debug for LoadingKeyspace<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadingKeyspace").field("policy", &self.registered.policy).finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Registers a loader, and returns a handle that loads with it. The loader gets the key, and the value
+    /// that is still there: the live value of a refresh, or a stale value
+    /// ([`grace`](crate::KeyspaceDefinition::grace)). It may run on a thread of the cache's pool
+    /// ([`load_threads`](crate::CacheBuilder::load_threads)), also when no caller waits for it.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, KeyspaceDefinition, Load, LoadPolicy};
+    /// const PRICE: KeyspaceDefinition<String, u64> =
+    ///     KeyspaceDefinition::new("price").ttl(Duration::from_secs(60)).grace(Duration::from_secs(3600));
+    ///
+    /// let policy = LoadPolicy::new()
+    ///     .refresh_after(Duration::from_secs(30))
+    ///     .soft_timeout(Duration::from_millis(50))
+    ///     .hard_timeout(Duration::from_secs(2));
+    /// let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?.with_loader(policy, |code: &String, _stale: Option<Arc<u64>>| {
+    ///     Ok::<_, std::io::Error>(Load::Cache(Arc::new(code.len() as u64)))
+    /// })?;
+    /// assert_eq!(prices.get("MTNVTU")?.value.as_deref(), Some(&6));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] for a policy that contradicts itself or the keyspace. [`Error::Closed`] and
+    /// [`Error::Forked`].
+    pub fn with_loader<E, F>(&self, policy: LoadPolicy, loader: F) -> Result<LoadingKeyspace<K, V, E>, Error>
+    where
+        E: Send + Sync + 'static,
+        F: Fn(&K, Option<Arc<V>>) -> Result<Load<V>, E> + Send + Sync + 'static,
+    {
+        self.shared.refuse_if_unusable()?;
+        policy.validate(&self.definition)?;
+        if policy.refreshes() {
+            self.opened.keep_extras();
+        }
+        // The seed of the hashes is random in each process, and fixed in a test that sets it.
+        let seed = self.shared.tiers.memory.key(self.opened.name.as_bytes()).hash;
+        let (registered_at, draws) = (self.now(), AtomicU64::new(0));
+        let registered = RegisteredLoader { loader: Box::new(loader), policy, registered_at, draws, seed };
+        Ok(LoadingKeyspace { keyspace: self.clone(), registered: Arc::new(registered) })
+    }
+
+    /// Looks a key up in memory, with the extras of its entry.
+    fn hit_with_extras(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
+        let tiers = &self.shared.tiers;
+        let mut found = tiers.memory.get_with_extras(key, tiers.time.bounds().latest);
+        if let Lookup::Negative = found.0 {
+            // The entry may still live for a few milliseconds.
+            found = tiers.memory.get_with_extras(key, tiers.time.now());
+        }
+        let (Lookup::Value(value, expires_at), extras) = found else { return None };
+        Some((Self::typed(value)?, expires_at, extras))
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
+    LoadingKeyspace<K, V, E>
+{
+    /// Returns the keyspace, for all other calls.
+    #[must_use]
+    pub fn keyspace(&self) -> &Keyspace<K, V> {
+        &self.keyspace
+    }
+
+    /// Returns the live value of a key. If there is none, loads it, as
+    /// [`get_or_load_with`](Keyspace::get_or_load_with) does. If the value is old, begins a refresh in the
+    /// background, and returns the value at once. The result says whether the value is stale. It has no value
+    /// if the source has none ([`Load::Absent`]).
+    ///
+    /// A refresh is a load like any other: if the key is written or removed meanwhile, its value is not
+    /// cached.
+    ///
+    /// # Errors
+    /// Those of [`get_or_load`](Keyspace::get_or_load), and [`LoadError::NothingUnchanged`].
+    /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
+    ///
+    /// # Panics
+    /// If the loader panics in the calling thread. On a thread of the pool its panic is caught, and the
+    /// callers get [`LoadError::Panicked`].
+    ///
+    /// # Cost
+    /// A hit: that of [`get`](Keyspace::get), and with a refresh in the policy one more look into the shard.
+    pub fn get(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
+        if !self.registered.policy.refreshes()
+            && let Some((value, _)) = self.keyspace.hit(&key)
+        {
+            return Ok(Loaded::fresh(Some(value)));
+        }
+        let mut full = KeyBuffer::default();
+        self.keyspace.encode_into(&key, &mut full).map_err(LoadError::Key)?;
+        let key = self.keyspace.shared.tiers.memory.key(full.as_slice());
+        if self.registered.policy.refreshes() {
+            let Some((value, expires_at, extras)) = self.keyspace.hit_with_extras(key) else {
+                return self.load_missing(key);
+            };
+            self.keyspace.answered(Count::MemoryHits, key);
+            self.refresh_if_due(key, expires_at, extras);
+            return Ok(Loaded::fresh(Some(value)));
+        }
+        match self.keyspace.hit_in_memory(key, true) {
+            Some((value, _)) => Ok(Loaded::fresh(Some(value))),
+            None => self.load_missing(key),
+        }
+    }
+
+    /// Begins to load a key in the background, whatever its age, and does not wait for the load. A live value
+    /// stays until the load has succeeded. Returns whether a load of the key is under way now. It is not if
+    /// the pool is full, if a load of the key has failed or declined lately, or if an update of the key is in
+    /// progress.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use larder::{Cache, KeyspaceDefinition, Load, LoadPolicy};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?.with_loader(LoadPolicy::new(), |_: &String, _: Option<Arc<u64>>| {
+    ///     Ok::<_, std::io::Error>(Load::Cache(Arc::new(100)))
+    /// })?;
+    /// assert!(prices.refresh("MTNVTU")?, "it is loading");
+    /// assert_eq!(prices.get("MTNVTU")?.value.as_deref(), Some(&100));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`], [`Error::Closed`] and [`Error::Forked`].
+    pub fn refresh(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
+        self.keyspace.shared.refuse_if_unusable()?;
+        let full = self.keyspace.encode(&key)?;
+        let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
+        if self.keyspace.hit_in_memory(slot, false).is_some() {
+            return Ok(self.begin_refresh(slot, None));
+        }
+        let key = self.decode(slot)?;
+        match self.find_or_lease(slot, LoadThread::Pool, OnAbsence::Load, false) {
+            // Another load has ended meanwhile, or the value was on disk.
+            LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
+            LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
+            LookupOutcome::Wait(_) => Ok(true),
+            LookupOutcome::Load(lease) => {
+                let job = self.job(lease, Arc::new(key), None);
+                Ok(self.keyspace.shared.load_pool.submit(job).is_ok())
+            }
+        }
+    }
+
+    /// Begins a refresh if the policy says so. The value is live.
+    fn refresh_if_due(&self, slot: SlotKey<'_>, expires_at: Timestamp, extras: Option<EntryExtras>) {
+        let registered = &self.registered;
+        let written_at = extras.map_or(registered.registered_at, |extras| extras.written_at);
+        let load_time = extras.and_then(EntryExtras::load_time);
+        let now = self.keyspace.shared.tiers.time.bounds().earliest;
+        let entry = (written_at, expires_at, load_time);
+        if registered.policy.is_due(now, entry, || registered.random()) {
+            self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
+        }
+    }
+
+    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is under way.
+    #[cold]
+    fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
+        let Keyspace { shared, opened, .. } = &self.keyspace;
+        if shared.is_forked() || shared.is_closed() {
+            return false;
+        }
+        let memory = &shared.tiers.memory;
+        if !memory.may_refresh(slot) {
+            return memory.has_flight(slot);
+        }
+        let Ok(key) = self.decode(slot) else { return false };
+        // Asked before the lease is taken. Otherwise each caller would take a lease in vain.
+        if !shared.load_pool.has_room() {
+            shared.count(&opened.counters, Count::RefreshesRefused, slot.bytes);
+            return false;
+        }
+        let deadline = Deadline::after(self.lease_time());
+        let flight = Flight::of_refresh(deadline);
+        let leased = memory.lease_to_refresh(slot, self.keyspace.now(), found_old, deadline, flight.clone());
+        let Some((id, value)) = leased else { return memory.has_flight(slot) };
+        let lease = lease::refresh_lease(&self.keyspace, slot, id, flight, deadline);
+        let job = self.job(lease, Arc::new(key), Keyspace::<K, V>::typed(value));
+        let is_begun = shared.load_pool.submit(job).is_ok();
+        let count = if is_begun { Count::Refreshes } else { Count::RefreshesRefused };
+        shared.count(&opened.counters, count, slot.bytes);
+        is_begun
+    }
+
+    /// Returns the load with a lease, to run on any thread. `live` is the live value of a refresh.
+    fn job(&self, lease: LoadLease<K, V>, key: Arc<K>, live: Option<Arc<V>>) -> LoadJob {
+        let registered = self.registered.clone();
+        Box::new(move || registered.load(lease, &key, live))
+    }
+
+    /// As [`Keyspace::find_or_lease`], with the deadline of this loader's leases.
+    fn find_or_lease(
+        &self,
+        slot: SlotKey<'_>,
+        load_thread: LoadThread,
+        on_absence: OnAbsence,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
+        match self.keyspace.hit_in_memory(slot, counts) {
+            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
+            None => {
+                let lease_time = self.lease_time();
+                self.keyspace.lease_or_join_for(slot, load_thread, on_absence, lease_time, counts)
+            }
+        }
+    }
+
+    /// Returns the time until the deadline of a lease.
+    fn lease_time(&self) -> Duration {
+        self.registered.policy.hard().unwrap_or(self.keyspace.shared.settings.lease_timeout)
+    }
+
+    /// Returns the key of a slot, for the loader.
+    fn decode(&self, slot: SlotKey<'_>) -> Result<K, Error> {
+        key::decode(slot.bytes.get(KeyspaceId::LEN..).unwrap_or_default()).map_err(|error| Error::Encode {
+            keyspace: self.keyspace.opened.name.clone(),
+            cause: <CodecError as serde::ser::Error>::custom(format_args!(
+                "its key does not decode from its own bytes: {error}"
+            )),
+        })
+    }
+}

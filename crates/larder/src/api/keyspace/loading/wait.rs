@@ -1,0 +1,174 @@
+//! Loads of keys without a live value: on the calling thread, or on the pool with timeouts.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::LoadingKeyspace;
+use super::policy::LoadPolicy;
+use crate::api::keyspace::load::Loaded;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::engine::load_pool::{LoadPool, PoolRefusal};
+use crate::error::load_error::LoadError;
+use crate::format::key::Key;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
+
+/// The limits of a caller's wait, in real time.
+struct Limits {
+    soft: Option<Deadline>,
+    hard: Option<Deadline>,
+    /// The time until `hard`.
+    max: Duration,
+}
+
+/// How a load began that the pool was asked to run.
+enum BegunLoad<V> {
+    /// The load is under way, or has ended.
+    Pending(PendingLoad<V>),
+    /// The load was not begun, and this is the answer.
+    Answer(Loaded<V>),
+}
+
+impl Limits {
+    /// The wait begins. Another caller's load is waited for until the load timeout at most.
+    fn begin(policy: &LoadPolicy, load_timeout: Option<Duration>) -> Self {
+        let max = match (policy.hard(), load_timeout) {
+            (Some(hard), Some(load)) => Some(hard.min(load)),
+            (hard, load) => hard.or(load),
+        };
+        let soft = policy.soft().filter(|soft| max.is_none_or(|max| *soft < max));
+        Self { soft: soft.map(Deadline::after), hard: max.map(Deadline::after), max: max.unwrap_or_default() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.hard.is_some_and(Deadline::is_over)
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
+    LoadingKeyspace<K, V, E>
+{
+    /// Loads a key that was not found in memory.
+    ///
+    /// Never inlined, as [`Keyspace::load_missing`] is not.
+    #[inline(never)]
+    pub(super) fn load_missing(&self, slot: SlotKey<'_>) -> Result<Loaded<V>, LoadError<E>> {
+        let Self { keyspace, registered } = self;
+        let key = Arc::new(self.decode(slot).map_err(LoadError::Key)?);
+        let limits = Limits::begin(&registered.policy, keyspace.shared.settings.load_timeout);
+        let uses_pool = registered.policy.has_timeout() && !LoadPool::is_load_thread();
+        let load_thread = if uses_pool { LoadThread::Pool } else { LoadThread::Caller };
+        let mut counts = true;
+        loop {
+            let found = self.find_or_lease(slot, load_thread, OnAbsence::Answer, counts);
+            let pending = match found {
+                LookupOutcome::Hit { value, is_stale, .. } => {
+                    self.refresh_what_was_read(slot);
+                    return Ok(Loaded { value: Some(value), is_stale });
+                }
+                LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
+                LookupOutcome::Load(lease) if uses_pool && lease.is_held() => {
+                    match self.begin_load(slot, &key, lease, &limits)? {
+                        BegunLoad::Pending(pending) => pending,
+                        BegunLoad::Answer(loaded) => return Ok(loaded),
+                    }
+                }
+                LookupOutcome::Load(lease) => {
+                    return keyspace.load(slot, lease, |stale| (registered.loader)(&key, stale));
+                }
+                LookupOutcome::Wait(pending) => pending,
+            };
+            if let Some(loaded) = self.wait(slot, &pending, &limits)? {
+                return Ok(loaded);
+            }
+            counts = false;
+        }
+    }
+
+    /// Begins a refresh of a value that was just copied from disk into memory, if it is due.
+    fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
+        if self.registered.policy.refreshes()
+            && let Some((_, expires_at, extras)) = self.keyspace.hit_with_extras(slot)
+        {
+            self.refresh_if_due(slot, expires_at, extras);
+        }
+    }
+
+    /// Passes a load on to the pool. If the pool has no room, does what the module's documentation says.
+    fn begin_load(
+        &self,
+        slot: SlotKey<'_>,
+        key: &Arc<K>,
+        mut lease: LoadLease<K, V>,
+        limits: &Limits,
+    ) -> Result<BegunLoad<V>, LoadError<E>> {
+        let pool = &self.keyspace.shared.load_pool;
+        let pending = self.keyspace.pending(lease.flight_to_wait_for());
+        let mut submitted = pool.submit(self.job(lease, key.clone(), None));
+        if let Err(PoolRefusal::Full(job)) = submitted {
+            if self.registered.policy.soft().is_some()
+                && let Some(stale) = self.stale_answer(slot)
+            {
+                // The lease within the load is given back.
+                drop(job);
+                return Ok(BegunLoad::Answer(stale));
+            }
+            let hard = limits.hard.filter(|_| self.registered.policy.hard().is_some());
+            let Some(deadline) = hard else {
+                job();
+                return Ok(BegunLoad::Pending(pending));
+            };
+            submitted = pool.submit_before(job, deadline);
+        }
+        match submitted {
+            Ok(()) => {}
+            Err(PoolRefusal::Full(job)) => {
+                drop(job);
+                return self.timed_out(slot, limits).map(BegunLoad::Answer);
+            }
+            Err(PoolRefusal::Closed(job)) => job(),
+        }
+        Ok(BegunLoad::Pending(pending))
+    }
+
+    /// Waits for a load. Returns None if the key must be looked up again.
+    fn wait(
+        &self,
+        slot: SlotKey<'_>,
+        pending: &PendingLoad<V>,
+        limits: &Limits,
+    ) -> Result<Option<Loaded<V>>, LoadError<E>> {
+        let mut ended = pending.outcome_of(limits.soft.or(limits.hard).map(Deadline::left));
+        if let (Err(LoadError::Timeout { .. }), Some(_)) = (&ended, limits.soft) {
+            if let Some(stale) = self.stale_answer(slot) {
+                return Ok(Some(stale));
+            }
+            ended = pending.outcome_of(limits.hard.map(Deadline::left));
+        }
+        match ended {
+            Ok(Waited::Value(value)) => Ok(Some(Loaded::fresh(Some(value)))),
+            Ok(Waited::Absent) => Ok(Some(Loaded::fresh(None))),
+            Ok(Waited::Unanswered) if !limits.is_over() => Ok(None),
+            Ok(Waited::Unanswered) | Err(LoadError::Timeout { .. }) => self.timed_out(slot, limits).map(Some),
+            Err(error) => self.keyspace.stale_or(slot, error).map(Some),
+        }
+    }
+
+    /// Answers a caller whose time is over.
+    fn timed_out(&self, slot: SlotKey<'_>, limits: &Limits) -> Result<Loaded<V>, LoadError<E>> {
+        if let Some(length) = self.keyspace.definition.cool_down_length() {
+            self.keyspace.shared.tiers.memory.cool_down_after_timeout(slot, self.keyspace.now(), length);
+        }
+        self.keyspace.stale_or(slot, LoadError::Timeout { waited: limits.max })
+    }
+
+    /// Returns the value that is in the slot now, live or stale. Counts a stale answer.
+    fn stale_answer(&self, slot: SlotKey<'_>) -> Option<Loaded<V>> {
+        let timeout = LoadError::Timeout { waited: Duration::ZERO };
+        self.keyspace.stale_or::<E>(slot, timeout).ok()
+    }
+}

@@ -1,0 +1,225 @@
+//! The pool of a cache for loads in the background: a few threads, and a bounded queue.
+//!
+//! Registered loaders need it: for refreshes, and for loads that their caller does not wait for to the end.
+//!
+//! 1. A load is passed on under the pool's lock. If a thread is idle, it takes the load. Otherwise a thread
+//!    is started, if the pool may have one more. Otherwise the load queues. If the queue is full, the caller
+//!    gets the load back.
+//! 2. A thread runs one load after another, with no lock held. It catches the panic of a load. A thread that
+//!    was idle for [`IDLE_TIME`] ends.
+//! 3. Closing the cache closes the pool. The idle threads end, and are joined. The loads in the queue are
+//!    left to the caller that closes the cache, because a user's `Drop` may run with them.
+//! 4. A thread that runs a load is not joined: the load may hang, and must not hold up the close. The thread
+//!    ends after its load.
+//!
+//! The threads hold the pool, and not the cache. A load holds weak references to the cache. So a load keeps
+//! neither the cache nor its file open, unless the user's loader itself holds a handle. The last handle may
+//! then be dropped on a thread of the pool, and a loader may close the cache. To the cache this is a thread
+//! like any of the application: it is not idle, so it is never joined by itself.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::threads::spawn;
+use crate::sys::clock::Deadline;
+use crate::sys::process::Process;
+use crate::sys::sync::thread::{JoinHandle, ThreadId};
+use crate::sys::sync::{Arc, Condvar, Mutex, thread, thread_local};
+
+/// A thread of the pool ends after it was idle for this time.
+const IDLE_TIME: Duration = Duration::from_secs(10);
+/// Loads that may queue, for each thread that the pool may have.
+const QUEUED_PER_THREAD: usize = 16;
+
+/// A load to run.
+pub(crate) type LoadJob = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    /// Whether this is a thread of a pool.
+    static IS_LOAD_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The threads for loads in the background, and their queue.
+pub(crate) struct LoadPool {
+    max_threads: usize,
+    idle_time: Duration,
+    process: Process,
+    state: Mutex<PoolState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct PoolState {
+    queue: VecDeque<LoadJob>,
+    threads: Vec<JoinHandle<()>>,
+    /// The threads that wait for a load.
+    idle: Vec<ThreadId>,
+    is_closed: bool,
+}
+
+/// The reason why the pool runs no load, with the load.
+pub(crate) enum PoolRefusal {
+    /// Every thread is busy, and the queue is full.
+    Full(LoadJob),
+    /// The pool is closed, or belongs to the parent process.
+    Closed(LoadJob),
+}
+
+impl LoadPool {
+    pub(crate) fn new(max_threads: usize, process: Process) -> Arc<Self> {
+        Self::with_idle_time(max_threads, process, IDLE_TIME)
+    }
+
+    fn with_idle_time(max_threads: usize, process: Process, idle_time: Duration) -> Arc<Self> {
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { max_threads, idle_time, process, state, changed })
+    }
+
+    /// Returns whether the calling thread is a thread of a pool. Such a thread must not wait for a load that
+    /// queues: the load may queue behind the thread's own load.
+    pub(crate) fn is_load_thread() -> bool {
+        // At the end of a thread, its variables may be gone already. Then no load runs on it.
+        IS_LOAD_THREAD.try_with(Cell::get).unwrap_or(false)
+    }
+
+    /// Returns whether a load that is passed on now would be run.
+    pub(crate) fn has_room(&self) -> bool {
+        self.process.is_current() && {
+            let state = self.state.lock();
+            !state.is_closed && self.has_place(&state)
+        }
+    }
+
+    /// Passes a load on to the pool, without waiting. Step 1.
+    pub(crate) fn submit(self: &Arc<Self>, job: LoadJob) -> Result<(), PoolRefusal> {
+        if !self.process.is_current() {
+            return Err(PoolRefusal::Closed(job));
+        }
+        self.submit_locked(&mut self.state.lock(), job)
+    }
+
+    /// As [`submit`](Self::submit), and waits until there is room, but not past the deadline.
+    pub(crate) fn submit_before(
+        self: &Arc<Self>,
+        mut job: LoadJob,
+        deadline: Deadline,
+    ) -> Result<(), PoolRefusal> {
+        if !self.process.is_current() {
+            return Err(PoolRefusal::Closed(job));
+        }
+        let mut state = self.state.lock();
+        loop {
+            match self.submit_locked(&mut state, job) {
+                Err(PoolRefusal::Full(refused)) if !deadline.is_over() => job = refused,
+                answer => return answer,
+            }
+            self.changed.wait_for(&mut state, deadline.left());
+        }
+    }
+
+    fn has_place(&self, state: &PoolState) -> bool {
+        let is_taken_at_once = state.queue.len() < state.idle.len() || state.threads.len() < self.max_threads;
+        is_taken_at_once || state.queue.len() < self.max_threads.saturating_mul(QUEUED_PER_THREAD)
+    }
+
+    fn submit_locked(self: &Arc<Self>, state: &mut PoolState, job: LoadJob) -> Result<(), PoolRefusal> {
+        if state.is_closed {
+            return Err(PoolRefusal::Closed(job));
+        }
+        if !self.has_place(state) {
+            return Err(PoolRefusal::Full(job));
+        }
+        if state.queue.len() >= state.idle.len() && state.threads.len() < self.max_threads {
+            let pool = self.clone();
+            // Started under the lock, which the new thread takes first. So its handle is there before it
+            // ends.
+            match spawn("larder-load", move || pool.run()) {
+                Ok(thread) => state.threads.push(thread),
+                // The threads that there are take the load.
+                Err(_) if !state.threads.is_empty() => {}
+                Err(_) => return Err(PoolRefusal::Full(job)),
+            }
+        }
+        state.queue.push_back(job);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Step 2.
+    fn run(self: Arc<Self>) {
+        _ = IS_LOAD_THREAD.try_with(|is| is.set(true));
+        let leaving = LeavingThread(self);
+        let pool = &leaving.0;
+        while let Some(job) = pool.next() {
+            // A queue that was full has room.
+            pool.changed.notify_all();
+            // The lease within the load tells the callers that wait of the panic.
+            drop(catch_unwind(AssertUnwindSafe(job)));
+            // A loader may fork, and return in the child.
+            if !pool.process.is_current() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a load. Returns None if the thread should end.
+    fn next(&self) -> Option<LoadJob> {
+        let me = thread::current().id();
+        let mut state = self.state.lock();
+        let mut has_timed_out = false;
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            if has_timed_out {
+                return None;
+            }
+            state.idle.push(me);
+            has_timed_out = self.changed.wait_for(&mut state, self.idle_time).timed_out();
+            state.idle.retain(|idle| *idle != me);
+        }
+    }
+
+    /// Closes the pool: step 3. Returns the idle threads, for joining. Not called in a forked child.
+    pub(crate) fn close(&self) -> Vec<JoinHandle<()>> {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        let idle = std::mem::take(&mut state.idle);
+        let threads = std::mem::take(&mut state.threads);
+        drop(state);
+        self.changed.notify_all();
+        // Dropping the handle of a busy thread lets it run on.
+        threads.into_iter().filter(|thread| idle.contains(&thread.thread().id())).collect()
+    }
+
+    /// Takes the loads that were still in the queue when the pool was closed. The caller drops them.
+    pub(crate) fn take_left(&self) -> VecDeque<LoadJob> {
+        std::mem::take(&mut self.state.lock().queue)
+    }
+}
+
+/// Removes its thread from the pool when the thread ends, even if it ends by a panic.
+struct LeavingThread(Arc<LoadPool>);
+
+impl Drop for LeavingThread {
+    fn drop(&mut self) {
+        if self.0.process.is_current() {
+            let me = thread::current().id();
+            self.0.state.lock().threads.retain(|thread| thread.thread().id() != me);
+        }
+    }
+}
+
+impl std::fmt::Debug for LoadPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadPool").field("max_threads", &self.max_threads).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! The lease of a refresh: a load that begins while its key still has a live value.
+//!
+//! 1. Under the shared lock, a caller sees that a refresh may begin ([`Memory::may_refresh`]). So the callers
+//!    that find an old value during a refresh take no exclusive lock.
+//! 2. Under the exclusive lock, the lease is taken, and a flight is attached to it, if all of this is true:
+//!    - (a) The shard has a live value. The caller gets this value from the slot. An expired value is loaded,
+//!      not refreshed. It is the value that the caller has found old. Otherwise a caller that comes just
+//!      after a refresh would begin another.
+//!    - (b) The key has no flight. So one caller wins, and loads and refreshes of a key never run beside each
+//!      other.
+//!    - (c) The key has no fence and no barrier, no cool-down and no pass. A refresh behind a fence would
+//!      read the source while the application changes it.
+//! 3. The source is asked, with no lock held. Lookups find the live value meanwhile. If it expires, a load
+//!    finds the flight of (2) and waits for it.
+//! 4. The new value is published as that of any load: under the lock, if the lease still holds. A write or a
+//!    removal after (2) has revoked it, and has detached the flight. So what was invalidated is not brought
+//!    back, neither by a new value nor by a new life of the old value.
+//!
+//! The value of (2) is the key's content until (4), because every change of the content revokes the lease.
+//! Eviction and expiry do not. They take nothing back that the source has not confirmed in (3).
+
+use std::time::Duration;
+
+use super::Memory;
+use super::evicted_values::EvictedValues;
+use super::extras::EntryExtras;
+use super::key_leases::LeaseId;
+use crate::memory::entry::Value;
+use crate::memory::lookup::{Lookup, StaleLookup};
+use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::Timestamp;
+
+/// What a caller has found old: the expiry and the extras of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FoundOld {
+    pub(crate) expires_at: Timestamp,
+    pub(crate) extras: Option<EntryExtras>,
+}
+
+impl Memory {
+    /// Returns whether a refresh of a key may begin. The answer may be out of date when it arrives.
+    pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
+        self.read(key.hash).is_some_and(|shard| shard.leases.may_refresh(key))
+    }
+
+    /// Takes a lease to refresh a key, and attaches `flight` to it. Returns the lease and the live value.
+    /// Without `found_old`, any live value is refreshed.
+    pub(crate) fn lease_to_refresh(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        found_old: Option<FoundOld>,
+        deadline: Deadline,
+        flight: Value,
+    ) -> Option<(LeaseId, Value)> {
+        let mut evicted_values = EvictedValues::default();
+        let mut locked = self.lock(key, &mut evicted_values);
+        // (a)
+        let Lookup::Value(value, expires_at) = locked.shard.peek(key, now) else { return None };
+        let present = FoundOld { expires_at, extras: locked.shard.extras_of(key) };
+        let is_another = found_old.is_some_and(|found| found != present);
+        if is_another && !failpoint_is_set(Failpoint::RefreshWhatIsNew) {
+            return None;
+        }
+        // (b)
+        if locked.shard.leases.flight(key, &mut locked.released.deferred).is_some() {
+            return None;
+        }
+        // (c)
+        let id = locked.shard.leases.take_to_refresh(key, deadline)?;
+        locked.shard.leases.attach(key, id, flight, deadline);
+        Some((id, value))
+    }
+
+    /// Returns whether a load or a refresh of a key is under way.
+    pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
+        self.read(key.hash).is_some_and(|shard| shard.leases.has_flight(key))
+    }
+
+    /// Looks a key up, and returns the extras of its live entry too. Counts a use.
+    pub(crate) fn get_with_extras(&self, key: SlotKey<'_>, now: Timestamp) -> (Lookup, Option<EntryExtras>) {
+        self.read(key.hash).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
+    }
+
+    /// Begins a cool-down of a key whose load has timed out, if the key has a stale value. The lease of that
+    /// load may be void already, so it is not checked. A change of the key ends the cool-down.
+    pub(crate) fn cool_down_after_timeout(&self, key: SlotKey<'_>, now: Timestamp, length: Duration) {
+        let mut shard = self.shard(key).write();
+        if matches!(shard.stale(key), StaleLookup::Value(_, expires_at) if expires_at <= now) {
+            shard.leases.cool_down_now(key, length);
+        }
+    }
+}

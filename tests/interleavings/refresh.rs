@@ -1,0 +1,127 @@
+//! Refreshes of a live value, together with removals, updates, writes and expiry.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{Cache, Keyspace, Load, LoadPolicy, LoadingKeyspace};
+
+use crate::explorer::contest;
+use crate::place::{Place, TTL, versions};
+use crate::source::Source;
+
+type Refreshed = LoadingKeyspace<u64, u64, Infallible>;
+
+/// Returns a handle whose loader reads the source.
+fn refreshed(cache: &Cache, source: &Arc<Source>, is_unchanged: bool) -> Refreshed {
+    let source = source.clone();
+    let loader = move |_: &u64, live: Option<Arc<u64>>| {
+        let value = source.number();
+        // As a server that is asked whether its page has changed.
+        Ok(if is_unchanged && live.as_deref() == Some(&value) {
+            Load::Unchanged
+        } else {
+            Load::Cache(value.into())
+        })
+    };
+    versions(cache).with_loader(LoadPolicy::new().refresh_after(TTL / 2), loader).unwrap()
+}
+
+fn get(source: &Source, versions: &Refreshed) {
+    source.look("got", || versions.get(1).ok().map(|loaded| *loaded.value.unwrap()));
+}
+
+/// The value of key 1 is old. So each lookup may begin a refresh, beside a thread that makes `change`.
+fn contest_with(is_unchanged: bool, change: impl Fn(&Source, &Keyspace<u64, u64>, &Place) + Sync) {
+    let (place, source) = (Place::new(), Arc::new(Source::new()));
+    let cache = place.open();
+    let versions = refreshed(&cache, &source, is_unchanged);
+    get(&source, &versions);
+    place.time.advance(TTL / 2);
+    contest([
+        &|| {
+            change(&source, versions.keyspace(), &place);
+            get(&source, &versions);
+        },
+        &|| {
+            get(&source, &versions);
+            get(&source, &versions);
+        },
+        &|| {
+            drop(versions.refresh(1));
+            get(&source, &versions);
+        },
+    ]);
+    get(&source, &versions);
+    cache.close().unwrap();
+    source.look("committed", || place.committed(1));
+    source.check();
+}
+
+pub(crate) fn a_refresh_never_outlives_a_removal() {
+    contest_with(false, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
+}
+
+/// The source says that the value is unchanged, just before it changes and the value is removed.
+pub(crate) fn an_unchanged_value_never_outlives_a_removal() {
+    contest_with(true, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
+}
+
+/// During an update another value is inserted, and is old at once. A refresh of it may read the source of
+/// before the change.
+pub(crate) fn a_refresh_never_outlives_an_update() {
+    contest_with(false, |source, versions, place| {
+        let update = versions.begin_update(1).unwrap();
+        versions.insert(1, u64::MAX).unwrap();
+        place.time.advance(TTL / 2);
+        let new = source.next();
+        update.finish();
+        source.settle(new);
+    });
+}
+
+/// A load that finds the value expired waits for the refresh, or loads. No lookup finds a value of before
+/// what another has seen.
+pub(crate) fn a_refresh_and_an_expiry_agree() {
+    contest_with(false, |source, versions, place| {
+        place.time.advance(TTL / 2);
+        source.load(versions, &1);
+        source.change(|| versions.insert(1, source.number() + 1).unwrap());
+    });
+}
+
+/// Several callers find the value old. One refresh is made, because its value is new.
+pub(crate) fn an_old_value_is_refreshed_once() {
+    let (place, source) = (Place::new(), Arc::new(Source::new()));
+    let cache = place.open();
+    let versions = refreshed(&cache, &source, false);
+    get(&source, &versions);
+    place.time.advance(TTL / 2);
+    let look = || {
+        get(&source, &versions);
+        get(&source, &versions);
+    };
+    contest([&look, &look, &look]);
+    let refreshes = versions.keyspace().stats().refreshes;
+    cache.close().unwrap();
+    assert_eq!(refreshes, 1);
+    source.check();
+}
+
+/// The cache is closed while refreshes run. The threads of the pool end, and no caller waits for ever.
+pub(crate) fn a_close_beside_refreshes_ends() {
+    let (place, source) = (Place::new(), Arc::new(Source::new()));
+    let cache = place.open();
+    let versions = refreshed(&cache, &source, false);
+    get(&source, &versions);
+    place.time.advance(TTL / 2);
+    let look = || {
+        for key in 1..3 {
+            drop(versions.refresh(key));
+            source.look("got", || versions.get(key).ok().map(|loaded| *loaded.value.unwrap()));
+        }
+    };
+    contest([&|| cache.close().unwrap(), &look, &look]);
+    assert!(versions.keyspace().get(1).is_none(), "a closed cache has nothing");
+    source.check();
+}

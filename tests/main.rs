@@ -52,6 +52,7 @@ mod contract {
     mod error_sources;
     mod eviction;
     mod grace;
+    mod idle;
     mod keyspaces;
     mod large_removals;
     mod large_values;

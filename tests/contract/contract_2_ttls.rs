@@ -184,8 +184,7 @@ fn contract_2_no_write_gives_an_entry_more_life_than_max_age() {
     counts.insert(1, 1).unwrap();
     assert_eq!(left(), Some(MINUTE), "a shorter TTL stays");
     // An entry of before the limit keeps its expiry until it is written again or touched.
-    type Renew = fn(&larder::Keyspace<u64, u64>);
-    let renewals: [Renew; 3] = [
+    let renewals: [fn(&larder::Keyspace<u64, u64>); 3] = [
         |counts| assert!(counts.touch_with(1, Ttl::Keep).unwrap()),
         |counts| counts.insert_with(1, 2, with(Ttl::Keep)).unwrap(),
         |counts| _ = counts.increment(1, 1).unwrap(),

@@ -85,15 +85,21 @@ pub(crate) fn a_touch_and_an_expiry_agree() {
 
 /// Looks a key up several times. Once it is gone, no later lookup may find it.
 #[derive(Default)]
-struct Lookups(Mutex<Vec<Option<u64>>>);
+pub(crate) struct Lookups(Mutex<Vec<Option<u64>>>);
 
 impl Lookups {
-    fn get(&self, keyspace: &Keyspace<u64, u64>) {
+    pub(crate) fn get(&self, keyspace: &Keyspace<u64, u64>) {
         let value = keyspace.get(&1).map(|value| *value);
         self.0.lock().unwrap().push(value);
     }
 
-    fn check(&self) {
+    /// Looks the key up without a use.
+    pub(crate) fn peek(&self, keyspace: &Keyspace<u64, u64>) {
+        let value = keyspace.peek(&1).map(|value| *value);
+        self.0.lock().unwrap().push(value);
+    }
+
+    pub(crate) fn check(&self) {
         let seen = self.0.lock().unwrap();
         let first_miss = seen.iter().position(Option::is_none).unwrap_or(seen.len());
         assert!(seen.iter().skip(first_miss).all(Option::is_none), "it came back: {seen:?}");

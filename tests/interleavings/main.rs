@@ -20,6 +20,7 @@ mod explorer;
 mod grace;
 mod harness;
 mod history;
+mod idle;
 mod leases;
 mod loads;
 mod outages;
@@ -86,6 +87,10 @@ scenarios! {
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,
     expiry::a_touch_brings_back_nothing_that_was_seen_evicted,
+    idle::a_use_brings_back_nothing_that_was_seen_expired,
+    idle::a_use_on_disk_brings_back_nothing_that_was_seen_expired,
+    idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired,
+    idle::a_use_beside_a_removal_brings_nothing_back,
     durability::what_was_acknowledged_is_committed,
     durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,

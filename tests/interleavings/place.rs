@@ -23,6 +23,13 @@ pub(crate) const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition
 pub(crate) const STALE: KeyspaceDefinition<u64, u64> =
     KeyspaceDefinition::new("stale").ttl(TTL).grace(Duration::from_hours(1));
 
+/// The time to idle of [`IDLING`].
+pub(crate) const IDLE: Duration = Duration::from_secs(40);
+
+/// A keyspace whose entries end if they are not used.
+pub(crate) const IDLING: KeyspaceDefinition<u64, u64> =
+    KeyspaceDefinition::new("idling").ttl(TTL).time_to_idle(IDLE);
+
 /// The weight of an entry in a cache whose memory or write buffer should hold one entry.
 const HEAVY: u64 = 40 << 10;
 
@@ -99,6 +106,7 @@ impl Place {
         cache.keyspace(VERSIONS).unwrap();
         cache.keyspace(PAIRS).unwrap();
         cache.keyspace(STALE).unwrap();
+        cache.keyspace(IDLING).unwrap();
         cache.close().unwrap();
     }
 
@@ -172,8 +180,13 @@ impl Place {
 
     /// Returns the value of a key that another process would see now: the committed value.
     pub(crate) fn committed(&self, key: u64) -> Option<u64> {
+        self.committed_in(VERSIONS, key)
+    }
+
+    /// Does the same as [`committed`](Self::committed) for a keyspace.
+    pub(crate) fn committed_in(&self, keyspace: KeyspaceDefinition<u64, u64>, key: u64) -> Option<u64> {
         let follower = Follower::open_with_clock(&self.path, self.time.clone()).unwrap();
-        follower.keyspace(VERSIONS).get(&key).unwrap()
+        follower.keyspace(keyspace).get(&key).unwrap()
     }
 }
 

@@ -52,6 +52,18 @@ fn a_change_of_what_was_evicted_is_caught() {
 }
 
 #[test]
+fn a_use_of_what_has_expired_is_caught() {
+    let scenario = crate::idle::a_use_brings_back_nothing_that_was_seen_expired;
+    assert_caught(Failpoint::ExtendExpired, scenario);
+}
+
+#[test]
+fn a_stamp_that_goes_before_the_disk_shows_it_is_caught() {
+    let scenario = crate::idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired;
+    assert_caught(Failpoint::SettleEarly, scenario);
+}
+
+#[test]
 fn a_flight_that_outlives_an_invalidation_is_caught() {
     assert_caught(Failpoint::KeepFlight, crate::loads::a_load_never_outlives_a_removal);
 }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use larder::{Cache, Keyspace, Load, LoadPolicy, LoadingKeyspace};
 
@@ -86,7 +85,7 @@ pub(crate) fn a_refresh_and_an_expiry_agree() {
     contest_with(false, |source, versions, place| {
         place.time.advance(TTL / 2);
         source.load(versions, &1);
-        source.change(|| versions.insert(1, source.number() + 1).unwrap());
+        source.change(|| versions.insert(1, source.current() + 1).unwrap());
     });
 }
 

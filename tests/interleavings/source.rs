@@ -25,6 +25,16 @@ impl Source {
         Self { now: AtomicU64::new(FIRST), least: AtomicU64::new(0), stale: Mutex::default() }
     }
 
+    /// Returns the number of the source.
+    pub(crate) fn current(&self) -> u64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    /// Changes the source, and returns its new number.
+    pub(crate) fn next(&self) -> u64 {
+        self.now.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
     /// Returns the present number, between two points at which other threads may run.
     pub(crate) fn number(&self) -> u64 {
         sleep(Duration::ZERO);

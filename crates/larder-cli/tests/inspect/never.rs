@@ -44,7 +44,7 @@ fn an_entry_that_never_expires_is_shown_so_and_keeps_it_through_an_export() {
 fn the_grace_of_an_entry_comes_back_through_an_export() {
     let place = Place::new();
     let (cache, _clock) = place.open();
-    let grace = Duration::from_secs(7_200);
+    let grace = Duration::from_hours(2);
     let products = cache.keyspace(PRODUCTS.grace(grace)).unwrap();
     products.insert("MTNVTU", Product { name: "MTN airtime".to_owned(), price: 100 }).unwrap();
     drop(products);

@@ -97,6 +97,20 @@ pub(crate) fn check_max_age(max_age: Option<Duration>, ttl: Option<Duration>) ->
     Err(Error::InvalidSetting { setting: "max_age", value: format!("{max_age:?}"), allowed })
 }
 
+/// Checks the time without a use that ends an entry. `ttl` is the keyspace's TTL, or none if its entries
+/// never expire. A `max_age` is no shorter than the TTL.
+pub(crate) fn check_time_to_idle(idle: Option<Duration>, ttl: Option<Duration>) -> Result<(), Error> {
+    let Some(idle) = idle else { return Ok(()) };
+    let allowed = match ttl {
+        _ if !(MIN_TTL..=MAX_TTL).contains(&idle) => format!("it may be from {MIN_TTL:?} to {MAX_TTL:?}"),
+        Some(ttl) if ttl <= idle => {
+            format!("it must be shorter than the ttl, which is {ttl:?}: otherwise it ends no entry")
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::InvalidSetting { setting: "time_to_idle", value: format!("{idle:?}"), allowed })
+}
+
 /// Checks the grace and the cool-down of a keyspace.
 pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) -> Result<(), Error> {
     let invalid = |setting, value: Duration, allowed: String| {

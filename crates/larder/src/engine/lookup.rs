@@ -28,6 +28,8 @@ pub(crate) struct StoredRecord {
     pub(crate) extension: Extension,
     record: Vec<u8>,
     payload_at: usize,
+    /// A token of the snapshot that the record was read from, if the record may have a stamp of a use.
+    pub(super) snapshot: Option<Weak<StoreSnapshot>>,
 }
 
 impl StoredRecord {
@@ -85,14 +87,14 @@ impl Tiers {
     fn note_record(
         &self,
         key: SlotKey<'_>,
-        record: Vec<u8>,
+        (record, snapshot): (Vec<u8>, Option<Weak<StoreSnapshot>>),
         min_visible_sequence: u64,
         grace: Duration,
     ) -> Option<StoredRecord> {
         let earliest = self.time.bounds().earliest;
         let record = self.live_record(key, record, min_visible_sequence, (earliest, grace))?;
         self.disk.uses.mark(key.hash);
-        Some(record)
+        Some(StoredRecord { snapshot, ..record })
     }
 
     /// Parses a record. Returns None if the record is not visible or not live at `now`. Counts a damaged
@@ -104,7 +106,7 @@ impl Tiers {
         min_visible_sequence: u64,
         (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
-        let Ok((header, extension, payload)) = record::read(key.bytes, &record) else {
+        let Ok((mut header, extension, payload)) = record::read(key.bytes, &record) else {
             // The lookup before the load has counted the record.
             if grace.is_zero() {
                 self.disk.count_damage();
@@ -112,16 +114,27 @@ impl Tiers {
             return None;
         };
         let payload_at = record.len() - payload.len();
-        let is_live = header.sequence > min_visible_sequence && header.expires_at.after(grace) > now;
-        is_live.then_some(StoredRecord { header, extension, record, payload_at })
+        if header.sequence <= min_visible_sequence {
+            return None;
+        }
+        let is_live = |header: &Header| header.expires_at.after(grace) > now;
+        if extension.ends_at.is_some() {
+            header = self.stamped(key, header);
+            if !is_live(&header) {
+                header = header.extended_to(self.extended_expiry(key, header.sequence)?);
+            }
+        }
+        is_live(&header).then_some(StoredRecord { header, extension, record, payload_at, snapshot: None })
     }
 
-    fn read_bytes(&self, key: SlotKey<'_>) -> Option<Vec<u8>> {
+    /// Returns the record of a key, and the token of its snapshot.
+    pub(super) fn read_bytes(&self, key: SlotKey<'_>) -> Option<(Vec<u8>, Option<Weak<StoreSnapshot>>)> {
         if !self.process.is_current() {
             return None;
         }
         let snapshot = self.disk.snapshots.current();
-        self.copy_record(snapshot.as_ref()?, key)
+        let snapshot = snapshot.as_ref()?;
+        Some((self.copy_record(snapshot, key)?, self.token(snapshot)))
     }
 
     fn copy_record(&self, snapshot: &StoreSnapshot, key: SlotKey<'_>) -> Option<Vec<u8>> {
@@ -169,11 +182,12 @@ impl Tiers {
         let mut bytes = 0;
         let mut records = Vec::new();
         for (key, min_visible_sequence) in keys {
-            let record = snapshot.as_ref().and_then(|snapshot| self.copy_record(snapshot, key));
-            bytes += record.as_ref().map_or(0, Vec::len);
-            records.push(
-                record.and_then(|record| self.note_record(key, record, min_visible_sequence, Duration::ZERO)),
-            );
+            let record = snapshot.as_ref().and_then(|snapshot| {
+                let record = self.copy_record(snapshot, key)?;
+                bytes += record.len();
+                self.note_record(key, (record, self.token(snapshot)), min_visible_sequence, Duration::ZERO)
+            });
+            records.push(record);
             if bytes >= max_bytes {
                 break;
             }

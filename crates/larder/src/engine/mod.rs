@@ -13,6 +13,7 @@ mod closing;
 pub(crate) mod closure_keys;
 pub(crate) mod disk_tier;
 pub(crate) mod flights;
+mod idle;
 pub(crate) mod keyspaces;
 pub(crate) mod load_pool;
 pub(crate) mod lookup;

@@ -5,6 +5,7 @@
 //! permission before it reads the disk: the epoch token of its miss, or a lease. A write or a removal of the
 //! key revokes the permission. The value is then returned and not copied.
 
+use std::sync::Weak;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,6 +14,8 @@ use serde::de::DeserializeOwned;
 use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::lookup::StoredRecord;
 use super::shared::Shared;
+use super::tiers::Tiers;
+use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::codec::error::CodecError;
 use crate::format::record::{Header, RecordKind};
 use crate::memory::Memory;
@@ -22,7 +25,7 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::leases::Permit;
-use crate::memory::lookup::StaleLookup;
+use crate::memory::lookup::{ReadEntry, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
@@ -61,8 +64,23 @@ pub(crate) struct DecodedEntry<V> {
     pub(crate) encoded_len: usize,
     pub(crate) expires_at: Timestamp,
     grace: Grace,
-    extras: EntryExtras,
+    pub(crate) extras: EntryExtras,
     pub(crate) sequence: u64,
+    /// A token of the snapshot that the value was read from, if its record may have a stamp of a use.
+    snapshot: Option<Weak<StoreSnapshot>>,
+}
+
+impl<V> DecodedEntry<V> {
+    /// Returns the entry, for a caller that changes it.
+    pub(crate) fn entry(&self) -> ReadEntry {
+        let &Self { sequence, expires_at, extras, .. } = self;
+        ReadEntry { sequence, expires_at, ends_at: EntryExtras::hard_limit(Some(extras), expires_at) }
+    }
+
+    /// Returns whether the snapshot that the value was read from is still the current one.
+    pub(crate) fn is_current(&self, tiers: &Tiers) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot))
+    }
 }
 
 impl Shared {
@@ -99,7 +117,7 @@ impl Shared {
         grace: Duration,
     ) -> Option<DecodedEntry<V>> {
         let StoredRecord { header, extension, .. } = record;
-        let Header { kind, version, expires_at, delete_after, sequence, compression, .. } = *header;
+        let Header { kind, version, mut expires_at, delete_after, sequence, compression, .. } = *header;
         if version != keyspace.kind.version {
             return None;
         }
@@ -121,11 +139,28 @@ impl Shared {
         };
         // The expiry is checked after reading and decoding, because both take time. The precise time is read
         // only if the coarse time does not decide.
-        let (time, ends_at) = (&self.tiers.time, expires_at.after(grace));
-        let is_live = ends_at > time.latest() || ends_at > time.now();
-        let grace = Grace::between(expires_at, delete_after);
+        let time = &self.tiers.time;
+        let is_live = |expires_at: Timestamp| {
+            let ends_at = expires_at.after(grace);
+            ends_at > time.latest() || ends_at > time.now()
+        };
+        let kept = Grace::between(expires_at, delete_after);
+        if extension.ends_at.is_some() && !is_live(expires_at) {
+            // A use may have extended its life meanwhile.
+            expires_at = self.tiers.extended_expiry(key, sequence)?;
+        }
+        let is_live = is_live(expires_at);
         let extras = EntryExtras::of_record(header, extension);
-        is_live.then_some(DecodedEntry { value, encoded_len, expires_at, grace, extras, sequence })
+        let snapshot = record.snapshot.clone();
+        is_live.then_some(DecodedEntry {
+            value,
+            encoded_len,
+            expires_at,
+            grace: kept,
+            extras,
+            sequence,
+            snapshot,
+        })
     }
 
     /// Returns the value of a key and its expiry, if it is live or has expired up to `grace` ago. Nothing is
@@ -171,7 +206,9 @@ impl Shared {
         // Dropped last, because a user's `Drop` may panic. By then the promotion is counted and its expiry is
         // planned.
         let mut evicted_values = EvictedValues::default();
-        match self.tiers.memory.promote_entry(key, permit, entry, sequence, &mut evicted_values) {
+        let is_current = || decoded.is_current(&self.tiers);
+        let memory = &self.tiers.memory;
+        match memory.promote_entry(key, permit, entry, sequence, &is_current, &mut evicted_values) {
             Ok(()) => keyspace.counters.add(Count::Promotions),
             // If memory has no room for a value, memory itself counts the value as bypassed.
             Err(Refused::NoRoom) => {}

@@ -82,6 +82,7 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
         was_closed_cleanly: disk_status.was_closed_cleanly,
         damaged_records: disk_status.damaged_records,
         read_faults: disk_status.read_faults,
+        unstamped_uses: tiers.memory.use_stamps.dropped(),
         degraded: disk_status.degraded(now),
         flush_lag: tiers.writer_metrics.lag.age(now),
         flush_interval: shared.opened.flush_interval,

@@ -71,6 +71,13 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// Returns the header with a later expiry. The grace stays as long as before.
+    pub(crate) fn extended_to(self, expires_at: Timestamp) -> Self {
+        let grace = self.delete_after.since(self.expires_at);
+        let expires_at = expires_at.max(self.expires_at);
+        Self { expires_at, delete_after: expires_at.after(grace), ..self }
+    }
+
     /// Returns whether the record is of a value that is live at `now`.
     pub(crate) fn has_live_value(&self, now: Timestamp) -> bool {
         self.kind == RecordKind::Value && self.expires_at > now
@@ -149,7 +156,8 @@ pub(crate) struct Extension {
     pub(crate) inflated_len: Option<u32>,
     /// How long the load of the value took, in microseconds.
     pub(crate) load_micros: Option<u32>,
-    /// The time from which the entry must not live, however often it is used.
+    /// The time from which the entry must not live, however often it is used. None if uses do not extend its
+    /// life.
     pub(crate) ends_at: Option<Timestamp>,
 }
 
@@ -282,6 +290,26 @@ pub(crate) fn read<'a>(key: &[u8], record: &'a [u8]) -> Result<(Header, Extensio
     let extension =
         if header.format == FORMAT_1 { Extension::default() } else { Extension::read(extension)? };
     if is_complete(&header, &extension) { Ok((header, extension, payload)) } else { Err(Damage::Extension) }
+}
+
+/// Moves the expiry of a record to a later time, and its delete-after by as much. Returns the new header.
+///
+/// # Errors
+/// The damage of the record. The bytes are unchanged then.
+pub(crate) fn extend(record: &mut [u8], key: &[u8], expires_at: Timestamp) -> Result<Header, Damage> {
+    let (header, ..) = read(key, record)?;
+    let header = header.extended_to(expires_at);
+    let times = [(32, header.expires_at), (40, header.delete_after)];
+    for (at, time) in times {
+        if let Some(field) = record.get_mut(at..at + 8) {
+            field.copy_from_slice(&time.as_millis().to_be_bytes());
+        }
+    }
+    let checksum = record.get(8..).map_or(0, |checked| checksum(key, checked));
+    if let Some(field) = record.first_chunk_mut::<8>() {
+        *field = checksum.to_be_bytes();
+    }
+    Ok(header)
 }
 
 /// Reads the header alone, *without* verifying the checksum. Used to decide which records to delete. In that

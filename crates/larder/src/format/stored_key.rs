@@ -1,7 +1,9 @@
 //! A whole key, as a slot stores it. A short key is stored in place, so that a lookup compares it without
 //! following a pointer.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 /// Maximum length of a key that is stored in place, in bytes. It is enough for sixteen characters of text,
@@ -33,6 +35,20 @@ impl From<&[u8]> for StoredKey {
             }
             _ => Self(KeyBytes::Boxed(key.into())),
         }
+    }
+}
+
+/// A map with such keys is asked by bytes.
+impl Borrow<[u8]> for StoredKey {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+/// The hash is that of the bytes, as [`Borrow`] demands. Equal keys are stored in the same form.
+impl Hash for StoredKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 

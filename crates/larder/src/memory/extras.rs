@@ -19,8 +19,8 @@ pub(crate) const EXTRAS_OVERHEAD: u64 = 72;
 pub(crate) struct EntryExtras {
     /// The time at which the value was written.
     pub(crate) written_at: Timestamp,
-    /// The time from which the entry must not live, however often it is used. [`Timestamp::NEVER`] if there
-    /// is no such time.
+    /// The time until which uses may extend the entry's life at most ([`super::use_stamps`]):
+    /// [`Timestamp::NEVER`] if they may do so for ever, [`Timestamp::ZERO`] if uses extend nothing.
     pub(crate) ends_at: Timestamp,
     /// How long the load of the value took, in microseconds. `None` for a value that was not loaded.
     load_micros: Option<u32>,
@@ -37,15 +37,25 @@ impl EntryExtras {
     pub(crate) fn of_record(header: &Header, extension: &Extension) -> Self {
         Self {
             written_at: header.written_at,
-            ends_at: extension.ends_at.unwrap_or(Timestamp::NEVER),
+            ends_at: extension.ends_at.unwrap_or(Timestamp::ZERO),
             load_micros: extension.load_micros,
         }
     }
 
     /// Returns the extension of the entry's record.
     pub(crate) fn extend(self, extension: Extension) -> Extension {
-        let ends_at = Some(self.ends_at).filter(|ends_at| !ends_at.is_never());
+        let ends_at = self.is_extended_by_uses().then_some(self.ends_at);
         Extension { load_micros: self.load_micros, ends_at, ..extension }
+    }
+
+    /// Returns the time at which an entry must end, however often it is used.
+    pub(crate) fn hard_limit(extras: Option<Self>, expires_at: Timestamp) -> Timestamp {
+        extras.filter(|extras| extras.is_extended_by_uses()).map_or(expires_at, |extras| extras.ends_at)
+    }
+
+    /// Returns whether uses extend the life of the entry.
+    pub(crate) fn is_extended_by_uses(self) -> bool {
+        self.ends_at > Timestamp::ZERO
     }
 
     /// Returns how long the load of the value took, if the value was loaded.

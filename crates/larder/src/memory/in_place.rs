@@ -3,6 +3,7 @@
 use super::Memory;
 use super::evicted_values::EvictedValues;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
@@ -12,7 +13,7 @@ impl Memory {
     /// none, or if the new value needs more room in the budget than the old one.
     ///
     /// `now` and `change` run under the lock, so they must not run a user's code. `change` gets the value,
-    /// its expiry and the time.
+    /// the time at which the entry must end, and the present time.
     pub(crate) fn replace_in_place(
         &self,
         key: SlotKey<'_>,
@@ -26,7 +27,8 @@ impl Memory {
         }
         let now = now();
         let Lookup::Value(value, expires_at) = locked.shard.get(key, now) else { return None };
-        let entry = change(&value, expires_at, now)?;
+        let ends_at = EntryExtras::hard_limit(locked.shard.extras_of(key), expires_at);
+        let entry = change(&value, ends_at, now)?;
         drop(value);
         let weight = entry.clean_weight();
         if locked.shard.weight_of_clean(key) < weight {

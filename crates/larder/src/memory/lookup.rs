@@ -28,6 +28,15 @@ pub(crate) enum StaleLookup {
     Unknown(MissToken),
 }
 
+/// A live entry that a caller has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadEntry {
+    pub(crate) sequence: u64,
+    pub(crate) expires_at: Timestamp,
+    /// The expiry, or the time until which uses may extend it at most.
+    pub(crate) ends_at: Timestamp,
+}
+
 /// The data that a caller needs to look a key up on disk after the shard had no entry for the key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissToken {

@@ -16,6 +16,7 @@ pub(crate) mod extras;
 pub(crate) mod grace;
 pub(crate) mod group;
 pub mod heap;
+pub(crate) mod idle;
 mod in_place;
 pub(crate) mod key_leases;
 pub(crate) mod keyspace_usage;
@@ -37,6 +38,7 @@ mod slot;
 pub(crate) mod slot_key;
 mod slots;
 mod store_group;
+pub(crate) mod use_stamps;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
 pub(crate) mod weight;
@@ -47,9 +49,11 @@ use evicted_values::EvictedValues;
 use key_leases::LeaseId;
 use leases::Permit;
 use locked_shard::LockedShard;
+use use_stamps::UseStamps;
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
-use crate::memory::lookup::{Lookup, StaleLookup};
+use crate::memory::extras::EntryExtras;
+use crate::memory::lookup::{Lookup, ReadEntry, StaleLookup};
 use crate::memory::slot_key::{SlotKey, short_hash};
 
 use std::ops::Deref;
@@ -87,6 +91,7 @@ pub(crate) struct Memory {
     has_unsaved: AtomicBool,
     /// Held shared while the values of a group are stored: see [`store_group`].
     group_gate: RwLock<()>,
+    pub(crate) use_stamps: UseStamps,
     /// The process that opened the cache. Only its threads wait for the locks.
     pub(crate) process: Process,
 }
@@ -118,6 +123,7 @@ impl Memory {
             bypassed: StatisticU64::new(0),
             has_unsaved: AtomicBool::new(false),
             group_gate: RwLock::new(()),
+            use_stamps: UseStamps::default(),
             process: Process::current(),
         }
     }
@@ -198,10 +204,21 @@ impl Memory {
     }
 
     /// Takes a lease on a key in order to change its content ([`publication`]). Returns the lease, the
-    /// content of the shard, and the sequence of the key's latest change.
-    pub(crate) fn lease_over(&self, key: SlotKey<'_>, now: Timestamp) -> (LeaseId, Lookup, u64) {
+    /// content of the shard, and the entry that was read.
+    pub(crate) fn lease_over(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+    ) -> (LeaseId, Lookup, Option<ReadEntry>) {
         let mut shard = self.shard(key).write();
-        (shard.leases.take_over(key), shard.peek(key, now), shard.sequence_of(key))
+        let (lease, found) = (shard.leases.take_over(key), shard.peek(key, now));
+        let read = if let Lookup::Value(_, expires_at) = found {
+            let ends_at = EntryExtras::hard_limit(shard.extras_of(key), expires_at);
+            Some(ReadEntry { sequence: shard.sequence_of(key), expires_at, ends_at })
+        } else {
+            None
+        };
+        (lease, found, read)
     }
 
     /// Stores an explicit write. If the entry will not be saved and memory has no room for it, removes the
@@ -257,19 +274,31 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores a value that was read from disk, if the permit is still valid.
+    /// Stores a value that was read from disk, if the permit is still valid. `is_current` returns whether the
+    /// snapshot that it was read from is still the current one. It is called under the lock, for an entry
+    /// whose life uses extend ([`use_stamps`]).
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
-        entry: IncomingEntry,
+        mut entry: IncomingEntry,
         sequence: u64,
+        is_current: &dyn Fn() -> bool,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
         let weight = entry.clean_weight();
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
             return Err(Refused::NoRoom);
         };
+        if entry.extras.is_some_and(EntryExtras::is_extended_by_uses) {
+            if !is_current() {
+                locked.released.deferred.refused(entry);
+                locked.released.deferred.weight += weight;
+                return Err(Refused::Revoked);
+            }
+            let stamped = self.use_stamps.expiry_of(key.bytes, sequence);
+            entry.expires_at = stamped.map_or(entry.expires_at, |at| at.max(entry.expires_at));
+        }
         let promoted = locked.shard.promote(key, permit, entry, sequence, &mut locked.released.deferred);
         promoted.inspect_err(|_| locked.released.deferred.weight += weight)
     }

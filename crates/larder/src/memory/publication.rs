@@ -21,15 +21,9 @@ use super::Memory;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
 use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
-
-/// A live entry that a caller has read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReadEntry {
-    pub(crate) sequence: u64,
-    pub(crate) expires_at: Timestamp,
-}
 
 /// The conditions under which a change is published.
 #[derive(Clone, Copy)]

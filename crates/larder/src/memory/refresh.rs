@@ -39,6 +39,14 @@ pub(crate) struct FoundOld {
     pub(crate) extras: Option<EntryExtras>,
 }
 
+impl FoundOld {
+    /// Returns whether this is the entry that is `present`. A use may have extended its life meanwhile.
+    fn is_same_entry(self, present: Self) -> bool {
+        let is_extended = present.extras.is_some_and(EntryExtras::is_extended_by_uses);
+        self.extras == present.extras && (is_extended || self.expires_at == present.expires_at)
+    }
+}
+
 impl Memory {
     /// Returns whether a refresh of a key may begin. The answer may be out of date when it arrives.
     pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
@@ -60,7 +68,7 @@ impl Memory {
         // (a)
         let Lookup::Value(value, expires_at) = locked.shard.peek(key, now) else { return None };
         let present = FoundOld { expires_at, extras: locked.shard.extras_of(key) };
-        let is_another = found_old.is_some_and(|found| found != present);
+        let is_another = found_old.is_some_and(|found| !found.is_same_entry(present));
         if is_another && !failpoint_is_set(Failpoint::RefreshWhatIsNew) {
             return None;
         }

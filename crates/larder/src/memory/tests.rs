@@ -1,3 +1,4 @@
+mod idle;
 mod large;
 mod model;
 mod publication;
@@ -70,7 +71,7 @@ impl Memory {
         entry: IncomingEntry,
         sequence: u64,
     ) -> Result<(), Refused> {
-        self.promote_entry(key, permit, entry, sequence, &mut EvictedValues::default())
+        self.promote_entry(key, permit, entry, sequence, &|| true, &mut EvictedValues::default())
     }
 }
 

@@ -148,7 +148,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
-            Lookup::Value(value, _) => {
+            Lookup::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
                 (Self::typed(value).map_or(Found::Unknown, Found::Value), Count::MemoryHits)
             }
             Lookup::Absent(_) => (Found::Absent, Count::MemoryHits),

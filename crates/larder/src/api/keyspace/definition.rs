@@ -1,6 +1,6 @@
 //! The definition of a keyspace, declared once as a constant.
 
-mod max_age;
+mod limits;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::ttl::Ttl;
 use crate::config::validate::{
-    check_absent_ttl, check_grace, check_jitter, check_max_age, check_name, check_ttl,
+    check_absent_ttl, check_grace, check_jitter, check_max_age, check_name, check_time_to_idle, check_ttl,
 };
 use crate::error::Error;
 use crate::format::codec::compression::Compression;
@@ -46,6 +46,7 @@ pub struct KeyspaceDefinition<K, V> {
     jitter: u8,
     pub(super) absent_ttl: Option<Duration>,
     max_age: Option<Duration>,
+    time_to_idle: Option<Duration>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -68,6 +69,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             jitter: 0,
             absent_ttl: None,
             max_age: None,
+            time_to_idle: None,
             types: PhantomData,
         }
     }
@@ -356,7 +358,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
         }
         check_jitter(self.jitter)?;
         check_absent_ttl(self.absent_ttl)?;
-        check_max_age(self.max_age, if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None })?;
+        let ttl = if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None };
+        check_max_age(self.max_age, ttl)?;
+        check_time_to_idle(self.time_to_idle, ttl)?;
         check_grace(self.grace, self.cool_down)
     }
 }

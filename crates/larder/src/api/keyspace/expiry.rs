@@ -9,16 +9,17 @@ use super::Keyspace;
 use super::ttl::Ttl;
 use crate::config::MIN_TTL;
 use crate::format::key::Key;
-use crate::memory::publication::ReadEntry;
+use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 /// A TTL shorter than this duration begins at the precise time, not at the coarse time.
-const PRECISE_BELOW: Duration = Duration::from_secs(10);
+pub(super) const PRECISE_BELOW: Duration = Duration::from_secs(10);
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Returns the time of the write, and the expiry of an entry that is written now. The time may be a tick
-    /// early. `read` is the entry that it replaces.
+    /// early. With a time to idle, the expiry is the hard limit ([`first_expiry`](Self::first_expiry)).
+    /// `read` is the entry that it replaces.
     pub(super) fn expiry_after_write(
         &self,
         key: SlotKey<'_>,
@@ -28,7 +29,7 @@ impl<K: Key, V> Keyspace<K, V> {
         let coarse = self.shared.tiers.time.bounds().earliest;
         let max_age = self.definition.age_limit();
         let ttl = match (ttl, self.definition.default_ttl()) {
-            (Ttl::Keep, of_keyspace) => read.map_or(of_keyspace, |read| Ttl::Until(read.expires_at)),
+            (Ttl::Keep, of_keyspace) => read.map_or(of_keyspace, |read| Ttl::Until(read.ends_at)),
             (Ttl::Default, of_keyspace) => of_keyspace,
             (of_write, _) => of_write,
         };

@@ -179,7 +179,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         let is_saved = !self.is_memory_only() && tiers.disk.saves();
         let mut room = if is_saved { self.reserve(max_room, &mut evicted_values) } else { None };
         let (mut sum, mut refused, mut due) = (None, None, Timestamp::NEVER);
-        let change = |value: &Value, expires_at: Timestamp, now: Timestamp| {
+        let change = |value: &Value, ends_at: Timestamp, now: Timestamp| {
             let old = *value.downcast_ref::<V>()?;
             let new = Arc::new(amount.applied_to(old).or_else(|| {
                 refused = Some(self.overflow(key, old, amount));
@@ -188,7 +188,8 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
             let prepared = self.prepare(key, &new, Durability::Buffered);
             let PreparedValue { weight, payload, .. } =
                 prepared.map_err(|error| refused = Some(error)).ok()?;
-            let extras = self.extras(now, None);
+            let ends_at = self.capped(ends_at, now);
+            let (expires_at, extras) = self.first_expiry(now, ends_at, None);
             let unsaved = match (payload, room.take()) {
                 (Some(payload), Some(room)) if room_for(&payload.bytes, weight) <= max_room => {
                     Some(self.unsaved(payload, now, room, None, extras))
@@ -197,7 +198,6 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
                 _ => return None,
             };
             let grace = Grace::at_least(self.definition.stale_for());
-            let expires_at = self.capped(expires_at, now);
             (sum, due) = (Some(*new), grace.after(expires_at));
             Some(IncomingEntry { value: Some(new), expires_at, grace, weight, unsaved, extras })
         };

@@ -199,6 +199,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
+        self.note_use(key, expires_at);
         self.answered_if(counts, Count::MemoryHits, key);
         Some((value, expires_at))
     }
@@ -306,6 +307,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> LookupOutcome<K, V> {
         match leased {
             LeaseOutcome::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
                 self.answered_if(counts, Count::MemoryHits, key);
                 if let Some(value) = Self::typed(value) {
                     return LookupOutcome::Hit { value, expires_at, is_stale: false };

@@ -1,7 +1,8 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
 //! - [`definition`]: the declaration of a keyspace. [`insert_options`]: the options of an insert. [`ttl`]:
-//!   how long its entries live. [`expiry`]: the time at which an entry expires.
+//!   how long its entries live. [`expiry`]: the time at which an entry expires. [`idle`]: what a use
+//!   does to it.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the path of a hit in memory.
@@ -20,6 +21,7 @@ pub(crate) mod definition;
 mod expire;
 mod expiry;
 mod hit;
+mod idle;
 pub(crate) mod increment;
 pub(crate) mod insert_options;
 pub(crate) mod iterate;
@@ -109,6 +111,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             slow_load: shared.settings.slow_load,
         };
         let opened = shared.keyspaces.open(&shared.tiers, request)?;
+        if definition.idle_limit().is_some() {
+            opened.keep_extras();
+            shared.tiers.memory.use_stamps.turn_on();
+        }
         Ok(Self::of(shared.clone(), opened, definition))
     }
 }

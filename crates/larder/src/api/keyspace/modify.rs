@@ -132,7 +132,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(ReadValue { value, entry, is_in_memory }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
         };
-        let left = entry.map_or(Ttl::Default, |entry| Remaining::until(entry.expires_at, self.now()).into());
+        let left = entry.map_or(Ttl::Default, |entry| Remaining::until(entry.ends_at, self.now()).into());
         // 2.
         let in_closure = InClosure::begin(&self.shared.tiers.memory, key.bytes);
         let change = compute(value.as_ref(), left);

@@ -10,8 +10,7 @@ use crate::engine::promotion::{DecodedEntry, Lease};
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
-use crate::memory::lookup::Lookup;
-use crate::memory::publication::ReadEntry;
+use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
@@ -151,7 +150,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.encode_into(key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
-            Lookup::Value(value, _) => (Self::typed(value), Count::MemoryHits),
+            Lookup::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
+                (Self::typed(value), Count::MemoryHits)
+            }
             Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
             Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
             Lookup::Unknown(miss) => (
@@ -188,6 +190,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             None => self.weigh_absence(key),
         };
         self.shared.promote(&self.opened, key, permit, decoded, weight);
+        self.note_use_on_disk(key, decoded);
     }
 
     /// Returns the live value of a whole key. Memory records no use of the entry.
@@ -206,17 +209,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// changes the key ([`crate::memory::publication`]).
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<ReadValue<V>>) {
         let memory = &self.shared.tiers.memory;
-        let (id, found, sequence) = memory.lease_over(key, self.now());
+        let (id, found, read) = memory.lease_over(key, self.now());
         let read = match found {
-            Lookup::Value(value, expires_at) => Self::typed(value).map(|value| ReadValue {
+            Lookup::Value(value, _) => Self::typed(value).zip(read).map(|(value, entry)| ReadValue {
                 value,
-                entry: ReadEntry { sequence, expires_at },
+                entry,
                 is_in_memory: true,
             }),
             Lookup::Unknown(miss) if !self.is_memory_only() => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
                 decoded.and_then(|decoded: DecodedEntry<V>| {
-                    let entry = ReadEntry { sequence: decoded.sequence, expires_at: decoded.expires_at };
+                    let entry = decoded.entry();
                     Some(ReadValue { value: decoded.value?, entry, is_in_memory: false })
                 })
             }

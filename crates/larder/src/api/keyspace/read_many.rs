@@ -118,7 +118,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.encode_into(key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let found = match self.shared.tiers.get_in_memory(key) {
-            Lookup::Value(value, _) => Self::typed(value),
+            Lookup::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
+                Self::typed(value)
+            }
             Lookup::Unknown(miss) if !self.is_memory_only() && !self.shared.is_closed() => {
                 missed.push(MissedKey { at, hash: key.hash, key: StoredKey::from(key.bytes), miss });
                 return None;

@@ -4,8 +4,6 @@
 //! Everything that can fail comes before the shard is changed. So an insert that returns an error has changed
 //! nothing.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,13 +22,12 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
-use crate::memory::publication::{Publication, ReadEntry};
+use crate::memory::lookup::ReadEntry;
+use crate::memory::publication::Publication;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
-use crate::units::Timestamp;
 
 /// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,9 +271,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file, room } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
-        let (now, expires_at) = self.expiry_after_write(key, ttl, read);
+        let (now, ends_at) = self.expiry_after_write(key, ttl, read);
         let load_time = if let WriteCondition::Lease(lease) = condition { lease.load_time } else { None };
-        let extras = value.as_ref().and_then(|_| self.extras(now, load_time));
+        let (expires_at, extras) = match &value {
+            Some(_) => self.first_expiry(now, ends_at, load_time),
+            None => (ends_at, None),
+        };
         let unsaved = payload.and_then(|payload| {
             let bytes = room_for(&payload.bytes, weight);
             let room = room.or_else(|| self.reserve(bytes, &mut evicted_values))?;
@@ -361,10 +361,5 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if used >= middle && used.saturating_sub(bytes) < middle {
             tiers.writer.hurry();
         }
-    }
-
-    /// Returns the extras of an entry that is written now, if the keyspace keeps extras.
-    pub(super) fn extras(&self, now: Timestamp, load_time: Option<Duration>) -> Option<EntryExtras> {
-        self.opened.keeps_extras().then(|| EntryExtras::new(now, load_time, Timestamp::NEVER))
     }
 }

@@ -23,6 +23,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
 use crate::memory::slot_key::SlotKey;
@@ -273,20 +274,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut evicted_values = EvictedValues::default();
         let mut now = tiers.time.bounds().earliest;
         let mut first = Timestamp::NEVER;
-        let mut expiries = Vec::with_capacity(entries.len());
+        let mut lives = Vec::with_capacity(entries.len());
         for entry in entries {
-            let (at, expires_at) = self.expiry_after_write(entry.slot_key(), ttl, None);
+            let (at, ends_at) = self.expiry_after_write(entry.slot_key(), ttl, None);
+            let (expires_at, extras) = self.first_expiry(at, ends_at, None);
             (now, first) = (now.max(at), first.min(expires_at));
-            expiries.push(expires_at);
+            lives.push((expires_at, extras));
         }
         let grace = Grace::at_least(self.definition.stale_for());
-        let extras = self.extras(now, None);
         let weights: Vec<_> = prepared.iter().map(|value| value.weight).collect();
-        let unsaved = self.reserve_group(entries, prepared, now, &mut evicted_values);
+        let unsaved = self.reserve_group(entries, prepared, (now, &lives), &mut evicted_values);
         let is_saved = unsaved.is_some();
         let unsaved = unsaved.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
-        let entries = entries.iter().zip(expiries).zip(weights).zip(unsaved);
-        let entries = entries.map(|(((entry, expires_at), weight), unsaved)| {
+        let entries = entries.iter().zip(lives).zip(weights).zip(unsaved);
+        let entries = entries.map(|(((entry, (expires_at, extras)), weight), unsaved)| {
             let value = Some(entry.value.clone() as Value);
             (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved, extras })
         });
@@ -304,7 +305,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         entries: &[GroupEntry<V>],
         prepared: Vec<PreparedValue>,
-        written_at: Timestamp,
+        (written_at, lives): (Timestamp, &[(Timestamp, Option<EntryExtras>)]),
         evicted_values: &mut EvictedValues,
     ) -> Option<Vec<Arc<Unsaved>>> {
         let payloads = prepared.into_iter().map(|value| Some((value.weight, value.payload?)));
@@ -318,10 +319,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let group = Arc::new(Group::new(keys, room.split_off(of_keys)));
         let with_room = payloads.into_iter().map(|payload| (room.split_off(of_value(&payload)), payload));
         let with_room: Vec<_> = with_room.collect();
-        let extras = self.extras(written_at, None);
-        let unsaved = with_room
-            .into_iter()
-            .map(|(room, (_, payload))| self.unsaved(payload, written_at, room, Some(group.clone()), extras));
+        let unsaved = with_room.into_iter().zip(lives).map(|((room, (_, payload)), &(_, extras))| {
+            self.unsaved(payload, written_at, room, Some(group.clone()), extras)
+        });
         Some(unsaved.collect())
     }
 }

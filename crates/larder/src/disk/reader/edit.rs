@@ -277,6 +277,9 @@ impl OfflineEdit {
             take_use: &|_| false,
             part: None,
             range_rows: RANGE_ROWS,
+            extensions: &[],
+            has_stamp: &|_| false,
+            max_extended_bytes: 0,
         }
     }
 

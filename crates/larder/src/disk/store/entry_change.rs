@@ -22,6 +22,16 @@ pub(crate) struct EntryChange<'a> {
     pub(crate) hides_removal: bool,
 }
 
+/// A later expiry of an entry that was used since its record was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExpiryExtension<'a> {
+    /// The key, including the number of its keyspace.
+    pub(crate) key: &'a [u8],
+    /// The sequence of the entry. A record with another sequence stays as it is.
+    pub(crate) sequence: u64,
+    pub(crate) expires_at: Timestamp,
+}
+
 /// An encoded value to write, or an absence, which has no payload.
 #[derive(Debug, Clone)]
 pub(crate) struct NewValue<'a> {

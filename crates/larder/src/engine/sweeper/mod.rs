@@ -132,6 +132,7 @@ impl Sweeper {
         if self.until_watch(now).is_zero() {
             self.last_watch = now;
             self.tiers.watch_file();
+            self.tiers.commit_stamps();
             self.tiers.note_totals(now);
             if self.tiers.sweeper.next_sweep().is_none_or(|next| next > now) {
                 return;

@@ -70,7 +70,7 @@ impl Writer {
         let position = BatchPosition { is_first: true, is_last: false };
         let made = catch_unwind(AssertUnwindSafe(|| {
             self.file.check_content()?;
-            self.commit_part(&[], &no_caller, position, &mut evicted_values)
+            self.commit_part((&[], &[]), &no_caller, position, &mut evicted_values)
         }));
         match made {
             // Otherwise the next step would mistake the content written by this part for a change by another

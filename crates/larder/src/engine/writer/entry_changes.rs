@@ -1,14 +1,26 @@
-//! The changes that the writer passes to the disk tier: the mutations that it has drained from memory.
+//! The changes that the writer passes to the disk tier: the mutations that it has drained from memory, and
+//! the stamps of uses.
 
 use std::borrow::Cow;
 
-use crate::disk::store::entry_change::{EntryChange, NewValue};
+use crate::disk::store::entry_change::{EntryChange, ExpiryExtension, NewValue};
 use crate::memory::mutation::{Mutation, SlotChange};
+use crate::memory::use_stamps::UseStamp;
 
 /// Returns the changes of the mutations of one transaction. The changes borrow from the mutations.
 /// [`WriterLimits`](super::limits::WriterLimits) bounds their number.
 pub(super) fn entry_changes(mutations: &[Mutation]) -> Vec<EntryChange<'_>> {
     mutations.iter().map(entry_change).collect()
+}
+
+/// Returns the extensions of expiries that stamps of uses ask for.
+pub(super) fn expiry_extensions(stamps: &[UseStamp]) -> Vec<ExpiryExtension<'_>> {
+    stamps.iter().map(expiry_extension).collect()
+}
+
+fn expiry_extension(stamp: &UseStamp) -> ExpiryExtension<'_> {
+    let UseStamp { key, sequence, expires_at } = stamp;
+    ExpiryExtension { key, sequence: *sequence, expires_at: *expires_at }
 }
 
 fn entry_change(mutation: &Mutation) -> EntryChange<'_> {

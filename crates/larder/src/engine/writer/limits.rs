@@ -18,3 +18,19 @@ pub(crate) struct WriterLimits {
     /// part.
     pub(crate) deletes_between_steps: bool,
 }
+
+/// A divisor of the limits of a transaction. The stamps of uses rewrite records and replace pages of this
+/// share, beside the changes.
+const STAMP_SHARE: usize = 4;
+
+impl WriterLimits {
+    /// Returns the maximum number of stamps of uses in one transaction.
+    pub(super) fn max_stamps(self) -> usize {
+        (self.max_changes / STAMP_SHARE).max(1)
+    }
+
+    /// Returns the number of bytes of records after which a transaction applies no further stamp.
+    pub(super) fn max_stamped_bytes(self) -> usize {
+        self.max_bytes / STAMP_SHARE
+    }
+}

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Writer;
 use super::bounded_commit;
-use super::entry_changes::entry_changes;
+use super::entry_changes::{entry_changes, expiry_extensions};
 use super::waiting::{Waiting, unsaved};
 use crate::disk::file::cache_file::ServiceState;
 use crate::disk::file::error_translation::not_durable;
@@ -17,6 +17,7 @@ use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::mutation::Mutation;
+use crate::memory::use_stamps::UseStamp;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
@@ -100,6 +101,10 @@ impl Writer {
         progress: &mut StepProgress,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), StoreError> {
+        // Copied before the drain. So a stamp of a value that is not committed yet is not later than the
+        // expiry that the drain finds in its slot.
+        let (needs_all, max) = (waiting.commits_all_stamps, self.limits.max_stamps());
+        let mut stamps = self.tiers.memory.use_stamps.batch(if needs_all { usize::MAX } else { max });
         let mut drained = Vec::new();
         self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
         let (mut removals, writes) = self.units.arrange(drained);
@@ -112,15 +117,18 @@ impl Writer {
             // On a full disk deletions are committed in transactions of their own.
             let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
             let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
-            let is_last = removals.is_empty() && !self.held.has_writes();
+            let stamped = stamps.get(..max).unwrap_or(&stamps);
+            let is_last = removals.is_empty() && !self.held.has_writes() && stamped.len() == stamps.len();
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
-            let outcome =
-                self.commit_part(&batch, waiting, position, evicted_values).inspect_err(|fault| {
+            let outcome = self
+                .commit_part((&batch, stamped), waiting, position, evicted_values)
+                .inspect_err(|fault| {
                     // If another file has taken the place of the cache's file, a restart does not find the
                     // removals of earlier parts.
                     progress.removals_are_durable &= !fault.is_displacement();
                 })?;
             let needs_room = outcome.needs_room;
+            stamps.drain(..if needs_all { outcome.extended } else { stamps.len() });
             progress.first.get_or_insert(outcome);
             progress.removals_are_durable |= removals.is_empty();
             if needs_room {
@@ -132,7 +140,7 @@ impl Writer {
             // counts these values any more.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
             self.held.is_over_limit = needs_room && !self.held.has_writes();
-            if removals.is_empty() && !self.held.has_work() {
+            if removals.is_empty() && !self.held.has_work() && stamps.is_empty() {
                 self.file.committed(self.now());
                 return Ok(());
             }
@@ -142,10 +150,11 @@ impl Writer {
         }
     }
 
-    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean.
+    /// Steps 3 to 5 for one part: commits, installs the snapshot, marks clean, and settles the stamps of
+    /// uses.
     pub(super) fn commit_part(
         &mut self,
-        mutations: &[Mutation],
+        (mutations, stamps): (&[Mutation], &[UseStamp]),
         waiting: &Waiting,
         position: BatchPosition,
         evicted_values: &mut EvictedValues,
@@ -155,11 +164,16 @@ impl Writer {
         let pending = self.file.pending_registrations().clone();
         // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise a sweep with
         // nothing to delete would commit.
-        let leaves_new = mutations.is_empty() && waiting.only_sweeps() && pending.may_wait();
+        let leaves_new =
+            mutations.is_empty() && stamps.is_empty() && waiting.only_sweeps() && pending.may_wait();
         let none = PendingRegistrations::default();
         let pending = if leaves_new { &none } else { &pending };
         let began = self.tiers.time.clock().monotonic();
-        let outcome = self.commit_batch(mutations, waiting, position, pending, now)?;
+        let outcome = self.commit_batch((mutations, stamps), waiting, position, pending, now)?;
+        let settled = stamps.get(..outcome.extended).unwrap_or_default();
+        if failpoint_is_set(Failpoint::SettleEarly) {
+            self.tiers.memory.use_stamps.settle(settled);
+        }
         if outcome.is_committed {
             let took = self.tiers.time.clock().monotonic().saturating_sub(began);
             self.tiers.writer_metrics.commit_times.record(took);
@@ -179,6 +193,7 @@ impl Writer {
         self.remove_range_tombstones_early(waiting);
         self.tiers.disk.snapshots.install(Some(snapshot));
         // Step 5.
+        self.tiers.memory.use_stamps.settle(settled);
         if outcome.needs_room {
             // The values were not written, so they stay dirty.
             let deletions: Vec<_> = mutations.iter().filter(|mutation| !mutation.is_put()).cloned().collect();
@@ -198,7 +213,7 @@ impl Writer {
     /// Commits one transaction within the bounds of the file.
     fn commit_batch(
         &mut self,
-        mutations: &[Mutation],
+        (mutations, stamps): (&[Mutation], &[UseStamp]),
         waiting: &Waiting,
         BatchPosition { is_first, is_last }: BatchPosition,
         pending: &PendingRegistrations,
@@ -208,7 +223,9 @@ impl Writer {
         let makes_part = is_first && (!self.limits.deletes_between_steps || waiting.makes_part());
         let is_resident = |key: &[u8]| self.tiers.memory.has_entry(key);
         let take_use = |key: &[u8]| self.tiers.disk.uses.take(self.tiers.memory.key(key).hash);
+        let has_stamp = |key: &[u8]| self.tiers.memory.use_stamps.has(key);
         let changes = entry_changes(mutations);
+        let extensions = expiry_extensions(stamps);
         let batch = Batch {
             changes: &changes,
             ranges: &waiting.ranges,
@@ -223,6 +240,9 @@ impl Writer {
             take_use: &take_use,
             part: if makes_part { Some(&part_is_over) } else { None },
             range_rows: self.tiers.disk.range_rows,
+            extensions: &extensions,
+            has_stamp: &has_stamp,
+            max_extended_bytes: self.limits.max_stamped_bytes(),
         };
         bounded_commit::commit(&mut self.file, &self.tiers, &batch)
     }

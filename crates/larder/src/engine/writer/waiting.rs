@@ -27,6 +27,9 @@ pub(super) struct Waiting {
     pub(super) verifications: Vec<Reply<Option<String>>>,
     /// Whether a caller waits for room in the write buffer.
     pub(super) is_full: bool,
+    /// Whether the step commits every stamp of a use, because a caller waits for a flush or a close.
+    /// Otherwise it commits a bounded number.
+    pub(super) commits_all_stamps: bool,
     pub(super) fault: Option<(u64, StoreError)>,
     pub(super) shut_down: Option<Reply<()>>,
 }
@@ -36,7 +39,10 @@ impl Waiting {
         match command {
             Command::Wake | Command::Hurry | Command::CheckRetry | Command::Watch => {}
             Command::Full => self.is_full = true,
-            Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
+            Command::Commit(acknowledge, reply) => {
+                self.commits_all_stamps |= acknowledge == Acknowledge::Flush;
+                self.commits.push((acknowledge, reply));
+            }
             Command::RemoveRanges(removals, reply) => {
                 self.range_replies.push((reply, removals.len()));
                 self.ranges.extend(removals);
@@ -57,7 +63,10 @@ impl Waiting {
                     self.fault = Some((generation, fault));
                 }
             }
-            Command::ShutDown(reply) => self.shut_down = Some(reply),
+            Command::ShutDown(reply) => {
+                self.commits_all_stamps = true;
+                self.shut_down = Some(reply);
+            }
         }
     }
 

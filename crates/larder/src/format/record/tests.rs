@@ -213,3 +213,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_extension_moves_the_times_and_nothing_else() {
+    let later = Timestamp::from_millis(9_000);
+    for extension in [NOTHING, FULL, WITH_EXTRAS] {
+        let mut bytes = record_with(b"key", &header(), &extension, b"value");
+        let moved = extend(&mut bytes, b"key", later).unwrap();
+        let expected = Header { expires_at: later, delete_after: Timestamp::from_millis(10_000), ..header() };
+        assert_eq!(moved, expected);
+        assert_eq!(read(b"key", &bytes), Ok((expected, extension, &b"value"[..])));
+        assert_eq!(extend(&mut bytes, b"key", Timestamp::ZERO), Ok(expected), "never earlier");
+        let whole = bytes.clone();
+        assert_eq!(extend(&mut bytes, b"kex", later), Err(Damage::Checksum));
+        assert_eq!(bytes, whole);
+    }
+}

@@ -12,6 +12,7 @@
 pub(crate) mod describe;
 mod dirty;
 mod extras;
+mod idle;
 mod leaving;
 mod listing;
 mod lookup;
@@ -131,7 +132,8 @@ impl Shard {
         self.is_closed = true;
     }
 
-    fn must_save(&self, key: SlotKey<'_>) -> bool {
+    /// Returns whether an entry of this key must be committed.
+    pub(in crate::memory) fn must_save(&self, key: SlotKey<'_>) -> bool {
         self.saves && !KeyspaceId::of(key.bytes).is_memory_only()
     }
 

@@ -1,7 +1,8 @@
 //! The checks of a change that is published: each of them alone refuses the change.
 
 use super::*;
-use crate::memory::publication::{Publication, ReadEntry};
+use crate::memory::lookup::ReadEntry;
+use crate::memory::publication::Publication;
 
 const START: Timestamp = Timestamp::from_millis(1_000);
 const EXPIRY: Timestamp = Timestamp::from_millis(9_000);
@@ -23,11 +24,7 @@ impl Changing {
             let entry = IncomingEntry { expires_at: EXPIRY, ..entry(&memory) };
             memory.store(key, entry, START).unwrap();
         }
-        let (lease, found, sequence) = memory.lease_over(key, START);
-        let read = match found {
-            Lookup::Value(_, expires_at) => Some(ReadEntry { sequence, expires_at }),
-            _ => None,
-        };
+        let (lease, _, read) = memory.lease_over(key, START);
         assert_eq!(read.is_some(), entry.is_some());
         Self { memory, bytes, lease, read }
     }

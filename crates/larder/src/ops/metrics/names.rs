@@ -146,4 +146,6 @@ metrics! {
         "Records that failed their check.";
     larder_read_faults_total: Counter Count Disk(|disk| disk.read_faults),
         "Lookups that the store answered with an error.";
+    larder_unstamped_uses_total: Counter Count Disk(|disk| disk.unstamped_uses),
+        "Uses that extended a life in memory only, because too many waited to be noted on disk.";
 }

@@ -14,6 +14,10 @@ pub enum Failpoint {
     PublishExpired,
     /// A change is published although the entry from which it was computed may have been evicted.
     PublishEvicted,
+    /// A use extends the life of an entry that has expired.
+    ExtendExpired,
+    /// The writer removes the stamps of uses before the snapshot that shows them is installed.
+    SettleEarly,
     /// A failed load is answered with the stale value that was read before the load.
     KeepStale,
     /// A load is published after the deadline of its lease.

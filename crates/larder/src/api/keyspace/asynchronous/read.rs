@@ -59,7 +59,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let key = self.shared.tiers.memory.key(full.as_slice());
         let found = match self.shared.tiers.get_in_memory(key) {
-            Lookup::Value(value, _) => Self::typed(value),
+            Lookup::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
+                Self::typed(value)
+            }
             Lookup::Unknown(miss) if self.may_block() && !self.shared.is_closed() => {
                 return MemoryAnswer::AskDisk(key.bytes.into(), miss);
             }

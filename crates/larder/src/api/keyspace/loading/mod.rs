@@ -183,6 +183,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             };
             self.keyspace.answered(Count::MemoryHits, key);
             self.refresh_if_due(key, expires_at, extras);
+            self.keyspace.note_use(key, expires_at);
             return Ok(Loaded::fresh(Some(value)));
         }
         match self.keyspace.hit_in_memory(key, true) {
@@ -286,13 +287,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         on_absence: OnAbsence,
         counts: bool,
     ) -> LookupOutcome<K, V> {
-        match self.keyspace.hit_in_memory(slot, counts) {
-            Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
-            None => {
-                let lease_time = self.lease_time();
-                self.keyspace.lease_or_join_for(slot, load_thread, on_absence, lease_time, counts)
-            }
+        if let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts) {
+            return LookupOutcome::Hit { value, expires_at, is_stale: false };
         }
+        let lease_time = self.lease_time();
+        self.keyspace.lease_or_join_for(slot, load_thread, on_absence, lease_time, counts)
     }
 
     /// Returns the time until the deadline of a lease.

@@ -53,10 +53,10 @@ impl LoadPolicy {
     /// popular key one is likely to refresh it in time, so the key never expires under load. A value that
     /// takes longer to load is refreshed earlier.
     ///
-    /// This is XFetch: a caller begins a refresh if `now - load_time * beta * ln(random) >= expires_at`. A
-    /// `beta` of 1 is optimal for most uses, and a larger one refreshes earlier. It must be a finite number
-    /// above 0. A value that was not loaded (by an insert, or in another version of larder), and a value that
-    /// never expires, is not refreshed early.
+    /// This is the paper's `XFetch`: a caller begins a refresh if `now - load_time * beta * ln(random) >=
+    /// expires_at`. A `beta` of 1 is optimal for most uses, and a larger one refreshes earlier. It must be a
+    /// finite number above 0. A value that was not loaded (by an insert, or in another version of larder),
+    /// and a value that never expires, is not refreshed early.
     ///
     /// Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention. VLDB 2015.
     pub const fn early_expiration(mut self, beta: f64) -> Self {

@@ -30,6 +30,6 @@ impl<K, V, E> RegisteredLoader<K, V, E> {
         let bits = xxh3_64_with_seed(&draw.to_le_bytes(), self.seed) >> 11;
         #[expect(clippy::cast_precision_loss, reason = "a number of 53 bits has an exact double")]
         let multiple = (bits + 1) as f64;
-        multiple / (1_u64 << 53) as f64
+        multiple * (f64::EPSILON / 2.0)
     }
 }

@@ -102,6 +102,9 @@ fn remove_one(options: &OpenOptions) {
         take_use: &|_| false,
         part: None,
         range_rows: RANGE_ROWS,
+        extensions: &[],
+        has_stamp: &|_| false,
+        max_extended_bytes: 0,
     };
     store.commit(&batch).unwrap();
     store.close().unwrap();

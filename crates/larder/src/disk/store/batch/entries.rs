@@ -25,7 +25,7 @@ pub(crate) struct Entries<'txn> {
     pub(super) now: Timestamp,
     charging: Charging,
     pub(crate) deltas: UsageDeltas,
-    record: Vec<u8>,
+    pub(super) record: Vec<u8>,
 }
 
 impl<'txn> Entries<'txn> {
@@ -127,7 +127,7 @@ impl<'txn> Entries<'txn> {
 
     /// Deletes the expiry row of an entry. If there is no row with a class, deletes the row that an earlier
     /// version wrote without a class.
-    fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
+    pub(super) fn remove_row(&mut self, header: &Header, key: &[u8]) -> Result<(), StorageError> {
         if self.expiry.remove(expiry::row(header, key).as_slice())?.is_none() {
             self.expiry.remove(expiry::unclassed(header, key).as_slice())?;
         }
@@ -135,8 +135,13 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Examines up to `limit` expiry rows whose time has passed. Deletes the rows of entries that are due,
-    /// and these entries. Returns the number of deleted rows and the number of deleted entries.
-    pub(crate) fn sweep(&mut self, limit: usize) -> Result<(usize, u64), StorageError> {
+    /// and these entries, except the entries that `spares` names. Returns the number of deleted rows and the
+    /// number of deleted entries.
+    pub(crate) fn sweep(
+        &mut self,
+        limit: usize,
+        spares: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<(usize, u64), StorageError> {
         let mut rows = Vec::new();
         for (class, head) in expiry::heads(&*self.expiry)? {
             let (end, left) = (expiry::end_of_due(class, self.now), limit - rows.len());
@@ -146,7 +151,8 @@ impl<'txn> Entries<'txn> {
         }
         let (mut dealt_with, mut deleted) = (0, 0);
         for row in &rows {
-            if self.is_due(row)? {
+            let is_spared = expiry::split(row).is_some_and(|(_, key)| spares(key));
+            if !is_spared && self.is_due(row)? {
                 dealt_with += 1;
                 deleted += u64::from(self.delete_row(row)?);
             }

@@ -1,6 +1,8 @@
-//! The changes of one transaction to the tables of entries: writes, deletions, range removals and evictions.
+//! The changes of one transaction to the tables of entries: writes, deletions, range removals, evictions, and
+//! extensions of lives.
 
 pub(crate) mod entries;
 pub(crate) mod evict;
+mod extend;
 pub(crate) mod range_removal;
 pub(crate) mod remove_range;

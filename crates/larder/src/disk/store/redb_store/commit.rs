@@ -10,7 +10,7 @@ use crate::disk::store::batch::evict::{ClockHand, Spared};
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::batch::remove_range::PartLimits;
 use crate::disk::store::draft::Draft;
-use crate::disk::store::entry_change::EntryChange;
+use crate::disk::store::entry_change::{EntryChange, ExpiryExtension};
 use crate::disk::store::guard::{Guarded, StoreError, begin_write, commit, guarded};
 use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::metadata::write_draft;
@@ -47,6 +47,12 @@ pub(crate) struct Batch<'a> {
     /// Maximum number of rows that one range removal or one part may examine. A larger range removal becomes
     /// a pending row.
     pub(crate) range_rows: usize,
+    /// Later expiries of entries that were used. They are applied before the sweep.
+    pub(crate) extensions: &'a [ExpiryExtension<'a>],
+    /// Returns whether an entry was used, and its later expiry is not on disk yet. The sweep spares it.
+    pub(crate) has_stamp: &'a dyn Fn(&[u8]) -> bool,
+    /// Number of bytes of records after which the transaction applies no further extension.
+    pub(crate) max_extended_bytes: usize,
 }
 
 /// The outcome of a transaction.
@@ -69,6 +75,8 @@ pub(crate) struct CommitOutcome {
     /// twice.
     pub(crate) gone: Vec<(KeyspaceId, u64, u64)>,
     pub(crate) next_expiry: Option<Timestamp>,
+    /// Number of extensions of the batch that were dealt with: the first ones.
+    pub(crate) extended: usize,
 }
 
 /// An eviction frees more bytes than the batch needs: the limit divided by this number. So not every batch
@@ -122,6 +130,7 @@ impl Store {
         let is_over = self.catalog.live_bytes() > self.pressure.limit();
         let has_part = batch.part.is_some() && !self.catalog.ranges.is_empty();
         batch.changes.is_empty()
+            && batch.extensions.is_empty()
             && !has_ranges
             && !has_part
             && (batch.sweep == 0 || !is_due)
@@ -130,9 +139,11 @@ impl Store {
     }
 }
 
-/// Changes the entries, in this order, so that there is room for each value before it is written:
+/// Changes the entries, in this order, so that no sweep deletes an entry that was used, and there is room for
+/// each value before it is written:
 ///
-/// 1. Entries are deleted: by range removals, by the sweep, and by changes that are deletions.
+/// 1. The expiries of entries that were used are moved. Then entries are deleted: by range removals, by the
+///    sweep, and by changes that are deletions.
 /// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction may
 ///    evict.
 /// 3. The values are written, unless further transactions must evict more entries first.
@@ -145,6 +156,7 @@ fn change_entries(
 ) -> Result<(), redb::Error> {
     let mut entries = Entries::open(txn, batch.now, catalog.charging())?;
     // 1.
+    outcome.extended = entries.extend(batch.extensions, batch.max_extended_bytes)?;
     if let Some(is_over) = batch.part {
         cursor.advance(&mut entries, catalog, &PartLimits { rows: batch.range_rows, is_over })?;
     }
@@ -187,7 +199,7 @@ fn sweep(
         return Ok(());
     }
     let before = entries.deltas.clone();
-    let (mut rows, swept) = entries.sweep(batch.sweep)?;
+    let (mut rows, swept) = entries.sweep(batch.sweep, batch.has_stamp)?;
     outcome.swept = swept;
     for (&id, after) in &entries.deltas {
         let swept = before.get(&id).map_or(0, |delta| delta.0) - after.0;

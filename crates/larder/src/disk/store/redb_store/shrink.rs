@@ -43,6 +43,9 @@ impl Store {
                 take_use: &|_| false,
                 part: None,
                 range_rows: RANGE_ROWS,
+                extensions: &[],
+                has_stamp: &|_| false,
+                max_extended_bytes: 0,
             })?;
             if !outcome.more_to_sweep && !outcome.needs_room {
                 break;

@@ -1,3 +1,4 @@
+mod extensions;
 mod panics;
 mod ranges;
 mod room;
@@ -53,6 +54,9 @@ fn batch<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batc
         take_use: &|_| false,
         part: None,
         range_rows: RANGE_ROWS,
+        extensions: &[],
+        has_stamp: &|_| false,
+        max_extended_bytes: 0,
     }
 }
 

@@ -1,0 +1,78 @@
+//! Uses of entries, in a keyspace with a time to idle.
+//!
+//! The expiry of such an entry is 9/8 of the time to idle after a use, or its hard limit if that is earlier.
+//! A hit extends it only if less than the time to idle is left. So an entry is extended at most once in an
+//! eighth of that time, and ends between one and 9/8 of it after its last use.
+
+use std::time::Duration;
+
+use super::Keyspace;
+use super::expiry::PRECISE_BELOW;
+use crate::engine::promotion::DecodedEntry;
+use crate::format::key::Key;
+use crate::memory::extras::EntryExtras;
+use crate::memory::idle::UsedRecord;
+use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
+
+/// Returns how long an entry lives after a use.
+fn life(time_to_idle: Duration) -> Duration {
+    time_to_idle.saturating_add(time_to_idle / 8)
+}
+
+impl<K: Key, V> Keyspace<K, V> {
+    /// Returns the expiry and the extras of an entry that is written now, and must end at `ends_at`.
+    pub(super) fn first_expiry(
+        &self,
+        now: Timestamp,
+        ends_at: Timestamp,
+        load_time: Option<Duration>,
+    ) -> (Timestamp, Option<EntryExtras>) {
+        let Some(time_to_idle) = self.definition.idle_limit() else {
+            let extras = || EntryExtras::new(now, load_time, Timestamp::ZERO);
+            return (ends_at, self.opened.keeps_extras().then(extras));
+        };
+        // A tick of the coarse clock would be a large part of a short time.
+        let from = if time_to_idle < PRECISE_BELOW { self.now() } else { now };
+        let expires_at = from.expiry_after(life(time_to_idle)).min(ends_at);
+        (expires_at, Some(EntryExtras::new(now, load_time, ends_at)))
+    }
+
+    /// Notes a hit in memory. In a keyspace without a time to idle, this is one comparison.
+    #[inline]
+    pub(super) fn note_use(&self, key: SlotKey<'_>, expires_at: Timestamp) {
+        if let Some(time_to_idle) = self.definition.idle_limit() {
+            self.extend_if_due(key, expires_at, time_to_idle, None);
+        }
+    }
+
+    /// Notes a hit on disk, after the value was copied into memory.
+    pub(super) fn note_use_on_disk(&self, key: SlotKey<'_>, decoded: &DecodedEntry<V>) {
+        if let Some(time_to_idle) = self.definition.idle_limit() {
+            let tiers = &self.shared.tiers;
+            let is_current = || decoded.is_current(tiers);
+            let record = UsedRecord {
+                sequence: decoded.sequence,
+                expires_at: decoded.expires_at,
+                ends_at: decoded.extras.ends_at,
+                is_current: &is_current,
+            };
+            self.extend_if_due(key, decoded.expires_at, time_to_idle, Some(record));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn extend_if_due(
+        &self,
+        key: SlotKey<'_>,
+        expires_at: Timestamp,
+        time_to_idle: Duration,
+        record: Option<UsedRecord<'_>>,
+    ) {
+        let tiers = &self.shared.tiers;
+        if expires_at.since(tiers.time.latest()) < time_to_idle {
+            tiers.extend_life(key, life(time_to_idle), record);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Uses of entries with a time to idle: the steps (1) and (4) of [`crate::memory::use_stamps`].
+
+use std::time::Duration;
+
+use super::*;
+use crate::memory::extras::EntryExtras;
+use crate::memory::idle::UsedRecord;
+use crate::memory::use_stamps::Stamped;
+
+const LIFE: Duration = Duration::from_secs(9);
+const fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1_000)
+}
+
+/// Returns a key of a keyspace on disk.
+fn on_disk(number: u8) -> [u8; 5] {
+    [0, 0, 0, 1, number]
+}
+
+/// Returns an entry that expires after 9 s, and whose life uses extend up to 20 s.
+fn idling(entry: IncomingEntry) -> IncomingEntry {
+    let extras = Some(EntryExtras::new(at(0), None, at(20)));
+    IncomingEntry { expires_at: at(9), extras, ..entry }
+}
+
+fn expiry(memory: &Memory, key: SlotKey<'_>) -> Option<Timestamp> {
+    match memory.peek(key, at(0)) {
+        Lookup::Value(_, expires_at) => Some(expires_at),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_use_extends_a_live_entry_up_to_its_limit_in_every_state() {
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    let bytes = on_disk(1);
+    let key = memory.key(&bytes);
+    let sequence = memory.store(key, idling(dirty(&memory, 10)), at(0)).unwrap();
+    let used = |seconds| memory.extend_life(key, LIFE, || at(seconds), None);
+    assert_eq!((used(3), expiry(&memory, key)), (Some(Stamped::Added), Some(at(12))));
+    let mut mutations = memory.drain(at(3), &mut EvictedValues::default());
+    memory.mark_clean(&mutations.remove(0), &mut EvictedValues::default());
+    memory.validate();
+    assert_eq!((used(8), expiry(&memory, key)), (Some(Stamped::Added), Some(at(17))));
+    assert_eq!((used(8), memory.use_stamps.expiry_of(&bytes, sequence)), (None, Some(at(17))));
+    assert_eq!((used(12), expiry(&memory, key)), (Some(Stamped::Added), Some(at(20))));
+    assert_eq!(used(13), None, "at its limit");
+    memory.validate();
+    assert_eq!(memory.expire(at(19), &mut None), 0, "it is listed by its new expiry");
+    assert_eq!((memory.expire(at(21), &mut None), expiry(&memory, key)), (1, None));
+    memory.validate();
+}
+
+#[test]
+fn a_use_brings_back_nothing() {
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    let (bytes, none) = (on_disk(1), on_disk(2));
+    let key = memory.key(&bytes);
+    memory.store(key, idling(dirty(&memory, 10)), at(0)).unwrap();
+    assert_eq!(memory.extend_life(key, LIFE, || at(9), None), None, "it expires now");
+    assert_eq!(memory.extend_life(memory.key(&none), LIFE, || at(1), None), None);
+    memory.insert_tombstone(key, at(1), &mut EvictedValues::default(), || ()).unwrap();
+    assert_eq!(memory.extend_life(key, LIFE, || at(1), None), None, "it is removed");
+    let plain = IncomingEntry { expires_at: at(9), ..dirty(&memory, 10) };
+    memory.store(key, plain, at(1)).unwrap();
+    assert_eq!(memory.extend_life(key, LIFE, || at(3), None), None, "it has no time to idle");
+    assert!(memory.use_stamps.is_empty());
+}
+
+#[test]
+fn a_record_that_memory_does_not_hold_is_extended_only_if_it_is_the_current_one() {
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    let bytes = on_disk(1);
+    let key = memory.key(&bytes);
+    let used = |seconds, current: bool| {
+        let is_current = || current;
+        let (expires_at, ends_at) = (at(9), at(20));
+        let record = UsedRecord { sequence: 7, expires_at, ends_at, is_current: &is_current };
+        memory.extend_life(key, LIFE, || at(seconds), Some(record))
+    };
+    assert_eq!(used(3, false), None, "the file may have another entry by now");
+    assert_eq!(used(9, true), None, "it expires now");
+    assert_eq!(used(3, true), Some(Stamped::Added));
+    assert_eq!(memory.use_stamps.expiry_of(&bytes, 7), Some(at(12)));
+    assert_eq!(used(10, true), Some(Stamped::Added), "its stamp has not expired");
+    assert_eq!(memory.use_stamps.expiry_of(&bytes, 7), Some(at(19)));
+}
+
+#[test]
+fn a_promotion_gets_the_expiry_of_its_stamp_and_none_from_an_older_snapshot() {
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    let bytes = on_disk(1);
+    let key = memory.key(&bytes);
+    let promote = |current: bool| {
+        let Lookup::Unknown(miss) = memory.get(key, at(0)) else { panic!("a miss") };
+        let (permit, evicted) = (Permit::EpochToken(miss.epoch_token), &mut EvictedValues::default());
+        memory.promote_entry(key, permit, idling(clean(10)), 7, &|| current, evicted)
+    };
+    assert_eq!(promote(false), Err(Refused::Revoked), "its stamp may have been committed and removed");
+    memory.validate();
+    memory.use_stamps.add(&bytes, 7, at(12));
+    assert_eq!((promote(true), expiry(&memory, key)), (Ok(()), Some(at(12))));
+    memory.validate();
+}

@@ -1,0 +1,186 @@
+//! Uses that have extended the life of an entry in memory, and that the disk does not know yet.
+//!
+//! In a keyspace with a time to idle, a use extends the expiry of an entry. A lookup must not write to disk.
+//! So it only leaves a *stamp* here: the sequence of the entry, and its new expiry. The writer takes the
+//! stamps in bounded batches, and moves the expiry of the records. No entry that a lookup has seen expired
+//! may be seen live again. This order makes that true:
+//!
+//! 1. Under the exclusive lock of its shard, an entry that is live *at that moment* gets its new expiry. The
+//!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]).
+//! 2. The writer copies stamps, and commits them. A stamp applies to the record with its sequence only, and
+//!    never makes an expiry earlier. The stamps come before the sweep of the same transaction, and the sweep
+//!    spares the keys that have a stamp still.
+//! 3. The writer installs the snapshot that shows them, and only then removes the stamps, if they have not
+//!    changed since (2). So between (1) and (3) each lookup finds the later expiry in the shard, or here.
+//! 4. A record on disk may be older than its stamp, because its snapshot was loaded before (3). So a
+//!    promotion is stored only if its snapshot is still the current one, and gets the expiry of the stamp.
+//!    Both are checked under the exclusive lock. So the expiry in a slot is never earlier than that of the
+//!    stamp or of the record.
+//! 5. A lookup that finds a record expired checks the shard, the stamps and the current snapshot, in this
+//!    order, before it answers ([`crate::engine::idle`]). An entry may have been extended after the lookup
+//!    had missed it in the shard. It is then in one of the three.
+//!
+//! The list is bounded. While it is full, a use extends the expiry in memory only, and is counted. Then the
+//! entry may leave the disk at its earlier expiry. If memory evicts it, or after a restart, it is gone
+//! sooner. No lookup sees it live after that, because no stamp brings it back.
+//!
+//! A crash loses the stamps that are not committed. So after a crash an entry may expire earlier, and never
+//! later.
+
+use std::collections::HashMap;
+
+use crate::format::stored_key::StoredKey;
+use crate::sys::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, StatisticU64};
+use crate::units::Timestamp;
+
+/// Maximum number of stamps that wait for their commit.
+pub(crate) const MAX_STAMPS: usize = 4096;
+
+/// The expiry that a use has given to an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UseStamp {
+    pub(crate) key: StoredKey,
+    /// The sequence of the entry that was used.
+    pub(crate) sequence: u64,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// The stamps that are not on disk yet.
+#[derive(Debug, Default)]
+pub(crate) struct UseStamps {
+    /// Number of stamps. Most caches have none, and a lookup then takes no lock here.
+    len: AtomicUsize,
+    stamps: Mutex<HashMap<StoredKey, (u64, Timestamp), ahash::RandomState>>,
+    dropped: StatisticU64,
+    /// Whether a keyspace has a time to idle.
+    is_on: AtomicBool,
+}
+
+/// The result of adding a stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stamped {
+    /// The list has the stamp.
+    Added,
+    /// The list has the stamp, and is half full now. The writer should take stamps soon.
+    HalfFull,
+    /// The list is full. The use is not stamped.
+    Full,
+}
+
+impl UseStamps {
+    /// Called when a keyspace with a time to idle is opened.
+    pub(crate) fn turn_on(&self) {
+        self.is_on.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether a record may have a stamp.
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::SeqCst)
+    }
+
+    /// Adds a stamp, or replaces an earlier stamp of the key. The caller holds the exclusive lock of the
+    /// key's shard.
+    pub(super) fn add(&self, key: &[u8], sequence: u64, expires_at: Timestamp) -> Stamped {
+        let mut stamps = self.stamps.lock();
+        if let Some(stamp) = stamps.get_mut(key) {
+            *stamp = (sequence, expires_at);
+            return Stamped::Added;
+        }
+        if stamps.len() >= MAX_STAMPS {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return Stamped::Full;
+        }
+        stamps.insert(StoredKey::from(key), (sequence, expires_at));
+        // Release: pairs with the Acquire in `expiry_of`.
+        self.len.store(stamps.len(), Ordering::Release);
+        if stamps.len() == MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added }
+    }
+
+    /// Returns the expiry that a stamp gives to the entry of a key with this sequence.
+    pub(crate) fn expiry_of(&self, key: &[u8], sequence: u64) -> Option<Timestamp> {
+        if self.is_empty() {
+            return None;
+        }
+        let stamps = self.stamps.lock();
+        stamps.get(key).filter(|stamp| stamp.0 == sequence).map(|stamp| stamp.1)
+    }
+
+    /// Returns whether a key has a stamp.
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
+        !self.is_empty() && self.stamps.lock().contains_key(key)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Acquire) == 0
+    }
+
+    /// Returns copies of up to `max` stamps. They stay until [`settle`](Self::settle).
+    pub(crate) fn batch(&self, max: usize) -> Vec<UseStamp> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let stamps = self.stamps.lock();
+        let copy = |(key, stamp): (&StoredKey, &(u64, Timestamp))| UseStamp {
+            key: key.clone(),
+            sequence: stamp.0,
+            expires_at: stamp.1,
+        };
+        stamps.iter().take(max).map(copy).collect()
+    }
+
+    /// Removes committed stamps, unless a later use has changed them. The snapshot that shows them is
+    /// installed.
+    pub(crate) fn settle(&self, committed: &[UseStamp]) {
+        if committed.is_empty() {
+            return;
+        }
+        let mut stamps = self.stamps.lock();
+        for stamp in committed {
+            if stamps.get(&stamp.key) == Some(&(stamp.sequence, stamp.expires_at)) {
+                stamps.remove(&stamp.key);
+            }
+        }
+        self.len.store(stamps.len(), Ordering::Release);
+    }
+
+    /// Returns the number of uses that were not stamped, because the list was full.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_millis(7);
+    const LATER: Timestamp = Timestamp::from_millis(8);
+
+    #[test]
+    fn a_stamp_that_a_later_use_has_changed_stays() {
+        let stamps = UseStamps::default();
+        assert_eq!(stamps.add(b"one", 1, AT), Stamped::Added);
+        assert_eq!(stamps.add(b"two", 2, AT), Stamped::Added);
+        let batch = stamps.batch(9);
+        assert_eq!((batch.len(), stamps.batch(1).len()), (2, 1));
+        assert_eq!(stamps.add(b"two", 2, LATER), Stamped::Added);
+        stamps.settle(&batch);
+        assert_eq!(stamps.expiry_of(b"one", 1), None);
+        assert_eq!(stamps.expiry_of(b"two", 2), Some(LATER));
+        assert_eq!(stamps.expiry_of(b"two", 1), None, "of another entry of the key");
+        stamps.settle(&stamps.batch(9));
+        assert!(stamps.is_empty() && stamps.batch(9).is_empty());
+    }
+
+    #[test]
+    fn a_full_list_counts_what_it_does_not_take() {
+        let stamps = UseStamps::default();
+        for number in 0..MAX_STAMPS {
+            let half = if number + 1 == MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added };
+            assert_eq!(stamps.add(&number.to_be_bytes(), 1, AT), half);
+        }
+        assert_eq!(stamps.add(b"one more", 1, AT), Stamped::Full);
+        assert_eq!(stamps.add(&0_usize.to_be_bytes(), 2, LATER), Stamped::Added, "it has room already");
+        assert_eq!((stamps.dropped(), stamps.batch(usize::MAX).len()), (1, MAX_STAMPS));
+    }
+}

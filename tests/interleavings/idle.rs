@@ -1,0 +1,129 @@
+//! Uses that extend the life of an entry, while it expires, is evicted, or is removed (contract 2). An entry
+//! that was seen expired does not come back without a write.
+
+use std::time::Duration;
+
+use crate::expiry::Lookups;
+use crate::explorer::contest;
+use crate::place::{IDLE, IDLING, Place};
+
+/// An entry that is not used ends at this time after it was written.
+const LIFE: Duration = Duration::from_millis(IDLE.as_secs() * 1_125);
+/// At this time nothing has expired yet. After it, every entry from the start has expired.
+const EVE: Duration = LIFE.saturating_sub(Duration::from_millis(1));
+
+/// An entry in memory is used while it expires.
+pub(crate) fn a_use_brings_back_nothing_that_was_seen_expired() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IDLING).unwrap();
+    entries.insert(&1, 10).unwrap();
+    place.time.advance(EVE);
+    let seen = Lookups::default();
+    contest([
+        &|| {
+            place.time.advance(Duration::from_millis(2));
+            seen.get(&entries);
+            seen.get(&entries);
+        },
+        &|| _ = entries.get(&1),
+    ]);
+    seen.get(&entries);
+    cache.close().unwrap();
+    seen.check();
+}
+
+/// An entry on disk alone is used while it expires, and while another entry takes its room in memory. The
+/// stamp of the use is committed meanwhile.
+pub(crate) fn a_use_on_disk_brings_back_nothing_that_was_seen_expired() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IDLING).unwrap();
+    entries.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    entries.insert(&2, 20).unwrap();
+    cache.flush().unwrap();
+    let seen = Lookups::default();
+    contest([
+        &|| {
+            place.time.advance(Duration::from_millis(2));
+            seen.get(&entries);
+            seen.get(&entries);
+            seen.get(&entries);
+        },
+        &|| {
+            _ = entries.get(&1);
+            _ = entries.get(&2);
+        },
+        &|| {
+            cache.flush().unwrap();
+            _ = entries.get(&2);
+            cache.sweep().unwrap();
+        },
+    ]);
+    seen.get(&entries);
+    cache.close().unwrap();
+    seen.check();
+}
+
+/// The stamp of an entry that memory has evicted is committed while its earlier expiry passes.
+pub(crate) fn a_commit_of_uses_brings_back_nothing_that_was_seen_expired() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IDLING).unwrap();
+    entries.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    entries.insert(&2, 20).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    // The second promotion needs the room of the first.
+    let used = entries.get(&1).is_some() && entries.get(&2).is_some();
+    let seen = Lookups::default();
+    contest([
+        &|| {
+            place.time.advance(Duration::from_millis(2));
+            // A lookup that promotes the entry would end the contest.
+            for _ in 0..6 {
+                seen.peek(&entries);
+            }
+        },
+        &|| cache.flush().unwrap(),
+    ]);
+    seen.peek(&entries);
+    cache.close().unwrap();
+    assert!(used);
+    seen.check();
+}
+
+/// An entry is used while it is removed and another value is stored, in both tiers.
+pub(crate) fn a_use_beside_a_removal_brings_nothing_back() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IDLING).unwrap();
+    entries.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    let outcome = std::sync::Mutex::new(Vec::new());
+    contest([
+        &|| {
+            entries.remove(&1).unwrap();
+            outcome.lock().unwrap().push(entries.get(&1).map(|value| *value));
+            entries.insert(&1, 11).unwrap();
+            outcome.lock().unwrap().push(entries.get(&1).map(|value| *value));
+        },
+        &|| {
+            _ = entries.get(&1);
+            _ = entries.get(&1);
+        },
+        &|| {
+            cache.flush().unwrap();
+            entries.insert(&2, 20).unwrap();
+        },
+    ]);
+    let (last, left) = (entries.get(&1).map(|value| *value), entries.ttl(&1));
+    cache.close().unwrap();
+    assert_eq!(*outcome.lock().unwrap(), [None, Some(11)]);
+    assert_eq!((last, left), (Some(11), Some(LIFE.into())), "the stamp belongs to the removed entry");
+    assert_eq!(place.committed_in(IDLING, 1), Some(11));
+}

@@ -71,10 +71,6 @@ use crate::sys::sync::{
 };
 use crate::units::Timestamp;
 
-/// The second and third number are the seeds of every cache whose hashes a test has fixed. They are digits of
-/// pi.
-const FIXED_SEEDS: [u64; 3] = [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0];
-
 /// The shards of a cache, and the data that the shards share.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -130,8 +126,7 @@ impl Memory {
 
     /// Replaces the random seed of the hashes with `seed`, so that every process computes the same hashes.
     pub(crate) fn seeded(self, seed: u64) -> Self {
-        let [_, factor, last_factor] = FIXED_SEEDS;
-        Self { hash_seed: HashSeed::new([seed, factor, last_factor]), ..self }
+        Self { hash_seed: HashSeed::fixed(seed), ..self }
     }
 
     /// Returns the seed for the keys of a keyspace.

@@ -87,6 +87,8 @@ scenarios! {
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,
     expiry::a_touch_brings_back_nothing_that_was_seen_evicted,
+    expiry::nothing_that_was_expired_is_live_again,
+    expiry::nothing_on_disk_that_was_expired_is_live_again,
     idle::a_use_brings_back_nothing_that_was_seen_expired,
     idle::a_use_on_disk_brings_back_nothing_that_was_seen_expired,
     idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired,

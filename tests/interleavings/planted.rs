@@ -46,6 +46,11 @@ fn a_change_of_what_has_expired_is_caught() {
 }
 
 #[test]
+fn a_touch_that_ignores_an_expire_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::expiry::nothing_that_was_expired_is_live_again);
+}
+
+#[test]
 fn a_change_of_what_was_evicted_is_caught() {
     let scenario = crate::expiry::a_touch_brings_back_nothing_that_was_seen_evicted;
     assert_caught(Failpoint::PublishEvicted, scenario);

@@ -226,17 +226,23 @@ impl Tiers {
     }
 
     /// Calls `look`, for a caller that must not mistake a missing snapshot for a missing entry. Calls `look`
-    /// again only if it found nothing, and the snapshot was withdrawn during the call.
+    /// again only if it found nothing, and the snapshot was withdrawn during the call. Also returns whether
+    /// an entry that was not found may be on disk nevertheless: there was no snapshot and the file may come
+    /// back, or a read has failed.
     ///
     /// The number of withdrawals is read before the snapshot is checked. So a later withdrawal changes the
     /// number. After an earlier withdrawal, this function waits for the next snapshot.
-    pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
+    pub(crate) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> (Option<R>, bool) {
         loop {
             let withdrawals = self.disk.snapshots.withdrawals();
+            let read_faults = self.disk.read_faults();
             let has_snapshot = self.disk.snapshots.current().is_some() || self.awaited_snapshot().is_some();
             let found = look();
             if found.is_some() || !has_snapshot || self.disk.snapshots.withdrawals() == withdrawals {
-                return found;
+                // The state is read after the snapshot. A file that was discarded before that has no entry
+                // that comes back.
+                let may_come_back = !has_snapshot && self.disk.saves();
+                return (found, may_come_back || self.disk.read_faults() != read_faults);
             }
         }
     }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use super::Memory;
 use super::evicted_values::EvictedValues;
 use super::extras::EntryExtras;
-use super::key_leases::LeaseId;
+use super::key_leases::{AttachedFlight, LeaseId};
 use crate::memory::entry::Value;
 use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::slot_key::SlotKey;
@@ -78,7 +78,8 @@ impl Memory {
         }
         // (c)
         let id = locked.shard.leases.take_to_refresh(key, deadline)?;
-        locked.shard.leases.attach(key, id, flight, deadline);
+        let attached = AttachedFlight { lease: id, flight, deadline, may_be_absent: true };
+        locked.shard.leases.attach(key, attached);
         Some((id, value))
     }
 

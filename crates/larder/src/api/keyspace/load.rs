@@ -170,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn load_without_hit<Q, E, F>(
         &self,
         key: &Q,
-        on_absence: OnAbsence,
+        mut on_absence: OnAbsence,
         loader: F,
     ) -> Result<Loaded<V>, LoadError<E>>
     where
@@ -192,7 +192,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 LookupOutcome::Wait(pending) => match pending.outcome(self.shared.settings.load_timeout) {
                     Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
                     Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
-                    Ok(Waited::Absent | Waited::Unanswered) => {}
+                    Ok(Waited::Absent) => on_absence = OnAbsence::LoadNow,
+                    Ok(Waited::Unanswered) => {}
                     Err(error) => return self.stale_or(key, error),
                 },
             }

@@ -15,7 +15,7 @@ use super::Keyspace;
 use super::change::{Change, Compute, Modified};
 use super::insert_options::Durability;
 use super::modify_error::ModifyError;
-use super::read::ReadValue;
+use super::read::{LeasedRead, ReadValue};
 use super::ttl::Ttl;
 use super::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::disk::file::error_translation::not_durable_while_off;
@@ -66,7 +66,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
     /// for a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
-    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory.
+    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory. It has none if
+    /// the closure got no value, removes the entry, and the entry may be on disk alone while the disk tier is
+    /// off or cannot be read.
+    ///
+    /// Any other change takes such an entry for missing ([contract 6](crate#the-contract)). A value that it
+    /// stores replaces the entry when the disk is back.
     ///
     /// # Panics
     /// If `change` panics. Nothing is changed then.
@@ -127,7 +132,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         // 1.
-        let (lease, read) = self.lease_and_read(key);
+        let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
@@ -153,6 +158,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Change::Insert(..) | Change::Remove => match value {
+                // Otherwise the caller would take the key for removed, and find its entry later.
+                None if is_unread => Err(not_durable_while_off(None).into()),
                 None => Ok(Some(Modified::Kept(None))),
                 Some(value) => self.remove_read(key, value, condition),
             },
@@ -186,7 +193,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         // There was no file to save the value in. If the commit has made a file, the value is written again.
         loop {
-            let (lease, read) = self.lease_over(key);
+            let LeasedRead { lease, read, .. } = self.lease_over(key);
             let ReadValue { value, entry, is_in_memory } = read.ok_or_else(|| not_durable_while_off(None))?;
             let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
             let condition = WriteCondition::Unchanged(condition);

@@ -24,6 +24,14 @@ pub(super) struct ReadValue<V> {
     pub(super) is_in_memory: bool,
 }
 
+/// A lease on a key, and what its holder has read.
+pub(super) struct LeasedRead<'a, V> {
+    pub(super) lease: Lease<'a>,
+    pub(super) read: Option<ReadValue<V>>,
+    /// Whether nothing was read, and the key may have an entry on disk nevertheless.
+    pub(super) is_unread: bool,
+}
+
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live value of a key, from memory or from disk. [`find`](Keyspace::find) also tells a key
     /// that is known to be absent from an unknown one.
@@ -128,7 +136,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that need no
-    /// lookups, but include expired entries.
+    /// lookups, but include expired entries, and keys that are known to be absent.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.keys().count() as u64
@@ -206,10 +214,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Takes a lease on a key, and returns it with the key's live value from either tier. The caller then
-    /// changes the key ([`crate::memory::publication`]).
-    pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<ReadValue<V>>) {
+    /// changes the key ([`crate::memory::publication`]). If memory does not know the key and nothing is found
+    /// on disk, the key is reported as unread.
+    pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
         let memory = &self.shared.tiers.memory;
         let (id, found, read) = memory.lease_over(key, self.now());
+        let mut is_unread = false;
         let read = match found {
             Lookup::Value(value, _) => Self::typed(value).zip(read).map(|(value, entry)| ReadValue {
                 value,
@@ -218,6 +228,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }),
             Lookup::Unknown(miss) if !self.is_memory_only() => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
+                is_unread = decoded.is_none();
                 decoded.and_then(|decoded: DecodedEntry<V>| {
                     let entry = decoded.entry();
                     Some(ReadValue { value: decoded.value?, entry, is_in_memory: false })
@@ -225,20 +236,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
-        (Lease::new(memory, key, id), read)
+        LeasedRead { lease: Lease::new(memory, key, id), read, is_unread }
     }
 
     /// As [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a
-    /// missing entry.
-    pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<ReadValue<V>>) {
-        let lease = Cell::new(None);
-        let read = self.look_in_both(|| {
-            let (taken, read) = self.lease_over(key);
-            lease.set(Some(taken));
+    /// missing entry. The key is reported as unread only if the disk could not be read.
+    pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
+        let last = Cell::new(None);
+        let (read, may_be_on_disk) = self.look_in_both(|| {
+            let LeasedRead { lease, read, is_unread } = self.lease_over(key);
+            last.set(Some((lease, is_unread)));
             read
         });
-        match lease.into_inner() {
-            Some(lease) => (lease, read),
+        match last.into_inner() {
+            Some((lease, is_unread)) => LeasedRead { lease, read, is_unread: is_unread && may_be_on_disk },
             None => unreachable!("`look_in_both` calls its closure at least once"),
         }
     }
@@ -247,8 +258,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Tiers::look_in_both`].
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
-    pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
-        if self.is_memory_only() { look() } else { self.shared.tiers.look_in_both(look) }
+    pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> (Option<R>, bool) {
+        if self.is_memory_only() { (look(), false) } else { self.shared.tiers.look_in_both(look) }
     }
 
     fn value_of(&self, key: SlotKey<'_>, found: Lookup) -> Option<Arc<V>> {

@@ -196,6 +196,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl.check(self.now())?;
         let mut touch = |value: Option<&Arc<V>>, _| match value {
             Some(value) => Change::Insert(value.clone(), ttl),
+            None if ttl.is_past(self.now()) => Change::Remove,
             None => Change::Keep,
         };
         let touched = self.change(full.as_slice(), Durability::Buffered, &mut touch)?;

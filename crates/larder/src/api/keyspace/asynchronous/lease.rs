@@ -68,9 +68,9 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     ///
     /// # Errors
     /// Those of [`wait`](PendingLoad::wait).
-    pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
+    pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout();
-        self.wait_up_to_async(max).await
+        self.outcome_async(max).await
     }
 
     /// As [`wait_for`](PendingLoad::wait_for), from async code.
@@ -80,18 +80,8 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     pub async fn wait_for_async<E: Send + Sync + 'static>(
         self,
         timeout: Duration,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        self.wait_up_to_async(Some(timeout)).await
-    }
-
-    async fn wait_up_to_async<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        Ok(match self.outcome_async(max).await? {
-            Waited::Value(value) => Some(value),
-            Waited::Absent | Waited::Unanswered => None,
-        })
+    ) -> Result<Waited<V>, LoadError<E>> {
+        self.outcome_async(Some(timeout)).await
     }
 
     pub(in crate::api::keyspace) async fn outcome_async<E: Send + Sync + 'static>(

@@ -194,7 +194,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     async fn load_missing_async<E, F, L>(
         &self,
         key: StoredKey,
-        on_absence: OnAbsence,
+        mut on_absence: OnAbsence,
         mut loader: F,
     ) -> Result<Loaded<V>, LoadError<E>>
     where
@@ -217,7 +217,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             match pending.outcome_async(self.shared.settings.load_timeout).await {
                 Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
                 Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
-                Ok(Waited::Absent | Waited::Unanswered) => counts = false,
+                Ok(Waited::Absent) => (counts, on_absence) = (false, OnAbsence::LoadNow),
+                Ok(Waited::Unanswered) => counts = false,
                 Err(error) => return self.stale_or_async(key, error).await,
             }
         }
@@ -293,10 +294,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: AsyncFnOnce() -> Result<R, E>,
     {
-        let mut counts = true;
+        let (mut counts, mut on_absence) = (true, OnAbsence::Load);
         let lease = loop {
             let full = key.clone();
-            let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, OnAbsence::Load, counts);
+            let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, on_absence, counts);
             match self.off_executor(find).await {
                 LookupOutcome::Hit { value, is_stale, .. } => {
                     return Ok(Loaded { value: Some(value), is_stale });
@@ -304,8 +305,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 LookupOutcome::Absent { .. } => return Ok(Loaded::fresh(None)),
                 LookupOutcome::Load(lease) => break lease,
                 LookupOutcome::Wait(pending) => match pending.wait_async().await {
-                    Ok(Some(value)) => return Ok(Loaded::fresh(Some(value))),
-                    Ok(None) => counts = false,
+                    Ok(Waited::Value(value)) => return Ok(Loaded::fresh(Some(value))),
+                    Ok(Waited::Absent) => (counts, on_absence) = (false, OnAbsence::LoadNow),
+                    Ok(Waited::Unanswered) => counts = false,
                     Err(error) => return self.stale_or_async(key, error).await,
                 },
             }

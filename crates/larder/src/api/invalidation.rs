@@ -5,7 +5,7 @@ use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::removal::Removal;
 use crate::engine::shared::Shared;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::scope::{KeyPattern, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 #[cfg(feature = "async")]
@@ -49,7 +49,7 @@ pub struct Invalidation {
 
 #[derive(Debug)]
 enum InvalidationStep {
-    Key(Arc<OpenKeyspace>, KeyWriter),
+    Key(Arc<OpenKeyspace>, KeyBuffer),
     Scope(Arc<OpenKeyspace>, Scope),
 }
 

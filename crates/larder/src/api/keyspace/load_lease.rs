@@ -309,7 +309,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             return None;
         }
         let (shared, opened) = (self.shared.upgrade()?, self.opened.upgrade()?);
-        Some(Keyspace { shared, opened, definition: self.definition })
+        Some(Keyspace::of(shared, opened, self.definition))
     }
 
     /// Counts the end of a load, once.

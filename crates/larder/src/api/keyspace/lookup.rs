@@ -46,7 +46,7 @@ use crate::engine::flights::Flight;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
@@ -185,7 +185,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
     /// two small allocations.
     pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
-        let mut full = KeyWriter::default();
+        if let Some((value, expires_at)) = self.hit(&key) {
+            return Ok(LookupOutcome::Hit { value, expires_at, is_stale: false });
+        }
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.find_or_lease(key, LoadThread::Any, OnAbsence::Answer, true))
@@ -205,8 +208,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1, for a value.
-    #[inline]
+    /// Step 1, for a value of an encoded key.
     pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;

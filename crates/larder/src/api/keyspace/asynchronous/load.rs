@@ -26,7 +26,7 @@ use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, Pending
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::tasks::TaskWait;
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::lookup::Lookup;
@@ -190,7 +190,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Step 1. Returns the value, or the whole key.
     #[inline]
     fn hit_at_once<E>(&self, key: &impl EncodeKey<K>) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
-        let mut full = KeyWriter::default();
+        if let Some((value, _)) = self.hit(key) {
+            return Ok(Ok(value));
+        }
+        let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.hit_in_memory(key, true).map(|(value, _)| value).ok_or_else(|| key.bytes.into()))

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::leases::Permit;
@@ -50,7 +50,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     #[inline]
     fn get_at_once(&self, key: &impl EncodeKey<K>) -> MemoryAnswer<V> {
-        let mut full = KeyWriter::default();
+        if let Some((value, _)) = self.hit(key) {
+            return MemoryAnswer::Found(Some(value));
+        }
+        let mut full = KeyBuffer::default();
         if self.encode_into(key, &mut full).is_err() {
             return MemoryAnswer::Found(None);
         }

@@ -1,9 +1,12 @@
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::memory::idle::UsedRecord;
+use crate::sys::clock::ManualClock;
 use crate::testing::volume::SimulatedVolume;
 
 const NAMES: KeyspaceDefinition<(u64, u64), u64> =
@@ -97,4 +100,61 @@ fn what_was_not_found_while_there_was_no_snapshot_is_looked_up_again() {
     tiers.disk.hide();
     cache.close().unwrap();
     assert!(tiers.look_in_both(miss) == (None, true) && looks.get() == 2, "there is no snapshot");
+}
+
+/// Returns a cache whose only entry has a time to idle of 8 minutes and is on disk, and the key of the entry.
+fn idling() -> (SimulatedVolume, Arc<ManualClock>, Cache, Keyspace<u64, u64>, Vec<u8>) {
+    let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+    let cache = timed(&disk, &clock);
+    let users = KeyspaceDefinition::new("user").ttl(Duration::from_hours(1));
+    let users = cache.keyspace(users.time_to_idle(Duration::from_mins(8))).unwrap();
+    users.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    let key = cache.shared().tiers.keys_on_disk(&[], None, 9).remove(0).to_vec();
+    (disk, clock, cache, users, key)
+}
+
+fn timed(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> Cache {
+    let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
+    builder.flush_interval(Duration::from_hours(1)).open().unwrap()
+}
+
+#[test]
+fn a_value_that_lives_by_its_slot_alone_is_returned_and_not_promoted() {
+    let (_disk, clock, cache, users, key) = idling();
+    let tiers = &cache.shared().tiers;
+    let key = tiers.memory.key(&key);
+    let read = || tiers.read_record(key, 0, Duration::ZERO);
+    assert!(read().unwrap().snapshot.is_some());
+    clock.advance(Duration::from_mins(5));
+    assert_eq!(users.get(&1).as_deref(), Some(&10));
+    clock.advance(Duration::from_mins(5));
+    assert!(read().unwrap().snapshot.is_some(), "its stamp is looked at again, under the lock");
+    // The list was full, so only the slot has the use.
+    let stamps = &tiers.memory.use_stamps;
+    stamps.settle(&stamps.batch(9));
+    assert!(read().unwrap().snapshot.is_none());
+    clock.advance(Duration::from_mins(4));
+    assert!(read().is_none());
+}
+
+#[test]
+fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
+    let (disk, clock, cache, users, key) = idling();
+    drop(users);
+    cache.close().unwrap();
+    // Memory has no entry now.
+    let cache = timed(&disk, &clock);
+    let tiers = &cache.shared().tiers;
+    let key = tiers.memory.key(&key);
+    clock.advance(Duration::from_mins(5));
+    let read = tiers.read_record(key, 0, Duration::ZERO).unwrap();
+    let (sequence, expires_at) = (read.header.sequence, read.header.expires_at);
+    let ends_at = read.extension.ends_at.unwrap();
+    let record = |sequence| UsedRecord { sequence, expires_at, ends_at, is_current: &|| false };
+    tiers.extend_life(key, Duration::from_mins(9), Some(record(sequence + 1)));
+    assert!(tiers.memory.use_stamps.is_empty(), "that entry is not there any more");
+    tiers.extend_life(key, Duration::from_mins(9), Some(record(sequence)));
+    let until = tiers.time.now().after(Duration::from_mins(9));
+    assert_eq!(tiers.memory.use_stamps.expiry_of(key.bytes, sequence), Some(until));
 }

@@ -89,3 +89,25 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
     // after the new value was evicted.
     assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
 }
+
+#[test]
+fn stamps_of_uses_are_never_committed_with_the_deletions_of_a_full_disk() {
+    let (disk, clock) = (SimulatedVolume::new(), std::sync::Arc::new(ManualClock::new()));
+    let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+    let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
+    let names = NAME.ttl(Duration::from_hours(1)).time_to_idle(Duration::from_mins(8));
+    let names = cache.keyspace(names).unwrap();
+    for key in 0..50 {
+        names.insert(&key, key).unwrap();
+    }
+    cache.flush().unwrap();
+    clock.advance(Duration::from_mins(5));
+    assert!(names.get(&5).is_some());
+    let stamps = &cache.shared().tiers.memory.use_stamps;
+    disk.fail_once(disk.operations().len() as u64, Failure::Full);
+    assert!(names.remove(&1).unwrap());
+    assert!(!stamps.is_empty(), "they wait for a commit that a removal does not need");
+    cache.flush().unwrap();
+    assert!(stamps.is_empty());
+    assert_eq!(cache.stats().disk.unwrap().discards, 0);
+}

@@ -78,7 +78,7 @@ fn a_record_that_memory_does_not_hold_is_extended_only_if_it_is_the_current_one(
         let record = UsedRecord { sequence: 7, expires_at, ends_at, is_current: &is_current };
         memory.extend_life(key, LIFE, || at(seconds), Some(record))
     };
-    assert_eq!(used(3, false), None, "the file may have another entry by now");
+    assert_eq!(used(3, false), Some(Stamped::NotCurrent), "the file may have another entry by now");
     assert_eq!(used(9, true), None, "it expires now");
     assert_eq!(used(3, true), Some(Stamped::Added));
     assert_eq!(memory.use_stamps.expiry_of(&bytes, 7), Some(at(12)));
@@ -100,5 +100,30 @@ fn a_promotion_gets_the_expiry_of_its_stamp_and_none_from_an_older_snapshot() {
     memory.validate();
     memory.use_stamps.add(&bytes, 7, at(12));
     assert_eq!((promote(true), expiry(&memory, key)), (Ok(()), Some(at(12))));
+    memory.validate();
+}
+
+#[test]
+fn a_stamp_is_read_before_its_snapshot_is_found_to_be_the_current_one() {
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    let bytes = on_disk(1);
+    let key = memory.key(&bytes);
+    // As soon as the snapshot has been checked, the writer installs the next one, and removes the stamp.
+    let is_current = || {
+        memory.use_stamps.settle(&memory.use_stamps.batch(9));
+        true
+    };
+    memory.use_stamps.add(&bytes, 7, at(12));
+    let record = UsedRecord { sequence: 7, expires_at: at(9), ends_at: at(12), is_current: &is_current };
+    assert_eq!(memory.extend_life(key, LIFE, || at(10), Some(record)), None, "it cannot live longer");
+    memory.use_stamps.add(&bytes, 7, at(12));
+    let record = UsedRecord { ends_at: at(20), ..record };
+    assert_eq!(memory.extend_life(key, LIFE, || at(10), Some(record)), Some(Stamped::Added), "it is live");
+    memory.use_stamps.settle(&memory.use_stamps.batch(9));
+    memory.use_stamps.add(&bytes, 7, at(12));
+    let Lookup::Unknown(miss) = memory.get(key, at(0)) else { panic!("a miss") };
+    let (permit, evicted) = (Permit::EpochToken(miss.epoch_token), &mut EvictedValues::default());
+    memory.promote_entry(key, permit, idling(clean(10)), 7, Some(&is_current), evicted).unwrap();
+    assert_eq!(expiry(&memory, key), Some(at(12)));
     memory.validate();
 }

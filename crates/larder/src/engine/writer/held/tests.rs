@@ -1,5 +1,6 @@
 mod groups;
 mod history;
+mod idle;
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::engine::writer::Writer;

@@ -79,6 +79,20 @@ fn a_sweep_spares_an_entry_whose_extension_is_still_to_come() {
 }
 
 #[test]
+fn entries_that_are_spared_hide_no_other_entry_from_a_sweep() {
+    let mut store = store(1 << 30);
+    let id = registered(&mut store, 0).registered[0];
+    let [first, second, idle] = ["1", "2", "idle"].map(|name| key(id, name));
+    let puts = [put(&first, 1, seconds(3)), put(&second, 2, seconds(4)), put(&idle, 3, seconds(5))];
+    store.commit(&batch(&puts, &[])).unwrap();
+    let has_stamp = |key: &[u8]| *key != *idle;
+    let sweep = Batch { sweep: 1, now: seconds(6), has_stamp: &has_stamp, ..batch(&[], &[]) };
+    assert_eq!(store.commit(&sweep).unwrap().swept, 1);
+    assert!(expiry_of(&store, &first).is_some() && expiry_of(&store, &idle).is_none());
+    validate(&store);
+}
+
+#[test]
 fn a_damaged_record_is_not_extended() {
     let mut store = store(1 << 30);
     let id = registered(&mut store, 0).registered[0];

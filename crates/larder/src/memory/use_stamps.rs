@@ -59,7 +59,8 @@ pub(crate) struct UseStamp {
 /// The stamps that are not on disk yet.
 #[derive(Debug, Default)]
 pub(crate) struct UseStamps {
-    /// Number of stamps. It changes under the lock of the stamps. Most caches have none, and a lookup then takes no lock here.
+    /// Number of stamps. It changes under the lock of the stamps. Most caches have none, and a lookup then
+    /// takes no lock here.
     len: AtomicUsize,
     stamps: Mutex<HashMap<StoredKey, (u64, Timestamp), ahash::RandomState>>,
     dropped: StatisticU64,

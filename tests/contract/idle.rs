@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
 use larder::{
-    ByteSize, Cache, Change, Follower, Found, InsertOptions, Keyspace, KeyspaceDefinition, LookupOutcome,
-    MAX_TTL, Remaining, Ttl,
+    ByteSize, Cache, Change, Follower, Found, InsertOptions, Keyspace, KeyspaceDefinition, Load, LoadPolicy,
+    LookupOutcome, MAX_TTL, Remaining, Ttl,
 };
 
 use crate::support::simulated::wait_until;
@@ -377,6 +377,24 @@ fn contract_2_an_entry_of_before_the_time_to_idle_keeps_its_ttl() {
     users.insert(2, 10).unwrap();
     place.clock.advance(LIFE);
     assert_eq!((users.contains_key(1), users.contains_key(2)), (true, false));
+}
+
+#[test]
+fn contract_2_an_entry_of_when_there_was_a_time_to_idle_is_copied_into_memory() {
+    let place = Place::new();
+    let cache = place.open();
+    cache.keyspace(USERS).unwrap().insert(1, 10).unwrap();
+    cache.close().unwrap();
+    let cache = place.open();
+    let plain = cache.keyspace(KeyspaceDefinition::<u64, u64>::new("user").ttl(HOUR)).unwrap();
+    // A policy that refreshes keeps the extras of entries, and so the end of this one.
+    let policy = LoadPolicy::new().refresh_after(30 * MINUTE);
+    let loading = plain.with_loader(policy, |_: &u64, _| Err::<Load<u64>, ()>(())).unwrap();
+    for hits_in_memory in [0, 1] {
+        assert_eq!(plain.get(1).as_deref(), Some(&10));
+        assert_eq!(cache.stats().memory.hits, hits_in_memory);
+    }
+    drop(loading);
 }
 
 #[test]

@@ -127,3 +127,28 @@ pub(crate) fn a_use_beside_a_removal_brings_nothing_back() {
     assert_eq!((last, left), (Some(11), Some(LIFE.into())), "the stamp belongs to the removed entry");
     assert_eq!(place.committed_in(IDLING, 1), Some(11));
 }
+
+/// Two callers use an entry that is on disk alone. Another entry takes its room in memory between the two
+/// uses, and the stamp of the first use is committed. The second use has read the record before that.
+pub(crate) fn a_second_use_on_disk_takes_nothing_from_the_first() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IDLING).unwrap();
+    entries.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    entries.insert(&2, 20).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    let seen = std::sync::Mutex::new(Vec::new());
+    let look = || seen.lock().unwrap().push(entries.peek(&1).map(|value| *value));
+    contest([&|| _ = entries.get(&1), &|| {
+        _ = entries.get(&1);
+        _ = entries.get(&2);
+        cache.flush().unwrap();
+        place.time.advance(Duration::from_millis(2));
+        look();
+    }]);
+    look();
+    cache.close().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [Some(10), Some(10)], "it was used before its first expiry");
+}

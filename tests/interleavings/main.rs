@@ -91,6 +91,7 @@ scenarios! {
     expiry::nothing_on_disk_that_was_expired_is_live_again,
     idle::a_use_brings_back_nothing_that_was_seen_expired,
     idle::a_use_on_disk_brings_back_nothing_that_was_seen_expired,
+    idle::a_second_use_on_disk_takes_nothing_from_the_first,
     idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired,
     idle::a_use_beside_a_removal_brings_nothing_back,
     durability::what_was_acknowledged_is_committed,

@@ -333,7 +333,9 @@ fn contract_2_every_use_reaches_the_disk_without_a_flush() {
         let place = Place::new();
         let cache = place.builder().disk_capacity(capacity).open().unwrap();
         let users = cache.keyspace(USERS).unwrap();
-        users.insert_many((0..SESSIONS).map(|key| (key, key))).unwrap();
+        for key in 0..SESSIONS {
+            users.insert(key, key).unwrap();
+        }
         cache.flush().unwrap();
         place.clock.advance(5 * MINUTE);
         assert!((0..SESSIONS).all(|key| users.get(key).is_some()));

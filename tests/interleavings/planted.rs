@@ -63,12 +63,6 @@ fn a_use_of_what_has_expired_is_caught() {
 }
 
 #[test]
-fn a_stamp_that_is_read_after_the_check_of_its_snapshot_is_caught() {
-    let scenario = crate::idle::a_second_use_on_disk_takes_nothing_from_the_first;
-    assert_caught(Failpoint::CheckSnapshotBeforeStamp, scenario);
-}
-
-#[test]
 fn a_stamp_that_goes_before_the_disk_shows_it_is_caught() {
     let scenario = crate::idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired;
     assert_caught(Failpoint::SettleEarly, scenario);

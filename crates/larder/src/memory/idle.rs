@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Memory;
 use super::use_stamps::Stamped;
 use crate::memory::slot_key::SlotKey;
-use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// A live record that a lookup has found on disk.
@@ -78,10 +77,8 @@ impl Memory {
         in_record: Timestamp,
         is_current: &dyn Fn() -> bool,
     ) -> Option<Timestamp> {
-        let was_current = failpoint_is_set(Failpoint::CheckSnapshotBeforeStamp) && is_current();
         let of_stamp = self.use_stamps.expiry_of(key.bytes, sequence);
-        let is_current = was_current || is_current();
-        is_current.then(|| of_stamp.map_or(in_record, |at| at.max(in_record)))
+        is_current().then(|| of_stamp.map_or(in_record, |at| at.max(in_record)))
     }
 
     /// Returns the expiry that a use has given to an entry with this sequence: that in its slot, or that of

@@ -18,8 +18,6 @@ pub enum Failpoint {
     ExtendExpired,
     /// The writer removes the stamps of uses before the snapshot that shows them is installed.
     SettleEarly,
-    /// A stamp of a use is read after the check that the snapshot of its record is the current one.
-    CheckSnapshotBeforeStamp,
     /// A failed load is answered with the stale value that was read before the load.
     KeepStale,
     /// A load is published after the deadline of its lease.

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use larder::{Cache, Keyspace, Load, LoadError, LookupOutcome};
+use larder::{Cache, Keyspace, Load, LoadError, LookupOutcome, Waited};
 
 use crate::support::tasks::{HandPolled, Runtime};
 use crate::support::{HOUR, Place, VERSIONS, watch_this_test};
@@ -134,7 +134,7 @@ fn a_thread_loads_itself_when_no_task_waits_any_more() {
                 panic!("a task loads it")
             };
             told.send(()).unwrap();
-            assert_eq!(pending.wait::<Infallible>().unwrap(), None);
+            assert_eq!(pending.wait::<Infallible>().unwrap(), Waited::Unanswered);
             *versions.get_or_load(&1, || Ok::<u64, Infallible>(9)).unwrap()
         });
         tell.recv().unwrap();
@@ -191,7 +191,8 @@ fn a_borrowed_loader_that_is_never_polled_again_ends_with_its_lease() {
 #[test]
 fn a_forgotten_lease_stalls_no_task_when_the_cache_closes() {
     let _watch = watch_this_test();
-    let (cache, versions) = in_memory();
+    let cache = Cache::builder().lease_timeout(Duration::from_millis(500)).open().unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
     let LookupOutcome::Load(lease) = versions.lookup(&1).unwrap() else { panic!("the cache is empty") };
     let (loads, (open, gate)) = (Arc::new(AtomicU64::new(0)), gate());
     open.send(true).unwrap();
@@ -347,7 +348,7 @@ fn a_task_waits_no_longer_than_its_timeout() {
     let mut patient = HandPolled::new(wait().wait_async::<Infallible>());
     assert!(patient.poll().is_pending());
     assert!(HandPolled::new(lease.fill_async(7)).finish().unwrap());
-    assert_eq!(patient.finish().unwrap().as_deref(), Some(&7));
+    assert_eq!(patient.finish().unwrap(), Waited::Value(7.into()));
     assert_eq!((patient.kept_wakers(), timed.kept_wakers()), (0, 0));
 }
 

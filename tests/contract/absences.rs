@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
 use larder::{
-    Cache, Change, Error, Follower, Found, InsertOptions, Keyspace, KeyspaceDefinition, Load, LoadLease,
-    LookupOutcome, Ttl,
+    Cache, Change, EntryInfo, Error, Follower, Found, InsertOptions, Keyspace, KeyspaceDefinition, Load,
+    LoadLease, LookupOutcome, Ttl, Waited,
 };
 
 use crate::support::simulated::wait_until;
@@ -316,7 +316,7 @@ fn callers_that_wait_share_an_absence_that_is_not_cached() {
         };
         go_on.send(()).unwrap();
         assert!(loading.join().unwrap().unwrap().is_none());
-        assert!(pending.wait::<Error>().unwrap().is_none());
+        assert_eq!(pending.wait::<Error>().unwrap(), Waited::Absent);
         assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap().is_none_or(|value| *value == 10)));
         assert_eq!(*plain.join().unwrap(), 10, "its loader always has a value");
     });
@@ -388,7 +388,8 @@ fn contract_7_an_absence_weighs_its_key_and_is_evicted() {
     (1..2_000).for_each(|key| make_absent(&products, key));
     let memory = cache.stats().memory;
     assert!(memory.evictions > 1_000 && memory.weight <= memory.capacity, "{memory:?}");
-    let counted = Cache::builder().weigher(|_| panic!("there is no value to weigh")).open().unwrap();
-    make_absent(&counted.keyspace(PRODUCTS).unwrap(), 1);
-    assert_eq!(counted.stats().memory.weight.as_u64(), 1);
+    let weigh = |info: &EntryInfo<'_>| if info.value.is_none() { info.key_len as u64 + 70 } else { 1 };
+    let weighed = Cache::builder().weigher(weigh).open().unwrap();
+    make_absent(&weighed.keyspace(PRODUCTS).unwrap(), 1);
+    assert_eq!(weighed.stats().memory.weight.as_u64(), 78, "the weigher of the cache is asked");
 }

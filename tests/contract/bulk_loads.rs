@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use larder::{Cache, Error, KeyspaceDefinition, LoadError, LookupOutcome};
+use larder::{Cache, Error, KeyspaceDefinition, LoadError, LookupOutcome, Waited};
 
 use super::bulk_reads::{in_memory, none, tenfold, values};
 use crate::support::simulated::wait_until;
@@ -109,7 +109,7 @@ fn a_panicking_loader_lands_every_flight() {
         assert!(loading.join().unwrap(), "the panic stays in its thread");
         let ends: Vec<_> =
             others.into_iter().map(|pending| pending.wait_for::<String>(Duration::ZERO)).collect();
-        assert!(matches!(&ends[0], Ok(Some(value)) if **value == 10));
+        assert!(matches!(&ends[0], Ok(Waited::Value(value)) if **value == 10));
         assert!(ends[1..].iter().all(|end| matches!(end, Err(LoadError::Panicked))));
     });
     assert_eq!(values(&versions.get_or_load_many(&[3, 2], tenfold).unwrap()), [Some(30), Some(20)]);
@@ -205,7 +205,7 @@ fn an_omitted_key_is_absent_for_the_other_calls_that_wait_for_it() {
         wait_until("the others have missed", || cache.stats().misses == 7);
         go_on.send(()).unwrap();
         assert_eq!(values(&first.join().unwrap().unwrap()), [None, Some(20)]);
-        assert_eq!(pending.wait::<String>().unwrap(), None, "another kind of caller looks it up again");
+        assert_eq!(pending.wait::<String>().unwrap(), Waited::Absent, "the key is omitted");
         for other in waiting {
             let found = other.join().unwrap().unwrap();
             // A caller that came a moment too late for the flight has loaded the key.

@@ -207,10 +207,14 @@ fn contract_2_a_max_age_that_contradicts_the_ttl_is_refused() {
         (plain().never_expires().max_age(HOUR), "max_age is 3600s; it contradicts never_expires"),
         (plain().max_age(Duration::ZERO), "max_age is 0ns; it may be from 1ms to 316224000s"),
         (plain().max_age(2 * MAX_TTL), "max_age is 632448000s; it may be from 1ms to 316224000s"),
+        (
+            plain().ttl(HOUR).max_age(HOUR).absent_ttl(2 * HOUR),
+            "absent_ttl is 7200s; it may not be longer than the max_age, which is 3600s",
+        ),
     ] {
         assert_eq!(cache.keyspace(definition).unwrap_err().to_string(), error);
     }
-    cache.keyspace(plain().ttl(HOUR).max_age(HOUR)).unwrap();
+    cache.keyspace(plain().ttl(HOUR).max_age(HOUR).absent_ttl(HOUR)).unwrap();
 }
 
 #[test]

@@ -4,13 +4,13 @@
 //! wait as a caller of the cache waits: for the load of another caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use larder::clock::ManualClock;
-use larder::{Cache, Keyspace, LoadError, LoadLease, LookupOutcome, PendingLoad};
+use larder::{Cache, Keyspace, LoadError, LoadLease, LookupOutcome, PendingLoad, Waited};
 
 use crate::support::simulated::wait_until;
 use crate::support::{Place, VERSIONS, watch_this_test};
@@ -55,7 +55,7 @@ type KeyChange = fn(&Keyspace<u64, u64>);
 
 /// Returns what a caller gets that waits for the load.
 fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
-    pending.wait().map(|value| value.map(|value| *value))
+    pending.wait().map(|waited| waited.value().map(|value| *value))
 }
 
 /// Returns a lease, and the wait of another caller for it. A lease of 1 ms may be over before the other
@@ -106,7 +106,7 @@ fn an_error_is_shared_and_another_type_of_error_is_asked_again() {
     lease.fail("the database is away".to_owned());
     let Err(LoadError::Loader(error)) = waited(first) else { panic!("the error is shared") };
     assert_eq!(*error, "the database is away");
-    assert_eq!(second.wait::<u32>().unwrap(), None);
+    assert_eq!(second.wait::<u32>().unwrap(), Waited::Unanswered);
     assert!(matches!(versions.lookup(&1).unwrap(), LookupOutcome::Load(_)), "errors are not cached");
 }
 
@@ -307,6 +307,52 @@ fn a_wait_may_be_as_long_as_a_duration_can_be() {
     let (_cache, versions) = in_memory();
     let (lease, waiting) = (lease(&versions), pending(&versions));
     let filler = thread::spawn(move || lease.fill(10).unwrap());
-    assert_eq!(waiting.wait_for::<()>(Duration::MAX).unwrap().as_deref(), Some(&10));
+    assert_eq!(waiting.wait_for::<()>(Duration::MAX).unwrap(), Waited::Value(10.into()));
     assert!(filler.join().unwrap());
+}
+
+#[test]
+fn callers_that_wait_learn_that_the_source_has_no_value() {
+    const WAITERS: usize = 64;
+    // Without an absent_ttl, another lookup would be another load.
+    let (cache, versions) = in_memory();
+    let lease = lease(&versions);
+    let all_wait = Barrier::new(WAITERS + 1);
+    let answers: Vec<_> = thread::scope(|scope| {
+        let waiters: Vec<_> = (0..WAITERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let pending = pending(&versions);
+                    all_wait.wait();
+                    pending.wait::<()>().unwrap()
+                })
+            })
+            .collect();
+        all_wait.wait();
+        assert!(!lease.fill_absent());
+        waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect()
+    });
+    assert_eq!(answers, [const { Waited::Absent }; WAITERS]);
+    assert_eq!(cache.stats().loads, 1, "the source is asked once");
+}
+
+#[test]
+fn a_caller_whose_loader_has_a_value_does_not_wait_for_one_absence_after_another() {
+    let cache = Cache::builder().load_timeout(Duration::from_secs(20)).open().unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
+    for _ in 0..50 {
+        let first = lease(&versions);
+        let misses = cache.stats().misses;
+        thread::scope(|scope| {
+            let plain = scope.spawn(|| versions.get_or_load(&1, || Ok::<u64, ()>(10)).unwrap());
+            wait_until("the caller has missed", || cache.stats().misses > misses);
+            thread::yield_now();
+            first.fill_absent();
+            // In most rounds this comes before the caller has woken up, and is the next load to wait for.
+            let second = versions.lookup(&1).unwrap();
+            assert_eq!(*plain.join().unwrap(), 10);
+            drop(second);
+        });
+        versions.remove(&1).unwrap();
+    }
 }

@@ -109,7 +109,7 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     soft.keyspace().insert(1, 7).unwrap();
     clock.advance(TTL);
     let held = stuck.is_held.lock().unwrap();
-    (0..).find(|key| !filler.refresh(key).unwrap()).unwrap();
+    (0..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
     let answer = soft.get(1).unwrap();
     assert_eq!(
         (*answer.value.unwrap(), answer.is_stale, source.loads()),
@@ -209,5 +209,5 @@ fn the_last_handle_may_go_with_a_loader_of_the_pool() {
     is_running.recv().unwrap();
     drop((cache, prices));
     go_on.send(()).unwrap();
-    place.builder().open_timeout(Duration::from_secs(60)).open().unwrap();
+    place.builder().open_timeout(Duration::from_mins(1)).open().unwrap();
 }

@@ -91,7 +91,7 @@ fn an_old_value_is_served_to_all_while_one_refresh_runs() {
     let ((clock, builder), source) = (builder(), Arc::new(Source::default()));
     let prices = loading(&builder.open().unwrap(), PRICES, ages(), &source);
     assert_eq!(value(&prices), 100);
-    clock.advance(AGE - Duration::from_millis(1));
+    clock.advance(AGE.saturating_sub(Duration::from_millis(1)));
     assert_eq!((value(&prices), source.loads()), (100, 1), "it is not old yet");
     clock.advance(Duration::from_millis(1));
     let held = source.is_held.lock().unwrap();
@@ -105,7 +105,7 @@ fn an_old_value_is_served_to_all_while_one_refresh_runs() {
     assert_eq!((stats.refreshes, stats.refreshes_refused, stats.misses), (1, 0, 1));
     drop(held);
     wait_until("the refresh", || value(&prices) == 101);
-    clock.advance(TTL - Duration::from_millis(1));
+    clock.advance(TTL.saturating_sub(Duration::from_millis(1)));
     assert_eq!(prices.keyspace().get(1).as_deref(), Some(&101), "its life began with the refresh");
     assert_eq!(source.loads(), 2, "another call refreshes nothing");
 }
@@ -175,7 +175,7 @@ fn a_load_that_finds_the_value_expired_waits_for_its_refresh() {
     let held = source.is_held.lock().unwrap();
     assert_eq!(value(&prices), 100);
     source.wait_for(2);
-    clock.advance(TTL - AGE);
+    clock.advance(TTL.saturating_sub(AGE));
     assert!(prices.keyspace().get(1).is_none(), "it has expired");
     thread::scope(|scope| {
         let waiter = scope.spawn(|| value(&prices));
@@ -279,7 +279,7 @@ fn a_value_expires_early_at_random_by_the_time_of_its_load_also_after_a_restart(
     cache.close().unwrap();
     drop((cache, prices));
     let (cache, prices) = open();
-    place.clock.advance(TTL - Duration::from_secs(2));
+    place.clock.advance(TTL.saturating_sub(Duration::from_secs(2)));
     let lookups = lookups_until_a_refresh(&prices);
     assert!(lookups.is_some_and(|lookups| lookups < 20), "P = e^-1: {lookups:?}");
     cache.close().unwrap();
@@ -296,7 +296,7 @@ fn a_value_with_an_unknown_load_time_or_without_end_does_not_expire_early() {
             prices.keyspace().insert(1, 7).unwrap();
         }
         assert_eq!(value(&prices), if is_inserted { 7 } else { 100 });
-        clock.advance(TTL - Duration::from_millis(1));
+        clock.advance(TTL.saturating_sub(Duration::from_millis(1)));
         assert_eq!(lookups_until_a_refresh(&prices), None);
     }
 }

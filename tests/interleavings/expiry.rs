@@ -147,3 +147,49 @@ pub(crate) fn a_touch_brings_back_nothing_that_was_seen_evicted() {
     cache.close().unwrap();
     seen.check();
 }
+
+/// An entry is expired while it is touched and removed. One caller ends its life, and no touch gives it back.
+fn contest_with_an_expire(place: &Place, is_on_disk: bool) {
+    let cache = if is_on_disk { place.open_tight() } else { place.open() };
+    let versions = versions(&cache);
+    versions.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    if is_on_disk {
+        // Takes the place of the entry in memory.
+        versions.insert(&2, 20).unwrap();
+        cache.flush().unwrap();
+    }
+    let (seen, ends) = (Lookups::default(), Mutex::new(Vec::new()));
+    contest([
+        &|| {
+            let has_ended = versions.expire(&1).unwrap();
+            ends.lock().unwrap().push(has_ended);
+            seen.get(&versions);
+            seen.get(&versions);
+        },
+        &|| {
+            versions.touch(&1).unwrap();
+            cache.flush().unwrap();
+        },
+        &|| {
+            let has_ended = versions.remove(&1).unwrap();
+            ends.lock().unwrap().push(has_ended);
+        },
+    ]);
+    seen.get(&versions);
+    cache.close().unwrap();
+    let seen = seen.0.into_inner().unwrap();
+    assert!(seen.iter().all(Option::is_none), "it came back: {seen:?}");
+    let ends = ends.into_inner().unwrap();
+    assert_eq!(ends.iter().filter(|has_ended| **has_ended).count(), 1, "{ends:?}");
+    assert_eq!(place.committed(1), None);
+}
+
+pub(crate) fn nothing_that_was_expired_is_live_again() {
+    contest_with_an_expire(&Place::new(), false);
+}
+
+/// The same, with an entry that is on disk alone.
+pub(crate) fn nothing_on_disk_that_was_expired_is_live_again() {
+    contest_with_an_expire(&Place::new(), true);
+}

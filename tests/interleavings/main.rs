@@ -31,6 +31,7 @@ mod refresh;
 mod shutdown;
 mod source;
 mod tasks;
+mod ticks;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
@@ -86,6 +87,8 @@ scenarios! {
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,
     expiry::a_touch_brings_back_nothing_that_was_seen_evicted,
+    expiry::nothing_that_was_expired_is_live_again,
+    expiry::nothing_on_disk_that_was_expired_is_live_again,
     idle::a_use_brings_back_nothing_that_was_seen_expired,
     idle::a_use_on_disk_brings_back_nothing_that_was_seen_expired,
     idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired,
@@ -102,6 +105,7 @@ scenarios! {
     shutdown::the_last_handle_may_go_anywhere,
     shutdown::a_closed_cache_has_nothing,
     shutdown::what_is_closed_can_be_opened,
+    ticks::a_hit_within_a_tick_is_never_late,
     tasks::tasks_and_threads_share_one_load,
     tasks::a_task_that_is_never_polled_again_stalls_no_task,
     tasks::a_task_that_is_dropped_stalls_no_caller,

@@ -171,7 +171,10 @@ impl Place {
     /// Opens a cache like `open_full`. Values from [`LARGE`] on are larger than the write buffer. Such a
     /// value is alone in the buffer, and then needs nearly all of memory.
     pub(crate) fn open_with_large(&self) -> Cache {
-        let weigh = |weighed: &larder::EntryInfo<'_>| match weighed.value.downcast_ref::<u64>() {
+        let weigh = |weighed: &larder::EntryInfo<'_>| match weighed
+            .value
+            .and_then(|value| value.downcast_ref::<u64>())
+        {
             Some(&value) if value >= LARGE => (64 << 10) - 1,
             _ => HEAVY / 2,
         };

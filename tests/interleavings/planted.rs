@@ -46,6 +46,11 @@ fn a_change_of_what_has_expired_is_caught() {
 }
 
 #[test]
+fn a_touch_that_ignores_an_expire_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::expiry::nothing_that_was_expired_is_live_again);
+}
+
+#[test]
 fn a_change_of_what_was_evicted_is_caught() {
     let scenario = crate::expiry::a_touch_brings_back_nothing_that_was_seen_evicted;
     assert_caught(Failpoint::PublishEvicted, scenario);
@@ -66,6 +71,11 @@ fn a_stamp_that_goes_before_the_disk_shows_it_is_caught() {
 #[test]
 fn a_flight_that_outlives_an_invalidation_is_caught() {
     assert_caught(Failpoint::KeepFlight, crate::loads::a_load_never_outlives_a_removal);
+}
+
+#[test]
+fn a_tick_stored_before_its_upper_bound_is_caught() {
+    assert_caught(Failpoint::StoreTickBeforeLimit, crate::ticks::a_hit_within_a_tick_is_never_late);
 }
 
 #[test]

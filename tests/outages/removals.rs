@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use larder::MAX_RETRY_DELAY;
 use larder::clock::{Clock, ManualClock};
-use larder::testing::Failure;
+use larder::testing::{DiskOperation, Failure};
 use larder::{
-    ByteSize, Cache, CacheBuilder, DiskState, Durability, Error, InsertOptions, Keyspace, Timestamp,
+    ByteSize, Cache, CacheBuilder, Change, DiskState, Durability, Error, InsertOptions, Keyspace,
+    KeyspaceDefinition, Load, Timestamp, Ttl,
 };
 
 use crate::support::harness::Harness;
 use crate::support::simulated::{
-    SimulatedPlace, WRITES, discarded, state_of, suspend_on_full_disk, wait_until,
+    SimulatedPlace, WRITES, discarded, recover, state_of, suspend_on_full_disk, suspended, value, wait_until,
 };
-use crate::support::{BLOBS, NAMES};
+use crate::support::{BLOBS, HOUR, NAMES, VERSIONS};
 
 const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
 
@@ -227,4 +228,82 @@ fn a_file_is_not_discarded_for_writers_that_wait_no_more() {
         drop(cache.flush());
         assert_ne!(state_of(&cache), DiskState::Discarded);
     });
+}
+
+#[test]
+fn what_a_suspended_disk_may_bring_back_is_not_told_to_be_gone() {
+    let place = SimulatedPlace::new();
+    let (cache, names) = suspended(&place);
+    let past = Ttl::Until(Timestamp::ZERO);
+    // The entries are on disk alone.
+    let errors = [
+        names.expire("kept").unwrap_err(),
+        names.take("kept").map(drop).unwrap_err().into(),
+        names.remove_if("old", |_| true).map(drop).unwrap_err().into(),
+        names.modify("old", |_, _| Change::Remove).map(drop).unwrap_err().into(),
+        names.touch_with("old", past).unwrap_err(),
+    ];
+    assert!(errors.iter().all(|error| matches!(error, Error::NotDurable { .. })), "{errors:?}");
+    assert!(names.take("kept").unwrap_err().applied.is_none());
+    // What memory knows is told.
+    assert!(names.expire("new").unwrap() && !names.expire("new").unwrap());
+    assert!(names.take("new").unwrap().is_none());
+    // Other changes take what is on disk alone for missing.
+    assert!(!names.touch("kept").unwrap() && names.replace("kept", "kept 2".to_owned()).unwrap().is_none());
+    assert!(names.insert_if_absent("old", "old 2".to_owned()).unwrap().is_none());
+    recover(&place, &cache);
+    assert_eq!(value(&names, "kept").as_deref(), Some("kept 1"));
+    assert_eq!(value(&names, "old").as_deref(), Some("old 2"), "it replaces the earlier value");
+    assert!(names.expire("kept").unwrap() && !names.expire("kept").unwrap());
+    assert_eq!(value(&names, "kept"), None);
+    // The entries of a discarded file do not come back.
+    let place = SimulatedPlace::new();
+    let (_cache, names) = discarded(&place);
+    assert!(!names.expire("old").unwrap() && names.take("old").unwrap().is_none());
+}
+
+#[test]
+fn what_cannot_be_read_is_not_told_to_be_gone() {
+    let place = SimulatedPlace::new();
+    let open = || {
+        let builder = place.builder().page_cache(ByteSize::kib(64)).memory_capacity(ByteSize::kib(64));
+        builder.open().unwrap()
+    };
+    let cache = open();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    (0..1_000).for_each(|key| blobs.insert(&key, vec![1; 1_000]).unwrap());
+    cache.close().unwrap();
+    let cache = open();
+    let blobs = cache.keyspace(BLOBS).unwrap();
+    place.disk.fail_every(&[DiskOperation::Read], Failure::Io);
+    let expired: Vec<_> = (0..1_000).map(|key| blobs.expire(&key)).collect();
+    let told = |told: &Result<bool, Error>| matches!(told, Ok(true) | Err(Error::NotDurable { .. }));
+    assert!(expired.iter().all(told), "an entry is not told to be missing");
+    assert!(expired.iter().any(Result::is_err) && cache.stats().disk.unwrap().read_faults > 0);
+    // The writer may suspend the disk tier only now, so its next attempt may be after the next one.
+    wait_until("the disk is off", || state_of(&cache) == DiskState::Suspended);
+    recover(&place, &cache);
+    for (key, told) in (0..).zip(expired) {
+        assert_eq!(blobs.contains_key(&key), told.is_err(), "{key}");
+    }
+}
+
+#[test]
+fn no_stale_value_comes_back_that_the_source_no_longer_has() {
+    const STALE: KeyspaceDefinition<u64, u64> = VERSIONS.grace(HOUR);
+    let place = SimulatedPlace::new();
+    let cache = place.open();
+    cache.keyspace(STALE).unwrap().insert(&1, 10).unwrap();
+    cache.close().unwrap();
+    let cache = place.open();
+    let (versions, names) = (cache.keyspace(STALE).unwrap(), cache.keyspace(NAMES).unwrap());
+    place.clock.advance(HOUR);
+    place.disk.fail_every(&DiskOperation::CHANGES, Failure::Io);
+    names.insert("new", "new 1".to_owned()).unwrap();
+    assert!(cache.flush().is_err() && state_of(&cache) == DiskState::Suspended);
+    // The stale value is on disk alone, and the disk is off.
+    let loaded = versions.get_or_load_with(&1, |_| Ok::<_, Error>(Load::Absent)).unwrap();
+    assert!(loaded.value.is_none());
+    recover(&place, &cache);
+    assert!(versions.get_or_load(&1, || Err::<u64, _>("the source is away")).is_err());
 }

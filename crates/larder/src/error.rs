@@ -288,7 +288,9 @@ pub enum Error {
     /// The change is visible in this process, but may not be on the disk.
     ///
     /// If an invalidation returns this error, the removed entries may come back after a restart. Repeat the
-    /// call, or delete the cache file before the next start.
+    /// call, or delete the cache file before the next start. `expire`, `take` and `remove_if` also return it
+    /// for an entry that they could not read, because it may be on disk alone while the disk tier is off.
+    /// Lookups miss that entry until the disk is back.
     #[error(
         "not durable: {cause}; memory has the change, the disk may not; repeat the call, or remove the file before a restart"
     )]

@@ -50,7 +50,7 @@ pub use crate::api::keyspace::load::{Load, Loaded};
 pub use crate::api::keyspace::load_lease::LoadLease;
 pub use crate::api::keyspace::loading::LoadingKeyspace;
 pub use crate::api::keyspace::loading::policy::LoadPolicy;
-pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad};
+pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
 pub use crate::api::keyspace::modify_error::ModifyError;
 pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;

@@ -142,6 +142,13 @@ impl ModelRun {
                     self.write(at, key, old, ModelTtl::Never);
                 }
             }
+            AtomicStep::Expire => {
+                assert_eq!(space.expire(key).unwrap(), old.is_some());
+                // No invalidation: a crash may give the entry its life back.
+                if let Some(old) = old {
+                    self.put_until(at, key.clone(), old, self.now);
+                }
+            }
             other => unreachable!("{other:?} is matched before"),
         }
     }

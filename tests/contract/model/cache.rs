@@ -50,7 +50,7 @@ pub(super) const TIGHT: ByteSize = ByteSize::kib(64);
 pub(super) const TIGHT_WEIGHT: u64 = 12 << 10;
 
 fn weigh(weighed: &EntryInfo<'_>) -> u64 {
-    match weighed.value.downcast_ref::<u64>() {
+    match weighed.value.and_then(|value| value.downcast_ref::<u64>()) {
         // Together with its encoding, this value is larger than the write buffer.
         Some(value) if value.is_multiple_of(4) => TIGHT.as_u64(),
         _ => TIGHT_WEIGHT,

@@ -68,6 +68,7 @@ pub(super) enum AtomicStep {
     Take,
     RemoveIfEven,
     Persist,
+    Expire,
 }
 
 /// A kind of TTL, in milliseconds. `Until` counts from the beginning of the step.
@@ -104,6 +105,7 @@ fn atomic_step() -> impl Strategy<Value = AtomicStep> {
         2 => Just(AtomicStep::Take),
         1 => Just(AtomicStep::RemoveIfEven),
         1 => Just(AtomicStep::Persist),
+        2 => Just(AtomicStep::Expire),
     ]
 }
 

@@ -1,8 +1,10 @@
 //! Keys that are known to be absent: how the commands show them, and that an export carries them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Found, LookupOutcome};
+use larder::clock::{Clock, ManualClock, SystemClock};
+use larder::{Cache, Found, LookupOutcome};
 use serde_json::Value;
 
 use crate::support::{HOUR, PRODUCTS, Place, printed};
@@ -49,7 +51,9 @@ fn an_import_restores_an_absence() {
         let export = export.to_str().unwrap();
         printed(place.dir(), &["export", FILE, "--format", format, "-o", export], 0);
         printed(fresh.dir(), &["import", FILE, export, "--create"], 0);
-        let (cache, clock) = fresh.open();
+        // The import has ended the lead of the clock that wrote the entries.
+        let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
+        let cache = Cache::builder().path(fresh.path()).clock(clock.clone()).open().unwrap();
         let products = cache.keyspace(PRODUCTS).unwrap();
         assert_eq!(products.find("GONE").value().map(|product| product.price), None);
         assert!(matches!(products.find("GONE"), Found::Absent), "{format}");
@@ -57,4 +61,27 @@ fn an_import_restores_an_absence() {
         clock.advance(HOUR + Duration::from_mins(1));
         assert!(matches!(products.find("GONE"), Found::Unknown));
     }
+}
+
+#[test]
+fn an_import_keeps_a_newer_absence_and_its_dry_run_says_so() {
+    let (place, there) = (shop(), Place::new());
+    let export = there.dir().join("shop.export");
+    let export = export.to_str().unwrap();
+    printed(place.dir(), &["export", FILE, "-o", export], 0);
+    let (cache, clock) = place.open();
+    clock.advance(Duration::from_mins(10));
+    let products = cache.keyspace(PRODUCTS.absent_ttl(HOUR)).unwrap();
+    products.remove("GONE").unwrap();
+    let LookupOutcome::Load(lease) = products.lookup("GONE").unwrap() else { panic!("it was removed") };
+    assert!(lease.fill_absent());
+    drop(products);
+    cache.close().unwrap();
+    let imported = |arguments: &[&str]| {
+        let all = [&["import", FILE, export, "--json"], arguments].concat();
+        serde_json::from_str::<Value>(&printed(place.dir(), &all, 0)).unwrap()
+    };
+    let (dry, real) = (imported(&["--dry-run"]), imported(&[]));
+    assert_eq!(dry["kept_newer"], 1, "{dry:#}");
+    assert_eq!((&dry["written"], &dry["kept_newer"]), (&real["written"], &real["kept_newer"]), "{real:#}");
 }

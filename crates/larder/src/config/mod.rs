@@ -342,7 +342,10 @@ impl CacheBuilder {
     /// own weigher takes precedence.
     ///
     /// The result is the whole weight of the entry. A result of 0 counts as 1. The function is called once
-    /// for each value that is stored or promoted, without a lock.
+    /// for each value that is stored or promoted, without a lock. It is called for an absence as well
+    /// ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)), which takes the room of its key and up to
+    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A function that counts bytes should count these. Otherwise
+    /// absences take memory beyond the capacity.
     ///
     /// ```
     /// # use larder::Cache;

@@ -130,12 +130,18 @@ pub(crate) fn check_grace(grace: Option<Duration>, cool_down: Option<Duration>) 
     }
 }
 
-/// Checks for how long a keyspace remembers that the source has no value.
-pub(crate) fn check_absent_ttl(ttl: Option<Duration>) -> Result<(), Error> {
-    let Some(ttl) = ttl.filter(|ttl| !(MIN_TTL..=MAX_TTL).contains(ttl)) else { return Ok(()) };
-    let allowed = format!(
-        "it may be from {MIN_TTL:?} to {MAX_TTL:?}; leave it out if an absence is not to be remembered"
-    );
+/// Checks for how long a keyspace remembers that the source has no value. `max_age` is valid, if it is set.
+pub(crate) fn check_absent_ttl(ttl: Option<Duration>, max_age: Option<Duration>) -> Result<(), Error> {
+    let Some(ttl) = ttl else { return Ok(()) };
+    let allowed = match max_age {
+        _ if !(MIN_TTL..=MAX_TTL).contains(&ttl) => format!(
+            "it may be from {MIN_TTL:?} to {MAX_TTL:?}; leave it out if an absence is not to be remembered"
+        ),
+        Some(max_age) if ttl > max_age => {
+            format!("it may not be longer than the max_age, which is {max_age:?}")
+        }
+        _ => return Ok(()),
+    };
     Err(Error::InvalidSetting { setting: "absent_ttl", value: format!("{ttl:?}"), allowed })
 }
 

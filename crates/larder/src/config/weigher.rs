@@ -15,10 +15,11 @@ pub struct EntryInfo<'a> {
     pub keyspace: &'a str,
     /// Length of the encoded key, in bytes.
     pub key_len: usize,
-    /// Length of the encoded value, in bytes.
+    /// Length of the encoded value, in bytes. Zero for an absence.
     pub encoded_len: usize,
-    /// The value. Its type is the value type of the keyspace.
-    pub value: &'a (dyn Any + Send + Sync),
+    /// The value. Its type is the value type of the keyspace. None for an absence: the cache remembers that
+    /// the source has no value for the key ([`absent_ttl`](crate::KeyspaceDefinition::absent_ttl)).
+    pub value: Option<&'a (dyn Any + Send + Sync)>,
 }
 
 impl fmt::Debug for EntryInfo<'_> {

@@ -69,7 +69,7 @@ impl DiskTier {
     pub(crate) fn status(&self) -> DiskStatus {
         let mut status = self.status.lock().clone();
         status.damaged_records = self.damaged_records.load(Ordering::Relaxed);
-        status.read_faults = self.read_faults.load(Ordering::Relaxed);
+        status.read_faults = self.read_faults();
         status
     }
 
@@ -81,6 +81,11 @@ impl DiskTier {
 
     pub(super) fn change_status(&self, change: impl FnOnce(&mut DiskStatus)) {
         change(&mut self.status.lock());
+    }
+
+    /// Returns the number of reads that have failed.
+    pub(super) fn read_faults(&self) -> u64 {
+        self.read_faults.load(Ordering::Relaxed)
     }
 
     pub(super) fn count_damage(&self) {

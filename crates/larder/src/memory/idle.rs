@@ -38,7 +38,9 @@ impl Memory {
         now: impl FnOnce() -> Timestamp,
         record: Option<UsedRecord<'_>>,
     ) -> Result<Option<Stamped>, RecordIsOld> {
-        let Some(can_extend) = self.read(key).map(|shard| shard.can_extend(key)) else { return Ok(None) };
+        let Some(can_extend) = self.read(key.hash).map(|shard| shard.can_extend(key)) else {
+            return Ok(None);
+        };
         if !can_extend.unwrap_or(record.is_some()) {
             return Ok(None);
         }
@@ -75,7 +77,7 @@ impl Memory {
     /// Returns the expiry that a use has given to an entry with this sequence: that in its slot, or that of
     /// its stamp.
     pub(crate) fn extended_expiry(&self, key: SlotKey<'_>, sequence: u64) -> Option<Timestamp> {
-        let in_slot = self.read(key)?.expiry_of(key, sequence);
+        let in_slot = self.read(key.hash)?.expiry_of(key, sequence);
         in_slot.or_else(|| self.use_stamps.expiry_of(key.bytes, sequence))
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct AttachedFlight {
     pub(super) flight: Value,
     /// The deadline of the lease.
     pub(super) deadline: Deadline,
+    /// Whether the load may end with the answer that the source has no value.
+    pub(super) may_be_absent: bool,
 }
 
 impl KeyLeases {

@@ -183,11 +183,21 @@ impl Leases {
         attached.is_some_and(|attached| !attached.deadline.is_over())
     }
 
+    /// Detaches the flight of a key if its load may end with an absence, and revokes its lease. The callers
+    /// that wait for the flight get its outcome nevertheless.
+    pub(crate) fn detach_optional(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+        self.change(key, |leases| {
+            let Some(attached) = leases.flight.take_if(|attached| attached.may_be_absent) else { return };
+            leases.holders.retain(|held| held.id != attached.lease);
+            deferred.flight(Some(attached.flight));
+        });
+    }
+
     /// Attaches a flight to a lease that was just taken, and gives the lease its deadline.
-    pub(crate) fn attach(&mut self, key: SlotKey<'_>, lease: LeaseId, flight: Value, deadline: Deadline) {
+    pub(super) fn attach(&mut self, key: SlotKey<'_>, attached: AttachedFlight) {
         let leases = self.of(key);
         debug_assert!(leases.flight.is_none(), "a caller that finds a flight joins it");
-        leases.flight = Some(AttachedFlight { lease, flight, deadline });
+        leases.flight = Some(attached);
     }
 
     /// Returns a permission to copy a key from disk into memory. The shared lock of the shard is enough.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
-use super::key_leases::LeaseId;
+use super::key_leases::{AttachedFlight, LeaseId};
 use crate::memory::entry::Value;
 use crate::memory::lookup::{Lookup, MissToken};
 use crate::memory::slot_key::SlotKey;
@@ -35,19 +35,23 @@ pub(crate) struct HeededAnswers {
     pub(crate) absence: bool,
     /// A cool-down.
     pub(crate) cool_down: bool,
+    /// The flight of a load that may end with an absence. A caller that does not heed it takes the place of
+    /// such a load.
+    pub(crate) optional_flight: bool,
 }
 
 impl Memory {
-    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. If the key has a
-    /// flight already, returns that flight. Takes over from a lease that is past its deadline. Invariant 4:
-    /// the caller reads the disk only after this call.
+    /// Takes a lease on a key in order to load it, and attaches `flight` to the lease. `flight` also says
+    /// whether the load may end with an absence. If the key has a flight already, returns that flight. Takes
+    /// over from a lease that is past its deadline. Invariant 4: the caller reads the disk only after this
+    /// call.
     pub(crate) fn lease_to_load(
         &self,
         key: SlotKey<'_>,
         now: Timestamp,
         deadline: Deadline,
         heeds: HeededAnswers,
-        flight: impl FnOnce() -> Value,
+        flight: impl FnOnce() -> (Value, bool),
     ) -> LeaseOutcome {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);
@@ -57,6 +61,9 @@ impl Memory {
             Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(token) => Some(token),
         };
+        if !heeds.optional_flight {
+            locked.shard.leases.detach_optional(key, &mut locked.released.deferred);
+        }
         if let Some(flight) = locked.shard.leases.flight(key, &mut locked.released.deferred) {
             return LeaseOutcome::Flight(flight);
         }
@@ -67,7 +74,8 @@ impl Memory {
         let has_flight = !leases.has_pass(key);
         let id = leases.take(key, deadline);
         if has_flight {
-            leases.attach(key, id, flight(), deadline);
+            let (flight, may_be_absent) = flight();
+            leases.attach(key, AttachedFlight { lease: id, flight, deadline, may_be_absent });
         }
         LeaseOutcome::Lease { id, miss_token }
     }

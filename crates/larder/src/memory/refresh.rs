@@ -24,7 +24,7 @@ use std::time::Duration;
 use super::Memory;
 use super::evicted_values::EvictedValues;
 use super::extras::EntryExtras;
-use super::key_leases::LeaseId;
+use super::key_leases::{AttachedFlight, LeaseId};
 use crate::memory::entry::Value;
 use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::slot_key::SlotKey;
@@ -50,7 +50,7 @@ impl FoundOld {
 impl Memory {
     /// Returns whether a refresh of a key may begin. The answer may be out of date when it arrives.
     pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
-        self.read(key).is_some_and(|shard| shard.leases.may_refresh(key))
+        self.read(key.hash).is_some_and(|shard| shard.leases.may_refresh(key))
     }
 
     /// Takes a lease to refresh a key, and attaches `flight` to it. Returns the lease and the live value.
@@ -78,18 +78,19 @@ impl Memory {
         }
         // (c)
         let id = locked.shard.leases.take_to_refresh(key, deadline)?;
-        locked.shard.leases.attach(key, id, flight, deadline);
+        let attached = AttachedFlight { lease: id, flight, deadline, may_be_absent: true };
+        locked.shard.leases.attach(key, attached);
         Some((id, value))
     }
 
     /// Returns whether a load or a refresh of a key is under way.
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
-        self.read(key).is_some_and(|shard| shard.leases.has_flight(key))
+        self.read(key.hash).is_some_and(|shard| shard.leases.has_flight(key))
     }
 
     /// Looks a key up, and returns the extras of its live entry too. Counts a use.
     pub(crate) fn get_with_extras(&self, key: SlotKey<'_>, now: Timestamp) -> (Lookup, Option<EntryExtras>) {
-        self.read(key).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
+        self.read(key.hash).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
     }
 
     /// Begins a cool-down of a key whose load has timed out, if the key has a stale value. The lease of that

@@ -20,7 +20,7 @@ use crate::sys::clock::Deadline;
 const LATER: Timestamp = Timestamp::from_millis(u64::MAX);
 
 /// What a load heeds whose source may have no value.
-const HEEDS_ALL: HeededAnswers = HeededAnswers { absence: true, cool_down: true };
+const HEEDS_ALL: HeededAnswers = HeededAnswers { absence: true, cool_down: true, optional_flight: true };
 
 fn clean(weight: u64) -> IncomingEntry {
     IncomingEntry {
@@ -95,7 +95,7 @@ fn a_fill_that_began_before_a_purge_is_not_published_after_it() {
     let memory = Memory::new(4, 1_000, 1 << 20, 0);
     let bytes = key_of(1);
     let key = memory.key(&bytes);
-    let flight = || Arc::new(()) as Value;
+    let flight = || (Arc::new(()) as Value, true);
     let LeaseOutcome::Lease { id, .. } =
         memory.lease_to_load(key, Timestamp::ZERO, later(), HEEDS_ALL, flight)
     else {
@@ -147,7 +147,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
         std::thread::spawn(move || {
             let bytes = key_of(1);
             let key = memory.key(&bytes);
-            let flight = || Arc::new(Caller(Arc::downgrade(&memory))) as Value;
+            let flight = || (Arc::new(Caller(Arc::downgrade(&memory))) as Value, true);
             let LeaseOutcome::Lease { id, .. } =
                 memory.lease_to_load(key, Timestamp::ZERO, later(), HEEDS_ALL, flight)
             else {
@@ -170,7 +170,7 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     memory.store(key(0), clean(10), now).unwrap();
     memory.store(key(1), dirty(&memory, 10), now).unwrap();
     memory.insert_tombstone(key(2), now, &mut EvictedValues::default(), || ()).unwrap();
-    let flight = || Arc::new(()) as Value;
+    let flight = || (Arc::new(()) as Value, true);
     let LeaseOutcome::Lease { id, .. } = memory.lease_to_load(key(3), now, later(), HEEDS_ALL, flight) else {
         panic!("a lease")
     };

@@ -13,7 +13,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
-use larder::inspect::{KeyspaceInfo, escape_control, format_name};
+use larder::inspect::{KeyspaceInfo, RecordStatus, escape_control, format_name};
 use larder::{ByteSize, Timestamp};
 use larder_export::{Item, Keyspace, Reader};
 use serde::Serialize;
@@ -162,10 +162,14 @@ fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec
         for entry in batch {
             let info = snapshot.and_then(|snapshot| Some((snapshot, snapshot.keyspace(keyspace)?)));
             let there = info.map(|(snapshot, info)| snapshot.find(info, &entry.key)).transpose()?;
-            let is_newer = there.as_ref().and_then(|there| there.live());
+            // What the import keeps if it is newer: a live value, or a live absence.
+            let kept = match &there {
+                Some(RecordStatus::Live(there) | RecordStatus::KnownAbsent(there)) => Some(there),
+                _ => None,
+            };
             if entry.expires_at <= now {
                 total.expired += 1;
-            } else if is_newer.is_some_and(|there| there.written_at > entry.written_at) {
+            } else if kept.is_some_and(|there| there.written_at > entry.written_at) {
                 total.kept_newer += 1;
             } else {
                 total.written += 1;

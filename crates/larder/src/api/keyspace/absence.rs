@@ -41,7 +41,7 @@ use super::write::{InsertOutcome, WriteCondition};
 use crate::engine::promotion::Lease;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record::{Extension, PayloadCompression, RecordKind};
@@ -85,7 +85,11 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// [`get_or_load_many`](crate::Keyspace::get_or_load_many), or by
     /// [`fill_absent`](crate::LoadLease::fill_absent). Until the time is over these calls answer without
     /// asking the source again. An insert of the key or its removal ends it. Choose a short time if a key may
-    /// come to be without either.
+    /// come to be without either. It may not be longer than the [`max_age`](Self::max_age).
+    ///
+    /// Choose a short time, too, if anyone may ask for keys that they make up. Each such key takes the room
+    /// of a small entry in memory, and one committed record in the file. Many of them push other entries out
+    /// of both.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -139,7 +143,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// That of [`get`](Keyspace::get).
     #[must_use]
     pub fn find(&self, key: impl EncodeKey<K>) -> Found<V> {
-        let mut full = KeyWriter::default();
+        if let Some((value, _)) = self.hit(&key) {
+            return Found::Value(value);
+        }
+        let mut full = KeyBuffer::default();
         if self.encode_into(&key, &mut full).is_err() {
             return Found::Unknown;
         }
@@ -208,14 +215,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<Option<R>, E>,
     {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        if let Some((value, _)) = self.hit_in_memory(key, true) {
+        if let Some((value, _)) = self.hit(&key) {
             return Ok(Some(value));
         }
         let load = |_| loader().map(|value| value.map_or(Load::Absent, |value| Load::Cache(value.into())));
-        Ok(self.load_missing(key, OnAbsence::Answer, load)?.value)
+        Ok(self.load_without_hit(&key, OnAbsence::Answer, load)?.value)
     }
 
     /// Stores the absence of a key under the lease of a load. Repeats that if the disk tier came back
@@ -249,14 +253,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         PreparedValue { weight: self.weigh_absence(key), payload, page_beyond_file: None, room: None }
     }
 
-    /// Returns the weight of an absence in memory: the key and the overhead. A weigher of the whole cache
-    /// can't be asked, because it weighs values. It may count in a unit of its own, so the weight is then 1,
-    /// the smallest that it can give.
+    /// Returns the weight of an absence in memory: the key and the overhead. If only the cache has a weigher,
+    /// the weight is its result, because it may count in a unit of its own.
     pub(super) fn weigh_absence(&self, key: SlotKey<'_>) -> Weight {
-        if self.definition.own_weigher().is_none() && self.shared.settings.weigher.is_some() {
-            return Weight::of(1);
-        }
         let key_len = key.bytes.len() - KeyspaceId::LEN;
-        Weight::of(key_len as u64 + ENTRY_OVERHEAD)
+        let by_cache = if self.definition.own_weigher().is_none() {
+            self.weigh_by_cache(key_len, 0, None)
+        } else {
+            None
+        };
+        by_cache.unwrap_or_else(|| Weight::of(key_len as u64 + ENTRY_OVERHEAD))
     }
 }

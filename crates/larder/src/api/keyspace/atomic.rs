@@ -107,9 +107,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
+    /// With a time that has come already ([`Ttl::Until`]), the entry is removed in place of being replaced,
+    /// and its value is returned.
+    ///
     /// # Errors
     /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
-    /// [`Error::NotDurable`], memory has the value.
+    /// [`Error::NotDurable`], memory has the value. With a time that has come already, the errors of
+    /// [`remove`](Keyspace::remove).
     pub fn replace_with(
         &self,
         key: impl EncodeKey<K>,
@@ -121,6 +125,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl.check(self.now())?;
         let mut replace = |old: Option<&Arc<V>>, _| match old {
             Some(_) => Change::Insert(value.clone(), ttl),
+            None if ttl.is_past(self.now()) => Change::Remove,
             None => Change::Keep,
         };
         match self.change(full.as_slice(), durability, &mut replace)? {
@@ -182,9 +187,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
+    /// With a time that has come already ([`Ttl::Until`]), an entry with the expected value is removed
+    /// ([`Modified::Removed`]).
+    ///
     /// # Errors
     /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
-    /// [`Error::NotDurable`], memory has the value.
+    /// [`Error::NotDurable`], memory has the value. With a time that has come already, the errors of
+    /// [`remove`](Keyspace::remove).
     pub fn compare_and_insert_with(
         &self,
         key: impl EncodeKey<K>,
@@ -223,7 +232,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// The errors of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. With [`Error::NotDurable`],
-    /// [`ModifyError::applied`] has the value.
+    /// [`ModifyError::applied`] has the value. It has none if the entry may be on disk alone, while the disk
+    /// tier is off or cannot be read: nothing is removed then, and lookups find the entry when the disk is
+    /// back.
     ///
     /// # Cost
     /// The cost of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
@@ -257,9 +268,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut condition: impl FnMut(&V) -> bool,
     ) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         let full = self.encode(&key)?;
+        // Without a value there is nothing to remove, unless the disk could not be read: that is an error.
         let mut remove = |old: Option<&Arc<V>>, _| match old {
-            Some(old) if condition(old) => Change::Remove,
-            _ => Change::Keep,
+            Some(old) if !condition(old) => Change::Keep,
+            _ => Change::Remove,
         };
         let removed = |modified| match modified {
             Modified::Removed(value) => Some(value),

@@ -357,9 +357,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
             check_ttl(ttl)?;
         }
         check_jitter(self.jitter)?;
-        check_absent_ttl(self.absent_ttl)?;
         let ttl = if let Ttl::For(ttl) = self.ttl { Some(ttl) } else { None };
         check_max_age(self.max_age, ttl)?;
+        check_absent_ttl(self.absent_ttl, self.max_age)?;
         check_time_to_idle(self.time_to_idle, ttl)?;
         check_grace(self.grace, self.cool_down)
     }

@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::insert_options::Durability;
-use super::read::ReadValue;
+use super::read::{LeasedRead, ReadValue};
 use super::ttl::Ttl;
 use super::write::{InsertOutcome, ReadCondition, WriteCondition};
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
@@ -42,7 +43,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`]. [`Error::NotDurable`] if the
+    /// entry may be on disk alone, while the disk tier is off or cannot be read: lookups miss the entry now,
+    /// and find it again when the disk is back. Repeat the call then.
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again. Counted as an insert, as a touch is.
@@ -57,8 +60,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // remove an entry whose time has come.
         loop {
             rounds.begin();
-            let (lease, read) = self.lease_and_read(key);
-            let Some(ReadValue { value, entry, is_in_memory }) = read else { return Ok(false) };
+            let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
+            let Some(ReadValue { value, entry, is_in_memory }) = read else {
+                return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
+            };
             let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
             let (ttl, condition) = (Ttl::Until(self.now()), WriteCondition::Unchanged(condition));
             if self.write_if(key, &value, ttl, Durability::Buffered, condition)? != InsertOutcome::Revoked {

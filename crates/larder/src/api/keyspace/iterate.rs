@@ -154,7 +154,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let full = self.keys.next(&self.keyspace.shared.tiers)?;
-            if let Some(value) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full))
+            if let (Some(value), _) = self.keyspace.look_in_both(|| self.keyspace.peek_full(&full))
                 && let Some(key) = FullKeys::decode(&full)
             {
                 return Some((key, value));
@@ -177,7 +177,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<K> {
         loop {
             let full = self.keys.next(&self.keyspace.shared.tiers)?;
-            if self.keyspace.look_in_both(|| self.keyspace.expiry_of(&full, self.keyspace.now())).is_some()
+            let expiry = || self.keyspace.expiry_of(&full, self.keyspace.now());
+            if let (Some(_), _) = self.keyspace.look_in_both(expiry)
                 && let Some(key) = FullKeys::decode(&full)
             {
                 return Some(key);

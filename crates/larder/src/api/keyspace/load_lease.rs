@@ -5,6 +5,9 @@
 //! nothing, and another caller may load the key.
 
 mod fill_absent;
+pub(super) mod loader_panic;
+#[cfg(feature = "async")]
+mod polls;
 
 use std::fmt;
 use std::sync::Weak;
@@ -35,6 +38,7 @@ use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::millis;
+use loader_panic::LoaderPanic;
 
 /// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup)
 /// returns it for a key without a live value.
@@ -82,8 +86,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     measures: bool,
     /// Whether a load that ends now has failed.
     has_failed: bool,
-    /// Whether the thread was unwinding already when it took the lease.
-    was_panicking: bool,
+    loader_panic: LoaderPanic,
     pub(super) outcome: Option<FlightOutcome>,
 }
 
@@ -109,7 +112,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             took: None,
             measures: true,
             has_failed: true,
-            was_panicking: std::thread::panicking(),
+            loader_panic: LoaderPanic::none(),
             outcome: None,
         }
     }
@@ -132,6 +135,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Runs a loader, as the loader of this lease's flight.
     pub(super) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
+        let loader = || self.loader_panic.record(loader);
         match &self.flight {
             Some(flight) => flight.run_loader(loader),
             None => loader(),
@@ -305,7 +309,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             return None;
         }
         let (shared, opened) = (self.shared.upgrade()?, self.opened.upgrade()?);
-        Some(Keyspace { shared, opened, definition: self.definition })
+        Some(Keyspace::of(shared, opened, self.definition))
     }
 
     /// Counts the end of a load, once.
@@ -340,7 +344,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
         if failpoint_is_set(Failpoint::KeepDroppedLease) && self.outcome.is_none() {
             return;
         }
-        let has_panicked = std::thread::panicking() && !self.was_panicking;
+        let has_panicked = self.loader_panic.has_panicked();
         // Dropped last: this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {

@@ -22,7 +22,7 @@
 //! | end | waiters get | the next caller |
 //! |---|---|---|
 //! | a value | the value | finds the value |
-//! | absent: the source has no value | no value; a caller of `get_or_load`, whose loader always has a value, looks the key up again and loads | finds the absence, if the keyspace has an `absent_ttl`; else loads |
+//! | absent: the source has no value | no value (`Waited::Absent`); a caller of `get_or_load`, whose loader always has a value, loads, or waits for another caller of `get_or_load` | finds the absence, if the keyspace has an `absent_ttl`; else loads |
 //! | an error | the error | loads |
 //! | a panic of the loader | one panic is reported to all, as `LoadError::Panicked` | loads |
 //! | an error or a panic, and there is a stale value | the stale value | gets the stale value, until the cool-down ends |
@@ -44,11 +44,9 @@ use super::Keyspace;
 use super::load_lease::LoadLease;
 use crate::engine::flights::Flight;
 #[cfg(feature = "async")]
-use crate::engine::flights::alarms::Alarms;
-#[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
@@ -99,20 +97,32 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 pub struct PendingLoad<V> {
     flight: Arc<Flight>,
     load_timeout: Option<Duration>,
-    #[cfg(feature = "async")]
-    alarms: Arc<Alarms>,
     /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
 }
 
-/// How the wait for a load of another caller ended.
-pub(super) enum Waited<V> {
+/// How the wait for a load of another caller ended. [`PendingLoad::wait`] returns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Waited<V> {
+    /// The loaded value.
     Value(Arc<V>),
-    /// The source has no value for the key.
+    /// The source has no value for the key. The caller need not ask it again.
     Absent,
-    /// There is no answer. The caller looks the key up again.
+    /// There is no answer. Look the key up again.
     Unanswered,
+}
+
+impl<V> Waited<V> {
+    /// Returns the value, if there is one.
+    #[must_use]
+    pub fn value(self) -> Option<Arc<V>> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Unanswered => None,
+        }
+    }
 }
 
 /// What a lookup does with a key that is known to be absent.
@@ -122,6 +132,9 @@ pub(super) enum OnAbsence {
     Answer,
     /// Loads the key, as if nothing were known about it. The caller's loader always has a value.
     Load,
+    /// As `Load`, and takes the place of a load that may end with an absence. The caller has waited for such
+    /// a load. It could go on like that for ever, behind one after another.
+    LoadNow,
 }
 
 /// The thread that may end a load.
@@ -172,7 +185,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
     /// two small allocations.
     pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
-        let mut full = KeyWriter::default();
+        if let Some((value, expires_at)) = self.hit(&key) {
+            return Ok(LookupOutcome::Hit { value, expires_at, is_stale: false });
+        }
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.find_or_lease(key, LoadThread::Any, OnAbsence::Answer, true))
@@ -192,8 +208,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1, for a value.
-    #[inline]
+    /// Step 1, for a value of an encoded key.
     pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
@@ -226,7 +241,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.shared.is_closed() {
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
-        let heeds = HeededAnswers { absence: on_absence == OnAbsence::Answer, cool_down: true };
+        let heeds = HeededAnswers {
+            absence: on_absence == OnAbsence::Answer,
+            cool_down: true,
+            optional_flight: on_absence != OnAbsence::LoadNow,
+        };
         if heeds.absence
             && let Lookup::Absent(expires_at) = self.shared.tiers.get_in_memory(key)
         {
@@ -246,7 +265,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 #[cfg(feature = "async")]
                 LoadThread::Poller(load) => Flight::of_task(load, deadline),
             };
-            new_flight.insert(flight).clone() as Value
+            // The caller of `get_or_load` has a loader that always has a value. A registered loader need not.
+            let may_be_absent = heeds.absence || load_thread == LoadThread::Pool;
+            (new_flight.insert(flight).clone() as Value, may_be_absent)
         };
         let memory = &self.shared.tiers.memory;
         let mut leased = memory.lease_to_load(key, self.now(), deadline, heeds, &mut attach);
@@ -289,8 +310,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         PendingLoad {
             flight,
             load_timeout: self.shared.settings.load_timeout,
-            #[cfg(feature = "async")]
-            alarms: self.shared.tiers.sweeper.alarms.clone(),
             process: self.shared.tiers.process,
             value: PhantomData,
         }

@@ -15,12 +15,14 @@ use super::Keyspace;
 use super::change::{Change, Compute, Modified};
 use super::insert_options::Durability;
 use super::modify_error::ModifyError;
-use super::read::ReadValue;
+use super::read::{LeasedRead, ReadValue};
 use super::ttl::Ttl;
 use super::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::closure_keys::InClosure;
+#[cfg(feature = "async")]
+use crate::engine::turns::MAX_LOST_ROUNDS;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
@@ -66,7 +68,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
     /// for a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
-    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory.
+    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory. It has none if
+    /// the closure got no value, removes the entry, and the entry may be on disk alone while the disk tier is
+    /// off or cannot be read.
+    ///
+    /// Any other change takes such an entry for missing ([contract 6](crate#the-contract)). A value that it
+    /// stores replaces the entry when the disk is back.
     ///
     /// # Panics
     /// If `change` panics. Nothing is changed then.
@@ -119,6 +126,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
+    /// As [`change`](Self::change), without a wait for a turn. Returns None if the caller would have to take
+    /// one. Nothing is changed then.
+    #[cfg(feature = "async")]
+    pub(super) fn change_without_turn(
+        &self,
+        full: &[u8],
+        durability: Durability,
+        compute: Compute<'_, V>,
+    ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
+        self.shared.refuse_if_unusable()?;
+        let memory = &self.shared.tiers.memory;
+        closure_keys::refuse_in_closure(memory, |key| key == full)?;
+        for _ in 0..MAX_LOST_ROUNDS {
+            if self.shared.turns.has_queue(full) {
+                break;
+            }
+            if let Some(modified) = self.round(memory.key(full), durability, compute)? {
+                return Ok(Some(modified));
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns None if the round is lost.
     fn round(
         &self,
@@ -127,7 +157,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         // 1.
-        let (lease, read) = self.lease_and_read(key);
+        let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
@@ -153,6 +183,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
             }
             Change::Insert(..) | Change::Remove => match value {
+                // Otherwise the caller would take the key for removed, and find its entry later.
+                None if is_unread => Err(not_durable_while_off(None).into()),
                 None => Ok(Some(Modified::Kept(None))),
                 Some(value) => self.remove_read(key, value, condition),
             },
@@ -186,7 +218,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         // There was no file to save the value in. If the commit has made a file, the value is written again.
         loop {
-            let (lease, read) = self.lease_over(key);
+            let LeasedRead { lease, read, .. } = self.lease_over(key);
             let ReadValue { value, entry, is_in_memory } = read.ok_or_else(|| not_durable_while_off(None))?;
             let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
             let condition = WriteCondition::Unchanged(condition);

@@ -102,10 +102,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let Some(weigher) = self.definition.own_weigher() {
             return with_overhead(weigher(value));
         }
-        if let Some(weigher) = &self.shared.settings.weigher {
-            let value: &(dyn Any + Send + Sync) = &**value;
-            let entry = EntryInfo { keyspace: &self.opened.name, key_len, encoded_len, value };
-            return Weight::of(weigher(&entry).max(1));
+        if let Some(weight) = self.weigh_by_cache(key_len, encoded_len, Some(&**value)) {
+            return weight;
         }
         let (encoded, in_place) = (encoded_len as u64, size_of::<V>() as u64);
         // The memory that a value owns is about as large as its encoding. A type that needs no drop owns no
@@ -115,6 +113,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         } else {
             in_place.max(encoded)
         })
+    }
+
+    /// Returns the weight that the weigher of the cache gives to an entry, if the cache has a weigher. An
+    /// absence has no value.
+    pub(super) fn weigh_by_cache(
+        &self,
+        key_len: usize,
+        encoded_len: usize,
+        value: Option<&(dyn Any + Send + Sync)>,
+    ) -> Option<Weight> {
+        let weigher = self.shared.settings.weigher.as_ref()?;
+        let entry = EntryInfo { keyspace: &self.opened.name, key_len, encoded_len, value };
+        Some(Weight::of(weigher(&entry).max(1)))
     }
 
     /// Returns the data that the writer needs to save a value.

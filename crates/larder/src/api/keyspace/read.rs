@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::promotion::{DecodedEntry, Lease};
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, ReadEntry};
@@ -22,6 +22,14 @@ pub(super) struct ReadValue<V> {
     pub(super) entry: ReadEntry,
     /// Whether the value was found in memory. Otherwise it was on disk alone.
     pub(super) is_in_memory: bool,
+}
+
+/// A lease on a key, and what its holder has read.
+pub(super) struct LeasedRead<'a, V> {
+    pub(super) lease: Lease<'a>,
+    pub(super) read: Option<ReadValue<V>>,
+    /// Whether nothing was read, and the key may have an entry on disk nevertheless.
+    pub(super) is_unread: bool,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -47,23 +55,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
     /// decoding.
     pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).ok()?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        let (found, hit) = match self.shared.tiers.get_in_memory(key) {
-            Lookup::Value(value, expires_at) => {
-                self.note_use(key, expires_at);
-                (Self::typed(value), Count::MemoryHits)
-            }
-            Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
-            Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
-            Lookup::Unknown(miss) => (
-                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
-                Count::DiskHits,
-            ),
-        };
-        self.answered(if found.is_some() { hit } else { Count::Misses }, key);
-        found
+        match self.hit(&key) {
+            Some((value, _)) => Some(value),
+            None => self.get_without_hit(&key),
+        }
     }
 
     /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
@@ -86,7 +81,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// The cost of [`get`](Keyspace::get), without the promotion.
     pub fn peek(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
-        let mut full = KeyWriter::default();
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full).ok()?;
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
@@ -141,7 +136,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// One lookup for each entry: O(entries). [`Cache::stats`](crate::Cache::stats) has counts that need no
-    /// lookups, but include expired entries.
+    /// lookups, but include expired entries, and keys that are known to be absent.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.keys().count() as u64
@@ -153,12 +148,33 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds. An
-    /// absence is copied as well, and gives no value.
+    /// Returns the live value of a key that [`hit`](Self::hit) has not found.
     ///
     /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
+    fn get_without_hit<Q: EncodeKey<K>>(&self, key: &Q) -> Option<Arc<V>> {
+        let mut full = KeyBuffer::default();
+        self.encode_into(key, &mut full).ok()?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        let (found, hit) = match self.shared.tiers.get_in_memory(key) {
+            Lookup::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
+                (Self::typed(value), Count::MemoryHits)
+            }
+            Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
+            Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
+            Lookup::Unknown(miss) => (
+                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
+                Count::DiskHits,
+            ),
+        };
+        self.answered(if found.is_some() { hit } else { Count::Misses }, key);
+        found
+    }
+
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds. An
+    /// absence is copied as well, and gives no value.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
         self.promote_decoded(key, permit, min_visible_sequence)?.value
     }
@@ -198,10 +214,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Takes a lease on a key, and returns it with the key's live value from either tier. The caller then
-    /// changes the key ([`crate::memory::publication`]).
-    pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<ReadValue<V>>) {
+    /// changes the key ([`crate::memory::publication`]). If memory does not know the key and nothing is found
+    /// on disk, the key is reported as unread.
+    pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
         let memory = &self.shared.tiers.memory;
         let (id, found, read) = memory.lease_over(key, self.now());
+        let mut is_unread = false;
         let read = match found {
             Lookup::Value(value, _) => Self::typed(value).zip(read).map(|(value, entry)| ReadValue {
                 value,
@@ -210,6 +228,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }),
             Lookup::Unknown(miss) if !self.is_memory_only() => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
+                is_unread = decoded.is_none();
                 decoded.and_then(|decoded: DecodedEntry<V>| {
                     let entry = decoded.entry();
                     Some(ReadValue { value: decoded.value?, entry, is_in_memory: false })
@@ -217,20 +236,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
-        (Lease::new(memory, key, id), read)
+        LeasedRead { lease: Lease::new(memory, key, id), read, is_unread }
     }
 
     /// As [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a
-    /// missing entry.
-    pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> (Lease<'a>, Option<ReadValue<V>>) {
-        let lease = Cell::new(None);
-        let read = self.look_in_both(|| {
-            let (taken, read) = self.lease_over(key);
-            lease.set(Some(taken));
+    /// missing entry. The key is reported as unread only if the disk could not be read.
+    pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
+        let last = Cell::new(None);
+        let (read, may_be_on_disk) = self.look_in_both(|| {
+            let LeasedRead { lease, read, is_unread } = self.lease_over(key);
+            last.set(Some((lease, is_unread)));
             read
         });
-        match lease.into_inner() {
-            Some(lease) => (lease, read),
+        match last.into_inner() {
+            Some((lease, is_unread)) => LeasedRead { lease, read, is_unread: is_unread && may_be_on_disk },
             None => unreachable!("`look_in_both` calls its closure at least once"),
         }
     }
@@ -239,8 +258,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Tiers::look_in_both`].
     ///
     /// [`Tiers::look_in_both`]: crate::engine::tiers::Tiers::look_in_both
-    pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> Option<R> {
-        if self.is_memory_only() { look() } else { self.shared.tiers.look_in_both(look) }
+    pub(super) fn look_in_both<R>(&self, look: impl Fn() -> Option<R>) -> (Option<R>, bool) {
+        if self.is_memory_only() { (look(), false) } else { self.shared.tiers.look_in_both(look) }
     }
 
     fn value_of(&self, key: SlotKey<'_>, found: Lookup) -> Option<Arc<V>> {

@@ -9,6 +9,10 @@ fn later() -> Deadline {
     Deadline::after(Duration::from_hours(1))
 }
 
+fn attached(lease: LeaseId, flight: Value, deadline: Deadline) -> AttachedFlight {
+    AttachedFlight { lease, flight, deadline, may_be_absent: false }
+}
+
 #[test]
 fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
     let mut leases = Leases::default();
@@ -28,11 +32,11 @@ fn revoking_a_key_leaves_other_keys_of_the_same_hash_alone() {
 fn revoking_detaches_the_flight_and_a_late_release_does_not_touch_the_next() {
     let mut leases = Leases::default();
     let old = leases.take(KEY, later());
-    leases.attach(KEY, old, Arc::new("old flight"), later());
+    leases.attach(KEY, attached(old, Arc::new("old flight"), later()));
     leases.revoke(KEY, &mut DeferredDrops::default());
     assert!(leases.flight(KEY, &mut DeferredDrops::default()).is_none());
     let new = leases.take(KEY, later());
-    leases.attach(KEY, new, Arc::new("new flight"), later());
+    leases.attach(KEY, attached(new, Arc::new("new flight"), later()));
     leases.release(KEY, old, &mut DeferredDrops::default());
     assert!(leases.flight(KEY, &mut DeferredDrops::default()).is_some() && leases.holds(KEY, new));
 }
@@ -42,11 +46,11 @@ fn a_lease_past_its_deadline_holds_no_more_and_leaves_nothing() {
     let (mut leases, deferred) = (Leases::default(), &mut DeferredDrops::default());
     let over = Deadline::after(Duration::ZERO);
     let (late, beside) = (leases.take(KEY, over), leases.take(KEY, later()));
-    leases.attach(KEY, late, Arc::new("late flight"), over);
+    leases.attach(KEY, attached(late, Arc::new("late flight"), over));
     assert!(!leases.holds(KEY, late) && leases.holds(KEY, beside), "only the late lease ends");
     assert!(leases.flight(KEY, deferred).is_none());
     let new = leases.take(KEY, later());
-    leases.attach(KEY, new, Arc::new("new flight"), later());
+    leases.attach(KEY, attached(new, Arc::new("new flight"), later()));
     leases.drop_overdue(deferred);
     leases.release(KEY, late, deferred);
     assert!(leases.holds(KEY, new) && leases.flight(KEY, deferred).is_some());
@@ -54,7 +58,7 @@ fn a_lease_past_its_deadline_holds_no_more_and_leaves_nothing() {
     leases.release(KEY, beside, deferred);
     assert!(leases.is_empty());
     let forgotten = leases.take(OTHER, over);
-    leases.attach(OTHER, forgotten, Arc::new("forgotten flight"), over);
+    leases.attach(OTHER, attached(forgotten, Arc::new("forgotten flight"), over));
     assert!(!leases.holds(KEY, leases.last_id) && leases.take(KEY, over) > 0, "forgotten without a flight");
     leases.drop_overdue(deferred);
     assert!(leases.is_empty(), "a forgotten lease must not stay for ever");
@@ -114,4 +118,18 @@ fn an_epoch_token_does_not_outlast_a_fence_or_a_barrier() {
     leases.revoke(OTHER, &mut DeferredDrops::default());
     leases.revoke(KEY, &mut DeferredDrops::default());
     assert!(!permits(&leases, after));
+}
+
+#[test]
+fn only_the_flight_of_a_load_that_may_find_nothing_is_detached_for_a_caller_that_insists() {
+    let (mut leases, deferred) = (Leases::default(), &mut DeferredDrops::default());
+    for may_be_absent in [false, true] {
+        let lease = leases.take(KEY, later());
+        leases.attach(KEY, AttachedFlight { may_be_absent, ..attached(lease, Arc::new(7), later()) });
+        leases.detach_optional(KEY, deferred);
+        assert_eq!(leases.flight(KEY, deferred).is_none(), may_be_absent);
+        assert_eq!(leases.holds(KEY, lease), !may_be_absent, "its absence would replace the value");
+        leases.release(KEY, lease, deferred);
+        assert!(leases.is_empty());
+    }
 }

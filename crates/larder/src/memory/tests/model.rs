@@ -215,7 +215,7 @@ impl Run {
 
     fn ask_to_load(&mut self, number: u8) {
         let bytes = key_of(number);
-        let flight = || Arc::new(()) as Value;
+        let flight = || (Arc::new(()) as Value, true);
         if let LeaseOutcome::Lease { id, .. } =
             self.memory.lease_to_load(self.memory.key(&bytes), self.now, later(), HEEDS_ALL, flight)
         {

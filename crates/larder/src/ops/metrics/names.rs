@@ -104,7 +104,7 @@ metrics! {
     larder_undecodable_total: Counter Count Keyspace(|of| of.undecodable),
         "Records whose value did not decode, by keyspace.";
     larder_entries: Gauge Count KeyspaceTiers(|of| [of.memory_entries, of.disk_entries]),
-        "Entries held, by keyspace and tier.";
+        "Entries held, by keyspace and tier. Keys that are known to be absent are included.";
     larder_bytes: Gauge Bytes KeyspaceTiers(|of| [of.memory_weight.as_u64(), of.disk_bytes.as_u64()]),
         "What the clean ones of these weigh in memory, and what they are charged for on disk, by keyspace and \
          tier. What waits in the write buffer is in larder_unsaved_bytes.";

@@ -9,6 +9,7 @@ use crate::api::keyspace::load::Load;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{PendingLoad, Waited};
 use crate::api::keyspace::ttl::Ttl;
+use crate::engine::flights::FlightOutcome;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::Key;
@@ -30,12 +31,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.keyspace().is_some_and(|keyspace| keyspace.may_block())
     }
 
-    /// Steps 5 and 6, for a loader that lives in the flight.
+    /// Steps 5 and 6, for a loader that lives in the flight. In a forked child, returns the outcome, because
+    /// the flight is the parent's. Nothing is cached then.
     pub(super) fn end_with<E: Send + Sync + 'static>(
         self,
         loaded: Result<Load<V>, E>,
         stale: Option<Arc<V>>,
-    ) {
+    ) -> Option<FlightOutcome> {
+        if !self.is_of_this_process() {
+            return Some(match (loaded, stale) {
+                (Ok(Load::Cache(value) | Load::CacheFor(value, _) | Load::DoNotCache(value)), _)
+                | (Ok(Load::Unchanged), Some(value)) => FlightOutcome::Value(value),
+                (Ok(Load::Absent), _) => FlightOutcome::Absent,
+                (Ok(Load::Unchanged), None) => FlightOutcome::NothingUnchanged,
+                (Err(error), _) => FlightOutcome::Error(Arc::new(error)),
+            });
+        }
+        self.end_here(loaded, stale);
+        None
+    }
+
+    fn end_here<E: Send + Sync + 'static>(self, loaded: Result<Load<V>, E>, stale: Option<Arc<V>>) {
         let (value, ttl) = match (loaded, stale) {
             (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
             (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),
@@ -68,9 +84,9 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     ///
     /// # Errors
     /// Those of [`wait`](PendingLoad::wait).
-    pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
+    pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout();
-        self.wait_up_to_async(max).await
+        self.outcome_async(max).await
     }
 
     /// As [`wait_for`](PendingLoad::wait_for), from async code.
@@ -80,18 +96,8 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     pub async fn wait_for_async<E: Send + Sync + 'static>(
         self,
         timeout: Duration,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        self.wait_up_to_async(Some(timeout)).await
-    }
-
-    async fn wait_up_to_async<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        Ok(match self.outcome_async(max).await? {
-            Waited::Value(value) => Some(value),
-            Waited::Absent | Waited::Unanswered => None,
-        })
+    ) -> Result<Waited<V>, LoadError<E>> {
+        self.outcome_async(Some(timeout)).await
     }
 
     pub(in crate::api::keyspace) async fn outcome_async<E: Send + Sync + 'static>(

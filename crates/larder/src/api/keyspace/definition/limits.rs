@@ -5,13 +5,16 @@ use std::time::Duration;
 use super::KeyspaceDefinition;
 
 impl<K, V> KeyspaceDefinition<K, V> {
-    /// Sets the longest life of an entry: from 1 ms to ten years, and no less than the keyspace's TTL.
-    /// Default: no limit.
+    /// Sets the longest life of an entry: from 1 ms to ten years, and no less than the keyspace's TTL
+    /// and its [`absent_ttl`](Self::absent_ttl). Default: no limit.
     ///
     /// No call gives an entry more life than this, counted from the call: no insert, touch, atomic change or
     /// load, whatever its [`Ttl`](crate::Ttl). A longer TTL is shortened, and so is
     /// [`Ttl::Never`](crate::Ttl::Never). An entry that was written before the keyspace had this limit keeps
     /// its expiry, until it is written again or touched. Entries that a tool imports are not limited.
+    ///
+    /// It limits what a call may ask for, not the age of a value: a touch begins it anew. A
+    /// [`grace`](Self::grace) comes on top.
     ///
     /// ```
     /// # use std::time::Duration;

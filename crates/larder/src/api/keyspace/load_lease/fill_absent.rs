@@ -20,7 +20,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     ///
     /// Returns whether it is cached. It is not cached if the keyspace has no `absent_ttl`, or where
     /// [`fill`](LoadLease::fill) would not cache a value: for example, if the key was inserted since the
-    /// lookup. The keyspace's stale value, if there is one, is gone in any case.
+    /// lookup. While the lease holds, a stale value of the key is gone afterwards, even if the absence is not
+    /// cached: no later failure is answered with it. Past the deadline, or in a closed cache, nothing
+    /// changes.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -42,7 +44,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// As [`fill_absent`](LoadLease::fill_absent), with a [`Ttl`] for this absence, even if the keyspace has
     /// no `absent_ttl`. [`Ttl::Default`] and [`Ttl::Keep`] stand for the `absent_ttl`. With a time that has
-    /// come already ([`Ttl::Until`]), only the callers that wait are told.
+    /// come already ([`Ttl::Until`]), only the callers that wait are told. A
+    /// [`max_age`](crate::KeyspaceDefinition::max_age) of the keyspace limits every TTL, [`Ttl::Never`] too.
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] for a TTL out of range. The callers that wait are told nevertheless.
@@ -79,9 +82,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the TTL for which an absence is stored, and whether it is stored to be found. Returns None if
-    /// nothing is stored. If the absence is not to be cached but there is a stale value, the absence is
+    /// nothing is stored. If the absence is not to be cached but there may be a stale value, the absence is
     /// stored for the shortest TTL: a later failure must not be answered with a value that the source no
-    /// longer has. So is the absence that a refresh has found, in place of the live value.
+    /// longer has. A stale value that is on disk alone is not found while the disk tier is off. It would be
+    /// found later. The absence that a refresh has found is stored in
+    /// the same way, in place of the live value.
     fn ttl_of_absence(&self, key: SlotKey<'_>, ttl: Option<Ttl>, is_refresh: bool) -> Option<(Ttl, bool)> {
         let wanted = match ttl {
             Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),
@@ -89,8 +94,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         match wanted {
             Some(ttl) => Some((ttl, true)),
-            None if is_refresh || self.stale_value(key).is_some() => Some((Ttl::For(MIN_TTL), false)),
-            None => None,
+            None if is_refresh => Some((Ttl::For(MIN_TTL), false)),
+            None if self.definition.stale_for().is_zero() => None,
+            None => {
+                let (stale, may_be_on_disk) = self.look_in_both(|| self.stale_value(key));
+                (stale.is_some() || may_be_on_disk).then_some((Ttl::For(MIN_TTL), false))
+            }
         }
     }
 }

@@ -10,41 +10,40 @@ use crate::error::load_error::LoadError;
 use crate::sys::sync::Arc;
 
 impl<V: Send + Sync + 'static> PendingLoad<V> {
-    /// Waits until the load ends, and returns its value. Waits for the cache's
-    /// [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the deadline of
-    /// the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
+    /// Waits until the load ends, and returns its answer: a value, or that the source has none. Waits for the
+    /// cache's [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, but never past the
+    /// deadline of the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
-    /// Returns None if the load ended without a value: the source has none, the lease was dropped, declined,
+    /// Returns [`Waited::Unanswered`] if the load ended without an answer: the lease was dropped, declined,
     /// or is past its deadline, or the error has another type than `E`. Look the key up again. In a forked
-    /// child, returns None at once, because the load goes on in the parent.
+    /// child, returns that at once, because the load goes on in the parent.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome, Waited};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// let LookupOutcome::Load(lease) = prices.lookup("AIRTEL")? else { panic!("the cache is empty") };
+    /// let LookupOutcome::Wait(pending) = prices.lookup("AIRTEL")? else { panic!("it is being loaded") };
+    /// lease.fill_absent();
+    /// assert_eq!(pending.wait::<String>().unwrap(), Waited::Absent, "the source need not be asked again");
+    /// # Ok::<(), larder::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`LoadError::Loader`], [`LoadError::Panicked`], [`LoadError::Timeout`] and [`LoadError::Cycle`]. No
     /// stale value takes their place, as it does in [`get_or_load`](crate::Keyspace::get_or_load).
-    pub fn wait<E: Send + Sync + 'static>(self) -> Result<Option<Arc<V>>, LoadError<E>> {
+    pub fn wait<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout;
-        self.wait_up_to(max)
+        self.outcome(max)
     }
 
     /// As [`wait`](PendingLoad::wait), but waits for `timeout` at most.
     ///
     /// # Errors
     /// Those of [`wait`](PendingLoad::wait).
-    pub fn wait_for<E: Send + Sync + 'static>(
-        self,
-        timeout: Duration,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        self.wait_up_to(Some(timeout))
-    }
-
-    fn wait_up_to<E: Send + Sync + 'static>(
-        self,
-        max: Option<Duration>,
-    ) -> Result<Option<Arc<V>>, LoadError<E>> {
-        Ok(match self.outcome(max)? {
-            Waited::Value(value) => Some(value),
-            Waited::Absent | Waited::Unanswered => None,
-        })
+    pub fn wait_for<E: Send + Sync + 'static>(self, timeout: Duration) -> Result<Waited<V>, LoadError<E>> {
+        self.outcome(Some(timeout))
     }
 
     /// As [`outcome`](Self::outcome), and leaves the load to be waited for once more.
@@ -94,7 +93,7 @@ impl<V> PendingLoad<V> {
     /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load goes
     /// on in the parent.
     pub(in crate::api::keyspace) fn into_task_wait(self, max: Option<Duration>) -> Option<TaskWait> {
-        self.process.is_current().then(|| TaskWait::joining(self.flight, self.alarms, max))
+        self.process.is_current().then(|| TaskWait::joining(self.flight, max))
     }
 
     /// Returns the time for which a caller waits, if it has no timeout of its own.

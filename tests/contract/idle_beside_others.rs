@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use larder::clock::ManualClock;
-use larder::{Cache, Keyspace, KeyspaceDefinition, Load, LoadPolicy, Remaining};
+use larder::{ByteSize, Cache, Keyspace, KeyspaceDefinition, Load, LoadPolicy, Remaining};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::support::{HOUR, Place};
@@ -69,6 +69,25 @@ fn contract_2_a_use_counts_although_a_commit_comes_while_the_entry_is_read_from_
         assert_eq!(left, is_left.then_some(LIFE));
         cache.close().unwrap();
     }
+}
+
+#[test]
+fn contract_2_a_large_removal_counts_entries_that_live_by_a_use_alone() {
+    let place = Place::new();
+    let cache = place.builder().memory_capacity(ByteSize::kib(64)).range_rows(1).open().unwrap();
+    let blobs: KeyspaceDefinition<u64, Vec<u8>> =
+        KeyspaceDefinition::new("blob").ttl(HOUR).time_to_idle(IDLE);
+    let blobs = cache.keyspace(blobs).unwrap();
+    // Memory takes none of them.
+    for key in 0..3 {
+        blobs.insert(key, vec![7; 100_000]).unwrap();
+    }
+    cache.flush().unwrap();
+    place.clock.advance(Duration::from_mins(7));
+    assert!(blobs.get(0).is_some() && blobs.get(1).is_some());
+    place.clock.advance(Duration::from_mins(5));
+    assert!(blobs.peek(2).is_none(), "it was not used");
+    assert_eq!(blobs.clear().unwrap(), 2);
 }
 
 /// An entry in use is not about to expire by its time to idle, so it is not refreshed for that.

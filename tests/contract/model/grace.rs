@@ -1,5 +1,6 @@
-//! The keyspace with a grace, in the model test. A load that fails is answered with the last value of its key,
-//! within the grace after its expiry. Each such answer is exact. A value that was removed or replaced is none.
+//! The keyspace with a grace, in the model test. A load that fails is answered with the last value of its
+//! key, within the grace after its expiry. Each such answer is exact. A value that was removed or replaced is
+//! none.
 
 use larder::{Load, LoadError, LookupOutcome, Timestamp};
 

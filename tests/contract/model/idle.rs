@@ -1,7 +1,7 @@
 //! The keyspace with a time to idle, in the model test. The expiry of an entry may lie between one and 9/8 of
-//! the time to idle after its last use, and no later than its TTL. Before each step on this keyspace the model
-//! learns the expiries from the cache, and holds them to these bounds. From then on each answer is exact,
-//! until the entry is used again. An entry that was found expired stays so.
+//! the time to idle after its last use, and no later than its TTL. Before each step on this keyspace the
+//! model learns the expiries from the cache, and holds them to these bounds. From then on each answer is
+//! exact, until the entry is used again. An entry that was found expired stays so.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

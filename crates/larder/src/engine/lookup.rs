@@ -203,8 +203,8 @@ impl Tiers {
             Lookup::Unknown(miss) => {
                 let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
                 let mut record = read()?;
-                // A commit may have come since the record was read, and its stamp may have been removed before it
-                // was looked at. Then the record has the expiry of before the last use.
+                // A commit may have come since the record was read, and its stamp may have been removed
+                // before it was looked at. Then the record has the expiry of before the last use.
                 while self.is_behind_stamps(&record)
                     && let Some(again) = read()
                 {

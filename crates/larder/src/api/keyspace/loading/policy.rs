@@ -104,8 +104,9 @@ impl LoadPolicy {
         self.refresh_after.is_some() || self.early_expiration.is_some()
     }
 
-    /// Returns whether a hit begins a refresh. The entry is the time of writing, the time at which it must end
-    /// however often it is used, and how long its load took. `random` returns a number above 0 and up to 1.
+    /// Returns whether a hit begins a refresh. The entry is the time of writing, the time at which it must
+    /// end however often it is used, and how long its load took. `random` returns a number above 0 and up to
+    /// 1.
     pub(super) fn is_due(
         &self,
         now: Timestamp,

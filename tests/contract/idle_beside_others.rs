@@ -37,10 +37,9 @@ impl<'de> Deserialize<'de> for Decoded {
 
 #[test]
 fn contract_2_a_use_counts_although_a_commit_comes_while_the_entry_is_read_from_disk() {
-    type Sessions = Keyspace<u64, Decoded>;
+    type Commit = fn(&Keyspace<u64, Decoded>);
     let sessions: KeyspaceDefinition<u64, Decoded> =
         KeyspaceDefinition::new("session").ttl(HOUR).time_to_idle(IDLE);
-    type Commit = fn(&Sessions);
     let commits: [(Commit, bool); 3] = [
         (|sessions| sessions.insert(2, Decoded(2)).unwrap(), true),
         (|sessions| sessions.insert(1, Decoded(10)).unwrap(), true),
@@ -49,10 +48,10 @@ fn contract_2_a_use_counts_although_a_commit_comes_while_the_entry_is_read_from_
     for (commit, is_left) in commits {
         let place = Place::new();
         let cache = place.open();
-        cache.keyspace(sessions.clone()).unwrap().insert(1, Decoded(10)).unwrap();
+        cache.keyspace(sessions).unwrap().insert(1, Decoded(10)).unwrap();
         cache.close().unwrap();
         let cache = place.open();
-        let sessions = cache.keyspace(sessions.clone()).unwrap();
+        let sessions = cache.keyspace(sessions).unwrap();
         place.clock.advance(Duration::from_mins(7));
         let while_decoded = (cache.clone(), sessions.clone());
         WHILE_DECODED.set(Some(Box::new(move || {

@@ -44,7 +44,7 @@ impl ModelRun {
                         assert!(expected.0.is_some() || self.is_absent(at, &key), "{at} {key:?}");
                     }
                     Err(LoadError::Loader(_)) => {
-                        assert!(!is_known && stale.is_none(), "{at} {key:?}: {stale:?}")
+                        assert!(!is_known && stale.is_none(), "{at} {key:?}: {stale:?}");
                     }
                     Err(error) => panic!("{error:?}"),
                 }

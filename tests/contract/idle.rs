@@ -10,7 +10,6 @@ use larder::{
     LookupOutcome, MAX_TTL, Remaining, Ttl,
 };
 
-use crate::support::simulated::wait_until;
 use crate::support::{HOUR, Place};
 
 const IDLE: Duration = Duration::from_mins(8);
@@ -324,29 +323,6 @@ fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counte
     drop(users);
     cache.close().unwrap();
     assert_eq!(place.open().keyspace(USERS).unwrap().count(), WAITING);
-}
-
-#[test]
-fn contract_2_every_use_reaches_the_disk_without_a_flush() {
-    const SESSIONS: u64 = 1_000;
-    for capacity in [ByteSize::mib(256), ByteSize::mib(4)] {
-        let place = Place::new();
-        let cache = place.builder().disk_capacity(capacity).open().unwrap();
-        let users = cache.keyspace(USERS).unwrap();
-        for key in 0..SESSIONS {
-            users.insert(key, key).unwrap();
-        }
-        cache.flush().unwrap();
-        place.clock.advance(5 * MINUTE);
-        assert!((0..SESSIONS).all(|key| users.get(key).is_some()));
-        // One commit, as a cache that is used makes any time, and an idle one within ten seconds.
-        cache.sweep().unwrap();
-        wait_until("every use is on disk", || {
-            let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
-            let sessions = follower.keyspace(USERS);
-            (0..SESSIONS).all(|key| sessions.ttl(&key).unwrap() == Some(LIFE.into()))
-        });
-    }
 }
 
 #[test]

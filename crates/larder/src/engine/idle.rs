@@ -4,12 +4,13 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::lookup::StoredRecord;
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::record;
 use crate::format::record::Header;
-use crate::memory::idle::UsedRecord;
+use crate::memory::idle::{RecordIsOld, UsedRecord};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::use_stamps::Stamped;
 use crate::sys::sync::Arc;
@@ -32,26 +33,45 @@ impl Tiers {
         stamped.map_or(header, |expires_at| header.extended_to(expires_at))
     }
 
+    /// Returns whether a record may lack the last use of its entry, because its snapshot is not the current
+    /// one.
+    pub(super) fn is_behind_stamps(&self, record: &StoredRecord) -> bool {
+        let is_old = record.snapshot.as_ref().is_some_and(|snapshot| !self.reads_from(snapshot));
+        is_old && record.extension.ends_at.is_some()
+    }
+
     /// Extends the life of an entry that is used now to `life` from now. `record` is its record, if it was
     /// found on disk.
-    ///
-    /// A commit may have installed another snapshot since the record was read. Then the entry is looked up
-    /// once more in the current snapshot. If there is a newer one even now, the use is counted as not stamped.
     pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, record: Option<UsedRecord<'_>>) {
-        let extend = |record| self.memory.extend_life(key, life, || self.time.now(), record);
-        let mut stamped = extend(record);
-        if stamped == Some(Stamped::NotCurrent)
-            && let Some(record) = record
-        {
-            // An entry that is not there any more was removed, evicted or replaced. The use is no longer due.
-            let Some(snapshot) = self.confirm(key, record.sequence) else { return };
-            let is_current = || self.reads_from(&snapshot);
-            stamped = extend(Some(UsedRecord { is_current: &is_current, ..record }));
+        let extended = self.memory.extend_life(key, life, || self.time.now(), record);
+        let stamped = match (extended, record) {
+            (Ok(stamped), _) => stamped,
+            (Err(RecordIsOld), Some(record)) => self.extend_read_again(key, life, record.sequence),
+            (Err(RecordIsOld), None) => None,
+        };
+        if matches!(stamped, Some(Stamped::HalfFull | Stamped::Full)) {
+            self.commit_stamps();
         }
-        match stamped {
-            Some(Stamped::NotCurrent) => self.memory.use_stamps.count_dropped(),
-            Some(Stamped::HalfFull | Stamped::Full) => self.commit_stamps(),
-            Some(Stamped::Added) | None => {}
+    }
+
+    /// Extends the life of an entry whose record was read before the last commit. Reads the record again, as
+    /// often as a commit comes in between. Otherwise a use beside a commit would count for nothing.
+    #[cold]
+    fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: u64) -> Option<Stamped> {
+        loop {
+            let Some((bytes, token)) = self.read_bytes(key) else {
+                // The record was deleted, or there is no snapshot now.
+                self.memory.use_stamps.note_dropped();
+                return None;
+            };
+            let (header, extension, _) = record::read(key.bytes, &bytes).ok()?;
+            let ends_at = extension.ends_at.filter(|_| header.sequence == sequence)?;
+            let is_current = || token.as_ref().is_some_and(|snapshot| self.reads_from(snapshot));
+            let expires_at = header.expires_at;
+            let record = UsedRecord { sequence, expires_at, ends_at, is_current: &is_current };
+            if let Ok(stamped) = self.memory.extend_life(key, life, || self.time.now(), Some(record)) {
+                return stamped;
+            }
         }
     }
 

@@ -219,7 +219,15 @@ impl Tiers {
             Lookup::Value(_, expires_at) => Some(expires_at),
             Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(miss) => {
-                let record = self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?;
+                let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
+                let mut record = read()?;
+                // A commit may have come since the record was read, and its stamp may have been removed
+                // before it was looked at. Then the record has the expiry of before the last use.
+                while self.is_behind_stamps(&record)
+                    && let Some(again) = read()
+                {
+                    record = again;
+                }
                 let mut header = record.header;
                 if record.extension.ends_at.is_some() && !header.has_live_value(now) {
                     // The coarse time did not find it expired. A use may have extended its life.

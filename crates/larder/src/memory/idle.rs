@@ -18,50 +18,63 @@ pub(crate) struct UsedRecord<'a> {
     pub(crate) is_current: &'a dyn Fn() -> bool,
 }
 
+/// The record of an entry that was used is not of the current snapshot. A commit has come in between, and may
+/// have changed or deleted the record.
+#[derive(Debug)]
+pub(crate) struct RecordIsOld;
+
 impl Memory {
     /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is the
     /// record of the entry, if it was found on disk: memory may have had no room for it.
     ///
     /// Takes the exclusive lock only if the entry can live longer. Near its hard limit, uses only read.
+    ///
+    /// # Errors
+    /// [`RecordIsOld`], and nothing is extended. Read the record again.
     pub(crate) fn extend_life(
         &self,
         key: SlotKey<'_>,
         life: Duration,
         now: impl FnOnce() -> Timestamp,
         record: Option<UsedRecord<'_>>,
-    ) -> Option<Stamped> {
-        let can_extend = self.read(key.hash)?.can_extend(key);
+    ) -> Result<Option<Stamped>, RecordIsOld> {
+        let Some(can_extend) = self.read(key.hash).map(|shard| shard.can_extend(key)) else {
+            return Ok(None);
+        };
         if !can_extend.unwrap_or(record.is_some()) {
-            return None;
+            return Ok(None);
         }
         // A forked child must not wait for the lock of a shard. Asked last, because it is a system call.
         if !self.process.is_current() {
-            return None;
+            return Ok(None);
         }
         let mut shard = self.shard(key).write();
         let now = now();
         let expires_at = now.expiry_after(life);
         let (sequence, expires_at) = match (shard.can_extend(key), record) {
-            (Some(_), _) => shard.extend(key, now, expires_at)?,
+            (Some(_), _) => match shard.extend(key, now, expires_at) {
+                Some(extended) => extended,
+                None => return Ok(None),
+            },
             (None, Some(record)) if !shard.is_closed() => {
                 let UsedRecord { sequence, expires_at: in_record, .. } = record;
                 let Some(before) = self.latest_expiry(key, sequence, in_record, record.is_current) else {
-                    return Some(Stamped::NotCurrent);
+                    return Err(RecordIsOld);
                 };
                 let new = expires_at.min(record.ends_at);
                 if before <= now || new <= before {
-                    return None;
+                    return Ok(None);
                 }
                 (record.sequence, new)
             }
-            (None, _) => return None,
+            (None, _) => return Ok(None),
         };
         let is_on_disk = shard.must_save(key);
         let stamped = is_on_disk.then(|| self.use_stamps.add(key.bytes, sequence, expires_at));
         // The stamp is added under the lock. Otherwise the entry could be evicted in between, and found
         // expired on disk.
         drop(shard);
-        stamped
+        Ok(stamped)
     }
 
     /// Returns the expiry of a record, or that of its stamp if that is later. Returns None if the snapshot of

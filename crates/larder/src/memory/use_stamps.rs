@@ -6,7 +6,9 @@
 //! may be seen live again. This order makes that true:
 //!
 //! 1. Under the exclusive lock of its shard, an entry that is live *at that moment* gets its new expiry. The
-//!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]).
+//!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]). An entry
+//!    that is on disk alone is extended only if its record is of the current snapshot. If a commit has come
+//!    since the lookup, the record is read again. Otherwise a use beside a commit would count for nothing.
 //! 2. The writer copies stamps, and commits them. A stamp applies to the record with its sequence only, and
 //!    never makes an expiry earlier. The stamps come before the sweep of the same transaction, and the sweep
 //!    spares the keys that have a stamp still.
@@ -75,8 +77,6 @@ pub(crate) enum Stamped {
     HalfFull,
     /// The list is full. The use is not stamped.
     Full,
-    /// The use is not stamped, because the snapshot of its record is no longer the current one.
-    NotCurrent,
 }
 
 impl UseStamps {
@@ -89,7 +89,7 @@ impl UseStamps {
             return Stamped::Added;
         }
         if stamps.len() >= MAX_STAMPS {
-            self.count_dropped();
+            self.note_dropped();
             return Stamped::Full;
         }
         stamps.insert(StoredKey::from(key), (sequence, expires_at));
@@ -145,8 +145,9 @@ impl UseStamps {
         self.len.store(stamps.len(), Ordering::Release);
     }
 
-    /// Counts a use that was not stamped.
-    pub(crate) fn count_dropped(&self) {
+    /// Counts a use that was not stamped, because its record can't be read now.
+    #[cold]
+    pub(crate) fn note_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -155,7 +156,8 @@ impl UseStamps {
         self.len.load(Ordering::Acquire)
     }
 
-    /// Returns the number of uses that were not stamped.
+    /// Returns the number of uses that were not stamped, because the list was full, or because a record could
+    /// not be read again.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

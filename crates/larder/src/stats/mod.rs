@@ -185,7 +185,7 @@ pub struct DiskStats {
     /// Lookups for which the store returned an error. Each such lookup was a miss.
     pub read_faults: u64,
     /// Uses that extended the life of an entry in memory only, because too many uses waited to be noted on
-    /// disk, or of a value on disk that two commits overtook
+    /// disk, or of entries on disk that could not be read again after a commit
     /// ([`time_to_idle`](crate::KeyspaceDefinition::time_to_idle)). Such an entry may be gone sooner after a
     /// restart.
     pub unstamped_uses: u64,

@@ -37,10 +37,12 @@ struct CountFilter<'a> {
 
 impl CountFilter<'_> {
     /// Returns whether a record has a live value. Its use may not be on disk yet.
-    fn is_live(&self, key: &[u8], header: Header) -> bool {
+    fn is_live(&self, key: &[u8], header: Header, record: &[u8]) -> bool {
+        let extended = || (self.extended_expiry)(key, header.sequence);
         header.has_live_value(self.now)
-            || (self.extended_expiry)(key, header.sequence)
-                .is_some_and(|expires_at| header.extended_to(expires_at).has_live_value(self.now))
+            || record::is_extended_by_uses(record)
+                && extended()
+                    .is_some_and(|expires_at| header.extended_to(expires_at).has_live_value(self.now))
     }
 }
 
@@ -66,11 +68,7 @@ impl Tiers {
         let ids = |status: &DiskStatus| status.keyspaces.values().map(|keyspace| keyspace.id).collect();
         let keyspaces = self.disk.with_status(ids);
         let memory_keys = removal.memory_keys.iter().map(|(key, _)| &**key).collect();
-        let uses = self.memory.use_stamps.is_on();
-        let extended_expiry = |key: &[u8], sequence| {
-            let of_uses = || self.extended_expiry(self.memory.key(key), sequence);
-            uses.then(of_uses).flatten()
-        };
+        let extended_expiry = |key: &[u8], sequence| self.extended_expiry(self.memory.key(key), sequence);
         let filter = CountFilter { memory_keys, earlier, keyspaces, now, extended_expiry: &extended_expiry };
         let (mut rows, mut live, mut after) = (0, 0, None::<Vec<u8>>);
         loop {
@@ -118,7 +116,7 @@ fn count_chunk(
                 && !filter.memory_keys.contains(key)
                 && filter.keyspaces.contains(&KeyspaceId::of(key))
                 && !any_covers(filter.earlier, key, header.sequence)
-                && filter.is_live(key, header);
+                && filter.is_live(key, header, record.value());
             chunk.live += u64::from(is_counted);
             if chunk.rows == CHUNK {
                 break;

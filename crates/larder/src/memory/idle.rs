@@ -20,7 +20,7 @@ pub(crate) struct UsedRecord<'a> {
 
 /// The record of an entry that was used is not of the current snapshot. A commit has come in between, and may
 /// have changed or deleted the record.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RecordIsOld;
 
 impl Memory {

@@ -5,6 +5,7 @@
 //! nothing, and another caller may load the key.
 
 mod fill_absent;
+mod refresh_pause;
 
 use std::fmt;
 use std::sync::Weak;
@@ -35,6 +36,7 @@ use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::millis;
+use refresh_pause::RefreshPause;
 
 /// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup)
 /// returns it for a key without a live value.
@@ -143,6 +145,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     #[cfg(feature = "async")]
     pub(super) fn flight(&mut self) -> &Arc<Flight> {
         self.flight.get_or_insert_with(|| Flight::of_task(LoadId::next(), self.deadline))
+    }
+
+    /// Begins a load on another thread than that of the lookup.
+    pub(super) fn begin_on_this_thread(&mut self, keyspace: &Keyspace<K, V>) {
+        // The thread of the lookup may have been unwinding. A panic of the loader must be known as such.
+        self.was_panicking = std::thread::panicking();
+        self.begin(keyspace);
+    }
+
+    /// Returns a guard that pauses the refreshes of the key when it is dropped, if the key still has `value`.
+    pub(super) fn pause_after(&self, value: Arc<V>) -> RefreshPause {
+        let length = self.cool_down_length.unwrap_or_default();
+        RefreshPause {
+            shared: self.shared.clone(),
+            key: self.key.clone(),
+            value,
+            length,
+            process: self.process,
+        }
     }
 
     /// Counts the begin of a load.

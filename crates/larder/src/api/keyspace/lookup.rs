@@ -42,11 +42,11 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
-use crate::engine::flights::Flight;
 #[cfg(feature = "async")]
 use crate::engine::flights::alarms::Alarms;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
+use crate::engine::flights::{Flight, FlightOutcome};
 use crate::error::Error;
 use crate::format::key::bytes::KeyWriter;
 use crate::format::key::{EncodeKey, Key};
@@ -148,11 +148,18 @@ pub(super) enum LoadThread {
     Caller,
     /// Any thread. The load takes no part in the detection of circles.
     Any,
-    /// A thread of the pool, which begins the load and becomes its leader.
+    /// A thread of the pool, which begins the load and becomes its leader. The caller's own timeout ends its
+    /// waits, so it may wait for a load that has not begun. Any other caller takes such a load over. This
+    /// caller takes over only from a refresh, which comes after all loads.
     Pool,
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
     Poller(LoadId),
+}
+
+/// Returns whether a flight is as `test` says.
+fn is_flight(flight: &Value, test: impl FnOnce(&Flight) -> bool) -> bool {
+    flight.downcast_ref().is_some_and(test)
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -263,7 +270,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut attach = || {
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
-                LoadThread::Any | LoadThread::Pool => Flight::unled(deadline),
+                LoadThread::Any => Flight::unled(deadline),
+                LoadThread::Pool => Flight::queued(deadline),
                 #[cfg(feature = "async")]
                 LoadThread::Poller(load) => Flight::of_task(load, deadline),
             };
@@ -280,13 +288,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return LookupOutcome::Hit { value, expires_at, is_stale: true };
             }
             let heeds = HeededAnswers { cool_down: false, ..heeds };
-            leased = memory.lease_to_load(key, self.now(), deadline, heeds, attach);
+            leased = memory.lease_to_load(key, self.now(), deadline, heeds, &mut attach);
         }
-        let (id, miss_token) = match leased {
-            LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
+        let takes_over =
+            |flight: &Flight| flight.is_queued() && (load_thread != LoadThread::Pool || flight.is_refresh());
+        if let LeaseOutcome::Flight(flight) = &leased
+            && is_flight(flight, takes_over)
+        {
+            if let Some(hit) = self.hit_beside_refresh(key, flight, counts) {
+                return hit;
+            }
+            let take_over = |flight: &Value| is_flight(flight, Flight::take_over);
+            leased = memory.lease_or_take_over(key, self.now(), deadline, heeds, take_over, attach);
+        }
+        let (id, miss_token, replaced) = match leased {
+            LeaseOutcome::Lease { id, miss_token, replaced } => (id, miss_token, replaced),
             other => return self.outcome_without_lease(key, other, counts),
         };
         let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
+        if let Some(flight) = replaced.and_then(|flight| Arc::downcast::<Flight>(flight).ok()) {
+            flight.land(FlightOutcome::Abandoned);
+        }
         if let Some(miss) = miss_token
             && !self.is_memory_only()
             && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)

@@ -22,6 +22,7 @@ mod asynchronous {
     mod circles;
     mod dropped_tasks;
     mod loads;
+    mod on_threads;
     mod several;
 }
 

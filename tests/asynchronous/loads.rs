@@ -191,7 +191,8 @@ fn a_borrowed_loader_that_is_never_polled_again_ends_with_its_lease() {
 #[test]
 fn a_forgotten_lease_stalls_no_task_when_the_cache_closes() {
     let _watch = watch_this_test();
-    let (cache, versions) = in_memory();
+    let cache = Cache::builder().lease_timeout(Duration::from_millis(500)).open().unwrap();
+    let versions = cache.keyspace(VERSIONS).unwrap();
     let LookupOutcome::Load(lease) = versions.lookup(&1).unwrap() else { panic!("the cache is empty") };
     let (loads, (open, gate)) = (Arc::new(AtomicU64::new(0)), gate());
     open.send(true).unwrap();

@@ -31,6 +31,7 @@ mod refresh;
 mod shutdown;
 mod source;
 mod tasks;
+mod ticks;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
@@ -105,6 +106,7 @@ scenarios! {
     shutdown::the_last_handle_may_go_anywhere,
     shutdown::a_closed_cache_has_nothing,
     shutdown::what_is_closed_can_be_opened,
+    ticks::a_hit_within_a_tick_is_never_late,
     tasks::tasks_and_threads_share_one_load,
     tasks::a_task_that_is_never_polled_again_stalls_no_task,
     tasks::a_task_that_is_dropped_stalls_no_caller,

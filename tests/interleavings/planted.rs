@@ -74,6 +74,11 @@ fn a_flight_that_outlives_an_invalidation_is_caught() {
 }
 
 #[test]
+fn a_tick_stored_before_its_upper_bound_is_caught() {
+    assert_caught(Failpoint::StoreTickBeforeLimit, crate::ticks::a_hit_within_a_tick_is_never_late);
+}
+
+#[test]
 fn a_stale_value_kept_from_before_the_load_is_caught() {
     assert_caught(Failpoint::KeepStale, crate::grace::a_stale_answer_never_outlives_a_removal);
 }

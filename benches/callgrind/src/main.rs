@@ -35,7 +35,7 @@ const ASK_LOADED: &str = "--ask-loaded";
 /// The function that a child with [`ASK_LOADED`] runs.
 const LOADED_LOOKUPS: &str = "*counted_loads*";
 /// By how much a hit of `get_or_load` may need more instructions than a hit of `get`, in percent.
-const LOADED_ALLOWANCE: f64 = 10.0;
+const LOADED_ALLOWANCE: f64 = 5.0;
 const KEEP: &str = "--keep";
 /// Number of resident entries, and the number of bytes in a value.
 const ENTRIES: usize = 10_000;

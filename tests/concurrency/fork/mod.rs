@@ -5,6 +5,7 @@
 //! inherit the locks of other tests. A child reports each step before it begins, so the step in which a child
 //! hangs is known. A child that hangs is killed after [`split::PATIENCE`].
 
+mod async_loaders;
 mod lasting;
 mod loaders;
 mod split;
@@ -53,6 +54,11 @@ fn a_follower_and_an_admin_are_refused_in_a_forked_child_and_kept_by_its_parent(
 #[test]
 fn a_loader_and_a_listener_may_fork() {
     passes("callbacks");
+}
+
+#[test]
+fn an_async_loader_may_fork() {
+    passes("async-loaders");
 }
 
 #[test]

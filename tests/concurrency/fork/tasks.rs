@@ -29,6 +29,7 @@ pub(crate) fn run(path: &Path, task: &str) {
         "last-handle" => last_handle(path),
         "others" => others(path),
         "callbacks" => callbacks(path),
+        "async-loaders" => super::async_loaders::run(path),
         "control" => lasting::control(path),
         "daemon" => return lasting::daemon(path),
         "abandon" => return lasting::abandon(path),

@@ -15,7 +15,7 @@ use crate::disk::store::guard::StoreError;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
 use crate::format::codec::checks::ValueChecks;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key, MAX_KEY_LEN};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record::{Damage, Header};
@@ -207,8 +207,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
 
     fn find<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<Option<FoundRecord>, Error> {
         // Checked before the file is read, because the length of a key does not depend on the file.
-        let mut bytes = KeyWriter::default();
-        key.encode(&mut bytes);
+        let mut bytes = KeyBuffer::default();
+        key.encode(&mut bytes.writer());
         let len = bytes.as_slice().len();
         if len > MAX_KEY_LEN {
             let keyspace = self.definition.name().to_owned();

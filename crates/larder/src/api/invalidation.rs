@@ -5,7 +5,7 @@ use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::removal::Removal;
 use crate::engine::shared::Shared;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::scope::{KeyPattern, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 #[cfg(feature = "async")]
@@ -49,7 +49,7 @@ pub struct Invalidation {
 
 #[derive(Debug)]
 enum InvalidationStep {
-    Key(Arc<OpenKeyspace>, KeyWriter),
+    Key(Arc<OpenKeyspace>, KeyBuffer),
     Scope(Arc<OpenKeyspace>, Scope),
 }
 
@@ -143,8 +143,14 @@ impl Invalidation {
     #[cfg(feature = "async")]
     pub async fn commit_async(self) -> Result<u64, Error> {
         self.refuse_foreign()?;
+        self.shared.refuse_if_unusable()?;
+        self.shared.refuse_removals_in_closure(&self.removals().collect::<Vec<_>>())?;
         let may_block = self.shared.tiers.has_disk() && !self.shared.is_forked();
-        let begin = move || self.shared.begin_invalidation(self.removals());
+        let change = self.shared.changes.begin();
+        let begin = move || {
+            let _change = change;
+            self.shared.begin_invalidation(self.removals())
+        };
         let commit = if may_block { offload(begin).await } else { begin() };
         commit?.wait().await
     }

@@ -50,42 +50,24 @@
 //! because a user's `Drop` may begin a load.
 
 #[cfg(feature = "async")]
-pub(crate) mod alarms;
-#[cfg(feature = "async")]
 mod current;
 pub(crate) mod graph;
+mod outcome;
 #[cfg(feature = "async")]
 mod task_waiters;
 #[cfg(feature = "async")]
 pub(crate) mod tasks;
 
-use std::any::Any;
 use std::time::Duration;
 
-use crate::memory::entry::Value;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex, thread};
+pub(crate) use outcome::{AnyError, FlightOutcome};
+
 use graph::{WaitGraph, Waitable, Waiter};
 #[cfg(feature = "async")]
 use task_waiters::TaskWaiters;
-
-/// An error of a loader. `get_or_load` downcasts the error to its type.
-pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
-
-/// The result with which a flight ended.
-#[derive(Debug, Clone)]
-pub(crate) enum FlightOutcome {
-    Value(Value),
-    Error(AnyError),
-    Panicked,
-    /// The source has no value for the key.
-    Absent,
-    /// The loader says that the stale value is unchanged, and there was none.
-    NothingUnchanged,
-    /// There is no answer. The waiters look the key up again.
-    Abandoned,
-}
 
 /// A load that other callers may wait for.
 #[derive(Debug)]

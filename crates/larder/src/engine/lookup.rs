@@ -12,8 +12,10 @@ use std::time::Duration;
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
+use crate::format::key::unencoded::UnencodedKey;
 use crate::format::record;
 use crate::format::record::{Extension, Header};
+use crate::memory::entry::Value;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
@@ -39,27 +41,26 @@ impl StoredRecord {
 
 impl Tiers {
     /// Looks a key up in memory, and records a use of the entry.
-    #[expect(
-        clippy::inline_always,
-        reason = "of the path of a hit, which more callers would keep out of line"
-    )]
-    #[inline(always)]
     pub(crate) fn get_in_memory(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.get(key, self.time.bounds().latest) {
+        match self.memory.get(key, self.time.latest()) {
             // The entry may still live for a few milliseconds. Only in this case is the precise time read.
-            Lookup::Negative => self.get_precisely(key),
+            Lookup::Negative => self.memory.get(key, self.time.now()),
             found => found,
         }
     }
 
-    #[cold]
-    fn get_precisely(&self, key: SlotKey<'_>) -> Lookup {
-        self.memory.get(key, self.time.now())
+    /// Returns the live value of a key that is not encoded, and its expiry, if memory has the value
+    /// and it lives for some milliseconds more. Records a use of the entry. A caller that gets None calls
+    /// [`get_in_memory`](Tiers::get_in_memory).
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(crate) fn hit_in_memory(&self, key: &impl UnencodedKey) -> Option<(Value, Timestamp)> {
+        self.memory.hit(key, self.time.latest())
     }
 
     /// Looks a key up in memory, and records no use of the entry.
     pub(crate) fn peek_in_memory(&self, key: SlotKey<'_>) -> Lookup {
-        match self.memory.peek(key, self.time.bounds().latest) {
+        match self.memory.peek(key, self.time.latest()) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }

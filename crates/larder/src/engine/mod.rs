@@ -17,6 +17,8 @@ mod idle;
 pub(crate) mod keyspaces;
 pub(crate) mod load_pool;
 pub(crate) mod lookup;
+#[cfg(feature = "async")]
+pub(crate) mod pending_changes;
 pub(crate) mod promotion;
 pub(crate) mod removal;
 mod removal_count;

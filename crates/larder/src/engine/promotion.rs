@@ -142,7 +142,7 @@ impl Shared {
         let time = &self.tiers.time;
         let is_live = |expires_at: Timestamp| {
             let ends_at = expires_at.after(grace);
-            ends_at > time.bounds().latest || ends_at > time.now()
+            ends_at > time.latest() || ends_at > time.now()
         };
         let kept = Grace::between(expires_at, delete_after);
         if extension.ends_at.is_some() && !is_live(expires_at) {

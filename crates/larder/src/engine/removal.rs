@@ -12,6 +12,9 @@
 //! Callers give a source before the entries that are derived from the source. Between the two removals,
 //! another thread may derive an entry from the old source. The second removal removes this entry as well.
 
+#[cfg(feature = "async")]
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use smallvec::SmallVec;
 
 use super::closure_keys;
@@ -74,21 +77,38 @@ struct PendingRemovals {
 /// Removals whose commit is on its way, each with the number of live entries removed from memory.
 #[cfg(feature = "async")]
 #[derive(Debug)]
-pub(crate) enum CommittingRemovals {
-    Done(u64),
-    Keys(u64, WriterAnswer<()>),
-    Ranges(u64, WriterAnswer<u64>),
+pub(crate) struct CommittingRemovals {
+    live: u64,
+    commit: RemovalCommit,
+    /// What the `Drop` of the removed values has come to. A panic is kept until the removals are durable.
+    dropped: std::thread::Result<()>,
+}
+
+#[cfg(feature = "async")]
+#[derive(Debug)]
+enum RemovalCommit {
+    None,
+    Keys(WriterAnswer<()>),
+    Ranges(WriterAnswer<u64>),
 }
 
 #[cfg(feature = "async")]
 impl CommittingRemovals {
     /// Waits for the commit. Returns the number of live entries removed.
+    ///
+    /// # Panics
+    /// If the `Drop` of a removed value has panicked.
     pub(crate) async fn wait(self) -> Result<u64, Error> {
-        match self {
-            Self::Done(live) => Ok(live),
-            Self::Keys(live, committed) => committed.wait().await.map(|()| live),
-            Self::Ranges(live, removed) => removed.wait().await.map(|removed| live + removed),
+        let Self { live, commit, dropped } = self;
+        let committed = match commit {
+            RemovalCommit::None => Ok(live),
+            RemovalCommit::Keys(committed) => committed.wait().await.map(|()| live),
+            RemovalCommit::Ranges(removed) => removed.wait().await.map(|removed| live + removed),
+        };
+        if let Err(panic) = dropped {
+            std::panic::resume_unwind(panic);
         }
+        committed
     }
 }
 
@@ -120,21 +140,31 @@ impl Shared {
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<CommittingRemovals, Error> {
-        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values: _dropped_last } =
+        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values } =
             self.remove_from_memory(removals)?;
         let writer = &self.tiers.writer;
         if is_large {
             self.tiers.wait_for_few_ranges()?;
         }
-        Ok(if !ranges.is_empty() {
+        let commit = if !ranges.is_empty() {
             let removed = writer.ask_for_task(|reply| Command::RemoveRanges(ranges, reply))?;
-            CommittingRemovals::Ranges(live, removed)
+            RemovalCommit::Ranges(removed)
         } else if needs_writer {
             let ask = |reply| Command::Commit(Acknowledge::Invalidation, reply);
-            CommittingRemovals::Keys(live, writer.ask_for_task(ask)?)
+            RemovalCommit::Keys(writer.ask_for_task(ask)?)
         } else {
-            CommittingRemovals::Done(live)
-        })
+            RemovalCommit::None
+        };
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(evicted_values)));
+        Ok(CommittingRemovals { live, commit, dropped })
+    }
+
+    /// Refuses removals in a closure of one of their keys. A call that gives its removals to a worker makes
+    /// this check, because the closure runs on the calling thread.
+    #[cfg(feature = "async")]
+    pub(crate) fn refuse_removals_in_closure(&self, removals: &[Removal<'_>]) -> Result<(), Error> {
+        let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
+        closure_keys::refuse_in_closure(&self.tiers.memory, covers)
     }
 
     /// Steps 1 and 2.

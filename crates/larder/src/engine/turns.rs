@@ -29,7 +29,7 @@ use crate::sys::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 
 /// Number of rounds that a caller loses before it takes a turn. Under the model checker one, so that its few
 /// threads take turns in most schedules.
-const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
+pub(crate) const MAX_LOST_ROUNDS: u32 = if cfg!(shuttle) { 1 } else { 8 };
 /// Maximum time of a turn. Long for a closure that computes, and short for an application that waits for a
 /// deadlock to end.
 const MAX_TURN: Duration = Duration::from_secs(2);
@@ -95,8 +95,8 @@ impl Turns {
         Rounds { turns: self, key, lost: 0, place: None }
     }
 
-    /// Step 1.
-    fn has_queue(&self, key: &[u8]) -> bool {
+    /// Step 1. Returns whether callers wait for turns of a key.
+    pub(crate) fn has_queue(&self, key: &[u8]) -> bool {
         // Relaxed, because a caller that reads an older number is one that began its round before.
         self.count.load(Ordering::Relaxed) > 0 && self.queues.lock().of_keys.contains_key(key)
     }

@@ -30,7 +30,7 @@ impl Memory {
         now: impl FnOnce() -> Timestamp,
         record: Option<UsedRecord<'_>>,
     ) -> Option<Stamped> {
-        let can_extend = self.read(key)?.can_extend(key);
+        let can_extend = self.read(key.hash)?.can_extend(key);
         if !can_extend.unwrap_or(record.is_some()) {
             return None;
         }
@@ -61,7 +61,7 @@ impl Memory {
     /// Returns the expiry that a use has given to an entry with this sequence: that in its slot, or that of
     /// its stamp.
     pub(crate) fn extended_expiry(&self, key: SlotKey<'_>, sequence: u64) -> Option<Timestamp> {
-        let in_slot = self.read(key)?.expiry_of(key, sequence);
+        let in_slot = self.read(key.hash)?.expiry_of(key, sequence);
         in_slot.or_else(|| self.use_stamps.expiry_of(key.bytes, sequence))
     }
 }

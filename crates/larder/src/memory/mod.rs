@@ -51,21 +51,22 @@ use leases::Permit;
 use locked_shard::LockedShard;
 use use_stamps::UseStamps;
 
-use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::{Lookup, ReadEntry, StaleLookup};
-use crate::memory::slot_key::SlotKey;
+use crate::memory::slot_key::{SlotKey, short_hash};
 
-use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
 
 use budget::Budget;
 use shard::Shard;
 
+use crate::format::key::hash::{HashSeed, KeyspaceSeed};
+use crate::format::key::unencoded::UnencodedKey;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::process::Process;
 use crate::sys::sync::{
-    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, RwLockReadGuard, StatisticU64, hash_seeds,
+    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, RwLockReadGuard, StatisticU64, key_seeds,
     thread,
 };
 use crate::units::Timestamp;
@@ -74,7 +75,7 @@ use crate::units::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Memory {
     shards: Box<[Padded]>,
-    hasher: ahash::RandomState,
+    hash_seed: HashSeed,
     budget: Arc<Budget>,
     buffer: Arc<WriteBuffer>,
     /// The sequence of the last change.
@@ -110,7 +111,7 @@ impl Memory {
         let shards = shards.next_power_of_two().min(1 << 16);
         Self {
             shards: (0..shards).map(|_| Padded(RwLock::new(Shard::new()))).collect(),
-            hasher: hash_seeds(),
+            hash_seed: HashSeed::new(key_seeds()),
             budget: Arc::new(Budget::new(capacity)),
             buffer: WriteBuffer::new(write_buffer),
             sequence: AtomicU64::new(last_sequence),
@@ -125,15 +126,18 @@ impl Memory {
 
     /// Replaces the random seed of the hashes with `seed`, so that every process computes the same hashes.
     pub(crate) fn seeded(self, seed: u64) -> Self {
-        Self { hasher: ahash::RandomState::with_seeds(seed, 1, 2, 3), ..self }
+        Self { hash_seed: HashSeed::fixed(seed), ..self }
+    }
+
+    /// Returns the seed for the keys of a keyspace.
+    pub(crate) fn keyspace_seed(&self, keyspace: KeyspaceId) -> KeyspaceSeed {
+        self.hash_seed.of(keyspace)
     }
 
     #[inline]
     pub(crate) fn key<'a>(&self, bytes: &'a [u8]) -> SlotKey<'a> {
-        // Does not use `Hash`, because `Hash` also hashes the length. The bytes alone distinguish keys.
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(bytes);
-        SlotKey { hash: hasher.finish(), bytes }
+        let seed = self.keyspace_seed(KeyspaceId::of(bytes));
+        SlotKey { hash: seed.hash(bytes.get(KeyspaceId::LEN..).unwrap_or(bytes)), bytes }
     }
 
     pub(crate) fn buffer(&self) -> &Arc<WriteBuffer> {
@@ -149,32 +153,33 @@ impl Memory {
     }
 
     /// Looks a key up. In a forked child, reports a key as absent if its shard can't be locked.
-    #[expect(
-        clippy::inline_always,
-        reason = "of the path of a hit, which more callers would keep out of line"
-    )]
-    #[inline(always)]
     pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        // A match: the compiler keeps `map_or` out of line, and with it the lookup.
-        match self.read(key) {
-            Some(shard) => shard.get(key, now),
-            None => Lookup::Negative,
-        }
+        self.read(key.hash).map_or(Lookup::Negative, |shard| shard.get(key, now))
+    }
+
+    /// Returns the live value of a key, and its expiry. Records a use of the entry.
+    ///
+    /// Returns None in every other case, and says nothing more: [`get`](Memory::get) tells the cases apart.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(crate) fn hit(&self, key: &impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {
+        let hash = key.hash();
+        self.read(hash)?.hit(key, short_hash(hash), now)
     }
 
     /// Looks a key up without counting the lookup as a use.
     pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        self.read(key).map_or(Lookup::Negative, |shard| shard.peek(key, now))
+        self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
     /// Returns the content of a key, live or expired. Counts no use.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
-        self.read(key).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
+        self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }
 
     /// Returns whether a permission is still valid, so that what was read with it is still the key's content.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
-        self.read(key).is_some_and(|shard| shard.leases.permits(key, permit))
+        self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
     }
 
     /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent was
@@ -183,8 +188,8 @@ impl Memory {
     /// The process is checked only if the lock is not free, so the check costs a hit nothing. A child that
     /// gets the lock can release it without waiting, because no other thread of the child waits for it.
     #[inline]
-    fn read(&self, key: SlotKey<'_>) -> Option<RwLockReadGuard<'_, Shard>> {
-        let shard = self.shard(key);
+    fn read(&self, hash: u64) -> Option<RwLockReadGuard<'_, Shard>> {
+        let shard = self.shard_of(hash);
         shard.try_read().or_else(|| self.wait_to_read(shard))
     }
 
@@ -361,11 +366,16 @@ impl Memory {
         shard.is_some_and(|shard| self.lock_shard(shard, evicted_values).evict())
     }
 
-    /// Returns the shard of a key. The upper half of the hash chooses the shard, because the shard's table
-    /// and its policy use the lower half.
     #[inline]
     fn shard(&self, key: SlotKey<'_>) -> &RwLock<Shard> {
-        let at = usize::try_from(key.hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
+        self.shard_of(key.hash)
+    }
+
+    /// Returns the shard of the keys with a hash. The upper half of the hash chooses the shard, because the
+    /// shard's table and its policy use the lower half.
+    #[inline]
+    fn shard_of(&self, hash: u64) -> &RwLock<Shard> {
+        let at = usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
         self.shards.get(at).expect("a masked index is below the power of two that is the length")
     }
 

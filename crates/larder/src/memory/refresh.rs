@@ -58,7 +58,7 @@ impl FoundOld {
 impl Memory {
     /// Returns whether a refresh of a key may begin. The answer may be out of date when it arrives.
     pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
-        self.read(key).is_some_and(|shard| shard.leases.may_refresh(key))
+        self.read(key.hash).is_some_and(|shard| shard.leases.may_refresh(key))
     }
 
     /// Takes a lease to refresh a key, and attaches `flight` to it. Returns the lease and the live value.
@@ -101,17 +101,17 @@ impl Memory {
 
     /// Returns whether a lease holds. The answer may be out of date when it arrives.
     pub(crate) fn is_leased(&self, key: SlotKey<'_>, lease: LeaseId) -> bool {
-        self.read(key).is_some_and(|shard| shard.leases.holds(key, lease))
+        self.read(key.hash).is_some_and(|shard| shard.leases.holds(key, lease))
     }
 
     /// Returns whether a load or a refresh of a key is under way.
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
-        self.read(key).is_some_and(|shard| shard.leases.has_flight(key))
+        self.read(key.hash).is_some_and(|shard| shard.leases.has_flight(key))
     }
 
     /// Looks a key up, and returns the extras of its live entry too. Counts a use.
     pub(crate) fn get_with_extras(&self, key: SlotKey<'_>, now: Timestamp) -> (Lookup, Option<EntryExtras>) {
-        self.read(key).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
+        self.read(key.hash).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
     }
 
     /// Begins a cool-down of a key whose load has timed out, and whose caller was answered with a stale

@@ -1,4 +1,6 @@
-//! A key with its hash, in the form that every lookup uses.
+//! An encoded key with its hash.
+
+use crate::format::key::unencoded::UnencodedKey;
 
 /// A whole key: the number of its keyspace, then its own bytes. The hash is computed once for each lookup.
 #[derive(Debug, Clone, Copy)]
@@ -8,11 +10,26 @@ pub(crate) struct SlotKey<'a> {
 }
 
 impl SlotKey<'_> {
-    /// Returns the lower half of the hash. The shard's table and its policy use this half. The upper half
-    /// chooses the shard.
+    /// Returns the [`short_hash`] of the key.
     pub(super) const fn short_hash(self) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
-        let short = self.hash as u32;
-        short
+        short_hash(self.hash)
     }
+}
+
+impl UnencodedKey for SlotKey<'_> {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    fn is(&self, stored: &[u8]) -> bool {
+        self.bytes == stored
+    }
+}
+
+/// Returns the lower half of a hash. The shard's table and its policy use this half. The upper half chooses
+/// the shard.
+pub(super) const fn short_hash(hash: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+    let short = hash as u32;
+    short
 }

@@ -35,6 +35,12 @@ impl Slots {
         SlotId::try_from(self.all.len()).unwrap_or(NONE)
     }
 
+    /// Returns a slot, vacant or not.
+    #[inline]
+    pub(super) fn at(&self, id: SlotId) -> Option<&Slot> {
+        self.all.get(id as usize)
+    }
+
     #[inline]
     pub(super) fn get(&self, id: SlotId) -> Option<&Slot> {
         self.all.get(id as usize).filter(|slot| slot.state != SlotState::Vacant)

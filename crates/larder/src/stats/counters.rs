@@ -9,6 +9,8 @@
 //! for a hit. These counters also return the new count. For a hit, that count decides whether the hit is
 //! sampled.
 
+use std::cell::Cell;
+
 use super::cause::LatestCause;
 use super::count::{COUNTS, Count, Sums};
 use super::latency::Histogram;
@@ -47,16 +49,26 @@ impl Counters {
     /// Adds one to a count. Returns the new count on the stripe of this thread.
     #[inline]
     pub(crate) fn number(&self, count: Count) -> u64 {
-        let stripe = STRIPE.try_with(|stripe| stripe.0).ok().flatten();
-        if let Some(counter) = stripe.and_then(|stripe| self.own.get(stripe)?.0.get(count as usize)) {
-            // No other thread writes to this stripe while this thread lives. The next owner of the stripe
-            // sees the number through `FREE`.
-            let counted = counter.load(Ordering::Relaxed).wrapping_add(1);
-            counter.store(counted, Ordering::Relaxed);
-            counted
-        } else {
-            let counter = self.shared.0.get(count as usize);
-            counter.map_or(0, |counter| counter.fetch_add(1, Ordering::Relaxed).wrapping_add(1))
+        match self.own.get(STRIPE.get()) {
+            Some(stripe) => stripe.add_as_owner(count),
+            None => self.number_slowly(count),
+        }
+    }
+
+    /// As [`number`](Self::number), for a thread that has no stripe of its own, or none yet.
+    #[cold]
+    fn number_slowly(&self, count: Count) -> u64 {
+        if STRIPE.get() == NOT_TAKEN {
+            // This fails in a thread that ends and has given back its stripe.
+            STRIPE.set(OWNED.try_with(|owned| owned.0).ok().flatten().unwrap_or(SHARED));
+        }
+        match self.own.get(STRIPE.get()) {
+            Some(stripe) => stripe.add_as_owner(count),
+            None => self
+                .shared
+                .0
+                .get(count as usize)
+                .map_or(0, |counter| counter.fetch_add(1, Ordering::Relaxed).wrapping_add(1)),
         }
     }
 
@@ -84,11 +96,30 @@ static FREE: StatisticU64 = StatisticU64::new((1 << OWN_STRIPES) - 1);
 /// from this number on has a count.
 static TAKEN: StatisticU64 = StatisticU64::new(0);
 
-/// The stripe of a thread. `None` if the thread uses the shared stripe.
+impl Stripe {
+    /// Adds one to a count, on the thread that owns the stripe.
+    #[inline]
+    fn add_as_owner(&self, count: Count) -> u64 {
+        let Some(counter) = self.0.get(count as usize) else { return 0 };
+        // No other thread writes to this stripe while this thread lives. The next owner of the stripe sees
+        // the number through `FREE`.
+        let number = counter.load(Ordering::Relaxed).wrapping_add(1);
+        counter.store(number, Ordering::Relaxed);
+        number
+    }
+}
+
+/// Numbers of no stripe: of a thread that has not counted yet, and of a thread that uses the shared stripe.
+const NOT_TAKEN: usize = usize::MAX;
+const SHARED: usize = usize::MAX - 1;
+
+/// The stripe of a thread, until the thread ends. `None` if the thread uses the shared stripe.
 struct Owned(Option<usize>);
 
 std::thread_local! {
-    static STRIPE: Owned = Owned::take();
+    /// The number of the thread's stripe. A copy of `OWNED` that needs no check whether it exists yet.
+    static STRIPE: Cell<usize> = const { Cell::new(NOT_TAKEN) };
+    static OWNED: Owned = Owned::take();
 }
 
 impl Owned {
@@ -107,6 +138,8 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
+        // What this thread still counts while it ends goes to the shared stripe.
+        STRIPE.set(SHARED);
         if let Some(stripe) = self.0 {
             FREE.fetch_or(1 << stripe, Ordering::Release);
         }

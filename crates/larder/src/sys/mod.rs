@@ -6,3 +6,5 @@ pub(crate) mod offload;
 pub(crate) mod process;
 pub(crate) mod sync;
 pub(crate) mod volume;
+#[cfg(feature = "async")]
+pub(crate) mod waker_thread;

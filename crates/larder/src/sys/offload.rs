@@ -5,22 +5,29 @@
 //! [`MAX_WORKERS`]. It ends when it has had no job for [`IDLE_TIME`]. Further jobs wait in the queue, in the
 //! order of their arrival.
 //!
-//! A job never waits for another job, so a full set of workers delays jobs and blocks none for ever. It may
-//! wait for a writer thread, for the disk, or for a user's code.
+//! A job waits for no job that is still in the queue, so a full set of workers delays jobs and blocks none
+//! for ever. It may wait for a writer thread, for the disk, or for a user's code. If that code submits a job
+//! on the worker, the worker runs this job at once.
 //!
-//! A job that was submitted runs, also if no task waits for its result any more. If the system starts no
-//! thread, and there is no worker, the calling thread runs the job.
+//! A job that was submitted runs, also if no task waits for its result any more. A job of
+//! [`offload_unless_dropped`] leaves the queue when its future is dropped. If the system starts no thread,
+//! and there is no worker, the calling thread runs the jobs.
 //!
 //! Workers belong to the process that started them. A forked child starts its own, and leaves the jobs in its
 //! copy of the queue to its parent.
 
-use std::collections::VecDeque;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::process::Process;
 use super::sync::completion::{Completion, completion};
-use super::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread};
+use super::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread, thread_local};
+use super::waker_thread::before_blocking;
 
 /// Maximum number of workers of a process.
 pub(crate) const MAX_WORKERS: usize = 16;
@@ -40,7 +47,9 @@ struct Workers {
 
 #[derive(Default)]
 struct JobQueue {
-    jobs: VecDeque<Job>,
+    last_number: u64,
+    /// The jobs that wait for a worker, by number.
+    jobs: BTreeMap<u64, Job>,
     workers: usize,
     idle: usize,
 }
@@ -59,17 +68,64 @@ process_static! {
     static WORKERS: AtomicSnapshot<Workers> = AtomicSnapshot::empty();
 }
 
+thread_local! {
+    /// Whether this thread is a worker.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns whether the calling thread is a worker.
+pub(crate) fn is_worker() -> bool {
+    IS_WORKER.try_with(Cell::get).unwrap_or(false)
+}
+
 /// Runs a job on a worker. The output is the job's result, or the payload of its panic.
-pub(crate) fn submit<T: Send + 'static>(
-    job: impl FnOnce() -> T + Send + 'static,
-) -> Completion<std::thread::Result<T>> {
+pub(crate) fn submit<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> JobResult<T> {
     let (sender, result) = completion();
-    Workers::current().add(Box::new(move || {
+    let job: Job = Box::new(move || {
         let result = catch_unwind(AssertUnwindSafe(job));
         // Wakes a task, or drops the result of a task that has left. Both run code of the user.
         drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
-    }));
+    });
+    if is_worker() {
+        job();
+        return result;
+    }
+    before_blocking();
+    Workers::current().add(job);
     result
+}
+
+/// The result of a job, or the payload of its panic.
+pub(crate) type JobResult<T> = Completion<std::thread::Result<T>>;
+
+/// A job that leaves the queue when this value is dropped.
+struct QueuedJob<T> {
+    /// None once this value is being dropped.
+    result: Option<JobResult<T>>,
+    /// The place in the queue.
+    place: Option<(Arc<Workers>, u64)>,
+}
+
+impl<T> Future for QueuedJob<T> {
+    type Output = Option<std::thread::Result<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(result) = &mut self.result else { return Poll::Ready(None) };
+        Pin::new(result).poll(context)
+    }
+}
+
+impl<T> Drop for QueuedJob<T> {
+    fn drop(&mut self) {
+        // Dropped first. Otherwise dropping the job would wake this task.
+        self.result = None;
+        if let Some((workers, number)) = self.place.take()
+            && workers.process.is_current()
+        {
+            let job = workers.queue.lock().jobs.remove(&number);
+            drop(job);
+        }
+    }
 }
 
 /// Runs a job on a worker, and returns its result. The job runs to its end, even if the future is dropped.
@@ -77,10 +133,34 @@ pub(crate) fn submit<T: Send + 'static>(
 /// # Panics
 /// If the job panics.
 pub(crate) async fn offload<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
-    match submit(job).await {
+    returned(submit(job).await)
+}
+
+/// Runs a job on a worker, and returns its result. If the future is dropped before a worker has begun the
+/// job, the job leaves the queue, and is dropped.
+///
+/// # Panics
+/// If the job panics.
+pub(crate) async fn offload_unless_dropped<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
+    if is_worker() {
+        return job();
+    }
+    before_blocking();
+    let (sender, result) = completion();
+    let workers = Workers::current();
+    let number = workers.add(Box::new(move || {
+        let result = catch_unwind(AssertUnwindSafe(job));
+        // Wakes a task, or drops the result of a task that has left. Both run code of the user.
+        drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
+    }));
+    returned(QueuedJob { result: Some(result), place: Some((workers, number)) }.await)
+}
+
+fn returned<T>(result: Option<std::thread::Result<T>>) -> T {
+    match result {
         Some(Ok(result)) => result,
         Some(Err(panic)) => resume_unwind(panic),
-        None => unreachable!("each job sends its result or its panic"),
+        None => panic!("this call was begun before the process forked, and a worker of the parent ends it"),
     }
 }
 
@@ -104,32 +184,44 @@ impl Workers {
         }
     }
 
-    fn add(self: &Arc<Self>, job: Job) {
+    /// Adds a job. Returns its number.
+    fn add(self: &Arc<Self>, job: Job) -> u64 {
         let mut queue = self.queue.lock();
-        queue.jobs.push_back(job);
+        queue.last_number += 1;
+        let number = queue.last_number;
+        queue.jobs.insert(number, job);
         let starts = queue.jobs.len() > queue.idle && queue.workers < MAX_WORKERS;
         queue.workers += usize::from(starts);
         drop(queue);
         self.added.notify_one();
-        if !starts {
-            return;
-        }
         let workers = self.clone();
-        if thread::Builder::new().name("larder-worker".to_owned()).spawn(move || workers.run()).is_err() {
-            let mut queue = self.queue.lock();
-            queue.workers -= 1;
-            let job = if queue.workers == 0 { queue.jobs.pop_front() } else { None };
+        if starts
+            && thread::Builder::new().name("larder-worker".to_owned()).spawn(move || workers.run()).is_err()
+        {
+            self.run_without_worker();
+        }
+        number
+    }
+
+    /// Runs the jobs that no worker will run, because a worker could not be started. Two threads may find
+    /// this at once, and the last of them runs the jobs of both.
+    fn run_without_worker(&self) {
+        let mut queue = self.queue.lock();
+        queue.workers -= 1;
+        while queue.workers == 0
+            && let Some((_, job)) = queue.jobs.pop_first()
+        {
             drop(queue);
-            if let Some(job) = job {
-                job();
-            }
+            job();
+            queue = self.queue.lock();
         }
     }
 
     fn run(&self) {
+        _ = IS_WORKER.try_with(|is_worker| is_worker.set(true));
         let mut queue = self.queue.lock();
         loop {
-            if let Some(job) = queue.jobs.pop_front() {
+            if let Some((_, job)) = queue.jobs.pop_first() {
                 drop(queue);
                 job();
                 queue = self.queue.lock();
@@ -181,6 +273,47 @@ mod tests {
         let mut numbers: Vec<_> = (0..3 * MAX_WORKERS).map(|_| is_done.recv().unwrap()).collect();
         numbers.sort_unstable();
         assert!(numbers.into_iter().eq(0..3 * MAX_WORKERS));
+    }
+
+    #[test]
+    fn a_job_that_no_thread_could_be_started_for_is_not_lost() {
+        let (done, is_done) = unbounded();
+        // Two threads have added a job each, and the system has started a worker for neither.
+        let queue = Mutex::new(JobQueue { workers: 2, ..JobQueue::default() });
+        let workers = Workers { process: Process::current(), queue, added: Condvar::new() };
+        for number in 0..2 {
+            let done = done.clone();
+            workers.queue.lock().jobs.insert(number, Box::new(move || done.send(number).unwrap()));
+        }
+        workers.run_without_worker();
+        workers.run_without_worker();
+        assert_eq!((is_done.try_recv(), is_done.try_recv()), (Ok(0), Ok(1)));
+        assert_eq!(workers.queue.lock().workers, 0);
+    }
+
+    #[test]
+    fn a_job_that_a_worker_submits_does_not_wait_for_another_worker() {
+        let nested = || {
+            let me = thread::current().id();
+            block_on(offload(move || thread::current().id() == me))
+        };
+        assert!(block_on(offload(nested)));
+    }
+
+    #[test]
+    fn a_lookup_whose_task_has_left_leaves_the_queue() {
+        let workers =
+            Arc::new(Workers { process: Process::current(), queue: Mutex::default(), added: Condvar::new() });
+        // All workers are busy.
+        workers.queue.lock().workers = MAX_WORKERS;
+        let value = Arc::new(());
+        let held = value.clone();
+        let (sender, result) = completion();
+        let number = workers.add(Box::new(move || sender.send(Ok(drop(held)))));
+        let queued = QueuedJob { result: Some(result), place: Some((workers.clone(), number)) };
+        assert_eq!(Arc::strong_count(&value), 2);
+        drop(queued);
+        assert_eq!((Arc::strong_count(&value), workers.queue.lock().jobs.len()), (1, 0));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::format::codec::checks::ValueChecks;
 use crate::format::codec::error::CodecError;
 use crate::format::codec::format::Format;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::error::KeyError;
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::format::record::{Extension, Header, PayloadCompression, RecordKind};
@@ -267,16 +267,16 @@ impl ReleaseChecks {
 /// Encodes a key, without its keyspace's number.
 #[must_use]
 pub fn encode_key<K>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
-    let mut out = KeyWriter::default();
-    key.encode(&mut out);
+    let mut out = KeyBuffer::default();
+    key.encode(&mut out.writer());
     out.as_slice().to_vec()
 }
 
 /// Returns the bytes with which all keys with this prefix begin.
 #[must_use]
 pub fn encode_prefix<K>(prefix: &impl KeyPrefix<K>) -> Vec<u8> {
-    let mut out = KeyWriter::default();
-    prefix.encode_prefix(&mut out);
+    let mut out = KeyBuffer::default();
+    prefix.encode_prefix(&mut out.writer());
     out.as_slice().to_vec()
 }
 

@@ -14,8 +14,11 @@ impl Cache {
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;
+        self.shared.refuse_removals_in_closure(&[Removal::Everything])?;
         let shared = self.shared.clone();
+        let change = shared.changes.begin();
         let begin = move || {
+            let _change = change;
             shared.keyspaces.count_invalidation();
             shared.begin_invalidation([Removal::Everything])
         };
@@ -50,6 +53,9 @@ impl Cache {
     /// As [`close`](Cache::close), from async code. The cache is closed even if the future is dropped after
     /// its first poll.
     ///
+    /// Changes that async code has begun before are made before the cache is closed, even if their futures
+    /// were dropped.
+    ///
     /// Call it before the runtime ends. Otherwise the last handle that is dropped closes the cache, and
     /// blocks the thread that drops it.
     ///
@@ -59,7 +65,16 @@ impl Cache {
         if self.shared.is_forked() {
             return Err(Error::Forked);
         }
+        if self.shared.is_on_own_thread() {
+            // It does not wait there, and a worker would wait for the end of this thread.
+            return self.shared.close();
+        }
         let shared = self.shared.clone();
-        offload(move || shared.close()).await
+        let close = move || {
+            // The workers have begun all of these changes, because they take jobs in order.
+            shared.changes.wait();
+            shared.close()
+        };
+        offload(close).await
     }
 }

@@ -41,7 +41,7 @@ use super::write::{InsertOutcome, WriteCondition};
 use crate::engine::promotion::Lease;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record::{Extension, PayloadCompression, RecordKind};
@@ -143,7 +143,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// That of [`get`](Keyspace::get).
     #[must_use]
     pub fn find(&self, key: impl EncodeKey<K>) -> Found<V> {
-        let mut full = KeyWriter::default();
+        if let Some((value, _)) = self.hit(&key) {
+            return Found::Value(value);
+        }
+        let mut full = KeyBuffer::default();
         if self.encode_into(&key, &mut full).is_err() {
             return Found::Unknown;
         }
@@ -212,14 +215,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<Option<R>, E>,
     {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        if let Some((value, _)) = self.hit_in_memory(key, true) {
+        if let Some((value, _)) = self.hit(&key) {
             return Ok(Some(value));
         }
         let load = |_| loader().map(|value| value.map_or(Load::Absent, |value| Load::Cache(value.into())));
-        Ok(self.load_missing(key, OnAbsence::Answer, load)?.value)
+        Ok(self.load_without_hit(&key, OnAbsence::Answer, load)?.value)
     }
 
     /// Stores the absence of a key under the lease of a load. Repeats that if the disk tier came back

@@ -71,7 +71,7 @@ impl<K: Key, V> Keyspace<K, V> {
         record: Option<UsedRecord<'_>>,
     ) {
         let tiers = &self.shared.tiers;
-        if expires_at.since(tiers.time.bounds().latest) < time_to_idle {
+        if expires_at.since(tiers.time.latest()) < time_to_idle {
             tiers.extend_life(key, life(time_to_idle), record);
         }
     }

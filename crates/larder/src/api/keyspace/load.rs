@@ -9,7 +9,7 @@ use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome, OnAbsence, Waited};
 use super::ttl::Ttl;
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -107,13 +107,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: FnOnce() -> Result<R, E>,
     {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        match self.hit_in_memory(key, true) {
+        match self.hit(&key) {
             Some((value, _)) => Ok(value),
             None => self
-                .load_missing(key, OnAbsence::Load, |_| loader().map(|value| Load::Cache(value.into())))
+                .load_without_hit(&key, OnAbsence::Load, |_| loader().map(|value| Load::Cache(value.into())))
                 .map(|loaded| {
                     loaded.value.expect("the loader has a value, and an absence is no answer here")
                 }),
@@ -159,31 +156,32 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).map_err(LoadError::Key)?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        match self.hit_in_memory(key, true) {
+        match self.hit(&key) {
             Some((value, _)) => Ok(Loaded::fresh(Some(value))),
-            None => self.load_missing(key, OnAbsence::Answer, loader),
+            None => self.load_without_hit(&key, OnAbsence::Answer, loader),
         }
     }
 
-    /// Steps 2 to 6.
+    /// Steps 1 to 6, for a key that [`hit`](Self::hit) has not found.
     ///
     /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
-    pub(super) fn load_missing<E, F>(
+    pub(super) fn load_without_hit<Q, E, F>(
         &self,
-        key: SlotKey<'_>,
+        key: &Q,
         mut on_absence: OnAbsence,
         loader: F,
     ) -> Result<Loaded<V>, LoadError<E>>
     where
+        Q: EncodeKey<K>,
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        let mut outcome = self.lease_or_join(key, LoadThread::Caller, on_absence, true);
+        let mut full = KeyBuffer::default();
+        self.encode_into(key, &mut full).map_err(LoadError::Key)?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        let mut outcome = self.find_or_lease(key, LoadThread::Caller, on_absence, true);
         loop {
             match outcome {
                 LookupOutcome::Hit { value, is_stale, .. } => {

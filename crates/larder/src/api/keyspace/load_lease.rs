@@ -5,6 +5,9 @@
 //! nothing, and another caller may load the key.
 
 mod fill_absent;
+pub(super) mod loader_panic;
+#[cfg(feature = "async")]
+mod polls;
 mod refresh_pause;
 
 use std::fmt;
@@ -36,7 +39,7 @@ use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::millis;
-use refresh_pause::RefreshPause;
+use loader_panic::LoaderPanic;
 
 /// The permission to load a key, and to cache its value. [`Keyspace::lookup`](crate::Keyspace::lookup)
 /// returns it for a key without a live value.
@@ -84,8 +87,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     measures: bool,
     /// Whether a load that ends now has failed.
     has_failed: bool,
-    /// Whether the thread was unwinding already when it took the lease.
-    was_panicking: bool,
+    loader_panic: LoaderPanic,
     pub(super) outcome: Option<FlightOutcome>,
 }
 
@@ -111,7 +113,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             took: None,
             measures: true,
             has_failed: true,
-            was_panicking: std::thread::panicking(),
+            loader_panic: LoaderPanic::none(),
             outcome: None,
         }
     }
@@ -134,6 +136,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Runs a loader, as the loader of this lease's flight.
     pub(super) fn run_loader<R>(&self, loader: impl FnOnce() -> R) -> R {
+        let loader = || self.loader_panic.record(loader);
         match &self.flight {
             Some(flight) => flight.run_loader(loader),
             None => loader(),
@@ -145,25 +148,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     #[cfg(feature = "async")]
     pub(super) fn flight(&mut self) -> &Arc<Flight> {
         self.flight.get_or_insert_with(|| Flight::of_task(LoadId::next(), self.deadline))
-    }
-
-    /// Begins a load on another thread than that of the lookup.
-    pub(super) fn begin_on_this_thread(&mut self, keyspace: &Keyspace<K, V>) {
-        // The thread of the lookup may have been unwinding. A panic of the loader must be known as such.
-        self.was_panicking = std::thread::panicking();
-        self.begin(keyspace);
-    }
-
-    /// Returns a guard that pauses the refreshes of the key when it is dropped, if the key still has `value`.
-    pub(super) fn pause_after(&self, value: Arc<V>) -> RefreshPause {
-        let length = self.cool_down_length.unwrap_or_default();
-        RefreshPause {
-            shared: self.shared.clone(),
-            key: self.key.clone(),
-            value,
-            length,
-            process: self.process,
-        }
     }
 
     /// Counts the begin of a load.
@@ -326,7 +310,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             return None;
         }
         let (shared, opened) = (self.shared.upgrade()?, self.opened.upgrade()?);
-        Some(Keyspace { shared, opened, definition: self.definition })
+        Some(Keyspace::of(shared, opened, self.definition))
     }
 
     /// Counts the end of a load, once.
@@ -361,7 +345,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
         if failpoint_is_set(Failpoint::KeepDroppedLease) && self.outcome.is_none() {
             return;
         }
-        let has_panicked = std::thread::panicking() && !self.was_panicking;
+        let has_panicked = self.loader_panic.has_panicked();
         // Dropped last: this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {

@@ -23,7 +23,7 @@ use super::Keyspace;
 use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::slot_key::SlotKey;
@@ -287,7 +287,7 @@ where
         key: &L,
         value: impl Into<Arc<V>>,
     ) -> Option<(LoadLease<K, V>, Arc<V>)> {
-        let mut full = KeyWriter::default();
+        let mut full = KeyBuffer::default();
         keyspace.encode_into(key, &mut full).ok()?;
         let SlotKey { hash, bytes } = keyspace.shared.tiers.memory.key(full.as_slice());
         let wanted = self.find(hash, bytes).and_then(|at| self.keys.get_mut(at))?;

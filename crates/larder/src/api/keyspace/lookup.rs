@@ -43,12 +43,10 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use super::load_lease::LoadLease;
 #[cfg(feature = "async")]
-use crate::engine::flights::alarms::Alarms;
-#[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{Flight, FlightOutcome};
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
 use crate::memory::leases::Permit;
@@ -99,8 +97,6 @@ pub enum LookupOutcome<K: Key, V: Serialize + DeserializeOwned + Send + Sync + '
 pub struct PendingLoad<V> {
     flight: Arc<Flight>,
     load_timeout: Option<Duration>,
-    #[cfg(feature = "async")]
-    alarms: Arc<Alarms>,
     /// The process in which the load began.
     process: Process,
     value: PhantomData<fn() -> V>,
@@ -196,7 +192,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A hit: that of [`get`](Keyspace::get). A miss: one exclusive lock of a shard, a lookup on disk, and
     /// two small allocations.
     pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
-        let mut full = KeyWriter::default();
+        if let Some((value, expires_at)) = self.hit(&key) {
+            return Ok(LookupOutcome::Hit { value, expires_at, is_stale: false });
+        }
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.find_or_lease(key, LoadThread::Any, OnAbsence::Answer, true))
@@ -216,8 +215,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Step 1, for a value.
-    #[inline]
+    /// Step 1, for a value of an encoded key.
     pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
@@ -334,8 +332,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         PendingLoad {
             flight,
             load_timeout: self.shared.settings.load_timeout,
-            #[cfg(feature = "async")]
-            alarms: self.shared.tiers.sweeper.alarms.clone(),
             process: self.shared.tiers.process,
             value: PhantomData,
         }

@@ -5,6 +5,7 @@
 //!   does to it.
 //! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
+//! - [`hit`]: the path of a hit in memory.
 //! - [`loading`]: keyspaces with a registered loader.
 //! - `asynchronous`: the forms of these calls for async code.
 //! - [`absence`]: keys that are known to have no value.
@@ -19,6 +20,7 @@ pub(crate) mod change;
 pub(crate) mod definition;
 mod expire;
 mod expiry;
+mod hit;
 mod idle;
 pub(crate) mod increment;
 pub(crate) mod insert_options;
@@ -48,7 +50,8 @@ use crate::engine::keyspaces::registry::KeyspaceRequest;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::codec::erased::ErasedCodec;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
+use crate::format::key::hash::KeyspaceSeed;
 use crate::format::key::{EncodeKey, Key, MAX_KEY_LEN};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::entry::Value;
@@ -80,11 +83,14 @@ pub struct Keyspace<K, V> {
     shared: Arc<Shared>,
     opened: Arc<OpenKeyspace>,
     definition: KeyspaceDefinition<K, V>,
+    /// The seed for the hashes of this keyspace's keys.
+    seed: KeyspaceSeed,
 }
 
 impl<K, V> Clone for Keyspace<K, V> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), opened: self.opened.clone(), definition: self.definition }
+        let Self { shared, opened, definition, seed } = self;
+        Self { shared: shared.clone(), opened: opened.clone(), definition: *definition, seed: *seed }
     }
 }
 
@@ -109,7 +115,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             opened.keep_extras();
             shared.tiers.memory.use_stamps.turn_on();
         }
-        Ok(Self { shared: shared.clone(), opened, definition })
+        Ok(Self::of(shared.clone(), opened, definition))
     }
 }
 
@@ -146,8 +152,13 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     #[inline]
     fn answered(&self, answer: Count, key: SlotKey<'_>) {
         self.shared.count(&self.opened.counters, answer, key.bytes);
-        // The trace leaves the key out, because the key may be a secret.
         #[cfg(feature = "trace-lookups")]
+        self.trace(answer);
+    }
+
+    /// Traces a lookup. The trace leaves the key out, because the key may be a secret.
+    #[cfg(feature = "trace-lookups")]
+    fn trace(&self, answer: Count) {
         tracing::trace!(keyspace = self.opened.name, ?answer, "lookup");
     }
 
@@ -164,22 +175,17 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Returns the whole key: the keyspace's number, then the key's bytes.
-    pub(crate) fn encode<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyWriter, Error> {
-        let mut out = KeyWriter::default();
+    pub(crate) fn encode<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Result<KeyBuffer, Error> {
+        let mut out = KeyBuffer::default();
         self.encode_into(key, &mut out)?;
         Ok(out)
     }
 
     /// Writes the whole key into the caller's buffer. Moving a finished buffer would cost a lookup more time
     /// than writing the key.
-    #[expect(
-        clippy::inline_always,
-        reason = "left to itself, the compiler calls it: 40 instructions more a hit"
-    )]
-    #[inline(always)]
-    fn encode_into<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyWriter) -> Result<(), Error> {
+    fn encode_into<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, out: &mut KeyBuffer) -> Result<(), Error> {
         out.push(&self.opened.id.to_bytes());
-        key.encode(out);
+        key.encode(&mut out.writer());
         let len = out.as_slice().len() - KeyspaceId::LEN;
         if len > MAX_KEY_LEN { Err(self.key_too_large(len)) } else { Ok(()) }
     }
@@ -191,6 +197,12 @@ impl<K: Key, V> Keyspace<K, V> {
 }
 
 impl<K, V> Keyspace<K, V> {
+    /// Returns a handle to an open keyspace.
+    fn of(shared: Arc<Shared>, opened: Arc<OpenKeyspace>, definition: KeyspaceDefinition<K, V>) -> Self {
+        let seed = shared.tiers.memory.keyspace_seed(opened.id);
+        Self { shared, opened, definition, seed }
+    }
+
     pub(crate) fn open_keyspace(&self) -> Arc<OpenKeyspace> {
         self.opened.clone()
     }

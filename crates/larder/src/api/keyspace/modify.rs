@@ -21,6 +21,8 @@ use super::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::closure_keys::InClosure;
+#[cfg(feature = "async")]
+use crate::engine::turns::MAX_LOST_ROUNDS;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
@@ -122,6 +124,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // The next round looks up what has changed.
             thread::yield_now();
         }
+    }
+
+    /// As [`change`](Self::change), without a wait for a turn. Returns None if the caller would have to take
+    /// one. Nothing is changed then.
+    #[cfg(feature = "async")]
+    pub(super) fn change_without_turn(
+        &self,
+        full: &[u8],
+        durability: Durability,
+        compute: Compute<'_, V>,
+    ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
+        self.shared.refuse_if_unusable()?;
+        let memory = &self.shared.tiers.memory;
+        closure_keys::refuse_in_closure(memory, |key| key == full)?;
+        for _ in 0..MAX_LOST_ROUNDS {
+            if self.shared.turns.has_queue(full) {
+                break;
+            }
+            if let Some(modified) = self.round(memory.key(full), durability, compute)? {
+                return Ok(Some(modified));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns None if the round is lost.

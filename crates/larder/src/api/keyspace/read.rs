@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::promotion::{DecodedEntry, Lease};
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, ReadEntry};
@@ -55,23 +55,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// allocated for keys up to 60 bytes. On disk: one descent of the tree, one copy, one checksum, one
     /// decoding.
     pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
-        let mut full = KeyWriter::default();
-        self.encode_into(&key, &mut full).ok()?;
-        let key = self.shared.tiers.memory.key(full.as_slice());
-        let (found, hit) = match self.shared.tiers.get_in_memory(key) {
-            Lookup::Value(value, expires_at) => {
-                self.note_use(key, expires_at);
-                (Self::typed(value), Count::MemoryHits)
-            }
-            Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
-            Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
-            Lookup::Unknown(miss) => (
-                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
-                Count::DiskHits,
-            ),
-        };
-        self.answered(if found.is_some() { hit } else { Count::Misses }, key);
-        found
+        match self.hit(&key) {
+            Some((value, _)) => Some(value),
+            None => self.get_without_hit(&key),
+        }
     }
 
     /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
@@ -94,7 +81,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// The cost of [`get`](Keyspace::get), without the promotion.
     pub fn peek(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
-        let mut full = KeyWriter::default();
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full).ok()?;
         if self.shared.is_closed() { None } else { self.peek_full(full.as_slice()) }
     }
@@ -161,12 +148,33 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().next().is_none()
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds. An
-    /// absence is copied as well, and gives no value.
+    /// Returns the live value of a key that [`hit`](Self::hit) has not found.
     ///
     /// Never inlined. Otherwise a hit in memory would pay for the registers and the stack frame of this
     /// function.
     #[inline(never)]
+    fn get_without_hit<Q: EncodeKey<K>>(&self, key: &Q) -> Option<Arc<V>> {
+        let mut full = KeyBuffer::default();
+        self.encode_into(key, &mut full).ok()?;
+        let key = self.shared.tiers.memory.key(full.as_slice());
+        let (found, hit) = match self.shared.tiers.get_in_memory(key) {
+            Lookup::Value(value, expires_at) => {
+                self.note_use(key, expires_at);
+                (Self::typed(value), Count::MemoryHits)
+            }
+            Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
+            Lookup::Unknown(_) if self.is_memory_only() || self.shared.is_closed() => (None, Count::Misses),
+            Lookup::Unknown(miss) => (
+                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
+                Count::DiskHits,
+            ),
+        };
+        self.answered(if found.is_some() { hit } else { Count::Misses }, key);
+        found
+    }
+
+    /// Reads the live value of a key from disk, and copies it into memory if the permission still holds. An
+    /// absence is copied as well, and gives no value.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
         self.promote_decoded(key, permit, min_visible_sequence)?.value
     }

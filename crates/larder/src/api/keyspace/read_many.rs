@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::promotion::DecodedEntry;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::leases::Permit;
@@ -111,7 +111,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: &Q,
         missed: &mut Vec<MissedKey>,
     ) -> Option<Arc<V>> {
-        let mut full = KeyWriter::default();
+        if let Some((value, _)) = self.hit(key) {
+            return Some(value);
+        }
+        let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).ok()?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         let found = match self.shared.tiers.get_in_memory(key) {

@@ -3,7 +3,7 @@
 use super::Keyspace;
 use crate::engine::removal::Removal;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::scope::{KeyPattern, PatternWriter, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
@@ -165,8 +165,8 @@ impl<K: Key, V> Keyspace<K, V> {
 
     /// Returns the scope of every key that starts with a prefix.
     pub(crate) fn prefix_scope(&self, prefix: &impl KeyPrefix<K>) -> Scope {
-        let mut out = KeyWriter::starting_with(&self.opened.id.to_bytes());
-        prefix.encode_prefix(&mut out);
+        let mut out = KeyBuffer::starting_with(&self.opened.id.to_bytes());
+        prefix.encode_prefix(&mut out.writer());
         Scope::prefix(out.as_slice())
     }
 

@@ -4,7 +4,7 @@ use super::Keyspace;
 use crate::engine::closure_keys;
 use crate::engine::shared::Shared;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::sys::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::sys::sync::Arc;
 #[must_use = "an update that is dropped at once bars nothing while the change is made"]
 pub struct Update {
     shared: Arc<Shared>,
-    full: KeyWriter,
+    full: KeyBuffer,
 }
 
 impl<K: Key, V> Keyspace<K, V> {
@@ -54,7 +54,7 @@ impl<K: Key, V> Keyspace<K, V> {
 }
 
 impl Update {
-    fn raise_fence(shared: &Arc<Shared>, full: KeyWriter) -> Self {
+    fn raise_fence(shared: &Arc<Shared>, full: KeyBuffer) -> Self {
         shared.tiers.memory.raise_fence(shared.tiers.memory.key(full.as_slice()));
         Self { shared: shared.clone(), full }
     }

@@ -17,7 +17,7 @@ use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
@@ -116,7 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         options: InsertOptions,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
-        let mut full = KeyWriter::default();
+        let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
         self.insert_full(full.as_slice(), &value.into(), options)
     }

@@ -17,6 +17,7 @@ use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use super::write::InsertOutcome;
 use crate::disk::file::error_translation::not_durable_while_off;
+use crate::engine::closure_keys;
 use crate::engine::removal::Removal;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
@@ -135,7 +136,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         T: Into<Arc<V>>,
     {
         let entries = self.group_entries(entries, options)?;
-        self.off_executor(move |keyspace| keyspace.insert_group(&entries, options)).await
+        self.change_off_executor(move |keyspace| keyspace.insert_group(&entries, options)).await
     }
 
     /// Returns the entries of a group, with whole keys.
@@ -159,7 +160,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     .to_owned(),
             });
         }
-        entries.into_iter().map(|(key, value)| self.group_entry(&key, value)).collect()
+        let entries = entries.into_iter().map(|(key, value)| self.group_entry(&key, value));
+        let entries: Vec<_> = entries.collect::<Result<_, _>>()?;
+        let covers = |key: &[u8]| entries.iter().any(|entry| *entry.key == *key);
+        closure_keys::refuse_in_closure(&self.shared.tiers.memory, covers)?;
+        Ok(entries)
     }
 
     fn insert_group(&self, entries: &[GroupEntry<V>], options: InsertOptions) -> Result<(), Error> {

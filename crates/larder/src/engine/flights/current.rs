@@ -3,6 +3,10 @@
 //! A synchronous loader is on the list while it runs. An asynchronous loader is on the list while it is
 //! polled. A loader that spawns a task or starts a thread leaves the list there: waits of the new task are
 //! not known as waits of the loader, and only the deadline ends a circle through them.
+//!
+//! A synchronous loader that drives a runtime on its own thread (`block_on` on a current-thread runtime)
+//! polls other tasks of that runtime, too. Their waits look as if the loader made them. So such a task may
+//! get an error for a circle that is none.
 
 use std::cell::RefCell;
 

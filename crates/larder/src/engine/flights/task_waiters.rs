@@ -6,10 +6,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Waker;
 
+use super::outcome::FlightOutcome;
+use crate::sys::sync::completion::wake_task;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// A loader that lives in a flight. It lands the flight, by its lease.
-pub(crate) type SharedLoader = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A loader that lives in a flight. It lands the flight, by its lease. In a forked child, its output is the
+/// outcome instead, because the flight belongs to the parent.
+pub(crate) type SharedLoader = Pin<Box<dyn Future<Output = Option<FlightOutcome>> + Send>>;
 
 /// The tasks that wait for a flight, and the loader in the flight.
 #[derive(Default)]
@@ -62,5 +65,5 @@ impl TaskWaiters {
 
 /// Wakes tasks. The caller holds no lock.
 pub(super) fn wake_all(wakers: HashMap<u64, Waker>) {
-    wakers.into_values().for_each(Waker::wake);
+    wakers.into_values().for_each(wake_task);
 }

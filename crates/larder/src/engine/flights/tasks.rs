@@ -20,8 +20,14 @@
 //! the loader may need its runtime. So the deadline of the lease is the bound for a thread that waits beside
 //! tasks of which none is polled any more.
 //!
-//! A task waits until the deadline of the flight's lease. An alarm wakes it then ([`super::alarms`]). The
-//! task that began the load waits without a bound: its loader is this one.
+//! A task waits until the deadline of the flight's lease. An alarm wakes it then
+//! ([`crate::sys::waker_thread`]), also while the cache is being closed, or is closed. The task that began
+//! the load waits without a bound: its loader is this one.
+//!
+//! A loader may fork, and return in the child. The flight is the parent's there, and its lock may be held for
+//! ever. So the child never touches it: the task that polls the loader keeps the loader, polls it with its
+//! own waker, and takes the outcome from it. Another wait that a child has of its parent ends without an
+//! outcome.
 //!
 //! The numbers in the code are those of this list, not those of the wait graph.
 
@@ -33,21 +39,49 @@ use std::sync::Weak;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::alarms::{Alarm, Alarms};
 use super::graph::{LoadId, WaitGraph, Waitable, Waiter, Waiters};
 use super::task_waiters::{LoaderPlace, SharedLoader, wake_all};
 use super::{Flight, FlightLeader, FlightOutcome, FlightState, UnfinishedFlight, current};
 use crate::sys::clock::Deadline;
+use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::waker_thread::{Alarm, before_blocking, set_alarm};
 
 /// The waker of a loader that lives in a flight.
-struct LoaderWaker(Weak<Flight>);
+struct LoaderWaker {
+    flight: Weak<Flight>,
+    process: Process,
+}
 
 impl Wake for LoaderWaker {
     fn wake(self: std::sync::Arc<Self>) {
-        if let Some(flight) = self.0.upgrade() {
+        // In a forked child, the task that polls the loader gives it another waker.
+        if self.process.is_current()
+            && let Some(flight) = self.flight.upgrade()
+        {
             flight.wake_loader();
+        }
+    }
+}
+
+/// What a poll of a loader has come to.
+enum PolledLoader {
+    Ended,
+    Pending,
+    /// The loader has forked, and this is the child. Without an outcome, the loader has not ended.
+    Forked(Result<FlightOutcome, SharedLoader>),
+}
+
+/// Polls a loader. Returns the outcome that it has not landed, because this is a forked child.
+fn poll_caught(loader: &mut SharedLoader, context: &mut Context<'_>) -> Poll<Option<FlightOutcome>> {
+    match catch_unwind(AssertUnwindSafe(|| loader.as_mut().poll(context))) {
+        Ok(polled) => polled,
+        Err(panic) => {
+            // The lease has landed the flight while the panic unwound the loader. Each waiter gets
+            // `LoadError::Panicked`, because the task that polled is any of them.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+            Poll::Ready(Some(FlightOutcome::Panicked))
         }
     }
 }
@@ -74,20 +108,19 @@ impl Flight {
         wake_all(wakers);
     }
 
-    /// Steps 3 and 4. Returns whether the loader has ended.
-    fn poll_loader(self: &Arc<Self>, mut loader: SharedLoader) -> bool {
+    /// Steps 3 and 4.
+    fn poll_loader(self: &Arc<Self>, mut loader: SharedLoader, process: Process) -> PolledLoader {
         // 3.
-        let waker = Waker::from(Arc::new(LoaderWaker(Arc::downgrade(self))));
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            self.run_loader(|| loader.as_mut().poll(&mut Context::from_waker(&waker)))
-        }));
-        // 4.
-        let is_pending = matches!(polled, Ok(Poll::Pending));
-        if let Err(panic) = polled {
-            // The lease has landed the flight while the panic unwound the loader. Each waiter gets
-            // `LoadError::Panicked`, because the task that polled is any of them.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+        let waker = Waker::from(Arc::new(LoaderWaker { flight: Arc::downgrade(self), process }));
+        let polled = self.run_loader(|| poll_caught(&mut loader, &mut Context::from_waker(&waker)));
+        if !process.is_current() {
+            return PolledLoader::Forked(match polled {
+                Poll::Ready(outcome) => Ok(outcome.unwrap_or(FlightOutcome::Abandoned)),
+                Poll::Pending => Err(loader),
+            });
         }
+        // 4.
+        let is_pending = polled.is_pending();
         let mut state = self.state.lock();
         let wakers = if is_pending {
             state.tasks.loader = LoaderPlace::Here(loader);
@@ -98,7 +131,7 @@ impl Flight {
         };
         drop(state);
         wake_all(wakers);
-        !is_pending
+        if is_pending { PolledLoader::Pending } else { PolledLoader::Ended }
     }
 
     /// Returns the numbers of tasks that wait, and of their wakers.
@@ -117,38 +150,48 @@ enum NextStep {
 }
 
 /// The wait of a task for a flight. It is a future, of the flight's outcome.
-#[derive(Debug)]
 #[must_use = "a wait that is not polled waits for nothing"]
 pub(crate) struct TaskWait {
     flight: Arc<Flight>,
     ticket: u64,
-    /// The alarms, for a task that waits until a deadline. None for the task that began the load.
-    alarms: Option<Arc<Alarms>>,
+    /// Whether the task has begun the load, and so waits without a bound.
+    is_leader: bool,
     /// The end of the caller's own timeout.
     until: Option<Deadline>,
     alarm: Option<Alarm>,
     /// What this wait stands for in the graph. None before the first poll.
     waiters: Option<Waiters>,
+    /// The process in which the wait began.
+    process: Process,
+    /// The loader that this task has polled when it forked, in the child.
+    forked_loader: Option<SharedLoader>,
+}
+
+impl std::fmt::Debug for TaskWait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskWait").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
 }
 
 impl TaskWait {
     /// Returns the wait of the task that began the load. It has no deadline.
     pub(crate) fn of_leader(flight: Arc<Flight>) -> Self {
-        Self::new(flight, None, None)
+        Self::new(flight, true, None)
     }
 
     /// Returns the wait of another task: until the deadline of the lease, for `max` at most.
-    pub(crate) fn joining(flight: Arc<Flight>, alarms: Arc<Alarms>, max: Option<Duration>) -> Self {
-        Self::new(flight, Some(alarms), max.map(Deadline::after))
+    pub(crate) fn joining(flight: Arc<Flight>, max: Option<Duration>) -> Self {
+        Self::new(flight, false, max.map(Deadline::after))
     }
 
-    fn new(flight: Arc<Flight>, alarms: Option<Arc<Alarms>>, until: Option<Deadline>) -> Self {
+    fn new(flight: Arc<Flight>, is_leader: bool, until: Option<Deadline>) -> Self {
         let mut state = flight.state.lock();
         state.tasks.last_ticket += 1;
         state.tasks.count += 1;
         let ticket = state.tasks.last_ticket;
         drop(state);
-        Self { flight, ticket, alarms, until, alarm: None, waiters: None }
+        let process = Process::current();
+        Self { flight, ticket, is_leader, until, alarm: None, waiters: None, process, forked_loader: None }
     }
 
     fn as_waitable(&self) -> Arc<dyn Waitable> {
@@ -189,7 +232,9 @@ impl TaskWait {
 
     /// Returns the reason why the task waits no longer. Sets an alarm for the time when there will be one.
     fn check_deadline(&mut self, waker: &Waker) -> Option<UnfinishedFlight> {
-        let alarms = self.alarms.as_ref()?;
+        if self.is_leader {
+            return None;
+        }
         if self.flight.deadline.is_over() {
             return Some(UnfinishedFlight::Overdue);
         }
@@ -203,8 +248,25 @@ impl TaskWait {
             Some(until) if until.left() < self.flight.deadline.left() => until,
             _ => self.flight.deadline,
         };
-        self.alarm = alarms.set(deadline, waker.clone());
-        self.alarm.is_none().then_some(UnfinishedFlight::Overdue)
+        self.alarm = Some(set_alarm(deadline, waker.clone()));
+        None
+    }
+
+    /// Polls a wait that began in the parent of this process. The loader is polled here if this task has
+    /// forked inside it, or if no other task was polling it at the fork.
+    fn poll_in_child(&mut self, context: &mut Context<'_>) -> Poll<FlightOutcome> {
+        if self.forked_loader.is_none()
+            && let Some(mut state) = self.flight.state.try_lock()
+            && let LoaderPlace::Here(loader) = std::mem::take(&mut state.tasks.loader)
+        {
+            self.forked_loader = Some(loader);
+        }
+        let Some(loader) = &mut self.forked_loader else { return Poll::Ready(FlightOutcome::Abandoned) };
+        let polled = poll_caught(loader, context);
+        if polled.is_ready() {
+            self.forked_loader = None;
+        }
+        polled.map(|outcome| outcome.unwrap_or(FlightOutcome::Abandoned))
     }
 }
 
@@ -212,6 +274,9 @@ impl Future for TaskWait {
     type Output = Result<FlightOutcome, UnfinishedFlight>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.process.is_current() {
+            return self.poll_in_child(context).map(Ok);
+        }
         if self.waiters.is_none() {
             let waiters = current::blocked_by_this_task();
             // Most tasks are polled by no loader, and need no place in the graph.
@@ -222,14 +287,25 @@ impl Future for TaskWait {
         }
         loop {
             // Cloned before the lock is taken, because it runs code of the executor.
-            let has_loader_ended = match self.next_step(context.waker().clone()) {
+            let polled = match self.next_step(context.waker().clone()) {
                 NextStep::Landed(outcome) => return Poll::Ready(Ok(outcome)),
-                NextStep::PollLoader(loader) => self.flight.poll_loader(loader),
-                NextStep::Sleep => false,
+                NextStep::PollLoader(loader) => self.flight.poll_loader(loader, self.process),
+                NextStep::Sleep => PolledLoader::Pending,
             };
-            if !has_loader_ended {
-                let unfinished = self.check_deadline(context.waker());
-                return unfinished.map_or(Poll::Pending, |unfinished| Poll::Ready(Err(unfinished)));
+            match polled {
+                PolledLoader::Ended => {}
+                PolledLoader::Pending => {
+                    before_blocking();
+                    let unfinished = self.check_deadline(context.waker());
+                    return unfinished.map_or(Poll::Pending, |unfinished| Poll::Ready(Err(unfinished)));
+                }
+                PolledLoader::Forked(Ok(outcome)) => return Poll::Ready(Ok(outcome)),
+                PolledLoader::Forked(Err(loader)) => {
+                    self.forked_loader = Some(loader);
+                    // The loader has a waker of the parent. The next poll gives it that of this task.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -237,6 +313,11 @@ impl Future for TaskWait {
 
 impl Drop for TaskWait {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            // The wakers and the outcome in the flight belong to the parent.
+            std::mem::forget(self.flight.clone());
+            return;
+        }
         if let Some(waiters) = self.waiters.take().filter(|waiters| !waiters.is_empty()) {
             WaitGraph::current().leave(&waiters, &self.as_waitable());
         }

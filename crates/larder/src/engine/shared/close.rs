@@ -1,5 +1,8 @@
 //! The steps of closing a cache.
 //!
+//! 0. The changes that async code has begun on workers are made ([`crate::engine::pending_changes`]). A
+//!    thread of the cache does not wait for them, and neither does a worker: it may be in the middle of one.
+//!    `close_async` waits for them itself.
 //! 1. The first caller marks the cache as closed. From then on no operation begins. A running operation still
 //!    takes effect if the writer's last commit (3) includes it.
 //! 2. The service threads and the idle threads of the load pool end, then the sweeper. These threads may wait
@@ -49,6 +52,11 @@ impl Shared {
         if self.is_forked() {
             return Err(Error::Forked);
         }
+        // Step 0.
+        #[cfg(feature = "async")]
+        if !self.threads.has_current() && !crate::sys::offload::is_worker() {
+            self.changes.wait();
+        }
         let ending = match self.closing.begin(self.threads.has_current()) {
             ClosingTurn::First => self.begin_to_end(),
             ClosingTurn::Next(ending) => ending,
@@ -85,6 +93,12 @@ impl Shared {
             resume_unwind(panic);
         }
         outcome
+    }
+
+    /// Returns whether the calling thread is one that [`close`](Self::close) ends.
+    #[cfg(feature = "async")]
+    pub(crate) fn is_on_own_thread(&self) -> bool {
+        self.threads.has_current()
     }
 
     /// Does step 1, and begins steps 2 and 3.

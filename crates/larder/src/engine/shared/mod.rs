@@ -13,6 +13,8 @@ use std::time::Duration;
 use super::closing::Closing;
 use super::keyspaces::registry::KeyspaceRegistry;
 use super::load_pool::LoadPool;
+#[cfg(feature = "async")]
+use super::pending_changes::PendingChanges;
 use super::service_thread::ServiceThread;
 use super::threads::Threads;
 use super::tiers::Tiers;
@@ -38,6 +40,9 @@ pub(crate) struct Shared {
     pub(crate) observer: Observer,
     pub(crate) keyspaces: KeyspaceRegistry,
     pub(crate) turns: Turns,
+    /// The changes of async code that are on their way.
+    #[cfg(feature = "async")]
+    pub(crate) changes: Arc<PendingChanges>,
     is_closed: AtomicBool,
     closing: Closing,
     threads: Threads,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Shared;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
@@ -16,8 +17,27 @@ impl Shared {
     #[inline]
     pub(crate) fn count(&self, counters: &Counters, count: Count, full: &[u8]) {
         let counted = counters.number(count);
-        if let Some(sample) = self.observer.sample(count, counted, full) {
+        if let Some(sample) = self.observer.sample(count, counted, KeyspaceId::of(full)) {
             self.observe(sample, count, full);
+        }
+    }
+
+    /// As [`count`](Shared::count), for a key that is not encoded yet. `encode` returns the whole key, and is
+    /// called only if the operation is sampled.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(crate) fn count_unencoded(
+        &self,
+        counters: &Counters,
+        count: Count,
+        keyspace: KeyspaceId,
+        encode: impl FnOnce() -> Option<KeyBuffer>,
+    ) {
+        let counted = counters.number(count);
+        if let Some(sample) = self.observer.sample(count, counted, keyspace)
+            && let Some(full) = encode()
+        {
+            self.observe(sample, count, full.as_slice());
         }
     }
 
@@ -34,7 +54,7 @@ impl Shared {
     /// called in a forked child.
     pub(in crate::engine) fn count_prefix(&self, counters: &Counters, start: &[u8]) {
         let counted = counters.number(Count::Invalidations);
-        let sample = self.observer.sample(Count::Invalidations, counted, start);
+        let sample = self.observer.sample(Count::Invalidations, counted, KeyspaceId::of(start));
         #[cfg(all(unix, feature = "control"))]
         if let Some(sample) = sample {
             self.observer.note_prefix(sample, start, &self.tiers.time);

@@ -100,6 +100,8 @@ impl Shared {
             observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
             keyspaces: KeyspaceRegistry::new(counters),
             turns: Turns::new(tiers.process),
+            #[cfg(feature = "async")]
+            changes: Arc::default(),
             is_closed: AtomicBool::new(false),
             closing: Closing::default(),
             threads: Threads::new(writer),

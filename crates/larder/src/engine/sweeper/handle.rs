@@ -8,12 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::message::SweeperMessage;
 use crate::config::Listener;
-#[cfg(feature = "async")]
-use crate::engine::flights::alarms::Alarms;
 use crate::event::Event;
 use crate::memory::evicted_values::EvictedValues;
-#[cfg(feature = "async")]
-use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, SendError, Sender, unbounded};
 use crate::sys::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::units::Timestamp;
@@ -30,9 +26,6 @@ pub(crate) struct SweeperHandle {
     /// The time of the next sweep, in ms.
     next_sweep: AtomicU64,
     listener: Option<Listener>,
-    /// The alarms of tasks that wait until a deadline.
-    #[cfg(feature = "async")]
-    pub(crate) alarms: Arc<Alarms>,
     /// Values that the sweeper could not drop, because the sweeper had ended.
     left_values: Mutex<EvictedValues>,
     /// Events that happened after the sweeper had ended.
@@ -42,14 +35,7 @@ pub(crate) struct SweeperHandle {
 impl SweeperHandle {
     pub(in crate::engine) fn new(listener: Option<Listener>) -> (Self, Receiver<SweeperMessage>) {
         let (messages, inbox) = unbounded();
-        #[cfg(feature = "async")]
-        let alarms = {
-            let messages = messages.clone();
-            Alarms::new(move || drop(messages.send(SweeperMessage::Wake)))
-        };
         let handle = Self {
-            #[cfg(feature = "async")]
-            alarms,
             messages,
             is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -79,8 +65,6 @@ impl SweeperHandle {
     pub(in crate::engine) fn stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
         self.wake();
-        #[cfg(feature = "async")]
-        self.alarms.close();
     }
 
     pub(in crate::engine) fn is_stopping(&self) -> bool {

@@ -6,9 +6,6 @@
 //! no sweep is planned. Storing an entry that expires before the planned sweep wakes the sweeper
 //! ([`handle`]).
 //!
-//! The sweeper wakes tasks at the deadlines for which they have set an alarm, because the cache has no timer
-//! of its own ([`alarms`](super::flights)).
-//!
 //! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines.
 //! In a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
 //! cache notices when another program removes or replaces the file.
@@ -96,12 +93,9 @@ impl Sweeper {
         }
     }
 
-    /// Returns the time until the next sweep, the next check of the file, or the next alarm.
+    /// Returns the time until the next sweep, or the next check of the file.
     fn sleep(&self, now: Timestamp) -> Duration {
-        let sleep = self.until_sweep(now).min(self.until_watch(now));
-        #[cfg(feature = "async")]
-        let sleep = self.tiers.sweeper.alarms.left().map_or(sleep, |left| left.min(sleep));
-        sleep
+        self.until_sweep(now).min(self.until_watch(now))
     }
 
     /// Returns the time until the next sweep.
@@ -121,14 +115,6 @@ impl Sweeper {
         let now = self.tiers.time.now();
         // A panic comes from the `Drop` of a value that a forgotten load had for its waiters.
         drop(catch_unwind(AssertUnwindSafe(|| self.tiers.memory.drop_overdue_leases())));
-        #[cfg(feature = "async")]
-        {
-            let has_rung = catch_unwind(AssertUnwindSafe(|| self.tiers.sweeper.alarms.ring()));
-            let is_due = self.until_sweep(now).is_zero() || self.until_watch(now).is_zero();
-            if has_rung.unwrap_or(true) && !is_due {
-                return;
-            }
-        }
         if self.until_watch(now).is_zero() {
             self.last_watch = now;
             self.tiers.watch_file();

@@ -7,8 +7,10 @@ use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::channel::{Receiver, Sender, bounded};
 #[cfg(feature = "async")]
-use crate::sys::sync::completion::{Completion, completion};
+use crate::sys::sync::completion::{Completion, completion_woken_by};
 use crate::sys::sync::{AtomicBool, Ordering};
+#[cfg(feature = "async")]
+use crate::sys::waker_thread::{before_blocking, wake_elsewhere};
 
 #[derive(Debug)]
 pub(crate) struct WriterHandle {
@@ -40,16 +42,20 @@ impl WriterHandle {
     ) -> Result<Result<T, Error>, Error> {
         let (reply, answer) = bounded(1);
         self.send_question(command(Reply::Thread(reply)))?;
+        #[cfg(feature = "async")]
+        before_blocking();
         answer.recv().map_err(|_| no_answer())
     }
 
-    /// Sends a command whose answer a task waits for.
+    /// Sends a command whose answer a task waits for. The writer does not wake the task itself: the waker may
+    /// panic, and it may drop a user's future, whose `Drop` may ask the writer.
     #[cfg(feature = "async")]
     pub(crate) fn ask_for_task<T>(
         &self,
         command: impl FnOnce(Reply<T>) -> Command,
     ) -> Result<WriterAnswer<T>, Error> {
-        let (reply, answer) = completion();
+        before_blocking();
+        let (reply, answer) = completion_woken_by(wake_elsewhere);
         self.send_question(command(Reply::Task(reply)))?;
         Ok(WriterAnswer(answer))
     }

@@ -1,117 +1,130 @@
 //! Writes and reads the bytes of keys.
 
+use super::buffer::KeyBuffer;
+use super::hash::{KeyHasher, KeyspaceSeed};
+use super::matcher::{KeyMatcher, has_zero};
 use crate::format::key::error::KeyError;
 
-/// Number of bytes that need no allocation. Enough for most keys, including the number of their keyspace.
-const INLINE: usize = 64;
 const ESCAPED: u8 = 0xFF;
 
-/// Collects the bytes of a key, part by part.
-#[derive(Debug, Clone)]
-pub struct KeyWriter {
-    /// The bytes, while they fit into this array.
-    inline: [u8; INLINE],
-    len: usize,
-    /// All of the bytes, once they do not fit into `inline`.
-    spilled: Vec<u8>,
+/// Takes the parts of a key, one after another.
+///
+/// A lookup takes the parts without writing their bytes anywhere: once to hash them, and once to compare them
+/// with a stored key.
+#[derive(Debug)]
+pub struct KeyWriter<'a>(PartTarget<'a>);
+
+/// The use of the parts. A small value, so that the compiler keeps it in registers and removes the other
+/// cases.
+#[derive(Debug)]
+enum PartTarget<'a> {
+    /// Their encoding is added to a buffer.
+    Buffer(&'a mut KeyBuffer),
+    /// They are hashed. A text or byte part with a zero byte is hashed as it stands, and not as it is
+    /// encoded.
+    Hasher(KeyHasher),
+    /// They are compared with stored bytes.
+    Matcher(KeyMatcher<'a>),
 }
 
-impl Default for KeyWriter {
-    fn default() -> Self {
-        Self { inline: [0; INLINE], len: 0, spilled: Vec::new() }
-    }
-}
-
-impl KeyWriter {
-    /// Makes a writer that starts with the bytes of a keyspace's number. Each key of the keyspace begins with
-    /// these bytes.
-    pub(crate) fn starting_with(start: &[u8]) -> Self {
-        let mut writer = Self::default();
-        writer.push(start);
-        writer
-    }
-
+impl KeyBuffer {
+    /// Returns a writer that adds parts at the end.
     #[inline]
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
+    pub(crate) fn writer(&mut self) -> KeyWriter<'_> {
+        KeyWriter(PartTarget::Buffer(self))
+    }
+}
+
+impl<'a> KeyWriter<'a> {
+    #[inline(always)]
+    pub(super) const fn to_hasher(seed: KeyspaceSeed) -> Self {
+        Self(PartTarget::Hasher(seed.hasher()))
+    }
+
+    #[inline(always)]
+    pub(super) const fn to_matcher(stored: &'a [u8]) -> Self {
+        Self(PartTarget::Matcher(KeyMatcher::new(stored)))
+    }
+
+    /// Returns the hash of the parts. Returns 0 if the parts were not hashed.
+    #[inline(always)]
+    pub(super) fn hash(self) -> u64 {
+        if let PartTarget::Hasher(hasher) = self.0 { hasher.finish() } else { 0 }
+    }
+
+    /// Returns whether the parts are compared with stored bytes, and match all of them.
+    #[inline(always)]
+    pub(super) fn is_match(&self) -> bool {
+        if let PartTarget::Matcher(matcher) = &self.0 { matcher.is_match() } else { false }
     }
 
     // Inlined, because every lookup calls this function a few times. In most calls, the compiler knows the
     // length of the slice.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        match self.inline.get_mut(self.len..end) {
-            Some(room) if self.spilled.is_empty() => {
-                room.copy_from_slice(bytes);
-                self.len = end;
-            }
-            _ => self.spill(bytes),
+        match &mut self.0 {
+            PartTarget::Buffer(buffer) => buffer.push(bytes),
+            PartTarget::Hasher(hasher) => hasher.write(bytes),
+            PartTarget::Matcher(matcher) => matcher.exact(bytes),
         }
-    }
-
-    #[cold]
-    fn spill(&mut self, bytes: &[u8]) {
-        if self.spilled.is_empty() {
-            self.spilled.extend_from_slice(self.inline.get(..self.len).unwrap_or_default());
-        }
-        self.spilled.extend_from_slice(bytes);
     }
 
     /// Writes a text part.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
     /// Writes a part of any bytes.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.unterminated(bytes);
-        self.push(&[0, 0]);
+        match &mut self.0 {
+            PartTarget::Hasher(hasher) => hasher.write_end_mark(),
+            _ => self.push(&[0, 0]),
+        }
     }
 
     /// Writes a `bool` part.
-    #[inline]
+    #[inline(always)]
     pub fn bool(&mut self, value: bool) {
         self.u8(value.into());
     }
 
     /// Writes a `char` part.
-    #[inline]
+    #[inline(always)]
     pub fn char(&mut self, value: char) {
         self.u32(value.into());
     }
 
     /// Writes a part that has the same length in every key, as the bytes of an array or of a digest have. The
     /// bytes have no end mark. So if the length differed, one key's bytes could begin another key's bytes.
-    #[inline]
+    #[inline(always)]
     pub fn array<const N: usize>(&mut self, bytes: &[u8; N]) {
         self.push(bytes);
     }
 
     /// Writes the bytes that begin every text or byte part that starts with `bytes`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unterminated(&mut self, bytes: &[u8]) {
-        // Visits all bytes without a branch. This is faster than stopping at the first zero, because keys
-        // rarely have a zero byte.
-        if bytes.iter().fold(0, |zeros, &byte| zeros | u8::from(byte == 0)) != 0 {
-            self.escaped(bytes);
-        } else {
-            self.push(bytes);
+        match &mut self.0 {
+            PartTarget::Buffer(buffer) if has_zero(bytes) => escape_into(buffer, bytes),
+            PartTarget::Buffer(buffer) => buffer.push(bytes),
+            PartTarget::Hasher(hasher) => hasher.write(bytes),
+            PartTarget::Matcher(matcher) => matcher.part(bytes),
         }
     }
+}
 
-    fn escaped(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while let Some(at) = rest.iter().position(|&byte| byte == 0) {
-            let (head, tail) = rest.split_at(at);
-            self.push(head);
-            self.push(&[0, ESCAPED]);
-            rest = tail.split_first().map_or(&[][..], |(_, tail)| tail);
-        }
-        self.push(rest);
+fn escape_into(buffer: &mut KeyBuffer, bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|&byte| byte == 0) {
+        let (head, tail) = rest.split_at(at);
+        buffer.push(head);
+        buffer.push(&[0, ESCAPED]);
+        rest = tail.split_first().map_or(&[][..], |(_, tail)| tail);
     }
+    buffer.push(rest);
 }
 
 /// Reads the bytes of a key, part by part.
@@ -212,14 +225,16 @@ impl<'a> KeyReader<'a> {
 
 macro_rules! integers {
     ($($unsigned:ident $signed:ident),*) => {
-        impl KeyWriter {
+        impl KeyWriter<'_> {
             $(
                 #[doc = concat!("Writes a `", stringify!($unsigned), "` part.")]
+                #[inline(always)]
                 pub fn $unsigned(&mut self, value: $unsigned) {
                     self.push(&value.to_be_bytes());
                 }
 
                 #[doc = concat!("Writes an `", stringify!($signed), "` part.")]
+                #[inline(always)]
                 pub fn $signed(&mut self, value: $signed) {
                     self.$unsigned(value.cast_unsigned() ^ (1 << ($unsigned::BITS - 1)));
                 }

@@ -18,6 +18,7 @@ macro_rules! tuple_keys {
         }
 
         impl<$($part: Key, $form: EncodeKey<$part>),+> EncodeKey<($($part,)+)> for ($($form,)+) {
+            #[inline(always)]
             fn encode(&self, out: &mut KeyWriter) {
                 $(self.$at.encode(out);)+
             }
@@ -69,6 +70,7 @@ impl<K: Key> Key for Option<K> {
 }
 
 impl<K: Key, F: EncodeKey<K>> EncodeKey<Option<K>> for Option<F> {
+    #[inline(always)]
     fn encode(&self, out: &mut KeyWriter) {
         out.bool(self.is_some());
         if let Some(form) = self {

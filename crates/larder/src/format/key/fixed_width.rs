@@ -43,7 +43,7 @@ macro_rules! primitive_keys {
         }
 
         impl EncodeKey<$primitive> for $primitive {
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut KeyWriter) {
                 out.$primitive(*self);
             }
@@ -72,7 +72,7 @@ macro_rules! non_zero_keys {
         }
 
         impl EncodeKey<$non_zero> for $non_zero {
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut KeyWriter) {
                 out.$integer(self.get());
             }
@@ -100,7 +100,7 @@ impl<const N: usize> Key for [u8; N] {
 }
 
 impl<const N: usize> EncodeKey<[u8; N]> for [u8; N] {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut KeyWriter) {
         out.array(self);
     }
@@ -139,7 +139,7 @@ impl Key for uuid::Uuid {
 
 #[cfg(feature = "uuid")]
 impl EncodeKey<uuid::Uuid> for uuid::Uuid {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut KeyWriter) {
         out.array(self.as_bytes());
     }

@@ -23,7 +23,7 @@ macro_rules! text_key {
 
         $(
             impl EncodeKey<$key> for $form {
-                #[inline]
+                #[inline(always)]
                 fn encode(&self, out: &mut KeyWriter) {
                     out.text(self);
                 }
@@ -63,7 +63,7 @@ impl Key for Vec<u8> {
 macro_rules! bytes_form {
     ($form:ty $(, $size:ident)?) => {
         impl$(<const $size: usize>)? EncodeKey<Vec<u8>> for $form {
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut KeyWriter) {
                 out.bytes(self);
             }

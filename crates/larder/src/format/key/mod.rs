@@ -17,16 +17,29 @@
 //! | `()` | nothing | the one key of a keyspace that holds one entry |
 //!
 //! These bytes are part of the file format, and a test pins them. larder has its own encoding because every
-//! lookup encodes a borrowed form of its key into an inline buffer. A serde codec would need the owned type.
+//! lookup takes a borrowed form of its key. A serde codec would need the owned type.
+//!
+//! One function of a form, [`EncodeKey::encode`], gives its parts to a [`KeyWriter`]. The writer encodes them
+//! into a [`buffer`], or gives them to a [`hash`], or compares them with stored bytes ([`matcher`]). A lookup
+//! hashes and compares ([`unencoded`]), and encodes only if that finds nothing.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a hit is fast only if the compiler sees all parts of its key at once"
+)]
+
+pub(crate) mod buffer;
 pub(crate) mod bytes;
 mod compound;
 pub(crate) mod error;
 mod fixed_width;
 mod forms;
+pub(crate) mod hash;
+mod matcher;
 pub(crate) mod scope;
 pub(crate) mod shape;
 pub(crate) mod spelling;
+pub(crate) mod unencoded;
 
 use bytes::{KeyReader, KeyWriter};
 use error::KeyError;
@@ -149,6 +162,10 @@ pub trait Key: EncodeKey<Self> + Sized + Send + Sync + 'static {
 )]
 pub trait EncodeKey<K: ?Sized> {
     /// Writes the key's bytes.
+    ///
+    /// A call of a keyspace may call this function several times: to hash the key, to compare it with a
+    /// stored key, and to encode it. Each call must write the same. Otherwise the call may miss an entry. It
+    /// finds no entry whose key this function has not written.
     fn encode(&self, out: &mut KeyWriter);
 }
 
@@ -170,14 +187,14 @@ pub trait KeyPrefix<K> {
 
 // Inlined, because every lookup passes its key by reference.
 impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &T {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut KeyWriter) {
         T::encode(self, out);
     }
 }
 
 impl<K, T: EncodeKey<K> + ?Sized> EncodeKey<K> for &mut T {
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut KeyWriter) {
         T::encode(self, out);
     }

@@ -4,7 +4,7 @@
 //! A scope is data and not a function of the user, because it is tested under the locks of the shards and
 //! during a commit.
 
-use super::bytes::KeyWriter;
+use super::buffer::KeyBuffer;
 use super::shape::{self, KeyShape};
 use super::{EncodeKey, Key};
 use crate::sys::sync::Arc;
@@ -199,8 +199,8 @@ pub struct PatternWriter {
 impl PatternWriter {
     /// Adds a part that is equal to a key.
     pub fn exact<K>(&mut self, key: &(impl EncodeKey<K> + ?Sized)) {
-        let mut bytes = KeyWriter::starting_with(&[]);
-        key.encode(&mut bytes);
+        let mut bytes = KeyBuffer::default();
+        key.encode(&mut bytes.writer());
         self.parts.push(ScopePart::Exact(bytes.as_slice().into()));
     }
 

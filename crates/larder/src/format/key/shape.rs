@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::buffer::KeyBuffer;
 use super::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 
@@ -126,8 +127,8 @@ impl KeyShape {
     /// # Errors
     /// Returns a [`KeyError`] if the key is of another shape, or if a number does not fit into its part.
     pub fn encode(&self, value: &KeyValue) -> Result<Vec<u8>, KeyError> {
-        let mut out = KeyWriter::default();
-        self.write(value, &mut out)?;
+        let mut out = KeyBuffer::default();
+        self.write(value, &mut out.writer())?;
         Ok(out.as_slice().to_vec())
     }
 
@@ -138,12 +139,12 @@ impl KeyShape {
     /// # Errors
     /// Returns a [`KeyError`] if no key of this shape can begin with `prefix`. A number has no beginning.
     pub fn encode_prefix(&self, prefix: &KeyValue) -> Result<Vec<u8>, KeyError> {
-        let mut out = KeyWriter::default();
-        self.write_prefix(prefix, &mut out)?;
+        let mut out = KeyBuffer::default();
+        self.write_prefix(prefix, &mut out.writer())?;
         Ok(out.as_slice().to_vec())
     }
 
-    fn write_prefix(&self, prefix: &KeyValue, out: &mut KeyWriter) -> Result<(), KeyError> {
+    fn write_prefix(&self, prefix: &KeyValue, out: &mut KeyWriter<'_>) -> Result<(), KeyError> {
         match (self, prefix) {
             (Self::Text, KeyValue::Text(text)) => out.unterminated(text.as_bytes()),
             (Self::Bytes, KeyValue::Bytes(bytes)) => out.unterminated(bytes),
@@ -170,7 +171,7 @@ impl KeyShape {
         Ok(())
     }
 
-    fn write(&self, value: &KeyValue, out: &mut KeyWriter) -> Result<(), KeyError> {
+    fn write(&self, value: &KeyValue, out: &mut KeyWriter<'_>) -> Result<(), KeyError> {
         match (self, value) {
             (Self::Unit, KeyValue::Unit) => {}
             (Self::Text, KeyValue::Text(text)) => out.text(text),

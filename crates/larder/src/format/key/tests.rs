@@ -1,20 +1,20 @@
 use std::borrow::Cow;
 use std::num::{NonZeroI8, NonZeroI16, NonZeroU64};
 
-use super::bytes::KeyWriter;
+use super::buffer::KeyBuffer;
 use super::*;
 use crate::sys::sync::Arc;
 use proptest::prelude::*;
 
 fn encoded<K: Key>(key: &(impl EncodeKey<K> + ?Sized)) -> Vec<u8> {
-    let mut out = KeyWriter::default();
-    key.encode(&mut out);
+    let mut out = KeyBuffer::default();
+    key.encode(&mut out.writer());
     out.as_slice().to_vec()
 }
 
 fn prefix<K: Key>(start: impl KeyPrefix<K>) -> Vec<u8> {
-    let mut out = KeyWriter::default();
-    start.encode_prefix(&mut out);
+    let mut out = KeyBuffer::default();
+    start.encode_prefix(&mut out.writer());
     out.as_slice().to_vec()
 }
 

@@ -15,6 +15,7 @@ mod extras;
 mod idle;
 mod leaving;
 mod listing;
+mod lookup;
 mod publish;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod validate;
@@ -27,7 +28,7 @@ use super::expiry::ExpiryIndex;
 use super::key_leases::LeaseId;
 use super::leases::{Leases, Permit};
 use super::policy::Policy;
-use super::slot::{DirtyValue, Slot, SlotState};
+use super::slot::{DirtyValue, SlotState};
 use super::slots::Slots;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
@@ -37,7 +38,7 @@ use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::keyspace_usage::KeyspaceUsages;
-use crate::memory::lookup::{Lookup, MissToken, PreviousState, StaleLookup};
+use crate::memory::lookup::{Lookup, MissToken, PreviousState};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -83,58 +84,6 @@ impl Shard {
             saves: true,
             is_closed: false,
             usages: KeyspaceUsages::default(),
-        }
-    }
-
-    /// Looks a key up. Needs only `&self`, so a hit needs only the shared lock.
-    #[expect(
-        clippy::inline_always,
-        reason = "of the path of a hit, which more callers would keep out of line"
-    )]
-    #[inline(always)]
-    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        let Some((id, slot)) = self.find(key) else {
-            return Lookup::Unknown(self.miss_token(key));
-        };
-        match &slot.value {
-            Some(value) if slot.expires_at > now => {
-                self.policy.touch(id);
-                Lookup::Value(value.clone(), slot.expires_at)
-            }
-            _ => self.get_without_value(id, slot, now),
-        }
-    }
-
-    /// Looks up a key whose slot has no live value.
-    #[cold]
-    fn get_without_value(&self, id: SlotId, slot: &Slot, now: Timestamp) -> Lookup {
-        let found = without_value(slot, now);
-        if let Lookup::Absent(_) = found {
-            self.policy.touch(id);
-        }
-        found
-    }
-
-    /// Looks a key up without counting the lookup as a use.
-    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
-        let Some((_, slot)) = self.find(key) else {
-            return Lookup::Unknown(self.miss_token(key));
-        };
-        match &slot.value {
-            Some(value) if slot.expires_at > now => Lookup::Value(value.clone(), slot.expires_at),
-            _ => without_value(slot, now),
-        }
-    }
-
-    /// Returns the value of a key, live or expired. A removed key has none, so a caller never gets what was
-    /// invalidated. Neither has a key that is known to be absent.
-    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
-        match self.find(key) {
-            None => StaleLookup::Unknown(self.miss_token(key)),
-            Some((_, slot)) => match &slot.value {
-                Some(value) => StaleLookup::Value(value.clone(), slot.expires_at),
-                None => StaleLookup::NoValue,
-            },
         }
     }
 
@@ -239,17 +188,6 @@ impl Shard {
             Lookup::Absent(_) | Lookup::Negative => PreviousState::Dead,
             Lookup::Unknown(_) => PreviousState::Nothing,
         }
-    }
-
-    #[inline]
-    fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
-        let mut found = None;
-        let is_it = |&id: &SlotId| {
-            found = self.slots.get(id).filter(|slot| *slot.key == *key.bytes).map(|slot| (id, slot));
-            found.is_some()
-        };
-        self.ids.find(table_hash(key.short_hash()), is_it);
-        found
     }
 
     fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
@@ -361,16 +299,6 @@ enum SlotValue {
     Dirty(Option<Value>, DirtyValue),
     /// A removal to commit.
     Tombstone,
-}
-
-/// Returns the result of a lookup that has found a slot without a live value.
-fn without_value(slot: &Slot, now: Timestamp) -> Lookup {
-    if slot.is_absence() && slot.expires_at > now {
-        return Lookup::Absent(slot.expires_at);
-    }
-    // The disk has this entry, or an older entry of the key, or no entry of the key. So the disk has no live
-    // entry either.
-    Lookup::Negative
 }
 
 /// Spreads a short hash over 64 bits. The table uses the low bits for the bucket and the high bits for the

@@ -13,6 +13,7 @@ use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, PreviousState, StaleLookup};
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::purged::Purged;
+use crate::memory::slot::Slot;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;

@@ -47,6 +47,10 @@ fn families() -> Vec<Family> {
         ("decimal text", keys(|number| format!("user:{number}\0\0").into_bytes())),
         ("zeros of growing lengths", keys(|number| vec![0; usize::try_from(number).unwrap()])),
         (
+            "one key of many keyspaces",
+            (0..KEYS).map(|id| [&id.to_be_bytes()[4..], b"key\0\0"].concat()).collect(),
+        ),
+        (
             "one bit set",
             keys(|number| {
                 let mut key = vec![0; 512];

@@ -88,18 +88,17 @@ impl Observer {
         observer
     }
 
-    /// Returns a sample if an operation on a key is sampled. `counted` is the number of the operation. Each
-    /// thread numbers the operations of each kind and keyspace separately.
+    /// Returns a sample if an operation of a keyspace is sampled. `counted` is the number of the operation.
+    /// Each thread numbers the operations of each kind and keyspace separately.
     #[inline]
-    pub(crate) fn sample(&self, count: Count, counted: u64, full: &[u8]) -> Option<Sample> {
+    pub(crate) fn sample(&self, count: Count, counted: u64, keyspace: KeyspaceId) -> Option<Sample> {
         let threshold = self.thresholds.get(count as usize)?.load(Ordering::Relaxed);
         if threshold == 0 {
             return None;
         }
         // The keyspace is part of the number. Otherwise the same counts would be sampled in every keyspace,
         // and keyspaces with few operations would have no samples.
-        let keyspace = u64::from(KeyspaceId::of(full).number());
-        let sample = mixed(counted ^ (keyspace << 32));
+        let sample = mixed(counted ^ (u64::from(keyspace.number()) << 32));
         (sample < threshold).then_some(Sample(sample))
     }
 
@@ -194,7 +193,7 @@ mod tests {
     use crate::sys::clock::ManualClock;
 
     fn sampled(observer: &Observer, count: Count, counted: impl Iterator<Item = u64>) -> usize {
-        counted.filter(|&counted| observer.sample(count, counted, b"\0\0\0\x01a").is_some()).count()
+        counted.filter(|&counted| observer.sample(count, counted, KeyspaceId::on_disk(1)).is_some()).count()
     }
 
     #[test]
@@ -225,8 +224,8 @@ mod tests {
     fn keyspaces_of_few_lookups_are_sampled_as_others_are() {
         let on = Observer::new(true, &ManualClock::new());
         let sampled = (1_u32..=4_000).map(|number| {
-            let full = KeyspaceId::on_disk(number).to_bytes();
-            (1..=16).filter(|&counted| on.sample(Count::MemoryHits, counted, &full).is_some()).count()
+            let id = KeyspaceId::on_disk(number);
+            (1..=16).filter(|&counted| on.sample(Count::MemoryHits, counted, id).is_some()).count()
         });
         let sampled: usize = sampled.sum();
         assert!((900..=1_100).contains(&sampled), "{sampled} of 64,000");
@@ -242,7 +241,7 @@ mod tests {
             let observer = Observer::new(true, &*clock);
             for counted in 1..=keys * turns {
                 let full = [&b"\0\0\0\x01"[..], &(counted % keys).to_be_bytes()].concat();
-                if let Some(sample) = observer.sample(Count::MemoryHits, counted, &full) {
+                if let Some(sample) = observer.sample(Count::MemoryHits, counted, KeyspaceId::on_disk(1)) {
                     observer.note(sample, Count::MemoryHits, &full, &time);
                 }
             }
@@ -264,7 +263,8 @@ mod tests {
         let watcher = observer.watch(1, None).unwrap();
         for counted in 1..=6_400 {
             let full = b"\0\0\0\x01a";
-            let sample = observer.sample(Count::MemoryHits, counted, full).expect("all are watched");
+            let sample =
+                observer.sample(Count::MemoryHits, counted, KeyspaceId::on_disk(1)).expect("all are watched");
             observer.note(sample, Count::MemoryHits, full, &time);
         }
         let name = |_| Some(NamedKeyspace { name: "product".to_owned(), shape: None });

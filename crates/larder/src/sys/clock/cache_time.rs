@@ -15,10 +15,29 @@
 //! A lookup whose entry outlives both bounds does not need the exact time. Any other lookup reads the exact
 //! time. With the coarse clock, the wall clock is read once a tick, so a jump forward is noticed one tick
 //! late.
+//!
+//! The upper bound is the same during a tick. So it is computed once a tick and stored as the *limit*. A hit
+//! reads the coarse clock, compares two integers, and loads the limit. The order of steps:
+//!
+//! 1. A thread reads a tick that is not the stored tick.
+//! 2. It reads the wall clock, and raises the offset.
+//! 3. It raises the limit to the upper bound of its tick. The limit only grows.
+//! 4. It stores the tick.
+//!
+//! A thread that finds its own tick stored loads a limit of at least step 3, because step 3 comes before step
+//! 4. If a slow thread has stored an earlier tick in between, the limit is still that of the later tick. A
+//! limit that is too high only makes a lookup read the exact time.
+//!
+//! A reading of the exact time raises the limit to the time that it returns. So no thread that knows an exact
+//! time finds an entry that had expired at that time.
 
+use std::any::Any;
 use std::time::Duration;
 
+use super::system::{CoarseClock, SystemClock};
+use super::tick::Tick;
 use super::{Clock, MAX_COARSE_LAG};
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::{Timestamp, millis};
 
@@ -33,12 +52,17 @@ pub(crate) struct TimeBounds {
 #[derive(Debug)]
 pub(crate) struct CacheTime {
     clock: Arc<dyn Clock>,
+    /// A copy of `clock`, if that is the system's and has a coarse clock. A hit reads it without a virtual
+    /// call.
+    system: Option<CoarseClock>,
     /// The reading of the monotonic clock when the cache was opened.
     origin: Duration,
     /// The offset to add to the count since `origin`, in milliseconds. It only grows.
     offset_ms: AtomicU64,
-    /// The millisecond of the coarse clock at which the wall clock was last read.
-    tick_ms: AtomicU64,
+    /// The number of the tick at which the wall clock was last read.
+    tick: AtomicU64,
+    /// The limit, in milliseconds: no time that is later was returned, or will be returned during `tick`.
+    limit_ms: AtomicU64,
 }
 
 impl CacheTime {
@@ -47,7 +71,14 @@ impl CacheTime {
         // The wall clock is read first, as in `now`.
         let start = clock.wall().max(clock_watermark).as_millis();
         let origin = clock.monotonic();
-        Self { clock, origin, offset_ms: AtomicU64::new(start), tick_ms: AtomicU64::new(0) }
+        Self {
+            system: (&*clock as &dyn Any).downcast_ref().and_then(SystemClock::coarse),
+            clock,
+            origin,
+            offset_ms: AtomicU64::new(start),
+            tick: AtomicU64::new(Tick::NEVER.number()),
+            limit_ms: AtomicU64::new(start),
+        }
     }
 
     /// Returns the time.
@@ -64,34 +95,77 @@ impl CacheTime {
             // all threads.
             offset = self.offset_ms.fetch_max(by_wall, Ordering::Relaxed).max(by_wall);
         }
-        Timestamp::from_millis(counted.saturating_add(offset))
+        let now = counted.saturating_add(offset);
+        // Within a tick, the limit is above the time unless the wall clock has jumped.
+        if self.limit_ms.load(Ordering::Relaxed) < now {
+            self.raise_limit(now);
+        }
+        Timestamp::from_millis(now)
+    }
+
+    /// Returns the upper bound of the time. An entry that expires later is live.
+    #[inline]
+    pub(crate) fn latest(&self) -> Timestamp {
+        match self.read_tick() {
+            // Acquire: pairs with the Release in `begin_tick`. A thread that reads its own tick here also
+            // sees the limit of that tick.
+            Some(tick) if self.tick.load(Ordering::Acquire) == tick.number() => {
+                Timestamp::from_millis(self.limit_ms.load(Ordering::Relaxed))
+            }
+            tick => self.begin_tick(tick),
+        }
+    }
+
+    /// Steps 2 to 4. Returns the upper bound of the time. Without a coarse clock, this is the exact time.
+    #[cold]
+    fn begin_tick(&self, tick: Option<Tick>) -> Timestamp {
+        let now = self.now();
+        // Read after the tick, so its upper bound is that of the tick or of a later one.
+        let (Some(tick), Some(coarse)) = (tick, self.clock.coarse_monotonic()) else { return now };
+        let store_tick = || self.tick.store(tick.number(), Ordering::Release);
+        if failpoint_is_set(Failpoint::StoreTickBeforeLimit) {
+            store_tick();
+        }
+        let latest = self.latest_at(coarse);
+        self.raise_limit(latest);
+        store_tick();
+        Timestamp::from_millis(latest)
+    }
+
+    fn raise_limit(&self, to: u64) {
+        self.limit_ms.fetch_max(to, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn read_tick(&self) -> Option<Tick> {
+        match &self.system {
+            Some(system) => Some(system.tick()),
+            None => self.clock.coarse_monotonic().map(Tick::from),
+        }
     }
 
     /// Returns the bounds of the time. Within a tick of the coarse clock, only that clock is read.
-    #[inline]
     pub(crate) fn bounds(&self) -> TimeBounds {
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
         };
-        // The number is only tested for equality, so it may wrap around.
-        let tick = coarse.as_secs().wrapping_mul(1000).wrapping_add(u64::from(coarse.subsec_millis()));
-        // The Acquire pairs with the Release. A thread that reads this tick here also sees the offset of that
-        // tick. So the offset is raised before the tick is stored. At the beginning of a tick, several
-        // threads may raise the offset.
-        if self.tick_ms.load(Ordering::Acquire) != tick {
-            self.now();
-            self.tick_ms.store(tick, Ordering::Release);
-        }
+        // Read after the coarse clock, so it is the upper bound of this tick or of a later one. And it raises
+        // the offset, before the offset is loaded for the lower bound.
+        let latest = self.latest();
+        let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
+        TimeBounds { earliest: Timestamp::from_millis(earliest), latest }
+    }
+
+    /// Returns the latest time that is possible while the coarse clock shows `coarse`, in milliseconds.
+    fn latest_at(&self, coarse: Duration) -> u64 {
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
         // One millisecond is added for the fraction that was cut off.
-        let latest = earliest.saturating_add(millis(MAX_COARSE_LAG) + 1);
-        TimeBounds { earliest: Timestamp::from_millis(earliest), latest: Timestamp::from_millis(latest) }
+        earliest.saturating_add(millis(MAX_COARSE_LAG) + 1)
     }
 
     /// Returns the milliseconds since the cache was opened. Returns 0 for a coarse reading before that
     /// moment.
-    #[inline]
     fn counted(&self, monotonic: Duration) -> u64 {
         millis(monotonic.saturating_sub(self.origin))
     }

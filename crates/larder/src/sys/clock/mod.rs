@@ -2,7 +2,9 @@
 
 pub(crate) mod cache_time;
 pub(crate) mod system;
+mod tick;
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use crate::units::{Timestamp, millis};
 pub const MAX_COARSE_LAG: Duration = Duration::from_millis(14);
 
 /// A source of time. The default is [`SystemClock`](system::SystemClock).
-pub trait Clock: Send + Sync + fmt::Debug + 'static {
+pub trait Clock: Any + Send + Sync + fmt::Debug {
     /// Returns the time since a fixed point. The result never decreases. Only differences of readings are
     /// used.
     fn monotonic(&self) -> Duration;

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Clock;
 use crate::units::Timestamp;
+pub(crate) use monotonic::CoarseClock;
 
 /// The clocks of the operating system.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,13 @@ impl SystemClock {
     #[must_use]
     pub fn new() -> Self {
         Self { origin: monotonic::Origin::now() }
+    }
+}
+
+impl SystemClock {
+    /// Returns the system's coarse clock, or `None` if the system has none.
+    pub(crate) fn coarse(&self) -> Option<CoarseClock> {
+        self.origin.coarse()
     }
 }
 
@@ -38,7 +46,7 @@ impl Clock for SystemClock {
     }
 
     fn coarse_monotonic(&self) -> Option<Duration> {
-        self.origin.coarse()
+        self.coarse().map(CoarseClock::time)
     }
 }
 
@@ -51,6 +59,7 @@ mod monotonic {
     use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
     use crate::sys::clock::MAX_COARSE_LAG;
+    use crate::sys::clock::tick::Tick;
 
     /// The common zero point of both clocks, so that the coarse clock is never ahead of the other clock.
     #[derive(Debug, Clone, Copy)]
@@ -69,9 +78,29 @@ mod monotonic {
             duration(clock_gettime(ClockId::Monotonic)).saturating_sub(self.at)
         }
 
-        pub(super) fn coarse(&self) -> Option<Duration> {
-            let coarse = || duration(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(self.at);
-            self.ticks_often.then(coarse)
+        pub(super) fn coarse(&self) -> Option<CoarseClock> {
+            self.ticks_often.then_some(CoarseClock { origin: self.at })
+        }
+    }
+
+    /// The coarse clock, with the zero point of a [`SystemClock`](super::SystemClock).
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct CoarseClock {
+        origin: Duration,
+    }
+
+    impl CoarseClock {
+        /// Returns the reading as a number. Two readings within one tick of the kernel are equal.
+        #[inline]
+        #[expect(clippy::unused_self, reason = "a coarse clock exists only where it may be read")]
+        pub(crate) fn tick(self) -> Tick {
+            let time = clock_gettime(ClockId::MonotonicCoarse);
+            // The kernel's monotonic clock begins at zero, so both numbers are positive.
+            Tick::new(time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned())
+        }
+
+        pub(super) fn time(self) -> Duration {
+            duration(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(self.origin)
         }
     }
 
@@ -83,6 +112,8 @@ mod monotonic {
 #[cfg(not(target_os = "linux"))]
 mod monotonic {
     use std::time::{Duration, Instant};
+
+    use crate::sys::clock::tick::Tick;
 
     #[derive(Debug, Clone, Copy)]
     pub(super) struct Origin(Instant);
@@ -97,8 +128,23 @@ mod monotonic {
             self.0.elapsed()
         }
 
-        pub(super) fn coarse(&self) -> Option<Duration> {
+        #[expect(clippy::unused_self, reason = "as on Linux")]
+        pub(super) fn coarse(&self) -> Option<CoarseClock> {
             None
+        }
+    }
+
+    /// No coarse clock exists on this system.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) enum CoarseClock {}
+
+    impl CoarseClock {
+        pub(crate) fn tick(self) -> Tick {
+            match self {}
+        }
+
+        pub(super) fn time(self) -> Duration {
+            match self {}
         }
     }
 }

@@ -7,23 +7,37 @@
 //!
 //! A sender that is dropped without an answer ends the wait too. A task may drop its end at any time. The
 //! answer is then dropped by the sender, after the lock, because the `Drop` of a user's value may wait.
+//!
+//! A waker is code of an executor. It may panic, and it may drop a user's future. So a panic of it is caught,
+//! and a sender that must run no such code gives the waker to another thread ([`completion_woken_by`]).
+//!
+//! In a forked child, the lock may be held for ever, and the sender is in the parent. So the child takes no
+//! lock, and gets no answer.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::failpoint::{Failpoint, failpoint_is_set};
 use super::{Arc, Mutex};
+use crate::sys::process::Process;
 
 /// The end of a completion that sends the answer.
 #[derive(Debug)]
-pub(crate) struct Completer<T>(Arc<Mutex<CompletionState<T>>>);
+pub(crate) struct Completer<T> {
+    state: Arc<Mutex<CompletionState<T>>>,
+    wake: fn(Waker),
+}
 
 /// The end of a completion that waits for the answer. Its output is None if the sender was dropped without an
-/// answer.
+/// answer, and in a forked child.
 #[derive(Debug)]
 #[must_use = "the answer is lost if no task waits for it"]
-pub(crate) struct Completion<T>(Arc<Mutex<CompletionState<T>>>);
+pub(crate) struct Completion<T> {
+    state: Arc<Mutex<CompletionState<T>>>,
+    process: Process,
+}
 
 #[derive(Debug)]
 struct CompletionState<T> {
@@ -33,18 +47,31 @@ struct CompletionState<T> {
     has_receiver: bool,
 }
 
-/// Returns both ends of a completion.
+/// Returns both ends of a completion. The sender wakes the task.
 pub(crate) fn completion<T>() -> (Completer<T>, Completion<T>) {
+    completion_woken_by(wake_task)
+}
+
+/// Returns both ends of a completion. The sender gives the waker of the task to `wake`.
+pub(crate) fn completion_woken_by<T>(wake: fn(Waker)) -> (Completer<T>, Completion<T>) {
     let state = CompletionState { answer: None, waker: None, has_sender: true, has_receiver: true };
     let state = Arc::new(Mutex::new(state));
-    (Completer(state.clone()), Completion(state))
+    (Completer { state: state.clone(), wake }, Completion { state, process: Process::current() })
+}
+
+/// Wakes a task. Catches a panic of the waker.
+pub(crate) fn wake_task(waker: Waker) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        // The payload may be a user's value, and its `Drop` may panic as well.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+    }
 }
 
 impl<T> Completer<T> {
     /// Sends the answer. Drops it if no task waits for it any more.
     pub(crate) fn send(self, answer: T) {
         let mut left = Some(answer);
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.has_receiver {
             state.answer = left.take();
         }
@@ -56,12 +83,12 @@ impl<T> Completer<T> {
 impl<T> Drop for Completer<T> {
     fn drop(&mut self) {
         // Step 2.
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.has_sender = false;
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
-            waker.wake();
+            (self.wake)(waker);
         }
     }
 }
@@ -70,16 +97,19 @@ impl<T> Future for Completion<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        if !self.process.is_current() {
+            return Poll::Ready(None);
+        }
         // Cloned before the lock is taken, because it runs code of the executor.
         let waker = context.waker().clone();
         if failpoint_is_set(Failpoint::RegisterLate) {
-            let mut state = self.0.lock();
+            let mut state = self.state.lock();
             if state.answer.is_some() || !state.has_sender {
                 return Poll::Ready(state.answer.take());
             }
         }
         // Step 1.
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if !failpoint_is_set(Failpoint::RegisterLate) && (state.answer.is_some() || !state.has_sender) {
             return Poll::Ready(state.answer.take());
         }
@@ -92,7 +122,10 @@ impl<T> Future for Completion<T> {
 
 impl<T> Drop for Completion<T> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        if !self.process.is_current() {
+            return;
+        }
+        let mut state = self.state.lock();
         state.has_receiver = false;
         let left = (state.answer.take(), state.waker.take());
         drop(state);
@@ -129,6 +162,31 @@ mod tests {
         sender.send(7);
         assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (0, 1));
         assert_eq!(poll(&mut answer, &first), Poll::Ready(Some(7)));
+    }
+
+    #[test]
+    fn a_task_whose_waker_panics_gets_its_answer_and_the_sender_goes_on() {
+        struct Panics;
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                std::panic::resume_unwind(Box::new("planted"));
+            }
+        }
+        let waker = Arc::new(Panics).into();
+        let (sender, mut answer) = completion();
+        assert!(Pin::new(&mut answer).poll(&mut Context::from_waker(&waker)).is_pending());
+        sender.send(7);
+        assert_eq!(poll(&mut answer, &Arc::default()), Poll::Ready(Some(7)));
+    }
+
+    #[test]
+    fn a_forked_child_takes_no_lock_and_gets_no_answer() {
+        let (sender, mut answer) = completion::<u32>();
+        answer.process = Process::other();
+        let held = sender.state.lock();
+        assert_eq!(poll(&mut answer, &Arc::default()), Poll::Ready(None));
+        drop(answer);
+        drop(held);
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub enum Failpoint {
     OpenGroupGate,
     /// The writer commits the values of a group one by one.
     SplitGroup,
+    /// A tick is stored before the upper bound of the time is raised to that of the tick.
+    StoreTickBeforeLimit,
 }
 
 #[cfg(not(shuttle))]

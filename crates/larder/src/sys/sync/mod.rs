@@ -25,7 +25,7 @@ pub use model::channel::pass_time;
 pub(crate) use model::channel::passed_times;
 pub(crate) use primitives::{
     AtomicBool, AtomicSnapshot, AtomicU8, AtomicU64, AtomicUsize, Condvar, Mutex, RwLock, RwLockReadGuard,
-    RwLockWriteGuard, channel, hash_seeds, process_static, thread, thread_local,
+    RwLockWriteGuard, channel, hash_seeds, key_seeds, process_static, thread, thread_local,
 };
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::atomic::Ordering;

@@ -54,7 +54,15 @@ pub(crate) mod channel {
     pub(crate) use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 }
 
-/// Returns random seeds. So an attacker can't choose keys that are all in one shard.
+/// Returns random seeds for a hash table.
 pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::new()
+}
+
+/// Returns random seeds for the hashes of keys. So an attacker can't choose keys that are all in one shard.
+/// The standard library's hasher takes its secret keys from the system, and no two of these hashers have the
+/// same keys.
+pub(crate) fn key_seeds() -> [u64; 3] {
+    use std::hash::{BuildHasher, RandomState};
+    std::array::from_fn(|number| RandomState::new().hash_one(number))
 }

@@ -1,8 +1,9 @@
 //! Changes from async code: inserts, removals and atomic changes.
 //!
 //! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer.
-//! Only an insert that finds room needs none. The wait for its commit holds no worker: the writer wakes the
-//! task. So any number of removals share a commit.
+//! Only an insert that finds room needs none. The wait for the commit of a removal holds no worker: the
+//! writer answers the task. So any number of removals share a commit. A durable insert and an atomic change
+//! hold their worker until they are committed.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +23,7 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Refused;
 use crate::stats::count::Count;
+use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -55,14 +57,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.insert_at_once(&full, &value, options)? {
             return Ok(());
         }
-        self.off_executor(move |keyspace| keyspace.insert_full(&full, &value, options)).await
+        self.refuse_in_closure(&full)?;
+        self.change_off_executor(move |keyspace| keyspace.insert_full(&full, &value, options)).await
     }
 
     /// As [`modify`](Keyspace::modify), from async code. A worker thread calls `change`, unless the keyspace
-    /// is in memory only. The change is made even if the future is dropped after its first poll.
-    ///
-    /// `change` must not wait for a load from async code: it would hold a worker thread that the load may
-    /// need.
+    /// is in memory only and no other caller takes a turn for the key. The change is made even if the future
+    /// is dropped after its first poll.
     ///
     /// # Errors
     /// The errors of [`modify`](Keyspace::modify).
@@ -92,8 +93,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         let full = self.whole_key(&key)?;
-        self.off_executor(move |keyspace| {
-            keyspace.change(&full, durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
+        self.refuse_in_closure(&full)?;
+        let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
+        if !self.may_block()
+            && let Some(modified) = self.change_without_turn(&full, durability, &mut compute)?
+        {
+            return Ok(modified);
+        }
+        let keyspace = self.clone();
+        let pending = self.shared.changes.begin();
+        offload(move || {
+            let _pending = pending;
+            keyspace.change(&full, durability, &mut compute)
         })
         .await
     }
@@ -207,6 +218,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // The disk tier came back meanwhile. A worker prepares the value again, to be saved.
             Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => Ok(false),
         }
+    }
+
+    /// Refuses a change of a key in a closure of this key. Made on the calling thread, because a worker is in
+    /// no closure.
+    fn refuse_in_closure(&self, full: &[u8]) -> Result<(), Error> {
+        closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)
     }
 
     /// Returns the whole key, owned.

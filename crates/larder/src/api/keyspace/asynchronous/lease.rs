@@ -9,6 +9,7 @@ use crate::api::keyspace::load::Load;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{PendingLoad, Waited};
 use crate::api::keyspace::ttl::Ttl;
+use crate::engine::flights::FlightOutcome;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::Key;
@@ -30,12 +31,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.keyspace().is_some_and(|keyspace| keyspace.may_block())
     }
 
-    /// Steps 5 and 6, for a loader that lives in the flight.
+    /// Steps 5 and 6, for a loader that lives in the flight. In a forked child, returns the outcome, because
+    /// the flight is the parent's. Nothing is cached then.
     pub(super) fn end_with<E: Send + Sync + 'static>(
         self,
         loaded: Result<Load<V>, E>,
         stale: Option<Arc<V>>,
-    ) {
+    ) -> Option<FlightOutcome> {
+        if !self.is_of_this_process() {
+            return Some(match (loaded, stale) {
+                (Ok(Load::Cache(value) | Load::CacheFor(value, _) | Load::DoNotCache(value)), _)
+                | (Ok(Load::Unchanged), Some(value)) => FlightOutcome::Value(value),
+                (Ok(Load::Absent), _) => FlightOutcome::Absent,
+                (Ok(Load::Unchanged), None) => FlightOutcome::NothingUnchanged,
+                (Err(error), _) => FlightOutcome::Error(Arc::new(error)),
+            });
+        }
+        self.end_here(loaded, stale);
+        None
+    }
+
+    fn end_here<E: Send + Sync + 'static>(self, loaded: Result<Load<V>, E>, stale: Option<Arc<V>>) {
         let (value, ttl) = match (loaded, stale) {
             (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
             (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),

@@ -13,18 +13,24 @@
 //! The value of both is stored by a worker thread, because an insert may wait for room. That step lands the
 //! flight, and runs to its end, no matter which tasks are dropped.
 
+use std::future::poll_fn;
+use std::pin::pin;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
+use crate::api::keyspace::load_lease::loader_panic::PollRecord;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::tasks::TaskWait;
 use crate::error::load_error::LoadError;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
+use crate::memory::lookup::Lookup;
+use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
 /// The answer to a caller that would load a key.
@@ -60,7 +66,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// The loader is called at its first poll. It runs with the task-local values and the tracing span of the
-    /// task that happens to poll it: give it what it needs by value, or instrument it.
+    /// task that happens to poll it: give it what it needs by value, or instrument it. It runs on the runtime
+    /// of that task, too. So all callers of a key must be where each other's loaders can run. A loader that
+    /// uses tokio's timers panics if a task outside of tokio polls it.
     /// [`get_or_load_local_async`](Keyspace::get_or_load_local_async) takes a loader that borrows.
     ///
     /// A thread that waits in `get_or_load` while no task polls the loader waits until the
@@ -131,6 +139,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         match self.hit_at_once(&key)? {
             Ok(value) => Ok(Loaded::fresh(Some(value))),
+            Err(key) if self.is_absent_in_memory(&key) => Ok(Loaded::fresh(None)),
             Err(key) => Box::pin(self.load_missing_async(key, OnAbsence::Answer, loader)).await,
         }
     }
@@ -181,10 +190,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Step 1. Returns the value, or the whole key.
     #[inline]
     fn hit_at_once<E>(&self, key: &impl EncodeKey<K>) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
-        let mut full = KeyWriter::default();
+        if let Some((value, _)) = self.hit(key) {
+            return Ok(Ok(value));
+        }
+        let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
         Ok(self.hit_in_memory(key, true).map(|(value, _)| value).ok_or_else(|| key.bytes.into()))
+    }
+
+    /// Step 1 for an absence. Counts the answer.
+    fn is_absent_in_memory(&self, full: &[u8]) -> bool {
+        let key = self.shared.tiers.memory.key(full);
+        let is_absent =
+            !self.shared.is_closed() && matches!(self.shared.tiers.get_in_memory(key), Lookup::Absent(_));
+        if is_absent {
+            self.answered(Count::AbsentAnswers, key);
+        }
+        is_absent
     }
 
     /// Steps 2 to 6, with a loader that lives in the flight.
@@ -261,8 +284,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let flight = lease.flight().clone();
                 let wait = TaskWait::of_leader(flight.clone());
                 flight.park(Box::pin(async move {
-                    let answer = loader(stale.clone()).await;
-                    lease.end_with(answer, stale);
+                    let answer = {
+                        let mut loading = pin!(async { loader(stale.clone()).await });
+                        poll_fn(|context| lease.poll_loader(|| loading.as_mut().poll(context))).await
+                    };
+                    lease.end_with(answer, stale)
                 }));
                 SharedLoad::Led(wait)
             }
@@ -273,11 +299,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn find_or_lease_again(&self, full: &[u8], on_absence: OnAbsence, is_first: bool) -> LookupOutcome<K, V> {
         let key = self.shared.tiers.memory.key(full);
         let poller = LoadThread::Poller(LoadId::next());
-        if is_first {
+        let mut outcome = if is_first {
             self.lease_or_join(key, poller, on_absence, true)
         } else {
             self.find_or_lease(key, poller, on_absence, false)
+        };
+        if let LookupOutcome::Load(lease) = &mut outcome {
+            lease.expect_polls(&PollRecord::default());
         }
+        outcome
     }
 
     /// Steps 2 to 6, with a loader that its caller alone drives.
@@ -309,8 +339,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 },
             }
         };
-        let mut loading = std::pin::pin!(loader());
-        let answer = std::future::poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
+        let mut loading = pin!(async { loader().await });
+        let answer = poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
         match answer.await {
             Ok(value) => {
                 let value = value.into();

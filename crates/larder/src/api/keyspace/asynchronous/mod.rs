@@ -5,8 +5,9 @@
 //! thread ([`crate::sys::offload`]). A wait for a load of another caller is a waker in its flight
 //! ([`crate::engine::flights`]). No lock is held across an await.
 //!
-//! A future that is dropped leaves nothing behind: no lease, no waker, no alarm. A step that has begun on a
-//! worker thread runs to its end.
+//! A future that is dropped leaves nothing behind: no lease, no waker, no alarm. A lookup that no worker has
+//! begun leaves the queue. A step that has begun on a worker thread runs to its end, and so does a change
+//! that was begun at all.
 //!
 //! - [`read`]: lookups. [`load`]: loads. [`lease`]: the ends of a load, and the waits for one. [`change`]:
 //!   inserts, removals and atomic changes.
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::format::key::Key;
-use crate::sys::offload::offload;
+use crate::sys::offload::{offload, offload_unless_dropped};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns whether a call may have to wait for the disk, or for room in the write buffer. In a forked
@@ -33,7 +34,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Makes a call that may block on a worker thread. If it can't block, makes it at once.
     ///
-    /// The call runs to its end, even if the future is dropped after its first poll.
+    /// If the future is dropped before a worker has begun the call, the call is not made.
     pub(super) async fn off_executor<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Self) -> T + Send + 'static,
@@ -42,6 +43,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return call(self);
         }
         let keyspace = self.clone();
-        offload(move || call(&keyspace)).await
+        offload_unless_dropped(move || call(&keyspace)).await
+    }
+
+    /// As [`off_executor`](Self::off_executor), for a change. It is made even if the future is dropped after
+    /// its first poll, and closing the cache waits for it.
+    pub(super) async fn change_off_executor<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        if !self.may_block() {
+            return change(self);
+        }
+        let keyspace = self.clone();
+        let pending = self.shared.changes.begin();
+        offload(move || {
+            let _pending = pending;
+            change(&keyspace)
+        })
+        .await
     }
 }

@@ -4,13 +4,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, MissToken};
 use crate::stats::count::Count;
-use crate::sys::offload::offload;
+use crate::sys::offload::offload_unless_dropped;
 use crate::sys::sync::Arc;
 
 /// What a lookup found in memory.
@@ -50,7 +50,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     #[inline]
     fn get_at_once(&self, key: &impl EncodeKey<K>) -> MemoryAnswer<V> {
-        let mut full = KeyWriter::default();
+        if let Some((value, _)) = self.hit(key) {
+            return MemoryAnswer::Found(Some(value));
+        }
+        let mut full = KeyBuffer::default();
         if self.encode_into(key, &mut full).is_err() {
             return MemoryAnswer::Found(None);
         }
@@ -80,7 +83,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         miss: MissToken,
     ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<V>>> + Send>> {
         let keyspace = self.clone();
-        Box::pin(offload(move || {
+        Box::pin(offload_unless_dropped(move || {
             let key = keyspace.shared.tiers.memory.key(&key);
             let permit = Permit::EpochToken(miss.epoch_token);
             let found = keyspace.promote_decoded(key, permit, miss.min_visible_sequence);

@@ -18,9 +18,8 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use crate::api::keyspace::iterate::{Iter, Keys};
 use crate::format::key::Key;
-use crate::sys::offload::submit;
+use crate::sys::offload::{JobResult, submit};
 use crate::sys::sync::Arc;
-use crate::sys::sync::completion::Completion;
 
 /// The number of items that are read at a time.
 const CHUNK: usize = 64;
@@ -39,7 +38,7 @@ type Chunk<I, T> = (I, VecDeque<T>);
 /// An iterator that worker threads advance.
 struct Chunks<I, T> {
     items: VecDeque<T>,
-    reading: Option<Completion<std::thread::Result<Chunk<I, T>>>>,
+    reading: Option<JobResult<Chunk<I, T>>>,
     /// Begins to read: the first chunk of a new iterator, or the next chunk.
     start: Option<Start<I>>,
 }

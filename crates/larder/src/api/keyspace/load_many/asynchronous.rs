@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::{PendingLoads, WantedKeys, omit};
 use crate::api::keyspace::Keyspace;
-use crate::api::keyspace::lookup::{LoadThread, OnAbsence, Waited};
+use crate::api::keyspace::load_lease::loader_panic::PollRecord;
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, Waited};
 use crate::engine::flights::graph::LoadId;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
@@ -109,11 +110,15 @@ where
             return pending;
         }
         // The flights of one loader have one number, so that each of them is known as led by this loader.
-        let poller = LoadThread::Poller(LoadId::next());
+        let (poller, record) = (LoadThread::Poller(LoadId::next()), PollRecord::default());
         let find = move |keyspace: &Keyspace<K, V>| {
             let found = missing.into_iter().map(|(at, full)| {
                 let key = keyspace.shared.tiers.memory.key(&full);
-                (at, keyspace.find_or_lease(key, poller, OnAbsence::Answer, counts))
+                let mut found = keyspace.find_or_lease(key, poller, OnAbsence::Answer, counts);
+                if let LookupOutcome::Load(lease) = &mut found {
+                    lease.expect_polls(&record);
+                }
+                (at, found)
             });
             found.collect::<Vec<_>>()
         };
@@ -158,7 +163,7 @@ where
                     }
                     omitted.into_iter().for_each(omit);
                 };
-                keyspace.off_executor(publish).await;
+                keyspace.change_off_executor(publish).await;
                 Ok(())
             }
             Err(error) => {

@@ -52,7 +52,7 @@ use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::codec::error::CodecError;
 use crate::format::key;
-use crate::format::key::bytes::KeyWriter;
+use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::extras::EntryExtras;
@@ -174,7 +174,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// # Cost
     /// A hit: that of [`get`](Keyspace::get), and with a refresh in the policy one more look into the shard.
     pub fn get(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
-        let mut full = KeyWriter::default();
+        if !self.registered.policy.refreshes()
+            && let Some((value, _)) = self.keyspace.hit(&key)
+        {
+            return Ok(Loaded::fresh(Some(value)));
+        }
+        let mut full = KeyBuffer::default();
         self.keyspace.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.keyspace.shared.tiers.memory.key(full.as_slice());
         if self.registered.policy.refreshes() {

@@ -56,7 +56,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 {
     /// Loads a key that was not found in memory.
     ///
-    /// Never inlined, as [`Keyspace::load_missing`] is not.
+    /// Never inlined, as [`Keyspace::load_without_hit`] is not.
     #[inline(never)]
     pub(super) fn load_missing(&self, slot: SlotKey<'_>) -> Result<Loaded<V>, LoadError<E>> {
         let Self { keyspace, registered } = self;

@@ -98,7 +98,7 @@ impl<V> PendingLoad<V> {
     /// Returns the wait of a task, for `max` at most. Returns None in a forked child, because the load goes
     /// on in the parent.
     pub(in crate::api::keyspace) fn into_task_wait(self, max: Option<Duration>) -> Option<TaskWait> {
-        self.process.is_current().then(|| TaskWait::joining(self.flight, self.alarms, max))
+        self.process.is_current().then(|| TaskWait::joining(self.flight, max))
     }
 
     /// Returns the time for which a caller waits, if it has no timeout of its own.

@@ -45,16 +45,12 @@ impl PolledTask {
     }
 }
 
-fn alarms() -> Arc<Alarms> {
-    Alarms::new(|| ())
-}
-
 fn flight() -> Arc<Flight> {
     Flight::of_task(LoadId::next(), Deadline::after(HOUR))
 }
 
 fn joining(flight: &Arc<Flight>) -> PolledTask {
-    PolledTask::new(TaskWait::joining(flight.clone(), alarms(), None))
+    PolledTask::new(TaskWait::joining(flight.clone(), None))
 }
 
 fn value(number: u32) -> FlightOutcome {
@@ -69,16 +65,16 @@ struct HeldLoader {
 }
 
 impl Future for HeldLoader {
-    type Output = ();
+    type Output = Option<FlightOutcome>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<FlightOutcome>> {
         let mut held = self.may_land.lock();
         if !held.0 {
             held.1 = Some(context.waker().clone());
             return Poll::Pending;
         }
         self.flight.land(value(7));
-        Poll::Ready(())
+        Poll::Ready(None)
     }
 }
 
@@ -210,7 +206,7 @@ fn a_loader_that_wakes_itself_while_it_is_polled_is_polled_again() {
                 return Poll::Pending;
             }
             flight.land(value(polls));
-            Poll::Ready(())
+            Poll::Ready(None)
         })
     };
     flight.park(Box::pin(loader));
@@ -248,35 +244,37 @@ fn no_task_sleeps_past_the_deadline_or_its_own_timeout() {
     for (deadline, max, end) in
         [(soon, None, UnfinishedFlight::Overdue), (HOUR, Some(soon), UnfinishedFlight::TimedOut)]
     {
-        let (told, sweeper) = unbounded();
-        let alarms = Alarms::new(move || told.send(()).unwrap());
         let flight = Flight::of_task(LoadId::next(), Deadline::after(deadline));
-        let mut task = PolledTask::new(TaskWait::joining(flight, alarms.clone(), max));
-        let polled = task.poll();
-        if polled.is_pending() {
-            sweeper.recv().unwrap();
-            assert!(alarms.left().unwrap() <= soon);
-            while !alarms.ring() {
+        let mut task = PolledTask::new(TaskWait::joining(flight, max));
+        if task.poll().is_pending() {
+            while task.woken() == 0 {
                 thread::yield_now();
             }
-            assert_eq!(task.woken(), 1);
             assert!(matches!(task.poll(), Poll::Ready(Err(unfinished)) if unfinished == end));
         }
-        drop(task);
-        assert_eq!(alarms.count(), 0);
     }
 }
 
 #[test]
-fn closed_alarms_end_every_wait_of_a_task() {
-    let (flight, alarms) = (flight(), alarms());
-    let mut task = PolledTask::new(TaskWait::joining(flight.clone(), alarms.clone(), None));
-    assert!(task.poll().is_pending());
-    alarms.close();
-    assert_eq!(task.woken(), 1);
-    assert!(matches!(task.poll(), Poll::Ready(Err(UnfinishedFlight::Overdue))));
-    let mut late = PolledTask::new(TaskWait::joining(flight, alarms, None));
-    assert!(matches!(late.poll(), Poll::Ready(Err(UnfinishedFlight::Overdue))));
+fn a_waker_that_panics_costs_no_other_task_its_wake_up() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new("planted"));
+        }
+    }
+    let flight = flight();
+    let mut tasks: Vec<_> = (0..3).map(|_| joining(&flight)).collect();
+    for task in &mut tasks {
+        assert!(task.poll().is_pending());
+    }
+    let mut panics = TaskWait::joining(flight.clone(), None);
+    let waker = Arc::new(Panics).into();
+    assert!(Pin::new(&mut panics).poll(&mut Context::from_waker(&waker)).is_pending());
+    flight.land(value(7));
+    for task in &mut tasks {
+        assert_eq!((task.woken(), task.value()), (1, Some(7)));
+    }
 }
 
 /// Polls a wait for `other` inside the loader of `mine`.
@@ -353,4 +351,35 @@ fn the_outcome_of_a_wait_inside_a_loader_leaves_no_wait_behind() {
     drop(wait);
     let leader = (*one.leader.lock()).unwrap();
     assert!(!WaitGraph::current().contains(leader));
+}
+
+#[test]
+fn a_wait_of_the_parent_takes_no_lock_in_a_forked_child() {
+    let flight = flight();
+    let mut wait = TaskWait::joining(flight.clone(), None);
+    wait.process = Process::other();
+    let held = flight.state.lock();
+    let polled = Pin::new(&mut wait).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Ready(Ok(FlightOutcome::Abandoned))));
+    drop(wait);
+    drop(held);
+}
+
+#[test]
+fn a_loader_that_forked_goes_on_in_the_child_without_its_flight() {
+    let flight = flight();
+    let mut wait = TaskWait::of_leader(flight.clone());
+    wait.process = Process::other();
+    let mut polls = 0;
+    wait.forked_loader = Some(Box::pin(std::future::poll_fn(move |context| {
+        polls += 1;
+        context.waker().wake_by_ref();
+        if polls == 2 { Poll::Ready(Some(value(7))) } else { Poll::Pending }
+    })));
+    let held = flight.state.lock();
+    let mut task = PolledTask::new(wait);
+    assert!(task.poll().is_pending());
+    assert_eq!((task.woken(), task.value()), (1, Some(7)));
+    drop(task);
+    drop(held);
 }

@@ -9,8 +9,8 @@ fn scope<K, P: KeyPattern<K>>(pattern: &P) -> Scope {
 }
 
 fn whole<K: Key>(key: &K) -> Vec<u8> {
-    let mut out = KeyWriter::starting_with(&[0, 0, 0, 7]);
-    key.encode(&mut out);
+    let mut out = KeyBuffer::starting_with(&[0, 0, 0, 7]);
+    key.encode(&mut out.writer());
     out.as_slice().to_vec()
 }
 

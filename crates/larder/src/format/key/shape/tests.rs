@@ -4,8 +4,8 @@ use super::*;
 use crate::format::key::{EncodeKey, Key};
 
 fn agrees<K: Key>(key: &K, value: &KeyValue) {
-    let mut bytes = KeyWriter::default();
-    EncodeKey::encode(key, &mut bytes);
+    let mut bytes = KeyBuffer::default();
+    EncodeKey::encode(key, &mut bytes.writer());
     let shape: KeyShape = K::shape().parse().unwrap();
     assert_eq!(shape.to_string(), K::shape());
     assert_eq!(shape.encode(value).unwrap(), bytes.as_slice());

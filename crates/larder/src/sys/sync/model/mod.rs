@@ -48,6 +48,11 @@ pub(crate) fn hash_seeds() -> ahash::RandomState {
     ahash::RandomState::with_seeds(1, 2, 3, 4)
 }
 
+/// Returns the same seeds in every execution.
+pub(crate) fn key_seeds() -> [u64; 3] {
+    [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0]
+}
+
 /// A value that is replaced as a whole. In this build a lock protects the value, so the model checker can
 /// delay each step.
 #[derive(Debug)]

@@ -1,0 +1,56 @@
+//! The path of a hit in memory: all that most lookups do.
+//!
+//! 1. Hash the borrowed key. Nothing is encoded.
+//! 2. Look in memory under the shared lock, and compare the borrowed key with the stored bytes.
+//! 3. If the keyspace has a time to idle, extend the entry's life when that is due. This encodes the key.
+//! 4. Count the hit.
+//!
+//! Everything else is a lookup without a hit, in functions of their own: a key that memory does not have, an
+//! entry that expires within milliseconds, a key with a zero byte in a text. Such a lookup encodes the key
+//! and looks again. So a hit pays neither for their code nor for their registers.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use crate::format::key::buffer::KeyBuffer;
+use crate::format::key::unencoded::KeyForm;
+use crate::format::key::{EncodeKey, Key};
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the live value of a key and its expiry, if memory certainly has it, and counts a hit. If this
+    /// returns None, the lookup is not counted, and the caller encodes the key and looks again.
+    #[expect(clippy::inline_always, reason = "more callers would keep it out of line")]
+    #[inline(always)]
+    pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+        let unencoded = KeyForm::new(self.seed, key);
+        let (value, expires_at) = self.shared.tiers.hit_in_memory(&unencoded)?;
+        let value = Self::typed(value)?;
+        if self.definition.idle_limit().is_some() {
+            self.note_unencoded_use(key, expires_at);
+        }
+        let counters = &self.opened.counters;
+        let id = self.seed.keyspace();
+        self.shared.count_unencoded(counters, Count::MemoryHits, id, || self.encode_sampled(key));
+        #[cfg(feature = "trace-lookups")]
+        self.trace(Count::MemoryHits);
+        Some((value, expires_at))
+    }
+
+    /// Extends the life of an entry with a time to idle.
+    #[cold]
+    #[inline(never)]
+    fn note_unencoded_use<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, expires_at: Timestamp) {
+        if let Ok(full) = self.encode(key) {
+            self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at);
+        }
+    }
+
+    #[cold]
+    fn encode_sampled<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<KeyBuffer> {
+        self.encode(key).ok()
+    }
+}

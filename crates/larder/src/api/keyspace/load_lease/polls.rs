@@ -1,0 +1,25 @@
+//! The lease of a load whose loader is a future.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::LoadLease;
+use super::loader_panic::PollRecord;
+use crate::format::key::Key;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
+    /// Says that the loader is a future. Takes the record of its polls.
+    pub(in crate::api::keyspace) fn expect_polls(&mut self, record: &PollRecord) {
+        self.loader_panic.of_polls = Some(record.clone());
+    }
+
+    /// Polls a loader that lives in the flight. The flight itself notes which loader runs.
+    pub(in crate::api::keyspace) fn poll_loader<R>(&self, poll: impl FnOnce() -> R) -> R {
+        self.loader_panic.record(poll)
+    }
+
+    /// Returns whether the lease was taken in this process. If not, this is a forked child.
+    pub(in crate::api::keyspace) fn is_of_this_process(&self) -> bool {
+        self.process.is_current()
+    }
+}

@@ -1,0 +1,23 @@
+//! The result with which a flight ends.
+
+use std::any::Any;
+
+use crate::memory::entry::Value;
+use crate::sys::sync::Arc;
+
+/// An error of a loader. `get_or_load` downcasts the error to its type.
+pub(crate) type AnyError = Arc<dyn Any + Send + Sync>;
+
+/// The result with which a flight ended.
+#[derive(Debug, Clone)]
+pub(crate) enum FlightOutcome {
+    Value(Value),
+    Error(AnyError),
+    Panicked,
+    /// The source has no value for the key.
+    Absent,
+    /// The loader says that the stale value is unchanged, and there was none.
+    NothingUnchanged,
+    /// There is no answer. The waiters look the key up again.
+    Abandoned,
+}

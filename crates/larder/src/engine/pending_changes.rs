@@ -1,0 +1,79 @@
+//! The changes that async code has begun on workers: an insert, a removal, an atomic change.
+//!
+//! Such a change is made even if its future is dropped. So closing the cache waits for the changes that were
+//! begun before it ([`PendingChanges::wait`]). It does not wait for later ones. Otherwise an application that
+//! goes on could delay it without end.
+
+use std::collections::BTreeSet;
+
+use crate::sys::sync::{Arc, Condvar, Mutex};
+
+/// The changes that workers will make, or are making.
+#[derive(Debug, Default)]
+pub(crate) struct PendingChanges {
+    state: Mutex<ChangeNumbers>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct ChangeNumbers {
+    last: u64,
+    pending: BTreeSet<u64>,
+}
+
+/// A change that was begun. Dropping it says that the change has ended.
+#[derive(Debug)]
+pub(crate) struct PendingChange {
+    changes: Arc<PendingChanges>,
+    number: u64,
+}
+
+impl PendingChanges {
+    /// Begins a change.
+    pub(crate) fn begin(self: &Arc<Self>) -> PendingChange {
+        let mut state = self.state.lock();
+        state.last += 1;
+        let number = state.last;
+        state.pending.insert(number);
+        drop(state);
+        PendingChange { changes: self.clone(), number }
+    }
+
+    /// Waits for the changes that were begun before this call.
+    pub(crate) fn wait(&self) {
+        let mut state = self.state.lock();
+        let last = state.last;
+        while state.pending.first().is_some_and(|first| *first <= last) {
+            self.ended.wait(&mut state);
+        }
+    }
+}
+
+impl Drop for PendingChange {
+    fn drop(&mut self) {
+        self.changes.state.lock().pending.remove(&self.number);
+        self.changes.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::sync::thread;
+
+    #[test]
+    fn a_wait_ends_with_the_changes_before_it_and_not_with_later_ones() {
+        let changes: Arc<PendingChanges> = Arc::default();
+        changes.wait();
+        let before = changes.begin();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| changes.wait());
+            let later = changes.begin();
+            assert!(!waiting.is_finished() || later.number == 0, "a change before the wait has not ended");
+            drop(before);
+            drop(later);
+            waiting.join().unwrap();
+        });
+        assert!(changes.state.lock().pending.is_empty());
+    }
+}

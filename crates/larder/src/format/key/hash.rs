@@ -1,0 +1,273 @@
+//! The hash of a key: a function of its bytes alone, and of secret numbers of the cache.
+//!
+//! The bytes may come in pieces of any lengths. So a lookup hashes the parts of a borrowed key as they stand,
+//! and gets the hash of the encoded key without encoding it. No crate's hash is used, because the hashes of
+//! crates depend on the pieces, or need all bytes in one slice.
+//!
+//! 1. The state begins with a secret number, into which the number of the keyspace is mixed.
+//! 2. The bytes of the key are read as words of eight bytes, the first byte lowest. The last word is filled
+//!    up with zeros. It is left out if it is zero. So the end mark of a text, two zeros, adds no word.
+//! 3. Each word is mixed into the state.
+//! 4. The length is mixed into the state, with another secret number. The length tells keys apart that
+//!    differ only in the zeros at their end.
+//!
+//! One mixing is a *folded product*: the product of two words has 128 bits, and its halves are combined by
+//! exclusive or. So each bit of the result depends on all bits of both words. Every key passes at least two
+//! products: after one product, keys of one word have spread unevenly. `memory/tests/hash_distribution.rs`
+//! tests the spread.
+//!
+//! Sources: Wang, Liu, Gao, Zhang, Yu, "Modern non-cryptographic hash function and pseudorandom number
+//! generator" (wyhash), for the folded product; the crate foldhash, for a secret factor.
+
+use crate::format::keyspace_id::KeyspaceId;
+
+/// Number of bytes in a word.
+const WORD: usize = 8;
+
+/// The secret numbers of a cache. They make it hard to find keys with equal hashes.
+#[derive(Clone, Copy)]
+pub(crate) struct HashSeed {
+    start: u64,
+    factor: u64,
+    last_factor: u64,
+}
+
+/// A keyspace, and the state of a hash before the first byte of a key. The keys of a keyspace share it.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyspaceSeed {
+    keyspace: KeyspaceId,
+    state: u64,
+    factor: u64,
+    last_factor: u64,
+}
+
+/// The state of a hash after the bytes so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyHasher {
+    state: u64,
+    factor: u64,
+    last_factor: u64,
+    /// The bytes since the last whole word. The rest is zero.
+    pending: u64,
+    /// Number of bytes so far.
+    len: usize,
+}
+
+impl HashSeed {
+    /// An odd factor loses no bit of the state.
+    pub(crate) const fn new([start, factor, last_factor]: [u64; 3]) -> Self {
+        Self { start, factor: factor | 1, last_factor: last_factor | 1 }
+    }
+
+    /// Returns a seed that is no secret: two caches with the same number hash alike. The other numbers are
+    /// digits of pi.
+    pub(crate) const fn fixed(start: u64) -> Self {
+        Self::new([start, 0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0])
+    }
+
+    /// Step 1.
+    pub(crate) fn of(self, keyspace: KeyspaceId) -> KeyspaceSeed {
+        let Self { start, factor, last_factor } = self;
+        let state = folded_product(start ^ u64::from(keyspace.number()), factor);
+        KeyspaceSeed { keyspace, state, factor, last_factor }
+    }
+}
+
+impl KeyspaceSeed {
+    #[inline(always)]
+    pub(crate) const fn keyspace(self) -> KeyspaceId {
+        self.keyspace
+    }
+
+    #[inline(always)]
+    pub(crate) const fn hasher(self) -> KeyHasher {
+        let Self { state, factor, last_factor, .. } = self;
+        KeyHasher { state, factor, last_factor, pending: 0, len: 0 }
+    }
+
+    /// Returns the hash of a key's bytes, without the number of the keyspace.
+    #[inline(always)]
+    pub(crate) fn hash(self, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+impl KeyHasher {
+    /// Step 3, for any number of bytes.
+    #[inline(always)]
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<WORD>();
+        for word in words {
+            self.write_short(u64::from_le_bytes(*word), WORD);
+        }
+        if !rest.is_empty() {
+            self.write_short(last_bytes(bytes, rest.len()), rest.len());
+        }
+    }
+
+    /// Writes the end mark of a text: two zeros.
+    #[inline(always)]
+    pub(super) fn write_end_mark(&mut self) {
+        self.write_short(0, 2);
+    }
+
+    /// Step 3, for up to a word. `value` has zeros from byte `len` on.
+    #[inline(always)]
+    fn write_short(&mut self, value: u64, len: usize) {
+        let used = self.len % WORD;
+        let shift = 8 * used;
+        self.pending |= value << shift;
+        if used + len >= WORD {
+            self.mix(self.pending);
+            // The bytes that did not fit. In two steps, because a shift by 64 would overflow.
+            self.pending = value >> 1 >> (63 - shift);
+        }
+        self.len += len;
+    }
+
+    #[inline(always)]
+    fn mix(&mut self, word: u64) {
+        self.state = folded_product(self.state ^ word, self.factor);
+    }
+
+    /// Step 4.
+    #[inline(always)]
+    pub(super) fn finish(mut self) -> u64 {
+        if self.pending != 0 {
+            self.mix(self.pending);
+        }
+        folded_product(self.state ^ self.len as u64, self.last_factor)
+    }
+}
+
+/// Returns the last `len` of these bytes as a number, the first byte lowest. `len` is less than a word, and
+/// all of the bytes or the rest after whole words.
+#[inline(always)]
+fn last_bytes(bytes: &[u8], len: usize) -> u64 {
+    if let Some(last) = bytes.last_chunk::<WORD>() {
+        return u64::from_le_bytes(*last) >> (8 * (WORD - len));
+    }
+    // The two halves overlap, and agree where they do.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*first))
+            | u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4));
+    }
+    bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+/// Multiplies two words, and combines the halves of the product.
+#[inline(always)]
+fn folded_product(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+    let low = product as u64;
+    let high = (product >> 64) as u64;
+    low ^ high
+}
+
+/// The secret numbers are not shown.
+impl std::fmt::Debug for HashSeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HashSeed").finish_non_exhaustive()
+    }
+}
+
+/// The secret numbers are not shown.
+impl std::fmt::Debug for KeyspaceSeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyspaceSeed").field("keyspace", &self.keyspace).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SEED: HashSeed =
+        HashSeed::new([0x0123_4567_89AB_CDEF, 0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93]);
+
+    fn seed() -> KeyspaceSeed {
+        SEED.of(KeyspaceId::on_disk(1))
+    }
+
+    fn hash_of_pieces(bytes: &[u8], cuts: &[usize]) -> u64 {
+        let mut hasher = seed().hasher();
+        let mut rest = bytes;
+        for cut in cuts {
+            hasher.write(rest.split_off(..(*cut).min(rest.len())).unwrap());
+        }
+        hasher.write(rest);
+        hasher.finish()
+    }
+
+    #[test]
+    fn the_last_bytes_are_a_number_with_the_first_byte_lowest() {
+        let bytes: Vec<u8> = (1..=40).collect();
+        for len in 1..=40 {
+            let rest = len % WORD;
+            if rest > 0 {
+                let expected =
+                    (len - rest..len).rev().fold(0, |number, at| number << 8 | u64::from(bytes[at]));
+                assert_eq!(last_bytes(&bytes[..len], rest), expected, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_differ_in_zeros_at_their_end_have_different_hashes() {
+        for start in [&b""[..], b"a", b"abcdefg", b"abcdefgh"] {
+            let keys = (0..40).map(|zeros| [start, &vec![0; zeros]].concat());
+            let mut hashes: Vec<u64> = keys.map(|key| seed().hash(&key)).collect();
+            hashes.sort_unstable();
+            hashes.dedup();
+            assert_eq!(hashes.len(), 40);
+        }
+    }
+
+    /// Each bit of a key changes each bit of the hash for about half of the keys.
+    #[test]
+    fn every_bit_of_a_key_changes_half_of_the_bits() {
+        const KEYS: u32 = 512;
+        for len in [2_usize, 3, 7, 8, 9, 16, 18, 33, 70] {
+            let mut random = 7_u64;
+            let mut next = move || {
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (random >> 56) as u8
+            };
+            for bit in (0..8 * len).step_by(len.div_ceil(8)) {
+                let mut changes = [0_u32; 64];
+                for _ in 0..KEYS {
+                    let mut key: Vec<u8> = (0..len).map(|_| next()).collect();
+                    let before = seed().hash(&key);
+                    key[bit / 8] ^= 1 << (bit % 8);
+                    let difference = before ^ seed().hash(&key);
+                    for (at, count) in changes.iter_mut().enumerate() {
+                        *count += (difference >> at & 1) as u32;
+                    }
+                }
+                // A fair coin leaves this range less than once in ten thousand million times.
+                let fair = 180..=332;
+                assert!(changes.iter().all(|count| fair.contains(count)), "{len} B, bit {bit}: {changes:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_hash_does_not_depend_on_the_pieces(
+            bytes in proptest::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 0..64),
+            cuts in proptest::collection::vec(0_usize..20, 0..8),
+        ) {
+            prop_assert_eq!(hash_of_pieces(&bytes, &cuts), seed().hash(&bytes));
+            let mut marked = seed().hasher();
+            marked.write(&bytes);
+            marked.write_end_mark();
+            prop_assert_eq!(marked.finish(), seed().hash(&[&bytes[..], &[0, 0]].concat()));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Compares a key with stored bytes, part by part, without encoding the key.
+//!
+//! The invariant: a key matches only the bytes that it is encoded as. A text or byte part is compared as it
+//! stands, and the end mark after it. That is the part's encoding only if the part has no zero byte. Two
+//! examples show why a part with a zero byte never matches here:
+//!
+//! - The bytes `00 FF` as they stand are the encoding of the one byte `00`.
+//! - The parts `"a\0"` and then `00 00 00 'x'` as they stand are the encoding of `"a"`, then of another
+//!   number, and then of a text that begins with `x`.
+//!
+//! So a key with such a part matches nothing, not even its own encoding. The lookup then encodes the key.
+
+/// A one in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+/// The top bit of each byte.
+const TOP_BITS: u64 = ONES << 7;
+
+/// The stored bytes that the parts so far have not matched yet.
+#[derive(Debug)]
+pub(crate) struct KeyMatcher<'a> {
+    rest: &'a [u8],
+    is_equal: bool,
+}
+
+impl<'a> KeyMatcher<'a> {
+    #[inline(always)]
+    pub(super) const fn new(stored: &'a [u8]) -> Self {
+        Self { rest: stored, is_equal: true }
+    }
+
+    /// Compares bytes that are encoded as they stand.
+    #[inline(always)]
+    pub(super) fn exact(&mut self, bytes: &[u8]) {
+        match self.rest.split_at_checked(bytes.len()) {
+            Some((head, tail)) if head == bytes => self.rest = tail,
+            _ => self.is_equal = false,
+        }
+    }
+
+    /// Compares a text or byte part, without an end mark.
+    #[inline(always)]
+    pub(super) fn part(&mut self, part: &[u8]) {
+        match self.rest.split_at_checked(part.len()) {
+            Some((head, tail)) if is_equal_without_zero(head, part) => self.rest = tail,
+            _ => self.is_equal = false,
+        }
+    }
+
+    /// Returns whether the parts are all of the stored bytes.
+    #[inline(always)]
+    pub(super) fn is_match(&self) -> bool {
+        self.is_equal && self.rest.is_empty()
+    }
+}
+
+/// Returns whether two slices of one length are equal and have no zero byte.
+///
+/// The slices of most keys have up to 32 bytes. They are compared as the words at both ends, which may
+/// overlap. A call of the C library's comparison would take a third longer.
+#[inline(always)]
+fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
+    let (mut differences, mut suspects) = (0, 0);
+    let mut compare = |stored: [u64; 2], part: [u64; 2]| {
+        for (stored, part) in stored.into_iter().zip(part) {
+            differences |= stored ^ part;
+            suspects |= suspect_zeros(part);
+        }
+    };
+    match part.len() {
+        17..=32 => {
+            let ends = |bytes: &[u8]| Some((words(bytes.first_chunk()?), words(bytes.last_chunk()?)));
+            let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
+            compare(stored.0, part.0);
+            compare(stored.1, part.1);
+        }
+        8..=16 => {
+            let ends = |bytes: &[u8]| Some([word(bytes.first_chunk()?), word(bytes.last_chunk()?)]);
+            let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
+            compare(stored, part);
+        }
+        _ => return is_equal_without_zero_of_any_length(stored, part),
+    }
+    differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
+}
+
+/// Never inlined. Otherwise every lookup would prepare the registers of these loops.
+#[inline(never)]
+fn is_equal_without_zero_of_any_length(stored: &[u8], part: &[u8]) -> bool {
+    stored == part && !has_zero(part)
+}
+
+/// Returns whether any of these bytes is zero.
+#[inline(always)]
+pub(super) fn has_zero(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks();
+    let suspects = chunks.iter().fold(0, |suspects, chunk| suspects | suspect_zeros(word(chunk)));
+    (suspects & TOP_BITS != 0 && bytes.contains(&0)) || rest.contains(&0)
+}
+
+/// Returns a number with a top bit of a byte set if any byte of a word is zero. Bytes above 0x80, which
+/// letters outside of ASCII have, can set a top bit too.
+///
+/// If no byte is zero, subtracting one from each borrows nothing, and a byte of up to 0x80 gets no top bit.
+/// Otherwise the lowest zero byte becomes 0xFF.
+#[inline(always)]
+const fn suspect_zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES)
+}
+
+#[inline(always)]
+const fn word(bytes: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*bytes)
+}
+
+#[inline(always)]
+fn words(bytes: &[u8; 16]) -> [u64; 2] {
+    let (words, _) = bytes.as_chunks::<8>();
+    [words.first().map_or(0, word), words.last().map_or(0, word)]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn slices_of_every_length_are_compared_in_every_byte() {
+        for len in 0..70 {
+            let bytes: Vec<u8> = (0..len).map(|at| u8::try_from(at % 255 + 1).unwrap()).collect();
+            assert!(is_equal_without_zero(&bytes, &bytes) && !has_zero(&bytes), "{len}");
+            for at in 0..len {
+                for changed in [0, 0x80, 0xFF] {
+                    let mut other = bytes.clone();
+                    other[at] = changed;
+                    assert!(!is_equal_without_zero(&bytes, &other) && !is_equal_without_zero(&other, &bytes));
+                    assert_eq!(has_zero(&other), changed == 0, "{len} {at}");
+                    assert_eq!(is_equal_without_zero(&other, &other), changed != 0, "{len} {at}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_zero_is_found_among_any_bytes(
+            bytes in proptest::collection::vec(prop_oneof![1 => Just(0_u8), 30 => any::<u8>()], 0..64)
+        ) {
+            prop_assert_eq!(has_zero(&bytes), bytes.contains(&0));
+            prop_assert_eq!(is_equal_without_zero(&bytes, &bytes), !bytes.contains(&0));
+        }
+    }
+}

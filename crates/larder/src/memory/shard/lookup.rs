@@ -1,0 +1,106 @@
+//! Lookups of a key in its shard. They need only the shared lock.
+
+use super::{Shard, table_hash};
+use crate::format::key::unencoded::UnencodedKey;
+use crate::memory::entry::Value;
+use crate::memory::lookup::{Lookup, StaleLookup};
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::slot::Slot;
+use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
+
+impl Shard {
+    /// Looks a key up, and counts a use of a live entry.
+    pub(crate) fn get(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        let Some((id, slot)) = self.find(key) else {
+            return Lookup::Unknown(self.miss_token(key));
+        };
+        match &slot.value {
+            Some(value) if slot.expires_at > now => {
+                self.policy.touch(id);
+                Lookup::Value(value.clone(), slot.expires_at)
+            }
+            _ => self.get_without_value(id, slot, now),
+        }
+    }
+
+    /// As [`get`](Shard::get), for a caller that wants a live value only.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(crate) fn hit(
+        &self,
+        key: &impl UnencodedKey,
+        short_hash: u32,
+        now: Timestamp,
+    ) -> Option<(Value, Timestamp)> {
+        let (id, slot) = self.find_unencoded(key, short_hash)?;
+        match &slot.value {
+            Some(value) if slot.expires_at > now => {
+                self.policy.touch(id);
+                Some((value.clone(), slot.expires_at))
+            }
+            _ => None,
+        }
+    }
+
+    /// Looks up a key whose slot has no live value.
+    #[cold]
+    fn get_without_value(&self, id: SlotId, slot: &Slot, now: Timestamp) -> Lookup {
+        let found = without_value(slot, now);
+        if let Lookup::Absent(_) = found {
+            self.policy.touch(id);
+        }
+        found
+    }
+
+    /// Looks a key up without counting the lookup as a use.
+    pub(crate) fn peek(&self, key: SlotKey<'_>, now: Timestamp) -> Lookup {
+        let Some((_, slot)) = self.find(key) else {
+            return Lookup::Unknown(self.miss_token(key));
+        };
+        match &slot.value {
+            Some(value) if slot.expires_at > now => Lookup::Value(value.clone(), slot.expires_at),
+            _ => without_value(slot, now),
+        }
+    }
+
+    /// Returns the value of a key, live or expired. A removed key has none, so a caller never gets what was
+    /// invalidated. Neither has a key that is known to be absent.
+    pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
+        match self.find(key) {
+            None => StaleLookup::Unknown(self.miss_token(key)),
+            Some((_, slot)) => match &slot.value {
+                Some(value) => StaleLookup::Value(value.clone(), slot.expires_at),
+                None => StaleLookup::NoValue,
+            },
+        }
+    }
+
+    pub(super) fn find(&self, key: SlotKey<'_>) -> Option<(SlotId, &Slot)> {
+        self.find_unencoded(&key, key.short_hash())
+    }
+
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    fn find_unencoded(&self, key: &impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
+        // Not `find`, which keeps the comparison out of line.
+        for &id in self.ids.iter_hash(table_hash(short_hash)) {
+            // The table has no vacant slot.
+            let slot = self.slots.at(id)?;
+            if key.is(&slot.key) {
+                return Some((id, slot));
+            }
+        }
+        None
+    }
+}
+
+/// Returns the result of a lookup that has found a slot without a live value.
+fn without_value(slot: &Slot, now: Timestamp) -> Lookup {
+    if slot.is_absence() && slot.expires_at > now {
+        return Lookup::Absent(slot.expires_at);
+    }
+    // The disk has this entry, or an older entry of the key, or no entry of the key. So the disk has no live
+    // entry either.
+    Lookup::Negative
+}

@@ -1,0 +1,55 @@
+//! A reading of a coarse clock, as one number. A lookup compares two readings by one comparison of integers.
+
+use std::time::Duration;
+
+/// Number of bits for the nanoseconds of a second.
+const NANOS_BITS: u32 = 30;
+
+/// A reading of a coarse clock: its seconds, and in the lower bits its nanoseconds. The seconds wrap around
+/// after 544 years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tick(u64);
+
+impl Tick {
+    /// No reading of a clock. A second has fewer nanoseconds than the lower bits of this number.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    #[inline]
+    pub(crate) const fn new(seconds: u64, nanos: u64) -> Self {
+        Self(seconds << NANOS_BITS | nanos)
+    }
+
+    #[inline]
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<Duration> for Tick {
+    fn from(reading: Duration) -> Self {
+        Self::new(reading.as_secs(), reading.subsec_nanos().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_readings_are_different_ticks_and_none_is_never() {
+        let readings = [
+            Duration::ZERO,
+            Duration::from_nanos(1),
+            Duration::from_nanos(999_999_999),
+            Duration::from_secs(1),
+            Duration::new((1 << 34) - 1, 999_999_999),
+        ];
+        for (at, reading) in readings.into_iter().enumerate() {
+            assert_ne!(Tick::from(reading), Tick::NEVER);
+            assert_eq!(Tick::from(reading), Tick::from(reading));
+            for other in readings.into_iter().skip(at + 1) {
+                assert_ne!(Tick::from(reading), Tick::from(other));
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The waker thread: it wakes tasks, and does nothing else.
+//!
+//! It wakes a task at a deadline for which the task has set an [`Alarm`], because the cache has no timer of
+//! its own. And it wakes the tasks for which the writer has an answer: a waker runs code of an executor, and
+//! may drop a user's future, so the writer must not call it.
+//!
+//! A process has one waker thread, for all caches. It starts with the first alarm or waker, and ends when it
+//! has had none for [`IDLE_TIME`]. It waits for no lock of a cache, for no disk and for no listener, so no
+//! deadline is missed while one of these blocks.
+//!
+//! 1. Under the lock, a caller adds an alarm or a waker, and takes the place of the thread if that is free.
+//!    After the lock, the caller starts the thread, or calls it.
+//! 2. The thread takes a waker that is due under the lock, and wakes its task after it. A panic is caught, so
+//!    that it does not cost the other tasks their wake-ups.
+//! 3. If no waker is due, the thread waits until the next deadline. When it ends, it frees its place under
+//!    the same lock. So a caller of (1) finds a thread that will look again, or a free place.
+//! 4. Code that runs inside a wake may block nevertheless: the `Drop` of a future may ask the writer, and
+//!    wait for a task that this thread must wake. The calls that may block say so ([`before_blocking`]). The
+//!    thread then gives its place to a new thread, and ends after its wake.
+//!
+//! If the system starts no thread, the calling thread wakes the tasks. A task whose alarm rings early polls
+//! again, and sets another.
+//!
+//! The thread belongs to the process that started it. A forked child starts its own, and leaves the alarms in
+//! its copy to its parent.
+
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::clock::Deadline;
+use super::process::Process;
+use super::sync::completion::wake_task;
+use super::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread, thread_local};
+
+/// The time for which an idle thread waits for an alarm or a waker. Under the model checker it does not wait.
+const IDLE_TIME: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_secs(10) };
+
+/// The waker thread of one process.
+#[derive(Debug)]
+struct WakerThread {
+    process: Process,
+    state: Mutex<WakerState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct WakerState {
+    /// Whether a thread has the place, or is about to start.
+    has_thread: bool,
+    /// The wakers of tasks to wake now.
+    due: VecDeque<Waker>,
+    last_id: u64,
+    /// The earliest deadline. Of alarms that were cancelled, too, until the thread looks again.
+    next: Option<Deadline>,
+    alarms: HashMap<u64, (Deadline, Waker)>,
+}
+
+/// An alarm that was set. Dropping it cancels it.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    thread: Arc<WakerThread>,
+    id: u64,
+}
+
+process_static! {
+    /// The waker thread of the process that last used one.
+    static WAKER_THREAD: AtomicSnapshot<WakerThread> = AtomicSnapshot::empty();
+}
+
+thread_local! {
+    /// Whether this thread has the place of the waker thread.
+    static HAS_PLACE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Wakes a task on the waker thread.
+pub(crate) fn wake_elsewhere(waker: Waker) {
+    let thread = WakerThread::current();
+    let mut state = thread.state.lock();
+    state.due.push_back(waker);
+    let is_first = !std::mem::replace(&mut state.has_thread, true);
+    drop(state);
+    thread.call(is_first);
+}
+
+/// Sets an alarm: wakes a task at a deadline.
+pub(crate) fn set_alarm(deadline: Deadline, waker: Waker) -> Alarm {
+    let thread = WakerThread::current();
+    // Step 1.
+    let mut state = thread.state.lock();
+    state.last_id += 1;
+    let id = state.last_id;
+    state.alarms.insert(id, (deadline, waker));
+    let is_next = state.next.is_none_or(|next| deadline.left() < next.left());
+    if is_next {
+        state.next = Some(deadline);
+    }
+    let is_first = !std::mem::replace(&mut state.has_thread, true);
+    drop(state);
+    if is_first || is_next {
+        thread.call(is_first);
+    }
+    Alarm { thread, id }
+}
+
+/// Step 4. Says that the calling thread may be about to wait for another thread.
+pub(crate) fn before_blocking() {
+    if HAS_PLACE.try_with(|has_place| has_place.replace(false)).unwrap_or(false) {
+        WakerThread::current().give_up_place();
+    }
+}
+
+impl WakerThread {
+    fn new(process: Process) -> Arc<Self> {
+        Arc::new(Self { process, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    /// Returns the waker thread of the calling process.
+    fn current() -> Arc<Self> {
+        let process = Process::current();
+        loop {
+            let present = WAKER_THREAD.load().clone();
+            if let Some(thread) = present {
+                if thread.process == process {
+                    return thread;
+                }
+                // The wakers of the parent are never dropped here: they belong to tasks of the parent.
+                std::mem::forget(thread);
+            }
+            WAKER_THREAD.update(|thread| match thread {
+                Some(thread) if thread.process == process => Some(thread.clone()),
+                _ => Some(Self::new(process)),
+            });
+        }
+    }
+
+    /// Starts the thread, or tells it that something has changed.
+    fn call(self: &Arc<Self>, is_first: bool) {
+        if !is_first {
+            self.changed.notify_one();
+            return;
+        }
+        let thread = self.clone();
+        if thread::Builder::new().name("larder-waker".to_owned()).spawn(move || thread.run()).is_err() {
+            let mut state = self.state.lock();
+            state.has_thread = false;
+            state.next = None;
+            let due = std::mem::take(&mut state.due);
+            let alarms = std::mem::take(&mut state.alarms);
+            drop(state);
+            due.into_iter().chain(alarms.into_values().map(|(_, waker)| waker)).for_each(wake_task);
+        }
+    }
+
+    fn give_up_place(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        let has_work = !state.due.is_empty() || !state.alarms.is_empty();
+        state.has_thread = has_work;
+        drop(state);
+        if has_work {
+            self.call(true);
+        }
+    }
+
+    /// Steps 2 and 3.
+    fn run(&self) {
+        _ = HAS_PLACE.try_with(|has_place| has_place.set(true));
+        let mut has_idled = false;
+        let mut state = self.state.lock();
+        loop {
+            state.ring();
+            if let Some(waker) = state.due.pop_front() {
+                drop(state);
+                wake_task(waker);
+                // A waker may fork, and return in the child.
+                let has_place = HAS_PLACE.try_with(Cell::get).unwrap_or(false);
+                if !has_place || !self.process.is_current() {
+                    return;
+                }
+                has_idled = false;
+                state = self.state.lock();
+                continue;
+            }
+            let Some(next) = state.next else {
+                if has_idled || IDLE_TIME.is_zero() {
+                    state.has_thread = false;
+                    return;
+                }
+                has_idled = self.changed.wait_for(&mut state, IDLE_TIME).timed_out();
+                continue;
+            };
+            self.changed.wait_for(&mut state, next.left());
+            has_idled = false;
+        }
+    }
+}
+
+impl WakerState {
+    /// Takes the wakers of the alarms whose deadlines are over.
+    fn ring(&mut self) {
+        if self.alarms.is_empty() {
+            self.next = None;
+        }
+        if self.next.is_some_and(Deadline::is_over) {
+            let due = self.alarms.extract_if(|_, (deadline, _)| deadline.is_over());
+            self.due.extend(due.map(|(_, (_, waker))| waker));
+            self.next = self.alarms.values().map(|(deadline, _)| *deadline).min_by_key(|at| at.left());
+        }
+    }
+}
+
+impl Alarm {
+    /// Gives the alarm the waker with which its task has polled last. Returns whether the alarm is still set.
+    pub(crate) fn renew(&self, waker: Waker) -> bool {
+        let mut state = self.thread.state.lock();
+        // The waker that is not used any more is dropped after the lock.
+        let (is_set, _unused) = match state.alarms.get_mut(&self.id) {
+            Some((_, present)) => (true, std::mem::replace(present, waker)),
+            None => (false, waker),
+        };
+        drop(state);
+        is_set
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        // In a forked child, the lock may be held for ever.
+        if !self.thread.process.is_current() {
+            return;
+        }
+        let mut state = self.thread.state.lock();
+        let left = state.alarms.remove(&self.id);
+        let is_last = state.alarms.is_empty();
+        drop(state);
+        drop(left);
+        // The model checker has no time that ends the wait of the thread.
+        if cfg!(shuttle) && is_last {
+            self.thread.changed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+    use crate::sys::sync::channel::{Receiver, Sender, unbounded};
+
+    /// A waker that runs a function.
+    struct CallOnWake<F>(F);
+
+    impl<F: Fn() + Send + Sync + 'static> Wake for CallOnWake<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
+    }
+
+    fn waker(call: impl Fn() + Send + Sync + 'static) -> Waker {
+        Arc::new(CallOnWake(call)).into()
+    }
+
+    fn telling() -> (Waker, Receiver<thread::ThreadId>) {
+        let (told, tells): (Sender<_>, _) = unbounded();
+        (waker(move || told.send(thread::current().id()).unwrap()), tells)
+    }
+
+    #[test]
+    fn an_alarm_rings_on_another_thread_and_a_cancelled_one_does_not() {
+        let (early, rings) = telling();
+        let (late, never_rings) = telling();
+        let cancelled = set_alarm(Deadline::after(Duration::from_millis(2)), late);
+        let alarm = set_alarm(Deadline::after(Duration::from_millis(1)), early);
+        drop(cancelled);
+        assert_ne!(rings.recv().unwrap(), thread::current().id());
+        assert!(!alarm.renew(Waker::noop().clone()), "it has rung");
+        assert!(never_rings.recv().is_err(), "its waker is dropped, and was not called");
+    }
+
+    #[test]
+    fn a_waker_that_panics_costs_no_other_task_its_wake_up() {
+        let (told, rings) = telling();
+        wake_elsewhere(waker(|| std::panic::resume_unwind(Box::new("planted"))));
+        wake_elsewhere(told);
+        rings.recv().unwrap();
+    }
+
+    #[test]
+    fn a_waker_that_waits_for_the_waker_thread_does_not_wait_for_itself() {
+        let (done, is_done) = unbounded();
+        wake_elsewhere(waker(move || {
+            let (told, rings) = telling();
+            before_blocking();
+            wake_elsewhere(told);
+            done.send(rings.recv().unwrap() != thread::current().id()).unwrap();
+        }));
+        assert!(is_done.recv().unwrap());
+    }
+
+    #[test]
+    fn alarms_ring_while_a_waker_blocks() {
+        let (held, release) = unbounded::<()>();
+        let (alarmed, rings) = telling();
+        let (done, is_done) = unbounded();
+        let release = Mutex::new(release);
+        let _alarm = set_alarm(Deadline::after(Duration::from_millis(1)), alarmed);
+        wake_elsewhere(waker(move || {
+            before_blocking();
+            assert!(release.lock().recv().is_err());
+            done.send(()).unwrap();
+        }));
+        rings.recv().unwrap();
+        drop(held);
+        is_done.recv().unwrap();
+    }
+}

@@ -1,0 +1,95 @@
+//! Loaders of async code that fork, and return in both processes.
+
+use std::future::{Future, poll_fn};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use larder::{Error, Keyspace, LoadError};
+
+use super::split::{Child, split};
+use super::tasks::busy_cache;
+use crate::support::tasks::HandPolled;
+
+/// The child of a fork, in the parent.
+type Forked = Arc<Mutex<Option<Child>>>;
+
+/// Forks. The child does not end here. The pipe stays open, so the parent learns when the child ends.
+fn fork_here(forked: &Forked) {
+    match split() {
+        Ok(child) => *forked.lock().unwrap() = Some(child),
+        Err(says) => std::mem::forget(says),
+    }
+}
+
+/// Waits for one poll more.
+async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(move |context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+async fn fork_and_go_on(forked: &Forked, value: u64, yields: usize) -> Result<u64, ()> {
+    fork_here(forked);
+    for _ in 0..yields {
+        yield_once().await;
+    }
+    Ok(value)
+}
+
+/// Finishes a load whose loader forks. The child checks that it has the value and changes nothing, and ends.
+fn load<T: PartialEq + std::fmt::Debug>(
+    versions: &Keyspace<u64, u64>,
+    forked: &Forked,
+    load: impl Future<Output = T>,
+    expected: &T,
+) {
+    let parent = std::process::id();
+    let loaded = HandPolled::new(load).finish();
+    if std::process::id() != parent {
+        let is_refused = matches!(versions.insert(&9, 9), Err(Error::Forked));
+        std::process::exit(i32::from(loaded != *expected || !is_refused));
+    }
+    assert_eq!(loaded, *expected);
+    assert_eq!(forked.lock().unwrap().take().unwrap().ends(), 0, "{expected:?}");
+}
+
+pub(super) fn run(path: &Path) {
+    let (cache, versions) = busy_cache(path);
+    let forked = Forked::default();
+    for (key, yields) in [(1, 0), (2, 3)] {
+        let of_loader = forked.clone();
+        let loader = move || async move { fork_and_go_on(&of_loader, 10, yields).await };
+        let loading = async { versions.get_or_load_async(&key, loader).await.ok().map(|value| *value) };
+        load(&versions, &forked, loading, &Some(10));
+        assert_eq!(versions.get(&key).as_deref(), Some(&10));
+
+        let loader = async || fork_and_go_on(&forked, 20, yields).await;
+        let loading =
+            async { versions.get_or_load_local_async(&(key + 2), loader).await.ok().map(|value| *value) };
+        load(&versions, &forked, loading, &Some(20));
+        assert_eq!(versions.get(&(key + 2)).as_deref(), Some(&20));
+    }
+    // A loader that fails, and one that finds nothing.
+    let of_loader = forked.clone();
+    let loader = move || async move { fork_and_go_on(&of_loader, 0, 1).await.map_or(Ok(0_u64), |_| Err(7)) };
+    let loading = async {
+        match versions.get_or_load_async(&5, loader).await {
+            Err(LoadError::Loader(error)) => Some(*error),
+            _ => None,
+        }
+    };
+    load(&versions, &forked, loading, &Some(7));
+    let of_loader = forked.clone();
+    let loader = move || async move { fork_and_go_on(&of_loader, 0, 1).await.map(|_| None::<u64>) };
+    let loading =
+        async { versions.get_or_load_optional_async(&6, loader).await.ok().map(|value| value.is_none()) };
+    load(&versions, &forked, loading, &Some(true));
+    cache.close().unwrap();
+}

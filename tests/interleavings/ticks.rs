@@ -1,0 +1,51 @@
+//! Lookups that share the upper bound of the time during a tick of a coarse clock (contract 2).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder::clock::Clock;
+use larder::{Cache, KeyspaceDefinition, Timestamp};
+
+use crate::explorer::contest;
+use crate::place::{SetTime, let_others_go_on};
+
+const TICK: Duration = Duration::from_millis(10);
+
+/// A clock whose coarse clock changes every 10 ms.
+#[derive(Debug, Default)]
+struct Ticking(SetTime);
+
+impl Clock for Ticking {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.0.wall()
+    }
+
+    fn coarse_monotonic(&self) -> Option<Duration> {
+        let ticks = self.0.monotonic().as_millis() / TICK.as_millis();
+        Some(TICK * u32::try_from(ticks).unwrap())
+    }
+}
+
+/// A thread looks up while another thread begins a tick. The entry expires within that tick, and after the
+/// upper bound of the tick before.
+pub(crate) fn a_hit_within_a_tick_is_never_late() {
+    const SHORT: KeyspaceDefinition<u64, u64> =
+        KeyspaceDefinition::new("short").ttl(Duration::from_millis(18)).memory_only();
+    let clock = Arc::new(Ticking::default());
+    let cache = Cache::builder().clock(clock.clone()).shards(1).open().unwrap();
+    let_others_go_on();
+    let entries = cache.keyspace(SHORT).unwrap();
+    entries.insert(&1, 10).unwrap();
+    clock.0.advance(TICK);
+    let seen = Mutex::new(None);
+    contest([&|| drop(entries.get(&1)), &|| {
+        clock.0.advance(Duration::from_millis(9));
+        *seen.lock().unwrap() = entries.get(&1);
+    }]);
+    cache.close().unwrap();
+    assert_eq!(*seen.lock().unwrap(), None, "served past its expiry");
+}

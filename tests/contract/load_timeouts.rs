@@ -109,7 +109,7 @@ fn a_caller_whose_time_is_over_gets_the_live_value_if_there_is_one_by_then() {
     let loader = move |_: &u64, _: Option<Arc<u64>>| {
         inserted.insert(1, 7).unwrap();
         // It hangs.
-        drop(may_go_on.lock().unwrap().recv());
+        _ = may_go_on.lock().unwrap().recv();
         Ok(Load::Cache(Arc::new(8)))
     };
     let prices: Registered = keyspace.with_loader(policy, loader).unwrap();

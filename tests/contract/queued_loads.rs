@@ -155,7 +155,7 @@ fn a_refresh_that_is_not_cached_is_not_repeated_by_the_next_hit() {
     let may_go_on = Mutex::new(may_go_on);
     let timeout = Duration::from_millis(300);
     let (clock, prices) = with_loader(definition, ages().hard_timeout(timeout), move |_, _| {
-        drop(may_go_on.lock().unwrap().recv());
+        _ = may_go_on.lock().unwrap().recv();
         Ok(Load::Cache(Arc::new(2)))
     });
     assert_paused(&clock, &prices, || {

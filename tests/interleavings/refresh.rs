@@ -139,8 +139,11 @@ pub(crate) fn a_load_in_the_queue_is_taken_over() {
             counted.fetch_add(1, Ordering::SeqCst);
             Ok::<u64, Infallible>(20)
         };
-        let value = if *key == 2 { second() } else { inner.get_or_load(2, second).map(|value| 1 + *value) };
-        Ok(Load::Cache(Arc::new(value.unwrap())))
+        let value = match *key {
+            2 => second()?,
+            _ => 1 + *inner.get_or_load(2, second).unwrap(),
+        };
+        Ok(Load::Cache(Arc::new(value)))
     };
     let versions: Refreshed = versions(&cache).with_loader(LoadPolicy::new(), loader).unwrap();
     let seen = Mutex::new(Vec::new());

@@ -152,7 +152,10 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     let hard = loading(&cache, definition, LoadPolicy::new().hard_timeout(SOON), &source);
     soft.keyspace().insert(1, 7).unwrap();
     let held = stuck.is_held.lock().unwrap();
-    (0..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
+    assert!(filler.refresh(0).unwrap());
+    // Otherwise the thread could begin with a load of a caller, and leave its place free.
+    stuck.wait_for(1);
+    (1..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
     assert_eq!(filler.keyspace().stats().refreshes_refused, 1, "an explicit refresh is counted");
     // Refreshes leave room for the loads of callers, and these have now taken it.
     let impatient = loading(&cache, GRACEFUL, LoadPolicy::new().soft_timeout(SOON), &stuck);

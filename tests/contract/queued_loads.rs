@@ -152,13 +152,18 @@ fn a_refresh_that_is_not_cached_is_not_repeated_by_the_next_hit() {
     assert_paused(&clock, &prices, || ());
     // A load that ends past its deadline.
     let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (runs, is_running) = mpsc::channel();
     let may_go_on = Mutex::new(may_go_on);
-    let timeout = Duration::from_millis(300);
+    let timeout = Duration::from_secs(1);
     let (clock, prices) = with_loader(definition, ages().hard_timeout(timeout), move |_, _| {
-        _ = may_go_on.lock().unwrap().recv();
+        // Key 2 comes second to this lock.
+        let may_go_on = may_go_on.lock().unwrap();
+        _ = runs.send(());
+        _ = may_go_on.recv();
         Ok(Load::Cache(Arc::new(2)))
     });
     assert_paused(&clock, &prices, || {
+        is_running.recv().unwrap();
         // Its deadline is later.
         assert!(matches!(prices.get(2), Err(LoadError::Timeout { .. })));
         go_on.send(()).unwrap();
@@ -189,7 +194,8 @@ fn an_explicit_refresh_is_no_use_of_the_value() {
     let held = source.is_held.lock().unwrap();
     clock.advance(idle / 2);
     assert!(prices.refresh(1).unwrap());
-    clock.advance(idle / 2);
+    // A use counts to an eighth of the time.
+    clock.advance(idle * 5 / 8);
     assert!(!prices.keyspace().contains_key(1), "it was not used");
     drop(held);
 }

@@ -126,8 +126,9 @@ pub(crate) fn a_close_beside_refreshes_ends() {
     source.check();
 }
 
-/// Loads of two keys share a pool of one thread, and the loader of key 1 asks for key 2. So its load may queue
-/// behind the loader that waits for it. No caller waits for ever, and a load that was taken over is not run.
+/// Loads of two keys share a pool of one thread, and the loader of key 1 asks for key 2. So its load may
+/// queue behind the loader that waits for it. No caller waits for ever, and a load that was taken over is not
+/// run.
 pub(crate) fn a_load_in_the_queue_is_taken_over() {
     let place = Place::new();
     let cache = place.builder().load_threads(1).open().unwrap();

@@ -14,6 +14,10 @@ check:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings -D missing_docs" cargo doc --workspace --no-deps
 
+# Each package alone: whether it asks for the features that it needs.
+alone:
+    for package in $(cargo tree --workspace --exclude larder-benches --depth 0 --prefix none --format '{p}' | cut -d ' ' -f 1 | sort -u); do cargo check --quiet -p $package || exit 1; done
+
 # The tests, as the README runs them.
 test *args:
     cargo test {{args}}

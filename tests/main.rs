@@ -54,6 +54,7 @@ mod contract {
     mod eviction;
     mod grace;
     mod idle;
+    mod idle_beside_others;
     mod keyspaces;
     mod large_removals;
     mod large_values;

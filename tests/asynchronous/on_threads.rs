@@ -202,7 +202,7 @@ fn a_panic_of_a_task_beside_its_loader_is_no_panic_of_the_load() {
     let mut waiting = None;
     unwinds(&mut || {
         let load = pin!(async {
-            drop(versions.get_or_load_async(&1, || pending::<Result<u64, Infallible>>()).await);
+            drop(versions.get_or_load_async(&1, pending::<Result<u64, Infallible>>).await);
         });
         waiting = Some(poll_once(load));
         resume_unwind(Box::new("beside the loader"))
@@ -257,16 +257,16 @@ fn closing_waits_for_the_changes_that_tasks_have_begun() {
     // Every worker is held by a closure.
     let held = Arc::new(Mutex::new(()));
     let holder = held.lock().unwrap();
-    let holds: Vec<_> = (0..u64::try_from(MAX_WORKERS).unwrap())
+    let busy_changes: Vec<_> = (0..u64::try_from(MAX_WORKERS).unwrap())
         .map(|key| {
             let held = held.clone();
             let change = move |_: Option<&u64>, _| {
                 drop(held.lock());
                 Change::Keep
             };
-            let mut hold = HandPolled::new(others.modify_async(key, change));
-            assert!(hold.poll().is_pending());
-            hold
+            let mut busy_change = HandPolled::new(others.modify_async(key, change));
+            assert!(busy_change.poll().is_pending());
+            busy_change
         })
         .collect();
     let mut removal = HandPolled::new(versions.remove_async(&1));
@@ -278,7 +278,7 @@ fn closing_waits_for_the_changes_that_tasks_have_begun() {
         drop(holder);
         closing.join().unwrap();
     });
-    drop(holds);
+    drop(busy_changes);
     let again = place.open();
     assert!(again.keyspace(VERSIONS).unwrap().get(&1).is_none());
     again.close().unwrap();

@@ -50,6 +50,11 @@ impl ModelRun {
         let Some(ttl) = absent_ttl_of(at) else { return };
         let expires_at = self.now.after(ttl);
         self.absences.possible.entry((at, key.clone())).or_default().push(expires_at);
+        self.cooling.remove(&(at, key.clone()));
+        // It takes the place of a stale value. A crash may bring that value back.
+        if self.model.remove(&(at, key.clone())).is_some() {
+            self.since.entry((at, key.clone())).or_default();
+        }
         self.absences.present.insert((at, key), expires_at);
     }
 
@@ -69,9 +74,9 @@ impl ModelRun {
                     is_asked = true;
                     Ok::<_, Error>(value)
                 });
-                let (live, is_absent) = (self.live(at, &key), self.is_absent(at, &key));
-                let is_missing = live.is_none() && !is_absent;
-                let expected = live.or(value.filter(|_| is_missing));
+                let (known, is_absent) = (self.answer(at, &key), self.is_absent(at, &key));
+                let is_missing = known.is_none() && !is_absent;
+                let expected = known.or(value.filter(|_| is_missing));
                 assert_eq!((loaded.unwrap().as_deref().copied(), is_asked), (expected, is_missing));
                 if is_missing && !self.is_barred(at, &key) {
                     match value {

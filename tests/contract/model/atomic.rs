@@ -22,8 +22,10 @@ impl ModelRun {
 
     /// Stores a value, as a write with this TTL does.
     fn write(&mut self, at: usize, key: &ModelKey, value: u64, ttl: ModelTtl) {
-        let before = self.model.get(&(at, key.clone())).map(|(_, expires_at)| *expires_at);
-        let kept = before.filter(|expires_at| *expires_at > self.now);
+        let kept = self.live(at, key).and_then(|_| {
+            let key = (at, key.clone());
+            self.model.get(&key).map(|(_, expires_at)| self.idle.limit(&key, *expires_at))
+        });
         let default = self.now.after(ttl_of(at));
         let expires_at = match self.ttl(ttl) {
             Ttl::For(ttl) => self.now.after(ttl),

@@ -13,10 +13,27 @@ pub(super) const SPACE: KeyspaceDefinition<ModelKey, u64> =
 pub(super) const OTHER: KeyspaceDefinition<ModelKey, u64> =
     KeyspaceDefinition::new("other").ttl(Duration::from_secs(30)).absent_ttl(Duration::from_secs(45));
 pub(super) const MEMORY: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("memory").memory_only();
+/// A keyspace whose cool-downs last for the whole test: they end by real time.
+const GRACEFUL: KeyspaceDefinition<ModelKey, u64> = KeyspaceDefinition::new("graceful")
+    .ttl(Duration::from_secs(30))
+    .absent_ttl(Duration::from_secs(20))
+    .grace(GRACE)
+    .cool_down(Duration::from_hours(1));
+const IDLING: KeyspaceDefinition<ModelKey, u64> =
+    KeyspaceDefinition::new("idling").ttl(Duration::from_mins(1)).time_to_idle(TIME_TO_IDLE);
+
+const DEFINITIONS: [KeyspaceDefinition<ModelKey, u64>; 5] = [SPACE, OTHER, MEMORY, GRACEFUL, IDLING];
+/// The place of the keyspace with a grace.
+pub(super) const STALE: usize = 3;
+/// The place of the keyspace with a time to idle.
+pub(super) const IDLE: usize = 4;
+
+pub(super) const GRACE: Duration = Duration::from_secs(50);
+pub(super) const TIME_TO_IDLE: Duration = Duration::from_secs(16);
 
 /// Returns the TTL of a keyspace.
 pub(super) fn ttl_of(at: usize) -> Duration {
-    match [SPACE, OTHER, MEMORY][at].default_ttl() {
+    match DEFINITIONS[at].default_ttl() {
         Ttl::For(ttl) => ttl,
         other => unreachable!("{other:?}"),
     }
@@ -24,7 +41,7 @@ pub(super) fn ttl_of(at: usize) -> Duration {
 
 /// Returns for how long a keyspace remembers that there is no value.
 pub(super) fn absent_ttl_of(at: usize) -> Option<Duration> {
-    [SPACE, OTHER, MEMORY][at].default_absent_ttl()
+    DEFINITIONS[at].default_absent_ttl()
 }
 
 /// Memory's capacity and the size of the write buffer in a tight run.
@@ -52,6 +69,6 @@ pub(super) fn open(place: &Place, tight: bool) -> (Cache, Vec<Keyspace<ModelKey,
     let builder =
         if tight { builder.memory_capacity(TIGHT).write_buffer(TIGHT).weigher(weigh) } else { builder };
     let cache = builder.open().unwrap();
-    let spaces = [SPACE, OTHER, MEMORY].map(|definition| cache.keyspace(definition).unwrap());
+    let spaces = DEFINITIONS.map(|definition| cache.keyspace(definition).unwrap());
     (cache, spaces.into())
 }

@@ -35,11 +35,11 @@ impl ModelRun {
                 let is_loaded = |key: &ModelKey| is_known(key) && !self.is_absent(at, key);
                 let expected: Vec<_> = keys
                     .iter()
-                    .map(|key| self.live(at, key).or_else(|| is_loaded(key).then_some(value)))
+                    .map(|key| self.answer(at, key).or_else(|| is_loaded(key).then_some(value)))
                     .collect();
                 assert_eq!(found.iter().map(|value| value.as_deref().copied()).collect::<Vec<_>>(), expected);
                 for key in keys {
-                    let is_missing = self.live(at, &key).is_none() && !self.is_absent(at, &key);
+                    let is_missing = self.answer(at, &key).is_none() && !self.is_absent(at, &key);
                     if !is_missing || self.is_barred(at, &key) {
                         continue;
                     }

@@ -8,10 +8,13 @@
 mod absences;
 mod atomic;
 mod cache;
+mod crash;
+mod grace;
+mod idle;
 mod many;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use larder::clock::Clock;
@@ -22,7 +25,8 @@ use proptest::test_runner::{RngSeed, TestRunner};
 use crate::support::harness::Harness;
 use crate::support::{Place, assert_capacity_is_usable};
 use absences::Absences;
-use cache::{ModelKey, TIGHT, TIGHT_WEIGHT, open, ttl_of};
+use cache::{IDLE, ModelKey, STALE, TIGHT, TIGHT_WEIGHT, open, ttl_of};
+use idle::IdleLives;
 use steps::{Step, step};
 
 type Entries = BTreeMap<(usize, ModelKey), (u64, Timestamp)>;
@@ -38,6 +42,9 @@ struct ModelRun {
     /// Writes since then, oldest first. A commit of the sweeper may have included any of these writes.
     since: BTreeMap<(usize, ModelKey), Vec<(u64, Timestamp)>>,
     absences: Absences,
+    /// The keys whose source has failed, and is not asked again while there is a stale value.
+    cooling: BTreeSet<(usize, ModelKey)>,
+    idle: IdleLives,
     mark: Timestamp,
     now: Timestamp,
     updates: Vec<(usize, ModelKey, Update)>,
@@ -57,6 +64,8 @@ impl ModelRun {
             committed: Entries::new(),
             since: BTreeMap::new(),
             absences: Absences::default(),
+            cooling: BTreeSet::new(),
+            idle: IdleLives::default(),
             mark: now,
             now,
             updates: Vec::new(),
@@ -75,10 +84,12 @@ impl ModelRun {
     }
 
     fn put_until(&mut self, at: usize, key: ModelKey, value: u64, expires_at: Timestamp) {
-        let entry = (value, expires_at);
-        self.since.entry((at, key.clone())).or_default().push(entry);
+        self.since.entry((at, key.clone())).or_default().push((value, expires_at));
         self.absences.replaced(at, &key);
-        self.model.insert((at, key), entry);
+        let first_expiry =
+            if at == IDLE { self.idle.written(&key, self.now, expires_at) } else { expires_at };
+        self.cooling.remove(&(at, key.clone()));
+        self.model.insert((at, key), (value, first_expiry));
     }
 
     fn is_barred(&self, at: usize, key: &ModelKey) -> bool {
@@ -91,16 +102,19 @@ impl ModelRun {
             .model
             .iter()
             .filter(|((at, _), _)| *at != 2)
-            .map(|(key, entry)| (key.clone(), *entry))
+            .map(|(key, (value, expires_at))| (key.clone(), (*value, self.idle.limit(key, *expires_at))))
             .collect();
         self.since.clear();
         self.absences.committed();
+        self.idle.committed();
         self.mark = self.now;
     }
 
     /// Removes the matching entries. No later answer may show a removed entry.
     fn remove(&mut self, matches: impl Fn(usize, &ModelKey) -> bool) -> u64 {
         self.absences.removed(&matches);
+        self.idle.removed(|key| matches(IDLE, key));
+        self.cooling.retain(|(at, key)| !matches(*at, key));
         self.committed.retain(|(at, key), _| !matches(*at, key));
         self.since.retain(|(at, key), _| !matches(*at, key));
         let live = self
@@ -123,6 +137,16 @@ impl ModelRun {
     }
 
     fn step(&mut self, step: Step) {
+        if step == Step::ClearAll || step.space() == Some(IDLE) {
+            self.learn_idle_expiries();
+        }
+        let used: Vec<_> =
+            step.uses().into_iter().filter(|(at, key)| self.live(*at, key).is_some()).collect();
+        self.apply(step);
+        self.note_uses(used);
+    }
+
+    fn apply(&mut self, step: Step) {
         match step {
             Step::Insert(at, key, value) => {
                 self.spaces[at].insert(&key, value).unwrap();
@@ -152,7 +176,7 @@ impl ModelRun {
             }
             Step::Load(at, key, value) => {
                 let loaded = *self.spaces[at].get_or_load(&key, || Ok::<_, larder::Error>(value)).unwrap();
-                let expected = self.live(at, &key);
+                let expected = self.answer(at, &key);
                 assert_eq!(loaded, expected.unwrap_or(value), "{at} {key:?}");
                 if expected.is_none() && !self.is_barred(at, &key) {
                     self.put(at, key, value, ttl_of(at));
@@ -162,7 +186,7 @@ impl ModelRun {
                 let space = self.spaces[at].clone();
                 let load = || space.insert(&key, value).map(|()| !value);
                 let loaded = *space.get_or_load(&key, load).unwrap();
-                let expected = self.live(at, &key);
+                let expected = self.answer(at, &key);
                 assert_eq!(loaded, expected.unwrap_or(!value), "{at} {key:?}");
                 if expected.is_none() {
                     self.put(at, key, value, ttl_of(at));
@@ -182,6 +206,8 @@ impl ModelRun {
             Step::Atomic(at, key, step) => self.atomic(at, &key, step),
             Step::InsertMany(..) | Step::GetMany(..) | Step::LoadMany(..) => self.many(step),
             Step::Find(..) | Step::LoadOptional(..) => self.absence(step),
+            Step::FailLoad(..) | Step::GoStale(..) => self.failure(step),
+            Step::Linger(nth, percent) => self.linger(nth, percent),
             other => self.invalidate(other),
         }
     }
@@ -286,69 +312,6 @@ impl ModelRun {
             _ => unreachable!("the common steps are matched before"),
         }
     }
-
-    /// Crashes the cache: closes it, and continues with a copy of the file from before the close. `kill -9`
-    /// leaves the same file. Uncommitted entries may be in the copy or not. Here only requested commits and
-    /// the sweeper's commits are made. Both include every entry.
-    ///
-    /// If the wall clock is behind, it is set right first, because the model does not know the last watermark
-    /// that the sweeper committed. (The tests of contract 2 try watermarks and clocks of every kind.)
-    fn crash(&mut self) {
-        self.place.clock.set_wall(self.now);
-        self.now = self.now.max(self.place.clock.wall());
-        self.mark = self.now;
-        let crashed = Place::in_memory();
-        std::fs::copy(self.place.path(), crashed.path()).unwrap();
-        self.updates.clear();
-        self.spaces.clear();
-        self.cache.close().unwrap();
-        std::fs::copy(crashed.path(), self.place.path()).unwrap();
-        self.reopen();
-        // A key may have the entry that was certainly committed, or any entry that the cache has acknowledged
-        // since. It may never have a removed entry.
-        let mut found = Entries::new();
-        for (at, space) in self.spaces.iter().enumerate() {
-            for (key, value) in space {
-                let ttl = space.ttl(&key).unwrap().duration();
-                let expires_at = ttl.map_or(Timestamp::NEVER, |ttl| self.now.after(ttl));
-                found.insert((at, key), (*value, expires_at));
-            }
-        }
-        for (key, (value, expires_at)) in &found {
-            let mut allowed =
-                self.committed.get(key).into_iter().chain(self.since.get(key).into_iter().flatten());
-            assert!(
-                allowed.any(|entry| entry == &(*value, *expires_at)),
-                "{key:?}: {value} until {expires_at:?} after a crash"
-            );
-        }
-        for (key, (_, expires_at)) in &self.committed {
-            // A later entry of the key may have been committed, and may have expired.
-            let is_certain = *expires_at > self.now && !self.since.contains_key(key);
-            assert!(!is_certain || found.contains_key(key), "{key:?} was committed and is gone");
-        }
-        self.crash_absences();
-        self.since.clear();
-        self.model = found.clone();
-        self.committed = found;
-    }
-
-    fn reopen(&mut self) {
-        let (cache, spaces) = open(&self.place, self.tight);
-        (self.cache, self.spaces) = (cache, spaces);
-        let wall = self.place.clock.wall();
-        let is_dropped = self.mark.as_millis() > wall.as_millis() + 3_600_000;
-        self.absences.reopened(is_dropped);
-        if is_dropped {
-            self.model.clear();
-            self.committed.clear();
-            self.now = wall;
-        } else {
-            self.now = wall.max(self.mark);
-        }
-        self.mark = self.now;
-        self.model.retain(|(at, _), _| *at != 2);
-    }
 }
 
 /// Returns the answer of `ttl` for an entry.
@@ -395,4 +358,42 @@ fn the_model_catches_an_answer_that_is_not_its_own() {
         run.step(Step::Get(0, ("a".to_owned(), 1)));
     });
     assert!(wrong.is_err());
+}
+
+#[test]
+fn the_model_catches_a_stale_value_that_is_not_the_last_one() {
+    let run_with = |change: fn(&mut ModelRun)| {
+        let answered = std::panic::catch_unwind(|| {
+            let mut run = ModelRun::new(false);
+            run.step(Step::Insert(STALE, ("a".to_owned(), 1), 7));
+            run.step(Step::Flush);
+            change(&mut run);
+            run.step(Step::GoStale(0, 5));
+            run.step(Step::Crash);
+        });
+        answered.is_ok()
+    };
+    assert!(run_with(|_| ()));
+    assert!(!run_with(|run| run.spaces[STALE].insert(&("a", 1), 8_u64).unwrap()), "replaced");
+    // The model takes the key for removed.
+    assert!(!run_with(|run| assert_eq!(run.remove(|_, _| true), 1)), "removed");
+}
+
+#[test]
+fn the_model_catches_a_life_that_is_not_that_of_the_last_use() {
+    let run_with = |used: fn(&mut ModelRun)| {
+        let answered = std::panic::catch_unwind(|| {
+            let mut run = ModelRun::new(false);
+            run.step(Step::Insert(IDLE, ("a".to_owned(), 1), 7));
+            run.step(Step::Advance(9_000));
+            used(&mut run);
+            run.step(Step::Linger(0, 50));
+            run.step(Step::Crash);
+        });
+        answered.is_ok()
+    };
+    assert!(run_with(|_| ()));
+    assert!(run_with(|run| run.step(Step::Get(IDLE, ("a".to_owned(), 1)))));
+    assert!(!run_with(|run| drop(run.spaces[IDLE].get(&("a", 1)))), "used, and the model does not know it");
+    assert!(!run_with(|run| run.note_uses(vec![(IDLE, ("a".to_owned(), 1))])), "a use is lost");
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::cache::ModelKey;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Step {
     Insert(usize, ModelKey, u64),
     InsertFor(usize, ModelKey, u64, u64),
@@ -17,6 +17,13 @@ pub(super) enum Step {
     Load(usize, ModelKey, u64),
     /// A load whose loader may find no value.
     LoadOptional(usize, ModelKey, Option<u64>),
+    /// A load whose loader fails.
+    FailLoad(usize, ModelKey),
+    /// Loads one of the entries that have a grace, with a loader that fails, this many milliseconds after the
+    /// entry has expired.
+    GoStale(usize, u64),
+    /// Gets one of the entries that have a time to idle, when this part of its life is over, in percent.
+    Linger(usize, u64),
     Find(usize, ModelKey),
     /// A load whose loader writes the key itself.
     LoadBeside(usize, ModelKey, u64),
@@ -45,7 +52,7 @@ pub(super) enum Step {
 }
 
 /// An atomic change of a key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum AtomicStep {
     InsertFor(u64, ModelTtl),
     TouchFor(ModelTtl),
@@ -65,7 +72,7 @@ pub(super) enum AtomicStep {
 }
 
 /// A kind of TTL, in milliseconds. `Until` counts from the beginning of the step.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum ModelTtl {
     Default,
     For(u64),
@@ -115,6 +122,7 @@ impl Step {
             | Step::LoadMany(at, ..)
             | Step::Load(at, ..)
             | Step::LoadOptional(at, ..)
+            | Step::FailLoad(at, _)
             | Step::Find(at, _)
             | Step::LoadBeside(at, ..)
             | Step::Touch(at, _)
@@ -129,11 +137,35 @@ impl Step {
             _ => None,
         }
     }
+
+    /// Returns the keys whose entries this step uses, if they are live.
+    pub(super) fn uses(&self) -> Vec<(usize, ModelKey)> {
+        match self {
+            Step::Get(at, key)
+            | Step::Load(at, key, _)
+            | Step::LoadOptional(at, key, _)
+            | Step::LoadBeside(at, key, _)
+            | Step::FailLoad(at, key)
+            | Step::Find(at, key) => vec![(*at, key.clone())],
+            Step::GetMany(at, keys) | Step::LoadMany(at, keys, _) => {
+                keys.iter().map(|key| (*at, key.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+const TEXTS: [&str; 4] = ["a", "ab", "a\0", ""];
+const NUMBERS: u8 = 4;
+
+/// Returns every key of the test.
+pub(super) fn all_model_keys() -> impl Iterator<Item = ModelKey> {
+    TEXTS.into_iter().flat_map(|text| (0..NUMBERS).map(move |number| (text.to_owned(), number)))
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
-    let key = || (prop_oneof![Just("a"), Just("ab"), Just("a\0"), Just("")].prop_map(str::to_owned), 0_u8..4);
-    let space = || 0_usize..3;
+    let key = || (proptest::sample::select(&TEXTS[..]).prop_map(str::to_owned), 0..NUMBERS);
+    let space = || 0_usize..5;
     prop_oneof![
         8 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Insert(space, key, value)),
         4 => (space(), key(), any::<u64>(), 1_u64..90_000).prop_map(|(space, key, value, ttl)| Step::InsertFor(space, key, value, ttl)),
@@ -144,6 +176,9 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (space(), proptest::collection::vec(key(), 0..6), any::<u64>()).prop_map(|(space, keys, value)| Step::LoadMany(space, keys, value)),
         6 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::Load(space, key, value)),
         6 => (space(), key(), proptest::option::of(any::<u64>())).prop_map(|(space, key, value)| Step::LoadOptional(space, key, value)),
+        4 => (space(), key()).prop_map(|(space, key)| Step::FailLoad(space, key)),
+        6 => (any::<usize>(), 0_u64..60_000).prop_map(|(entry, ms)| Step::GoStale(entry, ms)),
+        6 => (any::<usize>(), 0_u64..120).prop_map(|(entry, percent)| Step::Linger(entry, percent)),
         4 => (space(), key()).prop_map(|(space, key)| Step::Find(space, key)),
         2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::LoadBeside(space, key, value)),
         2 => (space(), key()).prop_map(|(space, key)| Step::Touch(space, key)),

@@ -3,8 +3,9 @@
 //!
 //! A child writes with several threads, and reports the calls that have returned ([`writer`]). Its parent
 //! kills the child at a moment that a seed decides. Then it opens the file, and compares the content with the
-//! reports ([`ack_log`]). The same file suffers several kills, with and without a clean opening in between.
-//! Some kills happen while the child makes, opens or closes the cache.
+//! reports ([`ack_log`]): the live values, and the stale values with which a failing load is answered. The
+//! same file suffers several kills, with and without a clean opening in between. Some kills happen while the
+//! child makes, opens or closes the cache.
 
 mod ack_log;
 pub(crate) mod counters;
@@ -12,13 +13,16 @@ pub(crate) mod writer;
 
 use std::os::unix::process::ExitStatusExt;
 
-use larder::Cache;
+use larder::{Cache, KeyspaceDefinition};
 
 use crate::support::child::Worker;
 use crate::support::harness::Harness;
-use crate::support::{LOCK_WAIT, Place, Random, WRITTEN, spin};
+use crate::support::{HOUR, Key, LOCK_WAIT, Place, Random, WRITTEN, Written, spin};
 use ack_log::{Absent, AckLog, Found, all_keys};
-use writer::Lie;
+use writer::{Lie, stale_answer};
+
+/// The keyspace of a writer. A failing load may be answered with an entry that has expired.
+const GRACEFUL: KeyspaceDefinition<Key, Written> = WRITTEN.grace(HOUR);
 
 /// Number of kills for one seed. The kills concern one file, or two files if the second half begins with a
 /// new file.
@@ -88,12 +92,22 @@ fn look(place: &Place) -> Result<(Found, Absent), String> {
     if let Some(aside) = cache.stats().disk.and_then(|disk| disk.quarantined) {
         return Err(format!("a killed file was taken for a damaged one: {}", aside.display()));
     }
-    let written = cache.keyspace(WRITTEN).map_err(|error| error.to_string())?;
-    let absent = all_keys().filter(|key| matches!(written.find(key), larder::Found::Absent)).collect();
-    let found: Found = written.iter().map(|(key, value)| (key, (*value).clone())).collect();
+    let written = cache.keyspace(GRACEFUL).map_err(|error| error.to_string())?;
+    let absent: Absent =
+        all_keys().filter(|key| matches!(written.find(key), larder::Found::Absent)).collect();
+    let mut found: Found = written.iter().map(|(key, value)| (key, (*value).clone())).collect();
     let unlike = found.iter().find(|(key, value)| written.get(key).as_deref() != Some(*value));
     if let Some((key, _)) = unlike {
         return Err(format!("{key:?} is found by walking, and not by looking it up"));
+    }
+    // A stale value is held to the same as a live one: it is the last acknowledged value or a later one, and
+    // was not removed.
+    for key in all_keys().filter(|key| !absent.contains(key)) {
+        if let Some(value) = stale_answer(&written, key)
+            && found.insert(key, value).is_some()
+        {
+            return Err(format!("{key:?} is live, and was answered with a stale value"));
+        }
     }
     if cache.stats().disk.is_some_and(|disk| disk.damaged_records > 0 || disk.off.is_some()) {
         return Err(format!("the disk is off, or a record is damaged: {:?}", cache.stats().disk));
@@ -167,5 +181,11 @@ fn the_kill_harness_catches_a_flush_that_was_not_made() {
 #[test]
 fn the_kill_harness_catches_a_removal_that_was_not_made() {
     let fault = is_found_out(Lie::Remove).expect("a writer that lies about its removals passed");
+    assert!(fault.contains("came back"), "{fault}");
+}
+
+#[test]
+fn the_kill_harness_catches_a_removed_value_that_is_served_stale() {
+    let fault = is_found_out(Lie::Expire).expect("a writer that only expires what it removes passed");
     assert!(fault.contains("came back"), "{fault}");
 }

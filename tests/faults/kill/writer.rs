@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace, LookupOutcome};
+use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace, Load, LookupOutcome};
 
+use super::GRACEFUL;
 use super::ack_log::{KEYS, THREADS};
 use crate::support::child::say;
-use crate::support::{HOUR, Key, LOCK_WAIT, Random, WRITTEN, Written};
+use crate::support::{HOUR, Key, LOCK_WAIT, Random, Written};
 
 /// A fault to plant in the child: it reports a call that it did not make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(super) enum Lie {
     None,
     Flush,
     Remove,
+    /// A removal that only ends the life of the entry.
+    Expire,
 }
 
 impl Lie {
@@ -31,11 +34,15 @@ impl Lie {
             Self::None => "honest",
             Self::Flush => "flush",
             Self::Remove => "remove",
+            Self::Expire => "expire",
         }
     }
 
     fn named(name: &str) -> Self {
-        [Self::None, Self::Flush, Self::Remove].into_iter().find(|lie| lie.name() == name).unwrap()
+        [Self::None, Self::Flush, Self::Remove, Self::Expire]
+            .into_iter()
+            .find(|lie| lie.name() == name)
+            .unwrap()
     }
 }
 
@@ -80,7 +87,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             .open_timeout(LOCK_WAIT)
             .open()
             .unwrap();
-        let written = cache.keyspace(WRITTEN.absent_ttl(HOUR)).unwrap();
+        let written = cache.keyspace(GRACEFUL.absent_ttl(HOUR)).unwrap();
         say("open");
         // Some runs are so short that a kill happens mostly during opening or closing.
         let steps = if random.below(3) == 0 { random.below(3) } else { random.below(60) };
@@ -98,6 +105,13 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         // The changes that `close` commits are durable, as after a flush.
         say(&format!("did flush {complete}"));
     }
+}
+
+/// Returns the value with which a failing load of a key is answered.
+pub(super) fn stale_answer(written: &Keyspace<Key, Written>, key: Key) -> Option<Written> {
+    let answer = written.get_or_load_with(&key, |_| Err::<Load<Written>, _>(()));
+    let answer = answer.ok().filter(|answer| answer.is_stale);
+    answer.and_then(|answer| answer.value.as_deref().cloned())
 }
 
 fn all(threads: &[Progress], which: impl Fn(&Progress) -> &AtomicU64) -> String {
@@ -139,6 +153,10 @@ impl Writer<'_> {
                 self.flush();
                 self.invalidate(key, |_| Ok(()));
             }
+            (Lie::Expire, _) => {
+                self.flush();
+                self.invalidate(key, |own| own.written.expire(&key).map(drop));
+            }
             (Lie::None, 0) => self.flush(),
             (Lie::None, 1) => self.now(key),
             (Lie::None, 2) => self.invalidate(key, |own| own.written.remove(&key).map(drop)),
@@ -147,6 +165,7 @@ impl Writer<'_> {
             (Lie::None, 5) if self.random.below(4) == 0 => self.clear(),
             (Lie::None, 6) => self.load(key),
             (Lie::None, 7) => self.make_absent(key),
+            (Lie::None, 8) => self.expire(key, version),
             _ => {}
         }
     }
@@ -169,7 +188,18 @@ impl Writer<'_> {
         say(&format!("will {what}"));
         invalidation(self).unwrap();
         say(&format!("did {what}"));
-        assert!(self.lie != Lie::None || self.written.get(&key).is_none(), "{key:?} was removed");
+        if self.lie == Lie::None {
+            assert!(self.written.get(&key).is_none(), "{key:?} was removed");
+            assert!(stale_answer(self.written, key).is_none(), "{key:?} was removed, and is no stale value");
+        }
+    }
+
+    /// Ends the life of a key's entry, and lets a load of the key fail. Another thread may have removed it.
+    fn expire(&self, key: Key, version: u64) {
+        self.written.expire(&key).unwrap();
+        if let Some(stale) = stale_answer(self.written, key) {
+            assert_eq!(stale.version, version, "{key:?}: a stale value is the last one");
+        }
     }
 
     fn prefix(&self) {

@@ -4,11 +4,12 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::lookup::StoredRecord;
 use super::tiers::Tiers;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::record;
 use crate::format::record::Header;
-use crate::memory::idle::UsedRecord;
+use crate::memory::idle::{RecordIsOld, UsedRecord};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::use_stamps::Stamped;
 use crate::sys::sync::Arc;
@@ -31,6 +32,13 @@ impl Tiers {
         stamped.map_or(header, |expires_at| header.extended_to(expires_at))
     }
 
+    /// Returns whether a record may lack the last use of its entry, because its snapshot is not the current
+    /// one.
+    pub(super) fn is_behind_stamps(&self, record: &StoredRecord) -> bool {
+        let is_old = record.snapshot.as_ref().is_some_and(|snapshot| !self.reads_from(snapshot));
+        is_old && record.extension.ends_at.is_some()
+    }
+
     /// Returns a token of the snapshot that a record was read from, if the record may have a stamp.
     pub(super) fn token(&self, snapshot: &Arc<StoreSnapshot>) -> Option<Weak<StoreSnapshot>> {
         self.memory.use_stamps.is_on().then(|| Arc::downgrade(snapshot))
@@ -43,9 +51,35 @@ impl Tiers {
         if !self.process.is_current() {
             return;
         }
-        let stamped = self.memory.extend_life(key, life, || self.time.now(), record);
+        let extended = self.memory.extend_life(key, life, || self.time.now(), record);
+        let stamped = match (extended, record) {
+            (Ok(stamped), _) => stamped,
+            (Err(RecordIsOld), Some(record)) => self.extend_read_again(key, life, record.sequence),
+            (Err(RecordIsOld), None) => None,
+        };
         if stamped == Some(Stamped::HalfFull) {
             self.wake_writer();
+        }
+    }
+
+    /// Extends the life of an entry whose record was read before the last commit. Reads the record again, as
+    /// often as a commit comes in between. Otherwise a use beside a commit would count for nothing.
+    #[cold]
+    fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: u64) -> Option<Stamped> {
+        loop {
+            let Some((bytes, token)) = self.read_bytes(key) else {
+                // The record was deleted, or there is no snapshot now.
+                self.memory.use_stamps.note_dropped();
+                return None;
+            };
+            let (header, extension, _) = record::read(key.bytes, &bytes).ok()?;
+            let ends_at = extension.ends_at.filter(|_| header.sequence == sequence)?;
+            let is_current = || token.as_ref().is_some_and(|snapshot| self.reads_from(snapshot));
+            let expires_at = header.expires_at;
+            let record = UsedRecord { sequence, expires_at, ends_at, is_current: &is_current };
+            if let Ok(stamped) = self.memory.extend_life(key, life, || self.time.now(), Some(record)) {
+                return stamped;
+            }
         }
     }
 

@@ -201,8 +201,16 @@ impl Tiers {
             Lookup::Value(_, expires_at) => Some(expires_at),
             Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(miss) => {
-                let header = self.read_record(key, miss.min_visible_sequence, Duration::ZERO)?.header;
-                header.has_live_value(now).then_some(header.expires_at)
+                let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
+                let mut record = read()?;
+                // A commit may have come since the record was read, and its stamp may have been removed
+                // before it was looked at. Then the record has the expiry of before the last use.
+                while self.is_behind_stamps(&record)
+                    && let Some(again) = read()
+                {
+                    record = again;
+                }
+                record.header.has_live_value(now).then_some(record.header.expires_at)
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::disk::store::tables::after_prefix;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::{RangeTombstone, any_covers};
 use crate::format::record;
+use crate::format::record::Header;
 use crate::units::Timestamp;
 
 /// The number of rows counted in one snapshot.
@@ -30,6 +31,17 @@ struct CountFilter<'a> {
     /// Keyspaces that are not retired.
     keyspaces: BTreeSet<KeyspaceId>,
     now: Timestamp,
+    /// Returns the expiry that uses have given to the entry of a key with this sequence.
+    extended_expiry: &'a dyn Fn(&[u8], u64) -> Option<Timestamp>,
+}
+
+impl CountFilter<'_> {
+    /// Returns whether a record has a live value. Its use may not be on disk yet.
+    fn is_live(&self, key: &[u8], header: Header) -> bool {
+        header.has_live_value(self.now)
+            || (self.extended_expiry)(key, header.sequence)
+                .is_some_and(|expires_at| header.extended_to(expires_at).has_live_value(self.now))
+    }
 }
 
 /// The count of one chunk.
@@ -54,7 +66,12 @@ impl Tiers {
         let ids = |status: &DiskStatus| status.keyspaces.values().map(|keyspace| keyspace.id).collect();
         let keyspaces = self.disk.with_status(ids);
         let memory_keys = removal.memory_keys.iter().map(|(key, _)| &**key).collect();
-        let filter = CountFilter { memory_keys, earlier, keyspaces, now };
+        let uses = self.memory.use_stamps.is_on();
+        let extended_expiry = |key: &[u8], sequence| {
+            let of_uses = || self.extended_expiry(self.memory.key(key), sequence);
+            uses.then(of_uses).flatten()
+        };
+        let filter = CountFilter { memory_keys, earlier, keyspaces, now, extended_expiry: &extended_expiry };
         let (mut rows, mut live, mut after) = (0, 0, None::<Vec<u8>>);
         loop {
             let Some(snapshot) = self.awaited_snapshot() else { break };
@@ -98,10 +115,10 @@ fn count_chunk(
             }
             let Some(header) = record::peek(record.value()) else { continue };
             let is_counted = range.covers(key, header.sequence)
-                && header.has_live_value(filter.now)
                 && !filter.memory_keys.contains(key)
                 && filter.keyspaces.contains(&KeyspaceId::of(key))
-                && !any_covers(filter.earlier, key, header.sequence);
+                && !any_covers(filter.earlier, key, header.sequence)
+                && filter.is_live(key, header);
             chunk.live += u64::from(is_counted);
             if chunk.rows == CHUNK {
                 break;

@@ -6,7 +6,9 @@
 //! may be seen live again. This order makes that true:
 //!
 //! 1. Under the exclusive lock of its shard, an entry that is live *at that moment* gets its new expiry. The
-//!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]).
+//!    time is read under the lock. Its stamp is added under the same lock ([`Memory::extend_life`]). An entry
+//!    that is on disk alone is extended only if its record is of the current snapshot. If a commit has come
+//!    since the lookup, the record is read again. Otherwise a use beside a commit would count for nothing.
 //! 2. The writer copies stamps, and commits them. A stamp applies to the record with its sequence only, and
 //!    never makes an expiry earlier. The stamps come before the sweep of the same transaction, and the sweep
 //!    spares the keys that have a stamp still.
@@ -143,7 +145,14 @@ impl UseStamps {
         self.len.store(stamps.len(), Ordering::Release);
     }
 
-    /// Returns the number of uses that were not stamped, because the list was full.
+    /// Counts a use that was not stamped, because its record can't be read now.
+    #[cold]
+    pub(crate) fn note_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of uses that were not stamped, because the list was full, or because a record could
+    /// not be read again.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

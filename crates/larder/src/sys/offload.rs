@@ -309,7 +309,7 @@ mod tests {
         let value = Arc::new(());
         let held = value.clone();
         let (sender, result) = completion();
-        let number = workers.add(Box::new(move || sender.send(Ok(drop(held)))));
+        let number = workers.add(Box::new(move || sender.send(Ok(held))));
         let queued = QueuedJob { result: Some(result), place: Some((workers.clone(), number)) };
         assert_eq!(Arc::strong_count(&value), 2);
         drop(queued);

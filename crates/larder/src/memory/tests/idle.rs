@@ -36,7 +36,7 @@ fn a_use_extends_a_live_entry_up_to_its_limit_in_every_state() {
     let bytes = on_disk(1);
     let key = memory.key(&bytes);
     let sequence = memory.store(key, idling(dirty(&memory, 10)), at(0)).unwrap();
-    let used = |seconds| memory.extend_life(key, LIFE, || at(seconds), None);
+    let used = |seconds| memory.extend_life(key, LIFE, || at(seconds), None).unwrap();
     assert_eq!((used(3), expiry(&memory, key)), (Some(Stamped::Added), Some(at(12))));
     let mut mutations = memory.drain(at(3), &mut EvictedValues::default());
     memory.mark_clean(&mutations.remove(0), &mut EvictedValues::default());
@@ -57,13 +57,13 @@ fn a_use_brings_back_nothing() {
     let (bytes, none) = (on_disk(1), on_disk(2));
     let key = memory.key(&bytes);
     memory.store(key, idling(dirty(&memory, 10)), at(0)).unwrap();
-    assert_eq!(memory.extend_life(key, LIFE, || at(9), None), None, "it expires now");
-    assert_eq!(memory.extend_life(memory.key(&none), LIFE, || at(1), None), None);
+    assert_eq!(memory.extend_life(key, LIFE, || at(9), None).unwrap(), None, "it expires now");
+    assert_eq!(memory.extend_life(memory.key(&none), LIFE, || at(1), None).unwrap(), None);
     memory.insert_tombstone(key, at(1), &mut EvictedValues::default(), || ()).unwrap();
-    assert_eq!(memory.extend_life(key, LIFE, || at(1), None), None, "it is removed");
+    assert_eq!(memory.extend_life(key, LIFE, || at(1), None).unwrap(), None, "it is removed");
     let plain = IncomingEntry { expires_at: at(9), ..dirty(&memory, 10) };
     memory.store(key, plain, at(1)).unwrap();
-    assert_eq!(memory.extend_life(key, LIFE, || at(3), None), None, "it has no time to idle");
+    assert_eq!(memory.extend_life(key, LIFE, || at(3), None).unwrap(), None, "it has no time to idle");
     assert!(memory.use_stamps.is_empty());
 }
 
@@ -78,11 +78,13 @@ fn a_record_that_memory_does_not_hold_is_extended_only_if_it_is_the_current_one(
         let record = UsedRecord { sequence: 7, expires_at, ends_at, is_current: &is_current };
         memory.extend_life(key, LIFE, || at(seconds), Some(record))
     };
-    assert_eq!(used(3, false), None, "the file may have another entry by now");
-    assert_eq!(used(9, true), None, "it expires now");
-    assert_eq!(used(3, true), Some(Stamped::Added));
+    assert!(used(3, false).is_err(), "the file may have another entry by now");
+    assert!(memory.use_stamps.is_empty());
+    let used = |seconds| used(seconds, true).unwrap();
+    assert_eq!(used(9), None, "it expires now");
+    assert_eq!(used(3), Some(Stamped::Added));
     assert_eq!(memory.use_stamps.expiry_of(&bytes, 7), Some(at(12)));
-    assert_eq!(used(10, true), Some(Stamped::Added), "its stamp has not expired");
+    assert_eq!(used(10), Some(Stamped::Added), "its stamp has not expired");
     assert_eq!(memory.use_stamps.expiry_of(&bytes, 7), Some(at(19)));
 }
 

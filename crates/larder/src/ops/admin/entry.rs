@@ -28,6 +28,11 @@ pub struct NewKeyspace {
 
 /// An entry for [`Admin::write`](super::Admin::write).
 ///
+/// It carries no hard limit beside its expiry: in a keyspace with a
+/// [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle), uses do not extend the life of such an entry.
+/// It ends at its expiry, until it is written or touched. Nor does it carry the time of a load, so
+/// [`early_expiration`](crate::LoadPolicy::early_expiration) does not refresh it.
+///
 /// Programs build this struct with a literal, so a new field would be a breaking change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
@@ -35,7 +40,7 @@ pub struct NewEntry {
     pub key: Vec<u8>,
     /// The time at which the entry was written.
     pub written_at: Timestamp,
-    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does.
+    /// The time at which the entry expires. [`Timestamp::NEVER`] if it never does. Uses do not change it.
     pub expires_at: Timestamp,
     /// The time from which the entry may be deleted: the expiry, and after it the grace in which a failing
     /// load may be answered with the entry. It counts as the expiry if it is earlier, and as twelve and a

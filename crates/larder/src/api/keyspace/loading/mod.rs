@@ -252,7 +252,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let written_at = extras.map_or(registered.registered_at, |extras| extras.written_at);
         let load_time = extras.and_then(EntryExtras::load_time);
         let now = self.keyspace.shared.tiers.time.bounds().earliest;
-        let entry = (written_at, expires_at, load_time);
+        // With a time to idle, this hit is a use: it moves the expiry, and the value is not about to expire.
+        // Only the hard limit comes near, however often the value is used.
+        let ends_at = match self.keyspace.definition.idle_limit() {
+            Some(_) => EntryExtras::hard_limit(extras, expires_at),
+            None => expires_at,
+        };
+        let entry = (written_at, ends_at, load_time);
         if registered.policy.is_due(now, entry, || registered.random()) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }

@@ -58,6 +58,9 @@ impl LoadPolicy {
     /// finite number above 0. A value that was not loaded (by an insert, or in another version of larder),
     /// and a value that never expires, is not refreshed early.
     ///
+    /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), it is the end of the value's
+    /// TTL that counts. A value in use is not about to expire by its time to idle.
+    ///
     /// Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede Prevention. VLDB 2015.
     pub const fn early_expiration(mut self, beta: f64) -> Self {
         self.early_expiration = Some(beta);
@@ -101,7 +104,9 @@ impl LoadPolicy {
         self.refresh_after.is_some() || self.early_expiration.is_some()
     }
 
-    /// Returns whether a hit begins a refresh. `random` returns a number above 0 and up to 1.
+    /// Returns whether a hit begins a refresh. The entry is the time of writing, the time at which it must
+    /// end however often it is used, and how long its load took. `random` returns a number above 0 and up to
+    /// 1.
     pub(super) fn is_due(
         &self,
         now: Timestamp,

@@ -1,0 +1,122 @@
+//! A time to idle beside other parts: commits (contract 2), early expiration, and an import.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use larder::clock::ManualClock;
+use larder::{ByteSize, Cache, Keyspace, KeyspaceDefinition, Load, LoadPolicy, Remaining};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::support::{HOUR, Place};
+
+const IDLE: Duration = Duration::from_mins(8);
+/// The life of an entry after its last use, at most.
+const LIFE: Duration = Duration::from_mins(9);
+
+thread_local! {
+    /// Runs once, when this thread decodes a [`Decoded`].
+    static WHILE_DECODED: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Decoded(u64);
+
+impl<'de> Deserialize<'de> for Decoded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Decoded")]
+        struct Plain(u64);
+        if let Some(run) = WHILE_DECODED.take() {
+            run();
+        }
+        Plain::deserialize(deserializer).map(|plain| Self(plain.0))
+    }
+}
+
+#[test]
+fn contract_2_a_use_counts_although_a_commit_comes_while_the_entry_is_read_from_disk() {
+    type Commit = fn(&Keyspace<u64, Decoded>);
+    let sessions: KeyspaceDefinition<u64, Decoded> =
+        KeyspaceDefinition::new("session").ttl(HOUR).time_to_idle(IDLE);
+    let commits: [(Commit, bool); 3] = [
+        (|sessions| sessions.insert(2, Decoded(2)).unwrap(), true),
+        (|sessions| sessions.insert(1, Decoded(10)).unwrap(), true),
+        (|sessions| assert!(sessions.remove(1).unwrap()), false),
+    ];
+    for (commit, is_left) in commits {
+        let place = Place::new();
+        let cache = place.open();
+        cache.keyspace(sessions).unwrap().insert(1, Decoded(10)).unwrap();
+        cache.close().unwrap();
+        let cache = place.open();
+        let sessions = cache.keyspace(sessions).unwrap();
+        place.clock.advance(Duration::from_mins(7));
+        let while_decoded = (cache.clone(), sessions.clone());
+        WHILE_DECODED.set(Some(Box::new(move || {
+            let (cache, sessions) = while_decoded;
+            thread::spawn(move || {
+                commit(&sessions);
+                cache.flush().unwrap();
+            })
+            .join()
+            .unwrap();
+        })));
+        assert_eq!(sessions.get(1).as_deref(), Some(&Decoded(10)));
+        let left = sessions.ttl(1).and_then(Remaining::duration);
+        assert_eq!(left, is_left.then_some(LIFE));
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn contract_2_a_large_removal_counts_entries_that_live_by_a_use_alone() {
+    let place = Place::new();
+    let cache = place.builder().memory_capacity(ByteSize::kib(64)).range_rows(1).open().unwrap();
+    let blobs: KeyspaceDefinition<u64, Vec<u8>> =
+        KeyspaceDefinition::new("blob").ttl(HOUR).time_to_idle(IDLE);
+    let blobs = cache.keyspace(blobs).unwrap();
+    // Memory takes none of them.
+    for key in 0..3 {
+        blobs.insert(key, vec![7; 100_000]).unwrap();
+    }
+    cache.flush().unwrap();
+    place.clock.advance(Duration::from_mins(7));
+    assert!(blobs.get(0).is_some() && blobs.get(1).is_some());
+    place.clock.advance(Duration::from_mins(5));
+    assert!(blobs.peek(2).is_none(), "it was not used");
+    assert_eq!(blobs.clear().unwrap(), 2);
+}
+
+/// An entry in use is not about to expire by its time to idle, so it is not refreshed for that.
+#[test]
+fn early_expiration_goes_by_the_ttl_of_an_entry_in_use() {
+    let clock = Arc::new(ManualClock::new());
+    let cache = Cache::builder().clock(clock.clone()).stepped(7).open().unwrap();
+    let sessions: KeyspaceDefinition<u64, u64> =
+        KeyspaceDefinition::new("session").ttl(HOUR).time_to_idle(IDLE);
+    let sessions = cache.keyspace(sessions).unwrap();
+    let of_loader = clock.clone();
+    let loader = move |_: &u64, _: Option<Arc<u64>>| {
+        of_loader.advance(Duration::from_mins(3));
+        Ok::<_, ()>(Load::Cache(Arc::new(10)))
+    };
+    let loading = sessions.with_loader(LoadPolicy::new().early_expiration(1.0), loader).unwrap();
+    let lookups_until_a_refresh = || {
+        (1..=1_000).find(|_| {
+            assert_eq!(loading.get(1).unwrap().value.as_deref(), Some(&10));
+            loading.keyspace().stats().refreshes > 0
+        })
+    };
+    assert_eq!(lookups_until_a_refresh(), None, "P = e^-20, and by its time to idle e^-3");
+    clock.advance(Duration::from_mins(7));
+    assert_eq!(lookups_until_a_refresh(), None, "P = e^-17, and by its time to idle e^-3");
+    for _ in 0..8 {
+        clock.advance(Duration::from_mins(6));
+        let _ = loading.get(1).unwrap();
+    }
+    let lookups = lookups_until_a_refresh();
+    assert!(loading.keyspace().stats().refreshes > 0, "P = e^-1.7: {lookups:?}");
+    cache.close().unwrap();
+}

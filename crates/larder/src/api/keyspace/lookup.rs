@@ -32,6 +32,7 @@
 //! | a load of several keys omits the key | as absent | as absent |
 //! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load of before the change |
 
+mod disk;
 mod pending;
 
 use std::marker::PhantomData;
@@ -49,7 +50,6 @@ use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
-use crate::memory::leases::Permit;
 use crate::memory::loads::{HeededAnswers, LeaseOutcome};
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
@@ -296,36 +296,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if let Some(hit) = self.hit_beside_refresh(key, flight, counts) {
                 return hit;
             }
-            let take_over = |flight: &Value| is_flight(flight, Flight::take_over);
-            leased = memory.lease_or_take_over(key, self.now(), deadline, heeds, take_over, attach);
+            let heeds = HeededAnswers { cool_down: false, ..heeds };
+            let claim = |flight: &Value| is_flight(flight, Flight::take_over);
+            leased = memory.lease_or_take_over(key, self.now(), deadline, heeds, claim, attach);
         }
         let (id, miss_token, replaced) = match leased {
             LeaseOutcome::Lease { id, miss_token, replaced } => (id, miss_token, replaced),
             other => return self.outcome_without_lease(key, other, counts),
         };
-        let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
+        let lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
         if let Some(flight) = replaced.and_then(|flight| Arc::downcast::<Flight>(flight).ok()) {
             flight.land(FlightOutcome::Abandoned);
         }
-        if let Some(miss) = miss_token
-            && !self.is_memory_only()
-            && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
-            && (found.value.is_some() || heeds.absence)
-        {
-            lease.found(found.value.clone());
-            let count = if found.value.is_some() { Count::DiskHits } else { Count::AbsentAnswers };
-            self.answered_if(counts, count, key);
-            let expires_at = found.expires_at;
-            return match found.value {
-                Some(value) => LookupOutcome::Hit { value, expires_at, is_stale: false },
-                None => LookupOutcome::Absent { expires_at },
-            };
-        }
-        self.answered_if(counts, Count::Misses, key);
-        if load_thread != LoadThread::Pool {
-            lease.begin(self);
-        }
-        LookupOutcome::Load(lease)
+        self.answer_from_disk(key, lease, miss_token, (load_thread, heeds.absence, counts))
     }
 
     pub(super) fn pending(&self, flight: Arc<Flight>) -> PendingLoad<V> {

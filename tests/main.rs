@@ -64,6 +64,7 @@ mod contract {
     mod loads;
     mod many_keyspaces;
     mod model;
+    mod queued_loads;
     mod ranges;
     mod registered_loaders;
     mod regressions;

@@ -56,7 +56,8 @@ fn past_the_hard_timeout_the_load_is_void_and_its_callers_are_answered() {
     let _watch = watch_this_test();
     let ((clock, builder), source) = (builder(), Arc::new(Source::default()));
     let policy = LoadPolicy::new().hard_timeout(SOON);
-    let prices = loading(&builder.open().unwrap(), GRACEFUL, policy, &source);
+    let definition = GRACEFUL.cool_down(Duration::from_hours(1));
+    let prices = loading(&builder.open().unwrap(), definition, policy, &source);
     let held = source.is_held.lock().unwrap();
     assert!(matches!(prices.get(1), Err(LoadError::Timeout { waited: SOON })));
     drop(held);
@@ -67,10 +68,53 @@ fn past_the_hard_timeout_the_load_is_void_and_its_callers_are_answered() {
     let held = source.is_held.lock().unwrap();
     let answer = prices.get(1).unwrap();
     assert_eq!((*answer.value.unwrap(), answer.is_stale), (7, true));
-    let loads = source.loads();
+    let misses = prices.keyspace().stats().misses;
     let answer = prices.get(1).unwrap();
-    assert!(answer.is_stale && source.loads() <= loads + 1, "a cool-down has begun");
+    assert!(answer.is_stale);
+    assert_eq!(prices.keyspace().stats().misses, misses, "a cool-down has begun, so it takes no lease");
     drop(held);
+}
+
+#[test]
+fn a_stale_answer_from_disk_begins_a_cool_down_too() {
+    let _watch = watch_this_test();
+    let (place, source) = (Place::new(), Arc::new(Source::default()));
+    let definition = GRACEFUL.cool_down(Duration::from_hours(1));
+    let cache = place.builder().open().unwrap();
+    cache.keyspace(definition).unwrap().insert(1, 7).unwrap();
+    cache.close().unwrap();
+    drop(cache);
+    let cache = place.builder().open().unwrap();
+    let prices = loading(&cache, definition, LoadPolicy::new().hard_timeout(SOON), &source);
+    place.clock.advance(TTL);
+    let held = source.is_held.lock().unwrap();
+    for lookup in 0..3 {
+        let answer = prices.get(1).unwrap();
+        assert_eq!((*answer.value.unwrap(), answer.is_stale), (7, true));
+        assert_eq!(prices.keyspace().stats().misses, 1, "only the first lookup takes a lease: {lookup}");
+    }
+    drop(held);
+    cache.close().unwrap();
+}
+
+#[test]
+fn a_caller_whose_time_is_over_gets_the_live_value_if_there_is_one_by_then() {
+    let _watch = watch_this_test();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    let (_, builder) = builder();
+    let keyspace = builder.open().unwrap().keyspace(PRICES).unwrap();
+    let inserted = keyspace.clone();
+    let policy = LoadPolicy::new().hard_timeout(Duration::from_millis(500));
+    let loader = move |_: &u64, _: Option<Arc<u64>>| {
+        inserted.insert(1, 7).unwrap();
+        // It hangs.
+        _ = may_go_on.lock().unwrap().recv();
+        Ok(Load::Cache(Arc::new(8)))
+    };
+    let prices: Registered = keyspace.with_loader(policy, loader).unwrap();
+    assert_eq!(value(&prices), 7);
+    drop(go_on);
 }
 
 #[test]
@@ -107,9 +151,21 @@ fn a_load_that_finds_the_pool_full_is_answered_in_its_time() {
     let definition = KeyspaceDefinition::new("hard").ttl(TTL);
     let hard = loading(&cache, definition, LoadPolicy::new().hard_timeout(SOON), &source);
     soft.keyspace().insert(1, 7).unwrap();
-    clock.advance(TTL);
     let held = stuck.is_held.lock().unwrap();
-    (0..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
+    assert!(filler.refresh(0).unwrap());
+    // Otherwise the thread could begin with a load of a caller, and leave its place free.
+    stuck.wait_for(1);
+    (1..100).find(|key| !filler.refresh(key).unwrap()).unwrap();
+    assert_eq!(filler.keyspace().stats().refreshes_refused, 1, "an explicit refresh is counted");
+    // Refreshes leave room for the loads of callers, and these have now taken it.
+    let impatient = loading(&cache, GRACEFUL, LoadPolicy::new().soft_timeout(SOON), &stuck);
+    for key in 10..26 {
+        impatient.keyspace().insert(key, 7).unwrap();
+    }
+    clock.advance(TTL);
+    for key in 10..26 {
+        assert!(impatient.get(key).unwrap().is_stale);
+    }
     let answer = soft.get(1).unwrap();
     assert_eq!(
         (*answer.value.unwrap(), answer.is_stale, source.loads()),

@@ -79,6 +79,7 @@ scenarios! {
     refresh::a_refresh_and_an_expiry_agree,
     refresh::an_old_value_is_refreshed_once,
     refresh::a_close_beside_refreshes_ends,
+    refresh::a_load_in_the_queue_is_taken_over,
     bulk::overlapping_loads_of_several_keys_end,
     bulk::an_omitted_key_stalls_no_caller,
     bulk::a_group_is_committed_as_a_whole,

@@ -99,6 +99,16 @@ fn a_refresh_published_without_its_lease_is_caught() {
 }
 
 #[test]
+fn a_wait_for_a_load_that_queues_is_caught() {
+    assert_caught(Failpoint::WaitForQueued, crate::refresh::a_load_in_the_queue_is_taken_over);
+}
+
+#[test]
+fn a_run_of_a_load_that_was_taken_over_is_caught() {
+    assert_caught(Failpoint::RunTakenOver, crate::refresh::a_load_in_the_queue_is_taken_over);
+}
+
+#[test]
 fn a_new_life_published_without_its_lease_is_caught() {
     assert_caught(Failpoint::FillWithoutLease, crate::refresh::an_unchanged_value_never_outlives_a_removal);
 }

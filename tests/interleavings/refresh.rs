@@ -1,12 +1,13 @@
 //! Refreshes of a live value, together with removals, updates, writes and expiry.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use larder::{Cache, Keyspace, Load, LoadPolicy, LoadingKeyspace};
 
 use crate::explorer::contest;
-use crate::place::{Place, TTL, versions};
+use crate::place::{Place, TTL, let_others_go_on, versions};
 use crate::source::Source;
 
 type Refreshed = LoadingKeyspace<u64, u64, Infallible>;
@@ -123,4 +124,50 @@ pub(crate) fn a_close_beside_refreshes_ends() {
     contest([&|| cache.close().unwrap(), &look, &look]);
     assert!(versions.keyspace().get(1).is_none(), "a closed cache has nothing");
     source.check();
+}
+
+/// Loads of two keys share a pool of one thread, and the loader of key 1 asks for key 2. So its load may
+/// queue behind the loader that waits for it. No caller waits for ever, and a load that was taken over is not
+/// run.
+pub(crate) fn a_load_in_the_queue_is_taken_over() {
+    let place = Place::new();
+    let cache = place.builder().load_threads(1).open().unwrap();
+    let_others_go_on();
+    let loads = Arc::new(AtomicU64::new(0));
+    let (counted, inner) = (loads.clone(), versions(&cache));
+    let loader = move |key: &u64, _: Option<Arc<u64>>| {
+        let second = || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok::<u64, Infallible>(20)
+        };
+        let value = match *key {
+            2 => second()?,
+            _ => 1 + *inner.get_or_load(2, second).unwrap(),
+        };
+        Ok(Load::Cache(Arc::new(value)))
+    };
+    let versions: Refreshed = versions(&cache).with_loader(LoadPolicy::new(), loader).unwrap();
+    let seen = Mutex::new(Vec::new());
+    let get = |key| {
+        let value = versions.get(key).ok().and_then(|loaded| loaded.value).map(|value| *value);
+        seen.lock().unwrap().push((key, value));
+    };
+    contest([
+        &|| {
+            drop(versions.refresh(1));
+            get(1);
+        },
+        &|| {
+            drop(versions.refresh(2));
+            get(2);
+        },
+        &|| get(1),
+    ]);
+    let refreshes = versions.keyspace().stats().refreshes;
+    cache.close().unwrap();
+    drop(versions);
+    let (seen, loads) = (seen.into_inner().unwrap(), loads.load(Ordering::SeqCst));
+    assert!(seen.iter().all(|(key, value)| *value == Some(if *key == 1 { 21 } else { 20 })), "{seen:?}");
+    // A live value is loaded once more by each refresh of it.
+    assert!(loads <= 1 + refreshes, "{loads} loads, {refreshes} refreshes");
 }

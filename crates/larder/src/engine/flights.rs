@@ -29,6 +29,18 @@
 //! becomes the leader before it runs the loader, so before its own waits. Hence the last wait of a circle
 //! sees the whole circle.
 //!
+//! A load in the queue of the pool has no leader yet, and may queue behind a load that would wait for it. No
+//! circle would show that. So a caller waits for a queued load only if its own timeout ends the wait. Any
+//! other caller takes the load over:
+//!
+//! 1. Under the exclusive lock of the shard, it marks the flight as taken over ([`Flight::take_over`]). From
+//!    then on the pool does not begin the load ([`Flight::begin`]): both change the leader under one lock, so
+//!    one of the two wins.
+//! 2. Under the same lock of the shard, the lease of that load is revoked, and the caller's own lease and
+//!    flight take its place.
+//! 3. Without the lock, it lands the old flight as abandoned. Its waiters look the key up again, and find the
+//!    new flight.
+//!
 //! A lease that a caller owns may be filled by any thread, so its flight has no leader, and its deadline ends
 //! a circle. The graph contains only waits for flights. A loader may wait by other means, such as a join, for
 //! a thread that waits for the loader's own key. The graph does not see such a cycle, and only a timeout ends
@@ -49,6 +61,7 @@ pub(crate) mod tasks;
 use std::time::Duration;
 
 use crate::sys::clock::Deadline;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex, thread};
 pub(crate) use outcome::{AnyError, FlightOutcome};
 
@@ -59,14 +72,25 @@ use task_waiters::TaskWaiters;
 /// A load that other callers may wait for.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    /// What runs the loader. `None` if any thread may end the flight.
-    leader: Mutex<Option<Waiter>>,
+    leader: Mutex<FlightLeader>,
     /// Whether the flight began while its key had a live value.
     is_refresh: bool,
     /// The deadline of the lease.
     deadline: Deadline,
     state: Mutex<FlightState>,
     landed: Condvar,
+}
+
+/// What runs the loader of a flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FlightLeader {
+    /// The load is in the queue of the pool, or on its way there.
+    Queued,
+    /// The load was in the queue, and another caller loads the key in its place.
+    TakenOver,
+    /// Any thread may end the flight.
+    Any,
+    Known(Waiter),
 }
 
 #[derive(Debug, Default)]
@@ -91,31 +115,58 @@ pub(crate) enum UnfinishedFlight {
 impl Flight {
     /// Returns a flight that the calling thread will land.
     pub(crate) fn led(deadline: Deadline) -> Arc<Self> {
-        Self::new(Some(Waiter::Thread(thread::current().id())), deadline)
+        Self::new(FlightLeader::Known(Waiter::Thread(thread::current().id())), deadline)
     }
 
     /// Returns a flight that any thread may land.
     pub(crate) fn unled(deadline: Deadline) -> Arc<Self> {
-        Self::new(None, deadline)
+        Self::new(FlightLeader::Any, deadline)
     }
 
-    /// Returns the flight of a refresh. Any thread may land it.
+    /// Returns the flight of a load that the pool will run.
+    pub(crate) fn queued(deadline: Deadline) -> Arc<Self> {
+        Self::new(FlightLeader::Queued, deadline)
+    }
+
+    /// Returns the flight of a refresh that the pool will run.
     pub(crate) fn of_refresh(deadline: Deadline) -> Arc<Self> {
-        Arc::new(Self { is_refresh: true, ..Self::unattached(None, deadline) })
+        Arc::new(Self { is_refresh: true, ..Self::unattached(FlightLeader::Queued, deadline) })
     }
 
-    fn new(leader: Option<Waiter>, deadline: Deadline) -> Arc<Self> {
+    fn new(leader: FlightLeader, deadline: Deadline) -> Arc<Self> {
         Arc::new(Self::unattached(leader, deadline))
     }
 
-    fn unattached(leader: Option<Waiter>, deadline: Deadline) -> Self {
+    fn unattached(leader: FlightLeader, deadline: Deadline) -> Self {
         let (leader, state) = (Mutex::new(leader), Mutex::default());
         Self { leader, is_refresh: false, deadline, state, landed: Condvar::new() }
     }
 
-    /// Makes the calling thread the leader. It runs the loader from now on, and lands the flight.
-    pub(crate) fn lead(&self) {
-        *self.leader.lock() = Some(Waiter::Thread(thread::current().id()));
+    /// Makes the calling thread the leader: it runs the loader from now on, and lands the flight. Returns
+    /// false if another caller has taken the load over. Then the thread does nothing.
+    pub(crate) fn begin(&self) -> bool {
+        let mut leader = self.leader.lock();
+        if *leader == FlightLeader::TakenOver && !failpoint_is_set(Failpoint::RunTakenOver) {
+            return false;
+        }
+        *leader = FlightLeader::Known(Waiter::Thread(thread::current().id()));
+        true
+    }
+
+    /// Takes a load over that has not begun. Returns whether it is taken over now. The caller holds the
+    /// exclusive lock of the key's shard.
+    pub(crate) fn take_over(&self) -> bool {
+        let mut leader = self.leader.lock();
+        let is_queued = *leader == FlightLeader::Queued && !failpoint_is_set(Failpoint::WaitForQueued);
+        if is_queued {
+            *leader = FlightLeader::TakenOver;
+        }
+        is_queued
+    }
+
+    /// Returns whether the load has not begun, and is not taken over.
+    pub(crate) fn is_queued(&self) -> bool {
+        *self.leader.lock() == FlightLeader::Queued
     }
 
     pub(crate) fn is_refresh(&self) -> bool {
@@ -196,7 +247,10 @@ impl Flight {
 
 impl Waitable for Flight {
     fn leader(&self) -> Option<Waiter> {
-        *self.leader.lock()
+        match *self.leader.lock() {
+            FlightLeader::Known(leader) => Some(leader),
+            FlightLeader::Queued | FlightLeader::TakenOver | FlightLeader::Any => None,
+        }
     }
 
     fn has_landed(&self) -> bool {

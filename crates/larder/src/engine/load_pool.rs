@@ -4,12 +4,16 @@
 //!
 //! 1. A load is passed on under the pool's lock. If a thread is idle, it takes the load. Otherwise a thread
 //!    is started, if the pool may have one more. Otherwise the load queues. If the queue is full, the caller
-//!    gets the load back.
-//! 2. A thread runs one load after another, with no lock held. It catches the panic of a load. A thread that
-//!    was idle for [`IDLE_TIME`] ends.
-//! 3. Closing the cache closes the pool. The idle threads end, and are joined. The loads in the queue are
+//!    gets the load back. It also gets the load back if the pool has no thread and none can be started.
+//! 2. A thread runs one load after another, with no lock held. Loads that a caller has asked for come before
+//!    refreshes, whose callers have been answered already. Refreshes have a queue of their own, so they leave
+//!    room for the loads. The thread catches the panic of a load.
+//! 3. A thread that was idle for [`IDLE_TIME`] ends. It decides to end, and leaves the list of threads, under
+//!    one lock, and only while the queues are empty. Otherwise a load that is passed on in between would find
+//!    a thread on the list, queue for it, and never run.
+//! 4. Closing the cache closes the pool. The idle threads end, and are joined. The loads in the queues are
 //!    left to the caller that closes the cache, because a user's `Drop` may run with them.
-//! 4. A thread that runs a load is not joined: the load may hang, and must not hold up the close. The thread
+//! 5. A thread that runs a load is not joined: the load may hang, and must not hold up the close. The thread
 //!    ends after its load.
 //!
 //! The threads hold the pool, and not the cache. A load holds weak references to the cache. So a load keeps
@@ -17,12 +21,14 @@
 //! then be dropped on a thread of the pool, and a loader may close the cache. To the cache this is a thread
 //! like any of the application: it is not idle, so it is never joined by itself.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::threads::spawn;
+use crate::error::Error;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
@@ -30,7 +36,7 @@ use crate::sys::sync::{Arc, Condvar, Mutex, thread, thread_local};
 
 /// A thread of the pool ends after it was idle for this time.
 const IDLE_TIME: Duration = Duration::from_secs(10);
-/// Loads that may queue, for each thread that the pool may have.
+/// Loads that may queue, for each thread that the pool may have. As many refreshes may queue.
 const QUEUED_PER_THREAD: usize = 16;
 
 /// A load to run.
@@ -41,7 +47,16 @@ thread_local! {
     static IS_LOAD_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The threads for loads in the background, and their queue.
+/// Why a load is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoadReason {
+    /// A caller has asked for the value.
+    Call,
+    /// The value is old, or an explicit refresh asks for it. No caller waits for it.
+    Refresh,
+}
+
+/// The threads for loads in the background, and their queues.
 pub(crate) struct LoadPool {
     max_threads: usize,
     idle_time: Duration,
@@ -52,17 +67,25 @@ pub(crate) struct LoadPool {
 
 #[derive(Default)]
 struct PoolState {
-    queue: VecDeque<LoadJob>,
+    loads: VecDeque<LoadJob>,
+    refreshes: VecDeque<LoadJob>,
     threads: Vec<JoinHandle<()>>,
     /// The threads that wait for a load.
     idle: Vec<ThreadId>,
     is_closed: bool,
+    /// Whether it was logged that no thread can be started.
+    is_logged: bool,
+    /// Whether the system starts no thread.
+    #[cfg(test)]
+    starts_none: bool,
 }
 
 /// The reason why the pool runs no load, with the load.
 pub(crate) enum PoolRefusal {
     /// Every thread is busy, and the queue is full.
     Full(LoadJob),
+    /// The pool has no thread, and the system starts none.
+    NoThread(LoadJob),
     /// The pool is closed, or belongs to the parent process.
     Closed(LoadJob),
 }
@@ -84,23 +107,24 @@ impl LoadPool {
         IS_LOAD_THREAD.try_with(Cell::get).unwrap_or(false)
     }
 
-    /// Returns whether a load that is passed on now would be run.
+    /// Returns whether a refresh that is passed on now would be run.
     pub(crate) fn has_room(&self) -> bool {
         self.process.is_current() && {
             let state = self.state.lock();
-            !state.is_closed && self.has_place(&state)
+            !state.is_closed && self.has_place(&state, LoadReason::Refresh)
         }
     }
 
     /// Passes a load on to the pool, without waiting. Step 1.
-    pub(crate) fn submit(self: &Arc<Self>, job: LoadJob) -> Result<(), PoolRefusal> {
+    pub(crate) fn submit(self: &Arc<Self>, reason: LoadReason, job: LoadJob) -> Result<(), PoolRefusal> {
         if !self.process.is_current() {
             return Err(PoolRefusal::Closed(job));
         }
-        self.submit_locked(&mut self.state.lock(), job)
+        self.submit_locked(&mut self.state.lock(), reason, job)
     }
 
-    /// As [`submit`](Self::submit), and waits until there is room, but not past the deadline.
+    /// As [`submit`](Self::submit) for a load that a caller has asked for, and waits until there is room, but
+    /// not past the deadline.
     pub(crate) fn submit_before(
         self: &Arc<Self>,
         mut job: LoadJob,
@@ -111,7 +135,7 @@ impl LoadPool {
         }
         let mut state = self.state.lock();
         loop {
-            match self.submit_locked(&mut state, job) {
+            match self.submit_locked(&mut state, LoadReason::Call, job) {
                 Err(PoolRefusal::Full(refused)) if !deadline.is_over() => job = refused,
                 answer => return answer,
             }
@@ -119,32 +143,64 @@ impl LoadPool {
         }
     }
 
-    fn has_place(&self, state: &PoolState) -> bool {
-        let is_taken_at_once = state.queue.len() < state.idle.len() || state.threads.len() < self.max_threads;
-        is_taken_at_once || state.queue.len() < self.max_threads.saturating_mul(QUEUED_PER_THREAD)
+    fn has_place(&self, state: &PoolState, reason: LoadReason) -> bool {
+        let is_taken_at_once = state.queued() < state.idle.len() || state.threads.len() < self.max_threads;
+        let queued = match reason {
+            LoadReason::Call => state.loads.len(),
+            LoadReason::Refresh => state.refreshes.len(),
+        };
+        is_taken_at_once || queued < self.max_threads.saturating_mul(QUEUED_PER_THREAD)
     }
 
-    fn submit_locked(self: &Arc<Self>, state: &mut PoolState, job: LoadJob) -> Result<(), PoolRefusal> {
+    fn submit_locked(
+        self: &Arc<Self>,
+        state: &mut PoolState,
+        reason: LoadReason,
+        job: LoadJob,
+    ) -> Result<(), PoolRefusal> {
         if state.is_closed {
             return Err(PoolRefusal::Closed(job));
         }
-        if !self.has_place(state) {
+        if !self.has_place(state, reason) {
             return Err(PoolRefusal::Full(job));
         }
-        if state.queue.len() >= state.idle.len() && state.threads.len() < self.max_threads {
-            let pool = self.clone();
+        if state.queued() >= state.idle.len() && state.threads.len() < self.max_threads {
             // Started under the lock, which the new thread takes first. So its handle is there before it
             // ends.
-            match spawn("larder-load", move || pool.run()) {
+            match self.start_thread(state) {
                 Ok(thread) => state.threads.push(thread),
                 // The threads that there are take the load.
                 Err(_) if !state.threads.is_empty() => {}
-                Err(_) => return Err(PoolRefusal::Full(job)),
+                Err(error) => {
+                    if !std::mem::replace(&mut state.is_logged, true) {
+                        tracing::warn!(%error, "no thread for loads can be started: callers run their loads");
+                    }
+                    return Err(PoolRefusal::NoThread(job));
+                }
             }
         }
-        state.queue.push_back(job);
+        match reason {
+            LoadReason::Call => state.loads.push_back(job),
+            LoadReason::Refresh => state.refreshes.push_back(job),
+        }
         self.changed.notify_all();
         Ok(())
+    }
+
+    #[cfg(not(test))]
+    fn start_thread(self: &Arc<Self>, _: &PoolState) -> Result<JoinHandle<()>, Error> {
+        let pool = self.clone();
+        spawn("larder-load", move || pool.run())
+    }
+
+    #[cfg(test)]
+    fn start_thread(self: &Arc<Self>, state: &PoolState) -> Result<JoinHandle<()>, Error> {
+        if state.starts_none {
+            let source = std::io::Error::from(std::io::ErrorKind::WouldBlock);
+            return Err(Error::Thread { name: "larder-load", source });
+        }
+        let pool = self.clone();
+        spawn("larder-load", move || pool.run())
     }
 
     /// Step 2.
@@ -164,7 +220,7 @@ impl LoadPool {
         }
     }
 
-    /// Waits for a load. Returns None if the thread should end.
+    /// Waits for a load. Returns None if the thread should end: it is no longer on the list then (step 3).
     fn next(&self) -> Option<LoadJob> {
         let me = thread::current().id();
         let mut state = self.state.lock();
@@ -173,10 +229,11 @@ impl LoadPool {
             if state.is_closed {
                 return None;
             }
-            if let Some(job) = state.queue.pop_front() {
+            if let Some(job) = state.loads.pop_front().or_else(|| state.refreshes.pop_front()) {
                 return Some(job);
             }
             if has_timed_out {
+                state.threads.retain(|thread| thread.thread().id() != me);
                 return None;
             }
             state.idle.push(me);
@@ -185,7 +242,7 @@ impl LoadPool {
         }
     }
 
-    /// Closes the pool: step 3. Returns the idle threads, for joining. Not called in a forked child.
+    /// Closes the pool: step 4. Returns the idle threads, for joining. Not called in a forked child.
     pub(crate) fn close(&self) -> Vec<JoinHandle<()>> {
         let mut state = self.state.lock();
         state.is_closed = true;
@@ -197,13 +254,28 @@ impl LoadPool {
         threads.into_iter().filter(|thread| idle.contains(&thread.thread().id())).collect()
     }
 
-    /// Takes the loads that were still in the queue when the pool was closed. The caller drops them.
-    pub(crate) fn take_left(&self) -> VecDeque<LoadJob> {
-        std::mem::take(&mut self.state.lock().queue)
+    /// Drops the loads that were still in the queues when the pool was closed. Keeps the first panic of a
+    /// user's `Drop` in `panic`. Each load is dropped on its own: a second panic during the unwinding of the
+    /// first would abort the process.
+    pub(crate) fn drop_left(&self, panic: &mut Option<Box<dyn Any + Send>>) {
+        let mut state = self.state.lock();
+        let (loads, refreshes) = (std::mem::take(&mut state.loads), std::mem::take(&mut state.refreshes));
+        drop(state);
+        for job in loads.into_iter().chain(refreshes) {
+            if let Err(caught) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
+                panic.get_or_insert(caught);
+            }
+        }
     }
 }
 
-/// Removes its thread from the pool when the thread ends, even if it ends by a panic.
+impl PoolState {
+    fn queued(&self) -> usize {
+        self.loads.len() + self.refreshes.len()
+    }
+}
+
+/// Removes its thread from the pool when the thread ends by a panic.
 struct LeavingThread(Arc<LoadPool>);
 
 impl Drop for LeavingThread {

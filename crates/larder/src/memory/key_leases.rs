@@ -1,5 +1,5 @@
-//! The row of one key in the table of leases. A key without leases, fences, a flight, a pass and a cool-down
-//! has no row.
+//! The row of one key in the table of leases. A key without leases, fences, a flight, a pass, a cool-down and
+//! a pause has no row.
 
 use smallvec::SmallVec;
 
@@ -25,6 +25,8 @@ pub(super) struct KeyLeases {
     pub(super) pass_until: Option<Deadline>,
     /// The end of the key's cool-down.
     pub(super) cool_until: Option<Deadline>,
+    /// The end of the pause of the key's refreshes.
+    pub(super) paused_until: Option<Deadline>,
 }
 
 /// A lease that was not given back yet.
@@ -55,7 +57,7 @@ pub(super) struct AttachedFlight {
 impl KeyLeases {
     pub(super) fn revoke(&mut self, deferred: &mut DeferredDrops) {
         self.holders.clear();
-        (self.pass_until, self.cool_until) = (None, None);
+        (self.pass_until, self.cool_until, self.paused_until) = (None, None, None);
         if !failpoint_is_set(Failpoint::KeepFlight) {
             deferred.flight(self.flight.take().map(|attached| attached.flight));
         }
@@ -68,11 +70,12 @@ impl KeyLeases {
         held.is_some_and(|held| !held.is_overdue() || failpoint_is_set(Failpoint::FillLate))
     }
 
-    /// Removes the leases that are past their deadlines, with their flight, and ends a pass and a cool-down
-    /// that are over.
+    /// Removes the leases that are past their deadlines, with their flight, and ends a pass, a cool-down and
+    /// a pause that are over.
     pub(super) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
         self.pass_until.take_if(|until| until.is_over());
         self.cool_until.take_if(|until| until.is_over());
+        self.paused_until.take_if(|until| until.is_over());
         self.holders.retain(|held| !held.is_overdue());
         let overdue = self.flight.take_if(|attached| attached.deadline.is_over());
         deferred.flight(overdue.map(|attached| attached.flight));
@@ -84,5 +87,6 @@ impl KeyLeases {
             && self.flight.is_none()
             && self.pass_until.is_none()
             && self.cool_until.is_none()
+            && self.paused_until.is_none()
     }
 }

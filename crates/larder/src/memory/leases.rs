@@ -73,7 +73,7 @@ impl Leases {
     }
 
     /// Returns whether a refresh of a key may begin: no fence and no barrier bars its lease, no flight of the
-    /// key is in progress, and the key has no cool-down and no pass.
+    /// key is in progress, and the key has no cool-down, no pass and no pause of refreshes.
     pub(crate) fn may_refresh(&self, key: SlotKey<'_>) -> bool {
         let ignores_fence = failpoint_is_set(Failpoint::RefreshIgnoresFence);
         let is_fenced = |leases: &KeyLeases| leases.fences > 0 && !ignores_fence;
@@ -82,6 +82,7 @@ impl Leases {
             && !self.has_flight(key)
             && !self.has_pass(key)
             && !self.is_cooling_down(key)
+            && !self.is_refresh_paused(key)
     }
 
     /// Takes a lease to refresh a key, if a refresh may begin.
@@ -164,7 +165,17 @@ impl Leases {
         self.of(key).cool_until = Some(Deadline::after(length));
     }
 
-    /// Removes every lease that is past its deadline, and every pass that has ended.
+    /// For a while, lets no refresh of the key begin. Loads are not concerned.
+    pub(crate) fn pause_refreshes(&mut self, key: SlotKey<'_>, length: Duration) {
+        self.of(key).paused_until = Some(Deadline::after(length));
+    }
+
+    fn is_refresh_paused(&self, key: SlotKey<'_>) -> bool {
+        let until = self.find(key).and_then(|leases| leases.paused_until);
+        until.is_some_and(|until| !until.is_over())
+    }
+
+    /// Removes every lease that is past its deadline, and every pass and pause that has ended.
     pub(crate) fn drop_overdue(&mut self, deferred: &mut DeferredDrops) {
         self.keys.retain(|leases| {
             leases.drop_overdue(deferred);
@@ -186,8 +197,22 @@ impl Leases {
     /// Detaches the flight of a key if its load may end with an absence, and revokes its lease. The callers
     /// that wait for the flight get its outcome nevertheless.
     pub(crate) fn detach_optional(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+        self.detach_if(key, |attached| attached.may_be_absent, deferred);
+    }
+
+    /// Detaches the flight of a key, and revokes its lease.
+    pub(crate) fn detach(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
+        self.detach_if(key, |_| true, deferred);
+    }
+
+    fn detach_if(
+        &mut self,
+        key: SlotKey<'_>,
+        is_it: impl FnOnce(&AttachedFlight) -> bool,
+        deferred: &mut DeferredDrops,
+    ) {
         self.change(key, |leases| {
-            let Some(attached) = leases.flight.take_if(|attached| attached.may_be_absent) else { return };
+            let Some(attached) = leases.flight.take_if(|attached| is_it(attached)) else { return };
             leases.holders.retain(|held| held.id != attached.lease);
             deferred.flight(Some(attached.flight));
         });
@@ -302,6 +327,7 @@ impl Leases {
                 flight: None,
                 pass_until: None,
                 cool_until: None,
+                paused_until: None,
             })
             .into_mut()
     }

@@ -25,7 +25,8 @@ pub(crate) enum LeaseOutcome {
     Flight(Value),
     /// The lease was taken. With a token, the caller reads the disk next. Without a token, the key has no
     /// live value on disk.
-    Lease { id: LeaseId, miss_token: Option<MissToken> },
+    /// `replaced` is the flight of a load that this caller has taken over. The caller lands it.
+    Lease { id: LeaseId, miss_token: Option<MissToken>, replaced: Option<Value> },
 }
 
 /// The answers that a caller takes in place of a lease, besides a live value.
@@ -53,6 +54,22 @@ impl Memory {
         heeds: HeededAnswers,
         flight: impl FnOnce() -> (Value, bool),
     ) -> LeaseOutcome {
+        self.lease_or_take_over(key, now, deadline, heeds, |_| false, flight)
+    }
+
+    /// As [`lease_to_load`](Self::lease_to_load). If the key has a flight, and `take_over` returns true for
+    /// it, the caller takes the place of that load: its lease is void, and the new flight is attached. Later
+    /// callers find the new flight. The caller then lands the old flight, without the lock. In the other
+    /// order, its waiters would look again, and find the flight that has landed.
+    pub(crate) fn lease_or_take_over(
+        &self,
+        key: SlotKey<'_>,
+        now: Timestamp,
+        deadline: Deadline,
+        heeds: HeededAnswers,
+        take_over: impl FnOnce(&Value) -> bool,
+        flight: impl FnOnce() -> (Value, bool),
+    ) -> LeaseOutcome {
         let mut evicted_values = EvictedValues::default();
         let mut locked = self.lock(key, &mut evicted_values);
         let miss_token = match locked.shard.get(key, now) {
@@ -64,11 +81,14 @@ impl Memory {
         if !heeds.optional_flight {
             locked.shard.leases.detach_optional(key, &mut locked.released.deferred);
         }
-        if let Some(flight) = locked.shard.leases.flight(key, &mut locked.released.deferred) {
-            return LeaseOutcome::Flight(flight);
-        }
+        let replaced = match locked.shard.leases.flight(key, &mut locked.released.deferred) {
+            Some(flight) if !take_over(&flight) => return LeaseOutcome::Flight(flight),
+            found => found,
+        };
         let leases = &mut locked.shard.leases;
-        if heeds.cool_down && leases.is_cooling_down(key) {
+        if replaced.is_some() {
+            leases.detach(key, &mut locked.released.deferred);
+        } else if heeds.cool_down && leases.is_cooling_down(key) {
             return LeaseOutcome::CoolingDown;
         }
         let has_flight = !leases.has_pass(key);
@@ -77,7 +97,7 @@ impl Memory {
             let (flight, may_be_absent) = flight();
             leases.attach(key, AttachedFlight { lease: id, flight, deadline, may_be_absent });
         }
-        LeaseOutcome::Lease { id, miss_token }
+        LeaseOutcome::Lease { id, miss_token, replaced }
     }
 
     /// Begins a cool-down of a key, if the lease holds.

@@ -8,16 +8,23 @@
 //!      after a refresh would begin another.
 //!    - (b) The key has no flight. So one caller wins, and loads and refreshes of a key never run beside each
 //!      other.
-//!    - (c) The key has no fence and no barrier, no cool-down and no pass. A refresh behind a fence would
-//!      read the source while the application changes it.
+//!    - (c) The key has no fence and no barrier, no cool-down, no pass and no pause. A refresh behind a fence
+//!      would read the source while the application changes it.
 //! 3. The source is asked, with no lock held. Lookups find the live value meanwhile. If it expires, a load
-//!    finds the flight of (2) and waits for it.
+//!    finds the flight of (2) and waits for it, or takes over from a refresh that has not begun.
 //! 4. The new value is published as that of any load: under the lock, if the lease still holds. A write or a
 //!    removal after (2) has revoked it, and has detached the flight. So what was invalidated is not brought
 //!    back, neither by a new value nor by a new life of the old value.
 //!
 //! The value of (2) is the key's content until (4), because every change of the content revokes the lease.
 //! Eviction and expiry do not. They take nothing back that the source has not confirmed in (3).
+//!
+//! A refresh may publish nothing: its value is too large, or finds no room, or comes past the deadline. Then
+//! the next hit must not begin the next refresh. So a pause begins between (3) and (4), in which no refresh
+//! of the key begins ([`Memory::pause_refreshes_of`]). The lease may be past its deadline by then. So the
+//! pause does not depend on the lease, but on the value: the slot must still have the value of (2). A change
+//! of the key ends the pause, and (4) is a change. After (4), the pause would come too late for a hit that
+//! comes in between.
 
 use std::time::Duration;
 
@@ -29,6 +36,7 @@ use crate::memory::entry::Value;
 use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
@@ -83,6 +91,19 @@ impl Memory {
         Some((id, value))
     }
 
+    /// Begins a pause of the refreshes of a key, if its slot has this value.
+    pub(crate) fn pause_refreshes_of(&self, key: SlotKey<'_>, value: &Value, length: Duration) {
+        let mut shard = self.shard(key).write();
+        if matches!(shard.stale(key), StaleLookup::Value(present, _) if Arc::ptr_eq(&present, value)) {
+            shard.leases.pause_refreshes(key, length);
+        }
+    }
+
+    /// Returns whether a lease holds. The answer may be out of date when it arrives.
+    pub(crate) fn is_leased(&self, key: SlotKey<'_>, lease: LeaseId) -> bool {
+        self.read(key.hash).is_some_and(|shard| shard.leases.holds(key, lease))
+    }
+
     /// Returns whether a load or a refresh of a key is under way.
     pub(crate) fn has_flight(&self, key: SlotKey<'_>) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.has_flight(key))
@@ -93,11 +114,19 @@ impl Memory {
         self.read(key.hash).map_or((Lookup::Negative, None), |shard| shard.get_with_extras(key, now))
     }
 
-    /// Begins a cool-down of a key whose load has timed out, if the key has a stale value. The lease of that
-    /// load may be void already, so it is not checked. A change of the key ends the cool-down.
+    /// Begins a cool-down of a key whose load has timed out, and whose caller was answered with a stale
+    /// value. The lease of that load may be void already, so it is not checked. The stale value may be on
+    /// disk alone. If the key was changed since that answer, a live value or a removal is in its slot, or has
+    /// been there. In the last case the cool-down has no stale value to answer with, and a lookup loads. A
+    /// later change of the key ends the cool-down.
     pub(crate) fn cool_down_after_timeout(&self, key: SlotKey<'_>, now: Timestamp, length: Duration) {
         let mut shard = self.shard(key).write();
-        if matches!(shard.stale(key), StaleLookup::Value(_, expires_at) if expires_at <= now) {
+        let may_be_stale = match shard.stale(key) {
+            StaleLookup::Value(_, expires_at) => expires_at <= now,
+            StaleLookup::Unknown(_) => true,
+            StaleLookup::NoValue => false,
+        };
+        if may_be_stale {
             shard.leases.cool_down_now(key, length);
         }
     }

@@ -8,6 +8,7 @@ mod fill_absent;
 pub(super) mod loader_panic;
 #[cfg(feature = "async")]
 mod polls;
+mod refresh_pause;
 
 use std::fmt;
 use std::sync::Weak;

@@ -32,6 +32,7 @@
 //! | a load of several keys omits the key | as absent | as absent |
 //! | the key is changed during the load | as above, if they came before the change | loads, and does not wait for the load of before the change |
 
+mod disk;
 mod pending;
 
 use std::marker::PhantomData;
@@ -42,14 +43,13 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::load_lease::LoadLease;
-use crate::engine::flights::Flight;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
+use crate::engine::flights::{Flight, FlightOutcome};
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
-use crate::memory::leases::Permit;
 use crate::memory::loads::{HeededAnswers, LeaseOutcome};
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
@@ -144,11 +144,18 @@ pub(super) enum LoadThread {
     Caller,
     /// Any thread. The load takes no part in the detection of circles.
     Any,
-    /// A thread of the pool, which begins the load and becomes its leader.
+    /// A thread of the pool, which begins the load and becomes its leader. The caller's own timeout ends its
+    /// waits, so it may wait for a load that has not begun. Any other caller takes such a load over. This
+    /// caller takes over only from a refresh, which comes after all loads.
     Pool,
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
     Poller(LoadId),
+}
+
+/// Returns whether a flight is as `test` says.
+fn is_flight(flight: &Value, test: impl FnOnce(&Flight) -> bool) -> bool {
+    flight.downcast_ref().is_some_and(test)
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -261,7 +268,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut attach = || {
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
-                LoadThread::Any | LoadThread::Pool => Flight::unled(deadline),
+                LoadThread::Any => Flight::unled(deadline),
+                LoadThread::Pool => Flight::queued(deadline),
                 #[cfg(feature = "async")]
                 LoadThread::Poller(load) => Flight::of_task(load, deadline),
             };
@@ -278,32 +286,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return LookupOutcome::Hit { value, expires_at, is_stale: true };
             }
             let heeds = HeededAnswers { cool_down: false, ..heeds };
-            leased = memory.lease_to_load(key, self.now(), deadline, heeds, attach);
+            leased = memory.lease_to_load(key, self.now(), deadline, heeds, &mut attach);
         }
-        let (id, miss_token) = match leased {
-            LeaseOutcome::Lease { id, miss_token } => (id, miss_token),
+        let takes_over =
+            |flight: &Flight| flight.is_queued() && (load_thread != LoadThread::Pool || flight.is_refresh());
+        if let LeaseOutcome::Flight(flight) = &leased
+            && is_flight(flight, takes_over)
+        {
+            if let Some(hit) = self.hit_beside_refresh(key, flight, counts) {
+                return hit;
+            }
+            let heeds = HeededAnswers { cool_down: false, ..heeds };
+            let claim = |flight: &Value| is_flight(flight, Flight::take_over);
+            leased = memory.lease_or_take_over(key, self.now(), deadline, heeds, claim, attach);
+        }
+        let (id, miss_token, replaced) = match leased {
+            LeaseOutcome::Lease { id, miss_token, replaced } => (id, miss_token, replaced),
             other => return self.outcome_without_lease(key, other, counts),
         };
-        let mut lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
-        if let Some(miss) = miss_token
-            && !self.is_memory_only()
-            && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
-            && (found.value.is_some() || heeds.absence)
-        {
-            lease.found(found.value.clone());
-            let count = if found.value.is_some() { Count::DiskHits } else { Count::AbsentAnswers };
-            self.answered_if(counts, count, key);
-            let expires_at = found.expires_at;
-            return match found.value {
-                Some(value) => LookupOutcome::Hit { value, expires_at, is_stale: false },
-                None => LookupOutcome::Absent { expires_at },
-            };
+        let lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
+        if let Some(flight) = replaced.and_then(|flight| Arc::downcast::<Flight>(flight).ok()) {
+            flight.land(FlightOutcome::Abandoned);
         }
-        self.answered_if(counts, Count::Misses, key);
-        if load_thread != LoadThread::Pool {
-            lease.begin(self);
-        }
-        LookupOutcome::Load(lease)
+        self.answer_from_disk(key, lease, miss_token, (load_thread, heeds.absence, counts))
     }
 
     pub(super) fn pending(&self, flight: Arc<Flight>) -> PendingLoad<V> {

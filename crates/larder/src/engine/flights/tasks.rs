@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use super::graph::{LoadId, WaitGraph, Waitable, Waiter, Waiters};
 use super::task_waiters::{LoaderPlace, SharedLoader, wake_all};
-use super::{Flight, FlightOutcome, FlightState, UnfinishedFlight, current};
+use super::{Flight, FlightLeader, FlightOutcome, FlightState, UnfinishedFlight, current};
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
@@ -89,7 +89,7 @@ fn poll_caught(loader: &mut SharedLoader, context: &mut Context<'_>) -> Poll<Opt
 impl Flight {
     /// Returns a flight of a load whose loader is asynchronous.
     pub(crate) fn of_task(load: LoadId, deadline: Deadline) -> Arc<Self> {
-        Self::new(Some(Waiter::Load(load)), deadline)
+        Self::new(FlightLeader::Known(Waiter::Load(load)), deadline)
     }
 
     /// Puts a loader into the flight, and wakes the tasks that wait already. Call it while a [`TaskWait`] of

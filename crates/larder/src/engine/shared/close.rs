@@ -13,9 +13,10 @@
 //! 4. The shards are emptied ([`Memory::close`](crate::memory::Memory::close)). From here on no lookup finds
 //!    a value.
 //! 5. The callers that wait for the close are answered.
-//! 6. Values are dropped only in this step: the values of (4), and the values that the writer released after
-//!    the sweeper had ended, and the loads that were left in the queue of the pool. The listener gets the
-//!    events that happened after the sweeper had ended. A user's `Drop`, or the listener, may close the
+//! 6. Values are dropped only in this step: the loads that were left in the queue of the pool, the values of
+//!    (4), and the values that the writer released after the sweeper had ended. If a user's `Drop` panics,
+//!    the others are dropped nevertheless, and the caller gets the first panic at the end. The listener gets
+//!    the events that happened after the sweeper had ended. A user's `Drop`, or the listener, may close the
 //!    cache, or wait for a thread that closes it.
 //!
 //! A thread of the cache can be a caller too: a listener, or the `Drop` of a value, may close the cache on
@@ -32,6 +33,8 @@
 //!
 //! Hence a caller on a thread of the application gets its answer only after (4), no matter which thread
 //! began. The path may then be opened again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::Shared;
 use crate::engine::closing::{ClosingTurn, Ending};
@@ -79,10 +82,16 @@ impl Shared {
         let left = if threads.is_empty() { None } else { Some(Ending { threads, answer: None }) };
         let outcome = self.closing.end(left, failure);
         // Step 6.
+        let mut panic = None;
+        self.load_pool.drop_left(&mut panic);
         values.append(self.tiers.sweeper.take_left_values());
-        drop(values);
-        drop(self.load_pool.take_left());
+        if let Err(caught) = catch_unwind(AssertUnwindSafe(|| drop(values))) {
+            panic.get_or_insert(caught);
+        }
         self.tiers.sweeper.tell_left_events();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
         outcome
     }
 

@@ -26,6 +26,10 @@ pub enum Failpoint {
     RefreshWhatIsNew,
     /// A fence does not bar the lease of a refresh.
     RefreshIgnoresFence,
+    /// A caller waits for a load that has not begun, and does not take it over.
+    WaitForQueued,
+    /// The pool runs a load that another caller has taken over.
+    RunTakenOver,
     /// A value that was read from disk is published without checking its lease.
     PromoteWithoutLease,
     /// A caller that arrives after an invalidation joins the flight of a load that began before the

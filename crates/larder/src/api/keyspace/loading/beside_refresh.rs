@@ -1,4 +1,4 @@
-//! A load that finds a refresh of its key under way, while the live value is on disk alone.
+//! A load that finds a refresh of its key under way, while the key has a live value.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,8 +14,9 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value that is on disk alone, during a refresh of the key. The refresh began with a
-    /// live value, which memory may have evicted since. It is no reason to wait.
+    /// Returns the live value of a key during a refresh of it. The refresh began with a live value, which
+    /// memory may have evicted since. Then the value is on disk alone, or another caller has just promoted
+    /// it. A refresh that has just ended has published one. It is no reason to wait.
     pub(in crate::api::keyspace) fn hit_beside_refresh(
         &self,
         key: SlotKey<'_>,
@@ -23,10 +24,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         counts: bool,
     ) -> Option<LookupOutcome<K, V>> {
         let is_refresh = flight.downcast_ref::<Flight>().is_some_and(Flight::is_refresh);
-        if !is_refresh || self.is_memory_only() {
+        if !is_refresh {
             return None;
         }
-        let Lookup::Unknown(miss) = self.shared.tiers.peek_in_memory(key) else { return None };
+        let miss = match self.shared.tiers.peek_in_memory(key) {
+            Lookup::Value(value, expires_at) => {
+                let value = Self::typed(value)?;
+                self.answered_if(counts, Count::MemoryHits, key);
+                return Some(LookupOutcome::Hit { value, expires_at, is_stale: false });
+            }
+            Lookup::Unknown(miss) if !self.is_memory_only() => miss,
+            Lookup::Unknown(_) | Lookup::Absent(_) | Lookup::Negative => return None,
+        };
         let permit = Permit::EpochToken(miss.epoch_token);
         let found = self.promote_decoded(key, permit, miss.min_visible_sequence)?;
         let (value, expires_at) = (found.value?, found.expires_at);

@@ -21,9 +21,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.id.is_some()
     }
 
+    /// Returns whether a load with this lease can be cached and waited for now. It can't be while an update
+    /// of the key is in progress, and shortly after a load of it was declined.
+    pub(super) fn is_of_use(&self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) -> bool {
+        let is_leased = |id| keyspace.shared.tiers.memory.is_leased(key, id);
+        self.flight.is_some() && self.id.is_some_and(is_leased)
+    }
+
     /// Returns the flight of this load, to wait for. A load that no other caller waits for gets a flight.
     pub(super) fn flight_to_wait_for(&mut self) -> Arc<Flight> {
-        self.flight.get_or_insert_with(|| Flight::unled(self.deadline)).clone()
+        self.flight.get_or_insert_with(|| Flight::queued(self.deadline)).clone()
     }
 
     /// Makes this the lease of a refresh. A refresh that fails begins a cool-down even without a grace.
@@ -34,16 +41,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Begins the load on the calling thread, which becomes the leader of the flight. Returns false if the
-    /// load would be of no use: it is too late, or the cache has no handle any more.
+    /// load would be of no use: it is too late, the cache has no handle any more, or another caller has taken
+    /// the load over.
     fn begin_here(&mut self) -> bool {
         if self.deadline.is_over() {
             return false;
         }
         let Some(keyspace) = self.keyspace() else { return false };
-        if let Some(flight) = &self.flight {
-            flight.lead();
+        if self.flight.as_ref().is_some_and(|flight| !flight.begin()) {
+            return false;
         }
-        self.begin(&keyspace);
+        self.begin_on_this_thread(&keyspace);
         true
     }
 
@@ -61,12 +69,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Holds no handle of the cache while the loader runs. If the loader panics, the lease is dropped by the
     /// panic, and tells the callers that wait.
     pub(super) fn load(&self, mut lease: LoadLease<K, V>, key: &K, live: Option<Arc<V>>) {
+        // Dropped when the loader returns, or if it does not run, or panics. A publication ends the pause.
+        let pause = live.clone().map(|live| lease.pause_after(live));
         if !lease.begin_here() {
             return;
         }
         let known = live.or_else(|| lease.stale());
         // A failure of the cache is not an error. The lease counts it.
-        match lease.run_loader(|| (self.loader)(key, known.clone())) {
+        let decision = lease.run_loader(|| (self.loader)(key, known.clone()));
+        drop(pause);
+        match decision {
             Ok(Load::Cache(value)) => drop(lease.fill(value)),
             Ok(Load::CacheFor(value, ttl)) => drop(lease.fill_with(value, ttl)),
             // The content of the key is still what the loader got, if the lease holds.

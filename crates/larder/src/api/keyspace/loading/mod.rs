@@ -22,8 +22,13 @@
 //!
 //! If the pool is full, the caller is answered with the stale value at once, if the policy has a soft
 //! timeout. Otherwise it waits for a place until the hard timeout. Without a hard timeout, it runs the loader
-//! itself. A loader that asks for further keys runs their loaders on its own thread, because a load that
-//! queues behind it would wait for ever.
+//! itself. It does so too if no thread can be started.
+//!
+//! A load that queues may stand behind loads that hang, or that would wait for it. So only a caller with a
+//! timeout waits for a load that has not begun. Any other caller takes the load over, in the steps of
+//! [`crate::engine::flights`], and runs its own loader: a thread of the pool whose loader asks for a further
+//! key, a caller of `get_or_load`, a caller of a policy without timeouts, and a caller whose soft timeout is
+//! over, if it has no stale value and no hard timeout.
 
 mod beside_refresh;
 mod lease;
@@ -42,7 +47,7 @@ use super::load::{Load, Loaded};
 use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome, OnAbsence};
 use crate::engine::flights::Flight;
-use crate::engine::load_pool::LoadJob;
+use crate::engine::load_pool::{LoadJob, LoadReason};
 use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::codec::error::CodecError;
@@ -194,8 +199,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 
     /// Begins to load a key in the background, whatever its age, and does not wait for the load. A live value
     /// stays until the load has succeeded. Returns whether a load of the key is under way now. It is not if
-    /// the pool is full, if a load of the key has failed or declined lately, or if an update of the key is in
-    /// progress.
+    /// the pool is full, which is counted as
+    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). It is not if a refresh of the key has
+    /// published nothing lately, if a load of it has declined lately, or if an update of it is in progress.
+    /// The call is no use of the value: it extends no time to idle.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -216,18 +223,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.shared.refuse_if_unusable()?;
         let full = self.keyspace.encode(&key)?;
         let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
-        if self.keyspace.hit_in_memory(slot, false).is_some() {
+        let Keyspace { shared, opened, .. } = &self.keyspace;
+        if let Lookup::Value(..) = shared.tiers.peek_in_memory(slot) {
             return Ok(self.begin_refresh(slot, None));
         }
-        let key = self.decode(slot)?;
-        match self.find_or_lease(slot, LoadThread::Pool, OnAbsence::Load, false) {
+        let (key, lease_time) = (self.decode(slot)?, self.lease_time());
+        let load_thread = LoadThread::Pool;
+        match self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false) {
             // Another load has ended meanwhile, or the value was on disk.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),
+            LookupOutcome::Load(lease) if !lease.is_of_use(&self.keyspace, slot) => Ok(false),
             LookupOutcome::Load(lease) => {
                 let job = self.job(lease, Arc::new(key), None);
-                Ok(self.keyspace.shared.load_pool.submit(job).is_ok())
+                let is_begun = shared.load_pool.submit(LoadReason::Refresh, job).is_ok();
+                if !is_begun {
+                    shared.count(&opened.counters, Count::RefreshesRefused, slot.bytes);
+                }
+                Ok(is_begun)
             }
         }
     }
@@ -273,7 +287,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let Some((id, value)) = leased else { return memory.has_flight(slot) };
         let lease = lease::refresh_lease(&self.keyspace, slot, id, flight, deadline);
         let job = self.job(lease, Arc::new(key), Keyspace::<K, V>::typed(value));
-        let is_begun = shared.load_pool.submit(job).is_ok();
+        let is_begun = shared.load_pool.submit(LoadReason::Refresh, job).is_ok();
         let count = if is_begun { Count::Refreshes } else { Count::RefreshesRefused };
         shared.count(&opened.counters, count, slot.bytes);
         is_begun

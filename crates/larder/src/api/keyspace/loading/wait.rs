@@ -7,12 +7,14 @@ use serde::de::DeserializeOwned;
 
 use super::LoadingKeyspace;
 use super::policy::LoadPolicy;
+use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load::Loaded;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
-use crate::engine::load_pool::{LoadPool, PoolRefusal};
+use crate::engine::load_pool::{LoadPool, LoadReason, PoolRefusal};
 use crate::error::load_error::LoadError;
 use crate::format::key::Key;
+use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
@@ -54,16 +56,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 {
     /// Loads a key that was not found in memory.
     ///
-    /// Never inlined, as [`Keyspace::load_missing`] is not.
+    /// Never inlined, as [`Keyspace::load_without_hit`] is not.
     #[inline(never)]
     pub(super) fn load_missing(&self, slot: SlotKey<'_>) -> Result<Loaded<V>, LoadError<E>> {
         let Self { keyspace, registered } = self;
         let key = Arc::new(self.decode(slot).map_err(LoadError::Key)?);
         let limits = Limits::begin(&registered.policy, keyspace.shared.settings.load_timeout);
-        let uses_pool = registered.policy.has_timeout() && !LoadPool::is_load_thread();
-        let load_thread = if uses_pool { LoadThread::Pool } else { LoadThread::Caller };
+        let mut uses_pool = registered.policy.has_timeout() && !LoadPool::is_load_thread();
         let mut counts = true;
         loop {
+            let load_thread = if uses_pool { LoadThread::Pool } else { LoadThread::Caller };
             let found = self.find_or_lease(slot, load_thread, OnAbsence::Answer, counts);
             let pending = match found {
                 LookupOutcome::Hit { value, is_stale, .. } => {
@@ -86,6 +88,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 return Ok(loaded);
             }
             counts = false;
+            // Without a hard timeout, nothing else would end a wait for loads that queue.
+            uses_pool &= registered.policy.hard().is_some() || !limits.soft.is_some_and(Deadline::is_over);
         }
     }
 
@@ -108,7 +112,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ) -> Result<BegunLoad<V>, LoadError<E>> {
         let pool = &self.keyspace.shared.load_pool;
         let pending = self.keyspace.pending(lease.flight_to_wait_for());
-        let mut submitted = pool.submit(self.job(lease, key.clone(), None));
+        let mut submitted = pool.submit(LoadReason::Call, self.job(lease, key.clone(), None));
         if let Err(PoolRefusal::Full(job)) = submitted {
             if self.registered.policy.soft().is_some()
                 && let Some(stale) = self.stale_answer(slot)
@@ -130,7 +134,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 drop(job);
                 return self.timed_out(slot, limits).map(BegunLoad::Answer);
             }
-            Err(PoolRefusal::Closed(job)) => job(),
+            Err(PoolRefusal::Closed(job) | PoolRefusal::NoThread(job)) => job(),
         }
         Ok(BegunLoad::Pending(pending))
     }
@@ -147,6 +151,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             if let Some(stale) = self.stale_answer(slot) {
                 return Ok(Some(stale));
             }
+            if self.registered.policy.hard().is_none() && pending.is_queued() {
+                return Ok(None);
+            }
             ended = pending.outcome_of(limits.hard.map(Deadline::left));
         }
         match ended {
@@ -158,12 +165,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Answers a caller whose time is over.
+    /// Answers a caller whose time is over: with what the key has by now, or with the stale value, or with an
+    /// error. A stale answer begins a cool-down.
     fn timed_out(&self, slot: SlotKey<'_>, limits: &Limits) -> Result<Loaded<V>, LoadError<E>> {
-        if let Some(length) = self.keyspace.definition.cool_down_length() {
-            self.keyspace.shared.tiers.memory.cool_down_after_timeout(slot, self.keyspace.now(), length);
+        let Keyspace { shared, definition, .. } = &self.keyspace;
+        let timeout = LoadError::Timeout { waited: limits.max };
+        // Threads of the parent may hold the locks.
+        if shared.is_forked() {
+            return Err(timeout);
         }
-        self.keyspace.stale_or(slot, LoadError::Timeout { waited: limits.max })
+        match shared.tiers.get_in_memory(slot) {
+            Lookup::Value(value, _) => {
+                if let Some(value) = Keyspace::<K, V>::typed(value) {
+                    return Ok(Loaded::fresh(Some(value)));
+                }
+            }
+            Lookup::Absent(_) => return Ok(Loaded::fresh(None)),
+            Lookup::Negative | Lookup::Unknown(_) => {}
+        }
+        let loaded = self.keyspace.stale_or(slot, timeout)?;
+        if let Some(length) = definition.cool_down_length().filter(|_| loaded.is_stale) {
+            shared.tiers.memory.cool_down_after_timeout(slot, self.keyspace.now(), length);
+        }
+        Ok(loaded)
     }
 
     /// Returns the value that is in the slot now, live or stale. Counts a stale answer.

@@ -58,6 +58,11 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         Self::answer(self.flight.join(max), max)
     }
 
+    /// Returns whether the load has not begun: another caller may take it over.
+    pub(in crate::api::keyspace) fn is_queued(&self) -> bool {
+        self.process.is_current() && self.flight.is_queued()
+    }
+
     /// Waits until the load ends, for `max` at most.
     pub(in crate::api::keyspace) fn outcome<E: Send + Sync + 'static>(
         self,

@@ -349,7 +349,7 @@ fn the_outcome_of_a_wait_inside_a_loader_leaves_no_wait_behind() {
     two.land(value(7));
     assert_eq!(wait.value(), Some(7));
     drop(wait);
-    let leader = (*one.leader.lock()).unwrap();
+    let leader = Waitable::leader(&*one).unwrap();
     assert!(!WaitGraph::current().contains(leader));
 }
 

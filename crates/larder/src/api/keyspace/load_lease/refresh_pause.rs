@@ -1,0 +1,63 @@
+//! Loads on another thread than that of their lookup, and the pause after a refresh that publishes nothing
+//! ([`crate::memory::refresh`]).
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::LoadLease;
+use super::loader_panic::LoaderPanic;
+use crate::api::keyspace::Keyspace;
+use crate::engine::shared::Shared;
+use crate::format::key::Key;
+use crate::format::stored_key::StoredKey;
+use crate::memory::entry::Value;
+use crate::sys::process::Process;
+use crate::sys::sync::Arc;
+
+/// Pauses the refreshes of a key when it is dropped, if the key still has the value that was refreshed.
+///
+/// It keeps neither the cache nor the file open. In a forked child it does nothing.
+pub(in crate::api::keyspace) struct RefreshPause {
+    shared: Weak<Shared>,
+    key: StoredKey,
+    value: Value,
+    length: Duration,
+    /// The process in which the refresh began.
+    process: Process,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
+    /// Begins a load on another thread than that of the lookup.
+    pub(in crate::api::keyspace) fn begin_on_this_thread(&mut self, keyspace: &Keyspace<K, V>) {
+        // The thread of the lookup may have been unwinding. A panic of the loader must be known as such.
+        self.loader_panic = LoaderPanic::none();
+        self.begin(keyspace);
+    }
+
+    /// Returns a guard that pauses the refreshes of the key when it is dropped, if the key still has `value`.
+    pub(in crate::api::keyspace) fn pause_after(&self, value: Arc<V>) -> RefreshPause {
+        let length = self.cool_down_length.unwrap_or_default();
+        RefreshPause {
+            shared: self.shared.clone(),
+            key: self.key.clone(),
+            value,
+            length,
+            process: self.process,
+        }
+    }
+}
+
+impl Drop for RefreshPause {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            return;
+        }
+        // Dropped last: this may be the last handle of the cache.
+        let Some(shared) = self.shared.upgrade() else { return };
+        let memory = &shared.tiers.memory;
+        memory.pause_refreshes_of(memory.key(&self.key), &self.value, self.length);
+    }
+}

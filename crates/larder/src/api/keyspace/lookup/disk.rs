@@ -1,0 +1,45 @@
+//! Step 3 of a lookup: the disk.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{LoadThread, LookupOutcome};
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::format::key::Key;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::MissToken;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Step 3 for the holder of a lease. Without an entry on disk, the load begins, on the given thread. An
+    /// absence is an answer only if the caller heeds it.
+    pub(super) fn answer_from_disk(
+        &self,
+        key: SlotKey<'_>,
+        mut lease: LoadLease<K, V>,
+        miss_token: Option<MissToken>,
+        (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
+    ) -> LookupOutcome<K, V> {
+        if let (Some(miss), Some(id)) = (miss_token, lease.id)
+            && !self.is_memory_only()
+            && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
+            && (found.value.is_some() || heeds_absence)
+        {
+            lease.found(found.value.clone());
+            let count = if found.value.is_some() { Count::DiskHits } else { Count::AbsentAnswers };
+            self.answered_if(counts, count, key);
+            let expires_at = found.expires_at;
+            return match found.value {
+                Some(value) => LookupOutcome::Hit { value, expires_at, is_stale: false },
+                None => LookupOutcome::Absent { expires_at },
+            };
+        }
+        self.answered_if(counts, Count::Misses, key);
+        if load_thread != LoadThread::Pool {
+            lease.begin(self);
+        }
+        LookupOutcome::Load(lease)
+    }
+}

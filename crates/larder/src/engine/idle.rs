@@ -82,10 +82,10 @@ impl Tiers {
             self.writer.send(Command::Wake);
         }
     }
-}
 
-/// Returns a token of the snapshot that a record was read from, if uses extend the life of its entry. The
-/// records of other entries need none, and must not pay for it.
-pub(super) fn token(snapshot: &Arc<StoreSnapshot>, record: &[u8]) -> Option<Weak<StoreSnapshot>> {
-    record::is_extended_by_uses(record).then(|| Arc::downgrade(snapshot))
+    /// Returns a token of the snapshot that a record was read from, if uses extend the life of its entry. The
+    /// records of other entries need none, and must not pay for it.
+    pub(super) fn token(snapshot: &Arc<StoreSnapshot>, record: &[u8]) -> Option<Weak<StoreSnapshot>> {
+        record::is_extended_by_uses(record).then(|| Arc::downgrade(snapshot))
+    }
 }

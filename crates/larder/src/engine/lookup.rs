@@ -9,7 +9,6 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::idle::token;
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
@@ -150,7 +149,7 @@ impl Tiers {
         let snapshot = self.disk.snapshots.current();
         let snapshot = snapshot.as_ref()?;
         let record = self.copy_record(snapshot, key)?;
-        let token = token(snapshot, &record);
+        let token = Self::token(snapshot, &record);
         Some((record, token))
     }
 
@@ -202,7 +201,7 @@ impl Tiers {
             let record = snapshot.as_ref().and_then(|snapshot| {
                 let record = self.copy_record(snapshot, key)?;
                 bytes += record.len();
-                let token = token(snapshot, &record);
+                let token = Self::token(snapshot, &record);
                 self.note_record(key, (record, token), min_visible_sequence, Duration::ZERO)
             });
             records.push(record);

@@ -129,7 +129,7 @@ fn contract_2_every_use_reaches_the_disk_without_a_flush() {
     for capacity in [ByteSize::mib(256), ByteSize::mib(4)] {
         let place = Place::new();
         let cache = place.builder().disk_capacity(capacity).open().unwrap();
-        let users = cache.keyspace(sessions.clone()).unwrap();
+        let users = cache.keyspace(sessions).unwrap();
         for key in 0..SESSIONS {
             users.insert(key, key).unwrap();
         }
@@ -140,7 +140,7 @@ fn contract_2_every_use_reaches_the_disk_without_a_flush() {
         cache.sweep().unwrap();
         wait_until("every use is on disk", || {
             let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();
-            let on_disk = follower.keyspace(sessions.clone());
+            let on_disk = follower.keyspace(sessions);
             (0..SESSIONS).all(|key| on_disk.ttl(&key).unwrap() == Some(LIFE.into()))
         });
     }

@@ -9,7 +9,8 @@
 //!    up with zeros. It is left out if it is zero. So the end mark of a text, two zeros, adds no word.
 //! 3. Each word is mixed into the state.
 //! 4. The length is mixed into the state, with another secret number. The length tells keys apart that
-//!    differ only in the zeros at their end.
+//!    differ only in the zeros at their end. It is multiplied first, so that two lengths differ in many bits.
+//!    With a difference in the lowest bits alone, one product spreads some lengths unevenly for many seeds.
 //!
 //! One mixing is a *folded product*: the product of two words has 128 bits, and its halves are combined by
 //! exclusive or. So each bit of the result depends on all bits of both words. Every key passes at least two
@@ -23,6 +24,8 @@ use crate::format::keyspace_id::KeyspaceId;
 
 /// Number of bytes in a word.
 const WORD: usize = 8;
+/// 2⁶⁴ divided by the golden ratio, and made odd.
+const LENGTH_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The secret numbers of a cache. They make it hard to find keys with equal hashes.
 #[derive(Clone, Copy)]
@@ -138,7 +141,8 @@ impl KeyHasher {
         if self.pending != 0 {
             self.mix(self.pending);
         }
-        folded_product(self.state ^ self.len as u64, self.last_factor)
+        let length = (self.len as u64).wrapping_mul(LENGTH_FACTOR);
+        folded_product(self.state ^ length, self.last_factor)
     }
 }
 

@@ -241,7 +241,9 @@ impl Workers {
     }
 }
 
+// The model's channels have one receiver.
 #[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests {
     use super::*;
     use crate::sys::sync::channel::{Receiver, bounded, unbounded};

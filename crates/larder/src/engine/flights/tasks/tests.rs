@@ -1,3 +1,6 @@
+// The model's channels have one receiver, and errors that can't be compared.
+#![cfg(not(shuttle))]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;

@@ -23,6 +23,8 @@ mod asynchronous {
     mod dropped_tasks;
     mod loads;
     mod on_threads;
+    mod refreshes;
+    mod registered;
     mod several;
 }
 

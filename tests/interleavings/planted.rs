@@ -231,3 +231,15 @@ fn a_lease_kept_by_a_dropped_future_is_caught() {
     let scenario = crate::tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller;
     assert_caught(Failpoint::KeepDroppedLease, scenario);
 }
+
+#[test]
+fn a_refresh_in_a_task_published_without_its_lease_is_caught() {
+    let scenario = crate::task_refresh::a_refresh_in_a_task_never_outlives_a_removal;
+    assert_caught(Failpoint::FillWithoutLease, scenario);
+}
+
+#[test]
+fn a_lease_kept_by_a_refresh_that_its_runtime_drops_is_caught() {
+    let scenario = crate::task_refresh::a_refresh_that_its_runtime_drops_stalls_no_caller;
+    assert_caught(Failpoint::KeepDroppedLoad, scenario);
+}

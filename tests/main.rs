@@ -20,6 +20,7 @@ mod asynchronous {
     mod cancellation;
     mod changes;
     mod circles;
+    mod commits;
     mod dropped_tasks;
     mod loads;
     mod on_threads;

@@ -243,3 +243,8 @@ fn a_lease_kept_by_a_refresh_that_its_runtime_drops_is_caught() {
     let scenario = crate::task_refresh::a_refresh_that_its_runtime_drops_stalls_no_caller;
     assert_caught(Failpoint::KeepDroppedLoad, scenario);
 }
+
+#[test]
+fn a_waker_of_a_durable_change_lost_between_check_and_register_is_caught() {
+    assert_caught(Failpoint::RegisterLate, crate::tasks::durable_changes_of_tasks_are_committed);
+}

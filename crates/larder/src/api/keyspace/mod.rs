@@ -17,6 +17,7 @@ pub(crate) mod absence;
 pub(crate) mod asynchronous;
 mod atomic;
 pub(crate) mod change;
+mod commit_wait;
 pub(crate) mod definition;
 mod expire;
 mod expiry;

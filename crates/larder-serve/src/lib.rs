@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each database number is a keyspace of raw bytes, `redis:0` and so on. An entry lives until it is removed or
-//! evicted, unless its client gave it a TTL.
+//! Each database number is a keyspace of raw bytes, `redis:0` and so on. An entry lives until it is removed
+//! or evicted, unless its client gave it a TTL.
 //!
 //! # What a reply means
 //! A removal (`DEL`, `UNLINK`, `FLUSHDB`, and an expiry that has passed) is answered when it is durable. All

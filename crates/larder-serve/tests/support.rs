@@ -66,6 +66,22 @@ impl Client {
         self.receive(reply);
     }
 
+    /// Sends a request, and returns the bytes of its reply, which is a bulk string.
+    pub(crate) fn bulk(&mut self, words: &[&str]) -> String {
+        self.send(request(words));
+        let mut header = Vec::new();
+        while !header.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).unwrap();
+            header.push(byte[0]);
+        }
+        let header = String::from_utf8(header).unwrap();
+        let len = header.strip_prefix('$').unwrap_or_else(|| panic!("{header}")).trim();
+        let mut bytes = vec![0; len.parse::<usize>().unwrap() + 2];
+        self.stream.read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes[..bytes.len() - 2].to_vec()).unwrap()
+    }
+
     /// Expects these bytes.
     pub(crate) fn receive(&mut self, reply: &str) {
         let mut received = vec![0; reply.len()];

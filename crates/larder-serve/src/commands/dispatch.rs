@@ -7,7 +7,14 @@ use crate::session::{Command, Hot, Session, flags};
 
 /// Carries out a request.
 pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    let Some(command) = session.served.commands.find(args.get(0)) else {
+    session.uncounted += 1;
+    let Some(command) = session.commands.find(args.get(0)) else {
+        // A web page can make a browser send a request of HTTP here, whose lines would be carried out as
+        // commands. The connection is closed at its first line, as in Redis.
+        if args.is(0, "post") || args.is(0, "host:") {
+            session.is_closing = true;
+            return;
+        }
         return refuse(session, out, &errors::unknown_command(args));
     };
     if !has_arity(command, args.len()) {
@@ -25,6 +32,7 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
         queue.requests.push((command, args.to_owned()));
         return out.reply().simple("QUEUED");
     }
+    session.last_command = command.name;
     match command.hot {
         Hot::Get => strings::get(session, args, out).await,
         Hot::Set => strings::set(session, args, out).await,

@@ -6,6 +6,8 @@ use crate::protocol::arguments::Arguments;
 
 pub(super) const SYNTAX: &str = "ERR syntax error";
 pub(super) const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+pub(super) const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+pub(super) const WRONG_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
@@ -25,6 +27,12 @@ pub(super) fn wrong_arity(command: &str) -> String {
     format!("ERR wrong number of arguments for '{command}' command")
 }
 
+/// Returns the text for a subcommand that there is not.
+pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
+    let subcommand = repeated(subcommand, MAX_REPEATED);
+    format!("ERR unknown subcommand '{subcommand}'. Try {command} HELP.")
+}
+
 /// Returns the text for a request whose command there is not.
 pub(super) fn unknown_command(args: Arguments<'_>) -> String {
     let mut words = String::new();
@@ -40,7 +48,7 @@ pub(super) fn unknown_command(args: Arguments<'_>) -> String {
 }
 
 /// Returns the beginning of a word, up to a zero byte.
-fn repeated(word: &[u8], max: usize) -> String {
+pub(super) fn repeated(word: &[u8], max: usize) -> String {
     let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len()).min(max);
     String::from_utf8_lossy(word.get(..end).unwrap_or_default()).into_owned()
 }

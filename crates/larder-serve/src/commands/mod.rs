@@ -1,8 +1,9 @@
 //! The commands, one module for each family.
 //!
-//! - [`table`]: every command with its arity, flags and keys. [`family`]: its rows. [`dispatch`]: finds a request's command, checks
-//!   what the table says, and runs it.
-//! - [`strings`]: values. [`keys`]: keys and their removal. [`connection`]: the connection itself.
+//! - [`table`]: every command with its arity, flags and keys. [`family`]: its rows. [`dispatch`]: finds a
+//!   request's command, checks what the table says, and runs it.
+//! - [`strings`]: values. [`keys`]: keys and their removal. [`connection`] and
+//!   [`client`]: the connection itself.
 //! - [`errors`]: the texts of errors.
 //!
 //! A command is `async fn(session, arguments, output)`. It has replied once when it returns, or has left its
@@ -10,6 +11,7 @@
 //! requests of its connection wait until it returns. So it may wait for the disk, and other connections go
 //! on.
 
+mod client;
 mod connection;
 pub(crate) mod dispatch;
 mod errors;

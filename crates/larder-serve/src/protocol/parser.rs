@@ -28,7 +28,8 @@ pub(crate) enum Parsed {
     Incomplete(usize),
 }
 
-/// The parser of one connection. It has the place up to which the request at the start of the buffer was read.
+/// The parser of one connection. It has the place up to which the request at the start of the buffer was
+/// read.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     spans: Vec<Span>,

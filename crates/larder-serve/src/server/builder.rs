@@ -12,7 +12,7 @@ use crate::session::output::OutputLimits;
 use crate::session::served::Password;
 
 /// The number of databases without a setting, as in Redis.
-pub const DEFAULT_DATABASES: usize = 16;
+pub(super) const DEFAULT_DATABASES: usize = 16;
 
 /// The settings of a server. [`Server::builder`](crate::Server::builder) returns them.
 ///

@@ -92,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             // 1.
             self.carry_out().await;
+            self.session.publish_counts();
             // 2 and 3.
             let event = poll_fn(|context| self.poll_event(context, stop.as_mut(), timer.as_mut())).await;
             match event {
@@ -148,6 +149,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !self.is_stopping && stop.poll(context).is_ready() {
             self.is_stopping = true;
         }
+        self.session.client.wake_by_kill(context.waker());
+        if self.session.client.is_killed() {
+            return Poll::Ready(Event::End);
+        }
         let _ = self.output.poll_pending(context);
         if self.poll_send(context).is_err() || self.output.len() > self.session.served.output_limits.max {
             return Poll::Ready(Event::End);
@@ -170,6 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(is_end)) => {
                     self.is_ended = is_end;
                     self.last_received = Instant::now();
+                    self.session.client.note_use(self.last_received);
                     return Poll::Ready(Event::Resume);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),

@@ -16,19 +16,19 @@ use std::thread::JoinHandle;
 use larder::Cache;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::commands::table::FAMILIES;
 use crate::error::Error;
 use crate::session::databases::Databases;
-use crate::session::served::{CommandTable, Served};
+use crate::session::served::{Served, ServerCounters};
 use address::Address;
 use builder::ServerBuilder;
 use connection::Timeouts;
 use listener::Listener;
 use worker::Pool;
 
-/// Descriptors of the process that are not connections: the cache's file, listeners, event loops, and what the
-/// application has open.
+/// Descriptors of the process that are not connections: the cache's file, listeners, event loops, and what
+/// the application has open.
 const OTHER_DESCRIPTORS: u64 = 128;
 
 /// Maximum number of threads without a setting.
@@ -106,13 +106,16 @@ impl ServerBuilder {
         let served = Arc::new(Served {
             cache: self.cache,
             databases,
-            commands: CommandTable::new(&FAMILIES),
             password: self.password,
             is_read_only: self.is_read_only,
             limits: self.limits,
             output_limits: self.output_limits,
+            max_connections,
+            clients: Arc::default(),
+            counters: ServerCounters::default(),
+            since: Instant::now(),
         });
-        let pool = Pool::new(served, timeouts, self.shutdown_timeout, max_connections, stopped);
+        let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);
         let threads = pool.start(listeners, threads).map_err(Error::Thread)?;
         Ok(Server { addresses, max_connections, stop, threads })
     }

@@ -1,5 +1,5 @@
-//! The threads that serve connections. Each has an event loop of its own, so the connections of a thread share
-//! its core's caches, and no request moves between threads.
+//! The threads that serve connections. Each has an event loop of its own, so the connections of a thread
+//! share its core's caches, and no request moves between threads.
 //!
 //! A connection belongs to the thread that has the fewest connections when it is accepted. The first thread
 //! also accepts.
@@ -17,7 +17,9 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Timeouts};
 use super::listener::{Listener, SocketFile};
+use crate::commands::table::COMMANDS;
 use crate::session::Session;
+use crate::session::client::Peer;
 use crate::session::served::Served;
 
 /// Maximum number of threads of an event loop that make blocking calls.
@@ -32,12 +34,10 @@ pub(super) struct Pool {
     pub(super) served: Arc<Served>,
     pub(super) timeouts: Timeouts,
     pub(super) shutdown_timeout: Duration,
-    pub(super) max_connections: usize,
     /// Becomes true when the server shuts down.
     pub(super) stop: watch::Receiver<bool>,
     /// The number of connections of the server. The count of the thread is in [`Worker`].
     connections: AtomicUsize,
-    last_id: std::sync::atomic::AtomicU64,
 }
 
 /// A thread, as the thread that accepts sees it.
@@ -62,11 +62,10 @@ impl Pool {
         served: Arc<Served>,
         timeouts: Timeouts,
         shutdown_timeout: Duration,
-        max_connections: usize,
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
-        let (connections, last_id) = (AtomicUsize::new(0), 0.into());
-        Arc::new(Self { served, timeouts, shutdown_timeout, max_connections, stop, connections, last_id })
+        let connections = AtomicUsize::new(0);
+        Arc::new(Self { served, timeouts, shutdown_timeout, stop, connections })
     }
 
     /// Starts the threads. The first one accepts the connections of the listeners.
@@ -138,13 +137,16 @@ impl Pool {
     async fn accept_unix(
         self: &Arc<Self>,
         listener: std::os::unix::net::UnixListener,
-        _file: SocketFile,
+        file: SocketFile,
         workers: &[Worker],
     ) -> io::Result<()> {
         let listener = UnixListener::from_std(listener)?;
+        // A client of a Unix socket has no address. Redis shows the socket's path with port 0.
+        let address = format!("{}:0", file.path().display());
+        let peer = Peer { peer: address.clone(), local: address, is_unix: true };
         loop {
             match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
-                Ok(stream) => self.place(workers, move || UnixStream::from_std(stream)),
+                Ok(stream) => self.place(workers, peer.clone(), move || UnixStream::from_std(stream)),
                 Err(error) => pause(&error).await,
             }
         }
@@ -159,26 +161,30 @@ impl Pool {
         loop {
             let accepted = listener.accept().await.and_then(|(stream, _)| {
                 stream.set_nodelay(true)?;
-                stream.into_std()
+                let (peer, local) = (stream.peer_addr()?.to_string(), stream.local_addr()?.to_string());
+                Ok((stream.into_std()?, Peer { peer, local, is_unix: false }))
             });
             match accepted {
-                Ok(stream) => self.place(workers, move || TcpStream::from_std(stream)),
+                Ok((stream, peer)) => self.place(workers, peer, move || TcpStream::from_std(stream)),
                 Err(error) => pause(&error).await,
             }
         }
     }
 
     /// Gives a connection to a thread. `open` registers its socket with that thread's event loop.
-    fn place<S>(self: &Arc<Self>, workers: &[Worker], open: impl FnOnce() -> io::Result<S> + Send + 'static)
-    where
+    fn place<S>(
+        self: &Arc<Self>,
+        workers: &[Worker],
+        peer: Peer,
+        open: impl FnOnce() -> io::Result<S> + Send + 'static,
+    ) where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let count = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
         let Some(worker) = workers.iter().min_by_key(count) else { return };
-        let is_full = self.connections.fetch_add(1, Ordering::Relaxed) >= self.max_connections;
+        let is_full = self.connections.fetch_add(1, Ordering::Relaxed) >= self.served.max_connections;
         worker.connections.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(self.clone(), worker.connections.clone());
-        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let pool = self.clone();
         worker.handle.spawn(async move {
             let _counted = counted;
@@ -186,9 +192,11 @@ impl Pool {
             if is_full {
                 let refusal = b"-ERR max number of clients reached\r\n";
                 drop(tokio::io::AsyncWriteExt::write(&mut stream, refusal).await);
+                pool.served.counters.refused.fetch_add(1, Ordering::Relaxed);
                 return;
             }
-            let session = Session::new(pool.served.clone(), id);
+            let listed = pool.served.clients.add(peer);
+            let session = Session::new(pool.served.clone(), &COMMANDS, listed.client().clone());
             Connection::new(stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }

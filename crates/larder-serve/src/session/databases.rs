@@ -14,7 +14,8 @@ pub(crate) type Value = Box<[u8]>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RemovalMode {
-    /// When it is on disk: no crash brings the entry back. Removals that wait at the same time share a commit.
+    /// When it is on disk: no crash brings the entry back. Removals that wait at the same time share a
+    /// commit.
     #[default]
     Durable,
     /// When memory has it. The entry may be back after a crash within the flush interval. For databases of

@@ -1,18 +1,23 @@
 //! The state of one connection, and what a command is.
 //!
 //! - [`databases`]: the keyspaces behind the database numbers. [`served`]: what all connections share.
+//! - [`client`]: what other connections may know of a connection.
 //! - [`output`]: the replies of a connection, in the order of its requests.
 
+pub(crate) mod client;
 pub(crate) mod databases;
 pub(crate) mod output;
 pub(crate) mod served;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::limits::RequestLimits;
+use client::Client;
 use databases::Database;
 use output::Output;
 use served::Served;
@@ -95,6 +100,38 @@ impl fmt::Debug for Command {
     }
 }
 
+/// The commands, by name.
+#[derive(Debug)]
+pub(crate) struct CommandTable {
+    families: &'static [&'static [Command]],
+    by_name: HashMap<&'static [u8], &'static Command>,
+}
+
+/// Maximum length of a command's name.
+const MAX_NAME: usize = 32;
+
+impl CommandTable {
+    pub(crate) fn new(families: &'static [&'static [Command]]) -> Self {
+        let all = families.iter().copied().flatten();
+        let by_name = all.map(|command| (command.name.as_bytes(), command)).collect();
+        Self { families, by_name }
+    }
+
+    /// Returns the command of this name, in any case of letters.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
+        let mut lower = [0; MAX_NAME];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        self.by_name.get(&*lower).copied()
+    }
+
+    /// Returns all commands.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static Command> + use<> {
+        self.families.iter().copied().flatten()
+    }
+}
+
 /// The commands between `MULTI` and `EXEC`.
 #[derive(Debug, Default)]
 pub(crate) struct TransactionQueue {
@@ -108,24 +145,36 @@ pub(crate) struct TransactionQueue {
 pub(crate) struct Session {
     /// What all connections share.
     pub(crate) served: Arc<Served>,
-    /// The number of the connection. No later connection of this server has it.
-    pub(crate) id: u64,
+    pub(crate) commands: &'static CommandTable,
+    /// What other connections may know of this one.
+    pub(crate) client: Arc<Client>,
     /// The number of the selected database.
     pub(crate) db: usize,
-    /// The name that the client gave to the connection. Empty at first.
-    pub(crate) name: Vec<u8>,
     pub(crate) is_authenticated: bool,
     /// The requests since `MULTI`. None outside of a transaction.
     pub(crate) queue: Option<TransactionQueue>,
     /// Whether the connection is closed as soon as its replies are sent.
     pub(crate) is_closing: bool,
+    /// The number of requests that were carried out and not yet added to the counts of the server.
+    pub(crate) uncounted: u64,
+    /// The name of the last command.
+    pub(crate) last_command: &'static str,
 }
 
 impl Session {
-    pub(crate) fn new(served: Arc<Served>, id: u64) -> Self {
+    pub(crate) fn new(served: Arc<Served>, commands: &'static CommandTable, client: Arc<Client>) -> Self {
         let is_authenticated = served.password.is_none();
-        let (db, name, queue, is_closing) = (0, Vec::new(), None, false);
-        Self { served, id, db, name, is_authenticated, queue, is_closing }
+        Self {
+            served,
+            commands,
+            client,
+            db: 0,
+            is_authenticated,
+            queue: None,
+            is_closing: false,
+            uncounted: 0,
+            last_command: "",
+        }
     }
 
     /// Returns the selected database.
@@ -133,8 +182,48 @@ impl Session {
         self.served.databases.get(self.db)
     }
 
+    /// Selects a database. Returns whether there is one of this number.
+    pub(crate) fn select(&mut self, number: usize) -> bool {
+        if number >= self.served.databases.count() {
+            return false;
+        }
+        self.db = number;
+        self.client.db.store(number, Ordering::Relaxed);
+        true
+    }
+
+    /// Takes the connection back to the state in which it was accepted.
+    pub(crate) fn reset(&mut self) {
+        self.queue = None;
+        self.select(0);
+        self.is_authenticated = self.served.password.is_none();
+        self.client.labels().name.clear();
+    }
+
+    /// Authenticates the connection, if the user and the password are right. Returns whether they are.
+    ///
+    /// Without a password, each password of the user `default` is right, as in Redis.
+    pub(crate) fn authenticate(&mut self, user: &[u8], password: &[u8]) -> bool {
+        let is_right = self.served.password.as_ref().is_none_or(|own| own.is(password));
+        let is_user = user == b"default";
+        self.is_authenticated |= is_right && is_user;
+        is_right && is_user
+    }
+
     /// Returns the limits of the next request.
     pub(crate) fn request_limits(&self) -> &RequestLimits {
         if self.is_authenticated { &self.served.limits } else { &RequestLimits::UNAUTHENTICATED }
+    }
+
+    /// Adds what was carried out to the counts of the server.
+    pub(crate) fn publish_counts(&mut self) {
+        if self.uncounted == 0 {
+            return;
+        }
+        self.client.requests.fetch_add(self.uncounted, Ordering::Relaxed);
+        self.served.counters.requests.fetch_add(self.uncounted, Ordering::Relaxed);
+        self.uncounted = 0;
+        let mut labels = self.client.labels();
+        labels.command = self.last_command;
     }
 }

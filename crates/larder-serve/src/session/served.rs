@@ -1,24 +1,46 @@
 //! What all connections of a server share.
 
-use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use larder::Cache;
+use tokio::time::Instant;
 
-use super::Command;
+use super::client::Clients;
 use super::databases::Databases;
 use super::output::OutputLimits;
 use crate::protocol::limits::RequestLimits;
 
-/// The cache, the databases, the settings, and the table of commands.
+/// The cache, the databases, the settings and the counts.
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) cache: Cache,
     pub(crate) databases: Databases,
-    pub(crate) commands: CommandTable,
     pub(crate) password: Option<Password>,
     pub(crate) is_read_only: bool,
     pub(crate) limits: RequestLimits,
     pub(crate) output_limits: OutputLimits,
+    pub(crate) max_connections: usize,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) counters: ServerCounters,
+    pub(crate) since: Instant,
+}
+
+/// The version of Redis whose commands, replies and error texts this server follows.
+pub(crate) const REDIS_VERSION: &str = "7.0.15";
+
+/// What the server has done since it started.
+#[derive(Debug, Default)]
+pub(crate) struct ServerCounters {
+    /// Requests that were carried out.
+    pub(crate) requests: AtomicU64,
+    /// Bytes that were received, and bytes that were sent.
+    pub(crate) received: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    /// Connections that were refused, because there were too many.
+    pub(crate) refused: AtomicU64,
+    /// Connections that were cut off, because they did not take their replies.
+    pub(crate) cut_off: AtomicU64,
 }
 
 /// A password. Its `Debug` does not show it.
@@ -33,8 +55,8 @@ impl Password {
         self.0.is_empty()
     }
 
-    /// Returns whether this is the password. Takes the same time for each password of the same length, so that
-    /// the time tells nothing about the right one.
+    /// Returns whether this is the password. Takes the same time for each password of the same length, so
+    /// that the time tells nothing about the right one.
     pub(crate) fn is(&self, given: &[u8]) -> bool {
         let mut difference = self.0.len() ^ given.len();
         for (index, byte) in given.iter().enumerate() {
@@ -49,37 +71,5 @@ impl Password {
 impl std::fmt::Debug for Password {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Password")
-    }
-}
-
-/// The commands, by name.
-#[derive(Debug)]
-pub(crate) struct CommandTable {
-    families: &'static [&'static [Command]],
-    by_name: HashMap<&'static [u8], &'static Command>,
-}
-
-/// Maximum length of a command's name.
-const MAX_NAME: usize = 32;
-
-impl CommandTable {
-    pub(crate) fn new(families: &'static [&'static [Command]]) -> Self {
-        let all = families.iter().copied().flatten();
-        let by_name = all.map(|command| (command.name.as_bytes(), command)).collect();
-        Self { families, by_name }
-    }
-
-    /// Returns the command of this name, in any case of letters.
-    pub(crate) fn find(&self, name: &[u8]) -> Option<&'static Command> {
-        let mut lower = [0; MAX_NAME];
-        let lower = lower.get_mut(..name.len())?;
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        self.by_name.get(&*lower).copied()
-    }
-
-    /// Returns all commands.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &'static Command> + use<> {
-        self.families.iter().copied().flatten()
     }
 }

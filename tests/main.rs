@@ -26,6 +26,7 @@ mod asynchronous {
     mod on_threads;
     mod refreshes;
     mod registered;
+    mod runtimes;
     mod several;
 }
 

@@ -1,4 +1,5 @@
-//! Refreshes of registered asynchronous loaders, and what becomes of them when their key changes (contract 3).
+//! Refreshes of registered asynchronous loaders, and what becomes of them when their key changes (contract
+//! 3).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -60,8 +60,8 @@ pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
 #[cfg(feature = "async")]
-pub use crate::config::loads::{BackgroundLoad, DEFAULT_LOAD_TASKS};
-pub use crate::config::loads::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
+pub use crate::config::load_settings::{BackgroundLoad, DEFAULT_LOAD_TASKS};
+pub use crate::config::load_settings::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
 pub use crate::config::settings::Settings;
 pub use crate::config::url::URL_VARIABLE;
 pub use crate::config::weigher::EntryInfo;

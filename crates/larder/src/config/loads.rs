@@ -1,57 +1,10 @@
 //! The settings of loads: how long they may take, and what runs them in the background.
 
-#[cfg(feature = "async")]
-use std::pin::Pin;
 use std::time::Duration;
 
 use super::CacheBuilder;
 #[cfg(feature = "async")]
-use crate::sys::sync::Arc;
-
-/// Maximum duration of a load whose value is cached. Default 60 s.
-pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
-/// The maximum number of threads for loads in the background, if it is not set: four.
-pub const DEFAULT_LOAD_THREADS: usize = 4;
-/// The largest number of threads for loads in the background that may be set.
-pub(crate) const MAX_LOAD_THREADS: usize = 64;
-/// The maximum number of tasks for loads in the background, if it is not set: 64.
-#[cfg(feature = "async")]
-pub const DEFAULT_LOAD_TASKS: usize = 64;
-/// The largest number of tasks for loads in the background that may be set.
-#[cfg(feature = "async")]
-pub(crate) const MAX_LOAD_TASKS: usize = 65_536;
-
-/// A task that the cache gives to the application's runtime: see
-/// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner).
-#[cfg(feature = "async")]
-pub type BackgroundLoad = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// The function that [`spawner`](CacheBuilder::spawner) sets.
-#[cfg(feature = "async")]
-#[derive(Clone)]
-pub(crate) struct Spawner(Arc<dyn Fn(BackgroundLoad) + Send + Sync>);
-
-#[cfg(feature = "async")]
-impl Spawner {
-    pub(crate) fn spawn(&self, load: BackgroundLoad) {
-        (self.0)(load);
-    }
-}
-
-/// The settings of the tasks for loads in the background.
-#[cfg(feature = "async")]
-#[derive(Clone)]
-pub(crate) struct LoadTaskSettings {
-    pub(crate) spawner: Option<Spawner>,
-    pub(crate) max: usize,
-}
-
-#[cfg(feature = "async")]
-impl Default for LoadTaskSettings {
-    fn default() -> Self {
-        Self { spawner: None, max: DEFAULT_LOAD_TASKS }
-    }
-}
+use super::load_settings::{BackgroundLoad, Spawner};
 
 impl CacheBuilder {
     /// Sets the maximum time that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the
@@ -113,7 +66,7 @@ impl CacheBuilder {
     /// none. A task that the runtime drops at its end gives its load back.
     #[cfg(feature = "async")]
     pub fn spawner(mut self, spawner: impl Fn(BackgroundLoad) + Send + Sync + 'static) -> Self {
-        self.load_tasks.spawner = Some(Spawner(Arc::new(spawner)));
+        self.load_tasks.spawner = Some(Spawner::new(spawner));
         self
     }
 

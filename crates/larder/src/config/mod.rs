@@ -2,7 +2,8 @@
 
 pub(crate) mod file_size;
 mod keys;
-pub(crate) mod loads;
+pub(crate) mod load_settings;
+mod loads;
 pub(crate) mod ranges;
 pub(crate) mod settings;
 pub(crate) mod url;
@@ -21,7 +22,7 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 use crate::units::ByteSize;
 
-use loads::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
+use load_settings::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
 use ranges::RangeSettings;
 use weigher::{EntryInfo, Weigher};
 
@@ -115,7 +116,7 @@ pub struct CacheBuilder {
     pub(crate) lease_timeout: Duration,
     pub(crate) load_threads: usize,
     #[cfg(feature = "async")]
-    pub(crate) load_tasks: loads::LoadTaskSettings,
+    pub(crate) load_tasks: load_settings::LoadTaskSettings,
     pub(crate) shards: Option<usize>,
     /// A fixed seed, for tests that must run the same way each time.
     pub(crate) hash_seed: Option<u64>,
@@ -150,7 +151,7 @@ impl Default for CacheBuilder {
             lease_timeout: DEFAULT_LEASE_TIMEOUT,
             load_threads: DEFAULT_LOAD_THREADS,
             #[cfg(feature = "async")]
-            load_tasks: loads::LoadTaskSettings::default(),
+            load_tasks: load_settings::LoadTaskSettings::default(),
             shards: None,
             hash_seed: None,
             ranges: RangeSettings::default(),

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 #[cfg(feature = "async")]
-use super::loads::MAX_LOAD_TASKS;
-use super::loads::MAX_LOAD_THREADS;
+use super::load_settings::MAX_LOAD_TASKS;
+use super::load_settings::MAX_LOAD_THREADS;
 use super::{
     CacheBuilder, MAX_CAPACITY, MAX_INTERVAL, MAX_SHARDS, MAX_TTL, MIN_CAPACITY, MIN_DISK, MIN_INTERVAL,
     MIN_TTL,

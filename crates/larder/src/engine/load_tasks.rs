@@ -25,7 +25,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::flights::tasks::TaskWait;
-use crate::config::loads::Spawner;
+use crate::config::load_settings::Spawner;
 use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
 
 /// The tasks for loads in the background.

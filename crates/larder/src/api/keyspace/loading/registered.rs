@@ -19,6 +19,14 @@ use crate::units::Timestamp;
 /// A loader that was registered for a keyspace, and runs on a thread.
 pub(super) type ThreadLoader<K, V, E> = Box<dyn Fn(&K, Option<Arc<V>>) -> Result<Load<V>, E> + Send + Sync>;
 
+/// A loader that was registered for a keyspace, and runs in tasks.
+#[cfg(feature = "async")]
+pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> Loading<V, E> + Send + Sync>;
+
+/// A load of a registered loader.
+#[cfg(feature = "async")]
+type Loading<V, E> = std::pin::Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
+
 /// A loader, its policy, and what its decisions need. `L` is the type of the function.
 pub(super) struct RegisteredLoader<L> {
     pub(super) loader: L,

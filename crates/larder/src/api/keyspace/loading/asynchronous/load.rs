@@ -11,7 +11,7 @@ use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
-use crate::api::keyspace::loading::registered::RegisteredLoader;
+use crate::api::keyspace::loading::registered::{RegisteredLoader, TaskLoader};
 use crate::api::keyspace::loading::wait::Limits;
 use crate::api::keyspace::lookup::{LookupOutcome, OnAbsence, PendingLoad, Waited};
 use crate::engine::flights::FlightOutcome;
@@ -22,12 +22,6 @@ use crate::error::load_error::LoadError;
 use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
-
-/// A loader that was registered for a keyspace, and runs in tasks.
-pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> Loading<V, E> + Send + Sync>;
-
-/// A load of a registered loader.
-type Loading<V, E> = Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
 
 /// The answer to a caller of a key without a live value in memory.
 enum BegunTaskLoad<V> {

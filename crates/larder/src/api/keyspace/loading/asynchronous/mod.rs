@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 
 use super::lease::refresh_lease;
 use super::policy::LoadPolicy;
-use super::registered::RegisteredLoader;
+use super::registered::{RegisteredLoader, TaskLoader};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence};
@@ -43,7 +43,6 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
-use load::TaskLoader;
 
 /// A keyspace with an asynchronous loader: a handle whose [`get_async`](Self::get_async) loads what is
 /// missing, and refreshes what is old. [`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)

@@ -43,9 +43,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`]. [`Error::NotDurable`] if the
-    /// entry may be on disk alone, while the disk tier is off or cannot be read: lookups miss the entry now,
-    /// and find it again when the disk is back. Repeat the call then.
+    /// The errors of [`insert`](Keyspace::insert). [`Error::NotDurable`] if the entry may be on disk alone,
+    /// while the disk tier is off or cannot be read: lookups miss the entry now, and find it again when the
+    /// disk is back. Repeat the call then.
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again. Counted as an insert, as a touch is.

@@ -67,10 +67,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
-    /// for a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
-    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory. It has none if
-    /// the closure got no value, removes the entry, and the entry may be on disk alone while the disk tier is
-    /// off or cannot be read.
+    /// for a TTL out of range. With [`Error::NotDurable`], [`ModifyError::applied`] has the change that was
+    /// made in memory. It has none if the closure got no value, removes the entry, and the entry may be on
+    /// disk alone while the disk tier is off or cannot be read.
     ///
     /// Any other change takes such an entry for missing ([contract 6](crate#the-contract)). A value that it
     /// stores replaces the entry when the disk is back.

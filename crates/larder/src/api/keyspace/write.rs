@@ -82,8 +82,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
-    /// [`Error::Closed`] and [`Error::Forked`]. After an error nothing is stored, and the previous entry
-    /// stays. An insert that succeeds while the cache is being closed is part of the last commit.
+    /// [`Error::Closed`] and [`Error::Forked`]. [`Error::Reentrant`] in the closure of an atomic change of
+    /// the same key. After an error nothing is stored, and the previous entry stays. An insert that succeeds
+    /// while the cache is being closed is part of the last commit.
     ///
     /// # Cost
     /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
@@ -108,7 +109,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
-    /// committed.
+    /// committed. With a time that has come already ([`Ttl::Until`]), the errors of
+    /// [`remove`](Keyspace::remove).
     pub fn insert_with(
         &self,
         key: impl EncodeKey<K>,

@@ -66,6 +66,7 @@ mod contract {
     mod model;
     mod queued_loads;
     mod ranges;
+    mod registered_bulk;
     mod registered_loaders;
     mod regressions;
 }

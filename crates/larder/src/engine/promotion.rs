@@ -74,7 +74,8 @@ impl<V> DecodedEntry<V> {
     /// Returns the entry, for a caller that changes it.
     pub(crate) fn entry(&self) -> ReadEntry {
         let &Self { sequence, expires_at, extras, .. } = self;
-        ReadEntry { sequence, expires_at, ends_at: EntryExtras::hard_limit(Some(extras), expires_at) }
+        let ends_at = EntryExtras::hard_limit(Some(extras), expires_at);
+        ReadEntry { sequence, expires_at, ends_at, load_time: extras.load_time() }
     }
 
     /// Returns whether a use may be noted by the record: its expiry was not found elsewhere.

@@ -1,5 +1,7 @@
 //! The results that a shard returns for a key.
 
+use std::time::Duration;
+
 use super::entry::Value;
 use super::epochs::EpochToken;
 use crate::units::Timestamp;
@@ -35,6 +37,8 @@ pub(crate) struct ReadEntry {
     pub(crate) expires_at: Timestamp,
     /// The expiry, or the time until which uses may extend it at most.
     pub(crate) ends_at: Timestamp,
+    /// How long the load of the value took, if that is known.
+    pub(crate) load_time: Option<Duration>,
 }
 
 /// The data that a caller needs to look a key up on disk after the shard had no entry for the key.

@@ -208,8 +208,10 @@ impl Memory {
         let mut shard = self.shard(key).write();
         let (lease, found) = (shard.leases.take_over(key), shard.peek(key, now));
         let read = if let Lookup::Value(_, expires_at) = found {
-            let ends_at = EntryExtras::hard_limit(shard.extras_of(key), expires_at);
-            Some(ReadEntry { sequence: shard.sequence_of(key), expires_at, ends_at })
+            let extras = shard.extras_of(key);
+            let ends_at = EntryExtras::hard_limit(extras, expires_at);
+            let load_time = extras.and_then(EntryExtras::load_time);
+            Some(ReadEntry { sequence: shard.sequence_of(key), expires_at, ends_at, load_time })
         } else {
             None
         };

@@ -169,7 +169,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
         // 3.
-        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk: !is_in_memory };
+        // A touch returns the very value that it got.
+        let keeps_value = match (&change, &value) {
+            (Change::Insert(new, _), Some(value)) => Arc::ptr_eq(new, value),
+            _ => false,
+        };
+        let may_be_on_disk = !is_in_memory;
+        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk, keeps_value };
         match change {
             Change::Keep => Ok(Some(Modified::Kept(value))),
             Change::Insert(new, ttl) if !ttl.is_past(self.now()) => {
@@ -219,7 +225,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             let LeasedRead { lease, read, .. } = self.lease_over(key);
             let ReadValue { value, entry, is_in_memory } = read.ok_or_else(|| not_durable_while_off(None))?;
-            let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
+            let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
+            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
                 InsertOutcome::Saved => return self.commit_write(),

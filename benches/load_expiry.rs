@@ -7,8 +7,8 @@
 //! entries were loaded at different times, so they are spread further.
 //!
 //! In the first setting the clock is manual, and steps by 100 ms. In each step four threads ask for all keys.
-//! So the figures depend on the jitter alone, and not on the machine. The second setting is in real time, with
-//! a shorter TTL: the threads ask for one key after another without a pause.
+//! So the figures depend on the jitter alone, and not on the machine. The second setting is in real time,
+//! with a shorter TTL: the threads ask for one key after another without a pause.
 
 #![forbid(unsafe_code)]
 

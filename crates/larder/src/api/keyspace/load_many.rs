@@ -26,7 +26,7 @@ use super::lookup::LoadThread;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
 use crate::sys::sync::Arc;
-use steps::{LoadOfMany, NextStep, fill, omit};
+use steps::{BulkStep, LoadOfMany, fill, omit};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live values of several keys, in the order of the keys. Calls `loader` with the keys that
@@ -91,18 +91,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut load = LoadOfMany::begin(self, keys)?;
         loop {
             match load.next_step() {
-                NextStep::LookUp(missing) => {
+                BulkStep::LookUp(missing) => {
                     load.note_found(missing.look_up(self, LoadThread::Caller, |_| {}));
                 }
-                NextStep::Load(missing) => {
+                BulkStep::Load(missing) => {
                     let answer = load.run_loader(|| loader(&missing));
                     load.note_answer(missing, answer, fill).into_iter().for_each(omit);
                 }
-                NextStep::Wait { at, load: other, left } => load.note_waited(at, other.outcome(left)),
-                NextStep::ReadStale { at, error } => {
+                BulkStep::Wait { at, load: other, left } => load.note_waited(at, other.outcome(left)),
+                BulkStep::ReadStale { at, error } => {
                     load.note_stale(at, self.stale_or(load.slot_key(at), error)?);
                 }
-                NextStep::Return(values) => return Ok(values),
+                BulkStep::Return(values) => return Ok(values),
             }
         }
     }

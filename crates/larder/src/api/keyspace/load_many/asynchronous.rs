@@ -7,7 +7,7 @@ use std::pin::pin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::steps::{LoadOfMany, NextStep, fill, omit};
+use super::steps::{BulkStep, LoadOfMany, fill, omit};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
 use crate::api::keyspace::lookup::LoadThread;
@@ -67,7 +67,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut load = LoadOfMany::begin(self, keys)?;
         loop {
             match load.next_step() {
-                NextStep::LookUp(missing) => {
+                BulkStep::LookUp(missing) => {
                     // The flights of one loader have one number, so that each of them is known as led by this
                     // loader.
                     let (poller, record) = (LoadThread::Poller(LoadId::next()), PollRecord::default());
@@ -76,7 +76,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     };
                     load.note_found(self.off_executor(look_up).await);
                 }
-                NextStep::Load(missing) => {
+                BulkStep::Load(missing) => {
                     let answer = {
                         let mut loading = pin!(loader(&missing));
                         poll_fn(|context| load.run_loader(|| loading.as_mut().poll(context))).await
@@ -92,14 +92,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         self.change_off_executor(land).await;
                     }
                 }
-                NextStep::Wait { at, load: other, left } => {
+                BulkStep::Wait { at, load: other, left } => {
                     load.note_waited(at, other.outcome_async(left).await);
                 }
-                NextStep::ReadStale { at, error } => {
+                BulkStep::ReadStale { at, error } => {
                     let full = StoredKey::from(load.slot_key(at).bytes);
                     load.note_stale(at, self.stale_or_async(full, error).await?);
                 }
-                NextStep::Return(values) => return Ok(values),
+                BulkStep::Return(values) => return Ok(values),
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 /// The next step of a load of several keys.
-pub(super) enum NextStep<Q, V, E> {
+pub(super) enum BulkStep<Q, V, E> {
     /// Step 2: look up the keys that memory does not have, and pass the outcomes to
     /// [`LoadOfMany::note_found`].
     LookUp(MissingKeys),
@@ -169,20 +169,20 @@ where
     }
 
     /// Returns what to do next.
-    pub(super) fn next_step(&mut self) -> NextStep<Q, V, E> {
+    pub(super) fn next_step(&mut self) -> BulkStep<Q, V, E> {
         loop {
             if let Some((at, error)) = self.failed.pop_front() {
-                return NextStep::ReadStale { at, error };
+                return BulkStep::ReadStale { at, error };
             }
             match self.stage {
                 Stage::LookUp => {
                     if self.open.is_empty() {
-                        return NextStep::Return(self.values());
+                        return BulkStep::Return(self.values());
                     }
                     self.stage = Stage::Load;
                     let missing = self.find_in_memory();
                     if !missing.keys.is_empty() {
-                        return NextStep::LookUp(missing);
+                        return BulkStep::LookUp(missing);
                     }
                 }
                 Stage::Load if failpoint_is_set(Failpoint::WaitBeforeLanding) && !self.pending.is_empty() => {
@@ -196,7 +196,7 @@ where
                     self.until = None;
                     let missing = self.take_missing();
                     if !missing.is_empty() {
-                        return NextStep::Load(missing);
+                        return BulkStep::Load(missing);
                     }
                 }
                 Stage::Wait => match self.next_wait() {
@@ -207,11 +207,11 @@ where
         }
     }
 
-    fn next_wait(&mut self) -> Option<NextStep<Q, V, E>> {
+    fn next_wait(&mut self) -> Option<BulkStep<Q, V, E>> {
         let (at, load) = self.pending.pop_front()?;
         let max = self.keyspace.shared.settings.load_timeout;
         self.until = self.until.or_else(|| max.map(Deadline::after));
-        Some(NextStep::Wait { at, load, left: self.until.map(Deadline::left) })
+        Some(BulkStep::Wait { at, load, left: self.until.map(Deadline::left) })
     }
 
     /// Step 2, for the keys that memory has. Returns the others.
@@ -255,9 +255,9 @@ where
         }
     }
 
-    /// Step 4. Takes back the keys that the loader got. Passes each value on to `fill` as soon as the loader's
-    /// iterator returns it, because the iterator may panic later. Returns the leases of the keys that were
-    /// omitted. An error lands all flights here.
+    /// Step 4. Takes back the keys that the loader got. Passes each value on to `fill` as soon as the
+    /// loader's iterator returns it, because the iterator may panic later. Returns the leases of the keys
+    /// that were omitted. An error lands all flights here.
     pub(super) fn note_answer<L, R, I>(
         &mut self,
         missing: Vec<Q>,

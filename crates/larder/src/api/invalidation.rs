@@ -197,7 +197,7 @@ impl Invalidation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`], [`Error::Closed`] and [`Error::Forked`], as with
+    /// [`Error::InvalidSetting`], [`Error::Closed`], [`Error::Forked`] and [`Error::Reentrant`], as with
     /// [`commit`](Invalidation::commit). Nothing is removed then.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {

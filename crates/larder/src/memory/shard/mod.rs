@@ -17,6 +17,7 @@ mod leaving;
 mod listing;
 mod lookup;
 mod publish;
+mod removal_groups;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod validate;
 
@@ -30,6 +31,7 @@ use super::leases::{Leases, Permit};
 use super::policy::Policy;
 use super::slot::{DirtyValue, SlotState};
 use super::slots::Slots;
+use removal_groups::RemovalGroups;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
@@ -57,6 +59,8 @@ pub(crate) struct Shard {
     /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
     /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
+    /// The groups of the removals that belong to one ([`removal_groups`]).
+    removal_groups: RemovalGroups,
     /// The extras of the entries whose writers asked for them ([`crate::memory::extras`]).
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose entries may still be in the installed snapshot.
@@ -79,6 +83,7 @@ impl Shard {
             leases: Leases::default(),
             dirty: Vec::new(),
             pending: HashMap::default(),
+            removal_groups: RemovalGroups::default(),
             extras: HashMap::default(),
             ranges: Vec::new(),
             saves: true,
@@ -216,11 +221,11 @@ impl Shard {
             None => self.take(key),
         };
         self.take_content(id, deferred);
+        let was_removed = self.is_removed(id);
+        self.removal_groups.leave(id, deferred);
         let Some(slot) = self.slots.get_mut(id) else {
             return id;
         };
-        // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
-        let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
         (slot.expires_at, slot.grace, slot.sequence) = (expires_at, grace, sequence);
         match content {
             SlotValue::Clean(value, weight) => {
@@ -280,6 +285,7 @@ impl Shard {
 
     fn remove(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         self.take_content(id, deferred);
+        self.removal_groups.leave(id, deferred);
         self.policy.forget(id);
         let Some(slot) = self.slots.vacate(id) else {
             return;

@@ -1,0 +1,510 @@
+//! Transactions: several keys, of one or more keyspaces, are read and changed at one moment.
+//!
+//! A transaction is optimistic. One round goes as follows:
+//!
+//! 1. Call the closure. Each key that it reads gets a lease before it is read, in memory and then on disk.
+//!    The changes that it makes are kept in the [`Transaction`], and each new value is encoded. No lock is
+//!    held.
+//! 2. Check that the changes are not too many for one transaction of the file.
+//! 3. Reserve room for all of them in the write buffer. This may wait.
+//! 4. Lock the shards of all keys in order, check every read, and make all changes
+//!    ([`crate::memory::group_publication`]). If a read is not valid any more, the round is lost, and the
+//!    next one begins. A caller that loses too many rounds takes turns ([`crate::engine::turns`]).
+//! 5. Wake the writer. It commits the changes in one transaction of the file
+//!    ([`crate::memory::store_group`]).
+//! 6. Wait for the commit, if the transaction removes an entry from the disk tier, or must be durable.
+//!
+//! Before (4) nothing is changed. So a closure that returns an error or panics changes nothing, and neither
+//! does a change that is refused. With (4) before (3), the locks would be held while the caller waits for the
+//! writer, which needs them. A lease that is taken after its key was read would not notice a change in
+//! between.
+//!
+//! Reads of one round may be from different moments. So an error that the closure returns is given to the
+//! caller only if all reads are valid at one moment. Otherwise the round is lost.
+//!
+//! - [`commit`]: steps 2 to 6. [`rounds`]: the rounds. [`put`]: a value that is not stored yet. [`watch`]: a
+//!   content of a key that a later transaction requires.
+
+mod commit;
+mod put;
+pub(crate) mod rounds;
+pub(crate) mod watch;
+
+use std::marker::PhantomData;
+
+use hashbrown::HashTable;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::insert_options::{Durability, InsertOptions};
+use super::read::{LeasedRead, ReadValue};
+use super::ttl::Ttl;
+use crate::engine::closure_keys::{ClosureId, InClosure, refuse_in_other_closure};
+use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+use crate::engine::shared::Shared;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::memory::entry::Value;
+use crate::memory::key_leases::LeaseId;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::ReadEntry;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+use crate::units::Remaining;
+use put::{PendingPut, TypedPut};
+
+/// Maximum number of keys that one transaction reads or changes. The locks are held for some milliseconds
+/// then.
+pub const MAX_TRANSACTION_KEYS: usize = 8_192;
+
+/// A running transaction: what its closure has read, and the changes that it will make.
+/// [`Cache::transaction`](crate::Cache::transaction) calls a closure with it.
+///
+/// Its calls do what the calls of a [`Keyspace`] with the same names do. Nothing is changed before the
+/// closure returns. The transaction itself sees its own changes.
+pub struct Transaction<'a> {
+    shared: &'a Arc<Shared>,
+    closure: ClosureId,
+    keys: Vec<TransactionKey>,
+    /// The places of the keys in `keys`, by hash.
+    places: HashTable<usize>,
+    durability: Durability,
+    /// Whether a watch was found broken. Then nothing is changed, whatever the closure returns.
+    is_broken: bool,
+    /// Whether two reads of a key have disagreed, so that the round is lost.
+    is_lost: bool,
+    /// The keys are noted for the thread that runs the closure.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// A key of a transaction.
+struct TransactionKey {
+    hash: u64,
+    full: StoredKey,
+    /// None for a key that is only watched so far.
+    keyspace: Option<Arc<OpenKeyspace>>,
+    read: Option<KeyRead>,
+    change: Option<KeyChange>,
+    /// How a lookup of the key is counted, if there was one.
+    answered: Option<Count>,
+    /// None when the closure has ended.
+    in_closure: Option<InClosure>,
+}
+
+/// What was read of a key, under a lease.
+struct KeyRead {
+    lease: LeaseId,
+    entry: Option<ReadEntry>,
+    value: KeyContent,
+    is_in_memory: bool,
+}
+
+enum KeyContent {
+    /// The value of the entry that was read.
+    Value(Value),
+    /// There was no live entry.
+    None,
+    /// There is an entry on disk. Its value was not read.
+    OnDisk,
+}
+
+enum KeyChange {
+    Put(Box<dyn PendingPut>),
+    Remove,
+}
+
+impl TransactionKey {
+    fn slot_key(&self) -> SlotKey<'_> {
+        SlotKey { hash: self.hash, bytes: &self.full }
+    }
+}
+
+impl std::fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let changes = self.keys.iter().filter(|key| key.change.is_some()).count();
+        f.debug_struct("Transaction")
+            .field("keys", &self.keys.len())
+            .field("changes", &changes)
+            .finish_non_exhaustive()
+    }
+}
+
+// The calls of the closure.
+impl<'a> Transaction<'a> {
+    fn new(shared: &'a Arc<Shared>) -> Self {
+        Self {
+            shared,
+            closure: ClosureId::new(),
+            keys: Vec::new(),
+            places: HashTable::new(),
+            durability: Durability::Buffered,
+            is_broken: false,
+            is_lost: false,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Returns the live value of a key, from memory or from disk, or the value that this transaction stores.
+    /// If the entry changes before the transaction is complete, the closure runs again.
+    ///
+    /// Counted as a lookup, and as a use of the entry, if the transaction is completed.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`]. [`Error::GroupTooLarge`] for more than [`MAX_TRANSACTION_KEYS`] keys.
+    /// [`Error::InvalidSetting`] for a keyspace of another cache. [`Error::Closed`], [`Error::Forked`].
+    ///
+    /// # Cost
+    /// The cost of a lookup, and two exclusive locks of a shard.
+    pub fn get<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<Option<Arc<V>>, Error> {
+        let at = self.place(keyspace, &key)?;
+        let value = self.value(keyspace, at);
+        self.note_lookup(keyspace, at);
+        Ok(value.and_then(Keyspace::<K, V>::typed))
+    }
+
+    /// Returns the live values of several keys, in the order of the keys, all as of one moment: that of the
+    /// transaction.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get).
+    pub fn get_many<K, V, Q>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Result<Vec<Option<Arc<V>>>, Error>
+    where
+        K: Key,
+        V: Serialize + DeserializeOwned + Send + Sync + 'static,
+        Q: EncodeKey<K>,
+    {
+        keys.into_iter().map(|key| self.get(keyspace, key)).collect()
+    }
+
+    /// Returns whether a key has a live entry.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get).
+    pub fn contains_key<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<bool, Error> {
+        Ok(self.ttl(keyspace, key)?.is_some())
+    }
+
+    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get).
+    pub fn ttl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<Option<Remaining>, Error> {
+        let at = self.place(keyspace, &key)?;
+        let now = keyspace.now();
+        let changed = self.keys.get(at).and_then(|key| match key.change.as_ref()? {
+            KeyChange::Put(put) => {
+                let entry = key.read.as_ref().and_then(|read| read.entry);
+                Some(Some(put.ends_at(key.slot_key(), entry)))
+            }
+            KeyChange::Remove => Some(None),
+        });
+        let expires_at = match changed {
+            Some(expires_at) => expires_at,
+            None => self.read(keyspace, at).and_then(|read| read.entry).map(|entry| entry.expires_at),
+        };
+        Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
+    }
+
+    /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get), and [`Error::ValueTooLarge`] and [`Error::Encode`].
+    /// [`Error::Reentrant`] in another closure that is changing the same key. The value is then not part of
+    /// the transaction. A closure that returns another answer nevertheless stores its other values.
+    pub fn insert<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+    ) -> Result<(), Error> {
+        self.insert_with(keyspace, key, value, InsertOptions::new())
+    }
+
+    /// Stores a value with its own TTL or durability. If one value is stored with
+    /// [`Durability::Immediate`](crate::Durability::Immediate), the whole transaction is on disk when the
+    /// call returns.
+    ///
+    /// With a time that has come already ([`Ttl::Until`]), the entry is removed. With [`Ttl::Keep`], the
+    /// entry is read.
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Transaction::insert). [`Error::InvalidSetting`] for a TTL out of range.
+    pub fn insert_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+        options: InsertOptions,
+    ) -> Result<(), Error> {
+        let InsertOptions { ttl, durability } = options;
+        ttl.check(keyspace.now())?;
+        let at = self.place_to_change(keyspace, &key)?;
+        self.put(keyspace, at, value.into(), ttl)?;
+        if durability == Durability::Immediate {
+            self.durability = durability;
+        }
+        Ok(())
+    }
+
+    /// Removes the entry of a key. Returns whether there was a live entry.
+    ///
+    /// The removal is durable when the call of the transaction returns, and with it the whole transaction. No
+    /// crash brings the entry back, and no load that began earlier.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get). [`Error::Reentrant`] in another closure that is changing the
+    /// same key.
+    pub fn remove<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<bool, Error> {
+        let at = self.place_to_change(keyspace, &key)?;
+        Ok(self.remove_at(keyspace, at))
+    }
+
+    /// Gives the live entry of a key another TTL, and keeps its value. Returns whether there was a live
+    /// entry. With [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
+    ///
+    /// # Errors
+    /// The errors of [`insert_with`](Transaction::insert_with).
+    pub fn touch_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+        ttl: impl Into<Ttl>,
+    ) -> Result<bool, Error> {
+        let ttl = ttl.into();
+        ttl.check(keyspace.now())?;
+        let at = self.place_to_change(keyspace, &key)?;
+        let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
+            return Ok(false);
+        };
+        self.put(keyspace, at, value, ttl)?;
+        Ok(true)
+    }
+}
+
+impl Transaction<'_> {
+    /// Called when the closure has ended.
+    fn leave_closure(&mut self) {
+        for key in &mut self.keys {
+            key.in_closure = None;
+        }
+    }
+
+    /// Returns the place of a key, for a call that reads it.
+    fn place<K: Key, V>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: &impl EncodeKey<K>,
+    ) -> Result<usize, Error> {
+        self.shared.refuse_if_unusable()?;
+        if !keyspace.is_of(self.shared) {
+            return Err(Error::InvalidSetting {
+                setting: "keyspace",
+                value: format!("{:?} of another cache", keyspace.opened.name),
+                allowed: "it must be a keyspace of the cache whose transaction this is".to_owned(),
+            });
+        }
+        let full = keyspace.encode(key)?;
+        let at = self.place_of(full.as_slice(), || keyspace.opened.name.clone())?;
+        if let Some(key) = self.keys.get_mut(at) {
+            key.keyspace.get_or_insert_with(|| keyspace.opened.clone());
+        }
+        Ok(at)
+    }
+
+    /// Returns the place of a key, for a call that changes it.
+    fn place_to_change<K: Key, V>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: &impl EncodeKey<K>,
+    ) -> Result<usize, Error> {
+        let full = keyspace.encode(key)?;
+        let covers = |key: &[u8]| key == full.as_slice();
+        refuse_in_other_closure(Some(self.closure), &self.shared.tiers.memory, covers)?;
+        self.place(keyspace, key)
+    }
+
+    /// Returns the place of a whole key. `name` returns the name of its keyspace.
+    fn place_of(&mut self, full: &[u8], name: impl FnOnce() -> String) -> Result<usize, Error> {
+        let memory = &self.shared.tiers.memory;
+        let SlotKey { hash, bytes } = memory.key(full);
+        let Self { keys, places, .. } = self;
+        let is_it = |&at: &usize| keys.get(at).is_some_and(|key| *key.full == *bytes);
+        if let Some(&at) = places.find(hash, is_it) {
+            return Ok(at);
+        }
+        if keys.len() >= MAX_TRANSACTION_KEYS {
+            return Err(Error::GroupTooLarge {
+                keyspace: name(),
+                size: "the keys of a transaction".to_owned(),
+                max: MAX_TRANSACTION_KEYS.to_string(),
+                remedy: "use fewer keys at once",
+            });
+        }
+        let at = keys.len();
+        places.insert_unique(hash, at, |&at| keys.get(at).map_or(0, |key| key.hash));
+        keys.push(TransactionKey {
+            hash,
+            full: bytes.into(),
+            keyspace: None,
+            read: None,
+            change: None,
+            answered: None,
+            in_closure: Some(InClosure::add(self.closure, memory, bytes)),
+        });
+        Ok(at)
+    }
+
+    /// Returns the value of a key, as this transaction sees it.
+    fn value<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) -> Option<Value> {
+        match self.keys.get(at)?.change.as_ref() {
+            Some(KeyChange::Put(put)) => return Some(put.value()),
+            Some(KeyChange::Remove) => return None,
+            None => {}
+        }
+        match &self.read(keyspace, at)?.value {
+            KeyContent::Value(value) => Some(value.clone()),
+            KeyContent::None | KeyContent::OnDisk => None,
+        }
+    }
+
+    /// Reads a key, unless it was read before. The value is read as well.
+    fn read<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) -> Option<&KeyRead> {
+        let tiers = &self.shared.tiers;
+        let key = self.keys.get_mut(at)?;
+        if matches!(&key.read, Some(KeyRead { value: KeyContent::Value(_) | KeyContent::None, .. })) {
+            return key.read.as_ref();
+        }
+        let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+        let LeasedRead { lease, read, .. } = keyspace.lease_and_read(slot_key);
+        let lease = lease.into_id();
+        let (value, entry, is_in_memory) = match read {
+            Some(ReadValue { value, entry, is_in_memory, decoded }) => {
+                if let Some(decoded) = decoded {
+                    keyspace.copy_to_memory(slot_key, Permit::Lease(lease), &decoded);
+                }
+                (KeyContent::Value(value), Some(entry), is_in_memory)
+            }
+            None => (KeyContent::None, None, true),
+        };
+        match &mut key.read {
+            None => key.read = Some(KeyRead { lease, entry, value, is_in_memory }),
+            // The key is watched, and its value was not read. The earlier lease stays.
+            Some(read) => {
+                tiers.memory.release(slot_key, lease);
+                let sequence = |entry: Option<ReadEntry>| entry.map(|entry| entry.sequence);
+                self.is_lost |= sequence(read.entry) != sequence(entry);
+                read.value = value;
+            }
+        }
+        key.read.as_ref()
+    }
+
+    /// Notes a lookup of a key, and a use of its entry. A lookup of what this transaction stores is none.
+    fn note_lookup<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) {
+        let Some(key) = self.keys.get_mut(at).filter(|key| key.change.is_none() && key.answered.is_none()) else {
+            return;
+        };
+        let Some(read) = &key.read else { return };
+        key.answered = Some(match (read.entry, read.is_in_memory) {
+            (None, _) => Count::Misses,
+            (Some(_), false) => Count::DiskHits,
+            (Some(entry), true) => {
+                let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+                drop(self.shared.tiers.get_in_memory(slot_key));
+                keyspace.note_use(slot_key, entry.expires_at);
+                Count::MemoryHits
+            }
+        });
+    }
+
+    fn put<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+        value: Arc<V>,
+        ttl: Ttl,
+    ) -> Result<(), Error> {
+        if ttl.is_past(keyspace.now()) {
+            self.remove_at(keyspace, at);
+            return Ok(());
+        }
+        let ttl = match (ttl, self.keys.get(at).and_then(|key| key.change.as_ref())) {
+            (Ttl::Keep, Some(KeyChange::Put(put))) => put.ttl(),
+            (Ttl::Keep, Some(KeyChange::Remove)) => Ttl::Default,
+            (Ttl::Keep, None) => {
+                self.read(keyspace, at);
+                ttl
+            }
+            _ => ttl,
+        };
+        let Some(key) = self.keys.get_mut(at) else { return Ok(()) };
+        let mut put = TypedPut::new(keyspace.clone(), value, ttl);
+        put.prepare(key.slot_key())?;
+        key.change = Some(KeyChange::Put(Box::new(put)));
+        Ok(())
+    }
+
+    /// Returns whether there was a live entry.
+    fn remove_at<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) -> bool {
+        let is_live = self.value(keyspace, at).is_some();
+        if let Some(key) = self.keys.get_mut(at) {
+            // Also if there was no live entry: the next load must not find what has expired, and a value that
+            // was read as missing may be on disk while the disk tier is off.
+            key.change = Some(KeyChange::Remove);
+        }
+        is_live
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        let memory = &self.shared.tiers.memory;
+        // A closure may fork, and return in the child. The parent gives the leases back.
+        if memory.process.is_current() {
+            for key in &self.keys {
+                if let Some(read) = &key.read {
+                    memory.release(key.slot_key(), read.lease);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The groups of removals. A removal of a transaction is committed with the other changes of its group
+//! ([`crate::memory::store_group`]), and not before them, as any other removal is.
+//!
+//! The group is kept outside the slot, because few slots have one. It leaves with the tombstone:
+//!
+//! - A later write of the key replaces the removal. It is committed with the group if another change of the
+//!   group is still there, because the key is a key of the group. It hides no removal: the caller of the
+//!   transaction waits for the commit of every write.
+//! - A later removal by another call may be committed before the group. Its caller waits for it.
+//! - A removal by another call that the group's removal replaces is still committed before the group. So the
+//!   slot notes that it hides a removal.
+
+use std::collections::HashMap;
+
+use super::{Shard, SlotValue, next};
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::grace::Grace;
+use crate::memory::group::Group;
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::slot::{Slot, SlotState};
+use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::sync::{Arc, AtomicU64};
+use crate::units::Timestamp;
+
+/// The groups of the tombstones of a shard.
+#[derive(Debug, Default)]
+pub(super) struct RemovalGroups(HashMap<SlotId, Arc<Group>, ahash::RandomState>);
+
+impl RemovalGroups {
+    pub(super) fn get(&self, id: SlotId) -> Option<Arc<Group>> {
+        self.0.get(&id).cloned()
+    }
+
+    fn has(&self, id: SlotId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    pub(super) fn join(&mut self, id: SlotId, group: Option<Arc<Group>>) {
+        if let Some(group) = group {
+            self.0.insert(id, group);
+        }
+    }
+
+    /// Called when a slot gets another content. Almost always there is no group at all.
+    pub(super) fn leave(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+        if !self.0.is_empty() {
+            deferred.groups.extend(self.0.remove(&id));
+        }
+    }
+
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) fn ids(&self) -> impl Iterator<Item = SlotId> {
+        self.0.keys().copied()
+    }
+}
+
+impl Shard {
+    /// Replaces a key with a tombstone that is committed with its group. Without a group, the tombstone is
+    /// committed as any other.
+    pub(crate) fn insert_group_tombstone(
+        &mut self,
+        key: SlotKey<'_>,
+        group: Option<Arc<Group>>,
+        counter: &AtomicU64,
+        deferred: &mut DeferredDrops,
+    ) {
+        self.leases.revoke(key, deferred);
+        let hides_removal = self.find(key).is_some_and(|(id, _)| self.is_removed(id));
+        let sequence = next(counter);
+        let id = self.set(key, SlotValue::Tombstone, (Timestamp::ZERO, Grace::NONE), sequence, deferred);
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.hides_removal |= hides_removal;
+        }
+        self.removal_groups.join(id, group.filter(|_| !failpoint_is_set(Failpoint::RemoveBeforeGroup)));
+    }
+
+    /// Returns whether a slot is a removal that a caller waits for and that no group has.
+    pub(super) fn is_removed(&self, id: SlotId) -> bool {
+        // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
+        let is_tombstone = |slot: &Slot| slot.state == SlotState::Tombstone && slot.sequence > 0;
+        self.slots.get(id).is_some_and(is_tombstone) && !self.removal_groups.has(id)
+    }
+}

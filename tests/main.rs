@@ -68,6 +68,7 @@ mod contract {
     mod ranges;
     mod registered_loaders;
     mod regressions;
+    mod transactions;
 }
 
 mod outages {

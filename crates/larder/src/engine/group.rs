@@ -65,6 +65,13 @@ impl Tiers {
         }
     }
 
+    /// Returns how often the snapshot of the disk was withdrawn, if there is none now. While this number stays
+    /// the same, no lookup reads the disk.
+    pub(crate) fn withdrawals_without_snapshot(&self) -> Option<u64> {
+        let withdrawals = self.disk.snapshots.withdrawals();
+        self.disk.snapshots.current().is_none().then_some(withdrawals)
+    }
+
     /// Finds entries in the current snapshot, each by its key and sequence. Returns a token of the snapshot,
     /// for [`reads_from`](Tiers::reads_from), and for each entry whether it was found. Returns no token if
     /// there is no snapshot, or if it was replaced meanwhile.

@@ -4,9 +4,6 @@
 //! key's epoch, under the same lock. An [`EpochToken`] is the epoch that a lookup read under the shared lock.
 //! The token is valid while the epoch is unchanged. A change of another key with the same epoch revokes the
 //! token too. Then the promotion is left to the next lookup of the key.
-//!
-//! A watch keeps a token for longer ([`Memory::is_unchanged`](super::Memory::is_unchanged)). It is then found
-//! broken more often than its key has changed, and never less often.
 
 use crate::memory::slot_key::SlotKey;
 
@@ -16,12 +13,12 @@ const EPOCHS: usize = 64;
 
 /// The epochs of a shard.
 #[derive(Debug)]
-pub(super) struct Epochs([u64; EPOCHS]);
+pub(super) struct Epochs([u32; EPOCHS]);
 
-/// The value of an epoch when a lookup read it. A watch may keep it for days. The number never returns to the
-/// same value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EpochToken(u64);
+/// The value of an epoch when a lookup read it. The number could return to the same value only after four
+/// thousand million changes within one lookup.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EpochToken(u32);
 
 impl Default for Epochs {
     fn default() -> Self {

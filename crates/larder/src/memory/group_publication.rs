@@ -27,7 +27,6 @@
 
 use super::Memory;
 use super::deferred_drops::DeferredDrops;
-use super::epochs::EpochToken;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
 use super::locked_shard::pass_on;
@@ -235,17 +234,6 @@ impl Memory {
         reads.iter().try_for_each(|read| {
             confirm(locked.of(self.index_of(read.key.hash)), read, now, conditions)
         })
-    }
-
-    /// Returns whether no change of a key was made, and no fence of it was raised or lowered, since the token
-    /// was taken. Expiry and eviction are not seen here.
-    pub(crate) fn is_unchanged(&self, key: SlotKey<'_>, epoch_token: EpochToken) -> bool {
-        self.epoch_token(key) == Some(epoch_token)
-    }
-
-    /// Returns the present epoch of a key. None in a forked child, if the key's shard can't be locked.
-    pub(crate) fn epoch_token(&self, key: SlotKey<'_>) -> Option<EpochToken> {
-        self.read(key.hash).map(|shard| shard.leases.epoch_token(key))
     }
 
     /// Locks the shards of keys, in the order of their numbers, each once.

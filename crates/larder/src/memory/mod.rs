@@ -9,7 +9,7 @@ pub(crate) mod buffer;
 mod closing;
 mod deferred_drops;
 pub(crate) mod entry;
-pub(crate) mod epochs;
+mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub(crate) mod extras;
@@ -42,6 +42,7 @@ mod store_group;
 pub(crate) mod use_stamps;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
+mod watch_epochs;
 pub(crate) mod weight;
 mod write_back;
 

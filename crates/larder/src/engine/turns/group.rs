@@ -35,10 +35,11 @@ impl GroupRounds<'_> {
     /// have to, returns false.
     pub(crate) fn begin(&mut self, may_wait: bool) -> bool {
         let is_late = self.lost >= MAX_LOST_ROUNDS;
-        let needs_turns = if self.places.is_empty() {
-            is_late || self.keys.iter().any(|key| self.turns.has_queue(key))
+        let needs_turns = if is_late {
+            // A turn may have ended, and a later round may have other keys.
+            self.places.is_empty() || !self.keys.iter().all(|key| self.is_own(key))
         } else {
-            is_late && !self.has_turns(self.keys.iter())
+            !self.may_publish(self.keys.iter())
         };
         if needs_turns && !may_wait {
             return false;
@@ -56,8 +57,8 @@ impl GroupRounds<'_> {
     }
 
     /// Step 2. Returns whether a round that changes these keys may be published.
-    pub(crate) fn may_publish<'k>(&self, keys: impl Iterator<Item = &'k StoredKey>) -> bool {
-        self.has_turns(keys)
+    pub(crate) fn may_publish<'k>(&self, mut keys: impl Iterator<Item = &'k StoredKey>) -> bool {
+        keys.all(|key| !self.turns.has_queue(key) || self.is_own(key))
     }
 
     /// Notes the keys of a round that was lost.
@@ -66,19 +67,12 @@ impl GroupRounds<'_> {
         self.keys.sort_unstable_by(|one, other| one.cmp(other));
     }
 
-    /// Returns whether no other caller has the turn of one of these keys.
-    fn has_turns<'k>(&self, keys: impl Iterator<Item = &'k StoredKey>) -> bool {
-        let is_own = |key: &StoredKey| {
-            let at = self.places.binary_search_by(|(own, _)| own.cmp(key));
-            at.ok().and_then(|at| self.places.get(at)).is_some_and(|(_, place)| self.has_place(key, *place))
-        };
-        let mut keys = keys;
-        keys.all(|key| !self.turns.has_queue(key) || is_own(key))
-    }
-
-    fn has_place(&self, key: &[u8], place: u64) -> bool {
+    /// Returns whether this caller has the turn of a key. The turn may have ended.
+    fn is_own(&self, key: &StoredKey) -> bool {
+        let at = self.places.binary_search_by(|(own, _)| own.cmp(key));
+        let Some((_, place)) = at.ok().and_then(|at| self.places.get(at)) else { return false };
         let queues = self.turns.queues.lock();
-        queues.of_keys.get(key).is_some_and(|queue| queue.places.contains(&place))
+        queues.of_keys.get(&**key).is_some_and(|queue| queue.places.contains(place))
     }
 
     /// Step 3.

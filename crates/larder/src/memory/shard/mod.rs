@@ -31,6 +31,7 @@ use super::leases::{Leases, Permit};
 use super::policy::Policy;
 use super::slot::{DirtyValue, SlotState};
 use super::slots::Slots;
+use super::watch_epochs::WatchEpochs;
 use removal_groups::RemovalGroups;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
@@ -71,6 +72,7 @@ pub(crate) struct Shard {
     /// Whether the shard refuses every change from now on ([`super::closing`]).
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
+    pub(super) watch_epochs: WatchEpochs,
 }
 
 impl Shard {
@@ -89,6 +91,7 @@ impl Shard {
             saves: true,
             is_closed: false,
             usages: KeyspaceUsages::default(),
+            watch_epochs: WatchEpochs::default(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Shard {
             return Err(if self.is_closed() { Refused::Closed } else { Refused::Unsaved });
         }
         self.leases.revoke(key, deferred);
+        self.watch_epochs.increment(key);
         let sequence = next(counter);
         self.put(key, entry, sequence, deferred);
         Ok(sequence)

@@ -8,6 +8,8 @@ use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
 #[cfg(feature = "async")]
 use crate::engine::writer::command::Command;
+#[cfg(feature = "async")]
+use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::stored_key::StoredKey;
@@ -63,15 +65,12 @@ impl CommitWait {
         self.result()
     }
 
-    /// As [`wait`](Self::wait), from async code.
+    /// Begins step 6, for a task that waits for the answers.
     #[cfg(feature = "async")]
-    pub(super) async fn wait_for_task(self, shared: &Shared) -> Result<(), Error> {
-        for kind in self.kinds() {
-            let ask = |reply| Command::Commit(kind, reply);
-            let committed = shared.tiers.writer.ask_for_task(ask).map_err(not_closed)?;
-            committed.wait().await.map_err(not_closed)?;
-        }
-        self.result()
+    pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswers, Error> {
+        let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));
+        let answers = self.kinds().map(ask).collect::<Result<_, _>>().map_err(not_closed)?;
+        Ok(CommitAnswers { answers, wait: self })
     }
 
     fn kinds(&self) -> impl Iterator<Item = Acknowledge> + use<> {
@@ -80,6 +79,25 @@ impl CommitWait {
 
     fn result(&self) -> Result<(), Error> {
         if self.is_unsaved { Err(not_durable_while_off(None)) } else { Ok(()) }
+    }
+}
+
+/// The answers of the writer, for a task.
+#[cfg(feature = "async")]
+#[derive(Debug)]
+pub(crate) struct CommitAnswers {
+    answers: Vec<WriterAnswer<()>>,
+    wait: CommitWait,
+}
+
+#[cfg(feature = "async")]
+impl CommitAnswers {
+    /// Waits for the answers.
+    pub(super) async fn wait(self) -> Result<(), Error> {
+        for answer in self.answers {
+            answer.wait().await.map_err(not_closed)?;
+        }
+        self.wait.result()
     }
 }
 
@@ -156,6 +174,8 @@ impl Transaction<'_> {
         }
         let mut searches = 0;
         loop {
+            // A closed cache has no room to reserve.
+            self.shared.refuse_if_unusable()?;
             // 2.
             let Some(size) = self.check_size()? else {
                 thread::yield_now();

@@ -100,6 +100,8 @@ struct KeyRead {
     entry: Option<ReadEntry>,
     value: KeyContent,
     is_in_memory: bool,
+    /// Whether no entry was found, and the key may have one on disk nevertheless.
+    is_unread: bool,
 }
 
 enum KeyContent {
@@ -406,7 +408,7 @@ impl Transaction<'_> {
             return key.read.as_ref();
         }
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
-        let LeasedRead { lease, read, .. } = keyspace.lease_and_read(slot_key);
+        let LeasedRead { lease, read, is_unread } = keyspace.lease_and_read(slot_key);
         let lease = lease.into_id();
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory, decoded }) => {
@@ -418,7 +420,7 @@ impl Transaction<'_> {
             None => (KeyContent::None, None, true),
         };
         match &mut key.read {
-            None => key.read = Some(KeyRead { lease, entry, value, is_in_memory }),
+            None => key.read = Some(KeyRead { lease, entry, value, is_in_memory, is_unread }),
             // The key is watched, and its value was not read. The earlier lease stays.
             Some(read) => {
                 tiers.memory.release(slot_key, lease);

@@ -33,7 +33,7 @@ where
 {
     let may_block = shared.tiers.has_disk() && !shared.is_forked();
     if !may_block && let Some((answer, commit)) = complete(shared, false, &mut body)? {
-        commit.wait_for_task(shared).await?;
+        commit.ask(shared)?.wait().await?;
         return Ok(answer);
     }
     let pending = shared.changes.begin();
@@ -41,13 +41,14 @@ where
     let completed = offload(move || {
         let _pending = pending;
         loop {
-            if let Some(completed) = complete(&of_worker, true, &mut body)? {
-                return Ok::<_, E>(completed);
+            if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
+                // Asked for by the worker, so that the commit is on its way if the task is dropped.
+                return Ok::<_, E>((answer, commit.ask(&of_worker)?));
             }
         }
     });
     let (answer, commit) = completed.await?;
-    commit.wait_for_task(shared).await?;
+    commit.wait().await?;
     Ok(answer)
 }
 

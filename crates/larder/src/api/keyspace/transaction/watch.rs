@@ -1,17 +1,18 @@
 //! Watches: a transaction is made only if keys have not changed since an earlier moment.
 //!
-//! 1. A watch takes the epoch of its key, and reads the key's entry after that. It keeps the epoch, and the
-//!    sequence of the entry.
+//! 1. A watch takes the epoch of its key ([`crate::memory::watch_epochs`]), and reads the key's entry after
+//!    that. If there is an entry, the watch keeps its sequence. Otherwise it keeps the epoch.
 //! 2. A transaction that requires the watch takes a lease on the key, and reads the entry again.
-//! 3. The watch holds if the epoch is still that of (1), and the sequence is that of (1).
+//! 3. The watch holds if the entry has the sequence of (1). If there was none, it holds if there is none now,
+//!    and the epoch is that of (1).
 //! 4. The transaction is published only if its lease holds, and the entry is still there and live.
 //!
-//! A change of the key between (1) and (3) has another epoch. A change between (2) and (4) has revoked the
-//! lease. So no change is missed. The sequence alone would miss changes: a missing key that was stored and
-//! removed again has no sequence, before and after. Neither is the epoch enough: an entry that has expired or
-//! was evicted has the same epoch.
+//! Each content of a key has another sequence, so (3) misses no change of an entry, whatever happened in
+//! between. A missing key that was stored, and is missing again, has another epoch. With sequences alone, its
+//! watch would hold. A change between (2) and (4) has revoked the lease, or is seen by the checks of (4).
 //!
-//! A few keys share an epoch, so a change of another key may break a watch, too.
+//! While the disk tier is off, it is unknown whether a key is missing. Such a watch holds only while the disk
+//! tier stays off, because an entry may be found in between, and be gone again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,10 +21,10 @@ use super::{KeyContent, KeyRead, Transaction};
 use crate::api::keyspace::Keyspace;
 use crate::engine::group::LeasedEntry;
 use crate::engine::shared::CacheIdentity;
+use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
-use crate::memory::epochs::EpochToken;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -37,9 +38,38 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 pub struct Watch {
     cache: Arc<CacheIdentity>,
     key: StoredKey,
-    epoch_token: EpochToken,
-    /// The sequence of the live entry. None if there was none.
-    sequence: Option<u64>,
+    content: WatchedContent,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum WatchedContent {
+    /// The key has an entry with this sequence.
+    Entry(u64),
+    /// The key has no entry. The number is its epoch.
+    Missing(u64),
+    /// Memory has no entry, and the disk could not be read.
+    Unread {
+        epoch: u64,
+        /// The number of times that the snapshot of the disk was withdrawn. None if there was a snapshot.
+        withdrawals: Option<u64>,
+    },
+}
+
+impl WatchedContent {
+    /// Returns whether a key that was read again still has this content.
+    fn holds(self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
+        let is_unstored = |epoch: u64| {
+            tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence)
+        };
+        match self {
+            Self::Entry(watched) => sequence == Some(watched),
+            Self::Missing(epoch) => sequence.is_none() && is_unstored(epoch),
+            Self::Unread { epoch, withdrawals } => {
+                let is_still_off = withdrawals.is_some() && tiers.withdrawals_without_snapshot() == withdrawals;
+                sequence.is_none() && is_unread && is_still_off && is_unstored(epoch)
+            }
+        }
+    }
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -63,7 +93,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// Every change of the key breaks the watch: an insert (also of the same value), a load, a removal, its
-    /// expiry, and its eviction from the cache. A change of another key may break it, too, but rarely does.
+    /// expiry, and its eviction from the cache. If the key has no entry, a store of another key may break the
+    /// watch, too, but rarely does.
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
@@ -79,15 +110,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let key = tiers.memory.key(full);
         // 1.
-        let epoch_token = tiers.memory.epoch_token(key).ok_or(Error::Forked)?;
-        let LeasedEntry { lease, entry, .. } = tiers.lease_entry(key);
+        let epoch = tiers.memory.watch_epoch(key);
+        let withdrawals = tiers.withdrawals_without_snapshot();
+        let LeasedEntry { lease, entry, is_unread, .. } = tiers.lease_entry(key);
         tiers.memory.release(key, lease);
-        Ok(Watch {
-            cache: self.shared.identity.clone(),
-            key: full.into(),
-            epoch_token,
-            sequence: entry.map(|entry| entry.sequence),
-        })
+        let content = match entry {
+            Some(entry) => WatchedContent::Entry(entry.sequence),
+            None if is_unread => WatchedContent::Unread { epoch, withdrawals },
+            None => WatchedContent::Missing(epoch),
+        };
+        Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
     }
 
     /// As [`watch`](Keyspace::watch), from async code.
@@ -137,18 +169,17 @@ impl Transaction<'_> {
         // 2.
         let tiers = &self.shared.tiers;
         let read = key.read.get_or_insert_with(|| {
-            let LeasedEntry { lease, entry, value, .. } = tiers.lease_entry(slot_key);
+            let LeasedEntry { lease, entry, value, is_unread } = tiers.lease_entry(slot_key);
             let (value, is_in_memory) = match (value, entry) {
                 (Some(value), _) => (KeyContent::Value(value), true),
                 (None, Some(_)) => (KeyContent::OnDisk, false),
                 (None, None) => (KeyContent::None, true),
             };
-            KeyRead { lease, entry, value, is_in_memory }
+            KeyRead { lease, entry, value, is_in_memory, is_unread }
         });
         // 3.
-        let has_epoch = tiers.memory.is_unchanged(slot_key, watch.epoch_token)
-            || failpoint_is_set(Failpoint::WatchBySequence);
-        if has_epoch && read.entry.map(|entry| entry.sequence) == watch.sequence {
+        let sequence = read.entry.map(|entry| entry.sequence);
+        if watch.content.holds(tiers, slot_key, sequence, read.is_unread) {
             return Ok(());
         }
         self.is_broken = true;

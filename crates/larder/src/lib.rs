@@ -37,6 +37,8 @@ pub mod model {
 pub use crate::api::cache::Cache;
 pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
+#[cfg(feature = "async")]
+pub use crate::api::invalidation::InvalidationCommit;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::absence::Found;
 #[cfg(feature = "async")]

@@ -1,0 +1,5 @@
+//! The server on real sockets.
+
+mod access;
+mod basics;
+mod support;

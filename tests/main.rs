@@ -24,6 +24,7 @@ mod asynchronous {
     mod loads;
     mod on_threads;
     mod several;
+    mod transactions;
 }
 
 mod keys {

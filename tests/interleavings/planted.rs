@@ -181,7 +181,10 @@ fn a_watch_by_sequence_is_caught() {
 
 #[test]
 fn a_watch_of_what_has_expired_is_caught() {
-    assert_caught(Failpoint::PublishExpired, crate::transactions::a_transaction_of_what_has_expired_is_refused);
+    assert_caught(
+        Failpoint::PublishExpired,
+        crate::transactions::a_transaction_of_what_has_expired_is_refused,
+    );
 }
 
 #[test]

@@ -287,7 +287,9 @@ pub enum Error {
 
     /// An entry has changed since it was watched ([`Transaction::require`](crate::Transaction::require)). The
     /// transaction has changed nothing.
-    #[error("an entry has changed since it was watched, and the transaction has changed nothing; read the entry again, and repeat it")]
+    #[error(
+        "an entry has changed since it was watched, and the transaction has changed nothing; read the entry again, and repeat it"
+    )]
     Changed,
 
     /// The change is visible in this process, but may not be on the disk.

@@ -55,7 +55,11 @@ impl Tiers {
                 let entry = record.map(|record| {
                     let (sequence, expires_at) = (record.header.sequence, record.header.expires_at);
                     let extras = EntryExtras::of_record(&record.header, &record.extension);
-                    ReadEntry { sequence, expires_at, ends_at: EntryExtras::hard_limit(Some(extras), expires_at) }
+                    ReadEntry {
+                        sequence,
+                        expires_at,
+                        ends_at: EntryExtras::hard_limit(Some(extras), expires_at),
+                    }
                 });
                 LeasedEntry { lease, entry, value: None, is_unread: entry.is_none() }
             }
@@ -65,8 +69,8 @@ impl Tiers {
         }
     }
 
-    /// Returns how often the snapshot of the disk was withdrawn, if there is none now. While this number stays
-    /// the same, no lookup reads the disk.
+    /// Returns how often the snapshot of the disk was withdrawn, if there is none now. While this number
+    /// stays the same, no lookup reads the disk.
     pub(crate) fn withdrawals_without_snapshot(&self) -> Option<u64> {
         let withdrawals = self.disk.snapshots.withdrawals();
         self.disk.snapshots.current().is_none().then_some(withdrawals)

@@ -119,7 +119,8 @@ impl Memory {
         let weight: u64 = changes.iter().map(|(_, change)| change.clean_weight()).sum();
         let mut reserved = 0;
         loop {
-            let published = self.publish_locked(reads, changes, (weight, reserved), conditions, evicted_values);
+            let published =
+                self.publish_locked(reads, changes, (weight, reserved), conditions, evicted_values);
             match published {
                 // 5.
                 Err(Refused::NoRoom) if reserved == 0 => {
@@ -231,9 +232,19 @@ impl Memory {
         let mut locked: LockedShards<RwLockReadGuard<'_, Shard>> =
             self.lock_shards(keys, |number| self.shards.get(number).map(|shard| shard.read()));
         let now = (conditions.now)();
-        reads.iter().try_for_each(|read| {
-            confirm(locked.of(self.index_of(read.key.hash)), read, now, conditions)
-        })
+        reads
+            .iter()
+            .try_for_each(|read| confirm(locked.of(self.index_of(read.key.hash)), read, now, conditions))
+    }
+
+    /// Returns the present epoch of a key that is watched. The caller looks the key up after this call.
+    pub(crate) fn watch_epoch(&self, key: SlotKey<'_>) -> u64 {
+        self.shard(key).write().watch_epochs.take(key)
+    }
+
+    /// Returns whether a key was not stored since its epoch was read.
+    pub(crate) fn is_unstored(&self, key: SlotKey<'_>, epoch: u64) -> bool {
+        self.shard(key).read().watch_epochs.get(key) == epoch
     }
 
     /// Locks the shards of keys, in the order of their numbers, each once.

@@ -33,6 +33,7 @@ mod purge;
 pub(crate) mod purged;
 pub(crate) mod refresh;
 mod removal;
+mod removal_groups;
 mod segments;
 pub(crate) mod shard;
 mod slot;
@@ -375,7 +376,9 @@ impl Memory {
     /// Returns the shard of the keys with a hash.
     #[inline]
     fn shard_of(&self, hash: u64) -> &RwLock<Shard> {
-        self.shards.get(self.index_of(hash)).expect("a masked index is below the power of two that is the length")
+        self.shards
+            .get(self.index_of(hash))
+            .expect("a masked index is below the power of two that is the length")
     }
 
     /// Locks the shard of a key. The values that leave the shard are added to `evicted_values`.

@@ -24,7 +24,12 @@ pub(crate) struct Mutation {
 /// A value to write, or a deletion.
 #[derive(Debug, Clone)]
 pub(crate) enum SlotChange {
-    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, grace: Grace, weight: Weight },
+    Put {
+        unsaved: Arc<Unsaved>,
+        expires_at: Timestamp,
+        grace: Grace,
+        weight: Weight,
+    },
     Delete,
     /// A deletion that is committed in the transaction of its group, and not before it.
     DeleteInGroup(Arc<Group>),

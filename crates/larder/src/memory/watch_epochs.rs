@@ -8,7 +8,6 @@
 //! but rarely. The epochs of a shard are allocated when one of its missing keys is watched for the first
 //! time. Before that, a store pays one comparison.
 
-use super::Memory;
 use crate::memory::slot_key::SlotKey;
 
 /// Number of epochs in a shard: 32 KiB.
@@ -20,14 +19,14 @@ pub(super) struct WatchEpochs(Box<[u64]>);
 
 impl WatchEpochs {
     /// Returns the epoch of a key.
-    fn take(&mut self, key: SlotKey<'_>) -> u64 {
+    pub(super) fn take(&mut self, key: SlotKey<'_>) -> u64 {
         if self.0.is_empty() {
             self.0 = vec![0; EPOCHS].into();
         }
         self.get(key)
     }
 
-    fn get(&self, key: SlotKey<'_>) -> u64 {
+    pub(super) fn get(&self, key: SlotKey<'_>) -> u64 {
         self.0.get(epoch_of(key)).copied().unwrap_or_default()
     }
 
@@ -43,30 +42,20 @@ fn epoch_of(key: SlotKey<'_>) -> usize {
     key.short_hash() as usize % EPOCHS
 }
 
-impl Memory {
-    /// Returns the present epoch of a key that is watched. The caller looks the key up after this call.
-    pub(crate) fn watch_epoch(&self, key: SlotKey<'_>) -> u64 {
-        self.shard(key).write().watch_epochs.take(key)
-    }
-
-    /// Returns whether a key was not stored since its epoch was read.
-    pub(crate) fn is_unstored(&self, key: SlotKey<'_>, epoch: u64) -> bool {
-        self.shard(key).read().watch_epochs.get(key) == epoch
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_store_of_a_watched_key_is_noticed_and_one_of_most_others_is_not() {
-        let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let keys: Vec<_> = (0_u32..100).map(u32::to_be_bytes).collect();
-        let key = |at: usize| memory.key(&keys[at]);
-        let epochs: Vec<_> = (0..100).map(|at| memory.watch_epoch(key(at))).collect();
-        memory.shard(key(7)).write().watch_epochs.increment(key(7));
-        let changed: Vec<_> = (0..100).filter(|&at| !memory.is_unstored(key(at), epochs[at])).collect();
+        let keys: Vec<_> =
+            (0_u64..100).map(|key| (key.wrapping_mul(0x9E37_79B9_7F4A_7C15), key.to_be_bytes())).collect();
+        let key = |at: usize| SlotKey { hash: keys[at].0, bytes: &keys[at].1 };
+        let mut epochs = WatchEpochs::default();
+        epochs.increment(key(7));
+        let before: Vec<_> = (0..100).map(|at| epochs.take(key(at))).collect();
+        epochs.increment(key(7));
+        let changed: Vec<_> = (0..100).filter(|&at| epochs.get(key(at)) != before[at]).collect();
         assert!(changed.contains(&7) && changed.len() < 10, "{changed:?}");
     }
 }

@@ -219,7 +219,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // There was no file to save the value in. If the commit has made a file, the value is written again.
         loop {
             let LeasedRead { lease, read, .. } = self.lease_over(key);
-            let ReadValue { value, entry, is_in_memory, .. } = read.ok_or_else(|| not_durable_while_off(None))?;
+            let ReadValue { value, entry, is_in_memory, .. } =
+                read.ok_or_else(|| not_durable_while_off(None))?;
             let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {

@@ -55,7 +55,9 @@ pub(crate) struct Shared {
 
 /// Tells one cache from another, for what outlives the cache. Each cache has an allocation of its own.
 #[derive(Debug)]
-pub(crate) struct CacheIdentity(#[expect(dead_code, reason = "a type of no size has no address of its own")] u8);
+pub(crate) struct CacheIdentity(
+    #[expect(dead_code, reason = "a type of no size has no address of its own")] u8,
+);
 
 impl CacheIdentity {
     fn new() -> Arc<Self> {

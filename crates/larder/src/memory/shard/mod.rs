@@ -12,12 +12,12 @@
 pub(crate) mod describe;
 mod dirty;
 mod extras;
+mod group_tombstone;
 mod idle;
 mod leaving;
 mod listing;
 mod lookup;
 mod publish;
-mod removal_groups;
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) mod validate;
 
@@ -29,10 +29,10 @@ use super::expiry::ExpiryIndex;
 use super::key_leases::LeaseId;
 use super::leases::{Leases, Permit};
 use super::policy::Policy;
+use super::removal_groups::RemovalGroups;
 use super::slot::{DirtyValue, SlotState};
 use super::slots::Slots;
 use super::watch_epochs::WatchEpochs;
-use removal_groups::RemovalGroups;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
@@ -60,7 +60,7 @@ pub(crate) struct Shard {
     /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
     /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
-    /// The groups of the removals that belong to one ([`removal_groups`]).
+    /// The groups of the removals that belong to one ([`super::removal_groups`]).
     removal_groups: RemovalGroups,
     /// The extras of the entries whose writers asked for them ([`crate::memory::extras`]).
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,

@@ -1,15 +1,11 @@
-//! The end of a round: steps 2 to 6 of a transaction.
+//! The end of a round: steps 3 to 5 of a transaction.
 
-use super::put::PutSize;
+use super::commit_wait::CommitWait;
+use super::group_size::GroupSize;
 use super::{KeyChange, Transaction, TransactionKey};
 use crate::api::keyspace::insert_options::Durability;
-use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
-#[cfg(feature = "async")]
-use crate::engine::writer::command::Command;
-#[cfg(feature = "async")]
-use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::stored_key::StoredKey;
@@ -24,7 +20,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::UNSAVED_OVERHEAD;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
-use crate::units::{ByteSize, Timestamp};
+use crate::units::Timestamp;
 
 /// Number of times that entries are confirmed on disk in one round. A commit in between makes a confirmation
 /// worthless.
@@ -32,94 +28,17 @@ const MAX_CONFIRMATIONS: usize = 8;
 /// Number of times that room in memory is sought for values that are not saved.
 const MAX_ROOM_SEARCHES: usize = 64;
 
-/// What the caller of a transaction waits for after its changes are made.
-#[derive(Debug, Default)]
-pub(crate) struct CommitWait {
-    removal: Option<Acknowledge>,
-    /// Whether values must be on disk.
-    is_immediate: bool,
-    /// Whether values that must be on disk are in memory only.
-    is_unsaved: bool,
-}
-
-/// The size of the changes that will be saved.
-#[derive(Debug, Clone, Copy, Default)]
-struct GroupSize {
-    changes: usize,
-    /// The bytes of the encoded values.
-    payload: u64,
-    /// The bytes in the write buffer, without those of the keys of the group.
-    room: u64,
-    /// The bytes of the keys of the group.
-    keys: u64,
-    /// The weight of the values that are not saved.
-    weight: u64,
-}
-
-impl CommitWait {
-    /// Step 6.
-    pub(super) fn wait(self, shared: &Shared) -> Result<(), Error> {
-        for kind in self.kinds() {
-            shared.tiers.writer.commit(kind).map_err(not_closed)?;
-        }
-        self.result()
-    }
-
-    /// Begins step 6, for a task that waits for the answers.
-    #[cfg(feature = "async")]
-    pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswers, Error> {
-        let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));
-        let answers = self.kinds().map(ask).collect::<Result<_, _>>().map_err(not_closed)?;
-        Ok(CommitAnswers { answers, wait: self })
-    }
-
-    fn kinds(&self) -> impl Iterator<Item = Acknowledge> + use<> {
-        self.removal.into_iter().chain(self.is_immediate.then_some(Acknowledge::Write))
-    }
-
-    fn result(&self) -> Result<(), Error> {
-        if self.is_unsaved { Err(not_durable_while_off(None)) } else { Ok(()) }
-    }
-}
-
-/// The answers of the writer, for a task.
-#[cfg(feature = "async")]
-#[derive(Debug)]
-pub(crate) struct CommitAnswers {
-    answers: Vec<WriterAnswer<()>>,
-    wait: CommitWait,
-}
-
-#[cfg(feature = "async")]
-impl CommitAnswers {
-    /// Waits for the answers.
-    pub(super) async fn wait(self) -> Result<(), Error> {
-        for answer in self.answers {
-            answer.wait().await.map_err(not_closed)?;
-        }
-        self.wait.result()
-    }
-}
-
-/// `Closed` would mean that nothing was changed.
-fn not_closed(error: Error) -> Error {
-    match error {
-        Error::Closed => Error::not_durable("the cache was closed meanwhile"),
-        other => other,
-    }
-}
-
 impl TransactionKey {
-    fn is_memory_only(&self) -> bool {
+    pub(super) fn is_memory_only(&self) -> bool {
         KeyspaceId::of(&self.full).is_memory_only()
     }
 
     /// Returns the bytes that the key needs in a group.
-    fn group_room(&self) -> u64 {
+    pub(super) fn group_room(&self) -> u64 {
         self.full.len() as u64 + GROUP_KEY_OVERHEAD
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.keyspace.as_ref().map(|keyspace| keyspace.name.clone()).unwrap_or_default()
     }
 
@@ -212,87 +131,6 @@ impl Transaction<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Step 2. Returns None if some values of the disk tier have encodings and some have none, because the
-    /// disk tier came back or was lost in between.
-    fn check_size(&self) -> Result<Option<GroupSize>, Error> {
-        let saves = self.shared.tiers.disk.saves();
-        let mut size = GroupSize::default();
-        let mut last = None;
-        for key in &self.keys {
-            let Some(change) = &key.change else { continue };
-            let saved = match change {
-                KeyChange::Put(put) => {
-                    let saved = put.size();
-                    if saved.is_none() {
-                        size.weight += put.weight();
-                    }
-                    saved
-                }
-                KeyChange::Remove if saves => Some(PutSize { payload: 0, room: UNSAVED_OVERHEAD }),
-                KeyChange::Remove => None,
-            };
-            if key.is_memory_only() {
-                continue;
-            }
-            if saved.is_some() != saves {
-                return Ok(None);
-            }
-            let Some(PutSize { payload, room }) = saved else { continue };
-            size.changes += 1;
-            size.payload += payload;
-            size.room += room;
-            size.keys += key.group_room();
-            last = Some(key);
-        }
-        if size.changes < 2 {
-            size.keys = 0;
-        }
-        if let Some(key) = last.filter(|_| size.changes > 1) {
-            self.refuse_too_large(size, key)?;
-        }
-        if size.weight > self.shared.tiers.memory.capacity() {
-            return Err(self.too_heavy(size.weight));
-        }
-        Ok(Some(size))
-    }
-
-    fn refuse_too_large(&self, size: GroupSize, key: &TransactionKey) -> Result<(), Error> {
-        let (max, buffer) = (self.shared.settings.max_group, self.shared.tiers.memory.buffer().capacity());
-        let of_bytes = |bytes: u64, what: &str| format!("{} {what}", ByteSize::bytes(bytes));
-        let (size, max, remedy) = if size.changes > max.values {
-            (
-                format!("{} changes", size.changes),
-                max.values.to_string(),
-                "change fewer keys at once, or raise disk_capacity",
-            )
-        } else if size.payload > max.bytes {
-            (
-                of_bytes(size.payload, "of values"),
-                ByteSize::bytes(max.bytes).to_string(),
-                "change fewer keys at once, or raise disk_capacity",
-            )
-        } else if size.room + size.keys > buffer {
-            (
-                of_bytes(size.room + size.keys, "in the write buffer"),
-                ByteSize::bytes(buffer).to_string(),
-                "change fewer keys at once, or raise write_buffer",
-            )
-        } else {
-            return Ok(());
-        };
-        Err(Error::GroupTooLarge { keyspace: key.name(), size, max, remedy })
-    }
-
-    fn too_heavy(&self, weight: u64) -> Error {
-        let changed = self.keys.iter().find(|key| key.change.is_some());
-        Error::GroupTooLarge {
-            keyspace: changed.map(TransactionKey::name).unwrap_or_default(),
-            size: format!("{} in memory", ByteSize::bytes(weight)),
-            max: ByteSize::bytes(self.shared.tiers.memory.capacity()).to_string(),
-            remedy: "change fewer keys at once, or raise memory_capacity",
-        }
     }
 
     /// Steps 3 to 5. Returns whether the changes will be saved.
@@ -403,7 +241,8 @@ fn confirmed<R>(
 ) -> Result<R, Refused> {
     let tiers = &shared.tiers;
     let now = || tiers.time.now();
-    let unconfirmed = reads.iter().map(|&(key, lease, entry)| GroupRead { key, lease, entry, is_confirmed: false });
+    let unconfirmed =
+        reads.iter().map(|&(key, lease, entry)| GroupRead { key, lease, entry, is_confirmed: false });
     let mut group_reads: Vec<_> = unconfirmed.collect();
     let mut checked = check(&group_reads, GroupConditions { now: &now, is_current: &|| false });
     for _ in 0..MAX_CONFIRMATIONS {

@@ -1,7 +1,7 @@
 //! The rounds of a transaction, and its calls.
 
 use super::Transaction;
-use super::commit::CommitWait;
+use super::commit_wait::CommitWait;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 #[cfg(feature = "async")]

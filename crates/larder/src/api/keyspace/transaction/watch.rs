@@ -58,14 +58,14 @@ enum WatchedContent {
 impl WatchedContent {
     /// Returns whether a key that was read again still has this content.
     fn holds(self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
-        let is_unstored = |epoch: u64| {
-            tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence)
-        };
+        let is_unstored =
+            |epoch: u64| tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence);
         match self {
             Self::Entry(watched) => sequence == Some(watched),
             Self::Missing(epoch) => sequence.is_none() && is_unstored(epoch),
             Self::Unread { epoch, withdrawals } => {
-                let is_still_off = withdrawals.is_some() && tiers.withdrawals_without_snapshot() == withdrawals;
+                let is_still_off =
+                    withdrawals.is_some() && tiers.withdrawals_without_snapshot() == withdrawals;
                 sequence.is_none() && is_unread && is_still_off && is_unstored(epoch)
             }
         }

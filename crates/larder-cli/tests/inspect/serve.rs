@@ -48,7 +48,7 @@ impl Service {
     fn stop(mut self) -> Option<i32> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).unwrap();
-        let _watch = Watch::over("a server that is to end", patience());
+        let _watch = Watch::over("a server that is to end".to_owned(), patience());
         self.child.wait().unwrap().code()
     }
 }

@@ -189,7 +189,7 @@ impl Pool {
         let counted = Counted(self.clone(), worker.connections.clone());
         let pool = self.clone();
         worker.handle.spawn(async move {
-            let _counted = counted;
+            let counted = counted;
             let Ok(mut stream) = open() else { return };
             if is_full {
                 let refusal = b"-ERR max number of clients reached\r\n";
@@ -199,7 +199,7 @@ impl Pool {
             }
             let listed = pool.served.clients.add(peer);
             let session = Session::new(pool.served.clone(), &COMMANDS, listed.client().clone());
-            Connection::new(stream, session, pool.timeouts).serve(pool.stopped()).await;
+            Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }
 }

@@ -46,8 +46,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "[DB:]MODE")]
     pub(crate) removal: Vec<DatabaseMode>,
 
-    /// When a write is answered: `buffered`, or `durable`. For one database: `2:durable`. May be given several
-    /// times [default: buffered].
+    /// When a write is answered: `buffered`, or `durable`. For one database: `2:durable`. May be given
+    /// several times [default: buffered].
     #[arg(long, value_name = "[DB:]MODE")]
     pub(crate) write: Vec<DatabaseMode>,
 

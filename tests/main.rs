@@ -24,6 +24,7 @@ mod asynchronous {
     mod loads;
     mod on_threads;
     mod several;
+    mod transactions;
 }
 
 mod keys {
@@ -69,6 +70,7 @@ mod contract {
     mod registered_bulk;
     mod registered_loaders;
     mod regressions;
+    mod transactions;
 }
 
 mod outages {

@@ -28,6 +28,7 @@ mod asynchronous {
     mod registered;
     mod runtimes;
     mod several;
+    mod transactions;
 }
 
 mod keys {
@@ -70,8 +71,10 @@ mod contract {
     mod model;
     mod queued_loads;
     mod ranges;
+    mod registered_bulk;
     mod registered_loaders;
     mod regressions;
+    mod transactions;
 }
 
 mod outages {

@@ -33,6 +33,7 @@ mod source;
 mod task_refresh;
 mod tasks;
 mod ticks;
+mod transactions;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
@@ -85,6 +86,14 @@ scenarios! {
     bulk::an_omitted_key_stalls_no_caller,
     bulk::a_group_is_committed_as_a_whole,
     bulk::a_group_beside_a_close_is_whole,
+    transactions::a_transfer_keeps_the_sum,
+    transactions::no_thread_sees_half_of_a_transaction,
+    transactions::a_watch_sees_what_came_and_went,
+    transactions::a_watch_and_an_eviction_agree,
+    transactions::a_transaction_of_what_has_expired_is_refused,
+    transactions::a_transaction_and_a_removal_by_prefix_agree,
+    transactions::a_transaction_is_committed_as_a_whole,
+    transactions::transactions_that_take_turns_end,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,
@@ -119,4 +128,5 @@ scenarios! {
     tasks::durable_changes_of_tasks_are_committed,
     task_refresh::a_refresh_in_a_task_never_outlives_a_removal,
     task_refresh::a_refresh_that_its_runtime_drops_stalls_no_caller,
+    tasks::a_change_that_a_task_has_begun_is_made_before_the_close,
 }

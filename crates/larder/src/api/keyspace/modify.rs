@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Compute, Modified};
-use super::commit_wait::CommitWait;
+use super::change_commit::ChangeCommit;
 use super::insert_options::Durability;
 use super::modify_error::ModifyError;
 use super::read::{LeasedRead, ReadValue};
@@ -111,7 +111,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
         compute: Compute<'_, V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
-        self.change_by(full, durability, &mut CommitWait::OnThread, compute)
+        self.change_by(full, durability, &mut ChangeCommit::OnThread, compute)
     }
 
     /// As [`change`](Self::change). `wait` says how the commit is waited for.
@@ -119,7 +119,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         full: &[u8],
         durability: Durability,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
         compute: Compute<'_, V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         self.shared.refuse_if_unusable()?;
@@ -144,7 +144,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         full: &[u8],
         durability: Durability,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         self.shared.refuse_if_unusable()?;
@@ -166,7 +166,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         durability: Durability,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         // 1.
@@ -215,7 +215,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         (value, ttl): (&Arc<V>, Ttl),
         durability: Durability,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
         condition: ReadCondition<'_>,
     ) -> Result<bool, ModifyError<()>> {
         let outcome = self.write_if(key, value, ttl, durability, WriteCondition::Unchanged(condition))?;
@@ -235,7 +235,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         outcome: InsertOutcome,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         if outcome == InsertOutcome::Saved {
             return self.commit_change_by(Acknowledge::Write, wait);
@@ -262,7 +262,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         value: Arc<V>,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
         mut condition: ReadCondition<'_>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         let tiers = &self.shared.tiers;

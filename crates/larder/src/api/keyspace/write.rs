@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
-use super::commit_wait::CommitWait;
+use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
@@ -124,7 +124,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_full(full.as_slice(), &value.into(), options, &mut CommitWait::OnThread)
+        self.insert_full(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
     }
 
     /// Stores the value of a whole key.
@@ -133,7 +133,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         full: &[u8],
         value: &Arc<V>,
         options: InsertOptions,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         let InsertOptions { ttl, durability } = options;
@@ -212,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Waits for the commit of a value that is stored in memory.
     pub(super) fn commit_write(&self) -> Result<(), Error> {
-        self.commit_change_by(Acknowledge::Write, &mut CommitWait::OnThread)
+        self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
     }
 
     /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::commit_wait::CommitWait;
+use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
@@ -102,7 +102,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         T: Into<Arc<V>>,
     {
         let entries = self.group_entries(entries, options)?;
-        self.insert_group(&entries, options, &mut CommitWait::OnThread)
+        self.insert_group(&entries, options, &mut ChangeCommit::OnThread)
     }
 
     /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future
@@ -173,7 +173,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         entries: &[GroupEntry<V>],
         options: InsertOptions,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         let InsertOptions { ttl, durability } = options;
         if entries.is_empty() {

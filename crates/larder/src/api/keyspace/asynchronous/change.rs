@@ -2,8 +2,8 @@
 //!
 //! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer.
 //! Only an insert that finds room needs none. The wait for a commit holds no worker: the writer answers the
-//! task ([`crate::api::keyspace::commit_wait`]). So any number of changes share a commit. While the disk tier
-//! is off, a durable insert or change waits on its worker, because it may have to store its value again.
+//! task ([`crate::api::keyspace::change_commit`]). So any number of changes share a commit. While the disk
+//! tier is off, a durable insert or change waits on its worker, because it may have to store its value again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use crate::api::invalidation::Invalidation;
 use crate::api::keyspace::change::{Change, Modified};
-use crate::api::keyspace::commit_wait::CommitWait;
+use crate::api::keyspace::change_commit::ChangeCommit;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::modify_error::ModifyError;
 use crate::api::keyspace::prepare::room_for;
@@ -100,7 +100,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let full = self.whole_key(&key)?;
         self.refuse_in_closure(&full)?;
         let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
-        let mut wait = CommitWait::in_task();
+        let mut wait = ChangeCommit::in_task();
         if !self.may_block()
             && let Some(modified) = self.change_without_turn(&full, durability, &mut wait, &mut compute)?
         {
@@ -208,7 +208,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         full: &[u8],
         value: &Arc<V>,
         options: InsertOptions,
-    ) -> Result<Option<CommitWait>, Error> {
+    ) -> Result<Option<ChangeCommit>, Error> {
         let InsertOptions { ttl, durability } = options;
         let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
         let is_durable = durability == Durability::Immediate && !self.is_memory_only();
@@ -233,7 +233,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Err(Refused::NoRoom) if is_durable => Ok(None),
             Ok(_) | Err(Refused::NoRoom) => {
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-                let mut wait = CommitWait::in_task();
+                let mut wait = ChangeCommit::in_task();
                 if is_durable {
                     self.commit_change_by(Acknowledge::Write, &mut wait)?;
                 }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::commit_wait::CommitWait;
+use super::change_commit::ChangeCommit;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::sys::offload::{offload, offload_unless_dropped};
@@ -52,11 +52,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// commit, and the task waits for the commit, which holds no worker.
     pub(super) async fn commit_in_task(
         &self,
-        change: impl FnOnce(&Self, &mut CommitWait) -> Result<(), Error> + Send + 'static,
+        change: impl FnOnce(&Self, &mut ChangeCommit) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let (changed, wait) = self
             .change_off_executor(move |keyspace| {
-                let mut wait = CommitWait::in_task();
+                let mut wait = ChangeCommit::in_task();
                 (change(keyspace, &mut wait), wait)
             })
             .await;

@@ -21,11 +21,11 @@ pub(super) type ThreadLoader<K, V, E> = Box<dyn Fn(&K, Option<Arc<V>>) -> Result
 
 /// A loader that was registered for a keyspace, and runs in tasks.
 #[cfg(feature = "async")]
-pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> Loading<V, E> + Send + Sync>;
+pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> TaskLoad<V, E> + Send + Sync>;
 
 /// A load of a registered loader.
 #[cfg(feature = "async")]
-type Loading<V, E> = std::pin::Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
+type TaskLoad<V, E> = std::pin::Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
 
 /// A loader, its policy, and what its decisions need. `L` is the type of the function.
 pub(super) struct RegisteredLoader<L> {

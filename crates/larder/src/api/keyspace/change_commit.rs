@@ -18,7 +18,7 @@ use crate::memory::evicted_values::EvictedValues;
 
 /// How a change waits for its commit.
 #[derive(Debug)]
-pub(super) enum CommitWait {
+pub(super) enum ChangeCommit {
     /// The calling thread waits.
     OnThread,
     /// A task waits, by [`finish`](Self::finish).
@@ -36,7 +36,7 @@ pub(super) struct TaskCommit {
     dropped: std::thread::Result<()>,
 }
 
-impl CommitWait {
+impl ChangeCommit {
     #[cfg(feature = "async")]
     pub(super) fn in_task() -> Self {
         Self::InTask(TaskCommit { answer: None, dropped: Ok(()) })
@@ -78,13 +78,13 @@ impl<K, V> Keyspace<K, V> {
     pub(super) fn commit_change_by(
         &self,
         acknowledge: Acknowledge,
-        wait: &mut CommitWait,
+        wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         let writer = &self.shared.tiers.writer;
         let committed = match wait {
-            CommitWait::OnThread => writer.commit(acknowledge),
+            ChangeCommit::OnThread => writer.commit(acknowledge),
             #[cfg(feature = "async")]
-            CommitWait::InTask(commit) => {
+            ChangeCommit::InTask(commit) => {
                 let asked = writer.ask_for_task(|reply| Command::Commit(acknowledge, reply));
                 asked.map(|answer| commit.answer = Some((acknowledge, answer)))
             }

@@ -43,6 +43,8 @@ mod error;
 mod protocol;
 mod server;
 mod session;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 
 pub use error::Error;
 pub use protocol::limits::RequestLimits;

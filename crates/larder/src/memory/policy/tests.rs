@@ -189,7 +189,7 @@ fn a_crowded_sketch_still_tells_keys_apart() {
     let unseen: u64 = (100_000..110_000).map(|key| sketch.estimate(hash(key))).sum();
     let seen: u64 = (0..10_000).map(|key| sketch.estimate(hash(key))).sum();
     assert!(seen >= 10_000, "no key is underestimated");
-    assert!(unseen < 7_000, "{unseen} uses of 10000 keys that were never used");
+    assert!(unseen < 1_700, "{unseen} uses of 10000 keys that were never used");
 }
 
 #[test]

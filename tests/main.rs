@@ -24,6 +24,7 @@ mod asynchronous {
     mod loads;
     mod on_threads;
     mod several;
+    mod transactions;
 }
 
 mod keys {
@@ -66,8 +67,10 @@ mod contract {
     mod model;
     mod queued_loads;
     mod ranges;
+    mod registered_bulk;
     mod registered_loaders;
     mod regressions;
+    mod transactions;
 }
 
 mod outages {

@@ -34,9 +34,9 @@ pub enum Error {
         source: Option<io::Error>,
     },
 
-    /// A thread, or its event loop, could not be started.
-    #[error("cannot start a thread of the server")]
-    Thread(#[source] io::Error),
+    /// The system refused a thread, an event loop, or the use of a socket that was passed.
+    #[error("the system refused a thread or a socket of the server")]
+    System(#[source] io::Error),
 
     /// A keyspace of a database could not be opened.
     #[error("cannot open the databases: {0}")]
@@ -49,7 +49,7 @@ impl fmt::Debug for Error {
         let variant = match self {
             Self::InvalidSetting { .. } => "InvalidSetting",
             Self::Listen { .. } => "Listen",
-            Self::Thread(_) => "Thread",
+            Self::System(_) => "System",
             Self::Cache(_) => "Cache",
         };
         match std::error::Error::source(self) {

@@ -1,10 +1,13 @@
 //! The settings of a server.
 
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use larder::Cache;
 
 use super::address::Address;
+use super::listener::Listener;
 use crate::error::Error;
 use crate::protocol::limits::RequestLimits;
 use crate::session::databases::{DatabaseModes, MAX_DATABASES, RemovalMode, WriteMode};
@@ -22,6 +25,8 @@ pub(super) const DEFAULT_DATABASES: usize = 16;
 pub struct ServerBuilder {
     pub(super) cache: Cache,
     pub(super) addresses: Vec<String>,
+    /// Sockets that listen already.
+    pub(super) listeners: Vec<Listener>,
     pub(super) databases: usize,
     /// The modes that were set for all databases, or for one. A later setting replaces an earlier one.
     pub(super) modes: Vec<(Option<usize>, DatabaseModeChange)>,
@@ -51,6 +56,7 @@ impl ServerBuilder {
         Self {
             cache: cache.clone(),
             addresses: Vec::new(),
+            listeners: Vec::new(),
             databases: DEFAULT_DATABASES,
             modes: Vec::new(),
             password: None,
@@ -71,6 +77,20 @@ impl ServerBuilder {
     /// Adds an address to listen at: `unix:PATH`, or `HOST:PORT`. See [`Address::parse`].
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.addresses.push(address.into());
+        self
+    }
+
+    /// Serves a Unix socket that listens already, such as one that systemd has passed. Its file is left as it
+    /// is.
+    pub fn unix_listener(mut self, listener: UnixListener) -> Self {
+        self.listeners.push(Listener::Unix(listener, None));
+        self
+    }
+
+    /// Serves a TCP socket that listens already, such as one that systemd has passed. An address that other
+    /// machines can reach needs the settings that [`allow_remote`](Self::allow_remote) names.
+    pub fn tcp_listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(Listener::Tcp(listener));
         self
     }
 
@@ -192,7 +212,7 @@ impl ServerBuilder {
                 return Err(invalid("database", number, allowed));
             }
         }
-        if self.addresses.is_empty() {
+        if self.addresses.is_empty() && self.listeners.is_empty() {
             return Err(invalid("listen", "missing", "give at least one address"));
         }
         let mut addresses = Vec::new();
@@ -201,14 +221,19 @@ impl ServerBuilder {
                 let allowed = "give unix:PATH or HOST:PORT, such as 127.0.0.1:6379";
                 return Err(invalid("listen", format!("{text:?}"), allowed));
             };
-            if !address.is_local() && !(self.allows_remote && self.password.is_some()) {
-                let allowed = "other machines can reach it, so it needs allow_remote and a password; \
-                               connections are not encrypted";
-                return Err(invalid("listen", address, allowed));
-            }
+            self.refuse_remote(&address)?;
             addresses.push(address);
         }
         Ok(addresses)
+    }
+
+    /// Refuses an address that other machines can reach, if the settings do not allow that.
+    pub(super) fn refuse_remote(&self, address: &Address) -> Result<(), Error> {
+        if address.is_local() || (self.allows_remote && self.password.is_some()) {
+            return Ok(());
+        }
+        let allowed = "other machines can reach it, so it needs allow_remote and a password; connections are not encrypted";
+        Err(invalid("listen", address, allowed))
     }
 
     /// Returns the modes of each database.

@@ -11,6 +11,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -46,7 +47,10 @@ enum Event {
 }
 
 /// One connection.
-pub(super) struct Connection<S> {
+pub(super) struct Connection<S, P> {
+    /// The place of the connection in the counts and in the list of connections. Dropped before the stream: a
+    /// peer that finds its connection closed does not find it in the list either.
+    _place: P,
     stream: S,
     session: Session,
     parser: Parser,
@@ -67,9 +71,10 @@ pub(super) struct Connection<S> {
     blocked_since: Option<Instant>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(super) fn new(stream: S, session: Session, timeouts: Timeouts) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
+    pub(super) fn new(place: P, stream: S, session: Session, timeouts: Timeouts) -> Self {
         Self {
+            _place: place,
             stream,
             session,
             parser: Parser::default(),
@@ -101,6 +106,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Timer => {
                     let deadline = self.deadline();
                     if deadline <= Instant::now() {
+                        if self.blocked_since.is_some() {
+                            self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
+                        }
                         return;
                     }
                     timer.as_mut().reset(deadline);
@@ -154,7 +162,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Poll::Ready(Event::End);
         }
         let _ = self.output.poll_pending(context);
-        if self.poll_send(context).is_err() || self.output.len() > self.session.served.output_limits.max {
+        // Checked before anything of it is sent: a reply that is too large is not sent in part.
+        if self.output.len() > self.session.served.output_limits.max {
+            self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
+            return Poll::Ready(Event::End);
+        }
+        if self.poll_send(context).is_err() {
             return Poll::Ready(Event::End);
         }
         let has_replied = self.output.len() == 0 && self.output.pending() == 0;

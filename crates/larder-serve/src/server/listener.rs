@@ -22,7 +22,8 @@ const BACKLOG: i32 = 1024;
 /// A socket that listens.
 #[derive(Debug)]
 pub(super) enum Listener {
-    Unix(UnixListener, SocketFile),
+    /// With the file to remove at the end. None for a socket that was passed to this process.
+    Unix(UnixListener, Option<SocketFile>),
     Tcp(TcpListener),
 }
 
@@ -32,12 +33,6 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// Device and file number. Another process may have put its own socket at the path since.
     identity: (u64, u64),
-}
-
-impl SocketFile {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl Drop for SocketFile {
@@ -50,6 +45,21 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
+    /// Prepares a socket that listens already. Returns its address.
+    pub(super) fn adopt(&self) -> io::Result<Address> {
+        match self {
+            Self::Unix(listener, _) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                Ok(Address::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()))
+            }
+            Self::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Address::Tcp(listener.local_addr()?))
+            }
+        }
+    }
+
     /// Listens at an address. Returns the address with the port that the system has chosen.
     pub(super) fn bind(address: &Address, mode: u32, group: Option<u32>) -> Result<(Self, Address), Error> {
         match address {
@@ -59,7 +69,7 @@ impl Listener {
                 let bound = bind_unix(&path, mode, group).map_err(|error| failed(address, error))?;
                 let (listener, identity) = bound;
                 let file = SocketFile { path: path.clone(), identity };
-                Ok((Self::Unix(listener, file), Address::Unix(path)))
+                Ok((Self::Unix(listener, Some(file)), Address::Unix(path)))
             }
             Address::Tcp(wanted) => {
                 let bind = || {

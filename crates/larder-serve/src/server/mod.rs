@@ -88,12 +88,18 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidSetting`] for a setting out of its range. [`Error::Listen`] for an address that can't
-    /// be used. [`Error::Thread`], [`Error::Cache`]. Nothing is served then.
+    /// be used. [`Error::System`], [`Error::Cache`]. Nothing is served then.
     pub fn start(self) -> Result<Server, Error> {
         let wanted = self.checked_addresses()?;
-        let databases = Databases::open(&self.cache, &self.database_modes()).map_err(Error::Cache)?;
-        let mut listeners = Vec::new();
+        let modes = self.database_modes();
+        let databases = Databases::open(&self.cache, &modes).map_err(Error::Cache)?;
         let mut addresses = Vec::new();
+        for listener in &self.listeners {
+            let address = listener.adopt().map_err(Error::System)?;
+            self.refuse_remote(&address)?;
+            addresses.push(address);
+        }
+        let mut listeners = self.listeners;
         for address in &wanted {
             let (listener, bound) = Listener::bind(address, self.socket_mode, self.socket_group)?;
             listeners.push(listener);
@@ -116,7 +122,7 @@ impl ServerBuilder {
             since: Instant::now(),
         });
         let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);
-        let threads = pool.start(listeners, threads).map_err(Error::Thread)?;
+        let threads = pool.start(listeners, threads).map_err(Error::System)?;
         Ok(Server { addresses, max_connections, stop, threads })
     }
 }

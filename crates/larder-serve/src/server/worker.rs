@@ -137,12 +137,14 @@ impl Pool {
     async fn accept_unix(
         self: &Arc<Self>,
         listener: std::os::unix::net::UnixListener,
-        file: SocketFile,
+        _file: Option<SocketFile>,
         workers: &[Worker],
     ) -> io::Result<()> {
         let listener = UnixListener::from_std(listener)?;
         // A client of a Unix socket has no address. Redis shows the socket's path with port 0.
-        let address = format!("{}:0", file.path().display());
+        let path = listener.local_addr()?;
+        let path = path.as_pathname().unwrap_or(std::path::Path::new(""));
+        let address = format!("{}:0", path.display());
         let peer = Peer { peer: address.clone(), local: address, is_unix: true };
         loop {
             match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
@@ -187,7 +189,7 @@ impl Pool {
         let counted = Counted(self.clone(), worker.connections.clone());
         let pool = self.clone();
         worker.handle.spawn(async move {
-            let _counted = counted;
+            let counted = counted;
             let Ok(mut stream) = open() else { return };
             if is_full {
                 let refusal = b"-ERR max number of clients reached\r\n";
@@ -197,7 +199,7 @@ impl Pool {
             }
             let listed = pool.served.clients.add(peer);
             let session = Session::new(pool.served.clone(), &COMMANDS, listed.client().clone());
-            Connection::new(stream, session, pool.timeouts).serve(pool.stopped()).await;
+            Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }
 }

@@ -48,6 +48,15 @@ impl<'a> Lease<'a> {
     }
 }
 
+impl Lease<'_> {
+    /// Returns the number of the lease. The caller gives the lease back.
+    pub(crate) fn into_id(self) -> LeaseId {
+        let id = self.id;
+        std::mem::forget(self);
+        id
+    }
+}
+
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         // A loader may fork, and return in the child. The parent gives the lease back.
@@ -74,7 +83,7 @@ impl<V> DecodedEntry<V> {
     /// Returns the entry, for a caller that changes it.
     pub(crate) fn entry(&self) -> ReadEntry {
         let &Self { sequence, expires_at, extras, .. } = self;
-        ReadEntry { sequence, expires_at, ends_at: EntryExtras::hard_limit(Some(extras), expires_at) }
+        ReadEntry::new(sequence, expires_at, Some(extras))
     }
 
     /// Returns whether a use may be noted by the record: its expiry was not found elsewhere.

@@ -72,12 +72,21 @@ pub enum Failpoint {
     /// A loader that no task waits for any more is not dropped.
     #[cfg(feature = "async")]
     KeepDroppedLoad,
+    /// Closing the cache does not wait for the changes that tasks have begun.
+    #[cfg(feature = "async")]
+    CloseBeforeChanges,
     /// A lease that is dropped without an answer is not given back.
     KeepDroppedLease,
     /// The shards are drained while a group is being stored.
     OpenGroupGate,
     /// The writer commits the values of a group one by one.
     SplitGroup,
+    /// The removals of a transaction are committed before its values.
+    RemoveBeforeGroup,
+    /// A transaction makes its changes one after another, each under the lock of its own shard.
+    PublishOneByOne,
+    /// A watch compares the sequence of its key, and not the epoch.
+    WatchBySequence,
     /// A tick is stored before the upper bound of the time is raised to that of the tick.
     StoreTickBeforeLimit,
 }

@@ -76,7 +76,7 @@ pub(crate) const INSERTS: Task = Task {
         insert_all(&pages, first, &value)?;
         counted_inserts(&pages, rest, &value)?;
         let evicted = cache.stats().memory.evictions;
-        assert!(evicted as usize >= FULL * TURNOVER, "{evicted} entries were evicted");
+        assert!(evicted >= (FULL * TURNOVER) as u64, "{evicted} entries were evicted");
         Ok(())
     },
 };

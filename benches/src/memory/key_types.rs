@@ -117,7 +117,8 @@ impl quick_cache::Equivalent<(String, String)> for Pair<'_> {
     }
 }
 
-fn ours<K: Key>(name: &'static str, entries: usize, key: impl Fn(usize) -> K) -> (Keyspace<K, Page>, Cache) {
+/// Returns a keyspace with entries. The keyspace keeps its cache open.
+fn ours<K: Key>(name: &'static str, entries: usize, key: impl Fn(usize) -> K) -> Keyspace<K, Page> {
     let capacity = ByteSize::bytes((ROOM * entries) as u64 * weight());
     let cache = Cache::builder().memory_capacity(capacity).open().expect("a cache in memory opens");
     let definition = KeyspaceDefinition::<K, Page>::new(name).ttl(TTL);

@@ -139,7 +139,10 @@ impl Writer<'_> {
                 say(&format!("will group {} {version}", self.thread));
                 self.written.insert_many(entries).unwrap();
             }
-            2 if self.lie == Lie::None => self.move_from((self.thread, self.random.below(KEYS)), version),
+            2 if self.lie == Lie::None => {
+                let removed = self.random.below(KEYS);
+                self.move_from((self.thread, removed), version);
+            }
             _ => entries.for_each(|(key, value)| self.written.insert(&key, value).unwrap()),
         }
         self.own().complete.store(version, Ordering::SeqCst);

@@ -2,5 +2,10 @@
 
 mod access;
 mod basics;
+mod clients;
+mod commands;
+mod differential;
 mod hostile;
+mod redis_server;
+mod resp;
 mod support;

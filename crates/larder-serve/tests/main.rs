@@ -3,4 +3,5 @@
 mod access;
 mod basics;
 mod hostile;
+mod http;
 mod support;

@@ -65,6 +65,14 @@ pub struct InvalidationCommit(CommittingRemovals);
 
 #[cfg(feature = "async")]
 impl InvalidationCommit {
+    /// Returns the number of live entries that memory knows to be removed. For keys this is the number that
+    /// [`wait`](Self::wait) returns. For a prefix, a pattern or a keyspace, `wait` may return more, because
+    /// the commit counts the entries on disk.
+    #[must_use]
+    pub const fn removed(&self) -> u64 {
+        self.0.live()
+    }
+
     /// Waits until the removals are durable. Returns the number of live entries removed.
     ///
     /// # Errors

@@ -67,6 +67,7 @@ mod contract {
     mod model;
     mod queued_loads;
     mod ranges;
+    mod registered_bulk;
     mod registered_loaders;
     mod regressions;
     mod transactions;

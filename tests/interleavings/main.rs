@@ -124,4 +124,5 @@ scenarios! {
     tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller,
     tasks::a_forgotten_lease_stalls_no_task,
     tasks::a_load_of_a_task_never_outlives_a_removal,
+    tasks::a_change_that_a_task_has_begun_is_made_before_the_close,
 }

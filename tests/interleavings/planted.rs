@@ -264,3 +264,9 @@ fn a_lease_kept_by_a_dropped_future_is_caught() {
     let scenario = crate::tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller;
     assert_caught(Failpoint::KeepDroppedLease, scenario);
 }
+
+#[test]
+fn a_close_that_does_not_wait_for_what_a_task_has_begun_is_caught() {
+    let scenario = crate::tasks::a_change_that_a_task_has_begun_is_made_before_the_close;
+    assert_caught(Failpoint::CloseBeforeChanges, scenario);
+}

@@ -242,3 +242,22 @@ pub(crate) fn a_load_of_a_task_never_outlives_a_removal() {
     source.look("committed", || place.committed(1));
     source.check();
 }
+
+/// A task begins a removal, and is dropped. Then the cache is closed: the removal is made before.
+pub(crate) fn a_change_that_a_task_has_begun_is_made_before_the_close() {
+    let place = Place::new();
+    let cache = place.open();
+    let versions = versions(&cache);
+    versions.insert(&1, 7).unwrap();
+    cache.flush().unwrap();
+    contest([
+        &|| {
+            let mut removal = Box::pin(versions.remove_async(&1));
+            _ = poll_once(removal.as_mut());
+            drop(removal);
+            cache.close().unwrap();
+        },
+        &|| drop(versions.insert(&2, 8)),
+    ]);
+    assert_eq!(place.committed(1), None, "the removal was begun before the close");
+}

@@ -67,10 +67,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
-    /// for a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
-    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory. It has none if
-    /// the closure got no value, removes the entry, and the entry may be on disk alone while the disk tier is
-    /// off or cannot be read.
+    /// for a TTL out of range. With [`Error::NotDurable`], [`ModifyError::applied`] has the change that was
+    /// made in memory. It has none if the closure got no value, removes the entry, and the entry may be on
+    /// disk alone while the disk tier is off or cannot be read.
     ///
     /// Any other change takes such an entry for missing ([contract 6](crate#the-contract)). A value that it
     /// stores replaces the entry when the disk is back.
@@ -170,7 +169,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
         // 3.
-        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk: !is_in_memory };
+        // A touch returns the very value that it got.
+        let keeps_value = match (&change, &value) {
+            (Change::Insert(new, _), Some(value)) => Arc::ptr_eq(new, value),
+            _ => false,
+        };
+        let may_be_on_disk = !is_in_memory;
+        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk, keeps_value };
         match change {
             Change::Keep => Ok(Some(Modified::Kept(value))),
             Change::Insert(new, ttl) if !ttl.is_past(self.now()) => {
@@ -221,7 +226,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let LeasedRead { lease, read, .. } = self.lease_over(key);
             let ReadValue { value, entry, is_in_memory, .. } =
                 read.ok_or_else(|| not_durable_while_off(None))?;
-            let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
+            let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
+            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
                 InsertOutcome::Saved => return self.commit_write(),

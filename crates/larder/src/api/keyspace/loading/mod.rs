@@ -31,6 +31,7 @@
 //! over, if it has no stale value and no hard timeout.
 
 mod beside_refresh;
+mod get_many;
 mod lease;
 pub(crate) mod policy;
 mod registered;
@@ -182,17 +183,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let mut full = KeyBuffer::default();
         self.keyspace.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.keyspace.shared.tiers.memory.key(full.as_slice());
-        if self.registered.policy.refreshes() {
-            let Some((value, expires_at, extras)) = self.keyspace.hit_with_extras(key) else {
-                return self.load_missing(key);
-            };
-            self.keyspace.answered(Count::MemoryHits, key);
-            self.refresh_if_due(key, expires_at, extras);
-            self.keyspace.note_use(key, expires_at);
-            return Ok(Loaded::fresh(Some(value)));
-        }
-        match self.keyspace.hit_in_memory(key, true) {
-            Some((value, _)) => Ok(Loaded::fresh(Some(value))),
+        match self.hit_or_refresh(key) {
+            Some(value) => Ok(Loaded::fresh(Some(value))),
             None => self.load_missing(key),
         }
     }
@@ -244,6 +236,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 Ok(is_begun)
             }
         }
+    }
+
+    /// Returns the live value that memory has, and begins a refresh if it is due.
+    fn hit_or_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
+        if !self.registered.policy.refreshes() {
+            return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
+        }
+        let (value, expires_at, extras) = self.keyspace.hit_with_extras(slot)?;
+        self.keyspace.answered(Count::MemoryHits, slot);
+        self.refresh_if_due(slot, expires_at, extras);
+        self.keyspace.note_use(slot, expires_at);
+        Some(value)
     }
 
     /// Begins a refresh if the policy says so. The value is live.

@@ -97,8 +97,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Answers `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. They show counts
-    /// and no keys. An address that other machines can reach needs [`allow_remote`](Self::allow_remote).
+    /// Answers `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. They show
+    /// counts and no keys. An address that other machines can reach needs
+    /// [`allow_remote`](Self::allow_remote).
     pub fn http(mut self, address: impl Into<String>) -> Self {
         self.http = Some(address.into());
         self

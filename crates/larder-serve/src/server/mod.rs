@@ -1,7 +1,8 @@
 //! A server: its listeners, its threads, and its end.
 //!
 //! - [`builder`]: the settings. [`address`]: where a server listens. [`listener`]: sockets that listen.
-//! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection. [`input`]: what it has received.
+//! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
+//!   [`input`]: what it has received.
 
 pub(crate) mod address;
 pub(crate) mod builder;

@@ -2,6 +2,11 @@
 
 mod access;
 mod basics;
+mod clients;
+mod commands;
+mod differential;
 mod hostile;
 mod http;
+mod redis_server;
+mod resp;
 mod support;

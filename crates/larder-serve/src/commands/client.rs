@@ -9,12 +9,12 @@ use super::family::family;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::session::client::Client;
-use crate::session::flags::{LOADING, NOSCRIPT, STALE};
+use crate::session::flags::{CONTAINER, LOADING, NOSCRIPT, STALE};
 use crate::session::output::Output;
 use crate::session::{Command, Session};
 
 pub(super) static COMMANDS: &[Command] = family! { "connection";
-    "client" -2 (NOSCRIPT | LOADING | STALE) NONE client, "A container for client connection commands.";
+    "client" -2 (CONTAINER | NOSCRIPT | LOADING | STALE) NONE client, "A container for client connection commands.";
 };
 
 const HELP: [&str; 19] = [

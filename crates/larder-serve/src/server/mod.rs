@@ -21,8 +21,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::session::cursors::Cursors;
 use crate::session::databases::Databases;
-use crate::session::served::{Served, ServerCounters};
+use crate::session::served::{Baseline, Served, ServerCounters};
 use address::Address;
 use builder::ServerBuilder;
 use connection::Timeouts;
@@ -136,6 +137,8 @@ impl ServerBuilder {
             max_connections,
             clients: Arc::default(),
             counters: ServerCounters::default(),
+            cursors: Cursors::default(),
+            baseline: Baseline::default(),
             since: Instant::now(),
         });
         let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);

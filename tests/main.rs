@@ -20,9 +20,13 @@ mod asynchronous {
     mod cancellation;
     mod changes;
     mod circles;
+    mod commits;
     mod dropped_tasks;
     mod loads;
     mod on_threads;
+    mod refreshes;
+    mod registered;
+    mod runtimes;
     mod several;
     mod transactions;
 }

@@ -30,6 +30,7 @@ mod reads;
 mod refresh;
 mod shutdown;
 mod source;
+mod task_refresh;
 mod tasks;
 mod ticks;
 mod transactions;
@@ -124,5 +125,8 @@ scenarios! {
     tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller,
     tasks::a_forgotten_lease_stalls_no_task,
     tasks::a_load_of_a_task_never_outlives_a_removal,
+    tasks::durable_changes_of_tasks_are_committed,
+    task_refresh::a_refresh_in_a_task_never_outlives_a_removal,
+    task_refresh::a_refresh_that_its_runtime_drops_stalls_no_caller,
     tasks::a_change_that_a_task_has_begun_is_made_before_the_close,
 }

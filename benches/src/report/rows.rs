@@ -32,7 +32,8 @@ pub const ROWS: [Row; 25] = [
         "memory-hit",
         "memory_hit",
         "Memory hit",
-        "string keys, 256 B values, TTL on; 100k and 1M resident; uniform and Zipf 0.99; 1 and 2 threads",
+        "string keys, 256 B values, TTL on; 10k, 100k and 1M resident; uniform and Zipf 0.99; 1 and 2 threads; \
+         independent and dependent lookups; integers, pairs and 40 B keys at 100k",
         "1.0 × the fastest peer, 2 × moka",
     ),
     row(

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
+use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
@@ -123,7 +124,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_full(full.as_slice(), &value.into(), options)
+        self.insert_full(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
     }
 
     /// Stores the value of a whole key.
@@ -132,6 +133,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         full: &[u8],
         value: &Arc<V>,
         options: InsertOptions,
+        wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         let InsertOptions { ttl, durability } = options;
@@ -139,7 +141,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !matches!(ttl, Ttl::Default) {
             ttl.check(self.now())?;
             if ttl == Ttl::Keep {
-                self.change(full, durability, &mut |_, _| Change::Insert(value.clone(), ttl))?;
+                self.change_by(full, durability, wait, &mut |_, _| Change::Insert(value.clone(), ttl))?;
                 return Ok(());
             }
             if ttl.is_past(self.now()) {
@@ -159,7 +161,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return Err(not_durable_while_off(None));
             }
         }
-        self.commit_write()
+        self.commit_change_by(Acknowledge::Write, wait)
     }
 
     /// Sets the TTL of a key's live entry to the keyspace's full TTL, counted from now. Returns whether there
@@ -210,11 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Waits for the commit of a value that is stored in memory.
     pub(super) fn commit_write(&self) -> Result<(), Error> {
-        self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
-            // `Closed` would mean that nothing was stored.
-            Error::Closed => Error::not_durable("the cache was closed meanwhile"),
-            other => other,
-        })
+        self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
     }
 
     /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.

@@ -143,8 +143,8 @@ impl<C: MemoryCache> Contender for C {
     }
 }
 
-/// Makes every contestant with room for `entries`, all empty. `LARDER_BENCH_PEERS` may name the peers that take
-/// part, separated by semicolons. larder always takes part.
+/// Makes every contestant with room for `entries`, all empty. `LARDER_BENCH_PEERS` may name the peers that
+/// take part, separated by semicolons. larder always takes part.
 #[must_use]
 pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
     let names = [LarderInMemory::NAME].into_iter().chain(PEERS.into_iter().filter(|peer| takes_part(peer)));

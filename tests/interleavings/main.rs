@@ -93,6 +93,7 @@ scenarios! {
     transactions::a_transaction_of_what_has_expired_is_refused,
     transactions::a_transaction_and_a_removal_by_prefix_agree,
     transactions::a_transaction_is_committed_as_a_whole,
+    transactions::a_transaction_with_many_removals_is_committed_as_a_whole,
     transactions::transactions_that_take_turns_end,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,

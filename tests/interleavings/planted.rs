@@ -161,7 +161,8 @@ fn a_transaction_that_the_writer_splits_is_caught() {
 
 #[test]
 fn a_transaction_whose_removals_come_first_is_caught() {
-    assert_caught(Failpoint::RemoveBeforeGroup, crate::transactions::a_transaction_is_committed_as_a_whole);
+    let scenario = crate::transactions::a_transaction_with_many_removals_is_committed_as_a_whole;
+    assert_caught(Failpoint::RemoveBeforeGroup, scenario);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod clients;
 mod commands;
 mod differential;
 mod hostile;
+mod http;
 mod redis_server;
 mod resp;
 mod support;

@@ -42,6 +42,9 @@ pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
     for address in server.addresses() {
         note(false, &format!("serving at {address}"));
     }
+    if let Some(address) = server.http_address() {
+        note(false, &format!("http://{address}/health and /metrics"));
+    }
     // 3.
     notify("READY=1");
     let waited = signalled.read_exact(&mut [0]);
@@ -79,6 +82,9 @@ fn builder(cache: &Cache, options: &ServeOptions) -> Result<ServerBuilder, Failu
         .idle_timeout(options.idle_timeout.map(Duration::from_secs));
     for address in &options.listen {
         builder = builder.listen(address);
+    }
+    if let Some(address) = &options.http {
+        builder = builder.http(address);
     }
     if let Some(group) = &options.socket_group {
         builder = builder.socket_group(group_number(group)?);

@@ -25,6 +25,8 @@ pub(super) const DEFAULT_DATABASES: usize = 16;
 pub struct ServerBuilder {
     pub(super) cache: Cache,
     pub(super) addresses: Vec<String>,
+    /// The address of `/health` and `/metrics`.
+    pub(super) http: Option<String>,
     /// Sockets that listen already.
     pub(super) listeners: Vec<Listener>,
     pub(super) databases: usize,
@@ -56,6 +58,7 @@ impl ServerBuilder {
         Self {
             cache: cache.clone(),
             addresses: Vec::new(),
+            http: None,
             listeners: Vec::new(),
             databases: DEFAULT_DATABASES,
             modes: Vec::new(),
@@ -91,6 +94,14 @@ impl ServerBuilder {
     /// machines can reach needs the settings that [`allow_remote`](Self::allow_remote) names.
     pub fn tcp_listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(Listener::Tcp(listener));
+        self
+    }
+
+    /// Answers `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. They show
+    /// counts and no keys. An address that other machines can reach needs
+    /// [`allow_remote`](Self::allow_remote).
+    pub fn http(mut self, address: impl Into<String>) -> Self {
+        self.http = Some(address.into());
         self
     }
 
@@ -225,6 +236,18 @@ impl ServerBuilder {
             addresses.push(address);
         }
         Ok(addresses)
+    }
+
+    /// Returns the address of `/health` and `/metrics`, if there is one.
+    pub(super) fn checked_http(&self) -> Result<Option<Address>, Error> {
+        let Some(text) = &self.http else { return Ok(None) };
+        match Address::parse(text) {
+            Some(address @ Address::Tcp(_)) if address.is_local() || self.allows_remote => Ok(Some(address)),
+            Some(address @ Address::Tcp(_)) => {
+                Err(invalid("http", address, "other machines can reach it, so it needs allow_remote"))
+            }
+            _ => Err(invalid("http", format!("{text:?}"), "give HOST:PORT, such as 127.0.0.1:9121")),
+        }
     }
 
     /// Refuses an address that other machines can reach, if the settings do not allow that.

@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Timeouts};
-use super::listener::{Listener, SocketFile};
+use super::http;
+use super::listener::{Listener, SocketFile, pause};
 use crate::commands::table::COMMANDS;
 use crate::session::Session;
 use crate::session::client::Peer;
@@ -24,9 +25,6 @@ use crate::session::served::Served;
 
 /// Maximum number of threads of an event loop that make blocking calls.
 const MAX_BLOCKING_THREADS: usize = 16;
-
-/// The pause after an accept that failed, as it does when the process has no descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the threads of a server share.
 #[derive(Debug)]
@@ -124,6 +122,7 @@ impl Pool {
             match listener {
                 Listener::Unix(listener, file) => self.accept_unix(listener, file, &workers).await,
                 Listener::Tcp(listener) => self.accept_tcp(listener, &workers).await,
+                Listener::Http(listener) => http::serve(listener, self.served.clone()).await,
             }
         };
         tokio::select! {
@@ -202,9 +201,4 @@ impl Pool {
             Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }
-}
-
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "a connection could not be accepted");
-    sleep(ACCEPT_PAUSE).await;
 }

@@ -86,7 +86,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         load.note_answer(missing, answer, |lease, value| filled.push((lease, value)));
                     if !filled.is_empty() || !omitted.is_empty() {
                         let land = move |_: &Self| {
-                            filled.into_iter().for_each(|(lease, value)| fill(lease, value));
+                            for (lease, value) in filled {
+                                fill(lease, value);
+                            }
                             omitted.into_iter().for_each(omit);
                         };
                         self.change_off_executor(land).await;

@@ -293,9 +293,9 @@ where
             Ok(Waited::Absent) => {}
             // 6.
             Ok(Waited::Unanswered) => self.open.push(at),
-            Err(LoadError::Timeout { waited }) => {
-                let waited = self.keyspace.shared.settings.load_timeout.unwrap_or(waited);
-                self.failed.push_back((at, LoadError::Timeout { waited }));
+            Err(LoadError::Timeout { waited: left }) => {
+                let max = self.keyspace.shared.settings.load_timeout.unwrap_or(left);
+                self.failed.push_back((at, LoadError::Timeout { waited: max }));
             }
             Err(error) => self.failed.push_back((at, error)),
         }

@@ -107,7 +107,10 @@ impl Sketch {
         let pick = |quarter: usize| {
             // One of the 32 counters of two words: a bit for the word, and four for the counter.
             let counter = mixed >> (12 + 5 * quarter) & 31;
-            Place { word: 2 * quarter + usize::from(counter > 15), shift: 4 * (counter as u32 & 15) }
+            Place {
+                word: 2 * quarter + usize::from(counter > 15),
+                shift: 4 * u32::try_from(counter & 15).unwrap_or(0),
+            }
         };
         (index, [pick(0), pick(1), pick(2), pick(3)])
     }

@@ -145,20 +145,26 @@ fn a_mix_of_popular_keys_scans_and_a_loop_is_served_well() {
 fn duel(main: u32, newcomer: u32, is_newcomer_used: bool) -> &'static str {
     let mut toy = Toy::new(20);
     toy.run(0..20);
-    (0..20).for_each(|id| toy.policy.touch(id));
+    for id in 0..20 {
+        toy.policy.touch(id);
+    }
     toy.request(100);
     assert_eq!(toy.policy.main.len, 19, "all entries were used");
     let newcomer_id = toy.ids[&100];
     let policy = &mut toy.policy;
     for id in (0..20).filter(|&id| id != newcomer_id) {
         let node = *policy.nodes.get(id as usize).unwrap();
-        (2..main).for_each(|_| policy.sketch.add(node.hash));
+        for _ in 2..main {
+            policy.sketch.add(node.hash);
+        }
         assert_eq!(policy.sketch.estimate(node.hash), u64::from(main));
     }
     if is_newcomer_used {
         policy.touch(newcomer_id);
     }
-    (1 + u32::from(is_newcomer_used)..newcomer).for_each(|_| policy.sketch.add(hash(100)));
+    for _ in 1 + u32::from(is_newcomer_used)..newcomer {
+        policy.sketch.add(hash(100));
+    }
     if policy.evict() == Some(newcomer_id) { "newcomer" } else { "main" }
 }
 
@@ -173,7 +179,9 @@ fn a_newcomer_must_be_two_uses_ahead_unless_it_was_used_recently() {
 fn a_burst_of_hits_counts_as_one_use() {
     let mut toy = Toy::new(10);
     toy.run(0..10);
-    (0..20).for_each(|_| toy.policy.touch(8));
+    for _ in 0..20 {
+        toy.policy.touch(8);
+    }
     toy.request(100);
     assert_eq!(toy.policy.entry_flags.queue(8), QueueOfEntry::Main);
     assert_eq!(toy.policy.sketch.estimate(hash(8)), 2, "stored once and used in one burst");

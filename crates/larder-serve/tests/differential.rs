@@ -8,7 +8,7 @@ use crate::redis_server::RedisServer;
 use crate::resp::{Reply, RespClient};
 use crate::support::Served;
 
-/// Numbers from a seed (SplitMix64).
+/// Numbers from a seed (`SplitMix64`).
 struct Random(u64);
 
 impl Random {

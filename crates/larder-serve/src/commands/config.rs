@@ -86,7 +86,9 @@ fn reset_counts(session: &Session) {
         (&baseline.evictions, evictions),
         (&baseline.connections, served.clients.total()),
     ];
-    counts.iter().for_each(|(count, now)| count.store(*now, Relaxed));
+    for (count, now) in counts {
+        count.store(now, Relaxed);
+    }
     let counters = &served.counters;
     for count in
         [&counters.requests, &counters.received, &counters.sent, &counters.refused, &counters.cut_off]

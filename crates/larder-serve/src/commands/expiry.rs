@@ -31,7 +31,7 @@ pub(super) static COMMANDS: &[Command] = family! { "generic";
 };
 
 /// The latest expiry, a little before the latest that the cache accepts at the same time.
-const MAX_AHEAD_MS: i64 = MAX_TTL.as_millis() as i64 - 60_000;
+const MAX_AHEAD_MS: i64 = MAX_TTL.as_secs().cast_signed() * 1000 - 60_000;
 
 /// The unit of an expiry, and where it counts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Expiry {
     }
 
     /// Returns the time from now, in milliseconds.
-    fn from_now(self) -> i64 {
+    fn ms_from_now(self) -> i64 {
         match self {
             Self::In(millis) => millis,
             Self::At(millis) => millis.saturating_sub(now_ms()),
@@ -129,6 +129,7 @@ fn expiry(unit: Unit, millis: i64) -> Option<Expiry> {
 
 /// The conditions of `EXPIRE`.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command")]
 struct Conditions {
     if_none: bool,
     if_any: bool,
@@ -165,11 +166,11 @@ impl Conditions {
 
     fn allow(&self, expiry: Expiry, present: Remaining) -> bool {
         let left = present.duration().map(|left| i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
-        let from_now = expiry.from_now();
+        let ms_from_now = expiry.ms_from_now();
         !((self.if_none && left.is_some())
             || (self.if_any && left.is_none())
-            || (self.if_later && left.is_none_or(|left| from_now <= left))
-            || (self.if_sooner && left.is_some_and(|left| from_now >= left)))
+            || (self.if_later && left.is_none_or(|left| ms_from_now <= left))
+            || (self.if_sooner && left.is_some_and(|left| ms_from_now >= left)))
     }
 }
 
@@ -225,18 +226,16 @@ fn persist(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuff
 
 /// `TTL`, `PTTL`, `EXPIRETIME` and `PEXPIRETIME key`
 fn time_left(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
-    let left = match entries.remaining(args.get(1))? {
-        None => return reply_integer(reply, -2),
-        Some(Remaining::Never) => return reply_integer(reply, -1),
-        Some(Remaining::For(left)) => i64::try_from(left.as_millis()).unwrap_or(i64::MAX),
-    };
     let is_time = args.is(0, "expiretime") || args.is(0, "pexpiretime");
-    let millis = if is_time { left.saturating_add(now_ms()) } else { left };
     let in_seconds = args.is(0, "ttl") || args.is(0, "expiretime");
-    reply_integer(reply, if in_seconds { millis.saturating_add(500) / 1000 } else { millis })
-}
-
-fn reply_integer(reply: &mut ReplyBuffer, value: i64) -> Done {
-    reply.integer(value);
+    reply.integer(match entries.remaining(args.get(1))? {
+        None => -2,
+        Some(Remaining::Never) => -1,
+        Some(Remaining::For(left)) => {
+            let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+            let millis = if is_time { left.saturating_add(now_ms()) } else { left };
+            if in_seconds { millis.saturating_add(500) / 1000 } else { millis }
+        }
+    });
     Ok(())
 }

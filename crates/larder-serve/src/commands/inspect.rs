@@ -75,7 +75,9 @@ const MEMORY_HELP: [&str; 3] = [
 
 fn help(reply: &mut ReplyBuffer, lines: &[&str]) {
     reply.array(lines.len());
-    lines.iter().for_each(|line| reply.simple(line));
+    for line in lines {
+        reply.simple(line);
+    }
 }
 
 /// `MEMORY USAGE key [SAMPLES count]`

@@ -50,7 +50,9 @@ async fn command(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             _ => args.from(2).filter_map(|name| table.find(name)).collect(),
         };
         reply.map(commands.len());
-        commands.iter().for_each(|command| document(command, reply));
+        for command in commands {
+            document(command, reply);
+        }
     } else if args.is(1, "list") && args.len() == 2 {
         reply.array(table.all().count());
         table.all().for_each(|command| reply.bulk(command.name.as_bytes()));
@@ -70,7 +72,9 @@ fn describe(command: &Command, reply: &mut ReplyBuffer) {
     reply.set(FLAGS.iter().filter(|(flag, _)| has(*flag)).count());
     FLAGS.iter().filter(|(flag, _)| has(*flag)).for_each(|(_, name)| reply.simple(name));
     let KeyPositions(first, last, step) = command.keys;
-    [first, last, step].iter().for_each(|number| reply.integer(i64::from(*number)));
+    for number in [first, last, step] {
+        reply.integer(i64::from(number));
+    }
     // Categories of ACL, hints, key specifications, subcommands.
     reply.set(0);
     reply.set(0);
@@ -107,5 +111,7 @@ fn keys_of(session: &Session, args: Arguments<'_>, out: &mut Output) {
     let last = usize::try_from(last).unwrap_or(words - 1);
     let keys: Vec<_> = (first..=last).step_by(step.max(1)).filter_map(|at| args.find(at + 2)).collect();
     reply.array(keys.len());
-    keys.iter().for_each(|key| reply.bulk(key));
+    for key in keys {
+        reply.bulk(key);
+    }
 }

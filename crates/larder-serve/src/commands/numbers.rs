@@ -56,13 +56,11 @@ fn decr(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer)
 
 /// `INCRBY key number`
 fn incr_by(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
-    match integer(args.get(2)) {
-        Some(by) => reply_sum(entries, args.get(1), by, reply),
-        None => {
-            reply.error(errors::NOT_AN_INTEGER);
-            Ok(())
-        }
-    }
+    let Some(by) = integer(args.get(2)) else {
+        reply.error(errors::NOT_AN_INTEGER);
+        return Ok(());
+    };
+    reply_sum(entries, args.get(1), by, reply)
 }
 
 /// `DECRBY key number`
@@ -88,15 +86,11 @@ fn incr_by_float(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Rep
         reply.error("ERR value is not a valid float");
         return Ok(());
     };
-    match old.add(by) {
-        Some(sum) => {
-            let text = sum.to_string();
-            reply.bulk(text.as_bytes());
-            entries.put(args.get(1), text.into_bytes().into(), if is_new { Ttl::Never } else { Ttl::Keep })
-        }
-        None => {
-            reply.error("ERR increment would produce NaN or Infinity");
-            Ok(())
-        }
-    }
+    let Some(sum) = old.add(by) else {
+        reply.error("ERR increment would produce NaN or Infinity");
+        return Ok(());
+    };
+    let text = sum.to_string();
+    reply.bulk(text.as_bytes());
+    entries.put(args.get(1), text.into_bytes().into(), if is_new { Ttl::Never } else { Ttl::Keep })
 }

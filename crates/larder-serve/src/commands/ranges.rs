@@ -22,6 +22,7 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
 const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
 /// Maximum length of a value. The cache has the same limit for its encoding.
+#[expect(clippy::cast_possible_truncation, reason = "64 MiB")]
 const MAX_LEN: usize = MAX_VALUE_LEN.as_u64() as usize;
 
 /// `STRLEN key`

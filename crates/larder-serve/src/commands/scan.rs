@@ -96,18 +96,19 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         Ok(Err(error)) => return out.reply().error(&errors::of(&error)),
         Err(_) => return out.reply().error("ERR the walk over the keys has failed"),
     };
-    let next = match place {
-        Some(place) => session.served.cursors.add(place, cursor),
-        None => {
-            session.served.cursors.end(cursor);
-            0
-        }
+    let next = if let Some(place) = place {
+        session.served.cursors.add(place, cursor)
+    } else {
+        session.served.cursors.end(cursor);
+        0
     };
     let reply = out.reply();
     reply.array(2);
     reply.bulk(next.to_string().as_bytes());
     reply.array(found.len());
-    found.iter().for_each(|key| reply.bulk(key));
+    for key in found {
+        reply.bulk(&key);
+    }
 }
 
 /// Passes keys from a place on. Returns those that are wanted, and the next place. None at the end.
@@ -163,7 +164,9 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     });
     let found = found.await.unwrap_or_default();
     out.reply().array(found.len());
-    found.iter().for_each(|key| out.reply().bulk(key));
+    for key in found {
+        out.reply().bulk(&key);
+    }
 }
 
 /// `DBSIZE`. Counts the live entries, so it takes time that grows with their number.

@@ -195,8 +195,7 @@ const FAMILIES: [(&str, &[&str]); 8] = [
 /// Returns the error for a command of such a family.
 pub(super) fn purpose(name: &[u8]) -> Option<String> {
     let is_name = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-    let (family, commands) =
-        FAMILIES.iter().find(|(_, commands)| commands.iter().any(|known| is_name(&known)))?;
+    let (family, commands) = FAMILIES.iter().find(|(_, commands)| commands.iter().any(is_name))?;
     let name = commands.iter().find(|known| is_name(known))?;
     Some(format!(
         "ERR '{name}' is not supported: larder is a cache of single values, for caches, sessions, rate limits and \

@@ -24,6 +24,7 @@ fn sha1(bytes: &[u8]) -> [u32; 5] {
     state
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of the standard")]
 fn add_block(state: &mut [u32; 5], block: &[u8]) {
     // The last sixteen words of the schedule. Each round takes the oldest and adds a new one.
     let mut window = [0_u32; 16];

@@ -146,12 +146,11 @@ fn a_slow_load_is_answered_with_the_stale_value_and_goes_on() {
     for on_disk in [false, true] {
         let place = on_disk.then(Place::in_memory);
         let (runtime, source) = (HandRuntime::default(), SlowSource::with_permits(1));
-        let (clock, builder) = match &place {
-            Some(place) => (place.clock.clone(), place.builder()),
-            None => {
-                let clock = Arc::new(ManualClock::new());
-                (clock.clone(), Cache::builder().clock(clock))
-            }
+        let (clock, builder) = if let Some(place) = &place {
+            (place.clock.clone(), place.builder())
+        } else {
+            let clock = Arc::new(ManualClock::new());
+            (clock.clone(), Cache::builder().clock(clock))
         };
         let cache = runtime.of(builder).open().unwrap();
         let policy = LoadPolicy::new().soft_timeout(SOON).hard_timeout(LATE);

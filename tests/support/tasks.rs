@@ -11,7 +11,7 @@ use larder::{BackgroundLoad, CacheBuilder};
 pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A runtime of async code.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runtime {
     TokioOnOneThread,
     TokioOnThreads,
@@ -37,7 +37,7 @@ impl Runtime {
 
     /// Returns a function for [`CacheBuilder::spawner`]. Call it inside [`block_on`](Self::block_on).
     pub(crate) fn spawner(self) -> impl Fn(BackgroundLoad) + Send + Sync + 'static {
-        let handle = tokio::runtime::Handle::try_current().ok();
+        let handle = (self != Self::Smol).then(tokio::runtime::Handle::current);
         move |load| match &handle {
             Some(handle) => drop(handle.spawn(load)),
             None => smol::spawn(load).detach(),

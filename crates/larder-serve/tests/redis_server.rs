@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::resp::RespClient;
 
@@ -29,9 +29,9 @@ impl RedisServer {
         command.current_dir(dir.path()).stdout(Stdio::null());
         let child = command.spawn().unwrap();
         let server = Self { child, socket, _dir: dir };
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         while RespClient::connect(&server.socket).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(300), "redis-server does not answer");
+            assert!(began.elapsed() < Duration::from_mins(5), "redis-server does not answer");
             std::thread::yield_now();
         }
         Some(server)

@@ -64,7 +64,7 @@ pub(crate) struct RespClient {
 impl RespClient {
     pub(crate) fn connect(socket: &Path) -> std::io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(600)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(10)))?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 

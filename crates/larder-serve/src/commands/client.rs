@@ -73,7 +73,9 @@ async fn client(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         "kill" => kill(session, args, out),
         _ => {
             out.reply().array(HELP.len());
-            HELP.iter().for_each(|text| out.reply().simple(text));
+            for text in HELP {
+                out.reply().simple(text);
+            }
         }
     }
 }
@@ -105,15 +107,12 @@ fn set_info(session: &Session, args: Arguments<'_>, out: &mut Output) {
         let option = errors::repeated(args.get(2), usize::MAX);
         return out.reply().error(&format!("ERR Unrecognized option '{option}'"));
     };
-    match label(args.get(3)) {
-        Some(value) => {
-            *field = value;
-            out.reply().ok();
-        }
-        None => {
-            let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
-            out.reply().error(&text);
-        }
+    if let Some(value) = label(args.get(3)) {
+        *field = value;
+        out.reply().ok();
+    } else {
+        let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
+        out.reply().error(&text);
     }
 }
 

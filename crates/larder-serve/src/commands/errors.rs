@@ -1,5 +1,7 @@
 //! The texts of errors, as Redis gives them.
 
+use std::fmt::Write;
+
 use larder::Error;
 
 use super::unsupported;
@@ -56,7 +58,8 @@ pub(super) fn unknown_command(args: Arguments<'_>) -> String {
         if left == 0 {
             break;
         }
-        words.push_str(&format!("'{}' ", repeated(word, left)));
+        // Writing to a string does not fail.
+        let _ = write!(words, "'{}' ", repeated(word, left));
     }
     let name = repeated(args.get(0), MAX_REPEATED);
     format!("ERR unknown command '{name}', with args beginning with: {words}")

@@ -283,6 +283,6 @@ fn check(setting: &'static str, value: usize, range: std::ops::RangeInclusive<us
     Err(invalid(setting, value, format!("it may be from {} to {}", range.start(), range.end())))
 }
 
-fn invalid(setting: &'static str, value: impl ToString, allowed: impl Into<String>) -> Error {
-    Error::InvalidSetting { setting, value: value.to_string(), allowed: allowed.into() }
+fn invalid(setting: &'static str, value: impl std::fmt::Display, allowed: impl Into<String>) -> Error {
+    Error::InvalidSetting { setting, value: format!("{value}"), allowed: allowed.into() }
 }

@@ -117,11 +117,11 @@ impl ServerBuilder {
             addresses.push(bound);
         }
         let mut http_address = None;
-        if let Some(address) = &http {
-            if let (Listener::Tcp(listener), bound) = Listener::bind(address, 0, None)? {
-                listeners.push(Listener::Http(listener));
-                http_address = Some(bound);
-            }
+        if let Some(address) = &http
+            && let (Listener::Tcp(listener), bound) = Listener::bind(address, 0, None)?
+        {
+            listeners.push(Listener::Http(listener));
+            http_address = Some(bound);
         }
         let max_connections = raise_descriptor_limit(self.max_connections);
         let timeouts = Timeouts { idle: self.idle_timeout, write: self.write_timeout };

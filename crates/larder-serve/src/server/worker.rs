@@ -126,7 +126,7 @@ impl Pool {
             }
         };
         tokio::select! {
-            _ = self.stopped() => {}
+            () = self.stopped() => {}
             accepted = accepting => if let Err(error) = accepted {
                 tracing::error!(%error, "a listener of the server could not be used");
             },
@@ -144,7 +144,7 @@ impl Pool {
         let path = listener.local_addr()?;
         let path = path.as_pathname().unwrap_or(std::path::Path::new(""));
         let address = format!("{}:0", path.display());
-        let peer = Peer { peer: address.clone(), local: address, is_unix: true };
+        let peer = Peer { remote: address.clone(), local: address, is_unix: true };
         loop {
             match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
                 Ok(stream) => self.place(workers, peer.clone(), move || UnixStream::from_std(stream)),
@@ -162,8 +162,8 @@ impl Pool {
         loop {
             let accepted = listener.accept().await.and_then(|(stream, _)| {
                 stream.set_nodelay(true)?;
-                let (peer, local) = (stream.peer_addr()?.to_string(), stream.local_addr()?.to_string());
-                Ok((stream.into_std()?, Peer { peer, local, is_unix: false }))
+                let (remote, local) = (stream.peer_addr()?.to_string(), stream.local_addr()?.to_string());
+                Ok((stream.into_std()?, Peer { remote, local, is_unix: false }))
             });
             match accepted {
                 Ok((stream, peer)) => self.place(workers, peer, move || TcpStream::from_std(stream)),

@@ -90,8 +90,8 @@ impl LoadTasks {
     pub(crate) fn spawn(&self, place: TaskPlace, wait: TaskWait) -> bool {
         let Some(spawner) = &self.spawner else { return false };
         let task = Box::pin(LoadTask { wait: Some(wait), _place: place });
-        let spawned = catch_unwind(AssertUnwindSafe(|| spawner.spawn(task)));
-        if let Err(panic) = spawned {
+        let answer = catch_unwind(AssertUnwindSafe(|| spawner.spawn(task)));
+        if let Err(panic) = answer {
             // The payload may be a user's value, and its `Drop` may panic as well.
             drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
             if !self.is_logged.swap(true, Ordering::Relaxed) {

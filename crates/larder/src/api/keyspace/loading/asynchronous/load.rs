@@ -27,7 +27,7 @@ use crate::sys::sync::Arc;
 enum BegunTaskLoad<V> {
     Answer(Loaded<V>),
     /// The load of this caller has begun: its own wait, and the wait of the task that keeps it going.
-    Led(TaskWait, Option<TaskWait>),
+    Led(TaskWait, Option<Box<TaskWait>>),
     /// Another caller is loading the key.
     Joined(PendingLoad<V>),
 }
@@ -52,7 +52,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 BegunTaskLoad::Led(wait, None) => Some(wait),
                 BegunTaskLoad::Led(wait, Some(of_task)) => {
                     if let Some(place) = shared.load_tasks.reserve() {
-                        shared.load_tasks.spawn(place, of_task);
+                        shared.load_tasks.spawn(place, *of_task);
                     } else if let Some(stale) = self.stale_answer(&key).await {
                         return Ok(stale);
                     }
@@ -90,7 +90,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 };
                 // A load that can't be cached is of use to its caller alone.
                 let goes_on = policy.soft().is_some() && lease.is_held();
-                let of_task = goes_on.then(|| TaskWait::joining(flight.clone(), None));
+                let of_task = goes_on.then(|| Box::new(TaskWait::joining(flight.clone(), None)));
                 lease.expect_polls(&PollRecord::default());
                 flight.park(Box::pin(run(self.registered.clone(), lease, key, stale, None)));
                 BegunTaskLoad::Led(wait, of_task)

@@ -24,6 +24,7 @@ mod asynchronous {
     mod loads;
     mod on_threads;
     mod several;
+    mod transactions;
 }
 
 mod keys {
@@ -68,6 +69,7 @@ mod contract {
     mod ranges;
     mod registered_loaders;
     mod regressions;
+    mod transactions;
 }
 
 mod outages {

@@ -32,6 +32,7 @@ mod shutdown;
 mod source;
 mod tasks;
 mod ticks;
+mod transactions;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
@@ -84,6 +85,14 @@ scenarios! {
     bulk::an_omitted_key_stalls_no_caller,
     bulk::a_group_is_committed_as_a_whole,
     bulk::a_group_beside_a_close_is_whole,
+    transactions::a_transfer_keeps_the_sum,
+    transactions::no_thread_sees_half_of_a_transaction,
+    transactions::a_watch_sees_what_came_and_went,
+    transactions::a_watch_and_an_eviction_agree,
+    transactions::a_transaction_of_what_has_expired_is_refused,
+    transactions::a_transaction_and_a_removal_by_prefix_agree,
+    transactions::a_transaction_is_committed_as_a_whole,
+    transactions::transactions_that_take_turns_end,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
     expiry::a_touch_brings_back_nothing_that_was_seen_expired,

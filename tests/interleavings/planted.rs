@@ -155,6 +155,39 @@ fn a_group_that_the_writer_splits_is_caught() {
 }
 
 #[test]
+fn a_transaction_that_the_writer_splits_is_caught() {
+    assert_caught(Failpoint::SplitGroup, crate::transactions::a_transaction_is_committed_as_a_whole);
+}
+
+#[test]
+fn a_transaction_whose_removals_come_first_is_caught() {
+    assert_caught(Failpoint::RemoveBeforeGroup, crate::transactions::a_transaction_is_committed_as_a_whole);
+}
+
+#[test]
+fn a_transaction_that_is_published_key_by_key_is_caught() {
+    assert_caught(Failpoint::PublishOneByOne, crate::transactions::no_thread_sees_half_of_a_transaction);
+}
+
+#[test]
+fn a_transaction_published_without_its_leases_is_caught() {
+    assert_caught(Failpoint::FillWithoutLease, crate::transactions::a_transfer_keeps_the_sum);
+}
+
+#[test]
+fn a_watch_by_sequence_is_caught() {
+    assert_caught(Failpoint::WatchBySequence, crate::transactions::a_watch_sees_what_came_and_went);
+}
+
+#[test]
+fn a_watch_of_what_has_expired_is_caught() {
+    assert_caught(
+        Failpoint::PublishExpired,
+        crate::transactions::a_transaction_of_what_has_expired_is_refused,
+    );
+}
+
+#[test]
 fn a_range_removal_without_its_barrier_is_caught() {
     assert_caught(Failpoint::SkipBarrier, crate::loads::a_load_never_outlives_a_removal_by_prefix);
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod examples;
 mod inspect;
 mod parse;
+mod serve;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -21,6 +22,7 @@ pub(crate) use change::{
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use examples::EXAMPLES;
 pub(crate) use inspect::{ExportOptions, FileOptions, Format, GetOptions, KeyOptions, KeysOptions, SortBy};
+pub(crate) use serve::ServeOptions;
 
 #[derive(Debug, Parser)]
 #[command(name = "larder", version, about = "An embedded, persistent, two-tier cache", long_about = None)]
@@ -166,6 +168,13 @@ pub(crate) enum Command {
     /// An import is a write: entries that were removed since the export come back.
     #[command(mut_arg("file", is_required), override_usage = "larder import [OPTIONS] [FILE] <EXPORT>")]
     Import(ImportOptions),
+
+    /// Open a cache, and serve it to other processes in Redis' protocol.
+    ///
+    /// The clients are those of Redis: redis-cli, redis-py, Django and others, with nothing changed but the
+    /// address. A removal is answered when it is durable. SIGTERM and Ctrl-C answer what has arrived, commit
+    /// what is buffered, and end. Sockets that systemd passes are served too.
+    Serve(ServeOptions),
 
     /// Print the completion script of a shell.
     ///

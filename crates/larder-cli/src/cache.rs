@@ -10,3 +10,4 @@ pub(crate) mod path;
 pub(crate) mod snapshot;
 pub(crate) mod spelling;
 pub(crate) mod stats;
+pub(crate) mod url;

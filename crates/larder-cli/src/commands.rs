@@ -7,5 +7,6 @@ pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod manual;
+pub(crate) mod serve;
 pub(crate) mod stats;
 pub(crate) mod top;

@@ -15,6 +15,8 @@
 //!   socket. `hot`, `slow` and `monitor` show the keys in use in a live cache.
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
+//! `larder serve` owns a cache and serves it to other processes, until it is stopped.
+//!
 //! `larder check` tries out a cache in the place where a service will use it. It exits with 0 if every tier
 //! works, and with 1 if a tier does not work. It exits with 2 if the cache could not be opened.
 
@@ -29,7 +31,7 @@ use std::process::ExitCode;
 
 use crate::args::{Arguments, Command};
 use crate::cache::located;
-use crate::commands::{activity, change, check, doctor, inspect, manual, stats, top};
+use crate::commands::{activity, change, check, doctor, inspect, manual, serve, stats, top};
 use crate::term::exit::report;
 use crate::term::{interrupt, panics};
 
@@ -73,6 +75,7 @@ fn run(command: Command) -> ExitCode {
         Command::Flush(options) => report(options.json, change::flush::run(&options)),
         Command::Compact(options) => report(options.json, change::compact::run(&options)),
         Command::Import(options) => report(options.cache.json, change::import::run(&options)),
+        Command::Serve(options) => report(false, serve::run(&options)),
         Command::Completions { shell } => report(false, manual::completions(shell)),
         Command::Man => report(false, manual::page()),
     }

@@ -285,6 +285,13 @@ pub enum Error {
     #[error("the closure of an atomic change must not change its own key; let it return the change")]
     Reentrant,
 
+    /// An entry has changed since it was watched ([`Transaction::require`](crate::Transaction::require)). The
+    /// transaction has changed nothing.
+    #[error(
+        "an entry has changed since it was watched, and the transaction has changed nothing; read the entry again, and repeat it"
+    )]
+    Changed,
+
     /// The change is visible in this process, but may not be on the disk.
     ///
     /// If an invalidation returns this error, the removed entries may come back after a restart. Repeat the

@@ -37,6 +37,8 @@ pub mod model {
 pub use crate::api::cache::Cache;
 pub use crate::api::follower::{Follower, FollowerKeyspace};
 pub use crate::api::invalidation::Invalidation;
+#[cfg(feature = "async")]
+pub use crate::api::invalidation::InvalidationCommit;
 pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::absence::Found;
 #[cfg(feature = "async")]
@@ -52,6 +54,8 @@ pub use crate::api::keyspace::loading::LoadingKeyspace;
 pub use crate::api::keyspace::loading::policy::LoadPolicy;
 pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
 pub use crate::api::keyspace::modify_error::ModifyError;
+pub use crate::api::keyspace::transaction::watch::Watch;
+pub use crate::api::keyspace::transaction::{MAX_TRANSACTION_KEYS, Transaction};
 pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;

@@ -299,8 +299,10 @@ fn words(command: &mut Command) -> Option<CacheWords<'_>> {
             let (cache, json, access) = changes(&mut options.target);
             CacheWords { needs_cache, ..words(cache, json, access) }
         }
-        Command::Check { .. } | Command::Doctor(_) | Command::Completions { .. } | Command::Man => {
-            return None;
-        }
+        Command::Check { .. }
+        | Command::Doctor(_)
+        | Command::Serve(_)
+        | Command::Completions { .. }
+        | Command::Man => return None,
     })
 }

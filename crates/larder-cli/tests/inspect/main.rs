@@ -23,6 +23,7 @@ mod operations;
 mod output;
 mod page;
 mod process;
+mod serve;
 mod service;
 mod sick;
 mod strangers;

@@ -2,6 +2,8 @@
 
 use super::keyspace::Keyspace;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+#[cfg(feature = "async")]
+use crate::engine::removal::CommittingRemovals;
 use crate::engine::removal::Removal;
 use crate::engine::shared::Shared;
 use crate::error::Error;
@@ -51,6 +53,29 @@ pub struct Invalidation {
 enum InvalidationStep {
     Key(Arc<OpenKeyspace>, KeyBuffer),
     Scope(Arc<OpenKeyspace>, Scope),
+}
+
+/// The commit of an invalidation that was begun. [`Invalidation::begin_async`] returns it.
+///
+/// Dropping it does not stop the commit. But then the caller does not know whether the removals are durable.
+#[cfg(feature = "async")]
+#[derive(Debug)]
+#[must_use = "the removals are durable when the wait for their commit has ended"]
+pub struct InvalidationCommit(CommittingRemovals);
+
+#[cfg(feature = "async")]
+impl InvalidationCommit {
+    /// Waits until the removals are durable. Returns the number of live entries removed.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`], as with [`Invalidation::commit`].
+    ///
+    /// # Panics
+    /// If the `Drop` of a removed value has panicked.
+    #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
+    pub async fn wait(self) -> Result<u64, Error> {
+        self.0.wait().await
+    }
 }
 
 impl Invalidation {
@@ -142,6 +167,39 @@ impl Invalidation {
     /// The errors of [`commit`](Invalidation::commit).
     #[cfg(feature = "async")]
     pub async fn commit_async(self) -> Result<u64, Error> {
+        self.begin_async().await?.wait().await
+    }
+
+    /// Removes the entries from memory, and begins the commit. When the future ends, no lookup finds the
+    /// entries any more. They are durably removed when the wait for the returned commit ends.
+    ///
+    /// Use it to begin several invalidations, or other work, before the first of them is durable.
+    /// Invalidations that are begun soon after one another share a commit. The invalidation goes on even if
+    /// the future is dropped after its first poll.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// let mut stale = cache.invalidation();
+    /// stale.remove(&prices, "MTNVTU")?;
+    /// let commit = stale.begin_async().await?;
+    /// assert!(prices.get("MTNVTU").is_none(), "it is removed from memory, and perhaps not from disk");
+    /// assert_eq!(commit.wait().await?, 1); // from here on, no crash brings it back
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`], [`Error::Closed`] and [`Error::Forked`], as with
+    /// [`commit`](Invalidation::commit). Nothing is removed then.
+    #[cfg(feature = "async")]
+    pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;
         self.shared.refuse_if_unusable()?;
         self.shared.refuse_removals_in_closure(&self.removals().collect::<Vec<_>>())?;
@@ -152,7 +210,7 @@ impl Invalidation {
             self.shared.begin_invalidation(self.removals())
         };
         let commit = if may_block { offload(begin).await } else { begin() };
-        commit?.wait().await
+        Ok(InvalidationCommit(commit?))
     }
 
     fn refuse_foreign(&self) -> Result<(), Error> {

@@ -48,6 +48,15 @@ impl<'a> Lease<'a> {
     }
 }
 
+impl Lease<'_> {
+    /// Returns the number of the lease. The caller gives the lease back.
+    pub(crate) fn into_id(self) -> LeaseId {
+        let id = self.id;
+        std::mem::forget(self);
+        id
+    }
+}
+
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         // A loader may fork, and return in the child. The parent gives the lease back.

@@ -170,6 +170,8 @@ impl Drop for Rounds<'_> {
     }
 }
 
+mod group;
+
 #[cfg(test)]
 mod tests {
     use super::*;

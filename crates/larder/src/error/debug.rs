@@ -31,6 +31,7 @@ impl Error {
             Self::Encode { .. } => "Encode",
             Self::Overflow { .. } => "Overflow",
             Self::Reentrant => "Reentrant",
+            Self::Changed => "Changed",
             Self::NotDurable { .. } => "NotDurable",
             Self::Verify { .. } => "Verify",
             Self::Closed => "Closed",

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::entry::{IncomingEntry, Unsaved, Value};
+use super::group::Group;
 use crate::sys::sync::Arc;
 
 /// Values to drop after the lock is released. Otherwise a user's `Drop` that calls the cache would wait for
@@ -13,6 +14,8 @@ pub(crate) struct DeferredDrops {
     /// Uncommitted values. Dropping the last holder of such a value wakes the callers that wait for room in
     /// the write buffer.
     pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
+    /// Groups of removals. Dropping the last holder of a group wakes these callers, too.
+    pub(super) groups: Vec<Arc<Group>>,
     /// Weight to give back to the budget.
     pub(super) weight: u64,
 }

@@ -60,12 +60,7 @@ impl<'a> LockedShard<'a> {
 impl Released<'_> {
     fn pass_on(&mut self) {
         if let Some(evicted_values) = &mut self.evicted_values {
-            let DeferredDrops { values, unsaved, weight } = std::mem::take(&mut self.deferred);
-            self.budget.release(weight);
-            evicted_values.extend(values);
-            // Dropped last, because dropping the last holder of an unsaved value wakes the callers that wait
-            // for its room.
-            drop(unsaved);
+            pass_on(std::mem::take(&mut self.deferred), self.budget, evicted_values);
         }
     }
 }
@@ -74,4 +69,15 @@ impl Drop for Released<'_> {
     fn drop(&mut self) {
         self.pass_on();
     }
+}
+
+/// Gives the released weight back to the budget, and adds the released values to a list. The caller holds no
+/// lock.
+pub(super) fn pass_on(deferred: DeferredDrops, budget: &Budget, evicted_values: &mut EvictedValues) {
+    let DeferredDrops { values, unsaved, groups, weight } = deferred;
+    budget.release(weight);
+    evicted_values.extend(values);
+    // Dropped last, because dropping the last holder of an unsaved value wakes the callers that wait for its
+    // room.
+    drop((unsaved, groups));
 }

@@ -15,6 +15,7 @@ mod expiry;
 pub(crate) mod extras;
 pub(crate) mod grace;
 pub(crate) mod group;
+pub(crate) mod group_publication;
 pub mod heap;
 pub(crate) mod idle;
 mod in_place;
@@ -32,6 +33,7 @@ mod purge;
 pub(crate) mod purged;
 pub(crate) mod refresh;
 mod removal;
+mod removal_groups;
 mod segments;
 pub(crate) mod shard;
 mod slot;
@@ -41,6 +43,7 @@ mod store_group;
 pub(crate) mod use_stamps;
 #[cfg(any(test, feature = "test-util"))]
 mod validate;
+mod watch_epochs;
 pub(crate) mod weight;
 mod write_back;
 
@@ -370,12 +373,12 @@ impl Memory {
         self.shard_of(key.hash)
     }
 
-    /// Returns the shard of the keys with a hash. The upper half of the hash chooses the shard, because the
-    /// shard's table and its policy use the lower half.
+    /// Returns the shard of the keys with a hash.
     #[inline]
     fn shard_of(&self, hash: u64) -> &RwLock<Shard> {
-        let at = usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
-        self.shards.get(at).expect("a masked index is below the power of two that is the length")
+        self.shards
+            .get(self.index_of(hash))
+            .expect("a masked index is below the power of two that is the length")
     }
 
     /// Locks the shard of a key. The values that leave the shard are added to `evicted_values`.

@@ -24,8 +24,15 @@ pub(crate) struct Mutation {
 /// A value to write, or a deletion.
 #[derive(Debug, Clone)]
 pub(crate) enum SlotChange {
-    Put { unsaved: Arc<Unsaved>, expires_at: Timestamp, grace: Grace, weight: Weight },
+    Put {
+        unsaved: Arc<Unsaved>,
+        expires_at: Timestamp,
+        grace: Grace,
+        weight: Weight,
+    },
     Delete,
+    /// A deletion that is committed in the transaction of its group, and not before it.
+    DeleteInGroup(Arc<Group>),
 }
 
 impl Mutation {
@@ -33,10 +40,11 @@ impl Mutation {
         matches!(self.change, SlotChange::Put { .. })
     }
 
-    /// Returns the group of the value to write.
+    /// Returns the group that the change belongs to.
     pub(crate) fn group(&self) -> Option<&Arc<Group>> {
         match &self.change {
             SlotChange::Put { unsaved, .. } => unsaved.group.as_ref(),
+            SlotChange::DeleteInGroup(group) => Some(group),
             SlotChange::Delete => None,
         }
     }
@@ -45,12 +53,12 @@ impl Mutation {
     pub(crate) fn weight(&self) -> u64 {
         match &self.change {
             SlotChange::Put { weight, .. } => weight.bytes(),
-            SlotChange::Delete => 0,
+            SlotChange::Delete | SlotChange::DeleteInGroup(_) => 0,
         }
     }
 
     /// Returns whether this mutation makes a removal durable. A caller may wait for that removal.
     pub(crate) fn removes(&self) -> bool {
-        self.hides_removal || matches!(self.change, SlotChange::Delete)
+        self.hides_removal || !self.is_put()
     }
 }

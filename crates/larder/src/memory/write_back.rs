@@ -109,7 +109,7 @@ impl Memory {
             // The weight that a large value has reserved is passed on to the entry. If it were reserved
             // twice, a value of more than half the capacity would find no room.
             SlotChange::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
-            SlotChange::Delete => (0, 0),
+            SlotChange::Delete | SlotChange::DeleteInGroup(_) => (0, 0),
         };
         let keep = self.reserve_weight(key, weight - passed, evicted_values);
         if !keep {

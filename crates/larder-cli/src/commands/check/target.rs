@@ -7,6 +7,7 @@ use larder::inspect::escape_control;
 
 use crate::cache::located::is_url;
 use crate::cache::path::is_socket;
+use crate::cache::url::{file_url, has_scheme};
 use crate::term::exit::{Exit, Failure};
 
 /// Returns the URL of the given cache. Refuses a socket.
@@ -23,20 +24,6 @@ pub(super) fn url_of(given: &str) -> Result<String, Failure> {
         return Ok(format!("file:{given}"));
     }
     Ok(file_url(given))
-}
-
-/// Returns the URL of a path. Escapes the characters that have a meaning in a URL.
-fn file_url(path: &str) -> String {
-    format!("file:{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
-}
-
-/// Returns whether a text begins with a scheme, even if larder does not support that scheme.
-///
-/// Such a text must not be used as a path: the error would print the text, and a URL may hold a password.
-fn has_scheme(text: &str) -> bool {
-    let (scheme, _) = text.split_once(':').unwrap_or_default();
-    !scheme.is_empty()
-        && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
 }
 
 /// Says which argument to give instead of a socket.

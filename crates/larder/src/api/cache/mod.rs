@@ -3,6 +3,7 @@
 #[cfg(feature = "async")]
 mod asynchronous;
 mod keys;
+mod transaction;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -61,7 +61,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             rounds.begin();
             let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
-            let Some(ReadValue { value, entry, is_in_memory }) = read else {
+            let Some(ReadValue { value, entry, is_in_memory, .. }) = read else {
                 return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
             };
             let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };

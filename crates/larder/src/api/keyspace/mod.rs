@@ -10,6 +10,7 @@
 //! - `asynchronous`: the forms of these calls for async code.
 //! - [`absence`]: keys that are known to have no value.
 //! - [`load_lease`]: the permission to fill a key that a lookup has missed.
+//! - [`transaction`]: changes of several keys at one moment.
 //! - [`prepare`]: the preparation of a value before it is stored.
 
 pub(crate) mod absence;
@@ -36,6 +37,7 @@ mod prepare;
 mod read;
 mod read_many;
 mod remove;
+pub(crate) mod transaction;
 pub(crate) mod ttl;
 mod uncacheable;
 pub(crate) mod update;

@@ -159,7 +159,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // 1.
         let LeasedRead { lease, read, is_unread } = self.lease_and_read(key);
         let (value, entry, is_in_memory) = match read {
-            Some(ReadValue { value, entry, is_in_memory }) => (Some(value), Some(entry), is_in_memory),
+            Some(ReadValue { value, entry, is_in_memory, .. }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
         };
         let left = entry.map_or(Ttl::Default, |entry| Remaining::until(entry.ends_at, self.now()).into());
@@ -219,7 +219,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // There was no file to save the value in. If the commit has made a file, the value is written again.
         loop {
             let LeasedRead { lease, read, .. } = self.lease_over(key);
-            let ReadValue { value, entry, is_in_memory } = read.ok_or_else(|| not_durable_while_off(None))?;
+            let ReadValue { value, entry, is_in_memory, .. } =
+                read.ok_or_else(|| not_durable_while_off(None))?;
             let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {

@@ -22,6 +22,8 @@ pub(super) struct ReadValue<V> {
     pub(super) entry: ReadEntry,
     /// Whether the value was found in memory. Otherwise it was on disk alone.
     pub(super) is_in_memory: bool,
+    /// The entry that was read from disk, for a caller that copies it into memory.
+    pub(super) decoded: Option<DecodedEntry<V>>,
 }
 
 /// A lease on a key, and what its holder has read.
@@ -225,13 +227,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 value,
                 entry,
                 is_in_memory: true,
+                decoded: None,
             }),
             Lookup::Unknown(miss) if !self.is_memory_only() => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
                 is_unread = decoded.is_none();
                 decoded.and_then(|decoded: DecodedEntry<V>| {
                     let entry = decoded.entry();
-                    Some(ReadValue { value: decoded.value?, entry, is_in_memory: false })
+                    let value = decoded.value.clone()?;
+                    Some(ReadValue { value, entry, is_in_memory: false, decoded: Some(decoded) })
                 })
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,

@@ -323,44 +323,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         publish(Publication { lease: lease.id, read, now: &|| self.now(), is_on_disk: &is_on_disk })
     }
 
-    /// Wakes the writer, after a value was stored that will be committed.
+    /// As [`Tiers::wake_writer_for_room`](crate::engine::tiers::Tiers::wake_writer_for_room).
     pub(super) fn wake_writer(&self) {
-        let tiers = &self.shared.tiers;
-        if tiers.memory.buffer().has_waiters() {
-            // Callers may have asked for room before this value was stored, and may wait for the room of this
-            // value. If the commit fails, these callers must not wait until the disk works again.
-            tiers.writer.ask_for_room();
-        } else {
-            tiers.wake_writer();
-        }
+        self.shared.tiers.wake_writer_for_room();
     }
 
-    /// Reserves room for a value that will be committed, and waits until there is room. Returns None if the
-    /// disk tier saves no values any more.
+    /// As [`Tiers::reserve`](crate::engine::tiers::Tiers::reserve).
     pub(super) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
-        let tiers = &self.shared.tiers;
-        let room = tiers.memory.reserve_room(bytes, || tiers.writer.ask_for_room(), evicted_values)?;
-        self.commit_when_half_full(bytes);
-        Some(room)
+        self.shared.tiers.reserve(bytes, evicted_values)
     }
 
     /// Reserves room as [`reserve`](Self::reserve) does, if there is room now.
     #[cfg(feature = "async")]
     pub(super) fn reserve_at_once(&self, bytes: u64) -> Option<BufferRoom> {
-        let room = self.shared.tiers.memory.buffer().reserve_at_once(bytes)?;
-        self.commit_when_half_full(bytes);
-        Some(room)
-    }
-
-    /// Begins a commit if the last reservation, of `bytes`, has made the buffer half full.
-    fn commit_when_half_full(&self, bytes: u64) {
-        let tiers = &self.shared.tiers;
-        // When the buffer becomes half full, a commit begins. Meanwhile the empty half receives further
-        // writes. This happens once each time that the used bytes pass the middle.
-        let buffer = tiers.memory.buffer();
-        let (used, middle) = (buffer.used(), buffer.capacity() / 2);
-        if used >= middle && used.saturating_sub(bytes) < middle {
-            tiers.writer.hurry();
-        }
+        self.shared.tiers.reserve_at_once(bytes)
     }
 }

@@ -20,6 +20,9 @@ pub(crate) struct EntryChange<'a> {
     /// Whether this change follows a removal that is not committed yet. If the value is not written, the
     /// entry must still be deleted.
     pub(crate) hides_removal: bool,
+    /// Whether this change is part of a group. If it is a deletion, it is made with the values of its batch.
+    /// If they are not written, it is not made either.
+    pub(crate) is_with_values: bool,
 }
 
 /// A later expiry of an entry that was used since its record was written.
@@ -58,6 +61,6 @@ impl NewValue<'_> {
 impl<'a> EntryChange<'a> {
     /// Returns the deletion of an entry.
     pub(crate) fn deletion(key: impl Into<Cow<'a, [u8]>>, sequence: u64) -> Self {
-        Self { key: key.into(), sequence, value: None, hides_removal: false }
+        Self { key: key.into(), sequence, value: None, hides_removal: false, is_with_values: false }
     }
 }

@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) observer: Observer,
     pub(crate) keyspaces: KeyspaceRegistry,
     pub(crate) turns: Turns,
+    pub(crate) identity: Arc<CacheIdentity>,
     /// The changes of async code that are on their way.
     #[cfg(feature = "async")]
     pub(crate) changes: Arc<PendingChanges>,
@@ -50,6 +51,18 @@ pub(crate) struct Shared {
     pub(crate) load_pool: Arc<LoadPool>,
     /// The files that the cache has open. None in a cache without a file.
     pub(crate) files: Option<Arc<TrackedVolume>>,
+}
+
+/// Tells one cache from another, for what outlives the cache. Each cache has an allocation of its own.
+#[derive(Debug)]
+pub(crate) struct CacheIdentity(
+    #[expect(dead_code, reason = "a type of no size has no address of its own")] u8,
+);
+
+impl CacheIdentity {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(0))
+    }
 }
 
 /// The settings that are read while the cache is open.

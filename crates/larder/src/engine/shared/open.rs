@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use super::{Shared, SharedSettings};
+use super::{CacheIdentity, Shared, SharedSettings};
 use crate::config::CacheBuilder;
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::file::ballast::Ballast;
@@ -100,6 +100,7 @@ impl Shared {
             observer: Observer::new(config.sample_keys, &**tiers.time.clock()),
             keyspaces: KeyspaceRegistry::new(counters),
             turns: Turns::new(tiers.process),
+            identity: CacheIdentity::new(),
             #[cfg(feature = "async")]
             changes: Arc::default(),
             is_closed: AtomicBool::new(false),

@@ -36,6 +36,9 @@ pub(crate) enum Acknowledge {
     Invalidation,
     /// A write succeeds only with a commit.
     Write,
+    /// A group with removals succeeds with the commit of all changes before it, and also if the file is
+    /// durably discarded.
+    Group,
     /// A flush succeeds only when a restart would find every inserted entry.
     Flush,
 }

@@ -36,8 +36,9 @@ fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
             delete_after: grace.after(*expires_at),
             fits_file: unsaved.fits_file,
         }),
-        SlotChange::Delete => None,
+        SlotChange::Delete | SlotChange::DeleteInGroup(_) => None,
     };
     let (sequence, hides_removal) = (mutation.sequence, mutation.hides_removal);
-    EntryChange { key: Cow::Borrowed(&mutation.key), sequence, value, hides_removal }
+    let is_with_values = mutation.unit > 0;
+    EntryChange { key: Cow::Borrowed(&mutation.key), sequence, value, hides_removal, is_with_values }
 }

@@ -5,8 +5,9 @@
 //! transaction evicts as many entries as it may, and does not write the batch's values. These values are
 //! *held*: they stay dirty in their shards, and are kept here. The order is:
 //!
-//! 1. Removals come first in each step, and are never held. A value may replace a removal that a caller waits
-//!    for. If this value is held, the transaction makes the deletion instead of the write.
+//! 1. Removals come first in each step, and are never held, except those of a group (6). A value may replace
+//!    a removal that a caller waits for. If this value is held, the transaction makes the deletion instead of
+//!    the write.
 //! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
 //!    newer value takes the place of the held value, for the caller that waits for the held value. The
 //!    deletion comes first, as always. A held value that a range removal covers becomes a deletion: its slot
@@ -21,6 +22,9 @@
 //! 5. A caller that waits for values (an insert with `Durability::Immediate`, a flush) is answered when every
 //!    value of its step and of earlier steps is committed. No caller overtakes another caller, so no caller
 //!    waits forever.
+//!
+//! 6. The removals of a group are among its writes, and are held with them. The caller of the group waits as
+//!    in (5).
 //!
 //! A transaction that holds its values is a commit like any other commit: its snapshot is installed, its
 //! deletions are marked clean, and its counts are written. When such a transaction fails, the held values are
@@ -79,6 +83,13 @@ impl HeldWrites {
     pub(super) fn has_flush(&self) -> bool {
         let mut commits = self.groups.iter().flat_map(|group| &group.commits);
         commits.any(|(kind, _)| *kind == Acknowledge::Flush)
+    }
+
+    /// Returns whether a caller waits for a group with removals. They must be durable when it is answered, as
+    /// those of an invalidation.
+    pub(super) fn has_group_with_removals(&self) -> bool {
+        let mut commits = self.groups.iter().flat_map(|group| &group.commits);
+        commits.any(|(kind, _)| *kind == Acknowledge::Group)
     }
 
     /// Gives the later expiries of stamps to the writes that are not committed yet: the record of such a
@@ -223,7 +234,7 @@ impl WriterLimits {
     pub(super) fn fill(self, batch: &mut Vec<Mutation>, from: &mut VecDeque<Mutation>) {
         let payload_len = |mutation: &Mutation| match &mutation.change {
             SlotChange::Put { unsaved, .. } => unsaved.payload.len(),
-            SlotChange::Delete => 0,
+            SlotChange::Delete | SlotChange::DeleteInGroup(_) => 0,
         };
         let mut bytes: usize = batch.iter().map(payload_len).sum();
         while let Some(next) = from.front() {

@@ -53,7 +53,9 @@ impl Writer {
             // A caller that waits for room or for an invalidation must not wait for a disk that may never
             // work again.
             let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
-            let is_urgent = is_full || (waiting.has_invalidation() && !progress.removals_are_durable);
+            let is_urgent = is_full
+                || self.held.has_group_with_removals()
+                || (waiting.has_invalidation() && !progress.removals_are_durable);
             match self.file.state() {
                 ServiceState::InService => {
                     match self.commit_drained(waiting, &mut progress, evicted_values) {
@@ -155,7 +157,12 @@ impl Writer {
         let why = self.file.why().cloned();
         let not_durable = || not_durable_while_off(why.as_ref());
         for (kind, reply) in replies.commits {
-            let is_done = kind == Acknowledge::Invalidation && holds;
+            let is_done = match kind {
+                Acknowledge::Invalidation => holds,
+                // The removals of a group are not among those that were committed first.
+                Acknowledge::Group => self.file.leaves_nothing(),
+                Acknowledge::Write | Acknowledge::Flush => false,
+            };
             reply.send(if is_done { Ok(()) } else { Err(not_durable()) });
         }
         for (reply, _, removed) in replies.ranges {

@@ -228,8 +228,9 @@ impl Writer {
         // Step 5.
         self.tiers.memory.use_stamps.settle(settled);
         if outcome.needs_room {
-            // The values were not written, so they stay dirty.
-            let deletions: Vec<_> = mutations.iter().filter(|mutation| !mutation.is_put()).cloned().collect();
+            // The values were not written, so they stay dirty. So do the removals of their groups.
+            let is_made = |mutation: &&Mutation| !mutation.is_put() && mutation.unit == 0;
+            let deletions: Vec<_> = mutations.iter().filter(is_made).cloned().collect();
             self.tiers.mark_clean(&deletions, evicted_values);
         } else {
             self.tiers.mark_clean(mutations, evicted_values);

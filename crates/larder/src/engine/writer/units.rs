@@ -3,9 +3,10 @@
 //!
 //! A drain has the newest change of every key of a group. For each drain:
 //!
-//! 1. A value of a group may have replaced a removal for which a caller waits. Removals are committed first,
-//!    and may be many. So the removal becomes a change of its own, and the value stays with its group.
-//! 2. Of each group, the writes of all its keys form a unit, whether or not a later call made the write.
+//! 1. A change of a group may have replaced a removal for which a caller waits. Removals are committed first,
+//!    and may be many. So the removal becomes a change of its own, and the change stays with its group.
+//! 2. Of each group, the writes of all its keys form a unit, whether or not a later call made the write. The
+//!    removals of a group are such writes, too: they are not committed first.
 //!    Groups that share a key are in one unit. Otherwise one of them would be split at that key.
 //! 3. The changes of a unit get its number, and follow one another, at the place of the first of them.
 //!
@@ -39,7 +40,8 @@ impl Units {
                 removals.push(Mutation { change: SlotChange::Delete, sequence, ..mutation.clone() });
                 mutation.hides_removal = false;
             }
-            let list = if mutation.removes() { &mut removals } else { &mut writes };
+            let comes_first = mutation.removes() && mutation.group().is_none();
+            let list = if comes_first { &mut removals } else { &mut writes };
             list.push(mutation);
         }
         (removals, self.number(writes))

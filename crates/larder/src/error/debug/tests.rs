@@ -63,6 +63,7 @@ fn examples() -> Vec<Error> {
             amount: "1".to_owned(),
         },
         Error::Reentrant,
+        Error::Changed,
         Error::not_durable(io()),
         Error::unverified(io()),
         Error::Closed,

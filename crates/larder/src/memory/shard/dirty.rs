@@ -147,7 +147,10 @@ impl Shard {
             }
             if slot.state == SlotState::Dirty && slot.delete_after() <= now {
                 self.usages.expired(&slot.key);
+                // Its deletion still belongs to the group of the value.
+                let group = self.pending.get(&id).and_then(|pending| pending.unsaved.group.clone());
                 self.convert_to_tombstone(id, deferred);
+                self.removal_groups.join(id, group);
             }
             let Some(slot) = self.slots.get(id) else { continue };
             let change = match (slot.state, self.pending.get(&id)) {
@@ -157,7 +160,9 @@ impl Shard {
                     grace: slot.grace,
                     weight: pending.weight,
                 },
-                (SlotState::Tombstone, _) => SlotChange::Delete,
+                (SlotState::Tombstone, _) => {
+                    self.removal_groups.get(id).map_or(SlotChange::Delete, SlotChange::DeleteInGroup)
+                }
                 _ => continue,
             };
             let (key, sequence) = (slot.key.clone(), slot.sequence);

@@ -12,6 +12,7 @@
 pub(crate) mod describe;
 mod dirty;
 mod extras;
+mod group_tombstone;
 mod idle;
 mod leaving;
 mod listing;
@@ -28,8 +29,10 @@ use super::expiry::ExpiryIndex;
 use super::key_leases::LeaseId;
 use super::leases::{Leases, Permit};
 use super::policy::Policy;
+use super::removal_groups::RemovalGroups;
 use super::slot::{DirtyValue, SlotState};
 use super::slots::Slots;
+use super::watch_epochs::WatchEpochs;
 use super::weight::Weight;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
@@ -57,6 +60,8 @@ pub(crate) struct Shard {
     /// Data that only dirty slots need. Few slots are dirty at a time, so this data is kept outside the
     /// slots.
     pending: HashMap<SlotId, DirtyValue, ahash::RandomState>,
+    /// The groups of the removals that belong to one ([`super::removal_groups`]).
+    removal_groups: RemovalGroups,
     /// The extras of the entries whose writers asked for them ([`crate::memory::extras`]).
     extras: HashMap<SlotId, EntryExtras, ahash::RandomState>,
     /// Range removals whose entries may still be in the installed snapshot.
@@ -67,6 +72,7 @@ pub(crate) struct Shard {
     /// Whether the shard refuses every change from now on ([`super::closing`]).
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
+    pub(super) watch_epochs: WatchEpochs,
 }
 
 impl Shard {
@@ -79,11 +85,13 @@ impl Shard {
             leases: Leases::default(),
             dirty: Vec::new(),
             pending: HashMap::default(),
+            removal_groups: RemovalGroups::default(),
             extras: HashMap::default(),
             ranges: Vec::new(),
             saves: true,
             is_closed: false,
             usages: KeyspaceUsages::default(),
+            watch_epochs: WatchEpochs::default(),
         }
     }
 
@@ -118,6 +126,7 @@ impl Shard {
             return Err(if self.is_closed() { Refused::Closed } else { Refused::Unsaved });
         }
         self.leases.revoke(key, deferred);
+        self.watch_epochs.increment(key);
         let sequence = next(counter);
         self.put(key, entry, sequence, deferred);
         Ok(sequence)
@@ -216,11 +225,11 @@ impl Shard {
             None => self.take(key),
         };
         self.take_content(id, deferred);
+        let was_removed = self.is_removed(id);
+        self.removal_groups.leave(id, deferred);
         let Some(slot) = self.slots.get_mut(id) else {
             return id;
         };
-        // A new slot is a tombstone with sequence 0. Such a slot is not a removal.
-        let was_removed = slot.state == SlotState::Tombstone && slot.sequence > 0;
         (slot.expires_at, slot.grace, slot.sequence) = (expires_at, grace, sequence);
         match content {
             SlotValue::Clean(value, weight) => {
@@ -280,6 +289,7 @@ impl Shard {
 
     fn remove(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         self.take_content(id, deferred);
+        self.removal_groups.leave(id, deferred);
         self.policy.forget(id);
         let Some(slot) = self.slots.vacate(id) else {
             return;

@@ -67,6 +67,10 @@ impl Shard {
                 None => {}
             }
         }
+        for id in self.removal_groups.ids() {
+            let is_tombstone = self.slots.get(id).is_some_and(|slot| slot.state == SlotState::Tombstone);
+            assert!(is_tombstone, "only removals have a group of their own");
+        }
         assert_eq!(self.extras.len(), extras, "only entries have extras");
         assert_eq!(self.pending.len(), sums.dirty, "only dirty entries have something pending");
         assert_eq!(self.policy.weight(), sums.clean_weight, "the policy holds exactly the clean entries");

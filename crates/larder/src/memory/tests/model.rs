@@ -260,7 +260,7 @@ impl Run {
         let dirty: usize = self.memory.shards.iter().map(|shard| shard.read().validate().dirty).sum();
         let replaced = self.drained.iter().filter(|drained| match &drained.change {
             SlotChange::Put { unsaved, .. } => Arc::strong_count(unsaved) == 1,
-            SlotChange::Delete => false,
+            SlotChange::Delete | SlotChange::DeleteInGroup(_) => false,
         });
         // Each dirty value has one byte of the write buffer. Its slot and the writer's batch share that byte.
         assert_eq!(

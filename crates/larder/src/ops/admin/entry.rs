@@ -119,6 +119,12 @@ impl NewEntry {
             delete_after,
             fits_file: true,
         };
-        EntryChange { key: Cow::Borrowed(full), sequence, value: Some(value), hides_removal: false }
+        EntryChange {
+            key: Cow::Borrowed(full),
+            sequence,
+            value: Some(value),
+            hides_removal: false,
+            is_with_values: false,
+        }
     }
 }

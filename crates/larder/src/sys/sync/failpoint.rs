@@ -78,6 +78,12 @@ pub enum Failpoint {
     OpenGroupGate,
     /// The writer commits the values of a group one by one.
     SplitGroup,
+    /// The removals of a transaction are committed before its values.
+    RemoveBeforeGroup,
+    /// A transaction makes its changes one after another, each under the lock of its own shard.
+    PublishOneByOne,
+    /// A watch compares the sequence of its key, and not the epoch.
+    WatchBySequence,
     /// A tick is stored before the upper bound of the time is raised to that of the tick.
     StoreTickBeforeLimit,
 }

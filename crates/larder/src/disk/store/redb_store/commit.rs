@@ -146,7 +146,8 @@ impl Store {
 ///    sweep, and by changes that are deletions.
 /// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction may
 ///    evict.
-/// 3. The values are written, unless further transactions must evict more entries first.
+/// 3. The values are written, and the deletions of their groups are made, unless further transactions must
+///    evict more entries first.
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,
@@ -170,7 +171,7 @@ fn change_entries(
     sweep(&mut entries, batch, catalog, outcome)?;
     let (values, deletions): (Vec<&EntryChange<'_>>, Vec<&EntryChange<'_>>) =
         batch.changes.iter().partition(|change| entries.is_value(change, batch.ranges));
-    for change in deletions {
+    for change in deletions.iter().filter(|change| !change.is_with_values) {
         entries.remove(&change.key)?;
     }
     catalog.apply(&std::mem::take(&mut entries.deltas));
@@ -183,6 +184,9 @@ fn change_entries(
         } else if change.hides_removal {
             entries.remove(&change.key)?;
         }
+    }
+    for change in deletions.iter().filter(|change| change.is_with_values && !outcome.needs_room) {
+        entries.remove(&change.key)?;
     }
     catalog.apply(&std::mem::take(&mut entries.deltas));
     outcome.next_expiry = entries.next_expiry()?;

@@ -107,7 +107,13 @@ fn change(
         delete_after: expires_at,
         fits_file: true,
     };
-    EntryChange { key: key.to_vec().into(), sequence, value: Some(value), hides_removal: false }
+    EntryChange {
+        key: key.to_vec().into(),
+        sequence,
+        value: Some(value),
+        hides_removal: false,
+        is_with_values: false,
+    }
 }
 
 fn registered(store: &mut Store, version: u32) -> CommitOutcome {

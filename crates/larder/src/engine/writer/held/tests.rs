@@ -1,3 +1,4 @@
+mod group_removals;
 mod groups;
 mod history;
 mod idle;

@@ -1,0 +1,159 @@
+//! `larder serve`: a server of its own, with its sockets, its password, and its end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{command, larder, stderr};
+use crate::watchdog::{Watch, patience};
+
+/// A server that was started as a command. It is killed when this value is dropped.
+struct Service {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+}
+
+impl Service {
+    /// Starts a server, and waits until it listens.
+    fn start(dir: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> Self {
+        let mut child = command(dir, &[&["serve"], arguments].concat())
+            .envs(variables.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let mut service = Self { child, errors };
+        let heard = service.hear("serving at ");
+        assert!(heard.is_some(), "it ended: {:?}", service.child.wait());
+        service
+    }
+
+    /// Reads up to a line with this text.
+    fn hear(&mut self, text: &str) -> Option<String> {
+        let _watch = Watch::over(format!("a server that is to say {text:?}"), patience());
+        let mut line = String::new();
+        while self.errors.read_line(&mut line).unwrap() > 0 {
+            if line.contains(text) {
+                return Some(line);
+            }
+            line.clear();
+        }
+        None
+    }
+
+    /// Ends the server as systemd does. Returns its exit code.
+    fn stop(mut self) -> Option<i32> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        let _watch = Watch::over("a server that is to end".to_owned(), patience());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Sends a line, and returns the line that comes back.
+fn ask(socket: &Path, line: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(patience())).unwrap();
+    writeln!(stream, "{line}").unwrap();
+    let mut reply = String::new();
+    BufReader::new(stream).read_line(&mut reply).unwrap();
+    reply.trim_end().to_owned()
+}
+
+const CACHE: &str = "file:shop.larder?open_timeout=10s";
+
+#[test]
+fn what_was_set_is_there_after_a_restart() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, socket) = (place.path(), place.path().join("s"));
+    let listen = &[CACHE, "--listen", "unix:s"];
+    let service = Service::start(dir, listen, &[]);
+    assert_eq!(ask(&socket, "set greeting hello"), "+OK");
+    assert_eq!(service.stop(), Some(0));
+    assert!(!socket.exists());
+    let service = Service::start(dir, listen, &[]);
+    assert_eq!(ask(&socket, "get greeting"), "$5");
+    assert_eq!(ask(&socket, "del greeting"), ":1");
+    drop(service);
+    let _service = Service::start(dir, listen, &[]);
+    assert_eq!(ask(&socket, "get greeting"), "$-1", "a removal that was answered outlives a kill");
+}
+
+#[test]
+fn the_options_reach_the_server() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, socket) = (place.path(), place.path().join("s"));
+    std::fs::write(dir.join("password"), "open sesame\n").unwrap();
+    let options =
+        ["memory:", "--listen", "unix:s", "--password-file", "password", "--read-only", "--databases", "2"];
+    let service = Service::start(dir, &options, &[]);
+    assert!(ask(&socket, "ping").starts_with("-NOAUTH"));
+    assert_eq!(ask(&socket, "auth 'open sesame'"), "+OK");
+    drop(service);
+    let service = Service::start(dir, &options[..3], &[("LARDER_PASSWORD", Path::new("x"))]);
+    assert!(ask(&socket, "ping").starts_with("-NOAUTH"));
+    drop(service);
+}
+
+#[test]
+fn a_service_manager_hears_when_the_server_is_ready_and_when_it_stops() {
+    let place = tempfile::tempdir().unwrap();
+    let manager = UnixDatagram::bind(place.path().join("notify")).unwrap();
+    manager.set_read_timeout(Some(patience())).unwrap();
+    let hear = || {
+        let mut message = [0; 64];
+        let len = manager.recv(&mut message).unwrap();
+        String::from_utf8(message[..len].to_vec()).unwrap()
+    };
+    let notify = place.path().join("notify");
+    let service =
+        Service::start(place.path(), &["memory:", "--listen", "unix:s"], &[("NOTIFY_SOCKET", &notify)]);
+    assert_eq!(hear(), "READY=1");
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(hear(), "STOPPING=1");
+}
+
+#[test]
+fn a_wrong_setting_says_what_would_be_right() {
+    let place = tempfile::tempdir().unwrap();
+    for (arguments, code, text) in [
+        (&["memory:"][..], 2, "where to listen? Give --listen unix:PATH"),
+        (&["--listen", "unix:s"], 2, "which cache? Give its URL"),
+        (&["memory:", "--listen", "6379"], 2, "give unix:PATH or HOST:PORT"),
+        (&["memory:", "--listen", "0.0.0.0:0"], 2, "not encrypted"),
+        (&["memory:", "--listen", "unix:missing/s"], 4, "create the directory"),
+        (&["memory:", "--listen", "unix:s", "--removal", "16:buffered"], 2, "the databases are 0 to 15"),
+        (&["memory:", "--listen", "unix:s", "--socket-group", "no such group"], 2, "/etc/group"),
+        (&["memory:", "--listen", "unix:s", "--password-file", "none"], 8, "cannot read the password"),
+        (&["memory:?nope=1", "--listen", "unix:s"], 2, "nope"),
+    ] {
+        let output = larder(place.path(), &[&["serve"], arguments].concat());
+        let printed = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+        assert!(printed.contains(text), "{arguments:?}: {printed}");
+    }
+}
+
+#[test]
+fn a_second_server_does_not_take_the_first_ones_socket() {
+    let place = tempfile::tempdir().unwrap();
+    let service = Service::start(place.path(), &["memory:", "--listen", "unix:s"], &[]);
+    let output = larder(place.path(), &["serve", "memory:", "--listen", "unix:s"]);
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let mut reply = String::new();
+    let mut stream = UnixStream::connect(place.path().join("s")).unwrap();
+    stream.write_all(b"ping\r\nquit\r\n").unwrap();
+    stream.read_to_string(&mut reply).unwrap();
+    assert_eq!(reply, "+PONG\r\n+OK\r\n");
+    assert_eq!(service.stop(), Some(0));
+}

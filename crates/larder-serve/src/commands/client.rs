@@ -1,0 +1,250 @@
+//! `CLIENT`: what the connections are, and what they say about themselves.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use super::connection::label;
+use super::errors;
+use super::family::family;
+use crate::protocol::arguments::Arguments;
+use crate::protocol::number::integer;
+use crate::session::client::Client;
+use crate::session::flags::{LOADING, NOSCRIPT, STALE};
+use crate::session::output::Output;
+use crate::session::{Command, Session};
+
+pub(super) static COMMANDS: &[Command] = family! { "connection";
+    "client" -2 (NOSCRIPT | LOADING | STALE) NONE client, "A container for client connection commands.";
+};
+
+const HELP: [&str; 19] = [
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "KILL <ip:port> | KILL [ID <id>] [ADDR <ip:port>] [LADDR <ip:port>] [SKIPME (YES|NO)]",
+    "    Kill connections.",
+    "LIST [ID <id> ...] [TYPE NORMAL]",
+    "    Return information about client connections.",
+    "NO-EVICT (ON|OFF)",
+    "    Accepted without an effect: no connection is evicted.",
+    "SETINFO (LIB-NAME|LIB-VER) <value>",
+    "    Set what the client's library says about itself.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "HELP",
+    "    Print this help.",
+];
+
+/// `CLIENT subcommand [argument ...]`
+async fn client(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    let subcommand = args.get(1).to_ascii_lowercase();
+    let words = args.len();
+    let (is_arity, name) = match &subcommand[..] {
+        b"id" => (words == 2, "id"),
+        b"getname" => (words == 2, "getname"),
+        b"info" => (words == 2, "info"),
+        b"help" => (words == 2, "help"),
+        b"setname" => (words == 3, "setname"),
+        b"no-evict" => (words == 3, "no-evict"),
+        b"setinfo" => (words == 4, "setinfo"),
+        b"list" => (true, "list"),
+        b"kill" => (words >= 3, "kill"),
+        _ => return out.reply().error(&errors::unknown_subcommand("CLIENT", args.get(1))),
+    };
+    if !is_arity {
+        return out.reply().error(&errors::wrong_arity(&format!("client|{name}")));
+    }
+    match name {
+        "id" => out.reply().count(session.client.id),
+        "getname" => get_name(session, out),
+        "info" => {
+            session.publish_counts();
+            out.reply().verbatim(&line(&session.client));
+        }
+        "setname" => set_name(session, args, out),
+        "no-evict" if args.is(2, "on") || args.is(2, "off") => out.reply().ok(),
+        "no-evict" => out.reply().error(errors::SYNTAX),
+        "setinfo" => set_info(session, args, out),
+        "list" => list(session, args, out),
+        "kill" => kill(session, args, out),
+        _ => {
+            out.reply().array(HELP.len());
+            HELP.iter().for_each(|text| out.reply().simple(text));
+        }
+    }
+}
+
+fn get_name(session: &Session, out: &mut Output) {
+    match session.client.labels().name.as_str() {
+        "" => out.reply().null(),
+        name => out.reply().bulk(name.as_bytes()),
+    }
+}
+
+fn set_name(session: &Session, args: Arguments<'_>, out: &mut Output) {
+    match label(args.get(2)) {
+        Some(name) => {
+            session.client.labels().name = name;
+            out.reply().ok();
+        }
+        None => out.reply().error(errors::WRONG_NAME),
+    }
+}
+
+fn set_info(session: &Session, args: Arguments<'_>, out: &mut Output) {
+    let mut labels = session.client.labels();
+    let (field, name) = if args.is(2, "lib-name") {
+        (&mut labels.library, "lib-name")
+    } else if args.is(2, "lib-ver") {
+        (&mut labels.library_version, "lib-ver")
+    } else {
+        let option = errors::repeated(args.get(2), usize::MAX);
+        return out.reply().error(&format!("ERR Unrecognized option '{option}'"));
+    };
+    match label(args.get(3)) {
+        Some(value) => {
+            *field = value;
+            out.reply().ok();
+        }
+        None => {
+            let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
+            out.reply().error(&text);
+        }
+    }
+}
+
+/// `CLIENT LIST [TYPE type] [ID id ...]`
+fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    session.publish_counts();
+    let mut ids = None;
+    if args.len() == 4 && args.is(2, "type") {
+        let kinds = ["normal", "master", "replica", "slave", "pubsub"];
+        let Some(kind) = kinds.iter().find(|kind| args.is(3, kind)) else {
+            let kind = errors::repeated(args.get(3), usize::MAX);
+            return out.reply().error(&format!("ERR Unknown client type '{kind}'"));
+        };
+        // All connections are normal ones.
+        ids = (*kind != "normal").then(Vec::new);
+    } else if args.len() > 3 && args.is(2, "id") {
+        let mut wanted = Vec::new();
+        for given in args.from(3) {
+            let Some(id) = integer(given).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0) else {
+                return out.reply().error("ERR Invalid client ID");
+            };
+            wanted.push(id);
+        }
+        ids = Some(wanted);
+    } else if args.len() != 2 {
+        return out.reply().error(errors::SYNTAX);
+    }
+    let mut text = String::new();
+    for client in session.served.clients.all() {
+        if ids.as_ref().is_none_or(|ids| ids.contains(&client.id)) {
+            text.push_str(&line(&client));
+        }
+    }
+    out.reply().verbatim(&text);
+}
+
+/// Returns the line of a connection. It has the fields of Redis that this server knows.
+fn line(client: &Client) -> String {
+    let labels = client.labels().clone();
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        text,
+        "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 cmd={} \
+         user=default redir=-1 resp={} lib-name={} lib-ver={} tot-cmds={}",
+        client.id,
+        client.peer,
+        client.local,
+        labels.name,
+        client.age().as_secs(),
+        client.idle().as_secs(),
+        if client.is_unix { "U" } else { "N" },
+        client.db.load(Ordering::Relaxed),
+        if labels.command.is_empty() { "NULL" } else { labels.command },
+        client.version(),
+        labels.library,
+        labels.library_version,
+        client.requests.load(Ordering::Relaxed),
+    );
+    text
+}
+
+/// `CLIENT KILL address`, and `CLIENT KILL` with filters: `ID`, `ADDR`, `LADDR`, `TYPE`, `USER`, `SKIPME`.
+fn kill(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    let mut filter = KillFilter { skips_own: true, ..KillFilter::default() };
+    let is_old_form = args.len() == 3;
+    if is_old_form {
+        filter = KillFilter { peer: Some(args.get(2)), ..KillFilter::default() };
+    } else if let Err(error) = filter.read(args) {
+        return out.reply().error(&error);
+    }
+    let mut killed = 0;
+    let own = session.client.id;
+    for client in session.served.clients.all() {
+        if !filter.matches(&client) || (filter.skips_own && client.id == own) {
+            continue;
+        }
+        killed += 1;
+        // The connection's own reply is still sent.
+        if client.id == own { session.is_closing = true } else { client.kill() }
+    }
+    match (is_old_form, killed) {
+        (true, 0) => out.reply().error("ERR No such client"),
+        (true, _) => out.reply().ok(),
+        (false, killed) => out.reply().count(killed),
+    }
+}
+
+/// Which connections `CLIENT KILL` ends.
+#[derive(Debug, Default)]
+struct KillFilter<'a> {
+    id: Option<u64>,
+    peer: Option<&'a [u8]>,
+    local: Option<&'a [u8]>,
+    /// Whether the filter names a kind of connection, or a user, that there is not.
+    is_none: bool,
+    skips_own: bool,
+}
+
+impl<'a> KillFilter<'a> {
+    fn read(&mut self, args: Arguments<'a>) -> Result<(), String> {
+        let mut next = 2;
+        while next < args.len() {
+            let Some(value) = args.find(next + 1) else { return Err(errors::SYNTAX.to_owned()) };
+            if args.is(next, "id") {
+                let id = integer(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+                self.id = Some(id.ok_or("ERR client-id should be greater than 0")?);
+            } else if args.is(next, "addr") {
+                self.peer = Some(value);
+            } else if args.is(next, "laddr") {
+                self.local = Some(value);
+            } else if args.is(next, "type") {
+                self.is_none |= !args.is(next + 1, "normal");
+            } else if args.is(next, "user") {
+                if value != b"default" {
+                    return Err(format!("ERR No such user '{}'", errors::repeated(value, usize::MAX)));
+                }
+            } else if args.is(next, "skipme") && (args.is(next + 1, "yes") || args.is(next + 1, "no")) {
+                self.skips_own = args.is(next + 1, "yes");
+            } else {
+                return Err(errors::SYNTAX.to_owned());
+            }
+            next += 2;
+        }
+        Ok(())
+    }
+
+    fn matches(&self, client: &Client) -> bool {
+        !self.is_none
+            && self.id.is_none_or(|id| id == client.id)
+            && self.peer.is_none_or(|peer| peer == client.peer.as_bytes())
+            && self.local.is_none_or(|local| local == client.local.as_bytes())
+    }
+}

@@ -1,0 +1,54 @@
+//! Finds a request's command, checks what the table says about it, and runs it.
+
+use super::{errors, strings};
+use crate::protocol::arguments::Arguments;
+use crate::session::output::Output;
+use crate::session::{Command, Hot, Session, flags};
+
+/// Carries out a request.
+pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    session.uncounted += 1;
+    let Some(command) = session.commands.find(args.get(0)) else {
+        // A web page can make a browser send a request of HTTP here, whose lines would be carried out as
+        // commands. The connection is closed at its first line, as in Redis.
+        if args.is(0, "post") || args.is(0, "host:") {
+            session.is_closing = true;
+            return;
+        }
+        return refuse(session, out, &errors::unknown_command(args));
+    };
+    if !has_arity(command, args.len()) {
+        return refuse(session, out, &errors::wrong_arity(command.name));
+    }
+    if !session.is_authenticated && command.flags & flags::NO_AUTH == 0 {
+        return refuse(session, out, errors::NO_AUTH);
+    }
+    if session.served.is_read_only && command.flags & flags::WRITE != 0 {
+        return refuse(session, out, errors::READ_ONLY);
+    }
+    if let Some(queue) = &mut session.queue
+        && command.flags & flags::UNQUEUED == 0
+    {
+        queue.requests.push((command, args.to_owned()));
+        return out.reply().simple("QUEUED");
+    }
+    session.last_command = command.name;
+    match command.hot {
+        Hot::Get => strings::get(session, args, out).await,
+        Hot::Set => strings::set(session, args, out).await,
+        Hot::No => (command.run)(session, args, out).await,
+    }
+}
+
+fn has_arity(command: &Command, words: usize) -> bool {
+    let needed = usize::try_from(command.arity.unsigned_abs()).unwrap_or(usize::MAX);
+    if command.arity < 0 { words >= needed } else { words == needed }
+}
+
+/// Replies with an error. A transaction with such a request is not carried out.
+fn refuse(session: &mut Session, out: &mut Output, error: &str) {
+    if let Some(queue) = &mut session.queue {
+        queue.is_broken = true;
+    }
+    out.reply().error(error);
+}

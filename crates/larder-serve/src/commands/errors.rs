@@ -1,0 +1,54 @@
+//! The texts of errors, as Redis gives them.
+
+use larder::Error;
+
+use crate::protocol::arguments::Arguments;
+
+pub(super) const SYNTAX: &str = "ERR syntax error";
+pub(super) const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+pub(super) const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+pub(super) const WRONG_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
+pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
+pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+
+/// Maximum number of bytes of a request that an error repeats, as in Redis.
+const MAX_REPEATED: usize = 128;
+
+/// Returns the text for an error of the cache.
+pub(crate) fn of(error: &Error) -> String {
+    match error {
+        Error::NotDurable { .. } => format!("MISCONF {error}"),
+        error => format!("ERR {error}"),
+    }
+}
+
+/// Returns the text for a request with a number of words that its command does not take.
+pub(super) fn wrong_arity(command: &str) -> String {
+    format!("ERR wrong number of arguments for '{command}' command")
+}
+
+/// Returns the text for a subcommand that there is not.
+pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
+    let subcommand = repeated(subcommand, MAX_REPEATED);
+    format!("ERR unknown subcommand '{subcommand}'. Try {command} HELP.")
+}
+
+/// Returns the text for a request whose command there is not.
+pub(super) fn unknown_command(args: Arguments<'_>) -> String {
+    let mut words = String::new();
+    for word in args.from(1) {
+        let left = MAX_REPEATED.saturating_sub(words.len());
+        if left == 0 {
+            break;
+        }
+        words.push_str(&format!("'{}' ", repeated(word, left)));
+    }
+    let name = repeated(args.get(0), MAX_REPEATED);
+    format!("ERR unknown command '{name}', with args beginning with: {words}")
+}
+
+/// Returns the beginning of a word, up to a zero byte.
+pub(super) fn repeated(word: &[u8], max: usize) -> String {
+    let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len()).min(max);
+    String::from_utf8_lossy(word.get(..end).unwrap_or_default()).into_owned()
+}

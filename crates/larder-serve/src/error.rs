@@ -1,0 +1,60 @@
+//! The errors of starting a server.
+
+use std::fmt;
+use std::io;
+
+use crate::server::address::Address;
+
+/// An error of starting a server. Nothing is served then.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is outside its range, or does not go with another one.
+    #[error("{setting} is {value}; {allowed}")]
+    InvalidSetting {
+        /// The name of the builder's method.
+        setting: &'static str,
+        /// The given value. Never a password.
+        value: String,
+        /// The valid values.
+        allowed: String,
+    },
+
+    /// The server can't listen at an address.
+    #[error("cannot listen at {address}: {cause}; {remedy}")]
+    Listen {
+        /// The address.
+        address: Address,
+        /// The cause.
+        cause: String,
+        /// The remedy.
+        remedy: &'static str,
+        /// The error of the operating system.
+        #[source]
+        source: Option<io::Error>,
+    },
+
+    /// The system refused a thread, an event loop, or the use of a socket that was passed.
+    #[error("the system refused a thread or a socket of the server")]
+    System(#[source] io::Error),
+
+    /// A keyspace of a database could not be opened.
+    #[error("cannot open the databases: {0}")]
+    Cache(#[source] larder::Error),
+}
+
+/// The text, then the name of the variant.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = match self {
+            Self::InvalidSetting { .. } => "InvalidSetting",
+            Self::Listen { .. } => "Listen",
+            Self::System(_) => "System",
+            Self::Cache(_) => "Cache",
+        };
+        match std::error::Error::source(self) {
+            Some(source) => write!(f, "{self} ({variant}: {source})"),
+            None => write!(f, "{self} ({variant})"),
+        }
+    }
+}

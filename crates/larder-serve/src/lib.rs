@@ -1,0 +1,53 @@
+#![forbid(unsafe_code)]
+//! A server that speaks Redis' protocol (RESP2 and RESP3) over a [larder](larder) cache, so that several
+//! processes on one machine share the cache.
+//!
+//! A cache file has one owner. The owner is this server: the command `larder serve`, or an application that
+//! serves its own cache. Other processes use the clients of Redis that they have already.
+//!
+//! ```no_run
+//! use larder::Cache;
+//! use larder_serve::Server;
+//!
+//! let cache = Cache::open_url("file:/var/lib/shop/shop.larder")?;
+//! let server = Server::builder(&cache).listen("unix:run/shop.sock").start()?;
+//! // The application goes on. At its end:
+//! server.shutdown();
+//! cache.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Each database number is a keyspace of raw bytes, `redis:0` and so on. An entry lives until it is removed
+//! or evicted, unless its client gave it a TTL.
+//!
+//! # What a reply means
+//! A removal (`DEL`, `UNLINK`, `FLUSHDB`, and an expiry that has passed) is answered when it is durable. All
+//! removals that wait at that moment, of one pipeline and of all connections, share one commit. A `SET` is
+//! answered when memory has the value, which is on disk within the flush interval. See [`RemovalMode`] and
+//! [`WriteMode`] for other choices.
+//!
+//! # Layout
+//! The modules import each other in one direction only:
+//!
+//! ```text
+//! server → commands → session → protocol
+//! ```
+//!
+//! - `protocol`: requests and replies as bytes, without input and output.
+//! - `session`: the state of a connection, and what the connections share.
+//! - `commands`: one module for each family of commands.
+//! - `server`: listeners, threads, and the loop of a connection.
+
+mod commands;
+mod error;
+mod protocol;
+mod server;
+mod session;
+
+pub use error::Error;
+pub use protocol::limits::RequestLimits;
+pub use server::Server;
+pub use server::address::Address;
+pub use server::builder::ServerBuilder;
+pub use session::databases::{RemovalMode, WriteMode};
+pub use session::output::OutputLimits;

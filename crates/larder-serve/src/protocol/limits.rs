@@ -1,0 +1,27 @@
+//! How large a request may be. A limit is checked when a length is announced, before its bytes are awaited.
+
+/// The limits of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Maximum length of one argument, in bytes. Default 64 MiB, the largest value of a cache.
+    pub bulk_len: usize,
+    /// Maximum number of arguments. Default 1,048,576, as in Redis.
+    pub arguments: usize,
+    /// Maximum length of a request, with all its arguments. Default 128 MiB.
+    pub request_len: usize,
+    /// Maximum length of a request that is a line of words. Default 64 KiB, as in Redis.
+    pub inline_len: usize,
+}
+
+impl RequestLimits {
+    /// The limits before a client has authenticated: ten arguments of up to 16 KiB, as in Redis. They leave
+    /// room for `AUTH` and `HELLO`.
+    pub(crate) const UNAUTHENTICATED: Self =
+        Self { bulk_len: 16 << 10, arguments: 10, request_len: 64 << 10, inline_len: 16 << 10 };
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self { bulk_len: 64 << 20, arguments: 1 << 20, request_len: 128 << 20, inline_len: 64 << 10 }
+    }
+}

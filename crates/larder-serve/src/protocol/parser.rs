@@ -1,0 +1,186 @@
+//! Cuts requests out of a buffer: an array of bulk strings, or a line of words.
+//!
+//! The parser keeps its place between two calls, so a request that arrives byte by byte is read once. Each
+//! announced length is checked against the limits before its bytes are awaited, so no peer makes the server
+//! hold more than a request's limit. After an error the stream has no known place to go on, and the
+//! connection is closed.
+
+use super::arguments::{Arguments, Span};
+use super::inline;
+use super::limits::RequestLimits;
+use super::number::integer;
+
+/// Maximum length of the line with a length, as in Redis.
+const MAX_HEADER: usize = 64 << 10;
+
+/// The error of a peer that does not keep to the protocol. The text is Redis' own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProtocolError(pub(crate) String);
+
+/// What the parser has found at the start of the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    /// A request of this length. [`Parser::arguments`] has its words, until [`Parser::reset`].
+    Request(usize),
+    /// Bytes without a request: an empty line, or an array without elements.
+    Nothing(usize),
+    /// The request has not arrived completely. It takes at least this many bytes.
+    Incomplete(usize),
+}
+
+/// The parser of one connection. It has the place up to which the request at the start of the buffer was
+/// read.
+#[derive(Debug, Default)]
+pub(crate) struct Parser {
+    spans: Vec<Span>,
+    /// The bytes of an inline request, after quotes and escapes. Empty for any other request.
+    unquoted: Option<Vec<u8>>,
+    /// The place up to which the request was read.
+    at: usize,
+    /// The number of arguments that are still to come. None before the number is known.
+    left: Option<usize>,
+    /// The length of the argument at `at`. None before it is known.
+    bulk: Option<usize>,
+}
+
+impl Parser {
+    /// Reads on in a buffer that begins with the same request as in the last call.
+    pub(crate) fn advance(&mut self, buffer: &[u8], limits: &RequestLimits) -> Result<Parsed, ProtocolError> {
+        match buffer.first() {
+            None => Ok(Parsed::Incomplete(1)),
+            Some(b'*') => self.advance_array(buffer, limits),
+            Some(_) => self.advance_line(buffer, limits),
+        }
+    }
+
+    /// Returns the words of the request that was found at the start of the buffer.
+    pub(crate) fn arguments<'a>(&'a self, buffer: &'a [u8]) -> Arguments<'a> {
+        Arguments::new(self.unquoted.as_deref().unwrap_or(buffer), &self.spans)
+    }
+
+    /// Forgets the request, because its bytes were taken out of the buffer.
+    pub(crate) fn reset(&mut self) {
+        // A request with very many arguments must not hold its memory for the life of the connection.
+        if self.spans.capacity() > 1024 {
+            self.spans = Vec::new();
+        }
+        self.spans.clear();
+        self.unquoted = None;
+        (self.at, self.left, self.bulk) = (0, None, None);
+    }
+
+    fn advance_array(&mut self, buffer: &[u8], limits: &RequestLimits) -> Result<Parsed, ProtocolError> {
+        let mut left = match self.left {
+            Some(left) => left,
+            None => match self.header(buffer, "too big mbulk count string")? {
+                None => return Ok(Parsed::Incomplete(buffer.len() + 1)),
+                Some(count) => self.begin_array(count, limits)?,
+            },
+        };
+        while left > 0 {
+            self.left = Some(left);
+            let len = match self.bulk {
+                Some(len) => len,
+                None => match buffer.get(self.at) {
+                    None => return Ok(Parsed::Incomplete(buffer.len() + 1)),
+                    Some(b'$') => match self.header(buffer, "too big bulk count string")? {
+                        None => return Ok(Parsed::Incomplete(buffer.len() + 1)),
+                        Some(len) => self.begin_bulk(len, limits)?,
+                    },
+                    Some(other) => {
+                        let found = char::from(*other);
+                        return Err(error(format!("expected '$', got '{found}'")));
+                    }
+                },
+            };
+            let end = self.at + len;
+            if buffer.len() < end + 2 {
+                self.bulk = Some(len);
+                return Ok(Parsed::Incomplete(end + 2));
+            }
+            self.spans.push(Span { start: self.at, end });
+            (self.at, self.bulk) = (end + 2, None);
+            left -= 1;
+        }
+        self.left = Some(0);
+        Ok(if self.spans.is_empty() { Parsed::Nothing(self.at) } else { Parsed::Request(self.at) })
+    }
+
+    /// Reads the line at `at`: a sign and a length. Returns None if the line has not arrived. The length is
+    /// None if the line has no number.
+    fn header(&mut self, buffer: &[u8], too_long: &str) -> Result<Option<Option<i64>>, ProtocolError> {
+        let rest = buffer.get(self.at + 1..).unwrap_or_default();
+        let line = rest.get(..rest.len().min(MAX_HEADER)).unwrap_or_default();
+        let Some(end) = line.iter().position(|byte| *byte == b'\r') else {
+            return if rest.len() >= MAX_HEADER { Err(error(too_long)) } else { Ok(None) };
+        };
+        if rest.len() < end + 2 {
+            return Ok(None);
+        }
+        let number = integer(line.get(..end).unwrap_or_default());
+        self.at += 1 + end + 2;
+        Ok(Some(number))
+    }
+
+    fn begin_array(&mut self, count: Option<i64>, limits: &RequestLimits) -> Result<usize, ProtocolError> {
+        let count = match count {
+            Some(count) if count <= 0 => 0,
+            Some(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            None => return Err(error("invalid multibulk length")),
+        };
+        if count > limits.arguments {
+            let is_guest = limits.arguments == RequestLimits::UNAUTHENTICATED.arguments;
+            let which = if is_guest { "unauthenticated" } else { "invalid" };
+            return Err(error(format!("{which} multibulk length")));
+        }
+        // Grows with the arguments that arrive, not with the number that was announced.
+        self.spans.reserve(count.min(64));
+        Ok(count)
+    }
+
+    fn begin_bulk(&mut self, len: Option<i64>, limits: &RequestLimits) -> Result<usize, ProtocolError> {
+        let Some(len) = len.and_then(|len| usize::try_from(len).ok()) else {
+            return Err(error("invalid bulk length"));
+        };
+        if len > limits.bulk_len {
+            let is_guest = limits.bulk_len == RequestLimits::UNAUTHENTICATED.bulk_len;
+            let which = if is_guest { "unauthenticated" } else { "invalid" };
+            return Err(error(format!("{which} bulk length")));
+        }
+        if self.at.saturating_add(len) > limits.request_len {
+            return Err(error("too big request"));
+        }
+        Ok(len)
+    }
+
+    fn advance_line(&mut self, buffer: &[u8], limits: &RequestLimits) -> Result<Parsed, ProtocolError> {
+        let fresh = buffer.get(self.at..).unwrap_or_default();
+        let Some(end) = fresh.iter().position(|byte| *byte == b'\n').map(|end| self.at + end) else {
+            self.at = buffer.len();
+            let is_too_long = buffer.len() > limits.inline_len;
+            return if is_too_long {
+                Err(error("too big inline request"))
+            } else {
+                Ok(Parsed::Incomplete(buffer.len() + 1))
+            };
+        };
+        if end > limits.inline_len {
+            return Err(error("too big inline request"));
+        }
+        let line = buffer.get(..end).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut unquoted = Vec::with_capacity(line.len());
+        if !inline::split(line, &mut unquoted, &mut self.spans) {
+            return Err(error("unbalanced quotes in request"));
+        }
+        self.unquoted = Some(unquoted);
+        Ok(if self.spans.is_empty() { Parsed::Nothing(end + 1) } else { Parsed::Request(end + 1) })
+    }
+}
+
+fn error(what: impl std::fmt::Display) -> ProtocolError {
+    ProtocolError(format!("ERR Protocol error: {what}"))
+}
+
+#[cfg(test)]
+mod tests;

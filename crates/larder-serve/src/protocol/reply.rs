@@ -1,0 +1,166 @@
+//! Writes replies for RESP2 or RESP3. A command names what it replies; the buffer chooses the form of the
+//! connection's version.
+
+use std::io::Write;
+
+use super::number::write_integer;
+
+/// A version of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Version {
+    /// The version that every client begins with.
+    #[default]
+    Resp2,
+    /// Maps, sets, doubles, booleans, one null and pushes. A client asks for it by `HELLO 3`.
+    Resp3,
+}
+
+/// Replies that were written and not sent.
+#[derive(Debug, Default)]
+pub(crate) struct ReplyBuffer {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) version: Version,
+}
+
+impl ReplyBuffer {
+    /// Replies with a line of text, such as `OK`. The text has no line break.
+    pub(crate) fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// Replies `OK`.
+    pub(crate) fn ok(&mut self) {
+        self.bytes.extend_from_slice(b"+OK\r\n");
+    }
+
+    /// Replies with an error: its code, a space and its text. A line break becomes a space, because it would
+    /// end the reply.
+    pub(crate) fn error(&mut self, text: &str) {
+        self.bytes.push(b'-');
+        let safe = text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
+        self.bytes.extend(safe);
+        self.end_line();
+    }
+
+    /// Replies with an integer.
+    pub(crate) fn integer(&mut self, value: i64) {
+        self.bytes.push(b':');
+        write_integer(&mut self.bytes, value);
+        self.end_line();
+    }
+
+    /// Replies with a count.
+    pub(crate) fn count(&mut self, value: u64) {
+        self.integer(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    /// Replies with bytes.
+    pub(crate) fn bulk(&mut self, value: &[u8]) {
+        self.bytes.reserve(value.len() + 24);
+        self.header(b'$', value.len());
+        self.bytes.extend_from_slice(value);
+        self.end_line();
+    }
+
+    /// Replies that there is no value.
+    pub(crate) fn null(&mut self) {
+        self.by_version(b"$-1\r\n", b"_\r\n");
+    }
+
+    /// Replies that there is no array, as `EXEC` does for a transaction that was not carried out.
+    pub(crate) fn null_array(&mut self) {
+        self.by_version(b"*-1\r\n", b"_\r\n");
+    }
+
+    /// Begins an array. So many replies must follow.
+    pub(crate) fn array(&mut self, len: usize) {
+        self.header(b'*', len);
+    }
+
+    /// Begins a set. So many replies must follow.
+    pub(crate) fn set(&mut self, len: usize) {
+        let sign = if self.version == Version::Resp3 { b'~' } else { b'*' };
+        self.header(sign, len);
+    }
+
+    /// Begins a message that no request has asked for. So many replies must follow.
+    pub(crate) fn push(&mut self, len: usize) {
+        let sign = if self.version == Version::Resp3 { b'>' } else { b'*' };
+        self.header(sign, len);
+    }
+
+    /// Begins a map. So many pairs of replies must follow. In RESP2 it is an array.
+    pub(crate) fn map(&mut self, pairs: usize) {
+        match self.version {
+            Version::Resp3 => self.header(b'%', pairs),
+            Version::Resp2 => self.header(b'*', pairs.saturating_mul(2)),
+        }
+    }
+
+    /// Replies with a floating-point number. In RESP2 it is a text.
+    pub(crate) fn double(&mut self, value: f64) {
+        let text = match value {
+            value if value.is_nan() => "nan".to_owned(),
+            value if value.is_infinite() => (if value > 0.0 { "inf" } else { "-inf" }).to_owned(),
+            value => value.to_string(),
+        };
+        match self.version {
+            Version::Resp3 => self.line(b',', text.as_bytes()),
+            Version::Resp2 => self.bulk(text.as_bytes()),
+        }
+    }
+
+    /// Replies yes or no. In RESP2 it is 1 or 0.
+    pub(crate) fn boolean(&mut self, value: bool) {
+        if value { self.by_version(b":1\r\n", b"#t\r\n") } else { self.by_version(b":0\r\n", b"#f\r\n") }
+    }
+
+    /// Replies with an integer of any length, in decimal. In RESP2 it is a text.
+    pub(crate) fn big_number(&mut self, digits: &str) {
+        match self.version {
+            Version::Resp3 => self.line(b'(', digits.as_bytes()),
+            Version::Resp2 => self.bulk(digits.as_bytes()),
+        }
+    }
+
+    /// Replies with a text to be shown to a person as it stands, as `INFO` does.
+    pub(crate) fn verbatim(&mut self, text: &str) {
+        match self.version {
+            Version::Resp2 => self.bulk(text.as_bytes()),
+            Version::Resp3 => {
+                self.header(b'=', text.len() + 4);
+                self.bytes.extend_from_slice(b"txt:");
+                self.bytes.extend_from_slice(text.as_bytes());
+                self.end_line();
+            }
+        }
+    }
+
+    fn by_version(&mut self, resp2: &[u8], resp3: &[u8]) {
+        self.bytes.extend_from_slice(if self.version == Version::Resp3 { resp3 } else { resp2 });
+    }
+
+    fn header(&mut self, sign: u8, len: usize) {
+        self.bytes.push(sign);
+        write_integer(&mut self.bytes, i64::try_from(len).unwrap_or(i64::MAX));
+        self.end_line();
+    }
+
+    fn line(&mut self, sign: u8, text: &[u8]) {
+        self.bytes.push(sign);
+        self.bytes.extend_from_slice(text);
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes formatted text as the bytes of a reply.
+    pub(crate) fn bulk_fmt(&mut self, text: std::fmt::Arguments<'_>) {
+        let mut bytes = Vec::new();
+        // Writing to memory does not fail.
+        drop(bytes.write_fmt(text));
+        self.bulk(&bytes);
+    }
+}

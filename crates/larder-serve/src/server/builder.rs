@@ -1,0 +1,265 @@
+//! The settings of a server.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use larder::Cache;
+
+use super::address::Address;
+use super::listener::Listener;
+use crate::error::Error;
+use crate::protocol::limits::RequestLimits;
+use crate::session::databases::{DatabaseModes, MAX_DATABASES, RemovalMode, WriteMode};
+use crate::session::output::OutputLimits;
+use crate::session::served::Password;
+
+/// The number of databases without a setting, as in Redis.
+pub(super) const DEFAULT_DATABASES: usize = 16;
+
+/// The settings of a server. [`Server::builder`](crate::Server::builder) returns them.
+///
+/// A setting out of range is an error of [`start`](Self::start).
+#[derive(Debug)]
+#[must_use = "settings do nothing until the server is started"]
+pub struct ServerBuilder {
+    pub(super) cache: Cache,
+    pub(super) addresses: Vec<String>,
+    /// Sockets that listen already.
+    pub(super) listeners: Vec<Listener>,
+    pub(super) databases: usize,
+    /// The modes that were set for all databases, or for one. A later setting replaces an earlier one.
+    pub(super) modes: Vec<(Option<usize>, DatabaseModeChange)>,
+    pub(super) password: Option<Password>,
+    pub(super) allows_remote: bool,
+    pub(super) is_read_only: bool,
+    pub(super) socket_mode: u32,
+    pub(super) socket_group: Option<u32>,
+    pub(super) max_connections: usize,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) write_timeout: Duration,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) limits: RequestLimits,
+    pub(super) output_limits: OutputLimits,
+    pub(super) threads: Option<usize>,
+}
+
+/// A change of a database's modes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum DatabaseModeChange {
+    Removals(RemovalMode),
+    Writes(WriteMode),
+}
+
+impl ServerBuilder {
+    pub(super) fn new(cache: &Cache) -> Self {
+        Self {
+            cache: cache.clone(),
+            addresses: Vec::new(),
+            listeners: Vec::new(),
+            databases: DEFAULT_DATABASES,
+            modes: Vec::new(),
+            password: None,
+            allows_remote: false,
+            is_read_only: false,
+            socket_mode: 0o600,
+            socket_group: None,
+            max_connections: 10_000,
+            idle_timeout: None,
+            write_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(10),
+            limits: RequestLimits::default(),
+            output_limits: OutputLimits::default(),
+            threads: None,
+        }
+    }
+
+    /// Adds an address to listen at: `unix:PATH`, or `HOST:PORT`. See [`Address::parse`].
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// Serves a Unix socket that listens already, such as one that systemd has passed. Its file is left as it
+    /// is.
+    pub fn unix_listener(mut self, listener: UnixListener) -> Self {
+        self.listeners.push(Listener::Unix(listener, None));
+        self
+    }
+
+    /// Serves a TCP socket that listens already, such as one that systemd has passed. An address that other
+    /// machines can reach needs the settings that [`allow_remote`](Self::allow_remote) names.
+    pub fn tcp_listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(Listener::Tcp(listener));
+        self
+    }
+
+    /// Sets the number of databases, 1 to 256. Default 16.
+    pub fn databases(mut self, databases: usize) -> Self {
+        self.databases = databases;
+        self
+    }
+
+    /// Sets when removals are answered, in all databases. Default: when they are durable.
+    pub fn removals(mut self, mode: RemovalMode) -> Self {
+        self.modes.push((None, DatabaseModeChange::Removals(mode)));
+        self
+    }
+
+    /// Sets when removals are answered, in one database.
+    pub fn removals_of(mut self, database: usize, mode: RemovalMode) -> Self {
+        self.modes.push((Some(database), DatabaseModeChange::Removals(mode)));
+        self
+    }
+
+    /// Sets when writes are answered, in all databases. Default: when memory has them.
+    pub fn writes(mut self, mode: WriteMode) -> Self {
+        self.modes.push((None, DatabaseModeChange::Writes(mode)));
+        self
+    }
+
+    /// Sets when writes are answered, in one database.
+    pub fn writes_of(mut self, database: usize, mode: WriteMode) -> Self {
+        self.modes.push((Some(database), DatabaseModeChange::Writes(mode)));
+        self
+    }
+
+    /// Asks clients for a password: the user `default` of `AUTH` and `HELLO`. Default: no password.
+    pub fn password(mut self, password: &str) -> Self {
+        self.password = Some(Password::new(password));
+        self
+    }
+
+    /// Allows addresses that other machines can reach. They need a [`password`](Self::password). The
+    /// connections are not encrypted: who can read the network reads the password and the values.
+    pub fn allow_remote(mut self, allow: bool) -> Self {
+        self.allows_remote = allow;
+        self
+    }
+
+    /// Refuses commands that change entries.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.is_read_only = read_only;
+        self
+    }
+
+    /// Sets the mode of Unix sockets. Default 0600: the user of this process alone can connect.
+    pub fn socket_mode(mut self, mode: u32) -> Self {
+        self.socket_mode = mode;
+        self
+    }
+
+    /// Sets the group of Unix sockets, by its number. Use it with a mode such as 0660.
+    pub fn socket_group(mut self, group: u32) -> Self {
+        self.socket_group = Some(group);
+        self
+    }
+
+    /// Sets the maximum number of connections. Default 10,000. The system's limit of open files may be lower:
+    /// see [`Server::max_connections`](crate::Server::max_connections).
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Closes connections that have sent nothing for this time. Default: never.
+    pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Cuts off a connection that has taken none of its replies for this time. Default 10 s.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a shutdown waits for replies to be sent. Default 10 s.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets the limits of requests.
+    pub fn request_limits(mut self, limits: RequestLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the limits of replies that wait to be sent on a connection.
+    pub fn output_limits(mut self, limits: OutputLimits) -> Self {
+        self.output_limits = limits;
+        self
+    }
+
+    /// Sets the number of threads that serve connections, 1 to 64. Default: one for each core, up to four.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Returns the addresses, or the reason why the settings do not go together.
+    pub(super) fn checked_addresses(&self) -> Result<Vec<Address>, Error> {
+        check("databases", self.databases, 1..=MAX_DATABASES)?;
+        check("max_connections", self.max_connections, 1..=1_000_000)?;
+        check("threads", self.threads.unwrap_or(1), 1..=64)?;
+        if self.password.as_ref().is_some_and(Password::is_empty) {
+            return Err(invalid("password", "empty", "it has at least one byte"));
+        }
+        for (database, _) in &self.modes {
+            if let Some(number) = database.filter(|number| *number >= self.databases) {
+                let allowed = format!("the databases are 0 to {}", self.databases - 1);
+                return Err(invalid("database", number, allowed));
+            }
+        }
+        if self.addresses.is_empty() && self.listeners.is_empty() {
+            return Err(invalid("listen", "missing", "give at least one address"));
+        }
+        let mut addresses = Vec::new();
+        for text in &self.addresses {
+            let Some(address) = Address::parse(text) else {
+                let allowed = "give unix:PATH or HOST:PORT, such as 127.0.0.1:6379";
+                return Err(invalid("listen", format!("{text:?}"), allowed));
+            };
+            self.refuse_remote(&address)?;
+            addresses.push(address);
+        }
+        Ok(addresses)
+    }
+
+    /// Refuses an address that other machines can reach, if the settings do not allow that.
+    pub(super) fn refuse_remote(&self, address: &Address) -> Result<(), Error> {
+        if address.is_local() || (self.allows_remote && self.password.is_some()) {
+            return Ok(());
+        }
+        let allowed = "other machines can reach it, so it needs allow_remote and a password; connections are not encrypted";
+        Err(invalid("listen", address, allowed))
+    }
+
+    /// Returns the modes of each database.
+    pub(super) fn database_modes(&self) -> Vec<DatabaseModes> {
+        let mut all = vec![DatabaseModes::default(); self.databases];
+        for (database, change) in &self.modes {
+            for (number, modes) in all.iter_mut().enumerate() {
+                if database.is_none_or(|database| database == number) {
+                    match change {
+                        DatabaseModeChange::Removals(mode) => modes.removals = *mode,
+                        DatabaseModeChange::Writes(mode) => modes.writes = *mode,
+                    }
+                }
+            }
+        }
+        all
+    }
+}
+
+fn check(setting: &'static str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<(), Error> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(invalid(setting, value, format!("it may be from {} to {}", range.start(), range.end())))
+}
+
+fn invalid(setting: &'static str, value: impl ToString, allowed: impl Into<String>) -> Error {
+    Error::InvalidSetting { setting, value: value.to_string(), allowed: allowed.into() }
+}

@@ -1,0 +1,142 @@
+//! Sockets that listen. A Unix socket has its mode before any process can connect.
+//!
+//! The mode is set on the socket before it is bound: Linux gives it to the file. A socket with a group is
+//! bound with mode 0600, gets its group, and then its mode. So no process outside of the group can connect at
+//! any moment.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::TcpListener;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use super::address::Address;
+use crate::error::Error;
+
+/// The number of connections that may wait to be accepted. The kernel has a limit of its own.
+const BACKLOG: i32 = 1024;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub(super) enum Listener {
+    /// With the file to remove at the end. None for a socket that was passed to this process.
+    Unix(UnixListener, Option<SocketFile>),
+    Tcp(TcpListener),
+}
+
+/// The file of a Unix socket. Dropping this value removes the file, if it is still this socket's.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and file number. Another process may have put its own socket at the path since.
+    identity: (u64, u64),
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let found = fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+impl Listener {
+    /// Prepares a socket that listens already. Returns its address.
+    pub(super) fn adopt(&self) -> io::Result<Address> {
+        match self {
+            Self::Unix(listener, _) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                Ok(Address::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()))
+            }
+            Self::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Address::Tcp(listener.local_addr()?))
+            }
+        }
+    }
+
+    /// Listens at an address. Returns the address with the port that the system has chosen.
+    pub(super) fn bind(address: &Address, mode: u32, group: Option<u32>) -> Result<(Self, Address), Error> {
+        match address {
+            Address::Unix(path) => {
+                let path = std::path::absolute(path).map_err(|error| failed(address, error))?;
+                make_room(address, &path)?;
+                let bound = bind_unix(&path, mode, group).map_err(|error| failed(address, error))?;
+                let (listener, identity) = bound;
+                let file = SocketFile { path: path.clone(), identity };
+                Ok((Self::Unix(listener, Some(file)), Address::Unix(path)))
+            }
+            Address::Tcp(wanted) => {
+                let bind = || {
+                    let listener = TcpListener::bind(wanted)?;
+                    listener.set_nonblocking(true)?;
+                    let bound = listener.local_addr()?;
+                    Ok((Self::Tcp(listener), Address::Tcp(bound)))
+                };
+                bind().map_err(|error| failed(address, error))
+            }
+        }
+    }
+}
+
+fn bind_unix(path: &Path, mode: u32, group: Option<u32>) -> io::Result<(UnixListener, (u64, u64))> {
+    let at = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let private = if group.is_some() { 0o600 } else { mode };
+    rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(private))?;
+    rustix::net::bind(&socket, &at)?;
+    // The process' umask may have taken bits away.
+    if let Some(group) = group {
+        chown(path, None, Some(group))?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    let found = fs::symlink_metadata(path)?;
+    Ok((UnixListener::from(socket), (found.dev(), found.ino())))
+}
+
+/// Removes a socket that a crash has left: a socket that no process answers on. Anything else stays.
+fn make_room(address: &Address, path: &Path) -> Result<(), Error> {
+    let refused = |cause: &str, remedy| Error::Listen {
+        address: address.clone(),
+        cause: cause.to_owned(),
+        remedy,
+        source: None,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(address, error)),
+        Ok(found) if !found.file_type().is_socket() => {
+            let cause = "the file there is not a socket, and was left as it is";
+            return Err(refused(cause, "choose another path, or move the file away"));
+        }
+        Ok(_) => {}
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(|error| failed(address, error))
+        }
+        _ => Err(refused("another process has the socket", "stop that process, or choose another path")),
+    }
+}
+
+fn failed(address: &Address, error: io::Error) -> Error {
+    let (cause, remedy) = match error.kind() {
+        ErrorKind::AddrInUse => ("another process has it", "stop that process, or choose another address"),
+        ErrorKind::PermissionDenied => ("permission denied", "choose an address that this process may use"),
+        ErrorKind::NotFound => {
+            ("its directory does not exist", "create the directory, or choose another path")
+        }
+        ErrorKind::InvalidInput | ErrorKind::InvalidFilename => {
+            ("the path is too long for a socket", "choose a path of up to 107 bytes")
+        }
+        _ => ("the system refused it", "choose another address"),
+    };
+    Error::Listen { address: address.clone(), cause: cause.to_owned(), remedy, source: Some(error) }
+}

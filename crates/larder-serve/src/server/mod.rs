@@ -1,0 +1,149 @@
+//! A server: its listeners, its threads, and its end.
+//!
+//! - [`builder`]: the settings. [`address`]: where a server listens. [`listener`]: sockets that listen.
+//! - [`worker`]: the threads. [`connection`]: the loop of a connection. [`input`]: what it has received.
+
+pub(crate) mod address;
+pub(crate) mod builder;
+mod connection;
+mod input;
+mod listener;
+mod worker;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use larder::Cache;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::session::databases::Databases;
+use crate::session::served::{Served, ServerCounters};
+use address::Address;
+use builder::ServerBuilder;
+use connection::Timeouts;
+use listener::Listener;
+use worker::Pool;
+
+/// Descriptors of the process that are not connections: the cache's file, listeners, event loops, and what
+/// the application has open.
+const OTHER_DESCRIPTORS: u64 = 128;
+
+/// Maximum number of threads without a setting.
+const MAX_DEFAULT_THREADS: usize = 4;
+
+/// A server that runs. Dropping it shuts it down, as [`shutdown`](Self::shutdown) does.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<Address>,
+    max_connections: usize,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Returns the settings for a server over a cache.
+    pub fn builder(cache: &Cache) -> ServerBuilder {
+        ServerBuilder::new(cache)
+    }
+
+    /// Returns the addresses that the server listens at. A port 0 in the settings is the chosen port here.
+    #[must_use]
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Returns the maximum number of connections: the setting, or less if the system's limit of open files is
+    /// lower.
+    #[must_use]
+    pub const fn max_connections(&self) -> usize {
+        self.max_connections
+    }
+
+    /// Stops to accept connections and requests, answers the requests that have arrived, and closes the
+    /// connections. The cache stays open.
+    ///
+    /// Returns when all replies are sent, or after the
+    /// [`shutdown_timeout`](ServerBuilder::shutdown_timeout).
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the server has panicked");
+            }
+        }
+    }
+}
+
+impl ServerBuilder {
+    /// Starts the server: opens the databases, listens at all addresses, and starts the threads.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] for a setting out of its range. [`Error::Listen`] for an address that can't
+    /// be used. [`Error::System`], [`Error::Cache`]. Nothing is served then.
+    pub fn start(self) -> Result<Server, Error> {
+        let wanted = self.checked_addresses()?;
+        let modes = self.database_modes();
+        let databases = Databases::open(&self.cache, &modes).map_err(Error::Cache)?;
+        let mut addresses = Vec::new();
+        for listener in &self.listeners {
+            let address = listener.adopt().map_err(Error::System)?;
+            self.refuse_remote(&address)?;
+            addresses.push(address);
+        }
+        let mut listeners = self.listeners;
+        for address in &wanted {
+            let (listener, bound) = Listener::bind(address, self.socket_mode, self.socket_group)?;
+            listeners.push(listener);
+            addresses.push(bound);
+        }
+        let max_connections = raise_descriptor_limit(self.max_connections);
+        let timeouts = Timeouts { idle: self.idle_timeout, write: self.write_timeout };
+        let threads = self.threads.unwrap_or_else(default_threads);
+        let (stop, stopped) = watch::channel(false);
+        let served = Arc::new(Served {
+            cache: self.cache,
+            databases,
+            password: self.password,
+            is_read_only: self.is_read_only,
+            limits: self.limits,
+            output_limits: self.output_limits,
+            max_connections,
+            clients: Arc::default(),
+            counters: ServerCounters::default(),
+            since: Instant::now(),
+        });
+        let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);
+        let threads = pool.start(listeners, threads).map_err(Error::System)?;
+        Ok(Server { addresses, max_connections, stop, threads })
+    }
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_DEFAULT_THREADS)
+}
+
+/// Raises the process' limit of open files to what so many connections need, as far as the system allows.
+/// Returns the number of connections that the limit allows.
+fn raise_descriptor_limit(connections: usize) -> usize {
+    let needed = connections as u64 + OTHER_DESCRIPTORS;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let Some(present) = current.filter(|present| *present < needed) else { return connections };
+    let wanted = maximum.map_or(needed, |maximum| maximum.min(needed)).max(present);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    let limit = if raised.is_ok() { wanted } else { present };
+    if limit >= needed {
+        return connections;
+    }
+    let possible = usize::try_from(limit.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(usize::MAX).max(1);
+    tracing::warn!(limit, possible, "the limit of open files allows fewer connections than the setting");
+    possible
+}

@@ -1,0 +1,210 @@
+//! The threads that serve connections. Each has an event loop of its own, so the connections of a thread
+//! share its core's caches, and no request moves between threads.
+//!
+//! A connection belongs to the thread that has the fewest connections when it is accepted. The first thread
+//! also accepts.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::connection::{Connection, Timeouts};
+use super::listener::{Listener, SocketFile};
+use crate::commands::table::COMMANDS;
+use crate::session::Session;
+use crate::session::client::Peer;
+use crate::session::served::Served;
+
+/// Maximum number of threads of an event loop that make blocking calls.
+const MAX_BLOCKING_THREADS: usize = 16;
+
+/// The pause after an accept that failed, as it does when the process has no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the threads of a server share.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) served: Arc<Served>,
+    pub(super) timeouts: Timeouts,
+    pub(super) shutdown_timeout: Duration,
+    /// Becomes true when the server shuts down.
+    pub(super) stop: watch::Receiver<bool>,
+    /// The number of connections of the server. The count of the thread is in [`Worker`].
+    connections: AtomicUsize,
+}
+
+/// A thread, as the thread that accepts sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    handle: Handle,
+    connections: Arc<AtomicUsize>,
+}
+
+/// A connection in the counts. Dropping it takes it out.
+struct Counted(Arc<Pool>, Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.1.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Pool {
+    pub(super) fn new(
+        served: Arc<Served>,
+        timeouts: Timeouts,
+        shutdown_timeout: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        let connections = AtomicUsize::new(0);
+        Arc::new(Self { served, timeouts, shutdown_timeout, stop, connections })
+    }
+
+    /// Starts the threads. The first one accepts the connections of the listeners.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        listeners: Vec<Listener>,
+        threads: usize,
+    ) -> io::Result<Vec<JoinHandle<()>>> {
+        let mut runtimes = Vec::new();
+        for _ in 0..threads {
+            let mut builder = Builder::new_current_thread();
+            runtimes
+                .push(builder.enable_io().enable_time().max_blocking_threads(MAX_BLOCKING_THREADS).build()?);
+        }
+        let workers = runtimes
+            .iter()
+            .map(|runtime| Worker { handle: runtime.handle().clone(), connections: Arc::default() });
+        let workers: Arc<[Worker]> = workers.collect();
+        let mut accepted = Some((listeners, workers.clone()));
+        let mut started = Vec::new();
+        for (runtime, worker) in runtimes.into_iter().zip(workers.iter().cloned()) {
+            let (pool, accepted) = (self.clone(), accepted.take());
+            let thread = std::thread::Builder::new().name("larder-serve".to_owned());
+            started.push(thread.spawn(move || runtime.block_on(pool.run(worker, accepted)))?);
+        }
+        Ok(started)
+    }
+
+    /// Runs a thread until the server shuts down and the connections of the thread have ended.
+    async fn run(self: Arc<Self>, worker: Worker, accepted: Option<(Vec<Listener>, Arc<[Worker]>)>) {
+        if let Some((listeners, workers)) = accepted {
+            for listener in listeners {
+                tokio::spawn(self.clone().accept(listener, workers.clone()));
+            }
+        }
+        self.stopped().await;
+        let ended = async {
+            while worker.connections.load(Ordering::Relaxed) > 0 {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if timeout(self.shutdown_timeout, ended).await.is_err() {
+            tracing::warn!("a shutdown cut off connections that did not take their replies");
+        }
+    }
+
+    /// Waits for the end of the server.
+    fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stop = self.stop.clone();
+        async move { drop(stop.wait_for(|stop| *stop).await) }
+    }
+
+    /// Accepts connections until the server shuts down.
+    async fn accept(self: Arc<Self>, listener: Listener, workers: Arc<[Worker]>) {
+        let accepting = async {
+            match listener {
+                Listener::Unix(listener, file) => self.accept_unix(listener, file, &workers).await,
+                Listener::Tcp(listener) => self.accept_tcp(listener, &workers).await,
+            }
+        };
+        tokio::select! {
+            _ = self.stopped() => {}
+            accepted = accepting => if let Err(error) = accepted {
+                tracing::error!(%error, "a listener of the server could not be used");
+            },
+        }
+    }
+
+    async fn accept_unix(
+        self: &Arc<Self>,
+        listener: std::os::unix::net::UnixListener,
+        _file: Option<SocketFile>,
+        workers: &[Worker],
+    ) -> io::Result<()> {
+        let listener = UnixListener::from_std(listener)?;
+        // A client of a Unix socket has no address. Redis shows the socket's path with port 0.
+        let path = listener.local_addr()?;
+        let path = path.as_pathname().unwrap_or(std::path::Path::new(""));
+        let address = format!("{}:0", path.display());
+        let peer = Peer { peer: address.clone(), local: address, is_unix: true };
+        loop {
+            match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
+                Ok(stream) => self.place(workers, peer.clone(), move || UnixStream::from_std(stream)),
+                Err(error) => pause(&error).await,
+            }
+        }
+    }
+
+    async fn accept_tcp(
+        self: &Arc<Self>,
+        listener: std::net::TcpListener,
+        workers: &[Worker],
+    ) -> io::Result<()> {
+        let listener = TcpListener::from_std(listener)?;
+        loop {
+            let accepted = listener.accept().await.and_then(|(stream, _)| {
+                stream.set_nodelay(true)?;
+                let (peer, local) = (stream.peer_addr()?.to_string(), stream.local_addr()?.to_string());
+                Ok((stream.into_std()?, Peer { peer, local, is_unix: false }))
+            });
+            match accepted {
+                Ok((stream, peer)) => self.place(workers, peer, move || TcpStream::from_std(stream)),
+                Err(error) => pause(&error).await,
+            }
+        }
+    }
+
+    /// Gives a connection to a thread. `open` registers its socket with that thread's event loop.
+    fn place<S>(
+        self: &Arc<Self>,
+        workers: &[Worker],
+        peer: Peer,
+        open: impl FnOnce() -> io::Result<S> + Send + 'static,
+    ) where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let count = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
+        let Some(worker) = workers.iter().min_by_key(count) else { return };
+        let is_full = self.connections.fetch_add(1, Ordering::Relaxed) >= self.served.max_connections;
+        worker.connections.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(self.clone(), worker.connections.clone());
+        let pool = self.clone();
+        worker.handle.spawn(async move {
+            let counted = counted;
+            let Ok(mut stream) = open() else { return };
+            if is_full {
+                let refusal = b"-ERR max number of clients reached\r\n";
+                drop(tokio::io::AsyncWriteExt::write(&mut stream, refusal).await);
+                pool.served.counters.refused.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            let listed = pool.served.clients.add(peer);
+            let session = Session::new(pool.served.clone(), &COMMANDS, listed.client().clone());
+            Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
+        });
+    }
+}
+
+async fn pause(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    sleep(ACCEPT_PAUSE).await;
+}

@@ -1,0 +1,175 @@
+//! What other connections may know of a connection: `CLIENT LIST` shows it, and `CLIENT KILL` ends it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::protocol::reply::Version;
+
+/// A connection, as others see it. Its own thread alone changes it, but for the order to end.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// The number of the connection. No later connection of this server has it.
+    pub(crate) id: u64,
+    /// The address of the peer, and the address that it has connected to.
+    pub(crate) peer: String,
+    pub(crate) local: String,
+    pub(crate) is_unix: bool,
+    since: Instant,
+    /// When the peer last sent a byte, in milliseconds after `since`.
+    last_used_ms: AtomicU64,
+    /// The number of requests that were carried out.
+    pub(crate) requests: AtomicU64,
+    pub(crate) db: AtomicUsize,
+    is_resp3: AtomicBool,
+    is_killed: AtomicBool,
+    /// Woken by the order to end.
+    waker: Mutex<Option<Waker>>,
+    labels: Mutex<ClientLabels>,
+}
+
+/// The two ends of a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) peer: String,
+    pub(crate) local: String,
+    pub(crate) is_unix: bool,
+}
+
+/// What a client says about itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClientLabels {
+    pub(crate) name: String,
+    pub(crate) library: String,
+    pub(crate) library_version: String,
+    /// The name of the last command.
+    pub(crate) command: &'static str,
+}
+
+impl Client {
+    pub(crate) fn new(id: u64, peer: Peer) -> Self {
+        let Peer { peer, local, is_unix } = peer;
+        Self {
+            id,
+            peer,
+            local,
+            is_unix,
+            since: Instant::now(),
+            last_used_ms: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            db: AtomicUsize::new(0),
+            is_resp3: AtomicBool::new(false),
+            is_killed: AtomicBool::new(false),
+            waker: Mutex::default(),
+            labels: Mutex::default(),
+        }
+    }
+
+    /// Returns what the client says about itself.
+    pub(crate) fn labels(&self) -> MutexGuard<'_, ClientLabels> {
+        self.labels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note that the peer has sent bytes.
+    pub(crate) fn note_use(&self, now: Instant) {
+        let used = u64::try_from(now.duration_since(self.since).as_millis()).unwrap_or(u64::MAX);
+        self.last_used_ms.store(used, Ordering::Relaxed);
+    }
+
+    /// Returns for how long there is the connection.
+    pub(crate) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Returns for how long the peer has sent nothing.
+    pub(crate) fn idle(&self) -> Duration {
+        self.age().saturating_sub(Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn set_version(&self, version: Version) {
+        self.is_resp3.store(version == Version::Resp3, Ordering::Relaxed);
+    }
+
+    /// Returns the version of the protocol, as a number.
+    pub(crate) fn version(&self) -> u8 {
+        if self.is_resp3.load(Ordering::Relaxed) { 3 } else { 2 }
+    }
+
+    /// Orders the connection to end.
+    pub(crate) fn kill(&self) {
+        self.is_killed.store(true, Ordering::Release);
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Returns whether the connection was ordered to end.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.is_killed.load(Ordering::Acquire)
+    }
+
+    /// Sets what the order to end wakes.
+    pub(crate) fn wake_by_kill(&self, waker: &Waker) {
+        let mut present = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if present.as_ref().is_none_or(|present| !present.will_wake(waker)) {
+            *present = Some(waker.clone());
+        }
+    }
+}
+
+/// The connections of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    by_id: Mutex<BTreeMap<u64, Arc<Client>>>,
+    last_id: AtomicU64,
+}
+
+/// A connection in the list. Dropping it takes it out.
+#[derive(Debug)]
+pub(crate) struct Listed(Arc<Clients>, Arc<Client>);
+
+impl Clients {
+    /// Adds a connection to the list, under a new number.
+    pub(crate) fn add(self: &Arc<Self>, peer: Peer) -> Listed {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = Arc::new(Client::new(id, peer));
+        self.lock().insert(id, client.clone());
+        Listed(self.clone(), client)
+    }
+
+    /// Returns the connections in the order of their numbers, without those that were ordered to end.
+    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
+        self.lock().values().filter(|client| !client.is_killed()).cloned().collect()
+    }
+
+    /// Returns the number of connections.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Returns the number of connections since the server started.
+    pub(crate) fn total(&self) -> u64 {
+        self.last_id.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listed {
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.1
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.lock().remove(&self.1.id);
+    }
+}

@@ -1,0 +1,146 @@
+//! The replies of a connection, in the order of its requests.
+//!
+//! Most replies are known when their command has run. The reply of a durable removal is not: it is written
+//! when the removal is on disk. Meanwhile the connection goes on with its next requests, so the removals of a
+//! pipeline share one commit. Replies that were written behind such a reply wait for it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::databases::Value;
+use crate::protocol::reply::ReplyBuffer;
+
+/// A reply that was not known when its command had run.
+#[derive(Debug)]
+pub(crate) enum LateReply {
+    /// `OK`.
+    Ok,
+    Count(u64),
+    /// A value, or that there was none.
+    Value(Option<Arc<Value>>),
+    Error(String),
+}
+
+/// A reply that is on its way.
+pub(crate) type PendingReply = Pin<Box<dyn Future<Output = LateReply> + Send>>;
+
+/// The limits of what waits to be sent on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputLimits {
+    /// The connection takes no further request while more bytes than this wait to be sent. Default 1 MiB.
+    pub pause: usize,
+    /// The connection is cut off when more bytes than this wait to be sent. Default 256 MiB.
+    pub max: usize,
+    /// The connection takes no further request while this many replies wait for a commit. Default 1,024.
+    pub pending: usize,
+}
+
+impl Default for OutputLimits {
+    fn default() -> Self {
+        Self { pause: 1 << 20, max: 256 << 20, pending: 1024 }
+    }
+}
+
+/// The replies of a connection.
+#[derive(Default)]
+pub(crate) struct Output {
+    /// Replies behind all of `waiting`.
+    replies: ReplyBuffer,
+    /// Replies that wait for a commit, each with the bytes that come before it.
+    waiting: VecDeque<(Vec<u8>, PendingReply)>,
+    /// Bytes that may be sent.
+    sendable: Vec<u8>,
+    /// The number of bytes of `sendable` that were sent.
+    sent: usize,
+    /// The number of bytes that wait behind a commit.
+    held: usize,
+}
+
+impl Output {
+    /// Returns the buffer for the reply of the present request.
+    pub(crate) fn reply(&mut self) -> &mut ReplyBuffer {
+        &mut self.replies
+    }
+
+    /// Replies when the future has ended. The connection goes on with its next requests. So the effects of
+    /// the present request must be visible already.
+    pub(crate) fn reply_later(&mut self, reply: impl Future<Output = LateReply> + Send + 'static) {
+        let before = mem::take(&mut self.replies.bytes);
+        self.held += before.len();
+        self.waiting.push_back((before, Box::pin(reply)));
+    }
+
+    /// Returns whether the connection may take a further request.
+    pub(crate) fn has_room(&self, limits: &OutputLimits) -> bool {
+        self.len() <= limits.pause && self.waiting.len() < limits.pending
+    }
+
+    /// Returns the number of bytes that wait to be sent.
+    pub(crate) fn len(&self) -> usize {
+        self.sendable.len() - self.sent + self.held + self.replies.bytes.len()
+    }
+
+    /// Returns the number of replies that wait for a commit.
+    pub(crate) fn pending(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Returns the bytes that may be sent.
+    pub(crate) fn sendable(&mut self) -> &[u8] {
+        if self.waiting.is_empty() && !self.replies.bytes.is_empty() {
+            if self.sent == self.sendable.len() {
+                self.sendable.clear();
+                self.sent = 0;
+                mem::swap(&mut self.sendable, &mut self.replies.bytes);
+            } else {
+                self.sendable.append(&mut self.replies.bytes);
+            }
+        }
+        self.sendable.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Takes note that so many of the bytes were sent.
+    pub(crate) fn advance(&mut self, sent: usize) {
+        self.sent = (self.sent + sent).min(self.sendable.len());
+        if self.sent == self.sendable.len() {
+            self.sendable.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Writes the replies that have become known, up to the first one that still waits. Ready if there was at
+    /// least one.
+    pub(crate) fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut polled = Poll::Pending;
+        while let Some((_, pending)) = self.waiting.front_mut()
+            && let Poll::Ready(late) = pending.as_mut().poll(context)
+        {
+            let Some((before, _)) = self.waiting.pop_front() else { break };
+            self.held -= before.len();
+            let mut known = ReplyBuffer { bytes: before, version: self.replies.version };
+            match late {
+                LateReply::Ok => known.ok(),
+                LateReply::Count(count) => known.count(count),
+                LateReply::Value(Some(value)) => known.bulk(&value),
+                LateReply::Value(None) => known.null(),
+                LateReply::Error(text) => known.error(&text),
+            }
+            self.sendable.append(&mut known.bytes);
+            polled = Poll::Ready(());
+        }
+        polled
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("len", &self.len())
+            .field("pending", &self.waiting.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+//! What all connections of a server share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use larder::Cache;
+use tokio::time::Instant;
+
+use super::client::Clients;
+use super::databases::Databases;
+use super::output::OutputLimits;
+use crate::protocol::limits::RequestLimits;
+
+/// The cache, the databases, the settings and the counts.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) cache: Cache,
+    pub(crate) databases: Databases,
+    pub(crate) password: Option<Password>,
+    pub(crate) is_read_only: bool,
+    pub(crate) limits: RequestLimits,
+    pub(crate) output_limits: OutputLimits,
+    pub(crate) max_connections: usize,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) counters: ServerCounters,
+    pub(crate) since: Instant,
+}
+
+/// The version of Redis whose commands, replies and error texts this server follows.
+pub(crate) const REDIS_VERSION: &str = "7.0.15";
+
+/// What the server has done since it started.
+#[derive(Debug, Default)]
+pub(crate) struct ServerCounters {
+    /// Requests that were carried out.
+    pub(crate) requests: AtomicU64,
+    /// Bytes that were received, and bytes that were sent.
+    pub(crate) received: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    /// Connections that were refused, because there were too many.
+    pub(crate) refused: AtomicU64,
+    /// Connections that were cut off, because they did not take their replies.
+    pub(crate) cut_off: AtomicU64,
+}
+
+/// A password. Its `Debug` does not show it.
+pub(crate) struct Password(Box<[u8]>);
+
+impl Password {
+    pub(crate) fn new(password: &str) -> Self {
+        Self(password.as_bytes().into())
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns whether this is the password. Takes the same time for each password of the same length, so
+    /// that the time tells nothing about the right one.
+    pub(crate) fn is(&self, given: &[u8]) -> bool {
+        let mut difference = self.0.len() ^ given.len();
+        for (index, byte) in given.iter().enumerate() {
+            // Never out of range, and never empty: see `ServerBuilder::start`.
+            let own = self.0.get(index % self.0.len().max(1)).copied().unwrap_or_default();
+            difference |= usize::from(std::hint::black_box(own ^ byte));
+        }
+        std::hint::black_box(difference) == 0
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
+}

@@ -1,0 +1,109 @@
+//! A server on a Unix socket of its own, and a client that sends and receives bytes.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use larder::Cache;
+use larder_serve::{Server, ServerBuilder};
+
+/// How long a test waits for a reply before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server over a cache with a file, in a directory of its own.
+pub(crate) struct Served {
+    pub(crate) server: Option<Server>,
+    pub(crate) cache: Cache,
+    pub(crate) socket: PathBuf,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Served {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    /// Starts a server with other settings.
+    pub(crate) fn with(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::builder().path(dir.path().join("shop.larder")).open().unwrap();
+        let socket = dir.path().join("s");
+        let builder = Server::builder(&cache).listen(format!("unix:{}", socket.display()));
+        let server = Some(settings(builder).start().unwrap());
+        Self { server, cache, socket, dir }
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        let stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client { stream }
+    }
+}
+
+/// A connection to the server.
+pub(crate) struct Client {
+    pub(crate) stream: UnixStream,
+}
+
+/// Returns a request as bytes.
+pub(crate) fn request(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
+    }
+    bytes
+}
+
+impl Client {
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends a request, and expects this reply.
+    pub(crate) fn expect(&mut self, words: &[&str], reply: &str) {
+        self.send(request(words));
+        self.receive(reply);
+    }
+
+    /// Sends a request, and returns the bytes of its reply, which is a bulk string.
+    pub(crate) fn bulk(&mut self, words: &[&str]) -> String {
+        self.send(request(words));
+        let mut header = Vec::new();
+        while !header.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).unwrap();
+            header.push(byte[0]);
+        }
+        let header = String::from_utf8(header).unwrap();
+        let len = header.strip_prefix('$').unwrap_or_else(|| panic!("{header}")).trim();
+        let mut bytes = vec![0; len.parse::<usize>().unwrap() + 2];
+        self.stream.read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes[..bytes.len() - 2].to_vec()).unwrap()
+    }
+
+    /// Expects these bytes.
+    pub(crate) fn receive(&mut self, reply: &str) {
+        let mut received = vec![0; reply.len()];
+        let mut len = 0;
+        while len < reply.len() {
+            match self.stream.read(&mut received[len..]) {
+                Ok(0) => break,
+                Ok(more) => len += more,
+                Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&received[..len])),
+            }
+            if !reply.as_bytes().starts_with(&received[..len]) {
+                break;
+            }
+        }
+        assert_eq!(String::from_utf8_lossy(&received[..len]), reply);
+    }
+
+    /// Expects that the server closes the connection, and sends nothing before.
+    pub(crate) fn expect_end(&mut self) {
+        let mut left = Vec::new();
+        // A connection that was reset has ended too.
+        drop(self.stream.read_to_end(&mut left));
+        assert_eq!(String::from_utf8_lossy(&left), "");
+    }
+}

@@ -1,0 +1,108 @@
+//! The calls of a cache that make transactions.
+
+use super::Cache;
+use crate::api::keyspace::transaction::{Transaction, rounds};
+use crate::error::Error;
+
+impl Cache {
+    /// Reads and changes several keys at one moment. The keys may be of several keyspaces. `body` reads and
+    /// changes them through the [`Transaction`] that it gets, and returns the answer of the call, or an
+    /// error. After an error nothing is changed.
+    ///
+    /// No lock is held while `body` runs. If an entry that it has read changes meanwhile, `body` runs again.
+    /// So its only effects should be its answer and its changes. After eight lost rounds the caller takes
+    /// turns, for which other transactions and atomic changes of the same keys wait.
+    ///
+    /// ```
+    /// # use larder::{Cache, Error, KeyspaceDefinition};
+    /// # const BALANCE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("balance");
+    /// # let cache = Cache::builder().open()?;
+    /// let balances = cache.keyspace(BALANCE)?;
+    /// balances.insert_many([("ada", 100), ("bola", 20)])?;
+    /// let moved = cache.transaction(|tx| {
+    ///     let from = tx.get(&balances, "ada")?.map_or(0, |balance| *balance);
+    ///     let to = tx.get(&balances, "bola")?.map_or(0, |balance| *balance);
+    ///     let amount = from.min(30);
+    ///     tx.insert(&balances, "ada", from - amount)?;
+    ///     tx.insert(&balances, "bola", to + amount)?;
+    ///     Ok::<_, Error>(amount)
+    /// })?;
+    /// assert_eq!((moved, balances.get("bola").as_deref()), (30, Some(&50)));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// All changes are made at one moment, and all reads are those of this moment: once a thread has found
+    /// one of the new values, it finds no older content of another key ([contract 1](crate#the-contract)).
+    /// After a crash the file has every change, or none ([contract 4](crate#the-contract)). As with
+    /// [`insert`](crate::Keyspace::insert), they reach the disk within the flush interval. A transaction that
+    /// removes an entry is durable when the call returns, and so is one with a value of
+    /// [`Durability::Immediate`](crate::Durability::Immediate).
+    ///
+    /// A transaction that changes nothing reads several keys as of one moment ([`Transaction::get_many`]).
+    ///
+    /// # Errors
+    /// The errors that `body` returns, among them those of the calls of [`Transaction`]. [`Error::Changed`]
+    /// if a required watch is broken. [`Error::GroupTooLarge`] if the changes would make a transaction that
+    /// is too large for the file, need more room than the write buffer has, or more memory than the cache
+    /// has: 8,192 changes and 32 MiB with the default `disk_capacity`. [`Error::ValueTooLarge`] also for a
+    /// value that is too large for the file. [`Error::Closed`], [`Error::Forked`].
+    ///
+    /// With [`Error::NotDurable`], all changes are made in memory, and may not be on disk.
+    ///
+    /// # Panics
+    /// If `body` panics. Nothing is changed then. Reads of a round that will be lost may be from different
+    /// moments, so `body` must not panic if they disagree.
+    ///
+    /// # Cost
+    /// For each key that of a lookup, and for each change that of an insert, in each round. The locks of the
+    /// shards of all keys are held while the changes are made, about a microsecond for each.
+    pub fn transaction<R, E: From<Error>>(
+        &self,
+        mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        rounds::run(&self.shared, &mut body)
+    }
+
+    /// As [`transaction`](Cache::transaction), from async code. A worker thread calls `body`, unless the
+    /// cache has no disk tier. The transaction is made even if the future is dropped after its first poll.
+    ///
+    /// ```
+    /// # use larder::{Cache, Error, KeyspaceDefinition};
+    /// # const BALANCE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("balance");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let balances = cache.keyspace(BALANCE)?;
+    /// let of_task = balances.clone();
+    /// let both = cache
+    ///     .transaction_async(move |tx| {
+    ///         tx.insert(&of_task, "ada", 70)?;
+    ///         tx.insert(&of_task, "bola", 50)?;
+    ///         tx.get_many(&of_task, ["ada", "bola"])
+    ///     })
+    ///     .await?;
+    /// assert_eq!(both.iter().flatten().map(|balance| **balance).sum::<u64>(), 120);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// The wait for the commit holds no worker: the writer answers the task.
+    ///
+    /// # Errors
+    /// The errors of [`transaction`](Cache::transaction).
+    ///
+    /// # Panics
+    /// If `body` panics. Nothing is changed then.
+    #[cfg(feature = "async")]
+    pub async fn transaction_async<R, E>(
+        &self,
+        body: impl FnMut(&mut Transaction<'_>) -> Result<R, E> + Send + 'static,
+    ) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        rounds::run_for_task(&self.shared, body).await
+    }
+}

@@ -1,0 +1,239 @@
+//! The calls that the closure of a transaction makes.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::put::{PendingPut, TypedPut};
+use super::{KeyChange, Transaction};
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::insert_options::{Durability, InsertOptions};
+use crate::api::keyspace::ttl::Ttl;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+use crate::units::Remaining;
+
+impl Transaction<'_> {
+    /// Returns the live value of a key, from memory or from disk, or the value that this transaction stores.
+    /// If the entry changes before the transaction is complete, the closure runs again.
+    ///
+    /// Counted as a lookup, and as a use of the entry, if the transaction is completed.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`]. [`Error::GroupTooLarge`] for more than [`MAX_TRANSACTION_KEYS`] keys.
+    /// [`Error::InvalidSetting`] for a keyspace of another cache. [`Error::Closed`], [`Error::Forked`].
+    ///
+    /// # Cost
+    /// The cost of a lookup, and two exclusive locks of a shard.
+    pub fn get<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<Option<Arc<V>>, Error> {
+        let at = self.place(keyspace, &key)?;
+        let value = self.value(keyspace, at);
+        self.note_lookup(keyspace, at);
+        Ok(value.and_then(Keyspace::<K, V>::typed))
+    }
+
+    /// Returns the live values of several keys, in the order of the keys, all as of one moment: that of the
+    /// transaction.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get).
+    pub fn get_many<K, V, Q>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Result<Vec<Option<Arc<V>>>, Error>
+    where
+        K: Key,
+        V: Serialize + DeserializeOwned + Send + Sync + 'static,
+        Q: EncodeKey<K>,
+    {
+        keys.into_iter().map(|key| self.get(keyspace, key)).collect()
+    }
+
+    /// Returns whether a key has a live entry.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get).
+    pub fn contains_key<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<bool, Error> {
+        Ok(self.ttl(keyspace, key)?.is_some())
+    }
+
+    /// Returns the time that a key's entry has left. Returns None if there is no live entry.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get).
+    pub fn ttl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<Option<Remaining>, Error> {
+        let at = self.place(keyspace, &key)?;
+        let now = keyspace.now();
+        let changed = self.keys.get(at).and_then(|key| match key.change.as_ref()? {
+            KeyChange::Put(put) => {
+                let entry = key.read.as_ref().and_then(|read| read.entry);
+                Some(Some(put.ends_at(key.slot_key(), entry)))
+            }
+            KeyChange::Remove => Some(None),
+        });
+        let expires_at = match changed {
+            Some(expires_at) => expires_at,
+            None => self.read(keyspace, at).and_then(|read| read.entry).map(|entry| entry.expires_at),
+        };
+        Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
+    }
+
+    /// Stores a value for the keyspace's TTL, in place of any previous value of the key.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get), and [`Error::ValueTooLarge`] and [`Error::Encode`].
+    /// [`Error::Reentrant`] in another closure that is changing the same key. The value is then not part of
+    /// the transaction. A closure that returns another answer nevertheless stores its other values.
+    pub fn insert<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+    ) -> Result<(), Error> {
+        self.insert_with(keyspace, key, value, InsertOptions::new())
+    }
+
+    /// Stores a value with its own TTL or durability. If one value is stored with
+    /// [`Durability::Immediate`](crate::Durability::Immediate), the whole transaction is on disk when the
+    /// call returns.
+    ///
+    /// With a time that has come already ([`Ttl::Until`]), the entry is removed. With [`Ttl::Keep`], the
+    /// entry is read.
+    ///
+    /// # Errors
+    /// The errors of [`insert`](Transaction::insert). [`Error::InvalidSetting`] for a TTL out of range.
+    pub fn insert_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+        value: impl Into<Arc<V>>,
+        options: InsertOptions,
+    ) -> Result<(), Error> {
+        let InsertOptions { ttl, durability } = options;
+        ttl.check(keyspace.now())?;
+        let at = self.place_to_change(keyspace, &key)?;
+        self.put(keyspace, at, value.into(), ttl)?;
+        if durability == Durability::Immediate {
+            self.durability = durability;
+        }
+        Ok(())
+    }
+
+    /// Removes the entry of a key. Returns whether there was a live entry.
+    ///
+    /// The removal is durable when the call of the transaction returns, and with it the whole transaction. No
+    /// crash brings the entry back, and no load that began earlier.
+    ///
+    /// # Errors
+    /// The errors of [`get`](Transaction::get). [`Error::Reentrant`] in another closure that is changing the
+    /// same key.
+    pub fn remove<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+    ) -> Result<bool, Error> {
+        let at = self.place_to_change(keyspace, &key)?;
+        Ok(self.remove_at(keyspace, at))
+    }
+
+    /// Gives the live entry of a key another TTL, and keeps its value. Returns whether there was a live
+    /// entry. With [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
+    ///
+    /// # Errors
+    /// The errors of [`insert_with`](Transaction::insert_with).
+    pub fn touch_with<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: impl EncodeKey<K>,
+        ttl: impl Into<Ttl>,
+    ) -> Result<bool, Error> {
+        let ttl = ttl.into();
+        ttl.check(keyspace.now())?;
+        let at = self.place_to_change(keyspace, &key)?;
+        let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
+            return Ok(false);
+        };
+        self.put(keyspace, at, value, ttl)?;
+        Ok(true)
+    }
+
+    /// Notes a lookup of a key, and a use of its entry. A lookup of what this transaction stores is none.
+    fn note_lookup<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) {
+        let Some(key) = self.keys.get_mut(at).filter(|key| key.change.is_none() && key.answered.is_none())
+        else {
+            return;
+        };
+        let Some(read) = &key.read else { return };
+        key.answered = Some(match (read.entry, read.is_in_memory) {
+            (None, _) => Count::Misses,
+            (Some(_), false) => Count::DiskHits,
+            (Some(entry), true) => {
+                let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+                drop(self.shared.tiers.get_in_memory(slot_key));
+                keyspace.note_use(slot_key, entry.expires_at);
+                Count::MemoryHits
+            }
+        });
+    }
+
+    fn put<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+        value: Arc<V>,
+        ttl: Ttl,
+    ) -> Result<(), Error> {
+        if ttl.is_past(keyspace.now()) {
+            self.remove_at(keyspace, at);
+            return Ok(());
+        }
+        let ttl = match (ttl, self.keys.get(at).and_then(|key| key.change.as_ref())) {
+            (Ttl::Keep, Some(KeyChange::Put(put))) => put.ttl(),
+            (Ttl::Keep, Some(KeyChange::Remove)) => Ttl::Default,
+            (Ttl::Keep, None) => {
+                self.read(keyspace, at);
+                ttl
+            }
+            _ => ttl,
+        };
+        let Some(key) = self.keys.get_mut(at) else { return Ok(()) };
+        let mut put = TypedPut::new(keyspace.clone(), value, ttl);
+        put.prepare(key.slot_key())?;
+        key.change = Some(KeyChange::Put(Box::new(put)));
+        Ok(())
+    }
+
+    /// Returns whether there was a live entry.
+    fn remove_at<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) -> bool {
+        let is_live = self.value(keyspace, at).is_some();
+        if let Some(key) = self.keys.get_mut(at) {
+            // Also if there was no live entry: the next load must not find what has expired, and a value that
+            // was read as missing may be on disk while the disk tier is off.
+            key.change = Some(KeyChange::Remove);
+        }
+        is_live
+    }
+}

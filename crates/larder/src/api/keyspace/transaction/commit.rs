@@ -1,0 +1,264 @@
+//! The end of a round: steps 3 to 5 of a transaction.
+
+use super::commit_wait::CommitWait;
+use super::group_size::GroupSize;
+use super::{KeyChange, Transaction, TransactionKey};
+use crate::api::keyspace::insert_options::Durability;
+use crate::engine::shared::Shared;
+use crate::engine::writer::command::Acknowledge;
+use crate::error::Error;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::format::stored_key::StoredKey;
+use crate::memory::buffer::BufferRoom;
+use crate::memory::entry::Refused;
+use crate::memory::evicted_values::EvictedValues;
+use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
+use crate::memory::group_publication::{GroupChange, GroupConditions, GroupRead};
+use crate::memory::key_leases::LeaseId;
+use crate::memory::lookup::ReadEntry;
+use crate::memory::slot_key::SlotKey;
+use crate::memory::weight::UNSAVED_OVERHEAD;
+use crate::stats::count::Count;
+use crate::sys::sync::{Arc, thread};
+use crate::units::Timestamp;
+
+/// Number of times that entries are confirmed on disk in one round. A commit in between makes a confirmation
+/// worthless.
+const MAX_CONFIRMATIONS: usize = 8;
+/// Number of times that room in memory is sought for values that are not saved.
+const MAX_ROOM_SEARCHES: usize = 64;
+
+impl TransactionKey {
+    pub(super) fn is_memory_only(&self) -> bool {
+        KeyspaceId::of(&self.full).is_memory_only()
+    }
+
+    /// Returns the bytes that the key needs in a group.
+    pub(super) fn group_room(&self) -> u64 {
+        self.full.len() as u64 + GROUP_KEY_OVERHEAD
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.keyspace.as_ref().map(|keyspace| keyspace.name.clone()).unwrap_or_default()
+    }
+
+    /// Returns the read of the key, for the checks.
+    fn group_read(&self, is_confirmed: bool) -> Option<GroupRead<'_>> {
+        let read = self.read.as_ref()?;
+        Some(GroupRead { key: self.slot_key(), lease: read.lease, entry: read.entry, is_confirmed })
+    }
+}
+
+impl Transaction<'_> {
+    /// Returns the keys of the round.
+    pub(super) fn key_list(&self) -> Vec<StoredKey> {
+        self.keys.iter().map(|key| key.full.clone()).collect()
+    }
+
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.keys.iter().all(|key| key.change.is_none())
+    }
+
+    /// Returns whether all reads are valid at one moment.
+    pub(super) fn reads_hold(&self) -> Result<bool, Error> {
+        if self.is_lost {
+            return Ok(false);
+        }
+        let held = self.with_confirmations(|reads, conditions| {
+            self.shared.tiers.memory.confirm_group(reads, conditions)
+        });
+        match held {
+            Ok(()) => Ok(true),
+            Err(Refused::Closed) => Err(Error::Closed),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Steps 2 to 5. Returns None if the round is lost.
+    pub(super) fn publish(&mut self) -> Result<Option<CommitWait>, Error> {
+        if self.is_lost {
+            return Ok(None);
+        }
+        if self.changes_nothing() {
+            return Ok(self.reads_hold()?.then(|| {
+                self.count();
+                CommitWait::default()
+            }));
+        }
+        let tiers = &self.shared.tiers;
+        let is_immediate = self.durability == Durability::Immediate && tiers.has_disk();
+        if is_immediate && !tiers.disk.saves() {
+            // There is no file to save the values in. The commit may make one.
+            _ = tiers.writer.commit(Acknowledge::Write);
+        }
+        let mut searches = 0;
+        loop {
+            // A closed cache has no room to reserve.
+            self.shared.refuse_if_unusable()?;
+            // 2.
+            let Some(size) = self.check_size()? else {
+                thread::yield_now();
+                self.prepare()?;
+                continue;
+            };
+            match self.publish_prepared(size) {
+                Ok(is_saved) => {
+                    self.count();
+                    return Ok(Some(self.commit_wait(is_immediate, is_saved)));
+                }
+                Err(Refused::Closed) => return Err(Error::Closed),
+                Err(Refused::Revoked | Refused::Unconfirmed) => return Ok(None),
+                Err(Refused::NoRoom) => {
+                    searches += 1;
+                    if searches == MAX_ROOM_SEARCHES {
+                        return Err(self.too_heavy(size.weight));
+                    }
+                }
+                // The disk tier came back, or was lost, in between.
+                Err(Refused::Unsaved) => {}
+            }
+            thread::yield_now();
+            self.prepare()?;
+        }
+    }
+
+    /// Encodes every value again, for the present state of the disk tier.
+    fn prepare(&mut self) -> Result<(), Error> {
+        for key in &mut self.keys {
+            let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+            if let Some(KeyChange::Put(put)) = &mut key.change {
+                put.prepare(slot_key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps 3 to 5. Returns whether the changes will be saved.
+    fn publish_prepared(&mut self, size: GroupSize) -> Result<bool, Refused> {
+        let shared = self.shared;
+        let tiers = &shared.tiers;
+        // Dropped last, because a user's `Drop` may wait for room, or panic. By then the changes are made,
+        // their room can be given back, and the writer is awake.
+        let mut evicted_values = EvictedValues::default();
+        // 3.
+        let mut room = None;
+        if size.changes > 0 {
+            let reserved = tiers.reserve(size.room + size.keys, &mut evicted_values);
+            room = Some(reserved.ok_or(Refused::Unsaved)?);
+        }
+        let group = room.as_mut().filter(|_| size.changes > 1).map(|room| {
+            let is_saved = |key: &&TransactionKey| key.change.is_some() && !key.is_memory_only();
+            let keys = self.keys.iter().filter(is_saved).map(|key| key.full.clone()).collect();
+            Arc::new(Group::new(keys, room.split_off(size.keys)))
+        });
+        // 4.
+        let mut first = Timestamp::NEVER;
+        let mut changes = Vec::new();
+        let mut reads = Vec::new();
+        for key in &mut self.keys {
+            let is_memory_only = key.is_memory_only();
+            let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+            let entry = key.read.as_ref().and_then(|read| read.entry);
+            if let Some(change) = &mut key.change {
+                let mut part = |bytes: u64| room.as_mut().map(|room: &mut BufferRoom| room.split_off(bytes));
+                let change = match change {
+                    KeyChange::Put(put) => {
+                        let saved = put.size().and_then(|size| Some((part(size.room)?, group.clone())));
+                        put.take_entry(slot_key, entry, saved).map(|entry| {
+                            first = first.min(entry.grace.after(entry.expires_at));
+                            GroupChange::Put(entry)
+                        })
+                    }
+                    KeyChange::Remove if is_memory_only => Some(GroupChange::Forget),
+                    KeyChange::Remove => {
+                        let is_saved = part(UNSAVED_OVERHEAD).is_some();
+                        Some(GroupChange::Remove { group: group.clone(), is_saved })
+                    }
+                };
+                changes.extend(change.map(|change| (slot_key, change)));
+            }
+            if let Some(read) = &key.read {
+                reads.push((slot_key, read.lease, read.entry));
+            }
+        }
+        let published = confirmed(shared, &reads, |reads, conditions| {
+            tiers.memory.publish_group(reads, &mut changes, conditions, &mut evicted_values)
+        });
+        // The room of changes that were refused is given back before the next round waits for room.
+        drop(changes);
+        // 5.
+        if size.changes > 0 {
+            tiers.wake_writer_for_room();
+        }
+        published?;
+        tiers.sweeper.plan(first);
+        Ok(size.changes > 0)
+    }
+
+    fn commit_wait(&self, is_immediate: bool, is_saved: bool) -> CommitWait {
+        let changed = self.keys.iter().filter(|key| !key.is_memory_only());
+        let mut changed = changed.filter_map(|key| key.change.as_ref());
+        let removes = changed.clone().any(|change| matches!(change, KeyChange::Remove));
+        let stores = changed.any(|change| matches!(change, KeyChange::Put(_)));
+        let removal = (removes && self.shared.tiers.has_disk()).then_some(Acknowledge::Group);
+        let is_immediate = is_immediate && stores;
+        CommitWait { removal, is_immediate: is_immediate && is_saved, is_unsaved: is_immediate && !is_saved }
+    }
+
+    /// Counts what the transaction has done.
+    fn count(&self) {
+        for key in &self.keys {
+            let Some(keyspace) = &key.keyspace else { continue };
+            let changed = key.change.as_ref().map(|change| match change {
+                KeyChange::Put(_) => Count::Inserts,
+                KeyChange::Remove => Count::Invalidations,
+            });
+            for count in key.answered.into_iter().chain(changed) {
+                self.shared.count(&keyspace.counters, count, &key.full);
+            }
+        }
+    }
+
+    /// As [`confirmed`], with the reads of this transaction.
+    fn with_confirmations<R>(
+        &self,
+        check: impl FnMut(&[GroupRead<'_>], GroupConditions<'_>) -> Result<R, Refused>,
+    ) -> Result<R, Refused> {
+        let reads = self.keys.iter().filter_map(|key| {
+            let read = key.group_read(false)?;
+            Some((read.key, read.lease, read.entry))
+        });
+        confirmed(self.shared, &reads.collect::<Vec<_>>(), check)
+    }
+}
+
+/// Calls `check` with reads of which none is confirmed on disk. If one of them may be on disk alone, confirms
+/// the reads, and calls `check` again.
+fn confirmed<R>(
+    shared: &Shared,
+    reads: &[(SlotKey<'_>, LeaseId, Option<ReadEntry>)],
+    mut check: impl FnMut(&[GroupRead<'_>], GroupConditions<'_>) -> Result<R, Refused>,
+) -> Result<R, Refused> {
+    let tiers = &shared.tiers;
+    let now = || tiers.time.now();
+    let unconfirmed =
+        reads.iter().map(|&(key, lease, entry)| GroupRead { key, lease, entry, is_confirmed: false });
+    let mut group_reads: Vec<_> = unconfirmed.collect();
+    let mut checked = check(&group_reads, GroupConditions { now: &now, is_current: &|| false });
+    for _ in 0..MAX_CONFIRMATIONS {
+        if !matches!(checked, Err(Refused::Unconfirmed)) {
+            break;
+        }
+        let entries = reads.iter().map(|&(key, _, entry)| {
+            let is_on_disk = !KeyspaceId::of(key.bytes).is_memory_only();
+            Some((key, entry.filter(|_| is_on_disk)?.sequence))
+        });
+        let (snapshot, found) = tiers.confirm_all(entries);
+        for (read, is_confirmed) in group_reads.iter_mut().zip(found) {
+            read.is_confirmed = is_confirmed;
+        }
+        let is_current = || snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot));
+        checked = check(&group_reads, GroupConditions { now: &now, is_current: &is_current });
+    }
+    checked
+}

@@ -1,0 +1,104 @@
+//! Step 2 of a transaction: the check that its changes are not too many for one transaction of the file.
+
+use super::put::PutSize;
+use super::{KeyChange, Transaction, TransactionKey};
+use crate::error::Error;
+use crate::memory::weight::UNSAVED_OVERHEAD;
+use crate::units::ByteSize;
+
+/// The size of the changes that will be saved.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct GroupSize {
+    pub(super) changes: usize,
+    /// The bytes of the encoded values.
+    payload: u64,
+    /// The bytes in the write buffer, without those of the keys of the group.
+    pub(super) room: u64,
+    /// The bytes of the keys of the group.
+    pub(super) keys: u64,
+    /// The weight of the values that are not saved.
+    pub(super) weight: u64,
+}
+
+impl Transaction<'_> {
+    /// Step 2. Returns None if some values of the disk tier have encodings and some have none, because the
+    /// disk tier came back or was lost in between.
+    pub(super) fn check_size(&self) -> Result<Option<GroupSize>, Error> {
+        let saves = self.shared.tiers.disk.saves();
+        let mut size = GroupSize::default();
+        let mut last = None;
+        for key in &self.keys {
+            let Some(change) = &key.change else { continue };
+            let saved = match change {
+                KeyChange::Put(put) => {
+                    let saved = put.size();
+                    if saved.is_none() {
+                        size.weight += put.weight();
+                    }
+                    saved
+                }
+                KeyChange::Remove if saves => Some(PutSize { payload: 0, room: UNSAVED_OVERHEAD }),
+                KeyChange::Remove => None,
+            };
+            if key.is_memory_only() {
+                continue;
+            }
+            if saved.is_some() != saves {
+                return Ok(None);
+            }
+            let Some(PutSize { payload, room }) = saved else { continue };
+            size.changes += 1;
+            size.payload += payload;
+            size.room += room;
+            size.keys += key.group_room();
+            last = Some(key);
+        }
+        if size.changes < 2 {
+            size.keys = 0;
+        }
+        if let Some(key) = last.filter(|_| size.changes > 1) {
+            self.refuse_too_large(size, key)?;
+        }
+        if size.weight > self.shared.tiers.memory.capacity() {
+            return Err(self.too_heavy(size.weight));
+        }
+        Ok(Some(size))
+    }
+
+    fn refuse_too_large(&self, size: GroupSize, key: &TransactionKey) -> Result<(), Error> {
+        let (max, buffer) = (self.shared.settings.max_group, self.shared.tiers.memory.buffer().capacity());
+        let of_bytes = |bytes: u64, what: &str| format!("{} {what}", ByteSize::bytes(bytes));
+        let (size, max, remedy) = if size.changes > max.values {
+            (
+                format!("{} changes", size.changes),
+                max.values.to_string(),
+                "change fewer keys at once, or raise disk_capacity",
+            )
+        } else if size.payload > max.bytes {
+            (
+                of_bytes(size.payload, "of values"),
+                ByteSize::bytes(max.bytes).to_string(),
+                "change fewer keys at once, or raise disk_capacity",
+            )
+        } else if size.room + size.keys > buffer {
+            (
+                of_bytes(size.room + size.keys, "in the write buffer"),
+                ByteSize::bytes(buffer).to_string(),
+                "change fewer keys at once, or raise write_buffer",
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::GroupTooLarge { keyspace: key.name(), size, max, remedy })
+    }
+
+    pub(super) fn too_heavy(&self, weight: u64) -> Error {
+        let changed = self.keys.iter().find(|key| key.change.is_some());
+        Error::GroupTooLarge {
+            keyspace: changed.map(TransactionKey::name).unwrap_or_default(),
+            size: format!("{} in memory", ByteSize::bytes(weight)),
+            max: ByteSize::bytes(self.shared.tiers.memory.capacity()).to_string(),
+            remedy: "change fewer keys at once, or raise memory_capacity",
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Transactions: several keys, of one or more keyspaces, are read and changed at one moment.
+//!
+//! A transaction is optimistic. One round goes as follows:
+//!
+//! 1. Call the closure. Each key that it reads gets a lease before it is read, in memory and then on disk.
+//!    The changes that it makes are kept in the [`Transaction`], and each new value is encoded. No lock is
+//!    held.
+//! 2. Check that the changes are not too many for one transaction of the file.
+//! 3. Reserve room for all of them in the write buffer. This may wait.
+//! 4. Lock the shards of all keys in order, check every read, and make all changes
+//!    ([`crate::memory::group_publication`]). If a read is not valid any more, the round is lost, and the
+//!    next one begins. A caller that loses too many rounds takes turns ([`crate::engine::turns`]).
+//! 5. Wake the writer. It commits the changes in one transaction of the file
+//!    ([`crate::memory::store_group`]).
+//! 6. Wait for the commit, if the transaction removes an entry from the disk tier, or must be durable.
+//!
+//! Before (4) nothing is changed. So a closure that returns an error or panics changes nothing, and neither
+//! does a change that is refused. With (4) before (3), the locks would be held while the caller waits for the
+//! writer, which needs them. A lease that is taken after its key was read would not notice a change in
+//! between.
+//!
+//! Reads of one round may be from different moments. So an error that the closure returns is given to the
+//! caller only if all reads are valid at one moment. Otherwise the round is lost.
+//!
+//! - [`calls`]: the calls that the closure makes. [`put`]: a value that is not stored yet. [`watch`]: a
+//!   content of a key that a later transaction requires.
+//! - [`rounds`]: the rounds. [`group_size`]: step 2. [`commit`]: steps 3 to 5. [`commit_wait`]: step 6.
+
+mod calls;
+mod commit;
+mod commit_wait;
+mod group_size;
+mod put;
+pub(crate) mod rounds;
+pub(crate) mod watch;
+
+use std::marker::PhantomData;
+
+use hashbrown::HashTable;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Keyspace;
+use super::insert_options::Durability;
+use super::read::{LeasedRead, ReadValue};
+use crate::engine::closure_keys::{ClosureId, InClosure, refuse_in_other_closure};
+use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+use crate::engine::shared::Shared;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::memory::entry::Value;
+use crate::memory::key_leases::LeaseId;
+use crate::memory::leases::Permit;
+use crate::memory::lookup::ReadEntry;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+use put::PendingPut;
+
+/// Maximum number of keys that one transaction reads or changes. The locks are held for some milliseconds
+/// then.
+pub const MAX_TRANSACTION_KEYS: usize = 8_192;
+
+/// A running transaction: what its closure has read, and the changes that it will make.
+/// [`Cache::transaction`](crate::Cache::transaction) calls a closure with it.
+///
+/// Its calls do what the calls of a [`Keyspace`] with the same names do. Nothing is changed before the
+/// closure returns. The transaction itself sees its own changes.
+pub struct Transaction<'a> {
+    shared: &'a Arc<Shared>,
+    closure: ClosureId,
+    keys: Vec<TransactionKey>,
+    /// The places of the keys in `keys`, by hash.
+    places: HashTable<usize>,
+    durability: Durability,
+    /// Whether a watch was found broken. Then nothing is changed, whatever the closure returns.
+    is_broken: bool,
+    /// Whether two reads of a key have disagreed, so that the round is lost.
+    is_lost: bool,
+    /// The keys are noted for the thread that runs the closure.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// A key of a transaction.
+struct TransactionKey {
+    hash: u64,
+    full: StoredKey,
+    /// None for a key that is only watched so far.
+    keyspace: Option<Arc<OpenKeyspace>>,
+    read: Option<KeyRead>,
+    change: Option<KeyChange>,
+    /// How a lookup of the key is counted, if there was one.
+    answered: Option<Count>,
+    /// None when the closure has ended.
+    in_closure: Option<InClosure>,
+}
+
+/// What was read of a key, under a lease.
+struct KeyRead {
+    lease: LeaseId,
+    entry: Option<ReadEntry>,
+    value: KeyContent,
+    is_in_memory: bool,
+    /// Whether no entry was found, and the key may have one on disk nevertheless.
+    is_unread: bool,
+}
+
+enum KeyContent {
+    /// The value of the entry that was read.
+    Value(Value),
+    /// There was no live entry.
+    None,
+    /// There is an entry on disk. Its value was not read.
+    OnDisk,
+}
+
+enum KeyChange {
+    Put(Box<dyn PendingPut>),
+    Remove,
+}
+
+impl TransactionKey {
+    fn slot_key(&self) -> SlotKey<'_> {
+        SlotKey { hash: self.hash, bytes: &self.full }
+    }
+}
+
+impl std::fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let changes = self.keys.iter().filter(|key| key.change.is_some()).count();
+        f.debug_struct("Transaction")
+            .field("keys", &self.keys.len())
+            .field("changes", &changes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Transaction<'a> {
+    fn new(shared: &'a Arc<Shared>) -> Self {
+        Self {
+            shared,
+            closure: ClosureId::new(),
+            keys: Vec::new(),
+            places: HashTable::new(),
+            durability: Durability::Buffered,
+            is_broken: false,
+            is_lost: false,
+            _not_send: PhantomData,
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// Called when the closure has ended.
+    fn leave_closure(&mut self) {
+        for key in &mut self.keys {
+            key.in_closure = None;
+        }
+    }
+
+    /// Returns the place of a key, for a call that reads it.
+    fn place<K: Key, V>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: &impl EncodeKey<K>,
+    ) -> Result<usize, Error> {
+        self.shared.refuse_if_unusable()?;
+        if !keyspace.is_of(self.shared) {
+            return Err(Error::InvalidSetting {
+                setting: "keyspace",
+                value: format!("{:?} of another cache", keyspace.opened.name),
+                allowed: "it must be a keyspace of the cache whose transaction this is".to_owned(),
+            });
+        }
+        let full = keyspace.encode(key)?;
+        let at = self.place_of(full.as_slice(), || keyspace.opened.name.clone())?;
+        if let Some(key) = self.keys.get_mut(at) {
+            key.keyspace.get_or_insert_with(|| keyspace.opened.clone());
+        }
+        Ok(at)
+    }
+
+    /// Returns the place of a key, for a call that changes it.
+    fn place_to_change<K: Key, V>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        key: &impl EncodeKey<K>,
+    ) -> Result<usize, Error> {
+        let full = keyspace.encode(key)?;
+        let covers = |key: &[u8]| key == full.as_slice();
+        refuse_in_other_closure(Some(self.closure), &self.shared.tiers.memory, covers)?;
+        self.place(keyspace, key)
+    }
+
+    /// Returns the place of a whole key. `name` returns the name of its keyspace.
+    fn place_of(&mut self, full: &[u8], name: impl FnOnce() -> String) -> Result<usize, Error> {
+        let memory = &self.shared.tiers.memory;
+        let SlotKey { hash, bytes } = memory.key(full);
+        let Self { keys, places, .. } = self;
+        let is_it = |&at: &usize| keys.get(at).is_some_and(|key| *key.full == *bytes);
+        if let Some(&at) = places.find(hash, is_it) {
+            return Ok(at);
+        }
+        if keys.len() >= MAX_TRANSACTION_KEYS {
+            return Err(Error::GroupTooLarge {
+                keyspace: name(),
+                size: "the keys of a transaction".to_owned(),
+                max: MAX_TRANSACTION_KEYS.to_string(),
+                remedy: "use fewer keys at once",
+            });
+        }
+        let at = keys.len();
+        places.insert_unique(hash, at, |&at| keys.get(at).map_or(0, |key| key.hash));
+        keys.push(TransactionKey {
+            hash,
+            full: bytes.into(),
+            keyspace: None,
+            read: None,
+            change: None,
+            answered: None,
+            in_closure: Some(InClosure::add(self.closure, memory, bytes)),
+        });
+        Ok(at)
+    }
+
+    /// Returns the value of a key, as this transaction sees it.
+    fn value<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) -> Option<Value> {
+        match self.keys.get(at)?.change.as_ref() {
+            Some(KeyChange::Put(put)) => return Some(put.value()),
+            Some(KeyChange::Remove) => return None,
+            None => {}
+        }
+        match &self.read(keyspace, at)?.value {
+            KeyContent::Value(value) => Some(value.clone()),
+            KeyContent::None | KeyContent::OnDisk => None,
+        }
+    }
+
+    /// Reads a key, unless it was read before. The value is read as well.
+    fn read<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) -> Option<&KeyRead> {
+        let tiers = &self.shared.tiers;
+        let key = self.keys.get_mut(at)?;
+        if matches!(&key.read, Some(KeyRead { value: KeyContent::Value(_) | KeyContent::None, .. })) {
+            return key.read.as_ref();
+        }
+        let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+        let LeasedRead { lease, read, is_unread } = keyspace.lease_and_read(slot_key);
+        let lease = lease.into_id();
+        let (value, entry, is_in_memory) = match read {
+            Some(ReadValue { value, entry, is_in_memory, decoded }) => {
+                if let Some(decoded) = decoded {
+                    keyspace.copy_to_memory(slot_key, Permit::Lease(lease), &decoded);
+                }
+                (KeyContent::Value(value), Some(entry), is_in_memory)
+            }
+            None => (KeyContent::None, None, true),
+        };
+        match &mut key.read {
+            None => key.read = Some(KeyRead { lease, entry, value, is_in_memory, is_unread }),
+            // The key is watched, and its value was not read. The earlier lease stays.
+            Some(read) => {
+                tiers.memory.release(slot_key, lease);
+                let sequence = |entry: Option<ReadEntry>| entry.map(|entry| entry.sequence);
+                self.is_lost |= sequence(read.entry) != sequence(entry);
+                read.value = value;
+            }
+        }
+        key.read.as_ref()
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        let memory = &self.shared.tiers.memory;
+        // A closure may fork, and return in the child. The parent gives the leases back.
+        if memory.process.is_current() {
+            for key in &self.keys {
+                if let Some(read) = &key.read {
+                    memory.release(key.slot_key(), read.lease);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A value that a transaction stores when it is completed.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::insert_options::Durability;
+use crate::api::keyspace::prepare::{PreparedValue, room_for};
+use crate::api::keyspace::ttl::Ttl;
+use crate::error::Error;
+use crate::format::key::Key;
+use crate::memory::buffer::BufferRoom;
+use crate::memory::entry::{IncomingEntry, Value};
+use crate::memory::grace::Grace;
+use crate::memory::group::Group;
+use crate::memory::lookup::ReadEntry;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::Arc;
+use crate::units::Timestamp;
+
+/// The bytes of a value that will be saved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PutSize {
+    /// The bytes of its encoding.
+    pub(super) payload: u64,
+    /// The bytes that it uses in the write buffer.
+    pub(super) room: u64,
+}
+
+/// A value of any keyspace.
+pub(super) trait PendingPut {
+    fn value(&self) -> Value;
+
+    fn ttl(&self) -> Ttl;
+
+    /// Returns the expiry of the entry if it were stored now in place of `read`.
+    fn ends_at(&self, key: SlotKey<'_>, read: Option<ReadEntry>) -> Timestamp;
+
+    /// Encodes the value, for the present state of the disk tier. A value that is too large for the file is
+    /// refused, because it would not be there after a crash.
+    fn prepare(&mut self, key: SlotKey<'_>) -> Result<(), Error>;
+
+    /// Returns the size of the prepared value. None if it will not be saved.
+    fn size(&self) -> Option<PutSize>;
+
+    /// Returns the weight of the prepared value.
+    fn weight(&self) -> u64;
+
+    /// Takes the prepared value, as an entry in place of `read`. `saved` is the room for a value that will be
+    /// saved, and its group.
+    fn take_entry(
+        &mut self,
+        key: SlotKey<'_>,
+        read: Option<ReadEntry>,
+        saved: Option<(BufferRoom, Option<Arc<Group>>)>,
+    ) -> Option<IncomingEntry>;
+}
+
+/// A value of a keyspace.
+pub(super) struct TypedPut<K, V> {
+    keyspace: Keyspace<K, V>,
+    value: Arc<V>,
+    ttl: Ttl,
+    prepared: Option<PreparedValue>,
+}
+
+impl<K, V> TypedPut<K, V> {
+    pub(super) fn new(keyspace: Keyspace<K, V>, value: Arc<V>, ttl: Ttl) -> Self {
+        Self { keyspace, value, ttl, prepared: None }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> PendingPut for TypedPut<K, V> {
+    fn value(&self) -> Value {
+        self.value.clone()
+    }
+
+    fn ttl(&self) -> Ttl {
+        self.ttl
+    }
+
+    fn ends_at(&self, key: SlotKey<'_>, read: Option<ReadEntry>) -> Timestamp {
+        let (now, ends_at) = self.keyspace.expiry_after_write(key, self.ttl, read);
+        self.keyspace.first_expiry(now, ends_at, None).0
+    }
+
+    fn prepare(&mut self, key: SlotKey<'_>) -> Result<(), Error> {
+        self.prepared = Some(self.keyspace.prepare(key, &self.value, Durability::Immediate)?);
+        Ok(())
+    }
+
+    fn size(&self) -> Option<PutSize> {
+        let PreparedValue { weight, payload, .. } = self.prepared.as_ref()?;
+        let bytes = &payload.as_ref()?.bytes;
+        Some(PutSize { payload: bytes.len() as u64, room: room_for(bytes, *weight) })
+    }
+
+    fn weight(&self) -> u64 {
+        self.prepared.as_ref().map_or(0, |prepared| prepared.weight.bytes())
+    }
+
+    fn take_entry(
+        &mut self,
+        key: SlotKey<'_>,
+        read: Option<ReadEntry>,
+        saved: Option<(BufferRoom, Option<Arc<Group>>)>,
+    ) -> Option<IncomingEntry> {
+        let PreparedValue { weight, payload, .. } = self.prepared.take()?;
+        let (now, ends_at) = self.keyspace.expiry_after_write(key, self.ttl, read);
+        let (expires_at, extras) = self.keyspace.first_expiry(now, ends_at, None);
+        let grace = Grace::at_least(self.keyspace.definition.stale_for());
+        let unsaved = payload
+            .zip(saved)
+            .map(|(payload, (room, group))| self.keyspace.unsaved(payload, now, room, group, extras));
+        let value = Some(self.value.clone() as Value);
+        Some(IncomingEntry { value, expires_at, grace, weight, unsaved, extras })
+    }
+}

@@ -1,0 +1,94 @@
+//! The rounds of a transaction, and its calls.
+
+use super::Transaction;
+use super::commit_wait::CommitWait;
+use crate::engine::shared::Shared;
+use crate::error::Error;
+#[cfg(feature = "async")]
+use crate::sys::offload::offload;
+use crate::sys::sync::{Arc, thread};
+
+/// The closure of a transaction.
+type Body<'a, R, E> = &'a mut dyn FnMut(&mut Transaction<'_>) -> Result<R, E>;
+
+/// Makes a transaction. Its caller waits for its commit, if that is necessary.
+pub(crate) fn run<R, E: From<Error>>(shared: &Arc<Shared>, body: Body<'_, R, E>) -> Result<R, E> {
+    loop {
+        if let Some((answer, commit)) = complete(shared, true, body)? {
+            commit.wait(shared)?;
+            return Ok(answer);
+        }
+    }
+}
+
+/// As [`run`], from async code.
+#[cfg(feature = "async")]
+pub(crate) async fn run_for_task<R, E>(
+    shared: &Arc<Shared>,
+    mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E> + Send + 'static,
+) -> Result<R, E>
+where
+    R: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    let may_block = shared.tiers.has_disk() && !shared.is_forked();
+    if !may_block && let Some((answer, commit)) = complete(shared, false, &mut body)? {
+        commit.ask(shared)?.wait().await?;
+        return Ok(answer);
+    }
+    let pending = shared.changes.begin();
+    let of_worker = shared.clone();
+    let completed = offload(move || {
+        let _pending = pending;
+        loop {
+            if let Some((answer, commit)) = complete(&of_worker, true, &mut body)? {
+                // Asked for by the worker, so that the commit is on its way if the task is dropped.
+                return Ok::<_, E>((answer, commit.ask(&of_worker)?));
+            }
+        }
+    });
+    let (answer, commit) = completed.await?;
+    commit.wait().await?;
+    Ok(answer)
+}
+
+/// Makes as many rounds as it takes. Returns none if the caller may not wait, and would have to wait for a
+/// turn. Nothing is changed then.
+fn complete<R, E: From<Error>>(
+    shared: &Arc<Shared>,
+    may_wait: bool,
+    body: Body<'_, R, E>,
+) -> Result<Option<(R, CommitWait)>, E> {
+    let mut rounds = shared.turns.group_rounds();
+    loop {
+        shared.refuse_if_unusable()?;
+        if !rounds.begin(may_wait) {
+            return Ok(None);
+        }
+        let mut transaction = Transaction::new(shared);
+        let answer = body(&mut transaction);
+        transaction.leave_closure();
+        // The closure may have closed the cache, or forked.
+        shared.refuse_if_unusable()?;
+        if transaction.is_broken {
+            return Err(answer.err().unwrap_or_else(|| Error::Changed.into()));
+        }
+        match answer {
+            Err(error) => {
+                if transaction.reads_hold()? {
+                    return Err(error);
+                }
+            }
+            Ok(answer) => {
+                let may_publish = transaction.changes_nothing()
+                    || rounds.may_publish(transaction.keys.iter().map(|key| &key.full));
+                if may_publish && let Some(commit) = transaction.publish()? {
+                    return Ok(Some((answer, commit)));
+                }
+            }
+        }
+        rounds.lose(transaction.key_list());
+        drop(transaction);
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,188 @@
+//! Watches: a transaction is made only if keys have not changed since an earlier moment.
+//!
+//! 1. A watch takes the epoch of its key ([`crate::memory::watch_epochs`]), and reads the key's entry after
+//!    that. If there is an entry, the watch keeps its sequence. Otherwise it keeps the epoch.
+//! 2. A transaction that requires the watch takes a lease on the key, and reads the entry again.
+//! 3. The watch holds if the entry has the sequence of (1). If there was none, it holds if there is none now,
+//!    and the epoch is that of (1).
+//! 4. The transaction is published only if its lease holds, and the entry is still there and live.
+//!
+//! Each content of a key has another sequence, so (3) misses no change of an entry, whatever happened in
+//! between. A missing key that was stored, and is missing again, has another epoch. With sequences alone, its
+//! watch would hold. A change between (2) and (4) has revoked the lease, or is seen by the checks of (4).
+//!
+//! While the disk tier is off, it is unknown whether a key is missing. Such a watch holds only while the disk
+//! tier stays off, because an entry may be found in between, and be gone again.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{KeyContent, KeyRead, Transaction};
+use crate::api::keyspace::Keyspace;
+use crate::engine::group::LeasedEntry;
+use crate::engine::shared::CacheIdentity;
+use crate::engine::tiers::Tiers;
+use crate::error::Error;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+
+/// The content of a key at one moment, for a later transaction that requires it
+/// ([`Transaction::require`]). [`Keyspace::watch`] makes it.
+///
+/// A watch owns what it needs, and may be kept for any time. It keeps neither the cache nor the keyspace
+/// open. It needs about a hundred bytes.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    cache: Arc<CacheIdentity>,
+    key: StoredKey,
+    content: WatchedContent,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum WatchedContent {
+    /// The key has an entry with this sequence.
+    Entry(u64),
+    /// The key has no entry. The number is its epoch.
+    Missing(u64),
+    /// Memory has no entry, and the disk could not be read.
+    Unread {
+        epoch: u64,
+        /// The number of times that the snapshot of the disk was withdrawn. None if there was a snapshot.
+        withdrawals: Option<u64>,
+    },
+}
+
+impl WatchedContent {
+    /// Returns whether a key that was read again still has this content.
+    fn holds(self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
+        let is_unstored =
+            |epoch: u64| tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence);
+        match self {
+            Self::Entry(watched) => sequence == Some(watched),
+            Self::Missing(epoch) => sequence.is_none() && is_unstored(epoch),
+            Self::Unread { epoch, withdrawals } => {
+                let is_still_off =
+                    withdrawals.is_some() && tiers.withdrawals_without_snapshot() == withdrawals;
+                sequence.is_none() && is_unread && is_still_off && is_unstored(epoch)
+            }
+        }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Watches a key. A later transaction can require that the key has not changed since this call.
+    ///
+    /// ```
+    /// # use larder::{Cache, Error, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// stock.insert("MTN100", 5)?;
+    /// let watch = stock.watch("MTN100")?;
+    /// let left = stock.get("MTN100").map_or(0, |left| *left);
+    /// stock.insert("MTN100", 4)?; // another caller was faster
+    /// let sold = cache.transaction(|tx| {
+    ///     tx.require(&watch)?;
+    ///     tx.insert(&stock, "MTN100", left - 1)
+    /// });
+    /// assert!(matches!(sold, Err(Error::Changed)));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// Every change of the key breaks the watch: an insert (also of the same value), a load, a removal, its
+    /// expiry, and its eviction from the cache. If the key has no entry, a store of another key may break the
+    /// watch, too, but rarely does.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`], [`Error::Closed`], [`Error::Forked`].
+    ///
+    /// # Cost
+    /// The cost of a lookup that decodes nothing, and three locks of a shard.
+    pub fn watch(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
+        self.watch_full(self.encode(&key)?.as_slice())
+    }
+
+    fn watch_full(&self, full: &[u8]) -> Result<Watch, Error> {
+        self.shared.refuse_if_unusable()?;
+        let tiers = &self.shared.tiers;
+        let key = tiers.memory.key(full);
+        // 1.
+        let epoch = tiers.memory.watch_epoch(key);
+        let withdrawals = tiers.withdrawals_without_snapshot();
+        let LeasedEntry { lease, entry, is_unread, .. } = tiers.lease_entry(key);
+        tiers.memory.release(key, lease);
+        let content = match entry {
+            Some(entry) => WatchedContent::Entry(entry.sequence),
+            None if is_unread => WatchedContent::Unread { epoch, withdrawals },
+            None => WatchedContent::Missing(epoch),
+        };
+        Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
+    }
+
+    /// As [`watch`](Keyspace::watch), from async code.
+    ///
+    /// # Errors
+    /// The errors of [`watch`](Keyspace::watch).
+    #[cfg(feature = "async")]
+    pub async fn watch_async(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
+        let full: StoredKey = self.encode(&key)?.as_slice().into();
+        self.off_executor(move |keyspace| keyspace.watch_full(&full)).await
+    }
+}
+
+impl Transaction<'_> {
+    /// Requires that a key has not changed since it was watched. Otherwise the transaction changes nothing,
+    /// whatever the closure returns.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
+    /// # let cache = Cache::builder().open()?;
+    /// let stock = cache.keyspace(STOCK)?;
+    /// let watch = stock.watch("MTN100")?;
+    /// cache.transaction(|tx| {
+    ///     tx.require(&watch)?;
+    ///     tx.insert(&stock, "MTN100", 10)
+    /// })?;
+    /// assert_eq!(stock.get("MTN100").as_deref(), Some(&10));
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Changed`]. [`Error::InvalidSetting`] for a watch of another cache. The other errors of
+    /// [`get`](Transaction::get).
+    pub fn require(&mut self, watch: &Watch) -> Result<(), Error> {
+        self.shared.refuse_if_unusable()?;
+        if !Arc::ptr_eq(&watch.cache, &self.shared.identity) {
+            return Err(Error::InvalidSetting {
+                setting: "watch",
+                value: "of another cache".to_owned(),
+                allowed: "it must be a watch of the cache whose transaction this is".to_owned(),
+            });
+        }
+        let at = self.place_of(&watch.key, String::new)?;
+        let Some(key) = self.keys.get_mut(at) else { return Ok(()) };
+        let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+        // 2.
+        let tiers = &self.shared.tiers;
+        let read = key.read.get_or_insert_with(|| {
+            let LeasedEntry { lease, entry, value, is_unread } = tiers.lease_entry(slot_key);
+            let (value, is_in_memory) = match (value, entry) {
+                (Some(value), _) => (KeyContent::Value(value), true),
+                (None, Some(_)) => (KeyContent::OnDisk, false),
+                (None, None) => (KeyContent::None, true),
+            };
+            KeyRead { lease, entry, value, is_in_memory, is_unread }
+        });
+        // 3.
+        let sequence = read.entry.map(|entry| entry.sequence);
+        if watch.content.holds(tiers, slot_key, sequence, read.is_unread) {
+            return Ok(());
+        }
+        self.is_broken = true;
+        Err(Error::Changed)
+    }
+}

@@ -1,0 +1,95 @@
+//! Turns of a transaction, which changes several keys.
+//!
+//! A transaction learns its keys only from its first round. So it goes as follows:
+//!
+//! 1. It takes turns of all keys of its last round, in the order of their bytes, as soon as it has lost too
+//!    many rounds, or another caller has the turn of one of them. By the order, no two transactions wait for
+//!    each other.
+//! 2. Before it publishes a round, it checks that no other caller has the turn of one of its keys. Otherwise
+//!    a stream of new transactions would make the holder of a turn lose each of its rounds.
+//! 3. It keeps its turns for its further rounds, and leaves the queues when it ends.
+
+use super::{MAX_LOST_ROUNDS, Turns};
+use crate::format::stored_key::StoredKey;
+
+/// The rounds of a transaction.
+#[derive(Debug)]
+pub(crate) struct GroupRounds<'a> {
+    turns: &'a Turns,
+    /// The keys of the last round, in order.
+    keys: Vec<StoredKey>,
+    lost: u32,
+    /// The places that were taken in the queues of keys, in the order of the keys.
+    places: Vec<(StoredKey, u64)>,
+}
+
+impl Turns {
+    /// Begins the rounds of a transaction.
+    pub(crate) fn group_rounds(&self) -> GroupRounds<'_> {
+        GroupRounds { turns: self, keys: Vec::new(), lost: 0, places: Vec::new() }
+    }
+}
+
+impl GroupRounds<'_> {
+    /// Step 1. Begins a round, and waits for the turns of other callers. If the caller may not wait and would
+    /// have to, returns false.
+    pub(crate) fn begin(&mut self, may_wait: bool) -> bool {
+        let is_late = self.lost >= MAX_LOST_ROUNDS;
+        let needs_turns = if is_late {
+            // A turn may have ended, and a later round may have other keys.
+            self.places.is_empty() || !self.keys.iter().all(|key| self.is_own(key))
+        } else {
+            !self.may_publish(self.keys.iter())
+        };
+        if needs_turns && !may_wait {
+            return false;
+        }
+        if needs_turns && !self.keys.is_empty() {
+            self.leave();
+            for key in &self.keys {
+                let place = self.turns.wait_for_turn(key);
+                self.places.push((key.clone(), place));
+            }
+            self.lost = 0;
+        }
+        self.lost += 1;
+        true
+    }
+
+    /// Step 2. Returns whether a round that changes these keys may be published.
+    pub(crate) fn may_publish<'k>(&self, mut keys: impl Iterator<Item = &'k StoredKey>) -> bool {
+        keys.all(|key| !self.turns.has_queue(key) || self.is_own(key))
+    }
+
+    /// Notes the keys of a round that was lost.
+    pub(crate) fn lose(&mut self, keys: Vec<StoredKey>) {
+        self.keys = keys;
+        self.keys.sort_unstable_by(|one, other| one.cmp(other));
+    }
+
+    /// Returns whether this caller has the turn of a key. The turn may have ended.
+    fn is_own(&self, key: &StoredKey) -> bool {
+        let at = self.places.binary_search_by(|(own, _)| own.cmp(key));
+        let Some((_, place)) = at.ok().and_then(|at| self.places.get(at)) else { return false };
+        let queues = self.turns.queues.lock();
+        queues.of_keys.get(&**key).is_some_and(|queue| queue.places.contains(place))
+    }
+
+    /// Step 3.
+    fn leave(&mut self) {
+        let places = std::mem::take(&mut self.places);
+        if places.is_empty() || !self.turns.process.is_current() {
+            return;
+        }
+        let mut queues = self.turns.queues.lock();
+        for (key, place) in places {
+            self.turns.remove(&mut queues, &key, place);
+        }
+    }
+}
+
+impl Drop for GroupRounds<'_> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

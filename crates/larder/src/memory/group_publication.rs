@@ -1,0 +1,285 @@
+//! The publication of a transaction: changes of several keys, computed from the content of several keys.
+//!
+//! The caller has taken a lease on each key that it read, and has read the key after that, as for a change of
+//! one key ([`super::publication`]). It has computed its changes without a lock, and reserved room for all of
+//! them in the write buffer. Then:
+//!
+//! 1. The group gate is held shared ([`super::store_group`]), so a drain of the writer has every change of
+//!    the transaction, or none.
+//! 2. The shards of all keys are locked, in the order of their numbers, each once. No other caller holds the
+//!    lock of a shard while it waits for the lock of another one, so no two callers wait for each other.
+//! 3. Each read is checked, with the checks of one key: the lease holds, the entry that was read is still
+//!    there, and it is live. The time is read once, under all of the locks. If one check fails, nothing is
+//!    changed.
+//! 4. Each change is checked: its shard is open, and a change that must be committed was prepared for that.
+//! 5. Weight is reserved for the values that are stored clean, because they will not be saved. They take the
+//!    room of the values that they replace. If that is too little, the locks are released, other entries are
+//!    evicted, and all begins again at (1).
+//! 6. All changes are made. Each gets a sequence.
+//! 7. The locks are released. Then the values that have left are passed on, and the room is given back.
+//!
+//! Every read is valid at the moment of (3), and every change is made before any lock is released. So the
+//! transaction takes place at one moment. A lookup locks one shard at a time. Once a thread has found one of
+//! the new values, it finds no older content of another key of the transaction.
+//!
+//! Without (2), a lookup between two changes would find one of them and not the other. A check of a read
+//! before the lock of another shard is taken would be outdated when the changes are made.
+
+use super::Memory;
+use super::deferred_drops::DeferredDrops;
+use super::evicted_values::EvictedValues;
+use super::key_leases::LeaseId;
+use super::locked_shard::pass_on;
+use super::publication::Publication;
+use super::shard::Shard;
+use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::group::Group;
+use crate::memory::lookup::ReadEntry;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
+use crate::units::Timestamp;
+
+/// A key that a transaction has read, under a lease.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupRead<'a> {
+    pub(crate) key: SlotKey<'a>,
+    pub(crate) lease: LeaseId,
+    /// The entry that was read. None if the key had no live entry.
+    pub(crate) entry: Option<ReadEntry>,
+    /// Whether the entry was confirmed on disk, in the snapshot that [`GroupConditions::is_current`] knows.
+    pub(crate) is_confirmed: bool,
+}
+
+/// A change of a key.
+#[derive(Debug)]
+pub(crate) enum GroupChange {
+    /// Stores an entry.
+    Put(IncomingEntry),
+    /// Removes what the key has on disk and in memory. The removal is committed with its group, if it has
+    /// one. `is_saved` is false if the disk tier saves nothing.
+    Remove { group: Option<Arc<Group>>, is_saved: bool },
+    /// Removes a key of a memory-only keyspace.
+    Forget,
+}
+
+impl GroupChange {
+    fn clean_weight(&self) -> u64 {
+        if let Self::Put(entry) = self { entry.clean_weight() } else { 0 }
+    }
+
+    /// Returns whether the change will be committed with its group.
+    const fn is_saved(&self) -> bool {
+        match self {
+            Self::Put(entry) => entry.unsaved.is_some(),
+            Self::Remove { is_saved, .. } => *is_saved,
+            Self::Forget => false,
+        }
+    }
+}
+
+/// Functions that are called under the locks.
+#[derive(Clone, Copy)]
+pub(crate) struct GroupConditions<'a> {
+    /// Reads the time.
+    pub(crate) now: &'a dyn Fn() -> Timestamp,
+    /// Returns whether lookups still read the snapshot in which entries were confirmed.
+    pub(crate) is_current: &'a dyn Fn() -> bool,
+}
+
+/// The locks of several shards, in the order of their numbers.
+struct LockedShards<G> {
+    numbers: Vec<usize>,
+    guards: Vec<G>,
+}
+
+impl<G> LockedShards<G> {
+    /// Returns the shard with a number.
+    fn of(&mut self, number: usize) -> &mut G {
+        let at = self.numbers.binary_search(&number).expect("the shards of all keys are locked");
+        self.guards.get_mut(at).expect("there is a guard for each number")
+    }
+}
+
+impl Memory {
+    /// Makes all changes of a transaction, if every read is still valid. Otherwise changes nothing, and
+    /// leaves `changes` as it is. The caller drops the values in `evicted_values`.
+    ///
+    /// # Errors
+    /// [`Refused::Revoked`], [`Refused::Unconfirmed`] and [`Refused::Closed`] as for one key.
+    /// [`Refused::Unsaved`] if the disk tier came back after the changes were prepared. [`Refused::NoRoom`]
+    /// if memory has no room for the values that are not saved.
+    pub(crate) fn publish_group(
+        &self,
+        reads: &[GroupRead<'_>],
+        changes: &mut Vec<(SlotKey<'_>, GroupChange)>,
+        conditions: GroupConditions<'_>,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<(), Refused> {
+        let weight: u64 = changes.iter().map(|(_, change)| change.clean_weight()).sum();
+        let mut reserved = 0;
+        loop {
+            let published =
+                self.publish_locked(reads, changes, (weight, reserved), conditions, evicted_values);
+            match published {
+                // 5.
+                Err(Refused::NoRoom) if reserved == 0 => {
+                    let Some((key, _)) = changes.first() else { return Err(Refused::NoRoom) };
+                    if !self.reserve_weight(*key, weight, evicted_values) {
+                        return Err(Refused::NoRoom);
+                    }
+                    reserved = weight;
+                }
+                Err(refused) => {
+                    self.budget.release(reserved);
+                    return Err(refused);
+                }
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    /// Steps 1 to 7. `reserved` is the weight that the caller has reserved of the `weight` of all values.
+    fn publish_locked(
+        &self,
+        reads: &[GroupRead<'_>],
+        changes: &mut Vec<(SlotKey<'_>, GroupChange)>,
+        (weight, mut reserved): (u64, u64),
+        conditions: GroupConditions<'_>,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<(), Refused> {
+        // 1. and 2.
+        let _gate = self.group_gate.read();
+        let keys = reads.iter().map(|read| read.key).chain(changes.iter().map(|(key, _)| *key));
+        let mut locked: LockedShards<RwLockWriteGuard<'_, Shard>> =
+            self.lock_shards(keys, |number| self.shards.get(number).map(|shard| shard.write()));
+        // 3.
+        let now = (conditions.now)();
+        for read in reads {
+            confirm(locked.of(self.index_of(read.key.hash)), read, now, conditions)?;
+        }
+        // 4.
+        let mut replaced = 0;
+        for (key, change) in &*changes {
+            let shard = locked.of(self.index_of(key.hash));
+            if shard.is_closed() {
+                return Err(Refused::Closed);
+            }
+            if !change.is_saved() && shard.must_save(*key) {
+                return Err(Refused::Unsaved);
+            }
+            replaced += shard.weight_of_clean(*key);
+        }
+        // 5.
+        let missing = weight.saturating_sub(reserved).saturating_sub(replaced);
+        if missing > 0 {
+            if reserved > 0 || !self.budget.try_reserve(missing) {
+                return Err(Refused::NoRoom);
+            }
+            reserved += missing;
+        }
+        // 6.
+        let mut deferred = DeferredDrops::default();
+        let mut locked = Some(locked);
+        for (key, change) in changes.drain(..) {
+            let number = self.index_of(key.hash);
+            if failpoint_is_set(Failpoint::PublishOneByOne) {
+                drop(locked.take());
+                let mut shard = self.shards.get(number).expect("the number of a shard").write();
+                self.make_change(&mut shard, key, change, now, &mut deferred);
+            } else if let Some(locked) = &mut locked {
+                self.make_change(locked.of(number), key, change, now, &mut deferred);
+            }
+        }
+        // 7. The new values take the reserved weight, and as much of the released weight as they need.
+        drop(locked);
+        deferred.weight = (deferred.weight + reserved).saturating_sub(weight);
+        pass_on(deferred, &self.budget, evicted_values);
+        Ok(())
+    }
+
+    /// Step 6 for one change.
+    fn make_change(
+        &self,
+        shard: &mut Shard,
+        key: SlotKey<'_>,
+        change: GroupChange,
+        now: Timestamp,
+        deferred: &mut DeferredDrops,
+    ) {
+        match change {
+            GroupChange::Put(entry) => {
+                self.note_unsaved(key, &entry);
+                let stored = shard.store(key, entry, &self.sequence, deferred);
+                debug_assert!(stored.is_ok(), "the shard was checked under this lock: {stored:?}");
+            }
+            GroupChange::Remove { group, .. } => {
+                shard.insert_group_tombstone(key, group, &self.sequence, deferred);
+            }
+            GroupChange::Forget => {
+                shard.forget(key, now, deferred);
+            }
+        }
+    }
+
+    /// Returns whether every read is still valid, at one moment. Steps 2 and 3, with shared locks.
+    pub(crate) fn confirm_group(
+        &self,
+        reads: &[GroupRead<'_>],
+        conditions: GroupConditions<'_>,
+    ) -> Result<(), Refused> {
+        let keys = reads.iter().map(|read| read.key);
+        let mut locked: LockedShards<RwLockReadGuard<'_, Shard>> =
+            self.lock_shards(keys, |number| self.shards.get(number).map(|shard| shard.read()));
+        let now = (conditions.now)();
+        reads
+            .iter()
+            .try_for_each(|read| confirm(locked.of(self.index_of(read.key.hash)), read, now, conditions))
+    }
+
+    /// Returns the present epoch of a key that is watched. The caller looks the key up after this call.
+    pub(crate) fn watch_epoch(&self, key: SlotKey<'_>) -> u64 {
+        self.shard(key).write().watch_epochs.take(key)
+    }
+
+    /// Returns whether a key was not stored since its epoch was read.
+    pub(crate) fn is_unstored(&self, key: SlotKey<'_>, epoch: u64) -> bool {
+        self.shard(key).read().watch_epochs.get(key) == epoch
+    }
+
+    /// Locks the shards of keys, in the order of their numbers, each once.
+    fn lock_shards<'a, G>(
+        &self,
+        keys: impl Iterator<Item = SlotKey<'a>>,
+        lock: impl Fn(usize) -> Option<G>,
+    ) -> LockedShards<G> {
+        let mut numbers: Vec<usize> = keys.map(|key| self.index_of(key.hash)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let guards = numbers.iter().filter_map(|&number| lock(number)).collect();
+        LockedShards { numbers, guards }
+    }
+
+    /// Returns the number of the shard of the keys with a hash. The upper half of the hash chooses the shard,
+    /// because the shard's table and its policy use the lower half.
+    #[inline]
+    pub(super) fn index_of(&self, hash: u64) -> usize {
+        usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1)
+    }
+}
+
+/// Step 3 for one read.
+fn confirm(
+    shard: &Shard,
+    read: &GroupRead<'_>,
+    now: Timestamp,
+    conditions: GroupConditions<'_>,
+) -> Result<(), Refused> {
+    let publication = Publication {
+        lease: read.lease,
+        read: read.entry,
+        now: &|| now,
+        is_on_disk: &|| read.is_confirmed && (conditions.is_current)(),
+    };
+    shard.confirm(read.key, publication).map(drop)
+}

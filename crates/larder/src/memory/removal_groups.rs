@@ -1,0 +1,50 @@
+//! The groups of removals. A removal of a transaction is committed with the other changes of its group
+//! ([`crate::memory::store_group`]), and not before them, as any other removal is.
+//!
+//! The group is kept outside the slot, because few slots have one. It leaves with the tombstone:
+//!
+//! - A later write of the key replaces the removal. It is committed with the group if another change of the
+//!   group is still there, because the key is a key of the group. It hides no removal: the caller of the
+//!   transaction waits for the commit of every write.
+//! - A later removal by another call may be committed before the group. Its caller waits for it.
+//! - A removal by another call that the group's removal replaces is still committed before the group. So the
+//!   slot notes that it hides a removal.
+
+use std::collections::HashMap;
+
+use super::deferred_drops::DeferredDrops;
+use super::group::Group;
+use crate::memory::policy::slot_id::SlotId;
+use crate::sys::sync::Arc;
+
+/// The groups of the tombstones of a shard.
+#[derive(Debug, Default)]
+pub(super) struct RemovalGroups(HashMap<SlotId, Arc<Group>, ahash::RandomState>);
+
+impl RemovalGroups {
+    pub(super) fn get(&self, id: SlotId) -> Option<Arc<Group>> {
+        self.0.get(&id).cloned()
+    }
+
+    pub(super) fn has(&self, id: SlotId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    pub(super) fn join(&mut self, id: SlotId, group: Option<Arc<Group>>) {
+        if let Some(group) = group {
+            self.0.insert(id, group);
+        }
+    }
+
+    /// Called when a slot gets another content. Almost always there is no group at all.
+    pub(super) fn leave(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+        if !self.0.is_empty() {
+            deferred.groups.extend(self.0.remove(&id));
+        }
+    }
+
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) fn ids(&self) -> impl Iterator<Item = SlotId> {
+        self.0.keys().copied()
+    }
+}

@@ -26,7 +26,7 @@ test *args:
 tidy:
     cargo test -p larder-tests tidy -- --nocapture
 
-# Fuzz one target (record, value, key, file, operations, settings, url, export, control) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
+# Fuzz one target (record, value, key, file, operations, settings, url, export, control, request) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
 fuzz target="record" seconds="60":
     mkdir -p target/fuzz/{{target}}
     RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer {{target}} target/fuzz/{{target}} tests/fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -max_len=4000 -timeout=20

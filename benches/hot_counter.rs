@@ -5,35 +5,38 @@
 //! of what was added is in the counter afterwards.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
 
 use std::error::Error;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use larder::{Cache, Change, Keyspace, KeyspaceDefinition};
-use larder_benches::stopwatch::Stopwatch;
-use larder_benches::{Pace, in_threads};
+use larder_benches::stopwatch::{Stopwatch, in_threads, per_second};
+use larder_benches::summary::quantile;
+use larder_benches::{Contest, Measured, Pace, Unit};
 
+const ROW: &str = "hot-counter";
+const TITLE: &str = "Hot counter";
 const IN_MEMORY: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("in memory").memory_only();
 const IN_FILE: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("in file");
 const THREADS: usize = 8;
-/// Number of calls of each thread.
-const CALLS: usize = 100_000;
-const QUICK_CALLS: usize = 10_000;
+/// Number of calls of each thread in a round.
+const CALLS: usize = 20_000;
+const QUICK_CALLS: usize = 2_000;
+/// The key of the counter.
+const KEY: u64 = 7;
 
 /// A way to add one to a counter.
-type Add = fn(&Keyspace<u64, u64>, u64) -> Result<(), larder::Error>;
+type Add = fn(&Keyspace<u64, u64>) -> Result<(), larder::Error>;
 
 const WAYS: [(&str, Add); 3] = [
-    ("increment", |counters, key| counters.increment(&key, 1).map(drop)),
-    ("modify", |counters, key| {
-        counters.modify(&key, |old, _| Change::insert(old.copied().unwrap_or(0) + 1))?;
+    ("larder", |counters| counters.increment(&KEY, 1).map(drop)),
+    ("larder, modify", |counters| {
+        counters.modify(&KEY, |old, _| Change::insert(old.copied().unwrap_or(0) + 1))?;
         Ok(())
     }),
-    ("get and insert (loses some)", |counters, key| {
-        let old = counters.get(&key).map_or(0, |old| *old);
-        counters.insert(&key, old + 1)
+    ("larder, get and insert", |counters| {
+        let old = counters.get(&KEY).map_or(0, |old| *old);
+        counters.insert(&KEY, old + 1)
     }),
 ];
 
@@ -42,35 +45,62 @@ fn main() -> Result<(), Box<dyn Error>> {
     let calls = pace.pick(CALLS, QUICK_CALLS);
     let dir = tempfile::tempdir()?;
     let cache = Cache::builder().path(dir.path().join("counter.larder")).open()?;
-    println!("{:44}{:>14}{:>14}{:>10}", "8 threads, one counter", "operations/s", "p99.9, µs", "counted");
-    for (place, counters) in [("memory", cache.keyspace(IN_MEMORY)?), ("a file", cache.keyspace(IN_FILE)?)] {
-        for (key, (way, add)) in (0..).zip(WAYS) {
-            counters.insert(&key, 0)?;
-            let times = Mutex::new(Vec::with_capacity(THREADS * calls));
-            let elapsed = in_threads(THREADS, |_| {
-                let own: Vec<Duration> = (0..calls).map(|_| timed(&counters, key, add)).collect();
-                times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(own);
-            });
-            let mut times = times.into_inner()?;
-            times.sort_unstable();
-            let slow = times.get(times.len() - 1 - times.len() / 1_000).copied().unwrap_or_default();
-            let counted = counters.get(&key).map_or(0, |sum| *sum);
-            let calls = (THREADS * calls) as u64;
-            println!(
-                "{:44}{:>14}{:>14.1}{:>8} %",
-                format!("{way}, in {place}"),
-                (u128::from(calls) * 1_000_000).checked_div(elapsed.as_micros()).unwrap_or_default(),
-                slow.as_secs_f64() * 1e6,
-                100 * counted / calls,
-            );
+    let settings = [
+        ("8 threads, in memory", "memory only", cache.keyspace(IN_MEMORY)?),
+        ("8 threads, in a file", "on disk within 100 ms", cache.keyspace(IN_FILE)?),
+    ];
+    for (setting, terms, counters) in &settings {
+        if !pace.wants(ROW, setting) {
+            continue;
         }
+        let mut contest = Contest::new(ROW, TITLE, *setting, Unit::OperationsPerSecond);
+        for (name, add) in WAYS {
+            contest.contestant(name, terms, move || {
+                counters.insert(&KEY, 0).expect("the cache is open");
+                let add = || add(counters).expect("the counter does not overflow");
+                round(calls, add, || counters.get(&KEY).map_or(0, |sum| *sum))
+            });
+        }
+        if counters.name() == IN_MEMORY.name() {
+            let moka = moka::sync::Cache::new(1_000);
+            contest.contestant("moka", terms, move || {
+                moka.insert(KEY, 0_u64);
+                let add = || {
+                    moka.entry(KEY).and_upsert_with(|old| old.map_or(0, |old| old.into_value()) + 1);
+                };
+                round(calls, add, || moka.get(&KEY).unwrap_or(0))
+            });
+        }
+        contest.note(
+            "`increment` and `modify` of larder, `and_upsert_with` of moka. `get` and `insert` loses increments, \
+             and is here only to compare the times.",
+        );
+        contest.run(&pace);
     }
     cache.close()?;
     Ok(())
 }
 
-fn timed(counters: &Keyspace<u64, u64>, key: u64, add: Add) -> Duration {
-    let watch = Stopwatch::start();
-    drop(add(counters, key));
-    watch.elapsed()
+/// Adds to the counter from all threads. `counted` returns the counter.
+#[expect(clippy::cast_precision_loss, reason = "counts are below what a double tells apart")]
+fn round(calls: usize, add: impl Fn() + Sync, counted: impl Fn() -> u64) -> Measured {
+    let all = THREADS * calls;
+    let times = Mutex::new(Vec::with_capacity(all));
+    let elapsed = in_threads(THREADS, |_| {
+        let timed = |_| {
+            let watch = Stopwatch::start();
+            add();
+            watch.nanos()
+        };
+        let own: Vec<f64> = (0..calls).map(timed).collect();
+        times.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+    });
+    let mut times = times.into_inner().unwrap_or_else(PoisonError::into_inner);
+    times.sort_unstable_by(f64::total_cmp);
+    let slow = quantile(&times, 0.999).unwrap_or_default();
+    Measured::new(per_second(elapsed, all)).also("p99.9", Unit::NanosPerOperation, slow).also(
+        "counted",
+        Unit::Percent,
+        100.0 * counted() as f64 / all as f64,
+    )
 }

@@ -1,5 +1,9 @@
 //! Measures a memory hit, compared with the peers. Keys are strings, and values are 256 bytes behind an
-//! `Arc`. All entries are resident. They have a TTL if the cache offers one.
+//! `Arc`. All entries are resident. They have a TTL if the cache offers one. Integers, pairs of strings and
+//! keys of 40 bytes are measured at one size.
+//!
+//! *Independent* lookups follow each other in a loop. The processor overlaps them. Of *dependent* lookups,
+//! each is chosen by the answer before it, as in an application that acts on the answer.
 //!
 //! The report shows the time of one lookup on one thread. With two threads, the report shows how long each
 //! thread waits for its own lookups. Every contestant uses a different part of the same stream. Otherwise the
@@ -10,12 +14,17 @@
 
 use std::sync::Arc;
 
-use larder_benches::memory::{Contender, Keys, MemoryCache, Moka, PEERS, contenders, values};
+use larder_benches::memory::{
+    Contender, KeyText, KeyTypeField, Keys, MemoryCache, Moka, PEERS, contenders, integer_keys, pair_keys,
+    values,
+};
 use larder_benches::stopwatch::nanos_each;
 use larder_benches::{Against, Contest, Pace, Page, Spread, Unit, in_threads};
 
 /// Number of requests in a stream. Their entries need many times more room than the processor's cache has.
 const REQUESTS: usize = 1 << 22;
+/// Number of requests in a stream of keys that are no texts.
+const TYPED_REQUESTS: usize = 1 << 19;
 /// Number of each thread's lookups that are measured in a round.
 const LOOKUPS: usize = 400_000;
 const QUICK_LOOKUPS: usize = 100_000;
@@ -24,29 +33,75 @@ const ROUNDS: usize = 11;
 /// The cache has room for twice the entries, because caches divide their room into shards, and shards fill
 /// unevenly.
 const ROOM: usize = 2;
+/// The size at which other keys than short texts are measured.
+const OTHER_KEYS: (usize, &str) = (100_000, "100k");
 
 fn main() {
     let Some(pace) = Pace::of_program("memory_hit") else { return };
-    for (entries, said) in [(100_000, "100k"), (1_000_000, "1M")] {
+    for (entries, said) in [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")] {
         // Making a million entries takes longer than a quick run may.
-        if (pace.is_quick && entries > 100_000) || !pace.wants("memory-hit", said) {
-            continue;
+        if !pace.is_quick || entries <= 100_000 {
+            run_texts(KeyText::Short, (entries, said), "", &pace);
         }
-        let field = field(entries);
-        for spread in Spread::ALL {
-            let keys = Keys::spread(spread, entries, REQUESTS, 0);
-            for threads in [1, 2] {
-                let said_threads = if threads == 1 { "1 thread" } else { "2 threads" };
-                let setting = format!("{said} resident, {}, {said_threads}", spread.name());
-                run(&field, &keys, threads, setting, &pace);
+    }
+    run_texts(KeyText::Long, OTHER_KEYS, ", 40 B keys", &pace);
+    run_typed(integer_keys, ", u64 keys", &pace);
+    run_typed(pair_keys, ", (&str, &str) keys", &pace);
+}
+
+/// How one lookup follows another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Independent,
+    Dependent,
+}
+
+/// A setting: the spread of the requests, the number of threads, the order, and the name in the report.
+struct Setting {
+    spread: Spread,
+    threads: usize,
+    order: Order,
+    name: String,
+}
+
+/// Returns the wanted settings for a number of entries and a type of keys.
+fn settings(said: &str, keys: &str, pace: &Pace) -> Vec<Setting> {
+    let mut all = Vec::new();
+    for spread in Spread::ALL {
+        for (threads, said_threads) in [(1, "1 thread"), (2, "2 threads")] {
+            for (order, said_order) in [(Order::Independent, "independent"), (Order::Dependent, "dependent")]
+            {
+                let name = format!("{said} resident, {}, {said_threads}, {said_order}{keys}", spread.name());
+                if pace.wants("memory-hit", &name) {
+                    all.push(Setting { spread, threads, order, name });
+                }
+            }
+        }
+    }
+    all
+}
+
+fn run_texts(text: KeyText, (entries, said): (usize, &str), said_keys: &str, pace: &Pace) {
+    let settings = settings(said, said_keys, pace);
+    if settings.is_empty() {
+        return;
+    }
+    let field = field(text, entries);
+    for spread in Spread::ALL {
+        let settings: Vec<&Setting> = settings.iter().filter(|setting| setting.spread == spread).collect();
+        if !settings.is_empty() {
+            let numbers = spread.numbers(entries, REQUESTS, 0);
+            let keys = Keys::of(text, numbers.into_iter().map(|number| number as usize));
+            for setting in settings {
+                run(&field, &keys, setting, pace);
             }
         }
     }
 }
 
 /// Returns every contestant. All contestants hold the same entries.
-fn field(entries: usize) -> Vec<Box<dyn Contender>> {
-    let (keys, values): (Keys, Vec<Arc<Page>>) = (Keys::in_order(entries), values(entries));
+fn field(text: KeyText, entries: usize) -> Vec<Box<dyn Contender>> {
+    let (keys, values): (Keys, Vec<Arc<Page>>) = (Keys::of(text, 0..entries), values(entries));
     let field = contenders(ROOM * entries);
     for contender in &field {
         contender.inserts(&keys, 0, entries, &values);
@@ -57,15 +112,19 @@ fn field(entries: usize) -> Vec<Box<dyn Contender>> {
     field
 }
 
-fn run(field: &[Box<dyn Contender>], keys: &Keys, threads: usize, setting: String, pace: &Pace) {
-    let lookups = pace.pick(LOOKUPS, QUICK_LOOKUPS);
-    let mut contest = Contest::new("memory-hit", "Memory hit", setting, Unit::NanosPerOperation);
+fn run(field: &[Box<dyn Contender>], keys: &Keys, setting: &Setting, pace: &Pace) {
+    let (threads, lookups) = (setting.threads, pace.pick(LOOKUPS, QUICK_LOOKUPS));
+    let mut contest = contest(setting);
     for (place, contender) in field.iter().enumerate() {
         let mut from = place * REQUESTS / field.len();
         contest.contestant(contender.name(), "memory only", move || {
             let ask = |thread: usize, from: usize, count: usize| {
                 // Each thread reads its own part.
-                let hits = contender.hits(keys, from + thread * REQUESTS / threads, count);
+                let from = from + thread * REQUESTS / threads;
+                let hits = match setting.order {
+                    Order::Independent => contender.hits(keys, from, count),
+                    Order::Dependent => contender.dependent_hits(keys, from, count),
+                };
                 assert_eq!(hits, count, "{} missed", contender.name());
             };
             in_threads(threads, |thread| ask(thread, from, lookups / 5));
@@ -74,7 +133,44 @@ fn run(field: &[Box<dyn Contender>], keys: &Keys, threads: usize, setting: Strin
             nanos_each(elapsed, lookups)
         });
     }
+    contest.run(&pace.rounds(ROUNDS));
+}
+
+fn contest(setting: &Setting) -> Contest<'_> {
+    let mut contest =
+        Contest::new("memory-hit", "Memory hit", setting.name.as_str(), Unit::NanosPerOperation);
     contest.target(Against::best(&PEERS), 1.0, "1.0 × the fastest peer");
     contest.target(Against::peer(Moka::NAME), 2.0, "2 × moka");
-    contest.run(&pace.rounds(ROUNDS));
+    contest
+}
+
+/// Runs the settings of a type of keys that are no texts.
+fn run_typed<K: Sync + 'static>(field: fn(usize) -> KeyTypeField<K>, said_keys: &str, pace: &Pace) {
+    let (entries, said) = OTHER_KEYS;
+    let settings = settings(said, said_keys, pace);
+    if settings.is_empty() {
+        return;
+    }
+    let field = field(entries);
+    let lookups = pace.pick(LOOKUPS, QUICK_LOOKUPS);
+    for setting in &settings {
+        let numbers = setting.spread.numbers(entries, TYPED_REQUESTS, 0);
+        let keys: Vec<K> = numbers.into_iter().map(|number| (field.key)(number as usize)).collect();
+        let mut contest = contest(setting);
+        for (place, (name, read)) in field.contestants.iter().enumerate() {
+            let (keys, is_dependent) = (&keys, setting.order == Order::Dependent);
+            let mut from = place * keys.len() / field.contestants.len();
+            contest.contestant(name, "memory only", move || {
+                let ask = |thread: usize, from: usize, count: usize| {
+                    let from = from + thread * keys.len() / setting.threads;
+                    assert_eq!(read(keys, from, count, is_dependent), count, "{name} missed");
+                };
+                in_threads(setting.threads, |thread| ask(thread, from, lookups / 5));
+                let elapsed = in_threads(setting.threads, |thread| ask(thread, from + lookups / 5, lookups));
+                from += lookups / 5 + lookups;
+                nanos_each(elapsed, lookups)
+            });
+        }
+        contest.run(&pace.rounds(ROUNDS));
+    }
 }

@@ -1,54 +1,76 @@
 //! Measures the calls for several keys, compared with a loop of the calls for one key.
 //!
-//! Each figure is a median, in microseconds for each key. A call for several keys need not be faster than a
-//! loop: each key costs a lookup or an encoding either way. The exceptions are a load, which asks its source
-//! once, and a durable insert, which waits for one commit.
+//! Each figure is the time for each key. A call for several keys need not be faster than a loop: each key
+//! costs a lookup or an encoding either way. The exceptions are a load, which asks its source once, and a
+//! durable insert, which waits for one commit.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "this program's output is its purpose")]
 
+use std::cell::Cell;
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Duration;
 
 use larder::{ByteSize, Cache, Durability, InsertOptions, Keyspace, KeyspaceDefinition};
-use larder_benches::Pace;
-use larder_benches::stopwatch::Stopwatch;
+use larder_benches::stopwatch::{nanos_each, time};
+use larder_benches::{Contest, Pace, Unit};
 
+const ROW: &str = "several-keys";
+const TITLE: &str = "Several keys at once";
 const BLOBS: KeyspaceDefinition<u64, Vec<u8>> =
-    KeyspaceDefinition::new("blob").ttl(Duration::from_hours(24)).version(1);
+    KeyspaceDefinition::new("blob").ttl(std::time::Duration::from_hours(24)).version(1);
 /// Number of entries in the file.
 const ENTRIES: u64 = 50_000;
 /// Number of keys of a call.
-const KEYS: [u64; 3] = [10, 100, 1_000];
+const KEYS: [usize; 3] = [10, 100, 1_000];
 /// Number of bytes in a value.
 const VALUE_LEN: usize = 500;
-/// Number of measured calls for each figure.
-const ROUNDS: usize = 30;
 /// Number of keys in a loop of durable inserts, each of which waits for its own commit.
 const FEW: usize = 10;
 /// The distance between two keys of a call, so that they are not neighbours in the file.
 const STRIDE: u64 = 7_919;
+const OURS: &str = "larder";
+const ALONE: &str = "larder, one by one";
+const BUFFERED: &str = "on disk within 100 ms";
+const DURABLE: &str = "durable when it returns";
+
+type Blobs = Keyspace<u64, Vec<u8>>;
+
+/// The keys of the calls. Each call has other keys than the call before.
+struct NextKeys {
+    count: usize,
+    call: Cell<u64>,
+}
+
+impl NextKeys {
+    fn new(count: usize) -> Self {
+        Self { count, call: Cell::new(0) }
+    }
+
+    fn next(&self) -> Vec<u64> {
+        self.call.set(self.call.get() + 1);
+        let first = self.call.get() * 31;
+        (0..self.count as u64).map(|at| (at * STRIDE + first) % ENTRIES).collect()
+    }
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("several_keys") else { return Ok(()) };
-    let rounds = pace.pick(ROUNDS, ROUNDS / 6);
+    let pace = pace.rounds(30);
     let dir = tempfile::tempdir()?;
-    let cache =
-        Cache::builder().path(dir.path().join("many.larder")).memory_capacity(ByteSize::mib(256)).open()?;
-    let blobs = cache.keyspace(BLOBS)?;
+    let (cache, blobs) = open(dir.path(), ByteSize::mib(256))?;
     for key in 0..ENTRIES {
         blobs.insert(&key, value())?;
     }
     cache.close()?;
-    println!("{:36}{:>8}{:>12}{:>12}", "microseconds for each key", "keys", "one by one", "together");
     for count in KEYS {
-        let keys = |round: usize| -> Vec<u64> {
-            (0..count).map(|at| (at * STRIDE + round as u64 * 31) % ENTRIES).collect()
-        };
-        on_disk(dir.path(), rounds, count, &keys)?;
-        in_memory(dir.path(), rounds, count, &keys)?;
+        for (what, memory) in [("found on disk", ByteSize::kib(64)), ("found in memory", ByteSize::mib(256))]
+        {
+            look_up(&pace, dir.path(), memory, &format!("{count} keys {what}"), count)?;
+        }
+        for (what, durability) in [("buffered", Durability::Buffered), ("durable", Durability::Immediate)] {
+            insert(&pace, dir.path(), &format!("{count} keys inserted, {what}"), count, durability)?;
+        }
     }
     Ok(())
 }
@@ -58,100 +80,72 @@ fn value() -> Vec<u8> {
 }
 
 /// Opens the cache, with room in memory for a few entries or for all.
-fn open(dir: &Path, memory: ByteSize) -> Result<(Cache, Keyspace<u64, Vec<u8>>), larder::Error> {
+fn open(dir: &Path, memory: ByteSize) -> Result<(Cache, Blobs), larder::Error> {
     let cache = Cache::builder().path(dir.join("many.larder")).memory_capacity(memory).open()?;
     let blobs = cache.keyspace(BLOBS)?;
     Ok((cache, blobs))
 }
 
-fn on_disk(
+/// Compares `get_many` with a loop of `get`.
+fn look_up(
+    pace: &Pace,
     dir: &Path,
-    rounds: usize,
-    count: u64,
-    keys: &dyn Fn(usize) -> Vec<u64>,
-) -> Result<(), Box<dyn Error>> {
-    let (cache, blobs) = open(dir, ByteSize::kib(64))?;
-    let times = compare(
-        rounds,
-        |round| keys(round).iter().for_each(|key| drop(black_box(blobs.get(key)))),
-        |round| drop(black_box(blobs.get_many(&keys(round)))),
-    );
-    print("found on disk", count, (times.0, count), times.1);
-    cache.close()?;
-    Ok(())
-}
-
-fn in_memory(
-    dir: &Path,
-    rounds: usize,
-    count: u64,
-    keys: &dyn Fn(usize) -> Vec<u64>,
-) -> Result<(), Box<dyn Error>> {
-    let (cache, blobs) = open(dir, ByteSize::mib(256))?;
-    (0..2 * rounds + 9).for_each(|round| drop(blobs.get_many(&keys(round))));
-    let times = compare(
-        rounds,
-        |round| keys(round).iter().for_each(|key| drop(black_box(blobs.get(key)))),
-        |round| drop(black_box(blobs.get_many(&keys(round)))),
-    );
-    print("found in memory", count, (times.0, count), times.1);
-
-    let entries = |round: usize| keys(round).into_iter().map(|key| (key, value()));
-    let insert = |key: u64, options| blobs.insert_with(&key, value(), options).expect("the disk works");
-    let buffered = InsertOptions::new();
-    let times = compare(
-        rounds,
-        |round| keys(round).into_iter().for_each(|key| insert(key, buffered)),
-        |round| blobs.insert_many(entries(round)).expect("the group is small"),
-    );
-    print("inserted, buffered", count, (times.0, count), times.1);
-
-    let durable = InsertOptions::new().durability(Durability::Immediate);
-    let times = compare(
-        rounds / 5,
-        |round| keys(round).into_iter().take(FEW).for_each(|key| insert(key, durable)),
-        |round| blobs.insert_many_with(entries(round), durable).expect("the disk works"),
-    );
-    print("inserted, durable", count, (times.0, FEW as u64), times.1);
-    cache.close()?;
-    Ok(())
-}
-
-/// Prints the time for each key. The loop of single calls may have had fewer keys.
-fn print(what: &str, count: u64, (alone, of): (Duration, u64), together: Duration) {
-    println!("{what:36}{count:>8}{:>12.2}{:>12.2}", micros(alone, of), micros(together, count));
-}
-
-fn micros(time: Duration, keys: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a small number of keys")]
-    let keys = keys as f64;
-    time.as_secs_f64() * 1e6 / keys
-}
-
-/// Returns the median times of two calls. They take turns, so that neither profits from what the other has
-/// brought into the caches of the machine.
-fn compare(
-    rounds: usize,
-    mut alone: impl FnMut(usize),
-    mut together: impl FnMut(usize),
-) -> (Duration, Duration) {
-    let mut times = (Vec::new(), Vec::new());
-    for round in 0..=rounds.max(3) {
-        let watch = Stopwatch::start();
-        alone(2 * round);
-        let of_alone = watch.elapsed();
-        let watch = Stopwatch::start();
-        together(2 * round + 1);
-        // The first round warms up.
-        if round > 0 {
-            times.0.push(of_alone);
-            times.1.push(watch.elapsed());
-        }
+    memory: ByteSize,
+    setting: &str,
+    count: usize,
+) -> Result<(), larder::Error> {
+    if !pace.wants(ROW, setting) {
+        return Ok(());
     }
-    (median(times.0), median(times.1))
+    let (cache, blobs) = open(dir, memory)?;
+    let keys = NextKeys::new(count);
+    if memory >= ByteSize::mib(1) {
+        // Reads all of the keys into memory.
+        drop(blobs.get_many(0..ENTRIES));
+    }
+    let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
+    contest.contestant(OURS, BUFFERED, || {
+        let keys = keys.next();
+        nanos_each(time(|| drop(black_box(blobs.get_many(&keys)))), count)
+    });
+    contest.contestant(ALONE, BUFFERED, || {
+        let keys = keys.next();
+        nanos_each(time(|| keys.iter().for_each(|key| drop(black_box(blobs.get(key))))), count)
+    });
+    contest.run(pace);
+    cache.close()
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+/// Compares `insert_many` with a loop of `insert`.
+fn insert(
+    pace: &Pace,
+    dir: &Path,
+    setting: &str,
+    count: usize,
+    durability: Durability,
+) -> Result<(), larder::Error> {
+    if !pace.wants(ROW, setting) {
+        return Ok(());
+    }
+    let (cache, blobs) = open(dir, ByteSize::mib(256))?;
+    let keys = NextKeys::new(count);
+    let options = InsertOptions::new().durability(durability);
+    let (terms, of_loop) = match durability {
+        Durability::Immediate => (DURABLE, count.min(FEW)),
+        _ => (BUFFERED, count),
+    };
+    let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
+    contest.contestant(OURS, terms, || {
+        let entries: Vec<_> = keys.next().into_iter().map(|key| (key, value())).collect();
+        let insert = || blobs.insert_many_with(entries, options).expect("the disk works");
+        nanos_each(time(insert), count)
+    });
+    contest.contestant(ALONE, terms, || {
+        let entries: Vec<_> = keys.next().into_iter().take(of_loop).map(|key| (key, value())).collect();
+        let insert = |(key, value)| blobs.insert_with(&key, value, options).expect("the disk works");
+        nanos_each(time(|| entries.into_iter().for_each(insert)), of_loop)
+    });
+    contest.note("Durable inserts one by one: a loop of 10 keys, each of which waits for its own commit.");
+    contest.run(pace);
+    cache.close()
 }

@@ -20,9 +20,13 @@ mod asynchronous {
     mod cancellation;
     mod changes;
     mod circles;
+    mod commits;
     mod dropped_tasks;
     mod loads;
     mod on_threads;
+    mod refreshes;
+    mod registered;
+    mod runtimes;
     mod several;
     mod transactions;
 }
@@ -67,6 +71,7 @@ mod contract {
     mod model;
     mod queued_loads;
     mod ranges;
+    mod registered_bulk;
     mod registered_loaders;
     mod regressions;
     mod transactions;

@@ -4,11 +4,13 @@
 //! their keys as `String`, so an insert allocates a `String`. The loops over requests are compiled for each
 //! contestant. Only the call for a whole batch goes through the trait object.
 
+mod key_types;
 mod keys;
 mod ours;
 mod peers;
 
-pub use keys::Keys;
+pub use key_types::{KeyTypeField, integer_keys, pair_keys};
+pub use keys::{KeyText, Keys};
 pub use ours::LarderInMemory;
 pub use peers::{Cached, FoyerLru, FoyerS3Fifo, Moka, MokaAhash, QuickCache};
 
@@ -16,7 +18,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::workload::Page;
+use crate::workload::{Page, VALUE_LEN};
 
 /// The TTL of entries, in every cache that offers a TTL. Nothing expires during a measurement, but every such
 /// cache must check the expiry.
@@ -37,8 +39,13 @@ pub trait MemoryCache: Sync {
     /// Makes a cache with room for `entries` of the benches' keys and values.
     fn with_room(entries: usize) -> Self;
 
+    /// Looks a key up, and reads its value. Returns the number of bytes in the value's text, or 0 for a miss.
+    fn read(&self, key: &str) -> usize;
+
     /// Looks a key up, and reads its value.
-    fn hit(&self, key: &str) -> bool;
+    fn hit(&self, key: &str) -> bool {
+        self.read(key) == VALUE_LEN
+    }
 
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
@@ -57,6 +64,10 @@ pub trait Contender: Sync {
 
     /// Returns how many of the next `count` requests hit.
     fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
+
+    /// As [`hits`](Contender::hits), but the place of each request in the stream is computed from the value
+    /// that the lookup before it has found. So no two lookups overlap.
+    fn dependent_hits(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
     /// Stores a value under each of the next `count` keys.
     fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]);
@@ -82,6 +93,22 @@ impl<C: MemoryCache> Contender for C {
 
     fn hits(&self, keys: &Keys, from: usize, count: usize) -> usize {
         keys.range(from, count).filter(|key| self.hit(black_box(key))).count()
+    }
+
+    fn dependent_hits(&self, keys: &Keys, from: usize, count: usize) -> usize {
+        let (mut at, mut hits) = (from % keys.len(), 0);
+        for _ in 0..count {
+            let Some(key) = keys.at(at) else { break };
+            let read = self.read(black_box(key));
+            hits += usize::from(read == VALUE_LEN);
+            // One place further after a hit. The place is a sum with what was read, so the processor can't
+            // know it before.
+            at += 1 + read - VALUE_LEN.min(read);
+            if at >= keys.len() {
+                at = 0;
+            }
+        }
+        hits
     }
 
     fn inserts(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) {
@@ -116,18 +143,18 @@ impl<C: MemoryCache> Contender for C {
     }
 }
 
-/// Makes every contestant with room for `entries`, all empty.
+/// Makes every contestant with room for `entries`, all empty. `LARDER_BENCH_PEERS` may name the peers that
+/// take part, separated by semicolons. larder always takes part.
 #[must_use]
 pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
-    vec![
-        Box::new(LarderInMemory::with_room(entries)),
-        Box::new(QuickCache::with_room(entries)),
-        Box::new(Moka::with_room(entries)),
-        Box::new(MokaAhash::with_room(entries)),
-        Box::new(Cached::with_room(entries)),
-        Box::new(FoyerLru::with_room(entries)),
-        Box::new(FoyerS3Fifo::with_room(entries)),
-    ]
+    let names = [LarderInMemory::NAME].into_iter().chain(PEERS.into_iter().filter(|peer| takes_part(peer)));
+    names.filter_map(|name| contender(name, entries)).collect()
+}
+
+/// Returns whether a peer takes part.
+#[must_use]
+pub fn takes_part(peer: &str) -> bool {
+    std::env::var("LARDER_BENCH_PEERS").map_or(true, |peers| peers.split(';').any(|name| name == peer))
 }
 
 /// Makes one contestant by its name.
@@ -165,6 +192,7 @@ mod tests {
             contender.inserts(&keys, 0, 1_000, &values);
             contender.settle();
             assert_eq!(contender.hits(&keys, 0, 1_000), 1_000, "{}", contender.name());
+            assert_eq!(contender.dependent_hits(&keys, 500, 1_000), 500, "{}", contender.name());
             assert_eq!(contender.resident(&keys, 500, 1_000), 500, "{}", contender.name());
             assert_eq!(contender.mixed(&keys, 0, 1_000, &values), 950, "{}", contender.name());
         }

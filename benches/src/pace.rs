@@ -30,7 +30,8 @@ impl Pace {
     /// they are not tests.
     ///
     /// `cargo bench -p larder-benches --bench memory_hit -- --quick zipf` is quick, and runs the settings
-    /// with `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds.
+    /// with `zipf` in their name. `LARDER_BENCH_ROUNDS` sets the number of rounds. `LARDER_BENCH_PEERS` names
+    /// the peers that take part in the rows of the memory tier, separated by semicolons.
     #[must_use]
     pub fn of_program(program: &str) -> Option<Self> {
         let command = format!("cargo bench -p larder-benches --bench {program}");

@@ -4,6 +4,7 @@
 //! `benches/reasons.txt`. So another run rewrites the figures and keeps the reasons.
 
 pub mod bars;
+pub mod earlier;
 mod fold;
 pub mod lines;
 pub mod page;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::Path;
 
 use crate::outcome::Outcome;
+use earlier::EarlierPage;
 use reasons::Reasons;
 use rows::ROWS;
 
@@ -58,18 +60,24 @@ pub fn sections(outcomes: &[Outcome]) -> Vec<Section<'_>> {
     sections
 }
 
-/// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. Deletes the charts of
-/// an earlier report.
+/// Writes `benchmarks.md`, and a chart for each section with outcomes, to a directory. Keeps the sections of
+/// the page that is there, and their charts, if their rows have no outcome. Deletes all other charts.
 ///
 /// # Errors
-/// Fails if a file cannot be written.
+/// Fails if a file cannot be written, or the page that is there cannot be read.
 pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result<()> {
     let sections = sections(outcomes);
-    let charts = docs.join("benchmarks");
+    let (file, charts) = (docs.join("benchmarks.md"), docs.join("benchmarks"));
+    let earlier =
+        if file.exists() { EarlierPage::parse(&fs::read_to_string(&file)?) } else { EarlierPage::default() };
+    let is_kept =
+        |section: &&Section<'_>| section.outcomes.is_empty() && earlier.section(section.title).is_some();
+    let kept: Vec<_> =
+        sections.iter().filter(is_kept).map(|section| charts.join(format!("{}.svg", section.id))).collect();
     fs::create_dir_all(&charts)?;
     for file in fs::read_dir(&charts)? {
         let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == "svg") {
+        if path.extension().is_some_and(|extension| extension == "svg") && !kept.contains(&path) {
             fs::remove_file(path)?;
         }
     }
@@ -78,7 +86,7 @@ pub fn write(docs: &Path, outcomes: &[Outcome], reasons: &Reasons) -> io::Result
             fs::write(charts.join(format!("{}.svg", section.id)), chart)?;
         }
     }
-    fs::write(docs.join("benchmarks.md"), page::page(&sections, reasons))
+    fs::write(file, page::page(&sections, reasons, &earlier))
 }
 
 /// Returns the chart of a section, if it has outcomes.
@@ -107,6 +115,9 @@ mod tests {
         assert_eq!(charts.len(), 1);
         let page = fs::read_to_string(dir.path().join("benchmarks.md")).unwrap();
         assert!(page.contains("(benchmarks/memory-hit.svg)") && !page.contains("whole.svg"), "{page}");
+        write(dir.path(), &[], &Reasons::default()).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("benchmarks.md")).unwrap(), page, "nothing was run");
+        assert_eq!(fs::read_dir(dir.path().join("benchmarks")).unwrap().count(), 1, "its chart is kept");
     }
 
     #[test]

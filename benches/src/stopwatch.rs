@@ -17,6 +17,12 @@ pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// Lets the calling thread sleep.
+#[expect(clippy::disallowed_methods, reason = "a bench measures the machine, not the cache's time")]
+pub fn pause(duration: Duration) {
+    thread::sleep(duration);
+}
+
 /// A moment from which time is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);

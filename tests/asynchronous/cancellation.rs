@@ -29,7 +29,7 @@ async fn yield_twice() {
 }
 
 /// Key 1 is in both tiers. Key 2 is in neither. Key 3 is on disk alone, if there is a disk.
-const CALLS: [(&str, Begin); 15] = [
+const CALLS: [(&str, Begin); 18] = [
     ("a lookup", |_, versions| Box::pin(async move { drop(versions.get_async(&1).await) })),
     ("a lookup on disk", |_, versions| Box::pin(async move { drop(versions.get_async(&3).await) })),
     ("a load", |_, versions| {
@@ -88,6 +88,18 @@ const CALLS: [(&str, Begin); 15] = [
     ("a durable insert", |_, versions| {
         let options = InsertOptions::new().durability(Durability::Immediate);
         Box::pin(async move { versions.insert_with_async(&1, 1, options).await.unwrap() })
+    }),
+    ("a durable group", |_, versions| {
+        let options = InsertOptions::new().durability(Durability::Immediate);
+        Box::pin(async move { versions.insert_many_with_async([(1, 1), (4, 4)], options).await.unwrap() })
+    }),
+    ("a durable change", |_, versions| {
+        let change = |value: Option<&u64>, _| Change::insert(value.copied().unwrap_or_default());
+        let changed = async move { versions.modify_with_async(&1, Durability::Immediate, change).await };
+        Box::pin(async move { drop(changed.await.unwrap()) })
+    }),
+    ("a change that removes", |_, versions| {
+        Box::pin(async move { drop(versions.modify_async(&1, |_, _| Change::Remove).await.unwrap()) })
     }),
     ("a change", |_, versions| {
         let change = |value: Option<&u64>, _| Change::insert(value.copied().unwrap_or_default());

@@ -261,28 +261,32 @@ fn lookups_until_a_refresh(prices: &Registered) -> Option<u32> {
 }
 
 #[test]
-fn a_value_expires_early_at_random_by_the_time_of_its_load_also_after_a_restart() {
-    let place = Place::new();
-    let policy = LoadPolicy::new().early_expiration(1.0);
-    let open = || {
-        let cache = place.builder().stepped(7).open().unwrap();
-        let (clock, source) = (place.clock.clone(), Arc::new(Source::default()));
-        let loader = move |_: &u64, _: Option<Arc<u64>>| {
-            clock.advance(Duration::from_secs(2));
-            Ok(Load::Cache(Arc::new(source.load())))
+fn a_value_expires_early_at_random_by_the_time_of_its_load_also_after_a_restart_and_touches() {
+    // The second touch finds the value in memory. The first finds it on disk alone.
+    for touches in 0..=2 {
+        let place = Place::new();
+        let policy = LoadPolicy::new().early_expiration(1.0);
+        let open = || {
+            let cache = place.builder().stepped(7).open().unwrap();
+            let (clock, source) = (place.clock.clone(), Arc::new(Source::default()));
+            let loader = move |_: &u64, _: Option<Arc<u64>>| {
+                clock.advance(Duration::from_secs(2));
+                Ok(Load::Cache(Arc::new(source.load())))
+            };
+            (cache.clone(), cache.keyspace(PRICES).unwrap().with_loader(policy, loader).unwrap())
         };
-        (cache.clone(), cache.keyspace(PRICES).unwrap().with_loader(policy, loader).unwrap())
-    };
-    let (cache, prices) = open();
-    assert_eq!(value(&prices), 100);
-    assert_eq!(lookups_until_a_refresh(&prices), None, "P = e^-30");
-    cache.close().unwrap();
-    drop((cache, prices));
-    let (cache, prices) = open();
-    place.clock.advance(TTL.saturating_sub(Duration::from_secs(2)));
-    let lookups = lookups_until_a_refresh(&prices);
-    assert!(lookups.is_some_and(|lookups| lookups < 20), "P = e^-1: {lookups:?}");
-    cache.close().unwrap();
+        let (cache, prices) = open();
+        assert_eq!(value(&prices), 100);
+        assert_eq!(lookups_until_a_refresh(&prices), None, "P = e^-30");
+        cache.close().unwrap();
+        drop((cache, prices));
+        let (cache, prices) = open();
+        (0..touches).for_each(|_| assert!(prices.keyspace().touch(1).unwrap()));
+        place.clock.advance(TTL.saturating_sub(Duration::from_secs(2)));
+        let lookups = lookups_until_a_refresh(&prices);
+        assert!(lookups.is_some_and(|lookups| lookups < 20), "P = e^-1: {lookups:?}, {touches} touches");
+        cache.close().unwrap();
+    }
 }
 
 #[test]

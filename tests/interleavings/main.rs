@@ -30,6 +30,7 @@ mod reads;
 mod refresh;
 mod shutdown;
 mod source;
+mod task_refresh;
 mod tasks;
 mod ticks;
 mod transactions;
@@ -92,6 +93,7 @@ scenarios! {
     transactions::a_transaction_of_what_has_expired_is_refused,
     transactions::a_transaction_and_a_removal_by_prefix_agree,
     transactions::a_transaction_is_committed_as_a_whole,
+    transactions::a_transaction_with_many_removals_is_committed_as_a_whole,
     transactions::transactions_that_take_turns_end,
     expiry::a_sweep_spares_what_was_written_anew,
     expiry::a_touch_and_an_expiry_agree,
@@ -124,4 +126,8 @@ scenarios! {
     tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller,
     tasks::a_forgotten_lease_stalls_no_task,
     tasks::a_load_of_a_task_never_outlives_a_removal,
+    tasks::durable_changes_of_tasks_are_committed,
+    task_refresh::a_refresh_in_a_task_never_outlives_a_removal,
+    task_refresh::a_refresh_that_its_runtime_drops_stalls_no_caller,
+    tasks::a_change_that_a_task_has_begun_is_made_before_the_close,
 }

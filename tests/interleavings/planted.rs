@@ -161,7 +161,8 @@ fn a_transaction_that_the_writer_splits_is_caught() {
 
 #[test]
 fn a_transaction_whose_removals_come_first_is_caught() {
-    assert_caught(Failpoint::RemoveBeforeGroup, crate::transactions::a_transaction_is_committed_as_a_whole);
+    let scenario = crate::transactions::a_transaction_with_many_removals_is_committed_as_a_whole;
+    assert_caught(Failpoint::RemoveBeforeGroup, scenario);
 }
 
 #[test]
@@ -263,4 +264,27 @@ fn a_thread_asleep_behind_a_dropped_load_of_a_task_is_caught() {
 fn a_lease_kept_by_a_dropped_future_is_caught() {
     let scenario = crate::tasks::a_borrowed_loader_that_is_dropped_stalls_no_caller;
     assert_caught(Failpoint::KeepDroppedLease, scenario);
+}
+
+#[test]
+fn a_refresh_in_a_task_published_without_its_lease_is_caught() {
+    let scenario = crate::task_refresh::a_refresh_in_a_task_never_outlives_a_removal;
+    assert_caught(Failpoint::FillWithoutLease, scenario);
+}
+
+#[test]
+fn a_lease_kept_by_a_refresh_that_its_runtime_drops_is_caught() {
+    let scenario = crate::task_refresh::a_refresh_that_its_runtime_drops_stalls_no_caller;
+    assert_caught(Failpoint::KeepDroppedLoad, scenario);
+}
+
+#[test]
+fn a_waker_of_a_durable_change_lost_between_check_and_register_is_caught() {
+    assert_caught(Failpoint::RegisterLate, crate::tasks::durable_changes_of_tasks_are_committed);
+}
+
+#[test]
+fn a_close_that_does_not_wait_for_what_a_task_has_begun_is_caught() {
+    let scenario = crate::tasks::a_change_that_a_task_has_begun_is_made_before_the_close;
+    assert_caught(Failpoint::CloseBeforeChanges, scenario);
 }

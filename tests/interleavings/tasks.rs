@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use larder::model::pass_time;
-use larder::{Cache, Keyspace};
+use larder::{Cache, Change, Durability, InsertOptions, Keyspace};
 use shuttle::future::block_on;
 
 use crate::explorer::contest;
@@ -241,4 +241,49 @@ pub(crate) fn a_load_of_a_task_never_outlives_a_removal() {
     cache.close().unwrap();
     source.look("committed", || place.committed(1));
     source.check();
+}
+
+/// Durable changes of tasks beside a close. A change that is acknowledged is on disk.
+pub(crate) fn durable_changes_of_tasks_are_committed() {
+    let place = Place::new();
+    let cache = place.open();
+    let versions = versions(&cache);
+    let seen = Mutex::new(Vec::new());
+    let durable = InsertOptions::new().durability(Durability::Immediate);
+    contest([
+        &|| {
+            if block_on(versions.insert_with_async(&1, 10, durable)).is_ok() {
+                seen.lock().unwrap().push(1);
+            }
+        },
+        &|| {
+            let change = |_: Option<&u64>, _| Change::insert(10);
+            if block_on(versions.modify_with_async(&2, Durability::Immediate, change)).is_ok() {
+                seen.lock().unwrap().push(2);
+            }
+        },
+        &|| cache.close().unwrap(),
+    ]);
+    for key in seen.lock().unwrap().iter() {
+        assert_eq!(place.committed(*key), Some(10), "key {key} was acknowledged");
+    }
+}
+
+/// A task begins a removal, and is dropped. Then the cache is closed: the removal is made before.
+pub(crate) fn a_change_that_a_task_has_begun_is_made_before_the_close() {
+    let place = Place::new();
+    let cache = place.open();
+    let versions = versions(&cache);
+    versions.insert(&1, 7).unwrap();
+    cache.flush().unwrap();
+    contest([
+        &|| {
+            let mut removal = Box::pin(versions.remove_async(&1));
+            _ = poll_once(removal.as_mut());
+            drop(removal);
+            cache.close().unwrap();
+        },
+        &|| drop(versions.insert(&2, 8)),
+    ]);
+    assert_eq!(place.committed(1), None, "the removal was begun before the close");
 }

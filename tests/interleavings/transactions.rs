@@ -248,6 +248,46 @@ pub(crate) fn a_transaction_is_committed_as_a_whole() {
     }
 }
 
+/// A transaction with as many removals as fit into one transaction of the file, beside another removal.
+pub(crate) fn a_transaction_with_many_removals_is_committed_as_a_whole() {
+    const REMOVED: std::ops::Range<u64> = 1..16;
+    let (place, disk) = Place::on_a_disk();
+    let cache = place.open();
+    let versions = versions(&cache);
+    versions.insert_many(REMOVED.map(|key| (key, 1))).unwrap();
+    versions.insert_many([(20, 1), (30, 1)]).unwrap();
+    cache.flush().unwrap();
+    let before = disk.changes();
+    contest([
+        &|| {
+            let changed = cache.transaction(|tx| {
+                for key in REMOVED {
+                    tx.remove(&versions, &key)?;
+                }
+                tx.insert(&versions, &20, 10)
+            });
+            changed.unwrap_or_else(|error: Error| panic!("{error}"));
+        },
+        &|| _ = versions.remove(&30).unwrap(),
+    ]);
+    cache.close().unwrap();
+    let mut last = None;
+    for changes in before..=disk.changes() {
+        let left = disk.after_power_loss(changes, Loss::Everything, 0);
+        let content = left.read(place.path());
+        if std::mem::replace(&mut last, content.clone()) == content {
+            continue;
+        }
+        let cache = place.on(left).open();
+        let versions = crate::place::versions(&cache);
+        let there = REMOVED.filter(|key| versions.contains_key(key)).count();
+        let stored = versions.get(&20).map(|value| *value);
+        cache.close().unwrap();
+        let is_whole = (there, stored) == (0, Some(10)) || (there, stored) == (15, Some(1));
+        assert!(is_whole, "a part of a transaction: {there} are there, and {stored:?}");
+    }
+}
+
 /// Transactions over the same keys take turns when they lose rounds, and all of them end.
 pub(crate) fn transactions_that_take_turns_end() {
     let cache = Place::new().open();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::testing::{Failure, SimulatedVolume};
-use larder::{ByteSize, Cache, DiskState, Error, KeyspaceDefinition};
+use larder::{ByteSize, Cache, DiskState, Error, KeyspaceDefinition, Load, LoadPolicy};
 
 use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
 
@@ -172,6 +172,29 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
     let lifetime = crashed.stats().lifetime.unwrap();
     assert_eq!((lifetime.openings, lifetime.inserts), (4, 3));
     assert!(Cache::builder().open().unwrap().stats().lifetime.is_none());
+}
+
+#[test]
+fn lifetime_counts_include_what_became_of_loads() {
+    const GRACEFUL: KeyspaceDefinition<u64, u64> =
+        KeyspaceDefinition::new("graceful").ttl(HOUR).grace(HOUR).absent_ttl(HOUR);
+    let place = Place::new();
+    let cache = place.open();
+    let values = cache.keyspace(GRACEFUL).unwrap();
+    values.insert(1, 7).unwrap();
+    place.clock.advance(HOUR);
+    assert_eq!(*values.get_or_load(1, || Err::<u64, _>("away")).unwrap(), 7, "it is stale");
+    for _ in 0..3 {
+        assert!(values.get_or_load_optional(2, || Ok::<Option<u64>, Error>(None)).unwrap().is_none());
+    }
+    values.insert(3, 9).unwrap();
+    let loading = values.with_loader(LoadPolicy::new(), |_, _| Ok::<_, Error>(Load::Absent)).unwrap();
+    assert!(loading.refresh(3).unwrap());
+    drop((loading, values));
+    cache.close().unwrap();
+    let lifetime = place.open().stats().lifetime.unwrap();
+    assert_eq!((lifetime.stale_answers, lifetime.absent_answers), (1, 2));
+    assert_eq!((lifetime.refreshes, lifetime.refreshes_refused), (1, 0));
 }
 
 #[test]

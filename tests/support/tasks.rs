@@ -2,14 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake};
+
+use larder::{BackgroundLoad, CacheBuilder};
 
 pub(crate) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A runtime of async code.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runtime {
     TokioOnOneThread,
     TokioOnThreads,
@@ -30,6 +32,15 @@ impl Runtime {
                 tokio(builder).block_on(future)
             }
             Self::Smol => smol::block_on(future),
+        }
+    }
+
+    /// Returns a function for [`CacheBuilder::spawner`]. Call it inside [`block_on`](Self::block_on).
+    pub(crate) fn spawner(self) -> impl Fn(BackgroundLoad) + Send + Sync + 'static {
+        let handle = (self != Self::Smol).then(tokio::runtime::Handle::current);
+        move |load| match &handle {
+            Some(handle) => drop(handle.spawn(load)),
+            None => smol::spawn(load).detach(),
         }
     }
 
@@ -106,5 +117,46 @@ impl<F: Future> HandPolled<F> {
     /// Returns the number of wakers that are kept somewhere.
     pub(crate) fn kept_wakers(&self) -> usize {
         Arc::strong_count(&self.wakes) - 1
+    }
+}
+
+/// A runtime whose tasks the test polls by hand.
+#[derive(Clone, Default)]
+pub(crate) struct HandRuntime(Arc<Mutex<Vec<HandPolled<BackgroundLoad>>>>);
+
+impl HandRuntime {
+    /// Makes this the runtime of a cache.
+    pub(crate) fn of(&self, builder: CacheBuilder) -> CacheBuilder {
+        let tasks = self.0.clone();
+        builder.spawner(move |load| tasks.lock().unwrap().push(HandPolled::new(load)))
+    }
+
+    /// Returns the number of tasks.
+    pub(crate) fn tasks(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// Polls each task once, and drops those that have ended. Returns the number of the others.
+    pub(crate) fn poll(&self) -> usize {
+        // A task may start another, so they are polled without the lock.
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        let left: Vec<_> =
+            tasks.into_iter().filter_map(|mut task| task.poll().is_pending().then_some(task)).collect();
+        let mut tasks = self.0.lock().unwrap();
+        tasks.extend(left);
+        tasks.len()
+    }
+
+    /// Polls the tasks until all have ended.
+    pub(crate) fn finish(&self) {
+        while self.poll() > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Drops the tasks, as a runtime does at its end.
+    pub(crate) fn shut_down(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        drop(tasks);
     }
 }

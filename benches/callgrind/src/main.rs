@@ -12,62 +12,41 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing the count is the purpose of the program")]
 
+mod child;
+
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use larder::{ByteSize, Cache, Keyspace, KeyspaceDefinition};
+use child::Task;
 use larder_callgrind::{instructions, valgrind};
 
-const PAGES: KeyspaceDefinition<String, String> =
-    KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1);
-/// The argument with which this program runs as the child.
-const ASK: &str = "--ask";
-/// The argument for a child whose cache samples keys.
-const ASK_SAMPLED: &str = "--ask-sampled";
-/// The argument for a child that looks up with `get_or_load`.
-const ASK_LOADED: &str = "--ask-loaded";
-/// The function that a child with [`ASK_LOADED`] runs.
-const LOADED_LOOKUPS: &str = "*counted_loads*";
 /// By how much a hit of `get_or_load` may need more instructions than a hit of `get`, in percent.
 const LOADED_ALLOWANCE: f64 = 5.0;
 const KEEP: &str = "--keep";
-/// Number of resident entries, and the number of bytes in a value.
-const ENTRIES: usize = 10_000;
-const VALUE_LEN: usize = 256;
-/// Number of lookups of each entry.
-const ROUNDS: usize = 20;
 /// Number of times that the program counts. The result is the median.
 const COUNTS: usize = 3;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let is_told = |what: &str| env::args().any(|argument| argument == what);
-    for (told, samples_keys, lookups) in [
-        (ASK, false, counted_lookups as Lookups),
-        (ASK_SAMPLED, true, counted_lookups),
-        (ASK_LOADED, false, counted_loads),
-    ] {
-        if is_told(told) {
-            ask(samples_keys, lookups)?;
-            return Ok(ExitCode::SUCCESS);
-        }
+    if child::run_told()? {
+        return Ok(ExitCode::SUCCESS);
     }
     valgrind()?;
-    let mut counts = (0..COUNTS).map(|_| per_hit(ASK, LOOKUPS)).collect::<Result<Vec<f64>, _>>()?;
+    let mut counts = (0..COUNTS).map(|_| per_call(child::HITS)).collect::<Result<Vec<f64>, _>>()?;
     counts.sort_by(f64::total_cmp);
     let counted = counts.get(COUNTS / 2).copied().unwrap_or_default();
     println!("instructions per memory hit: {counted:.1}, the median of {counts:.1?}");
-    println!("with sample_keys: {:.1}", per_hit(ASK_SAMPLED, LOOKUPS)?);
-    let loaded = per_hit(ASK_LOADED, LOADED_LOOKUPS)?;
+    println!("with sample_keys: {:.1}", per_call(child::SAMPLED)?);
+    println!("with u64 keys: {:.1}", per_call(child::INTEGERS)?);
+    println!("with (&str, &str) keys: {:.1}", per_call(child::PAIRS)?);
+    println!("instructions per insert that evicts: {:.1}", per_call(child::INSERTS)?);
+    let loaded = per_call(child::LOADS)?;
     let more = (loaded / counted - 1.0) * 100.0;
     println!("with get_or_load: {loaded:.1}, {more:+.1} %; it may be {LOADED_ALLOWANCE} % more");
     let kept = Kept::read()?;
-    if is_told(KEEP) {
+    if env::args().any(|argument| argument == KEEP) {
         Kept { instructions: counted.round(), ..kept }.write()?;
         println!("kept in {}", Kept::path().display());
         return Ok(ExitCode::SUCCESS);
@@ -90,50 +69,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 const RETAKE: &str = "cargo run --release -p larder-callgrind -- --keep";
 
-/// A function whose instructions are counted. callgrind finds it by its name, so it must not be inlined.
-type Lookups = fn(&Keyspace<String, String>, &[String]) -> usize;
-
-/// The function that a child with [`ASK`] runs.
-const LOOKUPS: &str = "*counted_lookups*";
-
-/// Fills a cache and looks keys up in it.
-fn ask(samples_keys: bool, lookups: Lookups) -> Result<(), larder::Error> {
-    let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).sample_keys(samples_keys).open()?;
-    let pages = cache.keyspace(PAGES)?;
-    let keys: Vec<String> = (0..ENTRIES).map(|number| format!("product_{number:08}")).collect();
-    let value = Arc::new("x".repeat(VALUE_LEN));
-    for key in &keys {
-        pages.insert(key.as_str(), value.clone())?;
-    }
-    let found = lookups(&pages, &keys);
-    assert_eq!(found, ROUNDS * ENTRIES, "a resident entry was missed");
-    Ok(())
-}
-
-#[inline(never)]
-fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
-    let mut found = 0;
-    for _ in 0..ROUNDS {
-        found += keys.iter().filter(|key| black_box(pages.get(key.as_str())).is_some()).count();
-    }
-    found
-}
-
-#[inline(never)]
-fn counted_loads(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
-    let mut found = 0;
-    for _ in 0..ROUNDS {
-        let load =
-            |key: &&String| black_box(pages.get_or_load(key.as_str(), || Err::<String, _>(()))).is_ok();
-        found += keys.iter().filter(load).count();
-    }
-    found
-}
-
 #[expect(clippy::cast_precision_loss, reason = "counts of instructions are below what a double tells apart")]
-fn per_hit(asked: &str, counted: &str) -> Result<f64, Box<dyn Error>> {
-    let count = instructions(&env::current_exe()?, &[asked], counted)?;
-    Ok(count as f64 / (ROUNDS * ENTRIES) as f64)
+fn per_call(task: Task) -> Result<f64, Box<dyn Error>> {
+    let count = instructions(&env::current_exe()?, &[task.told], task.counted)?;
+    Ok(count as f64 / task.calls as f64)
 }
 
 /// The figure that larder must keep.

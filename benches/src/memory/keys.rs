@@ -6,6 +6,24 @@
 
 use crate::workload::{Spread, key};
 
+/// The wording of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyText {
+    /// The benches' usual keys, of 16 bytes.
+    Short,
+    /// Keys of 40 bytes.
+    Long,
+}
+
+impl KeyText {
+    fn of(self, number: usize) -> String {
+        match self {
+            Self::Short => key(number),
+            Self::Long => format!("products_of_the_catalogue_{number:014}"),
+        }
+    }
+}
+
 /// A stream of keys. After the end, the stream begins again.
 #[derive(Debug)]
 pub struct Keys {
@@ -17,17 +35,19 @@ impl Keys {
     /// Makes a stream of the keys 0 to `count` - 1.
     #[must_use]
     pub fn in_order(count: usize) -> Self {
-        Self::of(0..count)
+        Self::of(KeyText::Short, 0..count)
     }
 
     /// Makes a stream of requests for `keys` different keys. Another `stream` gives other requests.
     #[must_use]
     pub fn spread(spread: Spread, keys: usize, requests: usize, stream: u64) -> Self {
-        Self::of(spread.numbers(keys, requests, stream).into_iter().map(|number| number as usize))
+        let numbers = spread.numbers(keys, requests, stream);
+        Self::of(KeyText::Short, numbers.into_iter().map(|number| number as usize))
     }
 
-    fn of(numbers: impl Iterator<Item = usize>) -> Self {
-        Self { text: numbers.map(key).collect(), key_len: key(0).len() }
+    /// Makes a stream of the keys with these numbers.
+    pub fn of(text: KeyText, numbers: impl Iterator<Item = usize>) -> Self {
+        Self { text: numbers.map(|number| text.of(number)).collect(), key_len: text.of(0).len() }
     }
 
     /// Returns the number of requests in the stream.
@@ -46,6 +66,12 @@ impl Keys {
     #[must_use]
     pub const fn key_len(&self) -> usize {
         self.key_len
+    }
+
+    /// Returns the key at an index.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&str> {
+        self.text.get(index * self.key_len..(index + 1) * self.key_len)
     }
 
     /// Returns `count` keys, from index `from` on. After the last key, the first key follows.
@@ -72,5 +98,13 @@ mod tests {
         let range: Vec<&str> = keys.range(4, 4).collect();
         assert_eq!(range, [key(1), key(2), key(0), key(1)]);
         assert_eq!((keys.len(), keys.key_len()), (3, 16));
+        assert_eq!((keys.at(2), keys.at(3)), (Some(key(2).as_str()), None));
+    }
+
+    #[test]
+    fn long_keys_have_forty_bytes() {
+        let keys = Keys::of(KeyText::Long, [7, 8].into_iter());
+        assert_eq!((keys.len(), keys.key_len()), (2, 40));
+        assert_ne!(keys.at(0), keys.at(1));
     }
 }

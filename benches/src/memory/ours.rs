@@ -16,7 +16,7 @@ pub struct LarderInMemory {
 }
 
 /// Returns the weight of one of the benches' entries.
-fn weight() -> u64 {
+pub(super) fn weight() -> u64 {
     let cache = LarderInMemory::open(ByteSize::mib(1));
     cache.insert(&key(0), Arc::new(Page::of(0)));
     cache.cache.stats().memory.weight.as_u64()
@@ -37,8 +37,8 @@ impl MemoryCache for LarderInMemory {
         Self::open(ByteSize::bytes(entries as u64 * weight()))
     }
 
-    fn hit(&self, key: &str) -> bool {
-        self.pages.get(key).is_some_and(|value| black_box(&value).text.len() == crate::workload::VALUE_LEN)
+    fn read(&self, key: &str) -> usize {
+        self.pages.get(key).map_or(0, |value| black_box(&value).text.len())
     }
 
     fn insert(&self, key: &str, value: Arc<Page>) {

@@ -4,13 +4,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::{MemoryCache, TTL};
-use crate::workload::{Page, VALUE_LEN};
+use crate::workload::Page;
 
 type Value = Arc<Page>;
 
 /// Reads a value, as the code of larder's contestant does.
-fn is_whole(value: &Value) -> bool {
-    black_box(value).text.len() == VALUE_LEN
+fn len(value: &Value) -> usize {
+    black_box(value).text.len()
 }
 
 /// `quick_cache`. It has no TTL.
@@ -24,8 +24,8 @@ impl MemoryCache for QuickCache {
         Self(quick_cache::sync::Cache::new(entries))
     }
 
-    fn hit(&self, key: &str) -> bool {
-        self.0.get(key).is_some_and(|value| is_whole(&value))
+    fn read(&self, key: &str) -> usize {
+        self.0.get(key).map_or(0, |value| len(&value))
     }
 
     fn insert(&self, key: &str, value: Value) {
@@ -48,8 +48,8 @@ impl MemoryCache for Moka {
         Self(moka::sync::Cache::builder().max_capacity(entries as u64).time_to_live(TTL).build())
     }
 
-    fn hit(&self, key: &str) -> bool {
-        self.0.get(key).is_some_and(|value| is_whole(&value))
+    fn read(&self, key: &str) -> usize {
+        self.0.get(key).map_or(0, |value| len(&value))
     }
 
     fn insert(&self, key: &str, value: Value) {
@@ -77,8 +77,8 @@ impl MemoryCache for MokaAhash {
         Self(builder.build_with_hasher(ahash::RandomState::new()))
     }
 
-    fn hit(&self, key: &str) -> bool {
-        self.0.get(key).is_some_and(|value| is_whole(&value))
+    fn read(&self, key: &str) -> usize {
+        self.0.get(key).map_or(0, |value| len(&value))
     }
 
     fn insert(&self, key: &str, value: Value) {
@@ -105,8 +105,8 @@ impl MemoryCache for Cached {
         Self(cached::ShardedLruTtlCache::new(entries, TTL))
     }
 
-    fn hit(&self, key: &str) -> bool {
-        self.0.get(key).is_some_and(|value| is_whole(&value))
+    fn read(&self, key: &str) -> usize {
+        self.0.get(key).map_or(0, |value| len(&value))
     }
 
     fn insert(&self, key: &str, value: Value) {
@@ -133,8 +133,8 @@ impl MemoryCache for FoyerLru {
         Self(foyer::CacheBuilder::new(entries).build())
     }
 
-    fn hit(&self, key: &str) -> bool {
-        self.0.get(key).is_some_and(|entry| is_whole(entry.value()))
+    fn read(&self, key: &str) -> usize {
+        self.0.get(key).map_or(0, |entry| len(entry.value()))
     }
 
     fn insert(&self, key: &str, value: Value) {
@@ -154,8 +154,8 @@ impl MemoryCache for FoyerS3Fifo {
         Self(builder.with_eviction_config(foyer::S3FifoConfig::default()).build())
     }
 
-    fn hit(&self, key: &str) -> bool {
-        self.0.get(key).is_some_and(|entry| is_whole(entry.value()))
+    fn read(&self, key: &str) -> usize {
+        self.0.get(key).map_or(0, |entry| len(entry.value()))
     }
 
     fn insert(&self, key: &str, value: Value) {

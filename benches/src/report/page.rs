@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::Section;
+use super::earlier::{EarlierPage, NOT_RUN};
 use super::fold::folded;
 use super::reasons::Reasons;
 use crate::machine::Circumstances;
@@ -24,21 +25,26 @@ How it is measured:
   table gives the median of these ratios, with its quartiles. Above 1, larder is better, whatever the unit.
 - Peers have the settings that their documentation recommends. The column \"durability\" says which of their
   writes outlive a crash.
+- A section may be older than another. The lines at its end have its day and its commit.
 ";
 
-/// Returns the whole page.
+/// Returns the whole page. Keeps the sections of an earlier page whose rows have no outcome now.
 #[must_use]
-pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
+pub fn page(sections: &[Section<'_>], reasons: &Reasons, earlier: &EarlierPage) -> String {
     let mut out = INTRODUCTION.to_owned();
-    overview(&mut out, sections);
-    circumstances(&mut out, sections);
+    overview(&mut out, sections, earlier);
+    circumstances(&mut out, sections, earlier);
     for section in sections {
         let _ = write!(out, "\n## {}\n\n", section.title);
+        if let Some(text) = earlier.section(section.title).filter(|_| section.outcomes.is_empty()) {
+            let _ = writeln!(out, "{text}");
+            continue;
+        }
         if !section.setting.is_empty() {
             let _ = writeln!(out, "Setting: {}. Target: {}.\n", section.setting, section.target);
         }
         if section.outcomes.is_empty() {
-            out.push_str("Not run.\n");
+            let _ = writeln!(out, "{NOT_RUN}");
             continue;
         }
         let _ = writeln!(out, "![{}](benchmarks/{}.svg)\n", section.title, section.id);
@@ -56,10 +62,12 @@ pub fn page(sections: &[Section<'_>], reasons: &Reasons) -> String {
 }
 
 /// Writes the table of targets. The table says whether each target is met.
-fn overview(out: &mut String, sections: &[Section<'_>]) {
+fn overview(out: &mut String, sections: &[Section<'_>], earlier: &EarlierPage) {
     out.push_str("\n| what | target | reached |\n|---|---|---|\n");
     for section in sections {
-        let _ = writeln!(out, "| {} | {} | {} |", section.title, section.target, reached(section));
+        let kept = earlier.reached(section.title).filter(|_| section.outcomes.is_empty());
+        let reached = kept.map_or_else(|| reached(section), str::to_owned);
+        let _ = writeln!(out, "| {} | {} | {reached} |", section.title, section.target);
     }
 }
 
@@ -81,19 +89,21 @@ fn reached(section: &Section<'_>) -> String {
 }
 
 /// Writes the machine and the versions of the measurement. Writes them only once if they were the same for
-/// all rows.
-fn circumstances(out: &mut String, sections: &[Section<'_>]) {
+/// all rows. Those of the earlier page are written too.
+fn circumstances(out: &mut String, sections: &[Section<'_>], earlier: &EarlierPage) {
     let all: Vec<&Outcome> = sections.iter().flat_map(|section| section.outcomes.iter().copied()).collect();
-    let machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();
+    let mut machines: BTreeSet<String> = all.iter().map(|outcome| machine(&outcome.circumstances)).collect();
+    machines.extend(earlier.machines.iter().cloned());
     for machine in machines {
         let _ = writeln!(out, "\nMachine: {machine}.");
     }
-    let used: BTreeSet<String> = all
+    let mut used: BTreeSet<String> = all
         .iter()
         .flat_map(|outcome| outcome.circumstances.versions.iter())
         .filter(|(package, _)| package.as_str() != OURS)
         .map(|(package, version)| format!("{package} {version}"))
         .collect();
+    used.extend(earlier.versions.iter().cloned());
     if !used.is_empty() {
         let used: Vec<String> = used.into_iter().collect();
         let _ = writeln!(out, "\nVersions: {}.", used.join(", "));
@@ -210,7 +220,7 @@ mod tests {
     #[test]
     fn a_page_says_what_was_measured_met_missed_and_not_run() {
         let reasons = Reasons::parse("memory-hit: it was a test").unwrap();
-        let page = page(&sections(&[sample()]), &reasons);
+        let page = page(&sections(&[sample()]), &reasons, &EarlierPage::default());
         for expected in [
             "| Memory hit | 1.0 × the fastest peer, 2 × moka | **falls short** in 1 of 2 |",
             "| The whole | 5 × foyer hybrid, 10 × Redis, and ahead of a naive quick_cache over redb with an fsync every 100 ms | not run |",
@@ -227,5 +237,33 @@ mod tests {
         ] {
             assert!(page.contains(expected), "{expected} is not in\n{page}");
         }
+    }
+
+    #[test]
+    fn sections_without_an_outcome_are_kept_from_the_page_before() {
+        let (none, reasons) = (EarlierPage::default(), Reasons::default());
+        let of = |row: &str, figure: f64| {
+            let mut outcome = sample();
+            outcome.row = row.to_owned();
+            outcome.circumstances.versions.insert(row.to_owned(), figure.to_string());
+            outcome
+        };
+        let before = page(&sections(&[of("memory-hit", 1.0), of("disk-hit", 2.0)]), &reasons, &none);
+        let earlier = EarlierPage::parse(&before);
+        assert_eq!(page(&sections(&[]), &reasons, &earlier), before, "nothing was run");
+        let after = page(&sections(&[of("memory-hit", 3.0)]), &reasons, &earlier);
+        let of_section = |page: &str, title: &str| {
+            let (_, rest) = page.split_once(&format!("\n## {title}\n")).unwrap();
+            rest.split("\n## ").next().unwrap().to_owned()
+        };
+        for title in ["Memory hit", "Disk hit after a restart, page cache warm"] {
+            assert_eq!(of_section(&after, title), of_section(&before, title));
+        }
+        let row = |page: &str| page.lines().find(|line| line.starts_with("| Disk hit")).map(str::to_owned);
+        assert_eq!(row(&after), row(&before));
+        for version in ["disk-hit 2", "memory-hit 1", "memory-hit 3"] {
+            assert!(after.contains(version), "{version} is not in\n{after}");
+        }
+        assert!(of_section(&after, "The whole").ends_with("Not run.\n"));
     }
 }

@@ -27,12 +27,13 @@ const fn row(
 }
 
 /// All rows.
-pub const ROWS: [Row; 22] = [
+pub const ROWS: [Row; 26] = [
     row(
         "memory-hit",
         "memory_hit",
         "Memory hit",
-        "string keys, 256 B values, TTL on; 100k and 1M resident; uniform and Zipf 0.99; 1 and 2 threads",
+        "string keys, 256 B values, TTL on; 10k, 100k and 1M resident; uniform and Zipf 0.99; 1 and 2 threads; \
+         independent and dependent lookups; integers, pairs and 40 B keys at 100k",
         "1.0 × the fastest peer, 2 × moka",
     ),
     row(
@@ -114,6 +115,34 @@ pub const ROWS: [Row; 22] = [
         "Removing a range",
         "1M entries of a keyspace are cleared; p99 of lookups on disk and of durable removals meanwhile",
         "each at most 5 × without",
+    ),
+    row(
+        "load-stampede",
+        "load_stampede",
+        "Load stampede",
+        "64 threads ask for one expired key, with a slow loader",
+        "one load",
+    ),
+    row(
+        "load-expiry",
+        "load_expiry",
+        "Entries that expire together",
+        "10,000 entries stored together, with jitter and without, and loaded again as they expire",
+        "no 100 ms has over twice the even share of loads",
+    ),
+    row(
+        "hot-counter",
+        "hot_counter",
+        "Hot counter",
+        "8 threads add to one counter, in memory and in a file",
+        "operations a second and p99.9 reported",
+    ),
+    row(
+        "several-keys",
+        "several_keys",
+        "Several keys at once",
+        "10, 100 and 1,000 keys with one call, and in a loop of calls: time for each key",
+        "reported",
     ),
     row(
         "whole",

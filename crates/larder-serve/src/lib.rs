@@ -26,6 +26,23 @@
 //! answered when memory has the value, which is on disk within the flush interval. See [`RemovalMode`] and
 //! [`WriteMode`] for other choices.
 //!
+//! # Differences from Redis
+//! Values are strings: lists, sets, hashes, streams, and publish and subscribe are refused with an error that
+//! says so. Otherwise the replies and the texts of errors are those of Redis 7, in both versions of the
+//! protocol, with these exceptions:
+//!
+//! - A key has up to 4,096 bytes, a value up to 64 MiB. An expiry is at most ten years ahead.
+//! - `EXEC` may abort although no watched key has changed, rarely. An error of the cache, such as a value
+//!   that is too large, fails the whole `EXEC`. Commands on all keys are refused after `MULTI`.
+//! - A cursor of `SCAN` that the server has forgotten is an error. `SCAN` is in the order of the keys.
+//! - `INCRBYFLOAT` adds decimal fractions exactly.
+//! - `WAIT` answers 1 when all earlier writes are on disk.
+//! - `EVAL` knows the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
+//!   `limits`.
+//! - `OBJECT FREQ` and `OBJECT IDLETIME` are errors. `SLOWLOG` and `LATENCY` are empty. `MONITOR` is refused.
+//!   `DBSIZE` and `RANDOMKEY` take time that grows with the number of keys.
+//! - `INFO keyspace` may count entries that have expired lately.
+//!
 //! # Layout
 //! The modules import each other in one direction only:
 //!
@@ -43,6 +60,8 @@ mod error;
 mod protocol;
 mod server;
 mod session;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 
 pub use error::Error;
 pub use protocol::limits::RequestLimits;

@@ -1,6 +1,19 @@
 //! The server on real sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by a panic, and prints why it is skipped"
+)]
+
 mod access;
 mod basics;
+mod clients;
+mod commands;
+mod differential;
 mod hostile;
+mod http;
+mod redis_server;
+mod resp;
 mod support;

@@ -51,6 +51,8 @@ pub use crate::api::keyspace::iterate::{Iter, Keys};
 pub use crate::api::keyspace::load::{Load, Loaded};
 pub use crate::api::keyspace::load_lease::LoadLease;
 pub use crate::api::keyspace::loading::LoadingKeyspace;
+#[cfg(feature = "async")]
+pub use crate::api::keyspace::loading::asynchronous::AsyncLoadingKeyspace;
 pub use crate::api::keyspace::loading::policy::LoadPolicy;
 pub use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
 pub use crate::api::keyspace::modify_error::ModifyError;
@@ -59,13 +61,16 @@ pub use crate::api::keyspace::transaction::{MAX_TRANSACTION_KEYS, Transaction};
 pub use crate::api::keyspace::ttl::Ttl;
 pub use crate::api::keyspace::update::Update;
 pub use crate::config::file_size::MAX_LENGTH_PER_CAPACITY;
+#[cfg(feature = "async")]
+pub use crate::config::load_settings::{BackgroundLoad, DEFAULT_LOAD_TASKS};
+pub use crate::config::load_settings::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
 pub use crate::config::settings::Settings;
 pub use crate::config::url::URL_VARIABLE;
 pub use crate::config::weigher::EntryInfo;
 pub use crate::config::{
-    CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS,
-    DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE, DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL,
-    DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, MAX_TTL, MIN_TTL,
+    CacheBuilder, DEFAULT_DISK_CAPACITY, DEFAULT_FLUSH_INTERVAL, DEFAULT_MEMORY_CAPACITY, DEFAULT_PAGE_CACHE,
+    DEFAULT_SLOW_LOAD, DEFAULT_SWEEP_INTERVAL, DEFAULT_VERIFY_ON_OPEN, DEFAULT_WRITE_BUFFER, MAX_TTL,
+    MIN_TTL,
 };
 pub use crate::disk::file::cache_file::backoff::{INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 pub use crate::disk::file::quarantine::MAX_QUARANTINED;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use larder::{Error, Keyspace, LoadError};
+use larder::{Error, Keyspace, Load, LoadError, LoadPolicy};
 
-use super::split::{Child, split};
+use super::split::{Child, Says, split};
 use super::tasks::busy_cache;
 use crate::support::tasks::HandPolled;
 
@@ -58,6 +58,18 @@ fn load<T: PartialEq + std::fmt::Debug>(
     }
     assert_eq!(loaded, *expected);
     assert_eq!(forked.lock().unwrap().take().unwrap().ends(), 0, "{expected:?}");
+}
+
+/// Loads a key in a child. The load ends there, and is not cached.
+pub(super) fn load_in_child(says: &mut Says, versions: &Keyspace<u64, u64>) {
+    says.step("get_or_load_async");
+    let loading = async { versions.get_or_load_async(&7, || async { Ok::<u64, ()>(70) }).await };
+    assert_eq!(HandPolled::new(loading).finish().ok().as_deref(), Some(&70));
+    assert!(versions.get(&7).is_none());
+    says.step("with_async_loader");
+    let loader = |key, _: Option<Arc<u64>>| async move { Ok::<_, ()>(Load::Cache(Arc::new(key))) };
+    let refused = versions.with_async_loader(LoadPolicy::new(), loader);
+    assert!(matches!(refused, Err(Error::Forked)));
 }
 
 pub(super) fn run(path: &Path) {

@@ -143,6 +143,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             assert_eq!((versions.contains_key(&1), versions.contains_key(&2)), (true, on_disk.is_some()));
             assert_eq!((versions.ttl(&1).is_some(), versions.ttl(&2).is_some()), (true, on_disk.is_some()));
             ask_many(says, &versions, on_disk);
+            super::async_loaders::load_in_child(says, &versions);
             says.step("get_or_load");
             let load = |key: u64| versions.get_or_load(&key, || Ok::<u64, ()>(7)).unwrap();
             assert_eq!((*load(1), *load(2)), (10, on_disk.unwrap_or(7)));

@@ -1,4 +1,6 @@
-//! The steps of the model test that look up, load or insert several keys with one call.
+//! The steps of the model test that look up, load, insert or change several keys with one call.
+
+mod transaction;
 
 use larder::Error;
 

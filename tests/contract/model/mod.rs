@@ -204,6 +204,7 @@ impl ModelRun {
                 }
             }
             Step::Atomic(at, key, step) => self.atomic(at, &key, step),
+            Step::Transaction(steps) => self.transaction(steps),
             Step::InsertMany(..) | Step::GetMany(..) | Step::LoadMany(..) => self.many(step),
             Step::Find(..) | Step::LoadOptional(..) => self.absence(step),
             Step::FailLoad(..) | Step::GoStale(..) => self.failure(step),

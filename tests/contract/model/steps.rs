@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::cache::ModelKey;
+use super::cache::{IDLE, ModelKey};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Step {
@@ -10,6 +10,7 @@ pub(super) enum Step {
     InsertFor(usize, ModelKey, u64, u64),
     InsertNow(usize, ModelKey, u64),
     InsertMany(usize, Vec<(ModelKey, u64)>),
+    Transaction(Vec<TransactionStep>),
     Get(usize, ModelKey),
     GetMany(usize, Vec<ModelKey>),
     /// A load of several keys. The loader omits the keys with an odd number.
@@ -49,6 +50,16 @@ pub(super) enum Step {
     Walk(usize),
     Reopen,
     Crash,
+}
+
+/// A call of a transaction: the keyspace, the key, and what is done.
+pub(super) type TransactionStep = (usize, ModelKey, TransactionCall);
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum TransactionCall {
+    Get,
+    Insert(u64),
+    Remove,
 }
 
 /// An atomic change of a key.
@@ -155,6 +166,17 @@ impl Step {
     }
 }
 
+/// The calls of a transaction. None is in the keyspace with a time to idle, whose uses are noted elsewhere.
+fn transaction_steps() -> impl Strategy<Value = Vec<TransactionStep>> {
+    let key = (proptest::sample::select(&TEXTS[..]).prop_map(str::to_owned), 0..NUMBERS);
+    let call = prop_oneof![
+        3 => Just(TransactionCall::Get),
+        3 => any::<u64>().prop_map(TransactionCall::Insert),
+        1 => Just(TransactionCall::Remove),
+    ];
+    proptest::collection::vec((0_usize..IDLE, key, call), 0..7)
+}
+
 const TEXTS: [&str; 4] = ["a", "ab", "a\0", ""];
 const NUMBERS: u8 = 4;
 
@@ -171,6 +193,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         4 => (space(), key(), any::<u64>(), 1_u64..90_000).prop_map(|(space, key, value, ttl)| Step::InsertFor(space, key, value, ttl)),
         2 => (space(), key(), any::<u64>()).prop_map(|(space, key, value)| Step::InsertNow(space, key, value)),
         2 => (space(), proptest::collection::vec((key(), any::<u64>()), 0..5)).prop_map(|(space, entries)| Step::InsertMany(space, entries)),
+        4 => transaction_steps().prop_map(Step::Transaction),
         8 => (space(), key()).prop_map(|(space, key)| Step::Get(space, key)),
         2 => (space(), proptest::collection::vec(key(), 0..6)).prop_map(|(space, keys)| Step::GetMany(space, keys)),
         2 => (space(), proptest::collection::vec(key(), 0..6), any::<u64>()).prop_map(|(space, keys, value)| Step::LoadMany(space, keys, value)),

@@ -43,6 +43,9 @@ pub(crate) struct AckLog {
     clearing: Vec<u64>,
     /// Threads and versions: all keys of the thread were written at this version, as a group.
     groups: BTreeSet<(u64, u64)>,
+    /// The keys that groups have removed, by thread and version. All other keys of the thread were written at
+    /// this version.
+    removed_by_groups: BTreeMap<(u64, u64), u64>,
     /// Keys whose thread has begun to cache an absence, and has not removed the key since.
     absent: Absent,
     /// Number of reports of completed calls.
@@ -83,6 +86,20 @@ impl AckLog {
             }
             // The numbers are the thread and the version.
             ["will", "group"] => drop(self.groups.insert((numbers[0], numbers[1]))),
+            // The numbers are the thread, the key that is removed, and the version of the other keys.
+            ["will", "move"] => {
+                self.groups.insert((numbers[0], numbers[2]));
+                self.removed_by_groups.insert((numbers[0], numbers[2]), numbers[1]);
+            }
+            ["did", "move"] => {
+                let (thread, removed, version) = (numbers[0], numbers[1], numbers[2]);
+                self.absent.remove(&(thread, removed));
+                for key in 0..KEYS {
+                    let known = self.keys.entry((thread, key)).or_default();
+                    let promise = if key == removed { &mut known.dead } else { &mut known.durable };
+                    *promise = version.max(*promise);
+                }
+            }
             ["will", "clear"] => self.clearing.push(numbers[0]),
             // The numbers are the thread, then each thread's complete version when the clear began, then each
             // thread's begun version when the clear returned.
@@ -138,7 +155,7 @@ impl AckLog {
             }
         }
         for (key, Known { durable, doubt, .. }) in &self.keys {
-            if durable > doubt && !found.contains_key(key) {
+            if durable > doubt && !found.contains_key(key) && !self.is_moved(*key, *durable, found) {
                 return Err(format!(
                     "{key:?} is lost; {durable} was durable, and invalidated up to {doubt} at most"
                 ));
@@ -147,15 +164,28 @@ impl AckLog {
         self.check_groups(found)
     }
 
+    /// Returns whether a key has the content from before a group of its thread.
+    fn is_before(&self, (thread, key): Key, version: u64, found: &Found) -> bool {
+        let is_removed = self.removed_by_groups.get(&(thread, version)) == Some(&key);
+        let Known { dead, doubt, .. } = self.keys.get(&(thread, key)).copied().unwrap_or_default();
+        let is_gone = is_removed || version <= dead.max(doubt);
+        found.get(&(thread, key)).map_or(!is_gone, |value| value.version < version)
+    }
+
+    /// Returns whether a group, of which every other key is there, has removed a durable value.
+    fn is_moved(&self, (thread, key): Key, durable: u64, found: &Found) -> bool {
+        let mut later = self.removed_by_groups.range((thread, durable)..=(thread, u64::MAX));
+        later.any(|(&(_, version), removed)| {
+            let is_whole = || (0..KEYS).all(|other| !self.is_before((thread, other), version, found));
+            *removed == key && is_whole()
+        })
+    }
+
     /// Beside a value of a group, no key of the group has an older value, or none without a removal.
     fn check_groups(&self, found: &Found) -> Result<(), String> {
         for &(thread, version) in &self.groups {
             let version_of = |key| found.get(&(thread, key)).map(|value| value.version);
-            let is_gone = |key: u64| {
-                let Known { dead, doubt, .. } = self.keys.get(&(thread, key)).copied().unwrap_or_default();
-                version <= dead.max(doubt)
-            };
-            let is_before = |key: &u64| version_of(*key).map_or(!is_gone(*key), |other| other < version);
+            let is_before = |key: &u64| self.is_before((thread, *key), version, found);
             let has_value = (0..KEYS).any(|key| version_of(key) == Some(version));
             if let Some(key) = (0..KEYS).find(is_before).filter(|_| has_value) {
                 return Err(format!(
@@ -263,6 +293,25 @@ mod tests {
         let mut missing = whole;
         missing.remove(&(1, 4));
         assert!(grouped.check(&missing).unwrap_err().contains("key 4 is None"));
+    }
+
+    #[test]
+    fn the_check_catches_a_part_of_a_group_with_a_removal() {
+        let begun = log_of(&["did flush 4 4 4", "will move 1 2 5"]);
+        begun.check(&all(4)).unwrap();
+        let mut whole = all(4);
+        (0..KEYS).for_each(|key| drop(whole.insert((1, key), Written::new((1, key), 5))));
+        let mut kept = whole.clone();
+        kept.insert((1, 2), Written::new((1, 2), 4));
+        assert!(begun.check(&kept).unwrap_err().contains("a part of group 5"), "its removal is missing");
+        whole.remove(&(1, 2));
+        begun.check(&whole).unwrap();
+        let mut removed = all(4);
+        removed.remove(&(1, 2));
+        assert!(begun.check(&removed).unwrap_err().contains("(1, 2) is lost"), "its values are missing");
+        let done = log_of(&["did flush 4 4 4", "will move 1 2 5", "did move 1 2 5"]);
+        done.check(&whole).unwrap();
+        assert!(done.check(&all(4)).is_err(), "it was durable");
     }
 
     #[test]

@@ -134,11 +134,16 @@ impl Writer<'_> {
     fn step(&mut self) {
         let version = self.next_version();
         let entries = (0..KEYS).map(|key| ((self.thread, key), Written::new((self.thread, key), version)));
-        if self.random.below(2) == 0 {
-            say(&format!("will group {} {version}", self.thread));
-            self.written.insert_many(entries).unwrap();
-        } else {
-            entries.for_each(|(key, value)| self.written.insert(&key, value).unwrap());
+        match self.random.below(5) {
+            0 | 1 => {
+                say(&format!("will group {} {version}", self.thread));
+                self.written.insert_many(entries).unwrap();
+            }
+            2 if self.lie == Lie::None => {
+                let removed = self.random.below(KEYS);
+                self.move_from((self.thread, removed), version);
+            }
+            _ => entries.for_each(|(key, value)| self.written.insert(&key, value).unwrap()),
         }
         self.own().complete.store(version, Ordering::SeqCst);
         let key = (self.thread, self.random.below(KEYS));
@@ -168,6 +173,20 @@ impl Writer<'_> {
             (Lie::None, 8) => self.expire(key, version),
             _ => {}
         }
+    }
+
+    /// Removes a key, and writes all other keys of the thread, in one transaction.
+    fn move_from(&self, removed: Key, version: u64) {
+        let what = format!("move {} {} {version}", removed.0, removed.1);
+        say(&format!("will {what}"));
+        let moved = self.cache.transaction(|tx| {
+            for key in (0..KEYS).map(|key| (self.thread, key)).filter(|key| *key != removed) {
+                tx.insert(self.written, &key, Written::new(key, version))?;
+            }
+            tx.remove(self.written, &removed)
+        });
+        moved.unwrap_or_else(|error: Error| panic!("{error}"));
+        say(&format!("did {what}"));
     }
 
     fn flush(&self) {

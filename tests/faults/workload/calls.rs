@@ -22,6 +22,8 @@ pub(crate) enum Call {
     InsertNow(WorkloadKey, usize),
     /// Inserts a value of this length under each of the keys, as a group.
     InsertMany(Vec<WorkloadKey>, usize),
+    /// Inserts a value of this length under each of the keys, and removes another key, in one transaction.
+    Transaction(Vec<WorkloadKey>, WorkloadKey, usize),
     Remove(WorkloadKey),
     RemoveMany(Vec<WorkloadKey>),
     RemoveGroup(u8),
@@ -55,7 +57,7 @@ fn call(random: &mut Random) -> Call {
         (below(GROUPS), below(KEYS))
     };
     let len = |random: &mut Random| [10, 300, 6_000, 20_000][usize::try_from(random.below(4)).unwrap()];
-    match random.below(46) {
+    match random.below(49) {
         0..=10 => Call::Insert(key(random), len(random)),
         11..=12 => Call::InsertFor(key(random), Duration::from_millis(1 + random.below(30_000))),
         13..=15 => Call::InsertNow(key(random), len(random)),
@@ -77,6 +79,11 @@ fn call(random: &mut Random) -> Call {
             let group = key(random).0;
             let keys = all_keys().filter(|key| key.0 == group).chain([key(random)]).collect();
             Call::InsertMany(keys, len(random).min(5_000))
+        }
+        45..=47 => {
+            let removed = key(random);
+            let keys = [key(random), key(random), key(random)].into_iter().filter(|key| *key != removed);
+            Call::Transaction(keys.collect(), removed, len(random).min(5_000))
         }
         _ => Call::Damage,
     }

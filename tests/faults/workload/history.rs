@@ -21,8 +21,8 @@ struct Event {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     events: BTreeMap<WorkloadKey, Vec<Event>>,
-    /// The keys and versions of each group that one call inserted.
-    groups: Vec<BTreeMap<WorkloadKey, u64>>,
+    /// The keys and versions of each group that one call inserted, and the key that it removed.
+    groups: Vec<(BTreeMap<WorkloadKey, u64>, Option<WorkloadKey>)>,
 }
 
 impl History {
@@ -83,12 +83,13 @@ impl History {
             || begun[certain.unwrap_or(0)..].iter().any(|event| live(event) == found)
     }
 
-    pub(super) fn group(&mut self, group: BTreeMap<WorkloadKey, u64>) {
-        self.groups.push(group);
+    pub(super) fn group(&mut self, group: BTreeMap<WorkloadKey, u64>, removed: Option<WorkloadKey>) {
+        self.groups.push((group, removed));
     }
 
     /// Checks that a restart finds no group in part: beside a value of a group, each of its keys has a value
-    /// that is no older, or was removed later, or has expired.
+    /// that is no older, or was removed later, or has expired. The key that the group removed has no older
+    /// value then.
     ///
     /// # Panics
     /// When a part of a group is missing.
@@ -100,7 +101,7 @@ impl History {
         now: Timestamp,
     ) {
         let version_of = |key: &WorkloadKey| found.get(key).copied().flatten();
-        for group in &self.groups {
+        for (group, removed) in &self.groups {
             let is_before = |(key, version): &(&WorkloadKey, &u64)| match version_of(key) {
                 Some(found) => found < **version,
                 None => !may_forget && !self.may_be_gone(**key, **version, changes, now),
@@ -108,6 +109,13 @@ impl History {
             let has_value = group.iter().any(|(key, version)| version_of(key) == Some(*version));
             let before = group.iter().find(is_before).filter(|_| has_value);
             assert!(before.is_none(), "a part of the group {group:?}: {before:?} is not there in {found:?}");
+            // Each later value has a higher version, whatever its key.
+            let first = group.values().min().copied().unwrap_or_default();
+            let kept = removed.and_then(|removed| version_of(&removed)).filter(|found| *found < first);
+            assert!(
+                kept.is_none() || !has_value,
+                "a part of the group {group:?}: {removed:?} is still there in {found:?}"
+            );
         }
     }
 

@@ -107,6 +107,7 @@ impl WorkloadRun {
                 self.insert(&space, *key, *len, InsertOptions::new().durability(Durability::Immediate));
             }
             Call::InsertMany(keys, len) => self.insert_many(&space, keys, *len),
+            Call::Transaction(keys, removed, len) => self.transaction(&space, keys, *removed, *len),
             Call::Remove(key) => self.invalidate(&[*key], || space.remove(key).map(drop)),
             Call::RemoveMany(keys) => self.invalidate(keys, || space.remove_many(keys).map(drop)),
             Call::RemoveGroup(group) => {
@@ -228,8 +229,38 @@ impl WorkloadRun {
             let until = self.now().after(left.unwrap_or_default());
             self.history.put(*key, *version, until, began);
         }
-        self.history.group(group);
+        self.history.group(group, None);
         self.held(inserted);
+    }
+
+    fn transaction(
+        &mut self,
+        space: &WorkloadKeyspace,
+        keys: &[WorkloadKey],
+        removed: WorkloadKey,
+        len: usize,
+    ) {
+        let entries: Vec<_> = keys.iter().map(|key| (*key, self.value(len))).collect();
+        let group: BTreeMap<WorkloadKey, u64> = entries.iter().map(|(key, value)| (*key, value.0)).collect();
+        let began = self.changes();
+        self.history.event(removed, None, began);
+        let made = self.cache.as_ref().unwrap().0.transaction(|tx| {
+            for (key, value) in &entries {
+                tx.insert(space, key, value.clone())?;
+            }
+            tx.remove(space, &removed)
+        });
+        for (key, version) in &group {
+            let left = space.ttl(key).and_then(Remaining::duration);
+            let until = self.now().after(left.unwrap_or_default());
+            self.history.put(*key, *version, until, began);
+        }
+        if self.held(made).is_some() {
+            for key in group.keys().chain([&removed]) {
+                self.history.is_certain(*key, self.changes());
+            }
+        }
+        self.history.group(group, Some(removed));
     }
 
     fn invalidate(&mut self, keys: &[WorkloadKey], remove: impl FnOnce() -> Result<(), Error>) {

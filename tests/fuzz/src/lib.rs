@@ -13,6 +13,7 @@ mod input;
 mod key;
 mod operations;
 mod record;
+mod request;
 pub mod seeds;
 mod settings;
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "record", run: record, rounds: 400 },
     Target { name: "value", run: value, rounds: 4_000 },
     Target { name: "key", run: key, rounds: 4_000 },
@@ -42,6 +43,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "url", run: url, rounds: 4_000 },
     Target { name: "export", run: export, rounds: 2_000 },
     Target { name: "control", run: control, rounds: 400 },
+    Target { name: "request", run: request, rounds: 4_000 },
 ];
 
 /// Records: header, checksum and payload.
@@ -115,4 +117,12 @@ pub fn export(data: &[u8]) {
 /// Panics if a line has no answer, or a key is removed that was not requested.
 pub fn control(data: &[u8]) {
     control::check(larder::testing::answer_line, data);
+}
+
+/// Requests in Redis' protocol.
+///
+/// # Panics
+/// Panics if requests depend on the parts in which their bytes arrive, or a limit does not hold.
+pub fn request(data: &[u8]) {
+    request::check(larder_serve::testing::read_requests, data);
 }

@@ -25,6 +25,7 @@ pub fn all() -> Vec<Seed> {
         crate::export::seeds(),
         control(),
         crate::value::seeds(),
+        crate::request::seeds(),
     ]
     .concat()
 }

@@ -163,6 +163,11 @@ fn control_inputs_pass() {
 }
 
 #[test]
+fn request_inputs_pass() {
+    passes("request");
+}
+
+#[test]
 fn settings_inputs_pass() {
     passes("settings");
 }
@@ -317,4 +322,18 @@ fn a_refusal_that_removes_all_the_same_is_found() {
         larder::testing::answer_line(cache, line)
     };
     finds_fault("control", |data| control::check(hasty, data));
+}
+
+#[test]
+fn a_parser_that_forgets_its_place_between_two_parts_is_found() {
+    let forgets = |stream: &[u8], part: usize, limits: &larder_serve::RequestLimits| {
+        let (mut all, mut error) = (Vec::new(), None);
+        for part in stream.chunks(part.min(stream.len()).max(1)) {
+            let (requests, failed) = larder_serve::testing::read_requests(part, usize::MAX, limits);
+            all.extend(requests);
+            error = error.or(failed);
+        }
+        (all, error)
+    };
+    finds_fault("request", |data| request::check(forgets, data));
 }

@@ -15,6 +15,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<String>,
 
+    /// Answer GET /health and GET /metrics (for Prometheus) at this address: HOST:PORT.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<String>,
+
     /// The mode of Unix sockets, in octal.
     #[arg(long, value_name = "MODE", default_value = "600", value_parser = octal)]
     pub(crate) socket_mode: u32,

@@ -38,9 +38,12 @@ pub(crate) fn run(options: &ServeOptions) -> Result<Exit, Failure> {
     let mut signalled = signals()?;
     // 2.
     let cache = Cache::open_url(&url)?;
-    let server = builder(&cache, options)?.start().map_err(failure)?;
+    let server = builder(&cache, options)?.start().map_err(|error| failure(&error))?;
     for address in server.addresses() {
         note(false, &format!("serving at {address}"));
+    }
+    if let Some(address) = server.http_address() {
+        note(false, &format!("http://{address}/health and /metrics"));
     }
     // 3.
     notify("READY=1");
@@ -79,6 +82,9 @@ fn builder(cache: &Cache, options: &ServeOptions) -> Result<ServerBuilder, Failu
         .idle_timeout(options.idle_timeout.map(Duration::from_secs));
     for address in &options.listen {
         builder = builder.listen(address);
+    }
+    if let Some(address) = &options.http {
+        builder = builder.http(address);
     }
     if let Some(group) = &options.socket_group {
         builder = builder.socket_group(group_number(group)?);
@@ -197,12 +203,12 @@ fn abstract_name(socket: &str) -> Option<&str> {
     socket.strip_prefix('@')
 }
 
-fn failure(error: larder_serve::Error) -> Failure {
-    let exit = match &error {
+fn failure(error: &larder_serve::Error) -> Failure {
+    let exit = match error {
         larder_serve::Error::InvalidSetting { .. } => Exit::Usage,
         larder_serve::Error::Listen { .. } => Exit::InUse,
         _ => Exit::System,
     };
-    let source = std::error::Error::source(&error).map(|source| format!(" ({source})"));
+    let source = std::error::Error::source(error).map(|source| format!(" ({source})"));
     Failure::new(exit, format!("{error}{}", source.unwrap_or_default()))
 }

@@ -9,12 +9,12 @@ use super::family::family;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::session::client::Client;
-use crate::session::flags::{LOADING, NOSCRIPT, STALE};
+use crate::session::flags::{CONTAINER, LOADING, NOSCRIPT, STALE};
 use crate::session::output::Output;
 use crate::session::{Command, Session};
 
 pub(super) static COMMANDS: &[Command] = family! { "connection";
-    "client" -2 (NOSCRIPT | LOADING | STALE) NONE client, "A container for client connection commands.";
+    "client" -2 (CONTAINER | NOSCRIPT | LOADING | STALE) NONE client, "A container for client connection commands.";
 };
 
 const HELP: [&str; 19] = [
@@ -73,7 +73,9 @@ async fn client(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         "kill" => kill(session, args, out),
         _ => {
             out.reply().array(HELP.len());
-            HELP.iter().for_each(|text| out.reply().simple(text));
+            for text in HELP {
+                out.reply().simple(text);
+            }
         }
     }
 }
@@ -105,15 +107,12 @@ fn set_info(session: &Session, args: Arguments<'_>, out: &mut Output) {
         let option = errors::repeated(args.get(2), usize::MAX);
         return out.reply().error(&format!("ERR Unrecognized option '{option}'"));
     };
-    match label(args.get(3)) {
-        Some(value) => {
-            *field = value;
-            out.reply().ok();
-        }
-        None => {
-            let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
-            out.reply().error(&text);
-        }
+    if let Some(value) = label(args.get(3)) {
+        *field = value;
+        out.reply().ok();
+    } else {
+        let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
+        out.reply().error(&text);
     }
 }
 

@@ -55,9 +55,11 @@ async fn reset(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 
 /// `SELECT index`
 async fn select(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    let Some(number) = integer(args.get(1)).filter(|number| i32::try_from(*number).is_ok()) else {
-        return out.reply().error(errors::NOT_AN_INTEGER);
-    };
+    let Some(number) = integer(args.get(1)) else { return out.reply().error(errors::NOT_AN_INTEGER) };
+    if i32::try_from(number).is_err() {
+        let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
+        return out.reply().error(text);
+    }
     if usize::try_from(number).is_ok_and(|number| session.select(number)) {
         out.reply().ok();
     } else {

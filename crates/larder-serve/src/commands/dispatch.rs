@@ -1,7 +1,7 @@
 //! Finds a request's command, checks what the table says about it, and runs it.
 
-use super::{errors, strings};
-use crate::protocol::arguments::Arguments;
+use super::{errors, strings, subcommands};
+use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::session::output::Output;
 use crate::session::{Command, Hot, Session, flags};
 
@@ -20,17 +20,22 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
     if !has_arity(command, args.len()) {
         return refuse(session, out, &errors::wrong_arity(command.name));
     }
+    if command.flags & flags::CONTAINER != 0
+        && let Some(error) = subcommands::error(command, args)
+    {
+        return refuse(session, out, &error);
+    }
     if !session.is_authenticated && command.flags & flags::NO_AUTH == 0 {
         return refuse(session, out, errors::NO_AUTH);
     }
     if session.served.is_read_only && command.flags & flags::WRITE != 0 {
         return refuse(session, out, errors::READ_ONLY);
     }
-    if let Some(queue) = &mut session.queue
-        && command.flags & flags::UNQUEUED == 0
-    {
-        queue.requests.push((command, args.to_owned()));
-        return out.reply().simple("QUEUED");
+    if session.queue.is_some() && command.flags & flags::NO_MULTI != 0 {
+        return refuse(session, out, errors::NO_MULTI);
+    }
+    if session.queue.is_some() && command.flags & flags::UNQUEUED == 0 {
+        return enqueue(session, command, args, out);
     }
     session.last_command = command.name;
     match command.hot {
@@ -38,6 +43,20 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
         Hot::Set => strings::set(session, args, out).await,
         Hot::No => (command.run)(session, args, out).await,
     }
+}
+
+/// Keeps a request for `EXEC`, if there is room for it.
+fn enqueue(session: &mut Session, command: &'static Command, args: Arguments<'_>, out: &mut Output) {
+    let max = session.served.limits.request_len;
+    let Some(queue) = &mut session.queue else { return };
+    let args = args.to_owned();
+    queue.len = queue.len.saturating_add(args.heap_len() + size_of::<OwnedArguments>());
+    if queue.len > max {
+        let text = format!("ERR the requests of a transaction may take up to {max} bytes");
+        return refuse(session, out, &text);
+    }
+    queue.requests.push((command, args));
+    out.reply().simple("QUEUED");
 }
 
 fn has_arity(command: &Command, words: usize) -> bool {

@@ -1,13 +1,22 @@
 //! The texts of errors, as Redis gives them.
 
+use std::fmt::Write;
+
 use larder::Error;
 
+use super::unsupported;
 use crate::protocol::arguments::Arguments;
 
 pub(super) const SYNTAX: &str = "ERR syntax error";
 pub(super) const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+pub(super) const OVERFLOW: &str = "ERR increment or decrement would overflow";
+pub(super) const INVALID_EXPIRE_SET: &str = "ERR invalid expire time in 'set' command";
+pub(super) const INVALID_EXPIRE_SETEX: &str = "ERR invalid expire time in 'setex' command";
+pub(super) const INVALID_EXPIRE_PSETEX: &str = "ERR invalid expire time in 'psetex' command";
+pub(super) const INVALID_EXPIRE_GETEX: &str = "ERR invalid expire time in 'getex' command";
 pub(super) const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
 pub(super) const WRONG_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
+pub(super) const NO_MULTI: &str = "ERR Command not allowed inside a transaction";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
@@ -27,6 +36,11 @@ pub(super) fn wrong_arity(command: &str) -> String {
     format!("ERR wrong number of arguments for '{command}' command")
 }
 
+/// Returns the text for an expiry that is out of range.
+pub(super) fn invalid_expire(command: &str) -> String {
+    format!("ERR invalid expire time in '{command}' command")
+}
+
 /// Returns the text for a subcommand that there is not.
 pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
     let subcommand = repeated(subcommand, MAX_REPEATED);
@@ -35,13 +49,17 @@ pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
 
 /// Returns the text for a request whose command there is not.
 pub(super) fn unknown_command(args: Arguments<'_>) -> String {
+    if let Some(text) = unsupported::purpose(args.get(0)) {
+        return text;
+    }
     let mut words = String::new();
     for word in args.from(1) {
         let left = MAX_REPEATED.saturating_sub(words.len());
         if left == 0 {
             break;
         }
-        words.push_str(&format!("'{}' ", repeated(word, left)));
+        // Writing to a string does not fail.
+        let _ = write!(words, "'{}' ", repeated(word, left));
     }
     let name = repeated(args.get(0), MAX_REPEATED);
     format!("ERR unknown command '{name}', with args beginning with: {words}")

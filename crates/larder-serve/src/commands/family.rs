@@ -3,8 +3,11 @@
 use crate::session::Hot;
 
 /// Makes the table of a family: name, arity, flags, keys, function, summary.
+///
+/// A row with the name of a function of [`super::data`] in brackets is a data command: a function over
+/// entries, which that function of `data` runs alone, and which `EXEC` runs as a part of a transaction.
 macro_rules! family {
-    ($group:literal; $($name:literal $arity:literal ($flags:expr) $keys:ident $run:path, $summary:literal;)*) => {
+    ($group:literal; $($name:literal $arity:literal ($flags:expr) $keys:ident $([$how:ident])? $run:path, $summary:literal;)*) => {
         &[$($crate::session::Command {
             name: $name,
             arity: $arity,
@@ -12,13 +15,34 @@ macro_rules! family {
             keys: $crate::session::KeyPositions::$keys,
             group: $group,
             summary: $summary,
-            run: |session, args, out| Box::pin($run(session, args, out)),
+            run: $crate::commands::family::runner!($run $(, $how)?),
+            data: $crate::commands::family::data!($run $(, $how)?),
             hot: $crate::commands::family::hot($name),
         }),*]
     };
 }
 
-pub(super) use family;
+/// How a command runs alone.
+macro_rules! runner {
+    ($run:path) => {
+        |session, args, out| Box::pin($run(session, args, out))
+    };
+    ($run:path, $how:ident) => {
+        |session, args, out| Box::pin($crate::commands::data::$how(session, args, out, $run))
+    };
+}
+
+/// The function over entries, if the command is a data command.
+macro_rules! data {
+    ($run:path) => {
+        None
+    };
+    ($run:path, $how:ident) => {
+        Some($run)
+    };
+}
+
+pub(super) use {data, family, runner};
 
 /// Returns how the dispatcher calls a command.
 pub(super) const fn hot(name: &str) -> Hot {

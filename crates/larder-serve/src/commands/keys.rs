@@ -1,38 +1,90 @@
-//! Commands on keys, whatever their values are.
+//! Commands on keys, whatever their values are. [`super::expiry`] has the commands on their lives, and
+//! [`super::scan`] those that walk over all keys.
 
-use larder::Error;
-
-use super::errors;
 use super::family::family;
+use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
-use crate::session::flags::{FAST, WRITE};
+use crate::protocol::reply::ReplyBuffer;
+use crate::session::entries::{Done, Entries};
+use crate::session::flags::{FAST, NO_MULTI, NOSCRIPT, READONLY, WRITE};
 use crate::session::output::{LateReply, Output};
 use crate::session::{Command, Session};
 
+/// The commands that a transaction runs over entries. Alone, a removal is not one: see [`super::removal`].
 pub(super) static COMMANDS: &[Command] = family! { "generic";
-    "del" -2 (WRITE) ALL del, "Deletes one or more keys.";
-    "unlink" -2 (WRITE | FAST) ALL del, "Asynchronously deletes one or more keys.";
+    "del" -2 (WRITE) ALL [removal] delete, "Deletes one or more keys.";
+    "exists" -2 (READONLY | FAST) ALL [group] count_present, "Determines whether one or more keys exist.";
+    "touch" -2 (READONLY | FAST) ALL [group] touch, "Returns the number of existing keys out of those specified after updating the time they were last accessed.";
+    "type" 2 (READONLY | FAST) FIRST [entry] type_name, "Determines the type of value stored at a key.";
+    "unlink" -2 (WRITE | FAST) ALL [removal] delete, "Asynchronously deletes one or more keys.";
 };
 
-/// `DEL key [key ...]` and `UNLINK`. Later requests of the connection do not find the keys. The reply is sent
-/// when the removal is durable.
-async fn del(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    let keyspace = &session.database().keyspace;
-    let mut removal = session.served.cache.invalidation();
+/// The commands that remove all keys.
+pub(super) static FLUSHES: &[Command] = family! { "server";
+    "flushall" -1 (WRITE | NO_MULTI | NOSCRIPT) NONE flush_all, "Removes all keys from all databases.";
+    "flushdb" -1 (WRITE | NO_MULTI | NOSCRIPT) NONE flush_one, "Removes all keys from the current database.";
+};
+
+/// `DEL key [key ...]` and `UNLINK`, in a transaction.
+fn delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let mut removed = 0;
     for key in args.from(1) {
-        match removal.remove(keyspace, key) {
-            // There is no entry with such a key.
-            Ok(_) | Err(Error::KeyTooLarge { .. }) => {}
-            Err(error) => return out.reply().error(&errors::of(&error)),
-        }
+        removed += i64::from(entries.remove(key)?);
     }
-    match removal.begin_async().await {
-        Ok(commit) => out.reply_later(async move {
-            match commit.wait().await {
-                Ok(removed) => LateReply::Count(removed),
-                Err(error) => LateReply::Error(errors::of(&error)),
-            }
-        }),
-        Err(error) => out.reply().error(&errors::of(&error)),
+    reply.integer(removed);
+    Ok(())
+}
+
+/// `EXISTS key [key ...]`. A key that is named twice counts twice.
+fn count_present(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let mut present = 0;
+    for key in args.from(1) {
+        present += i64::from(entries.remaining(key)?.is_some());
     }
+    reply.integer(present);
+    Ok(())
+}
+
+/// `TOUCH key [key ...]`. The values are read, which is a use.
+fn touch(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let mut present = 0;
+    for key in args.from(1) {
+        present += i64::from(entries.get(key)?.is_some());
+    }
+    reply.integer(present);
+    Ok(())
+}
+
+/// `TYPE key`
+fn type_name(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let is_present = entries.remaining(args.get(1))?.is_some();
+    reply.simple(if is_present { "string" } else { "none" });
+    Ok(())
+}
+
+fn has_flush_mode(args: Arguments<'_>) -> bool {
+    args.len() == 1 || (args.len() == 2 && (args.is(1, "async") || args.is(1, "sync")))
+}
+
+/// `FLUSHDB [ASYNC | SYNC]`. The keys are gone at once. The reply is sent when the removal is durable, in
+/// both modes.
+async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    if !has_flush_mode(args) {
+        return out.reply().error(errors::SYNTAX);
+    }
+    let mut flush = session.served.cache.invalidation();
+    flush.clear(&session.database().keyspace);
+    removal::commit(session, flush, out, |_| LateReply::Ok).await;
+}
+
+/// `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases. Other keyspaces of the cache stay.
+async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    if !has_flush_mode(args) {
+        return out.reply().error(errors::SYNTAX);
+    }
+    let mut flush = session.served.cache.invalidation();
+    for database in session.served.databases.iter() {
+        flush.clear(&database.keyspace);
+    }
+    removal::commit(session, flush, out, |_| LateReply::Ok).await;
 }

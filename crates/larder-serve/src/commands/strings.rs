@@ -1,21 +1,30 @@
-//! Commands on values.
+//! Commands on values. [`super::numbers`] has the counters, [`super::ranges`] the parts of values,
+//! [`super::many`] the values of several keys.
 
-use larder::{Durability, InsertOptions, Ttl};
+use larder::{InsertOptions, Ttl};
 
-use super::errors;
+use super::expiry::{Expiry, Unit, parse_expiry};
 use super::family::family;
+use super::{data, errors};
 use crate::protocol::arguments::Arguments;
-use crate::session::databases::WriteMode;
+use crate::protocol::reply::ReplyBuffer;
+use crate::session::entries::{Done, Entries};
 use crate::session::flags::{DENYOOM, FAST, READONLY, WRITE};
 use crate::session::output::Output;
 use crate::session::{Command, Session};
 
 pub(super) static COMMANDS: &[Command] = family! { "string";
-    "get" 2 (READONLY | FAST) FIRST get, "Returns the string value of a key.";
-    "set" -3 (WRITE | DENYOOM) FIRST set, "Sets the string value of a key.";
+    "get" 2 (READONLY | FAST) FIRST [value] get_value, "Returns the string value of a key.";
+    "getdel" 2 (WRITE | FAST) FIRST [entry] get_and_delete, "Returns the string value of a key after deleting the key.";
+    "getex" -2 (WRITE | FAST) FIRST [entry] get_and_expire, "Returns the string value of a key after setting its expiration time.";
+    "getset" 3 (WRITE | DENYOOM | FAST) FIRST [entry] get_and_set, "Returns the previous string value of a key after setting it to a new value.";
+    "psetex" 4 (WRITE | DENYOOM) FIRST [entry] set_for, "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.";
+    "set" -3 (WRITE | DENYOOM) FIRST [entry] set_entry, "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.";
+    "setex" 4 (WRITE | DENYOOM) FIRST [entry] set_for, "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.";
+    "setnx" 3 (WRITE | DENYOOM | FAST) FIRST [entry] set_if_absent, "Sets the string value of a key only when the key doesn't exist.";
 };
 
-/// `GET key`. A value in memory is answered without a wait.
+/// `GET key`, alone. A value in memory is answered without a wait.
 pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     match session.database().keyspace.get_async(args.get(1)).await {
         Some(value) => out.reply().bulk(&value),
@@ -23,20 +32,208 @@ pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Ou
     }
 }
 
-/// `SET key value`
+/// `SET key value [option ...]`, alone. Without a condition, it needs no look at the present entry.
 pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    if args.len() > 3 {
-        return out.reply().error(errors::SYNTAX);
+    let options = match SetOptions::parse(args) {
+        Ok(options) => options,
+        Err(error) => return out.reply().error(error),
+    };
+    if options.needs_entry() {
+        return data::entry(session, args, out, set_entry).await;
     }
     let database = session.database();
-    let durability = match database.writes {
-        WriteMode::Buffered => Durability::Buffered,
-        WriteMode::Durable => Durability::Immediate,
-    };
-    let options = InsertOptions::new().ttl(Ttl::Never).durability(durability);
+    let ttl = options.expiry.map_or(Ttl::Never, Expiry::ttl);
+    let insert = InsertOptions::new().ttl(ttl).durability(data::durability(database));
     let value: Box<[u8]> = args.get(2).into();
-    match database.keyspace.insert_with_async(args.get(1), value, options).await {
+    match database.keyspace.insert_with_async(args.get(1), value, insert).await {
         Ok(()) => out.reply().ok(),
         Err(error) => out.reply().error(&errors::of(&error)),
     }
+}
+
+/// The options of `SET`.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command")]
+struct SetOptions {
+    if_absent: bool,
+    if_present: bool,
+    gets: bool,
+    keeps_ttl: bool,
+    expiry: Option<Expiry>,
+}
+
+impl SetOptions {
+    fn parse(args: Arguments<'_>) -> Result<Self, &'static str> {
+        let mut options = Self::default();
+        let mut next = 3;
+        let mut given = None;
+        while next < args.len() {
+            if args.is(next, "nx") && !options.if_present {
+                options.if_absent = true;
+            } else if args.is(next, "xx") && !options.if_absent {
+                options.if_present = true;
+            } else if args.is(next, "get") {
+                options.gets = true;
+            } else if args.is(next, "keepttl") && given.is_none() {
+                options.keeps_ttl = true;
+            } else if let Some(unit) = Expiry::unit(args, next)
+                && !options.keeps_ttl
+                && next + 1 < args.len()
+                && goes_with(given, unit)
+            {
+                given = Some((unit, args.get(next + 1)));
+                next += 1;
+            } else {
+                return Err(errors::SYNTAX);
+            }
+            next += 1;
+        }
+        if let Some((unit, number)) = given {
+            options.expiry = Some(parse_expiry(unit, number, errors::INVALID_EXPIRE_SET)?);
+        }
+        Ok(options)
+    }
+
+    /// Returns whether the present entry decides what is stored or replied.
+    const fn needs_entry(&self) -> bool {
+        self.if_absent || self.if_present || self.gets || self.keeps_ttl
+    }
+}
+
+/// Returns whether an expiry may follow another one: the last of the same unit holds.
+fn goes_with(given: Option<(Unit, &[u8])>, unit: Unit) -> bool {
+    given.is_none_or(|(present, _)| present == unit)
+}
+
+fn get_value(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    reply_value(reply, entries.get(args.get(1))?);
+    Ok(())
+}
+
+fn reply_value(reply: &mut ReplyBuffer, value: Option<&[u8]>) {
+    match value {
+        Some(value) => reply.bulk(value),
+        None => reply.null(),
+    }
+}
+
+/// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`
+fn set_entry(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let options = match SetOptions::parse(args) {
+        Ok(options) => options,
+        Err(error) => {
+            reply.error(error);
+            return Ok(());
+        }
+    };
+    let key = args.get(1);
+    let is_present = if options.gets {
+        let old = entries.get(key)?;
+        reply_value(reply, old);
+        old.is_some()
+    } else {
+        options.needs_entry() && entries.remaining(key)?.is_some()
+    };
+    if (options.if_absent && is_present) || (options.if_present && !is_present) {
+        if !options.gets {
+            reply.null();
+        }
+        return Ok(());
+    }
+    let ttl = match options.expiry {
+        Some(expiry) => expiry.ttl(),
+        None if options.keeps_ttl && is_present => Ttl::Keep,
+        None => Ttl::Never,
+    };
+    entries.put(key, args.get(2).into(), ttl)?;
+    if !options.gets {
+        reply.ok();
+    }
+    Ok(())
+}
+
+/// `SETEX key seconds value` and `PSETEX key milliseconds value`
+fn set_for(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let (unit, error) = if args.is(0, "setex") {
+        (Unit::Seconds, errors::INVALID_EXPIRE_SETEX)
+    } else {
+        (Unit::Millis, errors::INVALID_EXPIRE_PSETEX)
+    };
+    match parse_expiry(unit, args.get(2), error) {
+        Ok(expiry) => {
+            entries.put(args.get(1), args.get(3).into(), expiry.ttl())?;
+            reply.ok();
+        }
+        Err(error) => reply.error(error),
+    }
+    Ok(())
+}
+
+/// `SETNX key value`
+fn set_if_absent(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let is_absent = entries.remaining(args.get(1))?.is_none();
+    if is_absent {
+        entries.put(args.get(1), args.get(2).into(), Ttl::Never)?;
+    }
+    reply.integer(i64::from(is_absent));
+    Ok(())
+}
+
+/// `GETSET key value`
+fn get_and_set(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    reply_value(reply, entries.get(args.get(1))?);
+    entries.put(args.get(1), args.get(2).into(), Ttl::Never)
+}
+
+/// `GETDEL key`. The removal is durable when it is answered.
+fn get_and_delete(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let value = entries.get(args.get(1))?;
+    let is_present = value.is_some();
+    reply_value(reply, value);
+    if is_present {
+        entries.remove(args.get(1))?;
+    }
+    Ok(())
+}
+
+/// `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]`
+fn get_and_expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let (mut given, mut persists) = (None, false);
+    let mut next = 2;
+    while next < args.len() {
+        if args.is(next, "persist") && given.is_none() {
+            persists = true;
+        } else if let Some(unit) = Expiry::unit(args, next)
+            && !persists
+            && next + 1 < args.len()
+            && goes_with(given, unit)
+        {
+            given = Some((unit, args.get(next + 1)));
+            next += 1;
+        } else {
+            reply.error(errors::SYNTAX);
+            return Ok(());
+        }
+        next += 1;
+    }
+    let Some(value) = entries.get(args.get(1))? else {
+        reply.null();
+        return Ok(());
+    };
+    let ttl = match given {
+        // Looked at only if there is an entry, as in Redis.
+        Some((unit, number)) => match parse_expiry(unit, number, errors::INVALID_EXPIRE_GETEX) {
+            Ok(expiry) => Some(expiry.ttl()),
+            Err(error) => {
+                reply.error(error);
+                return Ok(());
+            }
+        },
+        None => persists.then_some(Ttl::Never),
+    };
+    reply.bulk(value);
+    if let Some(ttl) = ttl {
+        entries.touch(args.get(1), ttl)?;
+    }
+    Ok(())
 }

@@ -2,13 +2,36 @@
 
 use std::sync::LazyLock;
 
-use super::{client, connection, keys, strings};
+use super::{
+    client, config, connection, diagnostics, expiry, info, inspect, introspect, keys, many, numbers, ranges,
+    scan, scripts, strings, transactions,
+};
 use crate::session::{Command, CommandTable};
 
 /// The families, in the order in which `COMMAND` lists their commands. Each module has the table of its own
 /// commands.
-static FAMILIES: [&[Command]; 4] =
-    [connection::COMMANDS, client::COMMANDS, keys::COMMANDS, strings::COMMANDS];
+static FAMILIES: [&[Command]; 20] = [
+    connection::COMMANDS,
+    client::COMMANDS,
+    strings::COMMANDS,
+    numbers::COMMANDS,
+    ranges::COMMANDS,
+    many::COMMANDS,
+    keys::COMMANDS,
+    expiry::COMMANDS,
+    scan::COMMANDS,
+    inspect::OBJECT,
+    transactions::WAIT,
+    transactions::COMMANDS,
+    scripts::COMMANDS,
+    keys::FLUSHES,
+    scan::SIZE,
+    info::COMMANDS,
+    config::COMMANDS,
+    introspect::COMMANDS,
+    inspect::MEMORY,
+    diagnostics::COMMANDS,
+];
 
 /// All commands, by name.
 pub(crate) static COMMANDS: LazyLock<CommandTable> = LazyLock::new(|| CommandTable::new(&FAMILIES));

@@ -13,3 +13,4 @@ pub(crate) mod limits;
 pub(crate) mod number;
 pub(crate) mod parser;
 pub(crate) mod reply;
+pub(crate) mod sha1;

@@ -28,6 +28,9 @@ pub(crate) enum Parsed {
     Incomplete(usize),
 }
 
+/// The number in the line before an array or an argument. None if the line has no number.
+struct Header(Option<i64>);
+
 /// The parser of one connection. It has the place up to which the request at the start of the buffer was
 /// read.
 #[derive(Debug, Default)]
@@ -74,7 +77,7 @@ impl Parser {
             Some(left) => left,
             None => match self.header(buffer, "too big mbulk count string")? {
                 None => return Ok(Parsed::Incomplete(buffer.len() + 1)),
-                Some(count) => self.begin_array(count, limits)?,
+                Some(Header(count)) => self.begin_array(count, limits)?,
             },
         };
         while left > 0 {
@@ -85,7 +88,7 @@ impl Parser {
                     None => return Ok(Parsed::Incomplete(buffer.len() + 1)),
                     Some(b'$') => match self.header(buffer, "too big bulk count string")? {
                         None => return Ok(Parsed::Incomplete(buffer.len() + 1)),
-                        Some(len) => self.begin_bulk(len, limits)?,
+                        Some(Header(len)) => self.begin_bulk(len, limits)?,
                     },
                     Some(other) => {
                         let found = char::from(*other);
@@ -106,9 +109,8 @@ impl Parser {
         Ok(if self.spans.is_empty() { Parsed::Nothing(self.at) } else { Parsed::Request(self.at) })
     }
 
-    /// Reads the line at `at`: a sign and a length. Returns None if the line has not arrived. The length is
-    /// None if the line has no number.
-    fn header(&mut self, buffer: &[u8], too_long: &str) -> Result<Option<Option<i64>>, ProtocolError> {
+    /// Reads the line at `at`: a sign and a length. Returns None if the line has not arrived.
+    fn header(&mut self, buffer: &[u8], too_long: &str) -> Result<Option<Header>, ProtocolError> {
         let rest = buffer.get(self.at + 1..).unwrap_or_default();
         let line = rest.get(..rest.len().min(MAX_HEADER)).unwrap_or_default();
         let Some(end) = line.iter().position(|byte| *byte == b'\r') else {
@@ -119,7 +121,7 @@ impl Parser {
         }
         let number = integer(line.get(..end).unwrap_or_default());
         self.at += 1 + end + 2;
-        Ok(Some(number))
+        Ok(Some(Header(number)))
     }
 
     fn begin_array(&mut self, count: Option<i64>, limits: &RequestLimits) -> Result<usize, ProtocolError> {

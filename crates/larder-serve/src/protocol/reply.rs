@@ -1,8 +1,6 @@
 //! Writes replies for RESP2 or RESP3. A command names what it replies; the buffer chooses the form of the
 //! connection's version.
 
-use std::io::Write;
-
 use super::number::write_integer;
 
 /// A version of the protocol.
@@ -83,43 +81,11 @@ impl ReplyBuffer {
         self.header(sign, len);
     }
 
-    /// Begins a message that no request has asked for. So many replies must follow.
-    pub(crate) fn push(&mut self, len: usize) {
-        let sign = if self.version == Version::Resp3 { b'>' } else { b'*' };
-        self.header(sign, len);
-    }
-
     /// Begins a map. So many pairs of replies must follow. In RESP2 it is an array.
     pub(crate) fn map(&mut self, pairs: usize) {
         match self.version {
             Version::Resp3 => self.header(b'%', pairs),
             Version::Resp2 => self.header(b'*', pairs.saturating_mul(2)),
-        }
-    }
-
-    /// Replies with a floating-point number. In RESP2 it is a text.
-    pub(crate) fn double(&mut self, value: f64) {
-        let text = match value {
-            value if value.is_nan() => "nan".to_owned(),
-            value if value.is_infinite() => (if value > 0.0 { "inf" } else { "-inf" }).to_owned(),
-            value => value.to_string(),
-        };
-        match self.version {
-            Version::Resp3 => self.line(b',', text.as_bytes()),
-            Version::Resp2 => self.bulk(text.as_bytes()),
-        }
-    }
-
-    /// Replies yes or no. In RESP2 it is 1 or 0.
-    pub(crate) fn boolean(&mut self, value: bool) {
-        if value { self.by_version(b":1\r\n", b"#t\r\n") } else { self.by_version(b":0\r\n", b"#f\r\n") }
-    }
-
-    /// Replies with an integer of any length, in decimal. In RESP2 it is a text.
-    pub(crate) fn big_number(&mut self, digits: &str) {
-        match self.version {
-            Version::Resp3 => self.line(b'(', digits.as_bytes()),
-            Version::Resp2 => self.bulk(digits.as_bytes()),
         }
     }
 
@@ -154,13 +120,5 @@ impl ReplyBuffer {
 
     fn end_line(&mut self) {
         self.bytes.extend_from_slice(b"\r\n");
-    }
-
-    /// Writes formatted text as the bytes of a reply.
-    pub(crate) fn bulk_fmt(&mut self, text: std::fmt::Arguments<'_>) {
-        let mut bytes = Vec::new();
-        // Writing to memory does not fail.
-        drop(bytes.write_fmt(text));
-        self.bulk(&bytes);
     }
 }

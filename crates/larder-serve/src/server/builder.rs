@@ -25,6 +25,8 @@ pub(super) const DEFAULT_DATABASES: usize = 16;
 pub struct ServerBuilder {
     pub(super) cache: Cache,
     pub(super) addresses: Vec<String>,
+    /// The address of `/health` and `/metrics`.
+    pub(super) http: Option<String>,
     /// Sockets that listen already.
     pub(super) listeners: Vec<Listener>,
     pub(super) databases: usize,
@@ -56,6 +58,7 @@ impl ServerBuilder {
         Self {
             cache: cache.clone(),
             addresses: Vec::new(),
+            http: None,
             listeners: Vec::new(),
             databases: DEFAULT_DATABASES,
             modes: Vec::new(),
@@ -91,6 +94,14 @@ impl ServerBuilder {
     /// machines can reach needs the settings that [`allow_remote`](Self::allow_remote) names.
     pub fn tcp_listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(Listener::Tcp(listener));
+        self
+    }
+
+    /// Answers `GET /health` and `GET /metrics` (for Prometheus) at this address, `HOST:PORT`. They show
+    /// counts and no keys. An address that other machines can reach needs
+    /// [`allow_remote`](Self::allow_remote).
+    pub fn http(mut self, address: impl Into<String>) -> Self {
+        self.http = Some(address.into());
         self
     }
 
@@ -227,6 +238,18 @@ impl ServerBuilder {
         Ok(addresses)
     }
 
+    /// Returns the address of `/health` and `/metrics`, if there is one.
+    pub(super) fn checked_http(&self) -> Result<Option<Address>, Error> {
+        let Some(text) = &self.http else { return Ok(None) };
+        match Address::parse(text) {
+            Some(address @ Address::Tcp(_)) if address.is_local() || self.allows_remote => Ok(Some(address)),
+            Some(address @ Address::Tcp(_)) => {
+                Err(invalid("http", address, "other machines can reach it, so it needs allow_remote"))
+            }
+            _ => Err(invalid("http", format!("{text:?}"), "give HOST:PORT, such as 127.0.0.1:9121")),
+        }
+    }
+
     /// Refuses an address that other machines can reach, if the settings do not allow that.
     pub(super) fn refuse_remote(&self, address: &Address) -> Result<(), Error> {
         if address.is_local() || (self.allows_remote && self.password.is_some()) {
@@ -260,6 +283,6 @@ fn check(setting: &'static str, value: usize, range: std::ops::RangeInclusive<us
     Err(invalid(setting, value, format!("it may be from {} to {}", range.start(), range.end())))
 }
 
-fn invalid(setting: &'static str, value: impl ToString, allowed: impl Into<String>) -> Error {
-    Error::InvalidSetting { setting, value: value.to_string(), allowed: allowed.into() }
+fn invalid(setting: &'static str, value: impl std::fmt::Display, allowed: impl Into<String>) -> Error {
+    Error::InvalidSetting { setting, value: format!("{value}"), allowed: allowed.into() }
 }

@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
@@ -19,12 +20,17 @@ use crate::error::Error;
 /// The number of connections that may wait to be accepted. The kernel has a limit of its own.
 const BACKLOG: i32 = 1024;
 
+/// The pause after an accept that failed, as it does when the process has no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
 /// A socket that listens.
 #[derive(Debug)]
 pub(super) enum Listener {
     /// With the file to remove at the end. None for a socket that was passed to this process.
     Unix(UnixListener, Option<SocketFile>),
     Tcp(TcpListener),
+    /// Answers `/health` and `/metrics`.
+    Http(TcpListener),
 }
 
 /// The file of a Unix socket. Dropping this value removes the file, if it is still this socket's.
@@ -53,7 +59,7 @@ impl Listener {
                 let address = listener.local_addr()?;
                 Ok(Address::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()))
             }
-            Self::Tcp(listener) => {
+            Self::Tcp(listener) | Self::Http(listener) => {
                 listener.set_nonblocking(true)?;
                 Ok(Address::Tcp(listener.local_addr()?))
             }
@@ -139,4 +145,10 @@ fn failed(address: &Address, error: io::Error) -> Error {
         _ => ("the system refused it", "choose another address"),
     };
     Error::Listen { address: address.clone(), cause: cause.to_owned(), remedy, source: Some(error) }
+}
+
+/// Waits a moment after an accept that failed.
+pub(super) async fn pause(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }

@@ -1,11 +1,13 @@
 //! A server: its listeners, its threads, and its end.
 //!
 //! - [`builder`]: the settings. [`address`]: where a server listens. [`listener`]: sockets that listen.
-//! - [`worker`]: the threads. [`connection`]: the loop of a connection. [`input`]: what it has received.
+//! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
+//!   [`input`]: what it has received.
 
 pub(crate) mod address;
 pub(crate) mod builder;
 mod connection;
+mod http;
 mod input;
 mod listener;
 mod worker;
@@ -19,8 +21,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::session::cursors::Cursors;
 use crate::session::databases::Databases;
-use crate::session::served::{Served, ServerCounters};
+use crate::session::served::{Baseline, Served, ServerCounters};
 use address::Address;
 use builder::ServerBuilder;
 use connection::Timeouts;
@@ -38,6 +41,7 @@ const MAX_DEFAULT_THREADS: usize = 4;
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<Address>,
+    http_address: Option<Address>,
     max_connections: usize,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -53,6 +57,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// Returns the address of `/health` and `/metrics`, if there is one.
+    #[must_use]
+    pub const fn http_address(&self) -> Option<&Address> {
+        self.http_address.as_ref()
     }
 
     /// Returns the maximum number of connections: the setting, or less if the system's limit of open files is
@@ -91,6 +101,7 @@ impl ServerBuilder {
     /// be used. [`Error::System`], [`Error::Cache`]. Nothing is served then.
     pub fn start(self) -> Result<Server, Error> {
         let wanted = self.checked_addresses()?;
+        let http = self.checked_http()?;
         let modes = self.database_modes();
         let databases = Databases::open(&self.cache, &modes).map_err(Error::Cache)?;
         let mut addresses = Vec::new();
@@ -104,6 +115,13 @@ impl ServerBuilder {
             let (listener, bound) = Listener::bind(address, self.socket_mode, self.socket_group)?;
             listeners.push(listener);
             addresses.push(bound);
+        }
+        let mut http_address = None;
+        if let Some(address) = &http
+            && let (Listener::Tcp(listener), bound) = Listener::bind(address, 0, None)?
+        {
+            listeners.push(Listener::Http(listener));
+            http_address = Some(bound);
         }
         let max_connections = raise_descriptor_limit(self.max_connections);
         let timeouts = Timeouts { idle: self.idle_timeout, write: self.write_timeout };
@@ -119,11 +137,13 @@ impl ServerBuilder {
             max_connections,
             clients: Arc::default(),
             counters: ServerCounters::default(),
+            cursors: Cursors::default(),
+            baseline: Baseline::default(),
             since: Instant::now(),
         });
         let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);
         let threads = pool.start(listeners, threads).map_err(Error::System)?;
-        Ok(Server { addresses, max_connections, stop, threads })
+        Ok(Server { addresses, http_address, max_connections, stop, threads })
     }
 }
 

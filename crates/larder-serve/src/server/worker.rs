@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Timeouts};
-use super::listener::{Listener, SocketFile};
+use super::http;
+use super::listener::{Listener, SocketFile, pause};
 use crate::commands::table::COMMANDS;
 use crate::session::Session;
 use crate::session::client::Peer;
@@ -24,9 +25,6 @@ use crate::session::served::Served;
 
 /// Maximum number of threads of an event loop that make blocking calls.
 const MAX_BLOCKING_THREADS: usize = 16;
-
-/// The pause after an accept that failed, as it does when the process has no descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the threads of a server share.
 #[derive(Debug)]
@@ -124,10 +122,11 @@ impl Pool {
             match listener {
                 Listener::Unix(listener, file) => self.accept_unix(listener, file, &workers).await,
                 Listener::Tcp(listener) => self.accept_tcp(listener, &workers).await,
+                Listener::Http(listener) => http::serve(listener, self.served.clone()).await,
             }
         };
         tokio::select! {
-            _ = self.stopped() => {}
+            () = self.stopped() => {}
             accepted = accepting => if let Err(error) = accepted {
                 tracing::error!(%error, "a listener of the server could not be used");
             },
@@ -145,7 +144,7 @@ impl Pool {
         let path = listener.local_addr()?;
         let path = path.as_pathname().unwrap_or(std::path::Path::new(""));
         let address = format!("{}:0", path.display());
-        let peer = Peer { peer: address.clone(), local: address, is_unix: true };
+        let peer = Peer { remote: address.clone(), local: address, is_unix: true };
         loop {
             match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
                 Ok(stream) => self.place(workers, peer.clone(), move || UnixStream::from_std(stream)),
@@ -163,8 +162,8 @@ impl Pool {
         loop {
             let accepted = listener.accept().await.and_then(|(stream, _)| {
                 stream.set_nodelay(true)?;
-                let (peer, local) = (stream.peer_addr()?.to_string(), stream.local_addr()?.to_string());
-                Ok((stream.into_std()?, Peer { peer, local, is_unix: false }))
+                let (remote, local) = (stream.peer_addr()?.to_string(), stream.local_addr()?.to_string());
+                Ok((stream.into_std()?, Peer { remote, local, is_unix: false }))
             });
             match accepted {
                 Ok((stream, peer)) => self.place(workers, peer, move || TcpStream::from_std(stream)),
@@ -202,9 +201,4 @@ impl Pool {
             Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }
-}
-
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "a connection could not be accepted");
-    sleep(ACCEPT_PAUSE).await;
 }

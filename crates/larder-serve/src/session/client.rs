@@ -35,7 +35,7 @@ pub(crate) struct Client {
 /// The two ends of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
-    pub(crate) peer: String,
+    pub(crate) remote: String,
     pub(crate) local: String,
     pub(crate) is_unix: bool,
 }
@@ -52,7 +52,7 @@ pub(crate) struct ClientLabels {
 
 impl Client {
     pub(crate) fn new(id: u64, peer: Peer) -> Self {
-        let Peer { peer, local, is_unix } = peer;
+        let Peer { remote: peer, local, is_unix } = peer;
         Self {
             id,
             peer,

@@ -2,10 +2,13 @@
 //!
 //! - [`databases`]: the keyspaces behind the database numbers. [`served`]: what all connections share.
 //! - [`client`]: what other connections may know of a connection.
+//! - [`entries`]: what a data command reads and changes. [`cursors`]: the places of walks over the keys.
 //! - [`output`]: the replies of a connection, in the order of its requests.
 
 pub(crate) mod client;
+pub(crate) mod cursors;
 pub(crate) mod databases;
+pub(crate) mod entries;
 pub(crate) mod output;
 pub(crate) mod served;
 
@@ -19,6 +22,7 @@ use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::limits::RequestLimits;
 use client::Client;
 use databases::Database;
+use entries::DataCommand;
 use output::Output;
 use served::Served;
 
@@ -39,6 +43,8 @@ pub(crate) struct Command {
     /// What the command does, in one sentence.
     pub(crate) summary: &'static str,
     pub(crate) run: for<'a> fn(&'a mut Session, Arguments<'a>, &'a mut Output) -> Running<'a>,
+    /// The function over entries, if it is a data command.
+    pub(crate) data: Option<DataCommand>,
     /// The commands of the hot path run without an allocation for their future.
     pub(crate) hot: Hot,
 }
@@ -60,6 +66,8 @@ impl KeyPositions {
     pub(crate) const NONE: Self = Self(0, 0, 0);
     /// One key, the first argument.
     pub(crate) const FIRST: Self = Self(1, 1, 1);
+    /// One key, the second argument.
+    pub(crate) const SECOND: Self = Self(2, 2, 1);
     /// All arguments are keys.
     pub(crate) const ALL: Self = Self(1, -1, 1);
     /// Every second argument is a key.
@@ -92,6 +100,8 @@ pub(crate) mod flags {
     pub(crate) const STALE: u16 = 1 << 10;
     /// Not allowed in a script.
     pub(crate) const NOSCRIPT: u16 = 1 << 11;
+    /// Has subcommands.
+    pub(crate) const CONTAINER: u16 = 1 << 12;
 }
 
 impl fmt::Debug for Command {
@@ -136,6 +146,8 @@ impl CommandTable {
 #[derive(Debug, Default)]
 pub(crate) struct TransactionQueue {
     pub(crate) requests: Vec<(&'static Command, OwnedArguments)>,
+    /// The memory that the requests take, in bytes.
+    pub(crate) len: usize,
     /// Whether a request could not be queued, so that `EXEC` must refuse.
     pub(crate) is_broken: bool,
 }
@@ -153,6 +165,8 @@ pub(crate) struct Session {
     pub(crate) is_authenticated: bool,
     /// The requests since `MULTI`. None outside of a transaction.
     pub(crate) queue: Option<TransactionQueue>,
+    /// The keys that must not change before `EXEC`.
+    pub(crate) watches: Vec<larder::Watch>,
     /// Whether the connection is closed as soon as its replies are sent.
     pub(crate) is_closing: bool,
     /// The number of requests that were carried out and not yet added to the counts of the server.
@@ -171,6 +185,7 @@ impl Session {
             db: 0,
             is_authenticated,
             queue: None,
+            watches: Vec::new(),
             is_closing: false,
             uncounted: 0,
             last_command: "",
@@ -195,6 +210,7 @@ impl Session {
     /// Takes the connection back to the state in which it was accepted.
     pub(crate) fn reset(&mut self) {
         self.queue = None;
+        self.watches.clear();
         self.select(0);
         self.is_authenticated = self.served.password.is_none();
         self.client.labels().name.clear();

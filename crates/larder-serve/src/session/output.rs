@@ -8,10 +8,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::databases::Value;
 use crate::protocol::reply::ReplyBuffer;
 
 /// A reply that was not known when its command had run.
@@ -20,8 +18,6 @@ pub(crate) enum LateReply {
     /// `OK`.
     Ok,
     Count(u64),
-    /// A value, or that there was none.
-    Value(Option<Arc<Value>>),
     Error(String),
 }
 
@@ -125,8 +121,6 @@ impl Output {
             match late {
                 LateReply::Ok => known.ok(),
                 LateReply::Count(count) => known.count(count),
-                LateReply::Value(Some(value)) => known.bulk(&value),
-                LateReply::Value(None) => known.null(),
                 LateReply::Error(text) => known.error(&text),
             }
             self.sendable.append(&mut known.bytes);

@@ -7,6 +7,7 @@ use larder::Cache;
 use tokio::time::Instant;
 
 use super::client::Clients;
+use super::cursors::Cursors;
 use super::databases::Databases;
 use super::output::OutputLimits;
 use crate::protocol::limits::RequestLimits;
@@ -23,11 +24,24 @@ pub(crate) struct Served {
     pub(crate) max_connections: usize,
     pub(crate) clients: Arc<Clients>,
     pub(crate) counters: ServerCounters,
+    pub(crate) cursors: Cursors,
+    /// The counts of the cache at the last `CONFIG RESETSTAT`.
+    pub(crate) baseline: Baseline,
     pub(crate) since: Instant,
 }
 
 /// The version of Redis whose commands, replies and error texts this server follows.
 pub(crate) const REDIS_VERSION: &str = "7.0.15";
+
+/// Counts of the cache that `INFO` subtracts from the present ones.
+#[derive(Debug, Default)]
+pub(crate) struct Baseline {
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+    pub(crate) expirations: AtomicU64,
+    pub(crate) evictions: AtomicU64,
+    pub(crate) connections: AtomicU64,
+}
 
 /// What the server has done since it started.
 #[derive(Debug, Default)]

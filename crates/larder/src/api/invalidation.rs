@@ -65,6 +65,14 @@ pub struct InvalidationCommit(CommittingRemovals);
 
 #[cfg(feature = "async")]
 impl InvalidationCommit {
+    /// Returns the number of live entries that memory knows to be removed. For keys this is the number that
+    /// [`wait`](Self::wait) returns. For a prefix, a pattern or a keyspace, `wait` may return more, because
+    /// the commit counts the entries on disk.
+    #[must_use]
+    pub const fn removed(&self) -> u64 {
+        self.0.live()
+    }
+
     /// Waits until the removals are durable. Returns the number of live entries removed.
     ///
     /// # Errors
@@ -150,7 +158,8 @@ impl Invalidation {
     /// # Errors
     /// [`Error::NotDurable`] when the removals could not be committed *and* the file could not be discarded.
     /// In both cases the entries are removed from memory. [`Error::InvalidSetting`] if a keyspace belongs to
-    /// another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`].
+    /// another cache: nothing is removed then. [`Error::Closed`], [`Error::Forked`]. [`Error::Reentrant`] in
+    /// the closure of an atomic change of a key that the removals cover: nothing is removed then.
     ///
     /// # Cost
     /// One commit, shared with other waiting callers, and the cost of each removal in memory.
@@ -196,7 +205,7 @@ impl Invalidation {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`], [`Error::Closed`] and [`Error::Forked`], as with
+    /// [`Error::InvalidSetting`], [`Error::Closed`], [`Error::Forked`] and [`Error::Reentrant`], as with
     /// [`commit`](Invalidation::commit). Nothing is removed then.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {

@@ -2,6 +2,8 @@
 
 pub(crate) mod file_size;
 mod keys;
+pub(crate) mod load_settings;
+mod loads;
 pub(crate) mod ranges;
 pub(crate) mod settings;
 pub(crate) mod url;
@@ -20,6 +22,7 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 use crate::units::ByteSize;
 
+use load_settings::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
 use ranges::RangeSettings;
 use weigher::{EntryInfo, Weigher};
 
@@ -44,9 +47,6 @@ pub const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// A load is logged if it takes at least this time. Default 1 s.
 pub const DEFAULT_SLOW_LOAD: Duration = Duration::from_secs(1);
 
-/// Maximum duration of a load whose value is cached. Default 60 s.
-pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
-
 const MIN_CAPACITY: ByteSize = ByteSize::kib(64);
 const MAX_CAPACITY: ByteSize = ByteSize::gib(1 << 14);
 const MIN_DISK: ByteSize = ByteSize::mib(1);
@@ -58,10 +58,6 @@ const MIN_SHARD: ByteSize = ByteSize::mib(1);
 
 /// Minimum TTL of an entry.
 pub const MIN_TTL: Duration = Duration::from_millis(1);
-/// The maximum number of threads for loads in the background, if it is not set: four.
-pub const DEFAULT_LOAD_THREADS: usize = 4;
-/// The largest number of threads for loads in the background that may be set.
-pub(crate) const MAX_LOAD_THREADS: usize = 64;
 /// Maximum TTL of an entry: ten years.
 pub const MAX_TTL: Duration = Duration::from_hours(87840);
 
@@ -119,6 +115,8 @@ pub struct CacheBuilder {
     pub(crate) load_timeout: Option<Duration>,
     pub(crate) lease_timeout: Duration,
     pub(crate) load_threads: usize,
+    #[cfg(feature = "async")]
+    pub(crate) load_tasks: load_settings::LoadTaskSettings,
     pub(crate) shards: Option<usize>,
     /// A fixed seed, for tests that must run the same way each time.
     pub(crate) hash_seed: Option<u64>,
@@ -152,6 +150,8 @@ impl Default for CacheBuilder {
             load_timeout: None,
             lease_timeout: DEFAULT_LEASE_TIMEOUT,
             load_threads: DEFAULT_LOAD_THREADS,
+            #[cfg(feature = "async")]
+            load_tasks: load_settings::LoadTaskSettings::default(),
             shards: None,
             hash_seed: None,
             ranges: RangeSettings::default(),
@@ -289,43 +289,6 @@ impl CacheBuilder {
     /// the log has a warning with the keyspace. Default 1 s. With [`Duration::MAX`], no load is slow.
     pub fn slow_load(mut self, threshold: Duration) -> Self {
         self.slow_load = threshold;
-        self
-    }
-
-    /// Sets the maximum time that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the
-    /// load of another caller: 1 ms to an hour. Default: no limit. After that time the caller gets
-    /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
-    /// time of its queries.
-    ///
-    /// If a loader joins a thread, and that thread requests the loader's own key, only this limit and
-    /// [`lease_timeout`](CacheBuilder::lease_timeout) end the wait. (A loader that requests its own key
-    /// directly, or through other loads, gets an error at once.)
-    ///
-    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
-    pub fn load_timeout(mut self, timeout: Duration) -> Self {
-        self.load_timeout = Some(timeout);
-        self
-    }
-
-    /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that
-    /// time another caller that waits for the load, or that asks for the key later, loads the key itself. The
-    /// value of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
-    /// [`LoadLease`](crate::LoadLease) that is never filled, stalls no caller for longer than this.
-    ///
-    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
-    pub fn lease_timeout(mut self, timeout: Duration) -> Self {
-        self.lease_timeout = timeout;
-        self
-    }
-
-    /// Sets the maximum number of threads for loads in the background: 1 to 64. Default 4. Refreshes of
-    /// registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)) run on them, and loads
-    /// with a timeout. Sixteen more loads may queue for each of these threads.
-    ///
-    /// A thread is started when it is needed, and ends after ten idle seconds. A cache without registered
-    /// loaders starts none.
-    pub fn load_threads(mut self, threads: usize) -> Self {
-        self.load_threads = threads;
         self
     }
 

@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+#[cfg(feature = "async")]
+use super::load_settings::MAX_LOAD_TASKS;
+use super::load_settings::MAX_LOAD_THREADS;
 use super::{
-    CacheBuilder, MAX_CAPACITY, MAX_INTERVAL, MAX_LOAD_THREADS, MAX_SHARDS, MAX_TTL, MIN_CAPACITY, MIN_DISK,
-    MIN_INTERVAL, MIN_TTL,
+    CacheBuilder, MAX_CAPACITY, MAX_INTERVAL, MAX_SHARDS, MAX_TTL, MIN_CAPACITY, MIN_DISK, MIN_INTERVAL,
+    MIN_TTL,
 };
 use crate::error::Error;
 use crate::units::ByteSize;
@@ -26,16 +29,11 @@ impl CacheBuilder {
             lasts("load_timeout", timeout, MIN_INTERVAL)?;
         }
         lasts("lease_timeout", self.lease_timeout, MIN_INTERVAL)?;
-        if !(1..=MAX_LOAD_THREADS).contains(&self.load_threads) {
-            let (value, allowed) =
-                (self.load_threads.to_string(), format!("it may be from 1 to {MAX_LOAD_THREADS}"));
-            return Err(Error::InvalidSetting { setting: "load_threads", value, allowed });
-        }
-        if let Some(shards) = self.shards
-            && !(1..=MAX_SHARDS).contains(&shards)
-        {
-            let allowed = format!("it may be from 1 to {MAX_SHARDS}");
-            return Err(Error::InvalidSetting { setting: "shards", value: shards.to_string(), allowed });
+        counts("load_threads", self.load_threads, MAX_LOAD_THREADS)?;
+        #[cfg(feature = "async")]
+        counts("load_tasks", self.load_tasks.max, MAX_LOAD_TASKS)?;
+        if let Some(shards) = self.shards {
+            counts("shards", shards, MAX_SHARDS)?;
         }
         if let Some(path) = self.path.as_deref().filter(|path| !names_a_file(path)) {
             return Err(Error::InvalidSetting {
@@ -71,6 +69,18 @@ fn lasts(setting: &'static str, value: Duration, least: Duration) -> Result<(), 
     }
     let allowed = format!("it may be from {least:?} to {MAX_INTERVAL:?}");
     Err(Error::InvalidSetting { setting, value: format!("{value:?}"), allowed })
+}
+
+/// Checks a number of things that is at least one.
+fn counts(setting: &'static str, value: usize, most: usize) -> Result<(), Error> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::InvalidSetting {
+        setting,
+        value: value.to_string(),
+        allowed: format!("it may be from 1 to {most}"),
+    })
 }
 
 /// Checks the jitter of a keyspace.

@@ -55,11 +55,7 @@ impl Tiers {
                 let entry = record.map(|record| {
                     let (sequence, expires_at) = (record.header.sequence, record.header.expires_at);
                     let extras = EntryExtras::of_record(&record.header, &record.extension);
-                    ReadEntry {
-                        sequence,
-                        expires_at,
-                        ends_at: EntryExtras::hard_limit(Some(extras), expires_at),
-                    }
+                    ReadEntry::new(sequence, expires_at, Some(extras))
                 });
                 LeasedEntry { lease, entry, value: None, is_unread: entry.is_none() }
             }

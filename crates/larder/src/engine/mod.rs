@@ -17,6 +17,8 @@ pub(crate) mod group;
 mod idle;
 pub(crate) mod keyspaces;
 pub(crate) mod load_pool;
+#[cfg(feature = "async")]
+pub(crate) mod load_tasks;
 pub(crate) mod lookup;
 #[cfg(feature = "async")]
 pub(crate) mod pending_changes;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex};
 
 /// The changes that workers will make, or are making.
@@ -41,6 +42,9 @@ impl PendingChanges {
 
     /// Waits for the changes that were begun before this call.
     pub(crate) fn wait(&self) {
+        if failpoint_is_set(Failpoint::CloseBeforeChanges) {
+            return;
+        }
         let mut state = self.state.lock();
         let last = state.last;
         while state.pending.first().is_some_and(|first| *first <= last) {
@@ -65,15 +69,25 @@ mod tests {
     fn a_wait_ends_with_the_changes_before_it_and_not_with_later_ones() {
         let changes: Arc<PendingChanges> = Arc::default();
         changes.wait();
-        let before = changes.begin();
+        let (first, second) = (changes.begin(), changes.begin());
         thread::scope(|scope| {
             let waiting = scope.spawn(|| changes.wait());
+            // A call that reaches the thread says that the thread waits.
+            let waits = || {
+                while !changes.ended.notify_one() {
+                    assert!(!waiting.is_finished(), "a change before the wait has not ended");
+                    thread::yield_now();
+                }
+            };
+            waits();
             let later = changes.begin();
-            assert!(!waiting.is_finished() || later.number == 0, "a change before the wait has not ended");
-            drop(before);
-            drop(later);
+            drop(second);
+            waits();
+            drop(first);
             waiting.join().unwrap();
+            assert_eq!(changes.state.lock().pending.len(), 1, "the later change goes on");
+            drop(later);
         });
-        assert!(changes.state.lock().pending.is_empty());
+        changes.wait();
     }
 }

@@ -83,7 +83,7 @@ impl<V> DecodedEntry<V> {
     /// Returns the entry, for a caller that changes it.
     pub(crate) fn entry(&self) -> ReadEntry {
         let &Self { sequence, expires_at, extras, .. } = self;
-        ReadEntry { sequence, expires_at, ends_at: EntryExtras::hard_limit(Some(extras), expires_at) }
+        ReadEntry::new(sequence, expires_at, Some(extras))
     }
 
     /// Returns whether a use may be noted by the record: its expiry was not found elsewhere.

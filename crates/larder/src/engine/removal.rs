@@ -94,6 +94,11 @@ enum RemovalCommit {
 
 #[cfg(feature = "async")]
 impl CommittingRemovals {
+    /// Returns the number of live entries that were removed before the commit.
+    pub(crate) const fn live(&self) -> u64 {
+        self.live
+    }
+
     /// Waits for the commit. Returns the number of live entries removed.
     ///
     /// # Panics

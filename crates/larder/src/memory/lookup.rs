@@ -1,7 +1,10 @@
 //! The results that a shard returns for a key.
 
+use std::time::Duration;
+
 use super::entry::Value;
 use super::epochs::EpochToken;
+use super::extras::EntryExtras;
 use crate::units::Timestamp;
 
 /// The result of a lookup in a shard.
@@ -35,6 +38,15 @@ pub(crate) struct ReadEntry {
     pub(crate) expires_at: Timestamp,
     /// The expiry, or the time until which uses may extend it at most.
     pub(crate) ends_at: Timestamp,
+    /// How long the load of the value took, if that is known.
+    pub(crate) load_time: Option<Duration>,
+}
+
+impl ReadEntry {
+    pub(crate) fn new(sequence: u64, expires_at: Timestamp, extras: Option<EntryExtras>) -> Self {
+        let ends_at = EntryExtras::hard_limit(extras, expires_at);
+        Self { sequence, expires_at, ends_at, load_time: extras.and_then(EntryExtras::load_time) }
+    }
 }
 
 /// The data that a caller needs to look a key up on disk after the shard had no entry for the key.

@@ -55,7 +55,6 @@ use locked_shard::LockedShard;
 use use_stamps::UseStamps;
 
 use crate::memory::entry::{IncomingEntry, Refused, Value};
-use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::{Lookup, ReadEntry, StaleLookup};
 use crate::memory::slot_key::{SlotKey, short_hash};
 
@@ -211,8 +210,7 @@ impl Memory {
         let mut shard = self.shard(key).write();
         let (lease, found) = (shard.leases.take_over(key), shard.peek(key, now));
         let read = if let Lookup::Value(_, expires_at) = found {
-            let ends_at = EntryExtras::hard_limit(shard.extras_of(key), expires_at);
-            Some(ReadEntry { sequence: shard.sequence_of(key), expires_at, ends_at })
+            Some(ReadEntry::new(shard.sequence_of(key), expires_at, shard.extras_of(key)))
         } else {
             None
         };

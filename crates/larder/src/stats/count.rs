@@ -55,10 +55,10 @@ counts! {
     Misses: misses, Stats misses, CumulativeStats misses;
     Loads: loads, Stats loads, CumulativeStats loads;
     LoadFailures: load_failures, Stats load_failures, CumulativeStats load_failures;
-    StaleAnswers: stale_answers, Stats stale_answers;
-    Refreshes: refreshes, Stats refreshes;
-    RefreshesRefused: refreshes_refused, Stats refreshes_refused;
-    AbsentAnswers: absent_answers, Stats absent_answers;
+    StaleAnswers: stale_answers, Stats stale_answers, CumulativeStats stale_answers;
+    Refreshes: refreshes, Stats refreshes, CumulativeStats refreshes;
+    RefreshesRefused: refreshes_refused, Stats refreshes_refused, CumulativeStats refreshes_refused;
+    AbsentAnswers: absent_answers, Stats absent_answers, CumulativeStats absent_answers;
     VoidedFills: voided_fills, Stats voided_fills, CumulativeStats voided_fills;
     Uncacheable: uncacheable, Stats uncacheable, CumulativeStats uncacheable;
     Promotions: promotions, Stats promotions, CumulativeStats promotions;

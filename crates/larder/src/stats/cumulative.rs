@@ -84,6 +84,16 @@ cumulative_stats! {
         /// Loaded or promoted values that were not cached, because their key was written or invalidated in
         /// the meantime.
         pub voided_fills: u64,
+        /// Failed loads that were answered with a stale value, and answers with a stale value during a
+        /// cool-down.
+        pub stale_answers: u64,
+        /// Lookups answered with the knowledge that the source has no value. They are not part of
+        /// [`requests`](Self::requests).
+        pub absent_answers: u64,
+        /// Refreshes that were started.
+        pub refreshes: u64,
+        /// Refreshes that were not started, because every thread of the pool was busy and its queue was full.
+        pub refreshes_refused: u64,
     }
 }
 
@@ -113,7 +123,10 @@ mod tests {
     fn the_numbers_are_the_counts_in_their_order() {
         let counts = CumulativeStats::of(1..=COUNTS as u64);
         assert!(counts.numbers().into_iter().eq(1..=COUNTS as u64));
-        assert_eq!((counts.openings, counts.misses, counts.voided_fills), (1, 4, 19));
+        assert_eq!(
+            (counts.openings, counts.misses, counts.voided_fills, counts.refreshes_refused),
+            (1, 4, 19, 23)
+        );
         assert_eq!(CumulativeStats::of([7, 5]).since(&CumulativeStats::of([4, 6])), CumulativeStats::of([3]));
         assert_eq!(CumulativeStats::of([7]).plus(&counts).openings, 8);
         assert_eq!(CumulativeStats::of([0, u64::MAX]).plus(&counts).memory_hits, u64::MAX);

@@ -41,6 +41,7 @@ const IDLE_TIME: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration:
 #[derive(Debug)]
 struct WakerThread {
     process: Process,
+    idle_time: Duration,
     state: Mutex<WakerState>,
     changed: Condvar,
 }
@@ -55,6 +56,9 @@ struct WakerState {
     /// The earliest deadline. Of alarms that were cancelled, too, until the thread looks again.
     next: Option<Deadline>,
     alarms: HashMap<u64, (Deadline, Waker)>,
+    /// Whether the system starts no thread.
+    #[cfg(test)]
+    starts_none: bool,
 }
 
 /// An alarm that was set. Dropping it cancels it.
@@ -76,32 +80,12 @@ thread_local! {
 
 /// Wakes a task on the waker thread.
 pub(crate) fn wake_elsewhere(waker: Waker) {
-    let thread = WakerThread::current();
-    let mut state = thread.state.lock();
-    state.due.push_back(waker);
-    let is_first = !std::mem::replace(&mut state.has_thread, true);
-    drop(state);
-    thread.call(is_first);
+    WakerThread::current().wake(waker);
 }
 
 /// Sets an alarm: wakes a task at a deadline.
 pub(crate) fn set_alarm(deadline: Deadline, waker: Waker) -> Alarm {
-    let thread = WakerThread::current();
-    // Step 1.
-    let mut state = thread.state.lock();
-    state.last_id += 1;
-    let id = state.last_id;
-    state.alarms.insert(id, (deadline, waker));
-    let is_next = state.next.is_none_or(|next| deadline.left() < next.left());
-    if is_next {
-        state.next = Some(deadline);
-    }
-    let is_first = !std::mem::replace(&mut state.has_thread, true);
-    drop(state);
-    if is_first || is_next {
-        thread.call(is_first);
-    }
-    Alarm { thread, id }
+    WakerThread::current().set_alarm(deadline, waker)
 }
 
 /// Step 4. Says that the calling thread may be about to wait for another thread.
@@ -112,8 +96,35 @@ pub(crate) fn before_blocking() {
 }
 
 impl WakerThread {
-    fn new(process: Process) -> Arc<Self> {
-        Arc::new(Self { process, state: Mutex::default(), changed: Condvar::new() })
+    fn new(process: Process, idle_time: Duration) -> Arc<Self> {
+        Arc::new(Self { process, idle_time, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    /// Step 1 for a waker.
+    fn wake(self: &Arc<Self>, waker: Waker) {
+        let mut state = self.state.lock();
+        state.due.push_back(waker);
+        let is_first = !std::mem::replace(&mut state.has_thread, true);
+        drop(state);
+        self.call(is_first);
+    }
+
+    /// Step 1 for an alarm.
+    fn set_alarm(self: Arc<Self>, deadline: Deadline, waker: Waker) -> Alarm {
+        let mut state = self.state.lock();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.alarms.insert(id, (deadline, waker));
+        let is_next = state.next.is_none_or(|next| deadline.left() < next.left());
+        if is_next {
+            state.next = Some(deadline);
+        }
+        let is_first = !std::mem::replace(&mut state.has_thread, true);
+        drop(state);
+        if is_first || is_next {
+            self.call(is_first);
+        }
+        Alarm { thread: self, id }
     }
 
     /// Returns the waker thread of the calling process.
@@ -130,7 +141,7 @@ impl WakerThread {
             }
             WAKER_THREAD.update(|thread| match thread {
                 Some(thread) if thread.process == process => Some(thread.clone()),
-                _ => Some(Self::new(process)),
+                _ => Some(Self::new(process, IDLE_TIME)),
             });
         }
     }
@@ -141,8 +152,7 @@ impl WakerThread {
             self.changed.notify_one();
             return;
         }
-        let thread = self.clone();
-        if thread::Builder::new().name("larder-waker".to_owned()).spawn(move || thread.run()).is_err() {
+        if !self.start() {
             let mut state = self.state.lock();
             state.has_thread = false;
             state.next = None;
@@ -151,6 +161,16 @@ impl WakerThread {
             drop(state);
             due.into_iter().chain(alarms.into_values().map(|(_, waker)| waker)).for_each(wake_task);
         }
+    }
+
+    /// Starts the thread. Returns false if the system starts none.
+    fn start(self: &Arc<Self>) -> bool {
+        #[cfg(test)]
+        if self.state.lock().starts_none {
+            return false;
+        }
+        let thread = self.clone();
+        thread::Builder::new().name("larder-waker".to_owned()).spawn(move || thread.run()).is_ok()
     }
 
     fn give_up_place(self: &Arc<Self>) {
@@ -183,11 +203,11 @@ impl WakerThread {
                 continue;
             }
             let Some(next) = state.next else {
-                if has_idled || IDLE_TIME.is_zero() {
+                if has_idled || self.idle_time.is_zero() {
                     state.has_thread = false;
                     return;
                 }
-                has_idled = self.changed.wait_for(&mut state, IDLE_TIME).timed_out();
+                has_idled = self.changed.wait_for(&mut state, self.idle_time).timed_out();
                 continue;
             };
             self.changed.wait_for(&mut state, next.left());
@@ -243,76 +263,4 @@ impl Drop for Alarm {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::Wake;
-
-    use super::*;
-    use crate::sys::sync::channel::{Receiver, Sender, unbounded};
-
-    /// A waker that runs a function.
-    struct CallOnWake<F>(F);
-
-    impl<F: Fn() + Send + Sync + 'static> Wake for CallOnWake<F> {
-        fn wake(self: Arc<Self>) {
-            (self.0)();
-        }
-    }
-
-    fn waker(call: impl Fn() + Send + Sync + 'static) -> Waker {
-        Arc::new(CallOnWake(call)).into()
-    }
-
-    fn telling() -> (Waker, Receiver<thread::ThreadId>) {
-        let (told, tells): (Sender<_>, _) = unbounded();
-        (waker(move || told.send(thread::current().id()).unwrap()), tells)
-    }
-
-    #[test]
-    fn an_alarm_rings_on_another_thread_and_a_cancelled_one_does_not() {
-        let (early, rings) = telling();
-        let (late, never_rings) = telling();
-        let cancelled = set_alarm(Deadline::after(Duration::from_millis(2)), late);
-        let alarm = set_alarm(Deadline::after(Duration::from_millis(1)), early);
-        drop(cancelled);
-        assert_ne!(rings.recv().unwrap(), thread::current().id());
-        assert!(!alarm.renew(Waker::noop().clone()), "it has rung");
-        assert!(never_rings.recv().is_err(), "its waker is dropped, and was not called");
-    }
-
-    #[test]
-    fn a_waker_that_panics_costs_no_other_task_its_wake_up() {
-        let (told, rings) = telling();
-        wake_elsewhere(waker(|| std::panic::resume_unwind(Box::new("planted"))));
-        wake_elsewhere(told);
-        rings.recv().unwrap();
-    }
-
-    #[test]
-    fn a_waker_that_waits_for_the_waker_thread_does_not_wait_for_itself() {
-        let (done, is_done) = unbounded();
-        wake_elsewhere(waker(move || {
-            let (told, rings) = telling();
-            before_blocking();
-            wake_elsewhere(told);
-            done.send(rings.recv().unwrap() != thread::current().id()).unwrap();
-        }));
-        assert!(is_done.recv().unwrap());
-    }
-
-    #[test]
-    fn alarms_ring_while_a_waker_blocks() {
-        let (held, release) = unbounded::<()>();
-        let (alarmed, rings) = telling();
-        let (done, is_done) = unbounded();
-        let release = Mutex::new(release);
-        let _alarm = set_alarm(Deadline::after(Duration::from_millis(1)), alarmed);
-        wake_elsewhere(waker(move || {
-            before_blocking();
-            assert!(release.lock().recv().is_err());
-            done.send(()).unwrap();
-        }));
-        rings.recv().unwrap();
-        drop(held);
-        is_done.recv().unwrap();
-    }
-}
+mod tests;

@@ -192,6 +192,10 @@ fn totals(stats: &Stats) -> CumulativeStats {
     totals.undecodable = stats.keyspaces.iter().map(|space| space.undecodable).sum();
     totals.uncacheable = stats.uncacheable;
     totals.voided_fills = stats.voided_fills;
+    totals.stale_answers = stats.stale_answers;
+    totals.absent_answers = stats.absent_answers;
+    totals.refreshes = stats.refreshes;
+    totals.refreshes_refused = stats.refreshes_refused;
     totals
 }
 
@@ -214,6 +218,10 @@ fn minus(now: &CumulativeStats, before: &CumulativeStats) -> CumulativeStats {
         (&mut grown.undecodable, before.undecodable),
         (&mut grown.uncacheable, before.uncacheable),
         (&mut grown.voided_fills, before.voided_fills),
+        (&mut grown.stale_answers, before.stale_answers),
+        (&mut grown.absent_answers, before.absent_answers),
+        (&mut grown.refreshes, before.refreshes),
+        (&mut grown.refreshes_refused, before.refreshes_refused),
     ] {
         *count = count.saturating_sub(before);
     }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::read_requests;
 
 const LIMITS: RequestLimits =
     RequestLimits { bulk_len: 1 << 10, arguments: 100, request_len: 4 << 10, inline_len: 64 };
@@ -122,45 +123,16 @@ fn bytes_of(pieces: &[Piece]) -> Vec<u8> {
     bytes
 }
 
-/// Reads all requests of a stream that arrives in parts. Returns their words, and the error at the end.
-fn read_all(bytes: &[u8], cuts: &[usize]) -> (Vec<Vec<Vec<u8>>>, Option<ProtocolError>) {
-    let (mut parser, mut start, mut found) = (Parser::default(), 0, Vec::new());
-    for end in cuts.iter().copied().chain([bytes.len()]) {
-        loop {
-            let buffer = &bytes[start..end.max(start)];
-            let len = match parser.advance(buffer, &LIMITS) {
-                Ok(Parsed::Incomplete(needed)) => {
-                    assert!(needed > buffer.len(), "it needs {needed} bytes and has {}", buffer.len());
-                    break;
-                }
-                Ok(Parsed::Nothing(len)) => len,
-                Ok(Parsed::Request(len)) => {
-                    found.push(parser.arguments(buffer).from(0).map(<[u8]>::to_vec).collect());
-                    len
-                }
-                Err(error) => return (found, Some(error)),
-            };
-            assert!(0 < len && len <= buffer.len());
-            parser.reset();
-            start += len;
-        }
-    }
-    (found, None)
-}
-
 proptest! {
     #[test]
     fn requests_are_the_same_in_whatever_parts_they_arrive(
         pieces in pieces(),
-        mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        part in 1_usize..50,
     ) {
         let bytes = bytes_of(&pieces);
-        let mut cuts: Vec<_> = cuts.drain(..).map(|cut| cut.index(bytes.len() + 1)).collect();
-        cuts.sort_unstable();
-        let whole = read_all(&bytes, &[]);
-        prop_assert_eq!(&read_all(&bytes, &cuts), &whole);
-        let every: Vec<_> = (0..bytes.len()).collect();
-        prop_assert_eq!(&read_all(&bytes, &every), &whole);
+        let whole = read_requests(&bytes, usize::MAX, &LIMITS);
+        prop_assert_eq!(&read_requests(&bytes, part, &LIMITS), &whole);
+        prop_assert_eq!(&read_requests(&bytes, 1, &LIMITS), &whole);
     }
 
     #[test]
@@ -168,6 +140,6 @@ proptest! {
         prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 1..5), 0..5)
     ) {
         let pieces: Vec<_> = requests.iter().cloned().map(Piece::Request).collect();
-        prop_assert_eq!(read_all(&bytes_of(&pieces), &[]), (requests, None));
+        prop_assert_eq!(read_requests(&bytes_of(&pieces), usize::MAX, &LIMITS), (requests, None));
     }
 }

@@ -200,7 +200,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::NotDurable`] when the removal could not be committed and the file could not be discarded
-    /// either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`].
+    /// either. Memory is empty even then. [`Error::Closed`], [`Error::Forked`]. [`Error::Reentrant`] in the
+    /// closure of an atomic change: nothing is removed then.
     ///
     /// # Cost
     /// One transaction that deletes all entries: O(entries).

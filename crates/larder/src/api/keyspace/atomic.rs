@@ -32,7 +32,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// entry may be evicted ([contract 4](crate#the-contract)).
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
     /// The cost of [`modify`](Keyspace::modify). The value is encoded only if it is stored.
@@ -48,8 +48,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// entry that is there, or none if the value was stored.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
-    /// [`Error::NotDurable`], memory has the value.
+    /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
+    /// value.
     pub fn insert_if_absent_with(
         &self,
         key: impl EncodeKey<K>,
@@ -84,7 +84,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
     /// The cost of [`modify`](Keyspace::modify).
@@ -111,9 +111,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// and its value is returned.
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
-    /// [`Error::NotDurable`], memory has the value. With a time that has come already, the errors of
-    /// [`remove`](Keyspace::remove).
+    /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
+    /// value. With a time that has come already, the errors of [`remove`](Keyspace::remove).
     pub fn replace_with(
         &self,
         key: impl EncodeKey<K>,
@@ -151,7 +150,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
     /// The cost of [`modify`](Keyspace::modify).
@@ -191,9 +190,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ([`Modified::Removed`]).
     ///
     /// # Errors
-    /// The errors of [`insert_with`](Keyspace::insert_with), and [`Error::Reentrant`]. With
-    /// [`Error::NotDurable`], memory has the value. With a time that has come already, the errors of
-    /// [`remove`](Keyspace::remove).
+    /// The errors of [`insert_with`](Keyspace::insert_with). With [`Error::NotDurable`], memory has the
+    /// value. With a time that has come already, the errors of [`remove`](Keyspace::remove).
     pub fn compare_and_insert_with(
         &self,
         key: impl EncodeKey<K>,
@@ -231,10 +229,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the entry back, so no later caller gets the value again.
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. With [`Error::NotDurable`],
-    /// [`ModifyError::applied`] has the value. It has none if the entry may be on disk alone, while the disk
-    /// tier is off or cannot be read: nothing is removed then, and lookups find the entry when the disk is
-    /// back.
+    /// The errors of [`remove`](Keyspace::remove). With [`Error::NotDurable`], [`ModifyError::applied`] has
+    /// the value. It has none if the entry may be on disk alone, while the disk tier is off or cannot be
+    /// read: nothing is removed then, and lookups find the entry when the disk is back.
     ///
     /// # Cost
     /// The cost of a lookup, and one commit, shared with other waiting callers. Without an entry, no commit.
@@ -289,7 +286,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// a live entry. The same as [`touch_with`](Keyspace::touch_with) and [`Ttl::Never`].
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`].
+    /// The errors of [`insert`](Keyspace::insert).
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again.

@@ -43,9 +43,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Errors
-    /// The errors of [`insert`](Keyspace::insert), and [`Error::Reentrant`]. [`Error::NotDurable`] if the
-    /// entry may be on disk alone, while the disk tier is off or cannot be read: lookups miss the entry now,
-    /// and find it again when the disk is back. Repeat the call then.
+    /// The errors of [`insert`](Keyspace::insert). [`Error::NotDurable`] if the entry may be on disk alone,
+    /// while the disk tier is off or cannot be read: lookups miss the entry now, and find it again when the
+    /// disk is back. Repeat the call then.
     ///
     /// # Cost
     /// The cost of an insert: the entry is written again. Counted as an insert, as a touch is.
@@ -64,7 +64,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let Some(ReadValue { value, entry, is_in_memory, .. }) = read else {
                 return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
             };
-            let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
+            let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
+            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true };
             let (ttl, condition) = (Ttl::Until(self.now()), WriteCondition::Unchanged(condition));
             if self.write_if(key, &value, ttl, Durability::Buffered, condition)? != InsertOutcome::Revoked {
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);

@@ -24,8 +24,9 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::tiers::Tiers;
+use crate::error::Error;
 use crate::format::key;
-use crate::format::key::Key;
+use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
 
@@ -56,7 +57,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// each entry that is only on disk.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
-        Iter { keys: self.full_keys(), keyspace: self.clone() }
+        Iter { keys: self.full_keys(None), keyspace: self.clone() }
     }
 
     /// Returns an iterator over the keys of the live entries, in order.
@@ -76,19 +77,47 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The cost of [`iter`](Keyspace::iter), without decoding values.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
-        Keys { keys: self.full_keys(), keyspace: self.clone() }
+        Keys { keys: self.full_keys(None), keyspace: self.clone() }
     }
 
-    fn full_keys(&self) -> FullKeys {
+    /// Returns an iterator over the keys of the live entries that come after a key, in order. The key itself
+    /// need not have an entry. So a walk over the keys can end after any key, and go on from there later.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert_many([("AIRTEL", 90), ("GLO", 80), ("MTNVTU", 100)])?;
+    /// assert_eq!(prices.keys_after("AIRTEL")?.collect::<Vec<_>>(), ["GLO", "MTNVTU"]);
+    /// assert_eq!(prices.keys_after("H")?.collect::<Vec<_>>(), ["MTNVTU"]);
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`].
+    ///
+    /// # Cost
+    /// The cost of [`keys`](Keyspace::keys): one pass over the entries in memory to begin, no matter which
+    /// key it begins after. The keys on disk are read from there on.
+    pub fn keys_after(&self, key: impl EncodeKey<K>) -> Result<Keys<K, V>, Error> {
+        let after = self.encode(&key)?;
+        Ok(Keys { keys: self.full_keys(Some(after.as_slice())), keyspace: self.clone() })
+    }
+
+    fn full_keys(&self, after: Option<&[u8]>) -> FullKeys {
         let prefix = self.opened.id.to_bytes();
         // Collecting the keys takes the lock of every shard, so a forked child must not do it.
         let is_forked = self.shared.is_forked();
-        let in_memory = if is_forked { Vec::new() } else { self.shared.tiers.memory.keys(&prefix) };
+        let mut in_memory = if is_forked { Vec::new() } else { self.shared.tiers.memory.keys(&prefix) };
+        if let Some(after) = after {
+            in_memory.drain(..in_memory.partition_point(|key| **key <= *after));
+        }
         FullKeys {
             prefix,
             in_memory: in_memory.into_iter().peekable(),
             chunk: VecDeque::new(),
-            last_on_disk: None,
+            last_on_disk: after.map(Arc::from),
             disk_is_done: is_forked || self.is_memory_only(),
         }
     }

@@ -46,6 +46,12 @@ pub struct Loaded<V> {
     pub is_stale: bool,
 }
 
+impl<V> Clone for Loaded<V> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), is_stale: self.is_stale }
+    }
+}
+
 impl<V> Loaded<V> {
     pub(super) fn fresh(value: Option<Arc<V>>) -> Self {
         Self { value, is_stale: false }

@@ -151,6 +151,21 @@ pub(super) enum LoadThread {
     /// The threads that poll an asynchronous loader.
     #[cfg(feature = "async")]
     Poller(LoadId),
+    /// The same, for a registered loader. It may end with an absence for any caller.
+    #[cfg(feature = "async")]
+    RegisteredPoller(LoadId),
+}
+
+impl LoadThread {
+    /// Returns whether the loader is a registered one, which may find that the source has no value.
+    fn is_registered(self) -> bool {
+        match self {
+            Self::Pool => true,
+            #[cfg(feature = "async")]
+            Self::RegisteredPoller(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Returns whether a flight is as `test` says.
@@ -271,10 +286,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 LoadThread::Any => Flight::unled(deadline),
                 LoadThread::Pool => Flight::queued(deadline),
                 #[cfg(feature = "async")]
-                LoadThread::Poller(load) => Flight::of_task(load, deadline),
+                LoadThread::Poller(load) | LoadThread::RegisteredPoller(load) => {
+                    Flight::of_task(load, deadline)
+                }
             };
             // The caller of `get_or_load` has a loader that always has a value. A registered loader need not.
-            let may_be_absent = heeds.absence || load_thread == LoadThread::Pool;
+            let may_be_absent = heeds.absence || load_thread.is_registered();
             (new_flight.insert(flight).clone() as Value, may_be_absent)
         };
         let memory = &self.shared.tiers.memory;

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Compute, Modified};
+use super::change_commit::ChangeCommit;
 use super::insert_options::Durability;
 use super::modify_error::ModifyError;
 use super::read::{LeasedRead, ReadValue};
@@ -67,10 +68,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert) and [`remove`](Keyspace::remove). [`Error::InvalidSetting`]
-    /// for a TTL out of range. [`Error::Reentrant`] in a closure that is changing the same key. With
-    /// [`Error::NotDurable`], [`ModifyError::applied`] has the change that was made in memory. It has none if
-    /// the closure got no value, removes the entry, and the entry may be on disk alone while the disk tier is
-    /// off or cannot be read.
+    /// for a TTL out of range. With [`Error::NotDurable`], [`ModifyError::applied`] has the change that was
+    /// made in memory. It has none if the closure got no value, removes the entry, and the entry may be on
+    /// disk alone while the disk tier is off or cannot be read.
     ///
     /// Any other change takes such an entry for missing ([contract 6](crate#the-contract)). A value that it
     /// stores replaces the entry when the disk is back.
@@ -111,6 +111,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
         compute: Compute<'_, V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        self.change_by(full, durability, &mut ChangeCommit::OnThread, compute)
+    }
+
+    /// As [`change`](Self::change). `wait` says how the commit is waited for.
+    pub(super) fn change_by(
+        &self,
+        full: &[u8],
+        durability: Durability,
+        wait: &mut ChangeCommit,
+        compute: Compute<'_, V>,
+    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         self.shared.refuse_if_unusable()?;
         let memory = &self.shared.tiers.memory;
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
@@ -118,7 +129,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut rounds = self.shared.turns.rounds(full);
         loop {
             rounds.begin();
-            if let Some(modified) = self.round(key, durability, compute)? {
+            if let Some(modified) = self.round(key, durability, wait, compute)? {
                 return Ok(modified);
             }
             // The next round looks up what has changed.
@@ -133,6 +144,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         full: &[u8],
         durability: Durability,
+        wait: &mut ChangeCommit,
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         self.shared.refuse_if_unusable()?;
@@ -142,7 +154,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if self.shared.turns.has_queue(full) {
                 break;
             }
-            if let Some(modified) = self.round(memory.key(full), durability, compute)? {
+            if let Some(modified) = self.round(memory.key(full), durability, wait, compute)? {
                 return Ok(Some(modified));
             }
         }
@@ -154,6 +166,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         durability: Durability,
+        wait: &mut ChangeCommit,
         compute: Compute<'_, V>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         // 1.
@@ -170,12 +183,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
         // 3.
-        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk: !is_in_memory };
+        // A touch returns the very value that it got.
+        let keeps_value = match (&change, &value) {
+            (Change::Insert(new, _), Some(value)) => Arc::ptr_eq(new, value),
+            _ => false,
+        };
+        let may_be_on_disk = !is_in_memory;
+        let condition = ReadCondition { lease: &lease, read: entry, may_be_on_disk, keeps_value };
         match change {
             Change::Keep => Ok(Some(Modified::Kept(value))),
             Change::Insert(new, ttl) if !ttl.is_past(self.now()) => {
                 ttl.check(self.now())?;
-                let is_stored = self.insert_read(key, (&new, ttl), durability, condition);
+                let is_stored = self.insert_read(key, (&new, ttl), durability, wait, condition);
                 let modified = Modified::Inserted { old: value, new };
                 match is_stored {
                     Ok(is_stored) => Ok(is_stored.then_some(modified)),
@@ -186,7 +205,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 // Otherwise the caller would take the key for removed, and find its entry later.
                 None if is_unread => Err(not_durable_while_off(None).into()),
                 None => Ok(Some(Modified::Kept(None))),
-                Some(value) => self.remove_read(key, value, condition),
+                Some(value) => self.remove_read(key, value, wait, condition),
             },
         }
     }
@@ -196,6 +215,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         (value, ttl): (&Arc<V>, Ttl),
         durability: Durability,
+        wait: &mut ChangeCommit,
         condition: ReadCondition<'_>,
     ) -> Result<bool, ModifyError<()>> {
         let outcome = self.write_if(key, value, ttl, durability, WriteCondition::Unchanged(condition))?;
@@ -204,27 +224,33 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         if durability == Durability::Immediate && !self.is_memory_only() {
-            let committed = self.commit_change(key, outcome);
+            let committed = self.commit_change(key, outcome, wait);
             committed.map_err(|error| ModifyError { error, applied: Some(()) })?;
         }
         Ok(true)
     }
 
     /// Waits until a value that was stored with this outcome is on disk.
-    fn commit_change(&self, key: SlotKey<'_>, outcome: InsertOutcome) -> Result<(), Error> {
-        self.commit_write()?;
+    fn commit_change(
+        &self,
+        key: SlotKey<'_>,
+        outcome: InsertOutcome,
+        wait: &mut ChangeCommit,
+    ) -> Result<(), Error> {
         if outcome == InsertOutcome::Saved {
-            return Ok(());
+            return self.commit_change_by(Acknowledge::Write, wait);
         }
+        self.commit_write()?;
         // There was no file to save the value in. If the commit has made a file, the value is written again.
         loop {
             let LeasedRead { lease, read, .. } = self.lease_over(key);
             let ReadValue { value, entry, is_in_memory, .. } =
                 read.ok_or_else(|| not_durable_while_off(None))?;
-            let condition = ReadCondition { lease: &lease, read: Some(entry), may_be_on_disk: !is_in_memory };
+            let (read, may_be_on_disk) = (Some(entry), !is_in_memory);
+            let condition = ReadCondition { lease: &lease, read, may_be_on_disk, keeps_value: true };
             let condition = WriteCondition::Unchanged(condition);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
-                InsertOutcome::Saved => return self.commit_write(),
+                InsertOutcome::Saved => return self.commit_change_by(Acknowledge::Write, wait),
                 InsertOutcome::Revoked => thread::yield_now(),
                 InsertOutcome::InMemory | InsertOutcome::NoRoom => return Err(not_durable_while_off(None)),
             }
@@ -236,6 +262,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         value: Arc<V>,
+        wait: &mut ChangeCommit,
         mut condition: ReadCondition<'_>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         let tiers = &self.shared.tiers;
@@ -262,10 +289,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let removed = Modified::Removed(value);
         if !self.is_memory_only()
             && tiers.has_disk()
-            && let Err(error) = tiers.writer.commit(Acknowledge::Invalidation)
+            && let Err(error) = self.commit_change_by(Acknowledge::Invalidation, wait)
         {
             return Err(ModifyError { error, applied: Some(removed) });
         }
+        wait.drop_values(evicted_values);
         Ok(Some(removed))
     }
 }

@@ -29,7 +29,7 @@ use crate::sys::sync::Arc;
 const MAX_COPIED: usize = 4 << 20;
 
 /// A key that memory does not have.
-struct MissedKey {
+pub(super) struct MissedKey {
     /// The place of the key in the input.
     at: usize,
     hash: u64,
@@ -38,6 +38,10 @@ struct MissedKey {
 }
 
 impl MissedKey {
+    fn new(at: usize, key: SlotKey<'_>, miss: MissToken) -> Self {
+        Self { at, hash: key.hash, key: StoredKey::from(key.bytes), miss }
+    }
+
     fn slot_key(&self) -> SlotKey<'_> {
         SlotKey { hash: self.hash, bytes: &self.key }
     }
@@ -70,7 +74,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[must_use]
     pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
         let (mut found, missed) = self.get_many_in_memory(keys);
-        self.get_from_disk(&missed, &mut found);
+        self.get_from_disk(missed, &mut found);
         found
     }
 
@@ -86,13 +90,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return found;
         }
         let read = move |keyspace: &Self| {
-            keyspace.get_from_disk(&missed, &mut found);
+            keyspace.get_from_disk(missed, &mut found);
             found
         };
         self.off_executor(read).await
     }
 
-    /// Step 1. Returns what was found, and the keys to look for on disk, in the order of their bytes.
+    /// Step 1. Returns what was found, and the keys to look for on disk.
     fn get_many_in_memory<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -100,7 +104,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut missed = Vec::new();
         let keys = keys.into_iter().enumerate();
         let found = keys.map(|(at, key)| self.get_or_note(at, &key, &mut missed)).collect();
-        missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         (found, missed)
     }
 
@@ -122,8 +125,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.note_use(key, expires_at);
                 Self::typed(value)
             }
-            Lookup::Unknown(miss) if !self.is_memory_only() && !self.shared.is_closed() => {
-                missed.push(MissedKey { at, hash: key.hash, key: StoredKey::from(key.bytes), miss });
+            Lookup::Unknown(miss) if self.may_be_on_disk() => {
+                missed.push(MissedKey::new(at, key, miss));
                 return None;
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
@@ -132,8 +135,37 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Steps 2 to 4.
-    fn get_from_disk(&self, mut missed: &[MissedKey], found: &mut [Option<Arc<V>>]) {
+    /// Step 1 for a key that memory has no value of. Returns None if there is nothing to look for on disk.
+    pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
+        match self.shared.tiers.get_in_memory(key) {
+            Lookup::Unknown(miss) if self.may_be_on_disk() => Some(MissedKey::new(at, key, miss)),
+            _ => None,
+        }
+    }
+
+    fn may_be_on_disk(&self) -> bool {
+        !self.is_memory_only() && !self.shared.is_closed()
+    }
+
+    /// Steps 2 to 4 for [`get_many`](Keyspace::get_many).
+    fn get_from_disk(&self, missed: Vec<MissedKey>, found: &mut [Option<Arc<V>>]) {
+        self.read_missed(missed, |at, key, value| {
+            self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
+            if let Some(place) = found.get_mut(at) {
+                *place = value;
+            }
+        });
+    }
+
+    /// Steps 2 to 4. Calls `note` for each key, with its place in the input and the live value that the disk
+    /// has. No snapshot is held meanwhile.
+    pub(super) fn read_missed(
+        &self,
+        mut missed: Vec<MissedKey>,
+        mut note: impl FnMut(usize, SlotKey<'_>, Option<Arc<V>>),
+    ) {
+        missed.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        let mut missed = missed.as_slice();
         // The key before, and its value: a key may occur several times in the input.
         let mut before: Option<(&MissedKey, Option<Arc<V>>)> = None;
         while !missed.is_empty() {
@@ -152,10 +184,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         decoded.value
                     }),
                 };
-                self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
-                if let Some(found) = found.get_mut(missed.at) {
-                    found.clone_from(&value);
-                }
+                note(missed.at, key, value.clone());
                 before = Some((missed, value));
             }
         }

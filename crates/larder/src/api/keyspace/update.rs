@@ -39,8 +39,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`remove`](Keyspace::remove), and [`Error::Reentrant`]. After an error, loads may cache
-    /// the key.
+    /// The errors of [`remove`](Keyspace::remove). After an error, loads may cache the key.
     pub fn begin_update(&self, key: impl EncodeKey<K>) -> Result<Update, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;

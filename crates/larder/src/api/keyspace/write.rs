@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::change::{Change, Modified};
+use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
@@ -60,6 +61,9 @@ pub(super) struct ReadCondition<'a> {
     pub(super) read: Option<ReadEntry>,
     /// Whether the entry may be on disk alone, so that it must be confirmed.
     pub(super) may_be_on_disk: bool,
+    /// Whether the change keeps the value, and gives it another life. Then the time that its load took is
+    /// kept, too.
+    pub(super) keeps_value: bool,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -82,8 +86,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`] (with the setting to raise), [`Error::Encode`],
-    /// [`Error::Closed`] and [`Error::Forked`]. After an error nothing is stored, and the previous entry
-    /// stays. An insert that succeeds while the cache is being closed is part of the last commit.
+    /// [`Error::Closed`] and [`Error::Forked`]. [`Error::Reentrant`] in the closure of an atomic change of
+    /// the same key. After an error nothing is stored, and the previous entry stays. An insert that succeeds
+    /// while the cache is being closed is part of the last commit.
     ///
     /// # Cost
     /// One encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
@@ -108,7 +113,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// The errors of [`insert`](Keyspace::insert). [`Error::InvalidSetting`] for a TTL out of range. With
     /// [`Durability::Immediate`], [`Error::NotDurable`] when the value is in memory but could not be
-    /// committed.
+    /// committed. With a time that has come already ([`Ttl::Until`]), the errors of
+    /// [`remove`](Keyspace::remove).
     pub fn insert_with(
         &self,
         key: impl EncodeKey<K>,
@@ -118,7 +124,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_full(full.as_slice(), &value.into(), options)
+        self.insert_full(full.as_slice(), &value.into(), options, &mut ChangeCommit::OnThread)
     }
 
     /// Stores the value of a whole key.
@@ -127,6 +133,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         full: &[u8],
         value: &Arc<V>,
         options: InsertOptions,
+        wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         let InsertOptions { ttl, durability } = options;
@@ -134,7 +141,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !matches!(ttl, Ttl::Default) {
             ttl.check(self.now())?;
             if ttl == Ttl::Keep {
-                self.change(full, durability, &mut |_, _| Change::Insert(value.clone(), ttl))?;
+                self.change_by(full, durability, wait, &mut |_, _| Change::Insert(value.clone(), ttl))?;
                 return Ok(());
             }
             if ttl.is_past(self.now()) {
@@ -154,7 +161,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return Err(not_durable_while_off(None));
             }
         }
-        self.commit_write()
+        self.commit_change_by(Acknowledge::Write, wait)
     }
 
     /// Sets the TTL of a key's live entry to the keyspace's full TTL, counted from now. Returns whether there
@@ -205,11 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Waits for the commit of a value that is stored in memory.
     pub(super) fn commit_write(&self) -> Result<(), Error> {
-        self.shared.tiers.writer.commit(Acknowledge::Write).map_err(|error| match error {
-            // `Closed` would mean that nothing was stored.
-            Error::Closed => Error::not_durable("the cache was closed meanwhile"),
-            other => other,
-        })
+        self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
     }
 
     /// Stores a value. With a `lease`, the value is stored only if the lease is still valid.
@@ -273,7 +276,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let PreparedValue { weight, payload, page_beyond_file, room } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };
         let (now, ends_at) = self.expiry_after_write(key, ttl, read);
-        let load_time = if let WriteCondition::Lease(lease) = condition { lease.load_time } else { None };
+        let load_time = match condition {
+            WriteCondition::Lease(lease) => lease.load_time,
+            WriteCondition::Unchanged(change) if change.keeps_value => read.and_then(|read| read.load_time),
+            WriteCondition::Unchanged(_) | WriteCondition::Always => None,
+        };
         let (expires_at, extras) = match &value {
             Some(_) => self.first_expiry(now, ends_at, load_time),
             None => (ends_at, None),
@@ -316,7 +323,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         publish: impl FnOnce(Publication<'_>) -> R,
     ) -> R {
         let tiers = &self.shared.tiers;
-        let ReadCondition { lease, read, may_be_on_disk } = condition;
+        let ReadCondition { lease, read, may_be_on_disk, .. } = condition;
         let sequence = read.filter(|_| may_be_on_disk).map(|read| read.sequence);
         let snapshot = sequence.and_then(|sequence| tiers.confirm(key, sequence));
         let is_on_disk = || snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot));

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
@@ -19,6 +20,7 @@ use super::write::InsertOutcome;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::removal::Removal;
+use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
@@ -100,7 +102,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         T: Into<Arc<V>>,
     {
         let entries = self.group_entries(entries, options)?;
-        self.insert_group(&entries, options)
+        self.insert_group(&entries, options, &mut ChangeCommit::OnThread)
     }
 
     /// As [`insert_many`](Keyspace::insert_many), from async code. The values are stored even if the future
@@ -136,7 +138,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         T: Into<Arc<V>>,
     {
         let entries = self.group_entries(entries, options)?;
-        self.change_off_executor(move |keyspace| keyspace.insert_group(&entries, options)).await
+        self.commit_in_task(move |keyspace, wait| keyspace.insert_group(&entries, options, wait)).await
     }
 
     /// Returns the entries of a group, with whole keys.
@@ -167,7 +169,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(entries)
     }
 
-    fn insert_group(&self, entries: &[GroupEntry<V>], options: InsertOptions) -> Result<(), Error> {
+    fn insert_group(
+        &self,
+        entries: &[GroupEntry<V>],
+        options: InsertOptions,
+        wait: &mut ChangeCommit,
+    ) -> Result<(), Error> {
         let InsertOptions { ttl, durability } = options;
         if entries.is_empty() {
             return Ok(());
@@ -191,7 +198,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return Err(not_durable_while_off(None));
             }
         }
-        self.commit_write()
+        self.commit_change_by(Acknowledge::Write, wait)
     }
 
     fn group_entry<Q: EncodeKey<K>>(

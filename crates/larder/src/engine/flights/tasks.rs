@@ -92,6 +92,17 @@ impl Flight {
         Self::new(FlightLeader::Known(Waiter::Load(load)), deadline)
     }
 
+    /// Returns the flight of a refresh whose loader is asynchronous.
+    pub(crate) fn of_task_refresh(load: LoadId, deadline: Deadline) -> Arc<Self> {
+        let leader = FlightLeader::Known(Waiter::Load(load));
+        Arc::new(Self { is_refresh: true, ..Self::unattached(leader, deadline) })
+    }
+
+    /// Returns whether the flight has ended without an answer.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(self.state.lock().outcome, Some(FlightOutcome::Abandoned))
+    }
+
     /// Puts a loader into the flight, and wakes the tasks that wait already. Call it while a [`TaskWait`] of
     /// the flight exists, because the last of them drops the loader.
     pub(crate) fn park(&self, loader: SharedLoader) {
@@ -120,18 +131,21 @@ impl Flight {
             });
         }
         // 4.
-        let is_pending = polled.is_pending();
         let mut state = self.state.lock();
-        let wakers = if is_pending {
+        let Poll::Ready(outcome) = polled else {
             state.tasks.loader = LoaderPlace::Here(loader);
-            if state.tasks.is_woken { state.tasks.take_to_poll() } else { HashMap::new() }
-        } else {
-            state.tasks.loader = LoaderPlace::None;
-            HashMap::new()
+            let wakers = if state.tasks.is_woken { state.tasks.take_to_poll() } else { HashMap::new() };
+            drop(state);
+            wake_all(wakers);
+            return PolledLoader::Pending;
         };
+        state.tasks.loader = LoaderPlace::None;
         drop(state);
-        wake_all(wakers);
-        if is_pending { PolledLoader::Pending } else { PolledLoader::Ended }
+        // The lease of a load that a forked child has begun is one of the parent, and lands nothing.
+        if let Some(outcome) = outcome {
+            self.land(outcome);
+        }
+        PolledLoader::Ended
     }
 
     /// Returns the numbers of tasks that wait, and of their wakers.
@@ -192,6 +206,12 @@ impl TaskWait {
         drop(state);
         let process = Process::current();
         Self { flight, ticket, is_leader, until, alarm: None, waiters: None, process, forked_loader: None }
+    }
+
+    /// Sets the end of the caller's own timeout. Also for a wait that has timed out: it goes on then.
+    pub(crate) fn set_until(&mut self, until: Option<Deadline>) {
+        self.until = until;
+        self.alarm = None;
     }
 
     fn as_waitable(&self) -> Arc<dyn Waitable> {

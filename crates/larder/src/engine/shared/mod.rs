@@ -14,6 +14,8 @@ use super::closing::Closing;
 use super::keyspaces::registry::KeyspaceRegistry;
 use super::load_pool::LoadPool;
 #[cfg(feature = "async")]
+use super::load_tasks::LoadTasks;
+#[cfg(feature = "async")]
 use super::pending_changes::PendingChanges;
 use super::service_thread::ServiceThread;
 use super::threads::Threads;
@@ -49,6 +51,9 @@ pub(crate) struct Shared {
     threads: Threads,
     /// The threads for loads in the background.
     pub(crate) load_pool: Arc<LoadPool>,
+    /// The tasks for loads in the background.
+    #[cfg(feature = "async")]
+    pub(crate) load_tasks: LoadTasks,
     /// The files that the cache has open. None in a cache without a file.
     pub(crate) files: Option<Arc<TrackedVolume>>,
 }

@@ -29,6 +29,8 @@ use crate::engine::disk_tier::DiskTier;
 use crate::engine::keyspaces::counter_registry::CounterRegistry;
 use crate::engine::keyspaces::registry::KeyspaceRegistry;
 use crate::engine::load_pool::LoadPool;
+#[cfg(feature = "async")]
+use crate::engine::load_tasks::LoadTasks;
 use crate::engine::store_opening::{OpenStore, open_store};
 use crate::engine::sweeper::Sweeper;
 use crate::engine::sweeper::message::SweeperMessage;
@@ -107,6 +109,8 @@ impl Shared {
             closing: Closing::default(),
             threads: Threads::new(writer),
             load_pool: LoadPool::new(config.load_threads, tiers.process),
+            #[cfg(feature = "async")]
+            load_tasks: LoadTasks::new(config.load_tasks.spawner, config.load_tasks.max),
             files,
             settings: SharedSettings {
                 load_timeout: config.load_timeout,

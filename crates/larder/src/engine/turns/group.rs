@@ -93,3 +93,61 @@ impl Drop for GroupRounds<'_> {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::process::Process;
+    use crate::sys::sync::Ordering;
+
+    fn keys(names: [&str; 2]) -> Vec<StoredKey> {
+        names.map(|name| name.as_bytes().into()).into()
+    }
+
+    fn lose_many(rounds: &mut GroupRounds<'_>, names: [&str; 2]) {
+        for _ in 0..=MAX_LOST_ROUNDS {
+            assert!(rounds.begin(true));
+            rounds.lose(keys(names));
+        }
+    }
+
+    #[test]
+    fn a_transaction_that_lost_eight_rounds_takes_the_turns_of_all_its_keys() {
+        let turns = Turns::new(Process::current());
+        let mut rounds = turns.group_rounds();
+        lose_many(&mut rounds, ["b", "a"]);
+        assert!(turns.has_queue(b"a") && turns.has_queue(b"b") && !turns.has_queue(b"c"));
+        assert!(rounds.may_publish(keys(["a", "b"]).iter()), "its own turns");
+        assert!(rounds.may_publish(keys(["b", "c"]).iter()), "no caller has a turn of the other key");
+        let other = turns.group_rounds();
+        assert!(!other.may_publish(keys(["b", "c"]).iter()) && other.may_publish(keys(["c", "d"]).iter()));
+        drop(rounds);
+        assert!(other.may_publish(keys(["b", "c"]).iter()));
+        assert_eq!(turns.count.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_caller_that_may_not_wait_is_told_so_and_takes_no_turn() {
+        let turns = Turns::new(Process::current());
+        let mut holder = turns.group_rounds();
+        lose_many(&mut holder, ["a", "b"]);
+        let mut other = turns.group_rounds();
+        assert!(other.begin(false), "its keys are not known yet");
+        other.lose(keys(["b", "c"]));
+        assert!(!other.begin(false));
+        drop(holder);
+        assert!(other.begin(false));
+        drop(other);
+        assert_eq!(turns.count.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_later_round_with_other_keys_takes_their_turns_too() {
+        let turns = Turns::new(Process::current());
+        let mut rounds = turns.group_rounds();
+        lose_many(&mut rounds, ["a", "b"]);
+        assert!(!turns.has_queue(b"c"));
+        lose_many(&mut rounds, ["a", "c"]);
+        assert!(turns.has_queue(b"a") && turns.has_queue(b"c") && !turns.has_queue(b"b"));
+    }
+}

@@ -1,17 +1,17 @@
 //! The flags of each entry, in one byte. They are so dense that the flags of a whole shard stay in the
 //! processor's cache.
 //!
-//! Many readers count uses at the same time, under a shared lock, with relaxed loads and stores. A lost count
-//! is harmless. All other flags change under the exclusive lock, when no reader counts. So a reader's count
-//! never overwrites such a change.
+//! Many readers mark uses at the same time, under a shared lock, with relaxed loads and stores. They all
+//! store the same byte. All other flags change under the exclusive lock, when no reader marks. So a reader's
+//! mark never overwrites such a change.
 
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::segments::make_room;
 use crate::sys::sync::{AtomicU8, Ordering};
 
-/// Maximum number of uses that are counted between two visits of the policy. Later hits on the entry do not
-/// write.
-const MAX_USES: u8 = 0b1111;
+/// The entry was used since the last visit of the policy. Uses in quick succession are one event, so they are
+/// marked once. Later hits on the entry do not write.
+const USED: u8 = 1 << 0;
 const IN_SMALL: u8 = 1 << 4;
 const IN_MAIN: u8 = 1 << 5;
 const WAS_IN_MAIN: u8 = 1 << 6;
@@ -40,22 +40,22 @@ impl EntryFlags {
         }
     }
 
-    /// Counts a use.
+    /// Marks a use.
     #[inline]
     pub(super) fn touch(&self, id: SlotId) {
         if let Some(flags) = self.0.get(id as usize) {
             let flags_now = flags.load(Ordering::Relaxed);
-            if flags_now & MAX_USES < MAX_USES {
-                flags.store(flags_now + 1, Ordering::Relaxed);
+            if flags_now & USED == 0 {
+                flags.store(flags_now | USED, Ordering::Relaxed);
             }
         }
     }
 
-    /// Returns the number of uses since the last call, and resets the number.
-    pub(super) fn take_uses(&mut self, id: SlotId) -> u8 {
+    /// Returns whether the entry was used since the last call, and removes the mark.
+    pub(super) fn take_use(&mut self, id: SlotId) -> bool {
         let flags = self.get(id);
-        self.set(id, flags & !MAX_USES);
-        flags & MAX_USES
+        self.set(id, flags & !USED);
+        flags & USED != 0
     }
 
     pub(super) fn queue(&self, id: SlotId) -> QueueOfEntry {

@@ -4,9 +4,11 @@
 //! 1. A new entry joins the *small* queue. This queue has a share of the weight.
 //! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
 //!    first entry at the end of main that was not used since the last visit to that entry. (Entries that were
-//!    used go back to the start of main.) A newcomer that was used while it was in the small queue replaces
-//!    the rival. Any other newcomer must have been used more often than the rival, according to the sketch.
-//!    The loser is evicted.
+//!    used go back to the start of main.) The sketch tells how often each key was used. A newcomer that was
+//!    used while it was in the small queue replaces the rival, unless the rival was used more than
+//!    [`MAX_LEAD`] times as often. Any other newcomer must have been used at least twice more than the rival.
+//!    If the newcomer loses, it is evicted. A rival that was ahead goes back to the start of main then, and
+//!    any other rival meets the next newcomer.
 //! 3. While main has not filled its share, there is no rival. An entry that was used while it was in the
 //!    small queue, or twice according to the sketch, joins main. Any other entry is evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. These
@@ -18,9 +20,12 @@
 //! have not been used more often than the entries of main. So a part of the loop stays in the cache. The
 //! entries of a new working set move into main, because they are used twice or used in the small queue.
 //!
-//! Cost: a hit is one relaxed load. The first fifteen hits between two visits of the policy also make one
-//! relaxed store each. Both happen under a shared lock. Attaching and evicting are O(1) on average: each
-//! rival that goes back to the start of main had a hit before.
+//! Uses in quick succession are one event: an entry counts one use for each visit, however many hits it had.
+//! Otherwise a short burst of hits would outweigh a key that returns regularly.
+//!
+//! Cost: a hit is one relaxed load. The first hit between two visits of the policy also makes one relaxed
+//! store. Both happen under a shared lock. Attaching and evicting are O(1) on average: each rival that goes
+//! back to the start of main had a hit before, or won against a newcomer.
 //!
 //! Memory: 17 bytes for each entry. The sketch and the ghosts need 9 to 18 bytes more for each entry once the
 //! cache has been full.
@@ -32,7 +37,8 @@
 //! (S3-FIFO), for the queues and the lazy promotion; Einziger, Friedman, Manes, "`TinyLFU`: a highly
 //! efficient cache admission policy", ACM Transactions on Storage 2017, for admission by frequency; Qureshi,
 //! Jaleel, Patt, Steely, Emer, "Adaptive insertion policies for high performance caching", ISCA 2007, for
-//! keeping a part of a loop.
+//! keeping a part of a loop; O'Neil, O'Neil, Weikum, "The LRU-K page replacement algorithm for database disk
+//! buffering", SIGMOD 1993, for counting uses in quick succession once.
 
 mod entry_flags;
 mod queue;
@@ -51,6 +57,13 @@ use super::weight::Weight;
 
 /// Maximum number of entries of main that are visited to find an unused entry.
 const MAX_RIVALS_TRIED: usize = 8;
+/// A newcomer that was used in the small queue loses only against a rival that was used more than this number
+/// of times as often. A recent use counts more than old ones, because the old ones may belong to a phase that
+/// is over. But keys that are used again and again must not give way to each short burst.
+const MAX_LEAD: u64 = 3;
+/// After this number of newcomers that lost, a rival that is not ahead goes back to the start of main too.
+/// Otherwise the uses of the entries behind it would not be noticed.
+const MAX_LOSERS: u8 = 16;
 
 /// The eviction policy of one shard.
 #[derive(Debug)]
@@ -64,6 +77,8 @@ pub(super) struct Policy {
     warmup_cursor: SlotId,
     /// Whether an entry was ever evicted. Until then the sketch counts no use.
     is_full: bool,
+    /// Number of newcomers that lost against a rival, up to [`MAX_LOSERS`].
+    losers: u8,
     sketch: Sketch,
     small_queue_target: SmallQueueTarget,
 }
@@ -81,6 +96,7 @@ impl Policy {
             main: Queue::new(),
             warmup_cursor: NONE,
             is_full: false,
+            losers: 0,
             sketch: Sketch::default(),
             small_queue_target: SmallQueueTarget::new(),
         }
@@ -91,8 +107,7 @@ impl Policy {
         self.nodes.get(id as usize).map_or(Weight::ZERO, |node| node.weight)
     }
 
-    /// Counts a use. Needs only `&self`, because many readers may call this function at the same time. A lost
-    /// count is harmless.
+    /// Marks a use. Needs only `&self`, because many readers may call this function at the same time.
     #[inline]
     pub(super) fn touch(&self, id: SlotId) {
         self.entry_flags.touch(id);
@@ -109,7 +124,7 @@ impl Policy {
         }
         let is_overwrite = self.entry_flags.mark_known(id);
         if self.is_full && !is_overwrite {
-            self.sketch.add(hash, 1);
+            self.sketch.add(hash);
             self.small_queue_target.arrived(hash);
         }
         self.push(
@@ -167,7 +182,7 @@ impl Policy {
                 self.warmup_cursor = node.older;
             }
             weight += node.weight.bytes();
-            self.sketch.add(node.hash, 1);
+            self.sketch.add(node.hash);
             id = node.older;
         }
     }
@@ -175,7 +190,7 @@ impl Policy {
     fn warmup_victim(&mut self) -> Option<SlotId> {
         while let Some(&node) = self.nodes.get(self.warmup_cursor as usize) {
             let id = self.warmup_cursor;
-            if self.take_uses(id) || self.sketch.estimate(node.hash) > 1 {
+            if self.take_use(id) || self.sketch.estimate(node.hash) > 1 {
                 self.move_to_main(id);
             } else {
                 return Some(id);
@@ -195,7 +210,7 @@ impl Policy {
                 return self.rival().or(Some(self.main.oldest));
             }
             let node = *self.nodes.get(id as usize)?;
-            let was_used = self.take_uses(id);
+            let was_used = self.take_use(id);
             let frequency = self.sketch.estimate(node.hash);
             let is_wanted = was_used || frequency > 1;
             // The loop ends, because the small queue only shrinks here.
@@ -208,11 +223,14 @@ impl Policy {
                 let rivals = self.nodes.get(rival as usize).map_or(0, |node| self.sketch.estimate(node.hash));
                 // One more use may be an accident. In a loop, every key is one use ahead of the rival half of
                 // the time.
-                if was_used || frequency > rivals + u64::from(rivals > 1) {
+                if was_used && rivals <= MAX_LEAD * frequency || frequency > rivals + 1 {
                     self.move_to_main(id);
                     return Some(rival);
                 }
-                self.move_to_main(rival);
+                self.losers = (self.losers + 1) % MAX_LOSERS;
+                if rivals > frequency || self.losers == 0 {
+                    self.move_to_main(rival);
+                }
             }
             self.small_queue_target.rejected(node.hash);
             return Some(id);
@@ -227,7 +245,7 @@ impl Policy {
             if id == NONE {
                 return None;
             }
-            if !self.take_uses(id) {
+            if !self.take_use(id) {
                 return Some(id);
             }
             self.small_queue_target.main_was_used(self.main.len);
@@ -236,15 +254,13 @@ impl Policy {
         None
     }
 
-    /// Returns whether an entry was used since the last visit, and adds its uses to the sketch.
-    fn take_uses(&mut self, id: SlotId) -> bool {
-        let uses = self.entry_flags.take_uses(id);
-        if let Some(node) = self.nodes.get(id as usize)
-            && uses > 0
-        {
-            self.sketch.add(node.hash, uses);
+    /// Returns whether an entry was used since the last visit. If so, adds one use to the sketch.
+    fn take_use(&mut self, id: SlotId) -> bool {
+        let was_used = self.entry_flags.take_use(id);
+        if was_used && let Some(node) = self.nodes.get(id as usize) {
+            self.sketch.add(node.hash);
         }
-        uses > 0
+        was_used
     }
 
     fn move_to_main(&mut self, id: SlotId) {

@@ -1,73 +1,88 @@
 //! The sketch: an estimate of how often each key was used recently. All keys of a shard share its counters,
 //! including keys that were evicted.
 //!
-//! It is a count-min sketch in blocks. A key has four counters of four bits each, all in one word, so reading
-//! the counters touches one cache line. The smallest of the four counters is the estimate. The estimate is
-//! too high only when other keys share all four counters. A use raises only the counters that have the
-//! smallest value (conservative update). After [`PERIOD`] uses for each entry, all counters are halved, so
-//! old uses are slowly forgotten.
+//! It is a count-min sketch in blocks. A block is a line of the processor's cache. A key has four counters of
+//! four bits each, all in one block and each in another quarter of it. So reading the counters touches one
+//! cache line, and two keys of a block rarely share all four counters. The smallest of the four counters is
+//! the estimate. The estimate is too high only when other keys share all four counters. A use raises only the
+//! counters that have the smallest value (conservative update). After [`PERIOD`] uses for each entry, all
+//! counters are halved, so old uses are slowly forgotten.
 //!
-//! The sketch needs 8 to 16 bytes for each entry of the shard, and at least 4 KiB.
+//! The sketch needs 8 to 16 bytes for each entry of the shard, and at least 8 KiB.
 //!
 //! No library is used, because the code is a few lines. The code needs only the 32 bits of hash that the
 //! policy keeps for each entry.
 //!
 //! Sources: Cormode, Muthukrishnan, "An improved data stream summary: the count-min sketch", J. Algorithms
 //! 2005; Einziger, Friedman, Manes, "`TinyLFU`: a highly efficient cache admission policy", ACM Transactions
-//! on Storage 2017.
+//! on Storage 2017; Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters", WEA 2007, for
+//! the blocks.
 
 /// Number of uses for each entry before all counts are halved. `MIN_PERIOD` is the minimum number of uses,
-/// for a shard of few entries.
-const PERIOD: u64 = 20;
+/// for a shard of few entries. A key of a loop must be counted a few times in a period. Otherwise a key of
+/// the cache and a newcomer can't be told apart after the counts are halved.
+const PERIOD: u64 = 40;
 const MIN_PERIOD: u64 = 2_000;
-/// Minimum number of words, for a shard of few entries. This number is enough for the keys of the minimum
+/// Number of words of a block. A key has one counter in each quarter of the block.
+const BLOCK_WORDS: usize = 8;
+/// Minimum number of blocks, for a shard of few entries. This number is enough for the keys of the minimum
 /// period.
-const MIN_WORDS: usize = 512;
+const MIN_BLOCKS: usize = 128;
 /// The largest value of a counter.
 const MAX_COUNT: u64 = 15;
 /// Mask for the lower three bits of each counter. The mask removes the neighbour's bit after all counters
 /// were shifted right by one.
 const HALVES: u64 = 0x7777_7777_7777_7777;
 
+/// The counters that share a line of the processor's cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Block([u64; BLOCK_WORDS]);
+
 /// The counters. Before the first `fit` the sketch is empty, and every estimate is 0.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
-    words: Vec<u64>,
+    blocks: Vec<Block>,
     added: u64,
     period: u64,
+}
+
+/// The place of a counter in its block.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    word: usize,
+    shift: u32,
 }
 
 impl Sketch {
     /// Makes room for the keys of this number of entries. Keeps all counts.
     pub(super) fn fit(&mut self, entries: usize) {
         self.period = (entries as u64 * PERIOD).max(MIN_PERIOD);
-        let wanted = (entries.next_power_of_two()).max(MIN_WORDS);
-        if self.words.is_empty() {
-            self.words.resize(wanted, 0);
+        let wanted = (entries.next_power_of_two() / BLOCK_WORDS).max(MIN_BLOCKS);
+        if self.blocks.is_empty() {
+            self.blocks.resize(wanted, Block([0; BLOCK_WORDS]));
         }
-        while self.words.len() < wanted {
+        while self.blocks.len() < wanted {
             // The index becomes one bit longer at the top. Both copies have the key's counts, so the value of
             // that bit does not matter.
-            self.words.extend_from_within(..);
+            self.blocks.extend_from_within(..);
         }
     }
 
-    /// Adds a number of uses of a key.
-    pub(super) fn add(&mut self, hash: u32, uses: u8) {
-        let (index, shifts) = self.place(hash);
-        let Some(word) = self.words.get_mut(index) else {
+    /// Adds a use of a key.
+    pub(super) fn add(&mut self, hash: u32) {
+        let (index, places) = self.places(hash);
+        let Some(block) = self.blocks.get_mut(index) else {
             return;
         };
-        let raised = (min_count(*word, shifts) + u64::from(uses)).min(MAX_COUNT);
-        for shift in shifts {
-            if *word >> shift & MAX_COUNT < raised {
-                *word = *word & !(MAX_COUNT << shift) | raised << shift;
-            }
+        let raised = (block.min_count(places) + 1).min(MAX_COUNT);
+        for place in places {
+            block.raise(place, raised);
         }
-        self.added += u64::from(uses);
+        self.added += 1;
         if self.added >= self.period {
             self.added /= 2;
-            for word in &mut self.words {
+            for word in self.blocks.iter_mut().flat_map(|block| &mut block.0) {
                 *word = *word >> 1 & HALVES;
             }
         }
@@ -75,28 +90,47 @@ impl Sketch {
 
     /// Returns an estimate of how often a key was used, up to 15.
     pub(super) fn estimate(&self, hash: u32) -> u64 {
-        let (index, shifts) = self.place(hash);
-        self.words.get(index).map_or(0, |word| min_count(*word, shifts))
+        let (index, places) = self.places(hash);
+        self.blocks.get(index).map_or(0, |block| block.min_count(places))
     }
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.words)
+        size_of_val(&*self.blocks)
     }
 
-    /// Returns the index of a key's word, and the positions of the key's counters in that word: one in each
+    /// Returns the index of a key's block, and the places of the key's counters in that block: one in each
     /// quarter.
-    fn place(&self, hash: u32) -> (usize, [u32; 4]) {
+    fn places(&self, hash: u32) -> (usize, [Place; 4]) {
         let mixed = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let index = usize::try_from(mixed >> 32).unwrap_or(0) & self.words.len().wrapping_sub(1);
-        let pick = |quarter: u32| {
-            let counter = mixed >> (24 + 2 * quarter) & 3;
-            16 * quarter + 4 * u32::try_from(counter).unwrap_or(0)
+        let index = usize::try_from(mixed >> 32).unwrap_or(0) & self.blocks.len().wrapping_sub(1);
+        let pick = |quarter: usize| {
+            // One of the 32 counters of two words: a bit for the word, and four for the counter.
+            let counter = mixed >> (12 + 5 * quarter) & 31;
+            Place {
+                word: 2 * quarter + usize::from(counter > 15),
+                shift: 4 * u32::try_from(counter & 15).unwrap_or(0),
+            }
         };
         (index, [pick(0), pick(1), pick(2), pick(3)])
     }
 }
 
-fn min_count(word: u64, shifts: [u32; 4]) -> u64 {
-    shifts.into_iter().map(|shift| word >> shift & MAX_COUNT).fold(MAX_COUNT, u64::min)
+impl Block {
+    fn min_count(&self, places: [Place; 4]) -> u64 {
+        places.into_iter().map(|place| self.count(place)).fold(MAX_COUNT, u64::min)
+    }
+
+    fn count(&self, place: Place) -> u64 {
+        self.0.get(place.word).map_or(0, |word| word >> place.shift & MAX_COUNT)
+    }
+
+    /// Raises a counter to `count`, if the counter is lower.
+    fn raise(&mut self, place: Place, count: u64) {
+        if self.count(place) < count
+            && let Some(word) = self.0.get_mut(place.word)
+        {
+            *word = *word & !(MAX_COUNT << place.shift) | count << place.shift;
+        }
+    }
 }

@@ -5,8 +5,9 @@
 //! as many evictions as a tenth of the entries. The share *shrinks* when the policy finds that an entry of
 //! main was used, because places in main are useful then. A step of growth is smaller if there are more
 //! ghosts. A step of shrinking is smaller if main has more entries. So the share becomes stable where one
-//! more place is equally useful in both queues. Steps are small: when every ghost has returned, the share has
-//! grown by 5 % of the weight.
+//! more place is equally useful in both queues. When every ghost has returned, the share has grown by 20 % of
+//! the weight. So the share follows a change of phase within a few turnovers of the ghosts. With steps ten
+//! times as large it follows accidents too.
 //!
 //! A ghost needs four bytes in a table without chains. A later ghost with the same index overwrites an
 //! earlier ghost. Losing some ghosts is harmless, because they are only used to adapt the share. Memory: 0.8
@@ -18,15 +19,17 @@
 
 /// A share of 100 %.
 const WHOLE: u64 = 1 << 32;
-const INITIAL_SHARE: u64 = WHOLE / 10;
+/// Small, because a small share costs little where keys return soon: then the share grows fast. A large share
+/// costs a part of each loop from the start.
+const INITIAL_SHARE: u64 = WHOLE / 100 * 3;
 const MIN_SHARE: u64 = WHOLE / 100;
 const MAX_SHARE: u64 = WHOLE / 5 * 4;
 /// A ghost is remembered for a number of evictions: the number of entries divided by this constant.
 const GHOST_PART: usize = 10;
 /// The growth of the share when every ghost has returned, and its decrease when every entry of main was found
 /// to be used.
-const GROWTH: u64 = WHOLE / 20;
-const SHRINKAGE: u64 = WHOLE / 40;
+const GROWTH: u64 = WHOLE / 5;
+const SHRINKAGE: u64 = WHOLE / 10;
 
 /// The share of the small queue, and the ghosts that adapt it.
 #[derive(Debug)]

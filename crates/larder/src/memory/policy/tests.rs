@@ -83,7 +83,8 @@ fn a_scan_does_not_flush_what_is_used_again() {
 
 #[test]
 fn a_loop_larger_than_the_cache_keeps_a_part() {
-    for capacity in [16, 100, 500] {
+    // The counts of the sketch are halved at another point of the loop for each capacity.
+    for capacity in [16, 30, 50, 70, 100, 150, 250, 500] {
         let mut toy = Toy::new(capacity);
         toy.run((0..1_000).cycle().take(20_000));
         let hits = toy.run((0..1_000).cycle().take(10_000));
@@ -102,8 +103,8 @@ fn a_loop_is_kept_in_a_cache_that_was_full_of_something_else() {
 
 #[test]
 fn a_working_set_that_shifts_is_followed() {
-    // The minimum period of the sketch is the period of a hundred entries. So a smaller cache adapts as
-    // slowly as a cache of a hundred entries.
+    // The minimum period of the sketch is the period of fifty entries. So a smaller cache adapts as slowly as
+    // a cache of fifty entries.
     for capacity in [16_u64, 200, 2_000] {
         let mut toy = Toy::new(usize::try_from(capacity).unwrap());
         let popular = |base: u64, seed| skewed(capacity * 2, seed).map(move |key| base + key);
@@ -137,6 +138,66 @@ fn a_mix_of_popular_keys_scans_and_a_loop_is_served_well() {
         scanned += 200;
     }
     assert!(hits > 90_000, "{hits} hits of 240000");
+}
+
+/// Fills a policy with an entry of main and a newcomer, whose keys were used `main` and `newcomer` times.
+/// Returns which of them is evicted.
+fn duel(main: u32, newcomer: u32, is_newcomer_used: bool) -> &'static str {
+    let mut toy = Toy::new(20);
+    toy.run(0..20);
+    for id in 0..20 {
+        toy.policy.touch(id);
+    }
+    toy.request(100);
+    assert_eq!(toy.policy.main.len, 19, "all entries were used");
+    let newcomer_id = toy.ids[&100];
+    let policy = &mut toy.policy;
+    for id in (0..20).filter(|&id| id != newcomer_id) {
+        let node = *policy.nodes.get(id as usize).unwrap();
+        for _ in 2..main {
+            policy.sketch.add(node.hash);
+        }
+        assert_eq!(policy.sketch.estimate(node.hash), u64::from(main));
+    }
+    if is_newcomer_used {
+        policy.touch(newcomer_id);
+    }
+    for _ in 1 + u32::from(is_newcomer_used)..newcomer {
+        policy.sketch.add(hash(100));
+    }
+    if policy.evict() == Some(newcomer_id) { "newcomer" } else { "main" }
+}
+
+#[test]
+fn a_newcomer_must_be_two_uses_ahead_unless_it_was_used_recently() {
+    assert_eq!((duel(4, 5, false), duel(4, 6, false)), ("newcomer", "main"));
+    assert_eq!((duel(6, 2, false), duel(6, 2, true)), ("newcomer", "main"));
+    assert_eq!((duel(7, 2, true), duel(7, 3, true)), ("newcomer", "main"));
+}
+
+#[test]
+fn a_burst_of_hits_counts_as_one_use() {
+    let mut toy = Toy::new(10);
+    toy.run(0..10);
+    for _ in 0..20 {
+        toy.policy.touch(8);
+    }
+    toy.request(100);
+    assert_eq!(toy.policy.entry_flags.queue(8), QueueOfEntry::Main);
+    assert_eq!(toy.policy.sketch.estimate(hash(8)), 2, "stored once and used in one burst");
+}
+
+#[test]
+fn a_crowded_sketch_still_tells_keys_apart() {
+    let mut sketch = Sketch::default();
+    sketch.fit(10_000);
+    for key in 0..60_000 {
+        sketch.add(hash(key));
+    }
+    let unseen: u64 = (100_000..110_000).map(|key| sketch.estimate(hash(key))).sum();
+    let seen: u64 = (0..10_000).map(|key| sketch.estimate(hash(key))).sum();
+    assert!(seen >= 10_000, "no key is underestimated");
+    assert!(unseen < 1_700, "{unseen} uses of 10000 keys that were never used");
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Publisher {
     /// Publishes the current statistics of the cache.
     ///
     /// # Cost
-    /// The cost of [`Cache::stats`], and of the recorder for about 30 metrics and 18 metrics for each
+    /// The cost of [`Cache::stats`], and of the recorder for about 20 values and 25 values for each
     /// keyspace.
     pub fn publish(&mut self) {
         let stats = self.cache.stats();

@@ -77,6 +77,8 @@ metrics! {
         "Loaders run, by keyspace.";
     larder_load_failures_total: Counter Count Keyspace(|of| of.load_failures),
         "Loaders that returned an error or panicked, by keyspace.";
+    larder_stale_answers_total: Counter Count Keyspace(|of| of.stale_answers),
+        "Failed loads answered with a stale value, and answers with a stale value during a cool-down, by keyspace.";
     larder_absent_answers_total: Counter Count Keyspace(|of| of.absent_answers),
         "Lookups answered by the knowledge that the source has no value, by keyspace.";
     larder_load_duration_seconds: Histogram Seconds KeyspaceLatencies(|of| &of.load_latency),

@@ -76,5 +76,13 @@ fn the_dashboard_asks_only_for_metrics_that_there_are() {
         });
         assert!(known, "{name} is in the dashboard, and is no metric");
     }
+    let of_loads = ["load", "answers", "refreshes", "voided", "uncacheable"];
+    let is_of_loads = |metric: &&Metric| of_loads.iter().any(|word| metric.name.contains(word));
+    for Metric { name, kind, .. } in METRICS.iter().filter(is_of_loads) {
+        let is_asked = asked.iter().any(|asked| {
+            asked == name || (*kind == MetricKind::Histogram && asked.strip_suffix("_sum") == Some(*name))
+        });
+        assert!(is_asked, "the dashboard does not show {name}");
+    }
     assert!(asked.len() > 15, "{asked:?}");
 }

@@ -72,6 +72,9 @@ pub enum Failpoint {
     /// A loader that no task waits for any more is not dropped.
     #[cfg(feature = "async")]
     KeepDroppedLoad,
+    /// Closing the cache does not wait for the changes that tasks have begun.
+    #[cfg(feature = "async")]
+    CloseBeforeChanges,
     /// A lease that is dropped without an answer is not given back.
     KeepDroppedLease,
     /// The shards are drained while a group is being stored.

@@ -1,9 +1,9 @@
 //! Changes from async code: inserts, removals and atomic changes.
 //!
 //! A change is made by a worker thread, because it may wait for the disk or for room in the write buffer.
-//! Only an insert that finds room needs none. The wait for the commit of a removal holds no worker: the
-//! writer answers the task. So any number of removals share a commit. A durable insert and an atomic change
-//! hold their worker until they are committed.
+//! Only an insert that finds room needs none. The wait for a commit holds no worker: the writer answers the
+//! task ([`crate::api::keyspace::change_commit`]). So any number of changes share a commit. While the disk
+//! tier is off, a durable insert or change waits on its worker, because it may have to store its value again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,12 +11,14 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use crate::api::invalidation::Invalidation;
 use crate::api::keyspace::change::{Change, Modified};
+use crate::api::keyspace::change_commit::ChangeCommit;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::modify_error::ModifyError;
 use crate::api::keyspace::prepare::room_for;
 use crate::api::keyspace::ttl::Ttl;
-use crate::api::keyspace::write::WriteCondition;
+use crate::api::keyspace::write::{InsertOutcome, WriteCondition};
 use crate::engine::closure_keys;
+use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::scope::KeyPattern;
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
@@ -54,11 +56,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         options: InsertOptions,
     ) -> Result<(), Error> {
         let (full, value) = (self.whole_key(&key)?, value.into());
-        if self.insert_at_once(&full, &value, options)? {
-            return Ok(());
+        if options.ttl.is_past(self.now()) {
+            return self.remove_async(key).await.map(drop);
+        }
+        if let Some(wait) = self.insert_at_once(&full, &value, options)? {
+            return wait.finish().await;
         }
         self.refuse_in_closure(&full)?;
-        self.change_off_executor(move |keyspace| keyspace.insert_full(&full, &value, options)).await
+        self.commit_in_task(move |keyspace, wait| keyspace.insert_full(&full, &value, options, wait)).await
     }
 
     /// As [`modify`](Keyspace::modify), from async code. A worker thread calls `change`, unless the keyspace
@@ -95,18 +100,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let full = self.whole_key(&key)?;
         self.refuse_in_closure(&full)?;
         let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
+        let mut wait = ChangeCommit::in_task();
         if !self.may_block()
-            && let Some(modified) = self.change_without_turn(&full, durability, &mut compute)?
+            && let Some(modified) = self.change_without_turn(&full, durability, &mut wait, &mut compute)?
         {
             return Ok(modified);
         }
         let keyspace = self.clone();
         let pending = self.shared.changes.begin();
-        offload(move || {
+        let (changed, wait) = offload(move || {
             let _pending = pending;
-            keyspace.change(&full, durability, &mut compute)
+            (keyspace.change_by(&full, durability, &mut wait, &mut compute), wait)
         })
-        .await
+        .await;
+        let modified = changed?;
+        match wait.finish().await {
+            Ok(()) => Ok(modified),
+            Err(error) => Err(ModifyError { error, applied: Some(modified) }),
+        }
     }
 
     /// As [`remove`](Keyspace::remove), from async code.
@@ -190,12 +201,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
-    /// Stores a value, if that needs no wait. Returns whether it is stored.
-    fn insert_at_once(&self, full: &[u8], value: &Arc<V>, options: InsertOptions) -> Result<bool, Error> {
+    /// Stores a value, if that needs no wait. Returns the wait for its commit if it is stored. A durable
+    /// insert then has asked for the commit.
+    fn insert_at_once(
+        &self,
+        full: &[u8],
+        value: &Arc<V>,
+        options: InsertOptions,
+    ) -> Result<Option<ChangeCommit>, Error> {
         let InsertOptions { ttl, durability } = options;
         let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
-        if !is_plain || durability != Durability::Buffered {
-            return Ok(false);
+        let is_durable = durability == Durability::Immediate && !self.is_memory_only();
+        // Without a disk tier that saves values, a durable insert may have to store its value again.
+        if !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
+            return Ok(None);
         }
         self.shared.refuse_if_unusable()?;
         ttl.check(self.now())?;
@@ -206,17 +225,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let Some(payload) = &prepared.payload {
             prepared.room = self.reserve_at_once(room_for(&payload.bytes, prepared.weight));
             if prepared.room.is_none() {
-                return Ok(false);
+                return Ok(None);
             }
         }
         match self.store(key, Some(value.clone()), prepared, ttl, WriteCondition::Always) {
+            Ok(outcome) if is_durable && outcome != InsertOutcome::Saved => Ok(None),
+            Err(Refused::NoRoom) if is_durable => Ok(None),
             Ok(_) | Err(Refused::NoRoom) => {
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-                Ok(true)
+                let mut wait = ChangeCommit::in_task();
+                if is_durable {
+                    self.commit_change_by(Acknowledge::Write, &mut wait)?;
+                }
+                Ok(Some(wait))
             }
             Err(Refused::Closed) => Err(Error::Closed),
             // The disk tier came back meanwhile. A worker prepares the value again, to be saved.
-            Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => Ok(false),
+            Err(Refused::Unsaved | Refused::Revoked | Refused::Unconfirmed) => Ok(None),
         }
     }
 

@@ -33,7 +33,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Steps 5 and 6, for a loader that lives in the flight. In a forked child, returns the outcome, because
     /// the flight is the parent's. Nothing is cached then.
-    pub(super) fn end_with<E: Send + Sync + 'static>(
+    pub(in crate::api::keyspace) fn end_with<E: Send + Sync + 'static>(
         self,
         loaded: Result<Load<V>, E>,
         stale: Option<Arc<V>>,

@@ -22,6 +22,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::change_commit::ChangeCommit;
+use crate::error::Error;
 use crate::format::key::Key;
 use crate::sys::offload::{offload, offload_unless_dropped};
 
@@ -44,6 +46,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let keyspace = self.clone();
         offload_unless_dropped(move || call(&keyspace)).await
+    }
+
+    /// Makes a change as [`change_off_executor`](Self::change_off_executor) does. The change asks for its
+    /// commit, and the task waits for the commit, which holds no worker.
+    pub(super) async fn commit_in_task(
+        &self,
+        change: impl FnOnce(&Self, &mut ChangeCommit) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let (changed, wait) = self
+            .change_off_executor(move |keyspace| {
+                let mut wait = ChangeCommit::in_task();
+                (change(keyspace, &mut wait), wait)
+            })
+            .await;
+        changed?;
+        wait.finish().await
     }
 
     /// As [`off_executor`](Self::off_executor), for a change. It is made even if the future is dropped after

@@ -13,6 +13,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.loader_panic.of_polls = Some(record.clone());
     }
 
+    /// Begins the load of a refresh, in the task that polls it first. Returns false if the load would be of
+    /// no use: it is too late, or the cache is closed or has no handle any more.
+    pub(in crate::api::keyspace) fn begin_in_task(&mut self) -> bool {
+        if self.deadline.is_over() {
+            return false;
+        }
+        let Some(keyspace) = self.keyspace().filter(|keyspace| !keyspace.shared.is_closed()) else {
+            return false;
+        };
+        self.begin(&keyspace);
+        true
+    }
+
     /// Polls a loader that lives in the flight. The flight itself notes which loader runs.
     pub(in crate::api::keyspace) fn poll_loader<R>(&self, poll: impl FnOnce() -> R) -> R {
         self.loader_panic.record(poll)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::registered::RegisteredLoader;
+use super::registered::{RegisteredLoader, ThreadLoader};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::DEFAULT_COOL_DOWN;
 use crate::api::keyspace::load::Load;
@@ -56,13 +56,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Tells the callers that wait that the loader has returned [`Load::Unchanged`] without a stale value.
-    fn end_without_value(mut self) {
+    pub(super) fn end_without_value(mut self) {
         self.outcome = Some(FlightOutcome::NothingUnchanged);
     }
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
-    RegisteredLoader<K, V, E>
+    RegisteredLoader<ThreadLoader<K, V, E>>
 {
     /// Runs the loader, and ends the load as it decides. `live` is the live value of a refresh.
     ///

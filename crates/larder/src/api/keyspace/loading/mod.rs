@@ -30,14 +30,16 @@
 //! key, a caller of `get_or_load`, a caller of a policy without timeouts, and a caller whose soft timeout is
 //! over, if it has no stale value and no hard timeout.
 
+#[cfg(feature = "async")]
+pub(crate) mod asynchronous;
 mod beside_refresh;
+mod get_many;
 mod lease;
 pub(crate) mod policy;
 mod registered;
 mod wait;
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,10 +63,10 @@ use crate::memory::refresh::FoundOld;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
-use crate::sys::sync::{Arc, AtomicU64};
+use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use policy::LoadPolicy;
-use registered::RegisteredLoader;
+use registered::{RegisteredLoader, ThreadLoader};
 
 /// A keyspace with a loader: a handle whose [`get`](Self::get) loads what is missing, and refreshes what is
 /// old. [`Keyspace::with_loader`](crate::Keyspace::with_loader) makes it.
@@ -73,7 +75,7 @@ use registered::RegisteredLoader;
 /// A handle keeps its loader. A loader that holds a handle of the cache keeps the cache open for as long.
 pub struct LoadingKeyspace<K, V, E> {
     keyspace: Keyspace<K, V>,
-    registered: Arc<RegisteredLoader<K, V, E>>,
+    registered: Arc<RegisteredLoader<ThreadLoader<K, V, E>>>,
 }
 
 impl<K, V, E> Clone for LoadingKeyspace<K, V, E> {
@@ -121,16 +123,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         E: Send + Sync + 'static,
         F: Fn(&K, Option<Arc<V>>) -> Result<Load<V>, E> + Send + Sync + 'static,
     {
-        self.shared.refuse_if_unusable()?;
-        policy.validate(&self.definition)?;
-        if policy.refreshes() {
-            self.opened.keep_extras();
-        }
-        // The seed of the hashes is random in each process, and fixed in a test that sets it.
-        let seed = self.shared.tiers.memory.key(self.opened.name.as_bytes()).hash;
-        let (registered_at, draws) = (self.now(), AtomicU64::new(0));
-        let registered = RegisteredLoader { loader: Box::new(loader), policy, registered_at, draws, seed };
+        let loader: ThreadLoader<K, V, E> = Box::new(loader);
+        let registered = RegisteredLoader::new(self, policy, loader)?;
         Ok(LoadingKeyspace { keyspace: self.clone(), registered: Arc::new(registered) })
+    }
+
+    /// Returns the key of a slot, for the loader.
+    fn decode(&self, slot: SlotKey<'_>) -> Result<K, Error> {
+        key::decode(slot.bytes.get(KeyspaceId::LEN..).unwrap_or_default()).map_err(|error| Error::Encode {
+            keyspace: self.opened.name.clone(),
+            cause: <CodecError as serde::ser::Error>::custom(format_args!(
+                "its key does not decode from its own bytes: {error}"
+            )),
+        })
     }
 
     /// Looks a key up in memory, with the extras of its entry.
@@ -182,17 +187,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let mut full = KeyBuffer::default();
         self.keyspace.encode_into(&key, &mut full).map_err(LoadError::Key)?;
         let key = self.keyspace.shared.tiers.memory.key(full.as_slice());
-        if self.registered.policy.refreshes() {
-            let Some((value, expires_at, extras)) = self.keyspace.hit_with_extras(key) else {
-                return self.load_missing(key);
-            };
-            self.keyspace.answered(Count::MemoryHits, key);
-            self.refresh_if_due(key, expires_at, extras);
-            self.keyspace.note_use(key, expires_at);
-            return Ok(Loaded::fresh(Some(value)));
-        }
-        match self.keyspace.hit_in_memory(key, true) {
-            Some((value, _)) => Ok(Loaded::fresh(Some(value))),
+        match self.hit_or_refresh(key) {
+            Some(value) => Ok(Loaded::fresh(Some(value))),
             None => self.load_missing(key),
         }
     }
@@ -227,7 +223,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         if let Lookup::Value(..) = shared.tiers.peek_in_memory(slot) {
             return Ok(self.begin_refresh(slot, None));
         }
-        let (key, lease_time) = (self.decode(slot)?, self.lease_time());
+        let (key, lease_time) =
+            (self.keyspace.decode(slot)?, self.registered.lease_time(&self.keyspace.shared));
         let load_thread = LoadThread::Pool;
         match self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false) {
             // Another load has ended meanwhile, or the value was on disk.
@@ -246,20 +243,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
+    /// Returns the live value that memory has, and begins a refresh if it is due.
+    fn hit_or_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
+        if !self.registered.policy.refreshes() {
+            return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
+        }
+        let (value, expires_at, extras) = self.keyspace.hit_with_extras(slot)?;
+        self.keyspace.answered(Count::MemoryHits, slot);
+        self.refresh_if_due(slot, expires_at, extras);
+        self.keyspace.note_use(slot, expires_at);
+        Some(value)
+    }
+
     /// Begins a refresh if the policy says so. The value is live.
     fn refresh_if_due(&self, slot: SlotKey<'_>, expires_at: Timestamp, extras: Option<EntryExtras>) {
-        let registered = &self.registered;
-        let written_at = extras.map_or(registered.registered_at, |extras| extras.written_at);
-        let load_time = extras.and_then(EntryExtras::load_time);
-        let now = self.keyspace.shared.tiers.time.bounds().earliest;
-        // With a time to idle, this hit is a use: it moves the expiry, and the value is not about to expire.
-        // Only the hard limit comes near, however often the value is used.
-        let ends_at = match self.keyspace.definition.idle_limit() {
-            Some(_) => EntryExtras::hard_limit(extras, expires_at),
-            None => expires_at,
-        };
-        let entry = (written_at, ends_at, load_time);
-        if registered.policy.is_due(now, entry, || registered.random()) {
+        if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }
     }
@@ -275,13 +273,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         if !memory.may_refresh(slot) {
             return memory.has_flight(slot);
         }
-        let Ok(key) = self.decode(slot) else { return false };
+        let Ok(key) = self.keyspace.decode(slot) else { return false };
         // Asked before the lease is taken. Otherwise each caller would take a lease in vain.
         if !shared.load_pool.has_room() {
             shared.count(&opened.counters, Count::RefreshesRefused, slot.bytes);
             return false;
         }
-        let deadline = Deadline::after(self.lease_time());
+        let deadline = Deadline::after(self.registered.lease_time(&self.keyspace.shared));
         let flight = Flight::of_refresh(deadline);
         let leased = memory.lease_to_refresh(slot, self.keyspace.now(), found_old, deadline, flight.clone());
         let Some((id, value)) = leased else { return memory.has_flight(slot) };
@@ -310,22 +308,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         if let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts) {
             return LookupOutcome::Hit { value, expires_at, is_stale: false };
         }
-        let lease_time = self.lease_time();
+        let lease_time = self.registered.lease_time(&self.keyspace.shared);
         self.keyspace.lease_or_join_for(slot, load_thread, on_absence, lease_time, counts)
-    }
-
-    /// Returns the time until the deadline of a lease.
-    fn lease_time(&self) -> Duration {
-        self.registered.policy.hard().unwrap_or(self.keyspace.shared.settings.lease_timeout)
-    }
-
-    /// Returns the key of a slot, for the loader.
-    fn decode(&self, slot: SlotKey<'_>) -> Result<K, Error> {
-        key::decode(slot.bytes.get(KeyspaceId::LEN..).unwrap_or_default()).map_err(|error| Error::Encode {
-            keyspace: self.keyspace.opened.name.clone(),
-            cause: <CodecError as serde::ser::Error>::custom(format_args!(
-                "its key does not decode from its own bytes: {error}"
-            )),
-        })
     }
 }

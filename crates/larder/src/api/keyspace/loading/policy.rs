@@ -42,8 +42,11 @@ impl LoadPolicy {
     /// callers are served the present value meanwhile. The age must be shorter than the keyspace's TTL,
     /// and than its `max_age`.
     ///
-    /// Every write begins a new age: an insert, a load, a refresh, and a touch. A value that was in memory
-    /// already when the loader was registered counts as written at that moment.
+    /// Every write begins a new age: an insert, a load, a refresh, and a touch, also with
+    /// [`touch_with`](crate::Keyspace::touch_with) and [`persist`](crate::Keyspace::persist). A touch loads
+    /// nothing, but says that the value is good for another life. So a value that is touched more often than
+    /// its `age` is not refreshed. A value that was in memory already when the loader was registered counts
+    /// as written at that moment.
     pub const fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);
         self
@@ -56,7 +59,7 @@ impl LoadPolicy {
     /// This is the paper's `XFetch`: a caller begins a refresh if `now - load_time * beta * ln(random) >=
     /// expires_at`. A `beta` of 1 is optimal for most uses, and a larger one refreshes earlier. It must be a
     /// finite number above 0. A value that was not loaded (by an insert, or in another version of larder),
-    /// and a value that never expires, is not refreshed early.
+    /// and a value that never expires, is not refreshed early. A touch keeps the time that the load took.
     ///
     /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), it is the end of the value's
     /// TTL that counts. A value in use is not about to expire by its time to idle.

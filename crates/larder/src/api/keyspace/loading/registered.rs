@@ -1,18 +1,35 @@
 //! A registered loader: the function, its policy, and what its decisions need.
 
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::policy::LoadPolicy;
+use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load::Load;
+use crate::engine::shared::Shared;
+use crate::error::Error;
+use crate::format::key::Key;
+use crate::memory::extras::EntryExtras;
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::Timestamp;
 
-/// A loader that was registered for a keyspace.
-type Loader<K, V, E> = dyn Fn(&K, Option<Arc<V>>) -> Result<Load<V>, E> + Send + Sync;
+/// A loader that was registered for a keyspace, and runs on a thread.
+pub(super) type ThreadLoader<K, V, E> = Box<dyn Fn(&K, Option<Arc<V>>) -> Result<Load<V>, E> + Send + Sync>;
 
-/// A loader, its policy, and what its decisions need.
-pub(super) struct RegisteredLoader<K, V, E> {
-    pub(super) loader: Box<Loader<K, V, E>>,
+/// A loader that was registered for a keyspace, and runs in tasks.
+#[cfg(feature = "async")]
+pub(super) type TaskLoader<K, V, E> = Box<dyn Fn(K, Option<Arc<V>>) -> TaskLoad<V, E> + Send + Sync>;
+
+/// A load of a registered loader.
+#[cfg(feature = "async")]
+type TaskLoad<V, E> = std::pin::Pin<Box<dyn Future<Output = Result<Load<V>, E>> + Send>>;
+
+/// A loader, its policy, and what its decisions need. `L` is the type of the function.
+pub(super) struct RegisteredLoader<L> {
+    pub(super) loader: L,
     pub(super) policy: LoadPolicy,
     /// The age of a value without extras begins here.
     pub(super) registered_at: Timestamp,
@@ -21,10 +38,53 @@ pub(super) struct RegisteredLoader<K, V, E> {
     pub(super) seed: u64,
 }
 
-impl<K, V, E> RegisteredLoader<K, V, E> {
+impl<L> RegisteredLoader<L> {
+    /// Registers a loader, if its policy suits the keyspace.
+    pub(super) fn new<K: Key, V>(
+        keyspace: &Keyspace<K, V>,
+        policy: LoadPolicy,
+        loader: L,
+    ) -> Result<Self, Error>
+    where
+        V: Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        keyspace.shared.refuse_if_unusable()?;
+        policy.validate(&keyspace.definition)?;
+        if policy.refreshes() {
+            keyspace.opened.keep_extras();
+        }
+        // The seed of the hashes is random in each process, and fixed in a test that sets it.
+        let seed = keyspace.shared.tiers.memory.key(keyspace.opened.name.as_bytes()).hash;
+        Ok(Self { loader, policy, registered_at: keyspace.now(), draws: AtomicU64::new(0), seed })
+    }
+
+    /// Returns the time until the deadline of a lease.
+    pub(super) fn lease_time(&self, shared: &Shared) -> Duration {
+        self.policy.hard().unwrap_or(shared.settings.lease_timeout)
+    }
+
+    /// Returns whether the policy says that a live value is to be refreshed. It has these extras.
+    pub(super) fn is_due<K: Key, V>(
+        &self,
+        keyspace: &Keyspace<K, V>,
+        expires_at: Timestamp,
+        extras: Option<EntryExtras>,
+    ) -> bool {
+        let written_at = extras.map_or(self.registered_at, |extras| extras.written_at);
+        let load_time = extras.and_then(EntryExtras::load_time);
+        let now = keyspace.shared.tiers.time.bounds().earliest;
+        // With a time to idle, this hit is a use: it moves the expiry, and the value is not about to expire.
+        // Only the hard limit comes near, however often the value is used.
+        let ends_at = match keyspace.definition.idle_limit() {
+            Some(_) => EntryExtras::hard_limit(extras, expires_at),
+            None => expires_at,
+        };
+        self.policy.is_due(now, (written_at, ends_at, load_time), || self.random())
+    }
+
     /// Returns a random number above 0 and up to 1. Each call draws anew, so that of many callers of one
     /// millisecond only some are early.
-    pub(super) fn random(&self) -> f64 {
+    fn random(&self) -> f64 {
         // Relaxed: the numbers must only differ.
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);
         let bits = xxh3_64_with_seed(&draw.to_le_bytes(), self.seed) >> 11;

@@ -20,11 +20,11 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
 /// The limits of a caller's wait, in real time.
-struct Limits {
-    soft: Option<Deadline>,
-    hard: Option<Deadline>,
+pub(super) struct Limits {
+    pub(super) soft: Option<Deadline>,
+    pub(super) hard: Option<Deadline>,
     /// The time until `hard`.
-    max: Duration,
+    pub(super) max: Duration,
 }
 
 /// How a load began that the pool was asked to run.
@@ -37,7 +37,7 @@ enum BegunLoad<V> {
 
 impl Limits {
     /// The wait begins. Another caller's load is waited for until the load timeout at most.
-    fn begin(policy: &LoadPolicy, load_timeout: Option<Duration>) -> Self {
+    pub(super) fn begin(policy: &LoadPolicy, load_timeout: Option<Duration>) -> Self {
         let max = match (policy.hard(), load_timeout) {
             (Some(hard), Some(load)) => Some(hard.min(load)),
             (hard, load) => hard.or(load),
@@ -46,7 +46,7 @@ impl Limits {
         Self { soft: soft.map(Deadline::after), hard: max.map(Deadline::after), max: max.unwrap_or_default() }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.hard.is_some_and(Deadline::is_over)
     }
 }
@@ -60,7 +60,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     #[inline(never)]
     pub(super) fn load_missing(&self, slot: SlotKey<'_>) -> Result<Loaded<V>, LoadError<E>> {
         let Self { keyspace, registered } = self;
-        let key = Arc::new(self.decode(slot).map_err(LoadError::Key)?);
+        let key = Arc::new(self.keyspace.decode(slot).map_err(LoadError::Key)?);
         let limits = Limits::begin(&registered.policy, keyspace.shared.settings.load_timeout);
         let mut uses_pool = registered.policy.has_timeout() && !LoadPool::is_load_thread();
         let mut counts = true;
@@ -94,7 +94,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 
     /// Begins a refresh of a value that was just copied from disk into memory, if it is due.
-    fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
+    pub(super) fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
         if self.registered.policy.refreshes()
             && let Some((_, expires_at, extras)) = self.keyspace.hit_with_extras(slot)
         {
@@ -115,7 +115,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let mut submitted = pool.submit(LoadReason::Call, self.job(lease, key.clone(), None));
         if let Err(PoolRefusal::Full(job)) = submitted {
             if self.registered.policy.soft().is_some()
-                && let Some(stale) = self.stale_answer(slot)
+                && let Some(stale) = self.keyspace.stale_answer(slot)
             {
                 // The lease within the load is given back.
                 drop(job);
@@ -132,7 +132,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             Ok(()) => {}
             Err(PoolRefusal::Full(job)) => {
                 drop(job);
-                return self.timed_out(slot, limits).map(BegunLoad::Answer);
+                return self.keyspace.answer_in_time(slot, limits.max).map(BegunLoad::Answer);
             }
             Err(PoolRefusal::Closed(job) | PoolRefusal::NoThread(job)) => job(),
         }
@@ -148,7 +148,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ) -> Result<Option<Loaded<V>>, LoadError<E>> {
         let mut ended = pending.outcome_of(limits.soft.or(limits.hard).map(Deadline::left));
         if let (Err(LoadError::Timeout { .. }), Some(_)) = (&ended, limits.soft) {
-            if let Some(stale) = self.stale_answer(slot) {
+            if let Some(stale) = self.keyspace.stale_answer(slot) {
                 return Ok(Some(stale));
             }
             if self.registered.policy.hard().is_none() && pending.is_queued() {
@@ -160,39 +160,47 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             Ok(Waited::Value(value)) => Ok(Some(Loaded::fresh(Some(value)))),
             Ok(Waited::Absent) => Ok(Some(Loaded::fresh(None))),
             Ok(Waited::Unanswered) if !limits.is_over() => Ok(None),
-            Ok(Waited::Unanswered) | Err(LoadError::Timeout { .. }) => self.timed_out(slot, limits).map(Some),
+            Ok(Waited::Unanswered) | Err(LoadError::Timeout { .. }) => {
+                self.keyspace.answer_in_time(slot, limits.max).map(Some)
+            }
             Err(error) => self.keyspace.stale_or(slot, error).map(Some),
         }
     }
+}
 
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Answers a caller whose time is over: with what the key has by now, or with the stale value, or with an
     /// error. A stale answer begins a cool-down.
-    fn timed_out(&self, slot: SlotKey<'_>, limits: &Limits) -> Result<Loaded<V>, LoadError<E>> {
-        let Keyspace { shared, definition, .. } = &self.keyspace;
-        let timeout = LoadError::Timeout { waited: limits.max };
+    pub(super) fn answer_in_time<E>(
+        &self,
+        slot: SlotKey<'_>,
+        waited: Duration,
+    ) -> Result<Loaded<V>, LoadError<E>> {
+        let Self { shared, definition, .. } = self;
+        let timeout = LoadError::Timeout { waited };
         // Threads of the parent may hold the locks.
         if shared.is_forked() {
             return Err(timeout);
         }
         match shared.tiers.get_in_memory(slot) {
             Lookup::Value(value, _) => {
-                if let Some(value) = Keyspace::<K, V>::typed(value) {
+                if let Some(value) = Self::typed(value) {
                     return Ok(Loaded::fresh(Some(value)));
                 }
             }
             Lookup::Absent(_) => return Ok(Loaded::fresh(None)),
             Lookup::Negative | Lookup::Unknown(_) => {}
         }
-        let loaded = self.keyspace.stale_or(slot, timeout)?;
+        let loaded = self.stale_or(slot, timeout)?;
         if let Some(length) = definition.cool_down_length().filter(|_| loaded.is_stale) {
-            shared.tiers.memory.cool_down_after_timeout(slot, self.keyspace.now(), length);
+            shared.tiers.memory.cool_down_after_timeout(slot, self.now(), length);
         }
         Ok(loaded)
     }
 
     /// Returns the value that is in the slot now, live or stale. Counts a stale answer.
-    fn stale_answer(&self, slot: SlotKey<'_>) -> Option<Loaded<V>> {
+    pub(super) fn stale_answer(&self, slot: SlotKey<'_>) -> Option<Loaded<V>> {
         let timeout = LoadError::Timeout { waited: Duration::ZERO };
-        self.keyspace.stale_or::<E>(slot, timeout).ok()
+        self.stale_or::<()>(slot, timeout).ok()
     }
 }

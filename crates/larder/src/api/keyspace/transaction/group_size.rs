@@ -29,13 +29,13 @@ impl Transaction<'_> {
         let mut last = None;
         for key in &self.keys {
             let Some(change) = &key.change else { continue };
-            let saved = match change {
+            let put_size = match change {
                 KeyChange::Put(put) => {
-                    let saved = put.size();
-                    if saved.is_none() {
+                    let put_size = put.size();
+                    if put_size.is_none() {
                         size.weight += put.weight();
                     }
-                    saved
+                    put_size
                 }
                 KeyChange::Remove if saves => Some(PutSize { payload: 0, room: UNSAVED_OVERHEAD }),
                 KeyChange::Remove => None,
@@ -43,10 +43,10 @@ impl Transaction<'_> {
             if key.is_memory_only() {
                 continue;
             }
-            if saved.is_some() != saves {
+            if put_size.is_some() != saves {
                 return Ok(None);
             }
-            let Some(PutSize { payload, room }) = saved else { continue };
+            let Some(PutSize { payload, room }) = put_size else { continue };
             size.changes += 1;
             size.payload += payload;
             size.room += room;

@@ -258,7 +258,10 @@ fn make_room(
         return Ok(());
     }
     let bytes = needed - limits.live_limit + limits.live_limit / EVICT_AHEAD;
-    let written: HashSet<&[u8]> = values.iter().map(|change| &*change.key).collect();
+    // Otherwise an entry that a group removes could be evicted before the values of the group are written.
+    let with_values = batch.changes.iter().filter(|change| change.is_with_values);
+    let written: HashSet<&[u8]> =
+        values.iter().copied().chain(with_values).map(|change| &*change.key).collect();
     let is_written = |key: &[u8]| written.contains(key);
     let spared = Spared { is_resident: batch.is_resident, take_use: batch.take_use, is_written: &is_written };
     let evicted = entries.evict(bytes, limits.max_evictions, spared, hand)?;

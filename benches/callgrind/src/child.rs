@@ -1,0 +1,174 @@
+//! What a child of the program does under valgrind: it fills a cache, and calls one function whose
+//! instructions are counted. callgrind finds that function by its name, so it must not be inlined.
+
+use std::fmt::Debug;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{ByteSize, Cache, Key, Keyspace, KeyspaceDefinition};
+
+/// Number of resident entries, and the number of bytes in a value.
+const ENTRIES: usize = 10_000;
+const VALUE_LEN: usize = 256;
+/// Number of lookups of each entry.
+const ROUNDS: usize = 20;
+/// Number of entries in a full cache, and how many times as many are inserted.
+const FULL: usize = 4_000;
+const TURNOVER: usize = 10;
+
+/// Something to count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    /// The argument with which a child is told this task.
+    pub(crate) told: &'static str,
+    /// The name of the counted function, as a pattern of callgrind.
+    pub(crate) counted: &'static str,
+    /// The number of calls that are counted.
+    pub(crate) calls: usize,
+    run: fn() -> Result<(), larder::Error>,
+}
+
+impl Task {
+    const fn lookups(
+        told: &'static str,
+        counted: &'static str,
+        run: fn() -> Result<(), larder::Error>,
+    ) -> Self {
+        Self { told, counted, calls: ROUNDS * ENTRIES, run }
+    }
+}
+
+/// A hit of `get`.
+pub(crate) const HITS: Task = Task::lookups("--ask", "*counted_lookups*", || hits(false, counted_lookups));
+/// A hit of `get` in a cache that samples keys.
+pub(crate) const SAMPLED: Task =
+    Task::lookups("--ask-sampled", "*counted_lookups*", || hits(true, counted_lookups));
+/// A hit of `get_or_load`.
+pub(crate) const LOADS: Task =
+    Task::lookups("--ask-loaded", "*counted_loads*", || hits(false, counted_loads));
+/// A hit of `get` with an integer.
+pub(crate) const INTEGERS: Task = Task::lookups("--ask-integers", "*counted_integers*", || {
+    let pages = Pages::fill(false, |number| number as u64, ENTRIES)?;
+    check(counted_integers(&pages.keyspace, &pages.keys));
+    Ok(())
+});
+/// A hit of `get` with a pair of texts.
+pub(crate) const PAIRS: Task = Task::lookups("--ask-pairs", "*counted_pairs*", || {
+    let key = |number| (format!("shop{:03}", number / 1_000), format!("product{:03}", number % 1_000));
+    let pages = Pages::fill(false, key, ENTRIES)?;
+    check(counted_pairs(&pages.keyspace, &pages.keys));
+    Ok(())
+});
+/// An insert that evicts an entry.
+pub(crate) const INSERTS: Task = Task {
+    told: "--insert",
+    counted: "*counted_inserts*",
+    calls: FULL * TURNOVER,
+    run: || {
+        let value = Arc::new("x".repeat(VALUE_LEN));
+        let capacity = {
+            let one = Pages::fill(false, text, 1)?;
+            one.cache.stats().memory.weight.as_u64() * FULL as u64
+        };
+        let cache = Cache::builder().memory_capacity(ByteSize::bytes(capacity)).open()?;
+        let pages = cache.keyspace(definition::<String>())?;
+        let keys: Vec<String> = (0..FULL * (TURNOVER + 2)).map(text).collect();
+        let (first, rest) = keys.split_at(2 * FULL);
+        insert_all(&pages, first, &value)?;
+        counted_inserts(&pages, rest, &value)?;
+        let evicted = cache.stats().memory.evictions;
+        assert!(evicted >= (FULL * TURNOVER) as u64, "{evicted} entries were evicted");
+        Ok(())
+    },
+};
+
+/// Everything that can be counted.
+const TASKS: [Task; 6] = [HITS, SAMPLED, LOADS, INTEGERS, PAIRS, INSERTS];
+
+/// Runs the task that an argument of this process names. Returns whether there was one.
+pub(crate) fn run_told() -> Result<bool, larder::Error> {
+    let told = TASKS.iter().find(|task| std::env::args().any(|argument| argument == task.told));
+    told.map_or(Ok(false), |task| (task.run)().map(|()| true))
+}
+
+fn text(number: usize) -> String {
+    format!("product_{number:08}")
+}
+
+fn definition<K: Key>() -> KeyspaceDefinition<K, String> {
+    KeyspaceDefinition::new("page").ttl(Duration::from_hours(24)).version(1)
+}
+
+/// A cache with resident entries.
+struct Pages<K: Key> {
+    cache: Cache,
+    keyspace: Keyspace<K, String>,
+    keys: Vec<K>,
+}
+
+impl<K: Key + Debug> Pages<K> {
+    fn fill(samples_keys: bool, key: fn(usize) -> K, entries: usize) -> Result<Self, larder::Error> {
+        let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).sample_keys(samples_keys).open()?;
+        let keyspace = cache.keyspace(definition::<K>())?;
+        let value = Arc::new("x".repeat(VALUE_LEN));
+        let keys: Vec<K> = (0..entries).map(key).collect();
+        for key in &keys {
+            keyspace.insert(key, value.clone())?;
+        }
+        Ok(Self { cache, keyspace, keys })
+    }
+}
+
+fn check(found: usize) {
+    assert_eq!(found, ROUNDS * ENTRIES, "a resident entry was missed");
+}
+
+type Lookups = fn(&Keyspace<String, String>, &[String]) -> usize;
+
+fn hits(samples_keys: bool, lookups: Lookups) -> Result<(), larder::Error> {
+    let pages = Pages::fill(samples_keys, text, ENTRIES)?;
+    check(lookups(&pages.keyspace, &pages.keys));
+    Ok(())
+}
+
+fn count_of<K>(keys: &[K], is_hit: impl Fn(&&K) -> bool) -> usize {
+    (0..ROUNDS).map(|_| keys.iter().filter(&is_hit).count()).sum()
+}
+
+#[inline(never)]
+fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
+    count_of(keys, |key| black_box(pages.get(key.as_str())).is_some())
+}
+
+#[inline(never)]
+fn counted_loads(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
+    count_of(keys, |key| black_box(pages.get_or_load(key.as_str(), || Err::<String, _>(()))).is_ok())
+}
+
+#[inline(never)]
+fn counted_integers(pages: &Keyspace<u64, String>, keys: &[u64]) -> usize {
+    count_of(keys, |key| black_box(pages.get(**key)).is_some())
+}
+
+#[inline(never)]
+fn counted_pairs(pages: &Keyspace<(String, String), String>, keys: &[(String, String)]) -> usize {
+    count_of(keys, |(shop, product)| black_box(pages.get((shop.as_str(), product.as_str()))).is_some())
+}
+
+#[inline(never)]
+fn counted_inserts(
+    pages: &Keyspace<String, String>,
+    keys: &[String],
+    value: &Arc<String>,
+) -> Result<(), larder::Error> {
+    insert_all(pages, keys, value)
+}
+
+fn insert_all(
+    pages: &Keyspace<String, String>,
+    keys: &[String],
+    value: &Arc<String>,
+) -> Result<(), larder::Error> {
+    keys.iter().try_for_each(|key| pages.insert(key.as_str(), value.clone()).map(drop))
+}

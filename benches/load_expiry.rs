@@ -1,0 +1,147 @@
+//! Counts the loads in each 100 ms when 10,000 entries that were stored together expire, and are loaded again
+//! as soon as they have expired.
+//!
+//! With the keyspace's jitter they expire over a part of the TTL, and not at one moment. The figure is the
+//! number of loads in the busiest 100 ms of the first wave. The even share is that of a wave which is spread
+//! evenly over the time for which the jitter may shorten the TTL. The next waves are measured too: their
+//! entries were loaded at different times, so they are spread further.
+//!
+//! In the first setting the clock is manual, and steps by 100 ms. In each step four threads ask for all keys.
+//! So the figures depend on the jitter alone, and not on the machine. The second setting is in real time,
+//! with a shorter TTL: the threads ask for one key after another without a pause.
+
+#![forbid(unsafe_code)]
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use larder::clock::ManualClock;
+use larder::{Cache, Keyspace, KeyspaceDefinition};
+use larder_benches::stopwatch::{Stopwatch, in_threads};
+use larder_benches::{Against, Contest, Measured, Pace, Unit};
+
+const ROW: &str = "load-expiry";
+const TITLE: &str = "Entries that expire together";
+const MANUAL: &str = "10,000 entries, TTL of 10 s, jitter of 20 %, a clock in steps";
+const REAL: &str = "10,000 entries, TTL of 2 s, jitter of 50 %, in real time";
+const TERMS: &str = "memory only";
+const KEYS: u32 = 10_000;
+const THREADS: usize = 4;
+const STEP: Duration = Duration::from_millis(100);
+/// The number of waves: all entries expire once in each.
+const WAVES: u32 = 3;
+const SAID: &str = "no 100 ms has over twice the even share of loads";
+
+/// The circumstances of a setting.
+#[derive(Clone, Copy)]
+struct Circumstances {
+    ttl: Duration,
+    jitter: u8,
+}
+
+const STEPS: Circumstances = Circumstances { ttl: Duration::from_secs(10), jitter: 20 };
+const REAL_TIME: Circumstances = Circumstances { ttl: Duration::from_secs(2), jitter: 50 };
+
+impl Circumstances {
+    /// Returns the keyspace, with the jitter or without it.
+    fn keyspace(self, cache: &Cache, jitter: u8) -> Keyspace<u32, u32> {
+        let definition = KeyspaceDefinition::new("page").ttl(self.ttl).jitter(jitter);
+        cache.keyspace(definition).expect("the definition has no contradiction")
+    }
+
+    /// Returns the number of steps in a TTL.
+    fn steps(self) -> usize {
+        usize::try_from(self.ttl.as_millis() / STEP.as_millis()).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the loads of each step, if they were spread evenly over the time for which the jitter may
+    /// shorten the TTL.
+    fn even_share(self) -> f64 {
+        f64::from(KEYS) / (self.ttl.mul_f64(f64::from(self.jitter) / 100.0).div_duration_f64(STEP))
+    }
+
+    /// Returns the figures of a run, from the loads of each step.
+    fn figures(self, loads: &[u32]) -> Measured {
+        let most = |loads: &[u32]| f64::from(loads.iter().copied().max().unwrap_or(0));
+        let (first, later) = loads.split_at_checked(self.steps() + 1).unwrap_or((loads, &[]));
+        Measured::new(most(first))
+            .also("over the even share", Unit::Count, most(first) / self.even_share())
+            .also("later waves", Unit::Count, most(later))
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(pace) = Pace::of_program("load_expiry") else { return Ok(()) };
+    let settings: [(_, _, fn(Circumstances, u8) -> Vec<u32>, _); 2] =
+        [(MANUAL, STEPS, in_steps, 15), (REAL, REAL_TIME, in_real_time, 5)];
+    for (setting, circumstances, run, rounds) in settings {
+        if !pace.wants(ROW, setting) {
+            continue;
+        }
+        let mut contest = Contest::new(ROW, TITLE, setting, Unit::Count).without_warm_up();
+        for (name, jitter) in [("larder", circumstances.jitter), ("larder, no jitter", 0)] {
+            contest.contestant(name, TERMS, move || circumstances.figures(&run(circumstances, jitter)));
+        }
+        contest.target(Against::Bound(2.0 * circumstances.even_share()), 1.0, SAID);
+        contest.note(
+            "The median is the number of loads in the busiest 100 ms of the first wave, in which each entry \
+             expires for the first time. The target is judged by it.",
+        );
+        contest.run(&pace.rounds(rounds));
+    }
+    Ok(())
+}
+
+fn store_all(pages: &Keyspace<u32, u32>) {
+    for key in 0..KEYS {
+        pages.insert(&key, key).expect("the cache is open");
+    }
+}
+
+fn ask(pages: &Keyspace<u32, u32>, key: u32, loads: &AtomicU32) {
+    let loaded = pages.get_or_load(&key, || {
+        loads.fetch_add(1, Ordering::Relaxed);
+        Ok::<u32, Infallible>(key)
+    });
+    assert!(loaded.is_ok(), "the loader never fails");
+}
+
+/// Returns the loads of each step of a manual clock.
+fn in_steps(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
+    let clock = Arc::new(ManualClock::new());
+    let cache = Cache::builder().clock(clock.clone()).open().expect("a cache in memory opens");
+    let pages = circumstances.keyspace(&cache, jitter);
+    store_all(&pages);
+    let steps = 0..circumstances.steps() * WAVES as usize;
+    let step = |_| {
+        clock.advance(STEP);
+        let loads = AtomicU32::new(0);
+        in_threads(THREADS, |thread| {
+            // Each thread begins elsewhere, so that they do not all wait for the same load.
+            let first = thread as u32 * KEYS / THREADS as u32;
+            (first..KEYS).chain(0..first).for_each(|key| ask(&pages, key, &loads));
+        });
+        loads.into_inner()
+    };
+    steps.map(step).collect()
+}
+
+/// Returns the loads of each 100 ms.
+fn in_real_time(circumstances: Circumstances, jitter: u8) -> Vec<u32> {
+    let cache = Cache::builder().open().expect("a cache in memory opens");
+    let pages = circumstances.keyspace(&cache, jitter);
+    let loads: Vec<_> = (0..circumstances.steps() * WAVES as usize).map(|_| AtomicU32::new(0)).collect();
+    store_all(&pages);
+    let watch = Stopwatch::start();
+    in_threads(THREADS, |thread| {
+        for key in (0..KEYS).cycle().skip(thread * KEYS as usize / THREADS) {
+            let step = usize::try_from(watch.elapsed().as_millis() / STEP.as_millis()).unwrap_or(usize::MAX);
+            let Some(loads) = loads.get(step) else { return };
+            ask(&pages, key, loads);
+        }
+    });
+    loads.into_iter().map(AtomicU32::into_inner).collect()
+}

@@ -1,0 +1,98 @@
+//! `CONFIG`: the settings under the names of Redis' parameters, and the reset of the counts.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::family::family;
+use super::{errors, glob, info};
+use crate::protocol::arguments::Arguments;
+use crate::session::databases::WriteMode;
+use crate::session::flags::{ADMIN, CONTAINER, LOADING, NOSCRIPT, STALE};
+use crate::session::output::Output;
+use crate::session::{Command, Session};
+
+pub(super) static COMMANDS: &[Command] = family! { "server";
+    "config" -2 (CONTAINER | ADMIN | NOSCRIPT | LOADING | STALE) NONE config, "A container for server configuration commands.";
+};
+
+/// `CONFIG GET pattern ...`, `CONFIG RESETSTAT`, `CONFIG SET`
+async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    if args.is(1, "get") {
+        get(session, args, out);
+    } else if args.is(1, "resetstat") {
+        reset_counts(session);
+        out.reply().ok();
+    } else {
+        let name = errors::repeated(args.get(2), 128);
+        let text = format!(
+            "ERR CONFIG SET failed (possibly related to argument '{name}') - can't set immutable config: the settings \
+             of larder are given when the server starts"
+        );
+        out.reply().error(&text);
+    }
+}
+
+fn get(session: &Session, args: Arguments<'_>, out: &mut Output) {
+    let settings = settings(session);
+    let wanted: Vec<_> = settings
+        .iter()
+        .filter(|(name, _)| {
+            args.from(2).any(|pattern| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes()))
+        })
+        .collect();
+    let reply = out.reply();
+    reply.map(wanted.len());
+    for (name, value) in wanted {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+}
+
+/// Returns the settings. A parameter that has no meaning here is left out.
+fn settings(session: &Session) -> Vec<(&'static str, String)> {
+    let served = &session.served;
+    let stats = served.cache.stats();
+    let max_memory = stats.memory.capacity.as_u64() + stats.write_buffer.as_u64();
+    let (has_disk, seconds) = match &stats.disk {
+        Some(disk) => (true, disk.flush_interval.as_secs_f64()),
+        None => (false, 0.0),
+    };
+    let fsync = if session.database().writes == WriteMode::Durable { "always" } else { "everysec" };
+    let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    vec![
+        ("maxmemory", max_memory.to_string()),
+        ("maxmemory-policy", "allkeys-lru".to_owned()),
+        ("databases", served.databases.count().to_string()),
+        ("maxclients", served.max_connections.to_string()),
+        ("appendonly", yes_no(has_disk)),
+        ("appendfsync", fsync.to_owned()),
+        // Snapshots in intervals: there are none. The file is always up to date by the flush interval.
+        ("save", String::new()),
+        ("proto-max-bulk-len", served.limits.bulk_len.to_string()),
+        ("slowlog-log-slower-than", "-1".to_owned()),
+        ("latency-monitor-threshold", "0".to_owned()),
+        ("larder-flush-interval", format!("{seconds}")),
+        ("larder-read-only", yes_no(served.is_read_only)),
+    ]
+}
+
+fn reset_counts(session: &Session) {
+    let served = &session.served;
+    let [hits, misses, expirations, evictions] = info::cumulative(served, &served.cache.stats());
+    let baseline = &served.baseline;
+    let counts = [
+        (&baseline.hits, hits),
+        (&baseline.misses, misses),
+        (&baseline.expirations, expirations),
+        (&baseline.evictions, evictions),
+        (&baseline.connections, served.clients.total()),
+    ];
+    for (count, now) in counts {
+        count.store(now, Relaxed);
+    }
+    let counters = &served.counters;
+    for count in
+        [&counters.requests, &counters.received, &counters.sent, &counters.refused, &counters.cut_off]
+    {
+        count.store(0, Relaxed);
+    }
+}

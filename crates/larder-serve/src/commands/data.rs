@@ -1,0 +1,208 @@
+//! Runs data commands alone, outside of a transaction.
+//!
+//! - [`value`]: a command that reads the value of one key.
+//! - [`entry`]: a command that reads and changes the entry of one key, by an atomic change of the cache.
+//! - [`group`]: a command on several keys, by a transaction of the cache.
+//! - [`object`]: a command whose key is its second argument.
+//! - [`removal`]: `DEL`, whose commit is shared with the removals behind it on its connection.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use larder::clock::{Clock, SystemClock};
+use larder::{Change, Durability, Error, InsertOptions, Keyspace, Remaining, Transaction, Ttl};
+
+use super::errors;
+use crate::protocol::arguments::Arguments;
+use crate::protocol::reply::ReplyBuffer;
+use crate::session::Session;
+use crate::session::databases::{Database, Value, WriteMode};
+use crate::session::entries::{DataCommand, Entries};
+use crate::session::output::Output;
+
+/// Runs a command that reads the value of its first argument, and nothing else.
+pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
+    let found = session.database().keyspace.get_async(args.get(1)).await;
+    let mut entries =
+        OneEntry { value: found.as_deref().map(|value| &**value), left: Ttl::Never, change: Change::Keep };
+    let ran = run(&mut entries, args, out.reply());
+    debug_assert!(ran.is_ok() && matches!(entries.change, Change::Keep), "the command only reads");
+}
+
+/// Runs a command that reads and changes the entry of its first argument.
+pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
+    entry_of(session, args, out, args.get(1), run).await;
+}
+
+/// Runs a command that reads and changes the entry of one key.
+async fn entry_of(session: &Session, args: Arguments<'_>, out: &mut Output, key: &[u8], run: DataCommand) {
+    let database = session.database();
+    let version = out.reply().version;
+    let replied = Arc::new(Mutex::new(Vec::new()));
+    let (requested, reply_of_round) = (args.to_owned(), replied.clone());
+    let changed = database.keyspace.modify_with_async(key, durability(database), move |value, left| {
+        let mut reply = ReplyBuffer { bytes: Vec::new(), version };
+        let mut entries = OneEntry { value: value.map(|value| &**value), left, change: Change::Keep };
+        // An entry by itself has no errors. The change has them, after the closure.
+        let ran = run(&mut entries, requested.as_arguments(), &mut reply);
+        debug_assert!(ran.is_ok(), "one entry is read and changed without an error");
+        *reply_of_round.lock().unwrap_or_else(PoisonError::into_inner) = reply.bytes;
+        entries.change
+    });
+    match changed.await {
+        Ok(_) => {
+            let bytes = mem::take(&mut *replied.lock().unwrap_or_else(PoisonError::into_inner));
+            out.reply().bytes.extend_from_slice(&bytes);
+        }
+        Err(failed) => match failed.error {
+            Error::KeyTooLarge { .. } => without_entry(args, out, run, &failed.error),
+            error => out.reply().error(&errors::of(&error)),
+        },
+    }
+}
+
+/// Runs a command on a key that is too long, so that there is no entry. It can't store one.
+fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
+    let mut reply = ReplyBuffer { bytes: Vec::new(), version: out.reply().version };
+    let mut entries = OneEntry { value: None, left: Ttl::Default, change: Change::Keep };
+    let ran = run(&mut entries, args, &mut reply);
+    if ran.is_ok() && !matches!(entries.change, Change::Insert(..)) {
+        out.reply().bytes.append(&mut reply.bytes);
+    } else {
+        out.reply().error(&errors::of(error));
+    }
+}
+
+/// Runs a command that reads and changes the entries of several keys at one moment.
+pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
+    let database = session.database().clone();
+    let version = out.reply().version;
+    let requested = args.to_owned();
+    let replied = session.served.cache.transaction_async(move |transaction| {
+        let mut reply = ReplyBuffer { bytes: Vec::new(), version };
+        run(&mut GroupEntries::new(transaction, &database), requested.as_arguments(), &mut reply)?;
+        Ok::<_, Error>(reply.bytes)
+    });
+    match replied.await {
+        Ok(bytes) => out.reply().bytes.extend_from_slice(&bytes),
+        Err(error) => out.reply().error(&errors::of(&error)),
+    }
+}
+
+/// Runs `DEL` or `UNLINK`.
+pub(super) async fn removal(
+    session: &Session,
+    args: Arguments<'_>,
+    out: &mut Output,
+    _in_group: DataCommand,
+) {
+    super::removal::run(session, args, out).await;
+}
+
+/// Runs `OBJECT` or `MEMORY`.
+pub(super) async fn object(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
+    entry_of(session, args, out, args.get(2), run).await;
+}
+
+/// Returns when the writes of a database are answered.
+pub(super) const fn durability(database: &Database) -> Durability {
+    match database.writes {
+        WriteMode::Buffered => Durability::Buffered,
+        WriteMode::Durable => Durability::Immediate,
+    }
+}
+
+/// The entry of the only key of a command, and the change of it.
+struct OneEntry<'a> {
+    value: Option<&'a [u8]>,
+    left: Ttl,
+    change: Change<Value>,
+}
+
+impl Entries for OneEntry<'_> {
+    fn get(&mut self, _key: &[u8]) -> Result<Option<&[u8]>, Error> {
+        Ok(self.value)
+    }
+
+    fn remaining(&mut self, _key: &[u8]) -> Result<Option<Remaining>, Error> {
+        Ok(self.value.map(|_| match self.left {
+            Ttl::For(left) => Remaining::For(left),
+            _ => Remaining::Never,
+        }))
+    }
+
+    fn put(&mut self, _key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {
+        self.change = Change::insert_for(value, ttl);
+        Ok(())
+    }
+
+    fn touch(&mut self, _key: &[u8], ttl: Ttl) -> Result<bool, Error> {
+        let Some(value) = self.value else { return Ok(false) };
+        self.change = Change::insert_for(Value::from(value), ttl);
+        Ok(true)
+    }
+
+    fn remove(&mut self, _key: &[u8]) -> Result<bool, Error> {
+        self.change = Change::Remove;
+        Ok(self.value.is_some())
+    }
+}
+
+/// The entries of a transaction.
+pub(super) struct GroupEntries<'a, 'tx> {
+    transaction: &'a mut Transaction<'tx>,
+    keyspace: &'a Keyspace<Vec<u8>, Value>,
+    durability: Durability,
+    /// The value that was read last.
+    held: Option<Arc<Value>>,
+}
+
+impl<'a, 'tx> GroupEntries<'a, 'tx> {
+    pub(super) fn new(transaction: &'a mut Transaction<'tx>, database: &'a Database) -> Self {
+        Self { transaction, keyspace: &database.keyspace, durability: durability(database), held: None }
+    }
+}
+
+/// Returns whether a write with this TTL removes the entry.
+fn is_past(ttl: Ttl) -> bool {
+    matches!(ttl, Ttl::Until(until) if until <= SystemClock::new().wall())
+}
+
+/// There is no entry with a key that is too long.
+fn none_if_too_long<T: Default>(read: Result<T, Error>) -> Result<T, Error> {
+    match read {
+        Err(Error::KeyTooLarge { .. }) => Ok(T::default()),
+        read => read,
+    }
+}
+
+impl Entries for GroupEntries<'_, '_> {
+    fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+        self.held = none_if_too_long(self.transaction.get(self.keyspace, key))?;
+        Ok(self.held.as_deref().map(|value| &**value))
+    }
+
+    fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error> {
+        none_if_too_long(self.transaction.ttl(self.keyspace, key))
+    }
+
+    fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {
+        // Otherwise the transaction itself would find the entry until it ends.
+        if is_past(ttl) {
+            return self.remove(key).map(|_| ());
+        }
+        let options = InsertOptions::new().ttl(ttl).durability(self.durability);
+        self.transaction.insert_with(self.keyspace, key, value, options)
+    }
+
+    fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Error> {
+        if is_past(ttl) {
+            return self.remove(key);
+        }
+        none_if_too_long(self.transaction.touch_with(self.keyspace, key, ttl))
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Result<bool, Error> {
+        none_if_too_long(self.transaction.remove(self.keyspace, key))
+    }
+}

@@ -1,0 +1,241 @@
+//! Commands on the time that an entry lives.
+//!
+//! The cache keeps an expiry in milliseconds, at most ten years ahead. A later expiry becomes ten years. An
+//! expiry that has come already removes the entry, and is answered when the removal is durable. Any other
+//! expiry is a write: it is on disk within the flush interval, also if it shortens the entry's life.
+
+use std::time::Duration;
+
+use larder::clock::{Clock, SystemClock};
+use larder::{MAX_TTL, Remaining, Timestamp, Ttl};
+
+use super::errors;
+use super::family::family;
+use crate::protocol::arguments::Arguments;
+use crate::protocol::number::integer;
+use crate::protocol::reply::ReplyBuffer;
+use crate::session::Command;
+use crate::session::entries::{Done, Entries};
+use crate::session::flags::{FAST, READONLY, WRITE};
+
+pub(super) static COMMANDS: &[Command] = family! { "generic";
+    "expire" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key in seconds.";
+    "expireat" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key to a Unix timestamp.";
+    "expiretime" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time of a key as a Unix timestamp.";
+    "persist" 2 (WRITE | FAST) FIRST [entry] persist, "Removes the expiration time of a key.";
+    "pexpire" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key in milliseconds.";
+    "pexpireat" -3 (WRITE | FAST) FIRST [entry] expire, "Sets the expiration time of a key to a Unix milliseconds timestamp.";
+    "pexpiretime" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time of a key as a Unix milliseconds timestamp.";
+    "pttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in milliseconds of a key.";
+    "ttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in seconds of a key.";
+};
+
+/// The latest expiry, a little before the latest that the cache accepts at the same time.
+const MAX_AHEAD_MS: i64 = MAX_TTL.as_secs().cast_signed() * 1000 - 60_000;
+
+/// The unit of an expiry, and where it counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Seconds,
+    Millis,
+    UnixSeconds,
+    UnixMillis,
+}
+
+impl Unit {
+    /// Returns a number of this unit in milliseconds. None if it is too large.
+    fn millis(self, number: i64) -> Option<i64> {
+        match self {
+            Self::Seconds | Self::UnixSeconds => number.checked_mul(1000),
+            Self::Millis | Self::UnixMillis => Some(number),
+        }
+    }
+
+    const fn is_relative(self) -> bool {
+        matches!(self, Self::Seconds | Self::Millis)
+    }
+}
+
+/// An expiry in milliseconds: from now, or a Unix time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    In(i64),
+    At(i64),
+}
+
+impl Expiry {
+    /// Returns the unit that an option names: `EX`, `PX`, `EXAT` or `PXAT`.
+    pub(super) fn unit(args: Arguments<'_>, at: usize) -> Option<Unit> {
+        let units = [
+            ("ex", Unit::Seconds),
+            ("px", Unit::Millis),
+            ("exat", Unit::UnixSeconds),
+            ("pxat", Unit::UnixMillis),
+        ];
+        units.iter().find(|(name, _)| args.is(at, name)).map(|(_, unit)| *unit)
+    }
+
+    /// Returns the TTL of a write with this expiry. The write removes the entry if the time has come.
+    pub(super) fn ttl(self) -> Ttl {
+        match self {
+            Self::In(millis) => match u64::try_from(millis) {
+                Ok(millis) if millis > 0 => Ttl::For(Duration::from_millis(millis).min(MAX_TTL)),
+                _ => Ttl::Until(Timestamp::from_millis(0)),
+            },
+            Self::At(millis) => {
+                let at = millis.min(now_ms().saturating_add(MAX_AHEAD_MS));
+                Ttl::Until(Timestamp::from_millis(u64::try_from(at).unwrap_or(0)))
+            }
+        }
+    }
+
+    /// Returns whether the time has come.
+    fn is_past(self) -> bool {
+        match self {
+            Self::In(millis) => millis <= 0,
+            Self::At(millis) => millis <= now_ms(),
+        }
+    }
+
+    /// Returns the time from now, in milliseconds.
+    fn ms_from_now(self) -> i64 {
+        match self {
+            Self::In(millis) => millis,
+            Self::At(millis) => millis.saturating_sub(now_ms()),
+        }
+    }
+}
+
+/// Returns the time of day as a Unix time in milliseconds.
+pub(super) fn now_ms() -> i64 {
+    i64::try_from(SystemClock::new().wall().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Reads an expiry that must be positive. `invalid` is the error for one that is not, or is too large.
+pub(super) fn parse_expiry(unit: Unit, number: &[u8], invalid: &'static str) -> Result<Expiry, &'static str> {
+    let number = integer(number).ok_or(errors::NOT_AN_INTEGER)?;
+    let millis = unit.millis(number).filter(|millis| *millis > 0).ok_or(invalid)?;
+    expiry(unit, millis).ok_or(invalid)
+}
+
+/// Returns an expiry. None if its Unix time is too large for a number.
+fn expiry(unit: Unit, millis: i64) -> Option<Expiry> {
+    if unit.is_relative() {
+        millis.checked_add(now_ms()).map(|_| Expiry::In(millis))
+    } else {
+        Some(Expiry::At(millis))
+    }
+}
+
+/// The conditions of `EXPIRE`.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command")]
+struct Conditions {
+    if_none: bool,
+    if_any: bool,
+    if_later: bool,
+    if_sooner: bool,
+}
+
+impl Conditions {
+    fn parse(args: Arguments<'_>) -> Result<Self, String> {
+        let mut conditions = Self::default();
+        for at in 3..args.len() {
+            if args.is(at, "nx") {
+                conditions.if_none = true;
+            } else if args.is(at, "xx") {
+                conditions.if_any = true;
+            } else if args.is(at, "gt") {
+                conditions.if_later = true;
+            } else if args.is(at, "lt") {
+                conditions.if_sooner = true;
+            } else {
+                let option = errors::repeated(args.get(at), usize::MAX);
+                return Err(format!("ERR Unsupported option {option}"));
+            }
+        }
+        let Self { if_none, if_any, if_later, if_sooner } = conditions;
+        if if_none && (if_any || if_later || if_sooner) {
+            return Err("ERR NX and XX, GT or LT options at the same time are not compatible".to_owned());
+        }
+        if if_later && if_sooner {
+            return Err("ERR GT and LT options at the same time are not compatible".to_owned());
+        }
+        Ok(conditions)
+    }
+
+    fn allow(&self, expiry: Expiry, present: Remaining) -> bool {
+        let left = present.duration().map(|left| i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
+        let ms_from_now = expiry.ms_from_now();
+        !((self.if_none && left.is_some())
+            || (self.if_any && left.is_none())
+            || (self.if_later && left.is_none_or(|left| ms_from_now <= left))
+            || (self.if_sooner && left.is_some_and(|left| ms_from_now >= left)))
+    }
+}
+
+/// `EXPIRE`, `PEXPIRE`, `EXPIREAT`, `PEXPIREAT key number [NX | XX | GT | LT]`
+fn expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let (unit, name) = if args.is(0, "expire") {
+        (Unit::Seconds, "expire")
+    } else if args.is(0, "pexpire") {
+        (Unit::Millis, "pexpire")
+    } else if args.is(0, "expireat") {
+        (Unit::UnixSeconds, "expireat")
+    } else {
+        (Unit::UnixMillis, "pexpireat")
+    };
+    let conditions = match Conditions::parse(args) {
+        Ok(conditions) => conditions,
+        Err(error) => {
+            reply.error(&error);
+            return Ok(());
+        }
+    };
+    let Some(number) = integer(args.get(2)) else {
+        reply.error(errors::NOT_AN_INTEGER);
+        return Ok(());
+    };
+    let Some(expiry) = unit.millis(number).and_then(|millis| expiry(unit, millis)) else {
+        reply.error(&errors::invalid_expire(name));
+        return Ok(());
+    };
+    let is_set = match entries.remaining(args.get(1))? {
+        Some(present) if conditions.allow(expiry, present) => {
+            if expiry.is_past() {
+                entries.remove(args.get(1))?
+            } else {
+                entries.touch(args.get(1), expiry.ttl())?
+            }
+        }
+        _ => false,
+    };
+    reply.integer(i64::from(is_set));
+    Ok(())
+}
+
+/// `PERSIST key`
+fn persist(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let expires = matches!(entries.remaining(args.get(1))?, Some(Remaining::For(_)));
+    if expires {
+        entries.touch(args.get(1), Ttl::Never)?;
+    }
+    reply.integer(i64::from(expires));
+    Ok(())
+}
+
+/// `TTL`, `PTTL`, `EXPIRETIME` and `PEXPIRETIME key`
+fn time_left(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let is_time = args.is(0, "expiretime") || args.is(0, "pexpiretime");
+    let in_seconds = args.is(0, "ttl") || args.is(0, "expiretime");
+    reply.integer(match entries.remaining(args.get(1))? {
+        None => -2,
+        Some(Remaining::Never) => -1,
+        Some(Remaining::For(left)) => {
+            let left = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+            let millis = if is_time { left.saturating_add(now_ms()) } else { left };
+            if in_seconds { millis.saturating_add(500) / 1000 } else { millis }
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Removals outside of a transaction. Their commits are shared, because a connection goes on before its
+//! removal is durable.
+
+use larder::{Error, Invalidation};
+
+use super::errors;
+use crate::protocol::arguments::Arguments;
+use crate::session::Session;
+use crate::session::databases::RemovalMode;
+use crate::session::output::{LateReply, Output};
+
+/// `DEL key [key ...]` and `UNLINK`, alone. Later requests of the connection do not find the keys. The reply
+/// is sent when the removal is durable.
+pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output) {
+    let keyspace = &session.database().keyspace;
+    let mut removal = session.served.cache.invalidation();
+    for key in args.from(1) {
+        match removal.remove(keyspace, key) {
+            // There is no entry with such a key.
+            Ok(_) | Err(Error::KeyTooLarge { .. }) => {}
+            Err(error) => return out.reply().error(&errors::of(&error)),
+        }
+    }
+    commit(session, removal, out, LateReply::Count).await;
+}
+
+/// Begins the commit of a removal. The reply is sent when it is durable, or at once if the selected database
+/// does not ask for that.
+pub(super) async fn commit(
+    session: &Session,
+    removal: Invalidation,
+    out: &mut Output,
+    reply: fn(u64) -> LateReply,
+) {
+    let commit = match removal.begin_async().await {
+        Ok(commit) => commit,
+        Err(error) => return out.reply().error(&errors::of(&error)),
+    };
+    if session.database().removals == RemovalMode::Buffered {
+        // The commit goes on by itself.
+        return match reply(commit.removed()) {
+            LateReply::Count(removed) => out.reply().count(removed),
+            _ => out.reply().ok(),
+        };
+    }
+    out.reply_later(async move {
+        match commit.wait().await {
+            Ok(removed) => reply(removed),
+            Err(error) => LateReply::Error(errors::of(&error)),
+        }
+    });
+}

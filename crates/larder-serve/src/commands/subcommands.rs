@@ -1,0 +1,45 @@
+//! The subcommands of the commands that are containers, with their numbers of words.
+//!
+//! They are checked before a request is queued, so an unknown one fails a transaction at once, as in Redis.
+
+use super::errors;
+use crate::protocol::arguments::Arguments;
+use crate::session::Command;
+
+/// The name of a container, and its subcommands. A negative number of words is a minimum.
+const CONTAINERS: [(&str, &[(&str, i32)]); 8] = [
+    (
+        "client",
+        &[
+            ("getname", 2),
+            ("help", 2),
+            ("id", 2),
+            ("info", 2),
+            ("kill", -3),
+            ("list", -2),
+            ("no-evict", 3),
+            ("setinfo", 4),
+            ("setname", 3),
+        ],
+    ),
+    ("command", &[("count", 2), ("docs", -2), ("getkeys", -3), ("info", -2), ("list", -2)]),
+    ("config", &[("get", -3), ("resetstat", 2), ("set", -4)]),
+    ("latency", &[("histogram", -2), ("history", 3), ("latest", 2), ("reset", -2)]),
+    ("memory", &[("help", 2), ("usage", -3)]),
+    ("object", &[("encoding", 3), ("freq", 3), ("help", 2), ("idletime", 3), ("refcount", 3)]),
+    ("script", &[("exists", -3), ("flush", -2), ("load", 3)]),
+    ("slowlog", &[("get", -2), ("len", 2), ("reset", 2)]),
+];
+
+/// Returns the error for a request with an unknown subcommand, or with a wrong number of words. None for a
+/// command that is not a container.
+pub(super) fn error(command: &Command, args: Arguments<'_>) -> Option<String> {
+    let (container, subcommands) = CONTAINERS.iter().find(|(name, _)| *name == command.name)?;
+    let given = args.find(1)?;
+    let Some((name, arity)) = subcommands.iter().find(|(name, _)| args.is(1, name)) else {
+        return Some(errors::unknown_subcommand(&container.to_ascii_uppercase(), given));
+    };
+    let needed = usize::try_from(arity.unsigned_abs()).unwrap_or(usize::MAX);
+    let fits = if *arity < 0 { args.len() >= needed } else { args.len() == needed };
+    (!fits).then(|| errors::wrong_arity(&format!("{container}|{name}")))
+}

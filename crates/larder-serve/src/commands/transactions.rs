@@ -1,0 +1,190 @@
+//! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`, and `WAIT`.
+//!
+//! `EXEC` goes as follows:
+//!
+//! 1. Find the database of each queued request, as the `SELECT`s in the queue choose them.
+//! 2. Run the data commands, in their order, in one transaction of the cache. It requires each watch. So all
+//!    changes are made at one moment, and are committed together, or none is made.
+//! 3. Run the other commands, in their order, each at its place among the replies. They neither read nor
+//!    change entries, so it makes no difference that they run later.
+//!
+//! A command on all keys of a database can't be a part of a transaction, and is refused after `MULTI`.
+//!
+//! An error of the cache, such as a value that is too large, fails the whole `EXEC`. Then nothing is changed.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::{Error, Watch};
+
+use super::data::GroupEntries;
+use super::errors;
+use super::family::family;
+use crate::protocol::arguments::{Arguments, OwnedArguments};
+use crate::protocol::number::integer;
+use crate::protocol::reply::{ReplyBuffer, Version};
+use crate::session::databases::Database;
+use crate::session::entries::DataCommand;
+use crate::session::flags::{FAST, LOADING, NOSCRIPT, STALE, UNQUEUED};
+use crate::session::output::Output;
+use crate::session::{Command, Session, TransactionQueue};
+
+pub(super) static COMMANDS: &[Command] = family! { "transactions";
+    "discard" 1 (NOSCRIPT | LOADING | STALE | FAST | UNQUEUED) NONE discard, "Discards a transaction.";
+    "exec" 1 (NOSCRIPT | LOADING | STALE | UNQUEUED) NONE exec, "Executes all commands in a transaction.";
+    "multi" 1 (NOSCRIPT | LOADING | STALE | FAST | UNQUEUED) NONE multi, "Starts a transaction.";
+    "unwatch" 1 (NOSCRIPT | LOADING | STALE | FAST) NONE unwatch, "Forgets about watched keys of a transaction.";
+    "watch" -2 (NOSCRIPT | LOADING | STALE | FAST | UNQUEUED) ALL watch, "Monitors changes to keys to determine the execution of a transaction.";
+};
+
+/// `WAIT` is of another group.
+pub(super) static WAIT: &[Command] = family! { "generic";
+    "wait" 3 (NOSCRIPT) NONE wait, "Blocks until the writes of all clients are on disk.";
+};
+
+/// Maximum number of keys that a connection watches.
+const MAX_WATCHES: usize = 1024;
+
+/// `MULTI`
+async fn multi(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
+    if session.queue.is_some() {
+        return out.reply().error("ERR MULTI calls can not be nested");
+    }
+    session.queue = Some(TransactionQueue::default());
+    out.reply().ok();
+}
+
+/// `DISCARD`
+async fn discard(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
+    if session.queue.take().is_none() {
+        return out.reply().error("ERR DISCARD without MULTI");
+    }
+    session.watches.clear();
+    out.reply().ok();
+}
+
+/// `WATCH key [key ...]`
+async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    if session.queue.is_some() {
+        return out.reply().error("ERR WATCH inside MULTI is not allowed");
+    }
+    for key in args.from(1) {
+        if session.watches.len() == MAX_WATCHES {
+            let text =
+                format!("ERR a connection may watch up to {MAX_WATCHES} keys; use UNWATCH or EXEC first");
+            return out.reply().error(&text);
+        }
+        match session.database().keyspace.watch_async(key).await {
+            Ok(watch) => session.watches.push(watch),
+            // No entry can have such a key.
+            Err(Error::KeyTooLarge { .. }) => {}
+            Err(error) => return out.reply().error(&errors::of(&error)),
+        }
+    }
+    out.reply().ok();
+}
+
+/// `UNWATCH`
+async fn unwatch(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
+    session.watches.clear();
+    out.reply().ok();
+}
+
+/// A data command of a transaction.
+struct Step {
+    database: Database,
+    command: DataCommand,
+    args: OwnedArguments,
+}
+
+/// `EXEC`
+async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
+    let Some(queue) = session.queue.take() else { return out.reply().error("ERR EXEC without MULTI") };
+    let watches = mem::take(&mut session.watches);
+    if queue.is_broken {
+        return out.reply().error("EXECABORT Transaction discarded because of previous errors.");
+    }
+    let total = queue.requests.len();
+    // 1.
+    let (steps, others) = plan(session, queue);
+    // 2.
+    let ran = run_steps(session, Arc::new((steps, watches)), out.reply().version).await;
+    let mut replies = match ran {
+        Ok(replies) => replies.into_iter(),
+        Err(Error::Changed) => return out.reply().null_array(),
+        Err(error) => return out.reply().error(&errors::of(&error)),
+    };
+    // 3.
+    out.reply().array(total);
+    for other in others {
+        match other {
+            None => out.reply().bytes.extend(replies.next().unwrap_or_default()),
+            Some((command, args)) => (command.run)(session, args.as_arguments(), out).await,
+        }
+    }
+}
+
+/// A place in the queue: another command, or none for the next of the steps.
+type Other = Option<(&'static Command, OwnedArguments)>;
+
+fn plan(session: &Session, queue: TransactionQueue) -> (Vec<Step>, Vec<Other>) {
+    let databases = &session.served.databases;
+    let mut db = session.db;
+    let mut steps = Vec::new();
+    let others = queue.requests.into_iter().map(|(command, args)| {
+        if let Some(data) = command.data {
+            steps.push(Step { database: databases.get(db).clone(), command: data, args });
+            return None;
+        }
+        if command.name == "select" {
+            let number = integer(args.as_arguments().get(1)).and_then(|number| usize::try_from(number).ok());
+            db = number.filter(|number| *number < databases.count()).unwrap_or(db);
+        }
+        Some((command, args))
+    });
+    let others = others.collect();
+    (steps, others)
+}
+
+async fn run_steps(
+    session: &Session,
+    planned: Arc<(Vec<Step>, Vec<Watch>)>,
+    version: Version,
+) -> Result<Vec<Vec<u8>>, Error> {
+    if planned.0.is_empty() && planned.1.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ran = session.served.cache.transaction_async(move |transaction| {
+        let (steps, watches) = &*planned;
+        for watch in watches {
+            transaction.require(watch)?;
+        }
+        let replies = steps.iter().map(|step| {
+            let mut reply = ReplyBuffer { bytes: Vec::new(), version };
+            let mut entries = GroupEntries::new(transaction, &step.database);
+            (step.command)(&mut entries, step.args.as_arguments(), &mut reply)?;
+            Ok::<_, Error>(reply.bytes)
+        });
+        replies.collect()
+    });
+    ran.await
+}
+
+/// `WAIT numreplicas timeout`. Answers 1 when all writes until now are on disk: the file takes the part of a
+/// replica. Answers 0 if that fails, or takes longer than the timeout in milliseconds.
+async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
+    let Some(_) = integer(args.get(1)) else { return out.reply().error(errors::NOT_AN_INTEGER) };
+    let Some(timeout) = integer(args.get(2)) else {
+        return out.reply().error("ERR timeout is not an integer or out of range");
+    };
+    let Ok(timeout) = u64::try_from(timeout) else { return out.reply().error("ERR timeout is negative") };
+    let flush = session.served.cache.flush_async();
+    let is_durable = match timeout {
+        0 => flush.await.is_ok(),
+        millis => tokio::time::timeout(Duration::from_millis(millis), flush)
+            .await
+            .is_ok_and(|flushed| flushed.is_ok()),
+    };
+    out.reply().integer(i64::from(is_durable));
+}

@@ -1,0 +1,206 @@
+//! The places of walks over the keys, for `SCAN`.
+//!
+//! A cursor is a number that stands for a place: the last key that the walk has passed. The places are in a
+//! table of the server, so any connection can go on with a cursor. A cursor holds no snapshot.
+//!
+//! 1. A walk reads keys ahead, because it costs a pass over the keys in memory to begin one. A key that
+//!    exists during the whole walk existed when the keys ahead were read. So it is among them, or behind
+//!    them.
+//! 2. Each call gets a place and leaves a new place under a new number. The old cursor stays valid for some
+//!    time, for a client that repeats its call.
+//! 3. The table is bounded. Cursors that a call has gone on from are forgotten first, then the oldest. A
+//!    cursor that the table has forgotten is an error: a walk from another place could leave out keys.
+//!
+//! The numbers of two runs of a server differ, so a cursor of an earlier run is forgotten, too.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Maximum number of walks that may go on. One that is given up counts until it is the oldest.
+const MAX_PLACES: usize = 1024;
+
+/// Maximum number of places that walks have passed already.
+const MAX_PASSED: usize = 256;
+
+/// Maximum size of the keys that were read ahead, of all walks. A walk whose keys are dropped reads them
+/// again.
+const MAX_AHEAD: usize = 16 << 20;
+
+/// A place in a walk over the keys of a database.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// The number of the database.
+    pub(crate) db: usize,
+    /// The last key that was passed. None at the beginning.
+    pub(crate) passed: Option<Vec<u8>>,
+    pub(crate) ahead: KeysAhead,
+}
+
+/// Keys that were read and not passed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeysAhead {
+    /// Shared by the places of one walk.
+    pub(crate) keys: Arc<Vec<Vec<u8>>>,
+    /// The memory that all of `keys` take, in bytes.
+    size: usize,
+    /// The first of `keys` that was not passed.
+    pub(crate) next: usize,
+    /// Whether no key was behind them.
+    pub(crate) is_end: bool,
+}
+
+impl KeysAhead {
+    pub(crate) fn new(keys: Vec<Vec<u8>>, is_end: bool) -> Self {
+        let size = keys.iter().map(|key| key.len() + size_of::<Vec<u8>>()).sum();
+        Self { keys: Arc::new(keys), size, next: 0, is_end }
+    }
+}
+
+/// The cursors of a server.
+#[derive(Debug)]
+pub(crate) struct Cursors(Mutex<CursorTable>);
+
+#[derive(Debug)]
+struct CursorTable {
+    places: HashMap<u64, Place>,
+    /// The cursors that a walk may go on from, the oldest first.
+    current: VecDeque<u64>,
+    /// The cursors that a walk has gone on from, the oldest first.
+    passed: VecDeque<u64>,
+    /// The cursors whose places may have keys ahead, and the size of these keys. The oldest first.
+    ahead: VecDeque<(u64, usize)>,
+    ahead_len: usize,
+    last: u64,
+}
+
+impl Default for Cursors {
+    fn default() -> Self {
+        // 31 random bits before 32 bits of a count: positive, and never 0.
+        let random = RandomState::new().hash_one("cursor") & 0x7FFF_FFFF;
+        Self(Mutex::new(CursorTable {
+            places: HashMap::new(),
+            current: VecDeque::new(),
+            passed: VecDeque::new(),
+            ahead: VecDeque::new(),
+            ahead_len: 0,
+            last: random << 32,
+        }))
+    }
+}
+
+impl Cursors {
+    /// Returns the place of a cursor. None if there is no such cursor any more.
+    pub(crate) fn place(&self, cursor: u64) -> Option<Place> {
+        self.lock().places.get(&cursor).cloned()
+    }
+
+    /// Adds a place. `from` is the cursor that the walk has gone on from. Returns the cursor of the place.
+    pub(crate) fn add(&self, place: Place, from: u64) -> u64 {
+        let mut table = self.lock();
+        table.pass(from);
+        table.last += 1;
+        let cursor = table.last;
+        // The keys are shared by the places of a walk, and counted for each place. So the bound is safe.
+        let size = place.ahead.size;
+        table.ahead_len += size;
+        table.ahead.push_back((cursor, size));
+        table.places.insert(cursor, place);
+        table.current.push_back(cursor);
+        table.forget();
+        cursor
+    }
+
+    /// Takes note that the walk of a cursor has ended.
+    pub(crate) fn end(&self, from: u64) {
+        self.lock().pass(from);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, CursorTable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CursorTable {
+    fn pass(&mut self, cursor: u64) {
+        if let Ok(at) = self.current.binary_search(&cursor) {
+            self.current.remove(at);
+            self.passed.push_back(cursor);
+            // A repeated call reads its keys again.
+            self.drop_ahead(cursor);
+        }
+    }
+
+    fn drop_ahead(&mut self, cursor: u64) {
+        if let Ok(at) = self.ahead.binary_search_by_key(&cursor, |(cursor, _)| *cursor)
+            && let Some((_, size)) = self.ahead.remove(at)
+        {
+            self.ahead_len -= size;
+        }
+        if let Some(place) = self.places.get_mut(&cursor) {
+            place.ahead = KeysAhead::default();
+        }
+    }
+
+    fn forget(&mut self) {
+        while self.passed.len() > MAX_PASSED {
+            let oldest = self.passed.pop_front();
+            oldest.and_then(|oldest| self.places.remove(&oldest));
+        }
+        while self.current.len() > MAX_PLACES {
+            let Some(oldest) = self.current.pop_front() else { break };
+            self.drop_ahead(oldest);
+            self.places.remove(&oldest);
+        }
+        while self.ahead_len > MAX_AHEAD {
+            let Some((oldest, _)) = self.ahead.front().copied() else { break };
+            self.drop_ahead(oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(passed: &str, ahead: usize) -> Place {
+        Place { db: 0, passed: Some(passed.into()), ahead: KeysAhead::new(vec![vec![0; ahead]], false) }
+    }
+
+    #[test]
+    fn the_walk_that_goes_on_is_kept_beside_any_number_of_calls_of_another() {
+        let cursors = Cursors::default();
+        let slow = cursors.add(place("slow", 10), 0);
+        let mut quick = 0;
+        for _ in 0..10 * MAX_PLACES {
+            quick = cursors.add(place("quick", 10), quick);
+        }
+        assert_eq!(cursors.place(slow).unwrap().passed.as_deref(), Some(&b"slow"[..]));
+        assert!(cursors.place(quick).is_some());
+        assert!(cursors.lock().places.len() <= MAX_PLACES + MAX_PASSED);
+    }
+
+    #[test]
+    fn walks_that_were_given_up_are_forgotten_oldest_first() {
+        let cursors = Cursors::default();
+        let added: Vec<u64> = (0..=MAX_PLACES).map(|_| cursors.add(place("a", 0), 0)).collect();
+        assert!(cursors.place(added[0]).is_none());
+        assert!(added[1..].iter().all(|cursor| cursors.place(*cursor).is_some()));
+        assert!(Cursors::default().place(added[1]).is_none(), "a cursor of another run");
+    }
+
+    #[test]
+    fn a_walk_loses_the_keys_ahead_and_not_its_place() {
+        let cursors = Cursors::default();
+        let first = cursors.add(place("a", MAX_AHEAD / 2), 0);
+        let second = cursors.add(place("b", MAX_AHEAD / 2), 0);
+        assert!(cursors.place(first).unwrap().ahead.keys.is_empty());
+        assert!(!cursors.place(second).unwrap().ahead.keys.is_empty());
+        assert!(cursors.lock().ahead_len <= MAX_AHEAD);
+        // A call that has gone on may be repeated.
+        let third = cursors.add(place("c", 1), second);
+        assert_eq!(cursors.place(second).unwrap().passed.as_deref(), Some(&b"b"[..]));
+        cursors.end(third);
+        assert!(cursors.lock().ahead.iter().all(|(cursor, _)| *cursor != third));
+    }
+}

@@ -1,0 +1,220 @@
+//! Real clients, unmodified: redis-py, Django with django-redis, Django's own tests, and redis-cli.
+//!
+//! The Python clients are installed by pip into an environment of the build directory, at the versions of
+//! `clients/requirements.txt`. Where they cannot be had, the tests say so and are skipped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use larder_serve::Address;
+
+use crate::resp::RespClient;
+use crate::support::Served;
+
+const DJANGO: &str = "5.1.4";
+
+/// The environment with the clients. None, with a printed reason, where it cannot be had.
+static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+    let python = dir.join("bin/python");
+    let requirements = scripts().join("requirements.txt");
+    let stamp = dir.join("requirements.txt");
+    if std::fs::read(&stamp).ok() == std::fs::read(&requirements).ok() {
+        return Some(python);
+    }
+    let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir)).and_then(|_| {
+        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&requirements))
+    });
+    match made {
+        Ok(_) => {
+            std::fs::copy(&requirements, &stamp).unwrap();
+            Some(python)
+        }
+        Err(reason) => {
+            println!("skipped: the Python clients cannot be installed: {reason}");
+            None
+        }
+    }
+});
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+fn guide() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide.md")
+}
+
+/// Runs a command to its end. An error has its output.
+fn run(command: &mut Command) -> Result<Output, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    Err(format!("{command:?} has failed:\n{text}"))
+}
+
+/// A server at a TCP port, as the URL of Redis names it.
+fn serve() -> (Served, String) {
+    let served = Served::with(|builder| builder.listen("127.0.0.1:0"));
+    let addresses = served.server.as_ref().unwrap().addresses();
+    let port = addresses.iter().find_map(|address| match address {
+        Address::Tcp(address) => Some(address.port()),
+        _ => None,
+    });
+    let url = format!("redis://127.0.0.1:{}/1", port.unwrap());
+    (served, url)
+}
+
+fn run_script(name: &str) {
+    let Some(python) = &*PYTHON else { return };
+    let (_served, url) = serve();
+    let mut command = Command::new(python);
+    command.arg(scripts().join(name)).env("REDIS_URL", url).env("GUIDE", guide());
+    let output = run(&mut command);
+    println!("{}", String::from_utf8_lossy(&output.unwrap().stdout));
+}
+
+#[test]
+fn redis_py_locks_pipelines_and_the_windows_of_limits_work() {
+    run_script("locks.py");
+}
+
+#[test]
+fn the_shops_django_settings_work_with_two_workers_and_only_the_url_changed() {
+    run_script("shop.py");
+}
+
+/// The directory of Django's tests, from its source distribution. None, with a printed reason, where it
+/// cannot be had.
+static DJANGO_TESTS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    let python = PYTHON.as_ref()?;
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("django");
+    let tests = dir.join(format!("Django-{DJANGO}/tests"));
+    if tests.join("runtests.py").exists() {
+        return Some(tests);
+    }
+    let package = format!("Django=={DJANGO}");
+    let options =
+        ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", &package, "--dest"];
+    let archive = dir.join(format!("Django-{DJANGO}.tar.gz"));
+    let unpacked = run(Command::new(python).args(options).arg(&dir))
+        .and_then(|_| run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&dir)));
+    match unpacked {
+        Ok(_) => Some(tests),
+        Err(reason) => {
+            println!("skipped: Django's tests cannot be had: {reason}");
+            None
+        }
+    }
+});
+
+/// Runs labels of Django's own tests. The server is the cache of each.
+fn run_django(labels: &[&str], at_least: usize) {
+    let (Some(python), Some(tests)) = (&*PYTHON, &*DJANGO_TESTS) else { return };
+    let (_served, url) = serve();
+    // A test chooses the number of the database by itself.
+    let url = url.strip_suffix("/1").unwrap_or(&url);
+    let mut command = Command::new(python);
+    command.arg("runtests.py").args(labels).args([
+        "--settings",
+        "django_settings",
+        "--parallel",
+        "1",
+        "-v",
+        "1",
+    ]);
+    command.current_dir(tests).env("REDIS_URL", url).env("PYTHONPATH", scripts());
+    let output = run(&mut command).unwrap();
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    let ran =
+        report.lines().find_map(|line| line.strip_prefix("Ran ")?.split(' ').next()?.parse::<usize>().ok());
+    assert!(ran.is_some_and(|ran| ran >= at_least), "{report}");
+    println!("{report}");
+}
+
+#[test]
+fn djangos_own_tests_of_its_redis_cache_pass() {
+    run_django(&["cache.tests.RedisCacheTests"], 60);
+}
+
+#[test]
+fn djangos_own_tests_of_sessions_in_the_cache_pass() {
+    run_django(&["sessions_tests.tests.CacheSessionTests", "sessions_tests.tests.CacheDBSessionTests"], 60);
+}
+
+/// Runs redis-cli. None, with a printed reason, if this machine has none.
+fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
+    let mut command = Command::new("redis-cli");
+    command.arg("-s").arg(&served.socket).args(args);
+    match command.output() {
+        Ok(output) => {
+            let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+            assert!(output.status.success(), "{command:?}: {text:?}");
+            Some(text.concat())
+        }
+        Err(error) => {
+            println!("skipped: this machine has no redis-cli: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn the_modes_of_redis_cli_work() {
+    let served = Served::new();
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    for number in 0..300 {
+        client.ask(&["SET", &format!("key:{number}"), &"x".repeat(number)]);
+    }
+    let Some(pong) = redis_cli(&served, &["ping"]) else { return };
+    assert_eq!(pong.trim(), "PONG");
+    let ask = |args: &[&str]| redis_cli(&served, args).unwrap();
+    assert_eq!(ask(&["--scan", "--pattern", "key:29?"]).lines().count(), 10);
+    let big = ask(&["--bigkeys"]);
+    assert!(big.contains("Biggest string found '\"key:299\"' has 299 bytes"), "{big}");
+    assert!(big.contains("300 strings with"), "{big}");
+    let memory = ask(&["--memkeys"]);
+    assert!(memory.contains("Biggest string found '\"key:299\"' has 466 bytes"), "{memory}");
+    // One sample of the latency, because the output is no terminal.
+    assert!(ask(&["--latency", "--raw", "-i", "1"]).split(' ').count() >= 4);
+    assert!(ask(&["INFO", "stats"]).contains("keyspace_hits"));
+    assert!(ask(&["INFO", "memory"]).contains("used_memory_human"));
+    assert!(ask(&["-3", "CONFIG", "GET", "maxmemory"]).contains("maxmemory"));
+    assert!(ask(&["COMMAND", "DOCS", "get"]).contains("Returns the string value of a key."));
+}
+
+/// The commands of the guide's section, with this server's address.
+#[test]
+fn the_commands_of_the_guide_work_as_they_stand() {
+    let text = std::fs::read_to_string(guide()).unwrap();
+    let (_, section) = text.split_once("### Several processes").unwrap();
+    let (section, _) = section.split_once("\n### ").unwrap();
+    let commands: Vec<&str> = section.lines().filter(|line| line.starts_with("redis-cli")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let (_served, url) = serve();
+    let port = url.trim_start_matches("redis://127.0.0.1:").trim_end_matches("/1").to_owned();
+    for command in commands {
+        // The guide's server has the port that redis-cli takes by itself.
+        let command = command.replacen("redis-cli", &format!("redis-cli -p {port}"), 1);
+        match Command::new("sh")
+            .args(["-c", &format!("command -v redis-cli >/dev/null || exit 77; {command}")])
+            .env("REDIS_URL", &url)
+            .output()
+        {
+            Ok(output) if output.status.code() == Some(77) => {
+                return println!("skipped: this machine has no redis-cli");
+            }
+            output => {
+                let output = output.unwrap();
+                let reply = String::from_utf8_lossy(&output.stdout).into_owned();
+                let is_expected =
+                    ["PONG", "keyspace_hits:", "used_memory:"].iter().any(|part| reply.contains(part));
+                assert!(output.status.success() && is_expected, "{command}: {reply}");
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Commands whose replies a comparison with Redis does not show: walks, transactions of two clients, scripts,
+//! durability, and what larder does not have.
+
+use std::collections::BTreeSet;
+
+use larder::Cache;
+
+use crate::resp::{Reply, RespClient};
+use crate::support::Served;
+
+fn peer(served: &Served) -> RespClient {
+    RespClient::connect(&served.socket).unwrap()
+}
+
+/// Walks over all keys. `between` runs before each further call, with the number of the call.
+fn walk(peer: &mut RespClient, options: &[&str], mut between: impl FnMut(usize)) -> Vec<String> {
+    let (mut cursor, mut keys) = ("0".to_owned(), Vec::new());
+    for call in 0.. {
+        let reply = peer.ask(&[&["SCAN", &cursor], options].concat());
+        let [next, found] = reply.items() else { panic!("{reply:?}") };
+        keys.extend(found.items().iter().map(Reply::text));
+        cursor = next.text();
+        if cursor == "0" {
+            break;
+        }
+        between(call);
+    }
+    keys
+}
+
+#[test]
+fn a_walk_returns_each_key_that_is_there_all_the_time() {
+    let served = Served::new();
+    let mut writer = peer(&served);
+    let keys: BTreeSet<String> = (0..200).map(|number| format!("key:{number:03}")).collect();
+    for key in &keys {
+        writer.ask(&["SET", key, "1"]);
+    }
+    let mut walker = peer(&served);
+    // Half of the keys leave memory for the disk, others come and go beside the walk.
+    let found = walk(&mut walker, &["COUNT", "7"], |call| {
+        if call == 3 {
+            served.cache.flush().unwrap();
+        }
+        writer.ask(&["SET", &format!("key:{call:03}x"), "1"]);
+        writer.ask(&["DEL", &format!("key:{call:03}x"), "nothing"]);
+    });
+    let found: BTreeSet<String> = found.into_iter().filter(|key| !key.ends_with('x')).collect();
+    assert_eq!(found, keys);
+    let some = walk(&mut walker, &["MATCH", "key:00?", "COUNT", "50"], |_| {});
+    assert_eq!(some.len(), 10);
+    assert!(walk(&mut walker, &["TYPE", "hash", "COUNT", "50"], |_| {}).is_empty());
+    assert_eq!(walker.ask(&["DBSIZE"]).integer(), Some(200));
+}
+
+#[test]
+fn a_removed_key_is_not_returned_by_a_later_call_of_a_walk() {
+    let served = Served::new();
+    let mut client = peer(&served);
+    for number in 0..30 {
+        client.ask(&["SET", &format!("key:{number:02}"), "1"]);
+    }
+    let mut other = peer(&served);
+    let found = walk(&mut client, &["COUNT", "10"], |call| {
+        if call == 0 {
+            other.ask(&["DEL", "key:15", "key:29"]);
+        }
+    });
+    assert_eq!(found.len(), 28);
+    assert!(!found.contains(&"key:15".to_owned()) && !found.contains(&"key:29".to_owned()));
+}
+
+#[test]
+fn a_cursor_works_from_any_connection_and_a_forgotten_one_is_an_error() {
+    let served = Served::new();
+    let mut first = peer(&served);
+    for number in 0..30 {
+        first.ask(&["SET", &format!("key:{number:02}"), "1"]);
+    }
+    let begun = first.ask(&["SCAN", "0"]);
+    let cursor = begun.items()[0].text();
+    drop(first);
+    let mut second = peer(&served);
+    let (once, again) = (second.ask(&["SCAN", &cursor]), second.ask(&["SCAN", &cursor]));
+    assert_eq!(once.items()[1], again.items()[1], "a call may be repeated");
+    assert_eq!(once.items()[1].items()[0].text(), "key:10");
+    assert_eq!(second.ask(&["SELECT", "1"]), Reply::Line("+OK".to_owned()));
+    assert!(
+        second.ask(&["SCAN", &cursor]).error().unwrap().contains("has forgotten it"),
+        "of another database"
+    );
+    assert!(second.ask(&["SCAN", "4711"]).error().unwrap().contains("has forgotten it"));
+}
+
+#[test]
+fn a_watched_key_that_changes_and_changes_back_fails_the_transaction() {
+    let served = Served::new();
+    let (mut first, mut second) = (peer(&served), peer(&served));
+    let exec = |client: &mut RespClient| {
+        client.ask(&["MULTI"]);
+        client.ask(&["SET", "out", "1"]);
+        client.ask(&["EXEC"])
+    };
+    // An absent key that is set and deleted again has no trace but the watch.
+    first.ask(&["WATCH", "a"]);
+    second.ask(&["SET", "a", "1"]);
+    second.ask(&["DEL", "a"]);
+    assert_eq!(exec(&mut first), Reply::Array('*', None));
+    assert_eq!(first.ask(&["EXISTS", "out"]).integer(), Some(0));
+    first.ask(&["WATCH", "a"]);
+    second.ask(&["SET", "a", "1"]);
+    first.ask(&["UNWATCH"]);
+    assert_eq!(exec(&mut first).items().len(), 1);
+    first.ask(&["WATCH", "a"]);
+    second.ask(&["EXPIRE", "a", "1000"]);
+    assert_eq!(exec(&mut first), Reply::Array('*', None));
+}
+
+#[test]
+fn a_transaction_is_seen_whole_or_not_at_all() {
+    let served = Served::new();
+    let mut writer = peer(&served);
+    writer.ask(&["MSET", "a", "0", "b", "0"]);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut reader = peer(&served);
+            let mut seen = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let both = reader.ask(&["MGET", "a", "b"]);
+                assert_eq!(both.items()[0], both.items()[1], "half of a transaction");
+                seen += 1;
+            }
+            seen
+        });
+        for number in 1..200 {
+            let number = number.to_string();
+            writer.send(&["MULTI"]);
+            writer.send(&["SET", "a", &number]);
+            writer.send(&["INCRBY", "b", "1"]);
+            writer.send(&["EXEC"]);
+            let replies: Vec<_> = (0..4).map(|_| writer.receive()).collect();
+            assert_eq!(replies[3].items().len(), 2, "{replies:?}");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 0);
+    });
+}
+
+#[test]
+fn a_transaction_selects_databases_and_runs_other_commands_at_their_places() {
+    let served = Served::new();
+    let mut client = peer(&served);
+    let queued =
+        [vec!["SET", "a", "0"], vec!["SELECT", "1"], vec!["SET", "a", "1"], vec!["PING"], vec!["GET", "a"]];
+    client.ask(&["MULTI"]);
+    for words in &queued {
+        assert_eq!(client.ask(words), Reply::Line("+QUEUED".to_owned()));
+    }
+    let reply = client.ask(&["EXEC"]);
+    let line = |text: &str| Reply::Line(text.to_owned());
+    let got = Reply::Bulk('$', Some(b"1".to_vec()));
+    assert_eq!(reply.items(), [line("+OK"), line("+OK"), line("+OK"), line("+PONG"), got]);
+    assert_eq!(client.ask(&["GET", "a"]).text(), "1", "the connection stays at database 1");
+    client.ask(&["MULTI"]);
+    assert!(client.ask(&["FLUSHDB"]).error().unwrap().contains("not allowed inside a transaction"));
+    assert!(client.ask(&["EXEC"]).error().unwrap().starts_with("EXECABORT"));
+}
+
+#[test]
+fn a_removal_by_any_command_is_on_disk_when_it_is_answered() {
+    let served = Served::new();
+    let mut client = peer(&served);
+    let removals: [&[&str]; 7] = [
+        &["DEL", "k"],
+        &["GETDEL", "k"],
+        &["EXPIRE", "k", "0"],
+        &["PEXPIREAT", "k", "1"],
+        &["GETEX", "k", "PXAT", "1"],
+        &["SET", "k", "v", "PXAT", "1"],
+        &["FLUSHDB"],
+    ];
+    for words in removals {
+        client.ask(&["SET", "k", "v"]);
+        served.cache.flush().unwrap();
+        client.ask(words);
+        let copy = served.dir.path().join("copy.larder");
+        std::fs::copy(served.dir.path().join("shop.larder"), &copy).unwrap();
+        let copied = Cache::builder().path(&copy).open().unwrap();
+        assert_eq!(copied.stats().disk.unwrap().entries, 0, "{words:?}");
+        drop(copied);
+        std::fs::remove_file(copy).unwrap();
+    }
+}
+
+#[test]
+fn known_scripts_run_and_others_are_refused() {
+    let served = Served::new();
+    let mut client = peer(&served);
+    client.ask(&["SET", "lock", "token", "PX", "100000"]);
+    let release = "c3f8721cbb97f72bc19e972846bd7aaf91901658";
+    assert_eq!(client.ask(&["EVALSHA", release, "1", "lock", "other"]).integer(), Some(0));
+    assert_eq!(client.ask(&["EVALSHA", release, "1", "lock", "token"]).integer(), Some(1));
+    assert_eq!(client.ask(&["EXISTS", "lock"]).integer(), Some(0));
+    let found = client.ask(&["SCRIPT", "EXISTS", release, "ff"]);
+    assert_eq!(found.items().iter().filter_map(Reply::integer).collect::<Vec<_>>(), [1, 0]);
+    for words in [vec!["EVAL", "return 1", "0"], vec!["SCRIPT", "LOAD", "return 1"]] {
+        assert!(client.ask(&words).error().unwrap().starts_with("ERR larder has no Lua interpreter"));
+    }
+    assert!(client.ask(&["EVALSHA", "ff", "0"]).error().unwrap().starts_with("NOSCRIPT"));
+}
+
+#[test]
+fn commands_on_other_kinds_of_values_say_what_larder_is_for() {
+    let served = Served::new();
+    let mut client = peer(&served);
+    for words in
+        [&["LPUSH", "a", "1"][..], &["HSET", "a", "b", "c"], &["ZADD", "a", "1", "b"], &["SUBSCRIBE", "a"]]
+    {
+        assert!(
+            client.ask(words).error().unwrap().contains("larder is a cache of single values"),
+            "{words:?}"
+        );
+    }
+}
+
+#[test]
+fn wait_answers_when_the_writes_are_on_disk() {
+    let served = Served::new();
+    let mut client = peer(&served);
+    client.ask(&["SET", "a", "1"]);
+    assert_eq!(client.ask(&["WAIT", "1", "0"]).integer(), Some(1));
+    assert_eq!(served.cache.stats().disk.unwrap().entries, 1);
+}
+
+#[test]
+fn the_sections_of_info_have_the_fields_that_dashboards_read() {
+    let served = Served::new();
+    let mut client = peer(&served);
+    client.ask(&["SET", "a", "1"]);
+    client.ask(&["GET", "a"]);
+    client.ask(&["GET", "b"]);
+    let info = client.ask(&["INFO"]).text();
+    for field in [
+        "# Server",
+        "redis_version:7.",
+        "uptime_in_seconds:",
+        "# Clients",
+        "connected_clients:1",
+        "used_memory:",
+        "used_memory_human:",
+        "maxmemory:",
+        "maxmemory_policy:allkeys-lru",
+        "# Persistence",
+        "loading:0",
+        "total_commands_processed:",
+        "keyspace_hits:1\r\n",
+        "keyspace_misses:1\r\n",
+        "evicted_keys:0",
+        "expired_keys:0",
+        "db0:keys=1,",
+    ] {
+        assert!(info.contains(field), "{field} is missing in {info}");
+    }
+    let stats = client.ask(&["INFO", "stats"]).text();
+    assert!(stats.starts_with("# Stats\r\n") && !stats.contains("# Memory"));
+    client.ask(&["CONFIG", "RESETSTAT"]);
+    assert!(client.ask(&["INFO", "stats"]).text().contains("keyspace_hits:0\r\n"));
+    let settings = client.ask(&["CONFIG", "GET", "maxmem*"]);
+    assert_eq!(settings.items().len(), 4);
+}

@@ -1,0 +1,103 @@
+//! How a change waits for its commit: the calling thread waits inside the call, or a task after it.
+//!
+//! A worker that makes a change for a task asks for the commit and returns. So no worker is held while the
+//! disk works, and any number of changes share a commit. The commit is asked for before the change counts as
+//! ended ([`crate::engine::pending_changes`]), so a close that comes then makes the commit first.
+
+#[cfg(feature = "async")]
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use super::Keyspace;
+use crate::engine::writer::command::Acknowledge;
+#[cfg(feature = "async")]
+use crate::engine::writer::command::Command;
+#[cfg(feature = "async")]
+use crate::engine::writer::handle::WriterAnswer;
+use crate::error::Error;
+use crate::memory::evicted_values::EvictedValues;
+
+/// How a change waits for its commit.
+#[derive(Debug)]
+pub(super) enum ChangeCommit {
+    /// The calling thread waits.
+    OnThread,
+    /// A task waits, by [`finish`](Self::finish).
+    #[cfg(feature = "async")]
+    InTask(TaskCommit),
+}
+
+/// The commit that a task waits for.
+#[cfg(feature = "async")]
+#[derive(Debug)]
+pub(super) struct TaskCommit {
+    /// None if the change needs no commit.
+    answer: Option<(Acknowledge, WriterAnswer<()>)>,
+    /// What the `Drop` of the removed values has come to. A panic is kept until the removal is durable.
+    dropped: std::thread::Result<()>,
+}
+
+impl ChangeCommit {
+    #[cfg(feature = "async")]
+    pub(super) fn in_task() -> Self {
+        Self::InTask(TaskCommit { answer: None, dropped: Ok(()) })
+    }
+
+    /// Drops values that a change has removed, at the end of the call that has removed them.
+    pub(super) fn drop_values(&mut self, values: EvictedValues) {
+        match self {
+            Self::OnThread => drop(values),
+            #[cfg(feature = "async")]
+            Self::InTask(commit) => {
+                commit.dropped = catch_unwind(AssertUnwindSafe(|| drop(values)));
+            }
+        }
+    }
+
+    /// Waits for the commit that was asked for.
+    ///
+    /// # Panics
+    /// If the `Drop` of a removed value has panicked.
+    #[cfg(feature = "async")]
+    pub(super) async fn finish(self) -> Result<(), Error> {
+        let Self::InTask(TaskCommit { answer, dropped }) = self else { return Ok(()) };
+        let committed = match answer {
+            Some((acknowledge, answer)) => {
+                answer.wait().await.map_err(|error| error_of_commit(acknowledge, error))
+            }
+            None => Ok(()),
+        };
+        if let Err(panic) = dropped {
+            resume_unwind(panic);
+        }
+        committed
+    }
+}
+
+impl<K, V> Keyspace<K, V> {
+    /// Waits for the commit of a change that is made in memory, or asks for the commit.
+    pub(super) fn commit_change_by(
+        &self,
+        acknowledge: Acknowledge,
+        wait: &mut ChangeCommit,
+    ) -> Result<(), Error> {
+        let writer = &self.shared.tiers.writer;
+        let committed = match wait {
+            ChangeCommit::OnThread => writer.commit(acknowledge),
+            #[cfg(feature = "async")]
+            ChangeCommit::InTask(commit) => {
+                let asked = writer.ask_for_task(|reply| Command::Commit(acknowledge, reply));
+                asked.map(|answer| commit.answer = Some((acknowledge, answer)))
+            }
+        };
+        committed.map_err(|error| error_of_commit(acknowledge, error))
+    }
+}
+
+/// Returns the error of a commit, for a caller whose change is made in memory.
+fn error_of_commit(acknowledge: Acknowledge, error: Error) -> Error {
+    match (acknowledge, error) {
+        // `Closed` would mean that nothing was stored.
+        (Acknowledge::Write, Error::Closed) => Error::not_durable("the cache was closed meanwhile"),
+        (_, error) => error,
+    }
+}

@@ -1,0 +1,382 @@
+//! What a load of several keys does next. The numbers are the steps of [`super`].
+//!
+//! The caller asks for the next step, makes it, and passes on what came of it. No step is made here, so this
+//! holds for threads and for tasks.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hashbrown::HashTable;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load::Loaded;
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::error::load_error::LoadError;
+use crate::format::key::buffer::KeyBuffer;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+
+/// The next step of a load of several keys.
+pub(super) enum BulkStep<Q, V, E> {
+    /// Step 2: look up the keys that memory does not have, and pass the outcomes to
+    /// [`LoadOfMany::note_found`].
+    LookUp(MissingKeys),
+    /// Steps 3 and 4: call the loader with these keys in [`LoadOfMany::run_loader`], pass its answer to
+    /// [`LoadOfMany::note_answer`], and land the flights by [`fill`] and [`omit`].
+    Load(Vec<Q>),
+    /// Step 5: wait for the load of another caller, and pass its end to [`LoadOfMany::note_waited`].
+    Wait {
+        /// The place of the key.
+        at: usize,
+        load: PendingLoad<V>,
+        /// How long to wait at most.
+        left: Option<Duration>,
+    },
+    /// A load of the key has failed: read the stale value now, and pass it to [`LoadOfMany::note_stale`], or
+    /// return the error.
+    ReadStale {
+        /// The place of the key.
+        at: usize,
+        error: LoadError<E>,
+    },
+    /// The values, in the order of the input.
+    Return(Vec<Option<Arc<V>>>),
+}
+
+/// Keys that memory does not have, each with its place.
+pub(super) struct MissingKeys {
+    keys: Vec<(usize, StoredKey)>,
+    counts: bool,
+}
+
+/// What the lookup of missing keys has found. Each key comes back to its place.
+pub(super) type FoundKeys<K, V> = Vec<(usize, StoredKey, LookupOutcome<K, V>)>;
+
+/// A load of several keys.
+pub(super) struct LoadOfMany<'a, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E> {
+    keyspace: &'a Keyspace<K, V>,
+    /// The distinct keys.
+    keys: Vec<WantedKey<Q, K, V>>,
+    /// The places of the keys in `keys`, by hash.
+    places: HashTable<usize>,
+    /// The place of each key of the input.
+    input: Vec<usize>,
+    stage: Stage,
+    /// The places of the keys to look up.
+    open: Vec<usize>,
+    /// Whether the answers of the next lookup are counted.
+    counts: bool,
+    /// The loads of other callers, each with the place of its key.
+    pending: VecDeque<(usize, PendingLoad<V>)>,
+    /// The end of the wait for them.
+    until: Option<Deadline>,
+    /// The keys of failed loads, by their places.
+    failed: VecDeque<(usize, LoadError<E>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    LookUp,
+    Load,
+    Wait,
+}
+
+struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
+    /// The key in the caller's form. `None` while the loader has it.
+    key: Option<Q>,
+    hash: u64,
+    /// The whole key. Empty during a lookup of the key.
+    full: StoredKey,
+    /// The lease, while the loader runs. If the loader panics, the dropped lease gives an error to the
+    /// callers that wait.
+    lease: Option<LoadLease<K, V>>,
+    value: Option<Arc<V>>,
+}
+
+impl MissingKeys {
+    /// Looks the keys up. This may wait for the disk. `prepare` gets each lease.
+    pub(super) fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        self,
+        keyspace: &Keyspace<K, V>,
+        load_thread: LoadThread,
+        mut prepare: impl FnMut(&mut LoadLease<K, V>),
+    ) -> FoundKeys<K, V> {
+        let found = self.keys.into_iter().map(|(at, full)| {
+            let key = keyspace.shared.tiers.memory.key(&full);
+            let mut found = keyspace.lease_or_join(key, load_thread, OnAbsence::Answer, self.counts);
+            if let LookupOutcome::Load(lease) = &mut found {
+                prepare(lease);
+            }
+            (at, full, found)
+        });
+        found.collect()
+    }
+}
+
+/// Step 4 for a key that the loader has returned. This may wait for room.
+pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+    lease: LoadLease<K, V>,
+    value: Arc<V>,
+) {
+    // A failure of the cache is not an error: the lease counts it.
+    drop(lease.fill(value));
+}
+
+/// Step 4 for a key that the loader has omitted. This may wait for room.
+pub(super) fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(lease: LoadLease<K, V>) {
+    if failpoint_is_set(Failpoint::ForgetOmitted) {
+        std::mem::forget(lease);
+    } else {
+        lease.fill_absent();
+    }
+}
+
+impl<'a, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
+    LoadOfMany<'a, Q, K, V, E>
+where
+    Q: EncodeKey<K>,
+{
+    /// Step 1.
+    pub(super) fn begin(
+        keyspace: &'a Keyspace<K, V>,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Result<Self, LoadError<E>> {
+        let mut load = Self {
+            keyspace,
+            keys: Vec::new(),
+            places: HashTable::new(),
+            input: Vec::new(),
+            stage: Stage::LookUp,
+            open: Vec::new(),
+            counts: true,
+            pending: VecDeque::new(),
+            until: None,
+            failed: VecDeque::new(),
+        };
+        for key in keys {
+            let at = load.place(key)?;
+            load.input.push(at);
+        }
+        load.open = (0..load.keys.len()).collect();
+        Ok(load)
+    }
+
+    /// Returns what to do next.
+    pub(super) fn next_step(&mut self) -> BulkStep<Q, V, E> {
+        loop {
+            if let Some((at, error)) = self.failed.pop_front() {
+                return BulkStep::ReadStale { at, error };
+            }
+            match self.stage {
+                Stage::LookUp => {
+                    if self.open.is_empty() {
+                        return BulkStep::Return(self.values());
+                    }
+                    self.stage = Stage::Load;
+                    let missing = self.find_in_memory();
+                    if !missing.keys.is_empty() {
+                        return BulkStep::LookUp(missing);
+                    }
+                }
+                Stage::Load if failpoint_is_set(Failpoint::WaitBeforeLanding) && !self.pending.is_empty() => {
+                    if let Some(wait) = self.next_wait() {
+                        return wait;
+                    }
+                }
+                Stage::Load => {
+                    self.stage = Stage::Wait;
+                    // The wait begins when the own loads have ended.
+                    self.until = None;
+                    let missing = self.take_missing();
+                    if !missing.is_empty() {
+                        return BulkStep::Load(missing);
+                    }
+                }
+                Stage::Wait => match self.next_wait() {
+                    Some(wait) => return wait,
+                    None => self.stage = Stage::LookUp,
+                },
+            }
+        }
+    }
+
+    fn next_wait(&mut self) -> Option<BulkStep<Q, V, E>> {
+        let (at, load) = self.pending.pop_front()?;
+        let max = self.keyspace.shared.settings.load_timeout;
+        self.until = self.until.or_else(|| max.map(Deadline::after));
+        Some(BulkStep::Wait { at, load, left: self.until.map(Deadline::left) })
+    }
+
+    /// Step 2, for the keys that memory has. Returns the others.
+    fn find_in_memory(&mut self) -> MissingKeys {
+        let mut missing = MissingKeys { keys: Vec::new(), counts: std::mem::take(&mut self.counts) };
+        for at in std::mem::take(&mut self.open) {
+            let Some(wanted) = self.keys.get_mut(at) else { continue };
+            match self.keyspace.hit_in_memory(wanted.slot_key(), missing.counts) {
+                Some((value, _)) => wanted.value = Some(value),
+                None => missing.keys.push((at, std::mem::replace(&mut wanted.full, StoredKey::EMPTY))),
+            }
+        }
+        missing
+    }
+
+    /// Notes what the lookups have found. Of the leases of one loader, only the first measures.
+    pub(super) fn note_found(&mut self, found: FoundKeys<K, V>) {
+        let mut measures = true;
+        for (at, full, found) in found {
+            let Some(wanted) = self.keys.get_mut(at) else { continue };
+            wanted.full = full;
+            match found {
+                LookupOutcome::Hit { value, .. } => wanted.value = Some(value),
+                LookupOutcome::Absent { .. } => {}
+                LookupOutcome::Wait(load) => self.pending.push_back((at, load)),
+                LookupOutcome::Load(mut lease) => {
+                    if !std::mem::take(&mut measures) {
+                        lease.measure_nothing();
+                    }
+                    wanted.lease = Some(lease);
+                }
+            }
+        }
+    }
+
+    /// Runs the loader of step 3, or polls it, as the load of its first key.
+    pub(super) fn run_loader<R>(&self, run: impl FnOnce() -> R) -> R {
+        match self.keys.iter().find_map(|wanted| wanted.lease.as_ref()) {
+            Some(lease) => lease.run_loader(run),
+            None => run(),
+        }
+    }
+
+    /// Step 4. Takes back the keys that the loader got. Passes each value on to `fill` as soon as the
+    /// loader's iterator returns it, because the iterator may panic later. Returns the leases of the keys
+    /// that were omitted. An error lands all flights here.
+    pub(super) fn note_answer<L, R, I>(
+        &mut self,
+        missing: Vec<Q>,
+        answer: Result<I, E>,
+        mut fill: impl FnMut(LoadLease<K, V>, Arc<V>),
+    ) -> Vec<LoadLease<K, V>>
+    where
+        L: EncodeKey<K>,
+        R: Into<Arc<V>>,
+        I: IntoIterator<Item = (L, R)>,
+    {
+        for (wanted, key) in self.leased().zip(missing) {
+            wanted.key = Some(key);
+        }
+        match answer {
+            Ok(pairs) => {
+                for (key, value) in pairs {
+                    if let Some((lease, value)) = self.note_value(&key, value) {
+                        fill(lease, value);
+                    }
+                }
+            }
+            Err(error) => self.fail(error),
+        }
+        self.keys.iter_mut().filter_map(|wanted| wanted.lease.take()).collect()
+    }
+
+    /// Notes how the load of another caller ended.
+    pub(super) fn note_waited(&mut self, at: usize, ended: Result<Waited<V>, LoadError<E>>) {
+        let Some(wanted) = self.keys.get_mut(at) else { return };
+        match ended {
+            Ok(Waited::Value(value)) => wanted.value = Some(value),
+            Ok(Waited::Absent) => {}
+            // 6.
+            Ok(Waited::Unanswered) => self.open.push(at),
+            Err(LoadError::Timeout { waited: left }) => {
+                let max = self.keyspace.shared.settings.load_timeout.unwrap_or(left);
+                self.failed.push_back((at, LoadError::Timeout { waited: max }));
+            }
+            Err(error) => self.failed.push_back((at, error)),
+        }
+    }
+
+    /// Notes the stale value of a key.
+    pub(super) fn note_stale(&mut self, at: usize, stale: Loaded<V>) {
+        if let Some(wanted) = self.keys.get_mut(at) {
+            wanted.value = stale.value;
+        }
+    }
+
+    /// Returns the key at a place.
+    pub(super) fn slot_key(&self, at: usize) -> SlotKey<'_> {
+        self.keys.get(at).map_or(SlotKey { hash: 0, bytes: &[] }, WantedKey::slot_key)
+    }
+
+    /// Returns the place of a key. Adds the key if it is new.
+    fn place(&mut self, key: Q) -> Result<usize, LoadError<E>> {
+        let full = self.keyspace.encode(&key).map_err(LoadError::Key)?;
+        let SlotKey { hash, bytes } = self.keyspace.shared.tiers.memory.key(full.as_slice());
+        if let Some(at) = self.find(hash, bytes) {
+            return Ok(at);
+        }
+        let (at, full) = (self.keys.len(), StoredKey::from(bytes));
+        self.keys.push(WantedKey { key: Some(key), hash, full, lease: None, value: None });
+        let keys = &self.keys;
+        self.places.insert_unique(hash, at, |&at| keys.get(at).map_or(0, |key| key.hash));
+        Ok(at)
+    }
+
+    fn find(&self, hash: u64, full: &[u8]) -> Option<usize> {
+        let is_it = |&at: &usize| self.keys.get(at).is_some_and(|key| *key.full == *full);
+        self.places.find(hash, is_it).copied()
+    }
+
+    /// Takes the keys that have a lease, for the loader.
+    fn take_missing(&mut self) -> Vec<Q> {
+        self.leased().filter_map(|wanted| wanted.key.take()).collect()
+    }
+
+    /// Returns the keys that have a lease.
+    fn leased(&mut self) -> impl Iterator<Item = &mut WantedKey<Q, K, V>> {
+        self.keys.iter_mut().filter(|wanted| wanted.lease.is_some())
+    }
+
+    /// Notes a value that the loader has returned. Returns it with the lease to fill. Ignores a key for which
+    /// the loader was not called, and a second value of one key.
+    fn note_value<L: EncodeKey<K>>(
+        &mut self,
+        key: &L,
+        value: impl Into<Arc<V>>,
+    ) -> Option<(LoadLease<K, V>, Arc<V>)> {
+        let mut full = KeyBuffer::default();
+        self.keyspace.encode_into(key, &mut full).ok()?;
+        let SlotKey { hash, bytes } = self.keyspace.shared.tiers.memory.key(full.as_slice());
+        let wanted = self.find(hash, bytes).and_then(|at| self.keys.get_mut(at))?;
+        let lease = wanted.lease.take()?;
+        let value = value.into();
+        wanted.value = Some(value.clone());
+        Some((lease, value))
+    }
+
+    /// Lands the flights of all leases with an error.
+    fn fail(&mut self, error: E) {
+        let error = Arc::new(error);
+        for (at, wanted) in self.keys.iter_mut().enumerate() {
+            let Some(lease) = wanted.lease.take() else { continue };
+            lease.fail_with(error.clone());
+            self.failed.push_back((at, LoadError::Loader(error.clone())));
+        }
+    }
+
+    fn values(&self) -> Vec<Option<Arc<V>>> {
+        let value = |at: &usize| self.keys.get(*at).and_then(|wanted| wanted.value.clone());
+        self.input.iter().map(value).collect()
+    }
+}
+
+impl<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> WantedKey<Q, K, V> {
+    fn slot_key(&self) -> SlotKey<'_> {
+        SlotKey { hash: self.hash, bytes: &self.full }
+    }
+}

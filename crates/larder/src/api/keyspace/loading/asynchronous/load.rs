@@ -1,0 +1,216 @@
+//! Loads of a registered asynchronous loader: how they begin, how long their callers wait, and how they end.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::AsyncLoadingKeyspace;
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load::{Load, Loaded};
+use crate::api::keyspace::load_lease::LoadLease;
+use crate::api::keyspace::load_lease::loader_panic::PollRecord;
+use crate::api::keyspace::loading::registered::{RegisteredLoader, TaskLoader};
+use crate::api::keyspace::loading::wait::Limits;
+use crate::api::keyspace::lookup::{LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::engine::flights::FlightOutcome;
+use crate::engine::flights::tasks::TaskWait;
+use crate::engine::load_tasks::TaskPlace;
+use crate::error::Error;
+use crate::error::load_error::LoadError;
+use crate::format::key::Key;
+use crate::format::stored_key::StoredKey;
+use crate::sys::sync::Arc;
+
+/// The answer to a caller of a key without a live value in memory.
+enum BegunTaskLoad<V> {
+    Answer(Loaded<V>),
+    /// The load of this caller has begun: its own wait, and the wait of the task that keeps it going.
+    Led(TaskWait, Option<Box<TaskWait>>),
+    /// Another caller is loading the key.
+    Joined(PendingLoad<V>),
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
+    AsyncLoadingKeyspace<K, V, E>
+{
+    /// Loads a key that was not found in memory.
+    pub(super) async fn load_missing(&self, key: StoredKey) -> Result<Loaded<V>, LoadError<E>> {
+        let Self { keyspace, registered } = self;
+        let shared = &keyspace.shared;
+        let limits = Limits::begin(&registered.policy, shared.settings.load_timeout);
+        let mut counts = true;
+        loop {
+            let (full, this) = (key.clone(), self.clone());
+            let begun = keyspace.off_executor(move |_| this.begin_load(&full, counts)).await?;
+            let wait = match begun {
+                BegunTaskLoad::Answer(loaded) => {
+                    self.refresh_what_was_read(shared.tiers.memory.key(&key));
+                    return Ok(loaded);
+                }
+                BegunTaskLoad::Led(wait, None) => Some(wait),
+                BegunTaskLoad::Led(wait, Some(of_task)) => {
+                    if let Some(place) = shared.load_tasks.reserve() {
+                        shared.load_tasks.spawn(place, *of_task);
+                    } else if let Some(stale) = self.stale_answer(&key).await {
+                        return Ok(stale);
+                    }
+                    Some(wait)
+                }
+                BegunTaskLoad::Joined(pending) => pending.into_task_wait(None),
+            };
+            if let Some(wait) = wait
+                && let Some(loaded) = self.wait(&key, wait, &limits).await?
+            {
+                return Ok(loaded);
+            }
+            counts = false;
+        }
+    }
+
+    /// Takes the lease, and puts the loader into the flight. May look on disk.
+    fn begin_load(&self, full: &[u8], counts: bool) -> Result<BegunTaskLoad<V>, LoadError<E>> {
+        let slot = self.keyspace.shared.tiers.memory.key(full);
+        Ok(match self.find_or_lease(slot, OnAbsence::Answer, counts) {
+            LookupOutcome::Hit { value, is_stale, .. } => {
+                BegunTaskLoad::Answer(Loaded { value: Some(value), is_stale })
+            }
+            LookupOutcome::Absent { .. } => BegunTaskLoad::Answer(Loaded::fresh(None)),
+            LookupOutcome::Wait(pending) => BegunTaskLoad::Joined(pending),
+            LookupOutcome::Load(mut lease) => {
+                let key = self.keyspace.decode(slot).map_err(LoadError::Key)?;
+                let stale = self.keyspace.stale_value(slot).map(|(value, _)| value);
+                let policy = &self.registered.policy;
+                let flight = lease.flight().clone();
+                let wait = if policy.has_timeout() {
+                    TaskWait::joining(flight.clone(), None)
+                } else {
+                    TaskWait::of_leader(flight.clone())
+                };
+                // A load that can't be cached is of use to its caller alone.
+                let goes_on = policy.soft().is_some() && lease.is_held();
+                let of_task = goes_on.then(|| Box::new(TaskWait::joining(flight.clone(), None)));
+                lease.expect_polls(&PollRecord::default());
+                flight.park(Box::pin(run(self.registered.clone(), lease, key, stale, None)));
+                BegunTaskLoad::Led(wait, of_task)
+            }
+        })
+    }
+
+    /// Waits for a load. Returns None if the key must be looked up again.
+    async fn wait(
+        &self,
+        key: &StoredKey,
+        mut wait: TaskWait,
+        limits: &Limits,
+    ) -> Result<Option<Loaded<V>>, LoadError<E>> {
+        wait.set_until(limits.soft.or(limits.hard));
+        let mut ended = PendingLoad::answer(Pin::new(&mut wait).await, Some(limits.max));
+        if let (Err(LoadError::Timeout { .. }), Some(_)) = (&ended, limits.soft) {
+            if let Some(stale) = self.stale_answer(key).await {
+                return Ok(Some(stale));
+            }
+            // The same wait. Otherwise the load would be without any for a moment, and would be dropped.
+            wait.set_until(limits.hard);
+            ended = PendingLoad::answer(Pin::new(&mut wait).await, Some(limits.max));
+        }
+        match ended {
+            Ok(Waited::Value(value)) => Ok(Some(Loaded::fresh(Some(value)))),
+            Ok(Waited::Absent) => Ok(Some(Loaded::fresh(None))),
+            Ok(Waited::Unanswered) if !limits.is_over() => Ok(None),
+            Ok(Waited::Unanswered) | Err(LoadError::Timeout { .. }) => {
+                let (key, waited) = (key.clone(), limits.max);
+                let answer = move |keyspace: &Keyspace<K, V>| {
+                    keyspace.answer_in_time(keyspace.shared.tiers.memory.key(&key), waited)
+                };
+                self.keyspace.off_executor(answer).await.map(Some)
+            }
+            Err(error) => self.keyspace.stale_or_async(key.clone(), error).await.map(Some),
+        }
+    }
+
+    /// Returns the value that is in the slot now, live or stale. Counts a stale answer.
+    async fn stale_answer(&self, key: &StoredKey) -> Option<Loaded<V>> {
+        let key = key.clone();
+        let answer =
+            move |keyspace: &Keyspace<K, V>| keyspace.stale_answer(keyspace.shared.tiers.memory.key(&key));
+        self.keyspace.off_executor(answer).await
+    }
+
+    /// Begins a refresh of a key that has no value in memory. Returns whether a load of the key is under way.
+    pub(super) async fn refresh_missing(&self, key: StoredKey) -> Result<bool, Error> {
+        let (full, this) = (key.clone(), self.clone());
+        let find = move |keyspace: &Keyspace<K, V>| {
+            this.find_or_lease(keyspace.shared.tiers.memory.key(&full), OnAbsence::Load, false)
+        };
+        let slot = self.keyspace.shared.tiers.memory.key(&key);
+        match self.keyspace.off_executor(find).await {
+            // Another load has ended meanwhile, or the value was on disk.
+            LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
+            LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
+            LookupOutcome::Wait(_) => Ok(true),
+            LookupOutcome::Load(lease) if !lease.is_of_use(&self.keyspace, slot) => Ok(false),
+            LookupOutcome::Load(lease) => {
+                let Some(place) = self.keyspace.shared.load_tasks.reserve() else {
+                    self.count_refresh(slot, false);
+                    return Ok(false);
+                };
+                let key = self.keyspace.decode(slot)?;
+                let is_begun = self.spawn_refresh(lease, key, None, place);
+                if !is_begun {
+                    self.count_refresh(slot, false);
+                }
+                Ok(is_begun)
+            }
+        }
+    }
+
+    /// Steps 3 and 4 of a refresh. `live` is the live value. Returns whether the refresh has begun.
+    pub(super) fn spawn_refresh(
+        &self,
+        mut lease: LoadLease<K, V>,
+        key: K,
+        live: Option<Arc<V>>,
+        place: TaskPlace,
+    ) -> bool {
+        lease.expect_polls(&PollRecord::default());
+        let flight = lease.flight().clone();
+        let wait = TaskWait::joining(flight.clone(), None);
+        flight.park(Box::pin(run(self.registered.clone(), lease, key, live.clone(), live)));
+        self.keyspace.shared.load_tasks.spawn(place, wait) && !flight.is_abandoned()
+    }
+}
+
+/// Runs a loader in its flight, and ends the load as it decides. `live` is the live value of a refresh, and
+/// `known` is what the loader gets. In a forked child, returns the outcome.
+async fn run<K, V, E>(
+    registered: Arc<RegisteredLoader<TaskLoader<K, V, E>>>,
+    mut lease: LoadLease<K, V>,
+    key: K,
+    known: Option<Arc<V>>,
+    live: Option<Arc<V>>,
+) -> Option<FlightOutcome>
+where
+    K: Key,
+    V: Serialize + DeserializeOwned + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    // Dropped when the loader returns, or is dropped, or panics. A publication ends the pause.
+    let pause = live.map(|live| lease.pause_after(live));
+    if pause.is_some() && !lease.begin_in_task() {
+        return None;
+    }
+    let answer = {
+        let mut loading = pin!(async { (registered.loader)(key, known.clone()).await });
+        poll_fn(|context| lease.poll_loader(|| loading.as_mut().poll(context))).await
+    };
+    drop(pause);
+    if let (Ok(Load::Unchanged), None) = (&answer, &known)
+        && lease.is_of_this_process()
+    {
+        lease.end_without_value();
+        return None;
+    }
+    lease.end_with(answer, known)
+}

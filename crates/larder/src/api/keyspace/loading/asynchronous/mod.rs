@@ -1,0 +1,290 @@
+//! Keyspaces with a registered asynchronous loader. The lookups are those of [`super`], with tasks in place
+//! of the threads of the pool.
+//!
+//! A load of a key without a live value lives in its flight ([`crate::engine::flights`]): the tasks that wait
+//! for it drive it. There is no queue.
+//!
+//! - Without a soft timeout, the load ends when no task waits any more.
+//! - With one, a task of the application's runtime keeps the load going ([`crate::engine::load_tasks`]). If
+//!   there is no place for it, the caller is answered with the stale value at once. If there is none, the
+//!   load goes on without a task of its own.
+//!
+//! A refresh always has a task of its own. Its steps:
+//!
+//! 1. A place is reserved, before the lease is taken. Otherwise each caller would take a lease in vain.
+//! 2. The lease is taken, if the value is still the one that was found old ([`crate::memory::refresh`]).
+//! 3. The task's wait is added to the flight, and then the loader is put into it. In the other order, a task
+//!    that leaves in between could take the loader with it.
+//! 4. The spawner gets the task. If it drops the task, the wait leaves the flight. If it was the last, the
+//!    loader and the lease are dropped, and the refresh counts as refused.
+
+mod load;
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::lease::refresh_lease;
+use super::policy::LoadPolicy;
+use super::registered::{RegisteredLoader, TaskLoader};
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load::{Load, Loaded};
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence};
+use crate::engine::flights::Flight;
+use crate::engine::flights::graph::LoadId;
+use crate::error::Error;
+use crate::error::load_error::LoadError;
+use crate::format::key::buffer::KeyBuffer;
+use crate::format::key::{EncodeKey, Key};
+use crate::memory::lookup::Lookup;
+use crate::memory::refresh::FoundOld;
+use crate::memory::slot_key::SlotKey;
+use crate::stats::count::Count;
+use crate::sys::clock::Deadline;
+use crate::sys::sync::Arc;
+
+/// A keyspace with an asynchronous loader: a handle whose [`get_async`](Self::get_async) loads what is
+/// missing, and refreshes what is old. [`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)
+/// makes it.
+///
+/// It is cheap to clone, and may be shared between tasks. [`keyspace`](Self::keyspace) has all other calls.
+/// A handle keeps its loader. A loader that holds a handle of the cache keeps the cache open for as long.
+pub struct AsyncLoadingKeyspace<K, V, E> {
+    keyspace: Keyspace<K, V>,
+    registered: Arc<RegisteredLoader<TaskLoader<K, V, E>>>,
+}
+
+impl<K, V, E> Clone for AsyncLoadingKeyspace<K, V, E> {
+    fn clone(&self) -> Self {
+        Self { keyspace: self.keyspace.clone(), registered: self.registered.clone() }
+    }
+}
+
+impl<K, V, E> fmt::Debug for AsyncLoadingKeyspace<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policy = &self.registered.policy;
+        f.debug_struct("AsyncLoadingKeyspace").field("policy", policy).finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Registers an asynchronous loader, and returns a handle that loads with it. The loader gets the key,
+    /// and the value that is still there: the live value of a refresh, or a stale value
+    /// ([`grace`](crate::KeyspaceDefinition::grace)).
+    ///
+    /// Refreshes, and loads with a soft timeout, go on when no caller waits for them. They run on the
+    /// application's runtime, so the cache needs a [`spawner`](crate::CacheBuilder::spawner).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use larder::{Cache, KeyspaceDefinition, Load, LoadPolicy};
+    /// const PRICE: KeyspaceDefinition<String, u64> =
+    ///     KeyspaceDefinition::new("price").ttl(Duration::from_secs(60)).grace(Duration::from_secs(3600));
+    ///
+    /// let policy = LoadPolicy::new()
+    ///     .refresh_after(Duration::from_secs(30))
+    ///     .soft_timeout(Duration::from_millis(50))
+    ///     .hard_timeout(Duration::from_secs(2));
+    /// # async fn example(policy: LoadPolicy) -> Result<(), Box<dyn std::error::Error>> {
+    /// let cache = Cache::builder().spawner(|load| smol::spawn(load).detach()).open()?;
+    /// let loader = |code: String, _stale: Option<Arc<u64>>| async move {
+    ///     Ok::<_, std::io::Error>(Load::Cache(Arc::new(code.len() as u64)))
+    /// };
+    /// let prices = cache.keyspace(PRICE)?.with_async_loader(policy, loader)?;
+    /// assert_eq!(prices.get_async("MTNVTU").await?.value.as_deref(), Some(&6));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example(policy))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// The loader runs in the task that happens to poll it: see
+    /// [`get_or_load_async`](Keyspace::get_or_load_async). A load that no caller waits for is dropped at its
+    /// deadline: the [`hard_timeout`](LoadPolicy::hard_timeout), or the cache's
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout). Its value would not be cached any more.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] for a policy that contradicts itself or the keyspace, and for a policy with
+    /// refreshes or a soft timeout in a cache without a spawner. [`Error::Closed`] and [`Error::Forked`].
+    pub fn with_async_loader<E, F, L>(
+        &self,
+        policy: LoadPolicy,
+        loader: F,
+    ) -> Result<AsyncLoadingKeyspace<K, V, E>, Error>
+    where
+        E: Send + Sync + 'static,
+        F: Fn(K, Option<Arc<V>>) -> L + Send + Sync + 'static,
+        L: Future<Output = Result<Load<V>, E>> + Send + 'static,
+    {
+        if policy.refreshes() || policy.soft().is_some() {
+            self.refuse_without_spawner()?;
+        }
+        let loader: TaskLoader<K, V, E> = Box::new(move |key, stale| Box::pin(loader(key, stale)));
+        let registered = RegisteredLoader::new(self, policy, loader)?;
+        Ok(AsyncLoadingKeyspace { keyspace: self.clone(), registered: Arc::new(registered) })
+    }
+
+    fn refuse_without_spawner(&self) -> Result<(), Error> {
+        if self.shared.load_tasks.has_spawner() {
+            return Ok(());
+        }
+        Err(Error::InvalidSetting {
+            setting: "spawner",
+            value: "none".to_owned(),
+            allowed: "a refresh or a soft timeout of an asynchronous loader needs one: set \
+                      `CacheBuilder::spawner`"
+                .to_owned(),
+        })
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
+    AsyncLoadingKeyspace<K, V, E>
+{
+    /// Returns the keyspace, for all other calls.
+    #[must_use]
+    pub fn keyspace(&self) -> &Keyspace<K, V> {
+        &self.keyspace
+    }
+
+    /// Returns the live value of a key. If there is none, loads it, as
+    /// [`get_or_load_with_async`](Keyspace::get_or_load_with_async) does. If the value is old, begins a
+    /// refresh in the background, and returns the value at once. The result says whether the value is stale.
+    /// It has no value if the source has none ([`Load::Absent`]).
+    ///
+    /// A refresh is a load like any other: if the key is written or removed meanwhile, its value is not
+    /// cached. [`with_async_loader`](Keyspace::with_async_loader) has an example.
+    ///
+    /// # Errors
+    /// Those of [`get_or_load_async`](Keyspace::get_or_load_async), and [`LoadError::NothingUnchanged`].
+    /// [`LoadError::Timeout`] after the [`hard_timeout`](LoadPolicy::hard_timeout).
+    ///
+    /// # Cost
+    /// A hit: that of [`get`](Keyspace::get), at the first poll, and with a refresh in the policy one more
+    /// look into the shard. A refresh that begins: an exclusive lock of a shard, five small allocations, and
+    /// the call of the spawner.
+    pub async fn get_async(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
+        if !self.registered.policy.refreshes()
+            && let Some((value, _)) = self.keyspace.hit(&key)
+        {
+            return Ok(Loaded::fresh(Some(value)));
+        }
+        let mut full = KeyBuffer::default();
+        self.keyspace.encode_into(&key, &mut full).map_err(LoadError::Key)?;
+        let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
+        match self.hit_and_refresh(slot) {
+            Some(value) => Ok(Loaded::fresh(Some(value))),
+            None => Box::pin(self.load_missing(slot.bytes.into())).await,
+        }
+    }
+
+    /// Returns the live value of a key in memory. Begins a refresh of it, if it is due.
+    fn hit_and_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
+        if !self.registered.policy.refreshes() {
+            return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
+        }
+        let (value, expires_at, extras) = self.keyspace.hit_with_extras(slot)?;
+        self.keyspace.answered(Count::MemoryHits, slot);
+        if self.registered.is_due(&self.keyspace, expires_at, extras) {
+            self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
+        }
+        self.keyspace.note_use(slot, expires_at);
+        Some(value)
+    }
+
+    /// Begins to load a key in the background, whatever its age, and does not wait for the load: see
+    /// [`LoadingKeyspace::refresh`](crate::LoadingKeyspace::refresh). Returns whether a load of the key is
+    /// under way now. It is not if as many tasks run as [`load_tasks`](crate::CacheBuilder::load_tasks) says.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use larder::{Cache, KeyspaceDefinition, Load, LoadPolicy};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().spawner(|load| smol::spawn(load).detach()).open()?;
+    /// let loader = |_: String, _: Option<Arc<u64>>| async { Ok::<_, String>(Load::Cache(Arc::new(100))) };
+    /// let prices = cache.keyspace(PRICE)?.with_async_loader(LoadPolicy::new(), loader)?;
+    /// assert!(prices.refresh_async("MTNVTU").await?, "it is loading");
+    /// assert_eq!(prices.get_async("MTNVTU").await?.value.as_deref(), Some(&100));
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`], [`Error::Closed`] and [`Error::Forked`]. [`Error::InvalidSetting`] in a cache
+    /// without a [`spawner`](crate::CacheBuilder::spawner).
+    ///
+    /// # Cost
+    /// With a value in memory: that of a refresh that begins, at the first poll. Otherwise also a lookup on
+    /// disk, on a worker thread.
+    pub async fn refresh_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
+        self.keyspace.shared.refuse_if_unusable()?;
+        self.keyspace.refuse_without_spawner()?;
+        let full = self.keyspace.encode(&key)?;
+        let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
+        if let Lookup::Value(..) = self.keyspace.shared.tiers.peek_in_memory(slot) {
+            return Ok(self.begin_refresh(slot, None));
+        }
+        self.refresh_missing(slot.bytes.into()).await
+    }
+
+    /// Begins a refresh of a live value. Returns whether a refresh or a load of the key is under way.
+    #[cold]
+    fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
+        let shared = &self.keyspace.shared;
+        if shared.is_forked() || shared.is_closed() {
+            return false;
+        }
+        let memory = &shared.tiers.memory;
+        if !memory.may_refresh(slot) {
+            return memory.has_flight(slot);
+        }
+        let Ok(key) = self.keyspace.decode(slot) else { return false };
+        // Step 1.
+        let Some(place) = shared.load_tasks.reserve() else {
+            self.count_refresh(slot, false);
+            return false;
+        };
+        // Step 2.
+        let deadline = Deadline::after(self.registered.lease_time(shared));
+        let flight = Flight::of_task_refresh(LoadId::next(), deadline);
+        let leased = memory.lease_to_refresh(slot, self.keyspace.now(), found_old, deadline, flight.clone());
+        let Some((id, value)) = leased else { return memory.has_flight(slot) };
+        let lease = refresh_lease(&self.keyspace, slot, id, flight, deadline);
+        // Steps 3 and 4.
+        let is_begun = self.spawn_refresh(lease, key, Keyspace::<K, V>::typed(value), place);
+        self.count_refresh(slot, is_begun);
+        is_begun
+    }
+
+    fn count_refresh(&self, slot: SlotKey<'_>, is_begun: bool) {
+        let count = if is_begun { Count::Refreshes } else { Count::RefreshesRefused };
+        self.keyspace.shared.count(&self.keyspace.opened.counters, count, slot.bytes);
+    }
+
+    /// As [`Keyspace::find_or_lease`], for this loader.
+    fn find_or_lease(&self, slot: SlotKey<'_>, on_absence: OnAbsence, counts: bool) -> LookupOutcome<K, V> {
+        if on_absence == OnAbsence::Answer
+            && let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts)
+        {
+            return LookupOutcome::Hit { value, expires_at, is_stale: false };
+        }
+        let lease_time = self.registered.lease_time(&self.keyspace.shared);
+        let poller = LoadThread::RegisteredPoller(LoadId::next());
+        self.keyspace.lease_or_join_for(slot, poller, on_absence, lease_time, counts)
+    }
+
+    /// Begins a refresh of a value that was just copied from disk into memory, if it is due.
+    fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
+        if self.registered.policy.refreshes()
+            && let Some((_, expires_at, extras)) = self.keyspace.hit_with_extras(slot)
+            && self.registered.is_due(&self.keyspace, expires_at, extras)
+        {
+            self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Several keys of a registered loader.
+//!
+//! 1. Encode all keys. After an error, nothing was looked up.
+//! 2. Look every key up in memory, as [`LoadingKeyspace::get`] does.
+//! 3. Read the keys that memory does not have from disk, as `Keyspace::get_many` does
+//!    ([`super::super::read_many`]). A value that is old begins a refresh.
+//! 4. Load the keys that are left, one after another, in the order of the input. Each load looks its key up
+//!    again under a lease, because only a lease taken before the disk is asked may publish a load
+//!    (invariant 4).
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::LoadingKeyspace;
+use crate::api::keyspace::load::Loaded;
+use crate::error::load_error::LoadError;
+use crate::format::key::{EncodeKey, Key};
+use crate::format::stored_key::StoredKey;
+use crate::stats::count::Count;
+use crate::sys::sync::Arc;
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
+    LoadingKeyspace<K, V, E>
+{
+    /// Returns the values of several keys, in the order of the keys. Each is found, refreshed and loaded as
+    /// [`get`](Self::get) does it. A key that occurs twice is loaded once.
+    ///
+    /// The loader takes one key, so the missing keys are loaded one after another. If the source can answer
+    /// several keys at once, ask it with [`get_or_load_many`](crate::Keyspace::get_or_load_many).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use larder::{Cache, KeyspaceDefinition, Load, LoadPolicy};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// let loader = |code: &String, _: Option<Arc<u64>>| {
+    ///     Ok::<_, std::io::Error>(if code == "GLO" { Load::Cache(Arc::new(90)) } else { Load::Absent })
+    /// };
+    /// let prices = prices.with_loader(LoadPolicy::new(), loader)?;
+    /// let found = prices.get_many(["MTNVTU", "AIRTEL", "GLO"])?;
+    /// let found: Vec<_> = found.iter().map(|price| price.value.as_deref().copied()).collect();
+    /// assert_eq!(found, [Some(100), None, Some(90)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get). The first error ends the call: the keys after it are not loaded. The
+    /// values that were loaded before it stay in the cache. With [`LoadError::Key`] no key was looked up.
+    ///
+    /// # Panics
+    /// As [`get`](Self::get).
+    ///
+    /// # Cost
+    /// For hits that of [`get_many`](crate::Keyspace::get_many). For each missing key that of a load, and a
+    /// second lookup on disk. The call may take as long as all loads together: a
+    /// [`hard_timeout`](crate::LoadPolicy::hard_timeout) limits each of them, and not the call.
+    pub fn get_many<Q: EncodeKey<K>>(
+        &self,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> Result<Vec<Loaded<V>>, LoadError<E>> {
+        // 1.
+        let encode = |key: Q| self.keyspace.encode(&key).map(|full| StoredKey::from(full.as_slice()));
+        let keys = keys.into_iter().map(encode).collect::<Result<Vec<_>, _>>().map_err(LoadError::Key)?;
+        // 2 and 3.
+        let found = self.find_many(&keys);
+        // 4.
+        let mut loads: HashMap<&StoredKey, Loaded<V>> = HashMap::new();
+        let answers = keys.iter().zip(found).map(|(key, value)| {
+            if value.is_some() {
+                return Ok(Loaded::fresh(value));
+            }
+            if let Some(loaded) = loads.get(key) {
+                return Ok(loaded.clone());
+            }
+            let loaded = self.load_missing(self.keyspace.shared.tiers.memory.key(key))?;
+            loads.insert(key, loaded.clone());
+            Ok(loaded)
+        });
+        answers.collect()
+    }
+
+    /// Steps 2 and 3. A key without a live value is not counted: its load counts it.
+    fn find_many(&self, keys: &[StoredKey]) -> Vec<Option<Arc<V>>> {
+        let keyspace = &self.keyspace;
+        let memory = &keyspace.shared.tiers.memory;
+        let mut found: Vec<_> = keys.iter().map(|key| self.hit_or_refresh(memory.key(key))).collect();
+        let unfound = keys.iter().zip(&found).enumerate().filter(|(_, (_, value))| value.is_none());
+        let missed = unfound.filter_map(|(at, (key, _))| keyspace.missed_key(at, memory.key(key))).collect();
+        keyspace.read_missed(missed, |at, key, value| {
+            if let (Some(place), Some(value)) = (found.get_mut(at), value) {
+                keyspace.answered(Count::DiskHits, key);
+                *place = Some(value);
+                self.refresh_what_was_read(key);
+            }
+        });
+        found
+    }
+}

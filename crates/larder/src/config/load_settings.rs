@@ -1,0 +1,57 @@
+//! What the settings of loads are made of: their defaults, and the function that starts a task.
+
+#[cfg(feature = "async")]
+use std::pin::Pin;
+use std::time::Duration;
+
+#[cfg(feature = "async")]
+use crate::sys::sync::Arc;
+
+/// Maximum duration of a load whose value is cached. Default 60 s.
+pub const DEFAULT_LEASE_TIMEOUT: Duration = Duration::from_mins(1);
+/// The maximum number of threads for loads in the background, if it is not set: four.
+pub const DEFAULT_LOAD_THREADS: usize = 4;
+/// The largest number of threads for loads in the background that may be set.
+pub(crate) const MAX_LOAD_THREADS: usize = 64;
+/// The maximum number of tasks for loads in the background, if it is not set: 64.
+#[cfg(feature = "async")]
+pub const DEFAULT_LOAD_TASKS: usize = 64;
+/// The largest number of tasks for loads in the background that may be set.
+#[cfg(feature = "async")]
+pub(crate) const MAX_LOAD_TASKS: usize = 65_536;
+
+/// A task that the cache gives to the application's runtime: see
+/// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner).
+#[cfg(feature = "async")]
+pub type BackgroundLoad = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The function that [`spawner`](crate::CacheBuilder::spawner) sets.
+#[cfg(feature = "async")]
+#[derive(Clone)]
+pub(crate) struct Spawner(Arc<dyn Fn(BackgroundLoad) + Send + Sync>);
+
+#[cfg(feature = "async")]
+impl Spawner {
+    pub(super) fn new(spawner: impl Fn(BackgroundLoad) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(spawner))
+    }
+
+    pub(crate) fn spawn(&self, load: BackgroundLoad) {
+        (self.0)(load);
+    }
+}
+
+/// The settings of the tasks for loads in the background.
+#[cfg(feature = "async")]
+#[derive(Clone)]
+pub(crate) struct LoadTaskSettings {
+    pub(crate) spawner: Option<Spawner>,
+    pub(crate) max: usize,
+}
+
+#[cfg(feature = "async")]
+impl Default for LoadTaskSettings {
+    fn default() -> Self {
+        Self { spawner: None, max: DEFAULT_LOAD_TASKS }
+    }
+}

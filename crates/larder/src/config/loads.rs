@@ -1,0 +1,84 @@
+//! The settings of loads: how long they may take, and what runs them in the background.
+
+use std::time::Duration;
+
+use super::CacheBuilder;
+#[cfg(feature = "async")]
+use super::load_settings::{BackgroundLoad, Spawner};
+
+impl CacheBuilder {
+    /// Sets the maximum time that a caller of [`get_or_load`](crate::Keyspace::get_or_load) waits for the
+    /// load of another caller: 1 ms to an hour. Default: no limit. After that time the caller gets
+    /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
+    /// time of its queries.
+    ///
+    /// If a loader joins a thread, and that thread requests the loader's own key, only this limit and
+    /// [`lease_timeout`](CacheBuilder::lease_timeout) end the wait. (A loader that requests its own key
+    /// directly, or through other loads, gets an error at once.)
+    ///
+    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.load_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the maximum duration of a load whose value is cached: 1 ms to an hour. Default 60 s. After that
+    /// time another caller that waits for the load, or that asks for the key later, loads the key itself. The
+    /// value of the late load is returned to its own caller, and is not cached. So a load that hangs, or a
+    /// [`LoadLease`](crate::LoadLease) that is never filled, stalls no caller for longer than this.
+    ///
+    /// The limit is in real time, even if a [`clock`](CacheBuilder::clock) is set.
+    pub fn lease_timeout(mut self, timeout: Duration) -> Self {
+        self.lease_timeout = timeout;
+        self
+    }
+
+    /// Sets the maximum number of threads for loads in the background: 1 to 64. Default 4. Refreshes of
+    /// registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)) run on them, and loads
+    /// with a timeout. Sixteen more loads may queue for each of these threads.
+    ///
+    /// A thread is started when it is needed, and ends after ten idle seconds. A cache without registered
+    /// loaders starts none.
+    pub fn load_threads(mut self, threads: usize) -> Self {
+        self.load_threads = threads;
+        self
+    }
+
+    /// Sets the function that starts a task on the application's runtime. Default: none. Registered
+    /// asynchronous loaders need it for refreshes and soft timeouts
+    /// ([`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader)).
+    ///
+    /// The function must start the task and return. It is called on any thread, without a lock: by a task
+    /// that asks for a value, for the most part. `tokio::spawn` panics on a thread outside of a runtime, so
+    /// give the function a handle. A task of smol must be detached.
+    ///
+    /// ```
+    /// # use larder::Cache;
+    /// # let runtime = tokio::runtime::Runtime::new()?;
+    /// let handle = runtime.handle().clone(); // inside of tokio: `Handle::current()`
+    /// let with_tokio = Cache::builder().spawner(move |load| drop(handle.spawn(load))).open()?;
+    /// let with_smol = Cache::builder().spawner(|load| smol::spawn(load).detach()).open()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// If the function panics, or drops the task, the load is not begun, or is driven by the callers that
+    /// wait for it. A task holds neither the cache nor its file, and [`close`](crate::Cache::close) waits for
+    /// none. A task that the runtime drops at its end gives its load back.
+    #[cfg(feature = "async")]
+    pub fn spawner(mut self, spawner: impl Fn(BackgroundLoad) + Send + Sync + 'static) -> Self {
+        self.load_tasks.spawner = Some(Spawner::new(spawner));
+        self
+    }
+
+    /// Sets the maximum number of tasks for loads in the background: 1 to 65,536. Default 64. While as many
+    /// run, a refresh is refused, and counted as
+    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). A load that hangs is dropped at its
+    /// deadline, and frees its place.
+    ///
+    /// It is also the largest number of refreshes that ask the source at the same time.
+    #[cfg(feature = "async")]
+    pub fn load_tasks(mut self, tasks: usize) -> Self {
+        self.load_tasks.max = tasks;
+        self
+    }
+}

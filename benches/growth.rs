@@ -1,10 +1,11 @@
-//! Measures how larder's costs grow with the number of entries: lookups on disk, opening, and memory for
-//! bookkeeping.
+//! Measures how larder's costs grow with the number of entries: lookups on disk, opening, memory for
+//! bookkeeping, and the work that changes or describes many entries.
 //!
-//! A separate process takes each sample. It opens a file with that many entries, and looks keys up. So the
-//! memory of the process is the memory of one cache. Values are small, because there are up to ten million
-//! values. A full run measures ten million entries only with `LARDER_BENCH_LARGEST=1`, because filling that
-//! file takes minutes.
+//! A separate process takes each sample of lookups. It opens a file with that many entries, and looks keys
+//! up. So the memory of the process is the memory of one cache. Values are small, because there are up to ten
+//! million values. A full run measures ten million entries only with `LARDER_BENCH_LARGEST=1`, because
+//! filling that file takes minutes. The work on many entries is measured once for each number of entries, as
+//! it removes them.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]
@@ -13,20 +14,28 @@ use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
+use larder::clock::{Clock, ManualClock, SystemClock};
+use larder::inspect::Inspector;
+use larder::{Cache, InsertOptions};
 use larder_benches::child::{self, Process};
-use larder_benches::disk::{NO_MEMORY, builder, fill, room, uniform};
+use larder_benches::disk::{NO_MEMORY, builder, fill, page_of, pages, room, uniform};
 use larder_benches::machine::resident_bytes;
 use larder_benches::peers::larder::{Larder, Lookup};
 use larder_benches::peers::raw_redb::RawRedb;
 use larder_benches::peers::{Peer, lookups};
-use larder_benches::stopwatch::{Stopwatch, time};
-use larder_benches::{Against, Contest, Pace, Unit};
+use larder_benches::stopwatch::{Stopwatch, per_second, time};
+use larder_benches::{Against, Contest, Measured, Pace, Unit, key};
 
 /// Bytes of a page's text.
 const TEXT_LEN: usize = 16;
 const LOOKUPS: usize = 50_000;
 const ROUNDS: usize = 7;
+/// The TTL of the entries that are swept.
+const SHORT: Duration = Duration::from_secs(1);
 const TERMS: &str = "commits of two phases, with quick repair";
 const SIZES: [(usize, &str); 4] = [
     (10_000, "10k entries"),
@@ -44,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let most = if is_largest { 10_000_000 } else { pace.pick(1_000_000, 100_000) };
     let pace = pace.rounds(ROUNDS);
     for (entries, setting) in SIZES {
-        let rows = ["growth-lookup", "growth-open", "growth-memory"];
+        let rows = ["growth-lookup", "growth-open", "growth-memory", "growth-work"];
         if entries <= most && rows.iter().any(|row| pace.wants(row, setting)) {
             grown(&pace, entries, setting)?;
         }
@@ -67,9 +76,9 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
     let dir = tempfile::tempdir()?;
     let file = |name: &str| dir.path().join(format!("{entries}.{name}"));
     let filled = time(|| fill(&file("larder"), entries, TEXT_LEN));
-    let length = fs::metadata(file("larder"))?.len() / 1_000_000;
+    let length = fs::metadata(file("larder"))?.len();
     fs::copy(file("larder"), file("redb"))?;
-    println!("{setting}: filled in {:.1} s, a file of {length} MB", filled.as_secs_f64());
+    println!("{setting}: filled in {:.1} s, a file of {} MB", filled.as_secs_f64(), length / 1_000_000);
     // All samples are taken first, in turns. Then each contest shows its part of the samples. The first
     // sample of each contestant is a warm-up.
     let mut samples = [Vec::new(), Vec::new()];
@@ -100,7 +109,117 @@ fn grown(pace: &Pace, entries: usize, setting: &str) -> Result<(), Box<dyn Error
         }
         contest.run(pace);
     }
+    if pace.wants("growth-work", setting) {
+        let work = Work { filled, length, ..work_on(&file("larder"), entries)? };
+        let title = "Growth: work on many entries";
+        let contest = Contest::new("growth-work", title, setting, Unit::OperationsPerSecond);
+        let mut contest = contest.at(f64::from(u32::try_from(entries)?)).without_warm_up();
+        contest.contestant("larder", TERMS, || work.measured(entries));
+        contest.note(
+            "The figure is the inserts of a second while the file is filled, until all are committed. A removal is \
+             acknowledged when it is durable and seen by all lookups. The entries are deleted afterwards. The \
+             prefix covers a tenth of the entries.",
+        );
+        contest.run(&pace.rounds(1));
+    }
     Ok(())
+}
+
+/// The times of work on a whole file, and the file's length when it was filled.
+#[derive(Debug, Default)]
+struct Work {
+    filled: Duration,
+    length: u64,
+    /// The time until an inspector has opened the closed file and has described it.
+    described: Duration,
+    swept: Duration,
+    prefix: Removal,
+    all: Removal,
+}
+
+/// The time until a removal was acknowledged, and until the last of its entries was deleted.
+#[derive(Debug, Default)]
+struct Removal {
+    acknowledged: Duration,
+    deleted: Duration,
+}
+
+impl Work {
+    #[expect(clippy::cast_precision_loss, reason = "lengths of files are below what a double tells apart")]
+    fn measured(&self, entries: usize) -> Measured {
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let times = [
+            ("described (`info`)", self.described),
+            ("1 % swept", self.swept),
+            ("`remove_prefix` acknowledged", self.prefix.acknowledged),
+            ("`remove_prefix` deleted", self.prefix.deleted),
+            ("`clear` acknowledged", self.all.acknowledged),
+            ("`clear` deleted", self.all.deleted),
+        ];
+        let measured = Measured::new(per_second(self.filled, entries))
+            .also("file", Unit::Bytes, self.length as f64)
+            .also("file for each entry", Unit::BytesPerEntry, self.length as f64 / entries as f64);
+        times.into_iter().fold(measured, |all, (said, time)| all.also(said, Unit::Milliseconds, millis(time)))
+    }
+}
+
+/// Describes a file, sweeps a hundredth of its entries, and removes the others.
+fn work_on(file: &Path, entries: usize) -> Result<Work, Box<dyn Error>> {
+    let mut described = Ok(0);
+    let mut work = Work {
+        described: time(|| {
+            described = Inspector::open(file)
+                .and_then(|inspector| inspector.snapshot())
+                .map(|snapshot| snapshot.file().entries);
+        }),
+        ..Work::default()
+    };
+    assert_eq!(described?, entries as u64, "the file has all entries");
+    // The manual clock begins after the times of the file, but before its entries expire.
+    let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));
+    let cache =
+        builder(file, room(entries, TEXT_LEN)).memory_capacity(NO_MEMORY).clock(clock.clone()).open()?;
+    let pages = pages(&cache);
+    let options = InsertOptions::new().ttl(SHORT);
+    let count = entries / 100;
+    for number in 0..count {
+        // The key is between the other keys, and the swept keys are spread over all of them.
+        let key = format!("{}~", key(number * 100));
+        pages.insert_with(key.as_str(), page_of(number, TEXT_LEN), options)?;
+    }
+    cache.flush()?;
+    clock.advance(2 * SHORT);
+    let swept = || cache.stats().disk.map_or(0, |disk| disk.expirations);
+    let mut is_refused = Ok(());
+    work.swept = time(|| {
+        while is_refused.is_ok() && swept() < count as u64 {
+            is_refused = cache.sweep().map(drop);
+        }
+    });
+    is_refused?;
+    // Of ten thousand entries, the keys from `product_00001000` to `product_00001999`.
+    let digits = entries.ilog10() as usize;
+    let tenth = format!("product_{}1", "0".repeat(8 - digits));
+    work.prefix = removal(&cache, entries / 10, || pages.remove_prefix(tenth.as_str()))?;
+    work.all = removal(&cache, entries - entries / 10, || pages.clear())?;
+    Ok(work)
+}
+
+/// Removes entries, and waits until they are deleted.
+#[expect(clippy::disallowed_methods, reason = "a measurement lasts for as long as it lasts")]
+fn removal(
+    cache: &Cache,
+    count: usize,
+    remove: impl FnOnce() -> Result<u64, larder::Error>,
+) -> Result<Removal, larder::Error> {
+    let watch = Stopwatch::start();
+    let removed = remove()?;
+    let acknowledged = watch.elapsed();
+    assert_eq!(removed, count as u64, "all entries of the range are removed");
+    while cache.stats().disk.is_some_and(|disk| disk.pending_removals > 0) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(Removal { acknowledged, deleted: watch.elapsed() })
 }
 
 fn ask(file: &Path) -> Result<Sample, Box<dyn Error>> {

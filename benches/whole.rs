@@ -2,14 +2,17 @@
 //! The keys follow Zipf's law, and memory has room for a tenth of the pages.
 //!
 //! Redis holds all pages in memory, in its own process. Room in memory is counted in entries. Otherwise a
-//! peer that reports its overhead would have less room than a peer that does not report it.
+//! peer that reports its overhead would have less room than a peer that does not report it. larder, and the
+//! naive cache over redb, also take part with a page cache that has room for the whole file: redb's default.
 
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::fs;
 use std::path::Path;
 
-use larder_benches::disk::{TEXT_LEN, builder, fill, mixed, page, room};
+use larder::ByteSize;
+use larder_benches::disk::{PAGE_CACHE, TEXT_LEN, builder, fill, mixed, page, room};
 use larder_benches::peers::foyer::{self, Foyer};
 use larder_benches::peers::larder::{Larder, Lookup};
 use larder_benches::peers::naive::Naive;
@@ -28,6 +31,8 @@ const FEW_REQUESTS: usize = 10_000;
 /// The weight of an entry in larder. All entries have the same weight, so larder's memory is also counted in
 /// entries.
 const WEIGHT: u64 = 1024;
+const ROOMY: &str = "larder, page cache of 1 GiB";
+const ROOMY_NAIVE: &str = "quick_cache, over redb with a page cache of 1 GiB";
 /// Number of request streams for one setting.
 const STREAMS: u64 = 1_000;
 
@@ -53,6 +58,8 @@ struct Field {
     larder: Larder,
     foyer: Foyer,
     naive: Naive,
+    roomy: Larder,
+    roomy_naive: Naive,
     /// The server, and a client for each of its two sockets.
     redis: Result<(Server, [Redis; 2]), String>,
 }
@@ -62,27 +69,38 @@ impl Field {
         let file = |name: &str| dir.join(name);
         let in_memory = entries / 10;
         fill(&file("larder"), entries, TEXT_LEN);
-        let cache = builder(&file("larder"), room(entries, TEXT_LEN)).weigher(|_| WEIGHT);
-        let cache = cache.memory_capacity(in_memory as u64 * WEIGHT).open()?;
+        fs::copy(file("larder"), file("roomy"))?;
+        let open = |name: &str, page_cache: ByteSize| {
+            let cache = builder(&file(name), room(entries, TEXT_LEN)).weigher(|_| WEIGHT);
+            cache.page_cache(page_cache).memory_capacity(in_memory as u64 * WEIGHT).open()
+        };
         let foyer = Foyer::open(&file("foyer"), in_memory, foyer::room(entries));
         let numbered = || (0..entries).map(|number| (key(number), page(number)));
         foyer.fill(numbered());
         let naive = Naive::open(&file("naive"), in_memory)?;
-        {
+        let roomy_naive = Naive::open_with(&file("roomy naive"), ROOMY_NAIVE, in_memory, ByteSize::gib(1))?;
+        for naive in [&naive, &roomy_naive] {
             let mut session = naive.session();
             numbered()
                 .for_each(|(key, page)| larder_benches::peers::Session::insert(&mut *session, &key, page));
+            naive.settle();
         }
-        naive.settle();
         let redis = Server::start(&file("redis"));
         if let Ok((server, _)) = &redis {
             server.fill(numbered())?;
         }
-        Ok(Self { larder: Larder::new(cache, "larder", Lookup::Get), foyer, naive, redis })
+        Ok(Self {
+            larder: Larder::new(open("larder", PAGE_CACHE)?, "larder", Lookup::Get),
+            foyer,
+            naive,
+            roomy: Larder::new(open("roomy", ByteSize::gib(1))?, ROOMY, Lookup::Get),
+            roomy_naive,
+            redis,
+        })
     }
 
     fn all(&self) -> impl Iterator<Item = &dyn Peer> {
-        let own: [&dyn Peer; 3] = [&self.larder, &self.naive, &self.foyer];
+        let own: [&dyn Peer; 5] = [&self.larder, &self.naive, &self.foyer, &self.roomy, &self.roomy_naive];
         let sockets = self.redis.iter().flat_map(|(_, sockets)| sockets);
         own.into_iter().chain(sockets.map(|redis| redis as &dyn Peer))
     }
@@ -110,6 +128,7 @@ impl Field {
                     .also("hits", Unit::Percent, served.hits)
                     .also("p50", Unit::NanosPerOperation, served.quantile(0.5))
                     .also("p99", Unit::NanosPerOperation, served.quantile(0.99))
+                    .also("p99 of lookups", Unit::NanosPerOperation, served.lookup_quantile(0.99))
             });
         };
         for peer in self.all() {
@@ -127,6 +146,11 @@ impl Field {
             contest.target(Against::peer(peer), times, &format!("throughput: {said}"));
             contest.target_of("larder", Some("p99"), Against::peer(peer), times, &format!("p99: {said}"));
         }
+        let lookups = "p99 of lookups: 0.9 × quick_cache over redb";
+        let measure = Some("p99 of lookups");
+        contest.target_of("larder", measure, Against::peer("quick_cache, over redb"), 0.9, lookups);
+        let lookups = "the same, with a page cache of 1 GiB each";
+        contest.target_of(ROOMY, measure, Against::peer(ROOMY_NAIVE), 0.9, lookups);
         contest
     }
 }

@@ -86,6 +86,8 @@ pub struct Served {
     pub elapsed: Duration,
     /// The time of each request in nanoseconds, sorted from short to long.
     pub nanos: Vec<f64>,
+    /// The time of each lookup in nanoseconds, sorted from short to long.
+    pub lookup_nanos: Vec<f64>,
     /// Percentage of lookups that found a page.
     pub hits: f64,
 }
@@ -95,6 +97,12 @@ impl Served {
     #[must_use]
     pub fn quantile(&self, share: f64) -> f64 {
         quantile(&self.nanos, share).unwrap_or(f64::NAN)
+    }
+
+    /// Returns a time. The fraction `share` (0 to 1) of the lookups took at most that long.
+    #[must_use]
+    pub fn lookup_quantile(&self, share: f64) -> f64 {
+        quantile(&self.lookup_nanos, share).unwrap_or(f64::NAN)
     }
 }
 
@@ -106,32 +114,38 @@ impl Served {
 pub fn serve(peer: &dyn Peer, parts: Vec<Vec<Request>>) -> Served {
     let threads = parts.len();
     let parts: Vec<Mutex<Vec<Request>>> = parts.into_iter().map(Mutex::new).collect();
-    let nanos = Mutex::new(Vec::new());
+    let nanos = Mutex::new((Vec::new(), Vec::new()));
     let (asked, found) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let elapsed = in_threads(threads, |thread| {
         let part = parts.get(thread).and_then(|part| part.lock().ok().map(|mut part| mem::take(&mut *part)));
         let part = part.unwrap_or_default();
         let mut session = peer.session();
-        let mut times = Vec::with_capacity(part.len());
-        let (mut gets, mut hits) = (0, 0);
+        let (mut lookups, mut writes) = (Vec::with_capacity(part.len()), Vec::new());
+        let mut hits = 0;
         for request in part {
             let watch = Stopwatch::start();
             match request {
                 Request::Get(key) => {
-                    gets += 1;
                     hits += usize::from(session.get(&key));
+                    lookups.push(watch.nanos());
                 }
-                Request::Insert(key, page) => session.insert(&key, page),
+                Request::Insert(key, page) => {
+                    session.insert(&key, page);
+                    writes.push(watch.nanos());
+                }
             }
-            times.push(watch.nanos());
         }
-        asked.fetch_add(gets, Ordering::Relaxed);
+        asked.fetch_add(lookups.len(), Ordering::Relaxed);
         found.fetch_add(hits, Ordering::Relaxed);
-        nanos.lock().expect("no contestant panicked").extend(times);
+        let mut nanos = nanos.lock().expect("no contestant panicked");
+        nanos.0.extend(lookups);
+        nanos.1.extend(writes);
     });
-    let mut nanos = nanos.into_inner().expect("no contestant panicked");
+    let (mut lookup_nanos, mut nanos) = nanos.into_inner().expect("no contestant panicked");
+    nanos.extend(&lookup_nanos);
+    lookup_nanos.sort_by(f64::total_cmp);
     nanos.sort_by(f64::total_cmp);
-    Served { elapsed, nanos, hits: percent(found.into_inner(), asked.into_inner()) }
+    Served { elapsed, nanos, lookup_nanos, hits: percent(found.into_inner(), asked.into_inner()) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of operations are below what a double tells apart")]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use larder::ByteSize;
 use quick_cache::sync::Cache;
 use redb::{Builder, Database, ReadableDatabase, TableDefinition};
 
@@ -32,6 +33,7 @@ enum Message {
 
 /// Both tiers, and the thread that commits.
 pub struct Naive {
+    name: &'static str,
     memory: Cache<String, Arc<Page>>,
     db: Arc<Database>,
     writes: Option<Sender<Message>>,
@@ -50,8 +52,21 @@ impl Naive {
     /// # Errors
     /// The errors of redb.
     pub fn open(path: &Path, in_memory: usize) -> Result<Self, redb::Error> {
+        Self::open_with(path, "quick_cache, over redb", in_memory, PAGE_CACHE)
+    }
+
+    /// As [`open`](Naive::open), with this page cache. The peer's name should mention the page cache.
+    ///
+    /// # Errors
+    /// The errors of redb.
+    pub fn open_with(
+        path: &Path,
+        name: &'static str,
+        in_memory: usize,
+        page_cache: ByteSize,
+    ) -> Result<Self, redb::Error> {
         let mut builder = Builder::new();
-        builder.set_cache_size(usize::try_from(PAGE_CACHE.as_u64()).unwrap_or(usize::MAX));
+        builder.set_cache_size(usize::try_from(page_cache.as_u64()).unwrap_or(usize::MAX));
         let db = Arc::new(builder.create(path)?);
         let txn = db.begin_write()?;
         txn.open_table(TABLE)?;
@@ -62,7 +77,7 @@ impl Naive {
             move || write(&db, &inbox)
         });
         let memory = Cache::new(in_memory);
-        Ok(Self { memory, db, writes: Some(writes), writer: Mutex::new(Some(thread)) })
+        Ok(Self { name, memory, db, writes: Some(writes), writer: Mutex::new(Some(thread)) })
     }
 
     fn read(&self, key: &str) -> Result<Option<Page>, redb::Error> {
@@ -117,7 +132,7 @@ fn commit(db: &Database, messages: &[Message]) -> Result<(), redb::Error> {
 
 impl Peer for Naive {
     fn name(&self) -> &'static str {
-        "quick_cache, over redb"
+        self.name
     }
 
     fn terms(&self) -> String {

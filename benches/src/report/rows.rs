@@ -27,7 +27,7 @@ const fn row(
 }
 
 /// All rows.
-pub const ROWS: [Row; 25] = [
+pub const ROWS: [Row; 26] = [
     row(
         "memory-hit",
         "memory_hit",
@@ -160,6 +160,13 @@ pub const ROWS: [Row; 25] = [
     ),
     row("growth-open", "growth", "Growth: open time", "the same", "flat"),
     row("growth-memory", "growth", "Growth: memory for bookkeeping", "the same", "stated"),
+    row(
+        "growth-work",
+        "growth",
+        "Growth: work on many entries",
+        "the same: fill, describe, sweep a hundredth, remove a tenth by prefix, clear",
+        "reported",
+    ),
     row(
         "file-size",
         "file_size",

@@ -35,6 +35,8 @@ const HAND_OVER_BYTES: u64 = 256 << 10;
 /// The maximum number of due entries deleted in one transaction. Other commits wait for one such transaction
 /// at most.
 const SWEEP_ROWS: usize = 1000;
+/// The disk tier is nearly full if less than one part in this number of the usable room is left.
+const ROOM_SHARE: u64 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Tiers {
@@ -123,32 +125,49 @@ impl Tiers {
 
     /// Deletes expired entries from both tiers, in bounded transactions.
     pub(crate) fn sweep(&self) -> Result<SweepReport, Error> {
+        self.sweep_parts(usize::MAX).map(|(swept, _)| swept)
+    }
+
+    /// Does the same as [`sweep`](Tiers::sweep), with at most `max` transactions. Also returns whether more
+    /// entries on disk are due. Then the next sweep is planned for the earliest of them.
+    pub(super) fn sweep_parts(&self, max: usize) -> Result<(SweepReport, bool), Error> {
         // The planned sweep is cancelled before this sweep begins. So an entry that is stored during this
         // sweep plans the next sweep.
         self.sweeper.plan_nothing();
         let mut panic = None;
         let mut swept = SweepReport { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
-        let on_disk = self.sweep_disk();
+        let on_disk = self.sweep_disk(max);
         if let Some(next) = self.memory.next_expiry() {
             self.sweeper.lower(next);
         }
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
-        swept.disk = on_disk?;
-        Ok(swept)
+        let (on_disk, has_more) = on_disk?;
+        swept.disk = on_disk;
+        Ok((swept, has_more))
     }
 
-    fn sweep_disk(&self) -> Result<u64, Error> {
-        let mut swept = 0;
-        while self.disk.is_on() && !self.sweeper.is_stopping() {
-            let (deleted, has_more) = self.writer.ask(|reply| Command::Sweep(SWEEP_ROWS, reply))??;
+    fn sweep_disk(&self, max: usize) -> Result<(u64, bool), Error> {
+        let (mut swept, mut has_more) = (0, false);
+        for _ in 0..max {
+            if !self.disk.is_on() || self.sweeper.is_stopping() {
+                return Ok((swept, false));
+            }
+            let deleted;
+            (deleted, has_more) = self.writer.ask(|reply| Command::Sweep(SWEEP_ROWS, reply))??;
             swept += deleted;
             if !has_more {
                 break;
             }
         }
-        Ok(swept)
+        Ok((swept, has_more))
+    }
+
+    /// Returns whether the entries on disk use most of the room that they may use. Then the next batches of
+    /// values evict live entries if expired entries are not swept soon.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.disk.with_status(|status| status.bytes > status.usable - status.usable / ROOM_SHARE)
     }
 
     /// Makes the entries of a committed batch clean. The snapshot that shows the batch is already installed

@@ -11,7 +11,8 @@
 //! 3. before it wakes or joins a thread, or sends a request to a thread.
 //!
 //! The answer is not stored, because a fork would copy the answer. The check is a system call of about 50 ns.
-//! A lookup that memory answers makes no check.
+//! On a virtual machine with mitigations it made a lookup on disk 270 ns slower. A lookup that memory
+//! answers makes no check.
 //!
 //! The system reuses process numbers. In theory, a descendant can get the number of an ancestor that has
 //! ended. Then the check can't distinguish the two processes. A child that is the first process of its own

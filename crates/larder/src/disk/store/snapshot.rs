@@ -7,7 +7,7 @@
 use std::ops::{Bound, Deref};
 use std::time::Duration;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, StorageError};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, StorageError};
 
 use super::guard::{Guarded, StoreError, guarded};
 use super::tables::{ENTRIES, after_prefix};
@@ -56,7 +56,8 @@ impl StoreSnapshot {
 
     /// Returns a copy of the record of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec())))
+        // Not `get_owned`, which would count one more reference to the transaction for each lookup.
+        guarded(|| Ok(ReadableTable::get(&*self.entries, key)?.map(|record| record.value().to_vec())))
     }
 
     /// Calls `show` with the records whose keys start with `prefix` and follow the key `after`, in the order

@@ -1,30 +1,75 @@
 //! Records the entries that were read from disk recently. An eviction spares these entries once.
 //!
-//! A table holds bits, and the hash of a key selects a bit. The size of the table depends on the capacity of
-//! the file, and is bounded. A lookup that the disk answers sets the bit of its key. The hand of the eviction
-//! clears the bit when it passes ([`super::batch::evict`]), so old uses are forgotten. If two keys share a
-//! bit, a use of one key also spares the other key. After a restart no bit is set, and entries are evicted in
-//! the order in which they were written.
+//! A table holds bits, and the hash of a key selects a bit. A lookup that the disk answers sets the bit of
+//! its key. The hand of the eviction clears the bit when it passes ([`super::batch::evict`]), so old uses are
+//! forgotten. If two keys share a bit, a use of one key also spares the other key. After a restart no bit is
+//! set, and entries are evicted in the order in which they were written.
+//!
+//! A lookup reads a random word of the table, and the processor's cache seldom has that word. So the table is
+//! kept small, and is not used while no eviction is near:
+//!
+//! - Until the entries fill half of their room, no use is recorded. Such uses would say little: by the time
+//!   of the first eviction, nearly every entry would have been used.
+//! - The capacity of the file bounds the table. Only the start of the table is in use, with a few bits for
+//!   each entry of the file. This part doubles as entries are written, and its bits are copied, so no use is
+//!   forgotten.
 
 use std::sync::OnceLock;
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Number of charged bytes for each bit. The smallest entry has at least two bits.
+/// Number of charged bytes for each bit of the whole table. The smallest entry has at least two bits.
 const BYTES_PER_BIT: u64 = 64;
+/// Minimum number of bits for each entry in the used part. Fewer bits would spare more entries that only
+/// share a bit with a used entry.
+const BITS_PER_ENTRY: u64 = 4;
 const MIN_BITS: u64 = 1 << 12;
 /// The maximum table has 2 MiB.
 const MAX_BITS: u64 = 1 << 24;
 
-/// The bits, by hash. Not allocated in a cache without a file.
+/// The bits, by hash.
 #[derive(Debug, Default)]
-pub(crate) struct Uses(OnceLock<Box<[StatisticU64]>>);
+pub(crate) struct Uses {
+    /// The whole table. Not allocated in a cache without a file.
+    words: OnceLock<Box<[StatisticU64]>>,
+    /// Number of words in the used part: 0 or a power of two.
+    used: StatisticU64,
+}
 
 impl Uses {
     /// Allocates the bits for a file whose entries may be charged for this many bytes.
     pub(crate) fn size_for(&self, live_limit: u64) {
         let bits = (live_limit / BYTES_PER_BIT).clamp(MIN_BITS, MAX_BITS).next_power_of_two();
-        self.0.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
+        self.words.get_or_init(|| (0..bits / 64).map(|_| StatisticU64::new(0)).collect());
+    }
+
+    /// Makes the used part large enough for the entries of the file. `bytes` is what they are charged for,
+    /// and `usable` its limit. Called by one thread at a time.
+    ///
+    /// A use that a lookup records during the call may be forgotten. Then its entry is spared once less.
+    pub(crate) fn grow_for(&self, entries: u64, bytes: u64, usable: u64) {
+        let Some(words) = self.words.get() else { return };
+        let used = self.used();
+        if used == 0 && bytes < usable / 2 {
+            return;
+        }
+        let wanted =
+            entries.saturating_mul(BITS_PER_ENTRY).clamp(MIN_BITS, MAX_BITS).next_power_of_two() / 64;
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX).min(words.len());
+        if wanted <= used {
+            return;
+        }
+        // Each hash finds its bit again, because a larger part only adds high bits to the index of its word.
+        let (from, to) = words.split_at(used);
+        for (to, from) in to.iter().zip(from.iter().cycle()).take(wanted - used) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.used.store(wanted as u64, Ordering::Relaxed);
+    }
+
+    /// Returns the number of words in the used part.
+    fn used(&self) -> usize {
+        usize::try_from(self.used.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
     /// Records a use of the key with this hash.
@@ -46,9 +91,9 @@ impl Uses {
     }
 
     fn bit(&self, hash: u64) -> Option<(&StatisticU64, u64)> {
-        let words = self.0.get()?;
-        let at = usize::try_from(hash / 64).unwrap_or(0) & (words.len() - 1);
-        words.get(at).map(|word| (word, 1 << (hash % 64)))
+        let mask = self.used().checked_sub(1)?;
+        let at = usize::try_from(hash / 64).unwrap_or(0) & mask;
+        self.words.get()?.get(at).map(|word| (word, 1 << (hash % 64)))
     }
 }
 
@@ -62,6 +107,10 @@ mod tests {
         uses.mark(7);
         assert!(!uses.take(7), "there is no file");
         uses.size_for(1 << 20);
+        uses.grow_for(1, 49, 100);
+        uses.mark(7);
+        assert!(!uses.take(7), "no eviction is near");
+        uses.grow_for(1, 50, 100);
         uses.mark(7);
         uses.mark(7);
         assert!(!uses.take(8) && !uses.take(7 + 64) && uses.take(7) && !uses.take(7));
@@ -72,10 +121,33 @@ mod tests {
         for live_limit in [0, 1, 1 << 20, u64::MAX] {
             let uses = Uses::default();
             uses.size_for(live_limit);
-            let bits = uses.0.get().unwrap().len() as u64 * 64;
+            uses.grow_for(u64::MAX, 1, 1);
+            let bits = uses.words.get().unwrap().len() as u64 * 64;
             assert!((MIN_BITS..=MAX_BITS).contains(&bits));
+            assert_eq!(uses.used() as u64 * 64, bits, "the whole table is used");
             uses.mark(u64::MAX);
             assert!(uses.take(u64::MAX));
         }
+    }
+
+    #[test]
+    fn the_used_part_follows_the_entries_and_keeps_their_uses() {
+        let uses = Uses::default();
+        uses.grow_for(1 << 20, 1, 1);
+        uses.size_for(1 << 30);
+        uses.grow_for(0, 1, 1);
+        assert_eq!(uses.used() as u64 * 64, MIN_BITS);
+        let hashes: Vec<u64> =
+            (0..1_000_u64).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
+        let (used, unused) = hashes.split_at(500);
+        used.iter().for_each(|hash| uses.mark(*hash));
+        for entries in [1_000, 100_000, 10, 1 << 20] {
+            uses.grow_for(entries, 0, 1);
+            let bits = uses.used() as u64 * 64;
+            assert!(bits >= BITS_PER_ENTRY * entries && bits.is_power_of_two());
+        }
+        // Of the others, a few had the same bit in the small part.
+        assert!(unused.iter().filter(|hash| uses.take(**hash)).count() < 100);
+        assert!(used.iter().filter(|hash| uses.take(**hash)).count() > 450);
     }
 }

@@ -192,10 +192,12 @@ fn start(
         shown_at: time.now(),
         ..store.view()
     };
+    let (entries, bytes, usable) = (status.entries, status.bytes, status.usable);
     let file = CacheFile::new(store, options, Ballast::new(&path, capacity), lock)
         .map_err(|error| io_error("look at", &path, error))?;
     let disk = DiskTier::open(Some(snapshot), status, config.ranges.rows);
     disk.uses.size_for(live_limit(capacity, counts_blocks));
+    disk.uses.grow_for(entries, bytes, usable);
     let (commands, inbox) = unbounded();
     let (tiers, messages) = Tiers::new(memory, time, disk, Some(commands), config.listener.clone());
     if !syncs_directory_of(&*volume, &path) {

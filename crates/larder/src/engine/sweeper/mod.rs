@@ -6,6 +6,12 @@
 //! no sweep is planned. Storing an entry that expires before the planned sweep wakes the sweeper
 //! ([`handle`]).
 //!
+//! A sweep of many entries is made in parts. A part is one transaction on disk, and the sweeper pauses
+//! between two parts ([`pause_after`]). During a transaction, one lookup in fifty on disk waits: the lookup
+//! and the writer free pages of redb's page cache that the other has allocated, so they contend for the locks
+//! of the memory allocator. With the pauses, few lookups meet a transaction. Messages are handled between two
+//! parts. [`Cache::sweep`](crate::Cache::sweep) does not pause, because its caller waits.
+//!
 //! The sweeper also wakes every [`WATCH_INTERVAL`]. It then removes the leases that are past their deadlines.
 //! In a cache with a file, it makes the writer check whether the file is still in its place. So even an idle
 //! cache notices when another program removes or replaces the file.
@@ -18,6 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::tiers::Tiers;
+use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::units::Timestamp;
@@ -31,11 +38,32 @@ const MAX_SLEEP: Duration = Duration::from_hours(24);
 /// with writes checks its file with each commit.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The pause after a part of a sweep, as a multiple of the time that the part took. So at most one lookup in
+/// 32 meets a part.
+const PAUSE_TIMES: u32 = 31;
+/// Maximum pause. A part takes longer than usual if it waits for the commits of other callers.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The sweeper pauses less, the longer its next entry is due. When the entry is due for this time, the
+/// sweeper does not pause. So the sweeper keeps up with any number of entries that the writer can delete.
+const MAX_SWEEP_DELAY: Duration = Duration::from_mins(1);
+
+/// Returns the pause after a part of a sweep. `late` is the time for which the next entry has been due.
+fn pause_after(took: Duration, late: Duration, is_nearly_full: bool) -> Duration {
+    if is_nearly_full {
+        return Duration::ZERO;
+    }
+    let early = MAX_SWEEP_DELAY.saturating_sub(late);
+    let pause = took.saturating_mul(PAUSE_TIMES).min(MAX_PAUSE);
+    pause.mul_f64(early.as_secs_f64() / MAX_SWEEP_DELAY.as_secs_f64())
+}
+
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last_sweep: Option<Timestamp>,
+    /// When the next part of a sweep begins. None if the last sweep has deleted all that was due.
+    next_part: Option<Deadline>,
     /// The time of the last check of the file, or of the start of the sweeper.
     last_watch: Timestamp,
 }
@@ -43,7 +71,7 @@ pub(crate) struct Sweeper {
 impl Sweeper {
     pub(crate) fn new(tiers: Arc<Tiers>, interval: Duration) -> Self {
         let last_watch = tiers.time.now();
-        Self { tiers, interval, last_sweep: None, last_watch }
+        Self { tiers, interval, last_sweep: None, next_part: None, last_watch }
     }
 
     /// Cancels the first sweep. The next sweep is at least an interval away, as after a sweep.
@@ -98,8 +126,11 @@ impl Sweeper {
         self.until_sweep(now).min(self.until_watch(now))
     }
 
-    /// Returns the time until the next sweep.
+    /// Returns the time until the next sweep, or the next part of a sweep.
     fn until_sweep(&self, now: Timestamp) -> Duration {
+        if let Some(next_part) = self.next_part {
+            return next_part.left();
+        }
         let due = self.tiers.sweeper.next_sweep().map_or(MAX_SLEEP, |next| next.since(now));
         let since_last = |last| self.interval.saturating_sub(now.since(last));
         let pause = self.last_sweep.map_or(Duration::ZERO, since_last);
@@ -124,9 +155,17 @@ impl Sweeper {
                 return;
             }
         }
+        let began = self.tiers.time.clock().monotonic();
         // The writer reports errors. A panic comes from a user's `Drop`, and the next sweep continues.
-        drop(catch_unwind(AssertUnwindSafe(|| self.tiers.sweep())));
-        self.last_sweep = Some(self.tiers.time.now());
+        let swept = catch_unwind(AssertUnwindSafe(|| self.tiers.sweep_parts(1)));
+        let took = self.tiers.time.clock().monotonic().saturating_sub(began);
+        let now = self.tiers.time.now();
+        self.last_sweep = Some(now);
+        let has_more = matches!(swept, Ok(Ok((_, true))));
+        self.next_part = has_more.then(|| {
+            let late = self.tiers.sweeper.next_sweep().map_or(Duration::ZERO, |due| now.since(due));
+            Deadline::after(pause_after(took, late, self.tiers.is_nearly_full()))
+        });
     }
 }
 
@@ -141,8 +180,8 @@ mod tests {
     use crate::memory::Memory;
     use crate::stats::DiskState;
     use crate::stats::cumulative::CumulativeStats;
-    use crate::sys::clock::ManualClock;
     use crate::sys::clock::cache_time::CacheTime;
+    use crate::sys::clock::{Clock, ManualClock};
     use crate::sys::sync::channel::unbounded;
     use crate::sys::sync::{Ordering, StatisticU64};
     use crate::testing::volume::SimulatedVolume;
@@ -208,6 +247,73 @@ mod tests {
         let told: Vec<_> =
             recent.iter().map(|recent| (recent.over.as_secs(), recent.counts.misses)).collect();
         assert_eq!(told, [(60, 6)], "of twelve in two minutes");
+    }
+
+    #[test]
+    fn it_pauses_less_the_later_it_is_and_not_at_all_if_room_is_short() {
+        let ms = Duration::from_millis;
+        assert_eq!(pause_after(ms(10), ms(0), false), ms(310));
+        assert_eq!(pause_after(ms(10), MAX_SWEEP_DELAY / 2, false), ms(155));
+        assert_eq!(pause_after(ms(10), MAX_SWEEP_DELAY, false), Duration::ZERO);
+        assert_eq!(pause_after(ms(10), Duration::MAX, false), Duration::ZERO);
+        assert_eq!(pause_after(ms(10), ms(0), true), Duration::ZERO);
+        assert_eq!(pause_after(Duration::MAX, ms(0), false), MAX_PAUSE);
+    }
+
+    /// A clock that advances with each reading, while it is busy.
+    #[derive(Debug, Default)]
+    struct Busy(ManualClock, StatisticU64);
+
+    impl Clock for Busy {
+        fn monotonic(&self) -> Duration {
+            self.0.advance(Duration::from_millis(self.1.load(Ordering::Relaxed)));
+            self.0.monotonic()
+        }
+
+        fn wall(&self) -> Timestamp {
+            self.0.wall()
+        }
+    }
+
+    #[test]
+    fn a_sweep_of_many_entries_is_made_in_parts_with_pauses() {
+        let (disk, clock) = (SimulatedVolume::new(), Arc::new(Busy::default()));
+        let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+        let cache = builder.stepped(1).open().unwrap();
+        let names = cache.keyspace(NAME).unwrap();
+        for number in 0..2_500 {
+            names.insert(&number, number).unwrap();
+        }
+        cache.flush().unwrap();
+        clock.0.advance(Duration::from_secs(51));
+        clock.1.store(10, Ordering::Relaxed);
+        let mut sweeper = Sweeper::new(cache.shared().tiers.clone(), Duration::from_secs(1));
+        for swept in [1_000, 2_000] {
+            sweeper.step();
+            assert_eq!(cache.stats().disk.unwrap().expirations, swept);
+            let sleep = sweeper.until_sweep(sweeper.tiers.time.now());
+            assert!(
+                sleep > Duration::ZERO && sleep <= MAX_PAUSE,
+                "it pauses before the next part: {sleep:?}"
+            );
+        }
+        sweeper.step();
+        assert_eq!(cache.stats().disk.unwrap().expirations, 2_500);
+        assert!(sweeper.next_part.is_none(), "nothing else is due");
+    }
+
+    #[test]
+    fn a_caller_that_sweeps_waits_for_no_pause() {
+        let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+        let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+        let cache = builder.stepped(1).open().unwrap();
+        let names = cache.keyspace(NAME).unwrap();
+        for number in 0..2_500 {
+            names.insert(&number, number).unwrap();
+        }
+        cache.flush().unwrap();
+        clock.advance(Duration::from_secs(51));
+        assert_eq!(cache.sweep().unwrap().disk, 2_500);
     }
 
     const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name").ttl(Duration::from_secs(50));

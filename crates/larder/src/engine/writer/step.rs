@@ -290,6 +290,7 @@ impl Writer {
         }
         self.tiers.disk.change_status(|status| {
             store.show(status);
+            self.tiers.disk.uses.grow_for(status.entries, status.bytes, status.usable);
             status.extent = extent;
             status.commits += u64::from(outcome.is_committed);
             status.evictions += outcome.evicted;

@@ -35,6 +35,10 @@ fuzz target="record" seconds="60":
 fuzz-corpus rounds="200":
     LARDER_FUZZ_ROUNDS={{rounds}} cargo test -p larder-fuzz
 
+# The server and its clients: redis-cli, redis-py and Django, where they can be had.
+serve *args:
+    cargo test -p larder-serve {{args}}
+
 # Hundreds of generated types in each format, and types that change; `just types -- --nocapture` prints what became of their values.
 types *args:
     cargo test -p larder-types {{args}}

@@ -35,10 +35,10 @@ fn serve(script: &str, dir: &Path) {
     assert!(here.contains("'file:shop.larder?") && here.ends_with("--listen unix:s"), "{here}");
     let mut command = shell(&format!("exec {here}"), dir);
     let mut child = command.stderr(Stdio::piped()).spawn().expect("there is a shell");
-    let errors = BufReader::new(child.stderr.take().unwrap());
-    let listens = errors.lines().any(|line| line.unwrap().contains("serving at "));
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    assert!(child.wait().unwrap().success() && listens, "{here}");
+    let errors = BufReader::new(child.stderr.take().expect("the pipe was asked for"));
+    let listens = errors.lines().any(|line| line.expect("it writes text").contains("serving at "));
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    assert!(child.wait().expect("it is this process' child").success() && listens, "{here}");
 }
 
 #[test]

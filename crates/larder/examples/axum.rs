@@ -369,8 +369,8 @@ mod tests {
         let shop = open(cache()).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let stop = Arc::new(tokio::sync::Notify::new());
-        let stopping = stop.clone();
+        let end = Arc::new(tokio::sync::Notify::new());
+        let stopping = end.clone();
         let serving = shop.clone().serve(listener, async move { stopping.notified().await });
         let client = async {
             let busy = shop.database.prices.lock().await;
@@ -379,7 +379,7 @@ mod tests {
             while shop.database.queries.load(Ordering::Relaxed) == 0 {
                 yield_now().await;
             }
-            stop.notify_one();
+            end.notify_one();
             yield_now().await;
             drop(busy);
             let mut answer = String::new();

@@ -128,12 +128,20 @@ fn said(place: &Place, arguments: &[&str]) -> String {
 /// A name that no keyspace has.
 const NONE: &str = "no\u{1B}[2J\nFORGED";
 
+/// A place in a directory that does not exist.
+const NO_SOCKET: &str = "unix:none/\u{1B}[2J\nFORGED";
+const NO_FILE: &str = "file:none/\u{1B}[2J\nFORGED";
+
 /// Returns every command on a file. Each key is a letter and the hostile text.
 fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     let key: &str = &keys[0];
     let mut commands = Vec::new();
     for command in ["info", "keys", "verify", "stats", "doctor", "compact"] {
         commands.push(vec![command, FILE]);
+    }
+    // No server starts. One that does would not end.
+    for (url, address) in [("memory:", EVIL), ("memory:", NO_SOCKET), (NO_FILE, "unix:s")] {
+        commands.push(vec!["serve", url, "--listen", address]);
     }
     for command in ["get", "ttl", "why"] {
         commands.push(vec![command, FILE, key]);

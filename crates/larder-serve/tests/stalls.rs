@@ -3,10 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use larder::Cache;
 use larder_serve::{Address, OutputLimits, Server};
+use tokio::time::Instant;
 
 use crate::support::{Served, request};
 

@@ -72,22 +72,27 @@ impl ScanOptions {
 
     /// Returns which keys are wanted.
     fn wanted(&self) -> WantedKeys {
-        let pattern = match &self.pattern {
-            None => None,
-            Some(pattern) => Some(Pattern::read(pattern)),
-        };
-        if self.has_type { WantedKeys(pattern) } else { WantedKeys(Some(None)) }
+        match &self.pattern {
+            _ if !self.has_type => WantedKeys::None,
+            None => WantedKeys::All,
+            Some(pattern) => Pattern::read(pattern).map_or(WantedKeys::None, WantedKeys::Matching),
+        }
     }
 }
 
-/// The keys that a `SCAN` wants: all, those of a pattern, or none.
-struct WantedKeys(Option<Option<Pattern>>);
+/// The keys that a `SCAN` returns.
+enum WantedKeys {
+    All,
+    Matching(Pattern),
+    None,
+}
 
 impl WantedKeys {
     fn has(&self, key: &[u8]) -> bool {
-        match &self.0 {
-            None => true,
-            Some(pattern) => pattern.as_ref().is_some_and(|pattern| pattern.matches(key)),
+        match self {
+            Self::All => true,
+            Self::Matching(pattern) => pattern.matches(key),
+            Self::None => false,
         }
     }
 }

@@ -25,17 +25,17 @@ pub(super) trait PeerStream: AsyncRead + AsyncWrite + Unpin {
 
 impl PeerStream for TcpStream {
     fn peer_state(&self, context: &mut Context<'_>) -> PeerState {
-        state(pin!(self.ready(Interest::READABLE | Interest::WRITABLE)).poll(context))
+        state(&pin!(self.ready(Interest::READABLE | Interest::WRITABLE)).poll(context))
     }
 }
 
 impl PeerStream for UnixStream {
     fn peer_state(&self, context: &mut Context<'_>) -> PeerState {
-        state(pin!(self.ready(Interest::READABLE | Interest::WRITABLE)).poll(context))
+        state(&pin!(self.ready(Interest::READABLE | Interest::WRITABLE)).poll(context))
     }
 }
 
-fn state(ready: Poll<std::io::Result<Ready>>) -> PeerState {
+fn state(ready: &Poll<std::io::Result<Ready>>) -> PeerState {
     match ready {
         Poll::Ready(Err(_)) => PeerState::Gone,
         Poll::Ready(Ok(ready)) if ready.is_write_closed() => PeerState::Gone,

@@ -14,10 +14,13 @@ use tokio::time::Instant;
 use super::super::peer::{PeerState, PeerStream};
 use super::{Connection, MAX_TURN_REQUESTS, Timeouts};
 use crate::commands::table::COMMANDS;
+use crate::protocol::limits::RequestLimits;
 use crate::session::Session;
 use crate::session::client::Peer;
-use crate::session::databases::Databases;
-use crate::session::served::Served;
+use crate::session::cursors::Cursors;
+use crate::session::databases::{DatabaseModes, Databases};
+use crate::session::output::OutputLimits;
+use crate::session::served::{Baseline, Served, ServerCounters};
 
 /// A peer that never lets the server wait: it has sent all of its requests, and takes all replies.
 struct EagerPeer {
@@ -61,17 +64,17 @@ impl PeerStream for EagerPeer {
 fn served() -> Arc<Served> {
     let cache = Cache::builder().open().unwrap();
     Arc::new(Served {
-        databases: Databases::open(&cache, &[Default::default()]).unwrap(),
+        databases: Databases::open(&cache, &[DatabaseModes::default()]).unwrap(),
         cache,
         password: None,
         is_read_only: false,
-        limits: Default::default(),
-        output_limits: Default::default(),
+        limits: RequestLimits::default(),
+        output_limits: OutputLimits::default(),
         max_connections: 1,
         clients: Arc::default(),
-        counters: Default::default(),
-        cursors: Default::default(),
-        baseline: Default::default(),
+        counters: ServerCounters::default(),
+        cursors: Cursors::default(),
+        baseline: Baseline::default(),
         since: Instant::now(),
         is_cut_off: Arc::default(),
     })

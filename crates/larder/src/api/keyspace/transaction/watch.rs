@@ -203,8 +203,8 @@ impl Transaction<'_> {
             };
             KeyRead { lease, entry, value, is_in_memory, is_unread }
         });
-        // A value that was read before may not have decoded. Its entry is there nevertheless: a sequence never
-        // comes back.
+        // A value that was read before may not have decoded. Its entry is there nevertheless: a sequence
+        // never comes back.
         if let (WatchedContent::Entry(watched), None) = (watch.content, read.entry) {
             read.entry = entry_now(tiers, slot_key).filter(|entry| entry.sequence == watched);
         }

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
+use larder::inspect::escape_control;
 use larder::{Cache, URL_VARIABLE};
 use larder_serve::{RemovalMode, Server, ServerBuilder, WriteMode};
 use listenfd::ListenFd;
@@ -210,5 +211,7 @@ fn failure(error: &larder_serve::Error) -> Failure {
         _ => Exit::System,
     };
     let source = std::error::Error::source(error).map(|source| format!(" ({source})"));
-    Failure::new(exit, format!("{error}{}", source.unwrap_or_default()))
+    // It repeats a path or an address.
+    let text = format!("{error}{}", source.unwrap_or_default());
+    Failure::new(exit, escape_control(&text).into_owned())
 }

@@ -46,21 +46,24 @@ fn each_way(test: impl Fn(&ManualClock, &Users, &dyn Fn())) {
     });
 }
 
-/// Fills memory with other entries, until no user is left in it.
+/// Fills memory with other entries, until no user is left in it. Each round has entries of its own, and uses
+/// them several times: the entries of one round alone could not displace each other, and so no user either.
 fn evict(cache: &Cache, filler: &Keyspace<u64, Vec<u8>>) {
     let is_left = |stats: larder::Stats| {
         let mut keyspaces = stats.keyspaces.iter();
         keyspaces.any(|keyspace| keyspace.name == "user" && keyspace.memory_entries > 0)
     };
-    if filler.is_empty() {
-        filler.insert_many((0..20).map(|key| (key, vec![0; 5_000]))).unwrap();
-        cache.flush().unwrap();
-    }
     for round in 0..100 {
         if !is_left(cache.stats()) {
             return;
         }
-        assert!((0..20).all(|key| filler.get(key).is_some()), "round {round}");
+        let first = filler.keys().count() as u64;
+        let keys = first..first + 20;
+        filler.insert_many(keys.clone().map(|key| (key, vec![0; 5_000]))).unwrap();
+        cache.flush().unwrap();
+        for _ in 0..4 {
+            assert!(keys.clone().all(|key| filler.get(key).is_some()), "round {round}");
+        }
     }
     panic!("the entry is still in memory");
 }

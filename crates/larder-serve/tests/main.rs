@@ -16,4 +16,5 @@ mod hostile;
 mod http;
 mod redis_server;
 mod resp;
+mod stalls;
 mod support;

@@ -5,10 +5,11 @@
 //! it may wait for the disk.
 
 use larder::Keyspace;
-use tokio::task::spawn_blocking;
 
 use super::family::family;
-use super::{errors, glob};
+use super::glob::Pattern;
+use super::walk::WalkEnd;
+use super::{errors, walk};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::session::cursors::{KeysAhead, Place};
@@ -31,6 +32,7 @@ pub(super) static SIZE: &[Command] = family! { "server";
 /// The number of keys that a walk reads ahead. More would be stale for longer, fewer would begin more walks.
 const READ_AHEAD: usize = 8192;
 
+const FAILED_WALK: &str = "ERR the walk over the keys has failed";
 const WRONG_CURSOR: &str = "ERR invalid cursor";
 const FORGOTTEN_CURSOR: &str = "ERR invalid cursor: the server has forgotten it; begin again with SCAN 0";
 
@@ -68,8 +70,30 @@ impl ScanOptions {
         Ok(options)
     }
 
-    fn wants(&self, key: &[u8]) -> bool {
-        self.has_type && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, key))
+    /// Returns which keys are wanted.
+    fn wanted(&self) -> WantedKeys {
+        match &self.pattern {
+            _ if !self.has_type => WantedKeys::None,
+            None => WantedKeys::All,
+            Some(pattern) => Pattern::read(pattern).map_or(WantedKeys::None, WantedKeys::Matching),
+        }
+    }
+}
+
+/// The keys that a `SCAN` returns.
+enum WantedKeys {
+    All,
+    Matching(Pattern),
+    None,
+}
+
+impl WantedKeys {
+    fn has(&self, key: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Matching(pattern) => pattern.matches(key),
+            Self::None => false,
+        }
     }
 }
 
@@ -90,11 +114,12 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     };
     let Some(place) = place else { return out.reply().error(FORGOTTEN_CURSOR) };
     let keyspace = session.database().keyspace.clone();
-    let walked = spawn_blocking(move || walk(&keyspace, place, &options)).await;
+    let is_cut_off = &session.served.is_cut_off;
+    let walked = walk::run(is_cut_off, move |end| walk(&keyspace, place, &options, end)).await;
     let (found, place) = match walked {
-        Ok(Ok(walked)) => walked,
-        Ok(Err(error)) => return out.reply().error(&errors::of(&error)),
-        Err(_) => return out.reply().error("ERR the walk over the keys has failed"),
+        Some(Ok(walked)) => walked,
+        Some(Err(error)) => return out.reply().error(&errors::of(&error)),
+        None => return out.reply().error(FAILED_WALK),
     };
     let next = if let Some(place) = place {
         session.served.cursors.add(place, cursor)
@@ -116,21 +141,23 @@ fn walk(
     keyspace: &DatabaseKeyspace,
     mut place: Place,
     options: &ScanOptions,
+    end: &WalkEnd,
 ) -> Result<(Vec<Vec<u8>>, Option<Place>), larder::Error> {
+    let wanted = options.wanted();
     let mut found = Vec::new();
     let mut left = options.count;
     let mut is_fresh = false;
-    while left > 0 {
+    while left > 0 && !end.has_come() {
         let Some(key) = place.ahead.keys.get(place.ahead.next) else {
             if place.ahead.is_end {
                 return Ok((found, None));
             }
-            place.ahead = read_ahead(keyspace, place.passed.as_deref(), left)?;
+            place.ahead = read_ahead(keyspace, place.passed.as_deref(), left, end)?;
             is_fresh = true;
             continue;
         };
         // A key that was read ahead by an earlier call may be gone.
-        if options.wants(key) && (is_fresh || keyspace.contains_key(key)) {
+        if wanted.has(key) && (is_fresh || keyspace.contains_key(key)) {
             found.push(key.clone());
         }
         place.passed = Some(key.clone());
@@ -145,13 +172,14 @@ fn read_ahead(
     keyspace: &DatabaseKeyspace,
     after: Option<&[u8]>,
     wanted: usize,
+    end: &WalkEnd,
 ) -> Result<KeysAhead, larder::Error> {
     let max = READ_AHEAD.max(wanted);
     let keys = match after {
         Some(after) => keyspace.keys_after(after)?,
         None => keyspace.keys(),
     };
-    let keys: Vec<_> = keys.take(max).collect();
+    let keys: Vec<_> = keys.take(max).take_while(|_| !end.has_come()).collect();
     let is_end = keys.len() < max;
     Ok(KeysAhead::new(keys, is_end))
 }
@@ -159,10 +187,12 @@ fn read_ahead(
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let (keyspace, pattern) = (session.database().keyspace.clone(), args.get(1).to_vec());
-    let found = spawn_blocking(move || {
-        keyspace.keys().filter(|key| glob::matches(&pattern, key)).collect::<Vec<_>>()
+    let found = walk::run(&session.served.is_cut_off, move |end| {
+        let Some(pattern) = Pattern::read(&pattern) else { return Vec::new() };
+        let keys = keyspace.keys().take_while(|_| !end.has_come());
+        keys.filter(|key| pattern.matches(key)).collect()
     });
-    let found = found.await.unwrap_or_default();
+    let Some(found) = found.await else { return out.reply().error(FAILED_WALK) };
     out.reply().array(found.len());
     for key in found {
         out.reply().bulk(&key);
@@ -172,16 +202,22 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 /// `DBSIZE`. Counts the live entries, so it takes time that grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
-    out.reply().count(spawn_blocking(move || keyspace.count()).await.unwrap_or_default());
+    let counted = walk::run(&session.served.is_cut_off, move |end| {
+        keyspace.keys().take_while(|_| !end.has_come()).count()
+    });
+    match counted.await {
+        Some(counted) => out.reply().count(counted as u64),
+        None => out.reply().error(FAILED_WALK),
+    }
 }
 
 /// `RANDOMKEY`. Each key has the same chance. Takes time that grows with the number of keys.
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
-    let chosen = spawn_blocking(move || {
+    let chosen = walk::run(&session.served.is_cut_off, move |end| {
         let random = std::hash::RandomState::new();
         let mut chosen = None;
-        for (passed, key) in keyspace.keys().enumerate() {
+        for (passed, key) in keyspace.keys().take_while(|_| !end.has_come()).enumerate() {
             // The n-th key takes the place of the chosen one in one of n cases.
             let number = std::hash::BuildHasher::hash_one(&random, passed);
             if number % (passed as u64 + 1) == 0 {
@@ -190,8 +226,9 @@ async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Outpu
         }
         chosen
     });
-    match chosen.await.unwrap_or_default() {
-        Some(key) => out.reply().bulk(&key),
-        None => out.reply().null(),
+    match chosen.await {
+        Some(Some(key)) => out.reply().bulk(&key),
+        Some(None) => out.reply().null(),
+        None => out.reply().error(FAILED_WALK),
     }
 }

@@ -99,6 +99,10 @@ impl Cache {
     /// # Errors
     /// The errors of [`transaction`](Cache::transaction).
     ///
+    /// # Cost
+    /// The cost of [`transaction`](Cache::transaction). With a disk tier also the way to a worker thread and
+    /// back.
+    ///
     /// # Panics
     /// As [`transaction`](Cache::transaction).
     #[cfg(feature = "async")]

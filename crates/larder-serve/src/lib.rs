@@ -34,7 +34,12 @@
 //! - A key has up to 4,096 bytes, a value up to 64 MiB. An expiry is at most ten years ahead.
 //! - `EXEC` may abort although no watched key has changed, rarely. An error of the cache, such as a value
 //!   that is too large, fails the whole `EXEC`. Commands on all keys are refused after `MULTI`.
-//! - A cursor of `SCAN` that the server has forgotten is an error. `SCAN` is in the order of the keys.
+//! - A cursor of `SCAN` that the server has forgotten is an error. `SCAN` is in the order of the keys. While
+//!   the file can't be read, walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) are errors.
+//! - A request or an `EXEC` whose replies, or whose values that it reads, take more than
+//!   [`OutputLimits::max`] at once is an error. Then it changes nothing. A longer `KEYS` or `SCAN` ends the
+//!   connection.
+//! - `FLUSHALL` waits for its commit unless the removals of each database are buffered.
 //! - `INCRBYFLOAT` adds decimal fractions exactly.
 //! - `WAIT` answers 1 when all earlier writes are on disk.
 //! - `EVAL` knows the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of

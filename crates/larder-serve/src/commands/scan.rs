@@ -2,9 +2,10 @@
 //!
 //! A walk is in key order, so it is never at a wrong place, whatever is added or removed meanwhile. See
 //! [`crate::session::cursors`] for the places of `SCAN`. A walk reads on a thread for blocking work, because
-//! it may wait for the disk.
+//! it may wait for the disk. While the file can't be read, a walk would leave out keys, and its end would not
+//! be the end of the keys. So it is an error then.
 
-use larder::Keyspace;
+use larder::{Keys, Keyspace};
 use tokio::task::spawn_blocking;
 
 use super::family::family;
@@ -33,6 +34,8 @@ const READ_AHEAD: usize = 8192;
 
 const WRONG_CURSOR: &str = "ERR invalid cursor";
 const FORGOTTEN_CURSOR: &str = "ERR invalid cursor: the server has forgotten it; begin again with SCAN 0";
+
+const INCOMPLETE: &str = "ERR the file of the cache can't be read now, so keys would be left out";
 
 type DatabaseKeyspace = Keyspace<Vec<u8>, Value>;
 
@@ -90,11 +93,9 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     };
     let Some(place) = place else { return out.reply().error(FORGOTTEN_CURSOR) };
     let keyspace = session.database().keyspace.clone();
-    let walked = spawn_blocking(move || walk(&keyspace, place, &options)).await;
-    let (found, place) = match walked {
-        Ok(Ok(walked)) => walked,
-        Ok(Err(error)) => return out.reply().error(&errors::of(&error)),
-        Err(_) => return out.reply().error("ERR the walk over the keys has failed"),
+    let (found, place) = match on_thread(move || walk(&keyspace, place, &options)).await {
+        Ok(walked) => walked,
+        Err(error) => return out.reply().error(&error),
     };
     let next = if let Some(place) = place {
         session.served.cursors.add(place, cursor)
@@ -111,12 +112,25 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
+/// Runs a walk on a thread for blocking work.
+async fn on_thread<R: Send + 'static>(
+    walk: impl FnOnce() -> Result<R, String> + Send + 'static,
+) -> Result<R, String> {
+    let failed = |_| Err("ERR the walk over the keys has failed".to_owned());
+    spawn_blocking(walk).await.unwrap_or_else(failed)
+}
+
+/// Returns the answer of a walk, if the walk has left out no key.
+fn if_complete<R>(walked: &Keys<Vec<u8>, Value>, answer: R) -> Result<R, String> {
+    if walked.is_complete() { Ok(answer) } else { Err(INCOMPLETE.to_owned()) }
+}
+
 /// Passes keys from a place on. Returns those that are wanted, and the next place. None at the end.
 fn walk(
     keyspace: &DatabaseKeyspace,
     mut place: Place,
     options: &ScanOptions,
-) -> Result<(Vec<Vec<u8>>, Option<Place>), larder::Error> {
+) -> Result<(Vec<Vec<u8>>, Option<Place>), String> {
     let mut found = Vec::new();
     let mut left = options.count;
     let mut is_fresh = false;
@@ -129,8 +143,13 @@ fn walk(
             is_fresh = true;
             continue;
         };
-        // A key that was read ahead by an earlier call may be gone.
-        if options.wants(key) && (is_fresh || keyspace.contains_key(key)) {
+        if options.wants(key) {
+            // A key that was read ahead by an earlier call may be gone. But a lookup also misses an entry on
+            // disk while the writer makes room. So the keys are read again, which waits for the writer.
+            if !is_fresh && !keyspace.contains_key(key) {
+                place.ahead = KeysAhead::default();
+                continue;
+            }
             found.push(key.clone());
         }
         place.passed = Some(key.clone());
@@ -141,57 +160,69 @@ fn walk(
     Ok((found, (!is_end).then_some(place)))
 }
 
-fn read_ahead(
-    keyspace: &DatabaseKeyspace,
-    after: Option<&[u8]>,
-    wanted: usize,
-) -> Result<KeysAhead, larder::Error> {
+fn read_ahead(keyspace: &DatabaseKeyspace, after: Option<&[u8]>, wanted: usize) -> Result<KeysAhead, String> {
     let max = READ_AHEAD.max(wanted);
-    let keys = match after {
-        Some(after) => keyspace.keys_after(after)?,
+    let mut walked = match after {
+        Some(after) => keyspace.keys_after(after).map_err(|error| errors::of(&error))?,
         None => keyspace.keys(),
     };
-    let keys: Vec<_> = keys.take(max).collect();
+    let keys: Vec<_> = walked.by_ref().take(max).collect();
     let is_end = keys.len() < max;
-    Ok(KeysAhead::new(keys, is_end))
+    if_complete(&walked, KeysAhead::new(keys, is_end))
 }
 
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let (keyspace, pattern) = (session.database().keyspace.clone(), args.get(1).to_vec());
-    let found = spawn_blocking(move || {
-        keyspace.keys().filter(|key| glob::matches(&pattern, key)).collect::<Vec<_>>()
+    let found = on_thread(move || {
+        let mut walked = keyspace.keys();
+        let found = walked.by_ref().filter(|key| glob::matches(&pattern, key)).collect::<Vec<_>>();
+        if_complete(&walked, found)
     });
-    let found = found.await.unwrap_or_default();
-    out.reply().array(found.len());
-    for key in found {
-        out.reply().bulk(&key);
+    match found.await {
+        Ok(found) => {
+            out.reply().array(found.len());
+            for key in found {
+                out.reply().bulk(&key);
+            }
+        }
+        Err(error) => out.reply().error(&error),
     }
 }
 
 /// `DBSIZE`. Counts the live entries, so it takes time that grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
-    out.reply().count(spawn_blocking(move || keyspace.count()).await.unwrap_or_default());
+    let counted = on_thread(move || {
+        let mut walked = keyspace.keys();
+        let count = walked.by_ref().count();
+        if_complete(&walked, count as u64)
+    });
+    match counted.await {
+        Ok(count) => out.reply().count(count),
+        Err(error) => out.reply().error(&error),
+    }
 }
 
 /// `RANDOMKEY`. Each key has the same chance. Takes time that grows with the number of keys.
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let keyspace = session.database().keyspace.clone();
-    let chosen = spawn_blocking(move || {
+    let chosen = on_thread(move || {
+        let mut walked = keyspace.keys();
         let random = std::hash::RandomState::new();
         let mut chosen = None;
-        for (passed, key) in keyspace.keys().enumerate() {
+        for (passed, key) in walked.by_ref().enumerate() {
             // The n-th key takes the place of the chosen one in one of n cases.
             let number = std::hash::BuildHasher::hash_one(&random, passed);
             if number % (passed as u64 + 1) == 0 {
                 chosen = Some(key);
             }
         }
-        chosen
+        if_complete(&walked, chosen)
     });
-    match chosen.await.unwrap_or_default() {
-        Some(key) => out.reply().bulk(&key),
-        None => out.reply().null(),
+    match chosen.await {
+        Ok(Some(key)) => out.reply().bulk(&key),
+        Ok(None) => out.reply().null(),
+        Err(error) => out.reply().error(&error),
     }
 }

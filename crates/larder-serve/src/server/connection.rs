@@ -73,13 +73,14 @@ pub(super) struct Connection<S, P> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
     pub(super) fn new(place: P, stream: S, session: Session, timeouts: Timeouts) -> Self {
+        let output = Output::new(&session.served.output_limits);
         Self {
             _place: place,
             stream,
             session,
             parser: Parser::default(),
             input: Input::default(),
-            output: Output::default(),
+            output,
             timeouts,
             needed: 1,
             is_paused: false,
@@ -163,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, P> Connection<S, P> {
         }
         let _ = self.output.poll_pending(context);
         // Checked before anything of it is sent: a reply that is too large is not sent in part.
-        if self.output.len() > self.session.served.output_limits.max {
+        if self.output.is_too_large(&self.session.served.output_limits) {
             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
             return Poll::Ready(Event::End);
         }

@@ -3,7 +3,9 @@
 
 use std::fmt::Debug;
 use std::hint::black_box;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use larder::{ByteSize, Cache, Key, Keyspace, KeyspaceDefinition};
@@ -47,6 +49,12 @@ pub(crate) const SAMPLED: Task =
 /// A hit of `get_or_load`.
 pub(crate) const LOADS: Task =
     Task::lookups("--ask-loaded", "*counted_loads*", || hits(false, counted_loads));
+/// A hit of `get_async`.
+pub(crate) const ASYNC_HITS: Task =
+    Task::lookups("--ask-async", "*counted_async_lookups*", || hits(false, counted_async_lookups));
+/// A hit of `get_or_load_async`.
+pub(crate) const ASYNC_LOADS: Task =
+    Task::lookups("--ask-async-loaded", "*counted_async_loads*", || hits(false, counted_async_loads));
 /// A hit of `get` with an integer.
 pub(crate) const INTEGERS: Task = Task::lookups("--ask-integers", "*counted_integers*", || {
     let pages = Pages::fill(false, |number| number as u64, ENTRIES)?;
@@ -84,7 +92,7 @@ pub(crate) const INSERTS: Task = Task {
 };
 
 /// Everything that can be counted.
-const TASKS: [Task; 6] = [HITS, SAMPLED, LOADS, INTEGERS, PAIRS, INSERTS];
+const TASKS: [Task; 8] = [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, INSERTS];
 
 /// Runs the task that an argument of this process names. Returns whether there was one.
 pub(crate) fn run_told() -> Result<bool, larder::Error> {
@@ -144,6 +152,27 @@ fn counted_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
 #[inline(never)]
 fn counted_loads(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
     count_of(keys, |key| black_box(pages.get_or_load(key.as_str(), || Err::<String, _>(()))).is_ok())
+}
+
+/// Returns the output of a future that is ready at its first poll.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a memory hit waits for nothing"),
+    }
+}
+
+#[inline(never)]
+fn counted_async_lookups(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
+    count_of(keys, |key| black_box(at_once(pages.get_async(key.as_str()))).is_some())
+}
+
+#[inline(never)]
+fn counted_async_loads(pages: &Keyspace<String, String>, keys: &[String]) -> usize {
+    count_of(keys, |key| {
+        let load = pages.get_or_load_async(key.as_str(), || async { Err::<String, _>(()) });
+        black_box(at_once(load)).is_ok()
+    })
 }
 
 #[inline(never)]

@@ -1,7 +1,10 @@
 //! Runs the commands of `docs/guide.md` unchanged in a shell, in a temporary directory.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 const GUIDE: &str = include_str!("../../../docs/guide.md");
 /// The beginning of the commands of another package.
@@ -13,12 +16,29 @@ fn blocks(language: &str) -> Vec<(&'static str, &'static str)> {
     GUIDE.split(&fence).skip(1).map(|rest| rest.split_once("\n```").expect("a block ends")).collect()
 }
 
-fn run(script: &str, dir: &Path) -> Output {
+fn shell(script: &str, dir: &Path) -> Command {
     let binary = Path::new(env!("CARGO_BIN_EXE_larder")).parent().expect("it is in a directory");
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
     let mut shell = Command::new("sh");
     shell.args(["-eu", "-c", script]).current_dir(dir).env("PATH", path).env_remove("LARDER_URL");
-    shell.output().expect("there is a shell")
+    shell
+}
+
+fn run(script: &str, dir: &Path) -> Output {
+    shell(script, dir).output().expect("there is a shell")
+}
+
+/// Runs a command that serves a cache until it listens, and ends it as systemd does. Its file and its socket
+/// are in `dir`: the guide's own places may be taken on this machine.
+fn serve(script: &str, dir: &Path) {
+    let here = script.replace("/var/lib/shop/", "").replace("127.0.0.1:6379", "unix:s");
+    assert!(here.contains("'file:shop.larder?") && here.ends_with("--listen unix:s"), "{here}");
+    let mut command = shell(&format!("exec {here}"), dir);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("there is a shell");
+    let errors = BufReader::new(child.stderr.take().unwrap());
+    let listens = errors.lines().any(|line| line.unwrap().contains("serving at "));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success() && listens, "{here}");
 }
 
 #[test]
@@ -36,7 +56,16 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
             assert!(manifest.contains("[[bin]]\nname = \"larder\""), "{script}");
             continue;
         }
+        // The tests of the server run these commands.
+        if script.starts_with("redis-cli ") || script.starts_with("REDIS_URL=") {
+            continue;
+        }
         let dir = tempfile::tempdir().unwrap();
+        if script.starts_with("larder serve ") {
+            serve(script, dir.path());
+            ran += 1;
+            continue;
+        }
         let output = run(script, dir.path());
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{script}\n{text}{}", String::from_utf8_lossy(&output.stderr));
@@ -47,7 +76,7 @@ fn every_command_of_the_guide_works_and_prints_what_is_shown() {
             compared += 1;
         }
     }
-    assert_eq!((ran, compared), (2, 1), "blocks of the guide that were run, and whose output was compared");
+    assert_eq!((ran, compared), (3, 1), "blocks of the guide that were run, and whose output was compared");
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Cache {
     /// one of the new values, it finds no older content of another key ([contract 1](crate#the-contract)).
     /// After a crash the file has every change, or none ([contract 4](crate#the-contract)). As with
     /// [`insert`](crate::Keyspace::insert), they reach the disk within the flush interval. A transaction that
-    /// removes an entry is durable when the call returns, and so is one with a value of
+    /// removes an entry is durable when the call returns `Ok`, and so is one with a value of
     /// [`Durability::Immediate`](crate::Durability::Immediate).
     ///
     /// A transaction that changes nothing reads several keys as of one moment ([`Transaction::get_many`]).
@@ -47,7 +47,9 @@ impl Cache {
     /// has: 8,192 changes and 32 MiB with the default `disk_capacity`. [`Error::ValueTooLarge`] also for a
     /// value that is too large for the file. [`Error::Closed`], [`Error::Forked`].
     ///
-    /// With [`Error::NotDurable`], all changes are made in memory, and may not be on disk.
+    /// With [`Error::NotDurable`], all changes are made in memory, and may not be on disk. A transaction that
+    /// removes an entry and stores values returns this error if the disk fails or is off: a restart would not
+    /// find its values.
     ///
     /// # Panics
     /// If `body` panics. Nothing is changed then. Reads of a round that will be lost may be from different

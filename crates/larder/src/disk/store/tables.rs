@@ -120,16 +120,16 @@ mod tests {
 
     #[test]
     fn lifetime_counts_read_back_and_damaged_ones_are_none() {
-        let counts = CumulativeStats::of(1..=19);
+        let counts = CumulativeStats::of(1..=23);
         let row = cumulative_to_bytes(&counts);
-        assert_eq!(row.len(), 20 * 8);
+        assert_eq!(row.len(), 24 * 8);
         assert_eq!(&row[..16], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]);
         assert_eq!(read_cumulative(&row), Some(counts));
         for damaged in [&row[..0], &row[..8], &row[1..], &row[..row.len() - 8], &[0; 16]] {
             assert_eq!(read_cumulative(damaged), None);
         }
         // Rows of a version with more counts, and of a version with fewer counts.
-        for numbers in [1..=24_u64, 1..=3] {
+        for numbers in [1..=28_u64, 1..=3] {
             let mut row: Vec<u8> = numbers.flat_map(u64::to_be_bytes).collect();
             row.extend(checksum(b"lifetime", &row).to_be_bytes());
             assert_eq!(read_cumulative(&row).unwrap().disk_hits, 3);

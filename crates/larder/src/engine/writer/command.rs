@@ -36,9 +36,13 @@ pub(crate) enum Acknowledge {
     Invalidation,
     /// A write succeeds only with a commit.
     Write,
-    /// A group with removals succeeds with the commit of all changes before it, and also if the file is
-    /// durably discarded.
+    /// A group of removals succeeds with the commit of all changes before it, and also if the file is durably
+    /// discarded.
     Group,
+    /// A group with removals and values succeeds only with a commit, because a restart must find its values,
+    /// too. Its removals can't wait for the disk, as those of [`Group`](Acknowledge::Group). One command asks
+    /// for both. With two commands, the second would not know of values that the step of the first has lost.
+    GroupWithValues,
     /// A flush succeeds only when a restart would find every inserted entry.
     Flush,
 }

@@ -89,7 +89,7 @@ impl HeldWrites {
     /// those of an invalidation.
     pub(super) fn has_group_with_removals(&self) -> bool {
         let mut commits = self.groups.iter().flat_map(|group| &group.commits);
-        commits.any(|(kind, _)| *kind == Acknowledge::Group)
+        commits.any(|(kind, _)| matches!(kind, Acknowledge::Group | Acknowledge::GroupWithValues))
     }
 
     /// Gives the later expiries of stamps to the writes that are not committed yet: the record of such a

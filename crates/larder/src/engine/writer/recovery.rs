@@ -161,7 +161,7 @@ impl Writer {
                 Acknowledge::Invalidation => holds,
                 // The removals of a group are not among those that were committed first.
                 Acknowledge::Group => self.file.leaves_nothing(),
-                Acknowledge::Write | Acknowledge::Flush => false,
+                Acknowledge::Write | Acknowledge::GroupWithValues | Acknowledge::Flush => false,
             };
             reply.send(if is_done { Ok(()) } else { Err(not_durable()) });
         }

@@ -128,7 +128,7 @@ impl Replies {
         for (kind, reply) in self.commits {
             reply.send(match kind {
                 Acknowledge::Flush if is_unsaved => Err(unsaved()),
-                Acknowledge::Write | Acknowledge::Flush if writes_are_lost => {
+                Acknowledge::Write | Acknowledge::GroupWithValues | Acknowledge::Flush if writes_are_lost => {
                     Err(Error::not_durable("the disk failed while it was written"))
                 }
                 _ => Ok(()),

@@ -92,8 +92,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce() -> L + Send + 'static,
         L: Future<Output = Result<R, E>> + Send + 'static,
     {
+        if let Some((value, _)) = self.hit(&key) {
+            return Ok(value);
+        }
         let loader = move |_| async move { loader().await.map(|value| Load::Cache(value.into())) };
-        match self.hit_at_once(&key)? {
+        match self.find_in_memory(&key)? {
             Ok(value) => Ok(value),
             Err(key) => Box::pin(self.load_missing_async(key, OnAbsence::Load, loader)).await.map(present),
         }
@@ -137,7 +140,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
         L: Future<Output = Result<Load<V>, E>> + Send + 'static,
     {
-        match self.hit_at_once(&key)? {
+        if let Some((value, _)) = self.hit(&key) {
+            return Ok(Loaded::fresh(Some(value)));
+        }
+        match self.find_in_memory(&key)? {
             Ok(value) => Ok(Loaded::fresh(Some(value))),
             Err(key) if self.is_absent_in_memory(&key) => Ok(Loaded::fresh(None)),
             Err(key) => Box::pin(self.load_missing_async(key, OnAbsence::Answer, loader)).await,
@@ -181,18 +187,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: AsyncFnOnce() -> Result<R, E>,
     {
-        match self.hit_at_once(&key)? {
+        if let Some((value, _)) = self.hit(&key) {
+            return Ok(value);
+        }
+        match self.find_in_memory(&key)? {
             Ok(value) => Ok(value),
             Err(key) => self.load_missing_locally(key, loader).await.map(present),
         }
     }
 
-    /// Step 1. Returns the value, or the whole key.
-    #[inline]
-    fn hit_at_once<E>(&self, key: &impl EncodeKey<K>) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
-        if let Some((value, _)) = self.hit(key) {
-            return Ok(Ok(value));
-        }
+    /// Step 1, for a value that was not hit. Returns the value, or the whole key. Never inlined. Otherwise it
+    /// would be on the path of a hit.
+    #[inline(never)]
+    fn find_in_memory<E>(&self, key: &impl EncodeKey<K>) -> Result<Result<Arc<V>, StoredKey>, LoadError<E>> {
         let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::put::{PendingPut, TypedPut};
-use super::{KeyChange, Transaction};
+use super::{KeyChange, KeyRead, Transaction};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::ttl::Ttl;
@@ -81,14 +81,14 @@ impl Transaction<'_> {
         let now = keyspace.now();
         let changed = self.keys.get(at).and_then(|key| match key.change.as_ref()? {
             KeyChange::Put(put) => {
-                let entry = key.read.as_ref().and_then(|read| read.entry);
+                let entry = key.read.as_ref().and_then(KeyRead::found);
                 Some(Some(put.ends_at(key.slot_key(), entry)))
             }
             KeyChange::Remove => Some(None),
         });
         let expires_at = match changed {
             Some(expires_at) => expires_at,
-            None => self.read(keyspace, at).and_then(|read| read.entry).map(|entry| entry.expires_at),
+            None => self.read(keyspace, at).and_then(KeyRead::found).map(|entry| entry.expires_at),
         };
         Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
     }
@@ -136,8 +136,9 @@ impl Transaction<'_> {
 
     /// Removes the entry of a key. Returns whether there was a live entry.
     ///
-    /// The removal is durable when the call of the transaction returns, and with it the whole transaction. No
-    /// crash brings the entry back, and no load that began earlier.
+    /// The removal is durable when the call of the transaction returns `Ok`, and with it the whole
+    /// transaction. No crash brings the entry back, and no load that began earlier. If the disk fails or is
+    /// off, a transaction that also stores values returns [`Error::NotDurable`].
     ///
     /// # Errors
     /// The errors of [`get`](Transaction::get). [`Error::Reentrant`] in another closure that is changing the
@@ -183,7 +184,7 @@ impl Transaction<'_> {
             return;
         };
         let Some(read) = &key.read else { return };
-        key.answered = Some(match (read.entry, read.is_in_memory) {
+        key.answered = Some(match (read.found(), read.is_in_memory) {
             (None, _) => Count::Misses,
             (Some(_), false) => Count::DiskHits,
             (Some(entry), true) => {

@@ -2,7 +2,7 @@
 
 use super::commit_wait::CommitWait;
 use super::group_size::GroupSize;
-use super::{KeyChange, Transaction, TransactionKey};
+use super::{KeyChange, KeyRead, Transaction, TransactionKey};
 use crate::api::keyspace::insert_options::Durability;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
@@ -86,8 +86,7 @@ impl Transaction<'_> {
             }));
         }
         let tiers = &self.shared.tiers;
-        let is_immediate = self.durability == Durability::Immediate && tiers.has_disk();
-        if is_immediate && !tiers.disk.saves() {
+        if self.must_save_values() && !tiers.disk.saves() {
             // There is no file to save the values in. The commit may make one.
             _ = tiers.writer.commit(Acknowledge::Write);
         }
@@ -104,7 +103,7 @@ impl Transaction<'_> {
             match self.publish_prepared(size) {
                 Ok(is_saved) => {
                     self.count();
-                    return Ok(Some(self.commit_wait(is_immediate, is_saved)));
+                    return Ok(Some(self.commit_wait(is_saved)));
                 }
                 Err(Refused::Closed) => return Err(Error::Closed),
                 Err(Refused::Revoked | Refused::Unconfirmed) => return Ok(None),
@@ -158,7 +157,7 @@ impl Transaction<'_> {
         for key in &mut self.keys {
             let is_memory_only = key.is_memory_only();
             let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
-            let entry = key.read.as_ref().and_then(|read| read.entry);
+            let entry = key.read.as_ref().and_then(KeyRead::found);
             if let Some(change) = &mut key.change {
                 let mut part = |bytes: u64| room.as_mut().map(|room: &mut BufferRoom| room.split_off(bytes));
                 let change = match change {
@@ -195,14 +194,32 @@ impl Transaction<'_> {
         Ok(size.changes > 0)
     }
 
-    fn commit_wait(&self, is_immediate: bool, is_saved: bool) -> CommitWait {
-        let changed = self.keys.iter().filter(|key| !key.is_memory_only());
-        let mut changed = changed.filter_map(|key| key.change.as_ref());
-        let removes = changed.clone().any(|change| matches!(change, KeyChange::Remove));
-        let stores = changed.any(|change| matches!(change, KeyChange::Put(_)));
-        let removal = (removes && self.shared.tiers.has_disk()).then_some(Acknowledge::Group);
-        let is_immediate = is_immediate && stores;
-        CommitWait { removal, is_immediate: is_immediate && is_saved, is_unsaved: is_immediate && !is_saved }
+    /// Returns whether the transaction removes an entry from the disk tier.
+    fn removes(&self) -> bool {
+        let is_removal = |key: &TransactionKey| matches!(key.change, Some(KeyChange::Remove));
+        self.shared.tiers.has_disk() && self.keys.iter().any(|key| !key.is_memory_only() && is_removal(key))
+    }
+
+    /// Returns whether the call must return after the commit of values: a restart then finds them with the
+    /// removals of their group, or they are required to be durable.
+    fn must_save_values(&self) -> bool {
+        let is_put = |key: &TransactionKey| matches!(key.change, Some(KeyChange::Put(_)));
+        let is_durable = || self.durability == Durability::Immediate || self.removes();
+        self.shared.tiers.has_disk()
+            && self.keys.iter().any(|key| !key.is_memory_only() && is_put(key))
+            && is_durable()
+    }
+
+    /// `is_saved` is whether the disk tier saves the changes.
+    fn commit_wait(&self, is_saved: bool) -> CommitWait {
+        let must_save = self.must_save_values();
+        let kind = match (self.removes(), must_save && is_saved) {
+            (true, true) => Some(Acknowledge::GroupWithValues),
+            (true, false) => Some(Acknowledge::Group),
+            (false, true) => Some(Acknowledge::Write),
+            (false, false) => None,
+        };
+        CommitWait { kind, is_unsaved: must_save && !is_saved }
     }
 
     /// Counts what the transaction has done.

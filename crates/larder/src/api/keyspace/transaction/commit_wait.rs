@@ -12,32 +12,28 @@ use crate::error::Error;
 /// What the caller of a transaction waits for after its changes are made.
 #[derive(Debug, Default)]
 pub(crate) struct CommitWait {
-    pub(super) removal: Option<Acknowledge>,
-    /// Whether values must be on disk.
-    pub(super) is_immediate: bool,
+    /// None if the call returns before the commit.
+    pub(super) kind: Option<Acknowledge>,
     /// Whether values that must be on disk are in memory only.
     pub(super) is_unsaved: bool,
 }
 
 impl CommitWait {
-    /// Step 6.
+    /// Step 6. One command asks for everything. A second one would not know of values that the step of the
+    /// first has lost.
     pub(super) fn wait(self, shared: &Shared) -> Result<(), Error> {
-        for kind in self.kinds() {
+        if let Some(kind) = self.kind {
             shared.tiers.writer.commit(kind).map_err(not_closed)?;
         }
         self.result()
     }
 
-    /// Begins step 6, for a task that waits for the answers.
+    /// Begins step 6, for a task that waits for the answer.
     #[cfg(feature = "async")]
-    pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswers, Error> {
+    pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswer, Error> {
         let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));
-        let answers = self.kinds().map(ask).collect::<Result<_, _>>().map_err(not_closed)?;
-        Ok(CommitAnswers { answers, wait: self })
-    }
-
-    fn kinds(&self) -> impl Iterator<Item = Acknowledge> + use<> {
-        self.removal.into_iter().chain(self.is_immediate.then_some(Acknowledge::Write))
+        let answer = self.kind.map(ask).transpose().map_err(not_closed)?;
+        Ok(CommitAnswer { answer, wait: self })
     }
 
     fn result(&self) -> Result<(), Error> {
@@ -45,19 +41,19 @@ impl CommitWait {
     }
 }
 
-/// The answers of the writer, for a task.
+/// The answer of the writer, for a task.
 #[cfg(feature = "async")]
 #[derive(Debug)]
-pub(crate) struct CommitAnswers {
-    answers: Vec<WriterAnswer<()>>,
+pub(crate) struct CommitAnswer {
+    answer: Option<WriterAnswer<()>>,
     wait: CommitWait,
 }
 
 #[cfg(feature = "async")]
-impl CommitAnswers {
-    /// Waits for the answers.
+impl CommitAnswer {
+    /// Waits for the answer.
     pub(super) async fn wait(self) -> Result<(), Error> {
-        for answer in self.answers {
+        if let Some(answer) = self.answer {
             answer.wait().await.map_err(not_closed)?;
         }
         self.wait.result()

@@ -34,6 +34,9 @@ mod put;
 pub(crate) mod rounds;
 pub(crate) mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::marker::PhantomData;
 
 use hashbrown::HashTable;
@@ -44,8 +47,10 @@ use super::Keyspace;
 use super::insert_options::Durability;
 use super::read::{LeasedRead, ReadValue};
 use crate::engine::closure_keys::{ClosureId, InClosure, refuse_in_other_closure};
+use crate::engine::group::LeasedEntry;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::shared::Shared;
+use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
@@ -99,6 +104,7 @@ struct TransactionKey {
 /// What was read of a key, under a lease.
 struct KeyRead {
     lease: LeaseId,
+    /// The entry that the key must have when the transaction is made.
     entry: Option<ReadEntry>,
     value: KeyContent,
     is_in_memory: bool,
@@ -109,7 +115,7 @@ struct KeyRead {
 enum KeyContent {
     /// The value of the entry that was read.
     Value(Value),
-    /// There was no live entry.
+    /// There was no live entry, or its record does not decode.
     None,
     /// There is an entry on disk. Its value was not read.
     OnDisk,
@@ -118,6 +124,14 @@ enum KeyContent {
 enum KeyChange {
     Put(Box<dyn PendingPut>),
     Remove,
+}
+
+impl KeyRead {
+    /// Returns the entry that the closure sees. A record that does not decode is a miss, though the key has
+    /// an entry.
+    fn found(&self) -> Option<ReadEntry> {
+        self.entry.filter(|_| !matches!(self.value, KeyContent::None))
+    }
 }
 
 impl TransactionKey {
@@ -254,28 +268,40 @@ impl Transaction<'_> {
         }
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
         let LeasedRead { lease, read, is_unread } = keyspace.lease_and_read(slot_key);
-        let lease = lease.into_id();
+        if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
+            // The user's weigher may panic. Until then `lease` gives the lease back when it is dropped.
+            keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);
+        }
         let (value, entry, is_in_memory) = match read {
-            Some(ReadValue { value, entry, is_in_memory, decoded }) => {
-                if let Some(decoded) = decoded {
-                    keyspace.copy_to_memory(slot_key, Permit::Lease(lease), &decoded);
-                }
+            Some(ReadValue { value, entry, is_in_memory, .. }) => {
                 (KeyContent::Value(value), Some(entry), is_in_memory)
             }
             None => (KeyContent::None, None, true),
         };
         match &mut key.read {
-            None => key.read = Some(KeyRead { lease, entry, value, is_in_memory, is_unread }),
+            None => {
+                let lease = lease.into_id();
+                key.read = Some(KeyRead { lease, entry, value, is_in_memory, is_unread });
+            }
             // The key is watched, and its value was not read. The earlier lease stays.
             Some(read) => {
-                tiers.memory.release(slot_key, lease);
-                let sequence = |entry: Option<ReadEntry>| entry.map(|entry| entry.sequence);
-                self.is_lost |= sequence(read.entry) != sequence(entry);
+                drop(lease);
+                // The entry is there, too, if its record does not decode. Otherwise each round would be lost
+                // to such a record, without end.
+                let entry = entry.or_else(|| entry_now(tiers, slot_key));
+                self.is_lost |= read.entry.map(|entry| entry.sequence) != entry.map(|entry| entry.sequence);
                 read.value = value;
             }
         }
         key.read.as_ref()
     }
+}
+
+/// Returns the entry of a key, whether its record decodes or not.
+fn entry_now(tiers: &Tiers, key: SlotKey<'_>) -> Option<ReadEntry> {
+    let LeasedEntry { lease, entry, .. } = tiers.lease_entry(key);
+    tiers.memory.release(key, lease);
+    entry
 }
 
 impl Drop for Transaction<'_> {

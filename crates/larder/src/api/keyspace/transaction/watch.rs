@@ -11,13 +11,16 @@
 //! between. A missing key that was stored, and is missing again, has another epoch. With sequences alone, its
 //! watch would hold. A change between (2) and (4) has revoked the lease, or is seen by the checks of (4).
 //!
+//! A record that does not decode is an entry here, and a miss for the calls that read its value. If the value
+//! was read first, (2) reads the entry as well.
+//!
 //! While the disk tier is off, it is unknown whether a key is missing. Such a watch holds only while the disk
 //! tier stays off, because an entry may be found in between, and be gone again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{KeyContent, KeyRead, Transaction};
+use super::{KeyContent, KeyRead, Transaction, entry_now};
 use crate::api::keyspace::Keyspace;
 use crate::engine::group::LeasedEntry;
 use crate::engine::shared::CacheIdentity;
@@ -177,6 +180,11 @@ impl Transaction<'_> {
             };
             KeyRead { lease, entry, value, is_in_memory, is_unread }
         });
+        // A value that was read before may not have decoded. Its entry is there nevertheless: a sequence never
+        // comes back.
+        if let (WatchedContent::Entry(watched), None) = (watch.content, read.entry) {
+            read.entry = entry_now(tiers, slot_key).filter(|entry| entry.sequence == watched);
+        }
         // 3.
         let sequence = read.entry.map(|entry| entry.sequence);
         if watch.content.holds(tiers, slot_key, sequence, read.is_unread) {

@@ -1,7 +1,9 @@
 //! Groups with removals, as transactions make them: the removals are committed with the values.
 
 use super::{Answer, LARGE, Machine, SMALL, commit};
+use crate::disk::file::cache_file::ServiceState;
 use crate::engine::writer::command::Acknowledge;
+use crate::error::Error;
 use crate::memory::buffer::BufferRoom;
 use crate::memory::entry::{IncomingEntry, Unsaved};
 use crate::memory::evicted_values::EvictedValues;
@@ -10,6 +12,7 @@ use crate::memory::group::Group;
 use crate::memory::group_publication::{GroupChange, GroupConditions};
 use crate::memory::weight::Weight;
 use crate::sys::sync::Arc;
+use crate::testing::volume::act::Act;
 use crate::testing::volume::operation::Failure;
 use crate::units::Timestamp;
 use std::time::Duration;
@@ -180,5 +183,48 @@ fn a_group_with_removals_is_answered_while_the_disk_is_gone() {
     let answered = answer.try_recv().unwrap();
     assert_eq!(answered.is_ok(), machine.writer.file.leaves_nothing());
     assert!(written.try_recv().unwrap().is_err(), "a write is not durable then");
+    machine.disk.heal();
+}
+
+/// Another program removes the file beside each of the disk's operations. The step has several parts, so
+/// some parts may be committed by then. A restart finds the values if the caller was answered with `Ok`.
+#[test]
+fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
+    let old: Vec<u16> = (1..=6).collect();
+    let mut lost = 0;
+    for at in 0..100 {
+        let mut machine = machine_with(&old);
+        let number = machine.disk.operations().len() as u64 + at;
+        machine.disk.act_at(number, Act::Unlink("/cache/shop.larder".into()));
+        machine.change_group(&[11, 12], SMALL, &old[..4]);
+        for name in 20..50 {
+            machine.store(name, SMALL);
+        }
+        let (wait, answer) = commit(Acknowledge::GroupWithValues);
+        let (wait_for_removals, removed) = commit(Acknowledge::Group);
+        machine.step([wait, wait_for_removals]);
+        assert_eq!(machine.is_on_disk(&old[..4]), [false; 4], "operation {at}");
+        assert!(removed.try_recv().unwrap().is_ok(), "operation {at}: a restart finds no removed entry");
+        let is_stored = machine.is_on_disk(&[11, 12]) == [true; 2];
+        match answer.try_recv().unwrap() {
+            Ok(()) => assert!(is_stored, "operation {at}"),
+            Err(Error::NotDurable { .. }) => lost += 1,
+            Err(error) => panic!("operation {at}: {error}"),
+        }
+        machine.tiers.memory.validate();
+    }
+    assert!(lost > 0, "the file went away after the part of the group");
+}
+
+/// A group with values is as urgent as one of removals alone, and is not durable while there is no file.
+#[test]
+fn a_group_with_values_is_not_durable_while_the_disk_is_gone() {
+    let mut machine = machine_with(&[1, 2]);
+    machine.disk.fail_from(0, Failure::Io);
+    machine.change_group(&[3], SMALL, &[1, 2]);
+    let (wait, answer) = commit(Acknowledge::GroupWithValues);
+    machine.step([wait]);
+    assert!(matches!(answer.try_recv().unwrap(), Err(Error::NotDurable { .. })));
+    assert!(!matches!(machine.writer.file.state(), ServiceState::Suspended), "the removals cannot wait");
     machine.disk.heal();
 }

@@ -11,6 +11,7 @@
 //! A command on all keys of a database can't be a part of a transaction, and is refused after `MULTI`.
 //!
 //! An error of the cache, such as a value that is too large, fails the whole `EXEC`. Then nothing is changed.
+//! The exception is `Error::NotDurable`: all changes are made in memory, and may not be on disk.
 
 use std::mem;
 use std::sync::Arc;

@@ -71,13 +71,18 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         return out.reply().error("ERR WATCH inside MULTI is not allowed");
     }
     for key in args.from(1) {
+        let place = (session.db, key.to_vec());
+        if session.watches.contains_key(&place) {
+            // The earlier watch sees every change that a new one would see.
+            continue;
+        }
         if session.watches.len() == MAX_WATCHES {
             let text =
                 format!("ERR a connection may watch up to {MAX_WATCHES} keys; use UNWATCH or EXEC first");
             return out.reply().error(&text);
         }
         match session.database().keyspace.watch_async(key).await {
-            Ok(watch) => session.watches.push(watch),
+            Ok(watch) => drop(session.watches.insert(place, watch)),
             // No entry can have such a key.
             Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
@@ -102,7 +107,7 @@ struct Step {
 /// `EXEC`
 async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let Some(queue) = session.queue.take() else { return out.reply().error("ERR EXEC without MULTI") };
-    let watches = mem::take(&mut session.watches);
+    let watches = mem::take(&mut session.watches).into_values().collect();
     if queue.is_broken {
         return out.reply().error("EXECABORT Transaction discarded because of previous errors.");
     }
